@@ -1,0 +1,95 @@
+using System.Runtime.InteropServices;
+
+namespace NativeIpc;
+
+internal static partial class Interop
+{
+    /// <summary>Flags of the C headers, per system. The Linux values are checked against glibc and musl by tests/NativeIpc.Abi.</summary>
+    internal static class Flags
+    {
+        private static readonly bool s_arm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
+        internal const int O_RDONLY = 0;
+        internal const int O_RDWR = 2;
+        internal static readonly int O_CREAT = IsApple ? 0x200 : 0x40;
+        internal static readonly int O_EXCL = IsApple ? 0x800 : 0x80;
+        internal static readonly int O_NONBLOCK = IsApple ? 4 : 0x800;
+        internal static readonly int O_CLOEXEC = IsApple ? 0x1000000 : 0x80000;
+        internal static readonly int O_NOFOLLOW = IsApple ? 0x100 : s_arm64 ? 0x8000 : 0x20000;
+
+        /// <summary>Linux only; it includes O_DIRECTORY, whose value differs between x64 and arm64.</summary>
+        internal static readonly int O_TMPFILE = s_arm64 ? 0x404000 : 0x410000;
+
+        internal const int AT_FDCWD = -100; // Linux
+        internal const int AT_SYMLINK_NOFOLLOW = 0x100; // Linux
+        internal const int AT_SYMLINK_FOLLOW = 0x400; // Linux
+        internal const int AT_EMPTY_PATH = 0x1000; // Linux
+
+        internal const int PROT_READ = 1;
+        internal const int PROT_WRITE = 2;
+        internal const int MAP_SHARED = 1;
+        internal const int MAP_PRIVATE = 2;
+        internal const int MAP_FIXED = 0x10;
+        internal static readonly int MAP_ANONYMOUS = IsApple ? 0x1000 : 0x20;
+        internal const int MAP_NORESERVE = 0x4000; // Linux
+        internal const int MAP_POPULATE = 0x8000; // Linux
+        internal const int MADV_POPULATE_READ = 22; // Linux 5.14
+        internal const int MADV_POPULATE_WRITE = 23; // Linux 5.14
+
+        internal const int LOCK_SH = 1;
+        internal const int LOCK_EX = 2;
+        internal const int LOCK_NB = 4;
+        internal const int LOCK_UN = 8;
+
+        internal const int IPC_CREAT = 0x200;
+        internal const int IPC_EXCL = 0x400;
+        internal const int IPC_NOWAIT = 0x800;
+        internal const int IPC_RMID = 0;
+        internal const int IPC_STAT = 2;
+        internal const int SEM_UNDO = 0x1000;
+        internal const int SHM_RDONLY = 0x1000;
+        internal const int SHM_DEST = 0x200;
+        internal static readonly int GETPID = IsApple ? 4 : 11;
+        internal static readonly int GETVAL = IsApple ? 5 : 12;
+        internal static readonly int GETNCNT = IsApple ? 3 : 14;
+        internal static readonly int SETVAL = IsApple ? 8 : 16;
+
+        internal const int S_IFMT = 0xF000;
+        internal const int S_IFREG = 0x8000;
+        internal const int S_IFDIR = 0x4000;
+        internal const int S_IFLNK = 0xA000;
+
+        internal const int CLOCK_MONOTONIC = 1; // Linux
+        internal const int CLOCK_REALTIME = 0;
+
+        internal const int IN_ATTRIB = 0x4; // Linux
+        internal const int IN_DELETE_SELF = 0x400; // Linux
+        internal const int IN_MOVE_SELF = 0x800; // Linux
+        internal const int IN_IGNORED = 0x8000; // Linux
+        internal const int IN_Q_OVERFLOW = 0x4000; // Linux
+        internal static readonly int IN_CLOEXEC = O_CLOEXEC; // Linux
+
+        /// <summary>The largest value of a System V semaphore (SEMVMX), everywhere.</summary>
+        internal const int SEMVMX = 32767;
+
+        /// <summary>The largest value of a POSIX semaphore.</summary>
+        internal static readonly int SEM_VALUE_MAX = IsApple ? 32767 : int.MaxValue;
+    }
+
+    /// <summary>Sizes and offsets of C structs on 64-bit systems that are read by offset instead of declared (platform-abi.md, section 2).</summary>
+    internal static class Layout
+    {
+        /// <summary>sizeof(sem_t) on 64-bit glibc and musl: the size of the file behind a semaphore.</summary>
+        internal const int SizeOfSemT = 32;
+
+        /// <summary>Room for any shmid_ds or semid_ds.</summary>
+        internal const int SizeOfIpcBuffer = 256;
+
+        internal static readonly int IpcPermUid = 4;
+        internal static readonly int IpcPermMode = IsApple ? 16 : 20;
+        internal static readonly int ShmSegsz = IsApple ? 24 : 48;
+        internal static readonly int ShmNattch = IsApple ? 40 : 88;
+        internal static readonly int ShmCpid = IsApple ? 36 : 80;
+        internal static readonly int SemOtime = IsApple ? 32 : 48;
+    }
+}

@@ -1,0 +1,50 @@
+namespace NativeIpc;
+
+internal static partial class Interop
+{
+    /// <summary>
+    /// Error numbers. They differ per system (EAGAIN and EDEADLK even swap theirs between Linux and BSD), so numbers of one system are
+    /// never compared with those of another. Linux values hold for x64 and arm64; tests/NativeIpc.Abi checks them.
+    /// </summary>
+    internal static class Errno
+    {
+        internal const int EPERM = 1;
+        internal const int ENOENT = 2;
+        internal const int EINTR = 4;
+        internal const int EIO = 5;
+        internal const int ENXIO = 6;
+        internal const int EBADF = 9;
+        internal const int ENOMEM = 12;
+        internal const int EACCES = 13;
+        internal const int EEXIST = 17;
+        internal const int ENOTDIR = 20;
+        internal const int EISDIR = 21;
+        internal const int EINVAL = 22;
+        internal const int ENFILE = 23;
+        internal const int EMFILE = 24;
+        internal const int EFBIG = 27;
+        internal const int ENOSPC = 28;
+        internal const int EROFS = 30;
+        internal const int ERANGE = 34;
+
+        internal static readonly int EAGAIN = IsApple ? 35 : 11;
+        internal static readonly int ENAMETOOLONG = IsApple ? 63 : 36;
+        internal static readonly int ENOSYS = IsApple ? 78 : 38;
+        internal static readonly int ELOOP = IsApple ? 62 : 40;
+        internal static readonly int EIDRM = IsApple ? 90 : 43;
+        internal static readonly int EOVERFLOW = IsApple ? 84 : 75;
+        internal static readonly int EOPNOTSUPP = IsApple ? 102 : 95;
+        internal static readonly int ENOTSUP = IsApple ? 45 : 95;
+        internal static readonly int ETIMEDOUT = IsApple ? 60 : 110;
+        internal static readonly int EDQUOT = IsApple ? 69 : 122;
+    }
+
+    internal static readonly bool IsApple = OperatingSystem.IsMacOS() || OperatingSystem.IsMacCatalyst() || OperatingSystem.IsIOS() || OperatingSystem.IsTvOS();
+
+    /// <summary>
+    /// Whether variadic arguments go on the stack although registers are free: Apple on Arm64, by the architecture of the process
+    /// (Rosetta runs x64 processes on Arm64 machines). dotnet/runtime#48796.
+    /// </summary>
+    internal static readonly bool VariadicArgumentsOnStack =
+        IsApple && System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.Arm64;
+}

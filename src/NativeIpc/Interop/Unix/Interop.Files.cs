@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace NativeIpc;
+
+internal static partial class Interop
+{
+    internal static partial class Libc
+    {
+        [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        private static partial int open_plain(string path, int oflag, uint mode);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        private static partial int open_appleArm64(string path, int oflag, nint p2, nint p3, nint p4, nint p5, nint p6, nint p7, nint mode);
+
+        /// <summary>open(2), variadic.</summary>
+        internal static int open(string path, int oflag, uint mode)
+            => VariadicArgumentsOnStack ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode);
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int close(int fd);
+
+        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        internal static partial int unlink(string path);
+
+        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        internal static partial int linkat(int oldDirectory, string oldPath, int newDirectory, string newPath, int flags); // Linux
+
+        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        internal static partial int mkdir(string path, uint mode);
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int fchmod(UnixDescriptor fd, uint mode);
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int ftruncate(UnixDescriptor fd, long length);
+
+        /// <summary>posix_fallocate(3) returns the error number; errno is not set.</summary>
+        [LibraryImport(Libraries.Libc)]
+        internal static partial int posix_fallocate(UnixDescriptor fd, long offset, long length); // Linux
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int flock(UnixDescriptor fd, int operation);
+
+        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        private static partial nint realpath(string path, nint buffer);
+
+        [LibraryImport(Libraries.Libc)]
+        private static partial void free(nint memory);
+
+        [LibraryImport(Libraries.Libc)]
+        internal static partial uint geteuid();
+
+        /// <summary>getpwuid(3) is not thread-safe: the caller serializes. The name is the first field of struct passwd on every system.</summary>
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static unsafe partial byte** getpwuid(uint uid);
+
+        /// <summary>realpath(3): absolute, without links, dots and double slashes; null when the path does not lead anywhere.</summary>
+        internal static string? RealPath(string path)
+        {
+            nint resolved = realpath(path, 0);
+            if (resolved == 0) return null;
+            try
+            {
+                return Marshal.PtrToStringUTF8(resolved);
+            }
+            finally
+            {
+                free(resolved);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+using System.Runtime.InteropServices;
+
+namespace NativeIpc;
+
+internal static partial class Interop
+{
+    internal static partial class Libc
+    {
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int inotify_init1(int flags); // Linux
+
+        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        internal static partial int inotify_add_watch(UnixDescriptor fd, string path, uint mask); // Linux
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int inotify_rm_watch(UnixDescriptor fd, int watch); // Linux
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static unsafe partial nint read(UnixDescriptor fd, byte* buffer, nuint count);
+    }
+}

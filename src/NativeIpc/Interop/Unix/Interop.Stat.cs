@@ -1,0 +1,117 @@
+using System.Runtime.InteropServices;
+
+namespace NativeIpc;
+
+internal static partial class Interop
+{
+    /// <summary>What a name or a descriptor leads to. Two statuses with the same <see cref="Identity"/> are the same file, as long as one of them is held open.</summary>
+    internal readonly record struct FileStatus(FileIdentity Identity, uint Mode, uint Uid, uint Gid, uint Links, long Size)
+    {
+        internal bool IsRegularFile => (Mode & Flags.S_IFMT) == Flags.S_IFREG;
+
+        internal bool IsDirectory => (Mode & Flags.S_IFMT) == Flags.S_IFDIR;
+
+        internal bool IsSymbolicLink => (Mode & Flags.S_IFMT) == Flags.S_IFLNK;
+
+        internal uint Permissions => Mode & 0xFFF;
+    }
+
+    /// <summary>Device and inode.</summary>
+    internal readonly record struct FileIdentity(ulong Device, ulong Inode);
+
+    internal static partial class Libc
+    {
+        // struct stat differs per architecture and glibc exports fstat only since 2.33; statx(2) (Linux 4.11) has one layout everywhere.
+        // It is called by number, since musl before 1.2.4 has no wrapper; syscall() is variadic, which is harmless on Linux.
+        private const uint STATX_BASIC_STATS = 0x7FF;
+        private static readonly nint s_statx = RuntimeInformation.ProcessArchitecture switch
+        {
+            Architecture.X64 => 332,
+            Architecture.S390x => 379,
+            Architecture.Ppc64le => 383,
+            _ => 291, // arm64, riscv64, loongarch64: the generic table
+        };
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
+        private static unsafe partial nint syscall_statx(nint number, nint directory, byte* path, nint flags, nint mask, byte* buffer);
+
+        // Apple: struct stat with 64-bit inodes, 144 bytes. The plain symbol is right on arm64; x64 needs the suffix.
+        [LibraryImport(Libraries.Libc, EntryPoint = "fstat", SetLastError = true)]
+        private static unsafe partial int fstat_apple(int fd, byte* buffer);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "fstat$INODE64", SetLastError = true)]
+        private static unsafe partial int fstat_apple_x64(int fd, byte* buffer);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "stat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        private static unsafe partial int stat_apple(string path, byte* buffer);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "stat$INODE64", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        private static unsafe partial int stat_apple_x64(string path, byte* buffer);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "lstat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        private static unsafe partial int lstat_apple(string path, byte* buffer);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "lstat$INODE64", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        private static unsafe partial int lstat_apple_x64(string path, byte* buffer);
+
+        /// <summary>The status of an open file. Returns 0, or the error number.</summary>
+        internal static unsafe int Status(UnixDescriptor fd, out FileStatus status)
+        {
+            bool added = false;
+            try
+            {
+                fd.DangerousAddRef(ref added);
+                int number = (int)fd.DangerousGetHandle();
+                byte* buffer = stackalloc byte[256];
+                byte empty = 0;
+                nint result = !IsApple ? syscall_statx(s_statx, number, &empty, Flags.AT_EMPTY_PATH, (nint)STATX_BASIC_STATS, buffer)
+                    : VariadicArgumentsOnStack ? fstat_apple(number, buffer)
+                    : fstat_apple_x64(number, buffer);
+                int error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
+                status = error == 0 ? ReadStatus(buffer) : default;
+                return error;
+            }
+            finally
+            {
+                if (added) fd.DangerousRelease();
+            }
+        }
+
+        /// <summary>The status of what a path leads to, or of the link itself. Returns 0, or the error number.</summary>
+        internal static unsafe int Status(string path, bool followLink, out FileStatus status)
+        {
+            byte* buffer = stackalloc byte[256];
+            nint result;
+            int error;
+            if (IsApple)
+            {
+                result = VariadicArgumentsOnStack
+                    ? (followLink ? stat_apple(path, buffer) : lstat_apple(path, buffer))
+                    : (followLink ? stat_apple_x64(path, buffer) : lstat_apple_x64(path, buffer));
+                error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
+            }
+            else
+            {
+                byte* utf8 = (byte*)Marshal.StringToCoTaskMemUTF8(path);
+                try
+                {
+                    result = syscall_statx(s_statx, Flags.AT_FDCWD, utf8, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, (nint)STATX_BASIC_STATS, buffer);
+                    error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
+                }
+                finally
+                {
+                    Marshal.FreeCoTaskMem((nint)utf8);
+                }
+            }
+
+            status = error == 0 ? ReadStatus(buffer) : default;
+            return error;
+        }
+
+        private static unsafe FileStatus ReadStatus(byte* b) => IsApple
+            ? new FileStatus(new FileIdentity(*(uint*)b, *(ulong*)(b + 8)), *(ushort*)(b + 4), *(uint*)(b + 16), *(uint*)(b + 20), *(ushort*)(b + 6), *(long*)(b + 96))
+            : new FileStatus(
+                new FileIdentity(((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32)),
+                *(ushort*)(b + 28), *(uint*)(b + 20), *(uint*)(b + 24), *(uint*)(b + 16), *(long*)(b + 40));
+    }
+}

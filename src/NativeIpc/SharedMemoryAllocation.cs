@@ -1,0 +1,16 @@
+namespace NativeIpc;
+
+/// <summary>When the memory behind a new segment is taken from the system.</summary>
+public enum SharedMemoryAllocation
+{
+    /// <summary>At creation (<c>posix_fallocate</c>): a full /dev/shm is an <see cref="NativeIpcError.OutOfResources"/> error then, never a
+    /// fatal SIGBUS later. The default. System V and Windows segments are charged at creation anyway.</summary>
+    Reserve = 0,
+
+    /// <summary>Page by page as it is touched. On POSIX, touching a page when /dev/shm is full kills the process (SIGBUS).</summary>
+    Sparse = 1,
+
+    /// <summary>As <see cref="Reserve"/>, and the pages are also mapped at once (<c>MAP_POPULATE</c>, <c>MADV_POPULATE_WRITE</c>), which makes
+    /// the first pass over a large segment several times faster.</summary>
+    Populate = 2,
+}

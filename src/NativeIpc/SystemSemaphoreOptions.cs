@@ -1,0 +1,27 @@
+namespace NativeIpc;
+
+/// <summary>How a semaphore is made, opened and cleaned up. Immutable; one instance may serve many calls and threads.</summary>
+public sealed record SystemSemaphoreOptions
+{
+    internal static readonly SystemSemaphoreOptions s_default = new();
+
+    /// <summary>The permission bits of a new semaphore, set exactly, whatever the umask. Default: read and write for the owner only.
+    /// Execute, set-id and sticky bits are refused. Not used on Windows.</summary>
+    public UnixFileMode Mode { get; init; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Who removes the semaphore. Default: <see cref="RemovalPolicy.Default"/>.</summary>
+    public RemovalPolicy Removal { get; init; }
+
+    /// <summary>What the kernel takes back when the process ends. System V only. Default: <see cref="SystemVUndoPolicy.Both"/>, as Qt.</summary>
+    public SystemVUndoPolicy Undo { get; init; }
+
+    /// <summary>Windows only: whether <see cref="SystemSemaphore.CreateOrReset(NativeIpcKey, int, SystemSemaphoreOptions?)"/> accepts a live semaphore with the count that it
+    /// has, as Qt silently does, since Windows cannot set it. Default: false, which gives <see cref="NativeIpcError.AlreadyExists"/>.</summary>
+    public bool AcceptExistingCount { get; init; }
+
+    /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP) removes what this instance owns. Default: true.</summary>
+    public bool RemoveAtProcessExit { get; init; } = true;
+
+    /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object. Default: one second.</summary>
+    public TimeSpan PeerTimeout { get; init; } = TimeSpan.FromSeconds(1);
+}
