@@ -1,15 +1,200 @@
+using System.Diagnostics.CodeAnalysis;
+using NativeIpc.Backends;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+
 namespace NativeIpc;
 
-/// <summary>stub</summary>
-public sealed partial class SharedMemory
+/// <summary>
+/// A named segment of memory that every process on the machine can attach to, in whatever language it is written: QSharedMemory in Qt,
+/// <c>shm_open</c>, <c>shmget</c> or <c>CreateFileMappingW</c> in C.
+/// </summary>
+/// <remarks>
+/// <para>Attach is <c>mmap(2)</c>, <c>shmat(2)</c> or <c>MapViewOfFile</c>; detach, which Dispose does, is their reverse. All of the segment is mapped;
+/// its bytes belong to its users, nothing of this library is hidden in them.</para>
+/// <para>Removal by default: on POSIX the instance that made the segment removes the name when it lets go (who is attached goes on, who comes
+/// later does not find it); on System V the last one to detach removes the segment, its lock and the key file; Windows removes it with the
+/// last handle. A crash leaves the segment behind on Unix: CreateNew then says AlreadyExists, OpenExisting and CreateOrOpen work, and
+/// <see cref="Remove"/> removes it.</para>
+/// <para>Thread safety: every member may be called from any thread at any time, also while another one disposes; the bytes themselves are
+/// as unprotected as any memory, which is what <see cref="Lock()"/> is for. Raw spans, memory and references are the exception: they
+/// trust the caller not to dispose while they are used.</para>
+/// </remarks>
+public sealed partial class SharedMemory : IDisposable
 {
-    /// <summary>stub</summary>
-    public static bool IsKeyTypeSupported(NativeIpcKeyType type) => throw new NotImplementedException();
-    /// <summary>stub</summary>
-    public static SharedMemory CreateOrOpen(NativeIpcKey key, long size, SharedMemoryOptions? options = null) => throw new NotImplementedException();
-    /// <summary>stub</summary>
-    public SharedMemoryLock Lock() => throw new NotImplementedException();
-}
+    private const string Creating = "create the segment";
+    private const string Opening = "open the segment";
 
-/// <summary>stub</summary>
-public readonly struct SharedMemoryLock { }
+    private readonly Segment _segment;
+    private readonly SharedMemoryOptions _options;
+    private int _disposed;
+
+    private SharedMemory(Segment segment, SharedMemoryOptions options)
+    {
+        _segment = segment;
+        _options = options;
+    }
+
+    /// <summary>The key that the segment was made or opened with.</summary>
+    public NativeIpcKey Key => _segment.Key;
+
+    /// <summary>The size in bytes, as the system reports it: what was asked for on Linux, rounded up to pages on Windows and macOS.</summary>
+    public long Size => _segment.Size;
+
+    /// <summary>What this attachment allows.</summary>
+    public SharedMemoryAccess Access => _segment.Access;
+
+    /// <summary>Whether this instance made the segment, rather than finding it; a half-created leftover that it finished counts as made.</summary>
+    public bool CreatedNew => _segment.CreatedNew;
+
+    /// <summary>Makes a segment that must not exist yet, and attaches to it. Its bytes are zero.</summary>
+    /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
+    /// <param name="size">The size in bytes, 1 or more.</param>
+    /// <param name="options">Mode, removal, allocation, lock; null for the defaults.</param>
+    /// <returns>The segment, to read and write.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is less than 1.</exception>
+    /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied; InvalidSize for more than
+    /// the system can ever give; OutOfResources when memory, /dev/shm, descriptors or System V limits are used up; LockError when a peer
+    /// is stuck in the middle of making or removing it.</exception>
+    public static SharedMemory CreateNew(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
+    {
+        options = Checked(options);
+        return new SharedMemory(BackendFor(key, size).CreateNew(key, size, options), options);
+    }
+
+    /// <summary>Attaches to a segment that must exist.</summary>
+    /// <param name="key">The key, as the maker gave it.</param>
+    /// <param name="access">Whether it may be written.</param>
+    /// <param name="options">Removal, lock, waiting bound; null for the defaults.</param>
+    /// <returns>The segment.</returns>
+    /// <exception cref="ArgumentException">The options or <paramref name="access"/> hold a value that has no meaning.</exception>
+    /// <exception cref="NativeIpcException">NotFound, also for a half-created leftover once <see cref="SharedMemoryOptions.PeerTimeout"/> has
+    /// passed; KeyError; PermissionDenied; OutOfResources; LockError.</exception>
+    public static SharedMemory OpenExisting(NativeIpcKey key, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
+    {
+        options = Checked(options, access);
+        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: true)!, options);
+    }
+
+    /// <summary>Attaches to a segment if it exists.</summary>
+    /// <param name="key">The key, as the maker gave it.</param>
+    /// <param name="segment">The segment; null when there is none.</param>
+    /// <param name="access">Whether it may be written.</param>
+    /// <param name="options">Removal, lock, waiting bound; null for the defaults.</param>
+    /// <returns>False when there is none, or only a half-created leftover.</returns>
+    /// <exception cref="ArgumentException">The options or <paramref name="access"/> hold a value that has no meaning.</exception>
+    /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
+    public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedMemory? segment, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
+    {
+        options = Checked(options, access);
+        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: false);
+        segment = opened is null ? null : new SharedMemory(opened, options);
+        return segment is not null;
+    }
+
+    /// <summary>Attaches to a segment, or makes it if it does not exist, without a race between the two.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="size">The size in bytes, 1 or more. A larger segment that exists is fine.</param>
+    /// <param name="options">Mode, removal, allocation, lock; null for the defaults.</param>
+    /// <returns>The segment, to read and write; <see cref="CreatedNew"/> says which of the two happened.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is less than 1.</exception>
+    /// <exception cref="NativeIpcException">InvalidSize when the segment that exists is smaller, unless <see cref="SharedMemoryOptions.AllowSmaller"/>;
+    /// and as <see cref="CreateNew"/>, but for AlreadyExists.</exception>
+    public static SharedMemory CreateOrOpen(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
+    {
+        options = Checked(options);
+        return new SharedMemory(BackendFor(key, size).CreateOrOpen(key, size, options), options);
+    }
+
+    /// <summary>Removes the name of a segment and of its lock, whatever its use: who is attached goes on.</summary>
+    /// <param name="key">The key.</param>
+    /// <returns>False when there was none.</returns>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a segment with its last handle.</exception>
+    /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
+    public static bool Remove(NativeIpcKey key) => Selector.ForSegment("remove the segment", key).Remove(key);
+
+    /// <summary>Whether segments with keys of a type can be used here, asked of the running system and not only of the compiler.</summary>
+    /// <param name="type">The key type.</param>
+    /// <returns>True when they can.</returns>
+    public static bool IsKeyTypeSupported(NativeIpcKeyType type) => Selector.SupportsSegments(type);
+
+    /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same as Qt makes of it.</summary>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused when it is used.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
+
+    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key. A type of another platform gives an empty native key, as in Qt.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type) => PlatformSafeKey(name, type, out _);
+
+    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key.</param>
+    /// <param name="wasCut">Whether the name was too long for the platform and was cut, as Qt does without saying: two names may then give one key.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type, out bool wasCut)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.PlatformSafeKey(name, type, IpcObjectKind.SharedMemory, PlatformEnvironment.Current, out wasCut);
+    }
+
+    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be cut.</summary>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key.</param>
+    /// <returns>The key.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    /// <exception cref="ArgumentException">The name is too long for the platform.</exception>
+    public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
+    {
+        NativeIpcKey key = PlatformSafeKey(name, type, out bool wasCut);
+        return wasCut ? throw NameRules.Cut(name, key, nameof(name)) : key;
+    }
+
+    /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSharedMemory::setKey</c>); it remembers the name, also in its text form.</summary>
+    /// <param name="name">The name that the Qt program uses.</param>
+    /// <returns>The key, of <see cref="NativeIpcKey.LegacyDefaultType"/>.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    public static NativeIpcKey LegacyNativeKey(string name) => LegacyNativeKey(name, NativeIpcKey.LegacyDefaultType);
+
+    /// <inheritdoc cref="LegacyNativeKey(string)"/>
+    /// <param name="name">The name that the Qt program uses.</param>
+    /// <param name="type">The type that the Qt program was built for.</param>
+    public static NativeIpcKey LegacyNativeKey(string name, NativeIpcKeyType type)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.LegacyNativeKey(name, type, IpcObjectKind.SharedMemory, PlatformEnvironment.Current);
+    }
+
+    /// <summary>
+    /// Detaches: releases the lock if this instance holds it, removes what it owns under its policy, and unmaps as soon as the last call that
+    /// is using the memory on another thread has ended. A removal that fails is reported by the event source "NativeIpc".
+    /// </summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        CloseLocks();
+        _segment.LetGo();
+        _segment.Dispose();
+    }
+
+    private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size)
+    {
+        if (size < 1)
+            throw new ArgumentOutOfRangeException(nameof(size), size, $"Cannot create the segment {Errors.Failure.Describe(key)}: its size must be at least 1 byte.");
+        return Selector.ForSegment(Creating, key);
+    }
+
+    private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
+    {
+        options ??= SharedMemoryOptions.s_default;
+        OptionRules.CheckMode(options.Mode);
+        OptionRules.CheckDefined(options.Removal);
+        OptionRules.CheckDefined(options.Allocation);
+        OptionRules.CheckDefined(access);
+        OptionRules.CheckBound(options.PeerTimeout);
+        return options;
+    }
+}

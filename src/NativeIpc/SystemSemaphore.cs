@@ -1,12 +1,244 @@
+using NativeIpc.Backends;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+using NativeIpc.Waiting;
+
 namespace NativeIpc;
 
-/// <summary>stub</summary>
-public sealed partial class SystemSemaphore
+/// <summary>
+/// A named counting semaphore that every process on the machine can open, in whatever language it is written: QSystemSemaphore in Qt,
+/// <c>sem_open</c>, <c>semget</c> or <c>CreateSemaphoreW</c> in C.
+/// </summary>
+/// <remarks>
+/// <para>Acquire is <c>sem_wait(3)</c>, <c>semop(2)</c> with -1, or <c>WaitForSingleObject</c>; release is <c>sem_post(3)</c>, <c>semop(2)</c> with +n,
+/// or <c>ReleaseSemaphore</c>. Of a System V set only semaphore number 0 is used.</para>
+/// <para>A semaphore outlives its processes on Unix: after a crash it is still there, with whatever count it had. <see cref="CreateOrOpen"/>
+/// keeps such an unknown count and can therefore block for ever; the safe way to start afresh is <see cref="CreateOrReset"/>.</para>
+/// <para>Thread safety: every member may be called from any thread at any time. A Dispose on one thread ends the waits of the others
+/// with <see cref="ObjectDisposedException"/>, within about 50 ms.</para>
+/// </remarks>
+public sealed class SystemSemaphore : IDisposable
 {
-    /// <summary>stub</summary>
-    public static bool IsKeyTypeSupported(NativeIpcKeyType type) => throw new NotImplementedException();
-    /// <summary>stub</summary>
-    public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null) => throw new NotImplementedException();
-    /// <summary>stub</summary>
-    public void Release(int count = 1) => throw new NotImplementedException();
+    private const string Creating = "create the semaphore";
+    private const string Opening = "open the semaphore";
+
+    private readonly SemaphoreObject _semaphore;
+
+    private SystemSemaphore(SemaphoreObject semaphore) => _semaphore = semaphore;
+
+    /// <summary>The key that the semaphore was made or opened with.</summary>
+    public NativeIpcKey Key => _semaphore.Key;
+
+    /// <summary>Whether this instance made the semaphore, rather than finding it. Remains readable after Dispose.</summary>
+    public bool CreatedNew => _semaphore.CreatedNew;
+
+    /// <summary>Makes a semaphore that must not exist yet.</summary>
+    /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
+    /// <param name="initialCount">The number of permits at first, 0 or more.</param>
+    /// <param name="options">Mode, removal, undo; null for the defaults.</param>
+    /// <returns>The semaphore. This instance removes it when it is disposed, unless the removal policy says otherwise.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative.</exception>
+    /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied; OutOfResources, also for
+    /// a count over the maximum of the back end (2^31-1, on System V 32,767); LockError when a peer is stuck in the middle of making or
+    /// removing it.</exception>
+    public static SystemSemaphore CreateNew(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
+    {
+        options = Checked(options);
+        return new SystemSemaphore(BackendFor(key, initialCount).CreateNew(key, initialCount, options));
+    }
+
+    /// <summary>Opens a semaphore that must exist.</summary>
+    /// <param name="key">The key, as the maker gave it.</param>
+    /// <param name="options">Undo policy and waiting bound; null for the defaults.</param>
+    /// <returns>The semaphore. This instance does not remove it.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="NativeIpcException">NotFound; KeyError, also when what has the name is no semaphore; PermissionDenied; OutOfResources.</exception>
+    public static SystemSemaphore OpenExisting(NativeIpcKey key, SystemSemaphoreOptions? options = null)
+        => new(Selector.ForSemaphore(Opening, key).Open(key, Checked(options), mustExist: true)!);
+
+    /// <summary>Opens a semaphore if it exists.</summary>
+    /// <param name="key">The key, as the maker gave it.</param>
+    /// <param name="semaphore">The semaphore; null when there is none.</param>
+    /// <param name="options">Undo policy and waiting bound; null for the defaults.</param>
+    /// <returns>False when there is none.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
+    public static bool TryOpenExisting(NativeIpcKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemSemaphore? semaphore, SystemSemaphoreOptions? options = null)
+    {
+        SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, Checked(options), mustExist: false);
+        semaphore = opened is null ? null : new SystemSemaphore(opened);
+        return semaphore is not null;
+    }
+
+    /// <summary>Opens a semaphore and leaves its count as it is, or makes it: Qt's mode <i>Open</i>.</summary>
+    /// <remarks>The count of one that a crash left behind is unknown: waiting on it can last for ever. To start afresh, use <see cref="CreateOrReset"/>.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="initialCount">The number of permits if it is made now, 0 or more. On System V also if it must be made anew because a
+    /// peer removed it while this instance uses it.</param>
+    /// <param name="options">Mode, removal, undo; null for the defaults.</param>
+    /// <returns>The semaphore; <see cref="CreatedNew"/> says which of the two happened. It is removed by this instance only if it made it.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative.</exception>
+    /// <exception cref="NativeIpcException">KeyError; PermissionDenied; OutOfResources; LockError.</exception>
+    public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
+    {
+        options = Checked(options);
+        return new SystemSemaphore(BackendFor(key, initialCount).CreateOrOpen(key, initialCount, options));
+    }
+
+    /// <summary>Makes a semaphore, or takes over the one that exists and sets its count: Qt's mode <i>Create</i>, and the safe way to start afresh.</summary>
+    /// <remarks>
+    /// The existing semaphore keeps its identity, so that nobody is split off (Qt unlinks a POSIX one and makes another). This instance
+    /// becomes the owner that removes it. On System V setting the count also clears what the kernel would take back for every process.
+    /// Windows cannot set the count of a live semaphore: AlreadyExists there, unless <see cref="SystemSemaphoreOptions.AcceptExistingCount"/>.
+    /// </remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="initialCount">The number of permits from now on, 0 or more.</param>
+    /// <param name="options">Mode, removal, undo; null for the defaults.</param>
+    /// <returns>The semaphore; <see cref="CreatedNew"/> says whether it was made.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative.</exception>
+    /// <exception cref="NativeIpcException">AlreadyExists (Windows only); KeyError; PermissionDenied; OutOfResources; LockError.</exception>
+    public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
+    {
+        options = Checked(options);
+        return new SystemSemaphore(BackendFor(key, initialCount).CreateOrReset(key, initialCount, options));
+    }
+
+    /// <summary>Removes a semaphore whatever its use: those who have it open keep it on POSIX, and find it gone on System V.</summary>
+    /// <param name="key">The key.</param>
+    /// <returns>False when there was none.</returns>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a semaphore with its last handle.</exception>
+    /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
+    public static bool Remove(NativeIpcKey key) => Selector.ForSemaphore("remove the semaphore", key).Remove(key);
+
+    /// <summary>Whether semaphores with keys of a type can be used here, asked of the running system and not only of the compiler.</summary>
+    /// <param name="type">The key type.</param>
+    /// <returns>True when they can.</returns>
+    public static bool IsKeyTypeSupported(NativeIpcKeyType type) => Selector.SupportsSemaphores(type);
+
+    /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same as Qt makes of it.</summary>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused when it is used.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
+
+    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key. A type of another platform gives an empty native key, as in Qt.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type) => PlatformSafeKey(name, type, out _);
+
+    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key.</param>
+    /// <param name="wasCut">Whether the name was too long for the platform and was cut, as Qt does without saying: two names may then give one key.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type, out bool wasCut)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.PlatformSafeKey(name, type, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current, out wasCut);
+    }
+
+    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be cut.</summary>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key.</param>
+    /// <returns>The key.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    /// <exception cref="ArgumentException">The name is too long for the platform.</exception>
+    public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
+    {
+        NativeIpcKey key = PlatformSafeKey(name, type, out bool wasCut);
+        return wasCut ? throw NameRules.Cut(name, key, nameof(name)) : key;
+    }
+
+    /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSystemSemaphore::setKey</c>); it remembers the name, also in its text form.</summary>
+    /// <param name="name">The name that the Qt program uses.</param>
+    /// <returns>The key, of <see cref="NativeIpcKey.LegacyDefaultType"/>.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    public static NativeIpcKey LegacyNativeKey(string name) => LegacyNativeKey(name, NativeIpcKey.LegacyDefaultType);
+
+    /// <inheritdoc cref="LegacyNativeKey(string)"/>
+    /// <param name="name">The name that the Qt program uses.</param>
+    /// <param name="type">The type that the Qt program was built for.</param>
+    public static NativeIpcKey LegacyNativeKey(string name, NativeIpcKeyType type)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.LegacyNativeKey(name, type, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current);
+    }
+
+    /// <summary>Takes a permit, waiting for it as long as it takes.</summary>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">NotFound when it was removed while in use and this instance only opened it (System V);
+    /// PermissionDenied; OutOfResources (System V undo records).</exception>
+    public void Acquire()
+    {
+        if (!_semaphore.TryAcquire()) Waiter.Acquire(_semaphore, new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
+    }
+
+    /// <summary>Takes a permit, waiting for it until the token is cancelled.</summary>
+    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    public void Acquire(CancellationToken cancellationToken)
+        => Waiter.Acquire(_semaphore, new Deadline(Timeout.InfiniteTimeSpan), cancellationToken);
+
+    /// <summary>Takes a permit if there is one now.</summary>
+    /// <returns>False when there is none.</returns>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    public bool TryAcquire() => _semaphore.TryAcquire();
+
+    /// <summary>Takes a permit, waiting for it at most for a time, on the monotonic clock.</summary>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <returns>False when the time passed; no permit was taken, and no less time has passed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    public bool TryAcquire(TimeSpan timeout, CancellationToken cancellationToken = default)
+        => Waiter.Acquire(_semaphore, new Deadline(timeout), cancellationToken);
+
+    /// <summary>Gives permits.</summary>
+    /// <param name="count">How many, 1 or more. System V and Windows give all at once or none; POSIX gives one after the other.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">OutOfResources when the count would pass its maximum; <see cref="NativeIpcException.PermitsReleased"/>
+    /// says how many were given. NotFound when it was removed while in use and this instance only opened it (System V).</exception>
+    public void Release(int count = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        _semaphore.Release(count);
+    }
+
+    /// <summary>Reads the count, which may have changed by the time it is looked at.</summary>
+    /// <param name="count">The number of permits; 0 also while others wait.</param>
+    /// <returns>False where the system cannot tell: POSIX on macOS, and Windows.</returns>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    public bool TryGetCurrentCount(out int count) => _semaphore.TryGetCount(out count);
+
+    /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
+    /// the event source "NativeIpc". Permits that this instance holds stay taken.</summary>
+    public void Dispose() => _semaphore.Dispose();
+
+    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(initialCount);
+        ISemaphoreBackend backend = Selector.ForSemaphore(Creating, key);
+        if (initialCount <= backend.MaximumCount) return backend;
+        throw Errors.Failure.Found(NativeIpcError.OutOfResources, Creating, key, "CreateNew", $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
+            "Ask for fewer permits, or use a key of another type.");
+    }
+
+    private static SystemSemaphoreOptions Checked(SystemSemaphoreOptions? options)
+    {
+        options ??= SystemSemaphoreOptions.s_default;
+        OptionRules.CheckMode(options.Mode);
+        OptionRules.CheckDefined(options.Removal);
+        OptionRules.CheckDefined(options.Undo);
+        OptionRules.CheckBound(options.PeerTimeout);
+        return options;
+    }
 }

@@ -32,6 +32,9 @@ internal static partial class Interop
         internal static partial int fchmod(UnixDescriptor fd, uint mode);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int fchown(UnixDescriptor fd, uint uid, uint gid);
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int ftruncate(UnixDescriptor fd, long length);
 
         /// <summary>posix_fallocate(3) returns the error number; errno is not set.</summary>

@@ -1,0 +1,29 @@
+using System.Diagnostics;
+
+namespace NativeIpc.Backends;
+
+/// <summary>
+/// Polls, with growing pauses and a monotonic bound, for a change that a peer makes and that the system has no event for: a creator that
+/// has yet to size its segment, another process's file lock.
+/// </summary>
+internal struct Backoff(TimeSpan bound)
+{
+    private const int ShortestMicroseconds = 50;
+    private const int LongestMicroseconds = 10_000;
+
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly TimeSpan _bound = bound;
+    private int _microseconds = ShortestMicroseconds;
+
+    /// <summary>Whether the bound has passed. An infinite bound never does.</summary>
+    public readonly bool IsOver => _bound >= TimeSpan.Zero && Stopwatch.GetElapsedTime(_start) >= _bound;
+
+    /// <summary>Waits a little; false, at once, when the bound has passed.</summary>
+    public bool Pause()
+    {
+        if (IsOver) return false;
+        Interop.Pause.Microseconds(_microseconds);
+        _microseconds = Math.Min(_microseconds * 2, LongestMicroseconds);
+        return true;
+    }
+}

@@ -1,0 +1,29 @@
+namespace NativeIpc.Backends;
+
+/// <summary>Semaphores of one kind of key; see <see cref="ISharedMemoryBackend"/> for the rules.</summary>
+internal interface ISemaphoreBackend
+{
+    /// <summary>Is this type yours?</summary>
+    bool Handles(NativeIpcKeyType type);
+
+    /// <summary>Does it work here, now? Asked of the running system.</summary>
+    bool WorksHere { get; }
+
+    /// <summary>The largest count that a semaphore of this kind can have.</summary>
+    int MaximumCount { get; }
+
+    /// <summary>Makes a semaphore that must not exist.</summary>
+    SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
+
+    /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>.</summary>
+    SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist);
+
+    /// <summary>Opens a semaphore and leaves its count, or makes it; the object says which.</summary>
+    SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
+
+    /// <summary>Makes a semaphore, or takes over an existing one and sets its count in place; the object is the owner then.</summary>
+    SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
+
+    /// <summary>Removes a semaphore; false when there was none.</summary>
+    bool Remove(in NativeIpcKey key);
+}

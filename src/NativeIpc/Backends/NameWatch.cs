@@ -1,0 +1,137 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends;
+
+/// <summary>
+/// Watches, with one inotify(7) instance and one thread for the whole process, whether names still lead to the files they led to. Linux
+/// only; asking costs a read of memory.
+/// </summary>
+/// <remarks>
+/// Interleavings. (1) The name changes before the watch stands: the comparison after adding it sees that. (2) inotify watches an inode
+/// and gives one number for it, however many instances watch it: all of them are kept under the number. (3) A watch ends while its event
+/// is under way: the event finds no one and is dropped; a number is used again only after it ran over 2^31. (4) The queue overflows:
+/// every name is compared again. The gate guards the table; the thread never holds it while reading.
+/// </remarks>
+internal sealed class NameWatch : INameWatch
+{
+    private static readonly Lock s_gate = new();
+    private static readonly Dictionary<int, List<NameWatch>> s_watches = [];
+    private static UnixDescriptor? s_inotify;
+    private static bool s_unavailable;
+
+    private readonly string _path;
+    private readonly FileIdentity _identity;
+    private int _number;
+    private volatile bool _hasChanged;
+
+    private NameWatch(string path, FileIdentity identity)
+    {
+        _path = path;
+        _identity = identity;
+    }
+
+    public bool HasChanged => _hasChanged;
+
+    /// <summary>Watches a name that leads to a file; null where the system cannot.</summary>
+    public static NameWatch? TryWatch(string path, FileIdentity identity)
+    {
+        if (!OperatingSystem.IsLinux()) return null;
+        var watch = new NameWatch(path, identity);
+        lock (s_gate)
+        {
+            if (!EnsureStarted()) return null;
+            watch._number = Libc.inotify_add_watch(s_inotify!, path, Flags.IN_ATTRIB | Flags.IN_DELETE_SELF | Flags.IN_MOVE_SELF);
+            if (watch._number == -1)
+            {
+                int number = Marshal.GetLastPInvokeError();
+                if (number != Errno.ENOENT)
+                {
+                    Report($"cannot watch {path}: inotify_add_watch says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); a replaced lock will go unnoticed");
+                    return null;
+                }
+            }
+            else if (s_watches.TryGetValue(watch._number, out List<NameWatch>? others))
+            {
+                others.Add(watch);
+            }
+            else
+            {
+                s_watches.Add(watch._number, [watch]);
+            }
+        }
+
+        watch.Compare();
+        return watch;
+    }
+
+    private void Compare()
+    {
+        if (Libc.Status(_path, followLink: true, out FileStatus now) != 0 || now.Identity != _identity) _hasChanged = true;
+    }
+
+    public void Dispose()
+    {
+        lock (s_gate)
+        {
+            if (!s_watches.TryGetValue(_number, out List<NameWatch>? watches) || !watches.Remove(this) || watches.Count > 0) return;
+            s_watches.Remove(_number);
+            // Fails only when the inode is gone and the kernel has dropped the watch by itself.
+            _ = Libc.inotify_rm_watch(s_inotify!, _number);
+        }
+    }
+
+    private static bool EnsureStarted()
+    {
+        if (s_inotify is not null) return true;
+        if (s_unavailable) return false;
+        var inotify = new UnixDescriptor(Libc.inotify_init1(Flags.IN_CLOEXEC));
+        if (inotify.IsInvalid)
+        {
+            int number = Marshal.GetLastPInvokeError();
+            s_unavailable = true;
+            Report($"inotify_init1 says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); a replaced lock will go unnoticed (see fs.inotify.max_user_instances)");
+            return false;
+        }
+
+        s_inotify = inotify;
+        new Thread(Read, 128 * 1024) { IsBackground = true, Name = "NativeIpc name watch" }.Start();
+        return true;
+    }
+
+    private static unsafe void Read()
+    {
+        const int headerSize = 16; // struct inotify_event: wd, mask, cookie, len, and then len bytes of name
+        byte* buffer = stackalloc byte[4096];
+        while (true)
+        {
+            nint read = Libc.read(s_inotify!, buffer, 4096);
+            if (read < 0)
+            {
+                int number = Marshal.GetLastPInvokeError();
+                if (number == Errno.EINTR) continue;
+                Report($"reading inotify says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); a replaced lock will go unnoticed");
+                return;
+            }
+
+            for (nint at = 0; at + headerSize <= read; at += headerSize + (nint)(*(uint*)(buffer + at + 12)))
+            {
+                int watch = *(int*)(buffer + at);
+                uint mask = *(uint*)(buffer + at + 4);
+                foreach (NameWatch affected in Affected(watch, mask)) affected.Compare();
+            }
+        }
+    }
+
+    private static List<NameWatch> Affected(int watch, uint mask)
+    {
+        lock (s_gate)
+        {
+            if ((mask & Flags.IN_Q_OVERFLOW) != 0) return [.. s_watches.Values.SelectMany(all => all)];
+            return s_watches.TryGetValue(watch, out List<NameWatch>? watches) ? [.. watches] : [];
+        }
+    }
+
+    private static void Report(string message) => NativeIpcEventSource.s_log.NotWatched(message);
+}

@@ -1,0 +1,35 @@
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+
+namespace NativeIpc.Backends.Posix;
+
+/// <summary>
+/// Where the C library keeps POSIX objects. On Linux both are files in /dev/shm (<c>shm_overview(7)</c>, <c>sem_overview(7)</c>): knowing
+/// that, segments and semaphores can be made complete before they get their name, and a semaphore can be looked at before it is mapped.
+/// On Apple names are opaque; there, and when the switch NativeIpc.PlainPosixCalls is on, only the documented calls are used.
+/// </summary>
+internal static class PosixNames
+{
+    internal const string Folder = "/dev/shm";
+
+    /// <summary>Whether objects are files whose place is known.</summary>
+    internal static readonly bool s_areFiles = OperatingSystem.IsLinux()
+        && !(AppContext.TryGetSwitch("NativeIpc.PlainPosixCalls", out bool plain) && plain);
+
+    /// <summary>The name as the calls take it: UTF-8 follows from the declarations; Apple's file names are decomposed.</summary>
+    internal static string Native(in NativeIpcKey key)
+        => PlatformEnvironment.Current.Platform == KeyPlatform.Apple ? key.NativeKey.Normalize(System.Text.NormalizationForm.FormD) : key.NativeKey;
+
+    /// <summary>The file of a segment, Linux only. Leading slashes do not matter to the C library.</summary>
+    internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
+
+    /// <summary>The file of a semaphore, Linux only; musl gives it the same name as a segment's.</summary>
+    internal static string SemaphoreFile(string name)
+        => Interop.Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
+
+    /// <summary>Why the system has no POSIX objects, or null when it has.</summary>
+    internal static bool WorkHere()
+        => Environment.Is64BitProcess
+            && (OperatingSystem.IsMacOS()
+                || (OperatingSystem.IsLinux() && Interop.Libc.Status(Folder, followLink: true, out Interop.FileStatus folder) == 0 && folder.IsDirectory));
+}

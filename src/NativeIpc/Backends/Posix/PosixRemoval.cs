@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.Posix;
+
+/// <summary>
+/// The duty to remove the name of an object that this process made, once: at Dispose, in the finalizer, or when the process ends.
+/// </summary>
+/// <remarks>
+/// Interleavings: Dispose, finalizer and exit may come together; the exchange lets one through. Another process may remove the name and
+/// make another object under it at any time; the file lock and the comparison under it (see <see cref="FileLock"/>) keep that one safe,
+/// as far as the other one is ours or the comparison comes after it. The object itself is still open or mapped here, so its inode number
+/// cannot have been given to another file.
+/// </remarks>
+internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity) : IExitDuty
+{
+    private int _performed;
+
+    public void Perform() => Perform(null);
+
+    /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged.</summary>
+    /// <param name="open">A descriptor of the object, if there is one at hand.</param>
+    public void Perform(UnixDescriptor? open)
+    {
+        if (Interlocked.Exchange(ref _performed, 1) != 0) return;
+        ProcessExit.Forget(this);
+        try
+        {
+            Remove(open);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
+    }
+
+    private void Remove(UnixDescriptor? open)
+    {
+        if (!PosixNames.s_areFiles)
+        {
+            // Apple: a descriptor of a segment tells no inode, so there is nothing to compare.
+            Unlink(key, isSegment);
+            if (isSegment && lockKey.IsValid) Unlink(lockKey, isSegment: false);
+            return;
+        }
+
+        string name = PosixNames.Native(key);
+        string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
+        UnixDescriptor? own = null;
+        FileLock held = default;
+        try
+        {
+            if (open is null)
+            {
+                own = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+                if (own.IsInvalid && Marshal.GetLastPInvokeError() == Errno.ENOENT) return;
+            }
+
+            // Without the lock (no descriptor left, or a peer that holds it for ever) the comparison alone has to do.
+            UnixDescriptor? file = open ?? (own!.IsInvalid ? null : own);
+            if (file is not null) _ = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
+            if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || status.Identity != identity) return;
+            Unlink(key, isSegment);
+            if (isSegment && lockKey.IsValid) Unlink(lockKey, isSegment: false);
+        }
+        finally
+        {
+            held.Dispose();
+            own?.Dispose();
+        }
+    }
+
+    /// <summary>Unlinks a name; false when there was none.</summary>
+    internal static bool Unlink(in NativeIpcKey key, bool isSegment)
+    {
+        string name = PosixNames.Native(key);
+        if ((isSegment ? Libc.shm_unlink(name) : Libc.sem_unlink(name)) == 0) return true;
+        int number = Marshal.GetLastPInvokeError();
+        if (number == Errno.ENOENT) return false;
+        throw PosixErrors.Unlink(isSegment ? "remove the segment" : "remove the semaphore", key, isSegment ? "shm_unlink" : "sem_unlink", number);
+    }
+}

@@ -1,0 +1,98 @@
+using NativeIpc.Errors;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.Posix;
+
+/// <summary>An attached POSIX segment: a shared mapping of the whole object, and its descriptor.</summary>
+internal sealed class PosixSegment : Segment
+{
+    private readonly UnixDescriptor _descriptor;
+    private readonly FileStatus _status;
+    private readonly PosixRemoval? _removal;
+
+    internal PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, UnixDescriptor descriptor, SharedMemoryOptions options)
+        : base(key, address, status.Size, access, createdNew)
+    {
+        _descriptor = descriptor;
+        _status = status;
+        if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
+        _removal = new PosixRemoval(key, isSegment: true, LockKeyOf(key), status.Identity);
+        if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
+    }
+
+    private static NativeIpcKey LockKeyOf(in NativeIpcKey key)
+    {
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        return UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current.Platform) is null ? lockKey : default;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// The lock is made only while this process holds the file lock of the segment and sees that the name still leads to it: the process
+    /// that removes the segment removes both names under the same file lock, so no lock is made for a segment that has lost its name.
+    /// </remarks>
+    public override SemaphoreObject OpenLock()
+    {
+        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
+        if (UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current.Platform) is { } violation)
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation, "Use a shorter name, or do without the lock (UseLock = false).");
+        if (PosixNames.s_areFiles && PosixNames.SemaphoreFile(PosixNames.Native(lockKey)) == PosixNames.SegmentFile(PosixNames.Native(Key)))
+        {
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
+                "with the musl C library a segment and a semaphore of the same name are the same file, so this segment cannot have a lock under its own key",
+                "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
+        }
+
+        int error = FileLock.Take(_descriptor, TimeSpan.FromSeconds(1), out FileLock held);
+        if (error != 0)
+        {
+            throw Failure.Of(NativeIpcError.LockError, "open the lock of the segment", Key, "flock", error,
+                "Another process is in the middle of making or removing it; try again.");
+        }
+
+        using (held)
+        {
+            if (!StillHasItsName())
+            {
+                throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
+                    "its name was removed, or leads to another segment by now, and the lock went with it",
+                    "Attach again to the segment that has the name now; take the lock early to keep it for as long as the attachment lasts.");
+            }
+
+            return PosixSemaphores.OpenLock(lockKey, _status);
+        }
+    }
+
+    private bool StillHasItsName()
+        => !PosixNames.s_areFiles
+            || (Libc.Status(PosixNames.SegmentFile(PosixNames.Native(Key)), followLink: false, out FileStatus now) == 0 && now.Identity == _status.Identity);
+
+    /// <inheritdoc/>
+    public override INameWatch? WatchLock(SemaphoreObject opened)
+    {
+        if (!PosixNames.s_areFiles || opened is not PosixSemaphore semaphore) return null;
+        NameWatch? watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(semaphore.Key)), semaphore.Identity);
+        return watch is null ? null : new LockWatch(watch, this);
+    }
+
+    /// <inheritdoc/>
+    public override void LetGo() => _removal?.Perform(_descriptor);
+
+    protected override bool ReleaseHandle()
+    {
+        _removal?.Perform(); // the finalizer of an instance that nobody disposed; the mapping still pins the inode
+        bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
+        _descriptor.Dispose();
+        return unmapped;
+    }
+
+    /// <summary>The lock's name going together with the segment's is its normal end, not a replacement: then the users keep the lock they have.</summary>
+    private sealed class LockWatch(NameWatch watch, PosixSegment segment) : INameWatch
+    {
+        public bool HasChanged => watch.HasChanged && segment.StillHasItsName();
+
+        public void Dispose() => watch.Dispose();
+    }
+}

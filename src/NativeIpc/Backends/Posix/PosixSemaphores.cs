@@ -1,0 +1,196 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.Posix;
+
+/// <summary>POSIX named semaphores: sem_open(3), POSIX.1-2017.</summary>
+/// <remarks>
+/// On Linux a semaphore is a file of 32 bytes that holds a <c>sem_t</c>. It is made without a name, initialised by <c>sem_init</c> and then
+/// linked, as the C library does it with a temporary name; and it is opened by descriptor, so that what is mapped is what was looked at: a
+/// planted empty file would kill the process at the first operation. Interleavings: two create: the link lets one win; one opens while
+/// another removes: it has the object that was there, or starts again.
+/// </remarks>
+internal sealed class PosixSemaphores : ISemaphoreBackend
+{
+    private const string Creating = "create the semaphore";
+    private const string Opening = "open the semaphore";
+    private const int MostRounds = 1000;
+
+    private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
+
+    private bool _works;
+
+    public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.PosixRealtime;
+
+    public bool WorksHere => _works || (_works = PosixNames.WorkHere());
+
+    public int MaximumCount => Flags.SEM_VALUE_MAX;
+
+    public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+        => TryCreate(key, initialCount, (uint)options.Mode, owner: null, options.Removal, options.RemoveAtProcessExit)
+            ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
+                "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count.");
+
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
+        => TryOpen(key, owns: false, removeAtExit: false)
+            ?? (mustExist ? throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT) : null);
+
+    public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+        => CreateOrOpen(key, initialCount, (uint)options.Mode, owner: null, options.Removal, options.RemoveAtProcessExit, takeOver: false);
+
+    public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+    {
+        PosixSemaphore semaphore = CreateOrOpen(key, initialCount, (uint)options.Mode, owner: null, options.Removal, options.RemoveAtProcessExit, takeOver: true);
+        if (!semaphore.CreatedNew) semaphore.SetCount(initialCount);
+        return semaphore;
+    }
+
+    public bool Remove(in NativeIpcKey key) => PosixRemoval.Unlink(key, isSegment: false);
+
+    /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
+    internal static PosixSemaphore OpenLock(in NativeIpcKey key, in FileStatus segment)
+    {
+        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, 0x180, owner: null, RemovalPolicy.Keep, removeAtExit: false, takeOver: false);
+        uint readers = segment.Permissions & 0x124; // r--r--r--
+        return CreateOrOpen(key, 1, (readers | (readers >> 1)) | 0x180, owner: segment, RemovalPolicy.Keep, removeAtExit: false, takeOver: false);
+    }
+
+    private static PosixSemaphore CreateOrOpen(in NativeIpcKey key, int initialCount, uint mode, FileStatus? owner, RemovalPolicy removal, bool removeAtExit, bool takeOver)
+    {
+        for (int round = 0; round < MostRounds; round++)
+        {
+            bool takesOwnership = takeOver && removal == RemovalPolicy.Default;
+            if (TryOpen(key, takesOwnership, removeAtExit) is { } opened) return opened;
+            if (TryCreate(key, initialCount, mode, owner, removal, removeAtExit) is { } created) return created;
+        }
+
+        throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open", "other processes keep making and removing it", "Try again.");
+    }
+
+    private static PosixSemaphore? TryOpen(in NativeIpcKey key, bool owns, bool removeAtExit)
+    {
+        string name = PosixNames.Native(key);
+        if (!PosixNames.s_areFiles)
+        {
+            nint opened;
+            int failure;
+            do
+            {
+                opened = Libc.sem_open_existing(name, 0);
+                failure = opened == Libc.SEM_FAILED ? Marshal.GetLastPInvokeError() : 0;
+            }
+            while (failure == Errno.EINTR);
+
+            if (failure == Errno.ENOENT) return null;
+            if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
+            return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, owns, removeAtExit);
+        }
+
+        int number;
+        int descriptor;
+        do
+        {
+            descriptor = Libc.open(PosixNames.SemaphoreFile(name), Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
+            number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
+        }
+        while (number == Errno.EINTR);
+
+        if (number == Errno.ENOENT) return null;
+        if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
+        using var file = new UnixDescriptor(descriptor);
+        number = Libc.Status(file, out FileStatus status);
+        if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
+        if (status.Links == 0) return null;
+        if (!status.IsRegularFile || status.Size != Layout.SizeOfSemT)
+        {
+            throw Failure.Found(NativeIpcError.KeyError, Opening, key, "sem_open",
+                $"the file {PosixNames.SemaphoreFile(name)} is no semaphore: {(status.IsRegularFile ? $"it has {status.Size} bytes instead of {Layout.SizeOfSemT}" : "it is no regular file")}",
+                "Remove that file, or use another name.");
+        }
+
+        return new PosixSemaphore(key, Map(Opening, key, file), status.Identity, createdNew: false, owns, removeAtExit);
+    }
+
+    /// <summary>Makes a semaphore; null when the name is taken.</summary>
+    private static PosixSemaphore? TryCreate(in NativeIpcKey key, int initialCount, uint mode, FileStatus? owner, RemovalPolicy removal, bool removeAtExit)
+    {
+        bool owns = removal == RemovalPolicy.Default;
+        if (s_canPublishWhole)
+        {
+            int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
+            int failure = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
+            if (failure == 0)
+            {
+                using var file = new UnixDescriptor(unnamed);
+                if (PublishWhole(key, initialCount, mode, owner, file, out FileIdentity identity, out PosixSemaphoreHandle? handle, out bool taken))
+                    return new PosixSemaphore(key, handle!, identity, createdNew: true, owns, removeAtExit);
+                if (taken) return null;
+            }
+            else if (failure != Errno.EOPNOTSUPP && failure is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
+            {
+                throw PosixErrors.Open(Creating, key, "open", failure);
+            }
+
+            s_canPublishWhole = false;
+        }
+
+        nint opened;
+        int number;
+        do
+        {
+            opened = Libc.sem_open(PosixNames.Native(key), Flags.O_CREAT | Flags.O_EXCL, mode, (uint)initialCount);
+            number = opened == Libc.SEM_FAILED ? Marshal.GetLastPInvokeError() : 0;
+        }
+        while (number == Errno.EINTR);
+
+        if (number == Errno.EEXIST) return null;
+        if (number != 0) throw PosixErrors.Open(Creating, key, "sem_open", number);
+
+        // The mode was cut by the umask, and there is no descriptor to set it on.
+        FileIdentity made = PosixNames.s_areFiles && Libc.Status(PosixNames.SemaphoreFile(PosixNames.Native(key)), followLink: false, out FileStatus status) == 0 ? status.Identity : default;
+        return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made, createdNew: true, owns, removeAtExit);
+    }
+
+    /// <summary>Initialises the unnamed file and gives it the name. False when the name is taken, or when there is no /proc to do it with.</summary>
+    private static bool PublishWhole(in NativeIpcKey key, int initialCount, uint mode, FileStatus? owner, UnixDescriptor file,
+        out FileIdentity identity, out PosixSemaphoreHandle? handle, out bool taken)
+    {
+        int number = Libc.posix_fallocate(file, 0, Layout.SizeOfSemT);
+        if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, Layout.SizeOfSemT);
+        if (Libc.fchmod(file, mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
+        if (owner is { } segment && segment.Uid != Libc.geteuid() && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
+            throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
+        number = Libc.Status(file, out FileStatus status);
+        if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
+        identity = status.Identity;
+
+        handle = Map(Creating, key, file);
+        if (Libc.sem_init(handle.DangerousGetHandle(), 1, (uint)initialCount) != 0)
+        {
+            number = Marshal.GetLastPInvokeError();
+            handle.Dispose();
+            throw PosixErrors.Unknown(Creating, key, "sem_init", number);
+        }
+
+        if (Libc.linkat(Flags.AT_FDCWD, $"/proc/self/fd/{file.DangerousGetHandle()}", Flags.AT_FDCWD, PosixNames.SemaphoreFile(PosixNames.Native(key)), Flags.AT_SYMLINK_FOLLOW) == 0)
+        {
+            taken = false;
+            return true;
+        }
+
+        number = Marshal.GetLastPInvokeError();
+        handle.Dispose();
+        handle = null;
+        taken = number == Errno.EEXIST;
+        return taken || number == Errno.ENOENT ? false : throw PosixErrors.Open(Creating, key, "linkat", number);
+    }
+
+    private static PosixSemaphoreHandle Map(string attempt, in NativeIpcKey key, UnixDescriptor file)
+    {
+        nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, file, 0);
+        return address != Libc.MAP_FAILED
+            ? new PosixSemaphoreHandle(address, isMapping: true)
+            : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), Layout.SizeOfSemT);
+    }
+}

@@ -1,0 +1,349 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.Posix;
+
+/// <summary>POSIX segments: shm_open(3), POSIX.1-2017.</summary>
+/// <remarks>
+/// <para>A segment gets its name when it is complete: on Linux it is made without one (O_TMPFILE), sized, reserved and mapped, and then
+/// linked, so that no process ever meets a segment without a size, and a process that dies on the way leaves nothing. Where that cannot
+/// be done (Apple; no /proc; the switch), it is made by shm_open and sized under its file lock.</para>
+/// <para>Interleavings considered. (1) Two create: linkat and O_EXCL let one win, the other finds it. (2) One creates while another
+/// removes: the finder sees the object with no links left, or no name, and starts again. (3) A peer creates by O_EXCL and sizes later (Qt,
+/// C): the finder waits; if the peer died in between, a creating call sizes the object in place under the file lock, after looking again,
+/// so that two recoverers give one creator. (4) A peer that was only slow sizes it after that: it then shrinks or grows the segment under
+/// its users; nothing can keep it from that, hence the wait before.</para>
+/// </remarks>
+internal sealed class PosixSharedMemory : ISharedMemoryBackend
+{
+    private const string Creating = "create the segment";
+    private const string Opening = "open the segment";
+
+    // A fair number of lost races before giving up: each one means that another process made progress.
+    private const int MostRounds = 1000;
+
+    // Turned off for the process when the system shows that it has no O_TMPFILE or no /proc. Any thread may find that out; the answer is the same.
+    private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
+
+    private bool _works;
+
+    public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.PosixRealtime;
+
+    public bool WorksHere => _works || (_works = PosixNames.WorkHere());
+
+    public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
+        => Obtain(key, size, options, mayOpen: false)
+            ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "shm_open", Errno.EEXIST, "Open it, use CreateOrOpen, or remove a leftover with Remove.");
+
+    public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options)
+        => Obtain(key, size, options, mayOpen: true)!;
+
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
+    {
+        var backoff = new Backoff(options.PeerTimeout);
+        State state = Look(key, access, ref backoff, mustBeOpenable: true, out UnixDescriptor? descriptor, out FileStatus status);
+        if (state == State.Ready) return Attach(key, descriptor!, status, access, options, createdNew: false);
+        descriptor?.Dispose();
+        if (!mustExist) return null;
+        throw state == State.Missing
+            ? PosixErrors.Open(Opening, key, "shm_open", Errno.ENOENT)
+            : Failure.Found(NativeIpcError.NotFound, Opening, key, "shm_open", "it is half-created: its creator has not given it a size, and may have died",
+                "A creating call (CreateNew, CreateOrOpen) recovers it.");
+    }
+
+    public bool Remove(in NativeIpcKey key)
+    {
+        string name = PosixNames.Native(key);
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        bool hasLockName = UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current.Platform) is null;
+        if (!PosixNames.s_areFiles)
+        {
+            bool removed = PosixRemoval.Unlink(key, isSegment: true);
+            if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
+            return removed;
+        }
+
+        string path = PosixNames.SegmentFile(name);
+        for (int round = 0; round < MostRounds; round++)
+        {
+            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+            int error = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            if (error == Errno.ENOENT) return false;
+            if (error == Errno.EACCES)
+            {
+                // Not readable, so it cannot be locked; the folder decides whether it may be removed.
+                PosixRemoval.Unlink(key, isSegment: true);
+                if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
+                return true;
+            }
+
+            if (error != 0) throw PosixErrors.Open("remove the segment", key, "open", error);
+            error = FileLock.Take(file, TimeSpan.FromSeconds(1), out FileLock held);
+            if (error != 0) throw Failure.Of(NativeIpcError.LockError, "remove the segment", key, "flock", error, "Another process is making or removing it; try again.");
+            using (held)
+            {
+                if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
+                bool removed = PosixRemoval.Unlink(key, isSegment: true);
+                if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
+                return removed;
+            }
+        }
+
+        throw Failure.Found(NativeIpcError.LockError, "remove the segment", key, "shm_unlink", "other processes keep making and removing it", "Try again.");
+    }
+
+    private enum State
+    {
+        Missing,
+        Ready,
+        HalfCreated,
+        Unreadable,
+    }
+
+    private static PosixSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
+    {
+        var backoff = new Backoff(options.PeerTimeout);
+        for (int round = 0; round < MostRounds; round++)
+        {
+            State state = Look(key, SharedMemoryAccess.ReadWrite, ref backoff, mustBeOpenable: mayOpen, out UnixDescriptor? descriptor, out FileStatus status);
+            switch (state)
+            {
+                case State.Ready when !mayOpen:
+                    descriptor!.Dispose();
+                    return null;
+                case State.Ready:
+                    if (status.Size >= size || options.AllowSmaller) return Attach(key, descriptor!, status, SharedMemoryAccess.ReadWrite, options, createdNew: false);
+                    descriptor!.Dispose();
+                    throw Failure.TooSmall(key, status.Size, size);
+                case State.HalfCreated:
+                    if (Recover(key, size, options, descriptor!) is { } recovered) return recovered;
+                    break;
+                default:
+                    if (Publish(key, size, options) is { } published) return published;
+                    if (state == State.Unreadable) return null; // there, and not ours to look at
+                    break;
+            }
+        }
+
+        throw Failure.Found(NativeIpcError.LockError, Creating, key, "shm_open", "other processes keep making and removing it", "Try again.");
+    }
+
+    /// <summary>Opens what is there and waits, up to the bound, until it has a size.</summary>
+    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, ref Backoff backoff, bool mustBeOpenable, out UnixDescriptor? descriptor, out FileStatus status)
+    {
+        string name = PosixNames.Native(key);
+        while (true)
+        {
+            status = default;
+            // Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root.
+            descriptor = new UnixDescriptor(Libc.shm_open(name, access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR, 0));
+            if (descriptor.IsInvalid)
+            {
+                int number = Marshal.GetLastPInvokeError();
+                descriptor = null;
+                if (number == Errno.EINTR) continue;
+                if (number == Errno.ENOENT) return State.Missing;
+                if (number == Errno.EACCES && !mustBeOpenable) return State.Unreadable;
+                throw PosixErrors.Open(Opening, key, "shm_open", number);
+            }
+
+            int error = Libc.Status(descriptor, out status);
+            if (error == 0 && status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
+            if (error != 0 || (PosixNames.s_areFiles && !status.IsRegularFile))
+            {
+                descriptor.Dispose();
+                throw error != 0
+                    ? PosixErrors.Unknown(Opening, key, "statx", error)
+                    : Failure.Found(NativeIpcError.KeyError, Opening, key, "shm_open", "what stands under this name in /dev/shm is no regular file", "Remove it, or use another name.");
+            }
+
+            bool hasName = status.Links > 0 || !PosixNames.s_areFiles;
+            if (hasName && !backoff.Pause()) return State.HalfCreated;
+            descriptor.Dispose();
+            descriptor = null;
+        }
+    }
+
+    private static PosixSegment Attach(in NativeIpcKey key, UnixDescriptor descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
+    {
+        try
+        {
+            nint address = Map(Opening, key, descriptor, status.Size, access, options);
+            return new PosixSegment(key, address, status, access, createdNew, descriptor, options);
+        }
+        catch
+        {
+            descriptor.Dispose();
+            throw;
+        }
+    }
+
+    private static nint Map(string attempt, in NativeIpcKey key, UnixDescriptor descriptor, long size, SharedMemoryAccess access, SharedMemoryOptions options)
+    {
+        int protection = access == SharedMemoryAccess.Read ? Flags.PROT_READ : Flags.PROT_READ | Flags.PROT_WRITE;
+        int populate = options.Allocation == SharedMemoryAllocation.Populate && OperatingSystem.IsLinux() ? Flags.MAP_POPULATE : 0;
+        nint address = Libc.mmap(0, (nuint)size, protection, Flags.MAP_SHARED | populate, descriptor, 0);
+        return address != Libc.MAP_FAILED ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), size);
+    }
+
+    /// <summary>Makes a segment and gives it the name; null when the name is taken.</summary>
+    private static PosixSegment? Publish(in NativeIpcKey key, long size, SharedMemoryOptions options)
+    {
+        if (s_canPublishWhole)
+        {
+            int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
+            int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
+            if (number == 0) return PublishWhole(key, size, options, new UnixDescriptor(unnamed));
+            if (number != Errno.EOPNOTSUPP && number is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT)) throw PosixErrors.Open(Creating, key, "open", number);
+            s_canPublishWhole = false;
+        }
+
+        return PublishThenSize(key, size, options);
+    }
+
+    private static PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options, UnixDescriptor descriptor)
+    {
+        nint address = Libc.MAP_FAILED;
+        try
+        {
+            Prepare(key, descriptor, size, options);
+            address = Map(Creating, key, descriptor, size, SharedMemoryAccess.ReadWrite, options);
+            FileStatus status = StatusOf(key, descriptor);
+
+            // The last step: whatever fails before it leaves nothing behind. AT_EMPTY_PATH would need a capability, /proc does not.
+            if (Libc.linkat(Flags.AT_FDCWD, $"/proc/self/fd/{descriptor.DangerousGetHandle()}", Flags.AT_FDCWD, PosixNames.SegmentFile(PosixNames.Native(key)), Flags.AT_SYMLINK_FOLLOW) == 0)
+                return new PosixSegment(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
+
+            int number = Marshal.GetLastPInvokeError();
+            if (number is not (Errno.EEXIST or Errno.ENOENT)) throw PosixErrors.Open(Creating, key, "linkat", number);
+            s_canPublishWhole &= number != Errno.ENOENT; // no /proc
+        }
+        catch
+        {
+            Undo(descriptor, address, size);
+            throw;
+        }
+
+        Undo(descriptor, address, size);
+        return s_canPublishWhole ? null : PublishThenSize(key, size, options);
+    }
+
+    private static PosixSegment? PublishThenSize(in NativeIpcKey key, long size, SharedMemoryOptions options)
+    {
+        string name = PosixNames.Native(key);
+        int number;
+        UnixDescriptor descriptor;
+        do
+        {
+            descriptor = new UnixDescriptor(Libc.shm_open(name, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL, (uint)options.Mode));
+            number = descriptor.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+        }
+        while (number == Errno.EINTR);
+
+        if (number == Errno.EEXIST) return null;
+        if (number != 0) throw PosixErrors.Open(Creating, key, "shm_open", number);
+        FileIdentity identity = StatusOf(key, descriptor).Identity;
+        try
+        {
+            // A recoverer that takes us for dead may come first: then it is the creator, and Recover gives null.
+            return Recover(key, size, options, descriptor);
+        }
+        catch
+        {
+            new PosixRemoval(key, isSegment: true, lockKey: default, identity).Perform();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Gives a size to a segment that has none, and is its creator then; null when somebody else has done that, or when it has lost its
+    /// name meanwhile. Takes over the descriptor.
+    /// </summary>
+    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, UnixDescriptor descriptor)
+    {
+        nint address = Libc.MAP_FAILED;
+        FileLock held = default;
+        try
+        {
+            int error = FileLock.Take(descriptor, options.PeerTimeout, out held);
+            if (error != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error, "Another process is making or removing it; try again.");
+            FileStatus status = StatusOf(key, descriptor);
+            if (status.Size > 0 || !LeadsTo(key, status))
+            {
+                descriptor.Dispose();
+                return null;
+            }
+
+            if (PosixNames.s_areFiles && status.Uid != Libc.geteuid())
+            {
+                throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "shm_open",
+                    $"a half-created segment of user {status.Uid} has this name, and only its owner's processes recover it", "Let that user remove it, or use another name.");
+            }
+
+            try
+            {
+                Prepare(key, descriptor, size, options);
+            }
+            catch (NativeIpcException failure) when (IsApple && failure is { Operation: "ftruncate", NativeErrorCode: Errno.EINVAL } && StatusOf(key, descriptor).Size > 0)
+            {
+                descriptor.Dispose();
+                return null; // Apple sizes a segment once: another recoverer did
+            }
+
+            address = Map(Creating, key, descriptor, size, SharedMemoryAccess.ReadWrite, options);
+            return new PosixSegment(key, address, StatusOf(key, descriptor), SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
+        }
+        catch
+        {
+            held.Dispose();
+            held = default;
+            Undo(descriptor, address, size);
+            throw;
+        }
+        finally
+        {
+            held.Dispose();
+        }
+    }
+
+    private static bool LeadsTo(in NativeIpcKey key, in FileStatus status)
+        => !PosixNames.s_areFiles
+            || (Libc.Status(PosixNames.SegmentFile(PosixNames.Native(key)), followLink: false, out FileStatus named) == 0 && named.Identity == status.Identity);
+
+    /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for.</summary>
+    private static void Prepare(in NativeIpcKey key, UnixDescriptor descriptor, long size, SharedMemoryOptions options)
+    {
+        // The mode first: it must be right before anybody can open a segment that has a size. Apple does not cut it by the umask.
+        if (!IsApple && Libc.fchmod(descriptor, (uint)options.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
+
+        if (options.Allocation == SharedMemoryAllocation.Sparse || !OperatingSystem.IsLinux())
+        {
+            if (Libc.ftruncate(descriptor, size) != 0) throw PosixErrors.Resize(Creating, key, "ftruncate", Marshal.GetLastPInvokeError(), size);
+            return;
+        }
+
+        int number;
+        do
+        {
+            number = Libc.posix_fallocate(descriptor, 0, size);
+        }
+        while (number == Errno.EINTR);
+
+        if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, size);
+    }
+
+    private static FileStatus StatusOf(in NativeIpcKey key, UnixDescriptor descriptor)
+    {
+        int error = Libc.Status(descriptor, out FileStatus status);
+        return error == 0 ? status : throw PosixErrors.Unknown(Creating, key, "statx", error);
+    }
+
+    private static void Undo(UnixDescriptor descriptor, nint address, long size)
+    {
+        if (address != Libc.MAP_FAILED) _ = Libc.munmap(address, (nuint)size);
+        descriptor.Dispose();
+    }
+}

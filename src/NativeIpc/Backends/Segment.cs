@@ -1,0 +1,93 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+
+namespace NativeIpc.Backends;
+
+/// <summary>
+/// An attached segment: the handle is its address. Disposing it detaches when the last call that has a reference on it ends, so that a
+/// Dispose on one thread never unmaps under another one inside <c>Read</c>, <c>Write</c> or an access scope.
+/// </summary>
+internal abstract class Segment : SafeHandle
+{
+    protected Segment(in NativeIpcKey key, nint address, long size, SharedMemoryAccess access, bool createdNew)
+        : base(-1, ownsHandle: true)
+    {
+        Key = key;
+        Size = size;
+        Access = access;
+        CreatedNew = createdNew;
+        SetHandle(address);
+    }
+
+    public NativeIpcKey Key { get; }
+
+    /// <summary>In bytes, as the system reports it.</summary>
+    public long Size { get; }
+
+    public SharedMemoryAccess Access { get; }
+
+    public bool CreatedNew { get; }
+
+    public override bool IsInvalid => handle == -1;
+
+    /// <summary>The address of the first byte; the caller holds a reference, or trusts its own caller not to dispose meanwhile.</summary>
+    public unsafe byte* Pointer => (byte*)handle;
+
+    /// <summary>A part of the bytes, checked against the size.</summary>
+    public unsafe Span<byte> Slice(long offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (length > Size - offset) ThrowOutside(offset, length);
+        return new Span<byte>(Pointer + offset, length);
+    }
+
+    /// <summary>A value in the bytes, checked against the size and for alignment.</summary>
+    public unsafe ref T At<T>(long offset)
+        where T : unmanaged
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (sizeof(T) > Size - offset) ThrowOutside(offset, sizeof(T));
+        int alignment = sizeof(Aligned<T>) - sizeof(T);
+        if (offset % alignment != 0) ThrowMisaligned<T>(offset, alignment); // segments start at a page
+        return ref *(T*)(Pointer + offset);
+    }
+
+    private struct Aligned<T>
+        where T : unmanaged
+    {
+#pragma warning disable CS0169, CS0649, IDE0044, IDE0051 // only the layout matters
+        private byte _before;
+        private T _value;
+#pragma warning restore CS0169, CS0649, IDE0044, IDE0051
+    }
+
+    [DoesNotReturn]
+    private void ThrowOutside(long offset, int length)
+        => throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes at offset {offset} reach past the end of the segment {Failure.Describe(Key)}, which has {Size} bytes.");
+
+    [DoesNotReturn]
+    private static void ThrowMisaligned<T>(long offset, int alignment)
+        => throw new ArgumentException($"Offset {offset} is not a multiple of {alignment}, the alignment of {typeof(T).Name}: reads and writes there would not be atomic, or fail. Copy with Read and Write instead.", nameof(offset));
+
+    /// <summary>Opens or makes the lock that Qt uses for this segment, value 1 when new. Never touches the count of one that exists.</summary>
+    public abstract SemaphoreObject OpenLock();
+
+    /// <summary>
+    /// Whether the name of the lock still leads to the lock that was opened, told without a system call; null where the system does not say.
+    /// </summary>
+    public abstract INameWatch? WatchLock(SemaphoreObject opened);
+
+    /// <summary>Removes the name now, where removing does not need to detach first. Called once, before the handle is disposed.</summary>
+    public virtual void LetGo()
+    {
+    }
+}
+
+/// <summary>Tells whether a name has stopped leading to what it led to.</summary>
+internal interface INameWatch : IDisposable
+{
+    /// <summary>True once the name was removed, or leads elsewhere. Never goes back to false.</summary>
+    bool HasChanged { get; }
+}

@@ -1,0 +1,57 @@
+using NativeIpc.Backends.Posix;
+using NativeIpc.Backends.SystemV;
+using NativeIpc.Errors;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+
+namespace NativeIpc.Backends;
+
+/// <summary>Chooses the back end of a key, once, when an object is made or opened; nothing asks afterwards what platform it is on.</summary>
+internal static class Selector
+{
+    private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows() ? [] : [new PosixSharedMemory(), new SystemVSegments()];
+    private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [] : [new PosixSemaphores(), new SystemVSemaphores()];
+
+    /// <summary>Whether segments with keys of this type work here, now.</summary>
+    public static bool SupportsSegments(NativeIpcKeyType type) => Array.Exists(s_segments, backend => backend.Handles(type) && backend.WorksHere);
+
+    /// <summary>Whether semaphores with keys of this type work here, now.</summary>
+    public static bool SupportsSemaphores(NativeIpcKeyType type) => Array.Exists(s_semaphores, backend => backend.Handles(type) && backend.WorksHere);
+
+    /// <summary>The back end for a segment's key; a key that cannot work is refused here, before any system call.</summary>
+    public static ISharedMemoryBackend ForSegment(string attempt, in NativeIpcKey key)
+    {
+        NativeIpcKeyType type = key.Type;
+        ISharedMemoryBackend? backend = Array.Find(s_segments, backend => backend.Handles(type));
+        Check(attempt, key, IpcObjectKind.SharedMemory, backend?.WorksHere);
+        return backend!;
+    }
+
+    /// <summary>The back end for a semaphore's key; a key that cannot work is refused here, before any system call.</summary>
+    public static ISemaphoreBackend ForSemaphore(string attempt, in NativeIpcKey key)
+    {
+        NativeIpcKeyType type = key.Type;
+        ISemaphoreBackend? backend = Array.Find(s_semaphores, backend => backend.Handles(type));
+        Check(attempt, key, IpcObjectKind.SystemSemaphore, backend?.WorksHere);
+        return backend!;
+    }
+
+    private static void Check(string attempt, in NativeIpcKey key, IpcObjectKind kind, bool? worksHere)
+    {
+        if (!key.IsValid)
+        {
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", "the key is invalid: it has no type",
+                "Make one with PlatformSafeKey or LegacyNativeKey, or parse the text that the peer gave you.");
+        }
+
+        if (worksHere != true)
+        {
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open",
+                worksHere is null ? "keys of this type are not supported on this operating system" : "this system does not let this process use objects of this type (sandbox, container, or a kernel without them)",
+                "Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType.");
+        }
+
+        if (UsableKey.FindViolation(key, kind, PlatformEnvironment.Current.Platform) is { } violation)
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", violation.TrimEnd('.'), "PlatformSafeKey makes names that can be used.");
+    }
+}

@@ -1,0 +1,56 @@
+namespace NativeIpc.Backends;
+
+/// <summary>The two primitives that waiting is built on.</summary>
+internal interface IAcquirable
+{
+    /// <summary>Takes a permit if there is one.</summary>
+    bool TryAcquire();
+
+    /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came, also earlier (a signal).</summary>
+    bool Block(TimeSpan slice);
+}
+
+/// <summary>
+/// An open semaphore. The two waiting primitives, <see cref="TryAcquire"/> and <see cref="Block"/>, are all that the Waiting room needs.
+/// </summary>
+/// <remarks>
+/// Interleavings: every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An implementation
+/// keeps what the system call touches alive until the call has returned; a call that finds the object closed throws
+/// <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it comes back after its slice and finds the object closed.
+/// </remarks>
+internal abstract class SemaphoreObject : IAcquirable, IDisposable
+{
+    protected SemaphoreObject(in NativeIpcKey key) => Key = key;
+
+    public NativeIpcKey Key { get; }
+
+    /// <summary>Whether this call made the semaphore, rather than finding it.</summary>
+    public bool CreatedNew { get; protected init; }
+
+    /// <summary>Takes a permit if there is one.</summary>
+    public abstract bool TryAcquire();
+
+    /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came.</summary>
+    public abstract bool Block(TimeSpan slice);
+
+    /// <summary>Gives <paramref name="count"/> permits, at least one; all of them, or an exception that says how many were given.</summary>
+    public abstract void Release(int count);
+
+    /// <summary>The current count, where the system can tell.</summary>
+    public abstract bool TryGetCount(out int count);
+
+    /// <summary>Lets go, and removes what this object owns and its policy says. Called once.</summary>
+    protected abstract void Close();
+
+    private int _closed;
+
+    /// <summary>Whether <see cref="Dispose"/> has begun.</summary>
+    public bool IsClosed => Volatile.Read(ref _closed) != 0;
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        Close();
+        GC.SuppressFinalize(this);
+    }
+}

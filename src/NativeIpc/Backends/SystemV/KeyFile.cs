@@ -1,0 +1,173 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using NativeIpc.Platform;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.SystemV;
+
+/// <summary>
+/// A key file, held under its <see cref="FileLock"/>: while it is held, no process of ours makes or removes an object under its keys, or
+/// removes the file. What <c>ftok(3)</c> gives depends on the file's device and inode only, so a file that was removed and made again under
+/// the same path is another key.
+/// </summary>
+/// <remarks>
+/// Interleavings considered. (1) The file is removed between opening and locking it: the path then leads elsewhere, and the turn starts
+/// again. (2) Two processes make it: O_EXCL lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
+/// we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/> after it has made or attached its object.
+/// (4) A file that this user may not open for reading cannot be locked: then only those checks protect, as against a peer.
+/// </remarks>
+internal sealed class KeyFile : IDisposable
+{
+    private readonly UnixDescriptor? _descriptor;
+    private FileLock _lock;
+
+    private KeyFile(in NativeIpcKey key, UnixDescriptor? descriptor, FileLock held, in FileStatus status, bool isNew)
+    {
+        Key = key;
+        _descriptor = descriptor;
+        _lock = held;
+        Status = status;
+        IsNew = isNew;
+    }
+
+    public NativeIpcKey Key { get; }
+
+    /// <summary>The file as it was when it was locked.</summary>
+    public FileStatus Status { get; }
+
+    /// <summary>Whether this call made it.</summary>
+    public bool IsNew { get; }
+
+    /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing.</summary>
+    /// <returns>Null when it is missing and was not to be made.</returns>
+    public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, UnixFileMode objectMode, TimeSpan bound)
+    {
+        string path = Path(key);
+        var backoff = new Backoff(bound);
+        while (true)
+        {
+            bool isNew = false;
+            UnixDescriptor? descriptor = create ? Make(attempt, key, path, objectMode) : null;
+            if (descriptor is not null)
+            {
+                isNew = true;
+            }
+            else
+            {
+                int opened = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
+                int failure = opened == -1 ? Marshal.GetLastPInvokeError() : 0;
+                if (failure is Errno.ENOENT or Errno.ENOTDIR)
+                {
+                    if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink && Libc.Status(path, followLink: true, out _) == failure)
+                    {
+                        throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", $"the key file {path} is a symbolic link that leads nowhere",
+                            "Remove the link, make what it should lead to, or use another path.", failure);
+                    }
+
+                    if (!create) return null;
+                    if (backoff.IsOver) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
+                    continue; // it went away between two calls
+                }
+
+                if (failure == Errno.EINTR) continue;
+                if (failure is Errno.EACCES or Errno.ENXIO)
+                {
+                    // Not ours to read, so not to lock; ftok needs no more than to reach it.
+                    failure = Libc.Status(path, followLink: true, out FileStatus seen);
+                    return failure == 0 ? new KeyFile(key, null, default, seen, isNew: false) : throw SystemVErrors.KeyFile(attempt, key, "open", failure);
+                }
+
+                if (failure != 0) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
+                descriptor = new UnixDescriptor(opened);
+            }
+
+            FileLock held = default;
+            try
+            {
+                int error = FileLock.Take(descriptor, bound, out held);
+                if (error != 0)
+                {
+                    throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,
+                        $"Another process holds a lock on the key file {path}: it is making or removing the object, or has stopped in the middle. Try again.");
+                }
+
+                error = Libc.Status(descriptor, out FileStatus status);
+                if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
+                if (Libc.Status(path, followLink: true, out FileStatus named) == 0 && named.Identity == status.Identity)
+                    return new KeyFile(key, descriptor, held, status, isNew);
+            }
+            catch
+            {
+                held.Dispose();
+                descriptor.Dispose();
+                throw;
+            }
+
+            held.Dispose();
+            descriptor.Dispose();
+            if (!backoff.Pause()) throw Failure.Found(NativeIpcError.LockError, attempt, key, "open", $"other processes keep removing the key file {path}", "Try again.");
+        }
+    }
+
+    /// <summary>Makes the file, and the runtime folder of its user where Qt would have; null when the file exists.</summary>
+    private static UnixDescriptor? Make(string attempt, in NativeIpcKey key, string path, UnixFileMode objectMode)
+    {
+        // Peers of ours lock it through a descriptor that reads, so whoever may use the object may read the file. Nobody writes into it.
+        uint mode = 0x180 | ((uint)objectMode & 0x24);
+        int made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
+        int number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
+        if (number == Errno.ENOENT && UserDirectories.CreateRuntimeDirectoryFor(path))
+        {
+            made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
+            number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
+        }
+
+        if (number is Errno.EEXIST or Errno.EISDIR or Errno.EINTR) return null;
+        if (number != 0)
+        {
+            // Where nothing may be made, an object under a file that exists can still be.
+            return Libc.Status(path, followLink: true, out _) == 0 ? null : throw SystemVErrors.KeyFile(attempt, key, "open", number);
+        }
+
+        var descriptor = new UnixDescriptor(made);
+        if (Libc.fchmod(descriptor, mode) == 0) return descriptor;
+        number = Marshal.GetLastPInvokeError();
+        _ = Libc.unlink(path);
+        descriptor.Dispose();
+        throw SystemVErrors.Unknown(attempt, key, "fchmod", number);
+    }
+
+    internal static string Path(in NativeIpcKey key) => key.NativeKey;
+
+    /// <summary>The System V key of the file.</summary>
+    public int Ftok(string attempt)
+    {
+        int result = Libc.ftok(Path(Key), (int)Key.Type);
+        int number = Marshal.GetLastPInvokeError();
+        // -1 is a failure only with an error number: it is also the key of some file.
+        return result != -1 || number == 0 ? result : throw SystemVErrors.KeyFile(attempt, Key, "ftok", number);
+    }
+
+    /// <summary>Whether the path still leads to this file.</summary>
+    public bool IsStillThere => Libc.Status(Path(Key), followLink: true, out FileStatus now) == 0 && now.Identity == Status.Identity;
+
+    /// <summary>
+    /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under its keys any more.
+    /// </summary>
+    public void RemoveIfOurs(int systemVKey)
+    {
+        string path = Path(Key);
+        if (Libc.Status(path, followLink: false, out FileStatus now) != 0 || now.Identity != Status.Identity) return;
+        if (!now.IsRegularFile || now.Size != 0 || now.Uid != Libc.geteuid()) return;
+        if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
+        if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
+            throw SystemVErrors.KeyFile("remove the key file of", Key, "unlink", number);
+    }
+
+    public void Dispose()
+    {
+        _lock.Dispose();
+        _lock = default;
+        _descriptor?.Dispose();
+    }
+}

@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using NativeIpc.Errors;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.SystemV;
+
+/// <summary>An attached System V segment. The last one to detach removes it (mission C4).</summary>
+internal sealed class SystemVSegment : Segment
+{
+    private readonly SystemVDetach _detach;
+    private readonly FileIdentity _keyFile;
+    private readonly uint _mode;
+
+    internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status, FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
+        : base(key, address, status.Size, access, createdNew)
+    {
+        _keyFile = keyFile;
+        _mode = status.Mode;
+        _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options);
+        if (options.Removal == RemovalPolicy.Default && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
+    }
+
+    /// <inheritdoc/>
+    public override SemaphoreObject OpenLock()
+    {
+        // Without its key file the segment has lost its name: a lock made now would be met by nobody and removed by nobody.
+        if (Libc.Status(KeyFile.Path(Key), followLink: true, out FileStatus now) != 0 || now.Identity != _keyFile)
+        {
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
+                "its key file was removed or made anew, so the key leads elsewhere by now", "Attach again to the segment that has the key now.");
+        }
+
+        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
+        SystemVSemaphore opened = SystemVSemaphores.OpenLock(lockKey, (UnixFileMode)(_mode & 0x1B6));
+        _detach.Lock = opened;
+        return opened;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>A removed set tells of itself at the next operation, and is made anew then; what is watched is the key file.</remarks>
+    public override INameWatch? WatchLock(SemaphoreObject opened)
+        => opened is SystemVSemaphore semaphore ? NameWatch.TryWatch(KeyFile.Path(semaphore.Key), semaphore.KeyFileIdentity) : null;
+
+    /// <summary>Detaches from a segment that this call should not have attached to, and removes nothing.</summary>
+    internal void DetachOnly()
+    {
+        _detach.Removes = false;
+        Dispose();
+    }
+
+    protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
+}
+
+/// <summary>Detaching, once: at Dispose, in the finalizer, or when the process ends; then removing, if nobody is attached any more.</summary>
+/// <remarks>
+/// Interleavings considered. (1) Dispose and exit together: the exchange lets one through. (2) Two processes detach together: both see
+/// nobody attached, the Qt lock and then the file lock put them in order, and the second finds the segment gone. (3) A process of ours
+/// attaches between the look and the removal: it holds the file lock from finding the segment until it is attached, so the look under the
+/// lock sees it. (4) A Qt process does: it holds the Qt lock meanwhile, which is why that is taken first; if its holder does not let go
+/// within the bound, it is alive (the kernel gives back what dead ones held), and removing is left to it or the next one. (5) The process
+/// ends while threads still touch the memory: the mapping is replaced by an empty private one in one call, never taken away under them.
+/// </remarks>
+internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int ipcKey, long size, FileIdentity keyFile, SharedMemoryOptions options) : IExitDuty
+{
+    private const string Removing = "remove the segment";
+
+    private int _detached;
+
+    internal bool Removes { get; set; } = options.Removal == RemovalPolicy.Default;
+
+    /// <summary>The lock that was opened through this attachment, if any: a peer may have made it anew under another key file.</summary>
+    internal SystemVSemaphore? Lock { get; set; }
+
+    public void Perform() => Detach(atExit: true);
+
+    internal bool Detach(bool atExit)
+    {
+        if (Interlocked.Exchange(ref _detached, 1) != 0) return true;
+        ProcessExit.Forget(this);
+        bool detached = atExit && OperatingSystem.IsLinux() ? ReplaceMapping() : Libc.shmdt(address) == 0;
+        if (!Removes) return detached;
+        try
+        {
+            RemoveIfLast();
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
+
+        return detached;
+    }
+
+    private bool ReplaceMapping()
+    {
+        nuint length = (nuint)((size + Environment.SystemPageSize - 1) / Environment.SystemPageSize * Environment.SystemPageSize);
+        int flags = Flags.MAP_PRIVATE | Flags.MAP_ANONYMOUS | Flags.MAP_FIXED | Flags.MAP_NORESERVE;
+        return Libc.mmap_anonymous(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address;
+    }
+
+    private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0;
+
+    private void RemoveIfLast()
+    {
+        if (!IsUnused) return;
+        SystemVSemaphore? qtLock = options.UseLock ? TryLock() : null;
+        try
+        {
+            if (options.UseLock && qtLock is null) return;
+            NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+            using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout))
+            {
+                if (!IsUnused || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
+
+                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since.
+                if (lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                Lock?.RemoveNow();
+                qtLock?.RemoveNow();
+                if (file is not null && (file.Status.Identity == keyFile || Lock?.KeyFileIdentity == file.Status.Identity)) file.RemoveIfOurs(file.Ftok(Removing));
+            }
+
+            if (lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
+        }
+        finally
+        {
+            if (qtLock is not null)
+            {
+                qtLock.ReleaseQuietly();
+                qtLock.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Takes the Qt lock within the bound; null when somebody holds on to it.</summary>
+    private SystemVSemaphore? TryLock()
+    {
+        SystemVSemaphore semaphore = SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), options.Mode);
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            bool taken = semaphore.TryAcquire();
+            while (!taken && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) taken = semaphore.Block(TimeSpan.FromMilliseconds(20));
+            if (taken) return semaphore;
+        }
+        catch
+        {
+            semaphore.Dispose();
+            throw;
+        }
+
+        semaphore.Dispose();
+        return null;
+    }
+}

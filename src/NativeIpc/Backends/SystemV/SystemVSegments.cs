@@ -1,0 +1,196 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.SystemV;
+
+/// <summary>System V segments: shmget(2), shmop(2), shmctl(2), with the key from ftok(3).</summary>
+/// <remarks>
+/// A segment is born with its size, so nothing half-made can be met but a key file without an object. Interleavings considered, beyond those
+/// of <see cref="KeyFile"/>: (1) The segment found is removed before it is attached: shmat fails, or attaches to one that is marked removed
+/// and has lost its key; both are seen by looking again after the attach, and the turn starts again. (2) A peer that ends (Qt) removes the
+/// key file just after we made a segment under it: seen by looking again; ours is removed and made anew under the new file.
+/// </remarks>
+internal sealed class SystemVSegments : ISharedMemoryBackend
+{
+    private const string Creating = "create the segment";
+    private const string Opening = "open the segment";
+    private const string Removing = "remove the segment";
+    private const int MostRounds = 1000;
+
+    private bool _works;
+
+    public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
+
+    public bool WorksHere => _works || (_works = SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
+
+    public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
+        => Obtain(key, size, options, mayOpen: false) ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);
+
+    public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options) => Obtain(key, size, options, mayOpen: true)!;
+
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
+    {
+        var backoff = new Backoff(options.PeerTimeout);
+        for (int round = 0; round < MostRounds; round++)
+        {
+            bool halfCreated;
+            using (KeyFile? file = KeyFile.Open(Opening, key, create: false, options.Mode, options.PeerTimeout))
+            {
+                if (file is null)
+                {
+                    return mustExist
+                        ? throw Failure.Of(NativeIpcError.NotFound, Opening, key, "open", Errno.ENOENT, "There is no key file: start the peer that makes it, or use CreateOrOpen.")
+                        : null;
+                }
+
+                int ipcKey = file.Ftok(Opening);
+                int id = Libc.shmget(ipcKey, 0, 0);
+                int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
+                if (number is not (0 or Errno.ENOENT)) throw SystemVErrors.UseSegment(Opening, key, "shmget", number);
+                if (number == 0)
+                {
+                    if (Attach(Opening, file, ipcKey, id, access, options, createdNew: false) is { } segment) return segment;
+                    continue;
+                }
+
+                halfCreated = file.Status.IsRegularFile && file.Status.Size == 0;
+            }
+
+            // Only what looks like a key file made for the purpose is worth waiting for; the lock on it is free meanwhile.
+            if (halfCreated && backoff.Pause()) continue;
+            if (!mustExist) return null;
+            throw halfCreated
+                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "shmget", "it is half-created: the key file is there and the segment is not; its creator may have died", "A creating call (CreateNew, CreateOrOpen) recovers it.", Errno.ENOENT)
+                : SystemVErrors.UseSegment(Opening, key, "shmget", Errno.ENOENT);
+        }
+
+        throw Contended(Opening, key);
+    }
+
+    public bool Remove(in NativeIpcKey key)
+    {
+        var defaults = SharedMemoryOptions.s_default;
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        bool found = false;
+        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, defaults.Mode, defaults.PeerTimeout))
+        {
+            if (file is null) return false;
+            int ipcKey = file.Ftok(Removing);
+            int id = Libc.shmget(ipcKey, 0, 0);
+            int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
+            if (number is not (0 or Errno.ENOENT)) throw SystemVErrors.UseSegment(Removing, key, "shmget", number);
+            if (number == 0)
+            {
+                found = SystemVSupport.RemoveSegment(Removing, key, id);
+                if (lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+            }
+
+            file.RemoveIfOurs(ipcKey);
+        }
+
+        if (found && lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
+        return found;
+    }
+
+    private static SystemVSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
+    {
+        for (int round = 0; round < MostRounds; round++)
+        {
+            using KeyFile file = KeyFile.Open(Creating, key, create: true, options.Mode, options.PeerTimeout)!;
+            int ipcKey = 0;
+            try
+            {
+                ipcKey = file.Ftok(Creating);
+                int id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
+                int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
+                bool created = number == 0;
+                if (!created)
+                {
+                    // macOS looks at the size (EINVAL) and the mode (EACCES) before it says that the segment exists.
+                    id = Libc.shmget(ipcKey, 0, 0);
+                    int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
+                    if (second != 0 && number == Errno.EEXIST && second == Errno.ENOENT) continue; // it went away between two calls
+                    if (second != 0 && number != Errno.EEXIST) throw SystemVErrors.CreateSegment(Creating, key, number, size);
+                    if (!mayOpen) return null;
+                    if (second != 0) throw SystemVErrors.UseSegment(Opening, key, "shmget", second);
+                }
+
+                SystemVSegment? segment;
+                try
+                {
+                    segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite, options, created);
+                }
+                catch when (created)
+                {
+                    SystemVSupport.RemoveSegment(Creating, key, id);
+                    throw;
+                }
+
+                if (segment is null)
+                {
+                    if (created) SystemVSupport.RemoveSegment(Creating, key, id);
+                    continue;
+                }
+
+                if (segment.Size >= size || options.AllowSmaller) return segment;
+                long actual = segment.Size;
+                segment.DetachOnly();
+                throw Failure.TooSmall(key, actual, size);
+            }
+            catch when (file.IsNew)
+            {
+                file.RemoveIfOurs(ipcKey);
+                throw;
+            }
+        }
+
+        throw Contended(Creating, key);
+    }
+
+    private static NativeIpcException Contended(string attempt, in NativeIpcKey key)
+        => Failure.Found(NativeIpcError.LockError, attempt, key, "shmget", "other processes keep making and removing it", "Try again.");
+
+    /// <summary>Attaches, and looks whether the key still leads there; null when it does not (any more).</summary>
+    private static SystemVSegment? Attach(string attempt, KeyFile file, int ipcKey, int id, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
+    {
+        nint address = Libc.shmat(id, 0, access == SharedMemoryAccess.Read ? Flags.SHM_RDONLY : 0);
+        if (address == Libc.MAP_FAILED)
+        {
+            int number = Marshal.GetLastPInvokeError();
+            return number == Errno.EINVAL || number == Errno.EIDRM ? null : throw SystemVErrors.UseSegment(attempt, file.Key, "shmat", number);
+        }
+
+        try
+        {
+            int error = SystemVSupport.Status(id, out SegmentStatus status);
+            if (error == 0 && !status.IsRemoved && Libc.shmget(ipcKey, 0, 0) == id && file.IsStillThere)
+            {
+                if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, access);
+                return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);
+            }
+
+            if (error != 0 && error != Errno.EINVAL && error != Errno.EIDRM) throw SystemVErrors.UseSegment(attempt, file.Key, "shmctl", error);
+        }
+        catch
+        {
+            _ = Libc.shmdt(address);
+            throw;
+        }
+
+        _ = Libc.shmdt(address);
+        return null;
+    }
+
+    private static void Populate(string attempt, in NativeIpcKey key, nint address, long size, SharedMemoryAccess access)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        int advice = access == SharedMemoryAccess.Read ? Flags.MADV_POPULATE_READ : Flags.MADV_POPULATE_WRITE;
+        if (Libc.madvise(address, (nuint)size, advice) == 0) return;
+        int number = Marshal.GetLastPInvokeError();
+        if (number == Errno.EINVAL) return; // before Linux 5.14: pages come when touched, which is all that is lost
+        throw Failure.Of(NativeIpcError.OutOfResources, attempt, key, "madvise", number, "There is no memory for its pages: ask for less, or for Reserve instead of Populate.");
+    }
+}

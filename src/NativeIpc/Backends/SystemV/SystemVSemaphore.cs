@@ -1,0 +1,214 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.SystemV;
+
+/// <summary>A set that was made or found, and what follows for its removal.</summary>
+/// <param name="Id">The set's id; ids are not used again soon.</param>
+/// <param name="KeyFile">The file that its key comes from.</param>
+/// <param name="CreatedNew">Whether this call made it.</param>
+/// <param name="Owns">Whether this instance removes it: it made it, or took it over.</param>
+/// <param name="MadeKeyFile">Whether this instance made the key file.</param>
+internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool CreatedNew, bool Owns, bool MadeKeyFile);
+
+/// <summary>An open System V semaphore. An id is no handle: there is nothing to close, and a stale one harms nobody.</summary>
+/// <remarks>
+/// Interleavings considered. (1) The set is removed while threads wait or operate: each gets EIDRM or EINVAL and comes to
+/// <see cref="Revive"/>; the first one makes the set anew (if this instance knows the count), the others find that the id has changed.
+/// (2) Two processes revive: the file lock lets one make it, the other finds it. (3) This instance is closed while its threads wait: the
+/// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>.
+/// </remarks>
+internal sealed class SystemVSemaphore : SemaphoreObject
+{
+    private readonly Lock _gate = new();
+    private readonly SystemSemaphoreOptions _options;
+    private readonly int? _initialCount;
+    private readonly short _acquireFlags;
+    private readonly short _releaseFlags;
+    private volatile int _id;
+    private SystemVSemaphoreRemoval? _removal;
+
+    internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
+        : base(key)
+    {
+        _options = options;
+        _initialCount = initialCount;
+        _acquireFlags = (short)(options.Undo == SystemVUndoPolicy.None ? 0 : Flags.SEM_UNDO);
+        _releaseFlags = (short)(options.Undo == SystemVUndoPolicy.Both ? Flags.SEM_UNDO : 0);
+        CreatedNew = set.CreatedNew;
+        Adopt(set);
+    }
+
+    ~SystemVSemaphore() => Close();
+
+    /// <summary>The file that the current set's key comes from.</summary>
+    internal FileIdentity KeyFileIdentity { get; private set; }
+
+    private void Adopt(in SystemVSet set)
+    {
+        KeyFileIdentity = set.KeyFile;
+        if (set.Owns && _options.Removal == RemovalPolicy.Default)
+        {
+            _removal = new SystemVSemaphoreRemoval(Key, set, _options.PeerTimeout);
+            if (_options.RemoveAtProcessExit) ProcessExit.Add(_removal);
+        }
+
+        _id = set.Id;
+    }
+
+    public override bool TryAcquire() => Operate("acquire the semaphore", -1, (short)(_acquireFlags | Flags.IPC_NOWAIT), null);
+
+    public override bool Block(TimeSpan slice)
+    {
+        if (OperatingSystem.IsLinux()) return Operate("acquire the semaphore", -1, _acquireFlags, slice);
+
+        // No semtimedop on Apple.
+        var backoff = new Backoff(slice);
+        do
+        {
+            if (TryAcquire()) return true;
+        }
+        while (backoff.Pause());
+
+        return false;
+    }
+
+    public override void Release(int count)
+    {
+        if (count > Flags.SEMVMX) throw Full(Errno.ERANGE, count);
+        try
+        {
+            Operate("release the semaphore", (short)count, _releaseFlags, null);
+        }
+        catch (NativeIpcException failure) when (failure.NativeErrorCode == Errno.ERANGE)
+        {
+            throw Full(Errno.ERANGE, count);
+        }
+    }
+
+    private NativeIpcException Full(int number, int count)
+        => SystemVErrors.UseSemaphore($"release {count} permits of the semaphore", Key, "semop", number);
+
+    /// <summary>One operation on semaphore number 0; false when it would have to wait, or its slice passed.</summary>
+    private unsafe bool Operate(string attempt, short change, short flags, TimeSpan? slice)
+    {
+        var operation = new Sembuf { sem_op = change, sem_flg = flags };
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            int id = _id;
+            int result;
+            if (slice is { } wait)
+            {
+                var timeout = new Timespec { tv_sec = wait.Ticks / TimeSpan.TicksPerSecond, tv_nsec = wait.Ticks % TimeSpan.TicksPerSecond * 100 };
+                result = Libc.semtimedop(id, &operation, 1, &timeout);
+            }
+            else
+            {
+                result = Libc.semop(id, &operation, 1);
+            }
+
+            if (result == 0) return true;
+            int number = Marshal.GetLastPInvokeError();
+            if (number == Errno.EAGAIN) return false;
+            if (number == Errno.EINTR)
+            {
+                if (slice is not null) return false; // the caller knows how much of the deadline is left
+                continue;
+            }
+
+            if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
+            Revive(attempt, id, number);
+        }
+    }
+
+    private void Revive(string attempt, int goneId, int number)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            if (_id != goneId) return;
+            if (_initialCount is not { } count) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
+            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
+            bool madeKeyFile = set.MadeKeyFile || _removal?.Forget(set.KeyFile) == true;
+            Adopt(set with { MadeKeyFile = madeKeyFile });
+        }
+    }
+
+    public override bool TryGetCount(out int count)
+    {
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            int id = _id;
+            count = Libc.semctl(id, 0, Flags.GETVAL);
+            if (count != -1) return true;
+            int number = Marshal.GetLastPInvokeError();
+            if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore("read the count of the semaphore", Key, "semctl", number);
+            Revive("read the count of the semaphore", id, number);
+        }
+    }
+
+    /// <summary>Gives the permit back where a failure can no longer be reported and does not matter: the set may be gone.</summary>
+    internal unsafe void ReleaseQuietly()
+    {
+        var operation = new Sembuf { sem_op = 1, sem_flg = _releaseFlags };
+        while (Libc.semop(_id, &operation, 1) != 0 && Marshal.GetLastPInvokeError() == Errno.EINTR)
+        {
+        }
+    }
+
+    /// <summary>Removes the set, if it is still there.</summary>
+    internal void RemoveNow() => SystemVSupport.RemoveSemaphore("remove the lock of the segment", Key, _id);
+
+    protected override void Close()
+    {
+        lock (_gate) _removal?.Perform();
+    }
+}
+
+/// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that, once.</summary>
+/// <remarks>The set is removed by its id, so another's set under the same key stays; the file is compared under its lock.</remarks>
+internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound) : IExitDuty
+{
+    private const string Removing = "remove the semaphore";
+
+    private int _performed;
+
+    public void Perform()
+    {
+        if (Interlocked.Exchange(ref _performed, 1) != 0) return;
+        ProcessExit.Forget(this);
+        KeyFile? file = null;
+        try
+        {
+            try
+            {
+                file = KeyFile.Open(Removing, key, create: false, default, bound);
+            }
+            finally
+            {
+                SystemVSupport.RemoveSemaphore(Removing, key, set.Id); // whatever has become of the file
+            }
+
+            if (set.MadeKeyFile && file is not null && file.Status.Identity == set.KeyFile) file.RemoveIfOurs(file.Ftok(Removing));
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
+        finally
+        {
+            file?.Dispose();
+        }
+    }
+
+    /// <summary>The set is gone, and was made anew under <paramref name="keyFile"/>; tells whether this instance had made that file.</summary>
+    public bool Forget(FileIdentity keyFile)
+    {
+        Interlocked.Exchange(ref _performed, 1);
+        ProcessExit.Forget(this);
+        return set.MadeKeyFile && set.KeyFile == keyFile;
+    }
+}

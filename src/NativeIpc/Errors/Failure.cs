@@ -1,0 +1,65 @@
+using System.Runtime.InteropServices;
+
+namespace NativeIpc.Errors;
+
+/// <summary>Builds every <see cref="NativeIpcException"/>, so that each message says what was tried, on which key, what the system said and what to do.</summary>
+internal static class Failure
+{
+    /// <summary>A system call failed.</summary>
+    /// <param name="error">The meaning that the back end gives to the number.</param>
+    /// <param name="attempt">What was tried, to follow "Cannot": "create the segment".</param>
+    /// <param name="key">The key of the object.</param>
+    /// <param name="call">The system call.</param>
+    /// <param name="number">The system's error number.</param>
+    /// <param name="remedy">What to do next: a whole sentence.</param>
+    public static NativeIpcException Of(NativeIpcError error, string attempt, in NativeIpcKey key, string call, int number, string remedy)
+        => new(error, call, key, number, $"Cannot {attempt} {Describe(key)}: {call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}). {remedy}");
+
+    /// <summary>The failure was found without a system call.</summary>
+    /// <param name="error">The kind of failure.</param>
+    /// <param name="attempt">What was tried, to follow "Cannot".</param>
+    /// <param name="key">The key of the object.</param>
+    /// <param name="operation">The operation of this library.</param>
+    /// <param name="finding">What was found: a clause without a full stop.</param>
+    /// <param name="remedy">What to do next: a whole sentence.</param>
+    /// <param name="number">The error number that tells the same, if there is one.</param>
+    public static NativeIpcException Found(NativeIpcError error, string attempt, in NativeIpcKey key, string operation, string finding, string remedy, int number = 0)
+        => new(error, operation, key, number, $"Cannot {attempt} {Describe(key)}: {finding}. {remedy}");
+
+    /// <summary>CreateOrOpen found a segment that is too small.</summary>
+    public static NativeIpcException TooSmall(in NativeIpcKey key, long actual, long wanted)
+        => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen", $"it has {actual} bytes, and {wanted} were asked for",
+            "Ask for no more than it has, set AllowSmaller, or remove it and make it anew.");
+
+    /// <summary>Both forms of a key: the text that peers exchange, and what the system sees.</summary>
+    public static string Describe(in NativeIpcKey key)
+    {
+        string text = key.ToString() ?? "";
+        string type = key.Type switch
+        {
+            NativeIpcKeyType.PosixRealtime => "POSIX",
+            NativeIpcKeyType.Windows => "Windows",
+            NativeIpcKeyType.Invalid => "invalid",
+            _ when key.Type.IsSystemV => $"System V project id {(int)key.Type}",
+            _ => $"type 0x{(int)key.Type:x}",
+        };
+        return text.Length == 0
+            ? $"the key with native key \"{Printable(key.NativeKey)}\" ({type})"
+            : $"{Printable(text)} (native key \"{Printable(key.NativeKey)}\", {type})";
+    }
+
+    /// <summary>Keys may hold any text; control characters and lone surrogates would break the line that a message is.</summary>
+    private static string Printable(string text)
+    {
+        const int longest = 300;
+        var shown = new System.Text.StringBuilder();
+        foreach (char c in text.Length > longest ? text.AsSpan(0, longest) : text)
+        {
+            if (char.IsControl(c)) shown.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+            else shown.Append(c);
+        }
+
+        if (text.Length > longest) shown.Append('…');
+        return shown.ToString();
+    }
+}

@@ -1,0 +1,25 @@
+using System.Diagnostics.Tracing;
+
+namespace NativeIpc.Errors;
+
+/// <summary>
+/// What goes wrong where nothing can be thrown: in Dispose, in a finalizer, at the end of the process, on the watching thread. Listen to
+/// the event source "NativeIpc" (dotnet-trace, dotnet-monitor, EventListener).
+/// </summary>
+[EventSource(Name = "NativeIpc")]
+internal sealed class NativeIpcEventSource : EventSource
+{
+    public static readonly NativeIpcEventSource s_log = new();
+
+    private NativeIpcEventSource()
+    {
+    }
+
+    /// <summary>An object, its lock or its key file could not be removed and stays in the system.</summary>
+    [Event(1, Level = EventLevel.Warning, Message = "{0}")]
+    public void NotRemoved(string message) => WriteEvent(1, message);
+
+    /// <summary>A lock's name cannot be watched: a replaced lock will go unnoticed.</summary>
+    [Event(2, Level = EventLevel.Warning, Message = "{0}")]
+    public void NotWatched(string message) => WriteEvent(2, message);
+}

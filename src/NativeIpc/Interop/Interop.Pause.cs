@@ -1,0 +1,23 @@
+namespace NativeIpc;
+
+internal static partial class Interop
+{
+    /// <summary>The one place where a thread lets time pass: for systems that cannot wait for the thing itself.</summary>
+    internal static class Pause
+    {
+        internal static void Microseconds(int microseconds)
+        {
+            if (OperatingSystem.IsWindows())
+            {
+#pragma warning disable RS0030 // see the summary
+                Thread.Sleep((microseconds + 999) / 1000);
+#pragma warning restore RS0030
+                return;
+            }
+
+            // nanosleep, since Thread.Sleep knows only milliseconds. EINTR just ends the pause early, which every caller allows.
+            var duration = new Timespec { tv_sec = microseconds / 1_000_000, tv_nsec = microseconds % 1_000_000 * 1000 };
+            _ = Libc.nanosleep(duration, 0);
+        }
+    }
+}

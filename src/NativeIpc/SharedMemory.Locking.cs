@@ -1,0 +1,195 @@
+using NativeIpc.Backends;
+using NativeIpc.Errors;
+using NativeIpc.Waiting;
+
+namespace NativeIpc;
+
+public sealed partial class SharedMemory
+{
+    private readonly Lock _lockGate = new();
+    private readonly List<SegmentLock> _retiredLocks = [];
+    private SegmentLock? _lock;
+
+    /// <summary>Takes the segment's lock across processes, waiting for it as long as it takes: the lock that Qt's <c>QSharedMemory::lock()</c> takes.</summary>
+    /// <remarks>
+    /// <para>The lock is a semaphore of value 1, made or opened when it is first needed and removed only together with the segment's name. It
+    /// is not re-entrant: a second Lock waits for the first scope to end. The scope may end on another thread; disposing the segment ends
+    /// it too. On System V the kernel gives the lock back when its holder dies.</para>
+    /// <para>A lock whose name a peer has removed or replaced (a failed <c>create()</c> of Qt does that) is noticed on Linux: this
+    /// instance then meets the others at the new one, and <see cref="SharedMemoryLock.WasReplaced"/> tells.</para>
+    /// </remarks>
+    /// <returns>The scope; dispose it to release the lock.</returns>
+    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">LockError when the lock cannot be made or opened: the segment has lost its name, or its name is too
+    /// long for a lock; PermissionDenied; KeyError when what has the lock's name is no semaphore; OutOfResources.</exception>
+    public SharedMemoryLock Lock()
+    {
+        TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
+        return scope;
+    }
+
+    /// <summary>Takes the lock, waiting for it until the token is cancelled.</summary>
+    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <returns>The scope; dispose it to release the lock.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
+    public SharedMemoryLock Lock(CancellationToken cancellationToken)
+    {
+        TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope, cancellationToken);
+        return scope;
+    }
+
+    /// <summary>Takes the lock if it is free now.</summary>
+    /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
+    /// <returns>False when somebody holds it.</returns>
+    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
+    public bool TryLock(out SharedMemoryLock scope) => TryLock(TimeSpan.Zero, out scope);
+
+    /// <summary>Takes the lock, waiting for it at most for a time, on the monotonic clock.</summary>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
+    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <returns>False when the time passed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
+    public bool TryLock(TimeSpan timeout, out SharedMemoryLock scope, CancellationToken cancellationToken = default)
+    {
+        scope = default;
+        var deadline = new Deadline(timeout);
+        cancellationToken.ThrowIfCancellationRequested();
+        SegmentLock current = CurrentLock();
+        if (!current.Semaphore.TryAcquire())
+        {
+            var waiting = new LockWaiting(this);
+            if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
+            current = waiting.Acquired!;
+        }
+
+        long ticket = current.Take();
+
+        // Dispose releases what is held when it looks; what was taken after that is released here.
+        if (Volatile.Read(ref _disposed) != 0)
+        {
+            current.Release(ticket);
+            ThrowDisposed();
+        }
+
+        scope = new SharedMemoryLock(current, ticket);
+        return true;
+    }
+
+    /// <summary>The lock, opened when it is first needed, and anew when its name leads elsewhere.</summary>
+    private SegmentLock CurrentLock()
+    {
+        CheckOpen();
+        SegmentLock? current = Volatile.Read(ref _lock);
+        return current is null || current.HasChanged ? OpenLock() : current;
+    }
+
+    private SegmentLock OpenLock()
+    {
+        if (!_options.UseLock)
+            throw new InvalidOperationException($"The segment {Failure.Describe(Key)} was opened with UseLock = false, so it has no lock.");
+
+        bool added = false;
+        lock (_lockGate)
+        {
+            try
+            {
+                Enter(ref added);
+                SegmentLock? current = _lock;
+                if (current is { HasChanged: false }) return current;
+                SemaphoreObject opened = _segment.OpenLock();
+                var next = new SegmentLock(opened, _segment.WatchLock(opened), replacesAnother: current is not null);
+
+                // Threads may hold the old one, or be waiting for it: it stays open until Dispose. Waiters look here again after each slice.
+                if (current is not null) _retiredLocks.Add(current);
+                Volatile.Write(ref _lock, next);
+                return next;
+            }
+            finally
+            {
+                if (added) _segment.DangerousRelease();
+            }
+        }
+    }
+
+    private void CloseLocks()
+    {
+        lock (_lockGate)
+        {
+            foreach (SegmentLock retired in _retiredLocks) retired.Close();
+            _lock?.Close();
+        }
+    }
+
+    /// <summary>Waits for whichever lock is the current one, slice by slice.</summary>
+    private sealed class LockWaiting(SharedMemory owner) : IAcquirable
+    {
+        public SegmentLock? Acquired { get; private set; }
+
+        public bool TryAcquire()
+        {
+            SegmentLock current = owner.CurrentLock();
+            return Note(current, current.Semaphore.TryAcquire());
+        }
+
+        public bool Block(TimeSpan slice)
+        {
+            SegmentLock current = owner.CurrentLock();
+            return Note(current, current.Semaphore.Block(slice));
+        }
+
+        private bool Note(SegmentLock current, bool acquired)
+        {
+            if (acquired) Acquired = current;
+            return acquired;
+        }
+    }
+}
+
+/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries, 0 for nobody.</summary>
+/// <remarks>
+/// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
+/// ticket and releases. Take comes after the semaphore was acquired, so no two are between Take and Release at a time.
+/// </remarks>
+internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
+{
+    private long _lastTicket;
+    private long _holder;
+
+    public SemaphoreObject Semaphore { get; } = semaphore;
+
+    /// <summary>Whether the lock's name leads elsewhere by now, where that is noticed.</summary>
+    public bool HasChanged => watch is { HasChanged: true };
+
+    public long Take()
+    {
+        long ticket = ++_lastTicket; // only the holder of the semaphore is here
+        Interlocked.Exchange(ref _holder, ticket);
+        return ticket;
+    }
+
+    public void Release(long ticket)
+    {
+        if (ticket != 0 && Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket) Semaphore.Release(1);
+    }
+
+    /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
+    public bool WasReplaced(long ticket) => HasChanged || (replacesAnother && ticket == 1);
+
+    public void Close()
+    {
+        Release(Interlocked.Read(ref _holder));
+        Semaphore.Dispose();
+        watch?.Dispose();
+    }
+}

@@ -1,0 +1,52 @@
+namespace NativeIpc;
+
+/// <summary>
+/// Holds the lock of a segment until it is disposed. A copy is the same scope: however often and on whatever thread it is disposed, the lock
+/// is released once. <c>default</c> holds nothing.
+/// </summary>
+public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLock>
+{
+    private readonly SegmentLock? _lock;
+    private readonly long _ticket;
+
+    internal SharedMemoryLock(SegmentLock segmentLock, long ticket)
+    {
+        _lock = segmentLock;
+        _ticket = ticket;
+    }
+
+    /// <summary>
+    /// Whether a peer removed or replaced the lock's name while this scope held it, or just before: another process may be, or have been,
+    /// inside at the same time, so the data may be inconsistent. Noticed on Linux, a moment after it happens; elsewhere always false.
+    /// </summary>
+    public bool WasReplaced => _lock?.WasReplaced(_ticket) == true;
+
+    /// <summary>Releases the lock, once.</summary>
+    /// <exception cref="NativeIpcException">The system refused; LockError or Unknown.</exception>
+    public void Dispose()
+    {
+        try
+        {
+            _lock?.Release(_ticket);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The segment was disposed meanwhile, which has released the lock.
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(SharedMemoryLock other) => ReferenceEquals(_lock, other._lock) && _ticket == other._ticket;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is SharedMemoryLock other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(_lock, _ticket);
+
+    /// <summary>Whether both are the same scope.</summary>
+    public static bool operator ==(SharedMemoryLock left, SharedMemoryLock right) => left.Equals(right);
+
+    /// <summary>Whether they are different scopes.</summary>
+    public static bool operator !=(SharedMemoryLock left, SharedMemoryLock right) => !left.Equals(right);
+}
