@@ -79,10 +79,9 @@ internal static class NameRules
         : name.StartsWith(@"Global\", StringComparison.Ordinal) ? 7
         : 0;
 
-    /// <summary>Whether a platform has names of a type, in the sense of Qt's key functions; whether it works is the back end's question.</summary>
-    private static bool HasNames(NativeIpcKeyType type, KeyPlatform platform) => platform == KeyPlatform.Windows
-        ? type == NativeIpcKeyType.Windows
-        : type == NativeIpcKeyType.PosixRealtime || type.IsSystemV;
+    /// <summary>Whether a platform has names of a type, in the sense of Qt's key functions: on Unix, each type without rules of its own (0, and
+    /// 0x102 and up) is named like System V. Whether a type works is the back end's question.</summary>
+    private static bool HasNames(NativeIpcKeyType type, KeyPlatform platform) => (type == NativeIpcKeyType.Windows) == (platform == KeyPlatform.Windows);
 
     private static string PosixName(string name, KeyEnvironment environment, out bool wasCut)
     {

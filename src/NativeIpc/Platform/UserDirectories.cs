@@ -62,7 +62,7 @@ internal sealed class UserDirectories(
     /// <returns>Whether the folder was created. When it could not be, making the key file says why.</returns>
     public bool CreateRuntimeDirectoryFor(string keyPath)
     {
-        if (OperatingSystem.IsWindows()) return false;
+        if (OperatingSystem.IsWindows() || Interop.IsApple) return false; // Apple: the system makes it, with its own rights
         string folder = RuntimeDirectory().Path;
         if (folder.Length == 0 || !keyPath.StartsWith(folder + "/", StringComparison.Ordinal)) return false;
         if (Examine(folder, out _) != Fitness.CanBeCreated || Interop.Libc.mkdir(folder, OwnerOnly) != 0) return false;
