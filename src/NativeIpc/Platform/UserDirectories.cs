@@ -42,7 +42,7 @@ internal sealed class UserDirectories(
     {
         if (OperatingSystem.IsWindows()) return new Answer("", null);
 
-        // Qt's runtime location on macOS; the system makes it. Documented by Qt, not run.
+        // Qt's runtime location on macOS; the system makes it. Not verified: nothing was run on macOS.
         if (Interop.IsApple) return new Answer($"{variable("HOME")}/Library/Application Support", null);
 
         string? named = variable("XDG_RUNTIME_DIR");

@@ -163,6 +163,15 @@ public class NameRulesTests
             NameRules.LegacyNativeKey("a\ud800b", NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory, s_linux).NativeKey);
 
     [Fact]
+    public void The_message_about_a_cut_says_what_the_name_would_become()
+    {
+        NativeIpcKey key = NameRules.PlatformSafeKey(new string('x', 30), NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory, s_apple, out _);
+        Assert.Contains($"cut to '/{new string('x', 29)}'", NameRules.DescribeCut(new string('x', 30), key), StringComparison.Ordinal);
+        key = NameRules.PlatformSafeKey(new string('x', 300), NativeIpcKeyType.Windows, IpcObjectKind.SharedMemory, s_windows, out _);
+        Assert.Contains("cut to 'shm_xxx", NameRules.DescribeCut(new string('x', 300), key), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_are_required()
     {
         Assert.Throws<ArgumentNullException>(() => NameRules.PlatformSafeKey(null!, NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory, s_linux, out _));

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace NativeIpc.Tests.Vectors;
 
-/// <summary>The observed outputs of Qt. See Vectors/README.md of the facts: texts that are not well-formed stand in a member with the suffix Utf16.</summary>
+/// <summary>The observed outputs of Qt. See README.md beside this file; texts that are not well-formed stand in a member with the suffix Utf16.</summary>
 internal static class VectorFile
 {
     /// <summary>All cases of a file; fails when the file does not have as many as it should.</summary>
