@@ -1,9 +1,83 @@
+using System.Text;
+
 namespace NativeIpc.Keys;
 
-/// <summary>The rules that a key must meet before any system call is made with it (mission B4). Placeholder; the keys room fills it.</summary>
+/// <summary>The rules that a key must meet before any system call is made with it (mission B4).</summary>
 internal static class UsableKey
 {
-    /// <summary>Says which rule the key breaks and what to do, or null when it can be used on this platform.</summary>
+    private const int LongestFileName = 255; // NAME_MAX on Linux and Apple, in bytes
+
+    /// <summary>Says which rule the key breaks and what to do, or null when it can be used on this platform. Whether its type is
+    /// supported is the back ends' question.</summary>
     public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform)
-        => null;
+    {
+        string name = key.NativeKey;
+        if (name.Length == 0) return "The native key is empty. Give it a name, or let PlatformSafeKey make it from one (with a type that this system supports).";
+        if (name.Contains('\0'))
+            return $"The native key has a NUL character at position {name.IndexOf('\0')}, where the operating system would cut it. Use a name without NUL.";
+        if (KeyText.IndexOfLoneSurrogate(name) is var at and >= 0)
+            return $"The native key has a lone surrogate at position {at}, which has no encoding, so that different names would meet. Use well-formed text (a name that was cut may have been split there).";
+
+        if (key.Type == NativeIpcKeyType.Windows) return platform == KeyPlatform.Windows ? FindWindowsViolation(name) : null;
+        if (platform == KeyPlatform.Windows) return null;
+        if (key.Type != NativeIpcKeyType.PosixRealtime && !key.Type.IsSystemV) return null;
+        if (platform == KeyPlatform.Apple && !NameText.CanDecompose && !Ascii.IsValid(name))
+            return "The native key is not ASCII and this process runs with InvariantGlobalization, in which .NET cannot decompose text as names on Apple systems are. Use an ASCII name, or turn InvariantGlobalization off.";
+
+        name = NameText.ForSystem(name, platform);
+        return key.Type.IsSystemV ? FindPathViolation(name, platform)
+            : platform == KeyPlatform.Apple ? FindAppleViolation(name, kind)
+            : FindPosixViolation(name, kind, platform);
+    }
+
+    private static string? FindPosixViolation(string name, IpcObjectKind kind, KeyPlatform platform)
+    {
+        string bare = name.TrimStart('/'); // leading slashes do not matter: a, /a and //a are one object
+        if (bare.Length == 0) return $"The native key '{name}' has nothing after its slash. Add a name.";
+        if (bare.Contains('/')) return $"The native key '{name}' has a slash inside; a POSIX name is one file name, with slashes only before it. Use another character.";
+        if (bare is "." or "..") return $"The native key '{name}' names a folder; '.' and '..' cannot be POSIX names. Use another name.";
+
+        // glibc keeps a semaphore in a file called sem.NAME; musl and bionic do not.
+        int limit = kind == IpcObjectKind.SystemSemaphore && platform == KeyPlatform.Linux ? LongestFileName - 4 : LongestFileName;
+        int length = Encoding.UTF8.GetByteCount(bare);
+        if (length <= limit) return null;
+        string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
+        return $"The native key has {length} bytes after its slash, in UTF-8; a POSIX {what} has at most {limit} here. Use a shorter name.";
+    }
+
+    private static string? FindAppleViolation(string name, IpcObjectKind kind)
+    {
+        // PSHMNAMLEN is 31; the check for semaphores counts the terminating zero. Names are opaque: slashes do not matter.
+        int limit = kind == IpcObjectKind.SystemSemaphore ? 30 : 31;
+        int length = Encoding.UTF8.GetByteCount(name);
+        if (length <= limit) return null;
+        string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
+        return $"The native key '{name}' has {length} bytes in decomposed UTF-8, its slash included; a POSIX {what} has at most {limit} on Apple systems. Use a shorter name.";
+    }
+
+    private static string? FindPathViolation(string path, KeyPlatform platform)
+    {
+        int limit = (platform == KeyPlatform.Apple ? 1024 : 4096) - 1; // PATH_MAX counts the terminating zero
+        int length = Encoding.UTF8.GetByteCount(path);
+        if (length > limit) return $"The path of the System V key has {length} bytes in UTF-8; the system takes at most {limit}. Use a shorter path.";
+        foreach (string component in path.Split('/'))
+        {
+            int bytes = Encoding.UTF8.GetByteCount(component);
+            if (bytes > LongestFileName)
+                return $"The path of the System V key has a component of {bytes} bytes in UTF-8; a file name has at most {LongestFileName}. Use a shorter name.";
+        }
+
+        return null;
+    }
+
+    private static string? FindWindowsViolation(string name)
+    {
+        const int Limit = NameRules.WindowsMaxPath - 1; // MAX_PATH counts the terminating zero
+        int prefix = NameRules.WindowsPrefixLength(name);
+        if (name.Length == prefix) return $"The native key '{name}' has nothing after its prefix. Add a name.";
+        if (name.AsSpan(prefix).Contains('\\'))
+            return $"The native key '{name}' has a backslash; a Windows name has none, except in a leading Local\\ or Global\\. Use another character.";
+        if (name.Length > Limit) return $"The native key has {name.Length} UTF-16 units; a Windows name has at most {Limit}, its prefix included. Use a shorter name.";
+        return null;
+    }
 }
