@@ -150,7 +150,7 @@ public sealed partial class SharedMemory : IDisposable
     public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
     {
         NativeIpcKey key = PlatformSafeKey(name, type, out bool wasCut);
-        return wasCut ? throw NameRules.Cut(name, key, nameof(name)) : key;
+        return wasCut ? throw new ArgumentException(NameRules.DescribeCut(name, key), nameof(name)) : key;
     }
 
     /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSharedMemory::setKey</c>); it remembers the name, also in its text form.</summary>

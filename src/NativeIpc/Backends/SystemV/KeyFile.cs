@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Keys;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
@@ -116,7 +117,7 @@ internal sealed class KeyFile : IDisposable
         uint mode = 0x180 | ((uint)objectMode & 0x24);
         int made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
         int number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
-        if (number == Errno.ENOENT && UserDirectories.CreateRuntimeDirectoryFor(path))
+        if (number == Errno.ENOENT && UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path))
         {
             made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
             number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
@@ -137,7 +138,7 @@ internal sealed class KeyFile : IDisposable
         throw SystemVErrors.Unknown(attempt, key, "fchmod", number);
     }
 
-    internal static string Path(in NativeIpcKey key) => key.NativeKey;
+    internal static string Path(in NativeIpcKey key) => NameText.ForSystem(key.NativeKey, PlatformEnvironment.Platform);
 
     /// <summary>The System V key of the file.</summary>
     public int Ftok(string attempt)
