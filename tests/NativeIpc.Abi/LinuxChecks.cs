@@ -26,7 +26,7 @@ internal sealed class LinuxChecks
         ["SemOtime"] = "offsetof(struct semid_ds, sem_otime)",
     };
 
-    private const string LibcHeaders = """
+    internal const string LibcHeaders = """
         #define _GNU_SOURCE
         #include <errno.h>
         #include <fcntl.h>
@@ -36,6 +36,7 @@ internal sealed class LinuxChecks
         #include <stddef.h>
         #include <stdint.h>
         #include <stdio.h>
+        #include <stdlib.h>
         #include <time.h>
         #include <unistd.h>
         #include <sys/file.h>
