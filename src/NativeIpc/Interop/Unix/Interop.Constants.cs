@@ -1,24 +1,30 @@
-using System.Runtime.InteropServices;
-
 namespace NativeIpc;
 
 internal static partial class Interop
 {
-    /// <summary>Flags of the C headers, per system. The Linux values are checked against glibc and musl by tests/NativeIpc.Abi.</summary>
-    internal static class Flags
-    {
-        private static readonly bool s_arm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+    /// <summary>The flags of the system this process runs on.</summary>
+    internal abstract class Flags : FlagsOf<ThisTarget>;
 
+    /// <summary>The offsets of the system this process runs on.</summary>
+    internal abstract class Layout : LayoutOf<ThisTarget>;
+
+    /// <summary>
+    /// Flags of the C headers, a pure function of the target: tests/NativeIpc.Abi checks those of Linux against glibc, musl and the arm64
+    /// headers, and those of Apple against the stored facts, wherever it runs.
+    /// </summary>
+    internal abstract class FlagsOf<TTarget>
+        where TTarget : ITarget
+    {
         internal const int O_RDONLY = 0;
         internal const int O_RDWR = 2;
-        internal static readonly int O_CREAT = IsApple ? 0x200 : 0x40;
-        internal static readonly int O_EXCL = IsApple ? 0x800 : 0x80;
-        internal static readonly int O_NONBLOCK = IsApple ? 4 : 0x800;
-        internal static readonly int O_CLOEXEC = IsApple ? 0x1000000 : 0x80000;
-        internal static readonly int O_NOFOLLOW = IsApple ? 0x100 : s_arm64 ? 0x8000 : 0x20000;
+        internal static readonly int O_CREAT = TTarget.IsApple ? 0x200 : 0x40;
+        internal static readonly int O_EXCL = TTarget.IsApple ? 0x800 : 0x80;
+        internal static readonly int O_NONBLOCK = TTarget.IsApple ? 4 : 0x800;
+        internal static readonly int O_CLOEXEC = TTarget.IsApple ? 0x1000000 : 0x80000;
+        internal static readonly int O_NOFOLLOW = TTarget.IsApple ? 0x100 : TTarget.IsArm64 ? 0x8000 : 0x20000;
 
         /// <summary>Linux only; it includes O_DIRECTORY, whose value differs between x64 and arm64.</summary>
-        internal static readonly int O_TMPFILE = s_arm64 ? 0x404000 : 0x410000;
+        internal static readonly int O_TMPFILE = TTarget.IsArm64 ? 0x404000 : 0x410000;
 
         internal const int AT_FDCWD = -100; // Linux
         internal const int AT_SYMLINK_NOFOLLOW = 0x100; // Linux
@@ -30,7 +36,7 @@ internal static partial class Interop
         internal const int MAP_SHARED = 1;
         internal const int MAP_PRIVATE = 2;
         internal const int MAP_FIXED = 0x10;
-        internal static readonly int MAP_ANONYMOUS = IsApple ? 0x1000 : 0x20;
+        internal static readonly int MAP_ANONYMOUS = TTarget.IsApple ? 0x1000 : 0x20;
         internal const int MAP_NORESERVE = 0x4000; // Linux
         internal const int MAP_POPULATE = 0x8000; // Linux
         internal const int MADV_POPULATE_READ = 22; // Linux 5.14
@@ -49,10 +55,10 @@ internal static partial class Interop
         internal const int SEM_UNDO = 0x1000;
         internal const int SHM_RDONLY = 0x1000;
         internal const int SHM_DEST = 0x200;
-        internal static readonly int GETPID = IsApple ? 4 : 11;
-        internal static readonly int GETVAL = IsApple ? 5 : 12;
-        internal static readonly int GETNCNT = IsApple ? 3 : 14;
-        internal static readonly int SETVAL = IsApple ? 8 : 16;
+        internal static readonly int GETPID = TTarget.IsApple ? 4 : 11;
+        internal static readonly int GETVAL = TTarget.IsApple ? 5 : 12;
+        internal static readonly int GETNCNT = TTarget.IsApple ? 3 : 14;
+        internal static readonly int SETVAL = TTarget.IsApple ? 8 : 16;
 
         internal const int S_IFMT = 0xF000;
         internal const int S_IFREG = 0x8000;
@@ -73,11 +79,15 @@ internal static partial class Interop
         internal const int SEMVMX = 32767;
 
         /// <summary>The largest value of a POSIX semaphore.</summary>
-        internal static readonly int SEM_VALUE_MAX = IsApple ? 32767 : int.MaxValue;
+        internal static readonly int SEM_VALUE_MAX = TTarget.IsApple ? 32767 : int.MaxValue;
+
+        /// <summary>What sem_open gives for a failure.</summary>
+        internal static readonly int SEM_FAILED = TTarget.IsApple ? -1 : 0;
     }
 
     /// <summary>Sizes and offsets of C structs on 64-bit systems that are read by offset instead of declared (platform-abi.md, section 2).</summary>
-    internal static class Layout
+    internal abstract class LayoutOf<TTarget>
+        where TTarget : ITarget
     {
         /// <summary>sizeof(sem_t) on 64-bit glibc and musl: the size of the file behind a semaphore.</summary>
         internal const int SizeOfSemT = 32;
@@ -85,11 +95,11 @@ internal static partial class Interop
         /// <summary>Room for any shmid_ds or semid_ds.</summary>
         internal const int SizeOfIpcBuffer = 256;
 
-        internal static readonly int IpcPermUid = 4;
-        internal static readonly int IpcPermMode = IsApple ? 16 : 20;
-        internal static readonly int ShmSegsz = IsApple ? 24 : 48;
-        internal static readonly int ShmNattch = IsApple ? 40 : 88;
-        internal static readonly int ShmCpid = IsApple ? 36 : 80;
-        internal static readonly int SemOtime = IsApple ? 32 : 48;
+        internal static readonly int IpcPermUid = TTarget.IsApple ? 0 : 4;
+        internal static readonly int IpcPermMode = TTarget.IsApple ? 16 : 20;
+        internal static readonly int ShmSegsz = TTarget.IsApple ? 24 : 48;
+        internal static readonly int ShmNattch = TTarget.IsApple ? 40 : 88;
+        internal static readonly int ShmCpid = TTarget.IsApple ? 36 : 80;
+        internal static readonly int SemOtime = TTarget.IsApple ? 32 : 48;
     }
 }

@@ -2,11 +2,15 @@ namespace NativeIpc;
 
 internal static partial class Interop
 {
+    /// <summary>The error numbers of the system this process runs on.</summary>
+    internal abstract class Errno : ErrnoOf<ThisTarget>;
+
     /// <summary>
     /// Error numbers. They differ per system (EAGAIN and EDEADLK even swap theirs between Linux and BSD), so numbers of one system are
     /// never compared with those of another. Linux values hold for x64 and arm64; tests/NativeIpc.Abi checks them.
     /// </summary>
-    internal static class Errno
+    internal abstract class ErrnoOf<TTarget>
+        where TTarget : ITarget
     {
         internal const int EPERM = 1;
         internal const int ENOENT = 2;
@@ -27,24 +31,15 @@ internal static partial class Interop
         internal const int EROFS = 30;
         internal const int ERANGE = 34;
 
-        internal static readonly int EAGAIN = IsApple ? 35 : 11;
-        internal static readonly int ENAMETOOLONG = IsApple ? 63 : 36;
-        internal static readonly int ENOSYS = IsApple ? 78 : 38;
-        internal static readonly int ELOOP = IsApple ? 62 : 40;
-        internal static readonly int EIDRM = IsApple ? 90 : 43;
-        internal static readonly int EOVERFLOW = IsApple ? 84 : 75;
-        internal static readonly int EOPNOTSUPP = IsApple ? 102 : 95;
-        internal static readonly int ENOTSUP = IsApple ? 45 : 95;
-        internal static readonly int ETIMEDOUT = IsApple ? 60 : 110;
-        internal static readonly int EDQUOT = IsApple ? 69 : 122;
+        internal static readonly int EAGAIN = TTarget.IsApple ? 35 : 11;
+        internal static readonly int ENAMETOOLONG = TTarget.IsApple ? 63 : 36;
+        internal static readonly int ENOSYS = TTarget.IsApple ? 78 : 38;
+        internal static readonly int ELOOP = TTarget.IsApple ? 62 : 40;
+        internal static readonly int EIDRM = TTarget.IsApple ? 90 : 43;
+        internal static readonly int EOVERFLOW = TTarget.IsApple ? 84 : 75;
+        internal static readonly int EOPNOTSUPP = TTarget.IsApple ? 102 : 95;
+        internal static readonly int ENOTSUP = TTarget.IsApple ? 45 : 95;
+        internal static readonly int ETIMEDOUT = TTarget.IsApple ? 60 : 110;
+        internal static readonly int EDQUOT = TTarget.IsApple ? 69 : 122;
     }
-
-    internal static readonly bool IsApple = OperatingSystem.IsMacOS() || OperatingSystem.IsMacCatalyst() || OperatingSystem.IsIOS() || OperatingSystem.IsTvOS();
-
-    /// <summary>
-    /// Whether variadic arguments go on the stack although registers are free: Apple on Arm64, by the architecture of the process
-    /// (Rosetta runs x64 processes on Arm64 machines). dotnet/runtime#48796.
-    /// </summary>
-    internal static readonly bool VariadicArgumentsOnStack =
-        IsApple && System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.Arm64;
 }

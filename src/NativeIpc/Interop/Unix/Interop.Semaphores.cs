@@ -15,7 +15,7 @@ internal static partial class Interop
     internal static partial class Libc
     {
         /// <summary>What sem_open gives for a failure.</summary>
-        internal static readonly nint SEM_FAILED = IsApple ? -1 : 0;
+        internal static readonly nint SEM_FAILED = Flags.SEM_FAILED;
 
         [LibraryImport(Libraries.LibcSemaphores, EntryPoint = "sem_open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial nint sem_open_existing(string name, int oflag);

@@ -23,8 +23,10 @@ internal static partial class Interop
     {
         // struct stat differs per architecture and glibc exports fstat only since 2.33; statx(2) (Linux 4.11) has one layout everywhere.
         // It is called by number, since musl before 1.2.4 has no wrapper; syscall() is variadic, which is harmless on Linux.
-        private const uint STATX_BASIC_STATS = 0x7FF;
-        private static readonly nint s_statx = RuntimeInformation.ProcessArchitecture switch
+        private static readonly nint s_statx = StatxNumber(RuntimeInformation.ProcessArchitecture);
+
+        /// <summary>SYS_statx.</summary>
+        internal static int StatxNumber(Architecture architecture) => architecture switch
         {
             Architecture.X64 => 332,
             Architecture.S390x => 379,
@@ -62,9 +64,9 @@ internal static partial class Interop
             {
                 fd.DangerousAddRef(ref added);
                 int number = (int)fd.DangerousGetHandle();
-                byte* buffer = stackalloc byte[256];
+                byte* buffer = stackalloc byte[Statx.Size]; // the larger of the two
                 byte empty = 0;
-                nint result = !IsApple ? syscall_statx(s_statx, number, &empty, Flags.AT_EMPTY_PATH, (nint)STATX_BASIC_STATS, buffer)
+                nint result = !IsApple ? syscall_statx(s_statx, number, &empty, Flags.AT_EMPTY_PATH, Statx.BASIC_STATS, buffer)
                     : VariadicArgumentsOnStack ? fstat_apple(number, buffer)
                     : fstat_apple_x64(number, buffer);
                 int error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
@@ -80,7 +82,7 @@ internal static partial class Interop
         /// <summary>The status of what a path leads to, or of the link itself. Returns 0, or the error number.</summary>
         internal static unsafe int Status(string path, bool followLink, out FileStatus status)
         {
-            byte* buffer = stackalloc byte[256];
+            byte* buffer = stackalloc byte[Statx.Size];
             nint result;
             int error;
             if (IsApple)
@@ -95,7 +97,7 @@ internal static partial class Interop
                 byte* utf8 = (byte*)Marshal.StringToCoTaskMemUTF8(path);
                 try
                 {
-                    result = syscall_statx(s_statx, Flags.AT_FDCWD, utf8, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, (nint)STATX_BASIC_STATS, buffer);
+                    result = syscall_statx(s_statx, Flags.AT_FDCWD, utf8, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, Statx.BASIC_STATS, buffer);
                     error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
                 }
                 finally
@@ -109,9 +111,41 @@ internal static partial class Interop
         }
 
         private static unsafe FileStatus ReadStatus(byte* b) => IsApple
-            ? new FileStatus(new FileIdentity(*(uint*)b, *(ulong*)(b + 8)), *(ushort*)(b + 4), *(uint*)(b + 16), *(uint*)(b + 20), *(ushort*)(b + 6), *(long*)(b + 96))
+            ? new FileStatus(
+                new FileIdentity(*(uint*)(b + AppleStat.st_dev), *(ulong*)(b + AppleStat.st_ino)),
+                *(ushort*)(b + AppleStat.st_mode), *(uint*)(b + AppleStat.st_uid), *(uint*)(b + AppleStat.st_gid),
+                *(ushort*)(b + AppleStat.st_nlink), *(long*)(b + AppleStat.st_size))
             : new FileStatus(
-                new FileIdentity(((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32)),
-                *(ushort*)(b + 28), *(uint*)(b + 20), *(uint*)(b + 24), *(uint*)(b + 16), *(long*)(b + 40));
+                new FileIdentity(((ulong)*(uint*)(b + Statx.stx_dev_major) << 32) | *(uint*)(b + Statx.stx_dev_minor), *(ulong*)(b + Statx.stx_ino)),
+                *(ushort*)(b + Statx.stx_mode), *(uint*)(b + Statx.stx_uid), *(uint*)(b + Statx.stx_gid),
+                *(uint*)(b + Statx.stx_nlink), *(long*)(b + Statx.stx_size));
+    }
+
+    /// <summary>struct statx of Linux: the mask asked for, the size, and the offsets of the fields that are read.</summary>
+    internal static class Statx
+    {
+        internal const int BASIC_STATS = 0x7FF;
+        internal const int Size = 256;
+        internal const int stx_nlink = 16; // 4 bytes
+        internal const int stx_uid = 20; // 4 bytes
+        internal const int stx_gid = 24; // 4 bytes
+        internal const int stx_mode = 28; // 2 bytes
+        internal const int stx_ino = 32; // 8 bytes
+        internal const int stx_size = 40; // 8 bytes
+        internal const int stx_dev_major = 136; // 4 bytes
+        internal const int stx_dev_minor = 140; // 4 bytes
+    }
+
+    /// <summary>struct stat of Apple with 64-bit inodes, the same on Arm64 and x64: the size and the offsets of the fields that are read.</summary>
+    internal static class AppleStat
+    {
+        internal const int Size = 144;
+        internal const int st_dev = 0; // 4 bytes
+        internal const int st_mode = 4; // 2 bytes
+        internal const int st_nlink = 6; // 2 bytes
+        internal const int st_ino = 8; // 8 bytes
+        internal const int st_uid = 16; // 4 bytes
+        internal const int st_gid = 20; // 4 bytes
+        internal const int st_size = 96; // 8 bytes
     }
 }

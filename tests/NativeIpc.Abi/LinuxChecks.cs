@@ -1,0 +1,180 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace NativeIpc.Abi;
+
+/// <summary>What C must confirm of Interop on Linux, for one target.</summary>
+internal sealed class LinuxChecks
+{
+    /// <summary>Numbers without a counterpart in C, each with the reason.</summary>
+    private static readonly Dictionary<string, string> s_notInC = new()
+    {
+        ["Layout.SizeOfIpcBuffer"] = "room for the largest structure; the check is that both fit",
+    };
+
+    /// <summary>Numbers of the kernel that a C library does not repeat (SEMVMX), or not in every supported version (musl 1.2.3: MADV_POPULATE_*).</summary>
+    private static readonly HashSet<string> s_kernelFlags = ["SEMVMX", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE"];
+
+    private static readonly Dictionary<string, string> s_layout = new()
+    {
+        ["SizeOfSemT"] = "sizeof(sem_t)",
+        ["IpcPermUid"] = "offsetof(struct shmid_ds, shm_perm.uid)",
+        ["IpcPermMode"] = "offsetof(struct shmid_ds, shm_perm.mode)",
+        ["ShmSegsz"] = "offsetof(struct shmid_ds, shm_segsz)",
+        ["ShmNattch"] = "offsetof(struct shmid_ds, shm_nattch)",
+        ["ShmCpid"] = "offsetof(struct shmid_ds, shm_cpid)",
+        ["SemOtime"] = "offsetof(struct semid_ds, sem_otime)",
+    };
+
+    internal const string LibcHeaders = """
+        #define _GNU_SOURCE
+        #include <errno.h>
+        #include <fcntl.h>
+        #include <limits.h>
+        #include <pwd.h>
+        #include <semaphore.h>
+        #include <stddef.h>
+        #include <stdint.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <time.h>
+        #include <unistd.h>
+        #include <sys/file.h>
+        #include <sys/inotify.h>
+        #include <sys/ipc.h>
+        #include <sys/mman.h>
+        #include <sys/sem.h>
+        #include <sys/shm.h>
+        #include <sys/stat.h>
+        #include <sys/syscall.h>
+        #include <sys/types.h>
+
+        """;
+
+    // Apart from the others, because the kernel's headers declare some structures again.
+    private const string KernelHeaders = """
+        #include <stddef.h>
+        #include <stdio.h>
+        #include <asm/mman.h>
+        #include <asm/unistd.h>
+        #include <linux/sem.h>
+        #include <linux/stat.h>
+
+        """;
+
+    private readonly List<Check> _libc = [];
+    private readonly List<Check> _kernel = [];
+
+    private LinuxChecks(Type flags, Type errno, Type layout, Architecture architecture)
+    {
+        foreach ((string name, long value) in Numbers.Of(flags)) (s_kernelFlags.Contains(name) ? _kernel : _libc).Add(new("Flags." + name, name, value));
+        foreach ((string name, long value) in Numbers.Of(errno)) _libc.Add(new("Errno." + name, name, value));
+
+        foreach ((string name, long value) in Numbers.Of(layout))
+        {
+            if (s_notInC.ContainsKey("Layout." + name)) continue;
+            if (!s_layout.TryGetValue(name, out string? c)) throw new InvalidOperationException($"Say in {nameof(s_layout)} what Layout.{name} is in C.");
+            _libc.Add(new("Layout." + name, c, value));
+        }
+
+        long buffer = Interop.Layout.SizeOfIpcBuffer;
+        Libc($"sizeof(struct shmid_ds) <= {buffer}", 1);
+        Libc($"sizeof(struct semid_ds) <= {buffer}", 1);
+        Libc("offsetof(struct semid_ds, sem_perm.uid)", _libc.Single(check => check.Name == "Layout.IpcPermUid").Value); // one constant for both
+        Libc("offsetof(struct semid_ds, sem_perm.mode)", _libc.Single(check => check.Name == "Layout.IpcPermMode").Value);
+
+        foreach ((string name, long value) in Numbers.Of(typeof(Interop.Statx)))
+        {
+            _kernel.Add(new("Statx." + name, name switch
+            {
+                nameof(Interop.Statx.BASIC_STATS) => "STATX_BASIC_STATS",
+                nameof(Interop.Statx.Size) => "sizeof(struct statx)",
+                _ => $"offsetof(struct statx, {name})",
+            }, value));
+        }
+
+        Libc("SYS_statx", Interop.Libc.StatxNumber(architecture));
+        Kernel("__NR_statx", Interop.Libc.StatxNumber(architecture));
+        Libc("MAP_FAILED", Interop.Libc.MAP_FAILED);
+
+        Struct<Interop.Sembuf>("struct sembuf");
+        Struct<Interop.Timespec>("struct timespec");
+        AddWhatCodeReliesOnWithoutAName();
+    }
+
+    /// <summary>The target this process runs on, as Interop uses it.</summary>
+    internal static LinuxChecks Here { get; } = new(
+        typeof(Interop.FlagsOf<Interop.ThisTarget>),
+        typeof(Interop.ErrnoOf<Interop.ThisTarget>),
+        typeof(Interop.LayoutOf<Interop.ThisTarget>),
+        RuntimeInformation.ProcessArchitecture);
+
+    internal static LinuxChecks Of<TTarget>(Architecture architecture)
+        where TTarget : Interop.ITarget
+        => new(typeof(Interop.FlagsOf<TTarget>), typeof(Interop.ErrnoOf<TTarget>), typeof(Interop.LayoutOf<TTarget>), architecture);
+
+    internal IEnumerable<Check> All => _libc.Concat(_kernel);
+
+    /// <summary>A program in two sources that prints name=value for every check.</summary>
+    internal string[] WriteProgram(TempFolder folder) =>
+    [
+        folder.Write("libc.c", $"{LibcHeaders}\nvoid kernel(void);\nint main(void)\n{{\n{Check.Prints(_libc)}    kernel();\n    return 0;\n}}\n"),
+        folder.Write("kernel.c", $"{KernelHeaders}\nvoid kernel(void);\nvoid kernel(void)\n{{\n{Check.Prints(_kernel)}}}\n"),
+    ];
+
+    /// <summary>Two sources that compile only where every number is right.</summary>
+    internal string[] WriteAssertions(TempFolder folder) =>
+    [
+        folder.Write("libc-assertions.c", LibcHeaders + Check.Assertions(_libc)),
+        folder.Write("kernel-assertions.c", KernelHeaders + Check.Assertions(_kernel)),
+    ];
+
+    private void Libc(string c, long value) => _libc.Add(new(c, c, value));
+
+    private void Kernel(string c, long value) => _kernel.Add(new(c, c, value));
+
+    private unsafe void Struct<T>(string name)
+        where T : unmanaged
+    {
+        Libc($"sizeof({name})", sizeof(T));
+        foreach (FieldInfo field in typeof(T).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
+        {
+            Libc($"offsetof({name}, {field.Name})", Marshal.OffsetOf<T>(field.Name));
+            Libc(SizeOf(name, field.Name), Marshal.SizeOf(field.FieldType));
+        }
+    }
+
+    /// <summary>Widths that a read at an offset implies, the structures of inotify and passwd, and the types behind the parameters of the declarations.</summary>
+    private void AddWhatCodeReliesOnWithoutAName()
+    {
+        Libc(SizeOf("struct shmid_ds", "shm_perm.uid"), 4);
+        Libc(SizeOf("struct shmid_ds", "shm_segsz"), 8);
+        Libc(SizeOf("struct shmid_ds", "shm_nattch"), 8);
+        Libc(SizeOf("struct shmid_ds", "shm_cpid"), 4);
+        Libc(SizeOf("struct semid_ds", "sem_otime"), 8);
+
+        foreach ((string field, int size) in new[] { ("nlink", 4), ("uid", 4), ("gid", 4), ("mode", 2), ("ino", 8), ("size", 8), ("dev_major", 4), ("dev_minor", 4) })
+        {
+            Kernel(SizeOf("struct statx", "stx_" + field), size);
+        }
+
+        foreach ((string field, int offset) in new[] { ("wd", 0), ("mask", 4), ("cookie", 8), ("len", 12), ("name", 16) })
+        {
+            Libc($"offsetof(struct inotify_event, {field})", offset);
+        }
+
+        Libc("sizeof(struct inotify_event)", 16);
+        Libc("offsetof(struct passwd, pw_name)", 0);
+
+        foreach ((string type, int size) in new[]
+        {
+            ("int", 4), ("void *", 8), ("size_t", 8), ("ssize_t", 8), ("off_t", 8), ("time_t", 8),
+            ("mode_t", 4), ("key_t", 4), ("uid_t", 4), ("clockid_t", 4), ("long", 8),
+        })
+        {
+            Libc($"sizeof({type})", size);
+        }
+    }
+
+    private static string SizeOf(string type, string field) => $"sizeof((({type} *)0)->{field})";
+}
