@@ -10,8 +10,9 @@ public enum SystemVUndoPolicy
     /// that only releases fails after 32,767 of them (ERANGE), and the kernel takes its releases back when it ends.</summary>
     Both = 0,
 
-    /// <summary>Acquire only. Permits of a killed process come back, and the releases of a producer stay. It loses balance: a permit that one
-    /// process acquires and another gives back counts twice once the first one ends.</summary>
+    /// <summary>Acquire only, for a consumer: the permits of a killed process come back, and the releases of a producer stay. It loses balance:
+    /// what a process acquired comes back when it ends even if somebody has released it in between, so that a permit counts twice; and a
+    /// process that acquires more than 32,767 times fails then (ERANGE).</summary>
     AcquireOnly = 1,
 
     /// <summary>Neither: plain counting, as POSIX and Windows have it. It loses recovery: the permits of a killed process are gone.</summary>

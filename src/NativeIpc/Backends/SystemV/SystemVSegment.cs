@@ -83,7 +83,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         if (!Removes) return detached;
         try
         {
-            RemoveIfLast();
+            RemoveIfLast(atExit);
         }
         catch (NativeIpcException failure)
         {
@@ -102,10 +102,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0;
 
-    private void RemoveIfLast()
+    private void RemoveIfLast(bool atExit)
     {
         if (!IsUnused) return;
-        SystemVSemaphore? qtLock = options.UseLock ? TryLock() : null;
+        SystemVSemaphore? qtLock = options.UseLock ? TryLock(atExit) : null;
         try
         {
             if (options.UseLock && qtLock is null) return;
@@ -133,14 +133,14 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
     }
 
-    /// <summary>Takes the Qt lock within the bound; null when somebody holds on to it.</summary>
-    private SystemVSemaphore? TryLock()
+    /// <summary>Takes the Qt lock within the bound; null when somebody holds on to it. A process that ends while it holds the lock itself goes on with it.</summary>
+    private SystemVSemaphore? TryLock(bool atExit)
     {
         SystemVSemaphore semaphore = SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), options.Mode);
         long start = Stopwatch.GetTimestamp();
         try
         {
-            bool taken = semaphore.TryAcquire();
+            bool taken = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
             while (!taken && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) taken = semaphore.Block(TimeSpan.FromMilliseconds(20));
             if (taken) return semaphore;
         }

@@ -150,6 +150,9 @@ internal sealed class SystemVSemaphore : SemaphoreObject
         }
     }
 
+    /// <summary>Whether this process did the last operation that succeeded: on a lock that is taken, whether it is the holder.</summary>
+    internal bool WasLastUsedByThisProcess => Libc.semctl(_id, 0, Flags.GETPID) == Environment.ProcessId;
+
     /// <summary>Gives the permit back where a failure can no longer be reported and does not matter: the set may be gone.</summary>
     internal unsafe void ReleaseQuietly()
     {
