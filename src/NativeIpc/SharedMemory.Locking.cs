@@ -159,32 +159,46 @@ public sealed partial class SharedMemory
 /// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries, 0 for nobody.</summary>
 /// <remarks>
 /// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
-/// ticket and releases. Take comes after the semaphore was acquired, so no two are between Take and Release at a time.
+/// ticket and releases. Only the holder of the semaphore is between the acquire and Take, or in Unlock.
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
     private long _lastTicket;
     private long _holder;
+    private int _generation;
+
+    // The last ticket whose holder may not have been alone. The first one of a lock that stands in for another is such a one.
+    private long _doubtfulTicket = replacesAnother ? 1 : 0;
 
     public SemaphoreObject Semaphore { get; } = semaphore;
 
     /// <summary>Whether the lock's name leads elsewhere by now, where that is noticed.</summary>
     public bool HasChanged => watch is { HasChanged: true };
 
+    /// <summary>Notes that the semaphore was acquired.</summary>
     public long Take()
     {
-        long ticket = ++_lastTicket; // only the holder of the semaphore is here
+        long ticket = Volatile.Read(ref _lastTicket) + 1;
+        if (_generation != Semaphore.Generation)
+        {
+            _generation = Semaphore.Generation;
+            Volatile.Write(ref _doubtfulTicket, ticket);
+        }
+
+        Volatile.Write(ref _lastTicket, ticket);
         Interlocked.Exchange(ref _holder, ticket);
         return ticket;
     }
 
+    /// <summary>Releases the semaphore, if the ticket still holds it.</summary>
     public void Release(long ticket)
     {
-        if (ticket != 0 && Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket) Semaphore.Release(1);
+        if (ticket == 0 || Interlocked.CompareExchange(ref _holder, 0, ticket) != ticket) return;
+        if (!Semaphore.TryUnlock()) Volatile.Write(ref _doubtfulTicket, ticket);
     }
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
-    public bool WasReplaced(long ticket) => HasChanged || (replacesAnother && ticket == 1);
+    public bool WasReplaced(long ticket) => HasChanged || Volatile.Read(ref _doubtfulTicket) == ticket;
 
     public void Close()
     {

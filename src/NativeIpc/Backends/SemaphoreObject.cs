@@ -36,6 +36,19 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Gives <paramref name="count"/> permits, at least one; all of them, or an exception that says how many were given.</summary>
     public abstract void Release(int count);
 
+    /// <summary>
+    /// Gives back the one permit of a lock. False when the lock was removed or reset by a peer meanwhile, where the system tells: giving a
+    /// permit then would let two in.
+    /// </summary>
+    public virtual bool TryUnlock()
+    {
+        Release(1);
+        return true;
+    }
+
+    /// <summary>How often the semaphore was made anew under this object because a peer had removed it.</summary>
+    public virtual int Generation => 0;
+
     /// <summary>The current count, where the system can tell.</summary>
     public abstract bool TryGetCount(out int count);
 

@@ -79,7 +79,7 @@ internal sealed class PosixSemaphore : SemaphoreObject
     // Apple has no timed wait at all.
     private bool Poll(nint semaphore, TimeSpan slice)
     {
-        var backoff = new Backoff(slice);
+        var backoff = new Backoff(slice, longestMicroseconds: 10_000);
         do
         {
             if (Libc.sem_trywait(semaphore) == 0) return true;

@@ -127,7 +127,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             if (qtLock is not null)
             {
-                qtLock.ReleaseQuietly();
+                qtLock.TryUnlock(); // false when it went with the segment
                 qtLock.Dispose();
             }
         }
