@@ -65,25 +65,48 @@ public sealed partial class SharedMemory
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        SegmentLock current = CurrentLock();
-        if (!current.Semaphore.TryAcquire())
+        SegmentLock? current = TryAcquireFrom(CurrentLock(), null);
+        if (current is null)
         {
             var waiting = new LockWaiting(this);
             if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
             current = waiting.Acquired!;
         }
 
-        long ticket = current.Take();
-
-        // Dispose releases what is held when it looks; what was taken after that is released here.
-        if (Volatile.Read(ref _disposed) != 0)
+        try
         {
-            current.Release(ticket);
-            ThrowDisposed();
-        }
+            long ticket = current.Take();
+            if (Volatile.Read(ref _disposed) != 0)
+            {
+                // Dispose releases what is held when it looks; what was taken after that is released here.
+                current.Release(ticket);
+                ThrowDisposed();
+            }
 
-        scope = new SharedMemoryLock(current, ticket);
-        return true;
+            scope = new SharedMemoryLock(current, ticket);
+            return true;
+        }
+        finally
+        {
+            current.Semaphore.Leave();
+        }
+    }
+
+    /// <summary>Tries once, or for a slice. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
+    /// the caller has noted that it holds it.</summary>
+    private static SegmentLock? TryAcquireFrom(SegmentLock current, TimeSpan? slice)
+    {
+        if (!current.Semaphore.TryEnter()) ThrowDisposed();
+        bool acquired = false;
+        try
+        {
+            acquired = slice is { } wait ? current.Semaphore.Block(wait) : current.Semaphore.TryAcquire();
+            return acquired ? current : null;
+        }
+        finally
+        {
+            if (!acquired) current.Semaphore.Leave();
+        }
     }
 
     /// <summary>The lock, opened when it is first needed, and anew when its name leads elsewhere.</summary>
@@ -136,23 +159,9 @@ public sealed partial class SharedMemory
     {
         public SegmentLock? Acquired { get; private set; }
 
-        public bool TryAcquire()
-        {
-            SegmentLock current = owner.CurrentLock();
-            return Note(current, current.Semaphore.TryAcquire());
-        }
+        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock(), null)) is not null;
 
-        public bool Block(TimeSpan slice)
-        {
-            SegmentLock current = owner.CurrentLock();
-            return Note(current, current.Semaphore.Block(slice));
-        }
-
-        private bool Note(SegmentLock current, bool acquired)
-        {
-            if (acquired) Acquired = current;
-            return acquired;
-        }
+        public bool Block(TimeSpan slice) => (Acquired = TryAcquireFrom(owner.CurrentLock(), slice)) is not null;
     }
 }
 
@@ -193,8 +202,15 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <summary>Releases the semaphore, if the ticket still holds it.</summary>
     public void Release(long ticket)
     {
-        if (ticket == 0 || Interlocked.CompareExchange(ref _holder, 0, ticket) != ticket) return;
-        if (!Semaphore.TryUnlock()) Volatile.Write(ref _doubtfulTicket, ticket);
+        if (ticket == 0 || !Semaphore.TryEnter()) return;
+        try
+        {
+            if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) Volatile.Write(ref _doubtfulTicket, ticket);
+        }
+        finally
+        {
+            Semaphore.Leave();
+        }
     }
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
@@ -202,6 +218,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 
     public void Close()
     {
+        // The holder's own Release finds the ticket gone then.
         Release(Interlocked.Read(ref _holder));
         Semaphore.Dispose();
         watch?.Dispose();

@@ -109,6 +109,21 @@ internal sealed class PosixSemaphore : SemaphoreObject
         }
     }
 
+    /// <inheritdoc/>
+    public override bool TryUnlock()
+    {
+        bool added = false;
+        try
+        {
+            _handle.DangerousAddRef(ref added);
+            return Libc.sem_post(_handle.DangerousGetHandle()) == 0 ? true : throw Full(Marshal.GetLastPInvokeError(), 0, 1);
+        }
+        finally
+        {
+            if (added) _handle.DangerousRelease();
+        }
+    }
+
     private NativeIpcException Full(int number, int given, int count)
     {
         NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : NativeIpcError.Unknown;
