@@ -76,13 +76,13 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Ends what <see cref="TryEnter"/> began.</summary>
     public void Leave()
     {
-        if (Interlocked.Decrement(ref _users) != 0) return;
-        Close();
-        GC.SuppressFinalize(this);
+        if (Interlocked.Decrement(ref _users) == 0) Close();
     }
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _closed, 1) == 0) Leave();
+        if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        Leave();
+        GC.SuppressFinalize(this);
     }
 }
