@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Builds the peers of tests/NativeIpc.Interop: programs in other languages that share segments and semaphores with NativeIpc.
+#
+#     eng/peers.sh              builds what is missing or has changed, and prints each peer with its version or the reason why it is missing
+#
+# Everything goes to $NATIVEIPC_CACHE, else $XDG_CACHE_HOME/nativeipc, else ~/.cache/nativeipc:
+#     peers/NAME-HASH/peer      a peer, by the hash of its source and of the compiler's version
+#     peers/index.tsv           one line per peer, separated by tabs: name, ok|missing, version or reason, the words of its command line
+#     trixie/                   Debian 13 with Qt 6.8, made by debootstrap (as root, or with sudo); its programs run with their own loader
+#
+# Safe to run again and at the same time. Takes about 15 s, and two minutes more when trixie/ has to be made.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+sources=$root/tests/peers
+cache=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}
+trixie=$cache/trixie
+mirror=${NATIVEIPC_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+mkdir -p "$cache/peers"
+
+exec 9>"$cache/peers/.lock"
+flock 9
+
+index=$(mktemp "$cache/peers/.index.XXXXXX")
+log=$cache/peers/build.log
+: >"$log"
+trap 'rm -f "$index"' EXIT
+
+# report NAME ok VERSION WORD... | report NAME missing REASON
+report() {
+    local IFS=$'\t'
+    printf '%s\n' "$*" >>"$index"
+    printf '%-12s %-8s %s\n' "$1" "$2" "$3"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# The folder of a peer, by what its program depends on.
+folder_of() {
+    local name=$1
+    shift
+    printf '%s/peers/%s-%s' "$cache" "$name" "$({ cat "$1"; shift; printf '%s\n' "$@"; } | sha256sum | cut -c1-16)"
+}
+
+# keep_only FOLDER NAME: older builds of the peer go.
+keep_only() {
+    local old
+    for old in "$cache/peers/$2"-????????????????; do
+        if [ "$old" != "$1" ] && [ -d "$old" ]; then rm -rf "$old"; fi
+    done
+}
+
+# compiled NAME PACKAGE SOURCE COMPILER FLAG... : builds with a compiler of this machine.
+compiled() {
+    local name=$1 package=$2 source=$3 compiler=$4
+    shift 4
+    if ! command -v "$compiler" >/dev/null; then
+        report "$name" missing "'$compiler' is missing (Debian package $package)."
+        return
+    fi
+    local folder
+    folder=$(folder_of "$name" "$source" "$("$compiler" --version | head -n 1)" "$@")
+    if [ ! -x "$folder/peer" ]; then
+        mkdir -p "$folder"
+        # Flags after the source are libraries.
+        if ! "$compiler" -O1 -Wall -Wextra -o "$folder/peer.new" "$source" "$@" >>"$log" 2>&1; then
+            rm -rf "$folder"
+            report "$name" missing "It did not build; is Debian package $package installed? See $log."
+            return
+        fi
+        mv "$folder/peer.new" "$folder/peer"
+    fi
+    keep_only "$folder" "$name"
+    started "$name" "$package" "$folder/peer"
+}
+
+# started NAME PACKAGE WORD... : asks the peer for its version.
+started() {
+    local name=$1 package=$2 version
+    shift 2
+    if version=$(timeout 30 "$@" --version 2>>"$log" | head -n 1) && [ -n "$version" ]; then report "$name" ok "$version" "$@"
+    else report "$name" missing "It does not start; is Debian package $package installed? See $log."
+    fi
+}
+
+# interpreted NAME PACKAGE SOURCE INTERPRETER : nothing to build.
+interpreted() {
+    local name=$1 package=$2 source=$3 interpreter=$4
+    if ! command -v "$interpreter" >/dev/null; then
+        report "$name" missing "'$interpreter' is missing (Debian package $package)."
+        return
+    fi
+    local folder
+    folder=$(folder_of "$name" "$source")
+    mkdir -p "$folder"
+    cp "$source" "$folder/peer.new"
+    mv "$folder/peer.new" "$folder/peer"
+    keep_only "$folder" "$name"
+    started "$name" "$package" "$interpreter" "$folder/peer"
+}
+
+make_trixie() {
+    if [ -e "$trixie/usr/bin/g++" ]; then return 0; fi
+    if ! command -v debootstrap >/dev/null; then
+        reason="'debootstrap' is missing (Debian package debootstrap)."
+        return 1
+    fi
+    if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+        reason="debootstrap needs root, or sudo without a password."
+        return 1
+    fi
+    echo "Making $trixie (Debian 13 with Qt 6.8), about two minutes ..."
+    as_root rm -rf "$trixie.new"
+    if ! as_root timeout 480 debootstrap --variant=minbase --include=qt6-base-dev,g++ trixie "$trixie.new" "$mirror" >>"$log" 2>&1; then
+        as_root rm -rf "$trixie.new"
+        reason="debootstrap failed; see $log."
+        return 1
+    fi
+    as_root mv "$trixie.new" "$trixie"
+}
+
+# The newest Qt: built inside the folder, run outside it, so that it shares /dev/shm and the System V objects with everyone else.
+qt68() {
+    local source=$sources/qt/peer.cpp reason
+    if ! make_trixie; then
+        report qt6.8 missing "$reason"
+        return
+    fi
+    local triplet folder loader
+    triplet=$(basename "$(dirname "$(find "$trixie/usr/lib" -maxdepth 2 -name 'libQt6Core.so.6' | head -n 1)")")
+    loader=$(find "$trixie/usr/lib/$triplet" -maxdepth 1 -name 'ld-linux-*.so.*' | head -n 1)
+    folder=$(folder_of qt6.8 "$source" trixie "$(readlink "$trixie/usr/lib/$triplet/libQt6Core.so.6")")
+    if [ ! -x "$folder/peer" ]; then
+        mkdir -p "$folder"
+        local inside=/tmp/nativeipc-peer
+        as_root mkdir -p "$trixie$inside"
+        as_root cp "$source" "$trixie$inside/peer.cpp"
+        if ! as_root chroot "$trixie" g++ -O1 -Wall -Wextra -fPIC "-I/usr/include/$triplet/qt6" "-I/usr/include/$triplet/qt6/QtCore" \
+            -o "$inside/peer" "$inside/peer.cpp" -lQt6Core >>"$log" 2>&1; then
+            rm -rf "$folder"
+            report qt6.8 missing "It did not build; see $log."
+            return
+        fi
+        cp "$trixie$inside/peer" "$folder/peer.new"
+        mv "$folder/peer.new" "$folder/peer"
+    fi
+    keep_only "$folder" qt6.8
+    started qt6.8 debootstrap "$loader" --library-path "$trixie/usr/lib/$triplet" "$folder/peer"
+}
+
+multiarch=$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
+include=/usr/include/$multiarch
+
+compiled c gcc "$sources/c/peer.c" gcc -std=c11 -Werror
+compiled c-musl musl-tools "$sources/c/peer.c" musl-gcc -static -std=c11 -Werror
+compiled qt5.15 qtbase5-dev "$sources/qt/peer.cpp" g++ -fPIC "-I$include/qt5" "-I$include/qt5/QtCore" -lQt5Core
+compiled qt6.4 qt6-base-dev "$sources/qt/peer.cpp" g++ -std=c++17 -fPIC "-I$include/qt6" "-I$include/qt6/QtCore" -lQt6Core
+qt68
+compiled boost libboost-dev "$sources/boost/peer.cpp" g++ -std=c++17 -Wno-unused-parameter -lrt -pthread
+interpreted python python3-sysv-ipc "$sources/python/peer.py" /usr/bin/python3
+interpreted perl perl "$sources/perl/peer.pl" /usr/bin/perl
+interpreted php php-cli "$sources/php/peer.php" php
+
+chmod 644 "$index"
+mv "$index" "$cache/peers/index.tsv"
