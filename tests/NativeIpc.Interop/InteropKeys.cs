@@ -56,7 +56,7 @@ internal sealed class InteropKeys : IDisposable
             else
             {
                 File.Delete(SystemObjects.SegmentFile(key));
-                File.Delete(SystemObjects.SemaphoreFile(key));
+                if (key.NativeKey.Length <= 252) File.Delete(SystemObjects.SemaphoreFile(key)); // longer, it cannot have one
             }
         }
     }

@@ -5,8 +5,8 @@
 POSIX segments through multiprocessing.shared_memory, POSIX semaphores through the C library (ctypes), System V through Debian's
 python3-sysv-ipc. It speaks the line protocol of tests/peers/PROTOCOL.md.
 
-multiprocessing keeps a resource tracker that unlinks, when this process ends, every segment it has opened, also those of others. It is told
-to forget them: this program removes only on `shm remove`.
+multiprocessing has a resource tracker that unlinks, when this process ends, every segment it has opened, also those of others, and that takes
+ASCII names only. It is kept out: this program removes only on `shm remove`. Python 3.13 has track=False for that.
 """
 
 import ctypes
@@ -131,14 +131,23 @@ class SystemVSemaphore:
         pass
 
 
+def untracked(name, **arguments):
+    if sys.version_info >= (3, 13):
+        return shared_memory.SharedMemory(name, track=False, **arguments)
+    register, resource_tracker.register = resource_tracker.register, lambda *_: None
+    try:
+        return shared_memory.SharedMemory(name, **arguments)
+    finally:
+        resource_tracker.register = register
+
+
 class Segment:
     def __init__(self, kind, native, size, writable):
         self.kind, self.native, self.writable, self.lock_object, self.held = kind, native, writable, None, False
         if kind == 0:
             if not writable:
                 raise Unsupported("multiprocessing.shared_memory has no attach for reading only")
-            self.shared = shared_memory.SharedMemory(native.lstrip("/"), create=size is not None, size=size or 0)
-            resource_tracker.unregister(self.shared._name, "shared_memory")
+            self.shared = untracked(native.lstrip("/"), create=size is not None, size=size or 0)
             self.size = self.shared.size
         else:
             key = ftok(kind, native, create=size is not None)
