@@ -81,6 +81,35 @@ public sealed class S1KeyTests : Scenario
     });
 
     [Theory]
+    [MemberData(nameof(KeyText))]
+    public void qt_meets_by_native_key_too(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    {
+        // A key that remembers a legacy name has another lock than the same native key without it, so the bytes are all that is shared then.
+        foreach (string kind in s_kinds)
+        {
+            NativeIpcKey key = stage.Keys.Segment(backEnd, NameOf(kind, 197));
+            if (stage.IsOurs)
+            {
+                using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
+                segment.Write(0, [0x2a]);
+                stage.Peer.Ask($"shm open a {ForeignPeer.Word(key)} rw native");
+                Assert.Equal("2a", stage.Peer.Ask("shm read a 0 1"));
+                stage.Keys.Note();
+            }
+            else
+            {
+                stage.Peer.Ask($"shm create a {ForeignPeer.Word(key)} 4096 native");
+                stage.Peer.Ask("shm write a 0 2a");
+                stage.Keys.Note();
+                using SharedMemory segment = SharedMemory.OpenExisting(new NativeIpcKey(key.NativeKey, key.Type));
+                Assert.Equal(0x2a, segment.ReadOnlySpan[0]);
+            }
+
+            stage.Peer.Ask("shm close a");
+        }
+    });
+
+    [Theory]
     [MemberData(nameof(LegacyNames))]
     public void qt_makes_the_same_legacy_key_of_a_name(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
     {

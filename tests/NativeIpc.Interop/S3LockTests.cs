@@ -5,6 +5,8 @@ namespace NativeIpc.Foreign;
 /// <summary>Scenario 3: the lock of a segment is one lock for both.</summary>
 public sealed class S3LockTests : Scenario
 {
+    internal const string QtTakesTheName = "Qt: the failed create() object of a System V segment takes the lock and with it the key file when it goes: nobody can attach to the segment any more, and the next create() makes a second one. Attached processes keep their bytes, and ours get LockError.";
+
     private const int Times = 20_000;
 
     protected override int Number => 3;
@@ -41,8 +43,12 @@ public sealed class S3LockTests : Scenario
     public void additions_of_both_under_the_lock_are_all_there(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
     {
         if (!ShareLocked(stage, stage.Keys.Segment(backEnd), out SharedMemory segment)) return;
+
+        // It waits for its first turn until we begin.
+        SharedMemoryLock start = segment.Lock();
         stage.Peer.Post($"shm add a 0 {Times}");
         stage.Peer.Await("locking");
+        start.Dispose();
         for (int i = 0; i < Times; i++)
         {
             using (segment.Lock()) segment.GetReference<uint>(0)++;
@@ -231,7 +237,7 @@ public sealed class S3LockTests : Scenario
             // With the lock the key file that the segment's own key comes from: the segment has lost its name. The bytes stay.
             Assert.False(File.Exists(key.NativeKey));
             Fails(NativeIpcError.LockError, () => SharedMemory.OpenExisting(key).Dispose(), NativeIpcError.NotFound);
-            stage.Limit("Qt: the failed create() object of a System V segment takes the key file with it: nobody can attach to the segment any more, and the next create() makes a second one. Attached processes keep their bytes.");
+            stage.Limit(QtTakesTheName);
             return;
         }
 

@@ -122,7 +122,14 @@ public sealed class S7IdiomTests : Scenario
             using ForeignPeer third = stage.StartAnother();
             Assert.Equal("secondary 2", third.Ask($"single start s {start}"));
             third.Ask("single close s");
-            stage.Keys.Note();
+            if (backEnd == BackEnd.SystemV)
+            {
+                // The failed create() of the second Qt program took the key file with it when that program ended.
+                Fails(NativeIpcError.LockError, () => ours.Describe());
+                stage.Limit(S3LockTests.QtTakesTheName);
+                return;
+            }
+
             stage.Peer.Ask("single close s");
             Assert.Equal((true, 2u, (long)stage.Peer.Id, "qt user", true), ours.Describe());
         }

@@ -10,6 +10,7 @@
 // Beyond the protocol:
 //     shm create|open|close ... watch=OTHER   prints `opening` or `closing` before the call, and answers with `seen=N`: the u32 at offset 0
 //                                             of segment OTHER as it was when the call came back
+//     shm create|open ... native              from 6.6 on, too, by setNativeKey() instead of key text
 //     shm attach NAME rw|ro                   attaches the object of a failed create, which `shm create` keeps
 //     key safe|legacy shm|sem TYPE NAME       the key text of platformSafeKey() and legacyNativeKey(); before 6.6, the native key of setKey()
 //     guard new|run|other|close NAME [TEXT]   the RunGuard idiom: run() and isAnotherRunning()
@@ -96,11 +97,18 @@ struct Key
 };
 #endif
 
-std::unique_ptr<QSharedMemory> segmentOf(const QString &text)
+std::unique_ptr<QSharedMemory> segmentOf(const QString &text, bool native)
 {
 #if HAS_NATIVE_KEYS
+    if (native) {
+        const QNativeIpcKey key = QNativeIpcKey::fromString(text);
+        auto segment = std::make_unique<QSharedMemory>(QNativeIpcKey());
+        segment->setNativeKey(key.nativeKey(), key.type());
+        return segment;
+    }
     return std::make_unique<QSharedMemory>(QNativeIpcKey::fromString(text));
 #else
+    Q_UNUSED(native);
     const Key key(text);
     if (!key.systemV) return nullptr;
     auto segment = std::make_unique<QSharedMemory>();
@@ -338,7 +346,7 @@ private:
         const QString name = word(2);
         if (verb == QLatin1String("create") || verb == QLatin1String("open")) {
             if (m_segments.find(name) == m_segments.end()) {
-                std::unique_ptr<QSharedMemory> made = segmentOf(word(3));
+                std::unique_ptr<QSharedMemory> made = segmentOf(word(3), m_words.contains(QStringLiteral("native")));
                 if (!made) return fail("Unsupported", QStringLiteral("this Qt has no such keys"));
                 m_segments[name] = std::move(made);
             }
