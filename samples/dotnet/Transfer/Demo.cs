@@ -61,7 +61,7 @@ internal static class Demo
         ShowTable(outcomes);
         bool good = outcomes.TrueForAll(outcome => outcome.Agrees);
         Console.WriteLine(good
-            ? $"All {outcomes.Count} copies have the SHA-256 {outcomes[0].Digest}, and nothing is left behind."
+            ? $"{(outcomes.Count == 1 ? "The copy has" : $"All {outcomes.Count} copies have")} the SHA-256 {outcomes[0].Digest}, and nothing is left behind."
             : $"{outcomes.Count(outcome => !outcome.Agrees)} of {outcomes.Count} transfers failed.");
         return good ? 0 : 1;
     }
@@ -84,7 +84,7 @@ internal static class Demo
 
     private static Task<List<Outcome>> WithBarsAsync((NativeIpcKeyType Type, PeerProgram Program)[] runs, Choices choices, long size, CancellationToken cancellation)
         => AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new TransferSpeedColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
             .StartAsync(async context =>
             {
                 List<Outcome> outcomes = [];
@@ -110,11 +110,11 @@ internal static class Demo
 
         var table = new Table().RoundedBorder().AddColumns("Key type", "Receiver");
         table.AddColumn(new TableColumn("Speed").RightAligned());
-        table.AddColumn("SHA-256 of both, or what went wrong");
+        table.AddColumn("SHA-256 of both");
         foreach (Outcome outcome in outcomes)
         {
             table.AddRow(new Text(outcome.TypeName), new Text(outcome.Language), new Text(outcome.Speed),
-                outcome.Agrees ? new Text(outcome.Digest!) : new Text(outcome.Failure!, new Style(Color.Red)));
+                outcome.Agrees ? new Text($"{outcome.Digest![..8]}…{outcome.Digest[^8..]}") : new Text(outcome.Failure!, new Style(Color.Red)));
         }
 
         AnsiConsole.Write(table);

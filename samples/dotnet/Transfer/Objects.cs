@@ -9,6 +9,10 @@ internal sealed class Objects : IDisposable
     // Both sides release what the other acquires, tens of thousands of times: the kernel must keep no account of it (System V).
     public static readonly SystemSemaphoreOptions SemaphoreOptions = new() { Undo = SystemVUndoPolicy.None };
 
+    // The demo handles the ending signals itself (Demo.RunAsync), in its own order: first the receiver ends, then the objects go.
+    private static readonly SharedMemoryOptions s_ownSegment = new() { RemoveAtProcessExit = false };
+    private static readonly SystemSemaphoreOptions s_ownSemaphore = SemaphoreOptions with { RemoveAtProcessExit = false };
+
     private static readonly string s_unique = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
     private static int s_count;
 
@@ -38,9 +42,9 @@ internal sealed class Objects : IDisposable
         SystemSemaphore? free = null;
         try
         {
-            segment = SharedMemory.CreateNew(keys.Segment, Ring.SegmentSize);
-            free = SystemSemaphore.CreateNew(keys.Free, Ring.Slots, SemaphoreOptions);
-            return new Objects(segment, free, SystemSemaphore.CreateNew(keys.Filled, 0, SemaphoreOptions));
+            segment = SharedMemory.CreateNew(keys.Segment, Ring.SegmentSize, s_ownSegment);
+            free = SystemSemaphore.CreateNew(keys.Free, Ring.Slots, s_ownSemaphore);
+            return new Objects(segment, free, SystemSemaphore.CreateNew(keys.Filled, 0, s_ownSemaphore));
         }
         catch
         {
