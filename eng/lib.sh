@@ -66,7 +66,7 @@ read_xunit() { # FILE
             if (collecting) print (result == "Skip" ? "SKIP " : "FAIL ") plain(name) ": " plain(text)
             collecting = 0
         }
-        collecting { part = $0; sub(/^!\[CDATA\[/, "", part); sub(/\]\]>.*/, "", part); text = text part }
+        collecting { part = $0; if (!sub(/^!\[CDATA\[/, "", part)) part = "<" part; sub(/\]\]>.*/, "", part); text = text part }
         END { if (seen) print "counts", passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
