@@ -38,6 +38,10 @@ internal sealed class WindowsSemaphore : SemaphoreObject
         if (Kernel32.ReleaseSemaphore(_handle, count, 0) == 0) throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), count);
     }
 
+    /// <inheritdoc/>
+    public override bool TryUnlock()
+        => Kernel32.ReleaseSemaphore(_handle, 1, 0) != 0 ? true : throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), 1);
+
     // Windows documents no way to read a count without changing it; NtQuerySemaphore is not a documented interface.
     public override bool TryGetCount(out int count)
     {
