@@ -19,7 +19,7 @@ log=$work/log
 
 pass() { echo "PASS demo: $1"; }
 fail() {
-    echo "FAIL demo: $1: $2"
+    echo "FAIL demo: $1: $(echo "$2" | tr "\n" " ")"
     sed 's/^/    /' "$log" >&2
     failures=1
 }

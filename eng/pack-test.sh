@@ -6,7 +6,7 @@ packages=$root/artifacts/packages
 failures=0
 pass() { echo "PASS pack: $1"; }
 fail() {
-    echo "FAIL pack: $1: $2"
+    echo "FAIL pack: $1: $(echo "$2" | tr "\n" " ")"
     failures=1
 }
 # verify NAME REASON COMMAND...: the command must succeed.
