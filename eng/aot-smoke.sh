@@ -5,7 +5,7 @@ out=$root/artifacts/aot
 failures=0
 pass() { echo "PASS aot: $1"; }
 fail() {
-    echo "FAIL aot: $1: $2"
+    echo "FAIL aot: $1: $(echo "$2" | tr "\n" " ")"
     failures=1
 }
 

@@ -19,7 +19,7 @@ log=$work/log
 
 pass() { echo "PASS demo: $1"; }
 fail() {
-    echo "FAIL demo: $1: $2"
+    echo "FAIL demo: $1: $(echo "$2" | tr "\n" " ")"
     sed 's/^/    /' "$log" >&2
     failures=1
 }
@@ -150,6 +150,29 @@ if command -v script >/dev/null && [ "$(uname)" = Linux ]; then
     if [ $code = 0 ] && grep -q "$(printf '\033')" "$work/typescript"; then pass "a bar on a terminal"; else fail "a bar on a terminal" "exit code $code, or no escape codes"; fi
 else
     echo "SKIP demo: a bar on a terminal: no script(1)"
+fi
+
+# Windows, as far as Wine goes: both processes are the self-contained program.
+if ! command -v wine >/dev/null; then
+    echo "SKIP demo: on Windows: no Wine"
+elif ! [ -d "$root/src/NativeIpc/Backends/Windows" ]; then
+    echo "SKIP demo: on Windows: the library has no Windows back end yet"
+elif ! dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo -v q --artifacts-path "$work/artifacts" -o "$work/win" >"$log" 2>&1; then
+    if grep -qE 'error NU1(101|102|301)' "$log"; then echo "SKIP demo: on Windows: the win-x64 runtime cannot be had from a package source"; else fail "on Windows" "cannot be published"; fi
+else
+    export WINEPREFIX=$work/wine WINEDEBUG=-all
+    trap 'wineserver -k 2>/dev/null; rm -rf "$work"' EXIT
+    wine() { timeout 300 "$(type -P wine)" "$@"; }
+    wine wineboot -i >/dev/null 2>&1 </dev/null
+    for case in "0 nothing is left behind" "1 MISMATCH"; do
+        code=${case%% *} text=${case#* }
+        corrupt=
+        [ "$code" = 1 ] && corrupt=--corrupt
+        wine "$work/win/Transfer.exe" $corrupt "$work/small file" >"$log" 2>&1 </dev/null
+        found=$?
+        name="on Windows (Wine): $text"
+        if [ "$found" = "$code" ] && grep -q "$text" "$log" && grep -q 'windows to .NET' "$log"; then pass "$name"; else fail "$name" "exit code $found"; fi
+    done
 fi
 
 exit $failures
