@@ -17,12 +17,14 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
 
     /// <summary>
     /// Whether a peer removed or replaced the lock's name while this scope held it, or just before: another process may be, or have been,
-    /// inside at the same time, so the data may be inconsistent. Noticed on Linux, a moment after it happens; elsewhere always false.
+    /// inside at the same time, so the data may be inconsistent. Noticed on Linux, a moment after it happens; elsewhere always false. On System V
+    /// the key file is what is watched: a lock that was removed or reset under the same key file is not noticed.
     /// </summary>
     public bool WasReplaced => _lock?.WasReplaced(_ticket) == true;
 
     /// <summary>Releases the lock, once.</summary>
-    /// <exception cref="NativeIpcException">The system refused; LockError or Unknown.</exception>
+    /// <exception cref="NativeIpcException">The system refused: OutOfResources when somebody has posted the lock beyond its maximum; on System V
+    /// PermissionDenied or Unknown.</exception>
     public void Dispose()
     {
         try
