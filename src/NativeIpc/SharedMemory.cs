@@ -179,9 +179,15 @@ public sealed partial class SharedMemory : IDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        CloseLocks();
-        _segment.LetGo();
-        _segment.Dispose();
+        try
+        {
+            CloseLocks();
+        }
+        finally
+        {
+            _segment.LetGo();
+            _segment.Dispose();
+        }
     }
 
     private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size)

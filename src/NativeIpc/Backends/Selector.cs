@@ -52,7 +52,7 @@ internal static class Selector
                 "Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType.");
         }
 
-        if (UsableKey.FindViolation(key, kind, PlatformEnvironment.Platform) is { } violation)
+        if (PlatformEnvironment.FindViolation(key, kind) is { } violation)
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", violation.TrimEnd('.'), "PlatformSafeKey makes names that can be used.");
     }
 }

@@ -17,6 +17,7 @@ internal static class NameText
     /// <summary>The text of a native key as the system calls take it: decomposed (NFD) on Apple, where Qt's file names are; unchanged elsewhere.</summary>
     /// <param name="nativeKey">Well-formed UTF-16.</param>
     /// <param name="platform">The platform.</param>
-    public static string ForSystem(string nativeKey, KeyPlatform platform)
-        => platform == KeyPlatform.Apple && !Ascii.IsValid(nativeKey) ? nativeKey.Normalize(NormalizationForm.FormD) : nativeKey;
+    /// <param name="asItIs">Whether a name is passed as it is, to meet a peer that does not decompose.</param>
+    public static string ForSystem(string nativeKey, KeyPlatform platform, bool asItIs = false)
+        => platform == KeyPlatform.Apple && !asItIs && !Ascii.IsValid(nativeKey) ? nativeKey.Normalize(NormalizationForm.FormD) : nativeKey;
 }

@@ -152,4 +152,11 @@ public class UsableKeyTests
         Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", NativeIpcKeyType.PosixRealtime), IpcObjectKind.SharedMemory, KeyPlatform.Windows));
         Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", (NativeIpcKeyType)0x102), IpcObjectKind.SharedMemory, KeyPlatform.Linux));
     }
+
+    [Fact]
+    public void A_foreign_name_can_be_passed_as_it_is()
+    {
+        Assert.Equal("/\u00e9", NameText.ForSystem("/\u00e9", KeyPlatform.Apple, asItIs: true));
+        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/\u00e9", NativeIpcKeyType.PosixRealtime), IpcObjectKind.SharedMemory, KeyPlatform.Apple, asItIs: true));
+    }
 }

@@ -58,7 +58,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     {
         string name = PosixNames.Native(key);
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        bool hasLockName = UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is null;
+        bool hasLockName = PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is null;
         if (!PosixNames.s_areFiles)
         {
             bool removed = PosixRemoval.Unlink(key, isSegment: true);

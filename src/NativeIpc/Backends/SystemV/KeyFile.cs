@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
@@ -139,7 +138,7 @@ internal sealed class KeyFile : IDisposable
         throw SystemVErrors.Unknown(attempt, key, "fchmod", number);
     }
 
-    internal static string Path(in NativeIpcKey key) => NameText.ForSystem(key.NativeKey, PlatformEnvironment.Platform);
+    internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>The System V key of the file.</summary>
     public int Ftok(string attempt)

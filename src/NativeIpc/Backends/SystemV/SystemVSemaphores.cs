@@ -24,7 +24,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
 
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
 
-    public bool WorksHere => _works || (_works = SystemVSupport.HasCalls(Libc.semget(SystemVSupport.ProbeKey, 0, 0)));
+    public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.semget(SystemVSupport.ProbeKey, 0, 0)));
 
     public int MaximumCount => Flags.SEMVMX;
 

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Keys;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
@@ -15,6 +17,10 @@ internal static class SystemVSupport
 {
     /// <summary>Any key does to ask whether the calls are there.</summary>
     internal const int ProbeKey = 0x51000001;
+
+    /// <summary>Whether it may be asked at all: on Android and in an Apple sandbox the first call ends the process (SIGSYS).</summary>
+    internal static bool MayCall => Environment.Is64BitProcess
+        && (PlatformEnvironment.Platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl || (PlatformEnvironment.Platform == KeyPlatform.Apple && !PlatformEnvironment.IsSandboxed));
 
     /// <summary>Whether a get call that may have found nothing was at least answered: ENOSYS and EPERM come from kernels and sandboxes without System V.</summary>
     internal static bool HasCalls(int probe)
