@@ -26,15 +26,18 @@ internal static class PlatformEnvironment
 
     public static bool LegacyDefaultIsPosix => AppContext.TryGetSwitch(LegacyDefaultIsPosixSwitch, out bool isPosix) && isPosix;
 
-    /// <summary>Whether names are passed to the system as they are (AppContext switch NativeIpc.NamesAsTheyAre). Otherwise they are decomposed on
-    /// Apple systems, as Qt's are; a program in another language that does not do that is met with the switch.</summary>
-    public static bool NamesAsTheyAre { get; } = AppContext.TryGetSwitch("NativeIpc.NamesAsTheyAre", out bool asTheyAre) && asTheyAre;
+    /// <summary>What becomes of names that are not ASCII on Apple systems: with the AppContext switch NativeIpc.NamesAsTheyAre they are passed as they
+    /// are, to meet a program in another language; otherwise decomposed, as Qt's are, where .NET can do that.</summary>
+    public static NameForm NameForm { get; } =
+        AppContext.TryGetSwitch("NativeIpc.NamesAsTheyAre", out bool asTheyAre) && asTheyAre ? NameForm.AsItIs
+        : NameText.CanDecompose ? NameForm.Decomposed
+        : NameForm.Refused;
 
     /// <summary>The text of a native key as the system calls take it here.</summary>
-    public static string SystemName(string nativeKey) => NameText.ForSystem(nativeKey, Platform, NamesAsTheyAre);
+    public static string SystemName(string nativeKey) => NameText.ForSystem(nativeKey, Platform, NameForm);
 
     /// <summary>Which rule of this platform a key breaks, or null when it can be used; see <see cref="UsableKey"/>.</summary>
-    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind) => UsableKey.FindViolation(key, kind, Platform, NamesAsTheyAre);
+    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind) => UsableKey.FindViolation(key, kind, Platform, NameForm);
 
     /// <summary>The environment of the rules of names. Its folders are looked up each time they are asked for, as Qt does: the
     /// variables and what they lead to may change while the process runs.</summary>
