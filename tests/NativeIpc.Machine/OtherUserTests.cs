@@ -106,21 +106,28 @@ public class OtherUserTests
         {
             // Made by nobody, met by root.
             NativeIpcKey theirs = TestRun.NewKey(backend);
-            Victims.Run(Situation.Nobody, $"segment-create {theirs} 4096 mode=666 removal=Keep", $"semaphore-create {theirs} 2 mode=666 removal=Keep").Did("created 4096", "created");
+            NativeIpcKey theirSemaphore = TestRun.NewKey(backend); // with System V, a semaphore under the segment's key would be its lock
+            Victims.Run(Situation.Nobody, $"segment-create {theirs} 4096 mode=666 removal=Keep", $"semaphore-create {theirSemaphore} 2 mode=666 removal=Keep").Did("created 4096", "created");
             string file = backend == Backend.Posix ? TestRun.SegmentFile(theirs) : theirs.NativeKey;
             AssertThatOpeningWithCreateFails(file);
             using (SharedMemory segment = SharedMemory.CreateOrOpen(theirs, 4096, s_open)) Assert.False(segment.CreatedNew);
-            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(theirs, 7, s_openSemaphore)) Assert.False(semaphore.CreatedNew);
-            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrReset(theirs, 5, s_openSemaphore)) Assert.True(semaphore.TryGetCurrentCount(out int count) && count == 5);
+            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(theirSemaphore, 7, s_openSemaphore)) Assert.False(semaphore.CreatedNew);
+            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrReset(theirSemaphore, 5, s_openSemaphore)) Assert.True(semaphore.TryGetCurrentCount(out int count) && count == 5);
             SharedMemory.Remove(theirs);
-            if (backend == Backend.SystemV) File.Delete(theirs.NativeKey); // of another user, so the library leaves it
+            if (backend == Backend.SystemV)
+            {
+                // Those of another user: the library leaves them.
+                File.Delete(theirs.NativeKey);
+                File.Delete(theirSemaphore.NativeKey);
+            }
 
             // Made by root, met by nobody.
             NativeIpcKey ours = TestRun.NewKey(backend);
+            NativeIpcKey ourSemaphore = TestRun.NewKey(backend);
             using (SharedMemory.CreateNew(ours, 4096, s_open))
-            using (SystemSemaphore.CreateNew(ours, 2, s_openSemaphore))
+            using (SystemSemaphore.CreateNew(ourSemaphore, 2, s_openSemaphore))
             {
-                Victims.Run(Situation.Nobody, $"segment-create-or-open {ours} 4096", $"semaphore-create-or-open {ours} 9", "semaphore-count", $"semaphore-reset {ours} 4 removal=Keep", "semaphore-count")
+                Victims.Run(Situation.Nobody, $"segment-create-or-open {ours} 4096", $"semaphore-create-or-open {ourSemaphore} 9", "semaphore-count", $"semaphore-reset {ourSemaphore} 4 removal=Keep", "semaphore-count")
                     .Did("opened 4096", "opened", "2", "opened", "4");
             }
         }

@@ -179,6 +179,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 
     private int _performed;
 
+    static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
+
     public void Perform()
     {
         if (Interlocked.Exchange(ref _performed, 1) != 0) return;
@@ -188,7 +190,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         {
             try
             {
-                file = KeyFile.Open(Removing, key, create: false, default, bound);
+                file = KeyFile.Open(Removing, key, create: false, default, bound, cleansUp: true);
             }
             finally
             {
