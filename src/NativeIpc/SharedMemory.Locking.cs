@@ -65,25 +65,48 @@ public sealed partial class SharedMemory
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        SegmentLock current = CurrentLock();
-        if (!current.Semaphore.TryAcquire())
+        SegmentLock? current = TryAcquireFrom(CurrentLock(), null);
+        if (current is null)
         {
             var waiting = new LockWaiting(this);
             if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
             current = waiting.Acquired!;
         }
 
-        long ticket = current.Take();
-
-        // Dispose releases what is held when it looks; what was taken after that is released here.
-        if (Volatile.Read(ref _disposed) != 0)
+        try
         {
-            current.Release(ticket);
-            ThrowDisposed();
-        }
+            long ticket = current.Take();
+            if (Volatile.Read(ref _disposed) != 0)
+            {
+                // Dispose releases what is held when it looks; what was taken after that is released here.
+                current.Release(ticket);
+                ThrowDisposed();
+            }
 
-        scope = new SharedMemoryLock(current, ticket);
-        return true;
+            scope = new SharedMemoryLock(current, ticket);
+            return true;
+        }
+        finally
+        {
+            current.Semaphore.Leave();
+        }
+    }
+
+    /// <summary>Tries once, or for a slice. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
+    /// the caller has noted that it holds it.</summary>
+    private static SegmentLock? TryAcquireFrom(SegmentLock current, TimeSpan? slice)
+    {
+        if (!current.Semaphore.TryEnter()) ThrowDisposed();
+        bool acquired = false;
+        try
+        {
+            acquired = slice is { } wait ? current.Semaphore.Block(wait) : current.Semaphore.TryAcquire();
+            return acquired ? current : null;
+        }
+        finally
+        {
+            if (!acquired) current.Semaphore.Leave();
+        }
     }
 
     /// <summary>The lock, opened when it is first needed, and anew when its name leads elsewhere.</summary>
@@ -136,58 +159,66 @@ public sealed partial class SharedMemory
     {
         public SegmentLock? Acquired { get; private set; }
 
-        public bool TryAcquire()
-        {
-            SegmentLock current = owner.CurrentLock();
-            return Note(current, current.Semaphore.TryAcquire());
-        }
+        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock(), null)) is not null;
 
-        public bool Block(TimeSpan slice)
-        {
-            SegmentLock current = owner.CurrentLock();
-            return Note(current, current.Semaphore.Block(slice));
-        }
-
-        private bool Note(SegmentLock current, bool acquired)
-        {
-            if (acquired) Acquired = current;
-            return acquired;
-        }
+        public bool Block(TimeSpan slice) => (Acquired = TryAcquireFrom(owner.CurrentLock(), slice)) is not null;
     }
 }
 
 /// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries, 0 for nobody.</summary>
 /// <remarks>
 /// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
-/// ticket and releases. Take comes after the semaphore was acquired, so no two are between Take and Release at a time.
+/// ticket and releases. Only the holder of the semaphore is between the acquire and Take, or in Unlock.
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
     private long _lastTicket;
     private long _holder;
+    private int _generation;
+
+    // The last ticket whose holder may not have been alone. The first one of a lock that stands in for another is such a one.
+    private long _doubtfulTicket = replacesAnother ? 1 : 0;
 
     public SemaphoreObject Semaphore { get; } = semaphore;
 
     /// <summary>Whether the lock's name leads elsewhere by now, where that is noticed.</summary>
     public bool HasChanged => watch is { HasChanged: true };
 
+    /// <summary>Notes that the semaphore was acquired.</summary>
     public long Take()
     {
-        long ticket = ++_lastTicket; // only the holder of the semaphore is here
+        long ticket = Volatile.Read(ref _lastTicket) + 1;
+        if (_generation != Semaphore.Generation)
+        {
+            _generation = Semaphore.Generation;
+            Volatile.Write(ref _doubtfulTicket, ticket);
+        }
+
+        Volatile.Write(ref _lastTicket, ticket);
         Interlocked.Exchange(ref _holder, ticket);
         return ticket;
     }
 
+    /// <summary>Releases the semaphore, if the ticket still holds it.</summary>
     public void Release(long ticket)
     {
-        if (ticket != 0 && Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket) Semaphore.Release(1);
+        if (ticket == 0 || !Semaphore.TryEnter()) return;
+        try
+        {
+            if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) Volatile.Write(ref _doubtfulTicket, ticket);
+        }
+        finally
+        {
+            Semaphore.Leave();
+        }
     }
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
-    public bool WasReplaced(long ticket) => HasChanged || (replacesAnother && ticket == 1);
+    public bool WasReplaced(long ticket) => HasChanged || Volatile.Read(ref _doubtfulTicket) == ticket;
 
     public void Close()
     {
+        // The holder's own Release finds the ticket gone then.
         Release(Interlocked.Read(ref _holder));
         Semaphore.Dispose();
         watch?.Dispose();

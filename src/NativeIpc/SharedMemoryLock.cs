@@ -16,24 +16,15 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
     }
 
     /// <summary>
-    /// Whether a peer removed or replaced the lock's name while this scope held it, or just before: another process may be, or have been,
-    /// inside at the same time, so the data may be inconsistent. Noticed on Linux, a moment after it happens; elsewhere always false.
+    /// Whether a peer removed, replaced or reset the lock while this scope held it, or just before: another process may be, or have been,
+    /// inside at the same time, so the data may be inconsistent. Noticed on Linux, a moment after it happens, and on System V also when the
+    /// scope ends (ask again then); elsewhere always false.
     /// </summary>
     public bool WasReplaced => _lock?.WasReplaced(_ticket) == true;
 
     /// <summary>Releases the lock, once.</summary>
     /// <exception cref="NativeIpcException">The system refused; LockError or Unknown.</exception>
-    public void Dispose()
-    {
-        try
-        {
-            _lock?.Release(_ticket);
-        }
-        catch (ObjectDisposedException)
-        {
-            // The segment was disposed meanwhile, which has released the lock.
-        }
-    }
+    public void Dispose() => _lock?.Release(_ticket);
 
     /// <inheritdoc/>
     public bool Equals(SharedMemoryLock other) => ReferenceEquals(_lock, other._lock) && _ticket == other._ticket;

@@ -6,10 +6,11 @@ namespace NativeIpc.Backends;
 /// Polls, with growing pauses and a monotonic bound, for a change that a peer makes and that the system has no event for: a creator that
 /// has yet to size its segment, another process's file lock.
 /// </summary>
-internal struct Backoff(TimeSpan bound)
+/// <param name="bound">When to give up; infinite for never.</param>
+/// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and who pauses longer loses to the others.</param>
+internal struct Backoff(TimeSpan bound, int longestMicroseconds = 1000)
 {
     private const int ShortestMicroseconds = 50;
-    private const int LongestMicroseconds = 10_000;
 
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly TimeSpan _bound = bound;
@@ -23,7 +24,7 @@ internal struct Backoff(TimeSpan bound)
     {
         if (IsOver) return false;
         Interop.Pause.Microseconds(_microseconds);
-        _microseconds = Math.Min(_microseconds * 2, LongestMicroseconds);
+        _microseconds = Math.Min(_microseconds * 2, longestMicroseconds);
         return true;
     }
 }

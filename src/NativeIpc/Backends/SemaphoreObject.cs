@@ -36,6 +36,15 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Gives <paramref name="count"/> permits, at least one; all of them, or an exception that says how many were given.</summary>
     public abstract void Release(int count);
 
+    /// <summary>
+    /// Gives back the one permit of a lock. False when the lock was removed or reset by a peer meanwhile, where the system tells: giving a
+    /// permit then would let two in. The caller has entered, so this works also after Dispose has begun.
+    /// </summary>
+    public abstract bool TryUnlock();
+
+    /// <summary>How often the semaphore was made anew under this object because a peer had removed it.</summary>
+    public virtual int Generation => 0;
+
     /// <summary>The current count, where the system can tell.</summary>
     public abstract bool TryGetCount(out int count);
 
@@ -43,14 +52,37 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     protected abstract void Close();
 
     private int _closed;
+    private int _users = 1; // this object itself, until Dispose
 
     /// <summary>Whether <see cref="Dispose"/> has begun.</summary>
     public bool IsClosed => Volatile.Read(ref _closed) != 0;
 
+    /// <summary>
+    /// Keeps the semaphore open over several calls, so that what was acquired can still be given back when a Dispose comes in between; false when
+    /// it is closed for good.
+    /// </summary>
+    public bool TryEnter()
+    {
+        for (int users = Volatile.Read(ref _users); users > 0;)
+        {
+            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
+            if (seen == users) return true;
+            users = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Ends what <see cref="TryEnter"/> began.</summary>
+    public void Leave()
+    {
+        if (Interlocked.Decrement(ref _users) == 0) Close();
+    }
+
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
-        Close();
+        Leave();
         GC.SuppressFinalize(this);
     }
 }

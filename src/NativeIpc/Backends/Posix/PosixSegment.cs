@@ -91,7 +91,18 @@ internal sealed class PosixSegment : Segment
     /// <summary>The lock's name going together with the segment's is its normal end, not a replacement: then the users keep the lock they have.</summary>
     private sealed class LockWatch(NameWatch watch, PosixSegment segment) : INameWatch
     {
-        public bool HasChanged => watch.HasChanged && segment.StillHasItsName();
+        private volatile bool _isOver; // a name that has come to lead elsewhere never leads back
+
+        public bool HasChanged
+        {
+            get
+            {
+                if (!watch.HasChanged || _isOver) return false;
+                if (segment.StillHasItsName()) return true;
+                _isOver = true;
+                return false;
+            }
+        }
 
         public void Dispose() => watch.Dispose();
     }

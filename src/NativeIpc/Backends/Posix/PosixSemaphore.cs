@@ -79,7 +79,7 @@ internal sealed class PosixSemaphore : SemaphoreObject
     // Apple has no timed wait at all.
     private bool Poll(nint semaphore, TimeSpan slice)
     {
-        var backoff = new Backoff(slice);
+        var backoff = new Backoff(slice, longestMicroseconds: 10_000);
         do
         {
             if (Libc.sem_trywait(semaphore) == 0) return true;
@@ -102,6 +102,21 @@ internal sealed class PosixSemaphore : SemaphoreObject
             {
                 if (Libc.sem_post(semaphore) != 0) throw Full(Marshal.GetLastPInvokeError(), given, count);
             }
+        }
+        finally
+        {
+            if (added) _handle.DangerousRelease();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override bool TryUnlock()
+    {
+        bool added = false;
+        try
+        {
+            _handle.DangerousAddRef(ref added);
+            return Libc.sem_post(_handle.DangerousGetHandle()) == 0 ? true : throw Full(Marshal.GetLastPInvokeError(), 0, 1);
         }
         finally
         {

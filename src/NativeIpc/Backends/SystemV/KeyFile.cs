@@ -119,8 +119,9 @@ internal sealed class KeyFile : IDisposable
         uint mode = 0x180 | ((uint)objectMode & 0x24);
         int made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
         int number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
-        if (number == Errno.ENOENT && UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path))
+        if (number == Errno.ENOENT)
         {
+            UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path); // or another process does, at the same moment
             made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
             number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
         }

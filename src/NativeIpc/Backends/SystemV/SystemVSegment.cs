@@ -102,7 +102,9 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         return Libc.mmap_anonymous(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address;
     }
 
-    private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0;
+    /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
+    private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
+        && Libc.geteuid() is var user && (user == status.Uid || user == 0);
 
     private void RemoveIfLast(bool atExit)
     {
@@ -129,7 +131,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             if (qtLock is not null)
             {
-                qtLock.ReleaseQuietly();
+                qtLock.TryUnlock(); // false when it went with the segment
                 qtLock.Dispose();
             }
         }

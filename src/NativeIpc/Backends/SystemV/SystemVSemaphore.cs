@@ -27,6 +27,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     private readonly short _acquireFlags;
     private readonly short _releaseFlags;
     private volatile int _id;
+    private volatile int _generation;
     private SystemVSemaphoreRemoval? _removal;
 
     internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
@@ -64,7 +65,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
         if (OperatingSystem.IsLinux()) return Operate("acquire the semaphore", -1, _acquireFlags, slice);
 
         // No semtimedop on Apple.
-        var backoff = new Backoff(slice);
+        var backoff = new Backoff(slice, longestMicroseconds: 10_000);
         do
         {
             if (TryAcquire()) return true;
@@ -132,6 +133,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             if (_initialCount is not { } count) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
             SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
             bool madeKeyFile = set.MadeKeyFile || _removal?.Forget(set.KeyFile) == true;
+            _generation++;
             Adopt(set with { MadeKeyFile = madeKeyFile });
         }
     }
@@ -150,17 +152,30 @@ internal sealed class SystemVSemaphore : SemaphoreObject
         }
     }
 
+    public override int Generation => _generation;
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Two steps in one operation: the count must be 0, then it becomes 1. A failed create() of Qt sets the count of a held lock to 1; the
+    /// plain step would make it 2, and let two in from then on. (If somebody has taken the reset lock meanwhile, nothing can tell.)
+    /// </remarks>
+    public override unsafe bool TryUnlock()
+    {
+        Sembuf* steps = stackalloc Sembuf[2];
+        steps[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
+        steps[1] = new Sembuf { sem_op = 1, sem_flg = _releaseFlags };
+        while (Libc.semop(_id, steps, 2) != 0)
+        {
+            int number = Marshal.GetLastPInvokeError();
+            if (number == Errno.EAGAIN || SystemVSupport.IsGone(number)) return false;
+            if (number != Errno.EINTR) throw SystemVErrors.UseSemaphore("release the lock of the segment", Key, "semop", number);
+        }
+
+        return true;
+    }
+
     /// <summary>Whether this process did the last operation that succeeded: on a lock that is taken, whether it is the holder.</summary>
     internal bool WasLastUsedByThisProcess => Libc.semctl(_id, 0, Flags.GETPID) == Environment.ProcessId;
-
-    /// <summary>Gives the permit back where a failure can no longer be reported and does not matter: the set may be gone.</summary>
-    internal unsafe void ReleaseQuietly()
-    {
-        var operation = new Sembuf { sem_op = 1, sem_flg = _releaseFlags };
-        while (Libc.semop(_id, &operation, 1) != 0 && Marshal.GetLastPInvokeError() == Errno.EINTR)
-        {
-        }
-    }
 
     /// <summary>Removes the set, if it is still there.</summary>
     internal void RemoveNow() => SystemVSupport.RemoveSemaphore("remove the lock of the segment", Key, _id);
