@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using NativeIpc.Backends;
+using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
 
@@ -24,6 +26,10 @@ public sealed partial class SharedMemory : IDisposable
 {
     private const string Creating = "create the segment";
     private const string Opening = "open the segment";
+
+    // What a user process has at most on any 64-bit system (x86-64 with five levels). Asked for more, a /dev/shm without a limit would
+    // take all memory before the mapping fails.
+    private const long LargestAddressSpace = 1L << 56;
 
     private readonly Segment _segment;
     private readonly SharedMemoryOptions _options;
@@ -190,11 +196,13 @@ public sealed partial class SharedMemory : IDisposable
         }
     }
 
-    private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size)
+    private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size, [CallerMemberName] string operation = "")
     {
         if (size < 1)
-            throw new ArgumentOutOfRangeException(nameof(size), size, $"Cannot create the segment {Errors.Failure.Describe(key)}: its size must be at least 1 byte.");
-        return Selector.ForSegment(Creating, key);
+            throw new ArgumentOutOfRangeException(nameof(size), size, $"Cannot create the segment {Failure.Describe(key)}: its size must be at least 1 byte.");
+        ISharedMemoryBackend backend = Selector.ForSegment(Creating, key);
+        if (size <= LargestAddressSpace) return backend;
+        throw Failure.Found(NativeIpcError.InvalidSize, Creating, key, operation, $"no process has room for {size} bytes", "Ask for less.");
     }
 
     private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)

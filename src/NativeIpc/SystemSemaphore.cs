@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using NativeIpc.Backends;
+using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
 using NativeIpc.Waiting;
@@ -224,12 +226,17 @@ public sealed class SystemSemaphore : IDisposable
     /// process what the undo policy covers.</summary>
     public void Dispose() => _semaphore.Dispose();
 
-    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount)
+    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, [CallerMemberName] string operation = "")
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(initialCount);
+        if (initialCount < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
+                $"Cannot create the semaphore {Failure.Describe(key)}: its initial count must be 0 or more.");
+        }
+
         ISemaphoreBackend backend = Selector.ForSemaphore(Creating, key);
         if (initialCount <= backend.MaximumCount) return backend;
-        throw Errors.Failure.Found(NativeIpcError.OutOfResources, Creating, key, "CreateNew", $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
+        throw Failure.Found(NativeIpcError.OutOfResources, Creating, key, operation, $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
             "Ask for fewer permits, or use a key of another type.");
     }
 

@@ -6,7 +6,7 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.SystemV;
 
 /// <summary>What shmctl(IPC_STAT) tells of a segment.</summary>
-internal readonly record struct SegmentStatus(long Size, long Attached, uint Mode, uint Uid)
+internal readonly record struct SegmentStatus(long Size, long Attached, uint Mode, uint Uid, uint Gid)
 {
     /// <summary>Marked for destruction (Linux; elsewhere such a segment cannot be asked at all).</summary>
     public bool IsRemoved => (Mode & Flags.SHM_DEST) != 0;
@@ -35,7 +35,8 @@ internal static class SystemVSupport
             *(long*)(b + Layout.ShmSegsz),
             IsApple ? *(ushort*)(b + Layout.ShmNattch) : *(long*)(b + Layout.ShmNattch),
             IsApple ? *(ushort*)(b + Layout.IpcPermMode) : *(uint*)(b + Layout.IpcPermMode),
-            *(uint*)(b + Layout.IpcPermUid));
+            *(uint*)(b + Layout.IpcPermUid),
+            *(uint*)(b + Layout.IpcPermUid + sizeof(uint)));
         return error;
     }
 
