@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the peers of tests/NativeIpc.Interop: programs in other languages that share segments and semaphores with NativeIpc.
 #
-#     eng/peers.sh              builds what is missing or has changed, and prints each peer with its version or the reason why it is missing
+#     eng/peers.sh      builds what is missing or has changed. One line per peer: PASS with its version, or SKIP with the reason why it is
+#                       missing, which with CI=true is FAIL
 #
 # Everything goes to $NATIVEIPC_CACHE, else $XDG_CACHE_HOME/nativeipc, else ~/.cache/nativeipc:
 #     peers/NAME-HASH/peer      a peer, by the hash of its source and of the compiler's version
@@ -16,11 +17,15 @@ sources=$root/tests/peers
 cache=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}
 trixie=$cache/trixie
 mirror=${NATIVEIPC_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-mkdir -p "$cache/peers"
+if [ "$(uname -s)" != Linux ]; then
+    echo "SKIP peers: they are built for Linux"
+    exit 0
+fi
 
+mkdir -p "$cache/peers"
 exec 9>"$cache/peers/.lock"
 flock 9
-
+status=0
 index=$(mktemp "$cache/peers/.index.XXXXXX")
 log=$cache/peers/build.log
 : >"$log"
@@ -30,7 +35,10 @@ trap 'rm -f "$index"' EXIT
 report() {
     local IFS=$'\t'
     printf '%s\n' "$*" >>"$index"
-    printf '%-12s %-8s %s\n' "$1" "$2" "$3"
+    if [ "$2" = ok ]; then echo "PASS peers: $1: $3"
+    elif [ "${CI:-}" = true ]; then echo "FAIL peers: $1: $3"; status=1
+    else echo "SKIP peers: $1: $3"
+    fi
 }
 
 as_root() {
@@ -165,3 +173,4 @@ interpreted php php-cli "$sources/php/peer.php" php
 
 chmod 644 "$index"
 mv "$index" "$cache/peers/index.tsv"
+exit $status

@@ -15,6 +15,7 @@ public enum SystemVUndoPolicy
     /// process that acquires more than 32,767 times fails then (ERANGE).</summary>
     AcquireOnly = 1,
 
-    /// <summary>Neither: plain counting, as POSIX and Windows have it. It loses recovery: the permits of a killed process are gone.</summary>
+    /// <summary>Neither: plain counting, as POSIX and Windows have it, without the limit of 32,767 operations. It loses recovery: the permits of a
+    /// killed process are gone.</summary>
     None = 2,
 }

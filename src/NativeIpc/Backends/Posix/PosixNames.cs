@@ -1,4 +1,3 @@
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 
 namespace NativeIpc.Backends.Posix;
@@ -17,7 +16,7 @@ internal static class PosixNames
         && !(AppContext.TryGetSwitch("NativeIpc.PlainPosixCalls", out bool plain) && plain);
 
     /// <summary>The name as the calls take it: UTF-8 follows from the declarations; Apple's file names are decomposed.</summary>
-    internal static string Native(in NativeIpcKey key) => NameText.ForSystem(key.NativeKey, PlatformEnvironment.Platform);
+    internal static string Native(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>The file of a segment, Linux only. Leading slashes do not matter to the C library.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";

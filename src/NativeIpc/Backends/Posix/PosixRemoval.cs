@@ -17,6 +17,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
 {
     private int _performed;
 
+    static PosixRemoval() => NativeIpcEventSource.Load();
+
     public void Perform() => Perform(null);
 
     /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged.</summary>

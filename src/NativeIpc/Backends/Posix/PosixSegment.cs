@@ -25,7 +25,7 @@ internal sealed class PosixSegment : Segment
     private static NativeIpcKey LockKeyOf(in NativeIpcKey key)
     {
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        return UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is null ? lockKey : default;
+        return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is null ? lockKey : default;
     }
 
     /// <inheritdoc/>
@@ -36,7 +36,7 @@ internal sealed class PosixSegment : Segment
     public override SemaphoreObject OpenLock()
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        if (UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is { } violation)
+        if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation, "Use a shorter name, or do without the lock (UseLock = false).");
         if (PosixNames.s_areFiles && PosixNames.SemaphoreFile(PosixNames.Native(lockKey)) == PosixNames.SegmentFile(PosixNames.Native(Key)))
         {

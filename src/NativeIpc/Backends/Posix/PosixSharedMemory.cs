@@ -58,7 +58,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     {
         string name = PosixNames.Native(key);
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        bool hasLockName = UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is null;
+        bool hasLockName = PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is null;
         if (!PosixNames.s_areFiles)
         {
             bool removed = PosixRemoval.Unlink(key, isSegment: true);
@@ -75,9 +75,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (error == Errno.EACCES)
             {
                 // Not readable, so it cannot be locked; the folder decides whether it may be removed.
-                PosixRemoval.Unlink(key, isSegment: true);
+                bool unlinked = PosixRemoval.Unlink(key, isSegment: true);
                 if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
-                return true;
+                return unlinked;
             }
 
             if (error != 0) throw PosixErrors.Open("remove the segment", key, "open", error);
@@ -86,6 +86,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             using (held)
             {
                 if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
+                if (!opened.IsRegularFile) throw NoSegment("remove the segment", key, "open");
                 bool removed = PosixRemoval.Unlink(key, isSegment: true);
                 if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
                 return removed;
@@ -138,8 +139,10 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         while (true)
         {
             status = default;
-            // Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root.
-            descriptor = new UnixDescriptor(Libc.shm_open(name, access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR, 0));
+            // Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root. A FIFO that
+            // somebody put there must not hold the call up; Apple has none there, and takes no other flag.
+            int flags = (access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR) | (PosixNames.s_areFiles ? Flags.O_NONBLOCK : 0);
+            descriptor = new UnixDescriptor(Libc.shm_open(name, flags, 0));
             if (descriptor.IsInvalid)
             {
                 int number = Marshal.GetLastPInvokeError();
@@ -151,21 +154,22 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             }
 
             int error = Libc.Status(descriptor, out status);
-            if (error == 0 && status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
             if (error != 0 || (PosixNames.s_areFiles && !status.IsRegularFile))
             {
                 descriptor.Dispose();
-                throw error != 0
-                    ? PosixErrors.Unknown(Opening, key, "statx", error)
-                    : Failure.Found(NativeIpcError.KeyError, Opening, key, "shm_open", "what stands under this name in /dev/shm is no regular file", "Remove it, or use another name.");
+                throw error != 0 ? PosixErrors.Unknown(Opening, key, "statx", error) : NoSegment(Opening, key, "shm_open");
             }
 
+            if (status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
             bool hasName = status.Links > 0 || !PosixNames.s_areFiles;
             if (hasName && !backoff.Pause()) return State.HalfCreated;
             descriptor.Dispose();
             descriptor = null;
         }
     }
+
+    private static NativeIpcException NoSegment(string attempt, in NativeIpcKey key, string call)
+        => Failure.Found(NativeIpcError.KeyError, attempt, key, call, "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
 
     private static PosixSegment Attach(in NativeIpcKey key, UnixDescriptor descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
     {

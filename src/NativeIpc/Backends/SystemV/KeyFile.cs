@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
@@ -15,7 +14,8 @@ namespace NativeIpc.Backends.SystemV;
 /// Interleavings considered. (1) The file is removed between opening and locking it: the path then leads elsewhere, and the turn starts
 /// again. (2) Two processes make it: O_EXCL lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
 /// we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/> after it has made or attached its object.
-/// (4) A file that this user may not open for reading cannot be locked: then only those checks protect, as against a peer.
+/// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up, cannot be locked:
+/// then only those checks protect, as against a peer.
 /// </remarks>
 internal sealed class KeyFile : IDisposable
 {
@@ -39,9 +39,10 @@ internal sealed class KeyFile : IDisposable
     /// <summary>Whether this call made it.</summary>
     public bool IsNew { get; }
 
-    /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing.</summary>
+    /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing; with <paramref name="cleansUp"/>,
+    /// goes on without the lock when no descriptor is left.</summary>
     /// <returns>Null when it is missing and was not to be made.</returns>
-    public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, UnixFileMode objectMode, TimeSpan bound)
+    public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, UnixFileMode objectMode, TimeSpan bound, bool cleansUp = false)
     {
         string path = Path(key);
         var backoff = new Backoff(bound);
@@ -71,9 +72,9 @@ internal sealed class KeyFile : IDisposable
                 }
 
                 if (failure == Errno.EINTR) continue;
-                if (failure is Errno.EACCES or Errno.ENXIO)
+                if (failure is Errno.EACCES or Errno.ENXIO || (cleansUp && failure is Errno.EMFILE or Errno.ENFILE))
                 {
-                    // Not ours to read, so not to lock; ftok needs no more than to reach it.
+                    // Cannot be locked; ftok needs no more than to reach it.
                     failure = Libc.Status(path, followLink: true, out FileStatus seen);
                     return failure == 0 ? new KeyFile(key, null, default, seen, isNew: false) : throw SystemVErrors.KeyFile(attempt, key, "open", failure);
                 }
@@ -139,7 +140,7 @@ internal sealed class KeyFile : IDisposable
         throw SystemVErrors.Unknown(attempt, key, "fchmod", number);
     }
 
-    internal static string Path(in NativeIpcKey key) => NameText.ForSystem(key.NativeKey, PlatformEnvironment.Platform);
+    internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>The System V key of the file.</summary>
     public int Ftok(string attempt)

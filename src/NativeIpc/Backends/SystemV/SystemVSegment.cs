@@ -11,13 +11,13 @@ internal sealed class SystemVSegment : Segment
 {
     private readonly SystemVDetach _detach;
     private readonly FileIdentity _keyFile;
-    private readonly uint _mode;
+    private readonly SegmentStatus _status;
 
     internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status, FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
         _keyFile = keyFile;
-        _mode = status.Mode;
+        _status = status;
         _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options);
         if (options.Removal == RemovalPolicy.Default && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
     }
@@ -33,7 +33,7 @@ internal sealed class SystemVSegment : Segment
         }
 
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        SystemVSemaphore opened = SystemVSemaphores.OpenLock(lockKey, (UnixFileMode)(_mode & 0x1B6));
+        SystemVSemaphore opened = SystemVSemaphores.OpenLock(lockKey, (UnixFileMode)(_status.Mode & 0x1B6), _status);
         _detach.Lock = opened;
         return opened;
     }
@@ -67,6 +67,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private const string Removing = "remove the segment";
 
     private int _detached;
+
+    static SystemVDetach() => NativeIpcEventSource.Load();
 
     internal bool Removes { get; set; } = options.Removal == RemovalPolicy.Default;
 
@@ -107,12 +109,12 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private void RemoveIfLast(bool atExit)
     {
         if (!IsUnused) return;
-        SystemVSemaphore? qtLock = options.UseLock ? TryLock(atExit) : null;
+        SystemVSemaphore? qtLock = null;
         try
         {
-            if (options.UseLock && qtLock is null) return;
+            if (options.UseLock && !TryLock(atExit, out qtLock)) return;
             NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-            using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout))
+            using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout, cleansUp: true))
             {
                 if (!IsUnused || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
 
@@ -135,16 +137,34 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
     }
 
-    /// <summary>Takes the Qt lock within the bound; null when somebody holds on to it. A process that ends while it holds the lock itself goes on with it.</summary>
-    private SystemVSemaphore? TryLock(bool atExit)
+    /// <summary>
+    /// Takes the Qt lock within the bound; false when somebody holds on to it. A process that ends while it holds the lock itself goes on
+    /// with it. Where the lock cannot be opened for want of descriptors, or made for want of semaphores, removing goes on without it:
+    /// a segment that is left behind is worse than a Qt process that has to attach again.
+    /// </summary>
+    private bool TryLock(bool atExit, out SystemVSemaphore? taken)
     {
-        SystemVSemaphore semaphore = SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), options.Mode);
+        taken = null;
+        SystemVSemaphore semaphore;
+        try
+        {
+            semaphore = SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), options.Mode);
+        }
+        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.OutOfResources)
+        {
+            return true;
+        }
+
         long start = Stopwatch.GetTimestamp();
         try
         {
-            bool taken = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
-            while (!taken && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) taken = semaphore.Block(TimeSpan.FromMilliseconds(20));
-            if (taken) return semaphore;
+            bool acquired = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
+            while (!acquired && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) acquired = semaphore.Block(TimeSpan.FromMilliseconds(20));
+            if (acquired)
+            {
+                taken = semaphore;
+                return true;
+            }
         }
         catch
         {
@@ -153,6 +173,6 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
 
         semaphore.Dispose();
-        return null;
+        return false;
     }
 }

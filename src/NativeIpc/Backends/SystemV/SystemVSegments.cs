@@ -24,7 +24,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
 
-    public bool WorksHere => _works || (_works = SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
+    public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
 
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, options, mayOpen: false) ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);

@@ -194,6 +194,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 
     private int _performed;
 
+    static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
+
     public void Perform()
     {
         if (Interlocked.Exchange(ref _performed, 1) != 0) return;
@@ -203,7 +205,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         {
             try
             {
-                file = KeyFile.Open(Removing, key, create: false, default, bound);
+                file = KeyFile.Open(Removing, key, create: false, default, bound, cleansUp: true);
             }
             finally
             {
