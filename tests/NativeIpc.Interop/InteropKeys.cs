@@ -12,6 +12,7 @@ internal sealed class InteropKeys : IDisposable
 
     private readonly List<NativeIpcKey> _keys = [];
     private readonly HashSet<int> _numbers = [];
+    private readonly List<string> _paths = [];
 
     /// <summary>What every name of this process contains.</summary>
     internal static string Prefix { get; } = string.Create(CultureInfo.InvariantCulture, $"nii{Environment.ProcessId}.");
@@ -34,6 +35,17 @@ internal sealed class InteropKeys : IDisposable
         return key;
     }
 
+    /// <summary>Makes files that get the inode numbers of key files that a peer has just removed, so that a file made anew is another one.</summary>
+    internal void TakeFreedNumbers()
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            string path = Path.Combine(Folder, NextName());
+            File.WriteAllText(path, "");
+            _paths.Add(path);
+        }
+    }
+
     /// <summary>Notes the numbers that the key files stand for now, so that objects can be found when a peer has removed the files.</summary>
     internal void Note()
     {
@@ -47,6 +59,7 @@ internal sealed class InteropKeys : IDisposable
     {
         Note();
         foreach (int number in _numbers) SystemObjects.Remove(number);
+        foreach (string path in _paths) File.Delete(path);
         foreach (NativeIpcKey key in _keys)
         {
             if (key.Type.IsSystemV)

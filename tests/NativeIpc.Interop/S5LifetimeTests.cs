@@ -67,7 +67,12 @@ public sealed class S5LifetimeTests : Scenario
             stage.Peer.Ask("shm close a");
             string left = !(stage.Kind.IsQt && locks) ? all : backEnd == BackEnd.Legacy ? "SF" : "S";
             Assert.Equal(left, seen.State);
-            if (left != all) stage.Limit(QtTakesTheLock);
+            if (left != all)
+            {
+                stage.Limit(QtTakesTheLock);
+                stage.Keys.TakeFreedNumbers();
+            }
+
             byte[] read = new byte[1];
             segment.Read(0, read);
             Assert.Equal(0x2a, read[0]);
@@ -153,6 +158,38 @@ public sealed class S5LifetimeTests : Scenario
         stage.Peer.Ask("shm close a");
         Assert.Equal(stage.IsPosix ? "" : backEnd == BackEnd.Legacy ? "Lf" : "L", seen.State);
         if (!stage.IsPosix) stage.Limit(QtLeavesTheLock);
+    });
+
+    public static TheoryData<string, string> QtSystemV() => PeerKind.Each((kind, backEnd, has) => kind.IsQt && backEnd == BackEnd.SystemV && has.HasFlag(Has.Lock));
+
+    [Theory]
+    [MemberData(nameof(QtSystemV))]
+    public void letting_go_of_a_segment_that_has_lost_its_name_spares_the_one_that_has_it_now(string peer, string backEnd) => Run(peer, backEnd, Direction.Ours, stage =>
+    {
+        foreach (bool isHeld in new[] { true, false })
+        {
+            NativeIpcKey key = stage.Keys.Segment(backEnd);
+            SharedMemory old = stage.Share(key);
+            old.Lock().Dispose();
+            int oldNumber = SystemObjects.Ftok(key);
+            stage.Peer.Ask("shm close a");
+            Assert.False(File.Exists(key.NativeKey));
+            stage.Keys.TakeFreedNumbers();
+
+            using SharedMemory newcomer = SharedMemory.CreateNew(key, 4096);
+            SharedMemoryLock scope = newcomer.Lock();
+            stage.Keys.Note();
+            if (!isHeld) scope.Dispose();
+            old.Dispose();
+            Assert.False(SystemObjects.SegmentExists(oldNumber));
+            if (!isHeld) scope = newcomer.Lock();
+            Assert.False(newcomer.TryLock(out _));
+            Assert.False(scope.WasReplaced);
+            scope.Dispose();
+            Assert.False(scope.WasReplaced);
+            stage.Peer.Ask($"shm open b {ForeignPeer.Word(key)} rw");
+            stage.Peer.Ask("shm close b");
+        }
     });
 
     [Theory]

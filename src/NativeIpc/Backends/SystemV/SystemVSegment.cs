@@ -106,26 +106,35 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
         && Libc.geteuid() is var user && (user == status.Uid || user == 0);
 
+    /// <summary>Whether the key file that the segment was found by is still there: a Qt peer removes it together with the lock that it made.</summary>
+    private bool HasName => Libc.Status(KeyFile.Path(key), followLink: true, out FileStatus now) == 0 && now.Identity == keyFile;
+
     private void RemoveIfLast(bool atExit)
     {
         if (!IsUnused) return;
         SystemVSemaphore? qtLock = null;
         try
         {
-            if (options.UseLock && !TryLock(atExit, out qtLock)) return;
+            // Without its name nobody can attach to it any more, and the name may be another segment's by now, with that one's lock.
+            if (options.UseLock && HasName && !TryLock(atExit, out qtLock)) return;
             NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+            bool isNameTaken;
             using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout, cleansUp: true))
             {
                 if (!IsUnused || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
+                bool hasName = file is not null && file.Status.Identity == keyFile;
+                isNameTaken = file is not null && !hasName && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
 
                 // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since.
-                if (lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
-                Lock?.RemoveNow();
+                // That of another segment that has the name by now stays.
+                if (hasName && lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                if (!isNameTaken || (lockKey.NativeKey == key.NativeKey && Lock?.KeyFileIdentity == keyFile)) Lock?.RemoveNow();
                 qtLock?.RemoveNow();
-                if (file is not null && (file.Status.Identity == keyFile || Lock?.KeyFileIdentity == file.Status.Identity)) file.RemoveIfOurs(file.Ftok(Removing));
+                if (file is not null && (hasName || Lock?.KeyFileIdentity == file.Status.Identity || qtLock?.KeyFileIdentity == file.Status.Identity))
+                    file.RemoveIfOurs(file.Ftok(Removing));
             }
 
-            if (lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
+            if (lockKey.NativeKey != key.NativeKey && !isNameTaken) SystemVSemaphores.RemoveByKey(lockKey);
         }
         finally
         {
