@@ -10,38 +10,38 @@ namespace NativeIpc.Backends.SystemV;
 internal sealed class SystemVSegment : Segment
 {
     private readonly SystemVDetach _detach;
-    private readonly FileIdentity _keyFile;
     private readonly uint _mode;
 
     internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status, FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
-        _keyFile = keyFile;
         _mode = status.Mode;
         _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options);
         if (options.Removal == RemovalPolicy.Default && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
     }
 
     /// <inheritdoc/>
+    public override string ObjectIdentity => _detach.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that made the lock does so when it lets
+    /// go, and the others meet at the one that is made anew under the path. A segment that was removed gets none: nobody would remove it.
+    /// </remarks>
     public override SemaphoreObject OpenLock()
     {
-        // Without its key file the segment has lost its name: a lock made now would be met by nobody and removed by nobody.
-        if (Libc.Status(KeyFile.Path(Key), followLink: true, out FileStatus now) != 0 || now.Identity != _keyFile)
-        {
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
-                "its key file was removed or made anew, so the key leads elsewhere by now", "Attach again to the segment that has the key now.");
-        }
-
-        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        SystemVSemaphore opened = SystemVSemaphores.OpenLock(lockKey, (UnixFileMode)(_mode & 0x1B6));
+        SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_mode & 0x1B6));
         _detach.Lock = opened;
         return opened;
     }
 
     /// <inheritdoc/>
-    /// <remarks>A removed set tells of itself at the next operation, and is made anew then; what is watched is the key file.</remarks>
     public override INameWatch? WatchLock(SemaphoreObject opened)
-        => opened is SystemVSemaphore semaphore ? NameWatch.TryWatch(KeyFile.Path(semaphore.Key), semaphore.KeyFileIdentity) : null;
+    {
+        if (opened is not SystemVSemaphore semaphore) return null;
+        NameWatch? watch = NameWatch.TryWatch(KeyFile.Path(semaphore.Key), semaphore.KeyFileIdentity);
+        return watch is null ? null : new LockWatch(watch, semaphore);
+    }
 
     /// <summary>Detaches from a segment that this call should not have attached to, and removes nothing.</summary>
     internal void DetachOnly()
@@ -51,6 +51,15 @@ internal sealed class SystemVSegment : Segment
     }
 
     protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
+
+    /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is gone tells of itself at the
+    /// next operation, and is made anew then; or here, when the key file went with it.</summary>
+    private sealed class LockWatch(NameWatch watch, SystemVSemaphore semaphore) : INameWatch
+    {
+        public bool HasChanged => semaphore.WasMadeAnew || (watch.HasChanged && semaphore.IsGone);
+
+        public void Dispose() => watch.Dispose();
+    }
 }
 
 /// <summary>Detaching, once: at Dispose, in the finalizer, or when the process ends; then removing, if nobody is attached any more.</summary>
@@ -67,6 +76,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private const string Removing = "remove the segment";
 
     private int _detached;
+
+    internal int Id => id;
 
     internal bool Removes { get; set; } = options.Removal == RemovalPolicy.Default;
 
@@ -85,6 +96,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             RemoveIfLast(atExit);
         }
+        catch (NativeIpcException) when (!IsUnused)
+        {
+            // Another process has removed it meanwhile, and its lock with it.
+        }
         catch (NativeIpcException failure)
         {
             NativeIpcEventSource.s_log.NotRemoved(failure.Message);
@@ -100,6 +115,16 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         return Libc.mmap_anonymous(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address;
     }
 
+    /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
+    /// who removes the segment holds.</summary>
+    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode)
+        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, () =>
+        {
+            if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",
+                "Attach again to the segment that has the key now.");
+        });
+
     private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0;
 
     private void RemoveIfLast(bool atExit)
@@ -114,11 +139,16 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             {
                 if (!IsUnused || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
 
-                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since.
+                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since
+                // under another key file, unless that is the lock of another segment by now.
+                bool isOurs = file is null || file.Status.Identity == keyFile || Libc.shmget(file.Ftok(Removing), 0, 0) == -1;
                 if (lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
-                Lock?.RemoveNow();
-                qtLock?.RemoveNow();
-                if (file is not null && (file.Status.Identity == keyFile || Lock?.KeyFileIdentity == file.Status.Identity)) file.RemoveIfOurs(file.Ftok(Removing));
+                if (isOurs)
+                {
+                    Lock?.RemoveNow();
+                    qtLock?.RemoveNow();
+                    file?.RemoveIfOurs(file.Ftok(Removing));
+                }
             }
 
             if (lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
@@ -136,7 +166,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// <summary>Takes the Qt lock within the bound; null when somebody holds on to it. A process that ends while it holds the lock itself goes on with it.</summary>
     private SystemVSemaphore? TryLock(bool atExit)
     {
-        SystemVSemaphore semaphore = SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), options.Mode);
+        SystemVSemaphore semaphore = OpenLock(options.Mode);
         long start = Stopwatch.GetTimestamp();
         try
         {

@@ -100,21 +100,24 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>The lock of a segment: removed only with it, and given back by the kernel when its holder dies.</summary>
-    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode)
+    /// <param name="key">The lock's key.</param>
+    /// <param name="segmentMode">The mode of the segment.</param>
+    /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
+    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, Action check)
     {
         // Whoever may read the segment may lock it, which takes reading and altering.
         var readers = (uint)segmentMode & 0x124;
-        return CreateOrUse(key, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep });
+        return CreateOrUse(key, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep }, check);
     }
 
-    private static SystemVSemaphore CreateOrUse(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+    private static SystemVSemaphore CreateOrUse(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Action? check = null)
     {
-        Create(key, initialCount, options, Existing.Use, out SystemVSet set);
-        return new SystemVSemaphore(key, set, initialCount, options);
+        Create(key, initialCount, options, Existing.Use, out SystemVSet set, check);
+        return new SystemVSemaphore(key, set, initialCount, options, check);
     }
 
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
-    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set)
+    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null)
     {
         for (int round = 0; round < MostRounds; round++)
         {
@@ -123,6 +126,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             try
             {
                 ipcKey = file.Ftok(Creating);
+                check?.Invoke();
                 int id = Libc.semget(ipcKey, 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
