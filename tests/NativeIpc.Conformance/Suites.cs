@@ -9,11 +9,11 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class LockTests : LockTests<PosixProvider>;
 
-    // public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
+    public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
 
-    // public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
+    public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
 
-    // public sealed class CrashTests : CrashTests<PosixProvider>;
+    public sealed class CrashTests : CrashTests<PosixProvider>;
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
@@ -30,11 +30,11 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class LockTests : LockTests<PlainPosixProvider>;
 
-    // public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
+    public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
 
-    // public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
+    public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
 
-    // public sealed class CrashTests : CrashTests<PlainPosixProvider>;
+    public sealed class CrashTests : CrashTests<PlainPosixProvider>;
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
@@ -51,13 +51,13 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class LockTests : LockTests<SystemVProvider>;
 
-    // public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
+    public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
 
-    // public sealed class UndoTests : UndoTests<SystemVProvider>;
+    public sealed class UndoTests : UndoTests<SystemVProvider>;
 
-    // public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;
+    public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;
 
-    // public sealed class CrashTests : CrashTests<SystemVProvider>;
+    public sealed class CrashTests : CrashTests<SystemVProvider>;
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
@@ -74,13 +74,13 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class LockTests : LockTests<SystemV84Provider>;
 
-    // public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
+    public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
 
-    // public sealed class UndoTests : UndoTests<SystemV84Provider>;
+    public sealed class UndoTests : UndoTests<SystemV84Provider>;
 
-    // public sealed class LifetimeTests : LifetimeTests<SystemV84Provider>;
+    public sealed class LifetimeTests : LifetimeTests<SystemV84Provider>;
 
-    // public sealed class CrashTests : CrashTests<SystemV84Provider>;
+    public sealed class CrashTests : CrashTests<SystemV84Provider>;
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
 
@@ -97,11 +97,11 @@ namespace NativeIpc.Conformance.Windows
 
     public sealed class LockTests : LockTests<WindowsProvider>;
 
-    // public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
+    public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
 
-    // public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
+    public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
 
-    // public sealed class CrashTests : CrashTests<WindowsProvider>;
+    public sealed class CrashTests : CrashTests<WindowsProvider>;
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 

@@ -112,6 +112,9 @@ internal sealed partial class PeerProcess : IDisposable
         return answer.StartsWith("error ", StringComparison.Ordinal) ? answer[6..] : throw Broken("Expected an error.");
     }
 
+    /// <summary>Waits for the whole answer line of a posted command, whatever it says.</summary>
+    internal string AnswerOrFailure() => AnswerLine(null);
+
     /// <summary>Ends it as a crash does, and waits until it is gone.</summary>
     internal void Kill()
     {
