@@ -17,7 +17,7 @@ namespace NativeIpc.Conformance.Posix
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
-    // public sealed class RaceTests : RaceTests<PosixProvider>;
+    public sealed class RaceTests : RaceTests<PosixProvider>;
 }
 
 namespace NativeIpc.Conformance.PlainPosix
@@ -38,7 +38,7 @@ namespace NativeIpc.Conformance.PlainPosix
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
-    // public sealed class RaceTests : RaceTests<PlainPosixProvider>;
+    public sealed class RaceTests : RaceTests<PlainPosixProvider>;
 }
 
 namespace NativeIpc.Conformance.SystemV
@@ -61,7 +61,7 @@ namespace NativeIpc.Conformance.SystemV
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
-    // public sealed class RaceTests : RaceTests<SystemVProvider>;
+    public sealed class RaceTests : RaceTests<SystemVProvider>;
 }
 
 namespace NativeIpc.Conformance.SystemV84
@@ -84,7 +84,7 @@ namespace NativeIpc.Conformance.SystemV84
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
 
-    // public sealed class RaceTests : RaceTests<SystemV84Provider>;
+    public sealed class RaceTests : RaceTests<SystemV84Provider>;
 }
 
 namespace NativeIpc.Conformance.Windows
@@ -105,5 +105,5 @@ namespace NativeIpc.Conformance.Windows
 
     // public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 
-    // public sealed class RaceTests : RaceTests<WindowsProvider>;
+    public sealed class RaceTests : RaceTests<WindowsProvider>;
 }

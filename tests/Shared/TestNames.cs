@@ -48,7 +48,7 @@ internal sealed class TestNames : IDisposable
     {
         foreach (NativeIpcKey key in OperatingSystem.IsWindows() ? [] : _keys)
         {
-            if (key.NativeKey.Contains('\0')) continue;
+            if (key.IsEmpty || key.NativeKey.Contains('\0')) continue;
             if (SharedMemory.IsKeyTypeSupported(key.Type)) Try(() => SharedMemory.Remove(key));
             if (SystemSemaphore.IsKeyTypeSupported(key.Type)) Try(() => SystemSemaphore.Remove(key));
             if (key.Type.IsSystemV) _paths.Add(key.NativeKey);
