@@ -22,6 +22,9 @@ internal sealed class PosixSegment : Segment
         if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
     }
 
+    /// <inheritdoc/>
+    public override string ObjectIdentity => _status.Identity.ToString();
+
     private static NativeIpcKey LockKeyOf(in NativeIpcKey key)
     {
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
