@@ -145,7 +145,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
                 // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since
                 // under another key file, unless that is the lock of another segment by now.
                 bool isOurs = file is null || file.Status.Identity == keyFile || Libc.shmget(file.Ftok(Removing), 0, 0) == -1;
-                if (lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                if (options.UseLock && lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
                 if (isOurs)
                 {
                     Lock?.RemoveNow();
@@ -154,7 +154,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
                 }
             }
 
-            if (lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
+            if (options.UseLock && lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
         }
         finally
         {

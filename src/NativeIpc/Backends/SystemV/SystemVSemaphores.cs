@@ -213,10 +213,11 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 return SystemVSupport.IsGone(number) ? true : throw SystemVErrors.UseSemaphore(Opening, key, "semctl", number);
             }
 
-            // Linux notes the process that did SETVAL; a process of a foreign PID namespace shows as 0, which costs the wait only.
+            // Linux notes the process that did SETVAL. One that this process cannot see (a container's) shows as 0, too: from inside
+            // a PID namespace the two cannot be told apart, and a set is taken as it is.
             if (value != 0 || Libc.semctl(id, 0, Flags.GETPID) != 0) return true;
             if (Libc.semctl(id, 0, Flags.IPC_STAT, (nint)buffer) == 0 && *(long*)(buffer + Layout.SemOtime) != 0) return true;
-            if (!backoff.Pause()) return false;
+            if (!backoff.Pause()) return !SystemVSupport.SeesEveryProcess;
         }
     }
 }
