@@ -54,6 +54,9 @@ public sealed partial class SharedMemory : IDisposable
     /// <summary>Whether this instance made the segment, rather than finding it; a half-created leftover that it finished counts as made.</summary>
     public bool CreatedNew => _segment.CreatedNew;
 
+    /// <summary>Which object of the system this is; for tests and diagnosis.</summary>
+    internal string ObjectIdentity => _segment.ObjectIdentity;
+
     /// <summary>Makes a segment that must not exist yet, and attaches to it. Its bytes are zero.</summary>
     /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
     /// <param name="size">The size in bytes, 1 or more.</param>

@@ -34,6 +34,9 @@ public sealed class SystemSemaphore : IDisposable
     /// <summary>Whether this instance made the semaphore, rather than finding it. Remains readable after Dispose.</summary>
     public bool CreatedNew => _semaphore.CreatedNew;
 
+    /// <summary>Which object of the system this is; for tests and diagnosis.</summary>
+    internal string ObjectIdentity => _semaphore.ObjectIdentity;
+
     /// <summary>Makes a semaphore that must not exist yet.</summary>
     /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
     /// <param name="initialCount">The number of permits at first, 0 or more.</param>

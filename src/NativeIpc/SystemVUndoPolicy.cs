@@ -7,7 +7,7 @@ namespace NativeIpc;
 public enum SystemVUndoPolicy
 {
     /// <summary>Acquire and release, as Qt does; the default. The permits of a process that is killed come back. It loses releases: a producer
-    /// that only releases fails after 32,767 of them (ERANGE), and the kernel takes its releases back when it ends.</summary>
+    /// that only releases fails after 32,768 of them (ERANGE), however many others acquire, and the kernel takes its releases back when it ends.</summary>
     Both = 0,
 
     /// <summary>Acquire only, for a consumer: the permits of a killed process come back, and the releases of a producer stay. It loses balance:

@@ -1,3 +1,4 @@
+using NativeIpc.Keys;
 using NativeIpc.Platform;
 
 namespace NativeIpc.Backends.Posix;
@@ -24,6 +25,15 @@ internal static class PosixNames
     /// <summary>The file of a semaphore, Linux only; musl gives it the same name as a segment's.</summary>
     internal static string SemaphoreFile(string name)
         => Interop.Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
+
+    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or, with musl, taken by the segment itself.</summary>
+    internal static NativeIpcKey LockKey(in NativeIpcKey segment)
+    {
+        NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
+        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null && !(s_areFiles && SemaphoreFile(Native(key)) == SegmentFile(Native(segment)))
+            ? key
+            : default;
+    }
 
     /// <summary>Why the system has no POSIX objects, or null when it has.</summary>
     internal static bool WorkHere()

@@ -18,15 +18,12 @@ internal sealed class PosixSegment : Segment
         _descriptor = descriptor;
         _status = status;
         if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
-        _removal = new PosixRemoval(key, isSegment: true, LockKeyOf(key), status.Identity);
+        _removal = new PosixRemoval(key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, status.Identity);
         if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
     }
 
-    private static NativeIpcKey LockKeyOf(in NativeIpcKey key)
-    {
-        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is null ? lockKey : default;
-    }
+    /// <inheritdoc/>
+    public override string ObjectIdentity => _status.Identity.ToString();
 
     /// <inheritdoc/>
     /// <remarks>

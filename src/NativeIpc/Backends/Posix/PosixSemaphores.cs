@@ -15,7 +15,6 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 {
     private const string Creating = "create the semaphore";
     private const string Opening = "open the semaphore";
-    private const string Removing = "remove the semaphore";
     private const int MostRounds = 1000;
 
     private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
@@ -48,11 +47,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     public bool Remove(in NativeIpcKey key)
-    {
-        // A file of another size may be a broken semaphore, and goes; anything else was never one.
-        if (StatusOfName(key) is { IsRegularFile: false } other) throw NoSemaphore(Removing, key, other);
-        return PosixRemoval.Unlink(key, isSegment: false);
-    }
+        => PosixRemoval.RemoveNamed("remove the semaphore", key, isSegment: false, lockKey: default);
 
     /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
     internal static PosixSemaphore OpenLock(in NativeIpcKey key, in FileStatus segment)

@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using NativeIpc.Keys;
-using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -54,47 +52,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                 "A creating call (CreateNew, CreateOrOpen) recovers it.");
     }
 
-    public bool Remove(in NativeIpcKey key)
-    {
-        string name = PosixNames.Native(key);
-        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        bool hasLockName = PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is null;
-        if (!PosixNames.s_areFiles)
-        {
-            bool removed = PosixRemoval.Unlink(key, isSegment: true);
-            if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
-            return removed;
-        }
-
-        string path = PosixNames.SegmentFile(name);
-        for (int round = 0; round < MostRounds; round++)
-        {
-            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-            int error = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
-            if (error == Errno.ENOENT) return false;
-            if (error == Errno.EACCES)
-            {
-                // Not readable, so it cannot be locked; the folder decides whether it may be removed.
-                bool unlinked = PosixRemoval.Unlink(key, isSegment: true);
-                if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
-                return unlinked;
-            }
-
-            if (error != 0) throw PosixErrors.Open("remove the segment", key, "open", error);
-            error = FileLock.Take(file, TimeSpan.FromSeconds(1), out FileLock held);
-            if (error != 0) throw Failure.Of(NativeIpcError.LockError, "remove the segment", key, "flock", error, "Another process is making or removing it; try again.");
-            using (held)
-            {
-                if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
-                if (!opened.IsRegularFile) throw NoSegment("remove the segment", key, "open");
-                bool removed = PosixRemoval.Unlink(key, isSegment: true);
-                if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
-                return removed;
-            }
-        }
-
-        throw Failure.Found(NativeIpcError.LockError, "remove the segment", key, "shm_unlink", "other processes keep making and removing it", "Try again.");
-    }
+    public bool Remove(in NativeIpcKey key) => PosixRemoval.RemoveNamed("remove the segment", key, isSegment: true, PosixNames.LockKey(key));
 
     private enum State
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
@@ -10,38 +9,38 @@ namespace NativeIpc.Backends.SystemV;
 internal sealed class SystemVSegment : Segment
 {
     private readonly SystemVDetach _detach;
-    private readonly FileIdentity _keyFile;
     private readonly SegmentStatus _status;
 
     internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status, FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
-        _keyFile = keyFile;
         _status = status;
         _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options);
         if (options.Removal == RemovalPolicy.Default && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
     }
 
     /// <inheritdoc/>
+    public override string ObjectIdentity => _detach.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that made the lock does so when it lets
+    /// go, and the others meet at the one that is made anew under the path. A segment that was removed gets none: nobody would remove it.
+    /// </remarks>
     public override SemaphoreObject OpenLock()
     {
-        // Without its key file the segment has lost its name: a lock made now would be met by nobody and removed by nobody.
-        if (Libc.Status(KeyFile.Path(Key), followLink: true, out FileStatus now) != 0 || now.Identity != _keyFile)
-        {
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
-                "its key file was removed or made anew, so the key leads elsewhere by now", "Attach again to the segment that has the key now.");
-        }
-
-        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        SystemVSemaphore opened = SystemVSemaphores.OpenLock(lockKey, (UnixFileMode)(_status.Mode & 0x1B6), _status);
+        SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), _status);
         _detach.Lock = opened;
         return opened;
     }
 
     /// <inheritdoc/>
-    /// <remarks>A removed set tells of itself at the next operation, and is made anew then; what is watched is the key file.</remarks>
     public override INameWatch? WatchLock(SemaphoreObject opened)
-        => opened is SystemVSemaphore semaphore ? NameWatch.TryWatch(KeyFile.Path(semaphore.Key), semaphore.KeyFileIdentity) : null;
+    {
+        if (opened is not SystemVSemaphore semaphore) return null;
+        NameWatch? watch = NameWatch.TryWatch(KeyFile.Path(semaphore.Key), semaphore.KeyFileIdentity);
+        return watch is null ? null : new LockWatch(watch, semaphore);
+    }
 
     /// <summary>Detaches from a segment that this call should not have attached to, and removes nothing.</summary>
     internal void DetachOnly()
@@ -51,6 +50,15 @@ internal sealed class SystemVSegment : Segment
     }
 
     protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
+
+    /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is gone tells of itself at the
+    /// next operation, and is made anew then; or here, when the key file went with it.</summary>
+    private sealed class LockWatch(NameWatch watch, SystemVSemaphore semaphore) : INameWatch
+    {
+        public bool HasChanged => semaphore.Generation > 0 || (watch.HasChanged && semaphore.IsGone);
+
+        public void Dispose() => watch.Dispose();
+    }
 }
 
 /// <summary>Detaching, once: at Dispose, in the finalizer, or when the process ends; then removing, if nobody is attached any more.</summary>
@@ -70,6 +78,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     static SystemVDetach() => NativeIpcEventSource.Load();
 
+    internal int Id => id;
+
     internal bool Removes { get; set; } = options.Removal == RemovalPolicy.Default;
 
     /// <summary>The lock that was opened through this attachment, if any: a peer may have made it anew under another key file.</summary>
@@ -87,6 +97,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             RemoveIfLast(atExit);
         }
+        catch (NativeIpcException) when (!IsUnused)
+        {
+            // Another process has removed it meanwhile, and its lock with it.
+        }
         catch (NativeIpcException failure)
         {
             NativeIpcEventSource.s_log.NotRemoved(failure.Message);
@@ -102,12 +116,22 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         return Libc.mmap_anonymous(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address;
     }
 
+    /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
+    /// who removes the segment holds.</summary>
+    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
+        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, segment, () =>
+        {
+            if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",
+                "Attach again to the segment that has the key now.");
+        });
+
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
     private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
         && Libc.geteuid() is var user && (user == status.Uid || user == 0);
 
-    /// <summary>Whether the key file that the segment was found by is still there: a Qt peer removes it together with the lock that it made.</summary>
-    private bool HasName => Libc.Status(KeyFile.Path(key), followLink: true, out FileStatus now) == 0 && now.Identity == keyFile;
+    /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
+    private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
 
     private void RemoveIfLast(bool atExit)
     {
@@ -118,23 +142,29 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             // Without its name nobody can attach to it any more, and the name may be another segment's by now, with that one's lock.
             if (options.UseLock && HasName && !TryLock(atExit, out qtLock)) return;
             NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+            bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
             bool isNameTaken;
             using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout, cleansUp: true))
             {
                 if (!IsUnused || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
-                bool hasName = file is not null && file.Status.Identity == keyFile;
-                isNameTaken = file is not null && !hasName && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
-
-                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since.
-                // That of another segment that has the name by now stays.
-                if (hasName && lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
-                if (!isNameTaken || (lockKey.NativeKey == key.NativeKey && Lock?.KeyFileIdentity == keyFile)) Lock?.RemoveNow();
-                qtLock?.RemoveNow();
-                if (file is not null && (hasName || Lock?.KeyFileIdentity == file.Status.Identity || qtLock?.KeyFileIdentity == file.Status.Identity))
-                    file.RemoveIfOurs(file.Ftok(Removing));
+                bool isSameFile = file is not null && file.Status.Identity == keyFile;
+                isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
+                if (!isNameTaken)
+                {
+                    // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since
+                    // under another key file.
+                    if (isSameFile && options.UseLock && hasOwnLockName) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                    Lock?.RemoveNow();
+                    qtLock?.RemoveNow();
+                    file?.RemoveIfOurs(file.Ftok(Removing));
+                }
+                else if (hasOwnLockName && !isSameFile && Lock?.KeyFileIdentity == keyFile)
+                {
+                    Lock.RemoveNow(); // the old one, which nobody finds any more
+                }
             }
 
-            if (lockKey.NativeKey != key.NativeKey && !isNameTaken) SystemVSemaphores.RemoveByKey(lockKey);
+            if (options.UseLock && !hasOwnLockName && !isNameTaken) SystemVSemaphores.RemoveByKey(lockKey);
         }
         finally
         {
@@ -148,8 +178,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     /// <summary>
     /// Takes the Qt lock within the bound; false when somebody holds on to it. A process that ends while it holds the lock itself goes on
-    /// with it. Where the lock cannot be opened for want of descriptors, or made for want of semaphores, removing goes on without it:
-    /// a segment that is left behind is worse than a Qt process that has to attach again.
+    /// with it. Where the lock cannot be opened for want of descriptors, or made for want of semaphores or of the key file's folder,
+    /// removing goes on without it: a segment that is left behind is worse than a Qt process that has to attach again.
     /// </summary>
     private bool TryLock(bool atExit, out SystemVSemaphore? taken)
     {
@@ -157,18 +187,18 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         SystemVSemaphore semaphore;
         try
         {
-            semaphore = SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), options.Mode);
+            semaphore = OpenLock(options.Mode);
         }
-        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.OutOfResources)
+        catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
         {
             return true;
         }
 
-        long start = Stopwatch.GetTimestamp();
+        var patience = new Backoff(options.PeerTimeout);
         try
         {
             bool acquired = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
-            while (!acquired && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) acquired = semaphore.Block(TimeSpan.FromMilliseconds(20));
+            while (!acquired && !patience.IsOver) acquired = semaphore.Block(TimeSpan.FromMilliseconds(20));
             if (acquired)
             {
                 taken = semaphore;

@@ -103,17 +103,18 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>The lock of a segment: removed only with it, and given back by the kernel when its holder dies.</summary>
-    /// <param name="key">The key of the lock.</param>
+    /// <param name="key">The lock's key.</param>
     /// <param name="segmentMode">The mode of the segment.</param>
     /// <param name="segment">The segment, whose owner becomes the lock's owner when root makes it, and so can remove both; null to leave that.</param>
-    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment = null)
+    /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
+    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, Action check)
     {
         // Whoever may read the segment may lock it, which takes reading and altering.
         var readers = (uint)segmentMode & 0x124;
         var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep };
-        Create(key, 1, options, Existing.Use, out SystemVSet set);
+        Create(key, 1, options, Existing.Use, out SystemVSet set, check);
         if (set.CreatedNew && segment is { Uid: not 0 } owned && Libc.geteuid() == 0) SetOwner(key, set.Id, owned);
-        return new SystemVSemaphore(key, set, 1, options);
+        return new SystemVSemaphore(key, set, 1, options, check);
     }
 
     private static unsafe void SetOwner(in NativeIpcKey key, int id, in SegmentStatus owned)
@@ -128,7 +129,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
-    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set)
+    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null)
     {
         for (int round = 0; round < MostRounds; round++)
         {
@@ -137,6 +138,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             try
             {
                 ipcKey = file.Ftok(Creating);
+                check?.Invoke();
                 int id = Libc.semget(ipcKey, 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -211,10 +213,11 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 return SystemVSupport.IsGone(number) ? true : throw SystemVErrors.UseSemaphore(Opening, key, "semctl", number);
             }
 
-            // Linux notes the process that did SETVAL; a process of a foreign PID namespace shows as 0, which costs the wait only.
+            // Linux notes the process that did SETVAL. One that this process cannot see (a container's) shows as 0, too: from inside
+            // a PID namespace the two cannot be told apart, and a set is taken as it is.
             if (value != 0 || Libc.semctl(id, 0, Flags.GETPID) != 0) return true;
             if (Libc.semctl(id, 0, Flags.IPC_STAT, (nint)buffer) == 0 && *(long*)(buffer + Layout.SemOtime) != 0) return true;
-            if (!backoff.Pause()) return false;
+            if (!backoff.Pause()) return !SystemVSupport.SeesEveryProcess;
         }
     }
 }
