@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Reflection;
 using System.Text;
 
 namespace NativeIpc.Foreign;
@@ -37,6 +38,11 @@ internal sealed class ForeignPeer : IDisposable
         string[] words = PeerIndex.Require(kind.Name);
         return new ForeignPeer(new ProcessStartInfo(words[0], words[1..]));
     }
+
+    /// <summary>Starts a process of ours that speaks the same protocol: NATIVEIPC_PEER, or where the build has put it.</summary>
+    internal static ForeignPeer StartOurs()
+        => new(new ProcessStartInfo(Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given
+            : typeof(ForeignPeer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(data => data.Key == "OurPeer").Value!));
 
     /// <summary>Whether a process was one of the peers of this run.</summary>
     internal static bool WasStarted(int processId) => s_everStarted.ContainsKey(processId);

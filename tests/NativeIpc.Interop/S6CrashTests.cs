@@ -154,4 +154,80 @@ public sealed class S6CrashTests : Scenario
         recovered.Dispose();
         Assert.Equal("", seen.State);
     });
+
+    [Theory]
+    [MemberData(nameof(Locks))]
+    public void ours_killed_while_holding_the_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    {
+        NativeIpcKey key = stage.Keys.Segment(backEnd);
+        using ForeignPeer ours = ForeignPeer.StartOurs();
+        if (stage.IsOurs)
+        {
+            ours.Ask($"shm create a {ForeignPeer.Word(key)} 4096");
+            stage.Peer.Ask($"shm open a {ForeignPeer.Word(key)} rw");
+        }
+        else
+        {
+            stage.Peer.Ask($"shm create a {ForeignPeer.Word(key)} 4096");
+            ours.Ask($"shm open a {ForeignPeer.Word(key)} rw");
+        }
+
+        stage.Keys.Note();
+        if (stage.Kind.Name == "php")
+        {
+            if (stage.IsOurs) return; // it cannot open a lock that is not its own; see S3
+            stage.Peer.Ask("shm trylock a");
+            stage.Peer.Ask("shm unlock a");
+        }
+
+        ours.Ask("shm lock a");
+        stage.Keys.Note();
+        stage.Peer.Post("shm lock a");
+        stage.Peer.Await("locking");
+        ours.Ask("shm write a 0 2a");
+        ours.Kill();
+        if (stage.IsPosix)
+        {
+            // Nobody gives it back; a third one of ours can, since whoever knows may give the permit (here, the test does).
+            stage.Limit("POSIX: the lock of a holder that was killed stays taken, as in Qt; timed waits end, and Remove with a new segment starts afresh.");
+            using SharedMemory third = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+            Assert.False(third.TryLock(TimeSpan.FromMilliseconds(60), out _));
+            using SystemSemaphore rescue = SystemSemaphore.OpenExisting(key);
+            rescue.Release();
+        }
+
+        stage.Peer.Answer();
+        Assert.Equal("2a", stage.Peer.Ask("shm read a 0 1"));
+        stage.Peer.Ask("shm unlock a");
+    });
+
+    [Theory]
+    [MemberData(nameof(Segments))]
+    public void ours_killed_while_attached(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    {
+        NativeIpcKey key = stage.Keys.Segment(backEnd);
+        using ForeignPeer ours = ForeignPeer.StartOurs();
+        if (stage.IsOurs)
+        {
+            ours.Ask($"shm create a {ForeignPeer.Word(key)} 4096");
+            ours.Ask("shm write a 0 2a");
+            stage.Keys.Note();
+            ours.Kill();
+
+            // The leftover can be attached to by the peer.
+            stage.Peer.Ask($"shm open a {ForeignPeer.Word(key)} rw");
+        }
+        else
+        {
+            stage.Peer.Ask($"shm create a {ForeignPeer.Word(key)} 4096");
+            ours.Ask($"shm open a {ForeignPeer.Word(key)} rw");
+            ours.Ask("shm write a 0 2a");
+            stage.Keys.Note();
+            ours.Kill();
+        }
+
+        Assert.Equal("2a", stage.Peer.Ask("shm read a 0 1"));
+        Assert.True(SharedMemory.Remove(key));
+        Assert.Equal("2a", stage.Peer.Ask("shm read a 0 1"));
+    });
 }
