@@ -40,10 +40,15 @@ internal static partial class SystemObjects
         foreach (Row row in Semaphores().Where(ByNumber(number)).Where(row => IsOurs(Semctl(row.Id, 0, LastProcess)))) _ = Semctl(row.Id, 0, RemoveId);
     }
 
-    /// <summary>Every System V object of this run that is there.</summary>
+    /// <summary>Every System V object that is there.</summary>
+    internal static IEnumerable<string> All() => Segments().Select(row => Describe("segment", row)).Concat(Semaphores().Select(row => Describe("semaphore", row)));
+
+    /// <summary>Every System V object that a process of this run made, or used last.</summary>
     internal static IEnumerable<string> OfThisRun()
-        => Segments().Where(row => IsOurs(row.Process)).Select(row => $"System V segment {row.Id}")
-            .Concat(Semaphores().Where(row => IsOurs(Semctl(row.Id, 0, LastProcess))).Select(row => $"System V semaphore {row.Id}"));
+        => Segments().Where(row => IsOurs(row.Process)).Select(row => Describe("segment", row))
+            .Concat(Semaphores().Where(row => IsOurs(Semctl(row.Id, 0, LastProcess))).Select(row => Describe("semaphore", row)));
+
+    private static string Describe(string kind, Row row) => $"System V {kind} {row.Id} with key {row.Number}";
 
     private static Func<Row, bool> ByNumber(int number) => row => row.Number == number && number != -1;
 
