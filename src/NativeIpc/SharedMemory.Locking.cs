@@ -65,25 +65,49 @@ public sealed partial class SharedMemory
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        SegmentLock current = CurrentLock();
-        if (!current.Semaphore.TryAcquire())
+        SegmentLock? acquired = AcquireOrExit(null);
+        if (acquired is null)
         {
             var waiting = new LockWaiting(this);
             if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
-            current = waiting.Acquired!;
+            acquired = waiting.Acquired!;
         }
 
-        long ticket = current.Take();
-
-        // Dispose releases what is held when it looks; what was taken after that is released here.
-        if (Volatile.Read(ref _disposed) != 0)
+        try
         {
-            current.Release(ticket);
-            ThrowDisposed();
-        }
+            long ticket = acquired.Take();
 
-        scope = new SharedMemoryLock(current, ticket);
-        return true;
+            // Dispose releases what is held when it looks; what was taken after that is released here.
+            if (Volatile.Read(ref _disposed) != 0)
+            {
+                acquired.Release(ticket);
+                ThrowDisposed();
+            }
+
+            scope = new SharedMemoryLock(acquired, ticket);
+            return true;
+        }
+        finally
+        {
+            acquired.Exit();
+        }
+    }
+
+    /// <summary>Tries to acquire the current lock, or waits a slice for it. On success the caller is inside it, and exits after it has noted who holds it.</summary>
+    private SegmentLock? AcquireOrExit(TimeSpan? slice)
+    {
+        SegmentLock current = CurrentLock();
+        if (!current.TryEnter()) ThrowDisposed();
+        bool acquired = false;
+        try
+        {
+            acquired = slice is { } wait ? current.Semaphore.Block(wait) : current.Semaphore.TryAcquire();
+            return acquired ? current : null;
+        }
+        finally
+        {
+            if (!acquired) current.Exit();
+        }
     }
 
     /// <summary>The lock, opened when it is first needed, and anew when its name leads elsewhere.</summary>
@@ -136,35 +160,24 @@ public sealed partial class SharedMemory
     {
         public SegmentLock? Acquired { get; private set; }
 
-        public bool TryAcquire()
-        {
-            SegmentLock current = owner.CurrentLock();
-            return Note(current, current.Semaphore.TryAcquire());
-        }
+        public bool TryAcquire() => (Acquired = owner.AcquireOrExit(null)) is not null;
 
-        public bool Block(TimeSpan slice)
-        {
-            SegmentLock current = owner.CurrentLock();
-            return Note(current, current.Semaphore.Block(slice));
-        }
-
-        private bool Note(SegmentLock current, bool acquired)
-        {
-            if (acquired) Acquired = current;
-            return acquired;
-        }
+        public bool Block(TimeSpan slice) => (Acquired = owner.AcquireOrExit(slice)) is not null;
     }
 }
 
 /// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries, 0 for nobody.</summary>
 /// <remarks>
 /// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
-/// ticket and releases. Take comes after the semaphore was acquired, so no two are between Take and Release at a time.
+/// ticket and releases. Take comes after the semaphore was acquired, so no two are between Take and Release at a time. Close comes while
+/// another thread has acquired and not yet taken, or has given up its ticket and not yet released: such a thread is inside (TryEnter), and the
+/// last one to exit closes the semaphore, so that its permit can still be given back.
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
     private long _lastTicket;
     private long _holder;
+    private int _inside = 1; // the segment, and the calls that may have to release
 
     public SemaphoreObject Semaphore { get; } = semaphore;
 
@@ -178,9 +191,38 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         return ticket;
     }
 
+    /// <summary>Keeps the semaphore open until <see cref="Exit"/>; false once it is closed.</summary>
+    public bool TryEnter()
+    {
+        int inside = Volatile.Read(ref _inside);
+        while (inside != 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
+            if (seen == inside) return true;
+            inside = seen;
+        }
+
+        return false;
+    }
+
+    public void Exit()
+    {
+        if (Interlocked.Decrement(ref _inside) != 0) return;
+        Semaphore.Dispose();
+        watch?.Dispose();
+    }
+
     public void Release(long ticket)
     {
-        if (ticket != 0 && Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket) Semaphore.Release(1);
+        if (ticket == 0 || !TryEnter()) return; // closing has released it
+        try
+        {
+            if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket) Semaphore.Release(1);
+        }
+        finally
+        {
+            Exit();
+        }
     }
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
@@ -189,7 +231,6 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     public void Close()
     {
         Release(Interlocked.Read(ref _holder));
-        Semaphore.Dispose();
-        watch?.Dispose();
+        Exit();
     }
 }

@@ -23,17 +23,7 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
 
     /// <summary>Releases the lock, once.</summary>
     /// <exception cref="NativeIpcException">The system refused; LockError or Unknown.</exception>
-    public void Dispose()
-    {
-        try
-        {
-            _lock?.Release(_ticket);
-        }
-        catch (ObjectDisposedException)
-        {
-            // The segment was disposed meanwhile, which has released the lock.
-        }
-    }
+    public void Dispose() => _lock?.Release(_ticket);
 
     /// <inheritdoc/>
     public bool Equals(SharedMemoryLock other) => ReferenceEquals(_lock, other._lock) && _ticket == other._ticket;
