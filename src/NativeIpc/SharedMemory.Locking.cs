@@ -104,6 +104,12 @@ public sealed partial class SharedMemory
             acquired = slice is { } wait ? current.Semaphore.Block(wait) : current.Semaphore.TryAcquire();
             return acquired ? current : null;
         }
+        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound)
+        {
+            // A peer has removed it, System V: the next turn opens it anew.
+            current.NoteLoss();
+            return null;
+        }
         finally
         {
             if (!acquired) current.Exit();
@@ -177,12 +183,16 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 {
     private long _lastTicket;
     private long _holder;
+    private volatile bool _isLost;
     private int _inside = 1; // the segment, and the calls that may have to release
 
     public SemaphoreObject Semaphore { get; } = semaphore;
 
     /// <summary>Whether the lock's name leads elsewhere by now, where that is noticed.</summary>
-    public bool HasChanged => watch is { HasChanged: true };
+    public bool HasChanged => _isLost || watch is { HasChanged: true };
+
+    /// <summary>An operation has found the lock gone.</summary>
+    public void NoteLoss() => _isLost = true;
 
     public long Take()
     {
@@ -219,6 +229,10 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         {
             if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket) Semaphore.Release(1);
         }
+        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound)
+        {
+            NoteLoss(); // nothing is left to release
+        }
         finally
         {
             Exit();
@@ -230,7 +244,13 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 
     public void Close()
     {
-        Release(Interlocked.Read(ref _holder));
-        Exit();
+        try
+        {
+            Release(Interlocked.Read(ref _holder));
+        }
+        finally
+        {
+            Exit();
+        }
     }
 }

@@ -53,10 +53,10 @@ internal sealed class SystemVSegment : Segment
     protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
 
     /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is gone tells of itself at the
-    /// next operation, and is made anew then; or here, when the key file went with it.</summary>
+    /// next operation; or here, when the key file went with it.</summary>
     private sealed class LockWatch(NameWatch watch, SystemVSemaphore semaphore) : INameWatch
     {
-        public bool HasChanged => semaphore.WasMadeAnew || (watch.HasChanged && semaphore.IsGone);
+        public bool HasChanged => watch.HasChanged && semaphore.IsGone;
 
         public void Dispose() => watch.Dispose();
     }
@@ -166,21 +166,25 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// <summary>Takes the Qt lock within the bound; null when somebody holds on to it. A process that ends while it holds the lock itself goes on with it.</summary>
     private SystemVSemaphore? TryLock(bool atExit)
     {
-        SystemVSemaphore semaphore = OpenLock(options.Mode);
         long start = Stopwatch.GetTimestamp();
-        try
+        while (true)
         {
-            bool taken = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
-            while (!taken && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) taken = semaphore.Block(TimeSpan.FromMilliseconds(20));
-            if (taken) return semaphore;
+            SystemVSemaphore semaphore = OpenLock(options.Mode);
+            bool taken = false;
+            try
+            {
+                taken = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
+                while (!taken && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) taken = semaphore.Block(TimeSpan.FromMilliseconds(20));
+                return taken ? semaphore : null;
+            }
+            catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound && IsUnused)
+            {
+                // A peer has removed the lock and not the segment.
+            }
+            finally
+            {
+                if (!taken) semaphore.Dispose();
+            }
         }
-        catch
-        {
-            semaphore.Dispose();
-            throw;
-        }
-
-        semaphore.Dispose();
-        return null;
     }
 }

@@ -41,7 +41,10 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             : throw SystemVErrors.GetSemaphore(Creating, key, Errno.EEXIST);
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => CreateOrUse(key, initialCount, options);
+    {
+        Create(key, initialCount, options, Existing.Use, out SystemVSet set);
+        return new SystemVSemaphore(key, set, initialCount, options);
+    }
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
@@ -107,13 +110,12 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     {
         // Whoever may read the segment may lock it, which takes reading and altering.
         var readers = (uint)segmentMode & 0x124;
-        return CreateOrUse(key, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep }, check);
-    }
+        var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep };
+        Create(key, 1, options, Existing.Use, out SystemVSet set, check);
 
-    private static SystemVSemaphore CreateOrUse(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Action? check = null)
-    {
-        Create(key, initialCount, options, Existing.Use, out SystemVSet set, check);
-        return new SystemVSemaphore(key, set, initialCount, options, check);
+        // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its holder would then release the
+        // new one. Whoever uses it opens it again.
+        return new SystemVSemaphore(key, set, null, options);
     }
 
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
