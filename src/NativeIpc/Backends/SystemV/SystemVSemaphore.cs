@@ -24,17 +24,14 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     private readonly Lock _gate = new();
     private readonly SystemSemaphoreOptions _options;
     private readonly int? _initialCount;
-    private readonly Action? _check;
     private readonly short _acquireFlags;
     private readonly short _releaseFlags;
     private volatile int _id;
-    private volatile int _generation;
     private SystemVSemaphoreRemoval? _removal;
 
-    internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options, Action? check = null)
+    internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
         : base(key)
     {
-        _check = check;
         _options = options;
         _initialCount = initialCount;
         _acquireFlags = (short)(options.Undo == SystemVUndoPolicy.None ? 0 : Flags.SEM_UNDO);
@@ -135,9 +132,8 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
             if (_id != goneId) return;
             if (_initialCount is not { } count) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
-            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set, _check);
+            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
             bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
-            _generation++;
             Adopt(set with { MadeKeyFile = set.MadeKeyFile || hadMadeKeyFile });
         }
     }
@@ -155,8 +151,6 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             Revive("read the count of the semaphore", id, number);
         }
     }
-
-    public override int Generation => _generation;
 
     /// <summary>Whether the set was removed.</summary>
     internal bool IsGone => Libc.semctl(_id, 0, Flags.GETVAL) == -1 && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
