@@ -17,7 +17,8 @@ internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool Cr
 /// Interleavings considered. (1) The set is removed while threads wait or operate: each gets EIDRM or EINVAL and comes to
 /// <see cref="Revive"/>; the first one makes the set anew (if this instance knows the count), the others find that the id has changed.
 /// (2) Two processes revive: the file lock lets one make it, the other finds it. (3) This instance is closed while its threads wait: the
-/// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>.
+/// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>. (5) The process ends while its
+/// threads wait: the removal wakes them, and they must not make anew what nobody would remove any more; they wait for the end.
 /// </remarks>
 internal sealed class SystemVSemaphore : SemaphoreObject
 {
@@ -121,6 +122,12 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             }
 
             if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
+            if (change < 0 && !IsClosed && _removal is { HasBegun: true })
+            {
+                if (slice is { } rest) Pause.Microseconds((int)rest.TotalMicroseconds);
+                return false;
+            }
+
             Revive(attempt, id, number);
         }
     }
@@ -131,7 +138,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
             if (_id != goneId) return;
-            if (_initialCount is not { } count) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
+            if (_initialCount is not { } count || _removal is { HasBegun: true }) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
             SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
             bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
             Adopt(set with { MadeKeyFile = set.MadeKeyFile || hadMadeKeyFile });
@@ -194,12 +201,17 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
     private const string Removing = "remove the semaphore";
 
     private int _performed;
+    private volatile bool _hasBegun;
+
+    /// <summary>Whether this process is removing the set, or has removed it. True before any thread can find it gone for that reason.</summary>
+    public bool HasBegun => _hasBegun;
 
     static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
 
     public void Perform()
     {
         if (Interlocked.Exchange(ref _performed, 1) != 0) return;
+        _hasBegun = true;
         ProcessExit.Forget(this);
         KeyFile? file = null;
         try
