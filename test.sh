@@ -14,18 +14,18 @@ root=$PWD
 
 # name             kind     seconds  command
 #   xunit   a test executable: the folder of its project, with variables before it
-#   wine    a test executable, published for Windows and run by Wine: its project, and others that it starts
+#   wine    a test executable, published for Windows and run by Wine: its project, others that it starts, and its own arguments
 #   script  prints PASS, FAIL and SKIP lines
 steps='
 unit               xunit    300      tests/NativeIpc.Tests
 abi                xunit    300      tests/NativeIpc.Abi
-conformance        xunit    600      tests/NativeIpc.Conformance
-conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance
+conformance        xunit    600      tests/NativeIpc.Conformance -namespace- NativeIpc.Conformance.PlainPosix -namespace- NativeIpc.Conformance.Windows
+conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance -namespace NativeIpc.Conformance.PlainPosix
 machine            xunit    300      tests/NativeIpc.Machine
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 wine               wine     400      NativeIpc.Windows
-wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer
+wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
 aot                script   400      eng/aot-smoke.sh
 pack               script   300      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh
@@ -68,11 +68,16 @@ fail() { # NAME REASON [LOG]
 }
 
 # Publishes projects for Windows and runs the first one under Wine.
-wine_step() { # XML PROJECT...
-    local xml=$1
+wine_step() { # XML PROJECT... ARGUMENT...
+    local xml=$1 projects=()
     shift
-    eng/wine-publish.sh "$@" && eng/wine-run.sh "artifacts/win-x64/$1.exe" -noColor -noAutoReporters -result-xml "Z:${xml//\//\\}"
+    while [ $# != 0 ] && [ "${1#-}" = "$1" ]; do projects+=("$1"); shift; done
+    eng/wine-publish.sh "${projects[@]}" || return
+    NATIVEIPC_PEER=$(windows_path "$root/artifacts/win-x64/NativeIpc.Peer.exe") eng/wine-run.sh "artifacts/win-x64/${projects[0]}.exe" \
+        -noColor -noAutoReporters -result-xml "$(windows_path "$xml")" "$@"
 }
+
+windows_path() { say "Z:${1//\//\\}"; }
 
 why_no_wine() {
     [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
@@ -95,13 +100,15 @@ run_step() { # NAME KIND SECONDS COMMAND...
     [ "$limit" -lt "$left" ] || limit=$left
     [ "$limit" -ge 1 ] || { coloured 31 "$name: not run"; fail "$name" "no time is left of the $((whole_run / 60)) minutes of a run"; return; }
     local command=("$@")
-    case $kind in
-        xunit)
-            local project=${command[$#-1]}
-            command=(env "$@/bin/Release/net10.0/${project##*/}" -noColor -noAutoReporters -result-xml "$xml")
-            ;;
-        wine) command=(wine_step "$xml" "$@") ;;
-    esac
+    if [ "$kind" = wine ]; then
+        command=(wine_step "$xml" "$@")
+    elif [ "$kind" = xunit ]; then
+        local variables=()
+        while [ "${1#*=}" != "$1" ]; do variables+=("$1"); shift; done
+        local project=$1
+        shift
+        command=(env ${variables[@]+"${variables[@]}"} "$project/bin/Release/net10.0/${project##*/}" -noColor -noAutoReporters -result-xml "$xml" "$@")
+    fi
 
     run_watched "$limit" "$log" "${command[@]}"
     code=$?

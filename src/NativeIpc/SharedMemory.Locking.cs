@@ -105,6 +105,12 @@ public sealed partial class SharedMemory
             acquired = slice is { } wait ? current.Semaphore.Block(wait) : current.Semaphore.TryAcquire();
             return acquired ? current : null;
         }
+        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound)
+        {
+            // A peer has removed it, System V: the next turn opens it anew.
+            current.NoteLoss();
+            return null;
+        }
         finally
         {
             if (!acquired) current.Semaphore.Leave();
@@ -176,7 +182,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 {
     private long _lastTicket;
     private long _holder;
-    private int _generation;
+    private volatile bool _isLost;
 
     // The last ticket whose holder may not have been alone. The first one of a lock that stands in for another is such a one.
     private long _doubtfulTicket = replacesAnother ? 1 : 0;
@@ -184,19 +190,15 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     public SemaphoreObject Semaphore { get; } = semaphore;
 
     /// <summary>Whether the lock's name leads elsewhere by now, where that is noticed.</summary>
-    public bool HasChanged => watch is { HasChanged: true };
+    public bool HasChanged => _isLost || watch is { HasChanged: true };
+
+    /// <summary>An operation has found the lock gone.</summary>
+    public void NoteLoss() => _isLost = true;
 
     /// <summary>Notes that the semaphore was acquired.</summary>
     public long Take()
     {
-        long ticket = Volatile.Read(ref _lastTicket) + 1;
-        if (_generation != Semaphore.Generation)
-        {
-            _generation = Semaphore.Generation;
-            Volatile.Write(ref _doubtfulTicket, ticket);
-        }
-
-        Volatile.Write(ref _lastTicket, ticket);
+        long ticket = ++_lastTicket; // only the holder of the semaphore is here
         Interlocked.Exchange(ref _holder, ticket);
         return ticket;
     }

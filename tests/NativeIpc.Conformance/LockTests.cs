@@ -511,7 +511,6 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
                 Assert.Equal("false", peer.Ask("shm trylock a"));
             }
 
-            segment.Lock().Dispose(); // may tell it once more
             using (SharedMemoryLock scope = segment.Lock()) Assert.False(scope.WasReplaced);
             Assert.Equal("true", peer.Ask("shm trylock a"));
             Assert.False(segment.TryLock(out _));
@@ -520,6 +519,46 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
 
         Assert.False(Backend.AnythingExists(key));
         Assert.NotEqual(0, Backends.SystemV.SystemVSupport.Status(segmentId, out _));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_holder_whose_System_V_lock_was_removed_does_not_release_the_new_one(bool bySegment)
+    {
+        NeedsSystemV();
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        segment.Lock().Dispose();
+        SharedMemory holder = SharedMemory.OpenExisting(key);
+        SharedMemoryLock scope = holder.Lock();
+        Assert.Equal(0, Interop.Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Interop.Flags.IPC_RMID));
+        using SharedMemoryLock next = segment.Lock();
+        Assert.True(next.WasReplaced);
+        if (bySegment) holder.Dispose();
+        scope.Dispose();
+        holder.Dispose();
+        Assert.False(segment.TryLock(out _));
+        next.Dispose();
+        LockIsFree(key);
+    }
+
+    [Fact]
+    public void A_holder_disposes_in_peace_after_the_segment_was_removed()
+    {
+        NeedsLeftovers();
+        NativeIpcKey key = NextKey();
+        SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        SharedMemoryLock scope = segment.Lock();
+        Assert.True(SharedMemory.Remove(key));
+        scope.Dispose();
+        segment.Dispose();
+
+        segment = SharedMemory.CreateNew(key, Size);
+        _ = segment.Lock();
+        Assert.True(SharedMemory.Remove(key));
+        segment.Dispose();
+        Assert.False(Backend.AnythingExists(key));
     }
 
     [Fact]

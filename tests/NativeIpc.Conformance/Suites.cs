@@ -15,7 +15,7 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
 
-    // public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
+    public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
     public sealed class RaceTests : RaceTests<PosixProvider>;
 }
@@ -36,7 +36,7 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class CrashTests : CrashTests<PlainPosixProvider>;
 
-    // public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
+    public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
     public sealed class RaceTests : RaceTests<PlainPosixProvider>;
 }
@@ -59,7 +59,7 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class CrashTests : CrashTests<SystemVProvider>;
 
-    // public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
+    public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
     public sealed class RaceTests : RaceTests<SystemVProvider>;
 }
@@ -82,7 +82,7 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class CrashTests : CrashTests<SystemV84Provider>;
 
-    // public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
+    public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
 
     public sealed class RaceTests : RaceTests<SystemV84Provider>;
 }
@@ -103,7 +103,7 @@ namespace NativeIpc.Conformance.Windows
 
     public sealed class CrashTests : CrashTests<WindowsProvider>;
 
-    // public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
+    public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 
     public sealed class RaceTests : RaceTests<WindowsProvider>;
 }

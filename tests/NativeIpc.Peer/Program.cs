@@ -30,6 +30,9 @@ while (input.ReadLine() is { } line)
             case "race":
                 answer = RaceCommands.Run(words);
                 break;
+            case "stress":
+                answer = StressCommands.Run(words);
+                break;
             case "reset":
                 segments.CloseAll();
                 semaphores.CloseAll();

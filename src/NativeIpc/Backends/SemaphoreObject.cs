@@ -45,9 +45,6 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// </summary>
     public abstract bool TryUnlock();
 
-    /// <summary>How often the semaphore was made anew under this object because a peer had removed it.</summary>
-    public virtual int Generation => 0;
-
     /// <summary>The current count, where the system can tell.</summary>
     public abstract bool TryGetCount(out int count);
 

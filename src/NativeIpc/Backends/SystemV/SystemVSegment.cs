@@ -52,10 +52,10 @@ internal sealed class SystemVSegment : Segment
     protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
 
     /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is gone tells of itself at the
-    /// next operation, and is made anew then; or here, when the key file went with it.</summary>
+    /// next operation; or here, when the key file went with it.</summary>
     private sealed class LockWatch(NameWatch watch, SystemVSemaphore semaphore) : INameWatch
     {
-        public bool HasChanged => semaphore.Generation > 0 || (watch.HasChanged && semaphore.IsGone);
+        public bool HasChanged => watch.HasChanged && semaphore.IsGone;
 
         public void Dispose() => watch.Dispose();
     }
@@ -184,34 +184,34 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private bool TryLock(bool atExit, out SystemVSemaphore? taken)
     {
         taken = null;
-        SystemVSemaphore semaphore;
-        try
-        {
-            semaphore = OpenLock(options.Mode);
-        }
-        catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
-        {
-            return true;
-        }
-
         var patience = new Backoff(options.PeerTimeout);
-        try
+        while (true)
         {
-            bool acquired = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
-            while (!acquired && !patience.IsOver) acquired = semaphore.Block(TimeSpan.FromMilliseconds(20));
-            if (acquired)
+            SystemVSemaphore semaphore;
+            try
             {
-                taken = semaphore;
+                semaphore = OpenLock(options.Mode);
+            }
+            catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
+            {
                 return true;
             }
-        }
-        catch
-        {
-            semaphore.Dispose();
-            throw;
-        }
 
-        semaphore.Dispose();
-        return false;
+            try
+            {
+                bool acquired = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
+                while (!acquired && !patience.IsOver) acquired = semaphore.Block(TimeSpan.FromMilliseconds(20));
+                if (acquired) taken = semaphore;
+                return acquired;
+            }
+            catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound && IsUnused)
+            {
+                // A peer has removed the lock and not the segment.
+            }
+            finally
+            {
+                if (taken is null) semaphore.Dispose();
+            }
+        }
     }
 }

@@ -17,24 +17,22 @@ internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool Cr
 /// Interleavings considered. (1) The set is removed while threads wait or operate: each gets EIDRM or EINVAL and comes to
 /// <see cref="Revive"/>; the first one makes the set anew (if this instance knows the count), the others find that the id has changed.
 /// (2) Two processes revive: the file lock lets one make it, the other finds it. (3) This instance is closed while its threads wait: the
-/// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>.
+/// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>. (5) The process ends while its
+/// threads wait: the removal wakes them, and they must not make anew what nobody would remove any more; they wait for the end.
 /// </remarks>
 internal sealed class SystemVSemaphore : SemaphoreObject
 {
     private readonly Lock _gate = new();
     private readonly SystemSemaphoreOptions _options;
     private readonly int? _initialCount;
-    private readonly Action? _check;
     private readonly short _acquireFlags;
     private readonly short _releaseFlags;
     private volatile int _id;
-    private volatile int _generation;
     private SystemVSemaphoreRemoval? _removal;
 
-    internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options, Action? check = null)
+    internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
         : base(key)
     {
-        _check = check;
         _options = options;
         _initialCount = initialCount;
         _acquireFlags = (short)(options.Undo == SystemVUndoPolicy.None ? 0 : Flags.SEM_UNDO);
@@ -124,6 +122,12 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             }
 
             if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
+            if (change < 0 && !IsClosed && _removal is { HasBegun: true })
+            {
+                if (slice is { } rest) Pause.Microseconds((int)rest.TotalMicroseconds);
+                return false;
+            }
+
             Revive(attempt, id, number);
         }
     }
@@ -134,10 +138,9 @@ internal sealed class SystemVSemaphore : SemaphoreObject
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
             if (_id != goneId) return;
-            if (_initialCount is not { } count) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
-            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set, _check);
+            if (_initialCount is not { } count || _removal is { HasBegun: true }) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
+            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
             bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
-            _generation++;
             Adopt(set with { MadeKeyFile = set.MadeKeyFile || hadMadeKeyFile });
         }
     }
@@ -155,8 +158,6 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             Revive("read the count of the semaphore", id, number);
         }
     }
-
-    public override int Generation => _generation;
 
     /// <summary>Whether the set was removed.</summary>
     internal bool IsGone => Libc.semctl(_id, 0, Flags.GETVAL) == -1 && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
@@ -200,12 +201,17 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
     private const string Removing = "remove the semaphore";
 
     private int _performed;
+    private volatile bool _hasBegun;
+
+    /// <summary>Whether this process is removing the set, or has removed it. True before any thread can find it gone for that reason.</summary>
+    public bool HasBegun => _hasBegun;
 
     static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
 
     public void Perform()
     {
         if (Interlocked.Exchange(ref _performed, 1) != 0) return;
+        _hasBegun = true;
         ProcessExit.Forget(this);
         KeyFile? file = null;
         try

@@ -114,7 +114,10 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep };
         Create(key, 1, options, Existing.Use, out SystemVSet set, check);
         if (set.CreatedNew && segment is { Uid: not 0 } owned && Libc.geteuid() == 0) SetOwner(key, set.Id, owned);
-        return new SystemVSemaphore(key, set, 1, options, check);
+
+        // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its holder would then release the
+        // new one. Whoever uses it opens it again.
+        return new SystemVSemaphore(key, set, null, options);
     }
 
     private static unsafe void SetOwner(in NativeIpcKey key, int id, in SegmentStatus owned)

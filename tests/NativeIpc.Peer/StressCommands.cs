@@ -1,0 +1,164 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace NativeIpc.Peer;
+
+/// <summary>Disposes an object again and again under threads that use it in every way: they may see ObjectDisposedException, and nothing else.</summary>
+internal static class StressCommands
+{
+    private const int Size = 64 * 1024;
+
+    public static string Run(Words words)
+    {
+        string kind = words.Next();
+        NativeIpcKey key = words.NextKey();
+        TimeSpan time = TimeSpan.FromMilliseconds(words.NextInt());
+        return kind switch
+        {
+            "shm" => Segment(key, time),
+            "sem" => Semaphore(key, time),
+            _ => throw new FormatException($"Neither shm nor sem: {kind}."),
+        };
+    }
+
+    private static string Segment(NativeIpcKey key, TimeSpan time)
+    {
+        // One instance stays, so that the memory and the lock are always the same ones.
+        using SharedMemory anchor = SharedMemory.CreateOrOpen(key, Size, new() { Removal = RemovalPolicy.Keep });
+        return new Stress<SharedMemory>(
+            () => SharedMemory.OpenExisting(key, options: new() { Removal = RemovalPolicy.Keep }),
+            ("read", segment => segment.Read(100, new byte[5000])),
+            ("write", segment => segment.Write(6000, new byte[5000])),
+            ("stream", segment =>
+            {
+                using Stream stream = segment.OpenStream();
+                stream.Position = 20_000;
+                stream.Write(new byte[3000]);
+                stream.Position = 20_000;
+                stream.ReadExactly(new byte[3000]);
+            }),
+            ("scope", segment =>
+            {
+                using SharedMemoryAccessScope scope = segment.BeginAccess();
+                for (int i = 30_000; i < 40_000; i += 100) scope.GetSpan(i, 100).Fill((byte)i);
+                Interlocked.Increment(ref scope.GetReference<int>(40_000));
+            }),
+            ("pin", segment =>
+            {
+                using MemoryHandle pin = segment.Memory[50_000..].Pin();
+                unsafe
+                {
+                    new Span<byte>(pin.Pointer, 5000).Fill(1);
+                }
+            }),
+            ("lock", segment => segment.Lock().Dispose()),
+            ("trylock", segment =>
+            {
+                if (segment.TryLock(TimeSpan.FromMilliseconds(3), out SharedMemoryLock scope)) scope.Dispose();
+            }),
+            ("anchor", _ => anchor.Lock().Dispose())).Run(time);
+    }
+
+    private static string Semaphore(NativeIpcKey key, TimeSpan time)
+    {
+        using SystemSemaphore anchor = SystemSemaphore.CreateOrOpen(key, 0, new() { Removal = RemovalPolicy.Keep, Undo = SystemVUndoPolicy.None });
+        var options = new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None };
+        long given = 0;
+        long taken = 0;
+        string result = new Stress<SystemSemaphore>(
+            () => SystemSemaphore.OpenExisting(key, options),
+            ("acquire", semaphore =>
+            {
+                semaphore.Acquire();
+                Interlocked.Increment(ref taken);
+            }),
+            ("tryacquire", semaphore =>
+            {
+                if (semaphore.TryAcquire(TimeSpan.FromMilliseconds(3))) Interlocked.Increment(ref taken);
+            }),
+            ("try", semaphore =>
+            {
+                if (semaphore.TryAcquire()) Interlocked.Increment(ref taken);
+            }),
+            ("release", semaphore => Release(semaphore, 1)),
+            ("releasemany", semaphore => Release(semaphore, 3)),
+            ("count", semaphore => semaphore.TryGetCurrentCount(out _)),
+            ("anchor", _ =>
+            {
+                Release(anchor, 1);
+                if (anchor.TryAcquire()) Interlocked.Increment(ref taken);
+            })).Run(time);
+        while (anchor.TryAcquire()) taken++;
+        return given == taken ? result : string.Create(CultureInfo.InvariantCulture, $"error Unknown {given} permits were given and {taken} taken");
+
+        void Release(SystemSemaphore semaphore, int count)
+        {
+            if (Interlocked.Read(ref given) - Interlocked.Read(ref taken) > 1000)
+            {
+                if (anchor.TryAcquire()) Interlocked.Increment(ref taken);
+                return;
+            }
+
+            semaphore.Release(count);
+            Interlocked.Add(ref given, count);
+        }
+    }
+
+    private sealed class Stress<T>(Func<T> open, params (string Name, Action<T> Use)[] uses)
+        where T : class, IDisposable
+    {
+        private readonly long[] _done = new long[uses.Length];
+        private readonly long[] _cut = new long[uses.Length];
+        private volatile T? _current;
+        private volatile Exception? _failure;
+        private volatile bool _isOver;
+
+        public string Run(TimeSpan time)
+        {
+            _current = open();
+            Thread[] threads = [.. uses.Select((use, i) => new Thread(() => Use(i, use.Use)) { Name = use.Name })];
+            foreach (Thread thread in threads) thread.Start();
+            long start = Stopwatch.GetTimestamp();
+            int disposed = 0;
+            while (Stopwatch.GetElapsedTime(start) < time && _failure is null)
+            {
+                long before = _done.Sum();
+                while (_done.Sum() < before + (disposed % 40) && Stopwatch.GetElapsedTime(start) < time && _failure is null) Thread.Yield();
+                T old = _current!;
+                _current = open();
+                old.Dispose();
+                disposed++;
+            }
+
+            _isOver = true;
+            _current!.Dispose();
+            foreach (Thread thread in threads) thread.Join();
+            if (_failure is { } failure) return $"error Unknown {Words.OneLine(failure.ToString())}";
+            string counts = string.Join(' ', uses.Select((use, i) => string.Create(CultureInfo.InvariantCulture, $"{use.Name}={_done[i]}")));
+            return string.Create(CultureInfo.InvariantCulture, $"ok disposed={disposed} cut={_cut.Sum()} {counts}");
+        }
+
+        private void Use(int index, Action<T> use)
+        {
+            while (!_isOver && _failure is null)
+            {
+                try
+                {
+                    use(_current!);
+                    Interlocked.Increment(ref _done[index]);
+                }
+                catch (ObjectDisposedException)
+                {
+                    _cut[index]++;
+                }
+#pragma warning disable CA1031 // Whatever else comes is the finding.
+                catch (Exception failure)
+#pragma warning restore CA1031
+                {
+                    _failure = new InvalidOperationException($"While in '{uses[index].Name}'", failure);
+                }
+            }
+        }
+    }
+}
