@@ -170,6 +170,28 @@ public sealed class S3LockTests : Scenario
         scope.Dispose();
     });
 
+    public static TheoryData<string, string, string> QtSystemV() => PeerKind.EachWay((kind, backEnd, has) => kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Lock));
+
+    [Theory]
+    [MemberData(nameof(QtSystemV))]
+    public void our_last_detach_waits_a_bounded_time_for_a_qt_holder_and_then_leaves_the_removal_to_others(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    {
+        NativeIpcKey key = stage.Keys.Segment(backEnd);
+        SharedMemory segment = stage.Share(key, options: new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(40) });
+        using ForeignPeer other = stage.StartAnother();
+
+        // A Qt object that is not attached can hold the lock: after a create() that failed.
+        Assert.Equal("AlreadyExists", other.AskFailing($"shm create b {ForeignPeer.Word(key)} 4096"));
+        stage.Peer.Exit(); // without a destructor, which would take the lock with it
+        stage.Keys.Note();
+        other.Ask("shm lock b");
+        segment.Dispose();
+        Assert.True(SystemObjects.SegmentExists(key));
+        other.Ask("shm unlock b");
+        SharedMemory.OpenExisting(key).Dispose();
+        Assert.False(SystemObjects.SegmentExists(key));
+    });
+
     [Theory]
     [MemberData(nameof(Locks))]
     public void a_failed_create_of_ours_does_not_touch_the_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>

@@ -77,6 +77,34 @@ public sealed class S4SemaphoreTests : Scenario
         Assert.False(semaphore.TryAcquire());
     });
 
+    public static TheoryData<string, string, string> QtSystemV() => PeerKind.EachWay((kind, backEnd, has) => kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Semaphore));
+
+    [Theory]
+    [MemberData(nameof(QtSystemV))]
+    public void a_qt_producer_ends_at_the_limit_of_its_undo_record_and_ours_need_not(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    {
+        const int share = 8000;
+        SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 0, new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None });
+        for (int i = 0; i < 4; i++)
+        {
+            stage.Peer.Ask($"sem produce s {share}");
+            for (int taken = 0; taken < share; taken++) Assert.True(semaphore.TryAcquire());
+        }
+
+        Assert.Equal("OutOfResources", stage.Peer.AskFailing($"sem produce s {share}"));
+        int last = 0;
+        while (semaphore.TryAcquire()) last++;
+        Assert.InRange((4 * share) + last, 32767, 32768);
+        stage.Limit(S5LifetimeTests.QtUndoesReleases);
+
+        // Without undo there is no such limit.
+        for (int i = 0; i < 5 * share; i++)
+        {
+            semaphore.Release();
+            Assert.True(semaphore.TryAcquire());
+        }
+    });
+
     [Theory]
     [MemberData(nameof(MuslPosix))]
     public void musl_and_glibc_do_not_find_each_others_posix_semaphores(string peer, string backEnd)

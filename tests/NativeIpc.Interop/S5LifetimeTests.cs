@@ -12,6 +12,8 @@ public sealed class S5LifetimeTests : Scenario
     private const string QtTakesTheLock = "Qt: whoever made the lock removes it when leaving, also under the others; on System V with the key file, which is the segment's own unless the key is a legacy one: the segment then has no name any more. Lock once right after making a segment, and the lock is not Qt's.";
     private const string QtLeavesTheLock = "Qt: the last one to detach from a System V segment removes it and the key file, but not a lock that another made: the semaphore stays, with a legacy key also its key file.";
 
+    internal const string QtUndoesReleases = "Qt asks for SEM_UNDO on release, too: when a producer ends, the kernel takes back what it gave, and one that only releases fails after some 32,767 operations.";
+
     protected override int Number => 5;
 
     public static TheoryData<string, string, string, string> Segments() => Ordered((_, _, has) => has.HasFlag(Has.Segment));
@@ -242,7 +244,7 @@ public sealed class S5LifetimeTests : Scenario
         stage.Peer.Exit();
         Assert.True(semaphore.TryGetCurrentCount(out count));
         Assert.Equal(stage.Kind.IsQt ? 0 : 3, count);
-        if (stage.Kind.IsQt) stage.Limit("Qt asks for SEM_UNDO on release, too: when a producer ends, the kernel takes back what it gave, and one that only releases fails after 32,767 operations.");
+        if (stage.Kind.IsQt) stage.Limit(QtUndoesReleases);
     });
 
     public static TheoryData<string, string, string> SystemVSemaphores()
