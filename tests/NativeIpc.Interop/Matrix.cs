@@ -35,18 +35,29 @@ internal static class Matrix
 
     private static string Table()
     {
-        List<string> limits = [.. PeerKind.All.SelectMany(kind => s_entries.Where(entry => entry.Peer == kind.Name && entry.Outcome == Outcome.Limit).OrderBy(entry => entry.Scenario).ThenBy(entry => entry.Note, StringComparer.Ordinal)).Select(entry => entry.Note).Distinct()];
+        List<string> limits =
+        [
+            .. s_entries.Where(entry => entry.Outcome == Outcome.Limit)
+                .OrderBy(entry => PeerKind.All.TakeWhile(kind => kind.Name != entry.Peer).Count())
+                .ThenBy(entry => entry.Scenario)
+                .ThenBy(entry => entry.Note, StringComparer.Ordinal)
+                .Select(entry => entry.Note)
+                .Distinct(),
+        ];
         List<string[]> rows = [["Peer", "Back end", .. Enumerable.Range(1, Scenarios).SelectMany(number => new[] { $"{number} →", $"{number} ←" })]];
         foreach (PeerKind kind in PeerKind.All)
         {
             foreach ((string backEnd, Has _) in kind.BackEnds)
             {
-                rows.Add([kind.Title, backEnd, .. Enumerable.Range(1, Scenarios).SelectMany(number => new[] { Cell(kind, backEnd, number, Direction.Ours, limits), Cell(kind, backEnd, number, Direction.Theirs, limits) })]);
+                string[] directions = [Direction.Ours, Direction.Theirs];
+                IEnumerable<string> cells = Enumerable.Range(1, Scenarios).SelectMany(number => directions.Select(way => Cell(kind, backEnd, number, way, limits)));
+                rows.Add([kind.Title, backEnd, .. cells]);
             }
         }
 
         int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
-        var text = new StringBuilder("Scenarios: 1 keys, 2 bytes, 3 lock, 4 semaphore, 5 lifetime, 6 crash, 7 idioms. → we create and they open; ← they create and we open. `ok N`: works, with limit N. `N`: nothing but limit N. `-`: the peer has no such thing.\n\n");
+        var text = new StringBuilder("Scenarios: 1 keys, 2 bytes, 3 lock, 4 semaphore, 5 lifetime, 6 crash, 7 idioms. "
+            + "→ we create and they open; ← they create and we open. `ok N`: works, with limit N. `N`: nothing but limit N. `-`: the peer has no such thing.\n\n");
         foreach (string[] row in rows)
         {
             text.Append('|').AppendJoin('|', row.Select((cell, column) => $" {cell.PadRight(widths[column])} ")).Append("|\n");

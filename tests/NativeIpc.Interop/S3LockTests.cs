@@ -5,8 +5,6 @@ namespace NativeIpc.Foreign;
 /// <summary>Scenario 3: the lock of a segment is one lock for both.</summary>
 public sealed class S3LockTests : Scenario
 {
-    internal const string QtTakesTheName = "Qt: the failed create() object of a System V segment takes the lock and with it the key file when it goes: nobody can attach to the segment any more, and the next create() makes a second one. Attached processes, ours and Qt, keep their bytes and make the lock anew.";
-
     private const int Times = 20_000;
 
     protected override int Number => 3;
@@ -34,7 +32,7 @@ public sealed class S3LockTests : Scenario
         }
 
         Assert.Equal("Unknown", stage.Peer.AskFailing("shm trylock a"));
-        stage.Limit("PHP: sem_get() makes sets of three semaphores and opens no smaller ones, so PHP must be the first to use the lock or semaphore; ours opens that of PHP.", only: true);
+        stage.Limit(Limits.PhpFirst, only: true);
         return false;
     }
 
@@ -116,7 +114,7 @@ public sealed class S3LockTests : Scenario
 
         stage.Limit(
             stage.Kind.IsQt ? $"{stage.Kind.Title}: a segment with setNativeKey() has no lock; lock() says LockError."
-            : stage.Kind.Name == "c-musl" ? "musl: a semaphore and a segment of one name are one file, and a glibc semaphore is another file: no lock for POSIX segments, no POSIX semaphores between the two C libraries."
+            : stage.Kind.Name == "c-musl" ? Limits.MuslAndGlibc
             : $"{stage.Kind.Title} has no System V semaphore, so no lock for System V segments.",
             only: true);
     });
@@ -170,7 +168,8 @@ public sealed class S3LockTests : Scenario
         scope.Dispose();
     });
 
-    public static TheoryData<string, string, string> QtSystemV() => PeerKind.EachWay((kind, backEnd, has) => kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Lock));
+    public static TheoryData<string, string, string> QtSystemV()
+        => PeerKind.EachWay((kind, backEnd, has) => kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Lock));
 
     [Theory]
     [MemberData(nameof(QtSystemV))]
@@ -228,7 +227,7 @@ public sealed class S3LockTests : Scenario
             // Its name leads to another semaphore now.
             Until(() => scope.WasReplaced, "the notice that the lock was replaced");
             scope.Dispose();
-            stage.Limit("Qt: a failed create() replaces the POSIX lock of a live segment. We notice (WasReplaced) and go on with the new one; Qt objects that had the old one keep it.");
+            stage.Limit(Limits.QtReplacesTheLock);
         }
         else
         {
@@ -237,7 +236,7 @@ public sealed class S3LockTests : Scenario
             scope.Dispose();
             Assert.True(scope.WasReplaced);
             Assert.Equal(1, SystemObjects.ValueOf(SystemObjects.LockKey(key)));
-            stage.Limit("Qt: a failed create() sets the System V lock of a live segment to 1, also while it is held, and removes it with its key file when the failed object goes. We notice when we release (WasReplaced) and do not raise it to 2.");
+            stage.Limit(Limits.QtSetsTheLock);
         }
 
         // The newest lock is one that excludes, also Qt.
@@ -272,7 +271,7 @@ public sealed class S3LockTests : Scenario
             Assert.Equal("02", stage.Peer.Ask("shm read a 0 1"));
             Assert.False(second.TryLock(out _));
             stage.Peer.Ask("shm unlock a");
-            stage.Limit(QtTakesTheName);
+            stage.Limit(Limits.QtTakesTheName);
             return;
         }
 

@@ -77,7 +77,8 @@ public sealed class S4SemaphoreTests : Scenario
         Assert.False(semaphore.TryAcquire());
     });
 
-    public static TheoryData<string, string, string> QtSystemV() => PeerKind.EachWay((kind, backEnd, has) => kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Semaphore));
+    public static TheoryData<string, string, string> QtSystemV()
+        => PeerKind.EachWay((kind, backEnd, has) => kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Semaphore));
 
     [Theory]
     [MemberData(nameof(QtSystemV))]
@@ -95,7 +96,7 @@ public sealed class S4SemaphoreTests : Scenario
         int last = 0;
         while (semaphore.TryAcquire()) last++;
         Assert.InRange((4 * share) + last, 32767, 32768);
-        stage.Limit(S5LifetimeTests.QtUndoesReleases);
+        stage.Limit(Limits.QtUndoesReleases);
 
         // Without undo there is no such limit.
         for (int i = 0; i < 5 * share; i++)
@@ -114,7 +115,7 @@ public sealed class S4SemaphoreTests : Scenario
             NativeIpcKey key = stage.Keys.Semaphore(backEnd);
             using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
             Assert.Equal("NotFound", stage.Peer.AskFailing($"sem open s {ForeignPeer.Word(key)}"));
-            stage.Limit("musl: a semaphore and a segment of one name are one file, and a glibc semaphore is another file: no lock for POSIX segments, no POSIX semaphores between the two C libraries.", only: true);
+            stage.Limit(Limits.MuslAndGlibc, only: true);
         });
         Run(peer, backEnd, Direction.Theirs, stage =>
         {
@@ -125,7 +126,7 @@ public sealed class S4SemaphoreTests : Scenario
             // Theirs is a file of 32 bytes under the name that a segment would have: what is opened as a segment is that, and creating refuses.
             Assert.Equal(32, new FileInfo(SystemObjects.SegmentFile(key)).Length);
             Fails(NativeIpcError.AlreadyExists, () => SharedMemory.CreateNew(key, 4096));
-            stage.Limit("musl: a semaphore and a segment of one name are one file, and a glibc semaphore is another file: no lock for POSIX segments, no POSIX semaphores between the two C libraries.", only: true);
+            stage.Limit(Limits.MuslAndGlibc, only: true);
         });
     }
 
@@ -133,7 +134,6 @@ public sealed class S4SemaphoreTests : Scenario
     [MemberData(nameof(Php))]
     public void php_takes_and_returns_permits_of_its_own_semaphore_only(string peer, string backEnd)
     {
-        const string limit = "PHP: sem_get() makes sets of three semaphores and opens no smaller ones, so PHP must be the first to use the lock or semaphore; ours opens that of PHP.";
         Run(peer, backEnd, Direction.Ours, stage =>
         {
             NativeIpcKey key = stage.Keys.Semaphore(backEnd);
@@ -141,7 +141,7 @@ public sealed class S4SemaphoreTests : Scenario
             Assert.Equal("Unknown", stage.Peer.AskFailing($"sem open s {ForeignPeer.Word(key)}"));
             Assert.True(semaphore.TryAcquire());
             Assert.False(semaphore.TryAcquire());
-            stage.Limit(limit, only: true);
+            stage.Limit(Limits.PhpFirst, only: true);
         });
         Run(peer, backEnd, Direction.Theirs, stage =>
         {
@@ -165,7 +165,7 @@ public sealed class S4SemaphoreTests : Scenario
             Assert.True(Finish(waiting));
 
             Assert.Equal("Unknown", stage.Peer.AskFailing("sem release s"));
-            stage.Limit("PHP: sem_release() gives back only what this process acquired, so PHP can consume but not produce.");
+            stage.Limit(Limits.PhpConsumes);
         });
     }
 }

@@ -8,12 +8,6 @@ public sealed class S5LifetimeTests : Scenario
     private const string WeFirst = "we first";
     private const string TheyFirst = "they first";
 
-    private const string QtNeverUnlinks = "Qt never removes a POSIX segment that it has made; its documents say otherwise.";
-    private const string QtTakesTheLock = "Qt: whoever made the lock removes it when leaving, also under the others; on System V with the key file, which is the segment's own unless the key is a legacy one: the segment then has no name any more. Lock once right after making a segment, and the lock is not Qt's.";
-    private const string QtLeavesTheLock = "Qt: the last one to detach from a System V segment removes it and the key file, but not a lock that another made: the semaphore stays, with a legacy key also its key file.";
-
-    internal const string QtUndoesReleases = "Qt asks for SEM_UNDO on release, too: when a producer ends, the kernel takes back what it gave, and one that only releases fails after some 32,767 operations.";
-
     protected override int Number => 5;
 
     public static TheoryData<string, string, string, string> Segments() => Ordered((_, _, has) => has.HasFlag(Has.Segment));
@@ -22,6 +16,8 @@ public sealed class S5LifetimeTests : Scenario
         => Ordered((kind, _, has) => has.HasFlag(Has.Semaphore) || kind.Name == "php");
 
     public static TheoryData<string, string, string> QtLocks() => PeerKind.EachWay((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
+
+    public static TheoryData<string, string> QtLocksOfOurs() => PeerKind.Each((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
 
     public static TheoryData<string, string, string> EachSegment() => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Segment));
 
@@ -71,7 +67,7 @@ public sealed class S5LifetimeTests : Scenario
             Assert.Equal(left, seen.State);
             if (left != all)
             {
-                stage.Limit(QtTakesTheLock);
+                stage.Limit(Limits.QtTakesTheLock);
                 stage.Keys.TakeFreedNumbers();
             }
 
@@ -90,7 +86,7 @@ public sealed class S5LifetimeTests : Scenario
         }
 
         Assert.Equal(stage.Kind.IsQt ? "S" : all, seen.State);
-        if (stage.Kind.IsQt) stage.Limit(QtNeverUnlinks);
+        if (stage.Kind.IsQt) stage.Limit(Limits.QtNeverUnlinks);
 
         // What is left can be removed by key, by either side.
         if (stage.IsOurs || stage.Kind.IsQt) Assert.True(SharedMemory.Remove(key));
@@ -104,7 +100,7 @@ public sealed class S5LifetimeTests : Scenario
     {
         if (stage.Kind.Name == "php" && stage.IsOurs)
         {
-            stage.Limit("PHP: sem_get() makes sets of three semaphores and opens no smaller ones, so PHP must be the first to use the lock or semaphore; ours opens that of PHP.", only: true);
+            stage.Limit(Limits.PhpFirst, only: true);
             return;
         }
 
@@ -138,11 +134,9 @@ public sealed class S5LifetimeTests : Scenario
     });
 
     [Theory]
-    [MemberData(nameof(QtLocks))]
-    public void a_lock_that_we_made_survives_qt_visitors(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    [MemberData(nameof(QtLocksOfOurs))]
+    public void a_lock_that_we_made_survives_qt_visitors(string peer, string backEnd) => Run(peer, backEnd, Direction.Ours, stage =>
     {
-        // Only ours can lock before Qt attaches; a segment that Qt made has Qt's lock.
-        if (!stage.IsOurs) return;
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Keep(SharedMemory.CreateNew(key, 4096));
         segment.Lock().Dispose();
@@ -159,10 +153,11 @@ public sealed class S5LifetimeTests : Scenario
         segment.Dispose();
         stage.Peer.Ask("shm close a");
         Assert.Equal(stage.IsPosix ? "" : backEnd == BackEnd.Legacy ? "Lf" : "L", seen.State);
-        if (!stage.IsPosix) stage.Limit(QtLeavesTheLock);
+        if (!stage.IsPosix) stage.Limit(Limits.QtLeavesTheLock);
     });
 
-    public static TheoryData<string, string> QtSystemV() => PeerKind.Each((kind, backEnd, has) => kind.IsQt && backEnd == BackEnd.SystemV && has.HasFlag(Has.Lock));
+    public static TheoryData<string, string> QtSystemV()
+        => PeerKind.Each((kind, backEnd, has) => kind.IsQt && backEnd == BackEnd.SystemV && has.HasFlag(Has.Lock));
 
     [Theory]
     [MemberData(nameof(QtSystemV))]
@@ -244,7 +239,7 @@ public sealed class S5LifetimeTests : Scenario
         stage.Peer.Exit();
         Assert.True(semaphore.TryGetCurrentCount(out count));
         Assert.Equal(stage.Kind.IsQt ? 0 : 3, count);
-        if (stage.Kind.IsQt) stage.Limit(QtUndoesReleases);
+        if (stage.Kind.IsQt) stage.Limit(Limits.QtUndoesReleases);
     });
 
     public static TheoryData<string, string, string> SystemVSemaphores()

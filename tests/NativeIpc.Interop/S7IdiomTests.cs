@@ -126,7 +126,7 @@ public sealed class S7IdiomTests : Scenario
             {
                 // The failed create() of the second Qt program took the key file with it when that program ended. Those who are attached go on.
                 Assert.False(SharedMemory.TryOpenExisting(key, out _));
-                stage.Limit(S3LockTests.QtTakesTheName);
+                stage.Limit(Limits.QtTakesTheName);
             }
 
             stage.Peer.Ask("single close s");
