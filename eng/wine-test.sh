@@ -5,4 +5,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 eng/wine-publish.sh NativeIpc.Windows
+export NATIVEIPC_WINE_TIMEOUT="${NATIVEIPC_WINE_TIMEOUT:-120}" # a run takes about ten seconds
 exec eng/wine-run.sh artifacts/win-x64/NativeIpc.Windows.exe "$@"

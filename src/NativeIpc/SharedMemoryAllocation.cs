@@ -8,10 +8,11 @@ public enum SharedMemoryAllocation
     /// they are touched.</summary>
     Reserve = 0,
 
-    /// <summary>Page by page as it is touched. On POSIX, touching a page when /dev/shm is full kills the process (SIGBUS).</summary>
+    /// <summary>Page by page as it is touched. On POSIX, touching a page when /dev/shm is full kills the process (SIGBUS).
+    /// On Windows the same as <see cref="Reserve"/>: a section of reserved pages (SEC_RESERVE) could not be used by peers before they commit them.</summary>
     Sparse = 1,
 
-    /// <summary>As <see cref="Reserve"/>, and the pages are also mapped at once (<c>MAP_POPULATE</c>, <c>MADV_POPULATE_WRITE</c>), which makes
-    /// the first pass over a large segment several times faster. No effect beyond Reserve on macOS.</summary>
+    /// <summary>As <see cref="Reserve"/>, and the pages are also mapped at once (<c>MAP_POPULATE</c>, <c>MADV_POPULATE_WRITE</c>; on Windows by
+    /// reading a byte of each), which makes the first pass over a large segment several times faster. No effect beyond Reserve on macOS.</summary>
     Populate = 2,
 }

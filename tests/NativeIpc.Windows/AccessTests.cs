@@ -8,6 +8,7 @@ public class AccessTests : WindowsTest
     private const string ReadOnly = "D:(A;;0x4;;;WD)"; // FILE_MAP_READ for everyone
     private const string ReadAndWrite = "D:(A;;0x6;;;WD)";
     private const string Use = "D:(A;;0x100002;;;WD)"; // SYNCHRONIZE and SEMAPHORE_MODIFY_STATE
+    private const int PageReadOnly = 2;
     private const string Nothing = "D:(D;;GA;;;WD)";
 
     [Fact]
@@ -63,32 +64,51 @@ public class AccessTests : WindowsTest
     }
 
     [Fact]
-    public void What_gives_no_access_is_permission_denied()
+    public void A_segment_that_gives_no_access_is_permission_denied()
     {
         string name = NewName();
         using Peer peer = Peer.Start();
-        peer.Ask("create-segment", "W", name, 1, Nothing);
-        peer.Ask("create-semaphore", "W", name + "s", 1, 1, Nothing);
+        Assert.Equal("ok new", peer.Ask("create-segment", "W", name, 1, Nothing));
 
         Fails(NativeIpcError.PermissionDenied, 5, () => SharedMemory.OpenExisting(Key(name), SharedMemoryAccess.Read));
         Fails(NativeIpcError.PermissionDenied, 5, () => SharedMemory.TryOpenExisting(Key(name), out _));
-        Fails(NativeIpcError.PermissionDenied, 5, () => SystemSemaphore.OpenExisting(Key(name + "s")));
-        Fails(NativeIpcError.PermissionDenied, 5, () => SystemSemaphore.CreateOrOpen(Key(name + "s"), 1));
+        Fails(NativeIpcError.PermissionDenied, 5, () => SharedMemory.CreateOrOpen(Key(name), 1));
         Fails(NativeIpcError.AlreadyExists, 183, () => SharedMemory.CreateNew(Key(name), 1));
-        Fails(NativeIpcError.AlreadyExists, 183, () => SystemSemaphore.CreateNew(Key(name + "s"), 1));
     }
 
     [Fact]
-    public void A_section_without_write_protection_can_only_be_read()
+    public void A_semaphore_that_gives_no_access_is_permission_denied()
     {
-        const int PageReadOnly = 2;
+        string name = NewName();
+        using Peer peer = Peer.Start();
+        Assert.Equal("ok new", peer.Ask("create-semaphore", "W", name, 1, 1, Nothing));
+
+        Fails(NativeIpcError.PermissionDenied, 5, () => SystemSemaphore.OpenExisting(Key(name)));
+        Fails(NativeIpcError.PermissionDenied, 5, () => SystemSemaphore.TryOpenExisting(Key(name), out _));
+        Fails(NativeIpcError.PermissionDenied, 5, () => SystemSemaphore.CreateOrOpen(Key(name), 1));
+        Fails(NativeIpcError.AlreadyExists, 183, () => SystemSemaphore.CreateNew(Key(name), 1));
+    }
+
+    [Fact]
+    public void A_section_without_write_protection_can_be_read()
+    {
+        string name = NewName();
+        using Peer peer = Peer.Start();
+        Assert.Equal("ok", peer.Ask("create-section", "W", name, 100, PageReadOnly));
+
+        using SharedMemory reader = SharedMemory.OpenExisting(Key(name), SharedMemoryAccess.Read);
+        Assert.Equal(4096, reader.Size);
+    }
+
+    // Skipped by the attribute: see IsWine.
+    [Fact(Skip = "Wine 8 lets anybody, a C program too, map a PAGE_READONLY section for writing.", SkipWhen = nameof(IsWine))]
+    public void A_section_without_write_protection_cannot_be_written()
+    {
         string name = NewName();
         using Peer peer = Peer.Start();
         Assert.Equal("ok", peer.Ask("create-section", "W", name, 100, PageReadOnly));
 
         Assert.Contains("reading only", Fails(NativeIpcError.PermissionDenied, 5, () => SharedMemory.OpenExisting(Key(name))).Message, StringComparison.Ordinal);
-        using SharedMemory reader = SharedMemory.OpenExisting(Key(name), SharedMemoryAccess.Read);
-        Assert.Equal(4096, reader.Size);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Xunit;
 
 namespace NativeIpc.WindowsTests;
@@ -7,6 +8,13 @@ namespace NativeIpc.WindowsTests;
 public abstract class WindowsTest
 {
     private static int s_lastName;
+
+    /// <summary>
+    /// For SkipWhen. Under Wine 8 a test that ends by an exception, Assert.Skip too, makes a later one hang (seen, cause unknown), so what is
+    /// known beforehand is skipped by the attribute.
+    /// </summary>
+    public static bool IsWine { get; } = OperatingSystem.IsWindows()
+        && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
 
     protected WindowsTest() => Assert.SkipUnless(OperatingSystem.IsWindows(), "Windows kernel objects: runs on Windows, and on Linux under Wine (eng/wine-test.sh).");
 

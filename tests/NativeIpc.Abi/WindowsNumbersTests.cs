@@ -1,0 +1,93 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Abi;
+
+/// <summary>Every constant, layout and declaration of Interop for Windows, against the headers of mingw-w64. Compiled and not run.</summary>
+public class WindowsNumbersTests
+{
+    private const string Headers = """
+        #define WIN32_LEAN_AND_MEAN
+        #include <windows.h>
+        #include <stddef.h>
+
+        """;
+
+    [Fact]
+    public void The_numbers_are_those_of_the_headers() => _ = Compile(Check.Assertions(Numbers())).Succeeded;
+
+    [Fact]
+    public void Wrong_numbers_are_refused()
+    {
+        string errors = Compile(Check.Assertions(Numbers().Select(check => check with { Value = check.Value + 1 }))).Error;
+
+        Assert.All(Numbers(), check => Assert.Contains($"{check.Name} is ", errors, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_declarations_are_those_of_the_headers() => _ = Compile(Prototypes()).Succeeded;
+
+    [Fact]
+    public void A_wrong_declaration_is_refused()
+        => Assert.NotEqual(0, Compile(Prototypes().Replace("static SIZE_T (WINAPI *test_VirtualQuery)", "static DWORD (WINAPI *test_VirtualQuery)", StringComparison.Ordinal)).ExitCode);
+
+    private static IEnumerable<Check> Numbers()
+    {
+        // Named as in C, each of them: a number that is added later is checked without a change here.
+        foreach (Type table in new[] { typeof(Interop.Kernel32), typeof(Interop.Win32Error) })
+        {
+            foreach ((string name, long value) in Abi.Numbers.Of(table)) yield return new($"{table.Name}.{name}", name, value);
+        }
+
+        yield return new("sizeof(MEMORY_BASIC_INFORMATION)", "sizeof(MEMORY_BASIC_INFORMATION)", Marshal.SizeOf<Interop.Kernel32.MEMORY_BASIC_INFORMATION>());
+        foreach (FieldInfo field in typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION).GetFields(BindingFlags.Instance | BindingFlags.NonPublic))
+        {
+            yield return new(field.Name, $"offsetof(MEMORY_BASIC_INFORMATION, {field.Name})", Marshal.OffsetOf<Interop.Kernel32.MEMORY_BASIC_INFORMATION>(field.Name));
+            yield return new($"sizeof {field.Name}", $"sizeof(((MEMORY_BASIC_INFORMATION *)0)->{field.Name})", Marshal.SizeOf(field.FieldType));
+        }
+    }
+
+    /// <summary>
+    /// C that compiles only where each function has these parameters and this result, each typed as C types it; and where that type has
+    /// the width and kind of the C# one, which is what the calling convention sees.
+    /// </summary>
+    private static string Prototypes()
+    {
+        MethodInfo[] declared = [.. typeof(Interop.Kernel32)
+            .GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
+            .Where(method => method.IsDefined(typeof(LibraryImportAttribute)) || (method.IsDefined(typeof(DllImportAttribute)) && !method.Name.Contains('<', StringComparison.Ordinal)))];
+        Assert.Equal(s_signatures.Keys.Order(), declared.Select(method => method.Name).Order());
+        return string.Concat(declared.Select(method =>
+        {
+            string[] c = s_signatures[method.Name];
+            Type[] types = [method.ReturnType, .. method.GetParameters().Select(parameter => parameter.ParameterType)];
+            Assert.Equal(c.Length, types.Length);
+            return $"static {c[0]} (WINAPI *test_{method.Name})({string.Join(", ", c.Skip(1))}) = {method.Name};\n"
+                + string.Concat(types.Select((type, i) => $"_Static_assert(sizeof({c[i]}) == {Width(type)}, \"{method.Name} {i}\");\n"));
+        }));
+    }
+
+    /// <summary>The result and the parameters, as the documentation of Windows types them; that these are right is what is compiled.</summary>
+    private static readonly Dictionary<string, string[]> s_signatures = new()
+    {
+        ["CreateFileMappingW"] = ["HANDLE", "HANDLE", "LPSECURITY_ATTRIBUTES", "DWORD", "DWORD", "DWORD", "LPCWSTR"],
+        ["OpenFileMappingW"] = ["HANDLE", "DWORD", "BOOL", "LPCWSTR"],
+        ["MapViewOfFile"] = ["LPVOID", "HANDLE", "DWORD", "DWORD", "DWORD", "SIZE_T"],
+        ["UnmapViewOfFile"] = ["BOOL", "LPCVOID"],
+        ["VirtualQuery"] = ["SIZE_T", "LPCVOID", "PMEMORY_BASIC_INFORMATION", "SIZE_T"],
+        ["CreateSemaphoreW"] = ["HANDLE", "LPSECURITY_ATTRIBUTES", "LONG", "LONG", "LPCWSTR"],
+        ["OpenSemaphoreW"] = ["HANDLE", "DWORD", "BOOL", "LPCWSTR"],
+        ["ReleaseSemaphore"] = ["BOOL", "HANDLE", "LONG", "LPLONG"],
+    };
+
+    private static int Width(Type type) => type == typeof(int) || type == typeof(uint) ? 4 : 8; // the others are pointers, handles, nuint and by-refs
+
+    private static ShellResult Compile(string source)
+    {
+        using var folder = new TempFolder();
+        string compiler = Peers.Require("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64");
+        return Shell.Run(compiler, ["-std=c11", "-Wall", "-Wno-unused-variable", "-Werror", "-fsyntax-only", folder.Write("windows.c", Headers + source)]);
+    }
+}
