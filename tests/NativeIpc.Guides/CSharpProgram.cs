@@ -69,7 +69,14 @@ internal static class CSharpProgram
         File.WriteAllBytes(program, bytes);
         File.WriteAllText(
             Path.Combine(folder, name + ".runtimeconfig.json"),
-            $$"""{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"{{Environment.Version}}"},"configProperties":{"System.Globalization.Invariant":true}}}""");
+            $$"""
+            {
+              "runtimeOptions": {
+                "framework": { "name": "Microsoft.NETCore.App", "version": "{{Environment.Version}}" },
+                "configProperties": { "System.Globalization.Invariant": true }
+              }
+            }
+            """);
         File.Copy(Library, Path.Combine(folder, "NativeIpc.dll"), overwrite: true);
     }
 

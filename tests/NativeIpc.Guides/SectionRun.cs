@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -8,6 +9,7 @@ namespace NativeIpc.Guides;
 /// run in their terminals. Two things are other than on the page: <c>dotnet</c> runs what was compiled before, and <c>org.example</c> is a
 /// name of this run.
 /// </summary>
+[SupportedOSPlatform("linux")]
 internal sealed class SectionRun : IDisposable
 {
     private const string PageName = "org.example";
