@@ -88,7 +88,7 @@ internal sealed partial class Terminal : IDisposable
         var actual = new StringBuilder();
         while (await process.StandardOutput.ReadLineAsync().ConfigureAwait(false) is { } line)
         {
-            actual.Append(line).Append('\n');
+            if (!string.IsNullOrWhiteSpace(line)) actual.Append(line).Append('\n');
             Write(line);
             _firstLine.TrySetResult();
         }
@@ -102,7 +102,7 @@ internal sealed partial class Terminal : IDisposable
         return process.ExitCode == 0 && asThePageSays;
     }
 
-    // A line that is only "…" stands for any number of lines, "…" within a line for any text; blanks count as one.
+    // A line that is only "…" stands for any number of lines, "…" within a line for any text. Blanks count as one, empty lines not at all.
     private static Regex Pattern(string expected) => new(
         "^" + string.Concat(expected.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line == "…"
             ? "(.*\n)*"
