@@ -1,5 +1,6 @@
 using NativeIpc.Backends.Posix;
 using NativeIpc.Backends.SystemV;
+using NativeIpc.Backends.Windows;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
@@ -9,8 +10,8 @@ namespace NativeIpc.Backends;
 /// <summary>Chooses the back end of a key, once, when an object is made or opened; nothing asks afterwards what platform it is on.</summary>
 internal static class Selector
 {
-    private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows() ? [] : [new PosixSharedMemory(), new SystemVSegments()];
-    private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [] : [new PosixSemaphores(), new SystemVSemaphores()];
+    private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows() ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
+    private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
 
     /// <summary>Whether segments with keys of this type work here, now.</summary>
     public static bool SupportsSegments(NativeIpcKeyType type) => Array.Exists(s_segments, backend => backend.Handles(type) && backend.WorksHere);

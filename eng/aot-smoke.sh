@@ -1,0 +1,65 @@
+#!/bin/bash
+# Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+out=$root/artifacts/aot
+failures=0
+pass() { echo "PASS aot: $1"; }
+fail() {
+    echo "FAIL aot: $1: $(echo "$2" | tr "\n" " ")"
+    failures=1
+}
+
+if ! command -v dotnet >/dev/null; then
+    echo "SKIP aot: no .NET SDK"
+    exit 0
+fi
+linker=
+for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
+if [ "$(uname)" = Darwin ]; then linker=clang; fi
+if [ -z "$linker" ]; then
+    echo "SKIP aot: no gcc or clang to link with"
+    exit 0
+fi
+
+rm -rf "$out"
+mkdir -p "$out"
+if ! dotnet publish "$root/tests/NativeIpc.Aot" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker -o "$out/bin" >"$out/publish.log" 2>&1 ||
+    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/publish.log"; then
+    sed 's/^/    /' "$out/publish.log" >&2
+    fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
+    exit 1
+fi
+pass "published without a warning of trimmer or AOT compiler"
+
+# Own folders, and where it is allowed own System V objects and an own /dev/shm: whatever is in them afterwards was left behind.
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+mkdir -m 0700 "$work/runtime" "$work/tmp"
+run='
+export XDG_RUNTIME_DIR=$1/runtime TMPDIR=$1/tmp
+timeout 120 "$2" >"$1/log" 2>&1
+echo $? >"$1/code"
+{
+    ls -A "$1/runtime"
+    ls -A /dev/shm 2>/dev/null | grep "aot-"
+    [ -n "$3" ] && tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem
+} >"$1/left"
+'
+if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
+    unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
+else
+    sh -c "$run" sh "$work" "$out/bin/NativeIpc.Aot" ''
+fi
+
+while IFS= read -r line; do
+    case $line in
+    "ok "*) pass "${line#ok }" ;;
+    "skip "*) name=${line#skip } && echo "SKIP aot: $name" ;;
+    esac
+done <"$work/log"
+if [ "$(cat "$work/code")" = 0 ] && tail -1 "$work/log" | grep -qx 'all ok'; then pass "ran to its end"; else
+    sed 's/^/    /' "$work/log" >&2
+    fail "ran to its end" "exit code $(cat "$work/code")"
+fi
+if [ -s "$work/left" ]; then fail "left nothing behind" "$(tr '\n' ' ' <"$work/left")"; else pass "left nothing behind"; fi
+exit $failures

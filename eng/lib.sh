@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# What test.sh is made of: a watchdog, counting results, packages, and what is left in the system. Works with bash 3.2 (macOS).
+
+say() { printf '%s\n' "$*"; }
+
+coloured() { # COLOUR TEXT: coloured on a terminal only
+    if [ -t 1 ]; then printf '\033[%sm%s\033[0m\n' "$1" "$2"; else say "$2"; fi
+}
+
+# Runs a command in a process group of its own, in which no signal is ignored (a plain background job of a script ignores SIGINT, and the
+# tests that send it would see that). Output goes to LOG. Returns the command's exit code; 124 when the watchdog ended it.
+run_watched() { # SECONDS LOG COMMAND...
+    local limit=$1 log=$2 end
+    shift 2
+    end=$((SECONDS + limit))
+    set -m
+    "$@" >"$log" 2>&1 </dev/null &
+    watched=$!
+    set +m
+    while kill -0 "$watched" 2>/dev/null; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            end_watched
+            wait "$watched" 2>/dev/null
+            watched=
+            return 124
+        fi
+        sleep 0.2
+    done
+    wait "$watched"
+    local code=$?
+    watched=
+    return $code
+}
+
+# Ends what run_watched runs, with all its children.
+end_watched() {
+    [ -n "${watched:-}" ] || return 0
+    kill -TERM -- "-$watched" 2>/dev/null
+    sleep 2
+    kill -KILL -- "-$watched" 2>/dev/null
+    return 0
+}
+
+# Results of an xunit v3 executable (-result-xml): one line "counts PASSED FAILED SKIPPED"; then "SKIP name: reason" and "FAIL name: message" lines.
+read_xunit() { # FILE
+    LC_ALL=C awk '
+        function attribute(name,    found) {
+            if (!match($0, "[ \n]" name "=\"[^\"]*\"")) return ""
+            found = substr($0, RSTART, RLENGTH)
+            sub(/^[^"]*"/, "", found); sub(/"$/, "", found)
+            return found
+        }
+        function plain(text) {
+            gsub(/[ \t\r\n]+/, " ", text); gsub(/^ | $/, "", text)
+            gsub(/&#x[0-9A-Fa-f]+;/, " ", text); gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text)
+            gsub(/&quot;/, "\"", text); gsub(/&apos;/, "\047", text); gsub(/&amp;/, "\\&", text)
+            return text
+        }
+        function content() { sub(/^[^>]*>/, ""); return $0 }
+        BEGIN { RS = "<" }
+        /^assembly[ \n]/ { seen = 1; passed += attribute("passed"); failed += attribute("failed") + attribute("errors"); skipped += attribute("skipped") }
+        /^test[ \n]/ { name = attribute("name"); result = attribute("result"); text = "" }
+        /^error[ \n]/ { name = attribute("name"); if (name == "") name = attribute("type"); result = "Fail"; text = "" }
+        /^(reason|message)>/ { collecting = 1; text = content(); next }
+        /^\/(reason|message)>/ {
+            if (collecting) print (result == "Skip" ? "SKIP " : "FAIL ") plain(name) ": " plain(text)
+            collecting = 0
+        }
+        collecting { part = $0; if (!sub(/^!\[CDATA\[/, "", part)) part = "<" part; sub(/\]\]>.*/, "", part); text = text part }
+        END { if (seen) print "counts", passed + 0, failed + 0, skipped + 0 }' "$1"
+}
+
+# The same of a script, which prints "PASS name", "FAIL name: reason" and "SKIP name: reason".
+read_lines() { # LOG
+    LC_ALL=C tr -d '\r' <"$1" | LC_ALL=C awk '
+        /^PASS / { passed++ }
+        /^FAIL / { failed++; print }
+        /^SKIP / { skipped++; print }
+        END { print "counts", passed + 0, failed + 0, skipped + 0 }'
+}
+
+is_installed() { dpkg -s "$1" 2>/dev/null | grep -q '^Status: .* installed$'; }
+
+# Installs the Debian packages of a list that are missing, where that is possible, and says what is still missing and why.
+install_packages() { # LIST LOG
+    local list=$1 log=$2 package missing='' failed=''
+    if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
+        say "Packages: no apt-get here. Tests whose programs are missing are skipped; $list names them."
+        return
+    fi
+    while read -r package; do
+        case $package in '' | \#*) continue ;; esac
+        is_installed "$package" || missing="$missing $package"
+    done <"$list"
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        say "Packages: missing, and only root can install them: sudo apt-get install$missing"
+        return
+    fi
+    say "Packages: installing$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    run_watched 120 "$log" apt-get update -q
+    # shellcheck disable=SC2086 # a list of names
+    run_watched 600 "$log" apt-get install -q -y --no-install-recommends $missing && return
+    for package in $missing; do # one that this system does not have must not keep the others away
+        is_installed "$package" && continue
+        run_watched 300 "$log" apt-get install -q -y --no-install-recommends "$package" && continue
+        failed="$failed $package"
+        say "Packages: could not install $package: $(grep '^E: ' "$log" | tail -n 1)"
+    done
+    [ -z "$failed" ] || say "Packages: tests that need$failed are skipped (with CI=true on Linux: fail)."
+}
+
+# What is in the system that tests can leave there, one per line: POSIX objects, System V objects, key files, processes of this build.
+snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
+    {
+        if [ -d /dev/shm ]; then
+            if [ "$(id -u)" = 0 ]; then find /dev/shm -mindepth 1; else find /dev/shm -mindepth 1 -user "$(id -u)"; fi
+        fi
+        if [ -r /proc/sysvipc/shm ]; then
+            awk 'FNR > 1 { print "System V " (FILENAME ~ /shm$/ ? "segment" : "semaphore"), $2, "with key", $1 }' /proc/sysvipc/shm /proc/sysvipc/sem
+        elif command -v ipcs >/dev/null; then
+            ipcs -m -s | awk '$1 == "m" || $1 == "s" { print "System V " ($1 == "m" ? "segment" : "semaphore"), $2, "with key", $3 }'
+        fi
+        find "$2" -mindepth 1
+        # Key files are empty. The .NET runtime and NuGet keep lock files of their own there.
+        find "$1" -maxdepth 2 -type f -size 0 ! -path '*/.dotnet/*' ! -path '*/NuGetScratch*' ! -path '*/MSBuildTemp*'
+        find /tmp -maxdepth 1 -type f -name 'qipc_*'
+        if [ -d /proc/self ]; then
+            local process
+            for process in /proc/[0-9]*; do
+                case "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" in
+                    "$3/"*/bin/* | "dotnet $3/"*/bin/*) say "process ${process#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
+                esac
+            done
+        fi
+    } 2>/dev/null | LC_ALL=C sort -u
+}
+
+# Whether a living process uses what a line of a snapshot names: then it belongs to a program outside, since all of ours have ended.
+is_in_use() { # LINE
+    case $1 in
+        /dev/shm/*) grep -qsF " $1" /proc/[0-9]*/maps ;;
+        "System V segment "*) awk -v id="$(say "$1" | awk '{ print $4 }')" '$2 == id && $7 > 0 { used = 1 } END { exit !used }' /proc/sysvipc/shm 2>/dev/null ;;
+        *) return 1 ;;
+    esac
+}

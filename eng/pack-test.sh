@@ -1,0 +1,131 @@
+#!/bin/bash
+# Packs the library into artifacts/packages, checks what is inside, and uses the package in a fresh project: one line per check, PASS, FAIL
+# or SKIP; non-zero exit when one failed.
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+packages=$root/artifacts/packages
+failures=0
+pass() { echo "PASS pack: $1"; }
+fail() {
+    echo "FAIL pack: $1: $(echo "$2" | tr "\n" " ")"
+    failures=1
+}
+# verify NAME REASON COMMAND...: the command must succeed.
+verify() {
+    local name=$1 reason=$2
+    shift 2
+    if "$@" >/dev/null 2>&1; then pass "$name"; else fail "$name" "$reason"; fi
+}
+
+if ! command -v dotnet >/dev/null; then
+    echo "SKIP pack: no .NET SDK"
+    exit 0
+fi
+if ! command -v unzip >/dev/null; then
+    echo "SKIP pack: no unzip"
+    exit 0
+fi
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# pack FOLDER OUTPUT PROPERTIES...
+pack() {
+    local folder=$1 output=$2
+    shift 2
+    (cd "$folder" && dotnet pack src/NativeIpc -c Release -nologo -v q -o "$output" "$@") >"$work/pack.log" 2>&1 && return
+    sed 's/^/    /' "$work/pack.log" >&2
+    return 1
+}
+
+rm -rf "$packages"
+mkdir -p "$packages"
+if ! pack "$root" "$packages"; then
+    fail "packs" "dotnet pack failed"
+    exit 1
+fi
+pass "packs"
+package=$(echo "$packages"/NativeIpc.*.nupkg)
+symbols=$(echo "$packages"/NativeIpc.*.snupkg)
+version=${package##*/NativeIpc.}
+version=${version%.nupkg}
+mkdir "$work/package" "$work/symbols"
+unzip -q "$package" -d "$work/package" && unzip -q "$symbols" -d "$work/symbols" || fail "unpacks" "no zip files"
+
+for file in README.md LICENSE lib/net10.0/NativeIpc.dll lib/net10.0/NativeIpc.xml; do
+    verify "the package has $file" "missing or empty" test -s "$work/package/$file"
+done
+verify "the readme is the one of the repository" "differs" cmp "$root/README.md" "$work/package/README.md"
+verify "the symbols package has the pdb" "missing or empty" test -s "$work/symbols/lib/net10.0/NativeIpc.pdb"
+nuspec=$work/package/NativeIpc.nuspec
+verify "the licence is an expression" "no licence expression in the nuspec" grep -q '<license type="expression">MIT</license>' "$nuspec"
+verify "the readme is declared" "no readme in the nuspec" grep -q '<readme>README.md</readme>' "$nuspec"
+if grep -q '<dependency ' "$nuspec"; then fail "no dependencies" "$(grep '<dependency ' "$nuspec")"; else pass "no dependencies"; fi
+extra=$(cd "$work/package" && find lib -type f ! -name NativeIpc.dll ! -name NativeIpc.xml)
+if [ -n "$extra" ]; then fail "nothing else in lib" "$extra"; else pass "nothing else in lib"; fi
+if grep -qaF -e "$root" -e "$HOME/" "$work/package/lib/net10.0/NativeIpc.dll" "$work/symbols/lib/net10.0/NativeIpc.pdb"; then
+    fail "no paths of this machine" "the dll or the pdb names $root or $HOME"
+else
+    pass "no paths of this machine"
+fi
+
+# From clean copies in two other folders the same bytes must come out.
+revision=$(git -C "$root" rev-parse HEAD 2>/dev/null)
+for copy in one another/longer; do
+    folder=$work/$copy/NativeIpc
+    mkdir -p "$folder/src"
+    cp -R "$root/src/NativeIpc" "$folder/src/"
+    rm -rf "$folder/src/NativeIpc/bin" "$folder/src/NativeIpc/obj"
+    cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
+    pack "$folder" "$folder/out" ${revision:+-p:SourceRevisionId=$revision} || fail "packs in a copy" "dotnet pack failed"
+    unzip -q "$folder"/out/*.nupkg -d "$folder/package"
+    unzip -q "$folder"/out/*.snupkg -d "$folder/symbols"
+done
+verify "the same dll from two clean folders" "differs" cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" "$work/another/longer/NativeIpc/package/lib/net10.0/NativeIpc.dll"
+verify "the same pdb from two clean folders" "differs" cmp "$work/one/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb" "$work/another/longer/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb"
+verify "the same dll as in the package" "differs" cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" "$work/package/lib/net10.0/NativeIpc.dll"
+
+# A fresh project that has nothing but the package: no other source, an empty package cache.
+mkdir "$work/hello"
+cp "$root/samples/dotnet/Hello/Program.cs" "$work/hello/"
+cat >"$work/hello/nuget.config" <<CONFIG
+<configuration>
+  <packageSources><clear /><add key="here" value="$packages" /></packageSources>
+  <fallbackPackageFolders><clear /></fallbackPackageFolders>
+</configuration>
+CONFIG
+cat >"$work/hello/Hello.csproj" <<PROJECT
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <OutputType>Exe</OutputType>
+    <TargetFramework>net10.0</TargetFramework>
+    <ImplicitUsings>enable</ImplicitUsings>
+    <Nullable>enable</Nullable>
+    <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+    <NuGetAudit>false</NuGetAudit>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="NativeIpc" Version="$version" />
+  </ItemGroup>
+</Project>
+PROJECT
+cd "$work/hello" || exit 1
+if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hello/out" >"$work/hello.log" 2>&1; then
+    pass "a fresh project builds against the package"
+    verify "the package came from the folder" "not in the isolated cache" test -s "$work/cache/nativeipc/$version/lib/net10.0/NativeIpc.dll"
+    own=
+    if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then own='unshare --ipc --mount'; fi
+    $own sh -c '
+        [ -z "$2" ] || mount -t tmpfs tmpfs /dev/shm
+        timeout 60 "$1/out/Hello" >"$1/said" 2>&1
+        echo $? >"$1/code"
+        ls -A /dev/shm 2>/dev/null | grep org.example. >"$1/left"' sh "$work/hello" "$own"
+    if [ "$(cat code)" = 0 ] && grep -qE '^posix:/org\.example\.hello says: Hello from process [0-9]+$' said; then
+        pass "the example of the readme runs"
+    else
+        fail "the example of the readme runs" "exit code $(cat code): $(cat said)"
+    fi
+    if [ -s left ]; then fail "the example leaves nothing behind" "$(cat left)"; else pass "the example leaves nothing behind"; fi
+else
+    sed 's/^/    /' "$work/hello.log" >&2
+    fail "a fresh project builds against the package" "dotnet build failed"
+fi
+exit $failures

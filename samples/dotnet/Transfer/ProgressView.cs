@@ -1,0 +1,36 @@
+using System.Diagnostics;
+using NativeIpc;
+using Spectre.Console;
+
+namespace Transfer;
+
+/// <summary>Shows how far a transfer is.</summary>
+internal interface IProgressView
+{
+    void Started(int processId, NativeIpcKey key);
+
+    void Moved(long bytes);
+}
+
+/// <summary>A bar of a terminal.</summary>
+internal sealed class BarView(ProgressTask task) : IProgressView
+{
+    public void Started(int processId, NativeIpcKey key) => task.StartTask();
+
+    public void Moved(long bytes) => task.Value = bytes;
+}
+
+/// <summary>Plain lines, for files and pipes: a start, and a sign of life every other second.</summary>
+internal sealed class LineView(string name, long size) : IProgressView
+{
+    private long _last = Stopwatch.GetTimestamp();
+
+    public void Started(int processId, NativeIpcKey key) => Console.WriteLine($"{name}: process {processId} receives through {key}");
+
+    public void Moved(long bytes)
+    {
+        if (Stopwatch.GetElapsedTime(_last) < TimeSpan.FromSeconds(2)) return;
+        _last = Stopwatch.GetTimestamp();
+        Console.WriteLine($"{name}: {(size > 0 ? Math.Min(100, 100 * bytes / size) : 0)} %");
+    }
+}

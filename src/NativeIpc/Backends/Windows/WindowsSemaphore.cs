@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.Windows;
+
+/// <summary>An open Windows semaphore. Waits and releases hold a reference on its handle, which closes when the last of them has returned.</summary>
+internal sealed class WindowsSemaphore : SemaphoreObject
+{
+    private readonly SafeWaitHandle _handle;
+    private readonly SemaphoreWaitHandle _wait;
+
+    internal WindowsSemaphore(in NativeIpcKey key, SafeWaitHandle handle, bool createdNew)
+        : base(key)
+    {
+        _handle = handle;
+        _wait = new SemaphoreWaitHandle(handle);
+        CreatedNew = createdNew;
+    }
+
+    public override bool TryAcquire()
+    {
+        CheckOpen();
+        return _wait.WaitOne(0);
+    }
+
+    public override bool Block(TimeSpan slice)
+    {
+        CheckOpen();
+
+        // Rounded up: with less than a millisecond left, a wait of zero would make the caller spin to its deadline.
+        return _wait.WaitOne((int)Math.Ceiling(slice.TotalMilliseconds));
+    }
+
+    public override void Release(int count)
+    {
+        CheckOpen();
+        if (Kernel32.ReleaseSemaphore(_handle, count, 0) == 0) throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), count);
+    }
+
+    /// <inheritdoc/>
+    public override bool TryUnlock()
+        => Kernel32.ReleaseSemaphore(_handle, 1, 0) != 0 ? true : throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), 1);
+
+    // Windows documents no way to read a count without changing it; NtQuerySemaphore is not a documented interface.
+    public override bool TryGetCount(out int count)
+    {
+        CheckOpen();
+        count = 0;
+        return false;
+    }
+
+    private void CheckOpen() => ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+
+    protected override void Close() => _wait.Dispose();
+}

@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Builds everything and runs every test. Needs the .NET SDK only: missing Debian packages are installed where that is possible, and a test
+# whose program is missing is skipped with that reason (with CI=true on Linux it fails).
+#
+#   ./test.sh            everything
+#   ./test.sh STEP...    these steps only
+#   ./test.sh --list     the steps
+#
+# The last line is "N passed, N failed, N skipped". Logs: artifacts/test-logs.
+set -u
+cd "$(dirname "$0")" || exit 2
+root=$PWD
+. eng/lib.sh
+
+# name             kind     seconds  command
+#   xunit   a test executable: the folder of its project, with variables before it
+#   wine    the same, published for Windows and run by Wine: the folder of its project
+#   script  prints PASS, FAIL and SKIP lines
+steps='
+unit               xunit    300      tests/NativeIpc.Tests
+abi                xunit    300      tests/NativeIpc.Abi
+conformance        xunit    600      tests/NativeIpc.Conformance
+conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance
+machine            xunit    300      tests/NativeIpc.Machine
+wine               wine     400      tests/NativeIpc.Windows
+wine-conformance   wine     600      tests/NativeIpc.Conformance
+aot                script   400      eng/aot-smoke.sh
+pack               script   300      eng/pack-test.sh
+demo               script   300      eng/demo-test.sh
+'
+whole_run=1740 # seconds, with the build: what is left of them bounds each step
+
+step_named() { say "$steps" | awk -v name="$1" '$1 == name'; }
+
+case ${1:-} in
+    -h | --help | --list) sed -n '2,/^set -u/p' test.sh | sed '$d; s/^# \{0,1\}//'; say "$steps"; exit 0 ;;
+esac
+for name in "$@"; do
+    [ -n "$(step_named "$name")" ] || { say "There is no step '$name'; ./test.sh --list names them." >&2; exit 2; }
+done
+
+logs=$root/artifacts/test-logs
+rm -rf "$logs"
+mkdir -p "$logs"
+own=$(mktemp -d "${TMPDIR:-/tmp}/nativeipc-test.XXXXXX") || exit 2
+watched=
+trap 'end_watched; rm -rf "$own"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+passed=0 failed=0 skipped=0
+add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+
+finish() {
+    say ''
+    say "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ] && [ "$passed" != 0 ]
+    exit
+}
+
+fail() { # NAME REASON [LOG]
+    coloured 31 "  FAIL $1: $2"
+    [ -z "${3:-}" ] || { tail -n 30 "$3" | sed 's/^/    | /'; say "    log: ${3#"$root"/}"; }
+    add 0 1 0
+}
+
+# Runs a published test executable under Wine. Same result file as everywhere.
+wine_step() { # PROJECT XML
+    eng/wine-publish.sh "$1" && eng/wine-run.sh "${1##*/}" -noColor -noAutoReporters -result-xml "Z:$(say "$2" | tr / '\\')"
+}
+
+why_no_wine() {
+    [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
+    command -v wine >/dev/null || [ "${CI:-}" = true ] || say "'wine' is missing here (Debian packages wine, wine64)"
+}
+
+run_step() { # NAME KIND SECONDS COMMAND...
+    local name=$1 kind=$2 limit=$3 left=$((whole_run - SECONDS)) start=$SECONDS log="$logs/$1.log" xml="$logs/$1.xml" reason code results counts
+    shift 3
+    if [ "$kind" = wine ] && reason=$(why_no_wine) && [ -n "$reason" ]; then
+        coloured 33 "$name: skipped"
+        say "  SKIP $name: $reason"
+        add 0 0 1
+        return
+    fi
+
+    [ "$limit" -lt "$left" ] || limit=$left
+    [ "$limit" -ge 1 ] || { coloured 31 "$name: not run"; fail "$name" "no time is left of the $((whole_run / 60)) minutes of a run"; return; }
+    local command=("$@")
+    if [ "$kind" != script ]; then
+        local project=${command[$((${#command[@]} - 1))]}
+        unset "command[$((${#command[@]} - 1))]"
+        if [ "$kind" = xunit ]; then
+            command=(env ${command[@]+"${command[@]}"} "$project/bin/Release/net10.0/${project##*/}" -noColor -noAutoReporters -result-xml "$xml")
+        else
+            command=(wine_step "$project" "$xml")
+        fi
+    fi
+
+    run_watched "$limit" "$log" "${command[@]}"
+    code=$?
+    if [ -s "$xml" ]; then results=$(read_xunit "$xml"); else results=$(read_lines "$log"); fi
+    counts=$(say "$results" | awk '$1 == "counts" { print $2, $3, $4 }')
+    # shellcheck disable=SC2086 # three numbers
+    set -- ${counts:-0 0 0}
+    coloured "$([ "$2" = 0 ] && [ "$code" = 0 ] && say 32 || say 31)" "$name: $1 passed, $2 failed, $3 skipped ($((SECONDS - start)) s)"
+    say "$results" | grep -E '^(SKIP|FAIL) ' | sed 's/^/  /'
+    add "$1" "$2" "$3"
+    if [ "$code" = 124 ]; then fail "$name" "the watchdog ended it after $limit s" "$log"
+    elif [ $(($1 + $2 + $3)) = 0 ]; then fail "$name" "it ran no test and ended with $code" "$log"
+    elif [ "$code" != 0 ] && [ "$2" = 0 ]; then fail "$name" "it ended with $code although no test failed" "$log"
+    elif [ "$2" != 0 ]; then say "  log: ${log#"$root"/}"
+    fi
+}
+
+if ! command -v dotnet >/dev/null; then
+    fail build 'the .NET SDK is missing (global.json names the version): https://dotnet.microsoft.com/download'
+    finish
+fi
+
+[ "$(uname -s)" != Linux ] || install_packages eng/debian-packages.txt "$logs/packages.log"
+
+# No build server outlives a step, keeps its output open or lives in the folder that goes at the end.
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
+start=$SECONDS
+if ! run_watched 900 "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q; then
+    coloured 31 'build: failed'
+    fail build 'the solution does not build' "$logs/build.log"
+    finish
+fi
+coloured 32 "build: done ($((SECONDS - start)) s)"
+
+# Folders of this run's own: one that any user can use, as /tmp, and a runtime folder as Qt wants it.
+mkdir "$own/tmp" "$own/runtime"
+chmod 755 "$own"
+chmod 1777 "$own/tmp"
+chmod 700 "$own/runtime"
+export TMPDIR=$own/tmp XDG_RUNTIME_DIR=$own/runtime
+snapshot "$TMPDIR" "$XDG_RUNTIME_DIR" "$root" >"$logs/before.txt"
+
+while read -r name kind limit command; do
+    [ -n "$name" ] || continue
+    # shellcheck disable=SC2086 # words of a command
+    run_step "$name" "$kind" "$limit" $command
+done <<<"$(if [ $# = 0 ]; then say "$steps"; else for name in "$@"; do step_named "$name"; done; fi)"
+
+# Whatever is new and used by no living process is a leftover.
+snapshot "$TMPDIR" "$XDG_RUNTIME_DIR" "$root" >"$logs/after.txt"
+LC_ALL=C comm -13 "$logs/before.txt" "$logs/after.txt" | while read -r line; do is_in_use "$line" || say "$line"; done >"$logs/leftovers.txt"
+if [ -s "$logs/leftovers.txt" ]; then
+    coloured 31 'leftovers: found'
+    fail leftovers 'the tests left these in the system' "$logs/leftovers.txt"
+else
+    coloured 32 'leftovers: none'
+fi
+finish
