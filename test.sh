@@ -22,6 +22,7 @@ abi                xunit    300      tests/NativeIpc.Abi
 conformance        xunit    600      tests/NativeIpc.Conformance
 conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance
 machine            xunit    300      tests/NativeIpc.Machine
+guides             xunit    300      tests/NativeIpc.Guides
 wine               wine     400      tests/NativeIpc.Windows
 wine-conformance   wine     600      tests/NativeIpc.Conformance
 aot                script   400      eng/aot-smoke.sh

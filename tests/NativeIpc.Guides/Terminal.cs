@@ -88,7 +88,7 @@ internal sealed partial class Terminal : IDisposable
         var actual = new StringBuilder();
         while (await process.StandardOutput.ReadLineAsync().ConfigureAwait(false) is { } line)
         {
-            if (!string.IsNullOrWhiteSpace(line)) actual.Append(line).Append('\n');
+            if (!string.IsNullOrWhiteSpace(line)) actual.Append(line.Trim()).Append('\n');
             Write(line);
             _firstLine.TrySetResult();
         }
@@ -104,9 +104,9 @@ internal sealed partial class Terminal : IDisposable
 
     // A line that is only "…" stands for any number of lines, "…" within a line for any text. Blanks count as one, empty lines not at all.
     private static Regex Pattern(string expected) => new(
-        "^" + string.Concat(expected.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line == "…"
+        "^" + string.Concat(expected.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(line => line == "…"
             ? "(.*\n)*"
-            : Blanks().Replace(Regex.Escape(Blanks().Replace(line, "\u0001")).Replace("…", ".*", StringComparison.Ordinal), "\u0001").Replace("\u0001", "[ \t]+", StringComparison.Ordinal) + "[ \t\r]*\n")) + "$",
+            : Blanks().Replace(Regex.Escape(Blanks().Replace(line, "\u0001")).Replace("…", ".*", StringComparison.Ordinal), "\u0001").Replace("\u0001", "[ \t]+", StringComparison.Ordinal) + "\n")) + "$",
         RegexOptions.CultureInvariant);
 
     private void Write(string line)
