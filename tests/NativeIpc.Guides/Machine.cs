@@ -50,6 +50,8 @@ internal sealed class Machine : IDisposable
         return (words[0], words[1..]);
     }
 
+    internal bool IsApart => _enter.Length > 0;
+
     /// <summary>What is here that was not at the start.</summary>
     internal IEnumerable<string> NewNames => Names().Except(_before);
 

@@ -55,9 +55,10 @@ internal sealed class SectionRun : IDisposable
         WriteShims();
 
         using var machine = new Machine(apart: !IsForWindows);
+        Assert.SkipUnless(machine.IsApart || !Blocks.Any(block => block.Has("alone")), "This user may not make namespaces.");
         foreach (GuideBlock[] session in Sessions()) Run(session, machine);
 
-        Assert.Empty(machine.NewNames);
+        if (!IsForWindows) Assert.Empty(machine.NewNames); // Wine keeps names in its server
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(PathOf("tmp")), path => !Path.GetFileName(path).StartsWith("wine-", StringComparison.Ordinal)); // its server's
         Assert.Empty(Directory.EnumerateFileSystemEntries(PathOf("run")));
         Assert.Empty(Directory.EnumerateFileSystemEntries("/tmp", "*" + _name + "*"));
