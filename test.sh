@@ -14,7 +14,7 @@ root=$PWD
 
 # name             kind     seconds  command
 #   xunit   a test executable: the folder of its project, with variables before it
-#   wine    the same, published for Windows and run by Wine: the folder of its project
+#   wine    a test executable, published for Windows and run by Wine: its project, and others that it starts
 #   script  prints PASS, FAIL and SKIP lines
 steps='
 unit               xunit    300      tests/NativeIpc.Tests
@@ -23,11 +23,12 @@ conformance        xunit    600      tests/NativeIpc.Conformance
 conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance
 machine            xunit    300      tests/NativeIpc.Machine
 guides             xunit    300      tests/NativeIpc.Guides
-wine               wine     400      tests/NativeIpc.Windows
-wine-conformance   wine     600      tests/NativeIpc.Conformance
+wine               wine     400      NativeIpc.Windows
+wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer
 aot                script   400      eng/aot-smoke.sh
 pack               script   300      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh
+docs               script   30       eng/docs-test.sh
 '
 whole_run=1740 # seconds, with the build: what is left of them bounds each step
 
@@ -65,14 +66,19 @@ fail() { # NAME REASON [LOG]
     add 0 1 0
 }
 
-# Runs a published test executable under Wine. Same result file as everywhere.
-wine_step() { # PROJECT XML
-    eng/wine-publish.sh "$1" && eng/wine-run.sh "${1##*/}" -noColor -noAutoReporters -result-xml "Z:$(say "$2" | tr / '\\')"
+# Publishes projects for Windows and runs the first one under Wine.
+wine_step() { # XML PROJECT...
+    local xml=$1
+    shift
+    eng/wine-publish.sh "$@" && eng/wine-run.sh "artifacts/win-x64/$1.exe" -noColor -noAutoReporters -result-xml "Z:${xml//\//\\}"
 }
 
 why_no_wine() {
     [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
-    command -v wine >/dev/null || [ "${CI:-}" = true ] || say "'wine' is missing here (Debian packages wine, wine64)"
+    local program
+    for program in wine x86_64-w64-mingw32-gcc; do
+        command -v "$program" >/dev/null || [ "${CI:-}" = true ] || { say "'$program' is missing here (eng/debian-packages.txt)"; return; }
+    done
 }
 
 run_step() { # NAME KIND SECONDS COMMAND...
@@ -88,15 +94,13 @@ run_step() { # NAME KIND SECONDS COMMAND...
     [ "$limit" -lt "$left" ] || limit=$left
     [ "$limit" -ge 1 ] || { coloured 31 "$name: not run"; fail "$name" "no time is left of the $((whole_run / 60)) minutes of a run"; return; }
     local command=("$@")
-    if [ "$kind" != script ]; then
-        local project=${command[$((${#command[@]} - 1))]}
-        unset "command[$((${#command[@]} - 1))]"
-        if [ "$kind" = xunit ]; then
-            command=(env ${command[@]+"${command[@]}"} "$project/bin/Release/net10.0/${project##*/}" -noColor -noAutoReporters -result-xml "$xml")
-        else
-            command=(wine_step "$project" "$xml")
-        fi
-    fi
+    case $kind in
+        xunit)
+            local project=${command[$#-1]}
+            command=(env "$@/bin/Release/net10.0/${project##*/}" -noColor -noAutoReporters -result-xml "$xml")
+            ;;
+        wine) command=(wine_step "$xml" "$@") ;;
+    esac
 
     run_watched "$limit" "$log" "${command[@]}"
     code=$?

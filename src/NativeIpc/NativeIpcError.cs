@@ -9,10 +9,10 @@ public enum NativeIpcError
     /// <summary>The caller may not do this to the object (EACCES, EPERM, ERROR_ACCESS_DENIED).</summary>
     PermissionDenied,
 
-    /// <summary>The size is not one that the system can give, or an existing segment is smaller than was asked for.</summary>
+    /// <summary>The system can never give this size, or an existing segment is smaller than was asked for.</summary>
     InvalidSize,
 
-    /// <summary>The key cannot name an object here: empty, too long, of an unsupported type, an unusable key file.</summary>
+    /// <summary>The key cannot name an object here: empty, too long, of an unsupported type, without a usable key file; or something else has the name.</summary>
     KeyError,
 
     /// <summary>An object is there already under this key.</summary>
@@ -21,7 +21,7 @@ public enum NativeIpcError
     /// <summary>No object is there under this key, or only a half-created one, or it was removed while in use.</summary>
     NotFound,
 
-    /// <summary>The lock of the segment could not be made, taken or released.</summary>
+    /// <summary>The lock of the segment could not be made or opened; or a peer is stuck in the middle of making or removing the object.</summary>
     LockError,
 
     /// <summary>A limit of the system was reached: memory, /dev/shm, descriptors, System V limits, the maximum count.</summary>

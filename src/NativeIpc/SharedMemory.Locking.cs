@@ -16,13 +16,15 @@ public sealed partial class SharedMemory
     /// is not re-entrant: a second Lock waits for the first scope to end. The scope may end on another thread; disposing the segment ends
     /// it too. On System V the kernel gives the lock back when its holder dies.</para>
     /// <para>A lock whose name a peer has removed or replaced (a failed <c>create()</c> of Qt does that) is noticed on Linux: this
-    /// instance then meets the others at the new one, and <see cref="SharedMemoryLock.WasReplaced"/> tells.</para>
+    /// instance then meets the others at the new one, and <see cref="SharedMemoryLock.WasReplaced"/> tells. On System V that is the key file;
+    /// a lock that a peer reset or removed under the same key file is not noticed.</para>
+    /// <para>On POSIX a holder that dies without releasing keeps the lock taken for ever; the same is true on Windows while others have it open.</para>
     /// </remarks>
     /// <returns>The scope; dispose it to release the lock.</returns>
-    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
-    /// <exception cref="NativeIpcException">LockError when the lock cannot be made or opened: the segment has lost its name, or its name is too
-    /// long for a lock; PermissionDenied; KeyError when what has the lock's name is no semaphore; OutOfResources.</exception>
+    /// <exception cref="NativeIpcException">LockError when the lock cannot be made or opened: the segment has lost its name, its name is too long
+    /// for a lock, or (musl) is the lock's file itself; PermissionDenied; KeyError when what has the lock's name is no semaphore; OutOfResources.</exception>
     public SharedMemoryLock Lock()
     {
         TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
@@ -33,7 +35,7 @@ public sealed partial class SharedMemory
     /// <param name="cancellationToken">Seen within about 50 ms.</param>
     /// <returns>The scope; dispose it to release the lock.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
-    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public SharedMemoryLock Lock(CancellationToken cancellationToken)
@@ -45,7 +47,7 @@ public sealed partial class SharedMemory
     /// <summary>Takes the lock if it is free now.</summary>
     /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
     /// <returns>False when somebody holds it.</returns>
-    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public bool TryLock(out SharedMemoryLock scope) => TryLock(TimeSpan.Zero, out scope);
@@ -57,7 +59,7 @@ public sealed partial class SharedMemory
     /// <returns>False when the time passed.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
-    /// <exception cref="InvalidOperationException">The segment was opened with UseLock = false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public bool TryLock(TimeSpan timeout, out SharedMemoryLock scope, CancellationToken cancellationToken = default)

@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using NativeIpc.Backends;
+using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
 
@@ -14,7 +16,7 @@ namespace NativeIpc;
 /// its bytes belong to its users, nothing of this library is hidden in them.</para>
 /// <para>Removal by default: on POSIX the instance that made the segment removes the name when it lets go (who is attached goes on, who comes
 /// later does not find it); on System V the last one to detach removes the segment, its lock and the key file; Windows removes it with the
-/// last handle. A crash leaves the segment behind on Unix: CreateNew then says AlreadyExists, OpenExisting and CreateOrOpen work, and
+/// last handle. <see cref="RemovalPolicy"/> says it in full. A crash leaves the segment behind on Unix: CreateNew then says AlreadyExists, OpenExisting and CreateOrOpen work, and
 /// <see cref="Remove"/> removes it.</para>
 /// <para>Thread safety: every member may be called from any thread at any time, also while another one disposes; the bytes themselves are
 /// as unprotected as any memory, which is what <see cref="Lock()"/> is for. Raw spans, memory and references are the exception: they
@@ -24,6 +26,10 @@ public sealed partial class SharedMemory : IDisposable
 {
     private const string Creating = "create the segment";
     private const string Opening = "open the segment";
+
+    // What a user process has at most on any 64-bit system (x86-64 with five levels). Asked for more, a /dev/shm without a limit would
+    // take all memory before the mapping fails.
+    private const long LargestAddressSpace = 1L << 56;
 
     private readonly Segment _segment;
     private readonly SharedMemoryOptions _options;
@@ -38,7 +44,8 @@ public sealed partial class SharedMemory : IDisposable
     /// <summary>The key that the segment was made or opened with.</summary>
     public NativeIpcKey Key => _segment.Key;
 
-    /// <summary>The size in bytes, as the system reports it: what was asked for on Linux, rounded up to pages on Windows and macOS.</summary>
+    /// <summary>The size in bytes, as the system reports it: what was asked for on Linux and for System V, rounded up to pages on Windows and for
+    /// POSIX on macOS.</summary>
     public long Size => _segment.Size;
 
     /// <summary>What this attachment allows.</summary>
@@ -46,6 +53,9 @@ public sealed partial class SharedMemory : IDisposable
 
     /// <summary>Whether this instance made the segment, rather than finding it; a half-created leftover that it finished counts as made.</summary>
     public bool CreatedNew => _segment.CreatedNew;
+
+    /// <summary>Which object of the system this is; for tests and diagnosis.</summary>
+    internal string ObjectIdentity => _segment.ObjectIdentity;
 
     /// <summary>Makes a segment that must not exist yet, and attaches to it. Its bytes are zero.</summary>
     /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
@@ -82,7 +92,7 @@ public sealed partial class SharedMemory : IDisposable
     /// <param name="segment">The segment; null when there is none.</param>
     /// <param name="access">Whether it may be written.</param>
     /// <param name="options">Removal, lock, waiting bound; null for the defaults.</param>
-    /// <returns>False when there is none, or only a half-created leftover.</returns>
+    /// <returns>False when there is none, or still only a half-created one once <see cref="SharedMemoryOptions.PeerTimeout"/> has passed.</returns>
     /// <exception cref="ArgumentException">The options or <paramref name="access"/> hold a value that has no meaning.</exception>
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
     public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedMemory? segment, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
@@ -101,16 +111,17 @@ public sealed partial class SharedMemory : IDisposable
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is less than 1.</exception>
     /// <exception cref="NativeIpcException">InvalidSize when the segment that exists is smaller, unless <see cref="SharedMemoryOptions.AllowSmaller"/>;
-    /// and as <see cref="CreateNew"/>, but for AlreadyExists.</exception>
+    /// AlreadyExists only for a half-created leftover of another user, which is not recovered; otherwise as <see cref="CreateNew"/>.</exception>
     public static SharedMemory CreateOrOpen(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
         options = Checked(options);
         return new SharedMemory(BackendFor(key, size).CreateOrOpen(key, size, options), options);
     }
 
-    /// <summary>Removes the name of a segment and of its lock, whatever its use: who is attached goes on.</summary>
+    /// <summary>Removes the name of a segment and of its lock, whatever its use: who is attached goes on, who comes later does not find it.</summary>
+    /// <remarks>Meant for leftovers of a crash. A lock whose segment is gone already is removed by <see cref="SystemSemaphore.Remove"/> of the lock's key.</remarks>
     /// <param name="key">The key.</param>
-    /// <returns>False when there was none.</returns>
+    /// <returns>False when there was no segment.</returns>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a segment with its last handle.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
     public static bool Remove(NativeIpcKey key) => Selector.ForSegment("remove the segment", key).Remove(key);
@@ -172,19 +183,29 @@ public sealed partial class SharedMemory : IDisposable
     /// Detaches: releases the lock if this instance holds it, removes what it owns under its policy, and unmaps as soon as the last call that
     /// is using the memory on another thread has ended. A removal that fails is reported by the event source "NativeIpc".
     /// </summary>
+    /// <remarks>On System V the last one to detach waits for a peer that holds the lock, for <see cref="SharedMemoryOptions.PeerTimeout"/> at most, and
+    /// then leaves the removal to that peer. Where another thread is still using the memory, System V detaches and removes when that ends.</remarks>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        CloseLocks();
-        _segment.LetGo();
-        _segment.Dispose();
+        try
+        {
+            CloseLocks();
+        }
+        finally
+        {
+            _segment.LetGo();
+            _segment.Dispose();
+        }
     }
 
-    private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size)
+    private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size, [CallerMemberName] string operation = "")
     {
         if (size < 1)
-            throw new ArgumentOutOfRangeException(nameof(size), size, $"Cannot create the segment {Errors.Failure.Describe(key)}: its size must be at least 1 byte.");
-        return Selector.ForSegment(Creating, key);
+            throw new ArgumentOutOfRangeException(nameof(size), size, $"Cannot create the segment {Failure.Describe(key)}: its size must be at least 1 byte.");
+        ISharedMemoryBackend backend = Selector.ForSegment(Creating, key);
+        if (size <= LargestAddressSpace) return backend;
+        throw Failure.Found(NativeIpcError.InvalidSize, Creating, key, operation, $"no process has room for {size} bytes", "Ask for less.");
     }
 
     private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)

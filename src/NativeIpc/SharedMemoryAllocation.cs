@@ -4,13 +4,14 @@ namespace NativeIpc;
 public enum SharedMemoryAllocation
 {
     /// <summary>At creation (<c>posix_fallocate</c>): a full /dev/shm is an <see cref="NativeIpcError.OutOfResources"/> error then, never a
-    /// fatal SIGBUS later. The default. System V and Windows segments are charged at creation anyway.</summary>
+    /// fatal SIGBUS later. The default. System V and Windows segments are charged at creation anyway; macOS cannot reserve, and pages are taken there as
+    /// they are touched.</summary>
     Reserve = 0,
 
     /// <summary>Page by page as it is touched. On POSIX, touching a page when /dev/shm is full kills the process (SIGBUS).</summary>
     Sparse = 1,
 
     /// <summary>As <see cref="Reserve"/>, and the pages are also mapped at once (<c>MAP_POPULATE</c>, <c>MADV_POPULATE_WRITE</c>), which makes
-    /// the first pass over a large segment several times faster.</summary>
+    /// the first pass over a large segment several times faster. No effect beyond Reserve on macOS.</summary>
     Populate = 2,
 }

@@ -5,8 +5,8 @@ public sealed record SharedMemoryOptions
 {
     internal static readonly SharedMemoryOptions s_default = new();
 
-    /// <summary>The permission bits of a new segment, set exactly, whatever the umask. Default: read and write for the owner only.
-    /// Execute, set-id and sticky bits are refused. Not used on Windows.</summary>
+    /// <summary>The permission bits of a new segment, set exactly, whatever the umask. The owner must be able to read and write. Default: that and
+    /// nothing else. Execute, set-id and sticky bits are refused. Not used on Windows.</summary>
     public UnixFileMode Mode { get; init; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Who removes the segment. Default: <see cref="RemovalPolicy.Default"/>.</summary>
@@ -17,17 +17,20 @@ public sealed record SharedMemoryOptions
     public SharedMemoryAllocation Allocation { get; init; }
 
     /// <summary>Whether the segment takes part in the lock that Qt uses. Default: true. When false, <see cref="SharedMemory.Lock()"/> throws
-    /// <see cref="InvalidOperationException"/> and clean-up on System V does not wait for a Qt peer's attach.</summary>
+    /// <see cref="InvalidOperationException"/> and the last detach on System V does not wait for a Qt peer that is attaching.</summary>
     public bool UseLock { get; init; } = true;
 
     /// <summary>Whether <see cref="SharedMemory.CreateOrOpen(NativeIpcKey, long, SharedMemoryOptions?)"/> accepts an existing segment that is smaller than asked for.
     /// Default: false.</summary>
     public bool AllowSmaller { get; init; }
 
-    /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP) removes what this instance owns. Default: true.</summary>
+    /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
+    /// <remarks>A program that handles such a signal itself and goes on for a while must register its handler after its first object was made, or
+    /// set this to false and dispose: handlers run newest first, and one that was registered earlier cannot be seen.</remarks>
     public bool RemoveAtProcessExit { get; init; } = true;
 
-    /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object. Default: one second. Creating calls
-    /// then recover a half-created leftover; opening calls report <see cref="NativeIpcError.NotFound"/>.</summary>
+    /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object, and the last detach on System V for a
+    /// holder of the lock. Default: one second. Creating calls then recover a half-created leftover; opening calls report
+    /// <see cref="NativeIpcError.NotFound"/>. Zero does not wait.</summary>
     public TimeSpan PeerTimeout { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using NativeIpc.Backends;
+using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
 using NativeIpc.Waiting;
@@ -32,6 +34,9 @@ public sealed class SystemSemaphore : IDisposable
     /// <summary>Whether this instance made the semaphore, rather than finding it. Remains readable after Dispose.</summary>
     public bool CreatedNew => _semaphore.CreatedNew;
 
+    /// <summary>Which object of the system this is; for tests and diagnosis.</summary>
+    internal string ObjectIdentity => _semaphore.ObjectIdentity;
+
     /// <summary>Makes a semaphore that must not exist yet.</summary>
     /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
     /// <param name="initialCount">The number of permits at first, 0 or more.</param>
@@ -61,7 +66,7 @@ public sealed class SystemSemaphore : IDisposable
     /// <param name="key">The key, as the maker gave it.</param>
     /// <param name="semaphore">The semaphore; null when there is none.</param>
     /// <param name="options">Undo policy and waiting bound; null for the defaults.</param>
-    /// <returns>False when there is none.</returns>
+    /// <returns>False when there is none; on System V also when only a key file is there once <see cref="SystemSemaphoreOptions.PeerTimeout"/> has passed.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
     public static bool TryOpenExisting(NativeIpcKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemSemaphore? semaphore, SystemSemaphoreOptions? options = null)
@@ -90,7 +95,7 @@ public sealed class SystemSemaphore : IDisposable
     /// <summary>Makes a semaphore, or takes over the one that exists and sets its count: Qt's mode <i>Create</i>, and the safe way to start afresh.</summary>
     /// <remarks>
     /// The existing semaphore keeps its identity, so that nobody is split off (Qt unlinks a POSIX one and makes another). This instance
-    /// becomes the owner that removes it. On System V setting the count also clears what the kernel would take back for every process.
+    /// becomes the owner that removes it; its mode stays. On System V setting the count also clears what the kernel would take back for every process.
     /// Windows cannot set the count of a live semaphore: AlreadyExists there, unless <see cref="SystemSemaphoreOptions.AcceptExistingCount"/>.
     /// </remarks>
     /// <param name="key">The key.</param>
@@ -106,7 +111,7 @@ public sealed class SystemSemaphore : IDisposable
         return new SystemSemaphore(BackendFor(key, initialCount).CreateOrReset(key, initialCount, options));
     }
 
-    /// <summary>Removes a semaphore whatever its use: those who have it open keep it on POSIX, and find it gone on System V.</summary>
+    /// <summary>Removes a semaphore whatever its use: those who have it open keep it on POSIX, and on System V find it gone or make it anew.</summary>
     /// <param name="key">The key.</param>
     /// <returns>False when there was none.</returns>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a semaphore with its last handle.</exception>
@@ -169,7 +174,7 @@ public sealed class SystemSemaphore : IDisposable
     /// <summary>Takes a permit, waiting for it as long as it takes.</summary>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">NotFound when it was removed while in use and this instance only opened it (System V);
-    /// PermissionDenied; OutOfResources (System V undo records).</exception>
+    /// PermissionDenied (System V); OutOfResources (System V undo records).</exception>
     public void Acquire()
     {
         if (!_semaphore.TryAcquire()) Waiter.Acquire(_semaphore, new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
@@ -220,15 +225,21 @@ public sealed class SystemSemaphore : IDisposable
     public bool TryGetCurrentCount(out int count) => _semaphore.TryGetCount(out count);
 
     /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
-    /// the event source "NativeIpc". Permits that this instance holds stay taken.</summary>
+    /// the event source "NativeIpc". Permits that this instance has acquired stay taken; on System V, the kernel gives back at the end of the
+    /// process what the undo policy covers.</summary>
     public void Dispose() => _semaphore.Dispose();
 
-    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount)
+    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, [CallerMemberName] string operation = "")
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(initialCount);
+        if (initialCount < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
+                $"Cannot create the semaphore {Failure.Describe(key)}: its initial count must be 0 or more.");
+        }
+
         ISemaphoreBackend backend = Selector.ForSemaphore(Creating, key);
         if (initialCount <= backend.MaximumCount) return backend;
-        throw Errors.Failure.Found(NativeIpcError.OutOfResources, Creating, key, "CreateNew", $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
+        throw Failure.Found(NativeIpcError.OutOfResources, Creating, key, operation, $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
             "Ask for fewer permits, or use a key of another type.");
     }
 

@@ -5,8 +5,9 @@ public sealed record SystemSemaphoreOptions
 {
     internal static readonly SystemSemaphoreOptions s_default = new();
 
-    /// <summary>The permission bits of a new semaphore, set exactly, whatever the umask. Default: read and write for the owner only.
-    /// Execute, set-id and sticky bits are refused. Not used on Windows.</summary>
+    /// <summary>The permission bits of a new semaphore, set exactly, whatever the umask; but cut by it for POSIX on macOS, and on a Linux without
+    /// O_TMPFILE or /proc. The owner must be able to read and write. Default: that and nothing else. Using a semaphore takes both bits. Execute,
+    /// set-id and sticky bits are refused. Not used on Windows.</summary>
     public UnixFileMode Mode { get; init; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Who removes the semaphore. Default: <see cref="RemovalPolicy.Default"/>.</summary>
@@ -19,9 +20,11 @@ public sealed record SystemSemaphoreOptions
     /// has, as Qt silently does, since Windows cannot set it. Default: false, which gives <see cref="NativeIpcError.AlreadyExists"/>.</summary>
     public bool AcceptExistingCount { get; init; }
 
-    /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP) removes what this instance owns. Default: true.</summary>
+    /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
+    /// <remarks>See <see cref="SharedMemoryOptions.RemoveAtProcessExit"/> for programs that handle such signals themselves.</remarks>
     public bool RemoveAtProcessExit { get; init; } = true;
 
-    /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object. Default: one second.</summary>
+    /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object (System V). Default: one second. Zero does
+    /// not wait.</summary>
     public TimeSpan PeerTimeout { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -15,7 +15,7 @@ public class AppleNumbersTests
         ["O_RDONLY"] = 0, ["O_RDWR"] = 2, ["O_CREAT"] = 0x200, ["O_EXCL"] = 0x800, ["O_CLOEXEC"] = 0x1000000, ["O_NONBLOCK"] = 4, ["O_NOFOLLOW"] = 0x100,
         ["PROT_READ"] = 1, ["PROT_WRITE"] = 2, ["MAP_SHARED"] = 1, ["MAP_PRIVATE"] = 2, ["MAP_FIXED"] = 0x10, ["MAP_ANONYMOUS"] = 0x1000,
         ["LOCK_SH"] = 1, ["LOCK_EX"] = 2, ["LOCK_NB"] = 4, ["LOCK_UN"] = 8,
-        ["IPC_CREAT"] = 0x200, ["IPC_EXCL"] = 0x400, ["IPC_NOWAIT"] = 0x800, ["IPC_RMID"] = 0, ["IPC_STAT"] = 2,
+        ["IPC_CREAT"] = 0x200, ["IPC_EXCL"] = 0x400, ["IPC_NOWAIT"] = 0x800, ["IPC_RMID"] = 0, ["IPC_SET"] = 1, ["IPC_STAT"] = 2,
         ["SEM_UNDO"] = 0x1000, ["SHM_RDONLY"] = 0x1000,
         ["GETNCNT"] = 3, ["GETPID"] = 4, ["GETVAL"] = 5, ["SETVAL"] = 8,
         ["S_IFMT"] = 0xF000, ["S_IFREG"] = 0x8000, ["S_IFDIR"] = 0x4000, ["S_IFLNK"] = 0xA000,

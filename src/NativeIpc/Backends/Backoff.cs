@@ -8,23 +8,28 @@ namespace NativeIpc.Backends;
 /// </summary>
 /// <param name="bound">When to give up; infinite for never.</param>
 /// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and who pauses longer loses to the others.</param>
-internal struct Backoff(TimeSpan bound, int longestMicroseconds = 1000)
+/// <param name="fewestPauses">How many pauses there are at least, unless the bound is zero: on a machine so loaded that this thread comes to look only
+/// a few times within the bound, the time says little about the peer.</param>
+internal struct Backoff(TimeSpan bound, int longestMicroseconds = 1000, int fewestPauses = 0)
 {
     private const int ShortestMicroseconds = 50;
 
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly TimeSpan _bound = bound;
+    private readonly int _longestMicroseconds = longestMicroseconds;
+    private int _pausesDue = bound == TimeSpan.Zero ? 0 : fewestPauses;
     private int _microseconds = ShortestMicroseconds;
 
     /// <summary>Whether the bound has passed. An infinite bound never does.</summary>
-    public readonly bool IsOver => _bound >= TimeSpan.Zero && Stopwatch.GetElapsedTime(_start) >= _bound;
+    public readonly bool IsOver => _pausesDue <= 0 && _bound >= TimeSpan.Zero && Stopwatch.GetElapsedTime(_start) >= _bound;
 
     /// <summary>Waits a little; false, at once, when the bound has passed.</summary>
     public bool Pause()
     {
         if (IsOver) return false;
         Interop.Pause.Microseconds(_microseconds);
-        _microseconds = Math.Min(_microseconds * 2, longestMicroseconds);
+        _microseconds = Math.Min(_microseconds * 2, _longestMicroseconds);
+        _pausesDue--;
         return true;
     }
 }

@@ -15,13 +15,17 @@ internal readonly struct FileLock : IDisposable
 
     private FileLock(Interop.UnixDescriptor? held) => _held = held;
 
+    public bool IsHeld => _held is not null;
+
     /// <summary>Takes the lock, waiting for another holder up to a bound.</summary>
     /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own rule, one sizing per
     /// segment, decides); otherwise the error number, EAGAIN when the bound passed.</returns>
     public static int Take(Interop.UnixDescriptor file, TimeSpan bound, out FileLock taken)
     {
         taken = default;
-        var backoff = new Backoff(bound);
+
+        // Short pauses and many looks: it is held for a few system calls, and nobody queues for it.
+        var backoff = new Backoff(bound, longestMicroseconds: 1000, fewestPauses: 200);
         while (true)
         {
             if (Interop.Libc.flock(file, Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB) == 0)

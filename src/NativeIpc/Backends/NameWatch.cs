@@ -128,8 +128,18 @@ internal sealed class NameWatch : INameWatch
     {
         lock (s_gate)
         {
-            if ((mask & Flags.IN_Q_OVERFLOW) != 0) return [.. s_watches.Values.SelectMany(all => all)];
-            return s_watches.TryGetValue(watch, out List<NameWatch>? watches) ? [.. watches] : [];
+            // Without LINQ, which a spread would use: its assembly cannot be loaded when no descriptor is left, and that would end the process.
+            var affected = new List<NameWatch>();
+            if ((mask & Flags.IN_Q_OVERFLOW) != 0)
+            {
+                foreach (List<NameWatch> all in s_watches.Values) affected.AddRange(all);
+            }
+            else if (s_watches.TryGetValue(watch, out List<NameWatch>? watches))
+            {
+                affected.AddRange(watches);
+            }
+
+            return affected;
         }
     }
 

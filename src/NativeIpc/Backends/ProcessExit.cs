@@ -1,4 +1,6 @@
+using System.Collections;
 using System.Collections.Concurrent;
+using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
@@ -14,11 +16,13 @@ internal interface IExitDuty
 /// Removes, at a normal end of the process (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT), what its undisposed instances own.
 /// </summary>
 /// <remarks>
-/// Since .NET 10 the runtime has no SIGTERM handler of its own and Ctrl-C ends the process without ProcessExit, so both need a
-/// registration. Handlers run newest first: a handler that the program registers after its first IPC object, and that cancels the default
-/// action, is seen here and respected (its exit then comes as ProcessExit); one that was registered earlier runs later and cannot be
-/// seen, so such a program calls Dispose itself or sets RemoveAtProcessExit to false. A signal that the process was started with as
-/// ignored (nohup) stays ignored. Interleaving: a duty is performed once, whoever comes first; see each duty.
+/// <para>Since .NET 10 the runtime has no SIGTERM handler of its own and Ctrl-C ends the process without ProcessExit, so both need a
+/// registration. Removing at a signal is right only if the signal ends the process: a program that cancels it (the generic host, a
+/// CancelKeyPress handler) goes on using its objects, and gets its clean-up at ProcessExit. Handlers run newest first, so the first one to
+/// be registered sees what all the others decided. Whether ours is the first is asked when it is registered; if it is not, the program
+/// has a handler of its own whose decision cannot be seen, and nothing is removed at the signal.</para>
+/// <para>A signal that the process was started with as ignored (nohup) stays ignored. Interleaving: a duty is performed once, whoever
+/// comes first; see each duty.</para>
 /// </remarks>
 internal static class ProcessExit
 {
@@ -42,9 +46,9 @@ internal static class ProcessExit
             if (s_registrations is not null) return;
             AppDomain.CurrentDomain.ProcessExit += (_, _) => PerformAll();
             var registrations = new List<PosixSignalRegistration>();
-            foreach ((PosixSignal signal, int linuxNumber) in new[] { (PosixSignal.SIGHUP, 1), (PosixSignal.SIGINT, 2), (PosixSignal.SIGQUIT, 3), (PosixSignal.SIGTERM, 15) })
+            foreach ((PosixSignal signal, int number) in new[] { (PosixSignal.SIGHUP, 1), (PosixSignal.SIGINT, 2), (PosixSignal.SIGQUIT, 3), (PosixSignal.SIGTERM, 15) })
             {
-                if (!IsIgnored(linuxNumber)) registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
+                if (!IsIgnored(number) && !HasHandlers(number)) registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
             }
 
             Volatile.Write(ref s_registrations, registrations);
@@ -61,6 +65,20 @@ internal static class ProcessExit
         foreach (IExitDuty duty in s_duties.Keys)
         {
             if (s_duties.TryRemove(duty, out _)) duty.Perform();
+        }
+    }
+
+    /// <summary>
+    /// Whether the program has registered a handler for a signal. The runtime has no public way to ask, so its table is read by its name; should
+    /// a future runtime rename it, the answer is no, and a program with an earlier handler that cancels has to set RemoveAtProcessExit to false.
+    /// </summary>
+    private static bool HasHandlers(int number)
+    {
+        object? table = typeof(PosixSignalRegistration).GetField("s_registrations", BindingFlags.NonPublic | BindingFlags.Static)?.GetValue(null);
+        if (table is not IDictionary handlers) return false;
+        lock (table) // as the runtime does
+        {
+            return handlers[number] is IEnumerable registered && registered.GetEnumerator().MoveNext();
         }
     }
 

@@ -79,6 +79,9 @@ internal abstract class Segment : SafeHandle
     /// </summary>
     public abstract INameWatch? WatchLock(SemaphoreObject opened);
 
+    /// <summary>Which object the system attached us to, in a form of the back end's own, to tell objects apart; empty where the system does not say.</summary>
+    public virtual string ObjectIdentity => "";
+
     /// <summary>Removes the name now, where removing does not need to detach first. Called once, before the handle is disposed.</summary>
     public virtual void LetGo()
     {

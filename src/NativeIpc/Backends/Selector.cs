@@ -10,6 +10,9 @@ namespace NativeIpc.Backends;
 /// <summary>Chooses the back end of a key, once, when an object is made or opened; nothing asks afterwards what platform it is on.</summary>
 internal static class Selector
 {
+    // What a failure names in place of a system call: none was made.
+    private const string KeyCheck = "key check";
+
     private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows() ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
     private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
 
@@ -41,18 +44,18 @@ internal static class Selector
     {
         if (!key.IsValid)
         {
-            throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", "the key is invalid: it has no type",
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, "the key is invalid: it has no type",
                 "Make one with PlatformSafeKey or LegacyNativeKey, or parse the text that the peer gave you.");
         }
 
         if (worksHere != true)
         {
-            throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open",
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck,
                 worksHere is null ? "keys of this type are not supported on this operating system" : "this system does not let this process use objects of this type (sandbox, container, or a kernel without them)",
                 "Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType.");
         }
 
-        if (UsableKey.FindViolation(key, kind, PlatformEnvironment.Platform) is { } violation)
-            throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", violation.TrimEnd('.'), "PlatformSafeKey makes names that can be used.");
+        if (PlatformEnvironment.FindViolation(key, kind) is { } violation)
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, violation.TrimEnd('.'), "PlatformSafeKey makes names that can be used.");
     }
 }

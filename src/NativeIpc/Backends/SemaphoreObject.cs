@@ -27,6 +27,9 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Whether this call made the semaphore, rather than finding it.</summary>
     public bool CreatedNew { get; protected init; }
 
+    /// <summary>Which object of the system this is, in a form of the back end's own, to tell objects apart; empty where the system does not say.</summary>
+    public virtual string ObjectIdentity => "";
+
     /// <summary>Takes a permit if there is one.</summary>
     public abstract bool TryAcquire();
 

@@ -24,7 +24,7 @@ internal static class Failure
     /// <param name="remedy">What to do next: a whole sentence.</param>
     /// <param name="number">The error number that tells the same, if there is one.</param>
     public static NativeIpcException Found(NativeIpcError error, string attempt, in NativeIpcKey key, string operation, string finding, string remedy, int number = 0)
-        => new(error, operation, key, number, $"Cannot {attempt} {Describe(key)}: {finding}. {remedy}");
+        => new(error, operation, key, number, $"Cannot {attempt} {Describe(key)}: {finding} (in {operation}{(number == 0 ? "" : $", error {number}")}). {remedy}");
 
     /// <summary>CreateOrOpen found a segment that is too small.</summary>
     public static NativeIpcException TooSmall(in NativeIpcKey key, long actual, long wanted)

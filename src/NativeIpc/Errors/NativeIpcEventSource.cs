@@ -15,6 +15,12 @@ internal sealed class NativeIpcEventSource : EventSource
     {
     }
 
+    /// <summary>
+    /// Has the runtime load, while an object is made, what its removal reports with: a process without a free descriptor cannot load an
+    /// assembly any more, and its Dispose and its end would fail for that alone.
+    /// </summary>
+    public static void Load() => _ = s_log;
+
     /// <summary>An object, its lock or its key file could not be removed and stays in the system.</summary>
     [Event(1, Level = EventLevel.Warning, Message = "{0}")]
     public void NotRemoved(string message) => WriteEvent(1, message);

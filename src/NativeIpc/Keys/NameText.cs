@@ -2,6 +2,19 @@ using System.Text;
 
 namespace NativeIpc.Keys;
 
+/// <summary>What becomes of a name that is not ASCII on Apple systems, where Qt's names are decomposed (NFD).</summary>
+internal enum NameForm
+{
+    /// <summary>It is decomposed, as Qt's are.</summary>
+    Decomposed,
+
+    /// <summary>It is passed as it is, to meet a peer that does not decompose.</summary>
+    AsItIs,
+
+    /// <summary>It should be decomposed and cannot be in this process, so it is refused.</summary>
+    Refused,
+}
+
 /// <summary>How the platforms encode names (mission E3).</summary>
 internal static class NameText
 {
@@ -10,13 +23,14 @@ internal static class NameText
 
     /// <summary>
     /// Whether text can be decomposed in this process. With InvariantGlobalization string.Normalize takes every text as normalized already (true of
-    /// .NET 10); then <see cref="UsableKey"/> refuses names on Apple that might need it.
+    /// .NET 10); names on Apple that might need it are refused then.
     /// </summary>
     public static readonly bool CanDecompose = "\u00e9".Normalize(NormalizationForm.FormD).Length == 2;
 
     /// <summary>The text of a native key as the system calls take it: decomposed (NFD) on Apple, where Qt's file names are; unchanged elsewhere.</summary>
     /// <param name="nativeKey">Well-formed UTF-16.</param>
     /// <param name="platform">The platform.</param>
-    public static string ForSystem(string nativeKey, KeyPlatform platform)
-        => platform == KeyPlatform.Apple && !Ascii.IsValid(nativeKey) ? nativeKey.Normalize(NormalizationForm.FormD) : nativeKey;
+    /// <param name="form">What becomes of it on Apple.</param>
+    public static string ForSystem(string nativeKey, KeyPlatform platform, NameForm form = NameForm.Decomposed)
+        => platform == KeyPlatform.Apple && form == NameForm.Decomposed && !Ascii.IsValid(nativeKey) ? nativeKey.Normalize(NormalizationForm.FormD) : nativeKey;
 }

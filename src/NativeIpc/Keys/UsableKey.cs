@@ -9,7 +9,7 @@ internal static class UsableKey
 
     /// <summary>Says which rule the key breaks and what to do, or null when it can be used on this platform. Whether its type is
     /// supported is the back ends' question.</summary>
-    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform)
+    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform, NameForm form = NameForm.Decomposed)
     {
         string name = key.NativeKey;
         if (name.Length == 0) return "The native key is empty. Give it a name, or let PlatformSafeKey make it from one (with a type that this system supports).";
@@ -21,10 +21,10 @@ internal static class UsableKey
         if (key.Type == NativeIpcKeyType.Windows) return platform == KeyPlatform.Windows ? FindWindowsViolation(name) : null;
         if (platform == KeyPlatform.Windows) return null;
         if (key.Type != NativeIpcKeyType.PosixRealtime && !key.Type.IsSystemV) return null;
-        if (platform == KeyPlatform.Apple && !NameText.CanDecompose && !Ascii.IsValid(name))
-            return "The native key is not ASCII and this process runs with InvariantGlobalization, in which .NET cannot decompose text as names on Apple systems are. Use an ASCII name, or turn InvariantGlobalization off.";
+        if (platform == KeyPlatform.Apple && form == NameForm.Refused && !Ascii.IsValid(name))
+            return "The native key is not ASCII and this process runs with InvariantGlobalization, in which .NET cannot decompose text as names on Apple systems are. Use an ASCII name, turn InvariantGlobalization off, or pass names as they are (the switch NativeIpc.NamesAsTheyAre).";
 
-        name = NameText.ForSystem(name, platform);
+        name = NameText.ForSystem(name, platform, form);
         return key.Type.IsSystemV ? FindPathViolation(name, platform)
             : platform == KeyPlatform.Apple ? FindAppleViolation(name, kind)
             : FindPosixViolation(name, kind, platform);

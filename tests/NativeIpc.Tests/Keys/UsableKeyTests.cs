@@ -78,7 +78,7 @@ public class UsableKeyTests
     [Fact]
     public void Apple_counts_the_bytes_of_the_decomposed_name()
     {
-        Assert.SkipUnless(NameText.CanDecompose, "This process runs with InvariantGlobalization, in which .NET decomposes nothing.");
+        Assert.SkipUnless(NameText.CanDecompose, "This process runs without ICU, in which .NET decomposes nothing.");
         Assert.Equal("/e\u0301", NameText.ForSystem("/\u00e9", KeyPlatform.Apple));
         Assert.Null(Find("/" + new string('\u00e9', 10)));
         Assert.Contains("has 34 bytes", Find("/" + new string('\u00e9', 11)), StringComparison.Ordinal);
@@ -89,10 +89,9 @@ public class UsableKeyTests
     [Fact]
     public void Apple_refuses_other_names_than_ASCII_where_NET_cannot_decompose()
     {
-        Assert.SkipWhen(NameText.CanDecompose, "This process can decompose text.");
         var key = new NativeIpcKey("/\u00e9", NativeIpcKeyType.PosixRealtime);
-        Assert.Contains("InvariantGlobalization", UsableKey.FindViolation(key, IpcObjectKind.SharedMemory, KeyPlatform.Apple), StringComparison.Ordinal);
-        Assert.Contains("InvariantGlobalization", UsableKey.FindViolation(key.WithType(NativeIpcKeyType.SystemV), IpcObjectKind.SharedMemory, KeyPlatform.Apple), StringComparison.Ordinal);
+        Assert.Contains("InvariantGlobalization", UsableKey.FindViolation(key, IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.Refused), StringComparison.Ordinal);
+        Assert.Contains("InvariantGlobalization", UsableKey.FindViolation(key.WithType(NativeIpcKeyType.SystemV), IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.Refused), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -151,5 +150,12 @@ public class UsableKeyTests
         Assert.Null(UsableKey.FindViolation(new NativeIpcKey(@"a\b", NativeIpcKeyType.Windows), IpcObjectKind.SharedMemory, KeyPlatform.Linux));
         Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", NativeIpcKeyType.PosixRealtime), IpcObjectKind.SharedMemory, KeyPlatform.Windows));
         Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", (NativeIpcKeyType)0x102), IpcObjectKind.SharedMemory, KeyPlatform.Linux));
+    }
+
+    [Fact]
+    public void A_foreign_name_can_be_passed_as_it_is()
+    {
+        Assert.Equal("/\u00e9", NameText.ForSystem("/\u00e9", KeyPlatform.Apple, NameForm.AsItIs));
+        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/\u00e9", NativeIpcKeyType.PosixRealtime), IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.AsItIs));
     }
 }

@@ -17,7 +17,7 @@ internal static class PosixErrors
             "It belongs to another user or its mode does not let this one in: let its creator choose a wider Mode, or run as its owner."),
         Errno.EROFS => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number, "/dev/shm is mounted read-only here: mount it writable."),
         Errno.EINVAL or Errno.EISDIR or Errno.ENXIO or Errno.ENOTDIR => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
-            "The name cannot be that of a POSIX object: use one made by PlatformSafeKey."),
+            "The name cannot be that of a POSIX object, or something else stands under it in /dev/shm: use a name made by PlatformSafeKey, or remove what is there."),
         Errno.EMFILE or Errno.ENFILE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             "No file descriptor is left: dispose what is not used, or raise the limit (ulimit -n)."),
         Errno.ENOSPC or Errno.ENOMEM => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
@@ -29,6 +29,10 @@ internal static class PosixErrors
         _ when number == Errno.EDQUOT => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number, "The quota is used up: remove what is not used."),
         _ => Unknown(attempt, key, call, number),
     };
+
+    /// <summary>posix_fallocate on a new semaphore: a few bytes.</summary>
+    public static NativeIpcException Reserve(string attempt, in NativeIpcKey key, int number)
+        => number is Errno.ENOSPC or Errno.ENOMEM || number == Errno.EDQUOT ? Open(attempt, key, "posix_fallocate", number) : Unknown(attempt, key, "posix_fallocate", number);
 
     /// <summary>ftruncate and posix_fallocate on a new segment.</summary>
     public static NativeIpcException Resize(string attempt, in NativeIpcKey key, string call, int number, long size) => number switch

@@ -17,7 +17,7 @@ internal static class PosixNames
         && !(AppContext.TryGetSwitch("NativeIpc.PlainPosixCalls", out bool plain) && plain);
 
     /// <summary>The name as the calls take it: UTF-8 follows from the declarations; Apple's file names are decomposed.</summary>
-    internal static string Native(in NativeIpcKey key) => NameText.ForSystem(key.NativeKey, PlatformEnvironment.Platform);
+    internal static string Native(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>The file of a segment, Linux only. Leading slashes do not matter to the C library.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
@@ -25,6 +25,15 @@ internal static class PosixNames
     /// <summary>The file of a semaphore, Linux only; musl gives it the same name as a segment's.</summary>
     internal static string SemaphoreFile(string name)
         => Interop.Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
+
+    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or, with musl, taken by the segment itself.</summary>
+    internal static NativeIpcKey LockKey(in NativeIpcKey segment)
+    {
+        NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
+        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null && !(s_areFiles && SemaphoreFile(Native(key)) == SegmentFile(Native(segment)))
+            ? key
+            : default;
+    }
 
     /// <summary>Why the system has no POSIX objects, or null when it has.</summary>
     internal static bool WorkHere()

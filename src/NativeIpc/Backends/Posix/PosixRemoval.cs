@@ -17,6 +17,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
 {
     private int _performed;
 
+    static PosixRemoval() => NativeIpcEventSource.Load();
+
     public void Perform() => Perform(null);
 
     /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged.</summary>
@@ -40,8 +42,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         if (!PosixNames.s_areFiles)
         {
             // Apple: a descriptor of a segment tells no inode, so there is nothing to compare.
-            Unlink(key, isSegment);
-            if (isSegment && lockKey.IsValid) Unlink(lockKey, isSegment: false);
+            UnlinkBoth(key, isSegment, lockKey);
             return;
         }
 
@@ -61,14 +62,48 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             UnixDescriptor? file = open ?? (own!.IsInvalid ? null : own);
             if (file is not null) _ = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
             if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || status.Identity != identity) return;
-            Unlink(key, isSegment);
-            if (isSegment && lockKey.IsValid) Unlink(lockKey, isSegment: false);
+            UnlinkBoth(key, isSegment, lockKey);
         }
         finally
         {
             held.Dispose();
             own?.Dispose();
         }
+    }
+
+    /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock; false when nothing has the name.</summary>
+    /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
+    internal static bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
+    {
+        if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
+        string name = PosixNames.Native(key);
+        string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
+        for (int round = 0; round < 1000; round++)
+        {
+            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+            int error = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            if (error == Errno.ENOENT) return false;
+            if (error == Errno.EACCES) return UnlinkBoth(key, isSegment, lockKey); // cannot be locked; the folder decides whether it may be removed
+            if (error != 0) throw PosixErrors.Open(attempt, key, "open", error);
+            error = FileLock.Take(file, TimeSpan.FromSeconds(1), out FileLock held);
+            if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");
+            using (held)
+            {
+                if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
+                if (!opened.IsRegularFile)
+                    throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
+                return UnlinkBoth(key, isSegment, lockKey);
+            }
+        }
+
+        throw Failure.Found(NativeIpcError.LockError, attempt, key, "unlink", "other processes keep making and removing it", "Try again.");
+    }
+
+    private static bool UnlinkBoth(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
+    {
+        bool removed = Unlink(key, isSegment);
+        if (lockKey.IsValid) Unlink(lockKey, isSegment: false);
+        return removed;
     }
 
     /// <summary>Unlinks a name; false when there was none.</summary>

@@ -18,15 +18,12 @@ internal sealed class PosixSegment : Segment
         _descriptor = descriptor;
         _status = status;
         if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
-        _removal = new PosixRemoval(key, isSegment: true, LockKeyOf(key), status.Identity);
+        _removal = new PosixRemoval(key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, status.Identity);
         if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
     }
 
-    private static NativeIpcKey LockKeyOf(in NativeIpcKey key)
-    {
-        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        return UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is null ? lockKey : default;
-    }
+    /// <inheritdoc/>
+    public override string ObjectIdentity => _status.Identity.ToString();
 
     /// <inheritdoc/>
     /// <remarks>
@@ -36,7 +33,7 @@ internal sealed class PosixSegment : Segment
     public override SemaphoreObject OpenLock()
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        if (UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is { } violation)
+        if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation, "Use a shorter name, or do without the lock (UseLock = false).");
         if (PosixNames.s_areFiles && PosixNames.SemaphoreFile(PosixNames.Native(lockKey)) == PosixNames.SegmentFile(PosixNames.Native(Key)))
         {

@@ -28,6 +28,8 @@ internal sealed class PosixSemaphore : SemaphoreObject
     /// <summary>The file behind it; all zero where there is none.</summary>
     internal FileIdentity Identity { get; }
 
+    public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
+
     public override bool TryAcquire()
     {
         bool added = false;

@@ -29,8 +29,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
         => TryCreate(key, initialCount, (uint)options.Mode, owner: null, options.Removal, options.RemoveAtProcessExit)
-            ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
-                "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count.");
+            ?? throw (FindPlanted(Creating, key) ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
+                "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
         => TryOpen(key, owns: false, removeAtExit: false)
@@ -46,7 +46,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         return semaphore;
     }
 
-    public bool Remove(in NativeIpcKey key) => PosixRemoval.Unlink(key, isSegment: false);
+    public bool Remove(in NativeIpcKey key)
+        => PosixRemoval.RemoveNamed("remove the semaphore", key, isSegment: false, lockKey: default);
 
     /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
     internal static PosixSemaphore OpenLock(in NativeIpcKey key, in FileStatus segment)
@@ -102,15 +103,23 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
         if (status.Links == 0) return null;
-        if (!status.IsRegularFile || status.Size != Layout.SizeOfSemT)
-        {
-            throw Failure.Found(NativeIpcError.KeyError, Opening, key, "sem_open",
-                $"the file {PosixNames.SemaphoreFile(name)} is no semaphore: {(status.IsRegularFile ? $"it has {status.Size} bytes instead of {Layout.SizeOfSemT}" : "it is no regular file")}",
-                "Remove that file, or use another name.");
-        }
-
+        if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
         return new PosixSemaphore(key, Map(Opening, key, file), status.Identity, createdNew: false, owns, removeAtExit);
     }
+
+    private static bool IsSemaphore(in FileStatus status) => status.IsRegularFile && status.Size == Layout.SizeOfSemT;
+
+    /// <summary>What the name leads to; null when that is nothing, or cannot be told.</summary>
+    private static FileStatus? StatusOfName(in NativeIpcKey key)
+        => PosixNames.s_areFiles && Libc.Status(PosixNames.SemaphoreFile(PosixNames.Native(key)), followLink: false, out FileStatus status) == 0 ? status : null;
+
+    private static NativeIpcException? FindPlanted(string attempt, in NativeIpcKey key)
+        => StatusOfName(key) is { } status && !IsSemaphore(status) ? NoSemaphore(attempt, key, status) : null;
+
+    private static NativeIpcException NoSemaphore(string attempt, in NativeIpcKey key, in FileStatus status)
+        => Failure.Found(NativeIpcError.KeyError, attempt, key, "sem_open",
+            $"the file {PosixNames.SemaphoreFile(PosixNames.Native(key))} is no semaphore: {(status.IsRegularFile ? $"it has {status.Size} bytes instead of {Layout.SizeOfSemT}" : "it is no regular file")}",
+            "Remove that file, or use another name.");
 
     /// <summary>Makes a semaphore; null when the name is taken.</summary>
     private static PosixSemaphore? TryCreate(in NativeIpcKey key, int initialCount, uint mode, FileStatus? owner, RemovalPolicy removal, bool removeAtExit)
@@ -147,9 +156,11 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         if (number == Errno.EEXIST) return null;
         if (number != 0) throw PosixErrors.Open(Creating, key, "sem_open", number);
 
-        // The mode was cut by the umask, and there is no descriptor to set it on.
-        FileIdentity made = PosixNames.s_areFiles && Libc.Status(PosixNames.SemaphoreFile(PosixNames.Native(key)), followLink: false, out FileStatus status) == 0 ? status.Identity : default;
-        return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made, createdNew: true, owns, removeAtExit);
+        // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
+        FileStatus? made = StatusOfName(key);
+        if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != mode)
+            _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), mode);
+        return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, owns, removeAtExit);
     }
 
     /// <summary>Initialises the unnamed file and gives it the name. False when the name is taken, or when there is no /proc to do it with.</summary>
@@ -157,7 +168,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         out FileIdentity identity, out PosixSemaphoreHandle? handle, out bool taken)
     {
         int number = Libc.posix_fallocate(file, 0, Layout.SizeOfSemT);
-        if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, Layout.SizeOfSemT);
+        if (number != 0) throw PosixErrors.Reserve(Creating, key, number);
         if (Libc.fchmod(file, mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
         if (owner is { } segment && segment.Uid != Libc.geteuid() && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());

@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using NativeIpc.Keys;
-using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -54,46 +52,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                 "A creating call (CreateNew, CreateOrOpen) recovers it.");
     }
 
-    public bool Remove(in NativeIpcKey key)
-    {
-        string name = PosixNames.Native(key);
-        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        bool hasLockName = UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is null;
-        if (!PosixNames.s_areFiles)
-        {
-            bool removed = PosixRemoval.Unlink(key, isSegment: true);
-            if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
-            return removed;
-        }
-
-        string path = PosixNames.SegmentFile(name);
-        for (int round = 0; round < MostRounds; round++)
-        {
-            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-            int error = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
-            if (error == Errno.ENOENT) return false;
-            if (error == Errno.EACCES)
-            {
-                // Not readable, so it cannot be locked; the folder decides whether it may be removed.
-                PosixRemoval.Unlink(key, isSegment: true);
-                if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
-                return true;
-            }
-
-            if (error != 0) throw PosixErrors.Open("remove the segment", key, "open", error);
-            error = FileLock.Take(file, TimeSpan.FromSeconds(1), out FileLock held);
-            if (error != 0) throw Failure.Of(NativeIpcError.LockError, "remove the segment", key, "flock", error, "Another process is making or removing it; try again.");
-            using (held)
-            {
-                if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
-                bool removed = PosixRemoval.Unlink(key, isSegment: true);
-                if (hasLockName) PosixRemoval.Unlink(lockKey, isSegment: false);
-                return removed;
-            }
-        }
-
-        throw Failure.Found(NativeIpcError.LockError, "remove the segment", key, "shm_unlink", "other processes keep making and removing it", "Try again.");
-    }
+    public bool Remove(in NativeIpcKey key) => PosixRemoval.RemoveNamed("remove the segment", key, isSegment: true, PosixNames.LockKey(key));
 
     private enum State
     {
@@ -138,8 +97,10 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         while (true)
         {
             status = default;
-            // Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root.
-            descriptor = new UnixDescriptor(Libc.shm_open(name, access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR, 0));
+            // Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root. A FIFO that
+            // somebody put there must not hold the call up; Apple has none there, and takes no other flag.
+            int flags = (access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR) | (PosixNames.s_areFiles ? Flags.O_NONBLOCK : 0);
+            descriptor = new UnixDescriptor(Libc.shm_open(name, flags, 0));
             if (descriptor.IsInvalid)
             {
                 int number = Marshal.GetLastPInvokeError();
@@ -151,21 +112,22 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             }
 
             int error = Libc.Status(descriptor, out status);
-            if (error == 0 && status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
             if (error != 0 || (PosixNames.s_areFiles && !status.IsRegularFile))
             {
                 descriptor.Dispose();
-                throw error != 0
-                    ? PosixErrors.Unknown(Opening, key, "statx", error)
-                    : Failure.Found(NativeIpcError.KeyError, Opening, key, "shm_open", "what stands under this name in /dev/shm is no regular file", "Remove it, or use another name.");
+                throw error != 0 ? PosixErrors.Unknown(Opening, key, "statx", error) : NoSegment(Opening, key, "shm_open");
             }
 
+            if (status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
             bool hasName = status.Links > 0 || !PosixNames.s_areFiles;
             if (hasName && !backoff.Pause()) return State.HalfCreated;
             descriptor.Dispose();
             descriptor = null;
         }
     }
+
+    private static NativeIpcException NoSegment(string attempt, in NativeIpcKey key, string call)
+        => Failure.Found(NativeIpcError.KeyError, attempt, key, call, "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
 
     private static PosixSegment Attach(in NativeIpcKey key, UnixDescriptor descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
     {

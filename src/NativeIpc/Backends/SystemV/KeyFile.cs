@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
@@ -13,12 +12,16 @@ namespace NativeIpc.Backends.SystemV;
 /// </summary>
 /// <remarks>
 /// Interleavings considered. (1) The file is removed between opening and locking it: the path then leads elsewhere, and the turn starts
-/// again. (2) Two processes make it: O_EXCL lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
+/// again. (2) Two processes make it: the link (or O_EXCL) lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
 /// we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/> after it has made or attached its object.
-/// (4) A file that this user may not open for reading cannot be locked: then only those checks protect, as against a peer.
+/// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up, cannot be locked:
+/// then only those checks protect, as against a peer.
 /// </remarks>
 internal sealed class KeyFile : IDisposable
 {
+    // Lost races before a bound that has passed counts.
+    private const int FewestRounds = 100;
+
     private readonly UnixDescriptor? _descriptor;
     private FileLock _lock;
 
@@ -39,53 +42,60 @@ internal sealed class KeyFile : IDisposable
     /// <summary>Whether this call made it.</summary>
     public bool IsNew { get; }
 
-    /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing.</summary>
+    /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing; with <paramref name="cleansUp"/>,
+    /// goes on without the lock when no descriptor is left.</summary>
     /// <returns>Null when it is missing and was not to be made.</returns>
-    public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, UnixFileMode objectMode, TimeSpan bound)
+    public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, UnixFileMode objectMode, TimeSpan bound, bool cleansUp = false)
     {
         string path = Path(key);
         var backoff = new Backoff(bound);
-        while (true)
+        for (int round = 0; ; round++)
         {
             bool isNew = false;
-            UnixDescriptor? descriptor = create ? Make(attempt, key, path, objectMode) : null;
-            if (descriptor is not null)
+            FileLock held = default;
+            UnixDescriptor? descriptor;
+            int opened = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
+            int failure = opened == -1 ? Marshal.GetLastPInvokeError() : 0;
+            if (failure is Errno.ENOENT or Errno.ENOTDIR)
             {
+                if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink && Libc.Status(path, followLink: true, out _) == failure)
+                {
+                    throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", $"the key file {path} is a symbolic link that leads nowhere",
+                        "Remove the link, make what it should lead to, or use another path.", failure);
+                }
+
+                if (!create) return null;
+                descriptor = Make(attempt, key, path, objectMode, out held);
+                if (descriptor is null)
+                {
+                    if (round >= FewestRounds && backoff.IsOver) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
+                    continue; // somebody else has made it between two calls
+                }
+
                 isNew = true;
+            }
+            else if (failure == 0)
+            {
+                descriptor = new UnixDescriptor(opened);
+            }
+            else if (failure == Errno.EINTR)
+            {
+                continue;
+            }
+            else if (failure is Errno.EACCES or Errno.ENXIO || (cleansUp && failure is Errno.EMFILE or Errno.ENFILE))
+            {
+                // Cannot be locked; ftok needs no more than to reach it.
+                failure = Libc.Status(path, followLink: true, out FileStatus seen);
+                return failure == 0 ? new KeyFile(key, null, default, seen, isNew: false) : throw SystemVErrors.KeyFile(attempt, key, "open", failure);
             }
             else
             {
-                int opened = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
-                int failure = opened == -1 ? Marshal.GetLastPInvokeError() : 0;
-                if (failure is Errno.ENOENT or Errno.ENOTDIR)
-                {
-                    if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink && Libc.Status(path, followLink: true, out _) == failure)
-                    {
-                        throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", $"the key file {path} is a symbolic link that leads nowhere",
-                            "Remove the link, make what it should lead to, or use another path.", failure);
-                    }
-
-                    if (!create) return null;
-                    if (backoff.IsOver) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
-                    continue; // it went away between two calls
-                }
-
-                if (failure == Errno.EINTR) continue;
-                if (failure is Errno.EACCES or Errno.ENXIO)
-                {
-                    // Not ours to read, so not to lock; ftok needs no more than to reach it.
-                    failure = Libc.Status(path, followLink: true, out FileStatus seen);
-                    return failure == 0 ? new KeyFile(key, null, default, seen, isNew: false) : throw SystemVErrors.KeyFile(attempt, key, "open", failure);
-                }
-
-                if (failure != 0) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
-                descriptor = new UnixDescriptor(opened);
+                throw SystemVErrors.KeyFile(attempt, key, "open", failure);
             }
 
-            FileLock held = default;
             try
             {
-                int error = FileLock.Take(descriptor, bound, out held);
+                int error = held.IsHeld ? 0 : FileLock.Take(descriptor, bound, out held);
                 if (error != 0)
                 {
                     throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,
@@ -106,22 +116,28 @@ internal sealed class KeyFile : IDisposable
 
             held.Dispose();
             descriptor.Dispose();
-            if (!backoff.Pause()) throw Failure.Found(NativeIpcError.LockError, attempt, key, "open", $"other processes keep removing the key file {path}", "Try again.");
+            if (!backoff.Pause() && round >= FewestRounds) throw Failure.Found(NativeIpcError.LockError, attempt, key, "open", $"other processes keep removing the key file {path}", "Try again.");
         }
     }
 
     /// <summary>Makes the file, and the runtime folder of its user where Qt would have; null when the file exists.</summary>
-    private static UnixDescriptor? Make(string attempt, in NativeIpcKey key, string path, UnixFileMode objectMode)
+    /// <remarks>
+    /// Where the system can, the file gets its name when it is locked already: then who makes the file also makes the object, and
+    /// removes both. Otherwise another process may come between, and the file stays when its object goes.
+    /// </remarks>
+    private static UnixDescriptor? Make(string attempt, in NativeIpcKey key, string path, UnixFileMode objectMode, out FileLock held)
     {
         // Peers of ours lock it through a descriptor that reads, so whoever may use the object may read the file. Nobody writes into it.
         uint mode = 0x180 | ((uint)objectMode & 0x24);
-        int made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
-        int number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
-        if (number == Errno.ENOENT)
+        int number;
+        int made;
+        for (bool first = true; ; first = false)
         {
-            UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path); // or another process does, at the same moment
+            if (MakeLocked(path, mode, out UnixDescriptor? locked, out held)) return locked;
             made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
             number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
+            if (number != Errno.ENOENT || !first) break;
+            UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path); // or another process does, at the same moment
         }
 
         if (number is Errno.EEXIST or Errno.EISDIR or Errno.EINTR) return null;
@@ -139,7 +155,31 @@ internal sealed class KeyFile : IDisposable
         throw SystemVErrors.Unknown(attempt, key, "fchmod", number);
     }
 
-    internal static string Path(in NativeIpcKey key) => NameText.ForSystem(key.NativeKey, PlatformEnvironment.Platform);
+    /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken. False where that cannot be done.</summary>
+    private static bool MakeLocked(string path, uint mode, out UnixDescriptor? descriptor, out FileLock held)
+    {
+        descriptor = null;
+        held = default;
+        if (!OperatingSystem.IsLinux() || System.IO.Path.GetDirectoryName(path) is not { Length: > 0 } folder) return false;
+        int unnamed = Libc.open(folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
+        if (unnamed == -1) return false; // whatever it was, the plain way comes to it as well
+        var made = new UnixDescriptor(unnamed);
+        int number = Libc.fchmod(made, mode) != 0 ? Marshal.GetLastPInvokeError() : FileLock.Take(made, TimeSpan.Zero, out held);
+        if (number == 0 && Libc.linkat(Flags.AT_FDCWD, $"/proc/self/fd/{unnamed}", Flags.AT_FDCWD, path, Flags.AT_SYMLINK_FOLLOW) != 0)
+            number = Marshal.GetLastPInvokeError();
+        if (number == 0)
+        {
+            descriptor = made;
+            return true;
+        }
+
+        held.Dispose();
+        held = default;
+        made.Dispose();
+        return number == Errno.EEXIST;
+    }
+
+    internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>The System V key of the file.</summary>
     public int Ftok(string attempt)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
@@ -10,38 +9,38 @@ namespace NativeIpc.Backends.SystemV;
 internal sealed class SystemVSegment : Segment
 {
     private readonly SystemVDetach _detach;
-    private readonly FileIdentity _keyFile;
-    private readonly uint _mode;
+    private readonly SegmentStatus _status;
 
     internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status, FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
-        _keyFile = keyFile;
-        _mode = status.Mode;
+        _status = status;
         _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options);
         if (options.Removal == RemovalPolicy.Default && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
     }
 
     /// <inheritdoc/>
+    public override string ObjectIdentity => _detach.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that made the lock does so when it lets
+    /// go, and the others meet at the one that is made anew under the path. A segment that was removed gets none: nobody would remove it.
+    /// </remarks>
     public override SemaphoreObject OpenLock()
     {
-        // Without its key file the segment has lost its name: a lock made now would be met by nobody and removed by nobody.
-        if (Libc.Status(KeyFile.Path(Key), followLink: true, out FileStatus now) != 0 || now.Identity != _keyFile)
-        {
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
-                "its key file was removed or made anew, so the key leads elsewhere by now", "Attach again to the segment that has the key now.");
-        }
-
-        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        SystemVSemaphore opened = SystemVSemaphores.OpenLock(lockKey, (UnixFileMode)(_mode & 0x1B6));
+        SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), _status);
         _detach.Lock = opened;
         return opened;
     }
 
     /// <inheritdoc/>
-    /// <remarks>A removed set tells of itself at the next operation, and is made anew then; what is watched is the key file.</remarks>
     public override INameWatch? WatchLock(SemaphoreObject opened)
-        => opened is SystemVSemaphore semaphore ? NameWatch.TryWatch(KeyFile.Path(semaphore.Key), semaphore.KeyFileIdentity) : null;
+    {
+        if (opened is not SystemVSemaphore semaphore) return null;
+        NameWatch? watch = NameWatch.TryWatch(KeyFile.Path(semaphore.Key), semaphore.KeyFileIdentity);
+        return watch is null ? null : new LockWatch(watch, semaphore);
+    }
 
     /// <summary>Detaches from a segment that this call should not have attached to, and removes nothing.</summary>
     internal void DetachOnly()
@@ -51,6 +50,15 @@ internal sealed class SystemVSegment : Segment
     }
 
     protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
+
+    /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is gone tells of itself at the
+    /// next operation, and is made anew then; or here, when the key file went with it.</summary>
+    private sealed class LockWatch(NameWatch watch, SystemVSemaphore semaphore) : INameWatch
+    {
+        public bool HasChanged => semaphore.Generation > 0 || (watch.HasChanged && semaphore.IsGone);
+
+        public void Dispose() => watch.Dispose();
+    }
 }
 
 /// <summary>Detaching, once: at Dispose, in the finalizer, or when the process ends; then removing, if nobody is attached any more.</summary>
@@ -67,6 +75,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private const string Removing = "remove the segment";
 
     private int _detached;
+
+    static SystemVDetach() => NativeIpcEventSource.Load();
+
+    internal int Id => id;
 
     internal bool Removes { get; set; } = options.Removal == RemovalPolicy.Default;
 
@@ -85,6 +97,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             RemoveIfLast(atExit);
         }
+        catch (NativeIpcException) when (!IsUnused)
+        {
+            // Another process has removed it meanwhile, and its lock with it.
+        }
         catch (NativeIpcException failure)
         {
             NativeIpcEventSource.s_log.NotRemoved(failure.Message);
@@ -100,6 +116,16 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         return Libc.mmap_anonymous(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address;
     }
 
+    /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
+    /// who removes the segment holds.</summary>
+    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
+        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, segment, () =>
+        {
+            if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",
+                "Attach again to the segment that has the key now.");
+        });
+
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
     private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
         && Libc.geteuid() is var user && (user == status.Uid || user == 0);
@@ -107,23 +133,28 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private void RemoveIfLast(bool atExit)
     {
         if (!IsUnused) return;
-        SystemVSemaphore? qtLock = options.UseLock ? TryLock(atExit) : null;
+        SystemVSemaphore? qtLock = null;
         try
         {
-            if (options.UseLock && qtLock is null) return;
+            if (options.UseLock && !TryLock(atExit, out qtLock)) return;
             NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-            using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout))
+            using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout, cleansUp: true))
             {
                 if (!IsUnused || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
 
-                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since.
-                if (lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
-                Lock?.RemoveNow();
-                qtLock?.RemoveNow();
-                if (file is not null && (file.Status.Identity == keyFile || Lock?.KeyFileIdentity == file.Status.Identity)) file.RemoveIfOurs(file.Ftok(Removing));
+                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since
+                // under another key file, unless that is the lock of another segment by now.
+                bool isOurs = file is null || file.Status.Identity == keyFile || Libc.shmget(file.Ftok(Removing), 0, 0) == -1;
+                if (options.UseLock && lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                if (isOurs)
+                {
+                    Lock?.RemoveNow();
+                    qtLock?.RemoveNow();
+                    file?.RemoveIfOurs(file.Ftok(Removing));
+                }
             }
 
-            if (lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
+            if (options.UseLock && lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
         }
         finally
         {
@@ -135,16 +166,34 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
     }
 
-    /// <summary>Takes the Qt lock within the bound; null when somebody holds on to it. A process that ends while it holds the lock itself goes on with it.</summary>
-    private SystemVSemaphore? TryLock(bool atExit)
+    /// <summary>
+    /// Takes the Qt lock within the bound; false when somebody holds on to it. A process that ends while it holds the lock itself goes on
+    /// with it. Where the lock cannot be opened for want of descriptors, or made for want of semaphores or of the key file's folder,
+    /// removing goes on without it: a segment that is left behind is worse than a Qt process that has to attach again.
+    /// </summary>
+    private bool TryLock(bool atExit, out SystemVSemaphore? taken)
     {
-        SystemVSemaphore semaphore = SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), options.Mode);
-        long start = Stopwatch.GetTimestamp();
+        taken = null;
+        SystemVSemaphore semaphore;
         try
         {
-            bool taken = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
-            while (!taken && Stopwatch.GetElapsedTime(start) < options.PeerTimeout) taken = semaphore.Block(TimeSpan.FromMilliseconds(20));
-            if (taken) return semaphore;
+            semaphore = OpenLock(options.Mode);
+        }
+        catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
+        {
+            return true;
+        }
+
+        var patience = new Backoff(options.PeerTimeout);
+        try
+        {
+            bool acquired = semaphore.TryAcquire() || (atExit && semaphore.WasLastUsedByThisProcess);
+            while (!acquired && !patience.IsOver) acquired = semaphore.Block(TimeSpan.FromMilliseconds(20));
+            if (acquired)
+            {
+                taken = semaphore;
+                return true;
+            }
         }
         catch
         {
@@ -153,6 +202,6 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
 
         semaphore.Dispose();
-        return null;
+        return false;
     }
 }

@@ -24,7 +24,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
 
-    public bool WorksHere => _works || (_works = SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
+    public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
 
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, options, mayOpen: false) ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);
@@ -34,7 +34,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
     {
         var backoff = new Backoff(options.PeerTimeout);
-        for (int round = 0; round < MostRounds; round++)
+        int lostRaces = 0;
+        while (lostRaces < MostRounds)
         {
             bool halfCreated;
             using (KeyFile? file = KeyFile.Open(Opening, key, create: false, options.Mode, options.PeerTimeout))
@@ -53,6 +54,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 if (number == 0)
                 {
                     if (Attach(Opening, file, ipcKey, id, access, options, createdNew: false) is { } segment) return segment;
+                    lostRaces++;
                     continue;
                 }
 

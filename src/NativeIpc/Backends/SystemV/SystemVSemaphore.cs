@@ -24,15 +24,17 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     private readonly Lock _gate = new();
     private readonly SystemSemaphoreOptions _options;
     private readonly int? _initialCount;
+    private readonly Action? _check;
     private readonly short _acquireFlags;
     private readonly short _releaseFlags;
     private volatile int _id;
     private volatile int _generation;
     private SystemVSemaphoreRemoval? _removal;
 
-    internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
+    internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options, Action? check = null)
         : base(key)
     {
+        _check = check;
         _options = options;
         _initialCount = initialCount;
         _acquireFlags = (short)(options.Undo == SystemVUndoPolicy.None ? 0 : Flags.SEM_UNDO);
@@ -57,6 +59,8 @@ internal sealed class SystemVSemaphore : SemaphoreObject
 
         _id = set.Id;
     }
+
+    public override string ObjectIdentity => _id.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     public override bool TryAcquire() => Operate("acquire the semaphore", -1, (short)(_acquireFlags | Flags.IPC_NOWAIT), null);
 
@@ -131,10 +135,10 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
             if (_id != goneId) return;
             if (_initialCount is not { } count) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
-            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
-            bool madeKeyFile = set.MadeKeyFile || _removal?.Forget(set.KeyFile) == true;
+            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set, _check);
+            bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
             _generation++;
-            Adopt(set with { MadeKeyFile = madeKeyFile });
+            Adopt(set with { MadeKeyFile = set.MadeKeyFile || hadMadeKeyFile });
         }
     }
 
@@ -153,6 +157,9 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     }
 
     public override int Generation => _generation;
+
+    /// <summary>Whether the set was removed.</summary>
+    internal bool IsGone => Libc.semctl(_id, 0, Flags.GETVAL) == -1 && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
 
     /// <inheritdoc/>
     /// <remarks>
@@ -194,6 +201,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 
     private int _performed;
 
+    static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
+
     public void Perform()
     {
         if (Interlocked.Exchange(ref _performed, 1) != 0) return;
@@ -203,7 +212,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         {
             try
             {
-                file = KeyFile.Open(Removing, key, create: false, default, bound);
+                file = KeyFile.Open(Removing, key, create: false, default, bound, cleansUp: true);
             }
             finally
             {

@@ -24,7 +24,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
 
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
 
-    public bool WorksHere => _works || (_works = SystemVSupport.HasCalls(Libc.semget(SystemVSupport.ProbeKey, 0, 0)));
+    public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.semget(SystemVSupport.ProbeKey, 0, 0)));
 
     public int MaximumCount => Flags.SEMVMX;
 
@@ -41,7 +41,10 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             : throw SystemVErrors.GetSemaphore(Creating, key, Errno.EEXIST);
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => CreateOrUse(key, initialCount, options);
+    {
+        Create(key, initialCount, options, Existing.Use, out SystemVSet set);
+        return new SystemVSemaphore(key, set, initialCount, options);
+    }
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
@@ -100,21 +103,33 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>The lock of a segment: removed only with it, and given back by the kernel when its holder dies.</summary>
-    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode)
+    /// <param name="key">The lock's key.</param>
+    /// <param name="segmentMode">The mode of the segment.</param>
+    /// <param name="segment">The segment, whose owner becomes the lock's owner when root makes it, and so can remove both; null to leave that.</param>
+    /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
+    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, Action check)
     {
         // Whoever may read the segment may lock it, which takes reading and altering.
         var readers = (uint)segmentMode & 0x124;
-        return CreateOrUse(key, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep });
+        var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep };
+        Create(key, 1, options, Existing.Use, out SystemVSet set, check);
+        if (set.CreatedNew && segment is { Uid: not 0 } owned && Libc.geteuid() == 0) SetOwner(key, set.Id, owned);
+        return new SystemVSemaphore(key, set, 1, options, check);
     }
 
-    private static SystemVSemaphore CreateOrUse(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+    private static unsafe void SetOwner(in NativeIpcKey key, int id, in SegmentStatus owned)
     {
-        Create(key, initialCount, options, Existing.Use, out SystemVSet set);
-        return new SystemVSemaphore(key, set, initialCount, options);
+        byte* buffer = stackalloc byte[Layout.SizeOfIpcBuffer];
+        int result = Libc.semctl(id, 0, Flags.IPC_STAT, (nint)buffer);
+        *(uint*)(buffer + Layout.IpcPermUid) = owned.Uid;
+        *(uint*)(buffer + Layout.IpcPermUid + sizeof(uint)) = owned.Gid;
+        if (result == 0) result = Libc.semctl(id, 0, Flags.IPC_SET, (nint)buffer);
+        int number = result == 0 ? 0 : Marshal.GetLastPInvokeError();
+        if (number != 0 && !SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
     }
 
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
-    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set)
+    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null)
     {
         for (int round = 0; round < MostRounds; round++)
         {
@@ -123,6 +138,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             try
             {
                 ipcKey = file.Ftok(Creating);
+                check?.Invoke();
                 int id = Libc.semget(ipcKey, 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -197,10 +213,11 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 return SystemVSupport.IsGone(number) ? true : throw SystemVErrors.UseSemaphore(Opening, key, "semctl", number);
             }
 
-            // Linux notes the process that did SETVAL; a process of a foreign PID namespace shows as 0, which costs the wait only.
+            // Linux notes the process that did SETVAL. One that this process cannot see (a container's) shows as 0, too: from inside
+            // a PID namespace the two cannot be told apart, and a set is taken as it is.
             if (value != 0 || Libc.semctl(id, 0, Flags.GETPID) != 0) return true;
             if (Libc.semctl(id, 0, Flags.IPC_STAT, (nint)buffer) == 0 && *(long*)(buffer + Layout.SemOtime) != 0) return true;
-            if (!backoff.Pause()) return false;
+            if (!backoff.Pause()) return !SystemVSupport.SeesEveryProcess;
         }
     }
 }

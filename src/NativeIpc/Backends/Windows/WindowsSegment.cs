@@ -25,7 +25,7 @@ internal sealed class WindowsSegment : Segment
     public override SemaphoreObject OpenLock()
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        return UsableKey.FindViolation(lockKey, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Platform) is { } violation
+        return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
             ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW", violation.TrimEnd('.'),
                 "Use a shorter name, or do without the lock (UseLock = false).")
             : WindowsSemaphores.OpenOrCreate("open the lock of the segment", lockKey, 1);

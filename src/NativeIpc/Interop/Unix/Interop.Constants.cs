@@ -51,6 +51,7 @@ internal static partial class Interop
         internal const int IPC_EXCL = 0x400;
         internal const int IPC_NOWAIT = 0x800;
         internal const int IPC_RMID = 0;
+        internal const int IPC_SET = 1;
         internal const int IPC_STAT = 2;
         internal const int SEM_UNDO = 0x1000;
         internal const int SHM_RDONLY = 0x1000;

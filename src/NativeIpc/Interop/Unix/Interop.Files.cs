@@ -28,6 +28,9 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial int mkdir(string path, uint mode);
 
+        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        internal static partial int chmod(string path, uint mode);
+
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int fchmod(UnixDescriptor fd, uint mode);
 

@@ -17,7 +17,10 @@ internal static partial class Interop
     }
 
     /// <summary>Device and inode.</summary>
-    internal readonly record struct FileIdentity(ulong Device, ulong Inode);
+    internal readonly record struct FileIdentity(ulong Device, ulong Inode)
+    {
+        public override string ToString() => $"{Device:x}:{Inode}";
+    }
 
     internal static partial class Libc
     {

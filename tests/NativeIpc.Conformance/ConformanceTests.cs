@@ -1,0 +1,69 @@
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <summary>What all test classes share: their back end, unique keys, peers, and the end of both after each test.</summary>
+public abstract class ConformanceTests<TProvider> : IDisposable
+    where TProvider : Provider, new()
+{
+    /// <summary>Longer than anything takes here; a wait that needs it has failed.</summary>
+    private protected static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+
+    private readonly List<PeerProcess> _peers = [];
+
+    protected ConformanceTests() => Assert.SkipUnless(Backend.WhyNot is null, Backend.WhyNot ?? "");
+
+    private protected TProvider Backend { get; } = new();
+
+    private protected TestNames Names { get; } = new();
+
+    private protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing)
+    {
+        foreach (PeerProcess peer in _peers) peer.Dispose();
+        Names.Dispose();
+    }
+
+    /// <summary>A key that nobody has used.</summary>
+    private protected NativeIpcKey NextKey() => Names.Next(Backend.Type);
+
+    /// <summary>A second process with nothing open.</summary>
+    private protected PeerProcess Peer()
+    {
+        PeerProcess peer = PeerProcess.Rent();
+        _peers.Add(peer);
+        return peer;
+    }
+
+    /// <summary>A second process with nothing open, started by another program than the peer itself.</summary>
+    private protected PeerProcess Peer(string program, params string[] arguments)
+    {
+        PeerProcess peer = PeerProcess.Start(program, arguments);
+        _peers.Add(peer);
+        return peer;
+    }
+
+    private protected static NativeIpcError ErrorOf(Action action) => Assert.Throws<NativeIpcException>(action).Error;
+
+    /// <summary>Runs something on a thread of its own.</summary>
+    private protected static Task Start(Action action) => Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>Waits for a task, and fails if it takes longer than the watchdog allows.</summary>
+    private protected static void Finish(params Task[] tasks) => Assert.True(Task.WaitAll(tasks, s_watchdog), "The watchdog went off.");
+
+    private protected void NeedsLeftovers() => Assert.SkipUnless(Backend.OutlivesProcesses, "The system removes these objects with their last handle.");
+
+    private protected void NeedsComparedNames() => Assert.SkipUnless(Backend.ComparesNames, "Here nothing tells which object a name leads to.");
+
+    private protected void NeedsSystemV() => Assert.SkipUnless(Backend.IsSystemV, "About System V only.");
+
+    private protected void NeedsPosix() => Assert.SkipUnless(Backend.IsPosix, "About POSIX only.");
+}

@@ -1,0 +1,178 @@
+using NativeIpc.Keys;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <summary>What the suite has to know of a back end: how to make keys, what it promises beyond the rest, and where the system keeps its objects.</summary>
+public abstract class Provider
+{
+    /// <summary>Set in a process that runs the plain POSIX calls, and in its peers.</summary>
+    internal static bool IsPlainProcess { get; } = Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1";
+
+    public abstract NativeIpcKeyType Type { get; }
+
+    /// <summary>Why the tests of this back end cannot run in this process, or null.</summary>
+    public virtual string? WhyNot
+        => IsPlainProcess ? "This process has NATIVEIPC_PLAIN_POSIX=1; only the plain POSIX tests run in it."
+        : SharedMemory.IsKeyTypeSupported(Type) && SystemSemaphore.IsKeyTypeSupported(Type) ? null
+        : $"Keys of type {Type} do not work on this system.";
+
+    /// <summary>Objects outlive their processes, and Remove removes them.</summary>
+    public virtual bool OutlivesProcesses => true;
+
+    public bool IsSystemV => Type.IsSystemV;
+
+    public bool IsPosix => Type == NativeIpcKeyType.PosixRealtime;
+
+    /// <summary>A replaced or removed name is noticed: of a lock, and before removing.</summary>
+    public virtual bool ComparesNames => true;
+
+    /// <summary>The count of a semaphore can be read.</summary>
+    public virtual bool CountCanBeRead => true;
+
+    /// <summary>The count of a live semaphore can be set.</summary>
+    public virtual bool CountCanBeSet => true;
+
+    public abstract int MaximumCount { get; }
+
+    /// <summary>Sizes are rounded up to pages.</summary>
+    public bool RoundsSizes => OperatingSystem.IsWindows() || OperatingSystem.IsMacOS();
+
+    internal abstract bool SegmentExists(in NativeIpcKey key);
+
+    internal abstract bool SemaphoreExists(in NativeIpcKey key);
+
+    /// <summary>Whether anything at all is left of a segment, its lock and a semaphore under one key.</summary>
+    internal virtual bool AnythingExists(in NativeIpcKey key) => SegmentExists(key) || SemaphoreExists(key);
+
+    internal bool LockExists(in NativeIpcKey key) => SemaphoreExists(LockKey(key));
+
+    internal static NativeIpcKey LockKey(in NativeIpcKey key) => NameRules.LockKey(key, NativeIpc.Platform.PlatformEnvironment.Current);
+
+    /// <summary>Leaves a segment as a creator that died in the middle leaves it: POSIX without a size, System V a key file alone.</summary>
+    internal abstract void MakeHalfCreatedSegment(in NativeIpcKey key);
+
+    /// <summary>Does the rest of what such a creator would have done.</summary>
+    internal abstract void FinishSegment(in NativeIpcKey key, int size);
+
+    /// <summary>The file that a half-created segment consists of.</summary>
+    internal abstract string FileOf(in NativeIpcKey key);
+
+    /// <summary>The permission bits of a segment.</summary>
+    internal abstract int ModeOf(in NativeIpcKey key);
+}
+
+public class PosixProvider : Provider
+{
+    public override NativeIpcKeyType Type => NativeIpcKeyType.PosixRealtime;
+
+    public override int MaximumCount => OperatingSystem.IsMacOS() ? 32767 : int.MaxValue;
+
+    public override bool ComparesNames => OperatingSystem.IsLinux();
+
+    public override bool CountCanBeRead => !OperatingSystem.IsMacOS();
+
+    internal override bool SegmentExists(in NativeIpcKey key) => Path.Exists(FileOf(key));
+
+    internal override bool SemaphoreExists(in NativeIpcKey key) => File.Exists(SemaphoreFileOf(key));
+
+    internal override void MakeHalfCreatedSegment(in NativeIpcKey key) => File.Create(FileOf(key)).Dispose();
+
+    internal override void FinishSegment(in NativeIpcKey key, int size)
+    {
+        using FileStream file = File.OpenWrite(FileOf(key));
+        file.SetLength(size);
+    }
+
+    internal override string FileOf(in NativeIpcKey key) => "/dev/shm/" + key.NativeKey.TrimStart('/');
+
+    internal static string SemaphoreFileOf(in NativeIpcKey key) => "/dev/shm/sem." + key.NativeKey.TrimStart('/');
+
+    internal override int ModeOf(in NativeIpcKey key) => OperatingSystem.IsWindows() ? 0 : (int)File.GetUnixFileMode(FileOf(key));
+}
+
+/// <summary>POSIX with only the calls that the standard has, as on Apple.</summary>
+public sealed class PlainPosixProvider : PosixProvider
+{
+    public override string? WhyNot
+        => !IsPlainProcess ? "These tests need a process of their own, with NATIVEIPC_PLAIN_POSIX=1 (README.md)."
+        : SharedMemory.IsKeyTypeSupported(Type) ? null
+        : "POSIX keys do not work on this system.";
+
+    public override bool ComparesNames => false;
+}
+
+public class SystemVProvider : Provider
+{
+    public override NativeIpcKeyType Type => NativeIpcKeyType.SystemV;
+
+    public override int MaximumCount => 32767;
+
+    internal override bool SegmentExists(in NativeIpcKey key) => SegmentId(key) != -1;
+
+    internal override bool SemaphoreExists(in NativeIpcKey key) => SemaphoreId(key) != -1;
+
+    internal override bool AnythingExists(in NativeIpcKey key) => File.Exists(key.NativeKey) || base.AnythingExists(key);
+
+    internal override void MakeHalfCreatedSegment(in NativeIpcKey key) => File.Create(key.NativeKey).Dispose();
+
+    internal override void FinishSegment(in NativeIpcKey key, int size)
+        => Assert.NotEqual(-1, Interop.Libc.shmget(Ftok(key), (nuint)size, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8)));
+
+    internal override string FileOf(in NativeIpcKey key) => key.NativeKey;
+
+    internal override int ModeOf(in NativeIpcKey key)
+    {
+        Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SegmentId(key), out Backends.SystemV.SegmentStatus status));
+        return (int)status.Mode & Convert.ToInt32("777", 8);
+    }
+
+    internal static int Ftok(in NativeIpcKey key) => Interop.Libc.ftok(key.NativeKey, (int)key.Type);
+
+    internal static int SegmentId(in NativeIpcKey key) => Path.Exists(key.NativeKey) ? Interop.Libc.shmget(Ftok(key), 0, 0) : -1;
+
+    internal static int SemaphoreId(in NativeIpcKey key) => Path.Exists(key.NativeKey) ? Interop.Libc.semget(Ftok(key), 0, 0) : -1;
+}
+
+/// <summary>System V with another project id than Qt's.</summary>
+public sealed class SystemV84Provider : SystemVProvider
+{
+    public override NativeIpcKeyType Type => (NativeIpcKeyType)84;
+}
+
+public sealed class WindowsProvider : Provider
+{
+    public override NativeIpcKeyType Type => NativeIpcKeyType.Windows;
+
+    public override bool OutlivesProcesses => false;
+
+    public override bool ComparesNames => false;
+
+    public override bool CountCanBeRead => false;
+
+    public override bool CountCanBeSet => false;
+
+    public override int MaximumCount => int.MaxValue;
+
+    internal override bool SegmentExists(in NativeIpcKey key)
+    {
+        bool exists = SharedMemory.TryOpenExisting(key, out SharedMemory? segment, SharedMemoryAccess.Read);
+        segment?.Dispose();
+        return exists;
+    }
+
+    internal override bool SemaphoreExists(in NativeIpcKey key)
+    {
+        bool exists = SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? semaphore);
+        semaphore?.Dispose();
+        return exists;
+    }
+
+    internal override void MakeHalfCreatedSegment(in NativeIpcKey key) => throw new NotSupportedException();
+
+    internal override void FinishSegment(in NativeIpcKey key, int size) => throw new NotSupportedException();
+
+    internal override string FileOf(in NativeIpcKey key) => throw new NotSupportedException();
+
+    internal override int ModeOf(in NativeIpcKey key) => throw new NotSupportedException();
+}

@@ -1,0 +1,109 @@
+// Every suite, run by every back end. The namespace is the filter: -namespace NativeIpc.Conformance.PlainPosix
+namespace NativeIpc.Conformance.Posix
+{
+    public sealed class SegmentTests : SegmentTests<PosixProvider>;
+
+    public sealed class ViewTests : ViewTests<PosixProvider>;
+
+    public sealed class DisposedTests : DisposedTests<PosixProvider>;
+
+    public sealed class LockTests : LockTests<PosixProvider>;
+
+    public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
+
+    public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
+
+    public sealed class CrashTests : CrashTests<PosixProvider>;
+
+    // public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
+
+    public sealed class RaceTests : RaceTests<PosixProvider>;
+}
+
+namespace NativeIpc.Conformance.PlainPosix
+{
+    public sealed class SegmentTests : SegmentTests<PlainPosixProvider>;
+
+    public sealed class ViewTests : ViewTests<PlainPosixProvider>;
+
+    public sealed class DisposedTests : DisposedTests<PlainPosixProvider>;
+
+    public sealed class LockTests : LockTests<PlainPosixProvider>;
+
+    public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
+
+    public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
+
+    public sealed class CrashTests : CrashTests<PlainPosixProvider>;
+
+    // public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
+
+    public sealed class RaceTests : RaceTests<PlainPosixProvider>;
+}
+
+namespace NativeIpc.Conformance.SystemV
+{
+    public sealed class SegmentTests : SegmentTests<SystemVProvider>;
+
+    public sealed class ViewTests : ViewTests<SystemVProvider>;
+
+    public sealed class DisposedTests : DisposedTests<SystemVProvider>;
+
+    public sealed class LockTests : LockTests<SystemVProvider>;
+
+    public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
+
+    public sealed class UndoTests : UndoTests<SystemVProvider>;
+
+    public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;
+
+    public sealed class CrashTests : CrashTests<SystemVProvider>;
+
+    // public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
+
+    public sealed class RaceTests : RaceTests<SystemVProvider>;
+}
+
+namespace NativeIpc.Conformance.SystemV84
+{
+    public sealed class SegmentTests : SegmentTests<SystemV84Provider>;
+
+    public sealed class ViewTests : ViewTests<SystemV84Provider>;
+
+    public sealed class DisposedTests : DisposedTests<SystemV84Provider>;
+
+    public sealed class LockTests : LockTests<SystemV84Provider>;
+
+    public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
+
+    public sealed class UndoTests : UndoTests<SystemV84Provider>;
+
+    public sealed class LifetimeTests : LifetimeTests<SystemV84Provider>;
+
+    public sealed class CrashTests : CrashTests<SystemV84Provider>;
+
+    // public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
+
+    public sealed class RaceTests : RaceTests<SystemV84Provider>;
+}
+
+namespace NativeIpc.Conformance.Windows
+{
+    public sealed class SegmentTests : SegmentTests<WindowsProvider>;
+
+    public sealed class ViewTests : ViewTests<WindowsProvider>;
+
+    public sealed class DisposedTests : DisposedTests<WindowsProvider>;
+
+    public sealed class LockTests : LockTests<WindowsProvider>;
+
+    public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
+
+    public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
+
+    public sealed class CrashTests : CrashTests<WindowsProvider>;
+
+    // public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
+
+    public sealed class RaceTests : RaceTests<WindowsProvider>;
+}

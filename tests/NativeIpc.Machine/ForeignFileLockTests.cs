@@ -1,0 +1,90 @@
+using NativeIpc.Victim;
+using Xunit;
+
+namespace NativeIpc.Machine;
+
+/// <summary>Another program that sits on flock(2) of a key file or a segment delays us for a bounded time.</summary>
+public class ForeignFileLockTests
+{
+    private const int EAGAIN = 11;
+
+    public ForeignFileLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
+
+    /// <summary>A lock of an open file of its own, which is to the kernel as another program's.</summary>
+    private sealed class Held : IDisposable
+    {
+        private readonly Interop.UnixDescriptor _file;
+
+        internal Held(string path)
+        {
+            _file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+            Assert.Equal(0, Interop.Libc.flock(_file, Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
+        }
+
+        public void Dispose() => _file.Dispose();
+    }
+
+    [Fact]
+    public void A_locked_key_file_is_a_lock_error()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        File.WriteAllText(key.NativeKey, "");
+        using (new Held(key.NativeKey))
+        {
+            foreach (Outcome outcome in (Outcome[])[.. Calls.WithSegment(key), .. Calls.WithSemaphore(key)])
+                outcome.AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+        }
+
+        Assert.True(File.Exists(key.NativeKey));
+        File.Delete(key.NativeKey);
+    }
+
+    [Fact]
+    public void A_locked_key_file_does_not_keep_Dispose_from_returning()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        var segment = SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        var semaphore = SystemSemaphore.CreateNew(TestRun.KeyOf(key.NativeKey), 1, new SystemSemaphoreOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        using (new Held(key.NativeKey))
+        {
+            semaphore.Dispose();
+            segment.Dispose();
+        }
+
+        Assert.True(SharedMemory.Remove(key)); // what could not be removed is still whole
+        Assert.False(File.Exists(key.NativeKey));
+    }
+
+    [Fact]
+    public void A_locked_segment_is_a_lock_error_where_its_names_are_made_or_removed()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        var segment = SharedMemory.CreateNew(key, 4096);
+        using (new Held(TestRun.SegmentFile(key)))
+        {
+            Outcome.From("Lock", () => $"{segment.Lock()}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("Remove", () => $"{SharedMemory.Remove(key)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            using (SharedMemory.OpenExisting(key)) Assert.False(File.Exists(TestRun.SemaphoreFile(key)), "A lock was made.");
+            segment.Dispose();
+            Assert.False(File.Exists(TestRun.SegmentFile(key)), "Dispose left the name.");
+        }
+    }
+
+    [Fact]
+    public void A_locked_half_created_segment_is_a_lock_error_and_stays()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        File.WriteAllBytes(TestRun.SegmentFile(key), []);
+        var options = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) };
+        using (new Held(TestRun.SegmentFile(key)))
+        {
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 4096, options)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 4096, options)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("OpenExisting", () => $"{SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, options)}").AssertSays(NativeIpcError.NotFound, key, "shm_open", 0);
+            Assert.Equal(0, new FileInfo(TestRun.SegmentFile(key)).Length);
+        }
+
+        using SharedMemory recovered = SharedMemory.CreateNew(key, 4096, options);
+        Assert.True(recovered.CreatedNew);
+    }
+}

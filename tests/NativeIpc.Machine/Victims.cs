@@ -1,0 +1,176 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using NativeIpc.Testing;
+using NativeIpc.Victim;
+using Xunit;
+
+namespace NativeIpc.Machine;
+
+/// <summary>Starts the helper program NativeIpc.Victim in a situation that one test process cannot be in.</summary>
+internal static class Victims
+{
+    private const string Program = "NativeIpc.Victim";
+
+    private static readonly Lazy<string> s_folder = new(Publish);
+    private static readonly Lazy<string?> s_namespaceProblem = new(FindNamespaceProblem);
+
+    private static bool MustRun => string.Equals(Environment.GetEnvironmentVariable("CI"), "true", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Skips unless the tests run as root.</summary>
+    internal static void NeedRoot()
+        => Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Needs root, to become another user or to make name spaces.");
+
+    /// <summary>Skips unless mounts and System V limits can be private; in CI, root must be able to.</summary>
+    internal static void NeedNamespaces()
+    {
+        NeedRoot();
+        Peers.Require("unshare", "util-linux");
+        if (s_namespaceProblem.Value is not { } problem) return;
+        if (MustRun) Assert.Fail(problem);
+        Assert.Skip(problem);
+    }
+
+    /// <summary>Runs steps in a process of their own.</summary>
+    internal static VictimResult Run(Situation situation, params string[] steps)
+    {
+        List<string> command = [];
+        if (situation.MountFirst is not null || situation.IsPrivateIpc)
+        {
+            NeedNamespaces();
+            command.Add("unshare");
+            if (situation.IsPrivateIpc) command.Add("--ipc");
+            if (situation.MountFirst is not null) command.AddRange(["--mount", "--propagation", "private"]);
+        }
+
+        if (situation.MountFirst is not null || situation.Before is not null || situation.After is not null)
+        {
+            string setUp = string.Join("\n", new[] { situation.MountFirst, situation.Before }.OfType<string>());
+            command.AddRange(["sh", "-c", $"set -e\n{setUp}\nset +e\n\"$@\"\ncode=$?\n{situation.After}\nexit $code", "sh"]);
+        }
+
+        if (situation.IsNobody)
+        {
+            NeedRoot();
+            command.AddRange([Peers.Require("setpriv", "util-linux"), "--reuid=65534", "--regid=65534", "--clear-groups"]);
+        }
+
+        command.Add(Path.Combine(s_folder.Value, Program));
+        command.AddRange(steps);
+
+        Dictionary<string, string?> environment = new()
+        {
+            ["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")),
+            ["DOTNET_EnableDiagnostics"] = "0", // no socket in the temporary folder, which a killed process leaves behind
+            ["DOTNET_DbgEnableMiniDump"] = "0",
+        };
+        foreach (KeyValuePair<string, string?> variable in situation.Environment ?? []) environment[variable.Key] = variable.Value;
+
+        ShellResult result = Shell.Run(command[0], command[1..], "/", environment);
+        return new VictimResult(result);
+    }
+
+    internal static void Dispose()
+    {
+        if (s_folder.IsValueCreated) Directory.Delete(s_folder.Value, recursive: true);
+    }
+
+    /// <summary>Copies the program to where every user may run it: the build's folder may be in somebody's home.</summary>
+    private static string Publish()
+    {
+        string folder = Directory.CreateTempSubdirectory($"{TestRun.Prefix}program-").FullName;
+        const UnixFileMode forAll = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+            | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        File.SetUnixFileMode(folder, forAll);
+        foreach (string file in new[] { Program, $"{Program}.dll", $"{Program}.runtimeconfig.json", $"{Program}.deps.json", "NativeIpc.dll" })
+        {
+            string copy = Path.Combine(folder, file);
+            File.Copy(Path.Combine(AppContext.BaseDirectory, file), copy);
+            File.SetUnixFileMode(copy, forAll);
+        }
+
+        return folder;
+    }
+
+    private static string? FindNamespaceProblem()
+    {
+        ShellResult result = Shell.Run("unshare",
+            ["--ipc", "--mount", "--propagation", "private", "sh", "-c", "mount -t tmpfs none /dev/shm && cat /proc/sys/kernel/shmmni > /proc/sys/kernel/shmmni"]);
+        return result.ExitCode == 0 ? null : $"Private mounts and System V limits cannot be had here: {result.Error.Trim()}";
+    }
+}
+
+/// <summary>What a process is started in.</summary>
+internal sealed record Situation
+{
+    /// <summary>Nothing special.</summary>
+    internal static Situation Plain { get; } = new();
+
+    /// <summary>As user nobody.</summary>
+    internal static Situation Nobody { get; } = new() { IsNobody = true };
+
+    /// <summary>With a /dev/shm of its own, of a few pages.</summary>
+    internal static Situation SmallDevShm { get; } = new() { MountFirst = "mount -t tmpfs -o size=64k,mode=1777 none /dev/shm", After = ListDevShm };
+
+    /// <summary>Prints what is in /dev/shm at the end.</summary>
+    internal const string ListDevShm = "ls -A /dev/shm";
+
+    /// <summary>Prints the System V objects at the end.</summary>
+    internal const string ListSystemV = "tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem";
+
+    internal bool IsNobody { get; init; }
+
+    internal bool IsPrivateIpc { get; init; }
+
+    /// <summary>Shell commands in a private mount name space, as root.</summary>
+    internal string? MountFirst { get; init; }
+
+    /// <summary>Shell commands before the program, as root.</summary>
+    internal string? Before { get; init; }
+
+    /// <summary>Shell commands after the program, as root.</summary>
+    internal string? After { get; init; }
+
+    internal Dictionary<string, string?>? Environment { get; init; }
+}
+
+/// <summary>What the steps did, and what else was printed: by the shell commands after them.</summary>
+internal sealed class VictimResult
+{
+    internal VictimResult(ShellResult result)
+    {
+        string[] lines = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Outcomes = [.. lines.Where(IsOutcome).Select(line => JsonSerializer.Deserialize<Outcome>(line)!)];
+        OtherLines = [.. lines.Where(line => !IsOutcome(line))];
+        ExitCode = result.ExitCode;
+        Error = result.Error;
+        if (Outcomes.Length == 0) throw new InvalidOperationException($"The program did nothing and ended with {ExitCode}.\n{result.Output}\n{Error}");
+    }
+
+    internal Outcome[] Outcomes { get; }
+
+    internal string[] OtherLines { get; }
+
+    internal int ExitCode { get; }
+
+    internal string Error { get; }
+
+    /// <summary>What the one step of a name that failed, or did something, came to.</summary>
+    internal Outcome this[int step] => Outcomes.Length > step ? Outcomes[step] : throw new InvalidOperationException($"Only {Outcomes.Length} steps; the program ended with {ExitCode}.\n{Error}");
+
+    /// <summary>Asserts what every step did; a failure shows all of them.</summary>
+    internal VictimResult Did(params string[] expected)
+    {
+        string[] actual = [.. Outcomes.Select(outcome => outcome.Did ?? $"{outcome.Exception}: {outcome.Message}")];
+        Assert.True(expected.SequenceEqual(actual), $"Expected:\n{string.Join('\n', expected)}\nActual:\n{string.Join('\n', actual)}\n{Error}");
+        return this;
+    }
+
+    /// <summary>Asserts that the commands after the program found nothing.</summary>
+    internal VictimResult LeftNothing()
+    {
+        Assert.Empty(OtherLines);
+        return this;
+    }
+
+    private static bool IsOutcome(string line) => line.StartsWith('{');
+}

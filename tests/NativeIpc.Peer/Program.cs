@@ -1,0 +1,67 @@
+using NativeIpc;
+using NativeIpc.Peer;
+
+// Before the first use: the library reads the switch once.
+if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
+
+using var diagnostics = new Diagnostics();
+using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true, NewLine = "\n" };
+using var input = new StreamReader(Console.OpenStandardInput());
+var segments = new SegmentCommands(output);
+var semaphores = new SemaphoreCommands(output);
+
+while (input.ReadLine() is { } line)
+{
+    var words = new Words(line);
+    string answer;
+    try
+    {
+        switch (words.Next())
+        {
+            case "shm":
+                answer = segments.Run(words);
+                break;
+            case "sem":
+                answer = semaphores.Run(words);
+                break;
+            case "key":
+                answer = KeyCommands.Run(words);
+                break;
+            case "race":
+                answer = RaceCommands.Run(words);
+                break;
+            case "reset":
+                segments.CloseAll();
+                semaphores.CloseAll();
+                answer = "ok";
+                break;
+            case "quit":
+                segments.CloseAll();
+                semaphores.CloseAll();
+                output.WriteLine("ok");
+                return 0;
+            case "exit":
+                output.WriteLine("ok");
+                Environment.Exit(0);
+                return 0;
+            default:
+                throw new FormatException($"No such command: '{line}'.");
+        }
+    }
+    catch (NativeIpcException failure)
+    {
+        answer = $"error {failure.Error} {Words.OneLine(failure.Message)}";
+    }
+    catch (ObjectDisposedException failure)
+    {
+        answer = $"error Disposed {Words.OneLine(failure.Message)}";
+    }
+    catch (Exception failure) when (failure is ArgumentException or InvalidOperationException or FormatException or PlatformNotSupportedException or KeyNotFoundException)
+    {
+        answer = $"error Usage {Words.OneLine($"{failure.GetType().Name}: {failure.Message}")}";
+    }
+
+    output.WriteLine(answer);
+}
+
+return 0;

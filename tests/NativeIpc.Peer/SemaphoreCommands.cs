@@ -1,0 +1,121 @@
+using System.Globalization;
+
+namespace NativeIpc.Peer;
+
+internal sealed class SemaphoreCommands(TextWriter output)
+{
+    private readonly Dictionary<string, SystemSemaphore> _semaphores = [];
+
+    public void CloseAll()
+    {
+        foreach (SystemSemaphore semaphore in _semaphores.Values) semaphore.Dispose();
+        _semaphores.Clear();
+    }
+
+    public string Run(Words words)
+    {
+        string verb = words.Next();
+        if (verb == "remove") return $"ok {SegmentCommands.Text(SystemSemaphore.Remove(words.NextKey()))}";
+        string name = words.Next();
+        switch (verb)
+        {
+            case "open":
+                return Keep(name, SystemSemaphore.OpenExisting(words.NextKey(), Options(words)));
+            case "create":
+            case "createoropen":
+            case "createorreset":
+                NativeIpcKey key = words.NextKey();
+                int count = words.NextInt();
+                SystemSemaphoreOptions options = Options(words);
+                return Keep(name, verb switch
+                {
+                    "create" => SystemSemaphore.CreateNew(key, count, options),
+                    "createoropen" => SystemSemaphore.CreateOrOpen(key, count, options),
+                    _ => SystemSemaphore.CreateOrReset(key, count, options),
+                });
+            case "acquire":
+                int permits = words.NextIntOr(1);
+                output.WriteLine("acquiring");
+                for (int i = 0; i < permits; i++) _semaphores[name].Acquire();
+                return "ok";
+            case "tryacquire":
+                int milliseconds = words.NextIntOr(0);
+                if (milliseconds != 0) output.WriteLine("acquiring");
+                return $"ok {SegmentCommands.Text(_semaphores[name].TryAcquire(TimeSpan.FromMilliseconds(milliseconds)))}";
+            case "release":
+                _semaphores[name].Release(words.NextIntOr(1));
+                return "ok";
+            case "produce":
+                return Produce(_semaphores[name], words.NextInt());
+            case "value":
+                return _semaphores[name].TryGetCurrentCount(out int value) ? string.Create(CultureInfo.InvariantCulture, $"ok {value}") : "ok unknown";
+            case "id":
+                return $"ok {_semaphores[name].ObjectIdentity}";
+            case "close":
+                if (!_semaphores.Remove(name, out SystemSemaphore? closing)) throw new KeyNotFoundException($"No semaphore {name}.");
+                closing.Dispose();
+                return "ok";
+            default:
+                throw new FormatException($"No such command: sem {verb}.");
+        }
+    }
+
+    private string Keep(string name, SystemSemaphore semaphore)
+    {
+        if (!_semaphores.TryAdd(name, semaphore))
+        {
+            semaphore.Dispose();
+            throw new InvalidOperationException($"There is a semaphore {name} already.");
+        }
+
+        return semaphore.CreatedNew ? "ok created" : "ok opened";
+    }
+
+    private static string Produce(SystemSemaphore semaphore, int times)
+    {
+        int given = 0;
+        try
+        {
+            while (given < times)
+            {
+                semaphore.Release();
+                given++;
+            }
+
+            return "ok";
+        }
+        catch (NativeIpcException failure)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"error {failure.Error} {given} were given; {Words.OneLine(failure.Message)}");
+        }
+    }
+
+    private SystemSemaphoreOptions Options(Words words)
+    {
+        var options = new SystemSemaphoreOptions();
+        foreach ((string option, string value) in words.Options())
+        {
+            options = option switch
+            {
+                "keep" => options with { Removal = RemovalPolicy.Keep },
+                "noexit" => options with { RemoveAtProcessExit = false },
+                "undo" => options with
+                {
+                    Undo = value switch
+                    {
+                        "none" => SystemVUndoPolicy.None,
+                        "acquire" => SystemVUndoPolicy.AcquireOnly,
+                        "both" => SystemVUndoPolicy.Both,
+                        _ => throw new FormatException($"No such undo policy: {value}."),
+                    },
+                },
+                "mode" => options with { Mode = (UnixFileMode)Convert.ToInt32(value, 8) },
+                "timeout" => options with { PeerTimeout = TimeSpan.FromMilliseconds(int.Parse(value, CultureInfo.InvariantCulture)) },
+                _ => throw new FormatException($"No such option: {option}."),
+            };
+            if (option == "timeout") output.WriteLine("opening");
+        }
+
+        return options;
+    }
+}

@@ -1,0 +1,119 @@
+using System.Globalization;
+
+namespace NativeIpc.Victim;
+
+/// <summary>Steps that use the library. The last segment, semaphore and lock made or opened are kept for the steps after.</summary>
+internal sealed class IpcSteps
+{
+    private readonly List<IDisposable> _kept = [];
+    private SharedMemory? _segment;
+    private SystemSemaphore? _semaphore;
+    private string[] _words = [];
+
+    internal string Run(string[] words)
+    {
+        _words = words;
+        return words[0] switch
+        {
+            "segment-create" => Keep(SharedMemory.CreateNew(Key, Size, SegmentOptions)),
+            "segment-create-or-open" => Keep(SharedMemory.CreateOrOpen(Key, Size, SegmentOptions)),
+            "segment-open" => Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions)),
+            "segment-read" => Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.Read, SegmentOptions)),
+            "segment-try-open" => SharedMemory.TryOpenExisting(Key, out SharedMemory? found, SharedMemoryAccess.ReadWrite, SegmentOptions) ? Keep(found) : "missing",
+            "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
+            "segment-fill" => Fill(),
+            "segment-lock" => Lock(),
+            "semaphore-create" => Keep(SystemSemaphore.CreateNew(Key, Count, SemaphoreOptions)),
+            "semaphore-create-or-open" => Keep(SystemSemaphore.CreateOrOpen(Key, Count, SemaphoreOptions)),
+            "semaphore-reset" => Keep(SystemSemaphore.CreateOrReset(Key, Count, SemaphoreOptions)),
+            "semaphore-open" => Keep(SystemSemaphore.OpenExisting(Key, SemaphoreOptions)),
+            "semaphore-try-open" => SystemSemaphore.TryOpenExisting(Key, out SystemSemaphore? found, SemaphoreOptions) ? Keep(found) : "missing",
+            "semaphore-remove" => SystemSemaphore.Remove(Key) ? "removed" : "missing",
+            "semaphore-count" => _semaphore!.TryGetCurrentCount(out int count) ? count.ToString(CultureInfo.InvariantCulture) : "unknown",
+            "semaphore-release" => Release(),
+            "semaphore-acquire" => _semaphore!.TryAcquire() ? "acquired" : "none left",
+            "safe-key" => SharedMemory.PlatformSafeKey(words[2], (NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)).ToString(),
+            "supports" => Supports((NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)),
+            "dispose" => Dispose(),
+            _ => throw new ArgumentException($"No such step: {words[0]}"),
+        };
+    }
+
+    private NativeIpcKey Key => NativeIpcKey.Parse(_words[1], null);
+
+    private long Size => long.Parse(_words[2], CultureInfo.InvariantCulture);
+
+    private int Count => int.Parse(_words[2], CultureInfo.InvariantCulture);
+
+    private UnixFileMode Mode => (UnixFileMode)Convert.ToInt32(Option("mode", "600"), 8);
+
+    private RemovalPolicy Removal => Enum.Parse<RemovalPolicy>(Option("removal", "Default"));
+
+    private bool RemoveAtProcessExit => bool.Parse(Option("exit", "true"));
+
+    private TimeSpan PeerTimeout => TimeSpan.FromMilliseconds(int.Parse(Option("timeout", "1000"), CultureInfo.InvariantCulture));
+
+    private SharedMemoryOptions SegmentOptions => new()
+    {
+        Mode = Mode,
+        Removal = Removal,
+        RemoveAtProcessExit = RemoveAtProcessExit,
+        PeerTimeout = PeerTimeout,
+        Allocation = Enum.Parse<SharedMemoryAllocation>(Option("allocation", "Reserve")),
+        UseLock = bool.Parse(Option("lock", "true")),
+    };
+
+    private SystemSemaphoreOptions SemaphoreOptions => new()
+    {
+        Mode = Mode,
+        Removal = Removal,
+        RemoveAtProcessExit = RemoveAtProcessExit,
+        PeerTimeout = PeerTimeout,
+        Undo = Enum.Parse<SystemVUndoPolicy>(Option("undo", "Both")),
+    };
+
+    private string Option(string name, string otherwise)
+        => Array.Find(_words, word => word.StartsWith(name + "=", StringComparison.Ordinal)) is { } found ? found[(name.Length + 1)..] : otherwise;
+
+    private string Keep(SharedMemory segment)
+    {
+        _segment = segment;
+        _kept.Add(segment);
+        return $"{(segment.CreatedNew ? "created" : "opened")} {segment.Size}";
+    }
+
+    private string Keep(SystemSemaphore semaphore)
+    {
+        _semaphore = semaphore;
+        _kept.Add(semaphore);
+        return semaphore.CreatedNew ? "created" : "opened";
+    }
+
+    private string Fill()
+    {
+        for (long at = 0; at < _segment!.Size; at += 4096) _segment.GetSpan(at, 1)[0] = 1;
+        return "filled";
+    }
+
+    private string Lock()
+    {
+        _segment!.Lock();
+        return "locked";
+    }
+
+    private string Release()
+    {
+        _semaphore!.Release(int.Parse(_words[1], CultureInfo.InvariantCulture));
+        return "released";
+    }
+
+    private string Dispose()
+    {
+        for (int i = _kept.Count - 1; i >= 0; i--) _kept[i].Dispose();
+        _kept.Clear();
+        return "disposed";
+    }
+
+    private static string Supports(NativeIpcKeyType type)
+        => $"segments {SharedMemory.IsKeyTypeSupported(type)}, semaphores {SystemSemaphore.IsKeyTypeSupported(type)}";
+}

@@ -1,0 +1,15 @@
+using System.Text.Json;
+using NativeIpc.Victim;
+
+// Each argument is a step, made of words. Steps run in order; each prints what happened as one line of JSON. What they made is not
+// disposed unless a step says so: then the process just ends.
+var ipc = new IpcSteps();
+foreach (string step in args)
+{
+    string[] words = step.Split(' ');
+    Outcome outcome = Outcome.From(step, () => SystemSteps.TryRun(words) ?? ipc.Run(words));
+    Console.WriteLine(JsonSerializer.Serialize(outcome));
+}
+
+GC.KeepAlive(ipc);
+return 0;

@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+
+namespace NativeIpc.Victim;
+
+/// <summary>Makes the kernel refuse system calls to this process, with seccomp(2): stands for kernels and file systems that lack them.</summary>
+internal static unsafe partial class SystemCallFilter
+{
+    private const ushort LoadWord = 0x20; // BPF_LD | BPF_W | BPF_ABS
+    private const ushort JumpIfEqual = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    private const ushort JumpIfSet = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+    private const ushort Return = 0x06; // BPF_RET | BPF_K
+    private const uint Allow = 0x7FFF0000; // SECCOMP_RET_ALLOW
+    private const uint Refuse = 0x00050000; // SECCOMP_RET_ERRNO
+
+    private const int OffsetOfNumber = 0; // struct seccomp_data
+    private const int OffsetOfThirdArgument = 32;
+    private const uint TmpfileBit = 0x400000; // __O_TMPFILE
+    private const uint NotSupported = 95; // EOPNOTSUPP
+    private const uint NoSuchCall = 38; // ENOSYS
+
+    private static bool IsX64 => RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
+    /// <summary>As on a file system without unnamed files.</summary>
+    internal static string RefuseTmpfile() => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 0, 3, IsX64 ? 257u : 56u), // openat
+        new Instruction(LoadWord, 0, 0, OffsetOfThirdArgument),
+        new Instruction(JumpIfSet, 0, 1, TmpfileBit),
+        new Instruction(Return, 0, 0, Refuse | NotSupported),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
+
+    /// <summary>As in a kernel or a sandbox without System V objects.</summary>
+    internal static string RefuseSystemV() => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 1, 0, IsX64 ? 29u : 194u), // shmget
+        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 64u : 190u), // semget
+        new Instruction(Return, 0, 0, Refuse | NoSuchCall),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
+
+    private static string Install(Instruction[] program)
+    {
+        SystemSteps.Check(prctl(38, 1, 0, 0, 0)); // PR_SET_NO_NEW_PRIVS, so that anybody may filter
+        fixed (Instruction* first = program)
+        {
+            var whole = new Program { Length = (ushort)program.Length, Instructions = first };
+            SystemSteps.Check(prctl(22, 2, (nuint)(&whole), 0, 0)); // PR_SET_SECCOMP, SECCOMP_MODE_FILTER: this thread only
+        }
+
+        return "refused";
+    }
+
+    private readonly record struct Instruction(ushort Code, byte IfTrue, byte IfFalse, uint Operand);
+
+    private struct Program
+    {
+        internal ushort Length;
+        internal Instruction* Instructions;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int prctl(int option, nuint second, nuint third, nuint fourth, nuint fifth);
+}

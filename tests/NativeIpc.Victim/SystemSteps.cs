@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace NativeIpc.Victim;
+
+/// <summary>Steps that take something away from this process.</summary>
+internal static partial class SystemSteps
+{
+    private const int RlimitAddressSpace = 9;
+
+    /// <summary>Runs a step of this kind; null when it is of another kind.</summary>
+    internal static string? TryRun(string[] words) => words[0] switch
+    {
+        "umask" => Umask(words[1]),
+        "use-up-descriptors" => UseUpDescriptors(),
+        "limit-address-space" => LimitAddressSpace(long.Parse(words[1], CultureInfo.InvariantCulture)),
+        "hide-proc" => HideProc(),
+        "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
+        "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
+        "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
+        "wait-for-ever" => WaitForEver(),
+        "exit" => Exit(int.Parse(words[1], CultureInfo.InvariantCulture)),
+        _ => null,
+    };
+
+    private static string Umask(string octal) => $"was {Convert.ToString(umask(Convert.ToUInt32(octal, 8)), 8)}";
+
+    private static string UseUpDescriptors()
+    {
+        int opened = 0;
+        while (dup(1) != -1) opened++;
+        return $"{opened} duplicates, then error {Marshal.GetLastPInvokeError()}";
+    }
+
+    private static string LimitAddressSpace(long spareBytes)
+    {
+        long pages = long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[0], CultureInfo.InvariantCulture);
+        ulong limit = (ulong)((pages * Environment.SystemPageSize) + spareBytes);
+        var both = new Rlimit { Current = limit, Maximum = limit };
+        Check(setrlimit(RlimitAddressSpace, both));
+        return $"{limit} bytes";
+    }
+
+    // The runtime needs /proc to start, so it is hidden only now. Only for a process in a mount name space of its own.
+    private static string HideProc()
+    {
+        Check(mount("none", "/proc", "tmpfs", 0, 0));
+        return Directory.Exists("/proc/self") ? throw new InvalidOperationException("/proc is still there.") : "hidden";
+    }
+
+    private static string Signal(int number)
+    {
+        Check(kill(Environment.ProcessId, number));
+        return "sent";
+    }
+
+    private static string WaitForEver()
+    {
+        using var never = new ManualResetEvent(false);
+        never.WaitOne();
+        return "ended";
+    }
+
+    private static string Exit(int code)
+    {
+        Environment.Exit(code);
+        return "ended";
+    }
+
+    internal static void Check(nint result)
+    {
+        if (result != 0) throw new InvalidOperationException(Marshal.GetLastPInvokeErrorMessage());
+    }
+
+    private struct Rlimit
+    {
+        internal ulong Current;
+        internal ulong Maximum;
+    }
+
+    [LibraryImport("libc")]
+    private static partial uint umask(uint mask);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int dup(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setrlimit(int resource, in Rlimit limit);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int mount(string source, string target, string type, nuint flags, nint data);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int process, int signal);
+}
