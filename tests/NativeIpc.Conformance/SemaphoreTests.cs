@@ -417,7 +417,7 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.OpenExisting(key)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateOrOpen(key, 1)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateOrReset(key, 1)));
-        Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SystemSemaphore.CreateNew(key, 1)));
+        Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateNew(key, 1)));
         using SharedMemory segment = SharedMemory.CreateNew(key, 10);
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => segment.Lock()));
     }
