@@ -22,6 +22,7 @@ abi                xunit    300      tests/NativeIpc.Abi
 conformance        xunit    600      tests/NativeIpc.Conformance -namespace- NativeIpc.Conformance.PlainPosix -namespace- NativeIpc.Conformance.Windows
 conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance -namespace NativeIpc.Conformance.PlainPosix
 machine            xunit    300      tests/NativeIpc.Machine
+guides             xunit    300      tests/NativeIpc.Guides
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
 aot                script   400      eng/aot-smoke.sh
