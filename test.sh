@@ -24,6 +24,7 @@ conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Con
 machine            xunit    300      tests/NativeIpc.Machine
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
+guides             xunit    300      tests/NativeIpc.Guides
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
 aot                script   400      eng/aot-smoke.sh

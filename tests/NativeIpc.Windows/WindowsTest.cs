@@ -10,8 +10,8 @@ public abstract class WindowsTest
     private static int s_lastName;
 
     /// <summary>
-    /// For SkipWhen. Under Wine 8 a test that ends by an exception, Assert.Skip too, makes a later one hang (seen, cause unknown), so what is
-    /// known beforehand is skipped by the attribute.
+    /// For SkipWhen. Under Wine 8 a test that ends by an exception, Assert.Skip too, makes a later one hang. That is xunit.v3 4.0.2 with .NET 10 there:
+    /// seen without this library too, not on Linux; cause unknown. So what is known beforehand is skipped by the attribute.
     /// </summary>
     public static bool IsWine { get; } = OperatingSystem.IsWindows()
         && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);

@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using NativeIpc.Testing;
+
+namespace NativeIpc.Guides;
+
+/// <summary>
+/// Compiles the .NET side of a page: a program in one file, as <c>dotnet run FILE.cs</c> takes it, against the library that stands beside
+/// this test program instead of the package that its first line names.
+/// </summary>
+internal static class CSharpProgram
+{
+    private const string ImplicitUsings = """
+        global using System;
+        global using System.Collections.Generic;
+        global using System.IO;
+        global using System.Linq;
+        global using System.Net.Http;
+        global using System.Threading;
+        global using System.Threading.Tasks;
+        """;
+
+    private const string Project = """
+        <Project Sdk="Microsoft.NET.Sdk">
+          <PropertyGroup>
+            <OutputType>Exe</OutputType>
+            <TargetFramework>net10.0</TargetFramework>
+            <Nullable>enable</Nullable>
+            <ImplicitUsings>enable</ImplicitUsings>
+            <InvariantGlobalization>true</InvariantGlobalization>
+            <Features>FileBasedProgram</Features>
+            <EnableDefaultItems>false</EnableDefaultItems>
+            <SatelliteResourceLanguages>en</SatelliteResourceLanguages>
+            <DebugType>none</DebugType>
+          </PropertyGroup>
+          <ItemGroup>
+            <Compile Include="$(MSBuildProjectName).cs" />
+            <Reference Include="NativeIpc" HintPath="LIBRARY" />
+          </ItemGroup>
+        </Project>
+        """;
+
+    // Several pages have the same .NET side.
+    private static readonly ConcurrentDictionary<string, byte[]> s_compiled = new();
+
+    private static string Library => Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll");
+
+    /// <summary>Makes NAME.dll of NAME.cs.</summary>
+    internal static void Compile(string folder, string file)
+    {
+        string name = Path.GetFileNameWithoutExtension(file);
+        string text = File.ReadAllText(Path.Combine(folder, file));
+        string program = Path.Combine(folder, name + ".dll");
+        byte[] bytes = s_compiled.GetOrAdd(text, _ =>
+        {
+            string usings = Path.Combine(folder, "usings.g.cs");
+            File.WriteAllText(usings, ImplicitUsings);
+            string framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+            IEnumerable<string> references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+                .Where(path => Path.GetDirectoryName(path) == framework)
+                .Append(Library)
+                .Select(path => "-reference:" + path);
+            ShellResult result = Shell.Run(
+                Place.Dotnet,
+                ["exec", Place.Compiler, "-nologo", "-noconfig", "-warnaserror", "-nullable:enable", "-features:FileBasedProgram", "-out:" + program, .. references, usings, file],
+                folder);
+            return result.ExitCode == 0 ? File.ReadAllBytes(program) : throw new InvalidOperationException(result.Output + result.Error);
+        });
+
+        File.WriteAllBytes(program, bytes);
+        File.WriteAllText(
+            Path.Combine(folder, name + ".runtimeconfig.json"),
+            $$"""
+            {
+              "runtimeOptions": {
+                "framework": { "name": "Microsoft.NETCore.App", "version": "{{Environment.Version}}" },
+                "configProperties": { "System.Globalization.Invariant": true }
+              }
+            }
+            """);
+        File.Copy(Library, Path.Combine(folder, "NativeIpc.dll"), overwrite: true);
+    }
+
+    /// <summary>Publishes NAME.cs for Windows, with its own .NET, and returns the program's path.</summary>
+    internal static string PublishForWindows(string folder, string file)
+    {
+        string name = Path.GetFileNameWithoutExtension(file);
+        string project = Path.Combine(folder, name + ".csproj");
+        string output = Path.Combine(folder, "windows");
+        File.WriteAllText(project, Project.Replace("LIBRARY", Library, StringComparison.Ordinal));
+
+        // Two projects in one folder must not share an obj folder.
+        _ = Shell.Run(
+            Place.Dotnet,
+            ["publish", project, "-nologo", "-v", "q", "-r", "win-x64", "--self-contained", "true", "--artifacts-path", Path.Combine(folder, "build-" + name), "-o", output],
+            folder,
+            watchdog: TimeSpan.FromMinutes(3)).Succeeded;
+        return Path.Combine(output, name + ".exe");
+    }
+}

@@ -1,0 +1,27 @@
+using System.Reflection;
+
+namespace NativeIpc.Guides;
+
+/// <summary>Where things are on this machine, as the build wrote it down.</summary>
+internal static class Place
+{
+    internal static string Repository { get; } = Of("Repository");
+
+    internal static string Guides { get; } = Path.Combine(Repository, "docs", "guides");
+
+    internal static string Dotnet { get; } = Of("Dotnet");
+
+    internal static string Compiler { get; } = Of("Compiler");
+
+    /// <summary>The Debian 13 that has a Qt with native IPC keys; test.sh makes it.</summary>
+    internal static string Debian13 { get; } = Path.Combine(
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+        "nativeipc",
+        "trixie");
+
+    internal static string WineRun { get; } = Path.Combine(Repository, "eng", "wine-run.sh");
+
+    private static string Of(string name) => Assembly.GetExecutingAssembly()
+        .GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(attribute => attribute.Key == name).Value!;
+}
