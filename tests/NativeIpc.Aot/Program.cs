@@ -52,7 +52,9 @@ try
         Expect(converter.ConvertToInvariantString(NativeIpcKey.Parse("posix:/c")), "posix:/c");
     });
 
-    NativeIpcKeyType[] types = [NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV, NativeIpcKeyType.FromProjectId('T'), NativeIpcKeyType.Windows];
+    NativeIpcKeyType[] types = OperatingSystem.IsWindows()
+        ? [NativeIpcKeyType.Windows]
+        : [NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV, NativeIpcKeyType.FromProjectId('T')];
     foreach (NativeIpcKeyType type in types)
     {
         string name = new NativeIpcKey("", type).ToString().TrimEnd(':');
