@@ -4,6 +4,7 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>What all test classes share: their back end, unique keys, peers, and the end of both after each test.</summary>
+/// <remarks>A test that not every back end can have says what it <see cref="Needs"/>.</remarks>
 public abstract class ConformanceTests<TProvider> : IDisposable
     where TProvider : Provider, new()
 {
@@ -58,12 +59,4 @@ public abstract class ConformanceTests<TProvider> : IDisposable
 
     /// <summary>Waits for a task, and fails if it takes longer than the watchdog allows.</summary>
     private protected static void Finish(params Task[] tasks) => Assert.True(Task.WaitAll(tasks, s_watchdog), "The watchdog went off.");
-
-    private protected void NeedsLeftovers() => Assert.SkipUnless(Backend.OutlivesProcesses, "The system removes these objects with their last handle.");
-
-    private protected void NeedsComparedNames() => Assert.SkipUnless(Backend.ComparesNames, "Here nothing tells which object a name leads to.");
-
-    private protected void NeedsSystemV() => Assert.SkipUnless(Backend.IsSystemV, "About System V only.");
-
-    private protected void NeedsPosix() => Assert.SkipUnless(Backend.IsPosix, "About POSIX only.");
 }

@@ -9,10 +9,9 @@ namespace NativeIpc.Conformance;
 public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void What_a_killed_maker_leaves_exists_opens_and_can_be_removed()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         PeerProcess maker = Peer();
         maker.Ask($"shm create a {key} 100");
@@ -51,10 +50,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.NoLeftovers)]
     public void Where_the_system_cleans_up_a_killed_maker_leaves_nothing()
     {
-        Assert.SkipWhen(Backend.OutlivesProcesses, "Here it leaves its objects.");
         NativeIpcKey key = NextKey();
         NativeIpcKey semaphore = NextKey();
         PeerProcess maker = Peer();
@@ -65,10 +63,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.SemaphoreExists(semaphore));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_System_V_leftover_goes_when_the_next_user_lets_go()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         PeerProcess maker = Peer();
         maker.Ask($"shm create a {key} 100");
@@ -78,10 +75,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void What_a_killed_maker_of_a_semaphore_leaves_can_be_opened_reset_and_removed()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         PeerProcess maker = Peer();
         maker.Ask($"sem create s {key} 2 undo=none");
@@ -108,12 +104,11 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
 
     // ---- Half-created segments
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [InlineData(0)]
     [InlineData(150)]
     public void Opening_a_half_created_segment_waits_the_bound_and_says_NotFound_half_created(int milliseconds)
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         var options = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(milliseconds) };
@@ -126,12 +121,11 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(File.Exists(Backend.FileOf(key))); // opening recovers nothing
     }
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [InlineData("create")]
     [InlineData("createoropen")]
     public void Creating_recovers_a_half_created_segment_in_place(string verb)
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         Assert.Equal(0, Interop.Libc.Status(Backend.FileOf(key), followLink: false, out Interop.FileStatus before));
@@ -147,22 +141,20 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("AlreadyExists", peer.AskFailing($"shm create b {key} 500"));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void A_recovered_segment_is_removed_like_one_that_was_made()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         SharedMemory.CreateNew(key, 500, new() { PeerTimeout = TimeSpan.Zero }).Dispose();
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [InlineData("create")]
     [InlineData("createoropen")]
     public void Of_processes_that_recover_together_exactly_one_is_the_maker(string verb)
     {
-        NeedsLeftovers();
         PeerProcess[] peers = [Peer(), Peer(), Peer()];
         for (int round = 0; round < 10; round++)
         {
@@ -187,18 +179,19 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
-    [Theory]
-    [InlineData("open")]
+    [BackendFact(Needs.Linux | Needs.Leftovers)]
+    public void A_maker_that_is_only_slow_is_waited_for_when_opening() => IsWaitedFor("open");
+
+    // A System V creating call does not have to wait: its key file is no half of a segment, and shmget lets one win.
+    [BackendTheory(Needs.Posix | Needs.Linux)]
     [InlineData("createoropen")]
     [InlineData("create")]
-    public void A_maker_that_is_only_slow_is_waited_for(string verb)
+    public void A_maker_that_is_only_slow_is_waited_for_when_creating(string verb) => IsWaitedFor(verb);
+
+    private void IsWaitedFor(string verb)
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-
-        // POSIX: several looks. A System V creating call does not have to wait: its key file is no half of a segment, and shmget lets one win.
-        Assert.SkipWhen(Backend.IsSystemV && verb != "open", "A System V segment is born with its size.");
         using var looks = new OpenWatch(Backend.FileOf(key));
         PeerProcess peer = Peer();
         peer.Post(verb == "open" ? $"shm open a {key} rw timeout=50000" : $"shm {verb} a {key} 500 timeout=50000");
@@ -209,10 +202,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         else Assert.Equal("500 opened", peer.Answer());
     }
 
-    [Fact]
+    [BackendFact(Needs.Linux | Needs.Leftovers)]
     public void A_slow_maker_is_waited_for_by_TryOpenExisting_too()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         using var looks = new OpenWatch(Backend.FileOf(key));
@@ -224,10 +216,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         using (segment) Assert.Equal(500, segment!.Size);
     }
 
-    [Fact]
+    [BackendFact(Needs.Linux | Needs.Leftovers)]
     public void A_half_created_segment_that_is_removed_meanwhile_is_not_found()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         using var looks = new OpenWatch(Backend.FileOf(key));
@@ -239,21 +230,19 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("NotFound", peer.Failure());
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void Remove_removes_a_half_created_segment()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         SharedMemory.Remove(key);
         Assert.False(File.Exists(Backend.FileOf(key)));
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.Linux | Needs.ComparedNames)]
     public void A_half_created_segment_of_another_user_is_not_recovered()
     {
-        NeedsPosix();
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Backend.ComparesNames && Environment.IsPrivilegedProcess, "Needs root, to make another user's file.");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to make another user's file.");
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         Assert.Equal("", Shell.Run("chown", ["65534", Backend.FileOf(key)]).Succeeded);
@@ -263,10 +252,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
 
     // ---- Half-created semaphores: a key file alone
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_key_file_without_a_semaphore_is_recovered_by_creating_calls_and_reported_by_opening_ones()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         var options = new SystemSemaphoreOptions { PeerTimeout = TimeSpan.FromMilliseconds(80) };
@@ -281,10 +269,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("opened", Peer().Ask($"sem open s {key}"));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV | Needs.Linux)]
     public void A_slow_maker_of_a_semaphore_is_waited_for()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         using var looks = new OpenWatch(Backend.FileOf(key));

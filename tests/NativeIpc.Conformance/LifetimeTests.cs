@@ -13,7 +13,15 @@ public static class LifetimeCases
     ];
 
     /// <summary>How a process ends normally.</summary>
-    public static TheoryData<string> Ends => ["exit", "quit", "SIGTERM", "SIGINT", "SIGHUP"];
+    public static TheoryData<string> Ends => OperatingSystem.IsWindows() ? ["exit", "quit"] : ["exit", "quit", .. s_signals];
+
+    /// <summary>Without what disposes.</summary>
+    public static TheoryData<string> EndsWithoutDispose => OperatingSystem.IsWindows() ? ["exit"] : ["exit", .. s_signals];
+
+    /// <summary>What ends a process that reads no commands.</summary>
+    public static TheoryData<string> Signals => [.. s_signals];
+
+    private static readonly string[] s_signals = ["SIGTERM", "SIGINT", "SIGHUP"];
 }
 
 /// <summary>Who removes what, and when (mission C4, D2).</summary>
@@ -89,10 +97,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.SettableCount)]
     public void A_semaphore_goes_with_who_took_it_over()
     {
-        Assert.SkipUnless(Backend.CountCanBeSet, "This system cannot take over.");
         NativeIpcKey key = NextKey();
         SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.Keep }).Dispose();
         Assert.True(Backend.SemaphoreExists(key));
@@ -101,10 +108,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         if (Backend.IsSystemV) Assert.True(File.Exists(key.NativeKey)); // only who made the file removes it
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void Who_only_opened_a_semaphore_does_not_remove_it()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         SystemSemaphore.CreateNew(key, 3, new() { Removal = RemovalPolicy.Keep }).Dispose();
         SystemSemaphore.OpenExisting(key).Dispose();
@@ -117,10 +123,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void An_existing_attachment_goes_on_after_Remove_and_a_new_segment_can_be_made()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         using SharedMemory old = SharedMemory.CreateNew(key, 100);
         old.Span[0] = 1;
@@ -134,20 +139,18 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("200 opened", Peer().Ask($"shm open a {key} rw"));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void Remove_says_false_when_there_is_none()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         Assert.False(SharedMemory.Remove(key));
         Assert.False(SystemSemaphore.Remove(key));
         Assert.Equal("false", Peer().Ask($"shm remove {key}"));
     }
 
-    [Fact]
+    [BackendFact(Needs.NoLeftovers)]
     public void Remove_is_not_supported_where_the_system_removes()
     {
-        Assert.SkipWhen(Backend.OutlivesProcesses, "Here it is.");
         NativeIpcKey key = NextKey();
         Assert.Throws<PlatformNotSupportedException>(() => SharedMemory.Remove(key));
         Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.Remove(key));
@@ -155,10 +158,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
 
     // ---- Keep
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void Under_Keep_a_segment_and_its_bytes_stay_until_Remove()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         using (SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Removal = RemovalPolicy.Keep }))
         {
@@ -175,10 +177,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void Under_Keep_a_semaphore_and_its_count_stay_until_Remove()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 5, new() { Removal = RemovalPolicy.Keep })) semaphore.Acquire();
         using (SystemSemaphore semaphore = SystemSemaphore.OpenExisting(key))
@@ -192,10 +193,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void Whoever_attached_last_with_the_default_policy_removes_a_System_V_segment_that_was_kept()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         SharedMemory.CreateNew(key, 100, new() { Removal = RemovalPolicy.Keep }).Dispose();
         SharedMemory.OpenExisting(key).Dispose();
@@ -204,10 +204,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
 
     // ---- Key files
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_key_file_that_holds_data_is_never_deleted()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         File.WriteAllText(key.NativeKey, "data");
         using (SharedMemory segment = SharedMemory.CreateNew(key, 100)) segment.Lock().Dispose();
@@ -220,10 +219,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("data", File.ReadAllText(key.NativeKey));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_folder_serves_as_a_key_file_and_stays()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         Directory.CreateDirectory(key.NativeKey);
         using (SharedMemory segment = SharedMemory.CreateNew(key, 100))
@@ -238,10 +236,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(Directory.Exists(key.NativeKey));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void The_executable_serves_as_the_key_file_of_a_segment_and_a_semaphore_with_Keep()
     {
-        NeedsSystemV();
         string executable = Names.TrackPath(Path.Combine(TestNames.Folder, TestNames.NextName()));
         File.Copy(PeerProcess.Program, executable);
         long length = new FileInfo(executable).Length;
@@ -264,11 +261,10 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(length, new FileInfo(executable).Length);
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_key_file_shared_by_a_segment_and_a_semaphore_goes_with_the_last_of_them()
     {
         // The segment without a lock, which would be the same semaphore.
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { UseLock = false, Removal = RemovalPolicy.Keep });
         SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.Keep });
@@ -281,10 +277,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(File.Exists(key.NativeKey));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_key_file_is_made_empty_and_readable_for_those_who_may_use_the_object()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Mode = (UnixFileMode)Convert.ToInt32("660", 8) });
         Assert.Equal(0, new FileInfo(key.NativeKey).Length);
@@ -293,11 +288,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
 
     // ---- Another's object under the same name
 
-    [Fact]
+    [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
     public void Anothers_segment_under_the_same_name_is_not_removed_on_Dispose()
     {
-        NeedsLeftovers();
-        NeedsComparedNames();
         NativeIpcKey key = NextKey();
         SharedMemory old = SharedMemory.CreateNew(key, 100);
         Assert.True(SharedMemory.Remove(key));
@@ -310,11 +303,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(Backend.LockExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
     public void Anothers_semaphore_under_the_same_name_is_not_removed_on_Dispose()
     {
-        NeedsLeftovers();
-        NeedsComparedNames();
         NativeIpcKey key = NextKey();
         SystemSemaphore old = SystemSemaphore.CreateNew(key, 1);
         Assert.True(SystemSemaphore.Remove(key));
@@ -353,11 +344,10 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Theory]
-    [MemberData(nameof(LifetimeCases.Ends), MemberType = typeof(LifetimeCases))]
+    [BackendTheory(Needs.Signals)]
+    [MemberData(nameof(LifetimeCases.Signals), MemberType = typeof(LifetimeCases))]
     public void A_normal_end_while_a_thread_waits_leaves_nothing(string end)
     {
-        Assert.SkipWhen(end is "exit" or "quit", "A waiting peer reads no commands.");
         NativeIpcKey key = NextKey();
         PeerProcess peer = Peer();
         peer.Ask($"sem create s {key} 0");
@@ -367,11 +357,10 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [MemberData(nameof(LifetimeCases.Ends), MemberType = typeof(LifetimeCases))]
     public void A_normal_end_leaves_everything_under_Keep(string end)
     {
-        NeedsLeftovers();
         NativeIpcKey segment = NextKey();
         NativeIpcKey semaphore = NextKey();
         PeerProcess peer = Peer();
@@ -384,12 +373,10 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(Backend.SemaphoreExists(semaphore));
     }
 
-    [Theory]
-    [MemberData(nameof(LifetimeCases.Ends), MemberType = typeof(LifetimeCases))]
+    [BackendTheory(Needs.Leftovers)]
+    [MemberData(nameof(LifetimeCases.EndsWithoutDispose), MemberType = typeof(LifetimeCases))]
     public void A_normal_end_leaves_everything_without_RemoveAtProcessExit(string end)
     {
-        NeedsLeftovers();
-        Assert.SkipWhen(end == "quit", "That disposes.");
         NativeIpcKey segment = NextKey();
         NativeIpcKey semaphore = NextKey();
         PeerProcess peer = Peer();
@@ -400,10 +387,9 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(Backend.SemaphoreExists(semaphore));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void The_end_of_one_process_leaves_a_System_V_segment_to_the_others()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         PeerProcess maker = Peer();
         maker.Ask($"shm create a {key} 100");
@@ -462,7 +448,6 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
             return;
         }
 
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals.");
         Assert.SkipWhen(IsIgnored(peer.Id, signal), $"{how} is ignored in this session (nohup, or a background job), and so in the peer.");
         peer.Signal(signal);
         Assert.Equal(128 + signal, peer.WaitForEnd());

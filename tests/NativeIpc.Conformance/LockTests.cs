@@ -316,10 +316,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void Remove_removes_the_lock_too()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         using (SharedMemory segment = SharedMemory.CreateNew(key, Size, new() { Removal = RemovalPolicy.Keep })) segment.Lock().Dispose();
         Assert.True(Backend.LockExists(key));
@@ -359,11 +358,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
     public void A_segment_that_has_lost_its_name_gets_no_lock_and_leaves_none()
     {
-        NeedsLeftovers();
-        Assert.SkipUnless(Backend.ComparesNames, "The plain calls cannot tell.");
         NativeIpcKey key = NextKey();
         using (SharedMemory segment = SharedMemory.CreateNew(key, Size))
         {
@@ -381,10 +378,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_System_V_segment_removed_under_a_key_file_that_stays_gets_no_lock_and_leaves_none()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         File.WriteAllText(key.NativeKey, "data");
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
@@ -393,10 +389,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.LockExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void A_lock_that_was_in_use_before_the_segment_lost_its_name_leaves_nothing()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         using (SharedMemory segment = SharedMemory.CreateNew(key, Size))
         {
@@ -421,11 +416,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
     public void A_replaced_lock_is_noticed_by_who_does_not_hold_it_and_told()
     {
-        NeedsComparedNames();
-        NeedsPosix();
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
         segment.Lock().Dispose();
@@ -452,11 +445,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         LockIsFree(key);
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
     public void A_holder_is_told_that_its_lock_was_replaced()
     {
-        NeedsComparedNames();
-        NeedsPosix();
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
         SharedMemoryLock scope = segment.Lock();
@@ -466,11 +457,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         scope.Dispose();
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
     public void A_waiter_moves_on_to_the_new_lock()
     {
-        NeedsComparedNames();
-        NeedsPosix();
         NativeIpcKey key = NextKey();
         using SharedMemory holder = SharedMemory.CreateNew(key, Size);
         SharedMemoryLock scope = holder.Lock(); // never released before the end
@@ -483,13 +472,12 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         scope.Dispose();
     }
 
-    [Theory]
+    [BackendTheory(Needs.SystemV)]
     [InlineData(true)]
     [InlineData(false)]
     public void Users_of_a_living_System_V_segment_meet_at_a_new_lock_when_a_peer_removes_the_old_one(bool withKeyFile)
     {
         // What a Qt process that made the lock does when it lets go first.
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         int segmentId;
         using (SharedMemory segment = SharedMemory.CreateNew(key, Size))
@@ -521,12 +509,11 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.NotEqual(0, Backends.SystemV.SystemVSupport.Status(segmentId, out _));
     }
 
-    [Theory]
+    [BackendTheory(Needs.SystemV)]
     [InlineData(true)]
     [InlineData(false)]
     public void A_holder_whose_System_V_lock_was_removed_does_not_release_the_new_one(bool bySegment)
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
         segment.Lock().Dispose();
@@ -543,10 +530,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         LockIsFree(key);
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void A_holder_disposes_in_peace_after_the_segment_was_removed()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         SharedMemory segment = SharedMemory.CreateNew(key, Size);
         SharedMemoryLock scope = segment.Lock();
@@ -588,10 +574,9 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(lockKey));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_killed_holder_gives_the_lock_back_on_System_V()
     {
-        NeedsSystemV();
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
         PeerProcess peer = Peer();
@@ -603,11 +588,10 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         LockIsFree(key);
     }
 
-    [Fact]
+    [BackendFact(Needs.Linux | Needs.LockModeBeyondUmask)]
     public void Everyone_who_may_read_the_segment_may_lock_it()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
-        Assert.SkipWhen(Backend.IsPosix && !Backend.ComparesNames, "The plain calls cut the lock's mode by the umask; it is for the owner only.");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size, new() { Mode = (UnixFileMode)Convert.ToInt32("644", 8) });

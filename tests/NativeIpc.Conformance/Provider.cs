@@ -38,6 +38,18 @@ public abstract class Provider
     /// <summary>Sizes are rounded up to pages.</summary>
     public bool RoundsSizes => OperatingSystem.IsWindows() || OperatingSystem.IsMacOS();
 
+    /// <summary>All that its tests can need.</summary>
+    internal Needs Gives
+        => (IsPosix ? Needs.Posix : 0)
+        | (IsSystemV ? Needs.SystemV : 0)
+        | (OperatingSystem.IsLinux() ? Needs.Linux : 0)
+        | (OperatingSystem.IsWindows() ? 0 : Needs.Signals)
+        | (OutlivesProcesses ? Needs.Leftovers : Needs.NoLeftovers)
+        | (ComparesNames ? Needs.ComparedNames : 0)
+        | (IsPosix && !ComparesNames ? 0 : Needs.LockModeBeyondUmask)
+        | (CountCanBeSet ? Needs.SettableCount : Needs.FixedCount)
+        | (MaximumCount < int.MaxValue ? Needs.SmallMaximum : 0);
+
     internal abstract bool SegmentExists(in NativeIpcKey key);
 
     internal abstract bool SemaphoreExists(in NativeIpcKey key);

@@ -17,12 +17,11 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     private static int Rounds(int usual)
         => Environment.GetEnvironmentVariable("NATIVEIPC_RACE_ROUNDS") is { Length: > 0 } set ? int.Parse(set, CultureInfo.InvariantCulture) : usual;
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [InlineData("shm")]
     [InlineData("sem")]
     public void Of_eight_processes_that_start_together_one_makes_the_object_and_all_have_it(string kind)
     {
-        NeedsLeftovers();
         int rounds = Rounds(1000);
         NativeIpcKey key = NextKey();
         NativeIpcKey barrierKey = Names.Next(NativeIpcKey.DefaultType);
@@ -34,12 +33,11 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [InlineData("shm")]
     [InlineData("sem")]
     public void With_Keep_it_is_always_the_same_object(string kind)
     {
-        NeedsLeftovers();
         int rounds = Rounds(10_000);
         NativeIpcKey key = NextKey();
         Dictionary<string, string>[] results = Run(_ => string.Create(CultureInfo.InvariantCulture, $"race keep {kind} {key} {rounds}"));
@@ -50,12 +48,11 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(kind == "shm" ? Backend.SegmentExists(key) : Backend.SemaphoreExists(key));
     }
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [InlineData("shm")]
     [InlineData("sem")]
     public void With_the_default_policy_there_are_as_many_objects_as_makers_and_no_error(string kind)
     {
-        NeedsLeftovers();
         int rounds = Rounds(10_000);
         NativeIpcKey key = NextKey();
         string[] files = [.. Enumerable.Range(0, Peers).Select(_ => Names.TrackPath(Path.Combine(Path.GetTempPath(), TestNames.NextName())))];

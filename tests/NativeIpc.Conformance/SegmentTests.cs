@@ -109,10 +109,10 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.Linux)]
     public void A_segment_larger_than_the_memory_says_OutOfResources_and_leaves_nothing()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Backend.IsPosix, "Needs a /dev/shm of known size.");
+        // Needs a /dev/shm of known size.
         NativeIpcKey key = NextKey();
         long room = new DriveInfo("/dev/shm").TotalSize;
         Assert.Equal(NativeIpcError.OutOfResources, ErrorOf(() => SharedMemory.CreateNew(key, room + (1L << 30))));
@@ -144,10 +144,9 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(3, again.Span[3]);
     }
 
-    [Fact]
+    [BackendFact(Needs.Leftovers)]
     public void CreateOrOpen_of_a_smaller_segment_that_nobody_uses_leaves_it()
     {
-        NeedsLeftovers();
         NativeIpcKey key = NextKey();
         SharedMemory.CreateNew(key, 100, new() { Removal = RemovalPolicy.Keep }).Dispose();
         Assert.Equal(NativeIpcError.InvalidSize, ErrorOf(() => SharedMemory.CreateOrOpen(key, 1_000_000)));
@@ -206,27 +205,27 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateOrOpen(key, 10)));
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.Linux)]
     public void A_slash_inside_a_posix_name_says_KeyError()
     {
-        Assert.SkipUnless(Backend.IsPosix && OperatingSystem.IsLinux(), "A rule of POSIX names on Linux.");
+        // A rule of POSIX names on Linux.
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.CreateNew(new NativeIpcKey("/a/b", Backend.Type), 10)));
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.Linux)]
     public void Leading_slashes_of_a_posix_name_do_not_matter()
     {
-        Assert.SkipUnless(Backend.IsPosix && OperatingSystem.IsLinux(), "A rule of POSIX names on Linux.");
+        // A rule of POSIX names on Linux.
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 10);
         using SharedMemory found = SharedMemory.OpenExisting(new NativeIpcKey("//" + key.NativeKey, key.Type));
         Assert.Equal(segment.ObjectIdentity, found.ObjectIdentity);
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.Linux)]
     public void A_name_of_255_bytes_makes_a_posix_segment_whose_lock_says_LockError()
     {
-        Assert.SkipUnless(Backend.IsPosix && OperatingSystem.IsLinux(), "The length of names in /dev/shm.");
+        // The length of names in /dev/shm.
         NativeIpcKey key = NextKey();
         key = Names.Track(new NativeIpcKey(key.NativeKey + new string('x', 256 - key.NativeKey.Length), key.Type));
         using SharedMemory segment = SharedMemory.CreateNew(key, 10);
@@ -246,20 +245,20 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("42", peer.Ask("shm read a 0 1"));
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.Linux)]
     public void A_folder_in_place_of_a_posix_segment_says_KeyError()
     {
-        Assert.SkipUnless(Backend.IsPosix && OperatingSystem.IsLinux(), "Needs names that are files.");
+        // Needs names that are files.
         NativeIpcKey key = NextKey();
         Directory.CreateDirectory(Names.TrackPath(Backend.FileOf(key)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.OpenExisting(key)));
         Assert.Contains(ErrorOf(() => SharedMemory.CreateNew(key, 10)), new[] { NativeIpcError.KeyError, NativeIpcError.AlreadyExists });
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.Linux | Needs.ComparedNames)]
     public void A_symbolic_link_in_place_of_a_posix_object_is_not_followed()
     {
-        Assert.SkipUnless(Backend.IsPosix && OperatingSystem.IsLinux() && Backend.ComparesNames, "Needs names that are files.");
+        // Needs names that are files.
         NativeIpcKey key = NextKey();
         string target = Names.TrackPath(Path.Combine(TestNames.Folder, TestNames.NextName()));
         File.WriteAllText(target, "precious");
@@ -269,17 +268,16 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("precious", File.ReadAllText(target));
     }
 
-    [Fact]
+    [BackendFact(Needs.SystemV)]
     public void A_System_V_key_in_a_folder_that_does_not_exist_says_KeyError_when_created_and_NotFound_when_opened()
     {
-        NeedsSystemV();
         var key = new NativeIpcKey(Path.Combine(TestNames.Folder, "missing", "x"), Backend.Type);
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.CreateNew(key, 10)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateNew(key, 10)));
         Assert.Equal(NativeIpcError.NotFound, ErrorOf(() => SharedMemory.OpenExisting(key)));
     }
 
-    [Fact]
+    [BackendFact(Needs.Linux)]
     public void Another_user_is_told_PermissionDenied()
     {
         string setpriv = OtherUser();
@@ -292,7 +290,7 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("AlreadyExists", other.AskFailing($"shm create a {key} 10"));
     }
 
-    [Fact]
+    [BackendFact(Needs.Linux)]
     public void Another_user_whom_the_mode_lets_in_reads_and_cannot_write()
     {
         string setpriv = OtherUser();
@@ -306,13 +304,12 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("ab", other.Ask("shm read a 0 1"));
     }
 
-    [Theory]
+    [BackendTheory(Needs.Linux)]
     [InlineData("600")]
     [InlineData("660")]
     [InlineData("666")]
     public void The_mode_is_exact_whatever_the_umask(string octal)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs a system that tells modes.");
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 10, new() { Mode = (UnixFileMode)Convert.ToInt32(octal, 8) });
         Assert.Equal(octal, Convert.ToString(Backend.ModeOf(key), 8));
@@ -363,7 +360,7 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
 
     private string OtherUser()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         return Peers.Require("setpriv", "util-linux");
     }

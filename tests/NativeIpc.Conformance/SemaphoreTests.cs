@@ -156,13 +156,12 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         HasCount(3, made);
     }
 
-    [Theory]
+    [BackendTheory(Needs.SettableCount)]
     [InlineData(7, 2)]
     [InlineData(0, 5)]
     [InlineData(5, 0)]
     public void CreateOrReset_sets_the_count_in_place_and_earlier_instances_see_it(int before, int after)
     {
-        Assert.SkipUnless(Backend.CountCanBeSet, "This system cannot set the count of a live semaphore.");
         NativeIpcKey key = NextKey();
         using SystemSemaphore early = SystemSemaphore.CreateNew(key, before);
         PeerProcess peer = Peer();
@@ -176,10 +175,9 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(early.TryAcquire());
     }
 
-    [Fact]
+    [BackendFact(Needs.SettableCount)]
     public void CreateOrReset_wakes_as_many_waiters_as_the_count_allows()
     {
-        Assert.SkipUnless(Backend.CountCanBeSet, "This system cannot set the count of a live semaphore.");
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0);
         PeerProcess[] peers = [Peer(), Peer()];
@@ -195,10 +193,9 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         HasCount(1, semaphore);
     }
 
-    [Fact]
+    [BackendFact(Needs.FixedCount)]
     public void CreateOrReset_of_a_live_semaphore_says_AlreadyExists_where_its_count_cannot_be_set()
     {
-        Assert.SkipWhen(Backend.CountCanBeSet, "This system can set it.");
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
         Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SystemSemaphore.CreateOrReset(key, 5)));
@@ -243,10 +240,9 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
-    [Fact]
+    [BackendFact(Needs.SmallMaximum)]
     public void An_initial_count_over_the_maximum_says_OutOfResources_and_leaves_nothing()
     {
-        Assert.SkipWhen(Backend.MaximumCount == int.MaxValue, "The maximum is that of int.");
         NativeIpcKey key = NextKey();
         Assert.Equal(NativeIpcError.OutOfResources, ErrorOf(() => SystemSemaphore.CreateNew(key, Backend.MaximumCount + 1)));
         Assert.Equal(NativeIpcError.OutOfResources, ErrorOf(() => SystemSemaphore.CreateOrOpen(key, Backend.MaximumCount + 1)));
@@ -393,10 +389,10 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         if (Backend.CountCanBeRead) Assert.Equal(4, count);
     }
 
-    [Fact]
+    [BackendFact(Needs.Linux)]
     public void Another_user_is_told_PermissionDenied()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
@@ -408,10 +404,10 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         HasCount(1, semaphore);
     }
 
-    [Fact]
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
     public void Something_else_under_a_posix_semaphores_name_says_KeyError_instead_of_killing()
     {
-        Assert.SkipUnless(Backend.IsPosix && Backend.ComparesNames, "Only where a semaphore can be looked at before it is mapped.");
+        // Only where a semaphore can be looked at before it is mapped.
         NativeIpcKey key = NextKey();
         File.WriteAllText(Names.TrackPath(PosixProvider.SemaphoreFileOf(key)), "");
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.OpenExisting(key)));
