@@ -465,6 +465,7 @@ public abstract class LockTests<TProvider> : ConformanceTests<TProvider>
         SharedMemoryLock scope = holder.Lock(); // never released before the end
         PeerProcess peer = Peer();
         peer.Ask($"shm open a {key} rw");
+        Assert.Equal("false", peer.Ask("shm trylock a")); // it has opened the old lock: one that opens the new one first has nothing to be told
         peer.Post("shm lock a");
         peer.Await("locking");
         File.Delete(PosixProvider.SemaphoreFileOf(key));
