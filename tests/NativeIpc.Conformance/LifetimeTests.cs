@@ -417,7 +417,7 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    [Fact]
+    [BackendFact(Needs.Finalizers)]
     public void A_segment_that_is_forgotten_is_let_go_by_its_finalizer()
     {
         NativeIpcKey key = NextKey();

@@ -43,6 +43,12 @@ public enum Needs
 
     /// <summary>A semaphore cannot have all counts of an int.</summary>
     SmallMaximum = 1 << 10,
+
+    /// <summary>
+    /// A garbage collection that is asked for. Under Wine 8 the CLR dies in the first finalizers of this program ("Internal CLR error
+    /// 0x80131506", in RunFinalizers; cause unknown).
+    /// </summary>
+    Finalizers = 1 << 11,
 }
 
 /// <summary>A fact about the back ends that have what it needs.</summary>

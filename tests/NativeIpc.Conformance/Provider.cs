@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc.Keys;
 using Xunit;
 
@@ -8,6 +9,8 @@ public abstract class Provider
 {
     /// <summary>Set in a process that runs the plain POSIX calls, and in its peers.</summary>
     internal static bool IsPlainProcess { get; } = Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1";
+
+    private static readonly bool s_isWine = OperatingSystem.IsWindows() && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
 
     public abstract NativeIpcKeyType Type { get; }
 
@@ -48,7 +51,8 @@ public abstract class Provider
         | (ComparesNames ? Needs.ComparedNames : 0)
         | (IsPosix && !ComparesNames ? 0 : Needs.LockModeBeyondUmask)
         | (CountCanBeSet ? Needs.SettableCount : Needs.FixedCount)
-        | (MaximumCount < int.MaxValue ? Needs.SmallMaximum : 0);
+        | (MaximumCount < int.MaxValue ? Needs.SmallMaximum : 0)
+        | (s_isWine ? 0 : Needs.Finalizers);
 
     internal abstract bool SegmentExists(in NativeIpcKey key);
 
