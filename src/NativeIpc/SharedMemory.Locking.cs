@@ -184,8 +184,9 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     private long _holder;
     private volatile bool _isLost;
 
-    // The last ticket whose holder may not have been alone. The first one of a lock that stands in for another is such a one.
-    private long _doubtfulTicket = replacesAnother ? 1 : 0;
+    // The last tickets whose holders may not have been alone. The first one of a lock that stands in for another is such a one.
+    private long _firstDoubtful = 1;
+    private long _lastDoubtful = replacesAnother ? 1 : 0;
 
     public SemaphoreObject Semaphore { get; } = semaphore;
 
@@ -198,8 +199,11 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <summary>Notes that the semaphore was acquired.</summary>
     public long Take()
     {
-        long ticket = ++_lastTicket; // only the holder of the semaphore is here
-        Interlocked.Exchange(ref _holder, ticket);
+        long ticket = Interlocked.Increment(ref _lastTicket);
+        long other = Interlocked.Exchange(ref _holder, ticket);
+
+        // Two holders within this instance: a peer has reset the lock. Both are told.
+        if (other != 0) NoteDoubt(other, ticket);
         return ticket;
     }
 
@@ -209,7 +213,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         if (ticket == 0 || !Semaphore.TryEnter()) return;
         try
         {
-            if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) Volatile.Write(ref _doubtfulTicket, ticket);
+            if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
         }
         finally
         {
@@ -218,7 +222,13 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     }
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
-    public bool WasReplaced(long ticket) => HasChanged || Volatile.Read(ref _doubtfulTicket) == ticket;
+    public bool WasReplaced(long ticket) => HasChanged || (ticket >= Volatile.Read(ref _firstDoubtful) && ticket <= Volatile.Read(ref _lastDoubtful));
+
+    private void NoteDoubt(long first, long last)
+    {
+        Volatile.Write(ref _lastDoubtful, last);
+        Volatile.Write(ref _firstDoubtful, first);
+    }
 
     public void Close()
     {

@@ -7,7 +7,7 @@ namespace NativeIpc;
 
 public sealed partial class SharedMemory
 {
-    /// <summary>All bytes, to read and write. Fast and raw: it must not be used after Dispose.</summary>
+    /// <summary>All bytes, to read and write. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
     /// <exception cref="InvalidOperationException">The attachment is read-only, or the segment is over 2 GiB: use <see cref="GetSpan"/>.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public Span<byte> Span
@@ -19,7 +19,7 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>All bytes, to read. Fast and raw: it must not be used after Dispose.</summary>
+    /// <summary>All bytes, to read. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
     /// <exception cref="InvalidOperationException">The segment is over 2 GiB: use <see cref="GetReadOnlySpan"/>.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public ReadOnlySpan<byte> ReadOnlySpan
@@ -55,7 +55,7 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Some of the bytes, to read and write. Fast and raw: it must not be used after Dispose.</summary>
+    /// <summary>Some of the bytes, to read and write. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
     /// <param name="offset">In bytes, from the start.</param>
     /// <param name="length">In bytes.</param>
     /// <returns>The bytes.</returns>
@@ -68,7 +68,7 @@ public sealed partial class SharedMemory
         return _segment.Slice(offset, length);
     }
 
-    /// <summary>Some of the bytes, to read. Fast and raw: it must not be used after Dispose.</summary>
+    /// <summary>Some of the bytes, to read. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
     /// <param name="offset">In bytes, from the start.</param>
     /// <param name="length">In bytes.</param>
     /// <returns>The bytes.</returns>
@@ -81,7 +81,7 @@ public sealed partial class SharedMemory
     }
 
     /// <summary>A value in the segment, to read and write in place, also with <see cref="Volatile"/> and <see cref="Interlocked"/>. It must not be
-    /// used after Dispose.</summary>
+    /// used after Dispose, nor after the last use of this instance: hold it with <c>using</c>.</summary>
     /// <typeparam name="T">A type without references, laid out as the peer lays it out.</typeparam>
     /// <param name="offset">In bytes, from the start; a multiple of the type's alignment.</param>
     /// <returns>The value's place.</returns>
@@ -96,7 +96,7 @@ public sealed partial class SharedMemory
         return ref _segment.At<T>(offset);
     }
 
-    /// <summary>A value in the segment, to read in place. It must not be used after Dispose.</summary>
+    /// <summary>A value in the segment, to read in place. It must not be used after Dispose, nor after the last use of this instance: hold it with <c>using</c>.</summary>
     /// <typeparam name="T">A type without references, laid out as the peer lays it out.</typeparam>
     /// <param name="offset">In bytes, from the start; a multiple of the type's alignment.</param>
     /// <returns>The value's place.</returns>

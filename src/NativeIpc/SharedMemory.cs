@@ -20,7 +20,8 @@ namespace NativeIpc;
 /// <see cref="Remove"/> removes it.</para>
 /// <para>Thread safety: every member may be called from any thread at any time, also while another one disposes; the bytes themselves are
 /// as unprotected as any memory, which is what <see cref="Lock()"/> is for. Raw spans, memory and references are the exception: they
-/// trust the caller not to dispose while they are used.</para>
+/// trust the caller not to dispose while they are used, and to keep the instance alive (<c>using</c>, or <see cref="GC.KeepAlive"/>): an instance that nothing
+/// refers to any more is let go of by a garbage collection, as if it had been disposed.</para>
 /// </remarks>
 public sealed partial class SharedMemory : IDisposable
 {
@@ -70,6 +71,7 @@ public sealed partial class SharedMemory : IDisposable
     public static SharedMemory CreateNew(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
         options = Checked(options);
+        using ProcessExit.Call call = Begin(options);
         return new SharedMemory(BackendFor(key, size).CreateNew(key, size, options), options);
     }
 
@@ -84,6 +86,7 @@ public sealed partial class SharedMemory : IDisposable
     public static SharedMemory OpenExisting(NativeIpcKey key, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {
         options = Checked(options, access);
+        using ProcessExit.Call call = Begin(options);
         return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: true)!, options);
     }
 
@@ -98,6 +101,7 @@ public sealed partial class SharedMemory : IDisposable
     public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedMemory? segment, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {
         options = Checked(options, access);
+        using ProcessExit.Call call = Begin(options);
         Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
         return segment is not null;
@@ -115,6 +119,7 @@ public sealed partial class SharedMemory : IDisposable
     public static SharedMemory CreateOrOpen(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
         options = Checked(options);
+        using ProcessExit.Call call = Begin(options);
         return new SharedMemory(BackendFor(key, size).CreateOrOpen(key, size, options), options);
     }
 
@@ -207,6 +212,9 @@ public sealed partial class SharedMemory : IDisposable
         if (size <= LargestAddressSpace) return backend;
         throw Failure.Found(NativeIpcError.InvalidSize, Creating, key, operation, $"no process has room for {size} bytes", "Ask for less.");
     }
+
+    private static ProcessExit.Call Begin(SharedMemoryOptions options)
+        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: RemovalPolicy.Default, RemoveAtProcessExit: true });
 
     private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
     {

@@ -50,6 +50,7 @@ public sealed class SystemSemaphore : IDisposable
     public static SystemSemaphore CreateNew(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(options);
+        using ProcessExit.Call call = Begin(options);
         return new SystemSemaphore(BackendFor(key, initialCount).CreateNew(key, initialCount, options));
     }
 
@@ -89,6 +90,7 @@ public sealed class SystemSemaphore : IDisposable
     public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(options);
+        using ProcessExit.Call call = Begin(options);
         return new SystemSemaphore(BackendFor(key, initialCount).CreateOrOpen(key, initialCount, options));
     }
 
@@ -108,6 +110,7 @@ public sealed class SystemSemaphore : IDisposable
     public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(options);
+        using ProcessExit.Call call = Begin(options);
         return new SystemSemaphore(BackendFor(key, initialCount).CreateOrReset(key, initialCount, options));
     }
 
@@ -242,6 +245,9 @@ public sealed class SystemSemaphore : IDisposable
         throw Failure.Found(NativeIpcError.OutOfResources, Creating, key, operation, $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
             "Ask for fewer permits, or use a key of another type.");
     }
+
+    private static ProcessExit.Call Begin(SystemSemaphoreOptions options)
+        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: RemovalPolicy.Default, RemoveAtProcessExit: true });
 
     private static SystemSemaphoreOptions Checked(SystemSemaphoreOptions? options)
     {

@@ -8,7 +8,7 @@ namespace NativeIpc.Backends;
 /// </summary>
 /// <param name="bound">When to give up; infinite for never.</param>
 /// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and who pauses longer loses to the others.</param>
-/// <param name="fewestPauses">How many pauses there are at least, unless the bound is zero: on a machine so loaded that this thread comes to look only
+/// <param name="fewestPauses">How many pauses there are at least: on a machine so loaded that this thread comes to look only
 /// a few times within the bound, the time says little about the peer.</param>
 internal struct Backoff(TimeSpan bound, int longestMicroseconds = 1000, int fewestPauses = 0)
 {
@@ -17,7 +17,7 @@ internal struct Backoff(TimeSpan bound, int longestMicroseconds = 1000, int fewe
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly TimeSpan _bound = bound;
     private readonly int _longestMicroseconds = longestMicroseconds;
-    private int _pausesDue = bound == TimeSpan.Zero ? 0 : fewestPauses;
+    private int _pausesDue = fewestPauses;
     private int _microseconds = ShortestMicroseconds;
 
     /// <summary>Whether the bound has passed. An infinite bound never does.</summary>

@@ -90,7 +90,7 @@ internal sealed class NameWatch : INameWatch
         if (inotify.IsInvalid)
         {
             int number = Marshal.GetLastPInvokeError();
-            s_unavailable = true;
+            s_unavailable = number == Errno.ENOSYS; // anything else may pass
             Report($"inotify_init1 says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); a replaced lock will go unnoticed (see fs.inotify.max_user_instances)");
             return false;
         }

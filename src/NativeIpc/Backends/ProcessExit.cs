@@ -8,7 +8,7 @@ namespace NativeIpc.Backends;
 /// <summary>What is removed when the process ends without Dispose.</summary>
 internal interface IExitDuty
 {
-    /// <summary>Removes what is owned, once: also when a Dispose or a finalizer gets there first, or at the same time.</summary>
+    /// <summary>Removes what is owned, once. Comes back when it is done, also when a Dispose or a finalizer got there first and is in the middle.</summary>
     void Perform();
 }
 
@@ -21,14 +21,55 @@ internal interface IExitDuty
 /// CancelKeyPress handler) goes on using its objects, and gets its clean-up at ProcessExit. Handlers run newest first, so the first one to
 /// be registered sees what all the others decided. Whether ours is the first is asked when it is registered; if it is not, the program
 /// has a handler of its own whose decision cannot be seen, and nothing is removed at the signal.</para>
-/// <para>A signal that the process was started with as ignored (nohup) stays ignored. Interleaving: a duty is performed once, whoever
-/// comes first; see each duty.</para>
+/// <para>A signal that the process was started with as ignored (nohup) stays ignored.</para>
+/// <para>Interleavings. (1) A duty is performed once, whoever comes first, and stays listed until it is done, so that the end waits for a
+/// Dispose in the middle of removing. (2) A thread is between making an object and listing its duty: such calls are counted, and the end waits
+/// for them, for two seconds at most. (3) A thread begins to make an object after that: it is held up, since the process is about to be gone;
+/// for two seconds, in case it is a handler of the end itself. (4) A peer that ends as well removes a System V set under a waiter of ours, which
+/// would make it anew: see <see cref="IsEnding"/> and the count of calls.</para>
 /// </remarks>
 internal static class ProcessExit
 {
     private static readonly ConcurrentDictionary<IExitDuty, byte> s_duties = new(ReferenceEqualityComparer.Instance);
     private static readonly Lock s_gate = new();
     private static List<PosixSignalRegistration>? s_registrations;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
+    [ThreadStatic]
+    private static bool t_isPerforming;
+
+    private static int s_callsInside;
+    private static volatile bool s_isEnding;
+
+    /// <summary>Whether the process is ending: nothing is made anew any more.</summary>
+    public static bool IsEnding => s_isEnding;
+
+    /// <summary>Begins a call that may make an object, or attach to one, and list a duty for it; the end of the process waits until it is disposed.</summary>
+    /// <param name="owns">Whether there may be a duty. What can fail about that fails here, before anything is made.</param>
+    public static Call Begin(bool owns)
+    {
+        if (owns) EnsureRegistered();
+        Interlocked.Increment(ref s_callsInside);
+        if (s_isEnding && !t_isPerforming)
+        {
+            Interlocked.Decrement(ref s_callsInside);
+            var patience = new Backoff(s_patience);
+            while (patience.Pause())
+            {
+            }
+
+            Interlocked.Increment(ref s_callsInside);
+        }
+
+        return default;
+    }
+
+    /// <summary>A call that <see cref="Begin"/> began.</summary>
+    public readonly struct Call : IDisposable
+    {
+        public void Dispose() => Interlocked.Decrement(ref s_callsInside);
+    }
 
     public static void Add(IExitDuty duty)
     {
@@ -62,10 +103,19 @@ internal static class ProcessExit
 
     private static void PerformAll()
     {
-        foreach (IExitDuty duty in s_duties.Keys)
+        s_isEnding = true;
+        t_isPerforming = true;
+        var patience = new Backoff(s_patience);
+        do
         {
-            if (s_duties.TryRemove(duty, out _)) duty.Perform();
+            foreach (IExitDuty duty in s_duties.Keys)
+            {
+                duty.Perform();
+                Forget(duty);
+            }
         }
+        while ((Volatile.Read(ref s_callsInside) > 0 || !s_duties.IsEmpty) && patience.Pause());
+        t_isPerforming = false;
     }
 
     /// <summary>
@@ -94,9 +144,13 @@ internal static class ProcessExit
                     return (ulong.Parse(line.AsSpan(7).Trim(), System.Globalization.NumberStyles.HexNumber, null) >> (number - 1) & 1) != 0;
             }
         }
+        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false; // no /proc: as on systems without one
+        }
         catch (IOException)
         {
-            // No /proc: as on systems without one, the signal counts as not ignored.
+            return true; // no descriptor left, say: rather no clean-up than one that nohup was to prevent
         }
 
         return false;

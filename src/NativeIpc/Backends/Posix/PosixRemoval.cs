@@ -8,14 +8,15 @@ namespace NativeIpc.Backends.Posix;
 /// The duty to remove the name of an object that this process made, once: at Dispose, in the finalizer, or when the process ends.
 /// </summary>
 /// <remarks>
-/// Interleavings: Dispose, finalizer and exit may come together; the exchange lets one through. Another process may remove the name and
+/// Interleavings: Dispose, finalizer and exit may come together; the gate lets one through, and the others wait for it. Another process may remove the name and
 /// make another object under it at any time; the file lock and the comparison under it (see <see cref="FileLock"/>) keep that one safe,
 /// as far as the other one is ours or the comparison comes after it. The object itself is still open or mapped here, so its inode number
 /// cannot have been given to another file.
 /// </remarks>
-internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity) : IExitDuty
+internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound) : IExitDuty
 {
-    private int _performed;
+    private readonly Lock _gate = new();
+    private bool _performed;
 
     static PosixRemoval() => NativeIpcEventSource.Load();
 
@@ -25,16 +26,21 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     /// <param name="open">A descriptor of the object, if there is one at hand.</param>
     public void Perform(UnixDescriptor? open)
     {
-        if (Interlocked.Exchange(ref _performed, 1) != 0) return;
+        lock (_gate)
+        {
+            if (_performed) return;
+            _performed = true;
+            try
+            {
+                Remove(open);
+            }
+            catch (NativeIpcException failure)
+            {
+                NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+            }
+        }
+
         ProcessExit.Forget(this);
-        try
-        {
-            Remove(open);
-        }
-        catch (NativeIpcException failure)
-        {
-            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
-        }
     }
 
     private void Remove(UnixDescriptor? open)
@@ -60,7 +66,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
 
             // Without the lock (no descriptor left, or a peer that holds it for ever) the comparison alone has to do.
             UnixDescriptor? file = open ?? (own!.IsInvalid ? null : own);
-            if (file is not null) _ = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
+            if (file is not null) _ = FileLock.Take(file, bound, out held);
             if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || status.Identity != identity) return;
             UnlinkBoth(key, isSegment, lockKey);
         }

@@ -11,14 +11,16 @@ internal sealed class PosixSegment : Segment
     private readonly UnixDescriptor _descriptor;
     private readonly FileStatus _status;
     private readonly PosixRemoval? _removal;
+    private readonly TimeSpan _bound;
 
     internal PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, UnixDescriptor descriptor, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
         _descriptor = descriptor;
         _status = status;
+        _bound = options.PeerTimeout;
         if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
-        _removal = new PosixRemoval(key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, status.Identity);
+        _removal = new PosixRemoval(key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, status.Identity, options.PeerTimeout);
         if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
     }
 
@@ -42,7 +44,7 @@ internal sealed class PosixSegment : Segment
                 "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
         }
 
-        int error = FileLock.Take(_descriptor, TimeSpan.FromSeconds(1), out FileLock held);
+        int error = FileLock.Take(_descriptor, _bound, out FileLock held);
         if (error != 0)
         {
             throw Failure.Of(NativeIpcError.LockError, "open the lock of the segment", Key, "flock", error,

@@ -19,7 +19,7 @@ internal sealed class PosixSemaphore : SemaphoreObject
         Identity = identity;
         CreatedNew = createdNew;
         if (!owns) return;
-        _removal = new PosixRemoval(key, isSegment: false, lockKey: default, identity);
+        _removal = new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1));
         if (removeAtExit) ProcessExit.Add(_removal);
     }
 

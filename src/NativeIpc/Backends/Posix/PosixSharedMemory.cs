@@ -215,7 +215,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
         catch
         {
-            new PosixRemoval(key, isSegment: true, lockKey: default, identity).Perform();
+            new PosixRemoval(key, isSegment: true, lockKey: default, identity, options.PeerTimeout).Perform();
             throw;
         }
     }

@@ -181,6 +181,19 @@ internal sealed class KeyFile : IDisposable
 
     internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
+    /// <summary>
+    /// Whether a peer may be about to make an object under the file: one that knows no file lock makes the file and the object in two calls. Only an
+    /// empty file younger than <paramref name="bound"/> without any object is such a case, so nobody waits for a file that was there all along.
+    /// </summary>
+    public bool MayBeInTheMaking(int systemVKey, TimeSpan bound)
+    {
+        if (IsNew || !Status.IsRegularFile || Status.Size != 0 || Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return false;
+        if (bound < TimeSpan.Zero) return true;
+        if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
+        TimeSpan age = DateTime.UnixEpoch.AddSeconds(now.tv_sec) - File.GetLastWriteTimeUtc(Path(Key)); // the one clock that file times are on
+        return age < bound && age > -bound;
+    }
+
     /// <summary>The System V key of the file.</summary>
     public int Ftok(string attempt)
     {

@@ -63,7 +63,7 @@ internal sealed class SystemVSegment : Segment
 
 /// <summary>Detaching, once: at Dispose, in the finalizer, or when the process ends; then removing, if nobody is attached any more.</summary>
 /// <remarks>
-/// Interleavings considered. (1) Dispose and exit together: the exchange lets one through. (2) Two processes detach together: both see
+/// Interleavings considered. (1) Dispose and exit together: the gate lets one through, and the other waits for it. (2) Two processes detach together: both see
 /// nobody attached, the Qt lock and then the file lock put them in order, and the second finds the segment gone. (3) A process of ours
 /// attaches between the look and the removal: it holds the file lock from finding the segment until it is attached, so the look under the
 /// lock sees it. (4) A Qt process does: it holds the Qt lock meanwhile, which is why that is taken first; if its holder does not let go
@@ -74,7 +74,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 {
     private const string Removing = "remove the segment";
 
-    private int _detached;
+    private readonly Lock _gate = new();
+    private bool _isDetached;
 
     static SystemVDetach() => NativeIpcEventSource.Load();
 
@@ -89,8 +90,19 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     internal bool Detach(bool atExit)
     {
-        if (Interlocked.Exchange(ref _detached, 1) != 0) return true;
+        bool detached = true;
+        lock (_gate)
+        {
+            if (!_isDetached) detached = DetachOnce(atExit);
+            _isDetached = true;
+        }
+
         ProcessExit.Forget(this);
+        return detached;
+    }
+
+    private bool DetachOnce(bool atExit)
+    {
         bool detached = atExit && OperatingSystem.IsLinux() ? ReplaceMapping() : Libc.shmdt(address) == 0;
         if (!Removes) return detached;
         try

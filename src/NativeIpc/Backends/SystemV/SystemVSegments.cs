@@ -99,13 +99,21 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     private static SystemVSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
     {
-        for (int round = 0; round < MostRounds; round++)
+        var backoff = new Backoff(options.PeerTimeout);
+        int lostRaces = 0;
+        while (lostRaces++ < MostRounds)
         {
             using KeyFile file = KeyFile.Open(Creating, key, create: true, options.Mode, options.PeerTimeout)!;
             int ipcKey = 0;
             try
             {
                 ipcKey = file.Ftok(Creating);
+                if (file.MayBeInTheMaking(ipcKey, options.PeerTimeout) && backoff.Pause())
+                {
+                    lostRaces--;
+                    continue;
+                }
+
                 int id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;

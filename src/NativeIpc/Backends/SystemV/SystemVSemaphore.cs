@@ -122,7 +122,8 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             }
 
             if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
-            if (change < 0 && !IsClosed && _removal is { HasBegun: true })
+            if (ProcessExit.IsEnding && change > 0) return true; // the set went with its owner at the end of both processes
+            if (change < 0 && !IsClosed && (ProcessExit.IsEnding || _removal is { HasBegun: true }))
             {
                 if (slice is { } rest) Pause.Microseconds((int)rest.TotalMicroseconds);
                 return false;
@@ -134,6 +135,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
 
     private void Revive(string attempt, int goneId, int number)
     {
+        using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: RemovalPolicy.Default, RemoveAtProcessExit: true });
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
@@ -200,7 +202,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 {
     private const string Removing = "remove the semaphore";
 
-    private int _performed;
+    private readonly Lock _gate = new();
+    private bool _performed;
     private volatile bool _hasBegun;
 
     /// <summary>Whether this process is removing the set, or has removed it. True before any thread can find it gone for that reason.</summary>
@@ -210,9 +213,18 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 
     public void Perform()
     {
-        if (Interlocked.Exchange(ref _performed, 1) != 0) return;
         _hasBegun = true;
+        lock (_gate)
+        {
+            if (!_performed) Remove();
+            _performed = true;
+        }
+
         ProcessExit.Forget(this);
+    }
+
+    private void Remove()
+    {
         KeyFile? file = null;
         try
         {
@@ -240,7 +252,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
     /// <summary>The set is gone, and was made anew under <paramref name="keyFile"/>; tells whether this instance had made that file.</summary>
     public bool Forget(FileIdentity keyFile)
     {
-        Interlocked.Exchange(ref _performed, 1);
+        lock (_gate) _performed = true;
         ProcessExit.Forget(this);
         return set.MadeKeyFile && set.KeyFile == keyFile;
     }

@@ -134,13 +134,23 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
     internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null)
     {
-        for (int round = 0; round < MostRounds; round++)
+        var backoff = new Backoff(options.PeerTimeout);
+        FileIdentity? made = null;
+        int lostRaces = 0;
+        while (lostRaces++ < MostRounds)
         {
             using KeyFile file = KeyFile.Open(Creating, key, create: true, options.Mode, options.PeerTimeout)!;
+            if (file.IsNew) made = file.Status.Identity;
             int ipcKey = 0;
             try
             {
                 ipcKey = file.Ftok(Creating);
+                if (file.MayBeInTheMaking(ipcKey, options.PeerTimeout) && backoff.Pause())
+                {
+                    lostRaces--;
+                    continue;
+                }
+
                 check?.Invoke();
                 int id = Libc.semget(ipcKey, 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
@@ -173,7 +183,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
 
                 if (file.IsStillThere)
                 {
-                    set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, file.IsNew);
+                    set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, made == file.Status.Identity);
                     return true;
                 }
 
