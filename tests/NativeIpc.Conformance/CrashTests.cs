@@ -183,7 +183,7 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
     public void A_maker_that_is_only_slow_is_waited_for_when_opening() => IsWaitedFor("open");
 
     // A System V creating call does not have to wait: its key file is no half of a segment, and shmget lets one win.
-    [BackendTheory(Needs.Posix | Needs.Linux)]
+    [BackendTheory(Needs.Linux | Needs.Leftovers)]
     [InlineData("createoropen")]
     [InlineData("create")]
     public void A_maker_that_is_only_slow_is_waited_for_when_creating(string verb) => IsWaitedFor(verb);

@@ -109,6 +109,16 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
+    [Fact]
+    public void Opening_without_patience_is_not_disturbed_by_other_openers()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        var impatient = new SharedMemoryOptions { PeerTimeout = TimeSpan.Zero, Removal = RemovalPolicy.Keep };
+        Parallel.For(0, 2000, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ => SharedMemory.OpenExisting(key, options: impatient).Dispose());
+        Assert.True(segment.Size >= Size);
+    }
+
     [BackendFact(Needs.Posix | Needs.Linux)]
     public void A_segment_larger_than_the_memory_says_OutOfResources_and_leaves_nothing()
     {
