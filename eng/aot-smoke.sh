@@ -1,6 +1,7 @@
 #!/bin/bash
 # Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 out=$root/artifacts/aot
 failures=0
 pass() { echo "PASS aot: $1"; }
@@ -37,19 +38,21 @@ trap 'rm -rf "$work"' EXIT
 mkdir -m 0700 "$work/runtime" "$work/tmp"
 run='
 export XDG_RUNTIME_DIR=$1/runtime TMPDIR=$1/tmp
-timeout 120 "$2" >"$1/log" 2>&1
-echo $? >"$1/code"
+"$2"
+code=$?
 {
     ls -A "$1/runtime"
     ls -A /dev/shm 2>/dev/null | grep "aot-"
     [ -n "$3" ] && tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem
 } >"$1/left"
+exit $code
 '
 if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
-    unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
+    run_watched 120 "$work/log" unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
 else
-    sh -c "$run" sh "$work" "$out/bin/NativeIpc.Aot" ''
+    run_watched 120 "$work/log" sh -c "$run" sh "$work" "$out/bin/NativeIpc.Aot" ''
 fi
+code=$?
 
 while IFS= read -r line; do
     case $line in
@@ -57,9 +60,9 @@ while IFS= read -r line; do
     "skip "*) name=${line#skip } && echo "SKIP aot: $name" ;;
     esac
 done <"$work/log"
-if [ "$(cat "$work/code")" = 0 ] && tail -1 "$work/log" | grep -qx 'all ok'; then pass "ran to its end"; else
+if [ "$code" = 0 ] && tail -1 "$work/log" | grep -qx 'all ok'; then pass "ran to its end"; else
     sed 's/^/    /' "$work/log" >&2
-    fail "ran to its end" "exit code $(cat "$work/code")"
+    fail "ran to its end" "exit code $code"
 fi
 if [ -s "$work/left" ]; then fail "left nothing behind" "$(tr '\n' ' ' <"$work/left")"; else pass "left nothing behind"; fi
 exit $failures

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Tests ./demo.sh: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 
 # Where it is allowed: own System V objects and an own /dev/shm, so that everything in them is ours.
 if [ "${1:-}" != --here ] && [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
@@ -44,6 +45,7 @@ within() {
     return 1
 }
 
+sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 ended() { ! kill -0 "$1" 2>/dev/null; }
 receiver() { sed -n 's/.*: process \([0-9]*\) receives.*/\1/p' "$log" | tail -1; }
 receiving() { [ -n "$(receiver)" ]; }
@@ -53,7 +55,7 @@ sender() { sed -n 's/.* from process \([0-9]*\) through.*/\1/p' "$log" | head -1
 check() {
     local name=$1 code=$2 text=$3 found left
     shift 3
-    timeout 300 "$root/demo.sh" "$@" >"$log" 2>&1
+    run_watched 300 "$log" "$root/demo.sh" "$@"
     found=$?
     left=$(leftovers)
     if [ "$found" != "$code" ]; then fail "$name" "exit code $found instead of $code"
@@ -97,10 +99,10 @@ if command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/d
 
 head -c 100003 /dev/urandom >"$work/small file"
 : >"$work/empty"
-truncate -s 1T "$work/endless"
+dd if=/dev/zero of="$work/endless" bs=1 count=0 seek=1099511627776 2>/dev/null # macOS has no truncate(1)
 
 check "a large file that is there anyway" 0 "nothing is left behind"
-check "a small file" 0 "$(sha256sum <"$work/small file" | cut -c1-64), and nothing is left behind" "$work/small file"
+check "a small file" 0 "$(sha256 <"$work/small file" | cut -c1-64), and nothing is left behind" "$work/small file"
 check "an empty file" 0 "nothing is left behind" "$work/empty"
 cd "$work/elsewhere" || exit 1
 check "a file named relative to another folder" 0 "nothing is left behind" "../small file"
@@ -162,13 +164,12 @@ elif ! dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --se
 else
     export WINEPREFIX=$work/wine WINEDEBUG=-all
     trap 'wineserver -k 2>/dev/null; rm -rf "$work"' EXIT
-    wine() { timeout 300 "$(type -P wine)" "$@"; }
-    wine wineboot -i >/dev/null 2>&1 </dev/null
+    run_watched 300 /dev/null wine wineboot -i
     for case in "0 nothing is left behind" "1 MISMATCH"; do
         code=${case%% *} text=${case#* }
         corrupt=
         [ "$code" = 1 ] && corrupt=--corrupt
-        wine "$work/win/Transfer.exe" $corrupt "$work/small file" >"$log" 2>&1 </dev/null
+        run_watched 300 "$log" wine "$work/win/Transfer.exe" $corrupt "$work/small file"
         found=$?
         name="on Windows (Wine): $text"
         if [ "$found" = "$code" ] && grep -q "$text" "$log" && grep -q 'windows to .NET' "$log"; then pass "$name"; else fail "$name" "exit code $found"; fi

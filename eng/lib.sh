@@ -10,13 +10,13 @@ coloured() { # COLOUR TEXT: coloured on a terminal only
 # Runs a command in a process group of its own, in which no signal is ignored (a plain background job of a script ignores SIGINT, and the
 # tests that send it would see that). Output goes to LOG. Returns the command's exit code; 124 when the watchdog ended it.
 run_watched() { # SECONDS LOG COMMAND...
-    local limit=$1 log=$2 end
+    local limit=$1 log=$2 end monitor=$-
     shift 2
     end=$((SECONDS + limit))
     set -m
     "$@" >"$log" 2>&1 </dev/null &
     watched=$!
-    set +m
+    case $monitor in *m*) ;; *) set +m ;; esac
     while kill -0 "$watched" 2>/dev/null; do
         if [ "$SECONDS" -ge "$end" ]; then
             end_watched

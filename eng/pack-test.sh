@@ -2,6 +2,7 @@
 # Packs the library into artifacts/packages, checks what is inside, and uses the package in a fresh project: one line per check, PASS, FAIL
 # or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 packages=$root/artifacts/packages
 failures=0
 pass() { echo "PASS pack: $1"; }
@@ -113,15 +114,17 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hel
     verify "the package came from the folder" "not in the isolated cache" test -s "$work/cache/nativeipc/$version/lib/net10.0/NativeIpc.dll"
     own=
     if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then own='unshare --ipc --mount'; fi
-    $own sh -c '
+    run_watched 60 said $own sh -c '
         [ -z "$2" ] || mount -t tmpfs tmpfs /dev/shm
-        timeout 60 "$1/out/Hello" >"$1/said" 2>&1
-        echo $? >"$1/code"
-        ls -A /dev/shm 2>/dev/null | grep org.example. >"$1/left"' sh "$work/hello" "$own"
-    if [ "$(cat code)" = 0 ] && grep -qE '^posix:/org\.example\.hello says: Hello from process [0-9]+$' said; then
+        "$1/out/Hello"
+        code=$?
+        ls -A /dev/shm 2>/dev/null | grep org.example. >"$1/left"
+        exit $code' sh "$work/hello" "$own"
+    code=$?
+    if [ "$code" = 0 ] && grep -qE '^posix:/org\.example\.hello says: Hello from process [0-9]+$' said; then
         pass "the example of the readme runs"
     else
-        fail "the example of the readme runs" "exit code $(cat code): $(cat said)"
+        fail "the example of the readme runs" "exit code $code: $(cat said)"
     fi
     if [ -s left ]; then fail "the example leaves nothing behind" "$(cat left)"; else pass "the example leaves nothing behind"; fi
 else

@@ -1,12 +1,35 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NativeIpc;
 using NativeIpc.Aot;
 
 // Published with native AOT: uses every part of the library that could need what trimming takes away. Prints "ok NAME" per part and ends
-// with 1 at the first failure. "leave SEGMENT SEMAPHORE [signal]" is its second process, which makes both and ends without Dispose.
+// with 1 at the first failure. "leave SEGMENT SEMAPHORE [signal]" is its second process, which makes both and ends without Dispose;
+// "cancel SEGMENT SEMAPHORE" is one that has a handler of its own, gets SIGTERM, goes on with both and then ends without Dispose.
+if (args is ["cancel", string keptSegment, string keptSemaphore])
+{
+    var handled = new TaskCompletionSource<Thread>(TaskCreationOptions.RunContinuationsAsynchronously);
+    using var registration = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+    {
+        context.Cancel = true;
+        handled.TrySetResult(Thread.CurrentThread);
+    });
+    var segment = SharedMemory.CreateNew(NativeIpcKey.Parse(keptSegment), 4096);
+    var semaphore = SystemSemaphore.CreateNew(NativeIpcKey.Parse(keptSemaphore), 1);
+    SendTerm(Environment.ProcessId);
+    handled.Task.Result.Join(); // the runtime's thread for the handlers of this signal, which ends after the last of them
+    segment.Span[4095] = 42;
+    using (var again = SharedMemory.OpenExisting(segment.Key)) Expect(again.Span[4095], (byte)42);
+    using (var again = SystemSemaphore.OpenExisting(semaphore.Key)) Expect(again.TryAcquire(), true);
+    GC.KeepAlive(segment);
+    GC.KeepAlive(semaphore);
+    Console.WriteLine("kept");
+    return 0;
+}
+
 if (args is ["leave", string leftSegment, string leftSemaphore, ..])
 {
     SharedMemory.CreateNew(NativeIpcKey.Parse(leftSegment), 4096);
@@ -69,7 +92,9 @@ try
         Step($"{name}: semaphore", () => UseSemaphore(SemaphoreKey(type)));
         Step($"{name}: errors", () => SeeErrors(SegmentKey(type), SemaphoreKey(type)));
         Step($"{name}: exit without Dispose", () => LeaveBehind(SegmentKey(type), SemaphoreKey(type), signal: false));
-        if (!OperatingSystem.IsWindows()) Step($"{name}: SIGTERM without Dispose", () => LeaveBehind(SegmentKey(type), SemaphoreKey(type), signal: true));
+        if (OperatingSystem.IsWindows()) continue;
+        Step($"{name}: SIGTERM without Dispose", () => LeaveBehind(SegmentKey(type), SemaphoreKey(type), signal: true));
+        Step($"{name}: SIGTERM that the program cancels", () => KeepInSpiteOfSignal(SegmentKey(type), SemaphoreKey(type)));
     }
 }
 catch (Exception failure)
@@ -208,8 +233,7 @@ static void LeaveBehind(NativeIpcKey segment, NativeIpcKey semaphore, bool signa
     if (signal)
     {
         SharedMemory.OpenExisting(segment, SharedMemoryAccess.Read).Dispose();
-        using Process kill = Process.Start("kill", ["-TERM", $"{child.Id}"]);
-        kill.WaitForExit();
+        SendTerm(child.Id);
     }
 
     child.WaitForExit();
@@ -217,6 +241,23 @@ static void LeaveBehind(NativeIpcKey segment, NativeIpcKey semaphore, bool signa
     Expect(SharedMemory.TryOpenExisting(segment, out _), false);
     Expect(SystemSemaphore.TryOpenExisting(semaphore, out _), false);
     Expect(segment.Type.IsSystemV && File.Exists(segment.NativeKey), false);
+}
+
+static void KeepInSpiteOfSignal(NativeIpcKey segment, NativeIpcKey semaphore)
+{
+    var start = new ProcessStartInfo(Environment.ProcessPath!, ["cancel", segment.ToString(), semaphore.ToString()]) { RedirectStandardOutput = true };
+    using Process child = Process.Start(start)!;
+    Expect(child.StandardOutput.ReadToEnd(), "kept\n");
+    child.WaitForExit();
+    Expect(child.ExitCode, 0);
+    Expect(SharedMemory.TryOpenExisting(segment, out _), false);
+    Expect(SystemSemaphore.TryOpenExisting(semaphore, out _), false);
+}
+
+static void SendTerm(int processId)
+{
+    using Process kill = Process.Start("kill", ["-TERM", $"{processId}"]);
+    kill.WaitForExit();
 }
 
 static void Expect<T>(T found, T wanted)

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using NativeIpc.Testing;
@@ -13,6 +15,13 @@ internal static class Victims
 
     private static readonly Lazy<string> s_folder = new(Publish);
     private static readonly Lazy<string?> s_namespaceProblem = new(FindNamespaceProblem);
+
+    private static readonly Dictionary<string, string?> s_environment = new()
+    {
+        ["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")),
+        ["DOTNET_EnableDiagnostics"] = "0", // no socket in the temporary folder, which a killed process leaves behind
+        ["DOTNET_DbgEnableMiniDump"] = "0",
+    };
 
     private static bool MustRun => string.Equals(Environment.GetEnvironmentVariable("CI"), "true", StringComparison.OrdinalIgnoreCase);
 
@@ -57,16 +66,42 @@ internal static class Victims
         command.Add(Path.Combine(s_folder.Value, Program));
         command.AddRange(steps);
 
-        Dictionary<string, string?> environment = new()
-        {
-            ["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")),
-            ["DOTNET_EnableDiagnostics"] = "0", // no socket in the temporary folder, which a killed process leaves behind
-            ["DOTNET_DbgEnableMiniDump"] = "0",
-        };
+        Dictionary<string, string?> environment = new(s_environment);
         foreach (KeyValuePair<string, string?> variable in situation.Environment ?? []) environment[variable.Key] = variable.Value;
 
         ShellResult result = Shell.Run(command[0], command[1..], "/", environment);
         return new VictimResult(result);
+    }
+
+    /// <summary>Runs the same steps in processes of one process group, and sends the group a signal when each has said a line.</summary>
+    /// <returns>The exit codes, and the standard error of all.</returns>
+    internal static (int[] ExitCodes, string Error) RunGroup(int processes, string signal, string lineOfEach, params string[] steps)
+    {
+        // A pipeline, since a shell lets its background jobs ignore SIGINT. The shells outlive the signal, to tell the exit codes.
+        const string Member = "{ trap : INT TERM HUP; \"$@\" >&3 </dev/null; echo \"code $?\" >&3; }";
+        string pipeline = $"trap : INT TERM HUP; {{ {string.Join(" | ", Enumerable.Repeat(Member, processes))}; }} 3>&1";
+        var start = new ProcessStartInfo(Peers.Require("setsid", "util-linux"), ["sh", "-c", pipeline, "sh", Path.Combine(s_folder.Value, Program), .. steps])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
+        foreach (KeyValuePair<string, string?> variable in s_environment) start.Environment[variable.Key] = variable.Value;
+
+        using Process group = Process.Start(start)!;
+        using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null, TimeSpan.FromMinutes(1), Timeout.InfiniteTimeSpan);
+        Task<string> error = group.StandardError.ReadToEndAsync();
+        List<int> exitCodes = [];
+        List<string> said = [];
+        while (group.StandardOutput.ReadLine() is { } line)
+        {
+            said.Add(line);
+            if (line.StartsWith("code ", StringComparison.Ordinal)) exitCodes.Add(int.Parse(line[5..], CultureInfo.InvariantCulture));
+            else if (line.Contains(lineOfEach, StringComparison.Ordinal) && --processes == 0) _ = Shell.Run("kill", [$"-{signal}", "--", $"-{group.Id}"]).Succeeded;
+        }
+
+        group.WaitForExit();
+        return ([.. exitCodes], $"{string.Join('\n', said)}\n{error.Result}");
     }
 
     internal static void Dispose()

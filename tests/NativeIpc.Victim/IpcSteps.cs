@@ -32,6 +32,9 @@ internal sealed class IpcSteps
             "semaphore-count" => _semaphore!.TryGetCurrentCount(out int count) ? count.ToString(CultureInfo.InvariantCulture) : "unknown",
             "semaphore-release" => Release(),
             "semaphore-acquire" => _semaphore!.TryAcquire() ? "acquired" : "none left",
+            "semaphore-acquire-in-thread" => AcquireInThread(),
+            "segment-churn" => Churn(key => SharedMemory.CreateNew(key, 4096)),
+            "semaphore-churn" => Churn(key => SystemSemaphore.CreateNew(key, 1)),
             "safe-key" => SharedMemory.PlatformSafeKey(words[2], (NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)).ToString(),
             "supports" => Supports((NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)),
             "dispose" => Dispose(),
@@ -105,6 +108,39 @@ internal sealed class IpcSteps
     {
         _semaphore!.Release(int.Parse(_words[1], CultureInfo.InvariantCulture));
         return "released";
+    }
+
+    private string AcquireInThread()
+    {
+        SystemSemaphore semaphore = _semaphore!;
+        InBackground(began =>
+        {
+            began.Set();
+            semaphore.Acquire();
+        });
+        return "waits";
+    }
+
+    /// <summary>Makes and disposes one object after the other until the process ends; the next step comes when the first one is through.</summary>
+    private string Churn(Func<NativeIpcKey, IDisposable> make)
+    {
+        NativeIpcKey key = Key;
+        InBackground(began =>
+        {
+            while (true)
+            {
+                make(key).Dispose();
+                began.Set();
+            }
+        });
+        return "churns";
+    }
+
+    private static void InBackground(Action<ManualResetEventSlim> action)
+    {
+        var began = new ManualResetEventSlim();
+        new Thread(() => action(began)) { IsBackground = true }.Start();
+        began.Wait();
     }
 
     private string Dispose()

@@ -18,6 +18,8 @@ internal static partial class SystemSteps
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
+        "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture), cancels: words[2] == "cancel"),
+        "await-handlers" => SignalHandler.Await(),
         "wait-for-ever" => WaitForEver(),
         "exit" => Exit(int.Parse(words[1], CultureInfo.InvariantCulture)),
         _ => null,

@@ -1,0 +1,74 @@
+using Xunit;
+
+namespace NativeIpc.Machine;
+
+/// <summary>A program with signal handlers of its own decides whether a signal ends it; what it owns goes when it ends, not before.</summary>
+public class OwnHandlerTests
+{
+    private readonly NativeIpcKey[] _keys = [.. Enumerable.Range(0, 4).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
+
+    public OwnHandlerTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
+
+    private string[] MakeAll =>
+    [
+        $"segment-create {_keys[0]} 4096", "segment-lock", $"segment-create {_keys[1]} 4096", "segment-lock",
+        $"semaphore-create {_keys[2]} 1", $"semaphore-create {_keys[3]} 1",
+    ];
+
+    private static readonly string[] s_madeAll = ["created 4096", "locked", "created 4096", "locked", "created", "created"];
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void After_a_signal_that_a_handler_cancels_everything_is_there_until_the_end(bool registeredFirst)
+    {
+        const string Register = "on-signal 15 cancel";
+        string[] make = registeredFirst ? [Register, .. MakeAll] : [.. MakeAll, Register];
+        string[] made = registeredFirst ? ["registered", .. s_madeAll] : [.. s_madeAll, "registered"];
+        VictimResult result = Victims.Run(Situation.Plain,
+        [
+            .. make, "signal 15", "await-handlers",
+            "segment-fill", "semaphore-acquire", $"segment-open {_keys[0]}", "segment-fill", $"segment-open {_keys[1]}", "segment-fill",
+            $"semaphore-open {_keys[2]}", "semaphore-acquire", $"semaphore-open {_keys[3]}", "semaphore-count",
+        ]);
+        result.Did([.. made, "sent", "handled", "filled", "acquired", "opened 4096", "filled", "opened 4096", "filled", "opened", "acquired", "opened", "0"]);
+        Assert.Equal(0, result.ExitCode);
+        AssertLeft(false);
+    }
+
+    [Fact]
+    public void An_earlier_handler_that_lets_the_signal_end_the_process_keeps_everything_in_the_system()
+    {
+        VictimResult result = Victims.Run(Situation.Plain, ["on-signal 15 look", .. MakeAll, "signal 15", "wait-for-ever"]);
+        Assert.Equal(s_madeAll, result.Outcomes[1..7].Select(outcome => outcome.Did));
+        Assert.Equal(143, result.ExitCode);
+        AssertLeft(true);
+        AssertLeft(false); // the locks went with the segments
+    }
+
+    [Fact]
+    public void A_later_handler_that_lets_the_signal_end_the_process_leaves_nothing()
+    {
+        VictimResult result = Victims.Run(Situation.Plain, [.. MakeAll, "on-signal 15 look", "signal 15", "wait-for-ever"]);
+        Assert.Equal(s_madeAll, result.Outcomes[..6].Select(outcome => outcome.Did));
+        Assert.Equal(143, result.ExitCode);
+        AssertLeft(false);
+    }
+
+    [Fact]
+    public void Without_a_handler_the_signal_leaves_nothing()
+    {
+        VictimResult result = Victims.Run(Situation.Plain, [.. MakeAll, "signal 15", "wait-for-ever"]);
+        Assert.Equal(s_madeAll, result.Outcomes[..6].Select(outcome => outcome.Did));
+        Assert.Equal(143, result.ExitCode);
+        AssertLeft(false);
+    }
+
+    private void AssertLeft(bool expected)
+    {
+        bool[] left = [.. _keys[..2].Select(SharedMemory.Remove), .. _keys[2..].Select(SystemSemaphore.Remove)];
+        bool[] locksLeft = [.. _keys[..2].Select(SystemSemaphore.Remove)];
+        Assert.True(left.All(there => there == expected), $"Left: {string.Join(", ", left)}");
+        Assert.DoesNotContain(true, locksLeft);
+    }
+}
