@@ -249,7 +249,6 @@ public class ScenarioTests : WindowsTest
         }
 
         Assert.Equal("ok", peer.Answer());
-        TestContext.Current.SendDiagnosticMessage("turns: " + turns);
         Assert.True(turns > 1, "The two did not work at the same time.");
         Assert.Equal(2 * Additions, segment.GetReference<int>(4));
         Assert.True(segment.TryLock(out SharedMemoryLock free));
