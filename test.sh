@@ -161,6 +161,7 @@ while read -r name kind limit command; do
     run_step "$name" "$kind" "$limit" $command
     [ "$name" != peers ] || sed 's/^/  /' "$logs/peers.log"
     [ "$name" != interop ] || [ ! -f artifacts/interop-matrix.md ] || cat artifacts/interop-matrix.md
+    [ "$name" != wine ] || [ ! -s "$logs/wine.xml" ] || eng/windows-matrix.sh "$logs/wine.xml" || fail wine 'the matrix of the Windows peer could not be made'
 done <<<"$(if [ $# = 0 ]; then say "$steps"; else for name in "$@"; do step_named "$name"; done; fi)"
 
 # Whatever is new and used by no living process is a leftover.

@@ -5,10 +5,9 @@ namespace NativeIpc.WindowsTests;
 /// <summary>With a C program, by the W and the A functions, in both directions.</summary>
 public class InteropTests : WindowsTest
 {
-    public static TheoryData<string> Functions => ["W", "A"];
-
     [Theory]
     [MemberData(nameof(Functions))]
+    [Trait("scenario", "2 →")]
     public void A_peer_opens_our_segment(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -25,6 +24,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
+    [Trait("scenario", "2 ←")]
     public void We_open_a_peer_s_segment(string functions)
     {
         string name = NewName();
@@ -44,6 +44,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
+    [Trait("scenario", "4 →")]
     public void A_peer_uses_our_semaphore(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -63,6 +64,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
+    [Trait("scenario", "4 ←")]
     public void We_use_a_peer_s_semaphore(string functions)
     {
         string name = NewName();
@@ -80,13 +82,15 @@ public class InteropTests : WindowsTest
         Assert.Equal("timeout", peer.Ask("acquire", 0));
     }
 
-    [Fact]
-    public async Task A_wait_of_ours_ends_when_a_peer_releases()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "4 ←")]
+    public async Task A_wait_of_ours_ends_when_a_peer_releases(string functions)
     {
         string name = NewName();
         using Peer peer = Peer.Start();
-        peer.Ask("create-semaphore", "W", name, 0, 1);
-        peer.Ask("create-segment", "W", name + "-memory", 1);
+        peer.Ask("create-semaphore", functions, name, 0, 1);
+        peer.Ask("create-segment", functions, name + "-memory", 1);
         using SystemSemaphore semaphore = SystemSemaphore.OpenExisting(Key(name));
         using SharedMemory memory = SharedMemory.OpenExisting(Key(name + "-memory"));
         byte seen = 0;
@@ -105,13 +109,15 @@ public class InteropTests : WindowsTest
         Assert.Equal(0x2a, seen);
     }
 
-    [Fact]
-    public void A_wait_of_a_peer_ends_when_we_release()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "4 →")]
+    public void A_wait_of_a_peer_ends_when_we_release(string functions)
     {
         NativeIpcKey key = NewKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0);
         using Peer peer = Peer.Start();
-        peer.Ask("open-semaphore", "W", key.NativeKey, "least");
+        peer.Ask("open-semaphore", functions, key.NativeKey, "least");
         peer.Tell("acquire", -1);
 
         semaphore.Release();
@@ -124,6 +130,7 @@ public class InteropTests : WindowsTest
     [InlineData("A", "with spaces, dots. & slashes/")]
     [InlineData("W", "ключ 鍵 🔑")]
     [InlineData("A", "é")]
+    [Trait("scenario", "1 →")]
     public void Names_are_the_same_text_on_both_sides(string functions, string text)
     {
         string name = NewName(text);
@@ -137,31 +144,35 @@ public class InteropTests : WindowsTest
         Assert.Equal("ok", peer.Ask("open-semaphore", functions, name + "s", "least"));
     }
 
-    [Fact]
-    public void A_segment_survives_its_creator_with_us()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "5 ←")]
+    public void A_segment_survives_its_creator_with_us(string functions)
     {
         string name = NewName();
         using Peer creator = Peer.Start();
-        creator.Ask("create-segment", "W", name, 1);
+        creator.Ask("create-segment", functions, name, 1);
         creator.Ask("write", 0, "77");
         using (SharedMemory segment = SharedMemory.OpenExisting(Key(name)))
         {
             creator.Kill();
             using Peer late = Peer.Start();
-            Assert.Equal("ok 4096", late.Ask("open-segment", "W", name, "all"));
+            Assert.Equal("ok 4096", late.Ask("open-segment", functions, name, "all"));
             Assert.Equal("ok 77", late.Ask("read", 0, 1));
         }
 
         Assert.False(SharedMemory.TryOpenExisting(Key(name), out _)); // late was killed, too
     }
 
-    [Fact]
-    public void A_killed_creator_leaves_nothing()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "6 ←")]
+    public void A_killed_creator_leaves_nothing(string functions)
     {
         string name = NewName();
         using Peer peer = Peer.Start();
-        peer.Ask("create-segment", "W", name, 1);
-        peer.Ask("create-semaphore", "W", name + "s", 0, 1);
+        peer.Ask("create-segment", functions, name, 1);
+        peer.Ask("create-semaphore", functions, name + "s", 0, 1);
         peer.Kill();
 
         Assert.False(SharedMemory.TryOpenExisting(Key(name), out _));
@@ -170,25 +181,29 @@ public class InteropTests : WindowsTest
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(Key(name + "s"), 1);
     }
 
-    [Fact]
-    public void A_killed_holder_gives_no_permit_back()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "6 →")]
+    public void A_killed_holder_gives_no_permit_back(string functions)
     {
         NativeIpcKey key = NewKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
         using Peer peer = Peer.Start();
-        peer.Ask("open-semaphore", "W", key.NativeKey, "least");
+        peer.Ask("open-semaphore", functions, key.NativeKey, "least");
         Assert.Equal("ok", peer.Ask("acquire", 0));
         peer.Kill();
 
         Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(20), TestContext.Current.CancellationToken));
     }
 
-    [Fact]
-    public void A_view_alone_does_not_keep_the_name()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "5 ←")]
+    public void A_view_alone_does_not_keep_the_name(string functions)
     {
         string name = NewName();
         using Peer peer = Peer.Start();
-        peer.Ask("create-segment", "W", name, 1);
+        peer.Ask("create-segment", functions, name, 1);
         SharedMemory.OpenExisting(Key(name)).Dispose();
         peer.Ask("close-handle");
 

@@ -5,12 +5,14 @@ namespace NativeIpc.WindowsTests;
 /// <summary>The lock that Qt takes: a semaphore of value 1 under the segment's name with _sem behind it.</summary>
 public class LockTests : WindowsTest
 {
-    [Fact]
-    public void A_peer_that_holds_the_lock_keeps_us_out()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "3 ←")]
+    public void A_peer_that_holds_the_lock_keeps_us_out(string functions)
     {
         string name = NewName();
         using Peer peer = Peer.Start();
-        Assert.Equal("ok new", peer.Ask("create-semaphore", "W", name + "_sem", 1, int.MaxValue));
+        Assert.Equal("ok new", peer.Ask("create-semaphore", functions, name + "_sem", 1, int.MaxValue));
         Assert.Equal("ok", peer.Ask("acquire", 0));
         using SharedMemory segment = SharedMemory.CreateNew(Key(name), 1);
 
@@ -22,16 +24,18 @@ public class LockTests : WindowsTest
         Assert.Equal("timeout", peer.Ask("acquire", 0));
     }
 
-    [Fact]
-    public void We_keep_a_peer_out_while_we_hold_the_lock()
+    [Theory]
+    [MemberData(nameof(Functions))]
+    [Trait("scenario", "3 →")]
+    public void We_keep_a_peer_out_while_we_hold_the_lock(string functions)
     {
         NativeIpcKey key = NewKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 1);
         using Peer peer = Peer.Start();
-        Assert.Equal("error OpenSemaphore 2", peer.Ask("open-semaphore", "W", key.NativeKey + "_sem", "all")); // made when it is first needed
+        Assert.Equal("error OpenSemaphore 2", peer.Ask("open-semaphore", functions, key.NativeKey + "_sem", "all")); // made when it is first needed
         SharedMemoryLock held = segment.Lock();
 
-        Assert.Equal("ok existing", peer.Ask("create-semaphore", "W", key.NativeKey + "_sem", 1, int.MaxValue)); // as Qt opens it
+        Assert.Equal("ok existing", peer.Ask("create-semaphore", functions, key.NativeKey + "_sem", 1, int.MaxValue)); // as Qt opens it
         Assert.Equal("timeout", peer.Ask("acquire", 20));
         peer.Tell("acquire", -1);
         segment.Span[0] = 0x33;

@@ -41,6 +41,7 @@ public class NameTests : WindowsTest
     public void A_lone_surrogate_is_refused_before_any_call() => Fails(NativeIpcError.KeyError, 0, () => SharedMemory.CreateNew(Key("a\ud800"), 1));
 
     [Fact]
+    [Trait("scenario", "1 →")]
     public void A_name_may_have_259_units_and_no_more()
     {
         string longest = NewName().PadRight(259, 'x');

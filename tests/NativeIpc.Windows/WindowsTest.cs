@@ -16,6 +16,12 @@ public abstract class WindowsTest
     public static bool IsWine { get; } = OperatingSystem.IsWindows()
         && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
 
+    /// <summary>
+    /// The functions of the C peer, a row of the matrix each (eng/windows-matrix.sh). A test of one of the scenarios says which by a trait:
+    /// → we create and they open; ← they create and we open.
+    /// </summary>
+    public static TheoryData<string> Functions => ["W", "A"];
+
     protected WindowsTest() => Assert.SkipUnless(OperatingSystem.IsWindows(), "Windows kernel objects: runs on Windows, and on Linux under Wine (eng/wine-test.sh).");
 
     /// <summary>A name that no other test and no other process uses.</summary>

@@ -28,11 +28,15 @@
  *     release COUNT                             answers the count before
  *     close-semaphore
  *     create-mutex API NAME | create-event API NAME
+ *     add OFFSET TIMES                          adds 1 to the 32 bits there so many times, each between an acquire and a release
+ *     parse TEXT                                answers the native key of a key text "windows:..."
+ *     legacy KIND NAME                          answers the name of Qt before 6.6; KIND is sharedmemory or systemsem
  */
 #define WIN32_LEAN_AND_MEAN
 #define _WIN32_WINNT 0x0A00
 #include <windows.h>
 #include <sddl.h>
+#include <wincrypt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +258,71 @@ static int release(int n, wchar_t **a)
     return DONE;
 }
 
+static int add(int n, wchar_t **a)
+{
+    LONG before;
+    if (n < 2 || !view || !semaphore) return NOT_UNDERSTOOD;
+    volatile unsigned *at = (volatile unsigned *)(view + wcstoull(a[0], NULL, 10));
+    for (unsigned long left = wcstoul(a[1], NULL, 10); left > 0; left--)
+    {
+        if (WaitForSingleObject(semaphore, INFINITE) != WAIT_OBJECT_0) return refused("WaitForSingleObject", GetLastError());
+        *at = *at + 1;
+        if (!ReleaseSemaphore(semaphore, 1, &before)) return refused("ReleaseSemaphore", GetLastError());
+        if (before != 0) return refused("ReleaseSemaphore", 0); /* somebody gave a second permit */
+    }
+    return ok();
+}
+
+static int parse(int n, wchar_t **a)
+{
+    static const wchar_t prefix[] = L"windows:";
+    char text[4096];
+    if (n < 1 || wcsncmp(a[0], prefix, wcslen(prefix)) != 0) return NOT_UNDERSTOOD;
+    if (!WideCharToMultiByte(CP_UTF8, 0, a[0] + wcslen(prefix), -1, text, sizeof text, NULL, NULL)) return refused("WideCharToMultiByte", GetLastError());
+    char *out = text;
+    for (const char *in = text; *in && *in != '?'; in++)
+    {
+        char digits[3] = { 0, 0, 0 };
+        if (*in == '%' && in[1] && in[2])
+        {
+            digits[0] = in[1];
+            digits[1] = in[2];
+            in += 2;
+            *out++ = (char)strtoul(digits, NULL, 16);
+        }
+        else
+        {
+            *out++ = *in;
+        }
+    }
+    *out = 0;
+    printf("ok %s\n", text);
+    return DONE;
+}
+
+/* qipc_KIND_, the letters of the name, and the SHA-1 of the whole name. */
+static int legacy(int n, wchar_t **a)
+{
+    char text[4096];
+    BYTE hash[20];
+    DWORD length = sizeof hash;
+    HCRYPTPROV provider;
+    HCRYPTHASH state;
+    if (n < 2) return NOT_UNDERSTOOD;
+    if (!WideCharToMultiByte(CP_UTF8, 0, a[1], -1, text, sizeof text, NULL, NULL)) return refused("WideCharToMultiByte", GetLastError());
+    if (!CryptAcquireContextW(&provider, NULL, NULL, PROV_RSA_FULL, CRYPT_VERIFYCONTEXT)) return refused("CryptAcquireContext", GetLastError());
+    if (!CryptCreateHash(provider, CALG_SHA1, 0, 0, &state)) return refused("CryptCreateHash", GetLastError());
+    if (!CryptHashData(state, (const BYTE *)text, (DWORD)strlen(text), 0)) return refused("CryptHashData", GetLastError());
+    if (!CryptGetHashParam(state, HP_HASHVAL, hash, &length, 0)) return refused("CryptGetHashParam", GetLastError());
+    CryptDestroyHash(state);
+    CryptReleaseContext(provider, 0);
+    printf("ok qipc_%ls_", a[0]);
+    for (const char *at = text; *at; at++) if ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z')) putchar(*at);
+    for (DWORD i = 0; i < length; i++) printf("%02x", hash[i]);
+    putchar('\n');
+    return DONE;
+}
+
 /* Objects of other kinds are kept to the end of the process. */
 static int create_other(int n, wchar_t **a, int is_mutex)
 {
@@ -291,6 +360,9 @@ static int run(int n, wchar_t **a)
     if (is(verb, "acquire")) return acquire(n, a);
     if (is(verb, "release")) return release(n, a);
     if (is(verb, "close-semaphore")) { keep_semaphore(NULL); return ok(); }
+    if (is(verb, "add")) return add(n, a);
+    if (is(verb, "parse")) return parse(n, a);
+    if (is(verb, "legacy")) return legacy(n, a);
     if (is(verb, "create-mutex")) return create_other(n, a, 1);
     if (is(verb, "create-event")) return create_other(n, a, 0);
     return NOT_UNDERSTOOD;
