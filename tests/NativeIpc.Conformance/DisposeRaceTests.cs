@@ -20,16 +20,7 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
     public void Uses_that_Dispose_interrupts_end_with_ObjectDisposedException_and_the_process_lives(string kind)
     {
         NativeIpcKey key = NextKey();
-        PeerProcess peer = Peer();
-        peer.Post(string.Create(CultureInfo.InvariantCulture, $"stress {kind} {key} {Milliseconds}"));
-        string answer = peer.Answer(TimeSpan.FromMilliseconds(Milliseconds) + s_watchdog);
-        TestContext.Current.TestOutputHelper?.WriteLine(answer);
-        foreach (string count in answer.Split(' '))
-        {
-            string[] pair = count.Split('=');
-            Assert.True(long.Parse(pair[1], CultureInfo.InvariantCulture) > 0, $"Nothing was done: {count} in {answer}");
-        }
-
+        Stress(kind, key, Milliseconds);
         if (Backend.OutlivesProcesses)
         {
             // The lock, or the semaphore that was drained, is as it was.
@@ -37,6 +28,29 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
             if (kind == "shm") Assert.True(semaphore.TryAcquire());
             Assert.False(semaphore.TryAcquire());
             if (kind == "shm") semaphore.Release();
+        }
+    }
+
+    [Theory]
+    [InlineData("shm")]
+    [InlineData("sem")]
+    public void Uses_under_which_Dispose_removes_the_object_leave_nothing(string kind)
+    {
+        NativeIpcKey key = NextKey();
+        Stress($"{kind}-removed", key, Milliseconds / 4);
+        Assert.False(Backend.AnythingExists(key));
+    }
+
+    private void Stress(string kind, NativeIpcKey key, int milliseconds)
+    {
+        PeerProcess peer = Peer();
+        peer.Post(string.Create(CultureInfo.InvariantCulture, $"stress {kind} {key} {milliseconds}"));
+        string answer = peer.Answer(TimeSpan.FromMilliseconds(milliseconds) + s_watchdog);
+        TestContext.Current.TestOutputHelper?.WriteLine(answer);
+        foreach (string count in answer.Split(' '))
+        {
+            string[] pair = count.Split('=');
+            Assert.True(long.Parse(pair[1], CultureInfo.InvariantCulture) > 0, $"Nothing was done: {count} in {answer}");
         }
     }
 }

@@ -53,7 +53,13 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     [InlineData("sem")]
     public void With_the_default_policy_there_are_as_many_objects_as_makers_and_no_error(string kind)
     {
-        int rounds = Rounds(10_000);
+        // System V ids come again after 65,536 objects: in parts that cannot make so many, each id must still be another object.
+        int part = Backend.IsSystemV ? 40_000 / Peers : int.MaxValue;
+        for (int left = Rounds(10_000); left > 0; left -= part) RaceWithTheDefaultPolicy(kind, Math.Min(left, part));
+    }
+
+    private void RaceWithTheDefaultPolicy(string kind, int rounds)
+    {
         NativeIpcKey key = NextKey();
         string[] files = [.. Enumerable.Range(0, Peers).Select(_ => Names.TrackPath(Path.Combine(Path.GetTempPath(), TestNames.NextName())))];
         Dictionary<string, string>[] results = Run(index => string.Create(CultureInfo.InvariantCulture, $"race default {kind} {key} {rounds} {index} {files[index]}"));
@@ -70,9 +76,8 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
             Assert.Equal(made, met.Select(line => line[1]).Distinct().Count());
         }
 
-        // Nothing but the name tells the identity of a semaphore that was opened by the plain calls. System V ids come again after 65,536 objects.
+        // Nothing but the name tells the identity of a semaphore that was opened by the plain calls.
         if (kind == "sem" && Backend.IsPosix && !Backend.ComparesNames) return;
-        if (Backend.IsSystemV && made > 60_000) return;
         Assert.Equal(made, met.Select(line => line[0]).Distinct().Count());
     }
 

@@ -8,6 +8,7 @@ namespace NativeIpc.Peer;
 internal static class StressCommands
 {
     private const int Size = 64 * 1024;
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     public static string Run(Words words)
     {
@@ -18,7 +19,9 @@ internal static class StressCommands
         {
             "shm" => Segment(key, time),
             "sem" => Semaphore(key, time),
-            _ => throw new FormatException($"Neither shm nor sem: {kind}."),
+            "shm-removed" => RemovedSegment(key, time),
+            "sem-removed" => RemovedSemaphore(key, time),
+            _ => throw new FormatException($"No such kind: {kind}."),
         };
     }
 
@@ -28,37 +31,45 @@ internal static class StressCommands
         using SharedMemory anchor = SharedMemory.CreateOrOpen(key, Size, new() { Removal = RemovalPolicy.Keep });
         return new Stress<SharedMemory>(
             () => SharedMemory.OpenExisting(key, options: new() { Removal = RemovalPolicy.Keep }),
-            ("read", segment => segment.Read(100, new byte[5000])),
-            ("write", segment => segment.Write(6000, new byte[5000])),
-            ("stream", segment =>
-            {
-                using Stream stream = segment.OpenStream();
-                stream.Position = 20_000;
-                stream.Write(new byte[3000]);
-                stream.Position = 20_000;
-                stream.ReadExactly(new byte[3000]);
-            }),
-            ("scope", segment =>
-            {
-                using SharedMemoryAccessScope scope = segment.BeginAccess();
-                for (int i = 30_000; i < 40_000; i += 100) scope.GetSpan(i, 100).Fill((byte)i);
-                Interlocked.Increment(ref scope.GetReference<int>(40_000));
-            }),
-            ("pin", segment =>
-            {
-                using MemoryHandle pin = segment.Memory[50_000..].Pin();
-                unsafe
-                {
-                    new Span<byte>(pin.Pointer, 5000).Fill(1);
-                }
-            }),
-            ("lock", segment => segment.Lock().Dispose()),
-            ("trylock", segment =>
-            {
-                if (segment.TryLock(TimeSpan.FromMilliseconds(3), out SharedMemoryLock scope)) scope.Dispose();
-            }),
-            ("anchor", _ => anchor.Lock().Dispose())).Run(time);
+            [.. SegmentUses, ("anchor", _ => anchor.Lock().Dispose())]).Run(time);
     }
+
+    /// <summary>Each Dispose removes the segment and its lock, which threads may be making at that moment.</summary>
+    private static string RemovedSegment(NativeIpcKey key, TimeSpan time)
+        => new Stress<SharedMemory>(() => WhenGone(() => SharedMemory.CreateNew(key, Size)), SegmentUses) { DisposesFirst = true }.Run(time);
+
+    private static (string Name, Action<SharedMemory> Use)[] SegmentUses =>
+    [
+        ("read", segment => segment.Read(100, new byte[5000])),
+        ("write", segment => segment.Write(6000, new byte[5000])),
+        ("stream", segment =>
+        {
+            using Stream stream = segment.OpenStream();
+            stream.Position = 20_000;
+            stream.Write(new byte[3000]);
+            stream.Position = 20_000;
+            stream.ReadExactly(new byte[3000]);
+        }),
+        ("scope", segment =>
+        {
+            using SharedMemoryAccessScope scope = segment.BeginAccess();
+            for (int i = 30_000; i < 40_000; i += 100) scope.GetSpan(i, 100).Fill((byte)i);
+            Interlocked.Increment(ref scope.GetReference<int>(40_000));
+        }),
+        ("pin", segment =>
+        {
+            using MemoryHandle pin = segment.Memory[50_000..].Pin();
+            unsafe
+            {
+                new Span<byte>(pin.Pointer, 5000).Fill(1);
+            }
+        }),
+        ("lock", segment => segment.Lock().Dispose()),
+        ("trylock", segment =>
+        {
+            if (segment.TryLock(TimeSpan.FromMilliseconds(3), out SharedMemoryLock scope)) scope.Dispose();
+        }),
+    ];
 
     private static string Semaphore(NativeIpcKey key, TimeSpan time)
     {
@@ -105,6 +116,41 @@ internal static class StressCommands
         }
     }
 
+    /// <summary>Each Dispose removes the semaphore under those who wait for it.</summary>
+    private static string RemovedSemaphore(NativeIpcKey key, TimeSpan time)
+        => new Stress<SystemSemaphore>(
+            () => WhenGone(() => SystemSemaphore.CreateNew(key, 0, new() { Undo = SystemVUndoPolicy.None })),
+            ("acquire", semaphore => semaphore.Acquire()),
+            ("tryacquire", semaphore => semaphore.TryAcquire(TimeSpan.FromMilliseconds(3))),
+            ("release", semaphore =>
+            {
+                if (!semaphore.TryGetCurrentCount(out int count) || count < 1000) semaphore.Release(2);
+            }),
+            ("count", semaphore => semaphore.TryGetCurrentCount(out _)),
+            ("try", semaphore =>
+            {
+                while (semaphore.TryAcquire())
+                {
+                }
+            })) { DisposesFirst = true }.Run(time);
+
+    /// <summary>Makes an object when the uses of the one before that Dispose found under way have ended, and it with them.</summary>
+    private static T WhenGone<T>(Func<T> create)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return create();
+            }
+            catch (NativeIpcException failure) when (failure.Error == NativeIpcError.AlreadyExists && Stopwatch.GetElapsedTime(start) < s_patience)
+            {
+                Thread.Yield();
+            }
+        }
+    }
+
     private sealed class Stress<T>(Func<T> open, params (string Name, Action<T> Use)[] uses)
         where T : class, IDisposable
     {
@@ -113,6 +159,9 @@ internal static class StressCommands
         private volatile T? _current;
         private volatile Exception? _failure;
         private volatile bool _isOver;
+
+        /// <summary>Whether an object is gone before the next one is made, instead of having the next one opened beside it.</summary>
+        public bool DisposesFirst { get; init; }
 
         public string Run(TimeSpan time)
         {
@@ -126,8 +175,9 @@ internal static class StressCommands
                 long before = _done.Sum();
                 while (_done.Sum() < before + (disposed % 40) && Stopwatch.GetElapsedTime(start) < time && _failure is null) Thread.Yield();
                 T old = _current!;
+                if (DisposesFirst) old.Dispose();
                 _current = open();
-                old.Dispose();
+                if (!DisposesFirst) old.Dispose();
                 disposed++;
             }
 

@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <content>Locks and segments that lose their names, or are removed or replaced, while they are in use.</content>
+public abstract partial class LockTests<TProvider>
+{
+    [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
+    public void A_segment_that_has_lost_its_name_gets_no_lock_and_leaves_none()
+    {
+        NativeIpcKey key = NextKey();
+        using (SharedMemory segment = SharedMemory.CreateNew(key, Size))
+        {
+            Assert.True(SharedMemory.Remove(key));
+            Assert.Equal(NativeIpcError.LockError, ErrorOf(() => segment.Lock()));
+            segment.Span[0] = 1;
+            Assert.False(Backend.AnythingExists(key));
+
+            // Not that of the segment which has the name now either.
+            using SharedMemory next = SharedMemory.CreateNew(key, Size);
+            Assert.Equal(NativeIpcError.LockError, ErrorOf(() => segment.Lock()));
+            Assert.False(Backend.LockExists(key));
+        }
+
+        Assert.False(Backend.AnythingExists(key));
+    }
+
+    [BackendFact(Needs.SystemV)]
+    public void A_System_V_segment_removed_under_a_key_file_that_stays_gets_no_lock_and_leaves_none()
+    {
+        NativeIpcKey key = NextKey();
+        File.WriteAllText(key.NativeKey, "data");
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        Assert.True(SharedMemory.Remove(key));
+        Assert.Equal(NativeIpcError.LockError, ErrorOf(() => segment.Lock()));
+        Assert.False(Backend.LockExists(key));
+    }
+
+    [BackendFact(Needs.Leftovers)]
+    public void A_lock_that_was_in_use_before_the_segment_lost_its_name_leaves_nothing()
+    {
+        NativeIpcKey key = NextKey();
+        using (SharedMemory segment = SharedMemory.CreateNew(key, Size))
+        {
+            segment.Lock().Dispose();
+            Assert.True(SharedMemory.Remove(key));
+            for (int i = 0; i < 1000; i++)
+            {
+                try
+                {
+                    segment.Lock().Dispose(); // POSIX users keep the lock that they have; a System V set is gone for all
+                    Assert.True(Backend.IsPosix);
+                }
+                catch (NativeIpcException failure)
+                {
+                    Assert.Equal(NativeIpcError.LockError, failure.Error);
+                }
+            }
+
+            Assert.False(Backend.AnythingExists(key));
+        }
+
+        Assert.False(Backend.AnythingExists(key));
+    }
+
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    public void A_replaced_lock_is_noticed_by_who_does_not_hold_it_and_told()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        segment.Lock().Dispose();
+        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        PeerProcess peer = Peer();
+        peer.Ask($"shm open a {key} rw");
+        peer.Ask("shm lock a"); // makes the new one
+
+        // As long as the change is not noticed, the old lock is taken.
+        Until(() =>
+        {
+            bool old = segment.TryLock(out SharedMemoryLock scope);
+            scope.Dispose();
+            return !old;
+        });
+        peer.Ask("shm unlock a");
+        using (SharedMemoryLock scope = segment.Lock())
+        {
+            Assert.True(scope.WasReplaced);
+            Assert.Equal("false", peer.Ask("shm trylock a"));
+        }
+
+        using (SharedMemoryLock scope = segment.Lock()) Assert.False(scope.WasReplaced);
+        LockIsFree(key);
+    }
+
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    public void A_holder_is_told_that_its_lock_was_replaced()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        SharedMemoryLock scope = segment.Lock();
+        Assert.False(scope.WasReplaced);
+        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        Until(() => scope.WasReplaced);
+        scope.Dispose();
+    }
+
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    public void A_waiter_moves_on_to_the_new_lock()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory holder = SharedMemory.CreateNew(key, Size);
+        SharedMemoryLock scope = holder.Lock(); // never released before the end
+        PeerProcess peer = Peer();
+        peer.Ask($"shm open a {key} rw");
+        Assert.Equal("false", peer.Ask("shm trylock a")); // it has opened the old lock: one that opens the new one first has nothing to be told
+        peer.Post("shm lock a");
+        peer.Await("locking");
+        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        Assert.Equal("replaced", peer.Answer());
+        scope.Dispose();
+    }
+
+    [BackendTheory(Needs.SystemV)]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Users_of_a_living_System_V_segment_meet_at_a_new_lock_when_a_peer_removes_the_old_one(bool withKeyFile)
+    {
+        // What a Qt process that made the lock does when it lets go first.
+        NativeIpcKey key = NextKey();
+        int segmentId;
+        using (SharedMemory segment = SharedMemory.CreateNew(key, Size))
+        {
+            segmentId = SystemVProvider.SegmentId(key);
+            segment.Lock().Dispose();
+            PeerProcess peer = Peer();
+            peer.Ask($"shm open a {key} rw");
+            peer.Ask("shm lock a");
+            peer.Ask("shm unlock a");
+            int first = SystemVProvider.SemaphoreId(key);
+            Assert.Equal(0, Interop.Libc.semctl(first, 0, Interop.Flags.IPC_RMID));
+            if (withKeyFile) File.Delete(key.NativeKey);
+
+            using (SharedMemoryLock scope = segment.Lock())
+            {
+                Assert.True(scope.WasReplaced);
+                Assert.NotEqual(first, SystemVProvider.SemaphoreId(key));
+                Assert.Equal("false", peer.Ask("shm trylock a"));
+            }
+
+            using (SharedMemoryLock scope = segment.Lock()) Assert.False(scope.WasReplaced);
+            Assert.Equal("true", peer.Ask("shm trylock a"));
+            Assert.False(segment.TryLock(out _));
+            peer.Ask("shm close a");
+        }
+
+        Assert.False(Backend.AnythingExists(key));
+        Assert.NotEqual(0, Backends.SystemV.SystemVSupport.Status(segmentId, out _));
+    }
+
+    [BackendTheory(Needs.SystemV)]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_holder_whose_System_V_lock_was_removed_does_not_release_the_new_one(bool bySegment)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        segment.Lock().Dispose();
+        SharedMemory holder = SharedMemory.OpenExisting(key);
+        SharedMemoryLock scope = holder.Lock();
+        Assert.Equal(0, Interop.Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Interop.Flags.IPC_RMID));
+        using SharedMemoryLock next = segment.Lock();
+        Assert.True(next.WasReplaced);
+        if (bySegment) holder.Dispose();
+        scope.Dispose();
+        holder.Dispose();
+        Assert.False(segment.TryLock(out _));
+        next.Dispose();
+        LockIsFree(key);
+    }
+
+    [BackendFact(Needs.Leftovers)]
+    public void A_holder_disposes_in_peace_after_the_segment_was_removed()
+    {
+        NativeIpcKey key = NextKey();
+        SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        SharedMemoryLock scope = segment.Lock();
+        Assert.True(SharedMemory.Remove(key));
+        scope.Dispose();
+        segment.Dispose();
+
+        segment = SharedMemory.CreateNew(key, Size);
+        _ = segment.Lock();
+        Assert.True(SharedMemory.Remove(key));
+        segment.Dispose();
+        Assert.False(Backend.AnythingExists(key));
+    }
+
+    /// <summary>Repeats a question until the answer is yes, where a system event needs its moment to arrive.</summary>
+    private static void Until(Func<bool> happened)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (!happened())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < s_watchdog, "The watchdog went off.");
+            Thread.Yield();
+        }
+    }
+}
