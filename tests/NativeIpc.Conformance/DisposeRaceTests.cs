@@ -31,7 +31,7 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
-    [Theory]
+    [BackendTheory(Needs.Leftovers)]
     [InlineData("shm")]
     [InlineData("sem")]
     public void Uses_under_which_Dispose_removes_the_object_leave_nothing(string kind)
