@@ -264,8 +264,7 @@ public class ScenarioTests : WindowsTest
         {
             Assert.Equal("timeout", peer.Ask("acquire", 20));
             peer.Tell("acquire", -1);
-            await Task.Delay(s_short);
-            segment.Span[0] = 0x5a;
+            segment.Span[0] = 0x5a; // whoever gets in after the release sees it
         }
 
         Assert.Equal("ok", peer.Answer());
@@ -280,7 +279,6 @@ public class ScenarioTests : WindowsTest
             seen = segment.Span[0];
         });
         await Soon(entered.Task);
-        await Task.Delay(s_short);
         Assert.False(waiting.IsCompleted);
         Assert.Equal("ok", peer.Ask("write", 0, "5b"));
         Assert.Equal("ok 0", peer.Ask("release", 1));
