@@ -13,4 +13,15 @@ public enum RemovalPolicy
 
     /// <summary>Nothing is removed: the object stays until <c>Remove</c> is called, a peer removes it, or the machine restarts.</summary>
     Keep = 1,
+
+    /// <summary>The instance that made the object (or took it over with CreateOrReset) removes it when it lets go, whoever else uses it. As
+    /// <see cref="Default"/>, except for System V segments, which are marked for removal then: who is attached goes on, who comes later does not find it.</summary>
+    Creator = 2,
+
+    /// <summary>
+    /// The last one to let go removes the object, whoever made it, also after users were killed: the kernel says who is left, processes
+    /// that know nothing of this library (Qt, C) included. System V segments do that by default. Not for System V semaphores, of which the kernel knows no
+    /// users, nor for POSIX on macOS: <see cref="PlatformNotSupportedException"/>.
+    /// </summary>
+    LastOneOut = 3,
 }

@@ -94,6 +94,25 @@ public sealed partial class SharedMemory
         }
     }
 
+    /// <summary>Tells who holds the segment's lock, without waiting for it and without changing anything.</summary>
+    /// <returns>What could be seen.</returns>
+    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
+    public LockStatus GetLockStatus()
+    {
+        SegmentLock current = CurrentLock();
+        if (!current.Semaphore.TryEnter()) ThrowDisposed();
+        try
+        {
+            return current.Semaphore.GetStatus();
+        }
+        finally
+        {
+            current.Semaphore.Leave();
+        }
+    }
+
     /// <summary>Tries once, or for a slice. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
     /// the caller has noted that it holds it.</summary>
     private static SegmentLock? TryAcquireFrom(SegmentLock current, TimeSpan? slice)
@@ -181,6 +200,7 @@ public sealed partial class SharedMemory
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
     private long _lastTicket;
+    private long _abandonedTicket;
     private long _holder;
     private volatile bool _isLost;
 
@@ -200,6 +220,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     public long Take()
     {
         long ticket = Interlocked.Increment(ref _lastTicket);
+        if (Semaphore.TookOver) Volatile.Write(ref _abandonedTicket, ticket);
         long other = Interlocked.Exchange(ref _holder, ticket);
 
         // Two holders within this instance: a peer has reset the lock. Both are told.
@@ -223,6 +244,9 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
     public bool WasReplaced(long ticket) => HasChanged || (ticket >= Volatile.Read(ref _firstDoubtful) && ticket <= Volatile.Read(ref _lastDoubtful));
+
+    /// <summary>Whether the holder of a ticket took over from one that died.</summary>
+    public bool WasAbandoned(long ticket) => ticket != 0 && Volatile.Read(ref _abandonedTicket) == ticket;
 
     private void NoteDoubt(long first, long last)
     {

@@ -214,7 +214,7 @@ public sealed partial class SharedMemory : IDisposable
     }
 
     private static ProcessExit.Call Begin(SharedMemoryOptions options)
-        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: RemovalPolicy.Default, RemoveAtProcessExit: true });
+        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
     private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
     {

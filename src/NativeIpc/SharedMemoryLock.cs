@@ -22,6 +22,12 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
     /// </summary>
     public bool WasReplaced => _lock?.WasReplaced(_ticket) == true;
 
+    /// <summary>
+    /// Whether the holder before this one was killed while it held the lock, so that the data may be inconsistent: the scope holds the
+    /// lock all the same, and who comes next is not told again. See docs/crashes.md for what each back end notices.
+    /// </summary>
+    public bool WasAbandoned => _lock?.WasAbandoned(_ticket) == true;
+
     /// <summary>Releases the lock, once.</summary>
     /// <exception cref="NativeIpcException">The system refused; LockError or Unknown.</exception>
     public void Dispose() => _lock?.Release(_ticket);

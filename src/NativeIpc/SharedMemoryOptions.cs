@@ -24,6 +24,25 @@ public sealed record SharedMemoryOptions
     /// Default: false.</summary>
     public bool AllowSmaller { get; init; }
 
+    /// <summary>The group of a new object, by name or number; null leaves it to the system (the group of this process). Unix only, and not for POSIX
+    /// semaphores on macOS. Default: null.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>Windows only: the security descriptor of a new object, in the text form SDDL; null lets only the current user in. Default: null.</summary>
+    public string? SecurityDescriptor { get; init; }
+
+    /// <summary>Whether an object, or a key file, of another user than this one and root is accepted. Default: false: such a thing may have been planted
+    /// under the name, and is refused with <see cref="NativeIpcError.PermissionDenied"/>. Set it where users share objects. Unix only.</summary>
+    public bool AllowOtherOwners { get; init; }
+
+    /// <summary>Whether a creating call that finds an object without a living user starts afresh, as if there had been none. Default: false. Where
+    /// the system cannot tell who uses it, the call fails and says so.</summary>
+    public bool Reclaim { get; init; }
+
+    /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc).
+    /// Default: false: the lock then works there without recovery.</summary>
+    public bool RequireLockRecovery { get; init; }
+
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
     /// <remarks>A program that handles such a signal itself and goes on for a while must register its handler after its first object was made, or
     /// set this to false and dispose: handlers run newest first, and one that was registered earlier cannot be seen.</remarks>

@@ -227,6 +227,26 @@ public sealed class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
     public bool TryGetCurrentCount(out int count) => _semaphore.TryGetCount(out count);
 
+    /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: whether the acquire that this instance holds took over from a holder that was killed, so that
+    /// what the semaphore protects may be inconsistent. Asked by the holder, between its acquire and its release. Otherwise false.</summary>
+    public bool WasAbandoned => _semaphore.TookOver;
+
+    /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: tells who holds the semaphore, without waiting for it. Otherwise <see cref="LockHolder.CannotTell"/>.</summary>
+    /// <returns>What could be seen.</returns>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    public LockStatus GetLockStatus()
+    {
+        ObjectDisposedException.ThrowIf(!_semaphore.TryEnter(), this);
+        try
+        {
+            return _semaphore.GetStatus();
+        }
+        finally
+        {
+            _semaphore.Leave();
+        }
+    }
+
     /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
     /// the event source "NativeIpc". Permits that this instance has acquired stay taken; on System V, the kernel gives back at the end of the
     /// process what the undo policy covers.</summary>
@@ -247,7 +267,7 @@ public sealed class SystemSemaphore : IDisposable
     }
 
     private static ProcessExit.Call Begin(SystemSemaphoreOptions options)
-        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: RemovalPolicy.Default, RemoveAtProcessExit: true });
+        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
     private static SystemSemaphoreOptions Checked(SystemSemaphoreOptions? options)
     {

@@ -13,7 +13,7 @@ internal sealed class LinuxChecks
     };
 
     /// <summary>Numbers of the kernel that a C library does not repeat (SEMVMX), or not in every supported version (musl 1.2.3: MADV_POPULATE_*).</summary>
-    private static readonly HashSet<string> s_kernelFlags = ["SEMVMX", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE"];
+    private static readonly HashSet<string> s_kernelFlags = ["SEMVMX", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE", "FUTEX_WAKE", "FUTEX_WAIT_BITSET", "FUTEX_PRIVATE_FLAG", "FUTEX_32"];
 
     private static readonly Dictionary<string, string> s_layout = new()
     {
@@ -33,6 +33,7 @@ internal sealed class LinuxChecks
         #include <limits.h>
         #include <pwd.h>
         #include <semaphore.h>
+        #include <signal.h>
         #include <stddef.h>
         #include <stdint.h>
         #include <stdio.h>
@@ -57,6 +58,7 @@ internal sealed class LinuxChecks
         #include <stdio.h>
         #include <asm/mman.h>
         #include <asm/unistd.h>
+        #include <linux/futex.h>
         #include <linux/sem.h>
         #include <linux/stat.h>
 
@@ -95,6 +97,8 @@ internal sealed class LinuxChecks
 
         Libc("SYS_statx", Interop.Libc.StatxNumber(architecture));
         Kernel("__NR_statx", Interop.Libc.StatxNumber(architecture));
+        Libc("SYS_futex", Interop.Futex.Number(architecture));
+        Kernel("__NR_futex", Interop.Futex.Number(architecture));
         Libc("MAP_FAILED", Interop.Libc.MAP_FAILED);
 
         Struct<Interop.Sembuf>("struct sembuf");

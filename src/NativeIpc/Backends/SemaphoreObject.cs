@@ -45,6 +45,12 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// </summary>
     public abstract bool TryUnlock();
 
+    /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds the lock.</summary>
+    public virtual bool TookOver => false;
+
+    /// <summary>Who holds this as a lock, as far as the system can tell.</summary>
+    public virtual LockStatus GetStatus() => new(LockHolder.CannotTell, null, IsRecoverable: false);
+
     /// <summary>The current count, where the system can tell.</summary>
     public abstract bool TryGetCount(out int count);
 

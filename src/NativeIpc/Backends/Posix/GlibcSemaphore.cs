@@ -5,7 +5,8 @@ namespace NativeIpc.Backends.Posix;
 /// <summary>
 /// What this library knows of the inside of glibc's <c>sem_t</c>, all of it here: on 64-bit systems its first eight bytes are one word, the
 /// count in the low half and the number of waiters in the high half (unchanged since glibc 2.21). It is relied on only after
-/// <see cref="s_isKnown"/> has seen it to be so, and only for setting the count in one step; the portable way serves elsewhere.
+/// <see cref="s_isKnown"/> has seen it to be so; the portable way serves elsewhere. What counts up and down here is what the C library counts, so its waiters and
+/// ours may mix.
 /// </summary>
 internal static unsafe class GlibcSemaphore
 {
@@ -22,6 +23,53 @@ internal static unsafe class GlibcSemaphore
             && Libc.sem_trywait(semaphore) == 0 && *word == 5;
     }
 
+    private const ulong CountMask = 0xFFFFFFFF;
+    private const ulong OneWaiter = 1UL << 32;
+
+    // The top bits of the number of waiters, which no machine has that many of, carry the holder's mark; see HeldSemaphore.
+    private const int MarkShift = 55;
+    private const ulong MarkMask = ~0UL << MarkShift;
+
+    /// <summary>The largest mark.</summary>
+    internal const uint MaximumMark = 511;
+
+    /// <summary>The word of a semaphore, in one look.</summary>
+    internal readonly record struct Word(ulong Value)
+    {
+        public uint Count => (uint)Value;
+
+        /// <summary>How many sleep or are about to; those that were killed while they slept are never taken off again.</summary>
+        public uint Waiters => (uint)((Value & ~MarkMask) >> 32);
+
+        /// <summary>Who holds it, in the meaning of HeldSemaphore; 0 for no mark.</summary>
+        public uint Mark => (uint)(Value >> MarkShift);
+
+        public Word With(uint count, uint mark) => new((Value & ~MarkMask & ~CountMask) | ((ulong)mark << MarkShift) | count);
+    }
+
+    internal static Word Look(nint semaphore) => new(Volatile.Read(ref *(ulong*)semaphore));
+
+    /// <summary>Exchanges the word if nobody has changed it since <paramref name="seen"/>. A full barrier.</summary>
+    internal static bool Exchange(nint semaphore, Word seen, Word next)
+        => Interlocked.CompareExchange(ref *(ulong*)semaphore, next.Value, seen.Value) == seen.Value;
+
+    /// <summary>Joins the waiters, so that whoever releases, also a peer by sem_post, wakes one.</summary>
+    internal static void JoinWaiters(nint semaphore) => Interlocked.Add(ref *(ulong*)semaphore, OneWaiter);
+
+    /// <summary>Leaves the waiters. A wake-up that was meant for another one and came here is passed on.</summary>
+    internal static void LeaveWaiters(nint semaphore)
+    {
+        var left = new Word(Interlocked.Add(ref *(ulong*)semaphore, unchecked(0 - OneWaiter)));
+        if (left.Count > 0 && left.Waiters > 0) Wake(semaphore, 1);
+    }
+
+    /// <summary>Sleeps while the count is 0, until a time on the monotonic clock. The caller has joined the waiters.</summary>
+    /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
+    internal static int Sleep(nint semaphore, Timespec* until) => Futex.Wait((uint*)semaphore, 0, until);
+
+    /// <summary>Wakes who sleeps; harmless if it was not needed, since every sleeper looks again.</summary>
+    internal static void Wake(nint semaphore, int count) => Futex.Wake((uint*)semaphore, count);
+
     /// <summary>Sets the count of a semaphore that others use, and wakes as many waiters as it lets in.</summary>
     /// <remarks>
     /// Interleavings: a post, a wait or a new waiter between reading and exchanging makes the exchange fail and the turn start again. One
@@ -35,8 +83,8 @@ internal static unsafe class GlibcSemaphore
         while (true)
         {
             ulong seen = Volatile.Read(ref word);
-            wakes = Math.Min(count, (uint)(seen >> 32));
-            ulong set = (seen & 0xFFFFFFFF_00000000) | (count - wakes);
+            wakes = Math.Min(count, new Word(seen).Waiters);
+            ulong set = (seen & ~MarkMask & ~CountMask) | (count - wakes); // nobody holds what was reset
             if (Interlocked.CompareExchange(ref word, set, seen) == seen) break;
         }
 

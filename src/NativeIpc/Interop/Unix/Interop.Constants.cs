@@ -76,6 +76,20 @@ internal static partial class Interop
         internal const int IN_Q_OVERFLOW = 0x4000; // Linux
         internal static readonly int IN_CLOEXEC = O_CLOEXEC; // Linux
 
+        internal const int FUTEX_WAKE = 1; // Linux
+        internal const int FUTEX_WAIT_BITSET = 9; // Linux
+        internal const int FUTEX_PRIVATE_FLAG = 128; // Linux
+        internal const int FUTEX_32 = 2; // Linux 5.16: the size of a word for futex_waitv
+
+        internal const int F_RDLCK = 0; // Linux
+        internal const int F_WRLCK = 1; // Linux
+        internal const int F_UNLCK = 2; // Linux
+        internal const int F_SETSIG = 10; // Linux
+        internal const int F_OFD_GETLK = 36; // Linux
+        internal const int F_OFD_SETLK = 37; // Linux
+        internal const int F_SETLEASE = 1024; // Linux
+        internal const int SIGURG = 23; // Linux
+
         /// <summary>The largest value of a System V semaphore (SEMVMX), everywhere.</summary>
         internal const int SEMVMX = 32767;
 

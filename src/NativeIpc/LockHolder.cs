@@ -1,0 +1,23 @@
+namespace NativeIpc;
+
+/// <summary>Who holds a lock, as far as the system can tell.</summary>
+public enum LockHolder
+{
+    /// <summary>The system keeps no record here (macOS, Linux without glibc).</summary>
+    CannotTell = 0,
+
+    /// <summary>It is free.</summary>
+    Nobody = 1,
+
+    /// <summary>A living process that uses this library.</summary>
+    Process = 2,
+
+    /// <summary>A process that used this library and is dead: the next one to lock gets the lock.</summary>
+    DeadProcess = 3,
+
+    /// <summary>
+    /// It is taken, and not by a process that uses this library, as far as can be proven: a Qt or C program may be inside. It is never taken away; if its holder
+    /// was killed, it stays taken until no process has it open any more, or until it is removed by hand.
+    /// </summary>
+    Unknown = 4,
+}
