@@ -75,8 +75,8 @@ wine_step() { # XML PROJECT... ARGUMENT...
     while [ $# != 0 ] && [ "${1#-}" = "$1" ]; do projects+=("$1"); shift; done
     eng/wine-publish.sh "${projects[@]}" || return
 
-    # So much memory (hexadecimal) that no garbage collection comes while the suite runs: under Wine 8 it would be its end, see its README.md.
-    [ "${projects[0]}" != NativeIpc.Conformance ] || local -x DOTNET_GCgen0size=40000000
+    # So much memory (hexadecimal) that no garbage collection comes while the suite runs: under Wine 8 it can be its end, see the conformance suite's README.md.
+    local -x DOTNET_GCgen0size=40000000
     NATIVEIPC_PEER=$(windows_path "$root/artifacts/win-x64/NativeIpc.Peer.exe") eng/wine-run.sh "artifacts/win-x64/${projects[0]}.exe" \
         -noColor -noAutoReporters -result-xml "$(windows_path "$xml")" "$@"
 }
