@@ -12,6 +12,7 @@ internal sealed class PosixSegment : Segment
     private readonly FileStatus _status;
     private readonly PosixRemoval? _removal;
     private readonly TimeSpan _bound;
+    private readonly bool _requiresRecovery;
 
     internal PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, UnixDescriptor descriptor, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
@@ -19,6 +20,7 @@ internal sealed class PosixSegment : Segment
         _descriptor = descriptor;
         _status = status;
         _bound = options.PeerTimeout;
+        _requiresRecovery = options.RequireLockRecovery;
         if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
         _removal = new PosixRemoval(key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, status.Identity, options.PeerTimeout);
         if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
@@ -34,6 +36,12 @@ internal sealed class PosixSegment : Segment
     /// </remarks>
     public override SemaphoreObject OpenLock()
     {
+        if (_requiresRecovery && !HeldSemaphore.IsOffered)
+        {
+            throw new PlatformNotSupportedException(
+                $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of a POSIX lock is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a System V key, or do without.");
+        }
+
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation, "Use a shorter name, or do without the lock (UseLock = false).");
@@ -71,8 +79,9 @@ internal sealed class PosixSegment : Segment
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
     {
-        if (!PosixNames.s_areFiles || opened is not PosixSemaphore semaphore) return null;
-        NameWatch? watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(semaphore.Key)), semaphore.Identity);
+        FileIdentity identity = opened is HeldSemaphore held ? held.Identity : opened is PosixSemaphore plain ? plain.Identity : default;
+        if (identity == default) return null;
+        NameWatch? watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(opened.Key)), identity);
         return watch is null ? null : new LockWatch(watch, this);
     }
 

@@ -28,21 +28,23 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     public int MaximumCount => Flags.SEM_VALUE_MAX;
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => TryCreate(key, initialCount, (uint)options.Mode, owner: null, options.Removal, options.RemoveAtProcessExit)
+        => TryCreate(key, initialCount, Use.By(options, Creating, key))
             ?? throw (FindPlanted(Creating, key) ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
                 "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
-        => TryOpen(key, owns: false, removeAtExit: false)
+        => TryOpen(key, owns: false, Use.By(options, Opening, key))
             ?? (mustExist ? throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT) : null);
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => CreateOrOpen(key, initialCount, (uint)options.Mode, owner: null, options.Removal, options.RemoveAtProcessExit, takeOver: false);
+        => CreateOrOpen(key, initialCount, Use.By(options, Creating, key), takeOver: false);
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        PosixSemaphore semaphore = CreateOrOpen(key, initialCount, (uint)options.Mode, owner: null, options.Removal, options.RemoveAtProcessExit, takeOver: true);
-        if (!semaphore.CreatedNew) semaphore.SetCount(initialCount);
+        SemaphoreObject semaphore = CreateOrOpen(key, initialCount, Use.By(options, Creating, key), takeOver: true);
+        if (semaphore.CreatedNew) return semaphore;
+        if (semaphore is HeldSemaphore held) held.SetCount(initialCount);
+        else ((PosixSemaphore)semaphore).SetCount(initialCount);
         return semaphore;
     }
 
@@ -50,26 +52,41 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         => PosixRemoval.RemoveNamed("remove the semaphore", key, isSegment: false, lockKey: default);
 
     /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
-    internal static PosixSemaphore OpenLock(in NativeIpcKey key, in FileStatus segment)
+    internal static SemaphoreObject OpenLock(in NativeIpcKey key, in FileStatus segment)
     {
-        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, 0x180, owner: null, RemovalPolicy.Keep, removeAtExit: false, takeOver: false);
+        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, new Use(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false), takeOver: false);
         uint readers = segment.Permissions & 0x124; // r--r--r--
-        return CreateOrOpen(key, 1, (readers | (readers >> 1)) | 0x180, owner: segment, RemovalPolicy.Keep, removeAtExit: false, takeOver: false);
+        var use = new Use((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered);
+        return CreateOrOpen(key, 1, use, takeOver: false);
     }
 
-    private static PosixSemaphore CreateOrOpen(in NativeIpcKey key, int initialCount, uint mode, FileStatus? owner, RemovalPolicy removal, bool removeAtExit, bool takeOver)
+    /// <summary>How a semaphore is made and used.</summary>
+    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld)
+    {
+        public static Use By(SystemSemaphoreOptions options, string attempt, in NativeIpcKey key)
+        {
+            if (options.Robust && !HeldSemaphore.IsOffered)
+            {
+                throw new PlatformNotSupportedException(
+                    $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX semaphore is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a System V or Windows key, or do without.");
+            }
+
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust);
+        }
+    }
+
+    private static SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, in Use use, bool takeOver)
     {
         for (int round = 0; round < MostRounds; round++)
         {
-            bool takesOwnership = takeOver && removal == RemovalPolicy.Default;
-            if (TryOpen(key, takesOwnership, removeAtExit) is { } opened) return opened;
-            if (TryCreate(key, initialCount, mode, owner, removal, removeAtExit) is { } created) return created;
+            if (TryOpen(key, owns: takeOver && use.Removal != RemovalPolicy.Keep, use) is { } opened) return opened;
+            if (TryCreate(key, initialCount, use) is { } created) return created;
         }
 
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open", "other processes keep making and removing it", "Try again.");
     }
 
-    private static PosixSemaphore? TryOpen(in NativeIpcKey key, bool owns, bool removeAtExit)
+    private static SemaphoreObject? TryOpen(in NativeIpcKey key, bool owns, in Use use, bool createdNew = false)
     {
         string name = PosixNames.Native(key);
         if (!PosixNames.s_areFiles)
@@ -85,26 +102,45 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, owns, removeAtExit);
+            return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, owns, use.RemoveAtExit);
         }
 
-        int number;
-        int descriptor;
-        do
-        {
-            descriptor = Libc.open(PosixNames.SemaphoreFile(name), Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
-            number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
-        }
-        while (number == Errno.EINTR);
-
+        int descriptor = OpenFile(key, out int number);
         if (number == Errno.ENOENT) return null;
         if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
-        using var file = new UnixDescriptor(descriptor);
-        number = Libc.Status(file, out FileStatus status);
-        if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
-        if (status.Links == 0) return null;
-        if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
-        return new PosixSemaphore(key, Map(Opening, key, file), status.Identity, createdNew: false, owns, removeAtExit);
+        var file = new UnixDescriptor(descriptor);
+        bool isKept = false;
+        try
+        {
+            number = Libc.Status(file, out FileStatus status);
+            if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
+            if (status.Links == 0) return null;
+            if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
+            nint page = MapPage(Opening, key, file);
+            isKept = use.IsHeld;
+            return use.IsHeld
+                ? new HeldSemaphore(key, page, file, status.Identity, createdNew, owns, use.RemoveAtExit)
+                : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), status.Identity, createdNew, owns, use.RemoveAtExit);
+        }
+        finally
+        {
+            if (!isKept) file.Dispose();
+        }
+    }
+
+    /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
+    internal static int OpenFile(in NativeIpcKey key, out int number)
+    {
+        string path = PosixNames.SemaphoreFile(PosixNames.Native(key));
+        var backoff = new Backoff(TimeSpan.FromSeconds(1));
+        while (true)
+        {
+            int descriptor = Libc.open(path, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
+            number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
+
+            // EAGAIN: another process has a lease for a moment, to find out whether it is alone.
+            if (number != Errno.EINTR && !(number == Errno.EAGAIN && backoff.Pause())) return descriptor;
+        }
     }
 
     private static bool IsSemaphore(in FileStatus status) => status.IsRegularFile && status.Size == Layout.SizeOfSemT;
@@ -122,19 +158,33 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             "Remove that file, or use another name.");
 
     /// <summary>Makes a semaphore; null when the name is taken.</summary>
-    private static PosixSemaphore? TryCreate(in NativeIpcKey key, int initialCount, uint mode, FileStatus? owner, RemovalPolicy removal, bool removeAtExit)
+    private static SemaphoreObject? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
     {
-        bool owns = removal == RemovalPolicy.Default;
+        bool owns = use.Removal != RemovalPolicy.Keep;
         if (s_canPublishWhole)
         {
-            int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
+            int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
             int failure = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (failure == 0)
             {
-                using var file = new UnixDescriptor(unnamed);
-                if (PublishWhole(key, initialCount, mode, owner, file, out FileIdentity identity, out PosixSemaphoreHandle? handle, out bool taken))
-                    return new PosixSemaphore(key, handle!, identity, createdNew: true, owns, removeAtExit);
-                if (taken) return null;
+                var file = new UnixDescriptor(unnamed);
+                bool isKept = false;
+                try
+                {
+                    if (PublishWhole(key, initialCount, use, file, out FileIdentity identity, out nint page, out bool taken))
+                    {
+                        isKept = use.IsHeld;
+                        return use.IsHeld
+                            ? new HeldSemaphore(key, page, file, identity, createdNew: true, owns, use.RemoveAtExit)
+                            : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew: true, owns, use.RemoveAtExit);
+                    }
+
+                    if (taken) return null;
+                }
+                finally
+                {
+                    if (!isKept) file.Dispose();
+                }
             }
             else if (failure != Errno.EOPNOTSUPP && failure is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
             {
@@ -148,7 +198,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         int number;
         do
         {
-            opened = Libc.sem_open(PosixNames.Native(key), Flags.O_CREAT | Flags.O_EXCL, mode, (uint)initialCount);
+            opened = Libc.sem_open(PosixNames.Native(key), Flags.O_CREAT | Flags.O_EXCL, use.Mode, (uint)initialCount);
             number = opened == Libc.SEM_FAILED ? Marshal.GetLastPInvokeError() : 0;
         }
         while (number == Errno.EINTR);
@@ -158,29 +208,32 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
         // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
         FileStatus? made = StatusOfName(key);
-        if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != mode)
-            _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), mode);
-        return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, owns, removeAtExit);
+        if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
+            _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
+        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, owns && !use.IsHeld, use.RemoveAtExit);
+        if (!use.IsHeld) return plain;
+
+        // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
+        using (plain) return TryOpen(key, owns, use, createdNew: true);
     }
 
     /// <summary>Initialises the unnamed file and gives it the name. False when the name is taken, or when there is no /proc to do it with.</summary>
-    private static bool PublishWhole(in NativeIpcKey key, int initialCount, uint mode, FileStatus? owner, UnixDescriptor file,
-        out FileIdentity identity, out PosixSemaphoreHandle? handle, out bool taken)
+    private static bool PublishWhole(in NativeIpcKey key, int initialCount, in Use use, UnixDescriptor file, out FileIdentity identity, out nint page, out bool taken)
     {
         int number = Libc.posix_fallocate(file, 0, Layout.SizeOfSemT);
         if (number != 0) throw PosixErrors.Reserve(Creating, key, number);
-        if (Libc.fchmod(file, mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
-        if (owner is { } segment && segment.Uid != Libc.geteuid() && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
+        if (Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
+        if (use.Owner is { } segment && segment.Uid != Libc.geteuid() && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
         identity = status.Identity;
 
-        handle = Map(Creating, key, file);
-        if (Libc.sem_init(handle.DangerousGetHandle(), 1, (uint)initialCount) != 0)
+        page = MapPage(Creating, key, file);
+        if (Libc.sem_init(page, 1, (uint)initialCount) != 0)
         {
             number = Marshal.GetLastPInvokeError();
-            handle.Dispose();
+            _ = Libc.munmap(page, Layout.SizeOfSemT);
             throw PosixErrors.Unknown(Creating, key, "sem_init", number);
         }
 
@@ -191,17 +244,14 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         }
 
         number = Marshal.GetLastPInvokeError();
-        handle.Dispose();
-        handle = null;
+        _ = Libc.munmap(page, Layout.SizeOfSemT);
         taken = number == Errno.EEXIST;
         return taken || number == Errno.ENOENT ? false : throw PosixErrors.Open(Creating, key, "linkat", number);
     }
 
-    private static PosixSemaphoreHandle Map(string attempt, in NativeIpcKey key, UnixDescriptor file)
+    internal static nint MapPage(string attempt, in NativeIpcKey key, UnixDescriptor file)
     {
         nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, file, 0);
-        return address != Libc.MAP_FAILED
-            ? new PosixSemaphoreHandle(address, isMapping: true)
-            : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), Layout.SizeOfSemT);
+        return address != Libc.MAP_FAILED ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), Layout.SizeOfSemT);
     }
 }

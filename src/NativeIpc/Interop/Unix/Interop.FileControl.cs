@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+
+namespace NativeIpc;
+
+internal static partial class Interop
+{
+    /// <summary>struct flock on 64-bit Linux.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Flock
+    {
+        internal short l_type;
+        internal short l_whence;
+        internal long l_start;
+        internal long l_len;
+        internal int l_pid;
+    }
+
+    internal static partial class Libc
+    {
+        // fcntl(2) is variadic, which is harmless on Linux; on Apple it is never called.
+        [LibraryImport(Libraries.Libc, EntryPoint = "fcntl", SetLastError = true)]
+        internal static partial int fcntl_lock(UnixDescriptor fd, int command, ref Flock range);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "fcntl", SetLastError = true)]
+        internal static partial int fcntl_number(UnixDescriptor fd, int command, nint argument);
+
+        /// <summary>Takes (F_WRLCK, F_RDLCK) or drops (F_UNLCK) a lock on one byte, without waiting; it belongs to the open file description, and the
+        /// kernel drops it with the last descriptor of that.</summary>
+        /// <returns>0, or the error number: EAGAIN or EACCES when another description has it.</returns>
+        internal static int LockByte(UnixDescriptor fd, long offset, int type)
+        {
+            var range = new Flock { l_type = (short)type, l_start = offset, l_len = 1 };
+            return fcntl_lock(fd, Flags.F_OFD_SETLK, ref range) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+
+        /// <summary>Whether another open file description has a lock on a byte that excludes ours. Changes nothing.</summary>
+        internal static bool IsByteLockedByAnother(UnixDescriptor fd, long offset)
+        {
+            var range = new Flock { l_type = Flags.F_WRLCK, l_start = offset, l_len = 1 };
+            return fcntl_lock(fd, Flags.F_OFD_GETLK, ref range) != 0 || range.l_type != Flags.F_UNLCK;
+        }
+
+        /// <summary>
+        /// Takes a lease to write, which the kernel gives only while no other process has the file open or mapped: in whatever language, user or
+        /// namespace. Who opens the file meanwhile waits, or gets EAGAIN with O_NONBLOCK, so it is held for a few system calls at most.
+        /// </summary>
+        /// <returns>0; EAGAIN when somebody else has the file; EACCES or EPERM when this user may not ask (not the owner, no CAP_LEASE).</returns>
+        internal static int TakeLease(UnixDescriptor fd)
+        {
+            // The kernel would tell of an opener by SIGIO, which ends a process that does not expect it; SIGURG is ignored by default.
+            if (fcntl_number(fd, Flags.F_SETSIG, Flags.SIGURG) != 0) return Marshal.GetLastPInvokeError();
+            return fcntl_number(fd, Flags.F_SETLEASE, Flags.F_WRLCK) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+
+        internal static void DropLease(UnixDescriptor fd) => _ = fcntl_number(fd, Flags.F_SETLEASE, Flags.F_UNLCK); // cannot fail for a lease that is held
+    }
+}
