@@ -43,7 +43,7 @@ public sealed class SystemSemaphore : IDisposable
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
     /// <returns>The semaphore. This instance removes it when it is disposed, unless the removal policy says otherwise.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
     /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied; OutOfResources, also for
     /// a count over the maximum of the back end (2^31-1, on System V 32,767); LockError when a peer is stuck in the middle of making or
     /// removing it.</exception>
@@ -51,7 +51,7 @@ public sealed class SystemSemaphore : IDisposable
     {
         options = Checked(options);
         using ProcessExit.Call call = Begin(options);
-        return new SystemSemaphore(BackendFor(key, initialCount).CreateNew(key, initialCount, options));
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateNew(key, initialCount, options));
     }
 
     /// <summary>Opens a semaphore that must exist.</summary>
@@ -85,13 +85,13 @@ public sealed class SystemSemaphore : IDisposable
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
     /// <returns>The semaphore; <see cref="CreatedNew"/> says which of the two happened. It is removed by this instance only if it made it.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(options);
         using ProcessExit.Call call = Begin(options);
-        return new SystemSemaphore(BackendFor(key, initialCount).CreateOrOpen(key, initialCount, options));
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrOpen(key, initialCount, options));
     }
 
     /// <summary>Makes a semaphore, or takes over the one that exists and sets its count: Qt's mode <i>Create</i>, and the safe way to start afresh.</summary>
@@ -105,13 +105,13 @@ public sealed class SystemSemaphore : IDisposable
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
     /// <returns>The semaphore; <see cref="CreatedNew"/> says whether it was made.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
     /// <exception cref="NativeIpcException">AlreadyExists (Windows only); KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(options);
         using ProcessExit.Call call = Begin(options);
-        return new SystemSemaphore(BackendFor(key, initialCount).CreateOrReset(key, initialCount, options));
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrReset(key, initialCount, options));
     }
 
     /// <summary>Removes a semaphore whatever its use: those who have it open keep it on POSIX, and on System V find it gone or make it anew.</summary>
@@ -252,12 +252,18 @@ public sealed class SystemSemaphore : IDisposable
     /// process what the undo policy covers.</summary>
     public void Dispose() => _semaphore.Dispose();
 
-    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, [CallerMemberName] string operation = "")
+    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, [CallerMemberName] string operation = "")
     {
         if (initialCount < 0)
         {
             throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
                 $"Cannot create the semaphore {Failure.Describe(key)}: its initial count must be 0 or more.");
+        }
+
+        if (options.Robust && initialCount != 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
+                $"Cannot create the semaphore {Failure.Describe(key)} with Robust: such a semaphore is a lock, and begins with a count of 1.");
         }
 
         ISemaphoreBackend backend = Selector.ForSemaphore(Creating, key);

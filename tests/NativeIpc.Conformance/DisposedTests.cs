@@ -30,6 +30,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("Lock", s => s.Lock()),
             ("Lock", s => s.Lock(CancellationToken.None)),
             ("TryLock", s => s.TryLock(out _)),
+            ("GetLockStatus", s => s.GetLockStatus()),
             ("TryLock", s => s.TryLock(TimeSpan.FromSeconds(1), out _)),
         ];
         Covers(typeof(SharedMemory), calls.Select(call => call.Name));
@@ -83,6 +84,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("Release", s => s.Release()),
             ("Release", s => s.Release(2)),
             ("TryGetCurrentCount", s => s.TryGetCurrentCount(out _)),
+            ("GetLockStatus", s => s.GetLockStatus()),
         ];
         Covers(typeof(SystemSemaphore), calls.Select(call => call.Name));
         NativeIpcKey key = NextKey();

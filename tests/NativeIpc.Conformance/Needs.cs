@@ -49,6 +49,9 @@ public enum Needs
     /// 0x80131506", in RunFinalizers; cause unknown).
     /// </summary>
     Finalizers = 1 << 11,
+
+    /// <summary>A lock whose next holder is told when the last one was killed.</summary>
+    Recovery = 1 << 12,
 }
 
 /// <summary>A fact about the back ends that have what it needs.</summary>

@@ -30,6 +30,9 @@ public abstract class Provider
     /// <summary>A replaced or removed name is noticed: of a lock, and before removing.</summary>
     public virtual bool ComparesNames => true;
 
+    /// <summary>Who locks is told when the last holder was killed.</summary>
+    public virtual bool Recovers => false;
+
     /// <summary>The count of a semaphore can be read.</summary>
     public virtual bool CountCanBeRead => true;
 
@@ -52,7 +55,8 @@ public abstract class Provider
         | (IsPosix && !ComparesNames ? 0 : Needs.LockModeBeyondUmask)
         | (CountCanBeSet ? Needs.SettableCount : Needs.FixedCount)
         | (MaximumCount < int.MaxValue ? Needs.SmallMaximum : 0)
-        | (s_isWine ? 0 : Needs.Finalizers);
+        | (s_isWine ? 0 : Needs.Finalizers)
+        | (Recovers ? Needs.Recovery : 0);
 
     internal abstract bool SegmentExists(in NativeIpcKey key);
 
@@ -88,6 +92,8 @@ public class PosixProvider : Provider
 
     public override bool CountCanBeRead => !OperatingSystem.IsMacOS();
 
+    public override bool Recovers => Backends.Posix.HeldSemaphore.IsOffered;
+
     internal override bool SegmentExists(in NativeIpcKey key) => Path.Exists(FileOf(key));
 
     internal override bool SemaphoreExists(in NativeIpcKey key) => File.Exists(SemaphoreFileOf(key));
@@ -116,6 +122,8 @@ public sealed class PlainPosixProvider : PosixProvider
         : "POSIX keys do not work on this system.";
 
     public override bool ComparesNames => false;
+
+    public override bool Recovers => false;
 }
 
 public class SystemVProvider : Provider

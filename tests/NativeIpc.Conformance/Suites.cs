@@ -15,6 +15,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
 
+    public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
     public sealed class RaceTests : RaceTests<PosixProvider>;
@@ -58,6 +60,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;
 
     public sealed class CrashTests : CrashTests<SystemVProvider>;
+
+    public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 

@@ -4,11 +4,14 @@ using NativeIpc.Peer;
 // Before the first use: the library reads the switch once.
 if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
 
+AppContext.SetSwitch("NativeIpc.StopPoints", true);
+
 using var diagnostics = new Diagnostics();
 using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true, NewLine = "\n" };
 using var input = new StreamReader(Console.OpenStandardInput());
 var segments = new SegmentCommands(output);
 var semaphores = new SemaphoreCommands(output);
+var stops = new StopCommands(output);
 
 while (input.ReadLine() is { } line)
 {
@@ -26,6 +29,9 @@ while (input.ReadLine() is { } line)
                 break;
             case "key":
                 answer = KeyCommands.Run(words);
+                break;
+            case "stopat":
+                answer = stops.Run(words);
                 break;
             case "race":
                 answer = RaceCommands.Run(words);

@@ -56,7 +56,9 @@ internal sealed class SegmentCommands(TextWriter output)
                 output.WriteLine("locking");
                 if (!_segments[name].TryLock(TimeSpan.FromMilliseconds(milliseconds), out SharedMemoryLock taken)) return "error Timeout the lock was not free in time";
                 _scopes[name] = taken;
-                return taken.WasReplaced ? "ok replaced" : "ok";
+                return taken.WasAbandoned ? "ok abandoned" : taken.WasReplaced ? "ok replaced" : "ok";
+            case "status":
+                return Status(_segments[name].GetLockStatus());
             case "trylock":
                 bool free = _segments[name].TryLock(out taken);
                 if (free) _scopes[name] = taken;
@@ -125,6 +127,9 @@ internal sealed class SegmentCommands(TextWriter output)
 
         return options;
     }
+
+    internal static string Status(LockStatus status)
+        => string.Create(CultureInfo.InvariantCulture, $"ok {status.Holder} {(status.ProcessId is { } id ? id : "-")} {Text(status.IsRecoverable)}");
 
     internal static string Text(bool value) => value ? "true" : "false";
 }

@@ -49,6 +49,10 @@ internal sealed class SemaphoreCommands(TextWriter output)
                 return Produce(_semaphores[name], words.NextInt());
             case "value":
                 return _semaphores[name].TryGetCurrentCount(out int value) ? string.Create(CultureInfo.InvariantCulture, $"ok {value}") : "ok unknown";
+            case "abandoned":
+                return $"ok {SegmentCommands.Text(_semaphores[name].WasAbandoned)}";
+            case "status":
+                return SegmentCommands.Status(_semaphores[name].GetLockStatus());
             case "id":
                 return $"ok {_semaphores[name].ObjectIdentity}";
             case "close":
@@ -98,6 +102,7 @@ internal sealed class SemaphoreCommands(TextWriter output)
             options = option switch
             {
                 "keep" => options with { Removal = RemovalPolicy.Keep },
+                "robust" => options with { Robust = true },
                 "noexit" => options with { RemoveAtProcessExit = false },
                 "undo" => options with
                 {

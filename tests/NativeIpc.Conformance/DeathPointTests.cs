@@ -1,0 +1,208 @@
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <summary>A process is killed at each point between two steps of the lock; what the next one finds is what HeldSemaphore says (POSIX).</summary>
+public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
+    where TProvider : Provider, new()
+{
+    [BackendTheory(Needs.Recovery)]
+    [InlineData("claim.before", false)]
+    [InlineData("claim.locked", false)]
+    [InlineData("claim.noted", false)]
+    [InlineData("take.before", false)]
+    [InlineData("take.done", true)]
+    public void Killed_while_locking(string point, bool isTold)
+    {
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
+        PeerProcess victim = Stopping(segment.Key, point);
+        victim.Post("shm lock a");
+        victim.Await("locking");
+        KillAt(victim, point);
+        AssertTakenOver(segment, isTold);
+    }
+
+    [BackendTheory(Needs.Recovery)]
+    [InlineData("unlock.before", true)]
+    [InlineData("unlock.done", false)]
+    [InlineData("unlock.woken", false)]
+    public void Killed_while_unlocking(string point, bool isTold)
+    {
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
+        PeerProcess victim = Stopping(segment.Key, point);
+        Assert.Equal("", Lock(victim));
+        victim.Post("shm unlock a");
+        KillAt(victim, point);
+        AssertTakenOver(segment, isTold);
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void Killed_between_giving_the_permit_and_waking_a_waiter_that_knows_nothing_of_this()
+    {
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
+        PeerProcess victim = Stopping(segment.Key, "unlock.done");
+        Assert.Equal("", Lock(victim));
+        PeerProcess sleeper = Peer();
+        sleeper.Ask($"sem open s {Provider.LockKey(segment.Key)}");
+        sleeper.Post("sem acquire s");
+        sleeper.Await("acquiring");
+        victim.Post("shm unlock a");
+        KillAt(victim, "unlock.done");
+        sleeper.Answer(); // by its own slices, or by the next one of ours
+        sleeper.Ask("sem release s");
+        AssertTakenOver(segment, isTold: false);
+    }
+
+    [BackendTheory(Needs.Recovery)]
+    [InlineData("wait.joined")]
+    [InlineData("wait.woken")]
+    [InlineData("wait.left")]
+    public void Killed_while_waiting(string point)
+    {
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
+        PeerProcess victim = Stopping(segment.Key, point);
+        using (segment.Lock())
+        {
+            victim.Post("shm lock a");
+            victim.Await("locking");
+            KillAt(victim, point);
+        }
+
+        AssertTakenOver(segment, isTold: false);
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void Killed_when_it_has_just_got_what_it_waited_for()
+    {
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
+        PeerProcess victim = Stopping(segment.Key, "wait.taken");
+        using (segment.Lock())
+        {
+            victim.Post("shm lock a");
+            victim.Await("locking");
+            Assert.True(SpinWait.SpinUntil(() => Word(segment).Waiters > 0, s_watchdog));
+        }
+
+        KillAt(victim, "wait.taken");
+        AssertTakenOver(segment);
+    }
+
+    [BackendTheory(Needs.Recovery)]
+    [InlineData("recover.locked")]
+    [InlineData("recover.taken")]
+    [InlineData("recover.done")]
+    public void Killed_while_taking_over(string point)
+    {
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
+        PeerProcess first = Stopping(segment.Key, "take.done");
+        PeerProcess second = Stopping(segment.Key, point);
+        first.Post("shm lock a");
+        first.Await("locking");
+        KillAt(first, "take.done");
+        second.Post("shm lock a");
+        second.Await("locking");
+        KillAt(second, point);
+        AssertTakenOver(segment);
+    }
+
+    [BackendTheory(Needs.Recovery)]
+    [InlineData("")]
+    [InlineData("repair.before")]
+    [InlineData("repair.done")]
+    public void Killed_while_repairing_what_the_last_user_of_its_slot_left(string point)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        PeerProcess first = Stopping(key, "take.done");
+        first.Post("shm lock a");
+        first.Await("locking");
+        first.Await("stopped take.done");
+        List<SharedMemory> others = [];
+        try
+        {
+            // Every slot but that of the first one.
+            for (int i = 0; i < Backends.Posix.HolderSlots.Count - 1; i++)
+            {
+                others.Add(SharedMemory.OpenExisting(key));
+                others[^1].GetLockStatus();
+            }
+
+            first.Kill();
+            PeerProcess second = Stopping(key, point.Length > 0 ? point : "nowhere");
+            second.Post("shm lock a");
+            second.Await("locking");
+            if (point.Length > 0) KillAt(second, point);
+            else
+            {
+                Assert.Equal("abandoned", second.Answer());
+                second.Kill();
+            }
+        }
+        finally
+        {
+            foreach (SharedMemory other in others) other.Dispose();
+        }
+
+        AssertTakenOver(segment);
+    }
+
+    [BackendTheory(Needs.Recovery)]
+    [InlineData("")]
+    [InlineData("probe.closed")]
+    [InlineData("probe.leased")]
+    [InlineData("probe.repaired")]
+    public void Killed_while_proving_that_a_dead_foreign_holder_has_left_nobody(string point)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        PeerProcess first = Peer();
+        first.Ask($"shm open a {key} rw");
+        Assert.Equal("", Lock(first)); // which makes the lock
+        first.Ask("shm unlock a");
+        PeerProcess foreigner = Peer();
+        foreigner.Ask($"sem open s {Provider.LockKey(key)}");
+        foreigner.Ask("sem acquire s");
+        foreigner.Kill();
+        PeerProcess second = Stopping(key, point.Length > 0 ? point : "nowhere");
+        second.Post("shm lock a");
+        second.Await("locking");
+        Assert.Equal("Unknown", first.Ask("shm status a").Split(' ')[0]); // two have it open: nothing is proven, nobody is robbed
+        Assert.Equal("false", first.Ask("shm trylock a"));
+        first.Kill();
+        if (point.Length > 0)
+        {
+            KillAt(second, point);
+        }
+        else
+        {
+            Assert.Equal("abandoned", second.Answer());
+            second.Ask("shm unlock a");
+            Assert.Equal("", Lock(second));
+            second.Ask("shm unlock a");
+            return;
+        }
+
+        AssertTakenOver(segment);
+    }
+
+    private PeerProcess Stopping(in NativeIpcKey key, string point)
+    {
+        PeerProcess victim = Peer();
+        victim.Ask($"stopat {point}");
+        victim.Ask($"shm open a {key} rw");
+        return victim;
+    }
+
+    private static void KillAt(PeerProcess victim, string point)
+    {
+        victim.Await($"stopped {point}");
+        victim.Kill();
+    }
+
+    private static unsafe Backends.Posix.GlibcSemaphore.Word Word(SharedMemory segment)
+    {
+        byte[] bytes = File.ReadAllBytes(PosixProvider.SemaphoreFileOf(Provider.LockKey(segment.Key)));
+        return new(BitConverter.ToUInt64(bytes));
+    }
+}
