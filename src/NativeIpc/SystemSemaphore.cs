@@ -282,6 +282,10 @@ public sealed class SystemSemaphore : IDisposable
         OptionRules.CheckDefined(options.Removal);
         OptionRules.CheckDefined(options.Undo);
         OptionRules.CheckBound(options.PeerTimeout);
+        if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
+            throw new ArgumentException("Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder had.", nameof(options));
+        if (options.Robust && OperatingSystem.IsMacOS())
+            throw new PlatformNotSupportedException("Robust is not offered on macOS: a POSIX semaphore keeps no record of its holder there, and the next one cannot be told.");
         return options;
     }
 }

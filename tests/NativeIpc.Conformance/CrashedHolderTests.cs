@@ -176,7 +176,8 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
         semaphore.Release();
     }
 
-    [BackendFact(Needs.Recovery | Needs.SettableCount)]
+    // On System V the kernel cannot tell the two apart: the old holder gives back what the new one has.
+    [BackendFact(Needs.Recovery | Needs.Posix)]
     public void A_reset_frees_a_robust_semaphore_and_its_old_holder_gives_nothing_back()
     {
         NativeIpcKey key = NextKey();

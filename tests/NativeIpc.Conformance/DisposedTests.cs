@@ -8,7 +8,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
     // What may be asked afterwards: facts that were noted when it was opened.
-    private static readonly string[] s_remaining = ["get_Key", "get_Size", "get_Access", "get_CreatedNew", "Dispose"];
+    private static readonly string[] s_remaining = ["get_WasAbandoned", "get_Key", "get_Size", "get_Access", "get_CreatedNew", "Dispose"];
 
     [Fact]
     public void Every_method_of_a_disposed_segment_throws()

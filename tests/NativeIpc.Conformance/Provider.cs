@@ -132,6 +132,8 @@ public class SystemVProvider : Provider
 
     public override int MaximumCount => 32767;
 
+    public override bool Recovers => OperatingSystem.IsLinux();
+
     internal override bool SegmentExists(in NativeIpcKey key) => SegmentId(key) != -1;
 
     internal override bool SemaphoreExists(in NativeIpcKey key) => SemaphoreId(key) != -1;

@@ -61,7 +61,7 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class CrashTests : CrashTests<SystemVProvider>;
 
-    public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
+    public sealed class SystemVDeathPointTests : SystemVDeathPointTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 

@@ -10,11 +10,13 @@ internal sealed class SystemVSegment : Segment
 {
     private readonly SystemVDetach _detach;
     private readonly SegmentStatus _status;
+    private readonly bool _requiresRecovery;
 
     internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status, FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
         _status = status;
+        _requiresRecovery = options.RequireLockRecovery;
         _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options);
         if (options.Removal == RemovalPolicy.Default && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
     }
@@ -29,6 +31,12 @@ internal sealed class SystemVSegment : Segment
     /// </remarks>
     public override SemaphoreObject OpenLock()
     {
+        if (_requiresRecovery && !OperatingSystem.IsLinux())
+        {
+            throw new PlatformNotSupportedException(
+                $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: on macOS the kernel gives a dead holder's lock back, but nobody can be told. Do without.");
+        }
+
         SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), _status);
         _detach.Lock = opened;
         return opened;
@@ -81,7 +89,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     internal int Id => id;
 
-    internal bool Removes { get; set; } = options.Removal == RemovalPolicy.Default;
+    internal bool Removes { get; set; } = options.Removal is RemovalPolicy.Default or RemovalPolicy.LastOneOut;
 
     /// <summary>The lock that was opened through this attachment, if any: a peer may have made it anew under another key file.</summary>
     internal SystemVSemaphore? Lock { get; set; }

@@ -20,7 +20,7 @@ internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool Cr
 /// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>. (5) The process ends while its
 /// threads wait: the removal wakes them, and they must not make anew what nobody would remove any more; they wait for the end.
 /// </remarks>
-internal sealed class SystemVSemaphore : SemaphoreObject
+internal sealed partial class SystemVSemaphore : SemaphoreObject
 {
     private readonly Lock _gate = new();
     private readonly SystemSemaphoreOptions _options;
@@ -33,6 +33,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
         : base(key)
     {
+        _isHeld = options.Robust;
         _options = options;
         _initialCount = initialCount;
         _acquireFlags = (short)(options.Undo == SystemVUndoPolicy.None ? 0 : Flags.SEM_UNDO);
@@ -49,7 +50,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     private void Adopt(in SystemVSet set)
     {
         KeyFileIdentity = set.KeyFile;
-        if (set.Owns && _options.Removal == RemovalPolicy.Default)
+        if (set.Owns && _options.Removal != RemovalPolicy.Keep)
         {
             _removal = new SystemVSemaphoreRemoval(Key, set, _options.PeerTimeout);
             if (_options.RemoveAtProcessExit) ProcessExit.Add(_removal);
@@ -60,17 +61,24 @@ internal sealed class SystemVSemaphore : SemaphoreObject
 
     public override string ObjectIdentity => _id.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    public override bool TryAcquire() => Operate("acquire the semaphore", -1, (short)(_acquireFlags | Flags.IPC_NOWAIT), null);
+    public override bool TryAcquire()
+        => _isHeld && _hasDirtyCount ? TryTake() : Held(Operate(Acquiring, -1, (short)(_acquireFlags | Flags.IPC_NOWAIT), null));
 
     public override bool Block(TimeSpan slice)
     {
-        if (OperatingSystem.IsLinux()) return Operate("acquire the semaphore", -1, _acquireFlags, slice);
+        if (_isHeld && _hasDirtyCount) return TryTake(slice);
+        return Held(BlockPlain(slice));
+    }
+
+    private bool BlockPlain(TimeSpan slice)
+    {
+        if (OperatingSystem.IsLinux()) return Operate(Acquiring, -1, _acquireFlags, slice);
 
         // No semtimedop on Apple.
         var backoff = new Backoff(slice, longestMicroseconds: 10_000);
         do
         {
-            if (TryAcquire()) return true;
+            if (Operate(Acquiring, -1, (short)(_acquireFlags | Flags.IPC_NOWAIT), null)) return true;
         }
         while (backoff.Pause());
 
@@ -79,6 +87,12 @@ internal sealed class SystemVSemaphore : SemaphoreObject
 
     public override void Release(int count)
     {
+        if (_isHeld)
+        {
+            ReleaseHeld(count);
+            return;
+        }
+
         if (count > Flags.SEMVMX) throw Full(Errno.ERANGE, count);
         try
         {
@@ -97,6 +111,12 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     private unsafe bool Operate(string attempt, short change, short flags, TimeSpan? slice)
     {
         var operation = new Sembuf { sem_op = change, sem_flg = flags };
+        return Operate(attempt, &operation, 1, takes: change < 0, slice);
+    }
+
+    /// <summary>Some operations in one step; false when they would have to wait, or the slice passed, or the set lacks a semaphore (EFBIG).</summary>
+    private unsafe bool Operate(string attempt, Sembuf* operations, nuint count, bool takes, TimeSpan? slice)
+    {
         while (true)
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
@@ -105,16 +125,22 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             if (slice is { } wait)
             {
                 var timeout = new Timespec { tv_sec = wait.Ticks / TimeSpan.TicksPerSecond, tv_nsec = wait.Ticks % TimeSpan.TicksPerSecond * 100 };
-                result = Libc.semtimedop(id, &operation, 1, &timeout);
+                result = Libc.semtimedop(id, operations, count, &timeout);
             }
             else
             {
-                result = Libc.semop(id, &operation, 1);
+                result = Libc.semop(id, operations, count);
             }
 
             if (result == 0) return true;
             int number = Marshal.GetLastPInvokeError();
             if (number == Errno.EAGAIN) return false;
+            if (number == Errno.EFBIG && count > 1)
+            {
+                _hasDirtyCount = false; // a peer's set: see SystemVSemaphore.Held.cs
+                return false;
+            }
+
             if (number == Errno.EINTR)
             {
                 if (slice is not null) return false; // the caller knows how much of the deadline is left
@@ -122,8 +148,8 @@ internal sealed class SystemVSemaphore : SemaphoreObject
             }
 
             if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
-            if (ProcessExit.IsEnding && change > 0) return true; // the set went with its owner at the end of both processes
-            if (change < 0 && !IsClosed && (ProcessExit.IsEnding || _removal is { HasBegun: true }))
+            if (ProcessExit.IsEnding && !takes) return true; // the set went with its owner at the end of both processes
+            if (takes && !IsClosed && (ProcessExit.IsEnding || _removal is { HasBegun: true }))
             {
                 if (slice is { } rest) Pause.Microseconds((int)rest.TotalMicroseconds);
                 return false;
@@ -135,7 +161,7 @@ internal sealed class SystemVSemaphore : SemaphoreObject
 
     private void Revive(string attempt, int goneId, int number)
     {
-        using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: RemovalPolicy.Default, RemoveAtProcessExit: true });
+        using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
@@ -171,9 +197,18 @@ internal sealed class SystemVSemaphore : SemaphoreObject
     /// </remarks>
     public override unsafe bool TryUnlock()
     {
-        Sembuf* steps = stackalloc Sembuf[2];
+        Sembuf* steps = stackalloc Sembuf[3];
         steps[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
         steps[1] = new Sembuf { sem_op = 1, sem_flg = _releaseFlags };
+        steps[2] = new Sembuf { sem_num = 1, sem_op = -1, sem_flg = (short)Flags.IPC_NOWAIT };
+        _tookOver = false;
+        StopPoint.At("unlock.before");
+        if (_isHeld && _hasDirtyCount && Libc.semop(_id, steps, 3) == 0)
+        {
+            StopPoint.At("unlock.done");
+            return true;
+        }
+
         while (Libc.semop(_id, steps, 2) != 0)
         {
             int number = Marshal.GetLastPInvokeError();

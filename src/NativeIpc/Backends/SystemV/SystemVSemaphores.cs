@@ -111,7 +111,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     {
         // Whoever may read the segment may lock it, which takes reading and altering.
         var readers = (uint)segmentMode & 0x124;
-        var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep };
+        var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep, Robust = true };
         Create(key, 1, options, Existing.Use, out SystemVSet set, check);
         if (set.CreatedNew && segment is { Uid: not 0 } owned && Libc.geteuid() == 0) SetOwner(key, set.Id, owned);
 
@@ -152,7 +152,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 }
 
                 check?.Invoke();
-                int id = Libc.semget(ipcKey, 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
+                int id = Libc.semget(ipcKey, options.Robust ? SystemVSemaphore.HeldSetSize : 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
                 if (!created)
@@ -172,6 +172,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 bool finish = !created && existing == Existing.Use && !IsInitialised(key, id, s_initialisation);
                 if (created || finish || existing == Existing.Reset)
                 {
+                    if (!created && options.Robust) _ = Libc.semctl(id, 1, Flags.SETVAL, 0); // a set that has no dirty count refuses, and one that is gone tells below
                     number = SetCount(id, initialCount);
                     if (SystemVSupport.IsGone(number)) continue;
                     if (number != 0)
