@@ -159,6 +159,7 @@ while read -r name kind limit command; do
     [ -n "$name" ] || continue
     # shellcheck disable=SC2086 # words of a command
     run_step "$name" "$kind" "$limit" $command
+    [ "$name" != storm ] || grep '^storm ' "$logs/storm.log" | sed 's/^/  /'
     [ "$name" != peers ] || sed 's/^/  /' "$logs/peers.log"
     [ "$name" != interop ] || [ ! -f artifacts/interop-matrix.md ] || cat artifacts/interop-matrix.md
     [ "$name" != wine ] || [ ! -s "$logs/wine.xml" ] || eng/windows-matrix.sh "$logs/wine.xml" || fail wine 'the matrix of the Windows peer could not be made'

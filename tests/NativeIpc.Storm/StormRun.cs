@@ -1,0 +1,188 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace NativeIpc.Storm;
+
+/// <summary>Eight processes lock, count and unlock in a loop; one is killed at a random moment when all eight run, and replaced.</summary>
+/// <remarks>
+/// Half of the victims are whoever is inside at the moment of choosing, since of eight processes seven wait. A victim is stopped first, looked at, and
+/// then killed where it stands: so what it was doing is known and not guessed. Every tenth newcomer is told to stop at the next named point, and is killed there.
+/// </remarks>
+internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
+{
+    private const int Workers = 8;
+    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+
+    private static readonly string[] s_posixPoints =
+    [
+        "claim.before", "claim.locked", "claim.noted", "take.before", "take.done", "wait.joined", "wait.woken", "wait.taken", "wait.left",
+        "unlock.before", "unlock.done", "unlock.woken", "recover.locked", "recover.taken", "recover.done",
+    ];
+
+    private static readonly string[] s_systemVPoints = ["take.before", "take.done", "unlock.before", "unlock.done", "mend.before", "mend.done"];
+
+    private readonly string[] _points = type == NativeIpcKeyType.PosixRealtime ? s_posixPoints : s_systemVPoints;
+    private readonly Dictionary<string, int> _hits = [];
+    private readonly Process?[] _processes = new Process?[Workers];
+    private readonly string[] _pointOf = new string[Workers];
+    private readonly int[] _age = new int[Workers];
+    private int _nextPoint;
+    private int _inside;
+    private int _holders;
+    private int _waiters;
+
+    public int Run()
+    {
+        string name = $"storm-{Environment.ProcessId}-{Random.Shared.Next():x}";
+        NativeIpcKey guardedKey = SharedMemory.PlatformSafeKey(name, type);
+        NativeIpcKey reportKey = SharedMemory.PlatformSafeKey(name + "-reports", type);
+        var noLock = new SharedMemoryOptions { UseLock = false };
+        using SharedMemory reports = SharedMemory.CreateNew(reportKey, Report.SizeOfAll, noLock);
+        using SharedMemory segment = SharedMemory.CreateNew(guardedKey, Guarded.Size, new() { RequireLockRecovery = true });
+        segment.Lock().Dispose();
+        try
+        {
+            for (int i = 0; i < Workers; i++) Start(guardedKey, reportKey, i, reports, "-");
+            int done = 0;
+            while (done < kills)
+            {
+                if (!AwaitAll(reports, segment)) return 1;
+                int stopped = Array.FindIndex(_pointOf, point => point != "-");
+                if (stopped >= 0 && PhaseOf(reports, stopped) == Phase.Stopped)
+                {
+                    _hits[_pointOf[stopped]] = _hits.GetValueOrDefault(_pointOf[stopped]) + 1;
+                    Kill(guardedKey, reportKey, stopped, reports, segment);
+                    done++;
+                    continue;
+                }
+
+                using (var pause = new ManualResetEvent(false)) pause.WaitOne(Random.Shared.Next(3)); // the killer's timer
+                ref Guarded guarded = ref segment.GetReference<Guarded>(0);
+                int victim = Random.Shared.Next(Workers);
+                if (done % 2 == 0)
+                {
+                    long inside;
+                    var spinning = Stopwatch.StartNew();
+                    while ((inside = Volatile.Read(ref guarded.Inside)) == 0 && spinning.ElapsedMilliseconds < 100) Thread.SpinWait(5);
+                    if (inside != 0) victim = (int)inside - 1;
+                }
+
+                // One that is to stop at a point is left alone for a while.
+                if (_pointOf[victim] != "-" && _age[victim]++ < 100) continue;
+                Kill(guardedKey, reportKey, victim, reports, segment);
+                done++;
+            }
+
+            if (!AwaitAll(reports, segment)) return 1;
+            return Judge(segment);
+        }
+        finally
+        {
+            foreach (Process? process in _processes)
+            {
+                if (process is null) continue;
+                process.Kill();
+                process.WaitForExit();
+                process.Dispose();
+            }
+        }
+    }
+
+    private static Phase PhaseOf(SharedMemory reports, int index) => (Phase)Volatile.Read(ref reports.GetReference<Report>(index * 64).Phase);
+
+    /// <summary>Waits until each of them has made a turn since it was started, or stands at its point.</summary>
+    private bool AwaitAll(SharedMemory reports, SharedMemory segment)
+    {
+        var watch = Stopwatch.StartNew();
+        using var pause = new ManualResetEvent(false);
+        while (true)
+        {
+            int ready = 0;
+            for (int i = 0; i < Workers; i++)
+            {
+                ref Report report = ref reports.GetReference<Report>(i * 64);
+                bool isThere = Volatile.Read(ref report.ProcessId) == _processes[i]!.Id;
+                if (isThere && PhaseOf(reports, i) == Phase.Stopped) return true; // the others may be waiting for it
+                if (isThere && Volatile.Read(ref report.Turns) > 0) ready++;
+                if (_processes[i]!.HasExited)
+                {
+                    Console.WriteLine($"FAIL storm {type}: worker {i} ended by itself with {_processes[i]!.ExitCode}");
+                    return false;
+                }
+            }
+
+            if (ready == Workers) return true;
+            if (watch.Elapsed > s_watchdog)
+            {
+                string phases = string.Join(' ', Enumerable.Range(0, Workers).Select(i => $"{_processes[i]!.Id}:{PhaseOf(reports, i)}:{_pointOf[i]}"));
+                Console.WriteLine($"FAIL storm {type}: it hangs: {segment.GetLockStatus()}, {phases}");
+                return false;
+            }
+
+            pause.WaitOne(1);
+        }
+    }
+
+    private void Kill(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int victim, SharedMemory reports, SharedMemory segment)
+    {
+        Process process = _processes[victim]!;
+        if (kill(process.Id, Sigstop) != 0) throw new InvalidOperationException($"kill says {Marshal.GetLastPInvokeError()}.");
+        while (File.ReadAllText($"/proc/{process.Id}/stat").Split(')')[^1][1] != 'T') Thread.Yield();
+        LockStatus status = segment.GetLockStatus();
+        Phase phase = PhaseOf(reports, victim);
+        if (Volatile.Read(ref segment.GetReference<Guarded>(0).Inside) == victim + 1) _inside++;
+        if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) _holders++;
+        else if (phase == Phase.Waiting || (phase == Phase.Stopped && _pointOf[victim].StartsWith("wait", StringComparison.Ordinal))) _waiters++;
+        process.Kill();
+        process.WaitForExit();
+        process.Dispose();
+        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(10) == 0;
+        _pointOf[victim] = "-";
+        Start(guardedKey, reportKey, victim, reports, isSpecial ? _points[_nextPoint++ % _points.Length] : "-");
+    }
+
+    private void Start(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int index, SharedMemory reports, string point)
+    {
+        Volatile.Write(ref reports.GetReference<Report>(index * 64).ProcessId, 0);
+        _pointOf[index] = point;
+        _age[index] = 0;
+        _processes[index] = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["worker", guardedKey.ToString(), reportKey.ToString(), $"{index}", point]))!;
+    }
+
+    private const int Sigstop = 19;
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int process, int signal);
+
+    private int Judge(SharedMemory segment)
+    {
+        // One more turn, so that the last victim's lock is taken over; then the lock keeps the others out while this process looks.
+        using SharedMemoryLock scope = segment.Lock();
+        Guarded seen = segment.GetReference<Guarded>(0);
+        long takeovers = seen.Takeovers + (scope.WasAbandoned ? 1 : 0);
+        long fromInside = seen.TakeoversFromInside + (scope.WasAbandoned && seen.Inside != 0 ? 1 : 0);
+        string hits = string.Join(", ", _points.Select(point => $"{point} {_hits.GetValueOrDefault(point)}"));
+        Console.WriteLine($"storm {type}: {kills} kills: {_holders} of holders ({_inside} of them inside), {_waiters} of waiters; {takeovers} takeovers told, {fromInside} of them from inside; {seen.Counter} turns");
+        Console.WriteLine($"storm {type}: killed at points: {hits}");
+        bool isGood = true;
+        Check("nobody was inside together with another", seen.Intruders == 0, $"{seen.Intruders} times");
+        Check("no update was lost", seen.LostUpdates == 0, $"{seen.LostUpdates} times");
+        Check("every death inside was told", takeovers >= _inside, $"{_inside} deaths inside, {takeovers} told");
+        Check("nobody was told of a death that was none", takeovers <= _holders, $"{_holders} holders died, {takeovers} told");
+        Check("nothing hung", true, "");
+        if (kills >= 2000)
+        {
+            Check("at least 500 victims held the lock", _holders >= 500, $"{_holders}");
+            Check("at least 500 victims waited", _waiters >= 500, $"{_waiters}");
+            Check("each named point was hit", _points.All(_hits.ContainsKey), hits);
+        }
+
+        return isGood ? 0 : 1;
+
+        void Check(string what, bool holds, string finding)
+        {
+            Console.WriteLine(holds ? $"PASS storm {type}: {what}" : $"FAIL storm {type}: {what}: {finding}");
+            isGood &= holds;
+        }
+    }
+}
