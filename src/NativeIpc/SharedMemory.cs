@@ -195,6 +195,7 @@ public sealed partial class SharedMemory : IDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         try
         {
+            Volatile.Read(ref _lockQueue)?.Close();
             CloseLocks();
         }
         finally

@@ -19,7 +19,7 @@ namespace NativeIpc;
 /// <para>Thread safety: every member may be called from any thread at any time. A Dispose on one thread ends the waits of the others
 /// with <see cref="ObjectDisposedException"/>, within about 50 ms.</para>
 /// </remarks>
-public sealed class SystemSemaphore : IDisposable
+public sealed partial class SystemSemaphore : IDisposable
 {
     private const string Creating = "create the semaphore";
     private const string Opening = "open the semaphore";
@@ -205,7 +205,9 @@ public sealed class SystemSemaphore : IDisposable
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+#pragma warning disable RS0027 // the overload for several permits has one parameter more, of another type, in front
     public bool TryAcquire(TimeSpan timeout, CancellationToken cancellationToken = default)
+#pragma warning restore RS0027
         => Waiter.Acquire(_semaphore, new Deadline(timeout), cancellationToken);
 
     /// <summary>Gives permits.</summary>
@@ -250,7 +252,11 @@ public sealed class SystemSemaphore : IDisposable
     /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
     /// the event source "NativeIpc". Permits that this instance has acquired stay taken; on System V, the kernel gives back at the end of the
     /// process what the undo policy covers.</summary>
-    public void Dispose() => _semaphore.Dispose();
+    public void Dispose()
+    {
+        CloseQueue();
+        _semaphore.Dispose();
+    }
 
     private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, [CallerMemberName] string operation = "")
     {

@@ -40,6 +40,10 @@ public class AppleNumbersTests
         ["SHM_DEST"] = "not visible to programs on Apple",
         ["CLOCK_MONOTONIC"] = "for sem_clockwait, which Apple lacks",
         ["IN_ATTRIB"] = "no inotify", ["IN_DELETE_SELF"] = "no inotify", ["IN_MOVE_SELF"] = "no inotify", ["IN_IGNORED"] = "no inotify",
+        ["FUTEX_WAKE"] = "no futexes", ["FUTEX_WAIT_BITSET"] = "no futexes", ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
+        ["F_RDLCK"] = "for locks of open file descriptions", ["F_WRLCK"] = "for locks of open file descriptions", ["F_UNLCK"] = "for locks of open file descriptions",
+        ["F_OFD_GETLK"] = "no such locks", ["F_OFD_SETLK"] = "no such locks",
+        ["F_SETSIG"] = "for leases", ["F_SETLEASE"] = "no leases", ["SIGURG"] = "for leases",
         ["IN_Q_OVERFLOW"] = "no inotify", ["IN_CLOEXEC"] = "no inotify",
     };
 

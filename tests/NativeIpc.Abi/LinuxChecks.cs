@@ -103,6 +103,9 @@ internal sealed class LinuxChecks
 
         Struct<Interop.Sembuf>("struct sembuf");
         Struct<Interop.Timespec>("struct timespec");
+        Struct<Interop.Flock>("struct flock");
+        Struct<Interop.FutexWord>("struct futex_waitv", Kernel);
+        Kernel("FUTEX_WAITV_MAX", Interop.Futex.MostWords);
         AddWhatCodeReliesOnWithoutAName();
     }
 
@@ -137,14 +140,18 @@ internal sealed class LinuxChecks
 
     private void Kernel(string c, long value) => _kernel.Add(new(c, c, value));
 
-    private unsafe void Struct<T>(string name)
+    private void Struct<T>(string name)
+        where T : unmanaged
+        => Struct<T>(name, Libc);
+
+    private static unsafe void Struct<T>(string name, Action<string, long> check)
         where T : unmanaged
     {
-        Libc($"sizeof({name})", sizeof(T));
+        check($"sizeof({name})", sizeof(T));
         foreach (FieldInfo field in typeof(T).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
         {
-            Libc($"offsetof({name}, {field.Name})", Marshal.OffsetOf<T>(field.Name));
-            Libc(SizeOf(name, field.Name), Marshal.SizeOf(field.FieldType));
+            check($"offsetof({name}, {field.Name})", Marshal.OffsetOf<T>(field.Name));
+            check(SizeOf(name, field.Name), Marshal.SizeOf(field.FieldType));
         }
     }
 

@@ -31,6 +31,8 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("Lock", s => s.Lock(CancellationToken.None)),
             ("TryLock", s => s.TryLock(out _)),
             ("GetLockStatus", s => s.GetLockStatus()),
+            ("LockAsync", s => s.LockAsync().AsTask().GetAwaiter().GetResult()),
+            ("TryLockAsync", s => s.TryLockAsync(TimeSpan.FromSeconds(1)).AsTask().GetAwaiter().GetResult()),
             ("TryLock", s => s.TryLock(TimeSpan.FromSeconds(1), out _)),
         ];
         Covers(typeof(SharedMemory), calls.Select(call => call.Name));
@@ -85,6 +87,10 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("Release", s => s.Release(2)),
             ("TryGetCurrentCount", s => s.TryGetCurrentCount(out _)),
             ("GetLockStatus", s => s.GetLockStatus()),
+            ("AcquireAsync", s => s.AcquireAsync().AsTask().GetAwaiter().GetResult()),
+            ("TryAcquireAsync", s => s.TryAcquireAsync(TimeSpan.FromSeconds(1)).AsTask().GetAwaiter().GetResult()),
+            ("Acquire", s => s.Acquire(1)),
+            ("TryAcquire", s => s.TryAcquire(1)),
         ];
         Covers(typeof(SystemSemaphore), calls.Select(call => call.Name));
         NativeIpcKey key = NextKey();

@@ -15,6 +15,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
 
+    public sealed class WaitTests : WaitTests<PosixProvider>;
+
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
@@ -38,6 +40,8 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class CrashTests : CrashTests<PlainPosixProvider>;
 
+    public sealed class WaitTests : WaitTests<PlainPosixProvider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
     public sealed class RaceTests : RaceTests<PlainPosixProvider>;
@@ -60,6 +64,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;
 
     public sealed class CrashTests : CrashTests<SystemVProvider>;
+
+    public sealed class WaitTests : WaitTests<SystemVProvider>;
 
     public sealed class SystemVDeathPointTests : SystemVDeathPointTests<SystemVProvider>;
 
@@ -86,6 +92,8 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class CrashTests : CrashTests<SystemV84Provider>;
 
+    public sealed class WaitTests : WaitTests<SystemV84Provider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
 
     public sealed class RaceTests : RaceTests<SystemV84Provider>;
@@ -106,6 +114,8 @@ namespace NativeIpc.Conformance.Windows
     public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
 
     public sealed class CrashTests : CrashTests<WindowsProvider>;
+
+    public sealed class WaitTests : WaitTests<WindowsProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 

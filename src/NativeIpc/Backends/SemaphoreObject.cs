@@ -45,6 +45,18 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// </summary>
     public abstract bool TryUnlock();
 
+    /// <summary>The word that a sleeper can sleep on until there may be a permit, while the object is open; 0 where there is none, and the object is polled.</summary>
+    public virtual nint WaitWord => 0;
+
+    /// <summary>The handle whose wait takes a permit (Windows); null where there is none.</summary>
+    public virtual WaitHandle? WaitHandle => null;
+
+    /// <summary>Takes several permits in one step, or none; waits for a slice if one is given. Where the system has that.</summary>
+    /// <exception cref="PlatformNotSupportedException">It has not.</exception>
+    public virtual bool TryAcquireSeveral(int count, TimeSpan? slice)
+        => throw new PlatformNotSupportedException(
+            $"Cannot acquire {count} permits of the semaphore {Errors.Failure.Describe(Key)} in one step: only System V can do that. One after the other, each of two processes could hold a part and wait for the other's: acquire one at a time only where that cannot happen, or use a System V key.");
+
     /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds the lock.</summary>
     public virtual bool TookOver => false;
 

@@ -30,6 +30,8 @@ internal sealed class PosixSemaphore : SemaphoreObject
 
     public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
 
+    public override nint WaitWord => Waiting.FutexDispatcher.IsOffered ? _handle.DangerousGetHandle() : 0;
+
     public override bool TryAcquire()
     {
         bool added = false;

@@ -70,6 +70,22 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         return Held(BlockPlain(slice));
     }
 
+    public override bool TryAcquireSeveral(int count, TimeSpan? slice)
+    {
+        if (_isHeld || count > Flags.SEMVMX)
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"The semaphore {Failure.Describe(Key)} never has that many permits: {(_isHeld ? "with Robust it has one" : $"a System V semaphore counts up to {Flags.SEMVMX}")}.");
+        if (slice is not { } wait) return Operate(Acquiring, (short)-count, (short)(_acquireFlags | Flags.IPC_NOWAIT), null);
+        if (OperatingSystem.IsLinux()) return Operate(Acquiring, (short)-count, _acquireFlags, wait);
+        var backoff = new Backoff(wait, longestMicroseconds: 10_000);
+        do
+        {
+            if (Operate(Acquiring, (short)-count, (short)(_acquireFlags | Flags.IPC_NOWAIT), null)) return true;
+        }
+        while (backoff.Pause());
+
+        return false;
+    }
+
     private bool BlockPlain(TimeSpan slice)
     {
         if (OperatingSystem.IsLinux()) return Operate(Acquiring, -1, _acquireFlags, slice);

@@ -18,6 +18,8 @@ internal sealed class WindowsSemaphore : SemaphoreObject
         CreatedNew = createdNew;
     }
 
+    public override WaitHandle? WaitHandle => _wait;
+
     public override bool TryAcquire()
     {
         CheckOpen();

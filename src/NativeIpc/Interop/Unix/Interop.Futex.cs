@@ -26,13 +26,51 @@ internal static partial class Interop
         internal static int Wait(uint* word, uint value, Timespec* until)
             => Libc.syscall_futex(s_futex, word, Flags.FUTEX_WAIT_BITSET, (nint)value, until, null, unchecked((nint)AnyBit)) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
+        /// <summary>The most words that futex_waitv takes (FUTEX_WAITV_MAX).</summary>
+        internal const int MostWords = 128;
+
+        private const nint WaitvNumber = 449; // on every architecture
+
+        /// <summary>Sleeps until any of the words is woken, or has another value than said. Linux 5.16.</summary>
+        /// <returns>0 when woken; otherwise the error number: EAGAIN (another value), EFAULT (no such memory), EINTR.</returns>
+        internal static int WaitMany(FutexWord* words, int count)
+            => Libc.syscall_futex_waitv(WaitvNumber, words, count, 0, null, 0) >= 0 ? 0 : Marshal.GetLastPInvokeError();
+
+        /// <summary>Whether the kernel has the call and no filter forbids it.</summary>
+        internal static bool HasWaitMany()
+        {
+            uint word = 1;
+            FutexWord waiter = FutexWord.Private(&word, 0);
+            return WaitMany(&waiter, 1) == Errno.EAGAIN;
+        }
+
+        internal static void WakePrivate(uint* word, int count)
+            => _ = Libc.syscall_futex(s_futex, word, Flags.FUTEX_WAKE | Flags.FUTEX_PRIVATE_FLAG, count, null, null, 0);
+
         /// <summary>Wakes at most <paramref name="count"/> sleepers on a shared word.</summary>
         internal static void Wake(uint* word, int count)
             => _ = Libc.syscall_futex(s_futex, word, Flags.FUTEX_WAKE, count, null, null, 0); // fails only for an address that is none
     }
 
+    /// <summary>struct futex_waitv: a word to sleep on, and the value at which to sleep.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct FutexWord
+    {
+        internal ulong val;
+        internal ulong uaddr;
+        internal uint flags;
+        internal uint reserved;
+
+        internal static FutexWord Shared(uint* word, uint value) => new() { val = value, uaddr = (ulong)word, flags = Flags.FUTEX_32 };
+
+        internal static FutexWord Private(uint* word, uint value) => new() { val = value, uaddr = (ulong)word, flags = Flags.FUTEX_32 | Flags.FUTEX_PRIVATE_FLAG };
+    }
+
     internal static partial class Libc
     {
+        [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
+        internal static unsafe partial nint syscall_futex_waitv(nint number, FutexWord* words, nint count, nint flags, Timespec* timeout, nint clock);
+
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
         internal static unsafe partial nint syscall_futex(nint number, uint* word, nint operation, nint value, Timespec* timeout, uint* word2, nint value3);
     }

@@ -1,0 +1,146 @@
+using NativeIpc.Backends;
+using NativeIpc.Waiting;
+
+namespace NativeIpc;
+
+public sealed partial class SystemSemaphore
+{
+    private readonly Lock _queueGate = new();
+    private WaitQueue<bool>? _queue;
+    private Permits? _permits;
+    private bool _isDisposed;
+
+    /// <summary>Takes a permit, waiting for it without a thread.</summary>
+    /// <remarks>Asynchronous waits on one instance are served in the order in which they came; they do not hold a thread each: see docs/waiting.md.</remarks>
+    /// <param name="cancellationToken">Ends the wait; no permit is taken then.</param>
+    /// <returns>A task that ends when the permit is taken.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    public async ValueTask AcquireAsync(CancellationToken cancellationToken = default)
+        => _ = await Queue().WaitAsync(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Takes a permit, waiting for it at most for a time on the monotonic clock, without a thread.</summary>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="cancellationToken">Ends the wait; no permit is taken then.</param>
+    /// <returns>A task that gives false when the time passed; no permit was taken then, and no less time has passed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    public ValueTask<bool> TryAcquireAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+        => Queue().WaitAsync(timeout, cancellationToken);
+
+    /// <summary>Takes several permits in one step, waiting until there are as many. System V only: <c>semop(2)</c> with -n.</summary>
+    /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
+    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1, or more than the semaphore can ever have.</exception>
+    /// <exception cref="PlatformNotSupportedException">The system has no such operation for this type of key (<see cref="IsMultipleAcquireSupported"/>).</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    public void Acquire(int count, CancellationToken cancellationToken = default) => TryAcquireSeveral(count, Timeout.InfiniteTimeSpan, cancellationToken);
+
+    /// <summary>Takes several permits in one step if there are as many now. System V only.</summary>
+    /// <inheritdoc cref="Acquire(int, CancellationToken)" path="/exception"/>
+    /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
+    /// <returns>False when there are fewer; none was taken then.</returns>
+    public bool TryAcquire(int count) => TryAcquireSeveral(count, TimeSpan.Zero, CancellationToken.None);
+
+    /// <summary>Takes several permits in one step, waiting at most for a time on the monotonic clock. System V only.</summary>
+    /// <inheritdoc cref="Acquire(int, CancellationToken)" path="/exception"/>
+    /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <returns>False when the time passed; no permit was taken then.</returns>
+    public bool TryAcquire(int count, TimeSpan timeout, CancellationToken cancellationToken)
+        => TryAcquireSeveral(count, timeout, cancellationToken);
+
+    private bool TryAcquireSeveral(int count, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        return count == 1
+            ? Waiter.Acquire(_semaphore, new Deadline(timeout), cancellationToken)
+            : Waiter.Acquire(new Several(_semaphore, count), new Deadline(timeout), cancellationToken);
+    }
+
+    /// <summary>Whether several permits can be acquired in one step with keys of a type.</summary>
+    /// <param name="type">The key type.</param>
+    /// <returns>True for System V.</returns>
+    public static bool IsMultipleAcquireSupported(NativeIpcKeyType type) => type.IsSystemV;
+
+    /// <summary>Opens a semaphore, waiting without a thread until a peer has made it.</summary>
+    /// <param name="key">The key, as the maker gives it.</param>
+    /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="options">Undo policy; null for the defaults. The wait takes the place of <see cref="SystemSemaphoreOptions.PeerTimeout"/>.</param>
+    /// <param name="cancellationToken">Ends the wait, within about 20 ms.</param>
+    /// <returns>The semaphore. This instance does not remove it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="NativeIpcException">NotFound when the time passed; otherwise as <see cref="OpenExisting"/>.</exception>
+    public static Task<SystemSemaphore> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SystemSemaphoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        SystemSemaphoreOptions polling = Checked(options) with { PeerTimeout = TimeSpan.Zero };
+        return OpenWaiter.WaitAsync(() => TryOpenExisting(key, out SystemSemaphore? found, polling) ? found : null, () => OpenExisting(key, polling), timeout, cancellationToken);
+    }
+
+    private WaitQueue<bool> Queue()
+    {
+        lock (_queueGate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_queue is not null) return _queue;
+            _permits = new Permits(this);
+            return _queue = _permits.Queue;
+        }
+    }
+
+    private void CloseQueue()
+    {
+        WaitQueue<bool>? queue;
+        lock (_queueGate)
+        {
+            _isDisposed = true;
+            queue = _queue;
+        }
+
+        queue?.Close();
+        _permits?.Drain();
+    }
+
+    private sealed class Permits : IAwaitable<bool>
+    {
+        private readonly SemaphoreObject _semaphore;
+
+        public Permits(SystemSemaphore owner)
+        {
+            _semaphore = owner._semaphore;
+            Queue = new WaitQueue<bool>(this);
+            Signal = _semaphore.WaitHandle is { } handle ? new RegisteredWait(handle, () => Queue.Offer(true), GiveBack)
+                : _semaphore.WaitWord != 0 ? FutexDispatcher.s_any
+                : WaitPoller.s_instance;
+        }
+
+        public WaitQueue<bool> Queue { get; }
+
+        public nint Word => _semaphore.WaitWord;
+
+        public IWaitSignal Signal { get; }
+
+        public bool TryTake(out bool taken) => taken = _semaphore.TryAcquire();
+
+        public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
+
+        public void Drain() => (Signal as RegisteredWait)?.Drain();
+
+        // As a lock gives back: also while the object is being disposed.
+        private void GiveBack() => _semaphore.TryUnlock();
+    }
+
+    private readonly struct Several(SemaphoreObject semaphore, int count) : IAcquirable
+    {
+        public bool TryAcquire() => semaphore.TryAcquireSeveral(count, null);
+
+        public bool Block(TimeSpan slice) => semaphore.TryAcquireSeveral(count, slice);
+    }
+}

@@ -1,0 +1,36 @@
+namespace NativeIpc.Waiting;
+
+/// <summary>Waits by the system's registered waits (Windows): one thread of the pool for 63 objects. The wait itself takes the permit.</summary>
+/// <remarks>
+/// Interleavings. (1) The wait has taken a permit when the last one in the queue leaves: the queue does not want it, and it is given back. (2) The same while
+/// the object is being disposed: <see cref="Drain"/> waits for such a callback before the object closes. (3) A wait joins between two permits: the registration repeats.
+/// </remarks>
+internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action giveBack) : IWaitSignal
+{
+    private RegisteredWaitHandle? _registration;
+    private ManualResetEvent? _ended;
+
+    public void Arm(WaitQueue queue)
+        => _registration = ThreadPool.UnsafeRegisterWaitForSingleObject(handle, (_, _) => Taken(), null, Timeout.Infinite, executeOnlyOnce: false);
+
+    public void Disarm(WaitQueue queue)
+    {
+        var ended = new ManualResetEvent(false);
+        _registration!.Unregister(ended);
+        _ended = ended; // an earlier one ends before or is ended by the same threads; the last one is waited for
+    }
+
+    /// <summary>Waits until no callback is under way. Called outside the queue's gate.</summary>
+    public void Drain()
+    {
+        if (_ended is not { } ended) return;
+        ended.WaitOne();
+        ended.Dispose();
+        _ended = null;
+    }
+
+    private void Taken()
+    {
+        if (!offer()) giveBack();
+    }
+}

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+
+namespace NativeIpc.Waiting;
+
+/// <summary>Where the system has nothing that one thread could sleep on for many objects (System V, macOS, locks that may be taken over): one thread tries them all, with pauses.</summary>
+/// <remarks>
+/// The pause is at least a hundred times what one round took, so that a thread costs less than a hundredth of a core, and grows from one to
+/// twenty milliseconds while nothing happens. Without a queue the thread sleeps. Interleavings: a queue that is disarmed while a round is under way is tried once
+/// more at most, which finds it empty or closed.
+/// </remarks>
+internal sealed class WaitPoller : IWaitSignal
+{
+    internal static readonly WaitPoller s_instance = new(); // the only one
+
+    private const int ShortestMicroseconds = 1000;
+    private const int LongestMicroseconds = 20_000;
+    private const int LongestOfAllMicroseconds = 50_000;
+
+    private static readonly ManualResetEventSlim s_hasQueues = new();
+
+    private readonly Lock _gate = new();
+    private readonly List<WaitQueue> _queues = [];
+    private Thread? _thread;
+
+    public void Arm(WaitQueue queue)
+    {
+        lock (_gate)
+        {
+            if (_thread is null)
+            {
+                var thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = "NativeIpc wait poller" };
+                thread.Start();
+                _thread = thread;
+            }
+
+            _queues.Add(queue);
+            s_hasQueues.Set();
+        }
+    }
+
+    public void Disarm(WaitQueue queue)
+    {
+        lock (_gate)
+        {
+            _queues.Remove(queue);
+            if (_queues.Count == 0) s_hasQueues.Reset();
+        }
+    }
+
+    private void Run()
+    {
+        List<WaitQueue> round = [];
+        int pause = ShortestMicroseconds;
+        while (true)
+        {
+            s_hasQueues.Wait();
+            long start = Stopwatch.GetTimestamp();
+            lock (_gate) round.AddRange(_queues);
+            bool served = false;
+            foreach (WaitQueue queue in round) served |= queue.Pump();
+            round.Clear();
+            pause = served ? ShortestMicroseconds : Math.Min(pause * 3 / 2, LongestMicroseconds);
+            double spent = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+            Interop.Pause.Microseconds((int)Math.Clamp(spent * 100, pause, LongestOfAllMicroseconds));
+        }
+    }
+}
