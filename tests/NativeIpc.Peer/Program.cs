@@ -4,6 +4,8 @@ using NativeIpc.Peer;
 // Before the first use: the library reads the switch once.
 if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
 
+if (Environment.GetEnvironmentVariable("NATIVEIPC_STOP_POINTS") == "1") AppContext.SetSwitch("NativeIpc.StopPoints", true);
+
 using var diagnostics = new Diagnostics();
 using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true, NewLine = "\n" };
 using var input = new StreamReader(Console.OpenStandardInput());
@@ -32,6 +34,9 @@ while (input.ReadLine() is { } line)
                 break;
             case "stress":
                 answer = StressCommands.Run(words);
+                break;
+            case "stopat":
+                answer = StopCommand.Run(words, output);
                 break;
             case "reset":
                 segments.CloseAll();

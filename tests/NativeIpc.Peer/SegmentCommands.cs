@@ -56,7 +56,7 @@ internal sealed class SegmentCommands(TextWriter output)
                 output.WriteLine("locking");
                 if (!_segments[name].TryLock(TimeSpan.FromMilliseconds(milliseconds), out SharedMemoryLock taken)) return "error Timeout the lock was not free in time";
                 _scopes[name] = taken;
-                return taken.WasReplaced ? "ok replaced" : "ok";
+                return taken.WasReplaced ? "ok replaced" : taken.WasAbandoned ? "ok abandoned" : "ok";
             case "trylock":
                 bool free = _segments[name].TryLock(out taken);
                 if (free) _scopes[name] = taken;
@@ -112,6 +112,9 @@ internal sealed class SegmentCommands(TextWriter output)
             options = option switch
             {
                 "keep" => options with { Removal = RemovalPolicy.Keep },
+                "creator" => options with { Removal = RemovalPolicy.Creator },
+                "reclaim" => options with { Reclaim = true },
+                "others" => options with { AllowOtherOwners = true },
                 "noexit" => options with { RemoveAtProcessExit = false },
                 "nolock" => options with { UseLock = false },
                 "smaller" => options with { AllowSmaller = true },

@@ -37,7 +37,7 @@ internal sealed class SemaphoreCommands(TextWriter output)
                 int permits = words.NextIntOr(1);
                 output.WriteLine("acquiring");
                 for (int i = 0; i < permits; i++) _semaphores[name].Acquire();
-                return "ok";
+                return _semaphores[name].WasAbandoned ? "ok abandoned" : "ok";
             case "tryacquire":
                 int milliseconds = words.NextIntOr(0);
                 if (milliseconds != 0) output.WriteLine("acquiring");
@@ -98,6 +98,10 @@ internal sealed class SemaphoreCommands(TextWriter output)
             options = option switch
             {
                 "keep" => options with { Removal = RemovalPolicy.Keep },
+                "robust" => options with { Robust = true },
+                "creator" => options with { Removal = RemovalPolicy.Creator },
+                "reclaim" => options with { Reclaim = true },
+                "others" => options with { AllowOtherOwners = true },
                 "noexit" => options with { RemoveAtProcessExit = false },
                 "undo" => options with
                 {
