@@ -9,15 +9,6 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
 {
     private static readonly SystemSemaphoreOptions s_robust = new() { Robust = true };
 
-    /// <summary>Points at which the holder has the lock, and whether the one after it must be told.</summary>
-    public static TheoryData<string, bool> Points => new()
-    {
-        { "systemv.lock.before", false },
-        { "systemv.lock.taken", true },
-        { "systemv.unlock.before", true },
-        { "systemv.unlock.after", false },
-    };
-
     protected SystemVAbandonedTests()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere nobody is told.");
@@ -36,7 +27,10 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
     }
 
     [Theory]
-    [MemberData(nameof(Points))]
+    [InlineData("systemv.lock.before", false)]
+    [InlineData("systemv.lock.taken", true)]
+    [InlineData("systemv.unlock.before", true)]
+    [InlineData("systemv.unlock.after", false)]
     public void Killed_at_a_point_of_the_lock(string point, bool told)
     {
         NativeIpcKey key = NextKey();
