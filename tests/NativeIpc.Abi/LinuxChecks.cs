@@ -160,7 +160,7 @@ internal sealed class LinuxChecks
         Libc(SizeOf("struct shmid_ds", "shm_nattch"), 8);
         Libc(SizeOf("struct shmid_ds", "shm_cpid"), 4);
         Libc(SizeOf("struct semid_ds", "sem_otime"), 8);
-        Libc(SizeOf("struct semid_ds", "sem_nsems"), 8);
+        Libc($"{SizeOf("struct semid_ds", "sem_nsems")} >= 2", 1); // little-endian; musl declares two of its eight bytes
         Libc(SizeOf("struct shmid_ds", "shm_perm.cuid"), 4);
 
         foreach ((string field, int size) in new[] { ("nlink", 4), ("uid", 4), ("gid", 4), ("mode", 2), ("ino", 8), ("size", 8), ("dev_major", 4), ("dev_minor", 4) })

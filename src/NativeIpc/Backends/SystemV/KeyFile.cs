@@ -30,7 +30,8 @@ internal sealed class KeyFile : IDisposable
     /// <param name="Bound">How long other holders of the lock are waited for.</param>
     /// <param name="TrustsOthers">Whether files of other users, and folders that anybody may change, are accepted. So they are for removing.</param>
     /// <param name="Group">The group of a new file; null leaves it.</param>
-    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group)
+    /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
+    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1)
     {
         internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
@@ -154,7 +155,7 @@ internal sealed class KeyFile : IDisposable
         int made;
         for (bool first = true; ; first = false)
         {
-            if (MakeLocked(attempt, key, path, mode, rules.Group, out UnixDescriptor? locked, out held)) return locked;
+            if (MakeLocked(attempt, key, path, mode, rules, out UnixDescriptor? locked, out held)) return locked;
             made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
             number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (number != Errno.ENOENT || !first) break;
@@ -182,7 +183,7 @@ internal sealed class KeyFile : IDisposable
 
     /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken. False where that cannot be done.</summary>
     /// <remarks>As long as it has no name nobody else can know it, so an object that has its key by then is not its own: the file gets no name.</remarks>
-    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, uint? group, out UnixDescriptor? descriptor, out FileLock held)
+    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in Rules rules, out UnixDescriptor? descriptor, out FileLock held)
     {
         descriptor = null;
         held = default;
@@ -190,11 +191,11 @@ internal sealed class KeyFile : IDisposable
         int unnamed = Libc.open(folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
         if (unnamed == -1) return false; // whatever it was, the plain way comes to it as well
         var made = new UnixDescriptor(unnamed);
-        int number = Dress(made, mode, group);
+        int number = Dress(made, mode, rules.Group);
         if (number == 0) number = FileLock.Take(made, TimeSpan.Zero, out held);
         string descriptorPath = $"/proc/self/fd/{unnamed}";
         if (number == 0 && Libc.Status(path, followLink: false, out _) == Errno.ENOENT && Libc.ftok(descriptorPath, (int)key.Type) is var ipcKey && ipcKey != -1
-            && KeyFileTrust.FindStranger(attempt, key, path, ipcKey, made) is { } stranger)
+            && KeyFileTrust.FindStranger(attempt, key, path, ipcKey, made, rules.OwnSegment) is { } stranger)
         {
             held.Dispose();
             made.Dispose();

@@ -39,9 +39,9 @@ internal static class KeyFileTrust
     }
 
     /// <summary>What to throw when an object has the key of a file that is only just being made; null when there is none.</summary>
-    public static NativeIpcException? FindStranger(string attempt, in NativeIpcKey key, string path, int ipcKey, UnixDescriptor made)
+    public static NativeIpcException? FindStranger(string attempt, in NativeIpcKey key, string path, int ipcKey, UnixDescriptor made, int ownSegment)
     {
-        bool segment = Libc.shmget(ipcKey, 0, 0) != -1;
+        bool segment = Libc.shmget(ipcKey, 0, 0) is var id && id != -1 && id != ownSegment;
         bool semaphore = Libc.semget(ipcKey, 0, 0) != -1;
         if (!segment && !semaphore) return null;
         FileIdentity identity = Libc.Status(made, out FileStatus status) == 0 ? status.Identity : default;

@@ -136,7 +136,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
     /// who removes the segment holds.</summary>
     internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
-        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, segment, options.AllowOtherOwners || segment is null, () =>
+        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, segment, options.AllowOtherOwners || segment is null, id, () =>
         {
             if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",

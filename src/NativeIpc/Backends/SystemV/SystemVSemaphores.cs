@@ -132,13 +132,14 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <param name="segmentMode">The mode of the segment.</param>
     /// <param name="segment">The segment, whose owner becomes the lock's owner when root makes it, and so can remove both; null to leave that.</param>
     /// <param name="trustsOthers">Whether a lock of another user than this one, root and the segment's owner is accepted.</param>
+    /// <param name="ownSegment">The id of the segment.</param>
     /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
-    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, Action check)
+    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check)
     {
         // Whoever may read the segment may lock it, which takes reading and altering.
         var readers = (uint)segmentMode & 0x124;
         var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep, Robust = OperatingSystem.IsLinux(), AllowOtherOwners = trustsOthers };
-        Create(key, 1, options, Existing.Use, out SystemVSet set, check, segment);
+        Create(key, 1, options, Existing.Use, out SystemVSet set, check, segment, ownSegment);
 
         // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its holder would then release the
         // new one. Whoever uses it opens it again.
@@ -165,9 +166,9 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
-    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null, SegmentStatus? segment = null)
+    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null, SegmentStatus? segment = null, int ownSegment = -1)
     {
-        KeyFile.Rules rules = KeyFile.Rules.Of(options);
+        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { OwnSegment = ownSegment };
         var backoff = new Backoff(options.PeerTimeout);
         FileIdentity? made = null;
         int lostRaces = 0;
@@ -250,7 +251,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Returns 0, or the error number.</summary>
-    private static unsafe int SetCount(int id, int count, long size)
+    private static unsafe int SetCount(int id, int count, int size)
     {
         // First the one that tells of dead holders: who takes a permit as soon as there is one finds it clean.
         if (size == LockSize && Libc.semctl(id, 1, Flags.SETVAL, 0) == -1) return Marshal.GetLastPInvokeError();

@@ -13,7 +13,7 @@ internal readonly record struct SegmentStatus(long Size, long Attached, uint Mod
 }
 
 /// <summary>What semctl(IPC_STAT) tells of a set.</summary>
-internal readonly record struct SetStatus(long Count, uint Uid, uint Gid, uint CreatorUid);
+internal readonly record struct SetStatus(int Count, uint Uid, uint Gid, uint CreatorUid);
 
 /// <summary>The few calls that both kinds of System V objects need.</summary>
 internal static class SystemVSupport
@@ -53,7 +53,7 @@ internal static class SystemVSupport
         byte* b = stackalloc byte[Layout.SizeOfIpcBuffer];
         int error = Libc.semctl(id, 0, Flags.IPC_STAT, (nint)b) == 0 ? 0 : Marshal.GetLastPInvokeError();
         status = error != 0 ? default : new SetStatus(
-            IsApple ? *(ushort*)(b + Layout.SemNsems) : *(long*)(b + Layout.SemNsems),
+            *(ushort*)(b + Layout.SemNsems),
             *(uint*)(b + Layout.IpcPermUid),
             *(uint*)(b + Layout.IpcPermUid + sizeof(uint)),
             *(uint*)(b + Layout.IpcPermCuid));
