@@ -10,6 +10,7 @@ public sealed class PlantedSystemVTests : IDisposable
 {
     private static readonly string s_perl = Peers.Require("perl", "perl-base");
     private readonly List<string> _removals = [];
+    private readonly List<string> _paths = [];
 
     public PlantedSystemVTests()
     {
@@ -20,6 +21,7 @@ public sealed class PlantedSystemVTests : IDisposable
     public void Dispose()
     {
         foreach (string removal in _removals) Shell.Run("ipcrm", removal.Split(' '));
+        foreach (string path in _paths) File.Delete(path);
     }
 
     [Theory]
@@ -36,7 +38,7 @@ public sealed class PlantedSystemVTests : IDisposable
         File.WriteAllText(target, "data");
         _ = Shell.Run("sh", ["-c", $"{plant.Replace("{target}", target, StringComparison.Ordinal).Replace("{path}", key.NativeKey, StringComparison.Ordinal)} && chown -h 65534 {key.NativeKey}"]).Succeeded;
         string before = Seen();
-        foreach (Outcome outcome in Calls.WithSegment(key).Concat(Calls.WithSemaphore(key)).Where(IsNoRemoval))
+        foreach (Outcome outcome in WithSegment(key).Concat(WithSemaphore(key)))
         {
             Assert.True(outcome.Error == NativeIpcError.PermissionDenied, $"{outcome}");
             Assert.Contains(key.NativeKey, outcome.Message, StringComparison.Ordinal);
@@ -53,7 +55,7 @@ public sealed class PlantedSystemVTests : IDisposable
     public void A_segment_of_another_user_under_the_key_is_refused_and_nobody_attaches()
     {
         NativeIpcKey key = PlantedUnder("shmget({key}, 4096, 01666)", "-M");
-        foreach (Outcome outcome in Calls.WithSegment(key).Where(IsNoRemoval))
+        foreach (Outcome outcome in WithSegment(key))
         {
             if (outcome.Step.EndsWith("CreateNew", StringComparison.Ordinal)) outcome.AssertSays(NativeIpcError.AlreadyExists, key, "shmget", 17);
             else outcome.AssertSays(NativeIpcError.PermissionDenied, key, "shmctl", 13);
@@ -74,7 +76,7 @@ public sealed class PlantedSystemVTests : IDisposable
     public void A_semaphore_of_another_user_under_the_key_is_refused_and_keeps_its_count(int size)
     {
         NativeIpcKey key = PlantedUnder($"semget({{key}}, {size}, 01666)", "-S");
-        foreach (Outcome outcome in Calls.WithSemaphore(key).Where(IsNoRemoval))
+        foreach (Outcome outcome in WithSemaphore(key))
         {
             if (outcome.Step.EndsWith("CreateNew", StringComparison.Ordinal)) outcome.AssertSays(NativeIpcError.AlreadyExists, key, "semget", 17);
             else outcome.AssertSays(NativeIpcError.PermissionDenied, key, "semctl", 13);
@@ -102,7 +104,7 @@ public sealed class PlantedSystemVTests : IDisposable
         Directory.CreateDirectory(folder);
         File.SetUnixFileMode(folder, (UnixFileMode)0x1FF); // 0777
         NativeIpcKey key = TestRun.KeyOf(Path.Combine(folder, "key"));
-        foreach (Outcome outcome in Calls.WithSegment(key).Concat(Calls.WithSemaphore(key)).Where(IsNoRemoval))
+        foreach (Outcome outcome in WithSegment(key).Concat(WithSemaphore(key)))
         {
             outcome.AssertSays(NativeIpcError.PermissionDenied, key, "key file check", 13);
             Assert.Contains($"chmod +t {folder}", outcome.Message, StringComparison.Ordinal);
@@ -113,7 +115,13 @@ public sealed class PlantedSystemVTests : IDisposable
         Directory.Delete(folder);
     }
 
-    private static bool IsNoRemoval(Outcome outcome) => !outcome.Step.EndsWith("Remove", StringComparison.Ordinal);
+    // All but Remove: root may remove what others have made.
+    private static IEnumerable<Outcome> WithSegment(NativeIpcKey key) => All(Calls.Segments, key);
+
+    private static IEnumerable<Outcome> WithSemaphore(NativeIpcKey key) => All(Calls.Semaphores, key);
+
+    private static IEnumerable<Outcome> All(IReadOnlyList<(string Name, Func<NativeIpcKey, string> Run)> calls, NativeIpcKey key)
+        => calls.Where(call => call.Name != "Remove").Select(call => Outcome.From(call.Name, () => call.Run(key)));
 
     private static int Ftok(NativeIpcKey key) => Interop.Libc.ftok(key.NativeKey, (int)key.Type);
 
@@ -125,6 +133,7 @@ public sealed class PlantedSystemVTests : IDisposable
         string number = Ftok(key).ToString(CultureInfo.InvariantCulture);
         _ = Shell.Run(Peers.Require("setpriv", "util-linux"),
             ["--reuid=65534", "--regid=65534", "--clear-groups", s_perl, "-e", $"defined({call.Replace("{key}", number, StringComparison.Ordinal)}) or die $!"], "/").Succeeded;
+        _paths.Add(key.NativeKey);
         _removals.Add($"{ipcrm} {number}");
         return key;
     }
