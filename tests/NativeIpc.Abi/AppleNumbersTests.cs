@@ -55,6 +55,8 @@ public class AppleNumbersTests
         ["ShmNattch"] = "offsetof(struct shmid_ds, shm_nattch)",
         ["ShmCpid"] = "offsetof(struct shmid_ds, shm_cpid)",
         ["SemOtime"] = "offsetof(struct semid_ds, sem_otime)",
+        ["SemNsems"] = "offsetof(struct semid_ds, sem_nsems)",
+        ["IpcPermCuid"] = "offsetof(struct shmid_ds, shm_perm.cuid)",
     };
 
     private static readonly Dictionary<string, string> s_linuxLayout = new()
@@ -142,6 +144,8 @@ public class AppleNumbersTests
         WIDTH(struct shmid_ds, shm_cpid, 4);
         WIDTH(struct shmid_ds, shm_nattch, 2);
         WIDTH(struct semid_ds, sem_otime, 8);
+        WIDTH(struct semid_ds, sem_nsems, 2);
+        WIDTH(struct shmid_ds, shm_perm.cuid, 4);
 
         """;
 

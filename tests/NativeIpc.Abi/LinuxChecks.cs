@@ -24,12 +24,15 @@ internal sealed class LinuxChecks
         ["ShmNattch"] = "offsetof(struct shmid_ds, shm_nattch)",
         ["ShmCpid"] = "offsetof(struct shmid_ds, shm_cpid)",
         ["SemOtime"] = "offsetof(struct semid_ds, sem_otime)",
+        ["SemNsems"] = "offsetof(struct semid_ds, sem_nsems)",
+        ["IpcPermCuid"] = "offsetof(struct shmid_ds, shm_perm.cuid)",
     };
 
     internal const string LibcHeaders = """
         #define _GNU_SOURCE
         #include <errno.h>
         #include <fcntl.h>
+        #include <grp.h>
         #include <limits.h>
         #include <pwd.h>
         #include <semaphore.h>
@@ -83,6 +86,7 @@ internal sealed class LinuxChecks
         Libc($"sizeof(struct shmid_ds) <= {buffer}", 1);
         Libc($"sizeof(struct semid_ds) <= {buffer}", 1);
         Libc("offsetof(struct semid_ds, sem_perm.uid)", _libc.Single(check => check.Name == "Layout.IpcPermUid").Value); // one constant for both
+        Libc("offsetof(struct semid_ds, sem_perm.cuid)", _libc.Single(check => check.Name == "Layout.IpcPermCuid").Value);
         Libc("offsetof(struct semid_ds, sem_perm.mode)", _libc.Single(check => check.Name == "Layout.IpcPermMode").Value);
 
         foreach ((string name, long value) in Numbers.Of(typeof(Interop.Statx)))
@@ -163,6 +167,8 @@ internal sealed class LinuxChecks
         Libc(SizeOf("struct shmid_ds", "shm_nattch"), 8);
         Libc(SizeOf("struct shmid_ds", "shm_cpid"), 4);
         Libc(SizeOf("struct semid_ds", "sem_otime"), 8);
+        Libc($"{SizeOf("struct semid_ds", "sem_nsems")} >= 2", 1); // little-endian; musl declares two of its eight bytes
+        Libc(SizeOf("struct shmid_ds", "shm_perm.cuid"), 4);
 
         foreach ((string field, int size) in new[] { ("nlink", 4), ("uid", 4), ("gid", 4), ("mode", 2), ("ino", 8), ("size", 8), ("dev_major", 4), ("dev_minor", 4) })
         {
@@ -176,6 +182,8 @@ internal sealed class LinuxChecks
 
         Libc("sizeof(struct inotify_event)", 16);
         Libc("offsetof(struct passwd, pw_name)", 0);
+        Libc("offsetof(struct group, gr_gid)", 16); // UserGroups
+        Libc(SizeOf("struct group", "gr_gid"), 4);
 
         foreach ((string type, int size) in new[]
         {

@@ -155,6 +155,31 @@ public class SystemVProvider : Provider
 
     internal static int Ftok(in NativeIpcKey key) => Interop.Libc.ftok(key.NativeKey, (int)key.Type);
 
+    /// <summary>Whether a file system gives each new file the next number.</summary>
+    internal static bool CountsInodes(string folder) => NextInode(folder) is var first && NextInode(folder) - first is > 0 and < 4096;
+
+    /// <summary>Makes and deletes files until the next one will have the low 16 bits of a number.</summary>
+    internal static void AdvanceInodes(string folder, ulong wanted)
+    {
+        ushort before = unchecked((ushort)(wanted - 1));
+        for (int i = 0; i < 200_000; i++)
+        {
+            if (unchecked((ushort)NextInode(folder)) == before) return;
+        }
+
+        Assert.Fail($"{folder} does not come to the number.");
+    }
+
+    private static ulong NextInode(string folder)
+    {
+        string path = Path.Combine(folder, NativeIpc.Testing.TestNames.NextName());
+        using (File.Create(path)) Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out s_probe));
+        File.Delete(path);
+        return s_probe.Identity.Inode;
+    }
+
+    private static Interop.FileStatus s_probe;
+
     internal static int SegmentId(in NativeIpcKey key) => Path.Exists(key.NativeKey) ? Interop.Libc.shmget(Ftok(key), 0, 0) : -1;
 
     internal static int SemaphoreId(in NativeIpcKey key) => Path.Exists(key.NativeKey) ? Interop.Libc.semget(Ftok(key), 0, 0) : -1;

@@ -61,6 +61,10 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class UndoTests : UndoTests<SystemVProvider>;
 
+    public sealed class AbandonedTests : SystemVAbandonedTests<SystemVProvider>;
+
+    public sealed class OwnershipTests : SystemVOwnershipTests<SystemVProvider>;
+
     public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;
 
     public sealed class CrashTests : CrashTests<SystemVProvider>;
@@ -87,6 +91,10 @@ namespace NativeIpc.Conformance.SystemV84
     public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
 
     public sealed class UndoTests : UndoTests<SystemV84Provider>;
+
+    public sealed class AbandonedTests : SystemVAbandonedTests<SystemV84Provider>;
+
+    public sealed class OwnershipTests : SystemVOwnershipTests<SystemV84Provider>;
 
     public sealed class LifetimeTests : LifetimeTests<SystemV84Provider>;
 

@@ -3,15 +3,15 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>A process is killed at each point between two steps of the lock; what the next one finds is what SystemVSemaphore.Held says.</summary>
+/// <summary>A process is killed at each point between two steps of the lock; what the next one finds is what SystemVSemaphore.Lock says.</summary>
 public abstract class SystemVDeathPointTests<TProvider> : CrashedHolderTests<TProvider>
     where TProvider : Provider, new()
 {
     [BackendTheory(Needs.SystemV | Needs.Recovery)]
-    [InlineData("take.before", "lock", false)]
-    [InlineData("take.done", "lock", true)]
-    [InlineData("unlock.before", "unlock", true)]
-    [InlineData("unlock.done", "unlock", false)]
+    [InlineData("systemv.lock.before", "lock", false)]
+    [InlineData("systemv.lock.taken", "lock", true)]
+    [InlineData("systemv.unlock.before", "unlock", true)]
+    [InlineData("systemv.unlock.after", "unlock", false)]
     public void Killed_while_locking_or_unlocking(string point, string command, bool isTold)
     {
         using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
@@ -27,10 +27,10 @@ public abstract class SystemVDeathPointTests<TProvider> : CrashedHolderTests<TPr
     }
 
     [BackendTheory(Needs.SystemV | Needs.Recovery)]
-    [InlineData("take.before")]
-    [InlineData("take.done")]
-    [InlineData("mend.before")]
-    [InlineData("mend.done")]
+    [InlineData("systemv.lock.before")]
+    [InlineData("systemv.lock.taken")]
+    [InlineData("systemv.lock.mending")]
+    [InlineData("systemv.lock.mended")]
     public void Killed_while_taking_over(string point)
     {
         using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);

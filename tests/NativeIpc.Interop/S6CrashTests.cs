@@ -207,6 +207,35 @@ public sealed class S6CrashTests : Scenario
     });
 
     [Theory]
+    [MemberData(nameof(Locks))]
+    public void ours_killed_under_a_lock_that_we_made_is_told_after_their_turn(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    {
+        // PHP opens no set of two; and a set that they made tells nobody.
+        if (stage.IsPosix || !stage.IsOurs || stage.Kind.Name == "php") return;
+        NativeIpcKey key = stage.Keys.Segment(backEnd);
+        using ForeignPeer ours = ForeignPeer.StartOurs();
+        ours.Ask($"shm create a {ForeignPeer.Word(key)} 4096");
+        ours.Ask("shm lock a");
+        ours.Ask("shm unlock a");
+        stage.Keys.Note();
+        stage.Peer.Ask($"shm open a {ForeignPeer.Word(key)} rw");
+        ours.Ask("shm lock a");
+        stage.Keys.Note();
+        stage.Peer.Post("shm lock a");
+        stage.Peer.Await("locking");
+        ours.Ask("shm write a 0 2a");
+        ours.Kill();
+        stage.Peer.Answer();
+        using SharedMemory third = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        Assert.Equal(LockHolder.Unknown, third.GetLockStatus().Holder);
+        Assert.False(third.TryLock(out _));
+        stage.Peer.Ask("shm unlock a");
+        using (SharedMemoryLock told = third.Lock()) Assert.True(told.WasAbandoned);
+        using SharedMemoryLock again = third.Lock();
+        Assert.False(again.WasAbandoned);
+    });
+
+    [Theory]
     [MemberData(nameof(Segments))]
     public void ours_killed_while_attached(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
     {

@@ -104,7 +104,9 @@ public sealed class KeyFileTests : IDisposable
         NativeIpcKey key = Key("foreign");
         File.WriteAllText(key.NativeKey, "");
         _ = Shell.Run("chown", ["65534", key.NativeKey]).Succeeded;
-        AssertServesBoth(key);
+        foreach (Outcome outcome in All(key).Where(outcome => !outcome.Step.EndsWith("Remove", StringComparison.Ordinal)))
+            outcome.AssertSays(NativeIpcError.PermissionDenied, key, "key file check", 13);
+        AssertServesBoth(key, allowOtherOwners: true);
         Assert.True(File.Exists(key.NativeKey));
     }
 
@@ -149,25 +151,27 @@ public sealed class KeyFileTests : IDisposable
     }
 
     /// <summary>A segment with its lock and a semaphore work under one key file, one after the other.</summary>
-    private static void AssertServesBoth(NativeIpcKey key)
+    private static void AssertServesBoth(NativeIpcKey key, bool allowOtherOwners = false)
     {
+        var segments = new SharedMemoryOptions { AllowOtherOwners = allowOtherOwners };
+        var semaphores = new SystemSemaphoreOptions { AllowOtherOwners = allowOtherOwners };
         bool existed = Path.Exists(key.NativeKey);
-        using (SharedMemory segment = SharedMemory.CreateNew(key, 4096))
-        using (SharedMemory other = SharedMemory.OpenExisting(key))
+        using (SharedMemory segment = SharedMemory.CreateNew(key, 4096, segments))
+        using (SharedMemory other = SharedMemory.OpenExisting(key, options: segments))
         {
             using (segment.Lock()) segment.Span[7] = 7;
             Assert.Equal(7, other.Span[7]);
         }
 
-        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1))
-        using (SystemSemaphore other = SystemSemaphore.OpenExisting(key))
+        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, semaphores))
+        using (SystemSemaphore other = SystemSemaphore.OpenExisting(key, semaphores))
         {
             Assert.True(semaphore.TryAcquire());
             Assert.False(other.TryAcquire());
         }
 
         Assert.Equal(existed, Path.Exists(key.NativeKey));
-        Assert.False(SharedMemory.TryOpenExisting(key, out _, SharedMemoryAccess.Read, new SharedMemoryOptions { PeerTimeout = TimeSpan.Zero }));
-        Assert.False(SystemSemaphore.TryOpenExisting(key, out _, new SystemSemaphoreOptions { PeerTimeout = TimeSpan.Zero }));
+        Assert.False(SharedMemory.TryOpenExisting(key, out _, SharedMemoryAccess.Read, segments with { PeerTimeout = TimeSpan.Zero }));
+        Assert.False(SystemSemaphore.TryOpenExisting(key, out _, semaphores with { PeerTimeout = TimeSpan.Zero }));
     }
 }

@@ -9,8 +9,8 @@ public class OtherUserTests
 {
     private const string ProtectedRegular = "/proc/sys/fs/protected_regular";
 
-    private static readonly SharedMemoryOptions s_open = new() { Mode = (UnixFileMode)0x1B6 }; // 0666
-    private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = (UnixFileMode)0x1B6 };
+    private static readonly SharedMemoryOptions s_open = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true }; // 0666
+    private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true };
 
     public OtherUserTests()
     {
@@ -69,7 +69,7 @@ public class OtherUserTests
             VictimResult result = Victims.Run(Situation.Nobody, $"segment-open {key}", $"segment-read {key}", "segment-lock", "dispose");
             result[0].AssertSays(NativeIpcError.PermissionDenied, key, backend == Backend.Posix ? "shm_open" : "shmat", 13);
             Assert.Equal(("opened 4096", "locked", "disposed"), (result[1].Did, result[2].Did, result[3].Did));
-            using SharedMemory again = SharedMemory.OpenExisting(key);
+            using SharedMemory again = SharedMemory.OpenExisting(key, options: s_open); // its lock is the other user's
             Assert.True(again.TryLock(out SharedMemoryLock scope));
             scope.Dispose();
         }
@@ -84,7 +84,7 @@ public class OtherUserTests
     {
         NativeIpcKey key = TestRun.NewKey(backend);
         Victims.Run(Situation.Nobody, $"segment-create {key} 4096 removal=Keep").Did("created 4096");
-        using (SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
+        using (SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, AllowOtherOwners = true }))
         {
             Assert.True(segment.TryLock(out SharedMemoryLock scope));
             scope.Dispose();

@@ -114,6 +114,10 @@ internal sealed class SegmentCommands(TextWriter output)
             options = option switch
             {
                 "keep" => options with { Removal = RemovalPolicy.Keep },
+                "creator" => options with { Removal = RemovalPolicy.Creator },
+                "lastout" => options with { Removal = RemovalPolicy.LastOneOut },
+                "reclaim" => options with { Reclaim = true },
+                "others" => options with { AllowOtherOwners = true },
                 "noexit" => options with { RemoveAtProcessExit = false },
                 "nolock" => options with { UseLock = false },
                 "smaller" => options with { AllowSmaller = true },

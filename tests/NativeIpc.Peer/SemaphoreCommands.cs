@@ -103,6 +103,10 @@ internal sealed class SemaphoreCommands(TextWriter output)
             {
                 "keep" => options with { Removal = RemovalPolicy.Keep },
                 "robust" => options with { Robust = true },
+                "creator" => options with { Removal = RemovalPolicy.Creator },
+                "lastout" => options with { Removal = RemovalPolicy.LastOneOut },
+                "reclaim" => options with { Reclaim = true },
+                "others" => options with { AllowOtherOwners = true },
                 "noexit" => options with { RemoveAtProcessExit = false },
                 "undo" => options with
                 {

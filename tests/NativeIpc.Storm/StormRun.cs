@@ -19,7 +19,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         "unlock.before", "unlock.done", "unlock.woken", "recover.locked", "recover.taken", "recover.done",
     ];
 
-    private static readonly string[] s_systemVPoints = ["take.before", "take.done", "unlock.before", "unlock.done", "mend.before", "mend.done"];
+    private static readonly string[] s_systemVPoints = ["systemv.lock.before", "systemv.lock.taken", "systemv.lock.mending", "systemv.lock.mended", "systemv.unlock.before", "systemv.unlock.after"];
 
     private readonly string[] _points = type == NativeIpcKeyType.PosixRealtime ? s_posixPoints : s_systemVPoints;
     private readonly Dictionary<string, int> _hits = [];

@@ -28,4 +28,8 @@ internal sealed class NativeIpcEventSource : EventSource
     /// <summary>A lock's name cannot be watched: a replaced lock will go unnoticed.</summary>
     [Event(2, Level = EventLevel.Warning, Message = "{0}")]
     public void NotWatched(string message) => WriteEvent(2, message);
+
+    /// <summary>The key file of a System V object was deleted and made anew while the object was in use.</summary>
+    [Event(3, Level = EventLevel.Warning, Message = "{0}")]
+    public void KeyFileReplaced(string message) => WriteEvent(3, message);
 }

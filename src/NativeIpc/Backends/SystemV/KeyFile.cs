@@ -25,6 +25,23 @@ internal sealed class KeyFile : IDisposable
     private readonly UnixDescriptor? _descriptor;
     private FileLock _lock;
 
+    /// <summary>How a call uses key files.</summary>
+    /// <param name="ObjectMode">The mode of the object that is made under a new file.</param>
+    /// <param name="Bound">How long other holders of the lock are waited for.</param>
+    /// <param name="TrustsOthers">Whether files of other users, and folders that anybody may change, are accepted. So they are for removing.</param>
+    /// <param name="Group">The group of a new file; null leaves it.</param>
+    /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
+    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1)
+    {
+        internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
+
+        internal static Rules Of(SystemSemaphoreOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
+
+        internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
+
+        private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
+    }
+
     private KeyFile(in NativeIpcKey key, UnixDescriptor? descriptor, FileLock held, in FileStatus status, bool isNew)
     {
         Key = key;
@@ -45,9 +62,11 @@ internal sealed class KeyFile : IDisposable
     /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing; with <paramref name="cleansUp"/>,
     /// goes on without the lock when no descriptor is left.</summary>
     /// <returns>Null when it is missing and was not to be made.</returns>
-    public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, UnixFileMode objectMode, TimeSpan bound, bool cleansUp = false)
+    public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, in Rules rules, bool cleansUp = false)
     {
+        TimeSpan bound = rules.Bound;
         string path = Path(key);
+        if (!rules.TrustsOthers) KeyFileTrust.CheckFolder(attempt, key, path);
         var backoff = new Backoff(bound);
         for (int round = 0; ; round++)
         {
@@ -65,7 +84,7 @@ internal sealed class KeyFile : IDisposable
                 }
 
                 if (!create) return null;
-                descriptor = Make(attempt, key, path, objectMode, out held);
+                descriptor = Make(attempt, key, path, rules, out held);
                 if (descriptor is null)
                 {
                     if (round >= FewestRounds && backoff.IsOver) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
@@ -86,7 +105,9 @@ internal sealed class KeyFile : IDisposable
             {
                 // Cannot be locked; ftok needs no more than to reach it.
                 failure = Libc.Status(path, followLink: true, out FileStatus seen);
-                return failure == 0 ? new KeyFile(key, null, default, seen, isNew: false) : throw SystemVErrors.KeyFile(attempt, key, "open", failure);
+                if (failure != 0) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
+                if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, seen);
+                return new KeyFile(key, null, default, seen, isNew: false);
             }
             else
             {
@@ -104,6 +125,7 @@ internal sealed class KeyFile : IDisposable
 
                 error = Libc.Status(descriptor, out FileStatus status);
                 if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
+                if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status);
                 if (Libc.Status(path, followLink: true, out FileStatus named) == 0 && named.Identity == status.Identity)
                     return new KeyFile(key, descriptor, held, status, isNew);
             }
@@ -125,15 +147,15 @@ internal sealed class KeyFile : IDisposable
     /// Where the system can, the file gets its name when it is locked already: then who makes the file also makes the object, and
     /// removes both. Otherwise another process may come between, and the file stays when its object goes.
     /// </remarks>
-    private static UnixDescriptor? Make(string attempt, in NativeIpcKey key, string path, UnixFileMode objectMode, out FileLock held)
+    private static UnixDescriptor? Make(string attempt, in NativeIpcKey key, string path, in Rules rules, out FileLock held)
     {
         // Peers of ours lock it through a descriptor that reads, so whoever may use the object may read the file. Nobody writes into it.
-        uint mode = 0x180 | ((uint)objectMode & 0x24);
+        uint mode = 0x180 | ((uint)rules.ObjectMode & 0x24);
         int number;
         int made;
         for (bool first = true; ; first = false)
         {
-            if (MakeLocked(path, mode, out UnixDescriptor? locked, out held)) return locked;
+            if (MakeLocked(attempt, key, path, mode, rules, out UnixDescriptor? locked, out held)) return locked;
             made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
             number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (number != Errno.ENOENT || !first) break;
@@ -148,15 +170,20 @@ internal sealed class KeyFile : IDisposable
         }
 
         var descriptor = new UnixDescriptor(made);
-        if (Libc.fchmod(descriptor, mode) == 0) return descriptor;
-        number = Marshal.GetLastPInvokeError();
+        number = Dress(descriptor, mode, rules.Group);
+        if (number == 0) return descriptor;
         _ = Libc.unlink(path);
         descriptor.Dispose();
-        throw SystemVErrors.Unknown(attempt, key, "fchmod", number);
+        throw SystemVErrors.KeyFile(attempt, key, "fchown", number);
     }
 
+    /// <summary>Mode and group. Returns 0, or the error number.</summary>
+    private static int Dress(UnixDescriptor file, uint mode, uint? group)
+        => (group is { } gid && Libc.fchown(file, uint.MaxValue, gid) != 0) || Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
+
     /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken. False where that cannot be done.</summary>
-    private static bool MakeLocked(string path, uint mode, out UnixDescriptor? descriptor, out FileLock held)
+    /// <remarks>As long as it has no name nobody else can know it, so an object that has its key by then is not its own: the file gets no name.</remarks>
+    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in Rules rules, out UnixDescriptor? descriptor, out FileLock held)
     {
         descriptor = null;
         held = default;
@@ -164,8 +191,18 @@ internal sealed class KeyFile : IDisposable
         int unnamed = Libc.open(folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
         if (unnamed == -1) return false; // whatever it was, the plain way comes to it as well
         var made = new UnixDescriptor(unnamed);
-        int number = Libc.fchmod(made, mode) != 0 ? Marshal.GetLastPInvokeError() : FileLock.Take(made, TimeSpan.Zero, out held);
-        if (number == 0 && Libc.linkat(Flags.AT_FDCWD, $"/proc/self/fd/{unnamed}", Flags.AT_FDCWD, path, Flags.AT_SYMLINK_FOLLOW) != 0)
+        int number = Dress(made, mode, rules.Group);
+        if (number == 0) number = FileLock.Take(made, TimeSpan.Zero, out held);
+        string descriptorPath = $"/proc/self/fd/{unnamed}";
+        if (number == 0 && Libc.Status(path, followLink: false, out _) == Errno.ENOENT && Libc.ftok(descriptorPath, (int)key.Type) is var ipcKey && ipcKey != -1
+            && KeyFileTrust.FindStranger(attempt, key, path, ipcKey, made, rules.OwnSegment) is { } stranger)
+        {
+            held.Dispose();
+            made.Dispose();
+            throw stranger;
+        }
+
+        if (number == 0 && Libc.linkat(Flags.AT_FDCWD, descriptorPath, Flags.AT_FDCWD, path, Flags.AT_SYMLINK_FOLLOW) != 0)
             number = Marshal.GetLastPInvokeError();
         if (number == 0)
         {

@@ -17,8 +17,8 @@ internal sealed class SystemVSegment : Segment
     {
         _status = status;
         _requiresRecovery = options.RequireLockRecovery;
-        _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options);
-        if (options.Removal == RemovalPolicy.Default && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
+        _detach = new SystemVDetach(key, address, id, ipcKey, status.Size, keyFile, options, createdNew);
+        if (_detach.Removes && options.RemoveAtProcessExit) ProcessExit.Add(_detach);
     }
 
     /// <inheritdoc/>
@@ -32,11 +32,7 @@ internal sealed class SystemVSegment : Segment
     public override SemaphoreObject OpenLock()
     {
         if (_requiresRecovery && !OperatingSystem.IsLinux())
-        {
-            throw new PlatformNotSupportedException(
-                $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: on macOS the kernel gives a dead holder's lock back, but nobody can be told. Do without.");
-        }
-
+            throw new PlatformNotSupportedException($"The lock of the segment {Failure.Describe(Key)} cannot tell of a holder's death: of System V locks that is noticed on Linux only. Set RequireLockRecovery to false to use it without.");
         SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), _status);
         _detach.Lock = opened;
         return opened;
@@ -78,7 +74,7 @@ internal sealed class SystemVSegment : Segment
 /// within the bound, it is alive (the kernel gives back what dead ones held), and removing is left to it or the next one. (5) The process
 /// ends while threads still touch the memory: the mapping is replaced by an empty private one in one call, never taken away under them.
 /// </remarks>
-internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int ipcKey, long size, FileIdentity keyFile, SharedMemoryOptions options) : IExitDuty
+internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int ipcKey, long size, FileIdentity keyFile, SharedMemoryOptions options, bool createdNew) : IExitDuty
 {
     private const string Removing = "remove the segment";
 
@@ -89,7 +85,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     internal int Id => id;
 
-    internal bool Removes { get; set; } = options.Removal is RemovalPolicy.Default or RemovalPolicy.LastOneOut;
+    internal bool Removes { get; set; } = options.Removal is RemovalPolicy.Default or RemovalPolicy.LastOneOut || (createdNew && options.Removal == RemovalPolicy.Creator);
 
     /// <summary>The lock that was opened through this attachment, if any: a peer may have made it anew under another key file.</summary>
     internal SystemVSemaphore? Lock { get; set; }
@@ -115,7 +111,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         if (!Removes) return detached;
         try
         {
-            RemoveIfLast(atExit);
+            if (options.Removal == RemovalPolicy.Creator) RemoveAll(null, asCreator: true);
+            else RemoveIfLast(atExit);
         }
         catch (NativeIpcException) when (!IsUnused)
         {
@@ -139,7 +136,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
     /// who removes the segment holds.</summary>
     internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
-        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, segment, () =>
+        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, segment, options.AllowOtherOwners || segment is null, id, () =>
         {
             if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",
@@ -161,30 +158,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             // Without its name nobody can attach to it any more, and the name may be another segment's by now, with that one's lock.
             if (options.UseLock && HasName && !TryLock(atExit, out qtLock)) return;
-            NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-            bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
-            bool isNameTaken;
-            using (KeyFile? file = KeyFile.Open(Removing, key, create: false, options.Mode, options.PeerTimeout, cleansUp: true))
-            {
-                if (!IsUnused || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
-                bool isSameFile = file is not null && file.Status.Identity == keyFile;
-                isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
-                if (!isNameTaken)
-                {
-                    // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since
-                    // under another key file.
-                    if (isSameFile && options.UseLock && hasOwnLockName) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
-                    Lock?.RemoveNow();
-                    qtLock?.RemoveNow();
-                    file?.RemoveIfOurs(file.Ftok(Removing));
-                }
-                else if (hasOwnLockName && !isSameFile && Lock?.KeyFileIdentity == keyFile)
-                {
-                    Lock.RemoveNow(); // the old one, which nobody finds any more
-                }
-            }
-
-            if (options.UseLock && !hasOwnLockName && !isNameTaken) SystemVSemaphores.RemoveByKey(lockKey);
+            RemoveAll(qtLock, asCreator: false);
         }
         finally
         {
@@ -194,6 +168,36 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
                 qtLock.Dispose();
             }
         }
+    }
+
+    /// <summary>Removes the segment, the lock and the key file. A creator does so whoever is attached: those keep the memory, and have no lock any more.</summary>
+    private void RemoveAll(SystemVSemaphore? qtLock, bool asCreator)
+    {
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
+        bool isNameTaken;
+        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
+        {
+            if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
+            bool isSameFile = file is not null && file.Status.Identity == keyFile;
+            if (file is not null && !isSameFile) NativeIpcEventSource.s_log.KeyFileReplaced($"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or none.");
+            isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
+            if (!isNameTaken)
+            {
+                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since
+                // under another key file.
+                if (isSameFile && options.UseLock && hasOwnLockName) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                Lock?.RemoveNow();
+                qtLock?.RemoveNow();
+                file?.RemoveIfOurs(file.Ftok(Removing));
+            }
+            else if (hasOwnLockName && !isSameFile && Lock?.KeyFileIdentity == keyFile)
+            {
+                Lock.RemoveNow(); // the old one, which nobody finds any more
+            }
+        }
+
+        if (options.UseLock && !hasOwnLockName && !isNameTaken) SystemVSemaphores.RemoveByKey(lockKey);
     }
 
     /// <summary>

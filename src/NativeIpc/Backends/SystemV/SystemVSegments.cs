@@ -33,12 +33,14 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
     {
+        KeyFile.Rules rules = KeyFile.Rules.Of(options with { Group = null });
         var backoff = new Backoff(options.PeerTimeout);
         int lostRaces = 0;
         while (lostRaces < MostRounds)
         {
             bool halfCreated;
-            using (KeyFile? file = KeyFile.Open(Opening, key, create: false, options.Mode, options.PeerTimeout))
+            string lone;
+            using (KeyFile? file = KeyFile.Open(Opening, key, create: false, rules))
             {
                 if (file is null)
                 {
@@ -59,14 +61,15 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 }
 
                 halfCreated = file.Status.IsRegularFile && file.Status.Size == 0;
+                lone = KeyFileTrust.DescribeLone(file.Status, ipcKey);
             }
 
             // Only what looks like a key file made for the purpose is worth waiting for; the lock on it is free meanwhile.
             if (halfCreated && backoff.Pause()) continue;
             if (!mustExist) return null;
             throw halfCreated
-                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "shmget", "it is half-created: the key file is there and the segment is not; its creator may have died", "A creating call (CreateNew, CreateOrOpen) recovers it.", Errno.ENOENT)
-                : SystemVErrors.UseSegment(Opening, key, "shmget", Errno.ENOENT);
+                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "shmget", $"it is half-created: the key file is there and the segment is not; its creator may have died, or {lone}", "A creating call (CreateNew, CreateOrOpen) recovers it.", Errno.ENOENT)
+                : Failure.Of(NativeIpcError.NotFound, Opening, key, "shmget", Errno.ENOENT, $"No such segment: start the peer that makes it, or use CreateOrOpen; or {lone}.");
         }
 
         throw Contended(Opening, key);
@@ -77,7 +80,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         var defaults = SharedMemoryOptions.s_default;
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         bool found = false;
-        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, defaults.Mode, defaults.PeerTimeout))
+        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(defaults.PeerTimeout)))
         {
             if (file is null) return false;
             int ipcKey = file.Ftok(Removing);
@@ -99,11 +102,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     private static SystemVSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
     {
+        KeyFile.Rules rules = KeyFile.Rules.Of(options);
         var backoff = new Backoff(options.PeerTimeout);
         int lostRaces = 0;
         while (lostRaces++ < MostRounds)
         {
-            using KeyFile file = KeyFile.Open(Creating, key, create: true, options.Mode, options.PeerTimeout)!;
+            using KeyFile file = OpenKeyFile(key, rules, mayOpen);
             int ipcKey = 0;
             try
             {
@@ -124,6 +128,17 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                     if (second != 0 && number == Errno.EEXIST && second == Errno.ENOENT) continue; // it went away between two calls
                     if (second != 0 && number != Errno.EEXIST) throw SystemVErrors.CreateSegment(Creating, key, number, size);
+                    if (options.Reclaim && second == 0)
+                    {
+                        Reclaimed reclaimed = SystemVReclaim.TryRemove(Creating, key, id, options.AllowOtherOwners);
+                        if (reclaimed == Reclaimed.Yes) continue; // the next turn makes it; other processes of ours wait for the file lock
+                        if (reclaimed == Reclaimed.NotNow && backoff.Pause())
+                        {
+                            lostRaces--;
+                            continue;
+                        }
+                    }
+
                     if (!mayOpen) return null;
                     if (second != 0) throw SystemVErrors.UseSegment(Opening, key, "shmget", second);
                 }
@@ -131,6 +146,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 SystemVSegment? segment;
                 try
                 {
+                    if (created && rules.Group is { } group && SystemVSupport.GiveSegment(id, group) is var refused and not 0) throw SystemVErrors.UseSegment(Creating, key, "shmctl", refused);
                     segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite, options, created);
                 }
                 catch when (created)
@@ -160,12 +176,27 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         throw Contended(Creating, key);
     }
 
+    private static KeyFile OpenKeyFile(in NativeIpcKey key, in KeyFile.Rules rules, bool mayOpen)
+    {
+        try
+        {
+            return KeyFile.Open(Creating, key, create: true, rules)!;
+        }
+        catch (NativeIpcException failure) when (!mayOpen && failure is { Error: NativeIpcError.KeyError, NativeErrorCode: Errno.EEXIST })
+        {
+            // To CreateNew, an object that is not the new file's is one that exists.
+            throw new NativeIpcException(NativeIpcError.AlreadyExists, failure.Operation, key, failure.NativeErrorCode, failure.Message);
+        }
+    }
+
     private static NativeIpcException Contended(string attempt, in NativeIpcKey key)
         => Failure.Found(NativeIpcError.LockError, attempt, key, "shmget", "other processes keep making and removing it", "Try again.");
 
     /// <summary>Attaches, and looks whether the key still leads there; null when it does not (any more).</summary>
     private static SystemVSegment? Attach(string attempt, KeyFile file, int ipcKey, int id, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
     {
+        if (!options.AllowOtherOwners && !createdNew && SystemVSupport.Status(id, out SegmentStatus found) == 0)
+            SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", found.Uid, found.CreatorUid);
         nint address = Libc.shmat(id, 0, access == SharedMemoryAccess.Read ? Flags.SHM_RDONLY : 0);
         if (address == Libc.MAP_FAILED)
         {
@@ -176,6 +207,9 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         try
         {
             int error = SystemVSupport.Status(id, out SegmentStatus status);
+
+            // Who may not ask before (no read permission) is refused by shmat, too.
+            if (error == 0 && !options.AllowOtherOwners) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
             if (error == 0 && !status.IsRemoved && Libc.shmget(ipcKey, 0, 0) == id && file.IsStillThere)
             {
                 if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, access);

@@ -10,7 +10,8 @@ namespace NativeIpc.Backends.SystemV;
 /// <param name="CreatedNew">Whether this call made it.</param>
 /// <param name="Owns">Whether this instance removes it: it made it, or took it over.</param>
 /// <param name="MadeKeyFile">Whether this instance made the key file.</param>
-internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool CreatedNew, bool Owns, bool MadeKeyFile);
+/// <param name="Tells">Whether it has the second semaphore, which tells of dead holders.</param>
+internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool CreatedNew, bool Owns, bool MadeKeyFile, bool Tells);
 
 /// <summary>An open System V semaphore. An id is no handle: there is nothing to close, and a stale one harms nobody.</summary>
 /// <remarks>
@@ -19,6 +20,7 @@ internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool Cr
 /// (2) Two processes revive: the file lock lets one make it, the other finds it. (3) This instance is closed while its threads wait: the
 /// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>. (5) The process ends while its
 /// threads wait: the removal wakes them, and they must not make anew what nobody would remove any more; they wait for the end.
+/// What a lock does beyond that is in SystemVSemaphore.Lock.cs.
 /// </remarks>
 internal sealed partial class SystemVSemaphore : SemaphoreObject
 {
@@ -27,13 +29,12 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private readonly int? _initialCount;
     private readonly short _acquireFlags;
     private readonly short _releaseFlags;
-    private volatile int _id;
+    private volatile Opened _set = null!;
     private SystemVSemaphoreRemoval? _removal;
 
     internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
         : base(key)
     {
-        _isHeld = options.Robust;
         _options = options;
         _initialCount = initialCount;
         _acquireFlags = (short)(options.Undo == SystemVUndoPolicy.None ? 0 : Flags.SEM_UNDO);
@@ -50,51 +51,51 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private void Adopt(in SystemVSet set)
     {
         KeyFileIdentity = set.KeyFile;
-        if (set.Owns && _options.Removal != RemovalPolicy.Keep)
+        if (set.Owns && _options.Removal is RemovalPolicy.Default or RemovalPolicy.Creator)
         {
             _removal = new SystemVSemaphoreRemoval(Key, set, _options.PeerTimeout);
             if (_options.RemoveAtProcessExit) ProcessExit.Add(_removal);
         }
 
-        _id = set.Id;
+        _set = new Opened(set.Id, set.Tells && _options.Robust);
     }
 
-    public override string ObjectIdentity => _id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    /// <summary>An id, and whether its second semaphore is used; both change together.</summary>
+    private sealed record Opened(int Id, bool Tells);
 
-    public override bool TryAcquire()
-        => _isHeld && _hasDirtyCount ? TryTake() : Held(Operate(Acquiring, -1, (short)(_acquireFlags | Flags.IPC_NOWAIT), null));
+    private int CurrentId => _set.Id;
+
+    public override string ObjectIdentity => CurrentId.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    public override bool TryAcquire() => Acquire(null);
 
     public override bool Block(TimeSpan slice)
     {
-        if (_isHeld && _hasDirtyCount) return TryTake(slice);
-        return Held(BlockPlain(slice));
-    }
+        if (OperatingSystem.IsLinux()) return Acquire(slice);
 
-    public override bool TryAcquireSeveral(int count, TimeSpan? slice)
-    {
-        if (_isHeld || count > Flags.SEMVMX)
-            throw new ArgumentOutOfRangeException(nameof(count), count, $"The semaphore {Failure.Describe(Key)} never has that many permits: {(_isHeld ? "with Robust it has one" : $"a System V semaphore counts up to {Flags.SEMVMX}")}.");
-        if (slice is not { } wait) return Operate(Acquiring, (short)-count, (short)(_acquireFlags | Flags.IPC_NOWAIT), null);
-        if (OperatingSystem.IsLinux()) return Operate(Acquiring, (short)-count, _acquireFlags, wait);
-        var backoff = new Backoff(wait, longestMicroseconds: 10_000);
+        // No semtimedop on Apple.
+        var backoff = new Backoff(slice, longestMicroseconds: 10_000);
         do
         {
-            if (Operate(Acquiring, (short)-count, (short)(_acquireFlags | Flags.IPC_NOWAIT), null)) return true;
+            if (TryAcquire()) return true;
         }
         while (backoff.Pause());
 
         return false;
     }
 
-    private bool BlockPlain(TimeSpan slice)
+    public override bool TryAcquireSeveral(int count, TimeSpan? slice)
     {
-        if (OperatingSystem.IsLinux()) return Operate(Acquiring, -1, _acquireFlags, slice);
-
-        // No semtimedop on Apple.
-        var backoff = new Backoff(slice, longestMicroseconds: 10_000);
+        const string attempt = "acquire the semaphore";
+        if (_options.Robust || count > Flags.SEMVMX)
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"The semaphore {Failure.Describe(Key)} never has that many permits: {(_options.Robust ? "with Robust it has one" : $"a System V semaphore counts up to {Flags.SEMVMX}")}.");
+        short tries = (short)(_acquireFlags | Flags.IPC_NOWAIT);
+        if (slice is not { } wait) return Operate(attempt, (short)-count, tries, null);
+        if (OperatingSystem.IsLinux()) return Operate(attempt, (short)-count, _acquireFlags, wait);
+        var backoff = new Backoff(wait, longestMicroseconds: 10_000);
         do
         {
-            if (Operate(Acquiring, -1, (short)(_acquireFlags | Flags.IPC_NOWAIT), null)) return true;
+            if (Operate(attempt, (short)-count, tries, null)) return true;
         }
         while (backoff.Pause());
 
@@ -103,9 +104,9 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     public override void Release(int count)
     {
-        if (_isHeld)
+        if (_options.Robust)
         {
-            ReleaseHeld(count);
+            ReleaseAsHolder(count);
             return;
         }
 
@@ -123,40 +124,42 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private NativeIpcException Full(int number, int count)
         => SystemVErrors.UseSemaphore($"release {count} permits of the semaphore", Key, "semop", number);
 
+    private bool Acquire(TimeSpan? slice)
+    {
+        bool acquired = Operate("acquire the semaphore", -1, (short)(slice is null ? _acquireFlags | Flags.IPC_NOWAIT : _acquireFlags), slice);
+        if (acquired && _options.Robust) Volatile.Write(ref _isHeld, 1);
+        return acquired;
+    }
+
     /// <summary>One operation on semaphore number 0; false when it would have to wait, or its slice passed.</summary>
     private unsafe bool Operate(string attempt, short change, short flags, TimeSpan? slice)
     {
         var operation = new Sembuf { sem_op = change, sem_flg = flags };
-        return Operate(attempt, &operation, 1, takes: change < 0, slice);
-    }
-
-    /// <summary>Some operations in one step; false when they would have to wait, or the slice passed, or the set lacks a semaphore (EFBIG).</summary>
-    private unsafe bool Operate(string attempt, Sembuf* operations, nuint count, bool takes, TimeSpan? slice)
-    {
         while (true)
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-            int id = _id;
+            Opened set = _set;
+            int id = set.Id;
+            if (change < 0 && set.Tells)
+            {
+                if (TryTake(set, slice) is { } taken) return taken;
+                continue; // it is gone, and was made anew
+            }
+
             int result;
             if (slice is { } wait)
             {
                 var timeout = new Timespec { tv_sec = wait.Ticks / TimeSpan.TicksPerSecond, tv_nsec = wait.Ticks % TimeSpan.TicksPerSecond * 100 };
-                result = Libc.semtimedop(id, operations, count, &timeout);
+                result = Libc.semtimedop(id, &operation, 1, &timeout);
             }
             else
             {
-                result = Libc.semop(id, operations, count);
+                result = Libc.semop(id, &operation, 1);
             }
 
             if (result == 0) return true;
             int number = Marshal.GetLastPInvokeError();
             if (number == Errno.EAGAIN) return false;
-            if (number == Errno.EFBIG && count > 1)
-            {
-                _hasDirtyCount = false; // a peer's set: see SystemVSemaphore.Held.cs
-                return false;
-            }
-
             if (number == Errno.EINTR)
             {
                 if (slice is not null) return false; // the caller knows how much of the deadline is left
@@ -164,24 +167,31 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             }
 
             if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
-            if (ProcessExit.IsEnding && !takes) return true; // the set went with its owner at the end of both processes
-            if (takes && !IsClosed && (ProcessExit.IsEnding || _removal is { HasBegun: true }))
-            {
-                if (slice is { } rest) Pause.Microseconds((int)rest.TotalMicroseconds);
-                return false;
-            }
-
-            Revive(attempt, id, number);
+            if (GoOnAfterLoss(attempt, change, slice, id, number) is { } answer) return answer;
         }
+    }
+
+    /// <summary>The set is gone: what the operation says, or null when it was made anew.</summary>
+    private bool? GoOnAfterLoss(string attempt, short change, TimeSpan? slice, int id, int number)
+    {
+        if (ProcessExit.IsEnding && change > 0) return true; // the set went with its owner at the end of both processes
+        if (change < 0 && !IsClosed && (ProcessExit.IsEnding || _removal is { HasBegun: true }))
+        {
+            if (slice is { } rest) Pause.Microseconds((int)rest.TotalMicroseconds);
+            return false;
+        }
+
+        Revive(attempt, id, number);
+        return null;
     }
 
     private void Revive(string attempt, int goneId, int number)
     {
-        using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
+        using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true });
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-            if (_id != goneId) return;
+            if (CurrentId != goneId) return;
             if (_initialCount is not { } count || _removal is { HasBegun: true }) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
             SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
             bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
@@ -194,7 +204,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         while (true)
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-            int id = _id;
+            int id = CurrentId;
             count = Libc.semctl(id, 0, Flags.GETVAL);
             if (count != -1) return true;
             int number = Marshal.GetLastPInvokeError();
@@ -204,7 +214,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     /// <summary>Whether the set was removed.</summary>
-    internal bool IsGone => Libc.semctl(_id, 0, Flags.GETVAL) == -1 && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
+    internal bool IsGone => Libc.semctl(CurrentId, 0, Flags.GETVAL) == -1 && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
 
     /// <inheritdoc/>
     /// <remarks>
@@ -213,19 +223,12 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     /// </remarks>
     public override unsafe bool TryUnlock()
     {
-        Sembuf* steps = stackalloc Sembuf[3];
+        Opened set = _set;
+        if (set.Tells) return TryGiveBack(set);
+        Sembuf* steps = stackalloc Sembuf[2];
         steps[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
         steps[1] = new Sembuf { sem_op = 1, sem_flg = _releaseFlags };
-        steps[2] = new Sembuf { sem_num = 1, sem_op = -1, sem_flg = (short)Flags.IPC_NOWAIT };
-        _tookOver = false;
-        StopPoint.At("unlock.before");
-        if (_isHeld && _hasDirtyCount && Libc.semop(_id, steps, 3) == 0)
-        {
-            StopPoint.At("unlock.done");
-            return true;
-        }
-
-        while (Libc.semop(_id, steps, 2) != 0)
+        while (Libc.semop(set.Id, steps, 2) != 0)
         {
             int number = Marshal.GetLastPInvokeError();
             if (number == Errno.EAGAIN || SystemVSupport.IsGone(number)) return false;
@@ -236,10 +239,10 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     /// <summary>Whether this process did the last operation that succeeded: on a lock that is taken, whether it is the holder.</summary>
-    internal bool WasLastUsedByThisProcess => Libc.semctl(_id, 0, Flags.GETPID) == Environment.ProcessId;
+    internal bool WasLastUsedByThisProcess => Libc.semctl(CurrentId, 0, Flags.GETPID) == Environment.ProcessId;
 
     /// <summary>Removes the set, if it is still there.</summary>
-    internal void RemoveNow() => SystemVSupport.RemoveSemaphore("remove the lock of the segment", Key, _id);
+    internal void RemoveNow() => SystemVSupport.RemoveSemaphore("remove the lock of the segment", Key, CurrentId);
 
     protected override void Close()
     {
@@ -281,7 +284,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         {
             try
             {
-                file = KeyFile.Open(Removing, key, create: false, default, bound, cleansUp: true);
+                file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(bound), cleansUp: true);
             }
             finally
             {

@@ -17,6 +17,9 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     private const string Removing = "remove the semaphore";
     private const int MostRounds = 1000;
 
+    /// <summary>How many semaphores the set of a lock has: see <see cref="SystemVSemaphore"/>. Sets of three are PHP's.</summary>
+    internal const int LockSize = 2;
+
     // A peer is between two system calls then; longer is dead.
     private static readonly TimeSpan s_initialisation = TimeSpan.FromMilliseconds(100);
 
@@ -37,28 +40,47 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => Create(key, initialCount, options, Existing.Refuse, out SystemVSet set) ? new SystemVSemaphore(key, set, initialCount, options)
+        => Create(key, Checked(initialCount, options), options, Existing.Refuse, out SystemVSet set) ? new SystemVSemaphore(key, set, initialCount, options)
             : throw SystemVErrors.GetSemaphore(Creating, key, Errno.EEXIST);
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        Create(key, initialCount, options, Existing.Use, out SystemVSet set);
+        Create(key, Checked(initialCount, options), options, Existing.Use, out SystemVSet set);
         return new SystemVSemaphore(key, set, initialCount, options);
     }
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        Create(key, initialCount, options, Existing.Reset, out SystemVSet set);
+        Create(key, Checked(initialCount, options), options, Existing.Reset, out SystemVSet set);
         return new SystemVSemaphore(key, set, initialCount, options);
+    }
+
+    /// <summary>Refuses options that System V cannot serve; gives the count back.</summary>
+    private static int Checked(int initialCount, SystemSemaphoreOptions options)
+    {
+        if (options.Removal == RemovalPolicy.LastOneOut)
+            throw new PlatformNotSupportedException("The removal policy LastOneOut is not for System V semaphores: the kernel does not count who uses a set. Use Creator or Keep.");
+        if (options.Reclaim)
+            throw new PlatformNotSupportedException("A System V semaphore cannot be reclaimed: the kernel does not count who uses a set, so nobody can tell whether its users are dead. Use CreateOrReset.");
+        if (!options.Robust) return initialCount;
+        if (!OperatingSystem.IsLinux())
+            throw new PlatformNotSupportedException("Robust System V semaphores work on Linux only: elsewhere the death of a holder cannot be told.");
+        if (options.Undo != SystemVUndoPolicy.Both)
+            throw new ArgumentException($"A robust semaphore needs the undo policy Both, by which the kernel gives a dead holder's permit back; it is {options.Undo}.", nameof(options));
+        if (initialCount > 1) throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount, "A robust semaphore is a lock: it has one permit at most.");
+        return initialCount;
     }
 
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
     {
+        Checked(0, options);
+        KeyFile.Rules rules = KeyFile.Rules.Of(options with { Group = null });
         var backoff = new Backoff(options.PeerTimeout);
         while (true)
         {
             bool halfCreated;
-            using (KeyFile? file = KeyFile.Open(Opening, key, create: false, options.Mode, options.PeerTimeout))
+            string lone;
+            using (KeyFile? file = KeyFile.Open(Opening, key, create: false, rules))
             {
                 if (file is null)
                 {
@@ -67,25 +89,28 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                         : null;
                 }
 
-                int id = Libc.semget(file.Ftok(Opening), 0, 0);
+                int ipcKey = file.Ftok(Opening);
+                int id = Libc.semget(ipcKey, 0, 0);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 if (number is not (0 or Errno.ENOENT)) throw SystemVErrors.GetSemaphore(Opening, key, number);
                 if (number == 0)
                 {
                     // A count that nobody has set yet is 0, so whoever opens such a set waits, as for any permit.
+                    if (Look(Opening, key, id, options.AllowOtherOwners, null) is not { } status) continue;
                     IsInitialised(key, id, s_initialisation);
-                    if (file.IsStillThere) return new SystemVSemaphore(key, new SystemVSet(id, file.Status.Identity, false, false, false), null, options);
+                    if (file.IsStillThere) return new SystemVSemaphore(key, new SystemVSet(id, file.Status.Identity, false, false, false, status.Count == LockSize), null, options);
                     continue;
                 }
 
                 halfCreated = file.Status.IsRegularFile && file.Status.Size == 0;
+                lone = KeyFileTrust.DescribeLone(file.Status, ipcKey);
             }
 
             if (halfCreated && backoff.Pause()) continue;
             if (!mustExist) return null;
             throw halfCreated
-                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "semget", "it is half-created: the key file is there and the semaphore is not; its creator may have died", "A creating call (CreateNew, CreateOrOpen, CreateOrReset) recovers it.", Errno.ENOENT)
-                : SystemVErrors.GetSemaphore(Opening, key, Errno.ENOENT);
+                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "semget", $"it is half-created: the key file is there and the semaphore is not; its creator may have died, or {lone}", "A creating call (CreateNew, CreateOrOpen, CreateOrReset) recovers it.", Errno.ENOENT)
+                : Failure.Of(NativeIpcError.NotFound, Opening, key, "semget", Errno.ENOENT, $"No such semaphore: start the peer that makes it, or use CreateOrOpen; or {lone}.");
         }
     }
 
@@ -94,7 +119,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     internal static bool RemoveByKey(in NativeIpcKey key)
     {
         var defaults = SystemSemaphoreOptions.s_default;
-        using KeyFile? file = KeyFile.Open(Removing, key, create: false, defaults.Mode, defaults.PeerTimeout);
+        using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(defaults.PeerTimeout));
         if (file is null) return false;
         int ipcKey = file.Ftok(Removing);
         bool found = SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
@@ -106,40 +131,50 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <param name="key">The lock's key.</param>
     /// <param name="segmentMode">The mode of the segment.</param>
     /// <param name="segment">The segment, whose owner becomes the lock's owner when root makes it, and so can remove both; null to leave that.</param>
+    /// <param name="trustsOthers">Whether a lock of another user than this one, root and the segment's owner is accepted.</param>
+    /// <param name="ownSegment">The id of the segment.</param>
     /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
-    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, Action check)
+    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check)
     {
         // Whoever may read the segment may lock it, which takes reading and altering.
         var readers = (uint)segmentMode & 0x124;
-        var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep, Robust = true };
-        Create(key, 1, options, Existing.Use, out SystemVSet set, check);
-        if (set.CreatedNew && segment is { Uid: not 0 } owned && Libc.geteuid() == 0) SetOwner(key, set.Id, owned);
+        var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep, Robust = OperatingSystem.IsLinux(), AllowOtherOwners = trustsOthers };
+        Create(key, 1, options, Existing.Use, out SystemVSet set, check, segment, ownSegment);
 
         // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its holder would then release the
         // new one. Whoever uses it opens it again.
         return new SystemVSemaphore(key, set, null, options);
     }
 
-    private static unsafe void SetOwner(in NativeIpcKey key, int id, in SegmentStatus owned)
+    /// <summary>Who may use a new set: for a lock, who may use the segment.</summary>
+    private static void Give(in NativeIpcKey key, int id, uint? group, SegmentStatus? segment)
     {
-        byte* buffer = stackalloc byte[Layout.SizeOfIpcBuffer];
-        int result = Libc.semctl(id, 0, Flags.IPC_STAT, (nint)buffer);
-        *(uint*)(buffer + Layout.IpcPermUid) = owned.Uid;
-        *(uint*)(buffer + Layout.IpcPermUid + sizeof(uint)) = owned.Gid;
-        if (result == 0) result = Libc.semctl(id, 0, Flags.IPC_SET, (nint)buffer);
-        int number = result == 0 ? 0 : Marshal.GetLastPInvokeError();
+        uint? uid = segment is { Uid: not 0 } owned && Libc.geteuid() == 0 ? owned.Uid : null;
+        uint? gid = group ?? segment?.Gid;
+        int number = uid is null && gid is null ? 0 : SystemVSupport.GiveSet(id, uid, gid);
         if (number != 0 && !SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
     }
 
-    /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
-    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null)
+    /// <summary>What a set is, after its owner was found good; null when it is gone.</summary>
+    private static SetStatus? Look(string attempt, in NativeIpcKey key, int id, bool trustsOthers, uint? alsoTrusted)
     {
+        int number = SystemVSupport.SetStatusOf(id, out SetStatus status);
+        if (SystemVSupport.IsGone(number)) return null;
+        if (number != 0) throw SystemVErrors.UseSemaphore(attempt, key, "semctl", number);
+        if (!trustsOthers) SystemVSupport.CheckOwner(attempt, key, "semctl", status.Uid, status.CreatorUid, alsoTrusted);
+        return status;
+    }
+
+    /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
+    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null, SegmentStatus? segment = null, int ownSegment = -1)
+    {
+        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { OwnSegment = ownSegment };
         var backoff = new Backoff(options.PeerTimeout);
         FileIdentity? made = null;
         int lostRaces = 0;
         while (lostRaces++ < MostRounds)
         {
-            using KeyFile file = KeyFile.Open(Creating, key, create: true, options.Mode, options.PeerTimeout)!;
+            using KeyFile file = OpenKeyFile(key, rules, existing);
             if (file.IsNew) made = file.Status.Identity;
             int ipcKey = 0;
             try
@@ -152,7 +187,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 }
 
                 check?.Invoke();
-                int id = Libc.semget(ipcKey, options.Robust ? SystemVSemaphore.HeldSetSize : 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
+                int id = Libc.semget(ipcKey, options.Robust ? LockSize : 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
                 if (!created)
@@ -168,12 +203,14 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     }
                 }
 
+                if (Look(created ? Creating : Opening, key, id, created || options.AllowOtherOwners, segment?.Uid) is not { } status) continue; // gone again
+
                 // A set whose creator died before it set the count is finished by us, and we are its creator then.
                 bool finish = !created && existing == Existing.Use && !IsInitialised(key, id, s_initialisation);
                 if (created || finish || existing == Existing.Reset)
                 {
-                    if (!created && options.Robust) _ = Libc.semctl(id, 1, Flags.SETVAL, 0); // a set that has no dirty count refuses, and one that is gone tells below
-                    number = SetCount(id, initialCount);
+                    if (created) Give(key, id, rules.Group, segment);
+                    number = SetCount(id, initialCount, status.Count);
                     if (SystemVSupport.IsGone(number)) continue;
                     if (number != 0)
                     {
@@ -184,7 +221,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
 
                 if (file.IsStillThere)
                 {
-                    set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, made == file.Status.Identity);
+                    set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, made == file.Status.Identity, status.Count == LockSize);
                     return true;
                 }
 
@@ -200,9 +237,24 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "semget", "other processes keep making and removing it", "Try again.");
     }
 
-    /// <summary>Returns 0, or the error number.</summary>
-    private static unsafe int SetCount(int id, int count)
+    private static KeyFile OpenKeyFile(in NativeIpcKey key, in KeyFile.Rules rules, Existing existing)
     {
+        try
+        {
+            return KeyFile.Open(Creating, key, create: true, rules)!;
+        }
+        catch (NativeIpcException failure) when (existing == Existing.Refuse && failure is { Error: NativeIpcError.KeyError, NativeErrorCode: Errno.EEXIST })
+        {
+            // To CreateNew, an object that is not the new file's is one that exists.
+            throw new NativeIpcException(NativeIpcError.AlreadyExists, failure.Operation, key, failure.NativeErrorCode, failure.Message);
+        }
+    }
+
+    /// <summary>Returns 0, or the error number.</summary>
+    private static unsafe int SetCount(int id, int count, int size)
+    {
+        // First the one that tells of dead holders: who takes a permit as soon as there is one finds it clean.
+        if (size == LockSize && Libc.semctl(id, 1, Flags.SETVAL, 0) == -1) return Marshal.GetLastPInvokeError();
         if (Libc.semctl(id, 0, Flags.SETVAL, count) == -1) return Marshal.GetLastPInvokeError();
 
         // One step down and up again, or up and down, in one operation: no one sees it, and sem_otime is set.

@@ -6,11 +6,14 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.SystemV;
 
 /// <summary>What shmctl(IPC_STAT) tells of a segment.</summary>
-internal readonly record struct SegmentStatus(long Size, long Attached, uint Mode, uint Uid, uint Gid)
+internal readonly record struct SegmentStatus(long Size, long Attached, uint Mode, uint Uid, uint Gid, uint CreatorUid)
 {
     /// <summary>Marked for destruction (Linux; elsewhere such a segment cannot be asked at all).</summary>
     public bool IsRemoved => (Mode & Flags.SHM_DEST) != 0;
 }
+
+/// <summary>What semctl(IPC_STAT) tells of a set.</summary>
+internal readonly record struct SetStatus(int Count, uint Uid, uint Gid, uint CreatorUid);
 
 /// <summary>The few calls that both kinds of System V objects need.</summary>
 internal static class SystemVSupport
@@ -39,8 +42,68 @@ internal static class SystemVSupport
             IsApple ? *(ushort*)(b + Layout.ShmNattch) : *(long*)(b + Layout.ShmNattch),
             IsApple ? *(ushort*)(b + Layout.IpcPermMode) : *(uint*)(b + Layout.IpcPermMode),
             *(uint*)(b + Layout.IpcPermUid),
-            *(uint*)(b + Layout.IpcPermUid + sizeof(uint)));
+            *(uint*)(b + Layout.IpcPermUid + sizeof(uint)),
+            *(uint*)(b + Layout.IpcPermCuid));
         return error;
+    }
+
+    /// <summary>Returns 0, or the error number.</summary>
+    internal static unsafe int SetStatusOf(int id, out SetStatus status)
+    {
+        byte* b = stackalloc byte[Layout.SizeOfIpcBuffer];
+        int error = Libc.semctl(id, 0, Flags.IPC_STAT, (nint)b) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        status = error != 0 ? default : new SetStatus(
+            *(ushort*)(b + Layout.SemNsems),
+            *(uint*)(b + Layout.IpcPermUid),
+            *(uint*)(b + Layout.IpcPermUid + sizeof(uint)),
+            *(uint*)(b + Layout.IpcPermCuid));
+        return error;
+    }
+
+    /// <summary>Gives a set to another user and group; null leaves either. Returns 0, or the error number.</summary>
+    internal static unsafe int GiveSet(int id, uint? uid, uint? gid)
+    {
+        byte* b = stackalloc byte[Layout.SizeOfIpcBuffer];
+        if (Libc.semctl(id, 0, Flags.IPC_STAT, (nint)b) != 0) return Marshal.GetLastPInvokeError();
+        Change(b, uid, gid);
+        return Libc.semctl(id, 0, Flags.IPC_SET, (nint)b) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
+    /// <summary>Gives a segment to another group. Returns 0, or the error number.</summary>
+    internal static unsafe int GiveSegment(int id, uint gid)
+    {
+        byte* b = stackalloc byte[Layout.SizeOfIpcBuffer];
+        if (Libc.shmctl(id, Flags.IPC_STAT, b) != 0) return Marshal.GetLastPInvokeError();
+        Change(b, null, gid);
+        return Libc.shmctl(id, Flags.IPC_SET, b) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
+    private static unsafe void Change(byte* status, uint? uid, uint? gid)
+    {
+        if (uid is { } user) *(uint*)(status + Layout.IpcPermUid) = user;
+        if (gid is { } group) *(uint*)(status + Layout.IpcPermUid + sizeof(uint)) = group;
+    }
+
+    /// <summary>
+    /// Refuses an object that neither this user nor root owns and made. Asked of the id that is then used; an id keeps its creator for ever, and only the
+    /// owner can give it away.
+    /// </summary>
+    /// <param name="attempt">What was tried.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="call">The call that told.</param>
+    /// <param name="uid">The owner.</param>
+    /// <param name="creator">Who made it.</param>
+    /// <param name="alsoTrusted">For a lock: the owner of its segment.</param>
+    internal static void CheckOwner(string attempt, in NativeIpcKey key, string call, uint uid, uint creator, uint? alsoTrusted = null)
+    {
+        uint self = Libc.geteuid();
+        uint? stranger = IsTrusted(uid) ? IsTrusted(creator) ? null : creator : uid;
+        if (stranger is null) return;
+        throw Errors.Failure.Found(NativeIpcError.PermissionDenied, attempt, key, call,
+            $"it belongs to user {uid} and was made by user {creator}, and this is user {self}: somebody may have planted it",
+            "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share objects.", Errno.EACCES);
+
+        bool IsTrusted(uint user) => user == self || user == 0 || user == alsoTrusted;
     }
 
     /// <summary>Whether an error number says that the object is no longer there.</summary>

@@ -111,10 +111,12 @@ internal static partial class Interop
         internal const int SizeOfIpcBuffer = 256;
 
         internal static readonly int IpcPermUid = TTarget.IsApple ? 0 : 4;
+        internal static readonly int IpcPermCuid = TTarget.IsApple ? 8 : 12;
         internal static readonly int IpcPermMode = TTarget.IsApple ? 16 : 20;
         internal static readonly int ShmSegsz = TTarget.IsApple ? 24 : 48;
         internal static readonly int ShmNattch = TTarget.IsApple ? 40 : 88;
         internal static readonly int ShmCpid = TTarget.IsApple ? 36 : 80;
         internal static readonly int SemOtime = TTarget.IsApple ? 32 : 48;
+        internal static readonly int SemNsems = TTarget.IsApple ? 28 : TTarget.IsArm64 ? 64 : 80; // x64 has room beside each time
     }
 }

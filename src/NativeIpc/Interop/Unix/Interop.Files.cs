@@ -60,6 +60,10 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static unsafe partial byte** getpwuid(uint uid);
 
+        /// <summary>getgrnam(3) is not thread-safe: the caller serializes. Gives a struct group.</summary>
+        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        internal static unsafe partial byte* getgrnam(string name);
+
         /// <summary>realpath(3): absolute, without links, dots and double slashes; null when the path does not lead anywhere.</summary>
         internal static string? RealPath(string path)
         {

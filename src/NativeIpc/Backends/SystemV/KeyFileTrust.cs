@@ -1,0 +1,90 @@
+using NativeIpc.Errors;
+using NativeIpc.Platform;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.SystemV;
+
+/// <summary>Which key files and folders are safe to use, and what else has the key of one.</summary>
+internal static class KeyFileTrust
+{
+    // A folder of more is not searched to its end: the name is a help, not a proof.
+    private const int MostFiles = 100_000;
+
+    private const uint WritableByAll = 0x2; // S_IWOTH
+    private const uint Sticky = 0x200; // S_ISVTX
+
+    /// <summary>Refuses a folder in which every user may replace the files of the others.</summary>
+    public static void CheckFolder(string attempt, in NativeIpcKey key, string path)
+    {
+        string folder = FolderOf(path);
+        if (Libc.Status(folder, followLink: true, out FileStatus status) != 0) return; // opening the file says why
+        if ((status.Permissions & WritableByAll) == 0 || (status.Permissions & Sticky) != 0) return;
+        throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, "key file check",
+            $"every user may replace the files in the folder {folder}: it is writable by all and not sticky",
+            $"Use another folder, or set its sticky bit (chmod +t {folder}); or set AllowOtherOwners.", Errno.EACCES);
+    }
+
+    /// <summary>Refuses a file, or a link to one, that neither this user nor root owns.</summary>
+    public static void CheckOwner(string attempt, in NativeIpcKey key, string path, in FileStatus file)
+    {
+        uint self = Libc.geteuid();
+        uint owner = file.Uid;
+        if (IsTrusted(owner) && Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink) owner = link.Uid;
+        if (IsTrusted(owner)) return;
+        throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, "key file check",
+            $"the key file {path} belongs to user {owner}, and this is user {self}: somebody may have planted it",
+            "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share objects.", Errno.EACCES);
+
+        bool IsTrusted(uint user) => user == self || user == 0;
+    }
+
+    /// <summary>What to throw when an object has the key of a file that is only just being made; null when there is none.</summary>
+    public static NativeIpcException? FindStranger(string attempt, in NativeIpcKey key, string path, int ipcKey, UnixDescriptor made, int ownSegment)
+    {
+        bool segment = Libc.shmget(ipcKey, 0, 0) is var id && id != -1 && id != ownSegment;
+        bool semaphore = Libc.semget(ipcKey, 0, 0) != -1;
+        if (!segment && !semaphore) return null;
+        FileIdentity identity = Libc.Status(made, out FileStatus status) == 0 ? status.Identity : default;
+        string kind = segment ? semaphore ? "a segment and a semaphore have" : "a segment has" : "a semaphore has";
+        return Failure.Found(NativeIpcError.KeyError, attempt, key, "ftok",
+            $"there was no key file, and {kind} the System V key 0x{ipcKey:x8} of a new one (inode {identity.Inode}) already: {Explain(path, key, ipcKey, identity)}",
+            "Remove the leftover (ipcs, ipcrm -M or -S with that key), or use another path.", Errno.EEXIST);
+    }
+
+    /// <summary>Whose an object may be that a file has not made itself: another file's with the same key, or a deleted file's.</summary>
+    public static string Explain(string path, in NativeIpcKey key, int ipcKey, FileIdentity identity)
+        => FindTwin(path, (int)key.Type, ipcKey, identity) is { } twin
+            ? $"the key file {twin} has the same key (ftok takes 16 bits of the inode and 8 of the device)"
+            : "it is left from a key file that was deleted, or belongs to one in another folder with the same key (ftok takes 16 bits of the inode and 8 of the device)";
+
+    /// <summary>Another file with the same key, in the folder of a key file or one of the default folders; null when there is none to be found.</summary>
+    public static string? FindTwin(string path, int projectId, int ipcKey, FileIdentity identity)
+    {
+        UserDirectories directories = UserDirectories.OfThisProcess();
+        foreach (string folder in new[] { FolderOf(path), directories.RuntimeDirectory().Path, directories.TemporaryDirectory() })
+        {
+            if (folder.Length == 0) continue;
+            int left = MostFiles;
+            try
+            {
+                foreach (string other in Directory.EnumerateFiles(folder))
+                {
+                    if (left-- == 0) break;
+                    if (other != path && Libc.ftok(other, projectId) == ipcKey && Libc.Status(other, followLink: true, out FileStatus status) == 0 && status.Identity != identity) return other;
+                }
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // A folder that cannot be read names nothing.
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Why a key file may stand without its object: for the message of NotFound.</summary>
+    public static string DescribeLone(in FileStatus file, int ipcKey)
+        => $"the key file may have been deleted and made anew while the object was in use (now inode {file.Identity.Inode}, System V key 0x{ipcKey:x8})";
+
+    private static string FolderOf(string path) => Path.GetDirectoryName(path.TrimEnd('/')) is { Length: > 0 } folder ? folder : path.StartsWith('/') ? "/" : ".";
+}

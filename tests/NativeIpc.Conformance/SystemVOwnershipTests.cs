@@ -1,0 +1,171 @@
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <summary>Who removes System V objects, who takes leftovers over, and key files that were made anew.</summary>
+public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvider>
+    where TProvider : SystemVProvider, new()
+{
+    private static readonly SharedMemoryOptions s_keep = new() { Removal = RemovalPolicy.Keep };
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_creator_removes_the_segment_and_who_is_attached_goes_on(bool atExit)
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess maker = Peer();
+        maker.Ask($"shm create a {key} 100 creator");
+        maker.Ask("shm write a 0 2a");
+        using SharedMemory segment = SharedMemory.OpenExisting(key);
+        if (atExit) maker.Exit();
+        else maker.Ask("shm close a");
+        Assert.False(Backend.AnythingExists(key));
+        Assert.Equal(0x2a, segment.Span[0]);
+    }
+
+    [Fact]
+    public void With_the_policy_creator_who_only_opened_it_removes_nothing()
+    {
+        NativeIpcKey key = NextKey();
+        SharedMemory.CreateNew(key, 100, s_keep).Dispose();
+        SharedMemory.CreateOrOpen(key, 100, new() { Removal = RemovalPolicy.Creator }).Dispose();
+        Assert.True(Backend.SegmentExists(key));
+    }
+
+    [Fact]
+    public void The_last_one_out_removes_the_segment()
+    {
+        NativeIpcKey key = NextKey();
+        using (SharedMemory second = Opened())
+        {
+            Assert.True(Backend.SegmentExists(key));
+        }
+
+        Assert.False(Backend.AnythingExists(key));
+
+        SharedMemory Opened()
+        {
+            using SharedMemory first = SharedMemory.CreateNew(key, 100, new() { Removal = RemovalPolicy.LastOneOut });
+            return SharedMemory.OpenExisting(key, options: new() { Removal = RemovalPolicy.LastOneOut });
+        }
+    }
+
+    [Fact]
+    public void Semaphores_refuse_what_needs_a_count_of_users_and_say_why()
+    {
+        NativeIpcKey key = NextKey();
+        string lastOut = Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.LastOneOut })).Message;
+        string reclaim = Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.CreateOrOpen(key, 1, new() { Reclaim = true })).Message;
+        Assert.Contains("does not count who uses", lastOut, StringComparison.Ordinal);
+        Assert.Contains("does not count who uses", reclaim, StringComparison.Ordinal);
+        Assert.False(Backend.AnythingExists(key));
+        SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.Creator }).Dispose();
+        Assert.False(Backend.AnythingExists(key));
+    }
+
+    [Theory]
+    [InlineData("create")]
+    [InlineData("createoropen")]
+    public void A_segment_whose_users_are_dead_is_reclaimed_on_request(string verb)
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess victim = Peer();
+        victim.Ask($"shm create a {key} 100");
+        victim.Ask("shm write a 0 2a");
+        victim.Ask("shm lock a");
+        victim.Kill();
+        var reclaim = new SharedMemoryOptions { Reclaim = true };
+        using SharedMemory segment = verb == "create" ? SharedMemory.CreateNew(key, 200, reclaim) : SharedMemory.CreateOrOpen(key, 200, reclaim);
+        Assert.True(segment.CreatedNew);
+        Assert.Equal(200, segment.Size);
+        Assert.False(segment.ReadOnlySpan.ContainsAnyExcept((byte)0));
+        using SharedMemoryLock scope = segment.Lock();
+        Assert.False(scope.WasAbandoned);
+    }
+
+    [Fact]
+    public void A_segment_with_a_user_is_not_reclaimed()
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess user = Peer();
+        user.Ask($"shm create a {key} 100");
+        user.Ask("shm write a 0 2a");
+        Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SharedMemory.CreateNew(key, 100, new() { Reclaim = true })));
+        using SharedMemory segment = SharedMemory.CreateOrOpen(key, 100, new() { Reclaim = true });
+        Assert.False(segment.CreatedNew);
+        Assert.Equal(0x2a, segment.Span[0]);
+    }
+
+    [Fact]
+    public void A_group_is_given_by_name_or_number_and_one_that_is_not_there_is_refused()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Needs root, to give objects away.");
+        NativeIpcKey key = NextKey();
+        NativeIpcKey other = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Group = "1234", Mode = (UnixFileMode)0x1B0 }); // 0660
+        using (segment.Lock())
+        {
+            Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SystemVProvider.SegmentId(key), out Backends.SystemV.SegmentStatus status));
+            Assert.Equal(1234u, status.Gid);
+            Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(SystemVProvider.SemaphoreId(Provider.LockKey(key)), out Backends.SystemV.SetStatus locked));
+            Assert.Equal(1234u, locked.Gid);
+            Assert.Equal(0, Interop.Libc.Status(key.NativeKey, followLink: false, out Interop.FileStatus file));
+            Assert.Equal(1234u, file.Gid);
+        }
+
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(other, 1, new() { Group = "daemon" });
+        Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(SystemVProvider.SemaphoreId(other), out Backends.SystemV.SetStatus set));
+        Assert.Equal(Platform.UserGroups.Resolve("daemon"), set.Gid);
+        NativeIpcKey third = NextKey();
+        Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(third, 100, new() { Group = "no such group" }));
+        Assert.False(Backend.AnythingExists(third));
+    }
+
+    [Fact]
+    public void A_key_file_without_its_object_is_named_with_inode_and_key()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        int id = SystemVProvider.SegmentId(key);
+        File.Move(key.NativeKey, Names.TrackPath(key.NativeKey + ".old"));
+        File.WriteAllText(key.NativeKey, "");
+        Assert.Equal(0, Interop.Libc.Status(key.NativeKey, followLink: true, out Interop.FileStatus status));
+        NativeIpcException failure = Assert.Throws<NativeIpcException>(() => SharedMemory.OpenExisting(key, options: new() { PeerTimeout = TimeSpan.Zero }));
+        Assert.Equal(NativeIpcError.NotFound, failure.Error);
+        Assert.Contains($"inode {status.Identity.Inode}", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"0x{SystemVProvider.Ftok(key):x8}", failure.Message, StringComparison.Ordinal);
+        Assert.NotEqual(-1, id);
+    }
+
+    [Fact]
+    public void Two_key_files_with_one_ftok_are_noticed_and_named()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && SystemVProvider.CountsInodes("/dev/shm"), "Needs a tmpfs that numbers its files one after the other.");
+        NativeIpcKey first = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
+        NativeIpcKey second = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
+        using SharedMemory segment = SharedMemory.CreateNew(first, 100, s_keep);
+        Assert.Equal(0, Interop.Libc.Status(first.NativeKey, followLink: true, out Interop.FileStatus wanted));
+        int collisions = 0;
+
+        // Others make files on it, too, so that the one number may be taken: then in the next round of 65,536.
+        for (int round = 0; collisions == 0 && round < 5; round++)
+        {
+            SystemVProvider.AdvanceInodes("/dev/shm", wanted.Identity.Inode);
+            try
+            {
+                SharedMemory.CreateNew(second, 100).Dispose();
+            }
+            catch (NativeIpcException failure)
+            {
+                collisions++;
+                Assert.Equal(NativeIpcError.AlreadyExists, failure.Error);
+                Assert.Contains(first.NativeKey, failure.Message, StringComparison.Ordinal);
+                Assert.False(File.Exists(second.NativeKey));
+            }
+        }
+
+        Assert.True(collisions > 0, "The number was never met.");
+    }
+}
