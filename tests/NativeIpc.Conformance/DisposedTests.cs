@@ -25,6 +25,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("GetReadOnlyReference", s => s.GetReadOnlyReference<int>(0)),
             ("Read", s => s.Read(0, new byte[1])),
             ("Write", s => s.Write(0, [1])),
+            ("VerifySize", s => s.VerifySize()),
             ("OpenStream", s => s.OpenStream()),
             ("BeginAccess", s => s.BeginAccess()),
             ("Lock", s => s.Lock()),

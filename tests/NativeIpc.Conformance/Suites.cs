@@ -15,6 +15,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
 
+    public sealed class OwnershipOfAllTests : OwnershipOfAllTests<PosixProvider>;
+
     public sealed class WaitTests : WaitTests<PosixProvider>;
 
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
@@ -39,6 +41,8 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
 
     public sealed class CrashTests : CrashTests<PlainPosixProvider>;
+
+    public sealed class OwnershipOfAllTests : OwnershipOfAllTests<PlainPosixProvider>;
 
     public sealed class WaitTests : WaitTests<PlainPosixProvider>;
 
@@ -68,6 +72,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;
 
     public sealed class CrashTests : CrashTests<SystemVProvider>;
+
+    public sealed class OwnershipOfAllTests : OwnershipOfAllTests<SystemVProvider>;
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
 
@@ -100,6 +106,8 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class CrashTests : CrashTests<SystemV84Provider>;
 
+    public sealed class OwnershipOfAllTests : OwnershipOfAllTests<SystemV84Provider>;
+
     public sealed class WaitTests : WaitTests<SystemV84Provider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
@@ -122,6 +130,8 @@ namespace NativeIpc.Conformance.Windows
     public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
 
     public sealed class CrashTests : CrashTests<WindowsProvider>;
+
+    public sealed class OwnershipOfAllTests : OwnershipOfAllTests<WindowsProvider>;
 
     public sealed class WaitTests : WaitTests<WindowsProvider>;
 

@@ -43,6 +43,21 @@ internal abstract class Segment : SafeHandle
         return new Span<byte>(Pointer + offset, length);
     }
 
+    /// <summary>Copies bytes out, checked against the size, and where peers can shorten the object without touching what is gone.</summary>
+    public virtual void CopyOut(long offset, Span<byte> destination) => Slice(offset, destination.Length).CopyTo(destination);
+
+    /// <summary>Copies bytes in; see <see cref="CopyOut"/>.</summary>
+    public virtual void CopyIn(long offset, ReadOnlySpan<byte> source) => source.CopyTo(Slice(offset, source.Length));
+
+    /// <summary>The size that the system reports now; InvalidSize when it has become smaller. Objects that cannot change give what they had.</summary>
+    public virtual long VerifySize() => Size;
+
+    protected void CheckRange(long offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (length > Size - offset) ThrowOutside(offset, length);
+    }
+
     /// <summary>A value in the bytes, checked against the size and for alignment.</summary>
     public unsafe ref T At<T>(long offset)
         where T : unmanaged

@@ -35,6 +35,7 @@ internal sealed class HeldSemaphore : SemaphoreObject
 
     private readonly Lock _checks = new();
     private readonly PosixRemoval? _removal;
+    private readonly PosixLastOut? _lastOut;
     private UnixDescriptor _file;
     private nint _page;
     private int _slot = -1;
@@ -47,7 +48,7 @@ internal sealed class HeldSemaphore : SemaphoreObject
     private int _slicesWithUnknown;
 
     /// <summary>Takes over the mapping and the descriptor.</summary>
-    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, bool owns, bool removeAtExit)
+    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit)
         : base(key)
     {
         _page = page;
@@ -65,7 +66,13 @@ internal sealed class HeldSemaphore : SemaphoreObject
             throw;
         }
 
-        if (!owns) return;
+        if (removal == RemovalPolicy.LastOneOut)
+        {
+            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), _page, Layout.SizeOfSemT, _file);
+            if (removeAtExit) ProcessExit.Add(_lastOut);
+        }
+
+        if (removal != RemovalPolicy.Creator) return;
         _removal = new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1));
         if (removeAtExit) ProcessExit.Add(_removal);
     }
@@ -321,6 +328,7 @@ internal sealed class HeldSemaphore : SemaphoreObject
     /// </remarks>
     private void Probe()
     {
+        if (_lastOut is not null) return; // whose clean-up at the end of the process knows where the page is
         if (_isLost || Interlocked.CompareExchange(ref _isProbing, 1, 0) != 0) return;
         try
         {
@@ -427,5 +435,6 @@ internal sealed class HeldSemaphore : SemaphoreObject
         _removal?.Perform();
         Unmap();
         _page = 0;
+        _lastOut?.Closed();
     }
 }

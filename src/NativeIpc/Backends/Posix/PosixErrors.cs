@@ -48,6 +48,11 @@ internal static class PosixErrors
         _ => Unknown(attempt, key, call, number),
     };
 
+    /// <summary>fchown of a new object to a group.</summary>
+    public static NativeIpcException Group(string attempt, in NativeIpcKey key, string group, int number) => number is Errno.EPERM or Errno.EACCES
+        ? Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "fchown", number, $"This user may not give it to the group '{group}': be a member of that group, or root.")
+        : Unknown(attempt, key, "fchown", number);
+
     /// <summary>mmap of a segment or a semaphore.</summary>
     public static NativeIpcException Map(string attempt, in NativeIpcKey key, int number, long size) => number switch
     {

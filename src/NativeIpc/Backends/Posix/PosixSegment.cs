@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
@@ -11,6 +12,8 @@ internal sealed class PosixSegment : Segment
     private readonly UnixDescriptor _descriptor;
     private readonly FileStatus _status;
     private readonly PosixRemoval? _removal;
+    private readonly PosixLastOut? _lastOut;
+    private readonly bool _trustsOthers;
     private readonly TimeSpan _bound;
     private readonly bool _requiresRecovery;
 
@@ -21,8 +24,17 @@ internal sealed class PosixSegment : Segment
         _status = status;
         _bound = options.PeerTimeout;
         _requiresRecovery = options.RequireLockRecovery;
+        _trustsOthers = options.AllowOtherOwners;
+        NativeIpcKey lockKey = options.UseLock ? PosixNames.LockKey(key) : default;
+        if (options.Removal == RemovalPolicy.LastOneOut)
+        {
+            _lastOut = new PosixLastOut(key, isSegment: true, lockKey, status.Identity, options.PeerTimeout, address, status.Size, descriptor);
+            if (options.RemoveAtProcessExit) ProcessExit.Add(_lastOut);
+            return;
+        }
+
         if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
-        _removal = new PosixRemoval(key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, status.Identity, options.PeerTimeout);
+        _removal = new PosixRemoval(key, isSegment: true, lockKey, status.Identity, options.PeerTimeout);
         if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
     }
 
@@ -68,9 +80,68 @@ internal sealed class PosixSegment : Segment
                     "Attach again to the segment that has the name now; take the lock early to keep it for as long as the attachment lasts.");
             }
 
-            return PosixSemaphores.OpenLock(lockKey, _status);
+            return PosixSemaphores.OpenLock(lockKey, _status, _trustsOthers);
         }
     }
+
+    /// <inheritdoc/>
+    public override long VerifySize()
+    {
+        int error = Libc.Status(_descriptor, out FileStatus now);
+        if (error != 0) throw PosixErrors.Unknown("verify the size of the segment", Key, "statx", error);
+        return now.Size >= Size || !PosixNames.s_areFiles ? now.Size : throw Shrunk(now.Size);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>By pread(2): where the file has become shorter it says so, and the process lives; a mapping would end it (SIGBUS).</remarks>
+    public override unsafe void CopyOut(long offset, Span<byte> destination)
+    {
+        if (!PosixNames.s_areFiles)
+        {
+            base.CopyOut(offset, destination);
+            return;
+        }
+
+        CheckRange(offset, destination.Length);
+        fixed (byte* first = destination)
+        {
+            for (int done = 0; done < destination.Length;)
+            {
+                nint read = Libc.pread(_descriptor, first + done, (nuint)(destination.Length - done), offset + done);
+                if (read > 0) done += (int)read;
+                else if (read == 0) throw Shrunk(offset + done);
+                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR) throw PosixErrors.Unknown("read the segment", Key, "pread", number);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>By pwrite(2), which would make a file longer: so its size is looked at first. One that shrinks after that look gets its bytes back, zero up to what is written.</remarks>
+    public override unsafe void CopyIn(long offset, ReadOnlySpan<byte> source)
+    {
+        if (!PosixNames.s_areFiles)
+        {
+            base.CopyIn(offset, source);
+            return;
+        }
+
+        CheckRange(offset, source.Length);
+        VerifySize();
+        fixed (byte* first = source)
+        {
+            for (int done = 0; done < source.Length;)
+            {
+                nint written = Libc.pwrite(_descriptor, first + done, (nuint)(source.Length - done), offset + done);
+                if (written >= 0) done += (int)written;
+                else if (Marshal.GetLastPInvokeError() is var number && number == Errno.ENOSPC) throw PosixErrors.Resize("write the segment", Key, "pwrite", number, source.Length);
+                else if (number != Errno.EINTR) throw PosixErrors.Unknown("write the segment", Key, "pwrite", number);
+            }
+        }
+    }
+
+    private NativeIpcException Shrunk(long size)
+        => Failure.Found(NativeIpcError.InvalidSize, "use the segment", Key, "statx", $"a peer has shortened it to {size} of {Size} bytes",
+            "Dispose it and open it anew. Until then a span that touches what is gone ends the process (SIGBUS); Read, Write and streams are safe.");
 
     private bool StillHasItsName()
         => !PosixNames.s_areFiles
@@ -93,6 +164,7 @@ internal sealed class PosixSegment : Segment
         _removal?.Perform(); // the finalizer of an instance that nobody disposed; the mapping still pins the inode
         bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
         _descriptor.Dispose();
+        _lastOut?.Closed();
         return unmapped;
     }
 

@@ -11,14 +11,21 @@ internal sealed class PosixSemaphore : SemaphoreObject
 
     private readonly PosixSemaphoreHandle _handle;
     private readonly PosixRemoval? _removal;
+    private readonly PosixLastOut? _lastOut;
 
-    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, bool owns, bool removeAtExit)
+    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit)
         : base(key)
     {
         _handle = handle;
         Identity = identity;
         CreatedNew = createdNew;
-        if (!owns) return;
+        if (removal == RemovalPolicy.LastOneOut)
+        {
+            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), handle.DangerousGetHandle(), Layout.SizeOfSemT, null);
+            if (removeAtExit) ProcessExit.Add(_lastOut);
+        }
+
+        if (removal != RemovalPolicy.Creator) return;
         _removal = new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1));
         if (removeAtExit) ProcessExit.Add(_removal);
     }
@@ -188,6 +195,7 @@ internal sealed class PosixSemaphore : SemaphoreObject
     {
         // The name first, while the object still pins its inode number.
         _removal?.Perform();
-        _handle.Dispose();
+        _handle.Dispose(); // no thread is inside any more
+        _lastOut?.Closed();
     }
 }

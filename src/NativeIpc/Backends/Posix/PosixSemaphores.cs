@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -52,17 +53,20 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         => PosixRemoval.RemoveNamed("remove the semaphore", key, isSegment: false, lockKey: default);
 
     /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
-    internal static SemaphoreObject OpenLock(in NativeIpcKey key, in FileStatus segment)
+    internal static SemaphoreObject OpenLock(in NativeIpcKey key, in FileStatus segment, bool trustsOthers)
     {
-        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, new Use(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false), takeOver: false);
+        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, new Use(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, TrustsOthers: true, null), takeOver: false);
         uint readers = segment.Permissions & 0x124; // r--r--r--
-        var use = new Use((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered);
+        var use = new Use((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, trustsOthers, null);
         return CreateOrOpen(key, 1, use, takeOver: false);
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld)
+    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool TrustsOthers, string? Group)
     {
+        /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
+        public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
+
         public static Use By(SystemSemaphoreOptions options, string attempt, in NativeIpcKey key)
         {
             if (options.Robust && !HeldSemaphore.IsOffered)
@@ -71,7 +75,11 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                     $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX semaphore is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a System V or Windows key, or do without.");
             }
 
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust);
+            PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
+            if (options.Group is not null && !PosixNames.s_areFiles)
+                throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
+            if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.AllowOtherOwners, options.Group);
         }
     }
 
@@ -102,7 +110,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, owns, use.RemoveAtExit);
+            return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use.RemovalOf(owns), use.RemoveAtExit);
         }
 
         int descriptor = OpenFile(key, out int number);
@@ -116,11 +124,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
             if (status.Links == 0) return null;
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
+            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, PosixNames.SemaphoreFile(name), status, use.Owner?.Uid);
             nint page = MapPage(Opening, key, file);
             isKept = use.IsHeld;
             return use.IsHeld
-                ? new HeldSemaphore(key, page, file, status.Identity, createdNew, owns, use.RemoveAtExit)
-                : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), status.Identity, createdNew, owns, use.RemoveAtExit);
+                ? new HeldSemaphore(key, page, file, status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit)
+                : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
         }
         finally
         {
@@ -175,8 +184,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                     {
                         isKept = use.IsHeld;
                         return use.IsHeld
-                            ? new HeldSemaphore(key, page, file, identity, createdNew: true, owns, use.RemoveAtExit)
-                            : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew: true, owns, use.RemoveAtExit);
+                            ? new HeldSemaphore(key, page, file, identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit)
+                            : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit);
                     }
 
                     if (taken) return null;
@@ -210,7 +219,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         FileStatus? made = StatusOfName(key);
         if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, owns && !use.IsHeld, use.RemoveAtExit);
+        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.IsHeld), use.RemoveAtExit);
         if (!use.IsHeld) return plain;
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
@@ -222,8 +231,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     {
         int number = Libc.posix_fallocate(file, 0, Layout.SizeOfSemT);
         if (number != 0) throw PosixErrors.Reserve(Creating, key, number);
+        if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0) throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
+
+        // A visitor who may not give the lock to the segment's group leaves it in its own: who is let in then is a matter of the mode.
+        if (use.Owner is { } guarded && guarded.Gid != Libc.getegid() && Libc.geteuid() != 0) _ = Libc.fchown(file, uint.MaxValue, guarded.Gid);
         if (Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
-        if (use.Owner is { } segment && segment.Uid != Libc.geteuid() && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
+        if (use.Owner is { } segment && (segment.Uid != 0 || segment.Gid != Libc.getegid()) && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);

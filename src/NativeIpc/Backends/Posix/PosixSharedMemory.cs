@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -33,14 +34,22 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     public bool WorksHere => _works || (_works = PosixNames.WorkHere());
 
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
-        => Obtain(key, size, options, mayOpen: false)
+        => Obtain(key, size, Reclaimed(key, options), mayOpen: false)
             ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "shm_open", Errno.EEXIST, "Open it, use CreateOrOpen, or remove a leftover with Remove.");
 
     public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options)
-        => Obtain(key, size, options, mayOpen: true)!;
+        => Obtain(key, size, Reclaimed(key, options), mayOpen: true)!;
+
+    private static SharedMemoryOptions Reclaimed(in NativeIpcKey key, SharedMemoryOptions options)
+    {
+        PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
+        if (options.Reclaim) PosixUsers.Reclaim(Creating, key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, options.PeerTimeout);
+        return options;
+    }
 
     public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
     {
+        PosixUsers.CheckOffered(key, options.Removal, reclaim: false);
         var backoff = new Backoff(options.PeerTimeout);
         State state = Look(key, access, ref backoff, mustBeOpenable: true, out UnixDescriptor? descriptor, out FileStatus status);
         if (state == State.Ready) return Attach(key, descriptor!, status, access, options, createdNew: false);
@@ -94,6 +103,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     private static State Look(in NativeIpcKey key, SharedMemoryAccess access, ref Backoff backoff, bool mustBeOpenable, out UnixDescriptor? descriptor, out FileStatus status)
     {
         string name = PosixNames.Native(key);
+        var leases = new Backoff(TimeSpan.FromSeconds(1));
         while (true)
         {
             status = default;
@@ -106,6 +116,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                 int number = Marshal.GetLastPInvokeError();
                 descriptor = null;
                 if (number == Errno.EINTR) continue;
+                if (number == Errno.EAGAIN && PosixNames.s_areFiles && leases.Pause()) continue; // somebody asks the kernel whether he is alone
                 if (number == Errno.ENOENT) return State.Missing;
                 if (number == Errno.EACCES && !mustBeOpenable) return State.Unreadable;
                 throw PosixErrors.Open(Opening, key, "shm_open", number);
@@ -133,6 +144,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     {
         try
         {
+            if (!createdNew && !options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, PosixNames.SegmentFile(PosixNames.Native(key)), status);
             nint address = Map(Opening, key, descriptor, status.Size, access, options);
             return new PosixSegment(key, address, status, access, createdNew, descriptor, options);
         }
@@ -278,6 +290,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for.</summary>
     private static void Prepare(in NativeIpcKey key, UnixDescriptor descriptor, long size, SharedMemoryOptions options)
     {
+        if (options.Group is { } group && Libc.fchown(descriptor, uint.MaxValue, UserGroups.Resolve(group)) != 0)
+            throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
+
         // The mode first: it must be right before anybody can open a segment that has a size. Apple does not cut it by the umask.
         if (!IsApple && Libc.fchmod(descriptor, (uint)options.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 

@@ -38,6 +38,12 @@ internal static partial class Interop
         internal static partial int fchown(UnixDescriptor fd, uint uid, uint gid);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static unsafe partial nint pread(UnixDescriptor fd, byte* buffer, nuint count, long offset);
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static unsafe partial nint pwrite(UnixDescriptor fd, byte* buffer, nuint count, long offset);
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int ftruncate(UnixDescriptor fd, long length);
 
         /// <summary>posix_fallocate(3) returns the error number; errno is not set.</summary>
@@ -55,6 +61,9 @@ internal static partial class Interop
 
         [LibraryImport(Libraries.Libc)]
         internal static partial uint geteuid();
+
+        [LibraryImport(Libraries.Libc)]
+        internal static partial uint getegid();
 
         /// <summary>getpwuid(3) is not thread-safe: the caller serializes. The name is the first field of struct passwd on every system.</summary>
         [LibraryImport(Libraries.Libc, SetLastError = true)]
