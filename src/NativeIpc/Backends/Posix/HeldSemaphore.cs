@@ -335,6 +335,9 @@ internal sealed class HeldSemaphore : SemaphoreObject
             if (Volatile.Read(ref _inside) != 0 || !TryEnter()) return; // TryEnter: no Dispose closes it meanwhile
             try
             {
+                // Look again, now that nobody can come in: another thread of this handle may have taken the permit since, and closing would give up
+                // the slot that proves its life. Without a slot, this handle's own permit looks like a foreign one.
+                if (_page == 0 || _slot < 0 || GlibcSemaphore.Look(_page) is not { Count: 0, Mark: 0 or Abandoned }) return;
                 Unmap();
                 _page = 0;
                 _slot = -1;
