@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Tracing;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -137,6 +139,36 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         Assert.Contains($"inode {status.Identity.Inode}", failure.Message, StringComparison.Ordinal);
         Assert.Contains($"0x{SystemVProvider.Ftok(key):x8}", failure.Message, StringComparison.Ordinal);
         Assert.NotEqual(-1, id);
+    }
+
+    [Fact]
+    public void A_key_file_that_became_another_one_is_reported_when_the_last_user_lets_go()
+    {
+        NativeIpcKey key = NextKey();
+        using var warnings = new Warnings();
+        using (SharedMemory.CreateNew(key, 100))
+        {
+            File.Move(key.NativeKey, Names.TrackPath(key.NativeKey + ".old"));
+            File.WriteAllText(key.NativeKey, "");
+        }
+
+        Assert.Contains(warnings.Messages, message => message.Contains("deleted and made anew", StringComparison.Ordinal) && message.Contains(key.NativeKey, StringComparison.Ordinal));
+        Assert.False(Backend.AnythingExists(key));
+    }
+
+    private sealed class Warnings : EventListener
+    {
+        public ConcurrentBag<string> Messages { get; } = [];
+
+        protected override void OnEventSourceCreated(EventSource eventSource)
+        {
+            if (eventSource.Name == "NativeIpc") EnableEvents(eventSource, EventLevel.Warning);
+        }
+
+        protected override void OnEventWritten(EventWrittenEventArgs eventData)
+        {
+            if (eventData.Payload is [string message]) Messages.Add(message);
+        }
     }
 
     [Fact]
