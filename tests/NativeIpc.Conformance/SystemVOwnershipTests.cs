@@ -179,25 +179,33 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         NativeIpcKey second = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
         using SharedMemory segment = SharedMemory.CreateNew(first, 100, s_keep);
         Assert.Equal(0, Interop.Libc.Status(first.NativeKey, followLink: true, out Interop.FileStatus wanted));
-        int collisions = 0;
-
-        // Others make files on it, too, so that the one number may be taken: then in the next round of 65,536.
-        for (int round = 0; collisions == 0 && round < 5; round++)
+        NativeIpcException? collision = null;
+        lock (SystemVProvider.s_inodes)
         {
-            SystemVProvider.AdvanceInodes("/dev/shm", wanted.Identity.Inode);
-            try
+            // Others make files there, too, and may get the one number: then it is tried in the next 65,536.
+            for (int round = 0; collision is null && round < 8; round++)
             {
-                SharedMemory.CreateNew(second, 100).Dispose();
-            }
-            catch (NativeIpcException failure)
-            {
-                collisions++;
-                Assert.Equal(NativeIpcError.AlreadyExists, failure.Error);
-                Assert.Contains(first.NativeKey, failure.Message, StringComparison.Ordinal);
-                Assert.False(File.Exists(second.NativeKey));
+                SystemVProvider.AdvanceInodes("/dev/shm", wanted.Identity.Inode);
+                for (int i = 0; collision is null && i < 128; i++) collision = Failure(second);
             }
         }
 
-        Assert.True(collisions > 0, "The number was never met.");
+        Assert.NotNull(collision);
+        Assert.Equal(NativeIpcError.AlreadyExists, collision.Error);
+        Assert.Contains(first.NativeKey, collision.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(second.NativeKey));
+
+        static NativeIpcException? Failure(NativeIpcKey key)
+        {
+            try
+            {
+                SharedMemory.CreateNew(key, 100, new() { UseLock = false }).Dispose();
+                return null;
+            }
+            catch (NativeIpcException failure)
+            {
+                return failure;
+            }
+        }
     }
 }
