@@ -154,6 +154,7 @@ internal sealed class LinuxChecks
         check($"sizeof({name})", sizeof(T));
         foreach (FieldInfo field in typeof(T).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
         {
+            if (field.Name == "reserved") continue; // has underscores in C, and is 0
             check($"offsetof({name}, {field.Name})", Marshal.OffsetOf<T>(field.Name));
             check(SizeOf(name, field.Name), Marshal.SizeOf(field.FieldType));
         }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Tracing;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -140,6 +142,36 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
     }
 
     [Fact]
+    public void A_key_file_that_became_another_one_is_reported_when_the_last_user_lets_go()
+    {
+        NativeIpcKey key = NextKey();
+        using var warnings = new Warnings();
+        using (SharedMemory.CreateNew(key, 100))
+        {
+            File.Move(key.NativeKey, Names.TrackPath(key.NativeKey + ".old"));
+            File.WriteAllText(key.NativeKey, "");
+        }
+
+        Assert.Contains(warnings.Messages, message => message.Contains("deleted and made anew", StringComparison.Ordinal) && message.Contains(key.NativeKey, StringComparison.Ordinal));
+        Assert.False(Backend.AnythingExists(key));
+    }
+
+    private sealed class Warnings : EventListener
+    {
+        public ConcurrentBag<string> Messages { get; } = [];
+
+        protected override void OnEventSourceCreated(EventSource eventSource)
+        {
+            if (eventSource.Name == "NativeIpc") EnableEvents(eventSource, EventLevel.Warning);
+        }
+
+        protected override void OnEventWritten(EventWrittenEventArgs eventData)
+        {
+            if (eventData.Payload is [string message]) Messages.Add(message);
+        }
+    }
+
+    [Fact]
     public void Two_key_files_with_one_ftok_are_noticed_and_named()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && SystemVProvider.CountsInodes("/dev/shm"), "Needs a tmpfs that numbers its files one after the other.");
@@ -147,25 +179,33 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         NativeIpcKey second = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
         using SharedMemory segment = SharedMemory.CreateNew(first, 100, s_keep);
         Assert.Equal(0, Interop.Libc.Status(first.NativeKey, followLink: true, out Interop.FileStatus wanted));
-        int collisions = 0;
-
-        // Others make files on it, too, so that the one number may be taken: then in the next round of 65,536.
-        for (int round = 0; collisions == 0 && round < 5; round++)
+        NativeIpcException? collision = null;
+        lock (SystemVProvider.s_inodes)
         {
-            SystemVProvider.AdvanceInodes("/dev/shm", wanted.Identity.Inode);
-            try
+            // Others make files there, too, and may get the one number: then it is tried in the next 65,536.
+            for (int round = 0; collision is null && round < 8; round++)
             {
-                SharedMemory.CreateNew(second, 100).Dispose();
-            }
-            catch (NativeIpcException failure)
-            {
-                collisions++;
-                Assert.Equal(NativeIpcError.AlreadyExists, failure.Error);
-                Assert.Contains(first.NativeKey, failure.Message, StringComparison.Ordinal);
-                Assert.False(File.Exists(second.NativeKey));
+                SystemVProvider.AdvanceInodes("/dev/shm", wanted.Identity.Inode);
+                for (int i = 0; collision is null && i < 128; i++) collision = Failure(second);
             }
         }
 
-        Assert.True(collisions > 0, "The number was never met.");
+        Assert.NotNull(collision);
+        Assert.Equal(NativeIpcError.AlreadyExists, collision.Error);
+        Assert.Contains(first.NativeKey, collision.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(second.NativeKey));
+
+        static NativeIpcException? Failure(NativeIpcKey key)
+        {
+            try
+            {
+                SharedMemory.CreateNew(key, 100, new() { UseLock = false }).Dispose();
+                return null;
+            }
+            catch (NativeIpcException failure)
+            {
+                return failure;
+            }
+        }
     }
 }

@@ -182,8 +182,12 @@ internal sealed class KeyFile : IDisposable
         => (group is { } gid && Libc.fchown(file, uint.MaxValue, gid) != 0) || Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
 
     /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken. False where that cannot be done.</summary>
-    /// <remarks>As long as it has no name nobody else can know it, so an object that has its key by then is not its own: the file gets no name.</remarks>
-    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in Rules rules, out UnixDescriptor? descriptor, out FileLock held)
+    /// <remarks>
+    /// As long as it has no name nobody else can know it, so an object that has its key by then is not its own: the file gets no name. If that object is
+    /// left from a deleted file, whose inode number the new one got, another file is tried while this one keeps the number; if another file has the same
+    /// key, that is an error which names it.
+    /// </remarks>
+    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in Rules rules, out UnixDescriptor? descriptor, out FileLock held, int spares = 8)
     {
         descriptor = null;
         held = default;
@@ -198,8 +202,14 @@ internal sealed class KeyFile : IDisposable
             && KeyFileTrust.FindStranger(attempt, key, path, ipcKey, made, rules.OwnSegment) is { } stranger)
         {
             held.Dispose();
-            made.Dispose();
-            throw stranger;
+            held = default;
+            using (made)
+            {
+                FileIdentity identity = Libc.Status(made, out FileStatus status) == 0 ? status.Identity : default;
+                if (spares == 0 || KeyFileTrust.FindTwin(path, (int)key.Type, ipcKey, identity) is not null) throw stranger;
+                NativeIpcEventSource.s_log.KeyFileReplaced($"An object with the System V key 0x{ipcKey:x8} is left from a key file that was deleted (inode {identity.Inode}): the key file {path} is made with another inode.");
+                return MakeLocked(attempt, key, path, mode, rules, out descriptor, out held, spares - 1);
+            }
         }
 
         if (number == 0 && Libc.linkat(Flags.AT_FDCWD, descriptorPath, Flags.AT_FDCWD, path, Flags.AT_SYMLINK_FOLLOW) != 0)

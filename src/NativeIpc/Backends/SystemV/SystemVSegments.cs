@@ -112,9 +112,11 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             try
             {
                 ipcKey = file.Ftok(Creating);
-                if (file.MayBeInTheMaking(ipcKey, options.PeerTimeout) && backoff.Pause())
+                if (file.MayBeInTheMaking(ipcKey, options.PeerTimeout) && !backoff.IsOver)
                 {
                     lostRaces--;
+                    file.Dispose(); // nobody is kept waiting meanwhile
+                    backoff.Pause();
                     continue;
                 }
 
@@ -131,15 +133,27 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     if (options.Reclaim && second == 0)
                     {
                         Reclaimed reclaimed = SystemVReclaim.TryRemove(Creating, key, id, options.AllowOtherOwners);
-                        if (reclaimed == Reclaimed.Yes) continue; // the next turn makes it; other processes of ours wait for the file lock
-                        if (reclaimed == Reclaimed.NotNow && backoff.Pause())
+                        if (reclaimed == Reclaimed.NotNow && !backoff.IsOver)
                         {
                             lostRaces--;
+                            file.Dispose(); // who holds the Qt lock may be waiting for it
+                            backoff.Pause();
                             continue;
+                        }
+
+                        if (reclaimed == Reclaimed.Yes)
+                        {
+                            // At once, while the file is held: without an object it looks as if somebody were in the middle of making one.
+                            id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
+                            number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
+                            if (number == Errno.EEXIST) continue; // a Qt process was faster
+                            if (number != 0) throw SystemVErrors.CreateSegment(Creating, key, number, size);
+                            created = true;
+                            second = 0;
                         }
                     }
 
-                    if (!mayOpen) return null;
+                    if (!created && !mayOpen) return null;
                     if (second != 0) throw SystemVErrors.UseSegment(Opening, key, "shmget", second);
                 }
 

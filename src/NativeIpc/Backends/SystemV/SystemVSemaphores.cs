@@ -180,9 +180,11 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             try
             {
                 ipcKey = file.Ftok(Creating);
-                if (file.MayBeInTheMaking(ipcKey, options.PeerTimeout) && backoff.Pause())
+                if (file.MayBeInTheMaking(ipcKey, options.PeerTimeout) && !backoff.IsOver)
                 {
                     lostRaces--;
+                    file.Dispose(); // nobody is kept waiting meanwhile
+                    backoff.Pause();
                     continue;
                 }
 
