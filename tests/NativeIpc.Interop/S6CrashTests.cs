@@ -96,12 +96,20 @@ public sealed class S6CrashTests : Scenario
         }
 
         stage.Peer.Kill();
-        Assert.False(segment.TryLock(TimeSpan.FromMilliseconds(60), out _));
         stage.Limit(Limits.PosixLockStays);
+        Assert.Equal(LockHolder.Unknown, segment.GetLockStatus().Holder);
+        using (ForeignPeer other = ForeignPeer.StartOurs())
+        {
+            // While somebody else has it open, nothing is proven, and nobody is robbed.
+            other.Ask($"shm open a {ForeignPeer.Word(key)} rw keep");
+            Assert.Equal("false", other.Ask("shm trylock a"));
+            Assert.False(segment.TryLock(TimeSpan.FromMilliseconds(400), out _));
+            other.Ask("shm close a");
+        }
 
-        Assert.True(SharedMemory.Remove(key));
-        using SharedMemory anew = SharedMemory.CreateNew(key, 4096);
-        using SharedMemoryLock fresh = anew.Lock();
+        Assert.True(segment.TryLock(s_patience, out SharedMemoryLock scope));
+        Assert.True(scope.WasAbandoned);
+        scope.Dispose();
     });
 
     [Theory]
@@ -196,12 +204,12 @@ public sealed class S6CrashTests : Scenario
         ours.Kill();
         if (stage.IsPosix)
         {
-            // Nobody gives it back; a third one of ours can, since whoever knows may give the permit (here, the test does).
-            stage.Limit(Limits.PosixLockStays);
+            // The kernel gives nothing back; the next one of ours takes over, and releases to whoever waits.
+            stage.Limit(Limits.PosixNeedsOneOfOurs);
             using SharedMemory third = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
-            Assert.False(third.TryLock(TimeSpan.FromMilliseconds(60), out _));
-            using SystemSemaphore rescue = SystemSemaphore.OpenExisting(key);
-            rescue.Release();
+            Assert.True(third.TryLock(s_patience, out SharedMemoryLock scope));
+            Assert.True(scope.WasAbandoned);
+            scope.Dispose();
         }
 
         stage.Peer.Answer();
