@@ -28,9 +28,6 @@ public sealed record SharedMemoryOptions
     /// semaphores on macOS. Default: null.</summary>
     public string? Group { get; init; }
 
-    /// <summary>Windows only: the security descriptor of a new object, in the text form SDDL; null lets only the current user in. Default: null.</summary>
-    public string? SecurityDescriptor { get; init; }
-
     /// <summary>Whether an object, or a key file, of another user than this one and root is accepted. Default: false: such a thing may have been planted
     /// under the name, and is refused with <see cref="NativeIpcError.PermissionDenied"/>. Set it where users share objects. Unix only.</summary>
     public bool AllowOtherOwners { get; init; }
@@ -39,7 +36,7 @@ public sealed record SharedMemoryOptions
     /// the system cannot tell who uses it, the call fails and says so.</summary>
     public bool Reclaim { get; init; }
 
-    /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc).
+    /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc; Windows, so far).
     /// Default: false: the lock then works there without recovery.</summary>
     public bool RequireLockRecovery { get; init; }
 

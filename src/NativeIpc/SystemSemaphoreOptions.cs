@@ -24,9 +24,6 @@ public sealed record SystemSemaphoreOptions
     /// semaphores on macOS. Default: null.</summary>
     public string? Group { get; init; }
 
-    /// <summary>Windows only: the security descriptor of a new object, in the text form SDDL; null lets only the current user in. Default: null.</summary>
-    public string? SecurityDescriptor { get; init; }
-
     /// <summary>Whether an object, or a key file, of another user than this one and root is accepted. Default: false: such a thing may have been planted
     /// under the name, and is refused with <see cref="NativeIpcError.PermissionDenied"/>. Set it where users share objects. Unix only.</summary>
     public bool AllowOtherOwners { get; init; }
@@ -37,7 +34,7 @@ public sealed record SystemSemaphoreOptions
 
     /// <summary>Whether the semaphore is used as a lock of one permit that survives the death of its holder: the next one to acquire gets the permit, and
     /// <see cref="SystemSemaphore.WasAbandoned"/> says so. Default: false. Whoever acquires then also releases, and every process of this library that uses
-    /// the semaphore sets it, too. <see cref="PlatformNotSupportedException"/> where a holder's death cannot be noticed (macOS; Linux without glibc).</summary>
+    /// the semaphore sets it, too. <see cref="PlatformNotSupportedException"/> where a holder's death cannot be noticed (macOS; Linux without glibc; Windows, so far).</summary>
     public bool Robust { get; init; }
 
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>

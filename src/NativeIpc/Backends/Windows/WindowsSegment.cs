@@ -14,8 +14,14 @@ internal sealed class WindowsSegment : Segment
 {
     private readonly SafeMemoryMappedFileHandle _mapping;
 
-    internal WindowsSegment(in NativeIpcKey key, nint address, long size, SharedMemoryAccess access, bool createdNew, SafeMemoryMappedFileHandle mapping)
-        : base(key, address, size, access, createdNew) => _mapping = mapping;
+    private readonly bool _requiresRecovery;
+
+    internal WindowsSegment(in NativeIpcKey key, nint address, long size, SharedMemoryAccess access, bool createdNew, SafeMemoryMappedFileHandle mapping, bool requiresRecovery)
+        : base(key, address, size, access, createdNew)
+    {
+        _mapping = mapping;
+        _requiresRecovery = requiresRecovery;
+    }
 
     /// <inheritdoc/>
     /// <remarks>
@@ -24,6 +30,8 @@ internal sealed class WindowsSegment : Segment
     /// </remarks>
     public override SemaphoreObject OpenLock()
     {
+        if (_requiresRecovery)
+            throw new PlatformNotSupportedException($"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: on Windows the death of a holder is not noticed so far. Do without.");
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
             ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW", violation.TrimEnd('.'),

@@ -124,7 +124,7 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
 
             var size = (long)region.RegionSize;
             if (options.Allocation == SharedMemoryAllocation.Populate) Touch((byte*)address, size);
-            return new WindowsSegment(key, address, size, access, createdNew, mapping);
+            return new WindowsSegment(key, address, size, access, createdNew, mapping, options.RequireLockRecovery);
         }
         catch
         {

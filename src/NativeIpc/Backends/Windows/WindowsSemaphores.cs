@@ -23,20 +23,21 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     public int MaximumCount => Kernel32.MAXLONG;
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => TryCreate(key, initialCount, out int number) ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
+        => TryCreate(Offered(key, options), initialCount, out int number) ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
 
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
     {
-        SafeWaitHandle handle = Open(key, out int number);
+        SafeWaitHandle handle = Open(Offered(key, options), out int number);
         if (number == Win32Error.ERROR_SUCCESS) return new WindowsSemaphore(key, handle, createdNew: false);
         handle.Dispose();
         return number == Win32Error.ERROR_FILE_NOT_FOUND && !mustExist ? null : throw WindowsErrors.Open(Opening, key, "OpenSemaphoreW", number);
     }
 
-    public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options) => OpenOrCreate(Opening, key, initialCount);
+    public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options) => OpenOrCreate(Opening, Offered(key, options), initialCount);
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
+        Offered(key, options);
         if (options.AcceptExistingCount) return OpenOrCreate(Creating, key, initialCount);
         return TryCreate(key, initialCount, out int number)
             ?? throw (number == Win32Error.ERROR_ALREADY_EXISTS
@@ -47,6 +48,10 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 
     public bool Remove(in NativeIpcKey key)
         => throw new PlatformNotSupportedException($"Cannot remove the semaphore {Failure.Describe(key)}: Windows removes a semaphore with the last handle, and in no other way. Dispose it in every process that has it open.");
+
+    private static NativeIpcKey Offered(in NativeIpcKey key, SystemSemaphoreOptions options)
+        => !options.Robust ? key
+            : throw new PlatformNotSupportedException($"Cannot use the semaphore {Failure.Describe(key)} with Robust: on Windows the death of a holder is not noticed so far. Do without.");
 
     /// <summary>Also what the lock of a segment is opened by.</summary>
     internal static WindowsSemaphore OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount)
