@@ -22,6 +22,7 @@ abi                xunit    300      tests/NativeIpc.Abi
 conformance        xunit    600      tests/NativeIpc.Conformance -namespace- NativeIpc.Conformance.PlainPosix -namespace- NativeIpc.Conformance.Windows
 conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance -namespace NativeIpc.Conformance.PlainPosix
 machine            xunit    300      tests/NativeIpc.Machine
+storm              script   600      eng/storm.sh
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 guides             xunit    300      tests/NativeIpc.Guides

@@ -117,7 +117,7 @@ public sealed partial class SystemSemaphore
             _semaphore = owner._semaphore;
             Queue = new WaitQueue<bool>(this);
             Signal = _semaphore.WaitHandle is { } handle ? new RegisteredWait(handle, () => Queue.Offer(true), GiveBack)
-                : _semaphore.WaitWord != 0 ? FutexDispatcher.s_any
+                : _semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any
                 : WaitPoller.s_instance;
         }
 

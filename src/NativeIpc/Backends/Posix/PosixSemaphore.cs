@@ -37,7 +37,7 @@ internal sealed class PosixSemaphore : SemaphoreObject
 
     public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
 
-    public override nint WaitWord => Waiting.FutexDispatcher.IsOffered ? _handle.DangerousGetHandle() : 0;
+    public override nint WaitWord => GlibcSemaphore.s_isKnown ? _handle.DangerousGetHandle() : 0;
 
     public override bool TryAcquire()
     {
