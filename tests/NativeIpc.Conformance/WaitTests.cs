@@ -300,6 +300,28 @@ public abstract class WaitTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(semaphore.TryAcquire());
     }
 
+    [BackendFact(Needs.Linux)]
+    public void What_a_blocked_waiter_costs_is_printed()
+    {
+        NativeIpcKey key = NextKey();
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0);
+        using SystemSemaphore never = SystemSemaphore.CreateNew(NextKey(), 0);
+        PeerProcess peer = Peer();
+        peer.Ask($"sem open s {key}");
+        peer.Post("sem acquire s");
+        peer.Await("acquiring");
+        using Process process = Process.GetProcessById(peer.Id);
+        Assert.False(never.TryAcquire(TimeSpan.FromMilliseconds(200), Cancellation)); // until it is blocked
+        TimeSpan before = process.TotalProcessorTime;
+        long start = Stopwatch.GetTimestamp();
+        Assert.False(never.TryAcquire(TimeSpan.FromSeconds(1), Cancellation));
+        process.Refresh();
+        double share = (process.TotalProcessorTime - before) / Stopwatch.GetElapsedTime(start);
+        TestContext.Current.TestOutputHelper?.WriteLine($"A process that is blocked in Acquire took {share:P2} of a core.");
+        semaphore.Release();
+        Assert.Equal("", peer.Answer());
+    }
+
     private static bool IsWine => OperatingSystem.IsWindows();
 
     private sealed class DisposableGroup : IDisposable
