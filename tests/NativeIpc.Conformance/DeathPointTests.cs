@@ -97,6 +97,7 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
         PeerProcess first = Stopping(segment.Key, "take.done");
         PeerProcess second = Stopping(segment.Key, point);
+        second.Ask("shm status a"); // has a slot of its own now, and cannot get that of the first one, which it would repair
         first.Post("shm lock a");
         first.Await("locking");
         KillAt(first, "take.done");
