@@ -12,7 +12,6 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
     protected SystemVAbandonedTests()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere nobody is told.");
-        Environment.SetEnvironmentVariable("NATIVEIPC_STOP_POINTS", "1"); // for peers started from now on
     }
 
     /// <summary>A peer that knows the points.</summary>
