@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NativeIpc;
 
 /// <summary>Values that have no meaning are refused before anything is done with them.</summary>
@@ -17,10 +19,11 @@ internal static class OptionRules
             throw new ArgumentException($"The mode {Convert.ToString((int)mode, 8)} (octal) would lock its owner out; it must let the owner read and write.", Options);
     }
 
-    public static void CheckDefined<T>(T value)
-        where T : struct, Enum
+    public static void CheckDefined<T>(T value, T last)
+        where T : unmanaged, Enum
     {
-        if (!Enum.IsDefined(value)) throw new ArgumentException($"{value} is no value of {typeof(T).Name}.", Options);
+        // The values count from 0; Enum.IsDefined would cost more than some of the system calls that follow.
+        if (Unsafe.BitCast<T, uint>(value) > Unsafe.BitCast<T, uint>(last)) throw new ArgumentException($"{value} is no value of {typeof(T).Name}.", Options);
     }
 
     public static void CheckBound(TimeSpan bound)

@@ -221,9 +221,9 @@ public sealed partial class SharedMemory : IDisposable
     {
         options ??= SharedMemoryOptions.s_default;
         OptionRules.CheckMode(options.Mode);
-        OptionRules.CheckDefined(options.Removal);
-        OptionRules.CheckDefined(options.Allocation);
-        OptionRules.CheckDefined(access);
+        OptionRules.CheckDefined(options.Removal, RemovalPolicy.LastOneOut);
+        OptionRules.CheckDefined(options.Allocation, SharedMemoryAllocation.Populate);
+        OptionRules.CheckDefined(access, SharedMemoryAccess.Read);
         OptionRules.CheckBound(options.PeerTimeout);
         return options;
     }

@@ -285,8 +285,8 @@ public sealed partial class SystemSemaphore : IDisposable
     {
         options ??= SystemSemaphoreOptions.s_default;
         OptionRules.CheckMode(options.Mode);
-        OptionRules.CheckDefined(options.Removal);
-        OptionRules.CheckDefined(options.Undo);
+        OptionRules.CheckDefined(options.Removal, RemovalPolicy.LastOneOut);
+        OptionRules.CheckDefined(options.Undo, SystemVUndoPolicy.None);
         OptionRules.CheckBound(options.PeerTimeout);
         if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
             throw new ArgumentException("Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder had.", nameof(options));

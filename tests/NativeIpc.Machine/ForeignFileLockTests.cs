@@ -18,7 +18,7 @@ public class ForeignFileLockTests
         internal Held(string path)
         {
             _file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
-            Assert.Equal(0, Interop.Libc.flock(_file, Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
+            Assert.Equal(0, Interop.Libc.flock((int)_file.DangerousGetHandle(), Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
         }
 
         public void Dispose() => _file.Dispose();

@@ -6,7 +6,7 @@ namespace NativeIpc.Backends;
 /// Polls, with growing pauses and a monotonic bound, for a change that a peer makes and that the system has no event for: a creator that
 /// has yet to size its segment, another process's file lock.
 /// </summary>
-/// <param name="bound">When to give up; infinite for never.</param>
+/// <param name="bound">When to give up, counted from the first look at it; infinite for never.</param>
 /// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and who pauses longer loses to the others.</param>
 /// <param name="fewestPauses">How many pauses there are at least: on a machine so loaded that this thread comes to look only
 /// a few times within the bound, the time says little about the peer.</param>
@@ -14,18 +14,28 @@ internal struct Backoff(TimeSpan bound, int longestMicroseconds = 1000, int fewe
 {
     private const int ShortestMicroseconds = 50;
 
-    private readonly long _start = Stopwatch.GetTimestamp();
     private readonly TimeSpan _bound = bound;
     private readonly int _longestMicroseconds = longestMicroseconds;
+    private long _start; // 0 until it is needed: most calls never wait
     private int _pausesDue = fewestPauses;
     private int _microseconds = ShortestMicroseconds;
 
     /// <summary>Whether the bound has passed. An infinite bound never does.</summary>
-    public readonly bool IsOver => _pausesDue <= 0 && _bound >= TimeSpan.Zero && Stopwatch.GetElapsedTime(_start) >= _bound;
+    public bool IsOver => _pausesDue <= 0 && _bound >= TimeSpan.Zero && Elapsed >= _bound;
+
+    private TimeSpan Elapsed
+    {
+        get
+        {
+            if (_start == 0) _start = Stopwatch.GetTimestamp();
+            return Stopwatch.GetElapsedTime(_start);
+        }
+    }
 
     /// <summary>Waits a little; false, at once, when the bound has passed.</summary>
     public bool Pause()
     {
+        if (_start == 0) _start = Stopwatch.GetTimestamp();
         if (IsOver) return false;
         Interop.Pause.Microseconds(_microseconds);
         _microseconds = Math.Min(_microseconds * 2, _longestMicroseconds);

@@ -8,19 +8,22 @@ namespace NativeIpc.Backends;
 /// that inode. So no two of us disagree about what a name leads to, and nobody unlinks a name that has come to lead to another's object.
 /// The kernel drops it with the process. It is held for a few system calls, never while waiting for a semaphore.
 /// </summary>
-/// <remarks>Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks afterwards.</remarks>
+/// <remarks>
+/// Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks afterwards. It is given back before the descriptor is
+/// closed, and not by closing it: a child that was forked and has not executed yet has the description, too.
+/// </remarks>
 internal readonly struct FileLock : IDisposable
 {
-    private readonly Interop.UnixDescriptor? _held;
+    private readonly int _heldPlusOne;
 
-    private FileLock(Interop.UnixDescriptor? held) => _held = held;
+    private FileLock(int held) => _heldPlusOne = held + 1;
 
-    public bool IsHeld => _held is not null;
+    public bool IsHeld => _heldPlusOne != 0;
 
     /// <summary>Takes the lock, waiting for another holder up to a bound.</summary>
     /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own rule, one sizing per
     /// segment, decides); otherwise the error number, EAGAIN when the bound passed.</returns>
-    public static int Take(Interop.UnixDescriptor file, TimeSpan bound, out FileLock taken)
+    public static int Take(int file, TimeSpan bound, out FileLock taken)
     {
         taken = default;
 
@@ -43,7 +46,6 @@ internal readonly struct FileLock : IDisposable
 
     public void Dispose()
     {
-        // LOCK_UN cannot fail on an open descriptor that has flock; a closed one has dropped the lock already.
-        if (_held is { IsClosed: false }) _ = Interop.Libc.flock(_held, Interop.Flags.LOCK_UN);
+        if (IsHeld) _ = Interop.Libc.flock(_heldPlusOne - 1, Interop.Flags.LOCK_UN); // cannot fail on an open descriptor that has flock
     }
 }

@@ -1,15 +1,21 @@
 using System.Collections;
-using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
 
 /// <summary>What is removed when the process ends without Dispose.</summary>
-internal interface IExitDuty
+internal abstract class ExitDuty
 {
+    // The list is in the duties themselves: to list and to forget one costs no allocation.
+    internal ExitDuty? Previous { get; set; }
+
+    internal ExitDuty? Next { get; set; }
+
+    internal bool IsListed { get; set; }
+
     /// <summary>Removes what is owned, once. Comes back when it is done, also when a Dispose or a finalizer got there first and is in the middle.</summary>
-    void Perform();
+    public abstract void Perform();
 }
 
 /// <summary>
@@ -30,7 +36,8 @@ internal interface IExitDuty
 /// </remarks>
 internal static class ProcessExit
 {
-    private static readonly ConcurrentDictionary<IExitDuty, byte> s_duties = new(ReferenceEqualityComparer.Instance);
+    private static readonly Lock s_listGate = new();
+    private static ExitDuty? s_first;
     private static readonly Lock s_gate = new();
     private static List<PosixSignalRegistration>? s_registrations;
 
@@ -71,13 +78,31 @@ internal static class ProcessExit
         public void Dispose() => Interlocked.Decrement(ref s_callsInside);
     }
 
-    public static void Add(IExitDuty duty)
+    public static void Add(ExitDuty duty)
     {
         EnsureRegistered();
-        s_duties[duty] = 0;
+        lock (s_listGate)
+        {
+            duty.Next = s_first;
+            if (s_first is not null) s_first.Previous = duty;
+            s_first = duty;
+            duty.IsListed = true;
+        }
     }
 
-    public static void Forget(IExitDuty duty) => s_duties.TryRemove(duty, out _);
+    public static void Forget(ExitDuty duty)
+    {
+        if (!duty.IsListed) return; // listed by the thread that made it, before another one knew it
+        lock (s_listGate)
+        {
+            if (!duty.IsListed) return;
+            if (duty.Previous is null) s_first = duty.Next;
+            else duty.Previous.Next = duty.Next;
+            if (duty.Next is not null) duty.Next.Previous = duty.Previous;
+            duty.Previous = duty.Next = null;
+            duty.IsListed = false;
+        }
+    }
 
     private static void EnsureRegistered()
     {
@@ -108,13 +133,13 @@ internal static class ProcessExit
         var patience = new Backoff(s_patience);
         do
         {
-            foreach (IExitDuty duty in s_duties.Keys)
+            while (Volatile.Read(ref s_first) is { } duty)
             {
                 duty.Perform();
                 Forget(duty);
             }
         }
-        while ((Volatile.Read(ref s_callsInside) > 0 || !s_duties.IsEmpty) && patience.Pause());
+        while (Volatile.Read(ref s_callsInside) > 0 && patience.Pause());
         t_isPerforming = false;
     }
 

@@ -17,16 +17,15 @@ internal static class Selector
     private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
 
     /// <summary>Whether segments with keys of this type work here, now.</summary>
-    public static bool SupportsSegments(NativeIpcKeyType type) => Array.Exists(s_segments, backend => backend.Handles(type) && backend.WorksHere);
+    public static bool SupportsSegments(NativeIpcKeyType type) => Find(s_segments, type) is { WorksHere: true };
 
     /// <summary>Whether semaphores with keys of this type work here, now.</summary>
-    public static bool SupportsSemaphores(NativeIpcKeyType type) => Array.Exists(s_semaphores, backend => backend.Handles(type) && backend.WorksHere);
+    public static bool SupportsSemaphores(NativeIpcKeyType type) => Find(s_semaphores, type) is { WorksHere: true };
 
     /// <summary>The back end for a segment's key; a key that cannot work is refused here, before any system call.</summary>
     public static ISharedMemoryBackend ForSegment(string attempt, in NativeIpcKey key)
     {
-        NativeIpcKeyType type = key.Type;
-        ISharedMemoryBackend? backend = Array.Find(s_segments, backend => backend.Handles(type));
+        ISharedMemoryBackend? backend = Find(s_segments, key.Type);
         Check(attempt, key, IpcObjectKind.SharedMemory, backend?.WorksHere);
         return backend!;
     }
@@ -34,10 +33,29 @@ internal static class Selector
     /// <summary>The back end for a semaphore's key; a key that cannot work is refused here, before any system call.</summary>
     public static ISemaphoreBackend ForSemaphore(string attempt, in NativeIpcKey key)
     {
-        NativeIpcKeyType type = key.Type;
-        ISemaphoreBackend? backend = Array.Find(s_semaphores, backend => backend.Handles(type));
+        ISemaphoreBackend? backend = Find(s_semaphores, key.Type);
         Check(attempt, key, IpcObjectKind.SystemSemaphore, backend?.WorksHere);
         return backend!;
+    }
+
+    private static ISharedMemoryBackend? Find(ISharedMemoryBackend[] backends, NativeIpcKeyType type)
+    {
+        foreach (ISharedMemoryBackend backend in backends)
+        {
+            if (backend.Handles(type)) return backend;
+        }
+
+        return null;
+    }
+
+    private static ISemaphoreBackend? Find(ISemaphoreBackend[] backends, NativeIpcKeyType type)
+    {
+        foreach (ISemaphoreBackend backend in backends)
+        {
+            if (backend.Handles(type)) return backend;
+        }
+
+        return null;
     }
 
     private static void Check(string attempt, in NativeIpcKey key, IpcObjectKind kind, bool? worksHere)

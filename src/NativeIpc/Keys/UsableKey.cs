@@ -32,7 +32,7 @@ internal static class UsableKey
 
     private static string? FindPosixViolation(string name, IpcObjectKind kind, KeyPlatform platform)
     {
-        string bare = name.TrimStart('/'); // leading slashes do not matter: a, /a and //a are one object
+        ReadOnlySpan<char> bare = name.AsSpan().TrimStart('/'); // leading slashes do not matter: a, /a and //a are one object
         if (bare.Length == 0) return $"The native key '{name}' has nothing after its slash. Add a name.";
         if (bare.Contains('/')) return $"The native key '{name}' has a slash inside; a POSIX name is one file name, with slashes only before it. Use another character.";
         if (bare is "." or "..") return $"The native key '{name}' names a folder; '.' and '..' cannot be POSIX names. Use another name.";
@@ -60,9 +60,10 @@ internal static class UsableKey
         int limit = (platform == KeyPlatform.Apple ? 1024 : 4096) - 1; // PATH_MAX counts the terminating zero
         int length = Encoding.UTF8.GetByteCount(path);
         if (length > limit) return $"The path of the System V key has {length} bytes in UTF-8; the system takes at most {limit}. Use a shorter path.";
-        foreach (string component in path.Split('/'))
+        if (length <= LongestFileName) return null; // and so is each component
+        foreach (Range component in path.AsSpan().Split('/'))
         {
-            int bytes = Encoding.UTF8.GetByteCount(component);
+            int bytes = Encoding.UTF8.GetByteCount(path.AsSpan()[component]);
             if (bytes > LongestFileName)
                 return $"The path of the System V key has a component of {bytes} bytes in UTF-8; a file name has at most {LongestFileName}. Use a shorter name.";
         }

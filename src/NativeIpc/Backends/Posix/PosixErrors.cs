@@ -30,9 +30,9 @@ internal static class PosixErrors
         _ => Unknown(attempt, key, call, number),
     };
 
-    /// <summary>posix_fallocate on a new semaphore: a few bytes.</summary>
-    public static NativeIpcException Reserve(string attempt, in NativeIpcKey key, int number)
-        => number is Errno.ENOSPC or Errno.ENOMEM || number == Errno.EDQUOT ? Open(attempt, key, "posix_fallocate", number) : Unknown(attempt, key, "posix_fallocate", number);
+    /// <summary>Writing a new semaphore: a few bytes.</summary>
+    public static NativeIpcException Reserve(string attempt, in NativeIpcKey key, string call, int number)
+        => number is Errno.ENOSPC or Errno.ENOMEM || number == Errno.EDQUOT ? Open(attempt, key, call, number) : Unknown(attempt, key, call, number);
 
     /// <summary>ftruncate and posix_fallocate on a new segment.</summary>
     public static NativeIpcException Resize(string attempt, in NativeIpcKey key, string call, int number, long size) => number switch

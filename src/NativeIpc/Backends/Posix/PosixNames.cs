@@ -19,7 +19,13 @@ internal static class PosixNames
     /// <summary>The name as the calls take it: UTF-8 follows from the declarations; Apple's file names are decomposed.</summary>
     internal static string Native(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
-    /// <summary>The file of a segment, Linux only. Leading slashes do not matter to the C library.</summary>
+    /// <summary>The file name of an object, Linux only. Leading slashes do not matter to the C library.</summary>
+    internal static ReadOnlySpan<char> Bare(in NativeIpcKey key) => Native(key).AsSpan().TrimStart('/');
+
+    /// <summary>What stands before the file name of an object, Linux only.</summary>
+    internal static ReadOnlySpan<byte> Start(bool isSegment) => isSegment || !Interop.Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
+
+    /// <summary>The file of a segment, Linux only, as messages show it; calls take the two parts above.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
 
     /// <summary>The file of a semaphore, Linux only; musl gives it the same name as a segment's.</summary>

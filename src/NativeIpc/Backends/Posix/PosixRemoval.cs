@@ -13,18 +13,20 @@ namespace NativeIpc.Backends.Posix;
 /// as far as the other one is ours or the comparison comes after it. The object itself is still open or mapped here, so its inode number
 /// cannot have been given to another file.
 /// </remarks>
-internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound) : IExitDuty
+internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound) : ExitDuty
 {
+    private static readonly int s_opening = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
+
     private readonly Lock _gate = new();
     private bool _performed;
 
     static PosixRemoval() => NativeIpcEventSource.Load();
 
-    public void Perform() => Perform(null);
+    public override void Perform() => Perform(-1);
 
     /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged.</summary>
-    /// <param name="open">A descriptor of the object, if there is one at hand.</param>
-    public void Perform(UnixDescriptor? open)
+    /// <param name="open">A descriptor of the object, if there is one at hand; otherwise -1.</param>
+    public void Perform(int open)
     {
         lock (_gate)
         {
@@ -43,7 +45,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         ProcessExit.Forget(this);
     }
 
-    private void Remove(UnixDescriptor? open)
+    private unsafe void Remove(int open)
     {
         if (!PosixNames.s_areFiles)
         {
@@ -52,53 +54,57 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             return;
         }
 
-        string name = PosixNames.Native(key);
-        string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
-        UnixDescriptor? own = null;
+        var path = new Utf8Path(PosixNames.Start(isSegment), PosixNames.Bare(key));
+        int own = -1;
         FileLock held = default;
         try
         {
-            if (open is null)
+            if (open == -1)
             {
-                own = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-                if (own.IsInvalid && Marshal.GetLastPInvokeError() == Errno.ENOENT) return;
+                own = Libc.open_utf8(path.Pointer, s_opening, 0);
+                if (own == -1 && Marshal.GetLastPInvokeError() == Errno.ENOENT) return;
             }
 
             // Without the lock (no descriptor left, or a peer that holds it for ever) the comparison alone has to do.
-            UnixDescriptor? file = open ?? (own!.IsInvalid ? null : own);
-            if (file is not null) _ = FileLock.Take(file, bound, out held);
-            if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || status.Identity != identity) return;
+            int file = open == -1 ? own : open;
+            if (file != -1) _ = FileLock.Take(file, bound, out held);
+            if (Libc.Status(path.Pointer, followLink: false, out FileStatus status) != 0 || status.Identity != identity) return;
             UnlinkBoth(key, isSegment, lockKey);
         }
         finally
         {
             held.Dispose();
-            own?.Dispose();
+            if (own != -1) _ = Libc.close(own);
         }
     }
 
     /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock; false when nothing has the name.</summary>
     /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
-    internal static bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
+    internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
         if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
-        string name = PosixNames.Native(key);
-        string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
+        var path = new Utf8Path(PosixNames.Start(isSegment), PosixNames.Bare(key));
         for (int round = 0; round < 1000; round++)
         {
-            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-            int error = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            int file = Libc.open_utf8(path.Pointer, s_opening, 0);
+            int error = file == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (error == Errno.ENOENT) return false;
             if (error == Errno.EACCES) return UnlinkBoth(key, isSegment, lockKey); // cannot be locked; the folder decides whether it may be removed
             if (error != 0) throw PosixErrors.Open(attempt, key, "open", error);
-            error = FileLock.Take(file, TimeSpan.FromSeconds(1), out FileLock held);
-            if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");
-            using (held)
+            FileLock held = default;
+            try
             {
-                if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
+                error = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
+                if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");
+                if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path.Pointer, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
                 if (!opened.IsRegularFile)
                     throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
                 return UnlinkBoth(key, isSegment, lockKey);
+            }
+            finally
+            {
+                held.Dispose();
+                _ = Libc.close(file);
             }
         }
 
@@ -113,10 +119,21 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     }
 
     /// <summary>Unlinks a name; false when there was none.</summary>
-    internal static bool Unlink(in NativeIpcKey key, bool isSegment)
+    internal static unsafe bool Unlink(in NativeIpcKey key, bool isSegment)
     {
-        string name = PosixNames.Native(key);
-        if ((isSegment ? Libc.shm_unlink(name) : Libc.sem_unlink(name)) == 0) return true;
+        int result;
+        if (PosixNames.s_areFiles)
+        {
+            var path = new Utf8Path(PosixNames.Start(isSegment), PosixNames.Bare(key));
+            result = Libc.unlink_utf8(path.Pointer);
+        }
+        else
+        {
+            string name = PosixNames.Native(key);
+            result = isSegment ? Libc.shm_unlink(name) : Libc.sem_unlink(name);
+        }
+
+        if (result == 0) return true;
         int number = Marshal.GetLastPInvokeError();
         if (number == Errno.ENOENT) return false;
         throw PosixErrors.Unlink(isSegment ? "remove the segment" : "remove the semaphore", key, isSegment ? "shm_unlink" : "sem_unlink", number);

@@ -9,7 +9,8 @@ namespace NativeIpc.Backends.Posix;
 /// <summary>An attached POSIX segment: a shared mapping of the whole object, and its descriptor.</summary>
 internal sealed class PosixSegment : Segment
 {
-    private readonly UnixDescriptor _descriptor;
+    private readonly int _descriptor; // used by who has a reference on this handle
+    private readonly UnixDescriptor? _shared; // the same, where the end of the process may need it at any moment
     private readonly FileStatus _status;
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
@@ -17,7 +18,7 @@ internal sealed class PosixSegment : Segment
     private readonly TimeSpan _bound;
     private readonly bool _requiresRecovery;
 
-    internal PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, UnixDescriptor descriptor, SharedMemoryOptions options)
+    private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
         _descriptor = descriptor;
@@ -25,18 +26,37 @@ internal sealed class PosixSegment : Segment
         _bound = options.PeerTimeout;
         _requiresRecovery = options.RequireLockRecovery;
         _trustsOthers = options.AllowOtherOwners;
-        NativeIpcKey lockKey = options.UseLock ? PosixNames.LockKey(key) : default;
         if (options.Removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(key, isSegment: true, lockKey, status.Identity, options.PeerTimeout, address, status.Size, descriptor);
-            if (options.RemoveAtProcessExit) ProcessExit.Add(_lastOut);
+            _shared = new UnixDescriptor(descriptor);
+            _lastOut = new PosixLastOut(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout, address, status.Size, _shared);
             return;
         }
 
         if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
-        _removal = new PosixRemoval(key, isSegment: true, lockKey, status.Identity, options.PeerTimeout);
-        if (options.RemoveAtProcessExit) ProcessExit.Add(_removal);
+        _removal = new PosixRemoval(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout);
     }
+
+    /// <summary>Makes the object that owns a mapping and a descriptor from now on, whatever happens.</summary>
+    internal static PosixSegment Own(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
+    {
+        var segment = new PosixSegment(key, address, status, access, createdNew, descriptor, options);
+        if (!options.RemoveAtProcessExit) return segment;
+        try
+        {
+            if (segment._removal is { } removal) ProcessExit.Add(removal);
+            else if (segment._lastOut is { } lastOut) ProcessExit.Add(lastOut);
+            return segment;
+        }
+        catch
+        {
+            segment.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The lock that goes together with the segment.</summary>
+    private NativeIpcKey LockKey(SharedMemoryOptions options) => options.UseLock ? PosixNames.LockKey(Key) : default;
 
     /// <inheritdoc/>
     public override string ObjectIdentity => _status.Identity.ToString();
@@ -163,7 +183,8 @@ internal sealed class PosixSegment : Segment
     {
         _removal?.Perform(); // the finalizer of an instance that nobody disposed; the mapping still pins the inode
         bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
-        _descriptor.Dispose();
+        if (_shared is not null) _shared.Dispose();
+        else _ = Libc.close(_descriptor);
         _lastOut?.Closed();
         return unmapped;
     }

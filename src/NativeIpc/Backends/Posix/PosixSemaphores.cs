@@ -96,9 +96,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     private static SemaphoreObject? TryOpen(in NativeIpcKey key, bool owns, in Use use, bool createdNew = false)
     {
-        string name = PosixNames.Native(key);
         if (!PosixNames.s_areFiles)
         {
+            string name = PosixNames.Native(key);
             nint opened;
             int failure;
             do
@@ -113,10 +113,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use.RemovalOf(owns), use.RemoveAtExit);
         }
 
-        int descriptor = OpenFile(key, out int number);
+        int file = OpenFile(key, out int number);
         if (number == Errno.ENOENT) return null;
         if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
-        var file = new UnixDescriptor(descriptor);
         bool isKept = false;
         try
         {
@@ -124,27 +123,27 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
             if (status.Links == 0) return null;
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
-            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, PosixNames.SemaphoreFile(name), status, use.Owner?.Uid);
+            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Owner?.Uid);
             nint page = MapPage(Opening, key, file);
             isKept = use.IsHeld;
             return use.IsHeld
-                ? new HeldSemaphore(key, page, file, status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit)
+                ? new HeldSemaphore(key, page, new UnixDescriptor(file), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit)
                 : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
         }
         finally
         {
-            if (!isKept) file.Dispose();
+            if (!isKept) _ = Libc.close(file);
         }
     }
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
-    internal static int OpenFile(in NativeIpcKey key, out int number)
+    internal static unsafe int OpenFile(in NativeIpcKey key, out int number)
     {
-        string path = PosixNames.SemaphoreFile(PosixNames.Native(key));
+        var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
         var backoff = new Backoff(TimeSpan.FromSeconds(1));
         while (true)
         {
-            int descriptor = Libc.open(path, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
+            int descriptor = Libc.open_utf8(path.Pointer, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
             number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
 
             // EAGAIN: another process has a lease for a moment, to find out whether it is alone.
@@ -176,15 +175,14 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             int failure = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (failure == 0)
             {
-                var file = new UnixDescriptor(unnamed);
                 bool isKept = false;
                 try
                 {
-                    if (PublishWhole(key, initialCount, use, file, out FileIdentity identity, out nint page, out bool taken))
+                    if (PublishWhole(key, initialCount, use, unnamed, out FileIdentity identity, out nint page, out bool taken))
                     {
                         isKept = use.IsHeld;
                         return use.IsHeld
-                            ? new HeldSemaphore(key, page, file, identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit)
+                            ? new HeldSemaphore(key, page, new UnixDescriptor(unnamed), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit)
                             : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit);
                     }
 
@@ -192,7 +190,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 }
                 finally
                 {
-                    if (!isKept) file.Dispose();
+                    if (!isKept) _ = Libc.close(unnamed);
                 }
             }
             else if (failure != Errno.EOPNOTSUPP && failure is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
@@ -227,42 +225,43 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Initialises the unnamed file and gives it the name. False when the name is taken, or when there is no /proc to do it with.</summary>
-    private static bool PublishWhole(in NativeIpcKey key, int initialCount, in Use use, UnixDescriptor file, out FileIdentity identity, out nint page, out bool taken)
+    private static unsafe bool PublishWhole(in NativeIpcKey key, int initialCount, in Use use, int file, out FileIdentity identity, out nint page, out bool taken)
     {
-        int number = Libc.posix_fallocate(file, 0, Layout.SizeOfSemT);
-        if (number != 0) throw PosixErrors.Reserve(Creating, key, number);
+        // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and a full /dev/shm is an error and no SIGBUS.
+        ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
+        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0) throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
+        nint written;
+        do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);
+        while (written == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+        if (written != Layout.SizeOfSemT) throw PosixErrors.Reserve(Creating, key, "pwrite", written == -1 ? Marshal.GetLastPInvokeError() : Errno.ENOSPC);
+
+        int number;
         if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0) throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
 
         // A visitor who may not give the lock to the segment's group leaves it in its own: who is let in then is a matter of the mode.
         if (use.Owner is { } guarded && guarded.Gid != Libc.getegid() && Libc.geteuid() != 0) _ = Libc.fchown(file, uint.MaxValue, guarded.Gid);
-        if (Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
-        if (use.Owner is { } segment && (segment.Uid != 0 || segment.Gid != Libc.getegid()) && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
-            throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
         identity = status.Identity;
 
+        // The umask has cut the mode, or has not.
+        if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
+        if (use.Owner is { } segment && (segment.Uid != 0 || segment.Gid != Libc.getegid()) && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
+            throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
+
         page = MapPage(Creating, key, file);
-        if (Libc.sem_init(page, 1, (uint)initialCount) != 0)
-        {
-            number = Marshal.GetLastPInvokeError();
-            _ = Libc.munmap(page, Layout.SizeOfSemT);
-            throw PosixErrors.Unknown(Creating, key, "sem_init", number);
-        }
-
-        if (Libc.linkat(Flags.AT_FDCWD, $"/proc/self/fd/{file.DangerousGetHandle()}", Flags.AT_FDCWD, PosixNames.SemaphoreFile(PosixNames.Native(key)), Flags.AT_SYMLINK_FOLLOW) == 0)
-        {
-            taken = false;
-            return true;
-        }
-
-        number = Marshal.GetLastPInvokeError();
-        _ = Libc.munmap(page, Layout.SizeOfSemT);
+        var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
+        number = UnnamedFile.Link(file, path.Pointer);
         taken = number == Errno.EEXIST;
+        if (number == 0) return true;
+        _ = Libc.munmap(page, Layout.SizeOfSemT);
         return taken || number == Errno.ENOENT ? false : throw PosixErrors.Open(Creating, key, "linkat", number);
     }
 
-    internal static nint MapPage(string attempt, in NativeIpcKey key, UnixDescriptor file)
+    /// <summary>As <see cref="MapPage(string, in NativeIpcKey, int)"/>; the caller alone has the descriptor.</summary>
+    internal static nint MapPage(string attempt, in NativeIpcKey key, UnixDescriptor file) => MapPage(attempt, key, (int)file.DangerousGetHandle());
+
+    internal static nint MapPage(string attempt, in NativeIpcKey key, int file)
     {
         nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, file, 0);
         return address != Libc.MAP_FAILED ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), Layout.SizeOfSemT);

@@ -23,6 +23,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     // A fair number of lost races before giving up: each one means that another process made progress.
     private const int MostRounds = 1000;
+    private const long LargestPublishedUnseen = 1 << 20;
 
     // Turned off for the process when the system shows that it has no O_TMPFILE or no /proc. Any thread may find that out; the answer is the same.
     private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
@@ -51,9 +52,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     {
         PosixUsers.CheckOffered(key, options.Removal, reclaim: false);
         var backoff = new Backoff(options.PeerTimeout);
-        State state = Look(key, access, ref backoff, mustBeOpenable: true, out UnixDescriptor? descriptor, out FileStatus status);
-        if (state == State.Ready) return Attach(key, descriptor!, status, access, options, createdNew: false);
-        descriptor?.Dispose();
+        State state = Look(key, access, ref backoff, mustBeOpenable: true, out int descriptor, out FileStatus status);
+        if (state == State.Ready) return Attach(key, descriptor, status, access, options);
+        Close(descriptor);
         if (!mustExist) return null;
         throw state == State.Missing
             ? PosixErrors.Open(Opening, key, "shm_open", Errno.ENOENT)
@@ -73,21 +74,24 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     private static PosixSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
     {
+        // As a rule a new name is free, and trying costs less than looking first; unless much memory would be taken only to be given back.
+        if (!mayOpen && s_canPublishWhole && size <= LargestPublishedUnseen && TryPublishUnseen(key, size, options) is { } made) return made;
+
         var backoff = new Backoff(options.PeerTimeout);
         for (int round = 0; round < MostRounds; round++)
         {
-            State state = Look(key, SharedMemoryAccess.ReadWrite, ref backoff, mustBeOpenable: mayOpen, out UnixDescriptor? descriptor, out FileStatus status);
+            State state = Look(key, SharedMemoryAccess.ReadWrite, ref backoff, mustBeOpenable: mayOpen, out int descriptor, out FileStatus status);
             switch (state)
             {
                 case State.Ready when !mayOpen:
-                    descriptor!.Dispose();
+                    _ = Libc.close(descriptor);
                     return null;
                 case State.Ready:
-                    if (status.Size >= size || options.AllowSmaller) return Attach(key, descriptor!, status, SharedMemoryAccess.ReadWrite, options, createdNew: false);
-                    descriptor!.Dispose();
+                    if (status.Size >= size || options.AllowSmaller) return Attach(key, descriptor, status, SharedMemoryAccess.ReadWrite, options);
+                    _ = Libc.close(descriptor);
                     throw Failure.TooSmall(key, status.Size, size);
                 case State.HalfCreated:
-                    if (Recover(key, size, options, descriptor!) is { } recovered) return recovered;
+                    if (Recover(key, size, options, descriptor) is { } recovered) return recovered;
                     break;
                 default:
                     if (Publish(key, size, options) is { } published) return published;
@@ -99,22 +103,29 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "shm_open", "other processes keep making and removing it", "Try again.");
     }
 
-    /// <summary>Opens what is there and waits, up to the bound, until it has a size.</summary>
-    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, ref Backoff backoff, bool mustBeOpenable, out UnixDescriptor? descriptor, out FileStatus status)
+    private static PosixSegment? TryPublishUnseen(in NativeIpcKey key, long size, SharedMemoryOptions options)
     {
-        string name = PosixNames.Native(key);
+        try
+        {
+            return Publish(key, size, options);
+        }
+        catch (NativeIpcException) when (Libc.Status(PosixNames.SegmentFile(PosixNames.Native(key)), followLink: false, out _) == 0)
+        {
+            return null; // that it exists is what the caller is to hear, whatever else is in the way
+        }
+    }
+
+    /// <summary>Opens what is there and waits, up to the bound, until it has a size.</summary>
+    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, ref Backoff backoff, bool mustBeOpenable, out int descriptor, out FileStatus status)
+    {
         var leases = new Backoff(TimeSpan.FromSeconds(1));
         while (true)
         {
             status = default;
-            // Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root. A FIFO that
-            // somebody put there must not hold the call up; Apple has none there, and takes no other flag.
-            int flags = (access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR) | (PosixNames.s_areFiles ? Flags.O_NONBLOCK : 0);
-            descriptor = new UnixDescriptor(Libc.shm_open(name, flags, 0));
-            if (descriptor.IsInvalid)
+            descriptor = OpenFile(key, access);
+            if (descriptor == -1)
             {
                 int number = Marshal.GetLastPInvokeError();
-                descriptor = null;
                 if (number == Errno.EINTR) continue;
                 if (number == Errno.EAGAIN && PosixNames.s_areFiles && leases.Pause()) continue; // somebody asks the kernel whether he is alone
                 if (number == Errno.ENOENT) return State.Missing;
@@ -125,37 +136,54 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             int error = Libc.Status(descriptor, out status);
             if (error != 0 || (PosixNames.s_areFiles && !status.IsRegularFile))
             {
-                descriptor.Dispose();
+                _ = Libc.close(descriptor);
                 throw error != 0 ? PosixErrors.Unknown(Opening, key, "statx", error) : NoSegment(Opening, key, "shm_open");
             }
 
             if (status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
             bool hasName = status.Links > 0 || !PosixNames.s_areFiles;
             if (hasName && !backoff.Pause()) return State.HalfCreated;
-            descriptor.Dispose();
-            descriptor = null;
+            _ = Libc.close(descriptor);
         }
+    }
+
+    /// <summary>What shm_open(3) does; -1 when it fails. Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root.</summary>
+    private static unsafe int OpenFile(in NativeIpcKey key, SharedMemoryAccess access)
+    {
+        int flags = access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR;
+        if (!PosixNames.s_areFiles) return Libc.shm_open(PosixNames.Native(key), flags, 0);
+
+        // A FIFO that somebody put there must not hold the call up; Apple has none there, and takes no other flag.
+        var path = new Utf8Path(PosixNames.Start(true), PosixNames.Bare(key));
+        return Libc.open_utf8(path.Pointer, flags | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
+    }
+
+    private static void Close(int descriptor)
+    {
+        if (descriptor != -1) _ = Libc.close(descriptor);
     }
 
     private static NativeIpcException NoSegment(string attempt, in NativeIpcKey key, string call)
         => Failure.Found(NativeIpcError.KeyError, attempt, key, call, "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
 
-    private static PosixSegment Attach(in NativeIpcKey key, UnixDescriptor descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
+    private static PosixSegment Attach(in NativeIpcKey key, int descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options)
     {
+        nint address;
         try
         {
-            if (!createdNew && !options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, PosixNames.SegmentFile(PosixNames.Native(key)), status);
-            nint address = Map(Opening, key, descriptor, status.Size, access, options);
-            return new PosixSegment(key, address, status, access, createdNew, descriptor, options);
+            if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
+            address = Map(Opening, key, descriptor, status.Size, access, options);
         }
         catch
         {
-            descriptor.Dispose();
+            _ = Libc.close(descriptor);
             throw;
         }
+
+        return PosixSegment.Own(key, address, status, access, createdNew: false, descriptor, options);
     }
 
-    private static nint Map(string attempt, in NativeIpcKey key, UnixDescriptor descriptor, long size, SharedMemoryAccess access, SharedMemoryOptions options)
+    private static nint Map(string attempt, in NativeIpcKey key, int descriptor, long size, SharedMemoryAccess access, SharedMemoryOptions options)
     {
         int protection = access == SharedMemoryAccess.Read ? Flags.PROT_READ : Flags.PROT_READ | Flags.PROT_WRITE;
         int populate = options.Allocation == SharedMemoryAllocation.Populate && OperatingSystem.IsLinux() ? Flags.MAP_POPULATE : 0;
@@ -170,7 +198,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         {
             int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
             int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
-            if (number == 0) return PublishWhole(key, size, options, new UnixDescriptor(unnamed));
+            if (number == 0) return PublishWhole(key, size, options, unnamed);
             if (number != Errno.EOPNOTSUPP && number is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT)) throw PosixErrors.Open(Creating, key, "open", number);
             s_canPublishWhole = false;
         }
@@ -178,22 +206,20 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         return PublishThenSize(key, size, options);
     }
 
-    private static PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options, UnixDescriptor descriptor)
+    private static unsafe PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor)
     {
         nint address = Libc.MAP_FAILED;
+        FileStatus status;
+        int number;
         try
         {
-            Prepare(key, descriptor, size, options);
+            status = Prepare(key, descriptor, size, options);
             address = Map(Creating, key, descriptor, size, SharedMemoryAccess.ReadWrite, options);
-            FileStatus status = StatusOf(key, descriptor);
 
-            // The last step: whatever fails before it leaves nothing behind. AT_EMPTY_PATH would need a capability, /proc does not.
-            if (Libc.linkat(Flags.AT_FDCWD, $"/proc/self/fd/{descriptor.DangerousGetHandle()}", Flags.AT_FDCWD, PosixNames.SegmentFile(PosixNames.Native(key)), Flags.AT_SYMLINK_FOLLOW) == 0)
-                return new PosixSegment(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
-
-            int number = Marshal.GetLastPInvokeError();
-            if (number is not (Errno.EEXIST or Errno.ENOENT)) throw PosixErrors.Open(Creating, key, "linkat", number);
-            s_canPublishWhole &= number != Errno.ENOENT; // no /proc
+            // The last step: whatever fails before it leaves nothing behind.
+            var path = new Utf8Path(PosixNames.Start(true), PosixNames.Bare(key));
+            number = UnnamedFile.Link(descriptor, path.Pointer);
+            if (number is not (0 or Errno.EEXIST or Errno.ENOENT)) throw PosixErrors.Open(Creating, key, "linkat", number);
         }
         catch
         {
@@ -201,25 +227,38 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             throw;
         }
 
+        if (number == 0) return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
         Undo(descriptor, address, size);
-        return s_canPublishWhole ? null : PublishThenSize(key, size, options);
+        if (number == Errno.EEXIST) return null;
+        s_canPublishWhole = false; // no /proc
+        return PublishThenSize(key, size, options);
     }
 
     private static PosixSegment? PublishThenSize(in NativeIpcKey key, long size, SharedMemoryOptions options)
     {
         string name = PosixNames.Native(key);
         int number;
-        UnixDescriptor descriptor;
+        int descriptor;
         do
         {
-            descriptor = new UnixDescriptor(Libc.shm_open(name, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL, (uint)options.Mode));
-            number = descriptor.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            descriptor = Libc.shm_open(name, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL, (uint)options.Mode);
+            number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
         }
         while (number == Errno.EINTR);
 
         if (number == Errno.EEXIST) return null;
         if (number != 0) throw PosixErrors.Open(Creating, key, "shm_open", number);
-        FileIdentity identity = StatusOf(key, descriptor).Identity;
+        FileIdentity identity;
+        try
+        {
+            identity = StatusOf(key, descriptor).Identity;
+        }
+        catch
+        {
+            _ = Libc.close(descriptor);
+            throw;
+        }
+
         try
         {
             // A recoverer that takes us for dead may come first: then it is the creator, and Recover gives null.
@@ -236,21 +275,18 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// Gives a size to a segment that has none, and is its creator then; null when somebody else has done that, or when it has lost its
     /// name meanwhile. Takes over the descriptor.
     /// </summary>
-    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, UnixDescriptor descriptor)
+    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor)
     {
         nint address = Libc.MAP_FAILED;
         FileLock held = default;
+        FileStatus status;
+        bool isCreator = false;
         try
         {
             int error = FileLock.Take(descriptor, options.PeerTimeout, out held);
             if (error != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error, "Another process is making or removing it; try again.");
-            FileStatus status = StatusOf(key, descriptor);
-            if (status.Size > 0 || !LeadsTo(key, status))
-            {
-                descriptor.Dispose();
-                return null;
-            }
-
+            status = StatusOf(key, descriptor);
+            if (status.Size > 0 || !LeadsTo(key, status)) return null;
             if (PosixNames.s_areFiles && status.Uid != Libc.geteuid())
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "shm_open",
@@ -259,43 +295,46 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
             try
             {
-                Prepare(key, descriptor, size, options);
+                status = Prepare(key, descriptor, size, options);
             }
             catch (NativeIpcException failure) when (IsApple && failure is { Operation: "ftruncate", NativeErrorCode: Errno.EINVAL } && StatusOf(key, descriptor).Size > 0)
             {
-                descriptor.Dispose();
                 return null; // Apple sizes a segment once: another recoverer did
             }
 
             address = Map(Creating, key, descriptor, size, SharedMemoryAccess.ReadWrite, options);
-            return new PosixSegment(key, address, StatusOf(key, descriptor), SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
-        }
-        catch
-        {
-            held.Dispose();
-            held = default;
-            Undo(descriptor, address, size);
-            throw;
+            isCreator = true;
         }
         finally
         {
             held.Dispose();
+            if (!isCreator) Undo(descriptor, address, size);
         }
+
+        return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
     }
 
     private static bool LeadsTo(in NativeIpcKey key, in FileStatus status)
         => !PosixNames.s_areFiles
             || (Libc.Status(PosixNames.SegmentFile(PosixNames.Native(key)), followLink: false, out FileStatus named) == 0 && named.Identity == status.Identity);
 
-    /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for.</summary>
-    private static void Prepare(in NativeIpcKey key, UnixDescriptor descriptor, long size, SharedMemoryOptions options)
+    /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for. Tells what the file is then.</summary>
+    private static FileStatus Prepare(in NativeIpcKey key, int descriptor, long size, SharedMemoryOptions options)
     {
         if (options.Group is { } group && Libc.fchown(descriptor, uint.MaxValue, UserGroups.Resolve(group)) != 0)
             throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
 
         // The mode first: it must be right before anybody can open a segment that has a size. Apple does not cut it by the umask.
-        if (!IsApple && Libc.fchmod(descriptor, (uint)options.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
+        FileStatus status = StatusOf(key, descriptor);
+        if (!IsApple && status.Permissions != (uint)options.Mode && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
+            throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 
+        Resize(key, descriptor, size, options);
+        return PosixNames.s_areFiles ? status with { Mode = (status.Mode & Flags.S_IFMT) | (uint)options.Mode, Size = size } : StatusOf(key, descriptor);
+    }
+
+    private static void Resize(in NativeIpcKey key, int descriptor, long size, SharedMemoryOptions options)
+    {
         if (options.Allocation == SharedMemoryAllocation.Sparse || !OperatingSystem.IsLinux())
         {
             if (Libc.ftruncate(descriptor, size) != 0) throw PosixErrors.Resize(Creating, key, "ftruncate", Marshal.GetLastPInvokeError(), size);
@@ -312,15 +351,15 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, size);
     }
 
-    private static FileStatus StatusOf(in NativeIpcKey key, UnixDescriptor descriptor)
+    private static FileStatus StatusOf(in NativeIpcKey key, int descriptor)
     {
         int error = Libc.Status(descriptor, out FileStatus status);
         return error == 0 ? status : throw PosixErrors.Unknown(Creating, key, "statx", error);
     }
 
-    private static void Undo(UnixDescriptor descriptor, nint address, long size)
+    private static void Undo(int descriptor, nint address, long size)
     {
         if (address != Libc.MAP_FAILED) _ = Libc.munmap(address, (nuint)size);
-        descriptor.Dispose();
+        _ = Libc.close(descriptor);
     }
 }

@@ -34,7 +34,7 @@ internal static class PosixUsers
     {
         using var folder = new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
         if (folder.IsInvalid) return Marshal.GetLastPInvokeError();
-        int number = FileLock.Take(folder, bound, out FileLock held);
+        int number = FileLock.Take((int)folder.DangerousGetHandle(), bound, out FileLock held);
         if (number != 0) return number;
         using (held)
         {
@@ -104,13 +104,16 @@ internal static class PosixUsers
     /// <summary>Refuses an object of another user than this one and root, who may have planted it.</summary>
     /// <param name="attempt">What for.</param>
     /// <param name="key">The key.</param>
-    /// <param name="path">Its file.</param>
+    /// <param name="isSegment">A segment, or a semaphore.</param>
     /// <param name="status">Of the very descriptor that is mapped then.</param>
     /// <param name="trusted">One more user that may own it; for the lock of a segment, the segment's owner.</param>
-    internal static void CheckOwner(string attempt, in NativeIpcKey key, string path, in FileStatus status, uint? trusted = null)
+    internal static void CheckOwner(string attempt, in NativeIpcKey key, bool isSegment, in FileStatus status, uint? trusted = null)
     {
+        if (!PosixNames.s_areFiles || status.Uid == 0 || status.Uid == trusted) return;
         uint self = Libc.geteuid();
-        if (!PosixNames.s_areFiles || status.Uid == self || status.Uid == 0 || status.Uid == trusted) return;
+        if (status.Uid == self) return;
+        string name = PosixNames.Native(key);
+        string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
         throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, "owner check",
             $"the file {path} belongs to user {status.Uid}, and this is user {self}: somebody may have planted it",
             "Let its owner or root remove it, use another name, or set AllowOtherOwners where users share objects.", Errno.EACCES);
@@ -120,7 +123,7 @@ internal static class PosixUsers
 /// <summary>The last one out at a normal end of the process without Dispose.</summary>
 /// <remarks>Dispose and exit may come together: the gate lets one through. Threads may still use the memory: it is replaced by an empty private page in
 /// one call, never taken away under them.</remarks>
-internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound, nint address, long size, UnixDescriptor? file) : IExitDuty
+internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound, nint address, long size, UnixDescriptor? file) : ExitDuty
 {
     private readonly Lock _gate = new();
     private bool _performed;
@@ -128,16 +131,13 @@ internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKe
     static PosixLastOut() => NativeIpcEventSource.Load();
 
     /// <summary>At the end of the process.</summary>
-    public void Perform()
+    public override void Perform()
     {
         lock (_gate)
         {
             if (_performed) return;
             _performed = true;
-            nuint length = (nuint)((size + Environment.SystemPageSize - 1) / Environment.SystemPageSize * Environment.SystemPageSize);
-            int flags = Flags.MAP_PRIVATE | Flags.MAP_ANONYMOUS | Flags.MAP_FIXED | Flags.MAP_NORESERVE;
-            if (Libc.mmap_anonymous(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address)
-                PosixUsers.LetGo(key, isSegment, lockKey, identity, file, bound);
+            if (Mapping.Replace(address, size)) PosixUsers.LetGo(key, isSegment, lockKey, identity, file, bound);
         }
 
         ProcessExit.Forget(this);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.Marshalling;
 using NativeIpc.Errors;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
@@ -22,7 +23,7 @@ internal sealed class KeyFile : IDisposable
     // Lost races before a bound that has passed counts.
     private const int FewestRounds = 100;
 
-    private readonly UnixDescriptor? _descriptor;
+    private int _descriptor; // -1 for none
     private FileLock _lock;
 
     /// <summary>How a call uses key files.</summary>
@@ -37,12 +38,15 @@ internal sealed class KeyFile : IDisposable
 
         internal static Rules Of(SystemSemaphoreOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
+        /// <summary>For a call that makes nothing.</summary>
+        internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null);
+
         internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
 
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
 
-    private KeyFile(in NativeIpcKey key, UnixDescriptor? descriptor, FileLock held, in FileStatus status, bool isNew)
+    private KeyFile(in NativeIpcKey key, int descriptor, FileLock held, in FileStatus status, bool isNew)
     {
         Key = key;
         _descriptor = descriptor;
@@ -55,6 +59,9 @@ internal sealed class KeyFile : IDisposable
 
     /// <summary>The file as it was when it was locked.</summary>
     public FileStatus Status { get; }
+
+    /// <summary>Whether it could be locked.</summary>
+    public bool IsLocked => _lock.IsHeld;
 
     /// <summary>Whether this call made it.</summary>
     public bool IsNew { get; }
@@ -70,32 +77,35 @@ internal sealed class KeyFile : IDisposable
         var backoff = new Backoff(bound);
         for (int round = 0; ; round++)
         {
-            bool isNew = false;
             FileLock held = default;
-            UnixDescriptor? descriptor;
-            int opened = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
-            int failure = opened == -1 ? Marshal.GetLastPInvokeError() : 0;
+            FileStatus status;
+            int descriptor = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
+            int failure = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (failure is Errno.ENOENT or Errno.ENOTDIR)
             {
-                if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink && Libc.Status(path, followLink: true, out _) == failure)
+                if (create && Make(attempt, key, path, rules, out held, out status) is var made && made != -1)
                 {
-                    throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", $"the key file {path} is a symbolic link that leads nowhere",
-                        "Remove the link, make what it should lead to, or use another path.", failure);
+                    if (held.IsHeld) return new KeyFile(key, made, held, status, isNew: true);
+                    descriptor = made;
+                    failure = 0;
+                    if (Lock(attempt, key, path, rules, made, isNew: true) is { } locked) return locked;
                 }
-
-                if (!create) return null;
-                descriptor = Make(attempt, key, path, rules, out held);
-                if (descriptor is null)
+                else
                 {
+                    if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink && Libc.Status(path, followLink: true, out _) == failure)
+                    {
+                        throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", $"the key file {path} is a symbolic link that leads nowhere",
+                            "Remove the link, make what it should lead to, or use another path.", failure);
+                    }
+
+                    if (!create) return null;
                     if (round >= FewestRounds && backoff.IsOver) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
                     continue; // somebody else has made it between two calls
                 }
-
-                isNew = true;
             }
             else if (failure == 0)
             {
-                descriptor = new UnixDescriptor(opened);
+                if (Lock(attempt, key, path, rules, descriptor, isNew: false) is { } locked) return locked;
             }
             else if (failure == Errno.EINTR)
             {
@@ -107,47 +117,57 @@ internal sealed class KeyFile : IDisposable
                 failure = Libc.Status(path, followLink: true, out FileStatus seen);
                 if (failure != 0) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
                 if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, seen);
-                return new KeyFile(key, null, default, seen, isNew: false);
+                return new KeyFile(key, -1, default, seen, isNew: false);
             }
             else
             {
                 throw SystemVErrors.KeyFile(attempt, key, "open", failure);
             }
 
-            try
-            {
-                int error = held.IsHeld ? 0 : FileLock.Take(descriptor, bound, out held);
-                if (error != 0)
-                {
-                    throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,
-                        $"Another process holds a lock on the key file {path}: it is making or removing the object, or has stopped in the middle. Try again.");
-                }
-
-                error = Libc.Status(descriptor, out FileStatus status);
-                if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
-                if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status);
-                if (Libc.Status(path, followLink: true, out FileStatus named) == 0 && named.Identity == status.Identity)
-                    return new KeyFile(key, descriptor, held, status, isNew);
-            }
-            catch
-            {
-                held.Dispose();
-                descriptor.Dispose();
-                throw;
-            }
-
-            held.Dispose();
-            descriptor.Dispose();
             if (!backoff.Pause() && round >= FewestRounds) throw Failure.Found(NativeIpcError.LockError, attempt, key, "open", $"other processes keep removing the key file {path}", "Try again.");
         }
     }
 
-    /// <summary>Makes the file, and the runtime folder of its user where Qt would have; null when the file exists.</summary>
+    /// <summary>Locks an open key file, if the path still leads there when it is locked; otherwise null. Takes over the descriptor.</summary>
+    private static KeyFile? Lock(string attempt, in NativeIpcKey key, string path, in Rules rules, int descriptor, bool isNew)
+    {
+        KeyFile? locked = null;
+        FileLock held = default;
+        try
+        {
+            int error = FileLock.Take(descriptor, rules.Bound, out held);
+            if (error != 0)
+            {
+                throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,
+                    $"Another process holds a lock on the key file {path}: it is making or removing the object, or has stopped in the middle. Try again.");
+            }
+
+            error = Libc.Status(descriptor, out FileStatus status);
+            if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
+
+            // One look at the path, unless a link stands there.
+            bool isThere = Libc.Status(path, followLink: false, out FileStatus named) == 0;
+            if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, named);
+            if (isThere && named.IsSymbolicLink) isThere = Libc.Status(path, followLink: true, out named) == 0;
+            if (isThere && named.Identity == status.Identity) locked = new KeyFile(key, descriptor, held, status, isNew);
+            return locked;
+        }
+        finally
+        {
+            if (locked is null)
+            {
+                held.Dispose();
+                _ = Libc.close(descriptor);
+            }
+        }
+    }
+
+    /// <summary>Makes the file, and the runtime folder of its user where Qt would have; -1 when the file exists.</summary>
     /// <remarks>
     /// Where the system can, the file gets its name when it is locked already: then who makes the file also makes the object, and
     /// removes both. Otherwise another process may come between, and the file stays when its object goes.
     /// </remarks>
-    private static UnixDescriptor? Make(string attempt, in NativeIpcKey key, string path, in Rules rules, out FileLock held)
+    private static int Make(string attempt, in NativeIpcKey key, string path, in Rules rules, out FileLock held, out FileStatus status)
     {
         // Peers of ours lock it through a descriptor that reads, so whoever may use the object may read the file. Nobody writes into it.
         uint mode = 0x180 | ((uint)rules.ObjectMode & 0x24);
@@ -155,31 +175,36 @@ internal sealed class KeyFile : IDisposable
         int made;
         for (bool first = true; ; first = false)
         {
-            if (MakeLocked(attempt, key, path, mode, rules, out UnixDescriptor? locked, out held)) return locked;
+            if (MakeLocked(attempt, key, path, mode, rules, out int locked, out held, out status)) return locked;
             made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
             number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (number != Errno.ENOENT || !first) break;
             UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path); // or another process does, at the same moment
         }
 
-        if (number is Errno.EEXIST or Errno.EISDIR or Errno.EINTR) return null;
+        if (number is Errno.EEXIST or Errno.EISDIR or Errno.EINTR) return -1;
         if (number != 0)
         {
             // Where nothing may be made, an object under a file that exists can still be.
-            return Libc.Status(path, followLink: true, out _) == 0 ? null : throw SystemVErrors.KeyFile(attempt, key, "open", number);
+            return Libc.Status(path, followLink: true, out _) == 0 ? -1 : throw SystemVErrors.KeyFile(attempt, key, "open", number);
         }
 
-        var descriptor = new UnixDescriptor(made);
-        number = Dress(descriptor, mode, rules.Group);
-        if (number == 0) return descriptor;
+        number = Dress(made, mode, rules.Group, out status);
+        if (number == 0) return made;
         _ = Libc.unlink(path);
-        descriptor.Dispose();
+        _ = Libc.close(made);
         throw SystemVErrors.KeyFile(attempt, key, "fchown", number);
     }
 
     /// <summary>Mode and group. Returns 0, or the error number.</summary>
-    private static int Dress(UnixDescriptor file, uint mode, uint? group)
-        => (group is { } gid && Libc.fchown(file, uint.MaxValue, gid) != 0) || Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
+    private static int Dress(int file, uint mode, uint? group, out FileStatus status)
+    {
+        status = default;
+        if (group is { } gid && Libc.fchown(file, uint.MaxValue, gid) != 0) return Marshal.GetLastPInvokeError();
+        int number = Libc.Status(file, out status);
+        if (number != 0) return number;
+        return status.Permissions != mode && Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
+    }
 
     /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken. False where that cannot be done.</summary>
     /// <remarks>
@@ -187,43 +212,66 @@ internal sealed class KeyFile : IDisposable
     /// left from a deleted file, whose inode number the new one got, another file is tried while this one keeps the number; if another file has the same
     /// key, that is an error which names it.
     /// </remarks>
-    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in Rules rules, out UnixDescriptor? descriptor, out FileLock held, int spares = 8)
+    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in Rules rules, out int descriptor, out FileLock held, out FileStatus status)
     {
-        descriptor = null;
+        const int MostSpares = 8;
+        descriptor = -1;
         held = default;
+        status = default;
         if (!OperatingSystem.IsLinux() || System.IO.Path.GetDirectoryName(path) is not { Length: > 0 } folder) return false;
-        int unnamed = Libc.open(folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
-        if (unnamed == -1) return false; // whatever it was, the plain way comes to it as well
-        var made = new UnixDescriptor(unnamed);
-        int number = Dress(made, mode, rules.Group);
-        if (number == 0) number = FileLock.Take(made, TimeSpan.Zero, out held);
-        string descriptorPath = $"/proc/self/fd/{unnamed}";
-        if (number == 0 && Libc.Status(path, followLink: false, out _) == Errno.ENOENT && Libc.ftok(descriptorPath, (int)key.Type) is var ipcKey && ipcKey != -1
-            && KeyFileTrust.FindStranger(attempt, key, path, ipcKey, made, rules.OwnSegment) is { } stranger)
+        Span<int> spares = stackalloc int[MostSpares];
+        int spared = 0;
+        int made = -1;
+        try
         {
-            held.Dispose();
-            held = default;
-            using (made)
+            while (true)
             {
-                FileIdentity identity = Libc.Status(made, out FileStatus status) == 0 ? status.Identity : default;
-                if (spares == 0 || KeyFileTrust.FindTwin(path, (int)key.Type, ipcKey, identity) is not null) throw stranger;
-                NativeIpcEventSource.s_log.KeyFileReplaced($"An object with the System V key 0x{ipcKey:x8} is left from a key file that was deleted (inode {identity.Inode}): the key file {path} is made with another inode.");
-                return MakeLocked(attempt, key, path, mode, rules, out descriptor, out held, spares - 1);
+                made = Libc.open(folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
+                if (made == -1) return false; // whatever it was, the plain way comes to it as well
+                int number = Dress(made, mode, rules.Group, out status);
+                if (number != 0) return false;
+                int ipcKey = s_knowsFtok ? FtokOf(status.Identity, (int)key.Type) : Libc.ftok($"/proc/self/fd/{made}", (int)key.Type);
+                if (KeyFileTrust.FindStranger(attempt, key, path, ipcKey, status.Identity, rules.OwnSegment) is { } stranger)
+                {
+                    if (spared == MostSpares || KeyFileTrust.FindTwin(path, (int)key.Type, ipcKey, status.Identity) is not null) throw stranger;
+                    NativeIpcEventSource.s_log.KeyFileReplaced($"An object with the System V key 0x{ipcKey:x8} is left from a key file that was deleted (inode {status.Identity.Inode}): the key file {path} is made with another inode.");
+                    spares[spared++] = made;
+                    continue;
+                }
+
+                if (FileLock.Take(made, TimeSpan.Zero, out held) != 0) return false;
+                number = Link(made, path);
+                if (number == 0)
+                {
+                    descriptor = made;
+                    made = -1;
+                    return true;
+                }
+
+                held.Dispose();
+                held = default;
+                return number == Errno.EEXIST;
             }
         }
-
-        if (number == 0 && Libc.linkat(Flags.AT_FDCWD, descriptorPath, Flags.AT_FDCWD, path, Flags.AT_SYMLINK_FOLLOW) != 0)
-            number = Marshal.GetLastPInvokeError();
-        if (number == 0)
+        finally
         {
-            descriptor = made;
-            return true;
+            if (made != -1 && (spared == 0 || spares[spared - 1] != made)) _ = Libc.close(made);
+            foreach (int spare in spares[..spared]) _ = Libc.close(spare);
         }
+    }
 
-        held.Dispose();
-        held = default;
-        made.Dispose();
-        return number == Errno.EEXIST;
+    private static unsafe int Link(int file, string path)
+    {
+        scoped Utf8StringMarshaller.ManagedToUnmanagedIn utf8 = default;
+        try
+        {
+            utf8.FromManaged(path, stackalloc byte[Utf8StringMarshaller.ManagedToUnmanagedIn.BufferSize]);
+            return UnnamedFile.Link(file, utf8.ToUnmanaged());
+        }
+        finally
+        {
+            utf8.Free();
+        }
     }
 
     internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
@@ -244,11 +292,22 @@ internal sealed class KeyFile : IDisposable
     /// <summary>The System V key of the file.</summary>
     public int Ftok(string attempt)
     {
+        if (s_knowsFtok) return FtokOf(Status.Identity, (int)Key.Type);
         int result = Libc.ftok(Path(Key), (int)Key.Type);
         int number = Marshal.GetLastPInvokeError();
         // -1 is a failure only with an error number: it is also the key of some file.
         return result != -1 || number == 0 ? result : throw SystemVErrors.KeyFile(attempt, Key, "ftok", number);
     }
+
+    /// <summary>Whether the key of a file can be told from its status, without asking ftok(3), which only makes the same call again.</summary>
+    internal static readonly bool s_knowsFtok = OperatingSystem.IsLinux() && FtokIsKnown("/") && FtokIsKnown("/dev/null") && FtokIsKnown("/proc");
+
+    private static bool FtokIsKnown(string path)
+        => Libc.Status(path, followLink: true, out FileStatus status) != 0 || Libc.ftok(path, 0x51) == FtokOf(status.Identity, 0x51);
+
+    /// <summary>What ftok(3) gives on Linux, by glibc and musl: 8 bits of the project, 8 of the device, 16 of the inode.</summary>
+    internal static int FtokOf(FileIdentity identity, int projectId)
+        => (projectId & 0xFF) << 24 | (int)(identity.Device & 0xFF) << 16 | (int)(identity.Inode & 0xFFFF);
 
     /// <summary>Whether the path still leads to this file.</summary>
     public bool IsStillThere => Libc.Status(Path(Key), followLink: true, out FileStatus now) == 0 && now.Identity == Status.Identity;
@@ -270,6 +329,7 @@ internal sealed class KeyFile : IDisposable
     {
         _lock.Dispose();
         _lock = default;
-        _descriptor?.Dispose();
+        if (_descriptor != -1) _ = Libc.close(_descriptor);
+        _descriptor = -1;
     }
 }

@@ -18,18 +18,37 @@ internal static class KeyFileTrust
     {
         string folder = FolderOf(path);
         if (Libc.Status(folder, followLink: true, out FileStatus status) != 0) return; // opening the file says why
-        if ((status.Permissions & WritableByAll) == 0 || (status.Permissions & Sticky) != 0) return;
+        if (IsGood(status)) return;
         throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, "key file check",
             $"every user may replace the files in the folder {folder}: it is writable by all and not sticky",
             $"Use another folder, or set its sticky bit (chmod +t {folder}); or set AllowOtherOwners.", Errno.EACCES);
     }
 
+    /// <summary>As <see cref="CheckFolder"/>, without a word: whether the folder is there and good, and is named by the path's all but last component.</summary>
+    public static unsafe bool IsGoodFolder(Utf8Path path)
+    {
+        int slash = new Span<byte>(path.Pointer, path.Length).LastIndexOf((byte)'/');
+        if (slash <= 0 || slash == path.Length - 1) return false;
+        path.Pointer[slash] = 0; // this method's own copy
+        return Libc.Status(path.Pointer, followLink: true, out FileStatus folder) == 0 && IsGood(folder);
+    }
+
+    private static bool IsGood(in FileStatus folder) => (folder.Permissions & WritableByAll) == 0 || (folder.Permissions & Sticky) != 0;
+
     /// <summary>Refuses a file, or a link to one, that neither this user nor root owns.</summary>
     public static void CheckOwner(string attempt, in NativeIpcKey key, string path, in FileStatus file)
     {
-        uint self = Libc.geteuid();
+        _ = Libc.Status(path, followLink: false, out FileStatus link);
+        CheckOwner(attempt, key, path, file, link);
+    }
+
+    /// <summary>As <see cref="CheckOwner(string, in NativeIpcKey, string, in FileStatus)"/>, when what stands under the path, not followed, is known already.</summary>
+    public static void CheckOwner(string attempt, in NativeIpcKey key, string path, in FileStatus file, in FileStatus link)
+    {
         uint owner = file.Uid;
-        if (IsTrusted(owner) && Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink) owner = link.Uid;
+        if (owner == 0 && !link.IsSymbolicLink) return;
+        uint self = Libc.geteuid();
+        if (IsTrusted(owner) && link.IsSymbolicLink) owner = link.Uid;
         if (IsTrusted(owner)) return;
         throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, "key file check",
             $"the key file {path} belongs to user {owner}, and this is user {self}: somebody may have planted it",
@@ -39,15 +58,15 @@ internal static class KeyFileTrust
     }
 
     /// <summary>What to throw when an object has the key of a file that is only just being made; null when there is none.</summary>
-    public static NativeIpcException? FindStranger(string attempt, in NativeIpcKey key, string path, int ipcKey, UnixDescriptor made, int ownSegment)
+    public static NativeIpcException? FindStranger(string attempt, in NativeIpcKey key, string path, int ipcKey, FileIdentity made, int ownSegment)
     {
         bool segment = Libc.shmget(ipcKey, 0, 0) is var id && id != -1 && id != ownSegment;
         bool semaphore = Libc.semget(ipcKey, 0, 0) != -1;
         if (!segment && !semaphore) return null;
-        FileIdentity identity = Libc.Status(made, out FileStatus status) == 0 ? status.Identity : default;
+        if (Libc.Status(path, followLink: false, out _) != Errno.ENOENT) return null; // somebody else has made the file: it is that one's
         string kind = segment ? semaphore ? "a segment and a semaphore have" : "a segment has" : "a semaphore has";
         return Failure.Found(NativeIpcError.KeyError, attempt, key, "ftok",
-            $"there was no key file, and {kind} the System V key 0x{ipcKey:x8} of a new one (inode {identity.Inode}) already: {Explain(path, key, ipcKey, identity)}",
+            $"there was no key file, and {kind} the System V key 0x{ipcKey:x8} of a new one (inode {made.Inode}) already: {Explain(path, key, ipcKey, made)}",
             "Remove the leftover (ipcs, ipcrm -M or -S with that key), or use another path.", Errno.EEXIST);
     }
 

@@ -36,7 +36,7 @@ internal static class SystemVReclaim
 
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         int qtLock = FindLock(lockKey);
-        if (qtLock != -1 && !Step(qtLock, -1)) return Reclaimed.NotNow;
+        if (qtLock != -1 && !SystemVSemaphores.TryStep(qtLock, -1)) return Reclaimed.NotNow;
         try
         {
             if (SystemVSupport.Status(id, out status) == 0 && status.Attached != 0) return Reclaimed.InUse;
@@ -48,7 +48,7 @@ internal static class SystemVReclaim
         }
         finally
         {
-            if (qtLock != -1) Step(qtLock, 1);
+            if (qtLock != -1) SystemVSemaphores.TryStep(qtLock, 1);
         }
     }
 
@@ -56,12 +56,5 @@ internal static class SystemVReclaim
     {
         string path = KeyFile.Path(lockKey);
         return Libc.Status(path, followLink: true, out _) == 0 && Libc.ftok(path, (int)lockKey.Type) is var ipcKey && ipcKey != -1 ? Libc.semget(ipcKey, 0, 0) : -1;
-    }
-
-    /// <summary>One step with undo; true also when the lock is gone.</summary>
-    private static unsafe bool Step(int id, short change)
-    {
-        var operation = new Sembuf { sem_op = change, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
-        return Libc.semop(id, &operation, 1) == 0 || System.Runtime.InteropServices.Marshal.GetLastPInvokeError() != Errno.EAGAIN;
     }
 }

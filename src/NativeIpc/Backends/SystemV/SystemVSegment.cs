@@ -74,7 +74,7 @@ internal sealed class SystemVSegment : Segment
 /// within the bound, it is alive (the kernel gives back what dead ones held), and removing is left to it or the next one. (5) The process
 /// ends while threads still touch the memory: the mapping is replaced by an empty private one in one call, never taken away under them.
 /// </remarks>
-internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int ipcKey, long size, FileIdentity keyFile, SharedMemoryOptions options, bool createdNew) : IExitDuty
+internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int ipcKey, long size, FileIdentity keyFile, SharedMemoryOptions options, bool createdNew) : ExitDuty
 {
     private const string Removing = "remove the segment";
 
@@ -90,7 +90,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// <summary>The lock that was opened through this attachment, if any: a peer may have made it anew under another key file.</summary>
     internal SystemVSemaphore? Lock { get; set; }
 
-    public void Perform() => Detach(atExit: true);
+    public override void Perform() => Detach(atExit: true);
 
     internal bool Detach(bool atExit)
     {
@@ -107,7 +107,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private bool DetachOnce(bool atExit)
     {
-        bool detached = atExit && OperatingSystem.IsLinux() ? ReplaceMapping() : Libc.shmdt(address) == 0;
+        bool detached = atExit && OperatingSystem.IsLinux() ? Mapping.Replace(address, size) : Libc.shmdt(address) == 0;
         if (!Removes) return detached;
         try
         {
@@ -124,13 +124,6 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
 
         return detached;
-    }
-
-    private bool ReplaceMapping()
-    {
-        nuint length = (nuint)((size + Environment.SystemPageSize - 1) / Environment.SystemPageSize * Environment.SystemPageSize);
-        int flags = Flags.MAP_PRIVATE | Flags.MAP_ANONYMOUS | Flags.MAP_FIXED | Flags.MAP_NORESERVE;
-        return Libc.mmap_anonymous(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address;
     }
 
     /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
@@ -152,7 +145,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private void RemoveIfLast(bool atExit)
     {
-        if (!IsUnused) return;
+        if (!IsUnused || TryRemoveAtOnce()) return;
         SystemVSemaphore? qtLock = null;
         try
         {
@@ -167,6 +160,33 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
                 qtLock.TryUnlock(); // false when it went with the segment
                 qtLock.Dispose();
             }
+        }
+    }
+
+    /// <summary>
+    /// The usual end, under the key file's lock throughout: the file is the one that the segment was made under, nobody is attached and nobody has the Qt
+    /// lock. That lock is only tried here, since its holder may be waiting for the file. False: nothing was done, and it takes the long way.
+    /// </summary>
+    private bool TryRemoveAtOnce()
+    {
+        if (!options.UseLock || Lock is not null || !OperatingSystem.IsLinux() || key.LegacyKey.Length > 0) return false;
+        using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
+        if (file is null || !file.IsLocked || file.Status.Identity != keyFile) return false;
+        int qtLock = SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6));
+        if (qtLock == -1) return false;
+        bool isLockOver = false;
+        try
+        {
+            if (!IsUnused) return true;
+            SystemVSupport.RemoveSegment(Removing, key, id);
+            if (Libc.shmget(ipcKey, 0, 0) != -1) return true; // a peer that knows no lock has made another one
+            isLockOver = SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
+            file.RemoveIfOurs(ipcKey);
+            return true;
+        }
+        finally
+        {
+            if (!isLockOver) SystemVSemaphores.GiveLockBack(qtLock);
         }
     }
 

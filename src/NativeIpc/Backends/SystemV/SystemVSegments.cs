@@ -33,7 +33,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
     {
-        KeyFile.Rules rules = KeyFile.Rules.Of(options with { Group = null });
+        KeyFile.Rules rules = KeyFile.Rules.Opening(options.PeerTimeout, options.AllowOtherOwners);
         var backoff = new Backoff(options.PeerTimeout);
         int lostRaces = 0;
         while (lostRaces < MostRounds)
@@ -209,8 +209,6 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     /// <summary>Attaches, and looks whether the key still leads there; null when it does not (any more).</summary>
     private static SystemVSegment? Attach(string attempt, KeyFile file, int ipcKey, int id, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
     {
-        if (!options.AllowOtherOwners && !createdNew && SystemVSupport.Status(id, out SegmentStatus found) == 0)
-            SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", found.Uid, found.CreatorUid);
         nint address = Libc.shmat(id, 0, access == SharedMemoryAccess.Read ? Flags.SHM_RDONLY : 0);
         if (address == Libc.MAP_FAILED)
         {
@@ -222,9 +220,9 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         {
             int error = SystemVSupport.Status(id, out SegmentStatus status);
 
-            // Who may not ask before (no read permission) is refused by shmat, too.
+            // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
             if (error == 0 && !options.AllowOtherOwners) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
-            if (error == 0 && !status.IsRemoved && Libc.shmget(ipcKey, 0, 0) == id && file.IsStillThere)
+            if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && file.IsStillThere)
             {
                 if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, access);
                 return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);
@@ -241,6 +239,9 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         _ = Libc.shmdt(address);
         return null;
     }
+
+    // A segment has its key until it is marked as removed, which Linux says.
+    private static bool HasKey(int ipcKey, int id) => OperatingSystem.IsLinux() || Libc.shmget(ipcKey, 0, 0) == id;
 
     private static void Populate(string attempt, in NativeIpcKey key, nint address, long size, SharedMemoryAccess access)
     {

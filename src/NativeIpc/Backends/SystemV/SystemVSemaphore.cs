@@ -31,6 +31,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private readonly short _releaseFlags;
     private volatile Opened _set = null!;
     private SystemVSemaphoreRemoval? _removal;
+    private Finalizer? _finalizer;
 
     internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
         : base(key)
@@ -43,8 +44,6 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         Adopt(set);
     }
 
-    ~SystemVSemaphore() => Close();
-
     /// <summary>The file that the current set's key comes from.</summary>
     internal FileIdentity KeyFileIdentity { get; private set; }
 
@@ -55,6 +54,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         {
             _removal = new SystemVSemaphoreRemoval(Key, set, _options.PeerTimeout);
             if (_options.RemoveAtProcessExit) ProcessExit.Add(_removal);
+            _finalizer ??= new Finalizer(this);
         }
 
         _set = new Opened(set.Id, set.Tells && _options.Robust);
@@ -247,12 +247,21 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     protected override void Close()
     {
         lock (_gate) _removal?.Perform();
+        _finalizer?.Dispose();
+    }
+
+    /// <summary>Removes what an instance owns that nobody disposed. An object of its own, since most instances own nothing, and a finalizer is not free.</summary>
+    private sealed class Finalizer(SystemVSemaphore owner) : IDisposable
+    {
+        ~Finalizer() => owner.Close();
+
+        public void Dispose() => GC.SuppressFinalize(this);
     }
 }
 
 /// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that, once.</summary>
 /// <remarks>The set is removed by its id, so another's set under the same key stays; the file is compared under its lock.</remarks>
-internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound) : IExitDuty
+internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound) : ExitDuty
 {
     private const string Removing = "remove the semaphore";
 
@@ -265,7 +274,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 
     static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
 
-    public void Perform()
+    public override void Perform()
     {
         _hasBegun = true;
         lock (_gate)

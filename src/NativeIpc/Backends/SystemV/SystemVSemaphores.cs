@@ -74,7 +74,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
     {
         Checked(0, options);
-        KeyFile.Rules rules = KeyFile.Rules.Of(options with { Group = null });
+        if (TryOpenAtAGlance(key, options) is { } found) return found;
+        KeyFile.Rules rules = KeyFile.Rules.Opening(options.PeerTimeout, options.AllowOtherOwners);
         var backoff = new Backoff(options.PeerTimeout);
         while (true)
         {
@@ -114,6 +115,28 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         }
     }
 
+    /// <summary>Opens a set without the key file's lock, if all is as it usually is; null when the file has to be locked to see more.</summary>
+    /// <remarks>
+    /// Interleavings considered. (1) A process of ours is making the set: it is not taken before the operation that ends its making. (2) A process
+    /// removes the set: before it is found, the locked way says what there is; after that, the set is gone, as if it had been removed after this call.
+    /// (3) The file is replaced meanwhile, and the number of its inode, which is part of the key, goes to another file with another set: the second look
+    /// finds another file, or none, under the path. That is why there are two.
+    /// </remarks>
+    private static unsafe SystemVSemaphore? TryOpenAtAGlance(in NativeIpcKey key, SystemSemaphoreOptions options)
+    {
+        string text = KeyFile.Path(key);
+        if (!KeyFile.s_knowsFtok || System.Text.Encoding.UTF8.GetMaxByteCount(text.Length) > Utf8Path.Longest) return null;
+        var path = new Utf8Path(default, text);
+        if (!options.AllowOtherOwners && !KeyFileTrust.IsGoodFolder(path)) return null;
+        if (Libc.Status(path.Pointer, followLink: false, out FileStatus file) != 0 || file.IsSymbolicLink) return null;
+        if (!options.AllowOtherOwners && file.Uid != 0 && file.Uid != Libc.geteuid()) return null;
+        int id = Libc.semget(KeyFile.FtokOf(file.Identity, (int)key.Type), 0, 0);
+        if (id == -1 || Look(Opening, key, id, options.AllowOtherOwners, null) is not { LastOperation: not 0 } set) return null;
+        return Libc.Status(path.Pointer, followLink: false, out FileStatus again) == 0 && again.Identity == file.Identity
+            ? new SystemVSemaphore(key, new SystemVSet(id, file.Identity, false, false, false, set.Count == LockSize), null, options)
+            : null;
+    }
+
     public bool Remove(in NativeIpcKey key) => RemoveByKey(key);
 
     internal static bool RemoveByKey(in NativeIpcKey key)
@@ -136,14 +159,47 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
     internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check)
     {
-        // Whoever may read the segment may lock it, which takes reading and altering.
-        var readers = (uint)segmentMode & 0x124;
-        var options = new SystemSemaphoreOptions { Mode = (UnixFileMode)(readers | (readers >> 1) | 0x180), Removal = RemovalPolicy.Keep, Robust = OperatingSystem.IsLinux(), AllowOtherOwners = trustsOthers };
+        var options = new SystemSemaphoreOptions { Mode = LockMode(segmentMode), Removal = RemovalPolicy.Keep, Robust = OperatingSystem.IsLinux(), AllowOtherOwners = trustsOthers };
         Create(key, 1, options, Existing.Use, out SystemVSet set, check, segment, ownSegment);
 
         // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its holder would then release the
         // new one. Whoever uses it opens it again.
         return new SystemVSemaphore(key, set, null, options);
+    }
+
+    /// <summary>Whoever may read the segment may lock it, which takes reading and altering.</summary>
+    private static UnixFileMode LockMode(UnixFileMode segmentMode)
+    {
+        uint readers = (uint)segmentMode & 0x124;
+        return (UnixFileMode)(readers | (readers >> 1) | 0x180);
+    }
+
+    /// <summary>
+    /// Takes the lock under a key, made now if there is none, without waiting and with undo: for who is about to remove it. The caller holds the key file's lock.
+    /// </summary>
+    /// <returns>The id of the set; -1 when somebody has the lock, or it cannot be made.</returns>
+    internal static int TakeLockNow(int ipcKey, UnixFileMode segmentMode)
+    {
+        int id = Libc.semget(ipcKey, LockSize, (int)LockMode(segmentMode) | Flags.IPC_CREAT | Flags.IPC_EXCL);
+        bool made = id != -1;
+        if (made && Libc.semctl(id, 0, Flags.SETVAL, 1) == -1)
+        {
+            _ = Libc.semctl(id, 0, Flags.IPC_RMID); // fails when it is gone, which is one reason for SETVAL to fail
+            return -1;
+        }
+
+        if (!made) id = Libc.semget(ipcKey, 0, 0);
+        return id != -1 && TryStep(id, -1) ? id : -1;
+    }
+
+    /// <summary>Gives back what <see cref="TakeLockNow"/> took.</summary>
+    internal static void GiveLockBack(int id) => TryStep(id, 1);
+
+    /// <summary>One step on the lock, with undo and without waiting; true also when it is gone.</summary>
+    internal static unsafe bool TryStep(int id, short change)
+    {
+        var operation = new Sembuf { sem_op = change, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
+        return Libc.semop(id, &operation, 1) == 0 || Marshal.GetLastPInvokeError() != Errno.EAGAIN;
     }
 
     /// <summary>Who may use a new set: for a lock, who may use the segment.</summary>

@@ -16,14 +16,21 @@ internal static partial class Interop
         internal static int open(string path, int oflag, uint mode)
             => VariadicArgumentsOnStack ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode);
 
+        // The forms with a path that is UTF-8 already, on the stack, are for what is done at each open and close.
+        [LibraryImport(Libraries.Libc, EntryPoint = "open", SetLastError = true)]
+        internal static unsafe partial int open_utf8(byte* path, int oflag, uint mode); // Linux
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "unlink", SetLastError = true)]
+        internal static unsafe partial int unlink_utf8(byte* path);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "linkat", SetLastError = true)]
+        internal static unsafe partial int linkat_utf8(int oldDirectory, byte* oldPath, int newDirectory, byte* newPath, int flags); // Linux
+
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int close(int fd);
 
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial int unlink(string path);
-
-        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        internal static partial int linkat(int oldDirectory, string oldPath, int newDirectory, string newPath, int flags); // Linux
 
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial int mkdir(string path, uint mode);
@@ -32,26 +39,26 @@ internal static partial class Interop
         internal static partial int chmod(string path, uint mode);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static partial int fchmod(UnixDescriptor fd, uint mode);
+        internal static partial int fchmod(int fd, uint mode);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static partial int fchown(UnixDescriptor fd, uint uid, uint gid);
+        internal static partial int fchown(int fd, uint uid, uint gid);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static unsafe partial nint pread(UnixDescriptor fd, byte* buffer, nuint count, long offset);
+        internal static unsafe partial nint pread(int fd, byte* buffer, nuint count, long offset);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static unsafe partial nint pwrite(UnixDescriptor fd, byte* buffer, nuint count, long offset);
+        internal static unsafe partial nint pwrite(int fd, byte* buffer, nuint count, long offset);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static partial int ftruncate(UnixDescriptor fd, long length);
+        internal static partial int ftruncate(int fd, long length);
 
         /// <summary>posix_fallocate(3) returns the error number; errno is not set.</summary>
         [LibraryImport(Libraries.Libc)]
-        internal static partial int posix_fallocate(UnixDescriptor fd, long offset, long length); // Linux
+        internal static partial int posix_fallocate(int fd, long offset, long length); // Linux
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static partial int flock(UnixDescriptor fd, int operation);
+        internal static partial int flock(int fd, int operation);
 
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         private static partial nint realpath(string path, nint buffer);

@@ -22,11 +22,7 @@ internal static partial class Interop
         internal static partial int shm_unlink(string name);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static partial nint mmap(nint address, nuint length, int protection, int flags, UnixDescriptor fd, long offset);
-
-        /// <summary>mmap(2) without a file.</summary>
-        [LibraryImport(Libraries.Libc, EntryPoint = "mmap", SetLastError = true)]
-        internal static partial nint mmap_anonymous(nint address, nuint length, int protection, int flags, int minusOne, long offset);
+        internal static partial nint mmap(nint address, nuint length, int protection, int flags, int fd, long offset);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int munmap(nint address, nuint length);

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.Marshalling;
 
 namespace NativeIpc;
 
@@ -60,21 +62,13 @@ internal static partial class Interop
         private static unsafe partial int lstat_apple_x64(string path, byte* buffer);
 
         /// <summary>The status of an open file. Returns 0, or the error number.</summary>
-        internal static unsafe int Status(UnixDescriptor fd, out FileStatus status)
+        internal static int Status(UnixDescriptor fd, out FileStatus status)
         {
             bool added = false;
             try
             {
                 fd.DangerousAddRef(ref added);
-                int number = (int)fd.DangerousGetHandle();
-                byte* buffer = stackalloc byte[Statx.Size]; // the larger of the two
-                byte empty = 0;
-                nint result = !IsApple ? syscall_statx(s_statx, number, &empty, Flags.AT_EMPTY_PATH, Statx.BASIC_STATS, buffer)
-                    : VariadicArgumentsOnStack ? fstat_apple(number, buffer)
-                    : fstat_apple_x64(number, buffer);
-                int error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
-                status = error == 0 ? ReadStatus(buffer) : default;
-                return error;
+                return Status((int)fd.DangerousGetHandle(), out status);
             }
             finally
             {
@@ -82,33 +76,55 @@ internal static partial class Interop
             }
         }
 
+        /// <summary>The status of an open file. Returns 0, or the error number.</summary>
+        [SkipLocalsInit]
+        internal static unsafe int Status(int fd, out FileStatus status)
+        {
+            byte* buffer = stackalloc byte[Statx.Size]; // the larger of the two
+            byte empty = 0;
+            nint result = !IsApple ? syscall_statx(s_statx, fd, &empty, Flags.AT_EMPTY_PATH, Statx.BASIC_STATS, buffer)
+                : VariadicArgumentsOnStack ? fstat_apple(fd, buffer)
+                : fstat_apple_x64(fd, buffer);
+            return Read(result, buffer, out status);
+        }
+
         /// <summary>The status of what a path leads to, or of the link itself. Returns 0, or the error number.</summary>
+        [SkipLocalsInit]
         internal static unsafe int Status(string path, bool followLink, out FileStatus status)
         {
-            byte* buffer = stackalloc byte[Statx.Size];
-            nint result;
-            int error;
             if (IsApple)
             {
-                result = VariadicArgumentsOnStack
+                byte* buffer = stackalloc byte[AppleStat.Size];
+                nint result = VariadicArgumentsOnStack
                     ? (followLink ? stat_apple(path, buffer) : lstat_apple(path, buffer))
                     : (followLink ? stat_apple_x64(path, buffer) : lstat_apple_x64(path, buffer));
-                error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
-            }
-            else
-            {
-                byte* utf8 = (byte*)Marshal.StringToCoTaskMemUTF8(path);
-                try
-                {
-                    result = syscall_statx(s_statx, Flags.AT_FDCWD, utf8, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, Statx.BASIC_STATS, buffer);
-                    error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
-                }
-                finally
-                {
-                    Marshal.FreeCoTaskMem((nint)utf8);
-                }
+                return Read(result, buffer, out status);
             }
 
+            scoped Utf8StringMarshaller.ManagedToUnmanagedIn utf8 = default;
+            try
+            {
+                utf8.FromManaged(path, stackalloc byte[Utf8StringMarshaller.ManagedToUnmanagedIn.BufferSize]);
+                return Status(utf8.ToUnmanaged(), followLink, out status);
+            }
+            finally
+            {
+                utf8.Free();
+            }
+        }
+
+        /// <summary>As <see cref="Status(string, bool, out FileStatus)"/>, of a path in UTF-8. Linux only.</summary>
+        [SkipLocalsInit]
+        internal static unsafe int Status(byte* path, bool followLink, out FileStatus status)
+        {
+            byte* buffer = stackalloc byte[Statx.Size];
+            nint result = syscall_statx(s_statx, Flags.AT_FDCWD, path, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, Statx.BASIC_STATS, buffer);
+            return Read(result, buffer, out status);
+        }
+
+        private static unsafe int Read(nint result, byte* buffer, out FileStatus status)
+        {
+            int error = result == 0 ? 0 : Marshal.GetLastPInvokeError();
             status = error == 0 ? ReadStatus(buffer) : default;
             return error;
         }
