@@ -37,8 +37,8 @@ public class FullMemoryTests
             plainCalls ? "refuse-tmpfile" : "umask 22", $"segment-create {s_key} 65536", $"segment-create {s_other} 1", $"semaphore-create {s_other} 1", "segment-lock", "segment-fill", "dispose");
         Assert.Equal("created 65536", result[1].Did);
         result[2].AssertSays(NativeIpcError.OutOfResources, s_other, "posix_fallocate", ENOSPC);
-        result[3].AssertSays(NativeIpcError.OutOfResources, s_other, plainCalls ? "sem_open" : "posix_fallocate", ENOSPC);
-        result[4].AssertSays(NativeIpcError.OutOfResources, s_key, plainCalls ? "sem_open" : "posix_fallocate", ENOSPC);
+        result[3].AssertSays(NativeIpcError.OutOfResources, s_other, plainCalls ? "sem_open" : "pwrite", ENOSPC);
+        result[4].AssertSays(NativeIpcError.OutOfResources, s_key, plainCalls ? "sem_open" : "pwrite", ENOSPC);
         Assert.DoesNotContain("Sparse", result[4].Message, StringComparison.Ordinal); // says nothing to a semaphore
         Assert.Equal(("filled", "disposed"), (result[5].Did, result[6].Did));
         result.LeftNothing();

@@ -24,6 +24,8 @@ internal sealed class KeyFile : IDisposable
     private const int FewestRounds = 100;
 
     private int _descriptor; // -1 for none
+    private readonly string _attempt;
+    private readonly bool _trustsOthers;
     private FileLock _lock;
 
     /// <summary>How a call uses key files.</summary>
@@ -32,22 +34,26 @@ internal sealed class KeyFile : IDisposable
     /// <param name="TrustsOthers">Whether files of other users, and folders that anybody may change, are accepted. So they are for removing.</param>
     /// <param name="Group">The group of a new file; null leaves it.</param>
     /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
-    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1)
+    /// <param name="LooksLater">Whether the path is not looked at when the file is locked, since the caller does so at the end anyway (<see cref="IsStillThere"/>), and has
+    /// made nothing under the file until then.</param>
+    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, bool LooksLater = false)
     {
         internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         internal static Rules Of(SystemSemaphoreOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         /// <summary>For a call that makes nothing.</summary>
-        internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null);
+        internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null, LooksLater: true);
 
         internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
 
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
 
-    private KeyFile(in NativeIpcKey key, int descriptor, FileLock held, in FileStatus status, bool isNew)
+    private KeyFile(string attempt, in NativeIpcKey key, int descriptor, FileLock held, in FileStatus status, bool isNew, bool trustsOthers)
     {
+        _attempt = attempt;
+        _trustsOthers = trustsOthers;
         Key = key;
         _descriptor = descriptor;
         _lock = held;
@@ -85,7 +91,7 @@ internal sealed class KeyFile : IDisposable
             {
                 if (create && Make(attempt, key, path, rules, out held, out status) is var made && made != -1)
                 {
-                    if (held.IsHeld) return new KeyFile(key, made, held, status, isNew: true);
+                    if (held.IsHeld) return new KeyFile(attempt, key, made, held, status, isNew: true, rules.TrustsOthers);
                     descriptor = made;
                     failure = 0;
                     if (Lock(attempt, key, path, rules, made, isNew: true) is { } locked) return locked;
@@ -117,7 +123,7 @@ internal sealed class KeyFile : IDisposable
                 failure = Libc.Status(path, followLink: true, out FileStatus seen);
                 if (failure != 0) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
                 if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, seen);
-                return new KeyFile(key, -1, default, seen, isNew: false);
+                return new KeyFile(attempt, key, -1, default, seen, isNew: false, rules.TrustsOthers);
             }
             else
             {
@@ -145,11 +151,9 @@ internal sealed class KeyFile : IDisposable
             error = Libc.Status(descriptor, out FileStatus status);
             if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
 
-            // One look at the path, unless a link stands there.
-            bool isThere = Libc.Status(path, followLink: false, out FileStatus named) == 0;
-            if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, named);
-            if (isThere && named.IsSymbolicLink) isThere = Libc.Status(path, followLink: true, out named) == 0;
-            if (isThere && named.Identity == status.Identity) locked = new KeyFile(key, descriptor, held, status, isNew);
+            if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
+            var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers);
+            if (rules.LooksLater || file.IsStillThere) locked = file;
             return locked;
         }
         finally
@@ -309,8 +313,19 @@ internal sealed class KeyFile : IDisposable
     internal static int FtokOf(FileIdentity identity, int projectId)
         => (projectId & 0xFF) << 24 | (int)(identity.Device & 0xFF) << 16 | (int)(identity.Inode & 0xFFFF);
 
-    /// <summary>Whether the path still leads to this file.</summary>
-    public bool IsStillThere => Libc.Status(Path(Key), followLink: true, out FileStatus now) == 0 && now.Identity == Status.Identity;
+    /// <summary>Whether the path still leads to this file; refuses a link of another user on the way.</summary>
+    public bool IsStillThere
+    {
+        get
+        {
+            // One look, unless a link stands there.
+            string path = Path(Key);
+            if (Libc.Status(path, followLink: false, out FileStatus now) != 0) return false;
+            if (!now.IsSymbolicLink) return now.Identity == Status.Identity;
+            if (!_trustsOthers) KeyFileTrust.CheckOwner(_attempt, Key, path, Status, now);
+            return Libc.Status(path, followLink: true, out now) == 0 && now.Identity == Status.Identity;
+        }
+    }
 
     /// <summary>
     /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under its keys any more.

@@ -60,6 +60,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     continue;
                 }
 
+                if (!file.IsStillThere && lostRaces++ < MostRounds) continue;
                 halfCreated = file.Status.IsRegularFile && file.Status.Size == 0;
                 lone = KeyFileTrust.DescribeLone(file.Status, ipcKey);
             }

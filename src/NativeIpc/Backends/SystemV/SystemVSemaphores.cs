@@ -77,6 +77,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         if (TryOpenAtAGlance(key, options) is { } found) return found;
         KeyFile.Rules rules = KeyFile.Rules.Opening(options.PeerTimeout, options.AllowOtherOwners);
         var backoff = new Backoff(options.PeerTimeout);
+        int lostRaces = 0;
         while (true)
         {
             bool halfCreated;
@@ -103,6 +104,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     continue;
                 }
 
+                if (!file.IsStillThere && lostRaces++ < MostRounds) continue;
                 halfCreated = file.Status.IsRegularFile && file.Status.Size == 0;
                 lone = KeyFileTrust.DescribeLone(file.Status, ipcKey);
             }
