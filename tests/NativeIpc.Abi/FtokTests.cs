@@ -51,7 +51,18 @@ public class FtokTests
                 .Select(line => int.Parse(line, CultureInfo.InvariantCulture));
 
             Assert.Equal(c, s_projects.Select(project => Interop.Libc.ftok(path, project)));
+
+            // And so does the library, without the call.
+            if (Interop.Libc.Status(path, followLink: true, out Interop.FileStatus status) == 0)
+                Assert.Equal(c, s_projects.Select(project => Backends.SystemV.KeyFile.FtokOf(status.Identity, project)));
         }
+    }
+
+    [Fact]
+    public void The_library_knows_what_ftok_gives_here()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
+        Assert.True(Backends.SystemV.KeyFile.s_knowsFtok);
     }
 
     [Fact]

@@ -3,6 +3,8 @@ namespace NativeIpc.Conformance.Posix
 {
     public sealed class SegmentTests : SegmentTests<PosixProvider>;
 
+    public sealed class CostTests : CostTests<PosixProvider>;
+
     public sealed class ViewTests : ViewTests<PosixProvider>;
 
     public sealed class DisposedTests : DisposedTests<PosixProvider>;
@@ -30,6 +32,8 @@ namespace NativeIpc.Conformance.PlainPosix
 {
     public sealed class SegmentTests : SegmentTests<PlainPosixProvider>;
 
+    public sealed class CostTests : CostTests<PlainPosixProvider>;
+
     public sealed class ViewTests : ViewTests<PlainPosixProvider>;
 
     public sealed class DisposedTests : DisposedTests<PlainPosixProvider>;
@@ -54,6 +58,8 @@ namespace NativeIpc.Conformance.PlainPosix
 namespace NativeIpc.Conformance.SystemV
 {
     public sealed class SegmentTests : SegmentTests<SystemVProvider>;
+
+    public sealed class CostTests : CostTests<SystemVProvider>;
 
     public sealed class ViewTests : ViewTests<SystemVProvider>;
 
@@ -88,6 +94,8 @@ namespace NativeIpc.Conformance.SystemV84
 {
     public sealed class SegmentTests : SegmentTests<SystemV84Provider>;
 
+    public sealed class CostTests : CostTests<SystemV84Provider>;
+
     public sealed class ViewTests : ViewTests<SystemV84Provider>;
 
     public sealed class DisposedTests : DisposedTests<SystemV84Provider>;
@@ -118,6 +126,8 @@ namespace NativeIpc.Conformance.SystemV84
 namespace NativeIpc.Conformance.Windows
 {
     public sealed class SegmentTests : SegmentTests<WindowsProvider>;
+
+    public sealed class CostTests : CostTests<WindowsProvider>;
 
     public sealed class ViewTests : ViewTests<WindowsProvider>;
 

@@ -10,6 +10,13 @@ internal static unsafe class UnnamedFile
     // Linux 6.10 lets whoever opened a file name it by its descriptor; before that it took CAP_DAC_READ_SEARCH. It saves the way through /proc.
     private static volatile bool s_linksByDescriptor = true;
 
+    /// <summary>Whether the direct way is tried.</summary>
+    internal static bool LinksByDescriptor
+    {
+        get => s_linksByDescriptor;
+        set => s_linksByDescriptor = value;
+    }
+
     /// <summary>Gives the file its name, unless that is taken.</summary>
     /// <param name="file">The descriptor.</param>
     /// <param name="path">The name, in UTF-8.</param>

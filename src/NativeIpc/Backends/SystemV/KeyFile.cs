@@ -47,6 +47,9 @@ internal sealed class KeyFile : IDisposable
 
         internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
 
+        /// <summary>For removing objects by their ids: the path is looked at by <see cref="RemoveIfOurs"/>.</summary>
+        internal static Rules RemovingOwn(TimeSpan bound) => Removing(bound) with { LooksLater = true };
+
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
 
