@@ -1,6 +1,6 @@
 namespace NativeIpc;
 
-/// <summary>When the memory behind a new segment is taken from the system.</summary>
+/// <summary>When the memory behind a new segment is taken from the system, and whether the pages of a segment are mapped at once.</summary>
 public enum SharedMemoryAllocation
 {
     /// <summary>At creation (<c>posix_fallocate</c>): a full /dev/shm is an <see cref="NativeIpcError.OutOfResources"/> error then, never a
@@ -13,6 +13,7 @@ public enum SharedMemoryAllocation
     Sparse = 1,
 
     /// <summary>As <see cref="Reserve"/>, and the pages are also mapped at once (<c>MAP_POPULATE</c>, <c>MADV_POPULATE_WRITE</c>; on Windows by
-    /// reading a byte of each), which makes the first pass over a large segment several times faster. No effect beyond Reserve on macOS.</summary>
+    /// reading a byte of each), which makes the first pass over a large segment several times faster; also when a segment that exists is opened. A new POSIX segment
+    /// of 2 MiB or more gets huge pages where /dev/shm is mounted with <c>huge=advise</c> or <c>huge=always</c>. No effect beyond Reserve on macOS.</summary>
     Populate = 2,
 }
