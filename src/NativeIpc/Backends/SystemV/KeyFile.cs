@@ -43,12 +43,12 @@ internal sealed class KeyFile : IDisposable
         internal static Rules Of(SystemSemaphoreOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         /// <summary>For a call that makes nothing.</summary>
-        internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null, LooksLater: true);
+        internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null);
 
         internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
 
         /// <summary>For removing objects by their ids: the path is looked at by <see cref="RemoveIfOurs"/>.</summary>
-        internal static Rules RemovingOwn(TimeSpan bound) => Removing(bound) with { LooksLater = true };
+        internal static Rules RemovingOwn(TimeSpan bound) => Removing(bound);
 
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
