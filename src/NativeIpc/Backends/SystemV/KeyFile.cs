@@ -34,9 +34,7 @@ internal sealed class KeyFile : IDisposable
     /// <param name="TrustsOthers">Whether files of other users, and folders that anybody may change, are accepted. So they are for removing.</param>
     /// <param name="Group">The group of a new file; null leaves it.</param>
     /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
-    /// <param name="LooksLater">Whether the path is not looked at when the file is locked, since the caller does so at the end anyway (<see cref="IsStillThere"/>), and has
-    /// made nothing under the file until then.</param>
-    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, bool LooksLater = false)
+    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1)
     {
         internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
@@ -46,9 +44,6 @@ internal sealed class KeyFile : IDisposable
         internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null);
 
         internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
-
-        /// <summary>For removing objects by their ids: the path is looked at by <see cref="RemoveIfOurs"/>.</summary>
-        internal static Rules RemovingOwn(TimeSpan bound) => Removing(bound);
 
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
@@ -156,7 +151,7 @@ internal sealed class KeyFile : IDisposable
 
             if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
             var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers);
-            if (rules.LooksLater || file.IsStillThere) locked = file;
+            if (file.IsStillThere) locked = file;
             return locked;
         }
         finally

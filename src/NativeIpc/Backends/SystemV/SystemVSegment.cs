@@ -170,7 +170,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private bool TryRemoveAtOnce()
     {
         if (!options.UseLock || Lock is not null || !OperatingSystem.IsLinux() || key.LegacyKey.Length > 0) return false;
-        using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.RemovingOwn(options.PeerTimeout), cleansUp: true);
+        using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
         if (file is null || !file.IsLocked || file.Status.Identity != keyFile) return false;
         int qtLock = SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6));
         if (qtLock == -1) return false;

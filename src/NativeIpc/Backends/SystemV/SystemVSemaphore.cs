@@ -293,7 +293,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         {
             try
             {
-                file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.RemovingOwn(bound), cleansUp: true);
+                file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(bound), cleansUp: true);
             }
             finally
             {
