@@ -80,7 +80,7 @@ internal static unsafe class Copies
         };
     }
 
-    private static ulong Next(ulong x)
+    public static ulong Next(ulong x)
     {
         x ^= x << 13;
         x ^= x >> 7;

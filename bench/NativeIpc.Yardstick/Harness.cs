@@ -7,7 +7,11 @@ namespace NativeIpc.Yardstick;
 internal static class Harness
 {
     public const long Big = 64L << 20;
-    private const long Batch = 10_000_000;
+
+    /// <summary>Only shows that everything runs (bench.sh --quick): its numbers mean nothing.</summary>
+    public static readonly bool Quick = Environment.GetEnvironmentVariable("YARD_QUICK") is "1";
+
+    private static readonly long s_batch = Quick ? 1_000_000 : 10_000_000;
 
     /// <summary>Monotonic, in nanoseconds; the same clock in every process.</summary>
     public static long Now() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
@@ -36,21 +40,21 @@ internal static class Harness
     {
         WarmUp(body);
         long n = SizeOfBatch(body);
-        return Median([.. Enumerable.Range(0, batches).Select(_ => Timed(body, n) / (double)n)]);
+        return Median([.. Enumerable.Range(0, Quick ? 1 : batches).Select(_ => Timed(body, n) / (double)n)]);
     }
 
     /// <summary>For operations of milliseconds: five of them, one at a time.</summary>
     public static double MeasureSlow(Action<long> body)
     {
         body(1);
-        return Median([.. Enumerable.Range(0, 5).Select(_ => (double)Timed(body, 1))]);
+        return Median([.. Enumerable.Range(0, Quick ? 1 : 5).Select(_ => (double)Timed(body, 1))]);
     }
 
     /// <summary>Until the JIT has settled: enough calls, then the time that its background compilation takes. Native code has nothing to settle.</summary>
     public static void WarmUp(Action<long> body)
     {
-        for (int i = 0; i < 40; i++) body(1);
-        if (!RuntimeFeature.IsDynamicCodeCompiled) return;
+        for (int i = 0; i < (Quick ? 2 : 40); i++) body(1);
+        if (!RuntimeFeature.IsDynamicCodeCompiled || Quick) return;
         long end = Now() + 300_000_000;
         while (Now() < end) body(16);
     }
@@ -61,8 +65,8 @@ internal static class Harness
         while (true)
         {
             long took = Timed(body, n);
-            if (took >= Batch / 2 || n > 1L << 30) return n;
-            n = took < Batch / 16 ? n * 8 : (long)((double)n * Batch / took) + 1;
+            if (took >= s_batch / 2 || n > 1L << 30) return n;
+            n = took < s_batch / 16 ? n * 8 : (long)((double)n * s_batch / took) + 1;
         }
     }
 
@@ -96,6 +100,24 @@ internal static class Harness
         child.Kill();
         child.WaitForExit();
         child.Dispose();
+    }
+
+    /// <summary>Blocks until a thread of this process sleeps in the kernel. It must do so for no other reason than the one that is meant.</summary>
+    public static void WaitUntilAsleep(int thread)
+    {
+        while (true)
+        {
+            string state = File.ReadAllText($"/proc/self/task/{thread}/stat");
+            if (state[state.LastIndexOf(')') + 2] == 'S') return;
+            Thread.Yield();
+        }
+    }
+
+    /// <summary>Lets time pass. Nothing is waited for but the time itself: what is measured is what happens meanwhile.</summary>
+    public static void Pass(int milliseconds)
+    {
+        using ManualResetEventSlim never = new();
+        never.Wait(milliseconds);
     }
 
     public static NativeIpcKeyType TypeOf(string name) => name.Contains("sysv", StringComparison.Ordinal) ? NativeIpcKeyType.SystemV : NativeIpcKeyType.PosixRealtime;

@@ -26,6 +26,10 @@ internal static partial class Native
         return (time.Seconds * 1_000_000_000) + time.Nanoseconds;
     }
 
+    /// <summary>The number of the calling thread, as in /proc/self/task.</summary>
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    public static partial int ThreadId();
+
     [LibraryImport("libc")]
     private static unsafe partial int sched_setaffinity(int thread, nint size, ulong* mask);
 

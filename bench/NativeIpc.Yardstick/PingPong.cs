@@ -8,21 +8,19 @@ namespace NativeIpc.Yardstick;
 /// </summary>
 internal static class PingPong
 {
-    private const string ChildRole = "echo";
-
     public static void Run(string name)
     {
         using Side side = Side.Make(name, "a", "b");
-        Process child = Harness.StartChild(ChildRole, name, "a", "b");
+        Process child = Harness.StartChild("echo", name, "a", "b");
         if (CoreOf(name, child: false) is { } core) Native.Pin(core);
         side.Trip(200);
         long warm = Harness.Now() + 300_000_000;
-        for (int made = 200; made < 12_000 && Harness.Now() < warm; made += 200) side.Trip(200);
+        for (int made = 200; !Harness.Quick && made < 12_000 && Harness.Now() < warm; made += 200) side.Trip(200);
 
-        int trips = name.Contains("spin", StringComparison.Ordinal) ? 20_000 : 500;
+        int rounds = Harness.Quick ? 2 : 20, trips = Harness.Quick ? 50 : name.Contains("spin", StringComparison.Ordinal) ? 20_000 : 500;
         List<double> times = [];
         long cpu = Native.CpuTime(Environment.ProcessId) + Native.CpuTime(child.Id);
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < rounds; i++)
         {
             long start = Harness.Now();
             side.Trip(trips);
@@ -33,7 +31,7 @@ internal static class PingPong
         Native.Unpin();
         Harness.End(child);
         Harness.Print(name, Harness.Median(times));
-        Harness.Print(name + ".cpu", cpu / (20.0 * trips));
+        Harness.Print(name + ".cpu", cpu / ((double)rounds * trips));
     }
 
     public static void Echo(string[] arguments)
@@ -50,6 +48,24 @@ internal static class PingPong
         }
     }
 
+    /// <summary>As many ping-pongs at once as the name says, with no core of their own.</summary>
+    public static void Crowd(string name)
+    {
+        int count = int.Parse(name[(name.LastIndexOf('.') + 1)..]);
+        List<Side> sides = [.. Enumerable.Range(0, count).Select(i => Side.Make(name, $"a{i}", $"b{i}"))];
+        List<Process> echoes = [.. Enumerable.Range(0, count).Select(i => Harness.StartChild("echo", name, $"a{i}", $"b{i}"))];
+        Many.Run(name, echoes, [.. Enumerable.Range(0, count).Select(i => (string[])["trips", name, $"a{i}", $"b{i}"])]);
+        echoes.ForEach(Harness.End);
+        sides.ForEach(side => side.Dispose());
+    }
+
+    public static void Trips(string[] arguments)
+    {
+        (string name, string a, string b) = (arguments[0], arguments[1], arguments[2]);
+        using Side side = Side.Open(name, a, b);
+        Many.Child(n => side.Trip((int)n));
+    }
+
     private static int? CoreOf(string name, bool child) => name.EndsWith(".x", StringComparison.Ordinal) ? child ? 1 : 0 : name.EndsWith(".1", StringComparison.Ordinal) ? 0 : null;
 
     /// <summary>The side that measures, which owns both semaphores.</summary>
@@ -61,6 +77,9 @@ internal static class PingPong
 
         public static Side Make(string name, string a, string b)
             => new(Harness.Fresh(Harness.SemaphoreKey(name, a), 0, Options(name)), Harness.Fresh(Harness.SemaphoreKey(name, b), 0, Options(name)));
+
+        public static Side Open(string name, string a, string b)
+            => new(SystemSemaphore.OpenExisting(Harness.SemaphoreKey(name, a), Options(name)), SystemSemaphore.OpenExisting(Harness.SemaphoreKey(name, b), Options(name)));
 
         public void Trip(int trips)
         {

@@ -73,12 +73,12 @@ internal static class Segments
         _ => new() { UseLock = false, Removal = plainRemoval },
     };
 
-    private static void Write(Span<byte> bytes)
+    public static void Write(Span<byte> bytes)
     {
         for (int i = 0; i < bytes.Length; i += 4096) bytes[i] = 1;
     }
 
-    private static long Read(ReadOnlySpan<byte> bytes)
+    public static long Read(ReadOnlySpan<byte> bytes)
     {
         long sum = 0;
         for (int i = 0; i < bytes.Length; i += 4096) sum += bytes[i];

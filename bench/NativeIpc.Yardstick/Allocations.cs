@@ -1,0 +1,16 @@
+namespace NativeIpc.Yardstick;
+
+/// <summary>Bytes that each repeated operation allocates, a row for each.</summary>
+internal static class Allocations
+{
+    public static void Run(string name)
+    {
+        (NativeIpcKey semaphore, NativeIpcKey empty, NativeIpcKey segment) = (Harness.SemaphoreKey(name, "full"), Harness.SemaphoreKey(name, "empty"), Harness.SegmentKey(name, "bytes"));
+        SystemSemaphore.Remove(semaphore);
+        SystemSemaphore.Remove(empty);
+        SharedMemory.Remove(segment);
+        using Operations operations = new(semaphore, empty, segment);
+        foreach ((string operation, Action body) in operations.All)
+            Harness.Print($"{name}.{operation}", Operations.BytesOf(body, times: Harness.Quick ? 20 : 300));
+    }
+}
