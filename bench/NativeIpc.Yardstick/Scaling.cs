@@ -3,7 +3,8 @@ namespace NativeIpc.Yardstick;
 /// <summary>N objects alive at once: creating and removing, per object.</summary>
 internal static class Scaling
 {
-    private static readonly SharedMemoryOptions s_segment = new() { UseLock = false };
+    // As the peers do it: without a lock, memory not reserved.
+    private static readonly SharedMemoryOptions s_segment = new() { UseLock = false, Allocation = SharedMemoryAllocation.Sparse };
 
     public static void Run(string name)
     {
