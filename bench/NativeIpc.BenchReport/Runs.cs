@@ -37,11 +37,19 @@ internal sealed class Runs
         return ratios.Length == 0 ? null : new Measured(ratios);
     }
 
+    /// <summary>The workload without its variant, which is between an @ and a dot.</summary>
+    public static string Plain(string workload)
+    {
+        int at = workload.IndexOf('@', StringComparison.Ordinal);
+        if (at < 0) return workload;
+        int dot = workload.IndexOf('.', at);
+        return workload[..at] + (dot < 0 ? "" : workload[dot..]);
+    }
+
     /// <summary>What a workload is compared with: the same of C, or for a variant that C does not have the plain one.</summary>
     public string BaseOf(string workload)
     {
         if (_values.ContainsKey(("c", workload))) return workload;
-        int at = workload.IndexOf('@', StringComparison.Ordinal);
-        return at < 0 ? workload : workload[..at];
+        return Plain(workload);
     }
 }

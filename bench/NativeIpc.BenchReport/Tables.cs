@@ -75,8 +75,8 @@ internal static class Tables
         _ => "not measured",
     };
 
-    // As the yardsticks list them, a variant behind its plain workload whoever has it.
+    // As the yardsticks list them, a variant behind its plain workload whoever has it. What is left over is in the table of targets.
     private static IEnumerable<string> Ordered(Runs runs)
-        => runs.Workloads.Select((name, index) => (name, index)).OrderBy(item => runs.Workloads.FindIndex(other => other == item.name.Split('@')[0]) is >= 0 and var at ? at : item.index)
+        => runs.Workloads.Where(name => !name.EndsWith("_left", StringComparison.Ordinal)).Select((name, index) => (name, index)).OrderBy(item => runs.Workloads.FindIndex(other => other == Runs.Plain(item.name)) is >= 0 and var at ? at : item.index)
             .ThenBy(item => item.name.Contains('@', StringComparison.Ordinal)).ThenBy(item => item.index).Select(item => item.name);
 }

@@ -18,8 +18,13 @@ internal sealed record Target(string Row, string Label, string Workload, string?
     public Measured? Of(Runs runs, string ours)
     {
         if (Divisor is not null) return runs.Ratio(ours, Workload, DivisorPeer == "ours" ? ours : DivisorPeer!, Divisor);
-        if (Workload is not [.. var prefix, '*']) return runs.Of(ours, Workload);
-        Measured[] all = [.. runs.Workloads.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Select(name => runs.Of(ours, name)).OfType<Measured>()];
+        int star = Workload.IndexOf('*', StringComparison.Ordinal);
+        if (star < 0) return runs.Of(ours, Workload);
+        Measured[] all = [.. from name in runs.Workloads
+                             where name.StartsWith(Workload[..star], StringComparison.Ordinal) && name.EndsWith(Workload[(star + 1)..], StringComparison.Ordinal)
+                             select runs.Of(ours, name) into measured
+                             where measured is not null
+                             select measured];
         return all.MaxBy(one => one.Median);
     }
 

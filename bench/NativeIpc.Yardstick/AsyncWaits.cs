@@ -77,9 +77,9 @@ internal static class AsyncWaits
             {
                 Let(all[i % Semaphores], i % Semaphores * Each + (i / Semaphores));
                 if (how == "burst") continue;
-                Harness.Pass(1);
+                if (!Harness.Quick) Harness.Pass(1);
                 Let(alone, Waits + i);
-                Harness.Pass(1);
+                if (!Harness.Quick) Harness.Pass(1);
             }
         }
 

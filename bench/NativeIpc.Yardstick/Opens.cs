@@ -9,7 +9,7 @@ internal static class Opens
     {
         NativeIpcKey key = Harness.SemaphoreKey(name, "open");
         Harness.Fresh(key, 1, s_keep).Dispose(); // nobody has it open meanwhile, as with the other peers
-        Leftovers.Print(name, () => Harness.Print(name, Harness.Measure(OpenAndClose(key))));
+        Leftovers.Measure(name, OpenAndClose(key));
         SystemSemaphore.Remove(key);
     }
 
@@ -17,7 +17,7 @@ internal static class Opens
     {
         NativeIpcKey key = Harness.SemaphoreKey(name, "open");
         SystemSemaphore.Remove(key);
-        Leftovers.Print(name, () => Harness.Print(name, Harness.Measure(CreateAndRemove(key))));
+        Leftovers.Measure(name, CreateAndRemove(key));
     }
 
     private static Action<long> OpenAndClose(NativeIpcKey key) => n =>

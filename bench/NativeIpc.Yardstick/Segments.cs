@@ -15,7 +15,9 @@ internal static class Segments
         NativeIpcKey key = Harness.SegmentKey(name, "segment");
         SharedMemory.Remove(key);
         (long size, bool takeLock, SharedMemoryOptions options) = (SizeOf(name), TakesLock(name), OptionsOf(name, RemovalPolicy.Default));
-        Measure(name, n =>
+        Leftovers.Measure(name, Body, slow: size == Harness.Big);
+
+        void Body(long n)
         {
             while (n-- > 0)
             {
@@ -23,7 +25,7 @@ internal static class Segments
                 if (takeLock) segment.Lock().Dispose();
                 if (size == Harness.Big) Write(segment.Span);
             }
-        });
+        }
     }
 
     public static void Attach(string name)
@@ -33,7 +35,12 @@ internal static class Segments
         (long size, bool takeLock, bool write) = (SizeOf(name), TakesLock(name), name.Contains("write", StringComparison.Ordinal));
         SharedMemoryOptions options = OptionsOf(name, RemovalPolicy.Keep);
         Process keeper = Harness.StartChild("keep", name);
-        Measure(name, n =>
+        Leftovers.Measure(name, Body, slow: size == Harness.Big);
+        keeper.StandardInput.Close();
+        keeper.WaitForExit();
+        keeper.Dispose();
+
+        void Body(long n)
         {
             while (n-- > 0)
             {
@@ -42,10 +49,7 @@ internal static class Segments
                 if (size == Harness.Big && write) Write(segment.Span);
                 else if (size == Harness.Big) s_sink = Read(segment.ReadOnlySpan);
             }
-        });
-        keeper.StandardInput.Close();
-        keeper.WaitForExit();
-        keeper.Dispose();
+        }
     }
 
     /// <summary>In a child: keeps the segment, as another process would, so that the last detach never comes inside the measurement.</summary>
@@ -57,9 +61,6 @@ internal static class Segments
         Harness.Ready();
         Console.In.ReadToEnd();
     }
-
-    private static void Measure(string name, Action<long> body)
-        => Leftovers.Print(name, () => Harness.Print(name, SizeOf(name) == Harness.Big ? Harness.MeasureSlow(body) : Harness.Measure(body)));
 
     private static long SizeOf(string name) => name.Contains("64m", StringComparison.Ordinal) ? Harness.Big : 4096;
 

@@ -113,7 +113,8 @@ static void run_pingpong(const char *name)
     y_body trip = Y_PICK(w_trip, k);
     trip(&p, 200);
     int64_t cpu = y_cpu(getpid()) + y_cpu(child);
-    for (int i = 0; i < 20; i++) {
+    const int rounds = y_quick() ? 2 : 20;
+    for (int i = 0; i < rounds; i++) {
         int64_t t = y_now();
         trip(&p, 500);
         v[i] = (double)(y_now() - t) / 500;
@@ -122,17 +123,17 @@ static void run_pingpong(const char *name)
     y_pin(-1);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    y_print(name, "", y_median(v, 20));
-    y_print(name, ".cpu", (double)cpu / (20 * 500));
+    y_print(name, "", y_median(v, rounds));
+    y_print(name, ".cpu", (double)cpu / (rounds * 500));
     y_drop(k, p.a, "a"), y_drop(k, p.b, "b");
 }
 
 /* ---- many processes for 300 ms ---- */
 struct y_many { volatile int ready, done; volatile int64_t start, count[64]; };
-#define Y_SPAN 300000000LL
 /* Starts n children that repeat `body` and count; the time and the CPU time of all of them for one operation. */
 static void y_many_run(const char *name, int n, y_body body, void **contexts, pid_t *others, int n_others)
 {
+    const int64_t span = y_quick() ? 30000000 : 300000000;
     struct y_many *page = (struct y_many *)y_shared_page();
     pid_t pid[64];
     fflush(stdout);
@@ -143,7 +144,7 @@ static void y_many_run(const char *name, int n, y_body body, void **contexts, pi
             __atomic_add_fetch(&page->ready, 1, __ATOMIC_SEQ_CST);
             while (!page->start || y_now() < page->start)
                 usleep(500);
-            int64_t end = page->start + Y_SPAN, count = 0;
+            int64_t end = page->start + span, count = 0;
             for (; y_now() < end; count += 16)
                 body(contexts[i], 16);
             page->count[i] = count;
@@ -171,7 +172,7 @@ static void y_many_run(const char *name, int n, y_body body, void **contexts, pi
         total += page->count[i];
     }
     munmap(page, 4096);
-    y_print(name, "", total ? (double)Y_SPAN / (double)total : 0);
+    y_print(name, "", total ? (double)span / (double)total : 0);
     y_print(name, ".cpu", total ? (double)cpu / (double)total : 0);
 }
 static void run_contention(const char *name)
@@ -366,7 +367,10 @@ static double y_scale_once(int n, enum y_kind k, int segments)
 }
 static void run_scale(const char *name)
 {
-    int n = y_number(name), rounds = n <= 100 ? 9 : n <= 1000 ? 3 : 1;
+    int n = y_number(name);
+    if (y_quick())
+        n = n / 20 < 50 ? 50 : n / 20;
+    int rounds = n <= 100 ? 9 : n <= 1000 ? 3 : 1;
     double v[9];
     y_undo = 1;
     for (int i = 0; i < rounds; i++)

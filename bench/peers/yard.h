@@ -77,15 +77,24 @@ Y_UNUSED static void y_print(const char *name, const char *suffix, double value)
     fflush(stdout);
 }
 
+/* Only shows that everything runs (bench.sh --quick): the numbers mean nothing. */
+Y_UNUSED static int y_quick(void)
+{
+    const char *quick = getenv("YARD_QUICK");
+    return quick && !strcmp(quick, "1");
+}
+
 /* Does the operation n times. */
 typedef void (*y_body)(void *context, long n);
 
 /* Grows n until a batch lasts about 10 ms; the median time of an operation over so many batches. */
 Y_UNUSED static double y_measure(y_body f, void *context, int batches)
 {
-    const int64_t batch = 10000000;
+    const int64_t batch = y_quick() ? 1000000 : 10000000;
     double v[16];
     long n = 1;
+    if (y_quick())
+        batches = 1;
     f(context, 1);
     for (;;) {
         int64_t t = y_now();
