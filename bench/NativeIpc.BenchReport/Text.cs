@@ -8,12 +8,12 @@ internal static class Text
     public static string Ratio(double ratio) => ratio.ToString(ratio < 0.1 ? "0.000" : ratio < 10 ? "0.00" : "0", CultureInfo.InvariantCulture) + "×";
 
     /// <summary>The value of a workload, with its unit.</summary>
-    public static string Value(string workload, double value) => (workload.Split('.')[^1], workload) switch
+    public static string Value(string workload, double value) => workload.Split('.')[^1] switch
     {
-        ("idle_wakeups_s", _) => Number(value) + " /s",
-        ("idle_cpu_us_s", _) => Number(value) + " µs/s",
-        ("maps_left" or "fds_left" or "threads" or "cores", _) => Number(value),
-        (_, ['a', 'l', 'l', 'o', 'c', '.', ..]) => Number(value) + " B",
+        "idle_wakeups_s" => Number(value) + " /s",
+        "idle_cpu_us_s" => Number(value) + " µs/s",
+        "maps_left" or "fds_left" or "threads" or "cores" => Number(value),
+        _ when workload.StartsWith("alloc.", StringComparison.Ordinal) || workload.StartsWith("object.", StringComparison.Ordinal) => Number(value) + " B",
         _ => Time(value),
     };
 

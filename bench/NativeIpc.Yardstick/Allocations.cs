@@ -10,7 +10,8 @@ internal static class Allocations
         SystemSemaphore.Remove(empty);
         SharedMemory.Remove(segment);
         using Operations operations = new(semaphore, empty, segment);
-        foreach ((string operation, Action body) in operations.All)
-            Harness.Print($"{name}.{operation}", Operations.BytesOf(body, times: Harness.Quick ? 20 : 300));
+        int times = Harness.Quick ? 20 : 300;
+        foreach ((string operation, Action body) in operations.All) Harness.Print($"{name}.{operation}", Operations.BytesOf(body, times));
+        foreach ((string operation, Action body) in operations.Making) Harness.Print($"object.{name}.{operation}", Operations.BytesOf(body, times));
     }
 }

@@ -48,10 +48,19 @@ internal sealed class Operations : IDisposable
             ["GetSpan"] = () => _segment.GetSpan(8, 8)[1] = 1,
             ["GetReference"] = () => _segment.GetReference<long>(8) = 1,
         };
+        Making = new Dictionary<string, Action>
+        {
+            ["Memory"] = () => _segment.Memory.Span[1] = 1,
+            ["BeginAccess, Dispose"] = () => _segment.BeginAccess().Dispose(),
+            ["OpenStream, Dispose"] = () => _segment.OpenStream().Dispose(),
+        };
     }
 
     /// <summary>Each operation by its name.</summary>
     public IReadOnlyDictionary<string, Action> All { get; }
+
+    /// <summary>What is asked for once and kept: these make an object, and the yardstick prints its size.</summary>
+    public IReadOnlyDictionary<string, Action> Making { get; }
 
     /// <summary>What an operation allocates on this thread, in bytes, once it has been done often enough for the JIT and for what is made only once.</summary>
     public static double BytesOf(Action operation, int times)
