@@ -1,16 +1,17 @@
+using System.Diagnostics;
+
 namespace NativeIpc.Yardstick;
 
 /// <summary>Opening, creating and letting go of a semaphore, and what is still mapped and open at the end.</summary>
 internal static class Opens
 {
-    private static readonly SystemSemaphoreOptions s_keep = new() { Removal = RemovalPolicy.Keep };
-
     public static void Open(string name)
     {
         NativeIpcKey key = Harness.SemaphoreKey(name, "open");
-        Harness.Fresh(key, 1, s_keep).Dispose(); // nobody has it open meanwhile, as with the other peers
+        using Process keeper = Harness.StartChild("keep-semaphore", name);
         Leftovers.Measure(name, OpenAndClose(key));
-        SystemSemaphore.Remove(key);
+        keeper.StandardInput.Close();
+        keeper.WaitForExit();
     }
 
     public static void Create(string name)
@@ -18,6 +19,14 @@ internal static class Opens
         NativeIpcKey key = Harness.SemaphoreKey(name, "open");
         SystemSemaphore.Remove(key);
         Leftovers.Measure(name, CreateAndRemove(key));
+    }
+
+    /// <summary>In a child: has the semaphore open, as another process would.</summary>
+    public static void Keep(string[] arguments)
+    {
+        using SystemSemaphore semaphore = Harness.Fresh(Harness.SemaphoreKey(arguments[0], "open"), 1);
+        Harness.Ready();
+        Console.In.ReadToEnd();
     }
 
     private static Action<long> OpenAndClose(NativeIpcKey key) => n =>

@@ -34,11 +34,10 @@ internal static class Segments
         SharedMemory.Remove(key);
         (long size, bool takeLock, bool write) = (SizeOf(name), TakesLock(name), name.Contains("write", StringComparison.Ordinal));
         SharedMemoryOptions options = OptionsOf(name, RemovalPolicy.Keep);
-        Process keeper = Harness.StartChild("keep", name);
+        using Process keeper = Harness.StartChild("keep", name);
         Leftovers.Measure(name, Body, slow: size == Harness.Big);
         keeper.StandardInput.Close();
         keeper.WaitForExit();
-        keeper.Dispose();
 
         void Body(long n)
         {

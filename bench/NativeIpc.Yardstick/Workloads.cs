@@ -66,6 +66,7 @@ internal static class Workloads
             "contend-mutex" => BuiltIn.ContendingChild,
             "contend" => Contention.Child,
             "keep" => Segments.Keep,
+            "keep-semaphore" => Opens.Keep,
             _ => throw new ArgumentException($"There is no role '{role}'."),
         };
         run(arguments);
