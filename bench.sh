@@ -4,6 +4,7 @@
 #
 #   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel)
 #     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
+#     -m, --minutes N    no further round begins when it would end later than that (15)
 #     -p, --peers LIST   of c,qt,boost,py,net,jit,aot (jit and aot are ours); c is the base of the ratios
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and fails if anything has;
 #                        writes nothing
@@ -17,13 +18,14 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-rounds=5 peers=c,qt,boost,py,net,jit,aot compare='' quick='' whole=yes
+rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot compare='' quick='' whole=yes
 usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
 prefixes=()
 arguments=("$@")
 while [ $# != 0 ]; do
     case $1 in
         -r | --rounds) rounds=${2:?"$1 needs a number"}; shift ;;
+        -m | --minutes) minutes=${2:?"$1 needs a number"}; shift ;;
         -p | --peers) peers=${2:?"$1 needs a list"} whole=; shift ;;
         --compare) compare=yes ;;
         --quick) quick=yes peers=c,jit rounds=1 whole= ;;
@@ -34,7 +36,9 @@ while [ $# != 0 ]; do
     esac
     shift
 done
-case $rounds in '' | *[!0-9]* | 0) say "'$rounds' is no number of rounds." >&2; exit 2 ;; esac
+for number in "$rounds" "$minutes"; do
+    case $number in '' | *[!0-9]* | 0) say "'$number' is no number of rounds or minutes." >&2; exit 2 ;; esac
+done
 for name in ${peers//,/ }; do
     case $name in c | qt | boost | py | net | jit | aot) ;; *) say "There is no peer '$name'." >&2; exit 2 ;; esac
 done
@@ -158,8 +162,8 @@ chosen() { # GROUP: prints the prefixes of it that were asked for
 
 runs=$out/runs.tsv failures=0
 : >"$runs"
-begin=$SECONDS
 for ((round = 1; round <= rounds; round++)); do
+    begin=$SECONDS
     while read -r group most limit; do
         [ -n "$group" ] && [ "$round" -le "$most" ] || continue
         selected=$(chosen "$group" | sort -u)
@@ -178,10 +182,14 @@ for ((round = 1; round <= rounds; round++)); do
         done
     done <<<"$groups"
     say "Round $round of $rounds: $((SECONDS - begin)) s" >&2
+    if [ "$round" -lt "$rounds" ] && [ $((SECONDS + SECONDS - begin)) -gt $((minutes * 60)) ]; then
+        say "No time is left for another one (--minutes $minutes)." >&2
+        rounds=$round
+    fi
 done
 
 # ---- the tables ----
-about="$(date +%F), $(uname -sr), $(getconf GNU_LIBC_VERSION 2>/dev/null || say 'another C library'), .NET $(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 } END { print v }'), $(nproc) cores ($(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)), $rounds rounds."
+about="$(date +%F), $(uname -sr), $(getconf GNU_LIBC_VERSION 2>/dev/null || say 'another C library'), .NET $(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 } END { print v }'), $(nproc) cores ($(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)), rounds: $rounds."
 for reason in ${missing[@]+"${missing[@]}"}; do about="$about Without $reason."; done
 [ -z "$quick" ] || about="$about Quick: the numbers mean nothing."
 "$report" report "$runs" "$root/bench" "$out" "$about" || exit 2

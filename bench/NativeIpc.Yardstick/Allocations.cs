@@ -12,6 +12,6 @@ internal static class Allocations
         using Operations operations = new(semaphore, empty, segment);
         int times = Harness.Quick ? 20 : 300;
         foreach ((string operation, Action body) in operations.All) Harness.Print($"{name}.{operation}", Operations.BytesOf(body, times));
-        foreach ((string operation, Action body) in operations.Making) Harness.Print($"object.{name}.{operation}", Operations.BytesOf(body, times));
+        foreach ((string operation, Action body) in operations.Making) Harness.Print($"{name.Replace("alloc", "object", StringComparison.Ordinal)}.{operation}", Operations.BytesOf(body, times));
     }
 }
