@@ -43,6 +43,7 @@ for name in ${peers//,/ }; do
     case $name in c | qt | boost | py | net | jit | aot) ;; *) say "There is no peer '$name'." >&2; exit 2 ;; esac
 done
 
+[ -z "$compare" ] || [ -f bench/results.tsv ] || { say 'There is no bench/results.tsv to compare with; ./bench.sh writes it.' >&2; exit 2; }
 [ "$(uname -s)" = Linux ] || { say 'The yardsticks run on Linux only.' >&2; exit 2; }
 for program in dotnet gcc; do command -v $program >/dev/null || { say "'$program' is missing." >&2; exit 2; }; done
 
