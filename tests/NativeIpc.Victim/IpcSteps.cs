@@ -23,6 +23,11 @@ internal sealed class IpcSteps
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
+            "segment-verify" => $"{_segment!.VerifySize()}",
+            "segment-copy-out" => CopyOut(),
+            "segment-copy-in" => CopyIn(),
+            "segment-stream" => ReadStream(),
+            "segment-touch" => $"{_segment!.GetSpan(long.Parse(words[1], CultureInfo.InvariantCulture), 1)[0]}",
             "semaphore-create" => Keep(SystemSemaphore.CreateNew(Key, Count, SemaphoreOptions)),
             "semaphore-create-or-open" => Keep(SystemSemaphore.CreateOrOpen(Key, Count, SemaphoreOptions)),
             "semaphore-reset" => Keep(SystemSemaphore.CreateOrReset(Key, Count, SemaphoreOptions)),
@@ -64,6 +69,7 @@ internal sealed class IpcSteps
         PeerTimeout = PeerTimeout,
         Allocation = Enum.Parse<SharedMemoryAllocation>(Option("allocation", "Reserve")),
         UseLock = bool.Parse(Option("lock", "true")),
+        AllowOtherOwners = bool.Parse(Option("others", "false")),
     };
 
     private SystemSemaphoreOptions SemaphoreOptions => new()
@@ -73,6 +79,7 @@ internal sealed class IpcSteps
         RemoveAtProcessExit = RemoveAtProcessExit,
         PeerTimeout = PeerTimeout,
         Undo = Enum.Parse<SystemVUndoPolicy>(Option("undo", "Both")),
+        AllowOtherOwners = bool.Parse(Option("others", "false")),
     };
 
     private string Option(string name, string otherwise)
@@ -102,6 +109,25 @@ internal sealed class IpcSteps
     {
         _segment!.Lock();
         return "locked";
+    }
+
+    private string CopyOut()
+    {
+        _segment!.Read(0, new byte[_segment.Size]);
+        return "read";
+    }
+
+    private string CopyIn()
+    {
+        _segment!.Write(_segment.Size - 10, new byte[10]);
+        return "written";
+    }
+
+    private string ReadStream()
+    {
+        using Stream stream = _segment!.OpenStream();
+        stream.ReadExactly(new byte[_segment.Size]);
+        return "read";
     }
 
     private string Release()

@@ -84,12 +84,20 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
         string name = PosixNames.Native(key);
         string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
+        var leases = new Backoff(TimeSpan.FromSeconds(1));
         for (int round = 0; round < 1000; round++)
         {
             using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
             int error = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
             if (error == Errno.ENOENT) return false;
-            if (error == Errno.EACCES) return UnlinkBoth(key, isSegment, lockKey); // cannot be locked; the folder decides whether it may be removed
+            if (error == Errno.EAGAIN && leases.Pause())
+            {
+                round--; // somebody asks the kernel whether he is alone
+                continue;
+            }
+
+            // Cannot be locked; the folder decides whether it may be removed.
+            if (error == Errno.EACCES || error == Errno.EAGAIN) return UnlinkBoth(key, isSegment, lockKey);
             if (error != 0) throw PosixErrors.Open(attempt, key, "open", error);
             error = FileLock.Take(file, TimeSpan.FromSeconds(1), out FileLock held);
             if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");
