@@ -73,7 +73,7 @@ public sealed class PlantedPosixTests : IDisposable
     public void A_file_of_another_user_is_no_segment_to_trust(string plant, bool byRoot) => WithNothingTouched(plant, TestRun.SegmentFile(_key), () =>
     {
         bool isEmpty = plant.StartsWith(':');
-        foreach (Outcome outcome in Try(s_segmentSteps[..^1], "16 timeout=20", byRoot))
+        foreach (Outcome outcome in Try(s_segmentSteps[..^1], "8192 timeout=20", byRoot))
         {
             string step = outcome.Step.Split(' ')[0];
             if (step == "segment-create" || (isEmpty && step == "segment-create-or-open"))
