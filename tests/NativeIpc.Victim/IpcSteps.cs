@@ -72,6 +72,7 @@ internal sealed class IpcSteps
         Allocation = Enum.Parse<SharedMemoryAllocation>(Option("allocation", "Reserve")),
         UseLock = bool.Parse(Option("lock", "true")),
         AllowOtherOwners = bool.Parse(Option("others", "false")),
+        Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 
     private SystemSemaphoreOptions SemaphoreOptions => new()
@@ -82,6 +83,7 @@ internal sealed class IpcSteps
         PeerTimeout = PeerTimeout,
         Undo = Enum.Parse<SystemVUndoPolicy>(Option("undo", "Both")),
         AllowOtherOwners = bool.Parse(Option("others", "false")),
+        Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 
     private string Option(string name, string otherwise)
