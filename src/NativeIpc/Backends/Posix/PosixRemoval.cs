@@ -81,10 +81,10 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
     internal static bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
+        var leases = new Backoff(TimeSpan.FromSeconds(1));
         if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
         string name = PosixNames.Native(key);
         string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
-        var leases = new Backoff(TimeSpan.FromSeconds(1));
         for (int round = 0; round < 1000; round++)
         {
             using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
