@@ -25,7 +25,7 @@ internal static class MeetSteps
 
     private static string Meet(string[] words, Action<NativeIpcKey, int> use)
     {
-        const int longest = 500;
+        const int longest = 100;
         NativeIpcKey key = NativeIpcKey.Parse(words[1], CultureInfo.InvariantCulture);
         int rounds = int.Parse(words[2], CultureInfo.InvariantCulture);
         string[] wanted = words[3].Split(',');
