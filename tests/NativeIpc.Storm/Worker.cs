@@ -17,7 +17,7 @@ internal static class Worker
         Volatile.Write(ref report.ProcessId, Environment.ProcessId);
 
         // Not at the first time: then all would stop in the same state of the lock.
-        int remaining = point.StartsWith("claim", StringComparison.Ordinal) || point.StartsWith("re", StringComparison.Ordinal) ? 1 : Random.Shared.Next(1, 20);
+        int remaining = point.Contains("claim", StringComparison.Ordinal) || point.Contains("recover", StringComparison.Ordinal) || point.StartsWith("re", StringComparison.Ordinal) ? 1 : Random.Shared.Next(1, 20);
         StopPoint.Reached = reached =>
         {
             if (reached != point || --remaining > 0) return;
