@@ -246,13 +246,14 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
     }
 
-    /// <summary>Waits until nobody of ours is between two steps: at most for two slices, since a suspended one never comes out.</summary>
+    /// <summary>Waits until nobody of ours is between two steps: at most for two slices, since a suspended one never comes out; and no longer than the owner is unknown.</summary>
     private bool AwaitQuiet()
     {
         long start = Stopwatch.GetTimestamp();
         while (!_table.IsQuiet())
         {
             if (Stopwatch.GetElapsedTime(start).TotalMilliseconds > 2 * LongestSlice || IsClosed) return false;
+            if (HolderTable.MarkOf(Volatile.Read(ref _table.Record.Owner)) is not 0 and var mark && _table.IsAlive(mark)) return false;
             Pause.Microseconds(1000);
         }
 
