@@ -47,8 +47,8 @@ public sealed record SharedMemoryOptions
     /// the system cannot tell who uses it, the call fails and says so.</summary>
     public bool Reclaim { get; init; }
 
-    /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc).
-    /// Default: false: the lock then works there without recovery.</summary>
+    /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc),
+    /// and with <see cref="NativeIpcException"/> where there is no room or no access to note the holder. Default: false: the lock then works there without recovery.</summary>
     public bool RequireLockRecovery { get; init; }
 
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
