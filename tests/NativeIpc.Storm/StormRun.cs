@@ -137,6 +137,10 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         Process process = _processes[victim]!;
         Stop(process);
         LockStatus status = segment.GetLockStatus();
+
+        // Who was given the permit but no processor so far looks unknown, too, but not for long; the victim stays so.
+        var watch = Stopwatch.StartNew();
+        while (status.Holder == LockHolder.Unknown && OperatingSystem.IsWindows() && watch.ElapsedMilliseconds < 500) status = segment.GetLockStatus();
         Phase phase = PhaseOf(reports, victim);
         if (Volatile.Read(ref segment.GetReference<Guarded>(0).Inside) == victim + 1) _inside++;
         if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) _holders++;
