@@ -6,7 +6,7 @@ namespace NativeIpc.Storm;
 /// <summary>Processes, eight as a rule, lock, count and unlock in a loop; one is killed at a random moment when all eight run, and replaced.</summary>
 /// <remarks>
 /// Half of the victims are whoever is inside at the moment of choosing, since all but one wait. A victim is stopped first, looked at, and
-/// then killed where it stands: so what it was doing is known and not guessed. Every tenth newcomer is told to stop at the next named point, and is killed there.
+/// then killed where it stands: so what it was doing is known and not guessed. Every tenth newcomer, or second in a short run, is told to stop at the next named point, and is killed there.
 /// </remarks>
 internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int workers)
 {
@@ -149,7 +149,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         process.Kill();
         process.WaitForExit();
         process.Dispose();
-        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(10) == 0;
+        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(kills < 100 ? 2 : 10) == 0;
         _pointOf[victim] = "-";
         Start(guardedKey, reportKey, victim, reports, isSpecial ? _points[_nextPoint++ % _points.Length] : "-");
     }
