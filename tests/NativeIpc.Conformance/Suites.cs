@@ -7,6 +7,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class ViewTests : ViewTests<PosixProvider>;
 
+    public sealed class AllocationTests : AllocationTests<PosixProvider>;
+
     public sealed class DisposedTests : DisposedTests<PosixProvider>;
 
     public sealed class LockTests : LockTests<PosixProvider>;
@@ -36,6 +38,8 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class ViewTests : ViewTests<PlainPosixProvider>;
 
+    public sealed class AllocationTests : AllocationTests<PlainPosixProvider>;
+
     public sealed class DisposedTests : DisposedTests<PlainPosixProvider>;
 
     public sealed class LockTests : LockTests<PlainPosixProvider>;
@@ -63,6 +67,8 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class ViewTests : ViewTests<SystemVProvider>;
 
+    public sealed class AllocationTests : AllocationTests<SystemVProvider>;
+
     public sealed class DisposedTests : DisposedTests<SystemVProvider>;
 
     public sealed class LockTests : LockTests<SystemVProvider>;
@@ -83,7 +89,7 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
 
-    public sealed class SystemVDeathPointTests : SystemVDeathPointTests<SystemVProvider>;
+    public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
@@ -144,6 +150,8 @@ namespace NativeIpc.Conformance.Windows
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<WindowsProvider>;
 
     public sealed class WaitTests : WaitTests<WindowsProvider>;
+
+    public sealed class DeathPointTests : WindowsDeathPointTests<WindowsProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 

@@ -82,6 +82,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
     internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
+        var leases = new Backoff(TimeSpan.FromSeconds(1));
         if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
         var path = new Utf8Path(PosixNames.Start(isSegment), PosixNames.Bare(key));
         for (int round = 0; round < 1000; round++)
@@ -89,7 +90,14 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             int file = Libc.open_utf8(path.Pointer, s_opening, 0);
             int error = file == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (error == Errno.ENOENT) return false;
-            if (error == Errno.EACCES) return UnlinkBoth(key, isSegment, lockKey); // cannot be locked; the folder decides whether it may be removed
+            if (error == Errno.EAGAIN && leases.Pause())
+            {
+                round--; // somebody asks the kernel whether he is alone
+                continue;
+            }
+
+            // Cannot be locked; the folder decides whether it may be removed.
+            if (error == Errno.EACCES || error == Errno.EAGAIN) return UnlinkBoth(key, isSegment, lockKey);
             if (error != 0) throw PosixErrors.Open(attempt, key, "open", error);
             FileLock held = default;
             try

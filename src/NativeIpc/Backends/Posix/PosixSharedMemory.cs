@@ -90,6 +90,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                 case State.Ready:
                     if (status.Size >= size || options.AllowSmaller) return Attach(key, descriptor, status, SharedMemoryAccess.ReadWrite, options);
                     _ = Libc.close(descriptor);
+                    if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
                     throw Failure.TooSmall(key, status.Size, size);
                 case State.HalfCreated:
                     if (Recover(key, size, options, descriptor) is { } recovered) return recovered;
