@@ -2,7 +2,6 @@ using NativeIpc.Backends.Posix;
 using NativeIpc.Backends.SystemV;
 using NativeIpc.Backends.Windows;
 using NativeIpc.Errors;
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 
 namespace NativeIpc.Backends;
