@@ -11,6 +11,7 @@ internal static class Cli
 {
     private static Command[] Verbs =>
     [
+        KeyVerb.Command(),
         CreateVerb.Command(),
     ];
 
