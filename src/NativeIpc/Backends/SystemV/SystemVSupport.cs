@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
