@@ -13,6 +13,7 @@ public sealed record IpcFinding(IpcFindingKind Kind, IpcSeverity Severity, strin
     /// <summary>The object it is about; null for findings about the machine.</summary>
     public IpcObjectInfo? Subject { get; internal init; }
 
-    /// <summary>Whether <see cref="IpcObjects.TryRemoveUnused"/> of <see cref="Subject"/> mends it. That is safe: an object that came into use meanwhile stays.</summary>
+    /// <summary>Whether <see cref="IpcObjects.TryRemoveUnused"/> of <see cref="Subject"/> mends it without any loss: nobody uses the object, and it is broken or cannot be reached.
+    /// False for objects that are merely unused: somebody may have left them on purpose.</summary>
     public bool IsSafeToFix { get; internal init; }
 }

@@ -87,6 +87,9 @@ public sealed record IpcObjectInfo
     /// <summary>Which object of the system this is, so that another one under the same name is told from it.</summary>
     internal string ObjectIdentity { get; init; } = "";
 
+    /// <summary>What failures call it: its key, or what the system calls it where no key leads to it.</summary>
+    internal NativeIpcKey NamingKey => Key.IsValid ? Key : new NativeIpcKey(NativeName, Type);
+
     /// <summary>Whether two looks at one object saw the same, but for the times that each look or use changes.</summary>
     internal bool LooksAs(IpcObjectInfo other)
         => this with { Attachments = other.Attachments, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);

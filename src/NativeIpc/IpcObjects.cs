@@ -97,6 +97,25 @@ public static class IpcObjects
         return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found, onlyUnused: false);
     }
 
+    /// <summary>Reads bytes of a segment that was listed, also of one that no key leads to. Nothing is mapped for longer than the call, and nobody is kept out.</summary>
+    /// <remarks>POSIX: by <c>pread(2)</c>, so that a segment that is cut meanwhile gives fewer bytes. System V: attached read-only for the call, which the kernel counts and notes as a use.</remarks>
+    /// <param name="found">The segment, as it was listed.</param>
+    /// <param name="offset">Where to begin, in bytes.</param>
+    /// <param name="destination">Where the bytes go.</param>
+    /// <returns>How many were read: fewer than asked for at the end of the segment, 0 behind it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="found"/> is no segment.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="offset"/> is negative.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows.</exception>
+    /// <exception cref="NativeIpcException">NotFound when it is gone, or its name leads to another one by now; PermissionDenied; OutOfResources.</exception>
+    public static int Read(IpcObjectInfo found, long offset, Span<byte> destination)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("Only segments have bytes.", nameof(found));
+        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Read(found, offset, destination);
+    }
+
     private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Dictionary<string, IpcObjectInfo> seen = [];

@@ -6,7 +6,11 @@ namespace NativeIpc.Backends;
 /// <summary>Collects what is wrong: of the objects here, of the system's side by the back ends. Used by one thread.</summary>
 internal sealed class Diagnosis(IpcSnapshot snapshot)
 {
+    // What is younger may have a maker that is only slow.
+    private static readonly TimeSpan s_slowMaker = TimeSpan.FromSeconds(10);
+
     private readonly List<IpcFinding> _findings = [];
+    private readonly DateTimeOffset _now = TimeProvider.System.GetUtcNow();
 
     public IpcSnapshot Snapshot { get; } = snapshot;
 
@@ -46,7 +50,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
         else if (Has(found, IpcObjectTraits.HalfCreated))
         {
             Add(new IpcFinding(IpcFindingKind.HalfCreated, IpcSeverity.Warning, $"{what} is half-created: {Missing(found)}. Its maker has died in the middle, or is slow.",
-                "A creating call of this library finishes it; or remove it.") { Subject = found, Command = remove, IsSafeToFix = isSystemV || isStale });
+                "A creating call of this library finishes it; or remove it.") { Subject = found, Command = remove, IsSafeToFix = (isSystemV || isStale) && _now - found.Created > s_slowMaker });
         }
         else if (found.Kind == IpcObjectKind.SystemSemaphore && Has(found, IpcObjectTraits.LockOfSegment) && found.Value == 0 && isStale)
         {
@@ -56,8 +60,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
         else if (isStale)
         {
             string suspicion = found.Value == 0 ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
-            Add(new IpcFinding(IpcFindingKind.Stale, IpcSeverity.Warning, $"{what} is used by no process.{suspicion}",
-                "If nobody has left it there on purpose, remove it.") { Subject = found, Command = remove, IsSafeToFix = true });
+            Add(new IpcFinding(IpcFindingKind.Stale, IpcSeverity.Information, $"{what} is used by no process.{suspicion}",
+                "If nobody has left it there on purpose, remove it.") { Subject = found, Command = remove });
         }
 
         if (Has(found, IpcObjectTraits.Removed))

@@ -59,9 +59,9 @@ internal sealed class PosixCatalog : IObjectCatalog
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
         using var folder = new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (folder.IsInvalid) throw PosixErrors.Unknown(attempt, found.Key, "open", Marshal.GetLastPInvokeError());
+        if (folder.IsInvalid) throw PosixErrors.Unknown(attempt, found.NamingKey, "open", Marshal.GetLastPInvokeError());
         int number = FileLock.Take(folder, TimeSpan.FromSeconds(1), out FileLock held);
-        if (number != 0) throw PosixErrors.Unknown(attempt, found.Key, "flock", number);
+        if (number != 0) throw PosixErrors.Unknown(attempt, found.NamingKey, "flock", number);
         using (held)
         {
             using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
@@ -82,14 +82,40 @@ internal sealed class PosixCatalog : IObjectCatalog
             if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || PosixLook.Identify(found.NativeName, named.Identity) != found.ObjectIdentity) return false;
             if (Libc.unlink(path) == 0) return true;
             number = Marshal.GetLastPInvokeError();
-            return number == Errno.ENOENT ? false : throw PosixErrors.Unlink(attempt, found.Key, "unlink", number);
+            return number == Errno.ENOENT ? false : throw PosixErrors.Unlink(attempt, found.NamingKey, "unlink", number);
         }
     }
 
     private static NativeIpcException Denied(string attempt, IpcObjectInfo found, string call, int number)
         => number is Errno.EACCES or Errno.EPERM
-            ? Failure.Of(NativeIpcError.PermissionDenied, attempt, found.Key, call, number, "Whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE): run as its owner.")
-            : PosixErrors.Unknown(attempt, found.Key, call, number);
+            ? Failure.Of(NativeIpcError.PermissionDenied, attempt, found.NamingKey, call, number, "Whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE): run as its owner.")
+            : PosixErrors.Unknown(attempt, found.NamingKey, call, number);
+
+    public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
+    {
+        const string attempt = "read the segment";
+        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        if ((found.Traits & IpcObjectTraits.Removed) != 0) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more", "Its users have it still.");
+        using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+        if (file.IsInvalid) throw PosixErrors.Open(attempt, found.NamingKey, "open", Marshal.GetLastPInvokeError());
+        if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.NativeName, status.Identity) != found.ObjectIdentity)
+            throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "another object has taken its name", "Look again.");
+        fixed (byte* to = destination)
+        {
+            int done = 0;
+            while (done < destination.Length)
+            {
+                nint read = Libc.pread(file, to + done, (nuint)(destination.Length - done), offset + done);
+                int number = read < 0 ? Marshal.GetLastPInvokeError() : 0;
+                if (read == 0) break;
+                if (number == Errno.EINTR) continue;
+                if (number != 0) throw PosixErrors.Unknown(attempt, found.NamingKey, "pread", number);
+                done += (int)read;
+            }
+
+            return done;
+        }
+    }
 
     public void Diagnose(Diagnosis diagnosis) => PosixDiagnosis.Examine(diagnosis);
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
@@ -53,7 +55,7 @@ internal sealed class SystemVCatalog : IObjectCatalog
         if (found.SystemVId is { } id)
         {
             if (onlyUnused && IsUsed(found, id)) return false;
-            bool removed = found.Kind == IpcObjectKind.SharedMemory ? SystemVSupport.RemoveSegment(attempt, found.Key, id) : SystemVSupport.RemoveSemaphore(attempt, found.Key, id);
+            bool removed = found.Kind == IpcObjectKind.SharedMemory ? SystemVSupport.RemoveSegment(attempt, found.NamingKey, id) : SystemVSupport.RemoveSemaphore(attempt, found.NamingKey, id);
             if (removed && found.Key.IsValid) RemoveKeyFile();
             return removed;
         }
@@ -80,6 +82,21 @@ internal sealed class SystemVCatalog : IObjectCatalog
         if (found.KeyFile is { } path && KeyFileSearch.IsLegacy(path, out _, out _)) key = Libc.ftok(SystemVLook.LegacySibling(path, IpcObjectKind.SystemSemaphore), (int)found.Type);
         int segment = key == -1 ? -1 : Libc.shmget(key, 0, 0);
         return segment != -1 && (SystemVSupport.Status(segment, out SegmentStatus locked) != 0 || locked.Attached != 0);
+    }
+
+    public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
+    {
+        const string attempt = "read the segment";
+        if (found.SystemVId is not { } id) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "shmat", "there is a key file and no segment", "A creating call makes it.");
+        int number = SystemVSupport.Status(id, out SegmentStatus status);
+        if (number != 0) throw SystemVErrors.UseSegment(attempt, found.NamingKey, "shmctl", number);
+        long length = Math.Clamp(status.Size - offset, 0, destination.Length);
+        if (length == 0) return 0;
+        nint address = Libc.shmat(id, 0, Flags.SHM_RDONLY);
+        if (address == -1) throw SystemVErrors.UseSegment(attempt, found.NamingKey, "shmat", Marshal.GetLastPInvokeError());
+        new ReadOnlySpan<byte>((byte*)address + offset, (int)length).CopyTo(destination);
+        _ = Libc.shmdt(address); // cannot fail for what shmat gave
+        return (int)length;
     }
 
     public void Diagnose(Diagnosis diagnosis) => SystemVDiagnosis.Examine(diagnosis);

@@ -18,6 +18,9 @@ internal sealed class WindowsCatalog : IObjectCatalog
     public bool Remove(IpcObjectInfo found, bool onlyUnused)
         => throw new PlatformNotSupportedException("Windows removes an object with its last handle; there is nothing to remove.");
 
+    public int Read(IpcObjectInfo found, long offset, Span<byte> destination)
+        => throw new PlatformNotSupportedException("Windows lists no objects; open the segment by its key.");
+
     public void Diagnose(Diagnosis diagnosis)
     {
     }
