@@ -52,7 +52,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (wantsValue || wantsUse)
         {
             (value, bool? isUnused) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
-            if (isUnused == true) traits |= IpcObjectTraits.Stale;
+            if (isUnused == true && !((traits & IpcObjectTraits.LockOfSegment) != 0 && value != 0 && IsUsed(SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0)))) traits |= IpcObjectTraits.Stale;
         }
 
         return new IpcObjectInfo
@@ -71,7 +71,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             AttachmentCount = users?.Count,
             Attachments = users ?? [],
             Created = times.Born ?? times.Changed,
-            LastUsed = times.Read > times.Written ? times.Read : times.Written,
+            LastUsed = times.Written,
             Traits = traits,
             Unreadable = unreadable,
             ObjectIdentity = Identify(file, status.Identity),
@@ -80,11 +80,21 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";
 
+    private static string SegmentOf(string bareLock, bool isLegacy) => isLegacy ? NameRules.LegacySibling(bareLock, IpcObjectKind.SystemSemaphore) : bareLock;
+
     private bool IsLock(string bare, bool isLegacy)
     {
-        string segment = isLegacy ? NameRules.LegacySibling(bare, IpcObjectKind.SystemSemaphore) : bare;
+        string segment = SegmentOf(bare, isLegacy);
         return Names is { } all ? all.Contains(segment)
             : Libc.Status($"{PosixNames.Folder}/{segment}", followLink: false, out FileStatus status) == 0 && status.IsRegularFile;
+    }
+
+    /// <summary>Whether somebody uses a segment, or it cannot be told that nobody does: a lock that is free is left to the users of its segment, who open it when they need it.</summary>
+    private bool IsUsed(string segment)
+    {
+        string path = $"{PosixNames.Folder}/{segment}";
+        if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || !status.IsRegularFile) return false;
+        return census.Processes?.UsersOf(status.Identity) is { Count: > 0 } || Open(path, status.Identity, wantsValue: false, wantsUse: true, []).IsUnused != true;
     }
 
     /// <summary>Opens the file for a moment, to read the count and to ask the kernel whether anybody uses it.</summary>
@@ -93,8 +103,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         FileLock held = LockFolder();
         using (held)
         {
-            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-            int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            using UnixDescriptor file = Libc.OpenToLook(path, out int number);
             if (number == 0)
             {
                 number = Libc.Status(file, out FileStatus opened);
