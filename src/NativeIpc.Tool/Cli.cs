@@ -13,6 +13,13 @@ internal static class Cli
     [
         KeyVerb.Command(),
         CreateVerb.Command(),
+        ReadVerb.Command(),
+        WriteVerb.Command(),
+        DumpVerb.Command(),
+        RestoreVerb.Command(),
+        AcquireVerb.Command(),
+        ReleaseVerb.Command(),
+        ValueVerb.Command(),
     ];
 
     public static RootCommand Root()

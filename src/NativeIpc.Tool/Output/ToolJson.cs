@@ -10,6 +10,7 @@ namespace NativeIpc.Tool.Output;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(CreatedObject))]
 [JsonSerializable(typeof(KeyReport))]
+[JsonSerializable(typeof(SemaphoreValue))]
 internal sealed partial class ToolJson : JsonSerializerContext
 {
     // Keys are shown as they are: an apostrophe or an umlaut is no danger in a terminal or to jq.
