@@ -15,6 +15,9 @@ internal static class Selector
     private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows() ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
     private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
 
+    /// <summary>What lists the objects of the machine, for every type of key; those of other systems say that they do not.</summary>
+    public static IObjectCatalog[] Catalogs { get; } = [new PosixCatalog(), new SystemVCatalog(), new WindowsCatalog()];
+
     /// <summary>Whether segments with keys of this type work here, now.</summary>
     public static bool SupportsSegments(NativeIpcKeyType type) => Array.Exists(s_segments, backend => backend.Handles(type) && backend.WorksHere);
 

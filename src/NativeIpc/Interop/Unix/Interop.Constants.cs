@@ -30,6 +30,7 @@ internal static partial class Interop
         internal const int AT_SYMLINK_NOFOLLOW = 0x100; // Linux
         internal const int AT_SYMLINK_FOLLOW = 0x400; // Linux
         internal const int AT_EMPTY_PATH = 0x1000; // Linux
+        internal const int AT_STATX_DONT_SYNC = 0x4000; // Linux
 
         internal const int PROT_READ = 1;
         internal const int PROT_WRITE = 2;
