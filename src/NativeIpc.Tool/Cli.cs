@@ -13,6 +13,7 @@ internal static class Cli
     [
         KeyVerb.Command(),
         CreateVerb.Command(),
+        RmVerb.Command(),
         ReadVerb.Command(),
         WriteVerb.Command(),
         DumpVerb.Command(),
@@ -20,6 +21,10 @@ internal static class Cli
         AcquireVerb.Command(),
         ReleaseVerb.Command(),
         ValueVerb.Command(),
+        RunVerb.Command(),
+        DemoVerb.Command(),
+        DemoVerb.Receiver(),
+        CompletionVerb.Command(),
     ];
 
     public static RootCommand Root()

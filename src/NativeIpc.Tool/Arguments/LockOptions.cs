@@ -5,9 +5,9 @@ namespace NativeIpc.Tool.Arguments;
 /// <summary><c>--lock</c> and <c>--timeout</c>, for verbs that touch the bytes of a segment.</summary>
 internal sealed class LockOptions
 {
-    public Option<bool> Lock { get; } = new("--lock", "-L") { Description = "Hold the segment's lock meanwhile: the one that QSharedMemory::lock() takes" };
+    public Option<bool> Lock { get; } = new("--lock", "-L") { Description = "Meanwhile hold the lock that QSharedMemory::lock() takes" };
 
-    public Option<TimeSpan?> Timeout { get; } = Values.Timeout("With --lock: how long to wait for it (5, 500ms, 2m; default: for ever)");
+    public Option<TimeSpan?> Timeout { get; } = Values.Timeout("Longest wait for the lock (5, 500ms; default: for ever)");
 
     /// <summary>Takes the lock if it was asked for. Dispose gives it back.</summary>
     public SharedMemoryLock Take(ParseResult parsed, SharedMemory segment)

@@ -11,6 +11,7 @@ namespace NativeIpc.Tool.Output;
 [JsonSerializable(typeof(CreatedObject))]
 [JsonSerializable(typeof(KeyReport))]
 [JsonSerializable(typeof(SemaphoreValue))]
+[JsonSerializable(typeof(List<RemovalOutcome>))]
 internal sealed partial class ToolJson : JsonSerializerContext
 {
     // Keys are shown as they are: an apostrophe or an umlaut is no danger in a terminal or to jq.
