@@ -16,6 +16,18 @@ internal static class Cli
         DoctorVerb.Command(),
         KeyVerb.Command(),
         CreateVerb.Command(),
+        RmVerb.Command(),
+        ReadVerb.Command(),
+        WriteVerb.Command(),
+        DumpVerb.Command(),
+        RestoreVerb.Command(),
+        AcquireVerb.Command(),
+        ReleaseVerb.Command(),
+        ValueVerb.Command(),
+        RunVerb.Command(),
+        DemoVerb.Command(),
+        DemoVerb.Receiver(),
+        CompletionVerb.Command(),
     ];
 
     public static RootCommand Root()

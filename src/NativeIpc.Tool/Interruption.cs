@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool;
 
@@ -16,12 +17,20 @@ internal static class Interruption
     /// <summary>The number of the signal that came; 0 when none did.</summary>
     public static int Signal => s_signal;
 
+    /// <summary>Watches no longer: what comes now has its default effect, or is another's. What came already counts.</summary>
+    public static void Stop()
+    {
+        foreach (PosixSignalRegistration registration in s_registrations) registration.Dispose();
+        s_registrations.Clear();
+        if (s_source.IsValueCreated) s_source.Value.Token.ThrowIfCancellationRequested();
+    }
+
     private static CancellationTokenSource Watch()
     {
         var source = new CancellationTokenSource();
-        foreach ((PosixSignal signal, int number) in (ReadOnlySpan<(PosixSignal, int)>)
-            [(PosixSignal.SIGINT, 2), (PosixSignal.SIGTERM, 15), (PosixSignal.SIGHUP, 1), (PosixSignal.SIGQUIT, 3)])
+        foreach ((PosixSignal signal, int number) in Signals.Forwarded.Take(4))
         {
+            if (Signals.IsIgnored(number)) continue; // nohup, or a job in the background of a script: stays so
             s_registrations.Add(PosixSignalRegistration.Create(signal, context =>
             {
                 context.Cancel = true;

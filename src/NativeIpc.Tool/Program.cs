@@ -2,7 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using NativeIpc.Tool;
 
-ParseResult parsed = Cli.Root().Parse(args);
+// A word that starts with @ is an argument like any other, and no file of arguments.
+ParseResult parsed = Cli.Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (parsed.Action is ParseErrorAction)
 {
     foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors) Failures.Say(error.Message);

@@ -48,13 +48,13 @@ internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool Dotne
     private static string Value(string[] args, ref int i)
         => ++i < args.Length ? args[i] : throw new UsageException($"{args[i - 1]} needs a value.\n\n{Usage}");
 
-    private static NativeIpcKeyType ParseType(string text)
+    public static NativeIpcKeyType ParseType(string text)
     {
         if (!NativeIpcKey.TryParse(text + ":/x", out NativeIpcKey key)) throw new UsageException($"Not a key type: {text}\n\n{Usage}");
         return IsSupported(key.Type) ? key.Type : throw new UsageException($"This machine does not support keys of type {text}.");
     }
 
-    private static NativeIpcKeyType[] SupportedTypes()
+    public static NativeIpcKeyType[] SupportedTypes()
     {
         // Any project id from 1 to 255 is a System V type of its own; 'T' stands for all that are not Qt's 'Q'.
         NativeIpcKeyType[] all = [NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV, NativeIpcKeyType.FromProjectId('T'), NativeIpcKeyType.Windows];
@@ -65,9 +65,11 @@ internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool Dotne
     private static bool IsSupported(NativeIpcKeyType type) => SharedMemory.IsKeyTypeSupported(type) && SystemSemaphore.IsKeyTypeSupported(type);
 
     /// <summary>A real file of some size that is there wherever this program runs.</summary>
-    private static string LargestLibrary()
+    public static string LargestLibrary()
     {
+#pragma warning disable IL3000 // Without a file of its own (native AOT) there is no location, and the program itself is taken.
         string folder = Path.GetDirectoryName(typeof(object).Assembly.Location) is { Length: > 0 } found ? found : AppContext.BaseDirectory;
+#pragma warning restore IL3000
         FileInfo? largest = new DirectoryInfo(folder).EnumerateFiles("*.dll").MaxBy(file => file.Length);
         return largest?.FullName ?? Environment.ProcessPath!;
     }

@@ -9,15 +9,15 @@ internal static class KeyArguments
     public static Option<string?> TypeOption() => new("--type", "-t")
     {
         HelpName = "TYPE",
-        Description = "KEY is a bare native name of this type: posix, systemv, systemv-N or windows",
+        Description = "KEY is a native name of type posix, systemv[-N], windows",
     };
 
-    public static Argument<string> One() => new("KEY") { Description = "Text of a key (posix:/name), or with --type a native name" };
+    public static Argument<string> One() => new("KEY") { Description = "Key (posix:/name), or with --type a native name" };
 
     public static Argument<string[]> Several() => new("KEY")
     {
         Arity = ArgumentArity.OneOrMore,
-        Description = "Texts of keys (posix:/name), or with --type native names; - reads them from standard input",
+        Description = "Keys (posix:/name), or with --type native names; - reads them from standard input, a line each",
     };
 
     /// <summary>The keys that were given; those of standard input stand where <c>-</c> stood.</summary>

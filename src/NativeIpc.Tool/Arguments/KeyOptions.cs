@@ -18,7 +18,7 @@ internal static class KeyOptions
 
     public static Option<string?> Platform()
     {
-        var option = new Option<string?>("--platform", "-p") { HelpName = "PLATFORM", Description = "Whose rules: linux, musl, android, macos or windows (default: this one)" };
+        var option = new Option<string?>("--platform", "-p") { HelpName = "PLATFORM", Description = "Whose rules: linux (default: as here), musl, android, macos, windows" };
         option.AcceptOnlyFromAmong([.. s_platforms.Select(platform => platform.Word)]);
         return option;
     }

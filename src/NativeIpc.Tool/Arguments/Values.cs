@@ -20,7 +20,7 @@ internal static class Values
     public static Option<UnixFileMode> Mode() => new("--mode", "-m")
     {
         HelpName = "MODE",
-        Description = "Permission bits, octal (default 600); exact, whatever the umask",
+        Description = "Permission bits, octal, whatever the umask (default 600)",
         DefaultValueFactory = _ => OwnerAccess,
         CustomParser = result => Parsed<UnixFileMode?>(result, text => TryParseMode(text, out UnixFileMode mode) ? mode : null,
             "is no mode. Use octal digits, such as 600, 660 or 666.") ?? OwnerAccess,
@@ -28,7 +28,7 @@ internal static class Values
 
     public static Argument<long> Size() => new("SIZE")
     {
-        Description = "Size in bytes; with a unit: 64k, 16M, 2G (powers of 1024)",
+        Description = "Bytes, or with a unit of 1024: 64k, 16M, 2G",
         CustomParser = result => ParsedSize(result) ?? 0,
     };
 

@@ -15,7 +15,8 @@ namespace NativeIpc.Tool.Output;
 [JsonSerializable(typeof(ChangeReport))]
 [JsonSerializable(typeof(ShownObjects))]
 [JsonSerializable(typeof(DoctorReport))]
-[JsonSerializable(typeof(StaleReport))]
+[JsonSerializable(typeof(SemaphoreValue))]
+[JsonSerializable(typeof(List<RemovalOutcome>))]
 internal sealed partial class ToolJson : JsonSerializerContext
 {
     // Keys are shown as they are: an apostrophe or an umlaut is no danger in a terminal or to jq.

@@ -10,13 +10,13 @@ internal static class KeyVerb
     private static readonly Argument<string> s_key = KeyArguments.One();
     private static readonly Argument<string> s_name = new("NAME") { Description = "The portable name, as a program gives it" };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
-    private static readonly Option<string?> s_typeOfName = new("--type", "-t") { HelpName = "TYPE", Description = "posix, systemv, systemv-N or windows (default: the platform's)" };
-    private static readonly Option<string?> s_to = new("--to") { HelpName = "TYPE", Description = "posix, systemv, systemv-N or windows", Required = true };
+    private static readonly Option<string?> s_typeOfName = new("--type", "-t") { HelpName = "TYPE", Description = "posix, systemv[-N], windows (default: the platform's)" };
+    private static readonly Option<string?> s_to = new("--to") { HelpName = "TYPE", Description = "posix, systemv[-N] or windows", Required = true };
     private static readonly Option<string> s_kind = KeyOptions.Kind();
     private static readonly Option<string?> s_platform = KeyOptions.Platform();
     private static readonly Option<string?> s_folder = KeyOptions.Folder();
-    private static readonly Option<bool> s_strict = new("--strict") { Description = "Fail (exit code 2) when the name is cut or the key cannot be used there" };
-    private static readonly Option<bool> s_explain = new("--explain", "-e") { Description = "Which rule made which part, was it cut, and the limits" };
+    private static readonly Option<bool> s_strict = new("--strict") { Description = "Exit code 2 if the name is cut or cannot be used there" };
+    private static readonly Option<bool> s_explain = new("--explain", "-e") { Description = "Which rule made which part, whether it was cut, limits" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON" };
 
     public static Command Command() => new Command("key", "Keys: what they mean, how they are made, by the rules of any platform. Makes no object.")

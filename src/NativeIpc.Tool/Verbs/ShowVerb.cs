@@ -101,7 +101,7 @@ internal static class ShowVerb
         byte[] bytes = Read(found, offset, length);
         if (bytes.Length == 0) return;
         Console.Out.WriteLine();
-        HexDump.Write(Console.Out, bytes, offset);
+        HexLines.Write(Console.Out, offset, bytes);
     }
 
     private static ShownObject Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
@@ -152,8 +152,8 @@ internal static class ShowVerb
             if (objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)
             {
                 int lines = Math.Max(1, height - parts.Count - 3);
-                byte[] bytes = Read(segment, offset, (int)Math.Min(length, (long)lines * HexDump.PerLine));
-                for (int at = 0; at < bytes.Length; at += HexDump.PerLine) parts.Add(MarkedLine(bytes, last, at, offset));
+                byte[] bytes = Read(segment, offset, (int)Math.Min(length, (long)lines * HexLines.BytesPerLine));
+                for (int at = 0; at < bytes.Length; at += HexLines.BytesPerLine) parts.Add(MarkedLine(bytes, last, at, offset));
                 last = bytes;
             }
 
@@ -166,13 +166,13 @@ internal static class ShowVerb
     private static Paragraph MarkedLine(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> last, int at, long offset)
     {
         var marked = new Style(decoration: Decoration.Invert);
-        ReadOnlySpan<byte> line = HexDump.LineAt(bytes, at);
-        var paragraph = new Paragraph(HexDump.Offset(offset + at) + "  ");
+        ReadOnlySpan<byte> line = HexLines.Part(bytes, at);
+        var paragraph = new Paragraph(HexLines.Offset(offset + at) + "  ");
         bool hasLast = !last.IsEmpty;
-        for (int i = 0; i < HexDump.PerLine; i++)
+        for (int i = 0; i < HexLines.BytesPerLine; i++)
         {
             bool changed = i < line.Length && hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(i < line.Length ? HexDump.Hex(line[i]) : "  ", changed ? marked : Style.Plain);
+            paragraph.Append(i < line.Length ? HexLines.Hex(line[i]) : "  ", changed ? marked : Style.Plain);
             paragraph.Append(i == 7 ? "  " : " ");
         }
 
@@ -180,7 +180,7 @@ internal static class ShowVerb
         for (int i = 0; i < line.Length; i++)
         {
             bool changed = hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(HexDump.Character(line[i]).ToString(), changed ? marked : Style.Plain);
+            paragraph.Append(HexLines.Character(line[i]).ToString(), changed ? marked : Style.Plain);
         }
 
         return paragraph.Append("|");
