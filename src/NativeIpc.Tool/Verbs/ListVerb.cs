@@ -89,20 +89,32 @@ internal static class ListVerb
     private static async Task<int> PrintChanges(ParseResult parsed, IpcEnumerationOptions options, TimeSpan interval)
     {
         Func<IpcObjectInfo, bool> fits = s_filter.Fits(parsed);
-        await foreach (IpcObjectChange change in IpcObjects.WatchAsync(interval, options, Interruption.Token).ConfigureAwait(false))
+        bool json = parsed.GetValue(s_json);
+        try
         {
-            if (!fits(change.Subject)) continue;
-            string word = change.Kind switch
+            await foreach (IpcObjectChange change in IpcObjects.WatchAsync(interval, options, Interruption.Token).ConfigureAwait(false))
             {
-                IpcObjectChangeKind.Found => "found",
-                IpcObjectChangeKind.Appeared => "appeared",
-                IpcObjectChangeKind.Changed => "changed",
-                _ => "gone",
-            };
-            if (parsed.GetValue(s_json)) ToolJson.PrintLine(new ChangeReport(word, ObjectReport.Of(change.Subject)), ToolJson.Default.ChangeReport);
-            else await Console.Out.WriteLineAsync($"{word,-8}  {string.Join("  ", ObjectColumns.Row(change.Subject, TimeProvider.System.GetUtcNow()))}").ConfigureAwait(false);
+                if (fits(change.Subject)) PrintChange(change, json);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The way to end it.
         }
 
         return ExitCodes.Ok;
+    }
+
+    private static void PrintChange(IpcObjectChange change, bool json)
+    {
+        string word = change.Kind switch
+        {
+            IpcObjectChangeKind.Found => "found",
+            IpcObjectChangeKind.Appeared => "appeared",
+            IpcObjectChangeKind.Changed => "changed",
+            _ => "gone",
+        };
+        if (json) ToolJson.PrintLine(new ChangeReport(word, ObjectReport.Of(change.Subject)), ToolJson.Default.ChangeReport);
+        else Console.Out.WriteLine($"{word,-8}  {string.Join("  ", ObjectColumns.Row(change.Subject, TimeProvider.System.GetUtcNow()))}");
     }
 }
