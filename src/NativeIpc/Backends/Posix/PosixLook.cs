@@ -9,6 +9,10 @@ internal sealed class PosixLook(Census census) : IDisposable
 {
     private const string SemaphorePrefix = "sem.";
 
+    // A file without a name that is younger may be about to get one: a large segment takes its time to be reserved.
+    private static readonly TimeSpan s_longestMaking = TimeSpan.FromSeconds(1);
+
+    private readonly HashSet<FileIdentity> _named = [];
     private UnixDescriptor? _folder;
     private bool _isFolderBusy;
 
@@ -37,6 +41,7 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     private IpcObjectInfo Describe(string file, string bare, IpcObjectKind kind, string path, in FileStatus status, in FileTimes times)
     {
+        _named.Add(status.Identity);
         List<string> unreadable = [];
         IpcObjectTraits traits = IpcObjectTraits.None;
         if (NameRules.IsLegacyName(bare, kind, out string original)) traits |= IpcObjectTraits.LegacyName;
@@ -162,14 +167,18 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (census.Processes is not { } scan || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0) yield break;
         foreach ((FileIdentity identity, ProcessScan.GoneFile gone) in scan.Gone)
         {
-            if (identity.Device != folder.Identity.Device) continue; // of another mount namespace
+            if (identity.Device != folder.Identity.Device || _named.Contains(identity)) continue; // of another mount namespace; or linked after it was opened
             bool isSemaphore = Libraries.IsGlibc && gone.Name.StartsWith(SemaphorePrefix, StringComparison.Ordinal);
             int error = Libc.StatusAndTimes(gone.ProcFile, followLink: true, out FileStatus status, out FileTimes times);
             bool isKnown = error == 0 && status.Identity == identity;
             if (isKnown && status.Links > 0) continue; // a name that came back, or another link
             IReadOnlyList<IpcAttachment> users = scan.UsersOf(identity);
+            bool isNameless = gone.Name.StartsWith('#');
+            if (isNameless && users.Count < 2 && (!isKnown || TimeProvider.System.GetUtcNow() - times.Written < s_longestMaking)) continue; // perhaps still being made
             string bare = isSemaphore ? gone.Name[SemaphorePrefix.Length..] : gone.Name;
+            isSemaphore |= isNameless && isKnown && status.Size == Layout.SizeOfSemT;
             IpcObjectKind kind = isSemaphore ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
+            if (!census.Options.Wants(kind)) continue;
             yield return new IpcObjectInfo
             {
                 Kind = kind,
