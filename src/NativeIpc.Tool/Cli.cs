@@ -11,6 +11,9 @@ internal static class Cli
 {
     private static Command[] Verbs =>
     [
+        ListVerb.Command(),
+        ShowVerb.Command(),
+        DoctorVerb.Command(),
         KeyVerb.Command(),
         CreateVerb.Command(),
         RmVerb.Command(),

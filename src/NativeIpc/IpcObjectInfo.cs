@@ -75,7 +75,7 @@ public sealed record IpcObjectInfo
     /// <c>shmctl</c> or <c>semctl</c>, which is the creation unless somebody changed owner, mode or a count.</summary>
     public DateTimeOffset? Created { get; internal init; }
 
-    /// <summary>When it was last used, UTC: the last attach or detach, the last operation on a System V set, the last read or write of a POSIX file by call (not by memory). Null for never.</summary>
+    /// <summary>When it was last used, UTC: the last attach or detach, the last operation on a System V set, the last write to a POSIX file by a call (stores to mapped memory leave no time). Null for never.</summary>
     public DateTimeOffset? LastUsed { get; internal init; }
 
     /// <summary>What is remarkable about it.</summary>

@@ -16,7 +16,7 @@ public enum IpcObjectTraits
     /// <summary>
     /// No process has it open or attached, so whoever made it is dead, or has left it on purpose. POSIX: told by the kernel's leases where this user may ask, else by
     /// a look at every process where that is allowed; System V segments: by the number of attachments. Never set for System V semaphores other than the
-    /// lock of such a segment, since the kernel does not count who uses a set.
+    /// lock of such a segment, since the kernel does not count who uses a set; nor for the lock, when it is free, of a POSIX segment that is in use.
     /// </summary>
     Stale = 1 << 2,
 

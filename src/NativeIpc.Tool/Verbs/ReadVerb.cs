@@ -56,6 +56,6 @@ internal static class ReadVerb
     private static void WriteHex(long offset, ReadOnlySpan<byte> bytes)
     {
         for (int i = 0; i < bytes.Length; i += HexLines.BytesPerLine)
-            Console.Out.WriteLine(HexLines.Line(offset + i, bytes.Slice(i, Math.Min(HexLines.BytesPerLine, bytes.Length - i))));
+            Console.Out.WriteLine(HexLines.Line(offset + i, HexLines.Part(bytes, i)));
     }
 }

@@ -30,7 +30,7 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
         }
 
         if (_processes is { Unreadable: > 0 } scan)
-            Note($"{scan.Unreadable} processes may not be looked at by this user, so who uses an object may be incomplete.");
+            Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this user, so who uses an object may be incomplete.");
         return new IpcSnapshot(_objects, _notes);
     }
 

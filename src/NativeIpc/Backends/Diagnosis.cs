@@ -66,7 +66,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
 
         if (Has(found, IpcObjectTraits.Removed))
         {
-            Add(new IpcFinding(IpcFindingKind.Removed, IpcSeverity.Information, $"{what} has no name any more, and {Count(found)} still use it: who comes now does not meet them.",
+            Add(new IpcFinding(IpcFindingKind.Removed, IpcSeverity.Information, $"{what} has no name any more, and {Count(found)}: who comes now does not meet them.",
                 "It goes with the last one that lets go; restart its users if they should meet newcomers.") { Subject = found });
         }
 
@@ -110,7 +110,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     private static string Missing(IpcObjectInfo found)
         => found.Kind == IpcObjectKind.SharedMemory && found.SystemVKey is null && found.KeyFile is null ? "it has no size" : found.SystemVId is null ? "there is a key file and no object" : "it has no count yet";
 
-    private static string Count(IpcObjectInfo found) => found.AttachmentCount == 1 ? "one process" : $"{found.AttachmentCount} processes or attachments";
+    private static string Count(IpcObjectInfo found) => found.AttachmentCount == 1 ? "one process still uses it" : $"{found.AttachmentCount} {(found.Type.IsSystemV ? "attachments are left" : "processes still use it")}";
 
     private static string Octal(UnixFileMode mode) => Convert.ToString((int)mode, 8).PadLeft(4, '0');
 

@@ -34,8 +34,8 @@ internal sealed class ProcessScan
     {
     }
 
-    /// <summary>A file that is in use and has no name any more.</summary>
-    /// <param name="Name">The name that it had.</param>
+    /// <summary>A file that is in use and whose name a process shows as gone: it is, or the file got its name later.</summary>
+    /// <param name="Name">The name that it had; <c>#inode</c> when nobody knows.</param>
     /// <param name="ProcFile">A path in /proc that leads to it, for who may follow it.</param>
     /// <param name="MappedSize">How much of it the first process has mapped, 0 for none.</param>
     internal readonly record struct GoneFile(string Name, string ProcFile, long MappedSize);
@@ -125,8 +125,10 @@ internal sealed class ProcessScan
     private void NoteFile(FileIdentity file, int process, string name, string procFile, long size)
     {
         Add(_files, file, process);
-        if (name.EndsWith(Deleted, StringComparison.Ordinal) && name[0] != '#') // an object that has not got its name yet (O_TMPFILE) is #inode
-            _gone.TryAdd(file, new GoneFile(name[..^Deleted.Length], procFile, size));
+        if (!name.EndsWith(Deleted, StringComparison.Ordinal)) return;
+
+        // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode all its life; who opened it by its name tells that.
+        if (!_gone.TryGetValue(file, out GoneFile known) || known.Name.StartsWith('#')) _gone[file] = new GoneFile(name[..^Deleted.Length], procFile, size);
     }
 
     /// <summary>Who has a file open without mapping it; false when this user may not see.</summary>

@@ -96,8 +96,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         const string attempt = "read the segment";
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more", "Its users have it still.");
-        using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-        if (file.IsInvalid) throw PosixErrors.Open(attempt, found.NamingKey, "open", Marshal.GetLastPInvokeError());
+        using UnixDescriptor file = Libc.OpenToLook(path, out int error);
+        if (error != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", error);
         if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.NativeName, status.Identity) != found.ObjectIdentity)
             throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "another object has taken its name", "Look again.");
         fixed (byte* to = destination)

@@ -9,6 +9,10 @@ internal sealed class PosixLook(Census census) : IDisposable
 {
     private const string SemaphorePrefix = "sem.";
 
+    // A file without a name that is younger may be about to get one: a large segment takes its time to be reserved.
+    private static readonly TimeSpan s_longestMaking = TimeSpan.FromSeconds(1);
+
+    private readonly HashSet<FileIdentity> _named = [];
     private UnixDescriptor? _folder;
     private bool _isFolderBusy;
 
@@ -37,6 +41,7 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     private IpcObjectInfo Describe(string file, string bare, IpcObjectKind kind, string path, in FileStatus status, in FileTimes times)
     {
+        _named.Add(status.Identity);
         List<string> unreadable = [];
         IpcObjectTraits traits = IpcObjectTraits.None;
         if (NameRules.IsLegacyName(bare, kind, out string original)) traits |= IpcObjectTraits.LegacyName;
@@ -52,7 +57,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (wantsValue || wantsUse)
         {
             (value, bool? isUnused) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
-            if (isUnused == true) traits |= IpcObjectTraits.Stale;
+            if (isUnused == true && !((traits & IpcObjectTraits.LockOfSegment) != 0 && value != 0 && IsUsed(SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0)))) traits |= IpcObjectTraits.Stale;
         }
 
         return new IpcObjectInfo
@@ -71,7 +76,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             AttachmentCount = users?.Count,
             Attachments = users ?? [],
             Created = times.Born ?? times.Changed,
-            LastUsed = times.Read > times.Written ? times.Read : times.Written,
+            LastUsed = times.Written,
             Traits = traits,
             Unreadable = unreadable,
             ObjectIdentity = Identify(file, status.Identity),
@@ -80,11 +85,21 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";
 
+    private static string SegmentOf(string bareLock, bool isLegacy) => isLegacy ? NameRules.LegacySibling(bareLock, IpcObjectKind.SystemSemaphore) : bareLock;
+
     private bool IsLock(string bare, bool isLegacy)
     {
-        string segment = isLegacy ? NameRules.LegacySibling(bare, IpcObjectKind.SystemSemaphore) : bare;
+        string segment = SegmentOf(bare, isLegacy);
         return Names is { } all ? all.Contains(segment)
             : Libc.Status($"{PosixNames.Folder}/{segment}", followLink: false, out FileStatus status) == 0 && status.IsRegularFile;
+    }
+
+    /// <summary>Whether somebody uses a segment, or it cannot be told that nobody does: a lock that is free is left to the users of its segment, who open it when they need it.</summary>
+    private bool IsUsed(string segment)
+    {
+        string path = $"{PosixNames.Folder}/{segment}";
+        if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || !status.IsRegularFile) return false;
+        return census.Processes?.UsersOf(status.Identity) is { Count: > 0 } || Open(path, status.Identity, wantsValue: false, wantsUse: true, []).IsUnused != true;
     }
 
     /// <summary>Opens the file for a moment, to read the count and to ask the kernel whether anybody uses it.</summary>
@@ -93,8 +108,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         FileLock held = LockFolder();
         using (held)
         {
-            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-            int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            using UnixDescriptor file = Libc.OpenToLook(path, out int number);
             if (number == 0)
             {
                 number = Libc.Status(file, out FileStatus opened);
@@ -153,14 +167,18 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (census.Processes is not { } scan || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0) yield break;
         foreach ((FileIdentity identity, ProcessScan.GoneFile gone) in scan.Gone)
         {
-            if (identity.Device != folder.Identity.Device) continue; // of another mount namespace
+            if (identity.Device != folder.Identity.Device || _named.Contains(identity)) continue; // of another mount namespace; or linked after it was opened
             bool isSemaphore = Libraries.IsGlibc && gone.Name.StartsWith(SemaphorePrefix, StringComparison.Ordinal);
             int error = Libc.StatusAndTimes(gone.ProcFile, followLink: true, out FileStatus status, out FileTimes times);
             bool isKnown = error == 0 && status.Identity == identity;
             if (isKnown && status.Links > 0) continue; // a name that came back, or another link
             IReadOnlyList<IpcAttachment> users = scan.UsersOf(identity);
+            bool isNameless = gone.Name.StartsWith('#');
+            if (isNameless && users.Count < 2 && (!isKnown || TimeProvider.System.GetUtcNow() - times.Written < s_longestMaking)) continue; // perhaps still being made
             string bare = isSemaphore ? gone.Name[SemaphorePrefix.Length..] : gone.Name;
+            isSemaphore |= isNameless && isKnown && status.Size == Layout.SizeOfSemT;
             IpcObjectKind kind = isSemaphore ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
+            if (!census.Options.Wants(kind)) continue;
             yield return new IpcObjectInfo
             {
                 Kind = kind,

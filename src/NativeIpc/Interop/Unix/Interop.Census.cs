@@ -46,6 +46,21 @@ internal static partial class Interop
         private static unsafe DateTimeOffset ReadTime(byte* time)
             => DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(*(long*)time, -62_135_596_800, 253_402_300_799)).AddTicks(*(uint*)(time + sizeof(long)) / 100);
 
+        /// <summary>Opens a file to read it without a trace and without waiting: no link followed, a FIFO not waited for, no time of reading left where the file is this user's.</summary>
+        internal static UnixDescriptor OpenToLook(string path, out int error)
+        {
+            int flags = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
+            int fd = open(path, flags | Flags.O_NOATIME, 0);
+            error = fd == -1 ? Marshal.GetLastPInvokeError() : 0;
+            if (error == Errno.EPERM) // another user's
+            {
+                fd = open(path, flags, 0);
+                error = fd == -1 ? Marshal.GetLastPInvokeError() : 0;
+            }
+
+            return new UnixDescriptor(fd);
+        }
+
         /// <summary>The text of a symbolic link, which is not followed; null when there is none, or none that this user may read.</summary>
         internal static unsafe string? LinkText(string path)
         {
