@@ -36,7 +36,10 @@ internal static class Cli
         foreach (Command verb in Verbs) root.Add(verb);
         foreach (Option option in root.Options)
         {
-            if (option is HelpOption help) help.Action = new HelpText();
+            if (option is not HelpOption help) continue;
+            help.Action = new HelpText();
+            help.Aliases.Remove("/h"); // a native key, for all that is known
+            help.Aliases.Remove("/?");
         }
 
         return root;

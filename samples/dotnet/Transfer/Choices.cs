@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc;
 
 namespace Transfer;
@@ -67,9 +68,7 @@ internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool Dotne
     /// <summary>A real file of some size that is there wherever this program runs.</summary>
     public static string LargestLibrary()
     {
-#pragma warning disable IL3000 // Without a file of its own (native AOT) there is no location, and the program itself is taken.
-        string folder = Path.GetDirectoryName(typeof(object).Assembly.Location) is { Length: > 0 } found ? found : AppContext.BaseDirectory;
-#pragma warning restore IL3000
+        string folder = RuntimeEnvironment.GetRuntimeDirectory(); // of a program without a runtime (native AOT): its own
         FileInfo? largest = new DirectoryInfo(folder).EnumerateFiles("*.dll").MaxBy(file => file.Length);
         return largest?.FullName ?? Environment.ProcessPath!;
     }

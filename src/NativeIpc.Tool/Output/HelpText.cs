@@ -27,7 +27,7 @@ internal sealed class HelpText : SynchronousCommandLineAction
         text.Append('\n');
         Wrap(text, command.Description ?? "", 0);
 
-        foreach (Command sub in command.Subcommands.Where(sub => !sub.Hidden)) Row(text, sub.Name, sub.Description);
+        foreach (Command sub in command.Subcommands.Where(sub => !sub.Hidden)) Row(text, sub.Name, FirstSentence(sub.Description));
         foreach (Argument argument in command.Arguments.Where(argument => !argument.Hidden)) Row(text, NameOf(argument), argument.Description);
         foreach (Option option in Options(command)) Row(text, Spelling(option), option.Description);
         if (command.Parents.Any() is false) Row(text, "--version", "Print the version");
@@ -43,6 +43,8 @@ internal sealed class HelpText : SynchronousCommandLineAction
 
     /// <summary>Help and version are known by everybody, and not listed for each verb.</summary>
     private static IEnumerable<Option> Options(Command command) => command.Options.Where(option => option is not (System.CommandLine.Help.HelpOption or VersionOption) && !option.Hidden);
+
+    private static string FirstSentence(string? text) => text is null ? "" : text.IndexOf(". ", StringComparison.Ordinal) is var end and > 0 ? text[..end] : text.TrimEnd('.');
 
     private static string NameOf(Argument argument) => argument.HelpName ?? argument.Name.ToUpperInvariant();
 

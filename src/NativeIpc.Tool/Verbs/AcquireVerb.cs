@@ -11,7 +11,7 @@ internal static class AcquireVerb
     private static readonly Option<int> s_count = Permits.CountOption("How many permits to take (default 1)");
     private static readonly Option<TimeSpan?> s_timeout = Values.Timeout("Longest wait (5, 500ms, 2m; 0 tries; default: for ever)");
 
-    public static Command Command() => new Verb("acquire", "Take a permit of a semaphore, waiting for it. It stays taken until it is released ('nipc run' gives it back by itself). Exit code 1: the time was up.",
+    public static Command Command() => new Verb("acquire", "Take a permit of a semaphore. It waits until there is one, which stays taken until 'nipc release' ('nipc run' gives it back by itself). Exit code 1: the time was up.",
         "acquire posix:/workers --timeout 5", "acquire posix:/workers -w 0 || echo busy", "acquire -t systemv /run/user/1000/workers -n 2")
     {
         s_key, s_type, s_count, s_timeout,

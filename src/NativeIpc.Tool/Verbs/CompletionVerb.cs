@@ -31,7 +31,7 @@ internal static class CompletionVerb
 
         """;
 
-    public static Command Command() => new Verb("completion", "Print what a shell needs to complete verbs and options.",
+    public static Command Command() => new Verb("completion", "Print completion for a shell. It completes verbs and options.",
         "completion bash > ~/.local/share/bash-completion/completions/nipc", "completion fish > ~/.config/fish/completions/nipc.fish")
     {
         s_shell,

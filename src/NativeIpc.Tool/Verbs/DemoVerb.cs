@@ -12,7 +12,7 @@ internal static class DemoVerb
     private static readonly Option<string?> s_child = new Option<string?>("--child") { HelpName = "dotnet|c", Description = "Language of the second process (default: both; c needs a C compiler)" }.AcceptOnlyFromAmong("dotnet", "c");
 
     public static Command Command() => new Verb("demo",
-        "Move a file from one process to another through 64 KiB of shared memory and two semaphores, with keys of every type, and compare the hashes. Leaves nothing behind. Exit code 1: a copy differs.",
+        "Move a file between processes through shared memory. Through 64 KiB and two semaphores, with keys of every type that works here; the hashes are compared. Leaves nothing behind. Exit code 1: a copy differs.",
         "demo", "demo big.iso --type systemv --child dotnet")
     {
         s_file, s_types, s_child,

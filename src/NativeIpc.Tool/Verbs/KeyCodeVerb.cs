@@ -12,7 +12,7 @@ internal static class KeyCodeVerb
     private static readonly Option<string> s_kind = KeyOptions.Kind();
     private static readonly Option<string> s_language = new Option<string>("--lang", "-l") { HelpName = "LANG", Description = "csharp, c, cpp-qt or python", Required = true }.AcceptOnlyFromAmong("csharp", "c", "cpp-qt", "python");
 
-    public static Command Command() => new Verb("code", "Print a complete program that opens the object of a key. How to build it is in its first lines.",
+    public static Command Command() => new Verb("code", "Print a program that opens a key. How to build it is in its first line.",
         "key code posix:/frames --lang c > frames.c", "key code posix:/workers -k sem --lang python", "key code systemv:/run/user/1000/frames --lang cpp-qt")
     {
         s_key, s_language, s_kind, s_type,

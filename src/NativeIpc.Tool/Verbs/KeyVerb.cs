@@ -19,12 +19,12 @@ internal static class KeyVerb
     private static readonly Option<bool> s_explain = new("--explain", "-e") { Description = "Which rule made which part, whether it was cut, limits" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON" };
 
-    public static Command Command() => new Command("key", "Keys: what they mean, how they are made, by the rules of any platform. Makes no object.")
+    public static Command Command() => new Command("key", "Read, make, explain and convert keys of any platform. Makes no object.")
     {
         ParseCommand(), SafeCommand(), LegacyCommand(), ConvertCommand(), KeyCodeVerb.Command(),
     };
 
-    private static Verb ParseCommand() => new Verb("parse", "Take a key apart: type, native key, legacy key, lock, and whether it can be used.",
+    private static Verb ParseCommand() => new Verb("parse", "Take a key apart. Type, native key, legacy key, lock, and whether it can be used.",
         "key parse posix:/frames", "key parse 'systemv:/tmp/qipc_x?legacyKey=x' --json", "key parse -t windows 'Global\\x' -p windows")
     {
         s_key, s_type, s_kind, s_platform, s_folder, s_json,
@@ -34,7 +34,7 @@ internal static class KeyVerb
         return Show(parsed, KeyReport.Of(key, KindOf(parsed), KeyOptions.Rules(parsed.GetValue(s_platform) ?? PlatformOf(key.Type), parsed.GetValue(s_folder))), everything: true);
     });
 
-    private static Verb SafeCommand() => new Verb("safe", "Make the key of a name as Qt 6.6's platformSafeKey() and NativeIpc do.",
+    private static Verb SafeCommand() => new Verb("safe", "Make the key of a name. As Qt's platformSafeKey() (6.6 and later) and NativeIpc do.",
         "key safe frames", "key safe frames -t systemv -e", "key safe frames -p macos", "key safe frames -k sem -p windows --json")
     {
         s_name, s_typeOfName, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
@@ -48,7 +48,7 @@ internal static class KeyVerb
         return ShowMade(parsed, KeyReport.Of(key, KindOf(parsed), rules, wasCut, KeyParts.OfSafeKey(name, key, wasCut)));
     });
 
-    private static Verb LegacyCommand() => new Verb("legacy", "Make the key that Qt 4.4 to 6.5 (Qt 5 included) uses for a name.",
+    private static Verb LegacyCommand() => new Verb("legacy", "Make the key that Qt 4.4 to 6.5 uses for a name. Qt 5 is between them.",
         "key legacy frames", "key legacy frames -k sem", "key legacy frames -t posix -e", "key legacy frames -p windows --json")
     {
         s_name, s_typeOfName, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
@@ -61,7 +61,7 @@ internal static class KeyVerb
         return ShowMade(parsed, KeyReport.Of(key, KindOf(parsed), rules, null, KeyParts.OfLegacyKey(name, key)));
     });
 
-    private static Verb ConvertCommand() => new Verb("convert", "Find the name that a key was made from, and make its key of another type or platform.",
+    private static Verb ConvertCommand() => new Verb("convert", "Make the same name's key of another type. The name is what a legacy key remembers, or what is left without slash, prefix and folder.",
         "key convert posix:/frames --to systemv", "key convert posix:/frames --to windows", "key convert windows:shm_frames --to posix")
     {
         s_key, s_to, s_type, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,

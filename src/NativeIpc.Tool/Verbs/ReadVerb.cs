@@ -17,7 +17,7 @@ internal static class ReadVerb
     private static readonly Option<bool> s_raw = new("--raw", "-r") { Description = "The bytes as they are, on a terminal too" };
     private static readonly LockOptions s_lock = new();
 
-    public static Command Command() => new Verb("read", "Copy the bytes of a segment to standard output; to a terminal, as a hexdump.",
+    public static Command Command() => new Verb("read", "Print the bytes of a segment. To a terminal, as a hexdump; else as they are.",
         "read posix:/frames", "read posix:/frames --offset 0x100 --length 64", "read posix:/frames --lock > frames.bin")
     {
         s_key, s_type, s_offset, s_length, s_hex, s_raw, s_lock.Lock, s_lock.Timeout,

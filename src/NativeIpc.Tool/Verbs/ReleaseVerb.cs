@@ -10,7 +10,7 @@ internal static class ReleaseVerb
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<int> s_count = Permits.CountOption("How many permits to give (default 1)");
 
-    public static Command Command() => new Verb("release", "Give permits of a semaphore, also such as nobody took: the count grows.",
+    public static Command Command() => new Verb("release", "Give a permit of a semaphore. Also one that nobody took: the count grows.",
         "release posix:/workers", "release posix:/workers --count 3")
     {
         s_key, s_type, s_count,

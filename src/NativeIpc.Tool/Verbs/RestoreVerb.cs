@@ -26,6 +26,8 @@ internal static class RestoreVerb
         CancellationToken interrupted = Interruption.Token;
         using FileStream source = new(parsed.GetValue(s_file)!, new FileStreamOptions { BufferSize = 0 });
         bool creates = parsed.GetValue(s_create);
+        if (creates && OperatingSystem.IsWindows())
+            throw new ToolException(ExitCodes.Unsupported, "Windows removes a segment with its last handle, so it would end with this command. Make it with 'nipc create shm --hold', then restore without --create.");
         if (creates && source.Length == 0) throw ToolException.Usage($"'{source.Name}' is empty, and a segment has at least 1 byte.");
         var options = new SharedMemoryOptions { Removal = RemovalPolicy.Keep, Mode = parsed.GetValue(s_mode), UseLock = parsed.GetValue(s_lock.Lock) };
         using SharedMemory segment = creates ? SharedMemory.CreateNew(key, source.Length, options) : SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, options);
@@ -37,9 +39,9 @@ internal static class RestoreVerb
             CopyProgress.Show(Path.GetFileName(source.Name), source.Length, progress => Copy(source, segment, progress, interrupted));
             return ExitCodes.Ok;
         }
-        catch when (creates && !OperatingSystem.IsWindows())
+        catch when (creates)
         {
-            SharedMemory.Remove(key); // on Windows it goes with this process
+            SharedMemory.Remove(key);
             throw;
         }
     });

@@ -14,7 +14,7 @@ internal static class ValueVerb
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<bool> s_json = new("--json") { Description = "Print key and count as JSON" };
 
-    public static Command Command() => new Verb("value", "Print how many permits of a semaphore are free now. Windows, and macOS for POSIX, do not tell (exit code 6).",
+    public static Command Command() => new Verb("value", "Print how many permits are free. Windows, and macOS for POSIX, do not tell (exit code 6).",
         "value posix:/workers", "value posix:/workers --json")
     {
         s_key, s_type, s_json,

@@ -14,7 +14,7 @@ internal static class WriteVerb
     private static readonly Option<string?> s_hex = new("--hex", "-x") { HelpName = "DIGITS", Description = "Write these bytes: 00ff10, or '00 ff 10'" };
     private static readonly LockOptions s_lock = new();
 
-    public static Command Command() => new Verb("write", "Write standard input, a text or bytes into a segment. What does not fit is refused, and nothing is written then.",
+    public static Command Command() => new Verb("write", "Write standard input, text or bytes into a segment. What does not fit is refused, and nothing is written then.",
         "write posix:/frames < frames.bin", "write posix:/frames --offset 0x10 --hex '01 00 00 00'", "write posix:/frames --lock --text hello")
     {
         s_key, s_type, s_offset, s_text, s_hex, s_lock.Lock, s_lock.Timeout,
