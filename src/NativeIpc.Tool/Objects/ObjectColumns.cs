@@ -8,6 +8,10 @@ namespace NativeIpc.Tool.Objects;
 internal static class ObjectColumns
 {
     private const int MostUsersShown = 3;
+    private const int ShortestKey = 24;
+
+    // What is missed least comes first: creator, id, owner, mode, and the last one is never left out.
+    private static readonly int[] s_dispensable = [6, 1, 5, 4, -1];
 
     public static readonly string[] Headings = ["KEY", "ID", "KIND", "SIZE/VALUE", "MODE", "OWNER", "CREATOR", "USERS", "AGE", "FLAGS"];
 
@@ -69,19 +73,23 @@ internal static class ObjectColumns
         return shown.ToString();
     }
 
-    /// <summary>Columns apart by two blanks, for pipes: whatever the number of rows, in the time that they take to be written.</summary>
-    public static void Write(TextWriter output, IReadOnlyList<string[]> rows)
+    /// <summary>The headings and the rows as lines, with columns apart by two blanks. Where a terminal is too narrow, keys are cut first, then columns left out, then lines cut.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="width">The width of the terminal; a pipe has no end.</param>
+    public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows, int width = int.MaxValue)
     {
         int[] widths = [.. Headings.Select((heading, column) => rows.Aggregate(heading.Length, (widest, row) => Math.Max(widest, row[column].Length)))];
-        var line = new StringBuilder();
-        Append(Headings);
-        foreach (string[] row in rows) Append(row);
-
-        void Append(string[] cells)
+        List<int> columns = [.. Enumerable.Range(0, Headings.Length)];
+        foreach (int dispensable in s_dispensable)
         {
-            line.Clear();
-            for (int i = 0; i < cells.Length; i++) line.Append(cells[i].PadRight(widths[i] + 2));
-            output.WriteLine(line.ToString().TrimEnd());
+            int excess = columns.Sum(column => widths[column] + 2) - 2 - width;
+            if (excess <= 0) break;
+            widths[0] = Math.Min(widths[0], Math.Max(ShortestKey, widths[0] - excess));
+            if (columns.Sum(column => widths[column] + 2) - 2 > width) columns.Remove(dispensable);
         }
+
+        return rows.Prepend(Headings).Select(row => Cut(string.Join("  ", columns.Select(column => Cut(row[column], widths[column]).PadRight(widths[column]))).TrimEnd(), width));
     }
+
+    private static string Cut(string text, int width) => text.Length <= width ? text : text[..(width - 1)] + "…";
 }

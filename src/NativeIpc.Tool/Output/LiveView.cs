@@ -24,16 +24,16 @@ internal static class LiveView
 
     /// <summary>Draws until Ctrl-C, which ends the view as it was meant to end: exit code 0.</summary>
     /// <param name="interval">How long to wait between two looks.</param>
-    /// <param name="draw">Gives what is to be seen, for a terminal of so many lines.</param>
-    public static int Run(TimeSpan interval, Func<int, IRenderable> draw)
+    /// <param name="draw">Gives what is to be seen, for a terminal of so many columns and lines.</param>
+    public static int Run(TimeSpan interval, Func<int, int, IRenderable> draw)
     {
         CancellationToken token = Interruption.Token;
         IAnsiConsole console = Terminal.Out;
-        console.Live(draw(console.Profile.Height)).Overflow(VerticalOverflow.Crop).Start(context =>
+        console.Live(draw(console.Profile.Width, console.Profile.Height)).Overflow(VerticalOverflow.Crop).Start(context =>
         {
             do
             {
-                context.UpdateTarget(draw(console.Profile.Height));
+                context.UpdateTarget(draw(console.Profile.Width, console.Profile.Height));
                 context.Refresh();
             }
             while (!token.WaitHandle.WaitOne(interval));

@@ -9,9 +9,6 @@ namespace NativeIpc.Tool.Verbs;
 /// <summary><c>nipc list</c>: every segment and semaphore of the machine.</summary>
 internal static class ListVerb
 {
-    // More rows than anybody reads on a screen: laying out a table of them takes longer than finding them.
-    private const int MostTableRows = 1000;
-
     private static readonly ObjectFilter s_filter = new();
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; with --watch a line per change" };
     private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Look again every TIME (default 1s) until Ctrl-C");
@@ -36,30 +33,20 @@ internal static class ListVerb
 
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         string[][] rows = [.. objects.Select(found => ObjectColumns.Row(found, now))];
-        if (Terminal.IsInteractive && rows.Length <= MostTableRows) Terminal.Out.Write(Table(rows, _ => Style.Plain));
-        else WritePlain(rows);
+        using (var output = new StreamWriter(Console.OpenStandardOutput()))
+        {
+            foreach (string line in ObjectColumns.Lines(rows)) output.WriteLine(line);
+        }
+
         foreach (string note in snapshot.Notes) Failures.Say(note);
         return ExitCodes.Ok;
-    }
-
-    private static void WritePlain(string[][] rows)
-    {
-        using var output = new StreamWriter(Console.OpenStandardOutput());
-        ObjectColumns.Write(output, rows);
-    }
-
-    private static Table Table(IEnumerable<string[]> rows, Func<string[], Style> style)
-    {
-        Table table = Terminal.Table(ObjectColumns.Headings);
-        foreach (string[] row in rows) table.AddRow(row.Select(cell => new Text(cell, style(row))));
-        return table;
     }
 
     /// <summary>The live view: what has come or changed since the last look stands out.</summary>
     private static int Watch(ParseResult parsed, IpcEnumerationOptions options, TimeSpan interval)
     {
         Dictionary<string, string>? last = null;
-        return LiveView.Run(interval, height =>
+        return LiveView.Run(interval, (width, height) =>
         {
             DateTimeOffset now = TimeProvider.System.GetUtcNow();
             IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, IpcObjects.Enumerate(options).Objects);
@@ -78,10 +65,10 @@ internal static class ListVerb
 
             last = seen;
             int room = Math.Max(1, height - 4); // a line each for what is watched, the headings, what is left out, and the cursor
-            Table table = Terminal.Table(ObjectColumns.Headings);
-            foreach ((string[] row, Style style) in rows.Take(room)) table.AddRow(row.Select(cell => new Text(cell, style).Ellipsis()));
-            string rest = rows.Count > room ? string.Create(CultureInfo.InvariantCulture, $"… and {rows.Count - room} more") : "";
-            return new Rows(new Text(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} objects, every {interval.TotalSeconds}s, Ctrl-C ends")), table, new Text(rest));
+            List<Text> lines = [new(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} objects, every {interval.TotalSeconds}s, Ctrl-C ends"))];
+            foreach (string line in ObjectColumns.Lines([.. rows.Take(room).Select(row => row.Row)], width)) lines.Add(new Text(line, lines.Count == 1 ? new Style(decoration: Decoration.Bold) : rows[lines.Count - 2].Style));
+            if (rows.Count > room) lines.Add(new Text(string.Create(CultureInfo.InvariantCulture, $"… and {rows.Count - room} more")));
+            return new Rows(lines);
         });
     }
 

@@ -128,7 +128,7 @@ internal static class ShowVerb
     private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length, IReadOnlyList<StructField>? fields)
     {
         byte[]? last = null;
-        return LiveView.Run(interval, height =>
+        return LiveView.Run(interval, (_, height) =>
         {
             List<IRenderable> parts = [];
             IReadOnlyList<IpcObjectInfo> objects;
