@@ -26,6 +26,7 @@ storm              script   600      eng/storm.sh
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 guides             xunit    300      tests/NativeIpc.Guides
+tool               xunit    240      tests/NativeIpc.Tool.Tests
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
 aot                script   400      eng/aot-smoke.sh
