@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
-using System.Text;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -121,7 +119,7 @@ public class BytesTests : OneType
         string file = NewFile();
         using SharedMemoryLock held = segment.Lock();
         using var dump = new RunningNipc("dump", $"{segment.Key}", file, "--lock");
-        WaitFor(() => Directory.GetFiles(TestNames.Folder, Path.GetFileName(file) + ".nipc-*").Length == 1, dump.Process);
+        Watch.Until(() => Directory.GetFiles(TestNames.Folder, Path.GetFileName(file) + ".nipc-*").Length == 1, dump.Process);
         dump.Signal(PeerProcess.SIGINT);
         Assert.Equal(130, dump.WaitForEnd());
         Assert.Empty(Directory.GetFiles(TestNames.Folder, Path.GetFileName(file) + "*"));
@@ -134,17 +132,6 @@ public class BytesTests : OneType
         ShellResult result = Shell.Run("bash", ["-c", $"set -o pipefail; '{Nipc.Program}' read '{segment.Key}' | head -c 3 | wc -c; '{Nipc.Program}' read -x '{segment.Key}' | head -n 1"]);
         Assert.Equal("", result.Error);
         Assert.StartsWith("3\n00000000 ", result.Output, StringComparison.Ordinal);
-    }
-
-    private static void WaitFor(Func<bool> condition, Process process)
-    {
-        long started = Stopwatch.GetTimestamp();
-        while (!condition())
-        {
-            Assert.False(process.HasExited, "The tool has ended.");
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The watchdog ended the wait.");
-            Thread.Yield();
-        }
     }
 
     private SharedMemory Make(string type, long size) => SharedMemory.CreateNew(NewKey(OperatingSystem.IsWindows() ? "windows" : type), size);
