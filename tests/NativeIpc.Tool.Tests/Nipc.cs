@@ -8,10 +8,10 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>The built tool, as a process. The variable NIPC names another one, such as the native AOT file.</summary>
+/// <summary>The built tool, as a process. The variable NIPC names another one to be used if it is there: test.sh gives the native AOT file, which starts 50 times faster.</summary>
 internal static class Nipc
 {
-    internal static string Program { get; } = Environment.GetEnvironmentVariable("NIPC") is { Length: > 0 } given ? given : Path.Combine(Metadata("ToolFolder"), "nipc");
+    internal static string Program { get; } = Environment.GetEnvironmentVariable("NIPC") is { Length: > 0 } given && File.Exists(given) ? Path.GetFullPath(given) : Path.Combine(Metadata("ToolFolder"), "nipc");
 
     /// <summary>The sources of the tool.</summary>
     internal static string Sources { get; } = Metadata("ToolSources");

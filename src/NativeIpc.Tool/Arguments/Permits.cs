@@ -1,20 +1,25 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 
 namespace NativeIpc.Tool.Arguments;
 
 /// <summary>Taking several permits, on every type of key.</summary>
 internal static class Permits
 {
-    public static Option<int> CountOption(string description)
+    public static Option<int> CountOption(string description) => new("--count", "-n")
     {
-        var option = new Option<int>("--count", "-n") { HelpName = "N", Description = description, DefaultValueFactory = _ => 1 };
-        option.Validators.Add(result =>
+        HelpName = "N",
+        Description = description,
+        DefaultValueFactory = _ => 1,
+        CustomParser = result =>
         {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError("--count is 1 or more.");
-        });
-        return option;
-    }
+            string text = result.Tokens[^1].Value;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= 1) return count;
+            result.AddError($"'{text}' is no number of permits. Use 1 or more.");
+            return 1;
+        },
+    };
 
     /// <summary>Takes permits within a time. False when the time is up; none is held then.</summary>
     /// <remarks>System V takes them in one step. The others know no such step: one after the other, and those that were had are given back when the time is
