@@ -26,6 +26,8 @@ storm              script   600      eng/storm.sh
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 guides             xunit    300      tests/NativeIpc.Guides
+tool-aot           script   240      eng/tool-aot.sh
+tool               xunit    240      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
 aot                script   400      eng/aot-smoke.sh

@@ -27,4 +27,14 @@ elif grep -qE 'FAILED|skipped +\|' artifacts/interop-matrix.md; then
 else
     verdict "$matrix" "$(grep -E '^(\||[0-9]+\. )' artifacts/interop-matrix.md | grep -vxFf docs/interop.md | head -n 2 | tr '\n' ' ')"
 fi
+# Written by the tests of nipc's live views. How far columns are apart depends on the length of process ids.
+for screen in list show; do
+    name="the screen '$screen' in docs/nipc.md is the one of the tests"
+    if ! [ -f "artifacts/nipc-screens/$screen.txt" ]; then
+        echo "SKIP docs: $name: no artifacts/nipc-screens/$screen.txt, which ./test.sh tool writes (as root, with tmux)"
+    else
+        shown=$(awk -v mark="<!-- screen: $screen -->" '$0 == mark { at = 1; next } at && /^```$/ { at++; if (at == 3) exit; next } at == 2' docs/nipc.md)
+        verdict "$name" "$(diff -b <(printf '%s\n' "$shown") "artifacts/nipc-screens/$screen.txt" 2>&1 | head -n 4 | tr '\n' ' ')"
+    fi
+done
 exit $status

@@ -24,7 +24,7 @@ public class AppleNumbersTests
 
     private static readonly Dictionary<string, long> s_errno = new()
     {
-        ["EPERM"] = 1, ["ENOENT"] = 2, ["EINTR"] = 4, ["EIO"] = 5, ["ENXIO"] = 6, ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EEXIST"] = 17,
+        ["EPERM"] = 1, ["ENOENT"] = 2, ["ESRCH"] = 3, ["EINTR"] = 4, ["EIO"] = 5, ["ENXIO"] = 6, ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EEXIST"] = 17,
         ["ENOTDIR"] = 20, ["EISDIR"] = 21, ["EINVAL"] = 22, ["ENFILE"] = 23, ["EMFILE"] = 24, ["EFBIG"] = 27, ["ENOSPC"] = 28, ["EROFS"] = 30,
         ["ERANGE"] = 34, ["EAGAIN"] = 35, ["ENOTSUP"] = 45, ["ETIMEDOUT"] = 60, ["ELOOP"] = 62, ["ENAMETOOLONG"] = 63, ["EDQUOT"] = 69,
         ["ENOSYS"] = 78, ["EOVERFLOW"] = 84, ["EIDRM"] = 90, ["EOPNOTSUPP"] = 102,
@@ -33,7 +33,7 @@ public class AppleNumbersTests
     /// <summary>Flags that are passed on Linux only, each with the reason why Apple has no use for it.</summary>
     private static readonly Dictionary<string, string> s_linuxFlags = new()
     {
-        ["O_TMPFILE"] = "no unnamed files on Apple",
+        ["O_TMPFILE"] = "no unnamed files on Apple", ["O_NOATIME"] = "no such flag", ["AT_STATX_DONT_SYNC"] = "for statx",
         ["AT_FDCWD"] = "for linkat and statx", ["AT_SYMLINK_FOLLOW"] = "for linkat", ["AT_SYMLINK_NOFOLLOW"] = "for statx", ["AT_EMPTY_PATH"] = "for statx",
         ["MAP_NORESERVE"] = "another value on Apple, and not needed", ["MAP_POPULATE"] = "no such flag",
         ["MADV_HUGEPAGE"] = "no such advice", ["MADV_POPULATE_READ"] = "no such advice", ["MADV_POPULATE_WRITE"] = "no such advice",

@@ -94,6 +94,7 @@ internal sealed class LinuxChecks
             _kernel.Add(new("Statx." + name, name switch
             {
                 nameof(Interop.Statx.BASIC_STATS) => "STATX_BASIC_STATS",
+                nameof(Interop.Statx.BTIME) => "STATX_BTIME",
                 nameof(Interop.Statx.Size) => "sizeof(struct statx)",
                 _ => $"offsetof(struct statx, {name})",
             }, value));
@@ -176,6 +177,15 @@ internal sealed class LinuxChecks
             Kernel(SizeOf("struct statx", "stx_" + field), size);
         }
 
+        foreach (string time in new[] { "atime", "btime", "ctime", "mtime" })
+        {
+            Kernel(SizeOf("struct statx", $"stx_{time}.tv_sec"), 8);
+            Kernel(SizeOf("struct statx", $"stx_{time}.tv_nsec"), 4);
+        }
+
+        Kernel(SizeOf("struct statx", "stx_mask"), 4);
+        Kernel("offsetof(struct statx_timestamp, tv_nsec)", 8);
+
         foreach ((string field, int offset) in new[] { ("wd", 0), ("mask", 4), ("cookie", 8), ("len", 12), ("name", 16) })
         {
             Libc($"offsetof(struct inotify_event, {field})", offset);
@@ -183,6 +193,7 @@ internal sealed class LinuxChecks
 
         Libc("sizeof(struct inotify_event)", 16);
         Libc("offsetof(struct passwd, pw_name)", 0);
+        Libc("offsetof(struct group, gr_name)", 0); // UserGroups
         Libc("offsetof(struct group, gr_gid)", 16); // UserGroups
         Libc(SizeOf("struct group", "gr_gid"), 4);
 

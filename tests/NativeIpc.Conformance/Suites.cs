@@ -28,6 +28,8 @@ namespace NativeIpc.Conformance.Posix
     public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
     public sealed class RaceTests : RaceTests<PosixProvider>;
+
+    public sealed class ListingTests : ListingTests<PosixProvider>;
 }
 
 namespace NativeIpc.Conformance.PlainPosix
@@ -76,6 +78,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
 
     public sealed class UndoTests : UndoTests<SystemVProvider>;
+
+    public sealed class ListingTests : ListingTests<SystemVProvider>;
 
     public sealed class AbandonedTests : SystemVAbandonedTests<SystemVProvider>;
 

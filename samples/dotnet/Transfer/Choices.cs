@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc;
 
 namespace Transfer;
@@ -48,13 +49,13 @@ internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool Dotne
     private static string Value(string[] args, ref int i)
         => ++i < args.Length ? args[i] : throw new UsageException($"{args[i - 1]} needs a value.\n\n{Usage}");
 
-    private static NativeIpcKeyType ParseType(string text)
+    public static NativeIpcKeyType ParseType(string text)
     {
         if (!NativeIpcKey.TryParse(text + ":/x", out NativeIpcKey key)) throw new UsageException($"Not a key type: {text}\n\n{Usage}");
         return IsSupported(key.Type) ? key.Type : throw new UsageException($"This machine does not support keys of type {text}.");
     }
 
-    private static NativeIpcKeyType[] SupportedTypes()
+    public static NativeIpcKeyType[] SupportedTypes()
     {
         // Any project id from 1 to 255 is a System V type of its own; 'T' stands for all that are not Qt's 'Q'.
         NativeIpcKeyType[] all = [NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV, NativeIpcKeyType.FromProjectId('T'), NativeIpcKeyType.Windows];
@@ -65,9 +66,9 @@ internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool Dotne
     private static bool IsSupported(NativeIpcKeyType type) => SharedMemory.IsKeyTypeSupported(type) && SystemSemaphore.IsKeyTypeSupported(type);
 
     /// <summary>A real file of some size that is there wherever this program runs.</summary>
-    private static string LargestLibrary()
+    public static string LargestLibrary()
     {
-        string folder = Path.GetDirectoryName(typeof(object).Assembly.Location) is { Length: > 0 } found ? found : AppContext.BaseDirectory;
+        string folder = RuntimeEnvironment.GetRuntimeDirectory(); // of a program without a runtime (native AOT): its own
         FileInfo? largest = new DirectoryInfo(folder).EnumerateFiles("*.dll").MaxBy(file => file.Length);
         return largest?.FullName ?? Environment.ProcessPath!;
     }

@@ -11,7 +11,7 @@ internal sealed record PeerProgram(string Language, string File, string[] FirstA
     {
         string program = Environment.ProcessPath!;
         bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet"; // "dotnet Transfer.dll"
-        return new PeerProgram(".NET", program, isHost ? [typeof(PeerProgram).Assembly.Location, "receive"] : ["receive"]);
+        return new PeerProgram(".NET", program, isHost ? [Environment.GetCommandLineArgs()[0], "receive"] : ["receive"]);
     }
 }
 

@@ -2,7 +2,6 @@ using NativeIpc.Backends.Posix;
 using NativeIpc.Backends.SystemV;
 using NativeIpc.Backends.Windows;
 using NativeIpc.Errors;
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 
 namespace NativeIpc.Backends;
@@ -15,6 +14,9 @@ internal static class Selector
 
     private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows() ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
     private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
+
+    /// <summary>What lists the objects of the machine, for every type of key; those of other systems say that they do not.</summary>
+    public static IObjectCatalog[] Catalogs { get; } = [new PosixCatalog(), new SystemVCatalog(), new WindowsCatalog()];
 
     /// <summary>Whether segments with keys of this type work here, now.</summary>
     public static bool SupportsSegments(NativeIpcKeyType type) => Find(s_segments, type) is { WorksHere: true };

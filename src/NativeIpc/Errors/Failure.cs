@@ -53,7 +53,7 @@ internal static class Failure
     }
 
     /// <summary>Keys may hold any text; control characters and lone surrogates would break the line that a message is.</summary>
-    private static string Printable(string text)
+    internal static string Printable(string text)
     {
         const int longest = 300;
         var shown = new System.Text.StringBuilder();

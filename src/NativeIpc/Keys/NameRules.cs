@@ -43,8 +43,7 @@ internal static class NameRules
         if (!HasNames(type, environment.Platform) || name.Length == 0) return new NativeIpcKey("", type);
 
         string hash = Convert.ToHexStringLower(Sha1(name));
-        string prefix = kind == IpcObjectKind.SharedMemory ? "qipc_sharedmemory_" : "qipc_systemsem_";
-        string legacyName = string.Concat(prefix, string.Concat(name.Where(char.IsAsciiLetter)), hash);
+        string legacyName = string.Concat(LegacyPrefix(kind), string.Concat(name.Where(char.IsAsciiLetter)), hash);
         string nativeKey = type switch
         {
             NativeIpcKeyType.Windows => legacyName,
@@ -54,6 +53,28 @@ internal static class NameRules
         };
         return new NativeIpcKey(nativeKey, type, name);
     }
+
+    /// <summary>Whether a file or object name is one that Qt 4.4 to 6.5 made for a kind of object.</summary>
+    /// <param name="name">The name, without slash or folder.</param>
+    /// <param name="kind">The kind of object.</param>
+    /// <param name="original">The portable name that it was made of, where its hash proves it: a name of ASCII letters only, which Qt keeps whole. Otherwise empty.</param>
+    public static bool IsLegacyName(string name, IpcObjectKind kind, out string original)
+    {
+        const int HashLength = 40;
+        original = "";
+        string prefix = LegacyPrefix(kind);
+        if (!name.StartsWith(prefix, StringComparison.Ordinal) || name.Length < prefix.Length + HashLength) return false;
+        string letters = name[prefix.Length..^HashLength];
+        if (!letters.All(char.IsAsciiLetter) || !name[^HashLength..].All(char.IsAsciiHexDigitLower)) return false;
+        if (letters.Length > 0 && Convert.ToHexStringLower(Sha1(letters)) == name[^HashLength..]) original = letters;
+        return true;
+    }
+
+    /// <summary>The legacy name of the lock of a segment with a legacy name, or the other way round: all but the prefix is the same.</summary>
+    public static string LegacySibling(string name, IpcObjectKind kind)
+        => LegacyPrefix(kind == IpcObjectKind.SharedMemory ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory) + name[LegacyPrefix(kind).Length..];
+
+    private static string LegacyPrefix(IpcObjectKind kind) => kind == IpcObjectKind.SharedMemory ? "qipc_sharedmemory_" : "qipc_systemsem_";
 
     /// <summary>The key of the semaphore that Qt uses as the lock of a segment (mission C3).</summary>
     public static NativeIpcKey LockKey(in NativeIpcKey segment, KeyEnvironment environment)

@@ -6,6 +6,7 @@ namespace NativeIpc.Keys;
 internal static class UsableKey
 {
     private const int LongestFileName = 255; // NAME_MAX on Linux and Apple, in bytes
+    private const int WindowsLimit = NameRules.WindowsMaxPath - 1; // MAX_PATH counts the terminating zero
 
     /// <summary>Says which rule the key breaks and what to do, or null when it can be used on this platform. Whether its type is
     /// supported is the back ends' question.</summary>
@@ -30,6 +31,28 @@ internal static class UsableKey
             : FindPosixViolation(name, kind, platform);
     }
 
+    /// <summary>The length of a native key in the unit that the platform counts, and the most that it takes.</summary>
+    public static (int Length, int Limit) MeasureLength(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform, NameForm form = NameForm.Decomposed)
+    {
+        if (key.Type == NativeIpcKeyType.Windows) return (key.NativeKey.Length, WindowsLimit);
+        string name = NameText.ForSystem(key.NativeKey, platform, form);
+        return key.Type != NativeIpcKeyType.PosixRealtime ? PathLength(name, platform)
+            : platform == KeyPlatform.Apple ? AppleLength(name, kind)
+            : PosixLength(name, kind, platform);
+    }
+
+    // glibc keeps a semaphore in a file called sem.NAME; musl and bionic do not.
+    private static (int Length, int Limit) PosixLength(string name, IpcObjectKind kind, KeyPlatform platform)
+        => (Encoding.UTF8.GetByteCount(name.TrimStart('/')), kind == IpcObjectKind.SystemSemaphore && platform == KeyPlatform.Linux ? LongestFileName - 4 : LongestFileName);
+
+    // PSHMNAMLEN is 31; the check for semaphores counts the terminating zero. Names are opaque: slashes do not matter.
+    private static (int Length, int Limit) AppleLength(string name, IpcObjectKind kind)
+        => (Encoding.UTF8.GetByteCount(name), kind == IpcObjectKind.SystemSemaphore ? 30 : 31);
+
+    // PATH_MAX counts the terminating zero.
+    private static (int Length, int Limit) PathLength(string path, KeyPlatform platform)
+        => (Encoding.UTF8.GetByteCount(path), (platform == KeyPlatform.Apple ? 1024 : 4096) - 1);
+
     private static string? FindPosixViolation(string name, IpcObjectKind kind, KeyPlatform platform)
     {
         ReadOnlySpan<char> bare = name.AsSpan().TrimStart('/'); // leading slashes do not matter: a, /a and //a are one object
@@ -37,9 +60,7 @@ internal static class UsableKey
         if (bare.Contains('/')) return $"The native key '{name}' has a slash inside; a POSIX name is one file name, with slashes only before it. Use another character.";
         if (bare is "." or "..") return $"The native key '{name}' names a folder; '.' and '..' cannot be POSIX names. Use another name.";
 
-        // glibc keeps a semaphore in a file called sem.NAME; musl and bionic do not.
-        int limit = kind == IpcObjectKind.SystemSemaphore && platform == KeyPlatform.Linux ? LongestFileName - 4 : LongestFileName;
-        int length = Encoding.UTF8.GetByteCount(bare);
+        (int length, int limit) = PosixLength(name, kind, platform);
         if (length <= limit) return null;
         string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
         return $"The native key has {length} bytes after its slash, in UTF-8; a POSIX {what} has at most {limit} here. Use a shorter name.";
@@ -47,9 +68,7 @@ internal static class UsableKey
 
     private static string? FindAppleViolation(string name, IpcObjectKind kind)
     {
-        // PSHMNAMLEN is 31; the check for semaphores counts the terminating zero. Names are opaque: slashes do not matter.
-        int limit = kind == IpcObjectKind.SystemSemaphore ? 30 : 31;
-        int length = Encoding.UTF8.GetByteCount(name);
+        (int length, int limit) = AppleLength(name, kind);
         if (length <= limit) return null;
         string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
         return $"The native key '{name}' has {length} bytes in decomposed UTF-8, its slash included; a POSIX {what} has at most {limit} on Apple systems. Use a shorter name.";
@@ -57,8 +76,7 @@ internal static class UsableKey
 
     private static string? FindPathViolation(string path, KeyPlatform platform)
     {
-        int limit = (platform == KeyPlatform.Apple ? 1024 : 4096) - 1; // PATH_MAX counts the terminating zero
-        int length = Encoding.UTF8.GetByteCount(path);
+        (int length, int limit) = PathLength(path, platform);
         if (length > limit) return $"The path of the System V key has {length} bytes in UTF-8; the system takes at most {limit}. Use a shorter path.";
         if (length <= LongestFileName) return null; // and so is each component
         foreach (Range component in path.AsSpan().Split('/'))
@@ -73,12 +91,11 @@ internal static class UsableKey
 
     private static string? FindWindowsViolation(string name)
     {
-        const int Limit = NameRules.WindowsMaxPath - 1; // MAX_PATH counts the terminating zero
         int prefix = NameRules.WindowsPrefixLength(name);
         if (name.Length == prefix) return $"The native key '{name}' has nothing after its prefix. Add a name.";
         if (name.AsSpan(prefix).Contains('\\'))
             return $"The native key '{name}' has a backslash; a Windows name has none, except in a leading Local\\ or Global\\. Use another character.";
-        if (name.Length > Limit) return $"The native key has {name.Length} UTF-16 units; a Windows name has at most {Limit}, its prefix included. Use a shorter name.";
+        if (name.Length > WindowsLimit) return $"The native key has {name.Length} UTF-16 units; a Windows name has at most {WindowsLimit}, its prefix included. Use a shorter name.";
         return null;
     }
 }

@@ -29,6 +29,16 @@ internal static class UserGroups
         }
     }
 
+    /// <summary>The name of a group; empty when it has none.</summary>
+    internal static unsafe string Name(uint group)
+    {
+        lock (s_groupEntries) // getgrgid answers in a buffer of its own
+        {
+            byte** entry = Interop.Libc.getgrgid(group);
+            return entry == null ? "" : Marshal.PtrToStringUTF8((nint)(*entry)) ?? "";
+        }
+    }
+
     private static ArgumentException Unknown(string group, string detail)
         => new($"There is no group '{group}' on this system{detail}. Give the name of a group, or its number.", nameof(group));
 }

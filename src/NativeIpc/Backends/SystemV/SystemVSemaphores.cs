@@ -343,7 +343,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             // a PID namespace the two cannot be told apart, and a set is taken as it is.
             if (value != 0 || Libc.semctl(id, 0, Flags.GETPID) != 0) return true;
             if (Libc.semctl(id, 0, Flags.IPC_STAT, (nint)buffer) == 0 && *(long*)(buffer + Layout.SemOtime) != 0) return true;
-            if (!backoff.Pause()) return !SystemVSupport.SeesEveryProcess;
+            if (!backoff.Pause()) return !ProcessScan.SeesEveryProcess;
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using NativeIpc.Keys;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
@@ -28,9 +27,6 @@ internal static class SystemVSupport
     /// <summary>Whether a get call that may have found nothing was at least answered: ENOSYS and EPERM come from kernels and sandboxes without System V.</summary>
     internal static bool HasCalls(int probe)
         => probe != -1 || Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.EACCES or Errno.EINVAL;
-
-    /// <summary>Whether this process is in the first PID namespace, which sees the processes of all the others. Its number is fixed (PROC_PID_INIT_INO).</summary>
-    internal static bool SeesEveryProcess => !OperatingSystem.IsLinux() || new FileInfo("/proc/self/ns/pid").LinkTarget == "pid:[4026531836]";
 
     /// <summary>Returns 0, or the error number.</summary>
     internal static unsafe int Status(int id, out SegmentStatus status)

@@ -23,6 +23,8 @@ internal static partial class Interop
         internal static readonly int O_CLOEXEC = TTarget.IsApple ? 0x1000000 : 0x80000;
         internal static readonly int O_NOFOLLOW = TTarget.IsApple ? 0x100 : TTarget.IsArm64 ? 0x8000 : 0x20000;
 
+        internal const int O_NOATIME = 0x40000; // Linux
+
         /// <summary>Linux only; it includes O_DIRECTORY, whose value differs between x64 and arm64.</summary>
         internal static readonly int O_TMPFILE = TTarget.IsArm64 ? 0x404000 : 0x410000;
 
@@ -30,6 +32,7 @@ internal static partial class Interop
         internal const int AT_SYMLINK_NOFOLLOW = 0x100; // Linux
         internal const int AT_SYMLINK_FOLLOW = 0x400; // Linux
         internal const int AT_EMPTY_PATH = 0x1000; // Linux
+        internal const int AT_STATX_DONT_SYNC = 0x4000; // Linux
 
         internal const int PROT_READ = 1;
         internal const int PROT_WRITE = 2;

@@ -144,13 +144,19 @@ internal static partial class Interop
     internal static class Statx
     {
         internal const int BASIC_STATS = 0x7FF;
+        internal const int BTIME = 0x800;
         internal const int Size = 256;
+        internal const int stx_mask = 0; // 4 bytes
         internal const int stx_nlink = 16; // 4 bytes
         internal const int stx_uid = 20; // 4 bytes
         internal const int stx_gid = 24; // 4 bytes
         internal const int stx_mode = 28; // 2 bytes
         internal const int stx_ino = 32; // 8 bytes
         internal const int stx_size = 40; // 8 bytes
+        internal const int stx_atime = 64; // 16 bytes, as the other times
+        internal const int stx_btime = 80;
+        internal const int stx_ctime = 96;
+        internal const int stx_mtime = 112;
         internal const int stx_dev_major = 136; // 4 bytes
         internal const int stx_dev_minor = 140; // 4 bytes
     }

@@ -1,20 +1,20 @@
-namespace NativeIpc.Keys;
+namespace NativeIpc;
 
-/// <summary>The platform whose key rules apply. A parameter of every rule, so that each can be tested on any machine.</summary>
-internal enum KeyPlatform
+/// <summary>The platforms whose key rules differ. See <see cref="NativeIpcKeyRules"/>.</summary>
+public enum KeyPlatform
 {
     /// <summary>Linux with glibc: semaphores live in files called <c>sem.NAME</c>, so their names are four bytes shorter.</summary>
-    Linux,
+    Linux = 0,
 
     /// <summary>Linux with musl.</summary>
-    LinuxMusl,
+    LinuxMusl = 1,
 
     /// <summary>Android: no System V; the legacy default is POSIX.</summary>
-    Android,
+    Android = 2,
 
     /// <summary>macOS and its relatives: 30 usable bytes, opaque names, decomposed UTF-8.</summary>
-    Apple,
+    Apple = 3,
 
     /// <summary>Windows: kernel object names in UTF-16.</summary>
-    Windows,
+    Windows = 4,
 }

@@ -1,0 +1,54 @@
+#!/bin/bash
+# Publishes nipc as one native file into artifacts/nipc and looks at it: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
+# The step "tool" of test.sh then drives this file. Prints how long it takes to start, beside ipcs; that is measured, not judged.
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+out=$root/artifacts/nipc
+failures=0
+pass() { echo "PASS tool-aot: $1"; }
+fail() {
+    echo "FAIL tool-aot: $1: $(echo "$2" | tr "\n" " ")"
+    failures=1
+}
+
+linker=
+for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
+if [ "$(uname)" = Darwin ]; then linker=clang; fi
+if [ -z "$linker" ]; then
+    echo "SKIP tool-aot: no gcc or clang to link with"
+    exit 0
+fi
+
+rm -rf "$out"
+mkdir -p "$out"
+if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release --ucr -nologo -v q -p:PublishAot=true -p:TrimmerSingleWarn=false -p:CppCompilerAndLinker=$linker -o "$out" >"$out/publish.log" 2>&1 ||
+    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/publish.log"; then
+    sed 's/^/    /' "$out/publish.log" >&2
+    fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
+    exit 1
+fi
+pass "published without a warning of trimmer or AOT compiler"
+
+nipc=$out/nipc
+extra=$(find "$out" -type f ! -name nipc ! -name 'nipc.dbg' ! -name '*.dSYM' ! -name '*.xml' ! -name '*.pdb' ! -name publish.log)
+if [ -n "$extra" ]; then fail "one file is enough" "$extra"; else pass "one file is enough"; fi
+if said=$("$nipc" key safe aot-smoke --json 2>&1) && echo "$said" | grep -q '"nativeKey": "/aot-smoke"'; then pass "JSON without reflection"; else fail "JSON without reflection" "$said"; fi
+if said=$("$nipc" list 2>&1); then pass "list"; else fail "list" "$said"; fi
+
+# The median of 21 starts each, in milliseconds, in turns.
+milliseconds() {
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do
+        for command in "$nipc --version" "$nipc list" ipcs; do
+            start=${EPOCHREALTIME/./}
+            $command >/dev/null 2>&1
+            echo "$command $((${EPOCHREALTIME/./} - start))"
+        done
+    done
+}
+if [ -n "${EPOCHREALTIME:-}" ]; then
+    times=$(milliseconds)
+    for command in "$nipc --version" "$nipc list" ipcs; do
+        echo "$times" | awk -v name="$command" 'index($0, name " ") == 1 { print $NF }' | sort -n | awk -v name="${command#"$out"/}" '{ t[NR] = $1 } END { printf "start: %-15s %.1f ms\n", name, t[int((NR + 1) / 2)] / 1000 }'
+    done
+fi
+echo "size: $(du -h "$nipc" | cut -f1)"
+exit $failures

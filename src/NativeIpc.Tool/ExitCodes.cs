@@ -1,0 +1,45 @@
+namespace NativeIpc.Tool;
+
+/// <summary>What the process ends with. A contract with scripts (docs/nipc.md): numbers are added, never changed.</summary>
+internal static class ExitCodes
+{
+    public const int Ok = 0;
+
+    /// <summary>The time was up, or something stands in the way: it exists already, is in use, a peer is in the middle of making it.</summary>
+    public const int Conflict = 1;
+
+    /// <summary>The command line cannot be meant, or the key cannot name an object here.</summary>
+    public const int Usage = 2;
+
+    public const int NotFound = 3;
+
+    public const int Permission = 4;
+
+    /// <summary>A limit of the system: memory, /dev/shm, System V limits, a size that it never gives.</summary>
+    public const int Limit = 5;
+
+    /// <summary>This platform cannot do or say it.</summary>
+    public const int Unsupported = 6;
+
+    /// <summary>Any other failure, such as of a file that was to be read or written.</summary>
+    public const int Failure = 7;
+
+    /// <summary>As shells: the command of <c>run</c> was found and could not be started.</summary>
+    public const int CannotStart = 126;
+
+    /// <summary>As shells: there is no such command.</summary>
+    public const int NoSuchCommand = 127;
+
+    /// <summary>As shells: ended by a signal, whose number is added.</summary>
+    public const int Signalled = 128;
+
+    public static int For(NativeIpcError error) => error switch
+    {
+        NativeIpcError.AlreadyExists or NativeIpcError.LockError => Conflict,
+        NativeIpcError.KeyError => Usage,
+        NativeIpcError.NotFound => NotFound,
+        NativeIpcError.PermissionDenied => Permission,
+        NativeIpcError.OutOfResources or NativeIpcError.InvalidSize => Limit,
+        _ => Failure,
+    };
+}

@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Tool.Running;
+
+namespace NativeIpc.Tool;
+
+/// <summary>Ctrl-C and its kin, for verbs that have something to put back: they watch <see cref="Token"/>. A verb that never asks for it is ended by the
+/// signal at once, as by default.</summary>
+internal static class Interruption
+{
+    private static readonly Lazy<CancellationTokenSource> s_source = new(Watch);
+    private static readonly List<PosixSignalRegistration> s_registrations = [];
+    private static volatile int s_signal;
+
+    /// <summary>Cancelled by SIGINT, SIGTERM, SIGHUP and SIGQUIT.</summary>
+    public static CancellationToken Token => s_source.Value.Token;
+
+    /// <summary>The number of the signal that came; 0 when none did.</summary>
+    public static int Signal => s_signal;
+
+    /// <summary>Watches no longer: what comes now has its default effect, or is another's. What came already counts.</summary>
+    public static void Stop()
+    {
+        foreach (PosixSignalRegistration registration in s_registrations) registration.Dispose();
+        s_registrations.Clear();
+        if (s_source.IsValueCreated) s_source.Value.Token.ThrowIfCancellationRequested();
+    }
+
+    private static CancellationTokenSource Watch()
+    {
+        var source = new CancellationTokenSource();
+        foreach ((PosixSignal signal, int number) in Signals.Forwarded.Take(4))
+        {
+            if (Signals.IsIgnored(number)) continue; // nohup, or a job in the background of a script: stays so
+            s_registrations.Add(PosixSignalRegistration.Create(signal, context =>
+            {
+                context.Cancel = true;
+                s_signal = number;
+                source.Cancel();
+            }));
+        }
+
+        return source;
+    }
+}

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using NativeIpc.Tool.Arguments;
+
+namespace NativeIpc.Tool.Objects;
+
+/// <summary>The options with which <c>list</c> and <c>rm --stale</c> choose among the objects of the machine.</summary>
+internal sealed class ObjectFilter
+{
+    private static readonly string[] s_orders = ["key", "kind", "size", "owner", "users", "age"];
+
+    public Option<string?> Type { get; } = new("--type", "-t") { HelpName = "TYPE", Description = "Only posix, systemv, systemv-N or windows" };
+
+    public Option<string?> Kind { get; } = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only segments or only semaphores" }.AcceptOnlyFromAmong("shm", "sem");
+
+    public Option<bool> Mine { get; } = new("--mine") { Description = "Only objects that this user owns" };
+
+    public Option<bool> Stale { get; } = new("--stale") { Description = "Only objects that no process uses" };
+
+    public Option<string?> Sort { get; } = new Option<string?>("--sort", "-s") { HelpName = "COLUMN", Description = "By key, kind, size, owner, users or age" }.AcceptOnlyFromAmong(s_orders);
+
+    public Option<bool> Reverse { get; } = new("--reverse", "-r") { Description = "The other way round" };
+
+    public Option<bool> NoUsers { get; } = new("--no-attachments") { Description = "Do not look at processes: faster, without users" };
+
+    public Option<string[]> Folders { get; } = new("--folder", "-d") { HelpName = "DIR", Description = "Look for System V key files in DIR, too" };
+
+    public IpcEnumerationOptions Options(ParseResult parsed) => new()
+    {
+        Type = parsed.GetValue(Type) is { } type ? KeyArguments.ParseType(type) : null,
+        Kind = parsed.GetValue(Kind) is { } kind ? KeyOptions.ParseKind(kind) : null,
+        IncludeAttachments = !parsed.GetValue(NoUsers),
+        KeyFileFolders = parsed.GetValue(Folders) ?? [],
+    };
+
+    /// <summary>The objects that were asked for, in the order that was asked for.</summary>
+    public IReadOnlyList<IpcObjectInfo> Choose(ParseResult parsed, IReadOnlyList<IpcObjectInfo> objects)
+    {
+        IEnumerable<IpcObjectInfo> chosen = objects.Where(Fits(parsed));
+        string? order = parsed.GetValue(Sort);
+        chosen = order switch
+        {
+            "key" => chosen.OrderBy(found => found.Key.IsValid ? found.Key.ToString() : found.NativeName, StringComparer.Ordinal),
+            "kind" => chosen.OrderBy(found => found.Kind),
+            "size" => chosen.OrderByDescending(found => found.Size ?? found.Value ?? 0),
+            "owner" => chosen.OrderBy(found => found.OwnerName ?? "", StringComparer.Ordinal).ThenBy(found => found.OwnerId),
+            "users" => chosen.OrderByDescending(found => found.AttachmentCount ?? 0),
+            "age" => chosen.OrderBy(found => found.Created),
+            _ => chosen,
+        };
+        if (parsed.GetValue(Reverse)) chosen = chosen.Reverse();
+        return [.. chosen];
+    }
+
+    /// <summary>Whether an object is asked for.</summary>
+    public Func<IpcObjectInfo, bool> Fits(ParseResult parsed)
+    {
+        bool mine = parsed.GetValue(Mine);
+        bool stale = parsed.GetValue(Stale);
+        string user = Environment.UserName;
+        return found => (!mine || found.OwnerName == user) && (!stale || (found.Traits & IpcObjectTraits.Stale) != 0);
+    }
+}

@@ -1,0 +1,42 @@
+using System.Globalization;
+using NativeIpc.Tool.Arguments;
+
+namespace NativeIpc.Tool.Objects;
+
+/// <summary>A process that has an object open or attached.</summary>
+internal sealed record UserReport(int Pid, string Name);
+
+/// <summary>One object, as <c>list --json</c> and <c>show --json</c> print it.</summary>
+internal sealed record ObjectReport(
+    string Kind, string Type, string? Key, string NativeName, int? Id, string? IpcKey, string? KeyFile, long? Size, int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
+    long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, IReadOnlyList<UserReport>? Users, DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
+{
+    private static readonly (IpcObjectTraits Trait, string Word)[] s_words =
+    [
+        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Stale, "stale"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
+        (IpcObjectTraits.WrongSize, "wrong-size"), (IpcObjectTraits.KeyFileReplaced, "key-file-replaced"), (IpcObjectTraits.KeyFileMissing, "no-key-file"), (IpcObjectTraits.KeyCollision, "key-collision"),
+        (IpcObjectTraits.NoKey, "no-key"),
+    ];
+
+    public static ObjectReport Of(IpcObjectInfo found) => new(
+        KeyOptions.WordOf(found.Kind), KeyOptions.WordOf(found.Type), found.Key.IsValid ? found.Key.ToString() : null, found.NativeName, found.SystemVId,
+        found.SystemVKey is { } key ? string.Create(CultureInfo.InvariantCulture, $"0x{key:x8}") : null, found.KeyFile, found.Size, found.Value, Mode4(found.Mode), found.OwnerId, found.OwnerName, found.GroupId, found.GroupName,
+        found.CreatorId, found.CreatorProcessId, found.LastProcessId, found.AttachmentCount,
+        found.Attachments.Count == 0 ? null : [.. found.Attachments.Select(user => new UserReport(user.ProcessId, user.ProcessName))],
+        found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable);
+
+    /// <summary>The words that lists print for what is remarkable about an object.</summary>
+    public static IEnumerable<string> Words(IpcObjectTraits traits) => s_words.Where(pair => (traits & pair.Trait) != 0).Select(pair => pair.Word);
+
+    /// <summary>A mode as <c>chmod</c> takes it.</summary>
+    public static string? Mode4(UnixFileMode? mode) => mode is { } bits ? Convert.ToString((int)bits, 8).PadLeft(4, '0') : null;
+}
+
+/// <summary>What <c>list --json</c> prints.</summary>
+internal sealed record ObjectList(IReadOnlyList<ObjectReport> Objects, IReadOnlyList<string>? Notes)
+{
+    public static ObjectList Of(IEnumerable<IpcObjectInfo> objects, IReadOnlyList<string> notes) => new([.. objects.Select(ObjectReport.Of)], notes.Count == 0 ? null : notes);
+}
+
+/// <summary>One line of <c>list --watch --json</c>.</summary>
+internal sealed record ChangeReport(string Change, ObjectReport Object);

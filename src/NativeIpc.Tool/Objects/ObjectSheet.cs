@@ -1,0 +1,65 @@
+using System.Globalization;
+
+namespace NativeIpc.Tool.Objects;
+
+/// <summary>Everything about one object, a line each, for <c>show</c>.</summary>
+internal static class ObjectSheet
+{
+    public static IEnumerable<(string Label, string Value)> Of(IpcObjectInfo found)
+    {
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
+        yield return (isSegment ? "segment" : "semaphore", ObjectColumns.Name(found));
+        if (found.Key.IsValid) yield return ("native key", ObjectColumns.Printable(found.Key.NativeKey));
+        if (found.Key.LegacyKey.Length > 0) yield return ("legacy key", ObjectColumns.Printable(found.Key.LegacyKey));
+        if (isSegment && LockOf(found) is { } lockKey) yield return ("its lock", ObjectColumns.Printable(lockKey));
+        yield return ("native name", ObjectColumns.Printable(found.Type == NativeIpcKeyType.PosixRealtime ? $"/dev/shm/{found.NativeName}" : found.NativeName));
+        if (found.SystemVId is { } id) yield return ("id", Text($"{id} (ipcs {(isSegment ? "-m" : "-s")} -i {id})"));
+        if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
+        if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime) yield return ("size", found.Size is { } size ? Text($"{size} bytes") : "not known");
+        if (!isSegment) yield return ("value", found.Value?.ToString(CultureInfo.InvariantCulture) ?? "not known");
+        yield return ("mode", found.Mode is { } mode ? $"{ObjectReport.Mode4(mode)} ({Letters(mode)})" : "not known");
+        yield return ("owner", Account(found.OwnerName, found.OwnerId));
+        yield return ("group", Account(found.GroupName, found.GroupId));
+        if (found.CreatorId is not null || found.CreatorProcessId is not null)
+            yield return ("creator", (found.CreatorId is { } creator ? Text($"uid {creator}") : "") + (found.CreatorProcessId is { } pid ? Text($", pid {pid}{Ended(pid)}") : ""));
+        if (found.LastProcessId is { } last) yield return ("last user", Text($"pid {last}{Ended(last)}"));
+        if (found.Created is { } created) yield return ("created", Time(created, now));
+        if (found.LastUsed is { } used) yield return ("last used", Time(used, now));
+        if (found.AttachmentCount is { } count) yield return ("attached", found.Type.IsSystemV ? Text($"{count} {(count == 1 ? "time" : "times")}") : Text($"by {count} {(count == 1 ? "process" : "processes")}"));
+        foreach (IpcAttachment user in found.Attachments) yield return ("", Text($"{user.ProcessId} {ObjectColumns.Printable(user.ProcessName)}"));
+        if (found.Traits != 0) yield return ("flags", string.Join(", ", ObjectReport.Words(found.Traits)));
+        foreach (string unreadable in found.Unreadable) yield return ("unreadable", unreadable);
+        foreach (string limit in LimitsNear(found)) yield return ("limit", limit);
+    }
+
+    /// <summary>How the System V key comes about; null for other types, and where no file is known.</summary>
+    public static string? Ftok(IpcObjectInfo found)
+        => found.KeyFile is { } file ? $"{found.NativeName} = ftok(\"{ObjectColumns.Printable(file)}\", {(int)found.Type})" : null;
+
+    /// <summary>The limits that matter for an object and are nearly reached.</summary>
+    public static IReadOnlyList<string> LimitsNear(IpcObjectInfo found)
+        => [.. IpcObjects.GetLimits().Where(limit => limit.IsNear && limit.Name.StartsWith("kernel.", StringComparison.Ordinal) == found.Type.IsSystemV)
+            .Select(limit => Text($"{limit.Name}: {limit.Used} of {limit.Maximum} {limit.Unit} are used"))];
+
+    private static string? LockOf(IpcObjectInfo found)
+    {
+        if (!found.Key.IsValid) return null;
+        NativeIpcKey key = NativeIpcKeyRules.Current.LockKey(found.Key);
+        return NativeIpcKeyRules.Current.FindViolation(key, IpcObjectKind.SystemSemaphore) is null ? key.ToString() : null;
+    }
+
+    private static string Account(string? name, long? id) => name is null ? id?.ToString(CultureInfo.InvariantCulture) ?? "not known" : Text($"{name} ({id})");
+
+    private static string Ended(int process) => Directory.Exists(Text($"/proc/{process}")) || !OperatingSystem.IsLinux() ? "" : ", which has ended";
+
+    private static string Time(DateTimeOffset time, DateTimeOffset now) => Text($"{time.ToLocalTime():yyyy-MM-dd HH:mm:ss zzz} ({ObjectColumns.Age(now - time)} ago)");
+
+    private static string Letters(UnixFileMode mode)
+    {
+        const string all = "rwxrwxrwx";
+        return string.Concat(all.Select((letter, i) => ((int)mode & (0x100 >> i)) != 0 ? letter : '-'));
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace NativeIpc.Tool.Objects;
+
+/// <summary>A field of a structure in a segment.</summary>
+/// <param name="Type">Its type, as it was written.</param>
+/// <param name="Count">How many of them: of characters, bytes or elements; 1 for a single one.</param>
+/// <param name="IsArray">Whether a count was given.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Offset">Where it begins, in bytes.</param>
+internal sealed record StructField(string Type, int Count, bool IsArray, string Name, long Offset)
+{
+    public int ElementSize => Type switch { "u8" or "i8" or "bool" or "char" or "bytes" => 1, "u16" or "i16" => 2, "u32" or "i32" or "f32" => 4, _ => 8 };
+
+    public int Length => ElementSize * Count;
+}
+
+/// <summary>Fields as <c>--struct</c> takes them: <c>i32 width@0, f64[3] place, char[16] name@32</c>. Without an offset a field follows the one before it, without padding.</summary>
+internal static partial class StructFields
+{
+    private const string Types = "u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bool, char[N], bytes[N]";
+
+    public static IReadOnlyList<StructField> Parse(string text)
+    {
+        List<StructField> fields = [];
+        long next = 0;
+        foreach (string part in text.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            Match match = Form().Match(part);
+            if (!match.Success) throw ToolException.Usage($"'{part}' is no field. Write a type, a name and an offset: i32 width@0. Types: {Types}; other types take [N], too.");
+            bool isArray = match.Groups["count"].Success;
+            int count = 1;
+            if (isArray && (!int.TryParse(match.Groups["count"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > 65536))
+                throw ToolException.Usage($"'{part}' has a count that is not from 1 to 65536.");
+            string type = match.Groups["type"].Value;
+            if (!isArray && type is "bytes") throw ToolException.Usage($"'{part}' needs a count: {type}[N].");
+            if (match.Groups["offset"].Success && !TryParseOffset(match.Groups["offset"].Value, out next)) throw ToolException.Usage($"'{part}' has no offset that can be meant. Use digits or 0x....");
+            var field = new StructField(type, count, isArray, match.Groups["name"].Value, next);
+            fields.Add(field);
+            next += field.Length;
+        }
+
+        return fields.Count > 0 ? fields : throw ToolException.Usage("--struct names no field. Write for example: --struct \"i32 width@0, i32 height@4\".");
+    }
+
+    /// <summary>The value of a field as JSON; null when the segment ends before it does.</summary>
+    public static JsonNode? Value(StructField field, ReadOnlySpan<byte> bytes, bool isBigEndian)
+    {
+        if (bytes.Length < field.Length) return null;
+        if (field.Type == "char") return Text(bytes[..field.Length]);
+        if (field.Type == "bytes") return Convert.ToHexStringLower(bytes[..field.Length]);
+        if (!field.IsArray) return Element(field.Type, bytes, isBigEndian);
+        var values = new JsonArray();
+        for (int i = 0; i < field.Count; i++) values.Add((JsonNode)Element(field.Type, bytes[(i * field.ElementSize)..], isBigEndian));
+        return values;
+    }
+
+    private static JsonValue Element(string type, ReadOnlySpan<byte> bytes, bool big) => type switch
+    {
+        "u8" => JsonValue.Create(bytes[0]),
+        "i8" => JsonValue.Create((sbyte)bytes[0]),
+        "bool" => JsonValue.Create(bytes[0] != 0),
+        "u16" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes)),
+        "i16" => JsonValue.Create(big ? BinaryPrimitives.ReadInt16BigEndian(bytes) : BinaryPrimitives.ReadInt16LittleEndian(bytes)),
+        "u32" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes)),
+        "i32" => JsonValue.Create(big ? BinaryPrimitives.ReadInt32BigEndian(bytes) : BinaryPrimitives.ReadInt32LittleEndian(bytes)),
+        "u64" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : BinaryPrimitives.ReadUInt64LittleEndian(bytes)),
+        "i64" => JsonValue.Create(big ? BinaryPrimitives.ReadInt64BigEndian(bytes) : BinaryPrimitives.ReadInt64LittleEndian(bytes)),
+        "f32" => Number(big ? BinaryPrimitives.ReadSingleBigEndian(bytes) : BinaryPrimitives.ReadSingleLittleEndian(bytes)),
+        _ => Number(big ? BinaryPrimitives.ReadDoubleBigEndian(bytes) : BinaryPrimitives.ReadDoubleLittleEndian(bytes)),
+    };
+
+    /// <summary>JSON has no infinity and no NaN: those are texts.</summary>
+    private static JsonValue Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
+
+    private static JsonValue Number(float value) => float.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
+
+    /// <summary>Up to the first zero, as C reads it.</summary>
+    private static string Text(ReadOnlySpan<byte> bytes)
+    {
+        int end = bytes.IndexOf((byte)0);
+        return ObjectColumns.Printable(Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]));
+    }
+
+    private static bool TryParseOffset(string text, out long offset)
+        => text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+            ? long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out offset) && offset >= 0
+            : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out offset);
+
+    [GeneratedRegex(@"^(?<type>u8|i8|u16|i16|u32|i32|u64|i64|f32|f64|bool|char|bytes)(\[(?<count>[0-9]+)\])?\s+(?<name>[\w.\-]+)\s*(@\s*(?<offset>\w+))?$")]
+    private static partial Regex Form();
+}

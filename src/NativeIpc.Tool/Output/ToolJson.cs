@@ -1,0 +1,41 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using NativeIpc.Tool.Objects;
+using NativeIpc.Tool.Verbs;
+
+namespace NativeIpc.Tool.Output;
+
+/// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The fields are a contract with scripts (docs/nipc.md): added, never renamed.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(CreatedObject))]
+[JsonSerializable(typeof(KeyReport))]
+[JsonSerializable(typeof(ObjectList))]
+[JsonSerializable(typeof(ChangeReport))]
+[JsonSerializable(typeof(ShownObjects))]
+[JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(SemaphoreValue))]
+[JsonSerializable(typeof(List<RemovalOutcome>))]
+internal sealed partial class ToolJson : JsonSerializerContext
+{
+    // Keys are shown as they are: an apostrophe or an umlaut is no danger in a terminal or to jq.
+    private static readonly JsonWriterOptions s_writing = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Writes one value on one line to standard output, for what goes on and on.</summary>
+    public static void PrintLine<T>(T value, JsonTypeInfo<T> type)
+    {
+        using Stream output = Console.OpenStandardOutput();
+        using (var writer = new Utf8JsonWriter(output, s_writing with { Indented = false })) JsonSerializer.Serialize(writer, value, type);
+        output.WriteByte((byte)'\n');
+    }
+
+    /// <summary>Writes one value and a line feed to standard output, as UTF-8.</summary>
+    public static int Print<T>(T value, JsonTypeInfo<T> type)
+    {
+        using Stream output = Console.OpenStandardOutput();
+        using (var writer = new Utf8JsonWriter(output, s_writing)) JsonSerializer.Serialize(writer, value, type);
+        output.WriteByte((byte)'\n');
+        return ExitCodes.Ok;
+    }
+}

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using NativeIpc.Tool;
+
+// A word that starts with @ is an argument like any other, and no file of arguments.
+ParseResult parsed = Cli.Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+if (parsed.Action is ParseErrorAction)
+{
+    foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors) Failures.Say(error.Message);
+    Console.Error.WriteLine($"Try '{Cli.PathOf(parsed.CommandResult.Command)} --help'.");
+    return ExitCodes.Usage;
+}
+
+try
+{
+    // Signals are the verbs' own business (Interruption): the parser's two seconds of grace would end a wait for a permit half way.
+    return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+}
+catch (OperationCanceledException) when (Interruption.Signal != 0)
+{
+    return ExitCodes.Signalled + Interruption.Signal;
+}
+catch (Exception failure) when (Failures.TryReport(failure, out int exitCode))
+{
+    return exitCode;
+}

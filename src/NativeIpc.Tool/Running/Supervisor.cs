@@ -1,0 +1,92 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace NativeIpc.Tool.Running;
+
+/// <summary>Runs a command as a child and waits for it, passing on the signals that come.</summary>
+/// <remarks>Interleavings. (1) A signal before the child is there is kept, and sent when it is. (2) A signal while the child ends: <c>kill</c> fails with ESRCH or reaches a
+/// zombie, since .NET has not given the number away before the handler, which holds the lock, is through. (3) Ctrl-C on a terminal reaches the
+/// child by itself, since both are in the foreground: it is not sent twice.</remarks>
+internal sealed class Supervisor : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly List<PosixSignalRegistration> _registrations = [];
+    private readonly List<int> _early = [];
+    private Process? _child;
+
+    /// <summary>From here on signals are the command's. Those of <see cref="Interruption"/> are not seen any more.</summary>
+    public Supervisor()
+    {
+        foreach ((PosixSignal signal, int number) in Signals.Forwarded)
+        {
+            if (!Signals.IsIgnored(number)) _registrations.Add(PosixSignalRegistration.Create(signal, context => Forward(context, number)));
+        }
+    }
+
+    /// <summary>The exit code of the command; 128 and more for a signal, as .NET and shells tell it.</summary>
+    public int Run(Command command)
+    {
+        var start = new ProcessStartInfo(command.FindProgram()) { UseShellExecute = false };
+        foreach (string word in command.Words.Skip(1)) start.ArgumentList.Add(word);
+        using Process child = Start(command, start);
+        lock (_lock)
+        {
+            _child = child;
+            foreach (int number in _early) Send(child, number);
+        }
+
+        child.WaitForExit();
+        lock (_lock) _child = null;
+        return child.ExitCode;
+    }
+
+    public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
+
+    private static Process Start(Command command, ProcessStartInfo start)
+    {
+        // .NET ignores SIGPIPE and lets its children inherit that: "yes | head" would not end. Nothing is written in between.
+        if (!OperatingSystem.IsWindows()) Libc.signal(Libc.SIGPIPE, Libc.SIG_DFL);
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception failure)
+        {
+            throw command.CannotStart(failure.NativeErrorCode == Libc.ENOENT, failure.Message);
+        }
+        finally
+        {
+            if (!OperatingSystem.IsWindows()) Libc.signal(Libc.SIGPIPE, Libc.SIG_IGN);
+        }
+    }
+
+    private void Forward(PosixSignalContext context, int number)
+    {
+        context.Cancel = true;
+        if (OperatingSystem.IsWindows()) return; // every process of the console gets its own
+        if (number is 2 or 3 && IsInForeground()) return;
+        lock (_lock)
+        {
+            if (_child is null) _early.Add(number);
+            else Send(_child, number);
+        }
+    }
+
+    private static void Send(Process child, int number) => Libc.kill(child.Id, number); // ESRCH: it has ended, and that is seen
+
+    /// <summary>Whether this process is in the foreground of its terminal, so that the terminal sends its signals to the child as well.</summary>
+    private static bool IsInForeground()
+    {
+        try
+        {
+            using SafeFileHandle terminal = File.OpenHandle("/dev/tty", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            return Libc.tcgetpgrp(terminal) == Libc.getpgrp();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return false; // no terminal
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Globalization;
+using NativeIpc.Tool.Objects;
+using NativeIpc.Tool.Output;
+using Spectre.Console;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary>One finding, as <c>doctor --json</c> prints it.</summary>
+internal sealed record FindingReport(string Kind, string Severity, string Summary, string Remedy, string? Command, bool SafeToFix, bool? Fixed, ObjectReport? Object);
+
+/// <summary>A limit of the system.</summary>
+internal sealed record LimitReport(string Name, string Description, long? Used, long Maximum, string Unit);
+
+/// <summary>What <c>doctor --json</c> prints.</summary>
+internal sealed record DoctorReport(IReadOnlyList<FindingReport> Findings, IReadOnlyList<LimitReport> Limits);
+
+/// <summary><c>nipc doctor</c>: what is wrong on this machine, and how to mend it.</summary>
+internal static class DoctorVerb
+{
+    // Of one kind: an application that leaves its objects leaves many alike.
+    private const int MostShown = 5;
+
+    private static readonly Option<bool> s_fix = new("--fix") { Description = "Remove what is broken or cannot be reached and that nobody uses" };
+    private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Show every finding, however many are alike" };
+    private static readonly Option<bool> s_json = new("--json") { Description = "Print findings and limits as JSON" };
+
+    public static Command Command() => new Verb("doctor", "Say what is wrong with the IPC objects of this machine and how to mend it. Exit code 1 when a warning or an error is left.",
+        "doctor", "doctor --fix", "doctor --json | jq '.findings[].command'")
+    {
+        s_fix, s_all, s_json,
+    }.Does(Examine);
+
+    private static int Examine(ParseResult parsed)
+    {
+        IReadOnlyList<IpcFinding> findings = IpcObjects.Diagnose();
+        Dictionary<IpcFinding, bool> mended = new(ReferenceEqualityComparer.Instance);
+        if (parsed.GetValue(s_fix))
+        {
+            foreach (IpcFinding finding in findings.Where(finding => finding is { IsSafeToFix: true, Subject: not null })) mended[finding] = Mend(finding);
+        }
+
+        bool isWell = findings.All(finding => finding.Severity == IpcSeverity.Information || mended.GetValueOrDefault(finding));
+        if (parsed.GetValue(s_json))
+        {
+            ToolJson.Print(new DoctorReport(
+                [.. findings.Select(finding => new FindingReport(finding.Kind.ToString(), finding.Severity.ToString(), finding.Summary, finding.Remedy, finding.Command, finding.IsSafeToFix,
+                    mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject ? ObjectReport.Of(subject) : null))],
+                [.. IpcObjects.GetLimits().Select(limit => new LimitReport(limit.Name, limit.Description, limit.Used, limit.Maximum, limit.Unit))]), ToolJson.Default.DoctorReport);
+        }
+        else
+        {
+            Print(findings, mended, parsed.GetValue(s_all));
+        }
+
+        return isWell ? ExitCodes.Ok : ExitCodes.Conflict;
+    }
+
+    private static bool Mend(IpcFinding finding)
+    {
+        try
+        {
+            return IpcObjects.TryRemoveUnused(finding.Subject!);
+        }
+        catch (NativeIpcException failure)
+        {
+            Failures.Say(failure.Message);
+            return false;
+        }
+    }
+
+    private static void Print(IReadOnlyList<IpcFinding> findings, Dictionary<IpcFinding, bool> mended, bool all)
+    {
+        foreach (IGrouping<(IpcSeverity, IpcFindingKind), IpcFinding> alike in findings.GroupBy(finding => (finding.Severity, finding.Kind)))
+        {
+            int shown = all ? int.MaxValue : MostShown;
+            foreach (IpcFinding finding in alike.Take(shown)) Print(finding, mended);
+            int more = alike.Count() - shown;
+            if (more > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"         … and {more} more like these (--all shows them)\n"));
+        }
+
+        int errors = findings.Count(finding => finding.Severity == IpcSeverity.Error && !mended.GetValueOrDefault(finding));
+        int warnings = findings.Count(finding => finding.Severity == IpcSeverity.Warning && !mended.GetValueOrDefault(finding));
+        int safe = findings.Count(finding => finding.IsSafeToFix && !mended.ContainsKey(finding));
+        int stale = findings.Count(finding => finding.Kind == IpcFindingKind.Stale);
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(errors, "error")}, {Count(warnings, "warning")}{(mended.Count > 0 ? $", {mended.Values.Count(done => done)} mended" : "")}"));
+        if (safe > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc doctor --fix' mends {safe} of them"));
+        if (stale > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc rm --stale' lists the {stale} objects that nobody uses; with --yes it removes them"));
+    }
+
+    private static string Count(int number, string what) => string.Create(CultureInfo.InvariantCulture, $"{number} {what}{(number == 1 ? "" : "s")}");
+
+    private static void Print(IpcFinding finding, Dictionary<IpcFinding, bool> mended)
+    {
+        (string word, Color colour) = finding.Severity switch
+        {
+            IpcSeverity.Error => ("error", Color.Red),
+            IpcSeverity.Warning => ("warning", Color.Yellow),
+            _ => ("info", Color.Blue),
+        };
+        if (Terminal.IsInteractive) Terminal.Out.Write(new Text($"{word,-9}", new Style(colour)));
+        else Console.Out.Write($"{word,-9}");
+        Console.Out.WriteLine(finding.Summary);
+        Console.Out.WriteLine($"         {finding.Remedy}");
+        if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(done ? "         mended: removed" : "         not mended: it is in use by now, or gone");
+        else if (finding.Command is { } command) Console.Out.WriteLine($"         $ {ObjectColumns.Printable(command)}");
+        Console.Out.WriteLine();
+    }
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary><c>nipc dump</c>: a whole segment to a file, all or nothing.</summary>
+internal static class DumpVerb
+{
+    private const int ChunkSize = 1 << 20;
+
+    private static readonly Argument<string> s_key = KeyArguments.One();
+    private static readonly Argument<string> s_file = new("FILE") { Description = "The file; readable by its owner only" };
+    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Replace FILE when it is there already" };
+    private static readonly LockOptions s_lock = new();
+
+    public static Command Command() => new Verb("dump", "Copy a segment to a file. The file is there when all of it is, or not at all.",
+        "dump posix:/frames frames.bin", "dump posix:/frames frames.bin --lock --force")
+    {
+        s_key, s_file, s_type, s_force, s_lock.Lock, s_lock.Timeout,
+    }.Does(parsed =>
+    {
+        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        string file = Path.GetFullPath(parsed.GetValue(s_file)!);
+        bool force = parsed.GetValue(s_force);
+        if (!force && Path.Exists(file)) throw new ToolException(ExitCodes.Conflict, $"'{file}' is there already. --force replaces it.");
+        using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = parsed.GetValue(s_lock.Lock) });
+        CancellationToken interrupted = Interruption.Token;
+        string unfinished = $"{file}.nipc-{Environment.ProcessId}";
+        try
+        {
+            using (FileStream target = Create(unfinished, segment.Size))
+            {
+                using SharedMemoryLock held = s_lock.Take(parsed, segment);
+                CopyProgress.Show(Path.GetFileName(file), segment.Size, progress => Copy(segment, target, progress, interrupted));
+            }
+
+            File.Move(unfinished, file, force);
+            return ExitCodes.Ok;
+        }
+        catch
+        {
+            File.Delete(unfinished); // nothing happens when it is not there
+            throw;
+        }
+    });
+
+    private static FileStream Create(string path, long size)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0, PreallocationSize = size };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite; // as closed as a segment is by default
+        return new FileStream(path, options);
+    }
+
+    private static void Copy(SharedMemory segment, FileStream target, Action<long> progress, CancellationToken cancellation)
+    {
+        byte[] chunk = new byte[(int)Math.Min(ChunkSize, segment.Size)];
+        for (long offset = 0; offset < segment.Size;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Span<byte> part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, segment.Size - offset));
+            segment.Read(offset, part);
+            target.Write(part);
+            offset += part.Length;
+            progress(offset);
+        }
+    }
+}

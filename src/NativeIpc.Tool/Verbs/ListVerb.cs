@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Globalization;
+using NativeIpc.Tool.Objects;
+using NativeIpc.Tool.Output;
+using Spectre.Console;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary><c>nipc list</c>: every segment and semaphore of the machine.</summary>
+internal static class ListVerb
+{
+    private static readonly ObjectFilter s_filter = new();
+    private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; with --watch a line per change" };
+    private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Look again every TIME (default 1s) until Ctrl-C");
+
+    public static Command Command() => new Verb("list", "List the machine's segments and semaphores, whoever made them, in whatever language.",
+        "list", "list --stale --mine", "list -k shm -s size", "list --watch 500ms", "list --json | jq '.objects[].key'")
+    {
+        s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Stale, s_filter.Sort, s_filter.Reverse, s_filter.NoUsers, s_filter.Folders, s_watch, s_json,
+    }.Does(List);
+
+    private static int List(ParseResult parsed)
+    {
+        IpcEnumerationOptions options = s_filter.Options(parsed);
+        if (options.Type is { } type && !IpcObjects.CanEnumerate(type))
+            throw new PlatformNotSupportedException(IpcObjects.Enumerate(options).Notes is [var reason, ..] ? reason : "Objects of this type cannot be listed here.");
+        if (LiveView.Interval(parsed, s_watch) is { } interval)
+            return Terminal.IsInteractive && !parsed.GetValue(s_json) ? Watch(parsed, options, interval) : PrintChanges(parsed, options, interval).GetAwaiter().GetResult();
+
+        IpcSnapshot snapshot = IpcObjects.Enumerate(options);
+        IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, snapshot.Objects);
+        if (parsed.GetValue(s_json)) return ToolJson.Print(ObjectList.Of(objects, snapshot.Notes), ToolJson.Default.ObjectList);
+
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        string[][] rows = [.. objects.Select(found => ObjectColumns.Row(found, now))];
+        using (var output = new StreamWriter(Console.OpenStandardOutput()))
+        {
+            foreach (string line in ObjectColumns.Lines(rows)) output.WriteLine(line);
+        }
+
+        foreach (string note in snapshot.Notes) Failures.Say(note);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>The live view: what has come or changed since the last look stands out.</summary>
+    private static int Watch(ParseResult parsed, IpcEnumerationOptions options, TimeSpan interval)
+    {
+        Dictionary<string, string>? last = null;
+        return LiveView.Run(interval, (width, height) =>
+        {
+            DateTimeOffset now = TimeProvider.System.GetUtcNow();
+            IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, IpcObjects.Enumerate(options).Objects);
+            Dictionary<string, string> seen = [];
+            List<(string[] Row, Style Style)> rows = [];
+            foreach (IpcObjectInfo found in objects)
+            {
+                string[] row = ObjectColumns.Row(found, now);
+                string identity = $"{row[0]} {row[1]} {row[2]}";
+                string state = string.Join(' ', row.Where((_, column) => ObjectColumns.Headings[column] != "AGE"));
+                seen[identity] = state;
+                Style style = last is null || (last.TryGetValue(identity, out string? before) && before == state) ? Style.Plain
+                    : before is null ? new Style(Color.Green) : new Style(Color.Yellow);
+                rows.Add((row, style));
+            }
+
+            last = seen;
+            int room = Math.Max(1, height - 4); // a line each for what is watched, the headings, what is left out, and the cursor
+            List<Text> lines = [new(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} objects, every {interval.TotalSeconds}s, Ctrl-C ends"))];
+            foreach (string line in ObjectColumns.Lines([.. rows.Take(room).Select(row => row.Row)], width)) lines.Add(new Text(line, lines.Count == 1 ? new Style(decoration: Decoration.Bold) : rows[lines.Count - 2].Style));
+            if (rows.Count > room) lines.Add(new Text(string.Create(CultureInfo.InvariantCulture, $"… and {rows.Count - room} more")));
+            return new Rows(lines);
+        });
+    }
+
+    /// <summary>Into a pipe: a line for each object that is there, comes, changes or goes.</summary>
+    private static async Task<int> PrintChanges(ParseResult parsed, IpcEnumerationOptions options, TimeSpan interval)
+    {
+        Func<IpcObjectInfo, bool> fits = s_filter.Fits(parsed);
+        bool json = parsed.GetValue(s_json);
+        try
+        {
+            await foreach (IpcObjectChange change in IpcObjects.WatchAsync(interval, options, Interruption.Token).ConfigureAwait(false))
+            {
+                if (fits(change.Subject)) PrintChange(change, json);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The way to end it.
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private static void PrintChange(IpcObjectChange change, bool json)
+    {
+        string word = change.Kind switch
+        {
+            IpcObjectChangeKind.Found => "found",
+            IpcObjectChangeKind.Appeared => "appeared",
+            IpcObjectChangeKind.Changed => "changed",
+            _ => "gone",
+        };
+        if (json) ToolJson.PrintLine(new ChangeReport(word, ObjectReport.Of(change.Subject)), ToolJson.Default.ChangeReport);
+        else Console.Out.WriteLine($"{word,-8}  {string.Join("  ", ObjectColumns.Row(change.Subject, TimeProvider.System.GetUtcNow()))}");
+    }
+}

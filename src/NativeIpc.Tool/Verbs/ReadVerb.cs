@@ -1,0 +1,61 @@
+using System.CommandLine;
+using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary><c>nipc read</c>: the bytes of a segment, to standard output.</summary>
+internal static class ReadVerb
+{
+    private const int ChunkSize = 64 * 1024; // a multiple of a line of the hexdump
+
+    private static readonly Argument<string> s_key = KeyArguments.One();
+    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Where to start (default 0; 0x10, 4k)", "-o");
+    private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES", "How many bytes (default: to the end)", "-n");
+    private static readonly Option<bool> s_hex = new("--hex", "-x") { Description = "A hexdump; the default on a terminal" };
+    private static readonly Option<bool> s_raw = new("--raw", "-r") { Description = "The bytes as they are, on a terminal too" };
+    private static readonly LockOptions s_lock = new();
+
+    public static Command Command() => new Verb("read", "Print the bytes of a segment. To a terminal, as a hexdump; else as they are.",
+        "read posix:/frames", "read posix:/frames --offset 0x100 --length 64", "read posix:/frames --lock > frames.bin")
+    {
+        s_key, s_type, s_offset, s_length, s_hex, s_raw, s_lock.Lock, s_lock.Timeout,
+    }.Does(parsed =>
+    {
+        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        if (parsed.GetValue(s_hex) && parsed.GetValue(s_raw)) throw ToolException.Usage("--hex and --raw contradict each other: give one of them.");
+        bool hex = parsed.GetValue(s_hex) || (!parsed.GetValue(s_raw) && !Console.IsOutputRedirected);
+        bool locks = parsed.GetValue(s_lock.Lock); // which a lock needs: Windows opens its semaphore for writing anyway
+        using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks });
+        (long offset, long length) = Range(segment, parsed.GetValue(s_offset), parsed.GetValue(s_length));
+        using SharedMemoryLock held = s_lock.Take(parsed, segment);
+        using Stream output = Console.OpenStandardOutput();
+        byte[] chunk = new byte[(int)Math.Min(ChunkSize, Math.Max(length, 1))];
+        for (long end = offset + length; offset < end;)
+        {
+            Span<byte> part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, end - offset));
+            segment.Read(offset, part);
+            if (hex) WriteHex(offset, part);
+            else output.Write(part);
+            offset += part.Length;
+        }
+
+        return ExitCodes.Ok;
+    });
+
+    /// <summary>What was asked for, within the segment.</summary>
+    public static (long Offset, long Length) Range(SharedMemory segment, long? offset, long? length)
+    {
+        long start = offset ?? 0;
+        if (start > segment.Size || (length is { } count && count > segment.Size - start))
+            throw ToolException.Usage($"{segment.Key} has {segment.Size} bytes: offset {start}{(length is null ? "" : $" and length {length}")} is past its end.");
+        return (start, length ?? (segment.Size - start));
+    }
+
+    private static void WriteHex(long offset, ReadOnlySpan<byte> bytes)
+    {
+        for (int i = 0; i < bytes.Length; i += HexLines.BytesPerLine)
+            Console.Out.WriteLine(HexLines.Line(offset + i, HexLines.Part(bytes, i)));
+    }
+}

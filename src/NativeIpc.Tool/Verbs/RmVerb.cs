@@ -1,0 +1,146 @@
+using System.CommandLine;
+using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary>What became of one object; <c>rm --json</c> prints a list of them.</summary>
+internal sealed record RemovalOutcome(string Name, string Kind, string Outcome, IReadOnlyList<IpcAttachment>? Users = null, string? Message = null);
+
+/// <summary><c>nipc rm</c>: removes objects by key, or all that nobody uses.</summary>
+internal static class RmVerb
+{
+    private static readonly Argument<string[]> s_keys = Keys();
+    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
+    private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
+    private static readonly Option<bool> s_stale = new("--stale") { Description = "Everything that no process uses (also what was left on purpose); shows it, and removes it with --yes only" };
+    private static readonly Option<bool> s_yes = new("--yes", "-y") { Description = "With --stale: remove it" };
+    private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
+
+    public static Command Command() => new Verb("rm", "Remove segments and semaphores. What is in use is refused (of System V semaphores, the kernel does not say who uses them).",
+        "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --stale", "rm --stale --yes", "rm - < keys.txt")
+    {
+        s_keys, s_type, s_kind, s_force, s_stale, s_yes, s_json,
+    }.Does(parsed =>
+    {
+        string[] texts = parsed.GetValue(s_keys) ?? [];
+        bool stale = parsed.GetValue(s_stale);
+        if (stale == (texts.Length > 0)) throw ToolException.Usage("Give keys, or --stale alone.");
+        if (parsed.GetValue(s_yes) && !stale) throw ToolException.Usage("--yes belongs to --stale. Keys are removed without it.");
+        if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open.");
+        IEnumerable<(RemovalOutcome Outcome, int Code)> all = stale
+            ? RemoveStale(KindOf(parsed), parsed.GetValue(s_yes))
+            : KeyArguments.Read(texts, parsed.GetValue(s_type)).Select(key => Remove(key, KindOf(parsed), parsed.GetValue(s_force)));
+        return Report(parsed, all, stale && !parsed.GetValue(s_yes));
+    });
+
+    private static Argument<string[]> Keys()
+    {
+        Argument<string[]> keys = KeyArguments.Several();
+        keys.Arity = ArgumentArity.ZeroOrMore;
+        return keys;
+    }
+
+    private static IpcObjectKind? KindOf(ParseResult parsed) => parsed.GetValue(s_kind) is { } kind ? KeyOptions.ParseKind(kind) : null;
+
+    /// <summary>Each is told as it is done; the exit code is that of the first one that failed.</summary>
+    private static int Report(ParseResult parsed, IEnumerable<(RemovalOutcome Outcome, int Code)> all, bool isDryRun)
+    {
+        bool json = parsed.GetValue(s_json);
+        List<RemovalOutcome> outcomes = [];
+        int exitCode = ExitCodes.Ok;
+        foreach ((RemovalOutcome outcome, int code) in all)
+        {
+            outcomes.Add(outcome);
+            if (exitCode == ExitCodes.Ok) exitCode = code;
+            if (code != ExitCodes.Ok) Failures.Say(outcome.Message ?? $"{outcome.Name}: {outcome.Outcome}");
+            else if (!json) Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {outcome.Name}");
+        }
+
+        if (json) ToolJson.Print(outcomes, ToolJson.Default.ListRemovalOutcome);
+        else if (isDryRun) Console.Error.WriteLine(outcomes.Count == 0 ? "Nothing is stale." : "Nothing was removed yet: --yes does.");
+        return exitCode;
+    }
+
+    private static (RemovalOutcome, int) Remove(in NativeIpcKey key, IpcObjectKind? asked, bool force)
+    {
+        IpcObjectKind kind = asked ?? IpcObjectKind.SharedMemory;
+        try
+        {
+            IpcObjectInfo? found = Find(key, kind);
+            if (found is null && asked is null)
+            {
+                kind = IpcObjectKind.SystemSemaphore;
+                found = Find(key, kind);
+            }
+
+            if (found is null && !force && !CanTell(key))
+            {
+                return Failed(key, kind, "in-use", ExitCodes.Unsupported, $"This system does not say whether {key} is in use. --force removes it all the same.");
+            }
+
+            if (!force && found is { AttachmentCount: > 0 })
+            {
+                string users = string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"));
+                return Failed(key, kind, "in-use", ExitCodes.Conflict,
+                    $"{key} is in use{(users.Length > 0 ? $" by {users}" : $" ({found.AttachmentCount} attached, by processes that this user may not see)")}. End them, or give --force.", found.Attachments);
+            }
+
+            // Also what is half created, of which no look says much. Somebody who opens it at this moment keeps what was opened.
+            bool removed = (asked ?? IpcObjectKind.SharedMemory) == IpcObjectKind.SharedMemory && SharedMemory.Remove(key);
+            if (removed) kind = IpcObjectKind.SharedMemory;
+            else if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
+            {
+                removed = true;
+                kind = IpcObjectKind.SystemSemaphore;
+            }
+
+            return removed
+                ? (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), "removed"), ExitCodes.Ok)
+                : Failed(key, kind, "not-found", ExitCodes.NotFound, $"There is no {(asked is null ? "segment or semaphore" : KeyOptions.WordOf(kind))} {key}. 'nipc list' shows what is there.");
+        }
+        catch (NativeIpcException failure)
+        {
+            return Failed(key, kind, "failed", ExitCodes.For(failure.Error), failure.Message);
+        }
+    }
+
+    private static IpcObjectInfo? Find(in NativeIpcKey key, IpcObjectKind kind) => CanTell(key) ? IpcObjects.Inspect(key, kind) : null;
+
+    private static bool CanTell(in NativeIpcKey key) => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
+
+    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message, IReadOnlyList<IpcAttachment>? users = null)
+        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users, message), code);
+
+    private static IEnumerable<(RemovalOutcome, int)> RemoveStale(IpcObjectKind? kind, bool removes)
+    {
+        IpcSnapshot snapshot = IpcObjects.Enumerate(new IpcEnumerationOptions { Kind = kind });
+        foreach (string note in snapshot.Notes) Failures.Say(note);
+        foreach (IpcObjectInfo found in snapshot.Objects.Where(found => found.Traits.HasFlag(IpcObjectTraits.Stale)))
+        {
+            string name = found.Key.IsValid ? found.Key.ToString() : found.NativeName;
+            string word = KeyOptions.WordOf(found.Kind);
+            if (!removes)
+            {
+                yield return (new RemovalOutcome(name, word, "stale"), ExitCodes.Ok);
+                continue;
+            }
+
+            yield return RemoveOne(found, name, word);
+        }
+    }
+
+    private static (RemovalOutcome, int) RemoveOne(IpcObjectInfo found, string name, string word)
+    {
+        try
+        {
+            if (!IpcObjects.TryRemoveUnused(found)) return (new RemovalOutcome(name, word, "kept", Message: $"{name} is in use or gone by now."), ExitCodes.Ok);
+            return (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok);
+        }
+        catch (NativeIpcException failure)
+        {
+            return (new RemovalOutcome(name, word, "failed", Message: failure.Message), ExitCodes.For(failure.Error));
+        }
+    }
+}

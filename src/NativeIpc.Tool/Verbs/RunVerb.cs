@@ -1,0 +1,76 @@
+using System.CommandLine;
+using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Running;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary><c>nipc run</c>: holds permits of a semaphore exactly as long as a command runs.</summary>
+/// <remarks>System V: acquired with undo, and then this process becomes the command, so that the kernel gives the permit back however the command ends. Elsewhere nothing outlives a
+/// process that is killed: this one stays, and waits.</remarks>
+internal static class RunVerb
+{
+    private static readonly Option<string> s_key = new("--sem", "-s") { HelpName = "KEY", Description = "The semaphore: a key, or with --type a native name", Required = true };
+    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly Option<int> s_count = Permits.CountOption("How many permits to hold (default 1)");
+    private static readonly Option<TimeSpan?> s_timeout = Values.Timeout("Longest wait (5, 500ms, 2m; 0 tries; default: for ever)");
+    private static readonly Option<int?> s_create = new("--create", "-c") { HelpName = "N", Description = "Make the semaphore with N permits when there is none" };
+    private static readonly Option<bool> s_robust = new("--robust") { Description = "If nipc is killed, the next with --robust gets its permit" };
+    private static readonly Option<int> s_conflict = new("--timeout-code", "-E") { HelpName = "N", Description = "Exit code when the time is up (default 1)", DefaultValueFactory = _ => ExitCodes.Conflict };
+    private static readonly Argument<string[]> s_command = new("COMMAND") { Arity = ArgumentArity.OneOrMore, Description = "The command and its arguments, after --" };
+
+    public static System.CommandLine.Command Command() => new Verb("run",
+        "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N for signal N. systemv: the kernel gives the permit back however the command ends. posix: nipc does, and forwards signals; when nipc is killed (SIGKILL), the permit is lost until 'nipc doctor' mends it.",
+        "run --sem posix:/workers -- make all", "run --sem systemv:/tmp/w --create 4 -w 10 -- ./job")
+    {
+        s_command, s_key, s_type, s_count, s_timeout, s_create, s_robust, s_conflict,
+    }.Does(Run);
+
+    private static int Run(ParseResult parsed)
+    {
+        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        var command = new Running.Command(parsed.GetValue(s_command)!);
+        int count = parsed.GetValue(s_count);
+        bool robust = parsed.GetValue(s_robust);
+        if (robust && count != 1) throw ToolException.Usage("--robust is for a semaphore of one permit: leave --count out.");
+        var options = new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep, Robust = robust };
+        using SystemSemaphore semaphore = parsed.GetValue(s_create) is { } initial
+            ? SystemSemaphore.CreateOrOpen(key, initial >= 0 ? initial : throw ToolException.Usage("--create is 0 or more."), options)
+            : SystemSemaphore.OpenExisting(key, options);
+        if (!Permits.TryAcquire(semaphore, count, parsed.GetValue(s_timeout), Interruption.Token))
+        {
+            Failures.Say(AcquireVerb.TimeIsUp(key, parsed.GetValue(s_timeout)).Message);
+            return parsed.GetValue(s_conflict);
+        }
+
+        if (key.Type.IsSystemV)
+        {
+            Interruption.Stop();
+            command.Become();
+        }
+
+        // To the end, and past the release: a signal must not end this process while it holds the permit.
+        using var supervisor = new Supervisor();
+        try
+        {
+            Interruption.Stop();
+            return supervisor.Run(command);
+        }
+        finally
+        {
+            GiveBack(semaphore, count);
+        }
+    }
+
+    /// <summary>What goes wrong here is said, and does not take the place of the command's exit code.</summary>
+    private static void GiveBack(SystemSemaphore semaphore, int count)
+    {
+        try
+        {
+            semaphore.Release(count);
+        }
+        catch (NativeIpcException failure)
+        {
+            Failures.TryReport(failure, out _);
+        }
+    }
+}

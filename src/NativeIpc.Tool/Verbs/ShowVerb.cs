@@ -1,0 +1,188 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
+using NativeIpc.Tool.Output;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary>A field that was decoded.</summary>
+internal sealed record FieldReport(string Name, string Type, long Offset, JsonNode? Value);
+
+/// <summary>One object with its bytes.</summary>
+internal sealed record ShownObject(ObjectReport Object, IReadOnlyList<string>? Ftok, IReadOnlyList<string>? LimitsNear, long? Offset, string? Bytes, IReadOnlyList<FieldReport>? Fields);
+
+/// <summary>What <c>show --json</c> prints.</summary>
+internal sealed record ShownObjects(IReadOnlyList<ShownObject> Objects);
+
+/// <summary><c>nipc show</c>: everything about one object.</summary>
+internal static class ShowVerb
+{
+    private const int DefaultLength = 256;
+
+    private static readonly Argument<string> s_key = new("KEY") { Description = "Text of a key, with --type a native name, a System V id, or a System V key (0x...)" };
+    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
+    private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Begin the dump there (default 0)", "-o");
+    private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES", "Dump so many bytes (default 256; 0 for none)", "-n");
+    private static readonly Option<string?> s_struct = new("--struct", "-S") { HelpName = "FIELDS", Description = "Decode fields: \"i32 width@0, char[16] name@8\" (u8...i64, f32, f64, bool, char[N], bytes[N]); offsets count from the segment's start" };
+    private static readonly Option<string> s_endian = new Option<string>("--endian") { HelpName = "little|big", Description = "Order of the bytes of --struct (default little)", DefaultValueFactory = _ => "little" }.AcceptOnlyFromAmong("little", "big");
+    private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Draw again every TIME (default 1s) and mark the bytes that changed");
+    private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; the bytes in hex" };
+
+    public static Command Command() => new Verb("show", "Show everything about a segment and a semaphore: keys, ids, users, limits and bytes.",
+        "show posix:/frames", "show posix:/frames -o 4k -n 64", "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms", "show 12 -k sem")
+    {
+        s_key, s_type, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
+    }.Does(Show);
+
+    private static int Show(ParseResult parsed)
+    {
+        string text = parsed.GetValue(s_key)!;
+        if (text == "-") text = Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
+        IReadOnlyList<StructField>? fields = parsed.GetValue(s_struct) is { } layout ? StructFields.Parse(layout) : null;
+        long offset = parsed.GetValue(s_offset) ?? 0;
+        long length = parsed.GetValue(s_length) ?? DefaultLength;
+        if (length > 1 << 30) throw ToolException.Usage("At most 1G can be shown at once; 'nipc read' and 'nipc dump' take all of a segment.");
+
+        IReadOnlyList<IpcObjectInfo> objects = Find(parsed, text);
+        if (LiveView.Interval(parsed, s_watch) is { } interval)
+        {
+            if (!Terminal.IsInteractive || parsed.GetValue(s_json)) throw ToolException.Usage("--watch draws on a terminal, and standard output is none (or --json was given). Leave --watch out, or run it in a terminal.");
+            return Watch(parsed, text, interval, offset, length, fields);
+        }
+
+        if (parsed.GetValue(s_json))
+            return ToolJson.Print(new ShownObjects([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))]), ToolJson.Default.ShownObjects);
+        for (int i = 0; i < objects.Count; i++)
+        {
+            if (i > 0) Console.Out.WriteLine();
+            Print(parsed, objects[i], offset, (int)length, fields);
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>The objects that a key, an id or a number leads to; not found when there is none.</summary>
+    private static IReadOnlyList<IpcObjectInfo> Find(ParseResult parsed, string text)
+    {
+        IpcObjectKind? kind = parsed.GetValue(s_kind) is { } word ? KeyOptions.ParseKind(word) : null;
+        string? type = parsed.GetValue(s_type);
+        IReadOnlyList<IpcObjectInfo> found;
+        if (type is null && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
+            found = SystemV(kind, one => one.SystemVId == id);
+        else if (type is null && text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && int.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int number))
+            found = SystemV(kind, one => one.SystemVKey == number);
+        else
+        {
+            NativeIpcKey key = KeyArguments.Parse(text, type);
+            found = [.. Enum.GetValues<IpcObjectKind>().Where(one => kind is null || kind == one).Select(one => Inspect(key, one, isOnly: kind is not null)).OfType<IpcObjectInfo>()];
+        }
+
+        return found.Count > 0 ? found : throw new ToolException(ExitCodes.NotFound, $"There is no {(kind is { } wanted ? wanted == IpcObjectKind.SharedMemory ? "segment" : "semaphore" : "segment and no semaphore")} {ObjectColumns.Printable(text)}. 'nipc list' shows what is there.");
+    }
+
+    /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the semaphore that was asked for.</summary>
+    private static IpcObjectInfo? Inspect(in NativeIpcKey key, IpcObjectKind kind, bool isOnly)
+        => !isOnly && kind == IpcObjectKind.SystemSemaphore && NativeIpcKeyRules.Current.FindViolation(key, kind) is not null ? null : IpcObjects.Inspect(key, kind);
+
+    private static IReadOnlyList<IpcObjectInfo> SystemV(IpcObjectKind? kind, Func<IpcObjectInfo, bool> fits)
+        => [.. IpcObjects.Enumerate(new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind }).Objects.Where(fits)];
+
+    private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
+    {
+        foreach ((string label, string value) in ObjectSheet.Of(found)) Console.Out.WriteLine($"{label,-12}{value}".TrimEnd());
+        if (found.Kind != IpcObjectKind.SharedMemory || found.Size is not > 0 || (found.Traits & IpcObjectTraits.Removed) != 0) return;
+        foreach (FieldReport field in Decode(parsed, found, fields)) Console.Out.WriteLine($"{field.Name,-12}{Shown(field)}");
+        if (fields is not null && parsed.GetValue(s_length) is null) return;
+        byte[] bytes = Read(found, offset, length);
+        if (bytes.Length == 0) return;
+        Console.Out.WriteLine();
+        HexLines.Write(Console.Out, offset, bytes);
+    }
+
+    private static ShownObject Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
+    {
+        bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0 && (found.Traits & IpcObjectTraits.Removed) == 0;
+        return new ShownObject(ObjectReport.Of(found), ObjectSheet.Ftok(found) is { } line ? [line] : null, ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
+            hasBytes ? offset : null, hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null, hasBytes && fields is not null ? Decode(parsed, found, fields) : null);
+    }
+
+    private static List<FieldReport> Decode(ParseResult parsed, IpcObjectInfo found, IReadOnlyList<StructField>? fields)
+    {
+        bool isBig = parsed.GetValue(s_endian) == "big";
+        return [.. (fields ?? []).Select(field => new FieldReport(field.Name, field.IsArray ? $"{field.Type}[{field.Count}]" : field.Type, field.Offset, StructFields.Value(field, Read(found, field.Offset, field.Length), isBig)))];
+    }
+
+    private static string Shown(FieldReport field) => field.Value is null ? "(behind the end of the segment)" : field.Value.GetValueKind() == System.Text.Json.JsonValueKind.String ? field.Value.GetValue<string>() : field.Value.ToJsonString();
+
+    private static byte[] Read(IpcObjectInfo found, long offset, int length)
+    {
+        var bytes = new byte[(int)Math.Clamp((found.Size ?? 0) - offset, 0, length)];
+        return bytes[..IpcObjects.Read(found, offset, bytes)];
+    }
+
+    private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length, IReadOnlyList<StructField>? fields)
+    {
+        byte[]? last = null;
+        return LiveView.Run(interval, (_, height) =>
+        {
+            List<IRenderable> parts = [];
+            IReadOnlyList<IpcObjectInfo> objects;
+            try
+            {
+                objects = Find(parsed, text);
+            }
+            catch (ToolException gone)
+            {
+                last = null;
+                return new Text(gone.Message); // it may come back
+            }
+
+            foreach (IpcObjectInfo found in objects)
+            {
+                List<(string Label, string Value)> sheet = [.. ObjectSheet.Of(found)];
+                if (found.Kind == IpcObjectKind.SharedMemory) sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
+                foreach ((string label, string value) in sheet) parts.Add(new Text($"{label,-12}{value}").Ellipsis());
+            }
+
+            if (objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)
+            {
+                int lines = Math.Max(1, height - parts.Count - 3);
+                byte[] bytes = Read(segment, offset, (int)Math.Min(length, (long)lines * HexLines.BytesPerLine));
+                for (int at = 0; at < bytes.Length; at += HexLines.BytesPerLine) parts.Add(MarkedLine(bytes, last, at, offset));
+                last = bytes;
+            }
+
+            parts.Add(new Text(string.Create(CultureInfo.InvariantCulture, $"every {interval.TotalSeconds}s, Ctrl-C ends")));
+            return new Rows(parts);
+        });
+    }
+
+    /// <summary>A line of the dump in which the bytes that differ from the last look stand out, also where there are no colours.</summary>
+    private static Paragraph MarkedLine(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> last, int at, long offset)
+    {
+        var marked = new Style(decoration: Decoration.Invert);
+        ReadOnlySpan<byte> line = HexLines.Part(bytes, at);
+        var paragraph = new Paragraph(HexLines.Offset(offset + at) + "  ");
+        bool hasLast = !last.IsEmpty;
+        for (int i = 0; i < HexLines.BytesPerLine; i++)
+        {
+            bool changed = i < line.Length && hasLast && (at + i >= last.Length || last[at + i] != line[i]);
+            paragraph.Append(i < line.Length ? HexLines.Hex(line[i]) : "  ", changed ? marked : Style.Plain);
+            paragraph.Append(i == 7 ? "  " : " ");
+        }
+
+        paragraph.Append(" |");
+        for (int i = 0; i < line.Length; i++)
+        {
+            bool changed = hasLast && (at + i >= last.Length || last[at + i] != line[i]);
+            paragraph.Append(HexLines.Character(line[i]).ToString(), changed ? marked : Style.Plain);
+        }
+
+        return paragraph.Append("|");
+    }
+}

@@ -1,0 +1,29 @@
+namespace NativeIpc.Backends;
+
+/// <summary>The objects of one kind of key that the machine has, both segments and semaphores.</summary>
+internal interface IObjectCatalog
+{
+    /// <summary>Is this type yours?</summary>
+    bool Handles(NativeIpcKeyType type);
+
+    /// <summary>Whether this operating system can have such objects at all; those of another one are missed by nobody.</summary>
+    bool IsOfThisSystem { get; }
+
+    /// <summary>Why the objects cannot be listed here: a sentence; null when they can be.</summary>
+    string? WhyNotListed();
+
+    /// <summary>Adds what the census asks for. What is gone by the time it is looked at is left out; what cannot be read is noted.</summary>
+    void AddTo(Census census);
+
+    /// <summary>Removes an object if the name or id still leads to it; with <paramref name="onlyUnused"/>, only if nobody uses it. False when it stays or is gone.</summary>
+    bool Remove(IpcObjectInfo found, bool onlyUnused);
+
+    /// <summary>Reads bytes of a segment if the name or id still leads to it; how many.</summary>
+    int Read(IpcObjectInfo found, long offset, Span<byte> destination);
+
+    /// <summary>Adds what is wrong with the system's side of these objects.</summary>
+    void Diagnose(Diagnosis diagnosis);
+
+    /// <summary>The limits that the system sets to them.</summary>
+    IEnumerable<IpcLimit> Limits();
+}

@@ -1,0 +1,123 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.Posix;
+
+/// <summary>The POSIX objects of the machine: on Linux the files of <c>/dev/shm</c>, looked at by name.</summary>
+/// <remarks>
+/// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what is told is what the last look found; without a file it is left out. (2) To read a count, or to ask
+/// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would take this for a user and leave the object behind: both ask under the lock of the folder
+/// (<see cref="PosixUsers"/>). (3) An opener comes while the lease is held: as there. (4) Somebody holds the folder's lock for good: it is waited for once, then no lease is asked for and counts are
+/// read without it.
+/// </remarks>
+internal sealed class PosixCatalog : IObjectCatalog
+{
+    public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.PosixRealtime;
+
+    public bool IsOfThisSystem => !OperatingSystem.IsWindows();
+
+    public string? WhyNotListed()
+        => OperatingSystem.IsWindows() ? "Windows has no POSIX objects."
+            : !OperatingSystem.IsLinux() ? "POSIX objects cannot be listed on this system: it keeps no list of their names. Objects whose key is known can be opened."
+            : Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0 || !folder.IsDirectory ? $"POSIX objects are files of {PosixNames.Folder}, and there is no such folder."
+            : null;
+
+    public void AddTo(Census census)
+    {
+        using var looker = new PosixLook(census);
+        if (census.Only is { } key)
+        {
+            string name = PosixNames.Native(key);
+            string path = census.Options.Kind == IpcObjectKind.SystemSemaphore ? PosixNames.SemaphoreFile(name) : PosixNames.SegmentFile(name);
+            if (looker.Look(path[(PosixNames.Folder.Length + 1)..], census.Options.Kind) is { } one) census.Add(one);
+            return;
+        }
+
+        HashSet<string> names = [];
+        try
+        {
+            foreach (string path in Directory.EnumerateFileSystemEntries(PosixNames.Folder)) names.Add(path[(PosixNames.Folder.Length + 1)..]);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            census.Note($"{PosixNames.Folder} cannot be read: {failure.Message}");
+        }
+
+        looker.Names = names;
+        foreach (string name in names)
+        {
+            if (looker.Look(name, null) is { } found) census.Add(found);
+        }
+
+        foreach (IpcObjectInfo gone in looker.Gone()) census.Add(gone);
+    }
+
+    public bool Remove(IpcObjectInfo found, bool onlyUnused)
+    {
+        const string attempt = "remove the object";
+        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
+        using var folder = new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
+        if (folder.IsInvalid) throw PosixErrors.Unknown(attempt, found.NamingKey, "open", Marshal.GetLastPInvokeError());
+        int number = FileLock.Take(folder, TimeSpan.FromSeconds(1), out FileLock held);
+        if (number != 0) throw PosixErrors.Unknown(attempt, found.NamingKey, "flock", number);
+        using (held)
+        {
+            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+            number = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            if (number == Errno.ENOENT) return false;
+            if (number != 0 && onlyUnused) throw Denied(attempt, found, "open", number);
+            if (onlyUnused)
+            {
+                number = Libc.TakeLease(file);
+                if (number == Errno.EAGAIN) return false;
+                if (number != 0) throw Denied(attempt, found, "fcntl(F_SETLEASE)", number);
+            }
+
+            // Ours size and rename under the lock of the file itself; a lease, which goes with the descriptor, excludes them already.
+            FileLock makers = default;
+            if (!onlyUnused && number == 0) number = FileLock.Take(file, TimeSpan.FromSeconds(1), out makers);
+            using FileLock others = makers; // a file that cannot be locked is compared all the same
+            if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || PosixLook.Identify(found.NativeName, named.Identity) != found.ObjectIdentity) return false;
+            if (Libc.unlink(path) == 0) return true;
+            number = Marshal.GetLastPInvokeError();
+            return number == Errno.ENOENT ? false : throw PosixErrors.Unlink(attempt, found.NamingKey, "unlink", number);
+        }
+    }
+
+    private static NativeIpcException Denied(string attempt, IpcObjectInfo found, string call, int number)
+        => number is Errno.EACCES or Errno.EPERM
+            ? Failure.Of(NativeIpcError.PermissionDenied, attempt, found.NamingKey, call, number, "Whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE): run as its owner.")
+            : PosixErrors.Unknown(attempt, found.NamingKey, call, number);
+
+    public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
+    {
+        const string attempt = "read the segment";
+        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        if ((found.Traits & IpcObjectTraits.Removed) != 0) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more", "Its users have it still.");
+        using UnixDescriptor file = Libc.OpenToLook(path, out int error);
+        if (error != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", error);
+        if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.NativeName, status.Identity) != found.ObjectIdentity)
+            throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "another object has taken its name", "Look again.");
+        fixed (byte* to = destination)
+        {
+            int done = 0;
+            while (done < destination.Length)
+            {
+                nint read = Libc.pread(file, to + done, (nuint)(destination.Length - done), offset + done);
+                int number = read < 0 ? Marshal.GetLastPInvokeError() : 0;
+                if (read == 0) break;
+                if (number == Errno.EINTR) continue;
+                if (number != 0) throw PosixErrors.Unknown(attempt, found.NamingKey, "pread", number);
+                done += (int)read;
+            }
+
+            return done;
+        }
+    }
+
+    public void Diagnose(Diagnosis diagnosis) => PosixDiagnosis.Examine(diagnosis);
+
+    public IEnumerable<IpcLimit> Limits() => PosixDiagnosis.Limits();
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.Posix;
+
+/// <summary>What may be wrong with the system's side of POSIX objects: the folder, its size, descriptors, and what the kernel forbids. Linux.</summary>
+internal static class PosixDiagnosis
+{
+    private const long SmallFolder = 64 << 20; // what Docker gives
+
+    internal static void Examine(Diagnosis diagnosis)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        diagnosis.AddNear(Limits(), limit => limit.Name == PosixNames.Folder
+            ? ("Remove what nobody uses, or make it larger (in a container: docker run --shm-size).", "mount -o remount,size=50% /dev/shm")
+            : limit.Name == "fs.file-max" ? ("Raise it.", string.Create(CultureInfo.InvariantCulture, $"sysctl -w fs.file-max={limit.Maximum * 2}"))
+            : ("Raise the limit of the shell or service (LimitNOFILE= of systemd).", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {limit.Maximum * 2}")));
+        ExamineFolder(diagnosis);
+        if (ReadNumber("/proc/sys/fs/protected_regular") is > 0 and var level)
+        {
+            diagnosis.Add(new IpcFinding(IpcFindingKind.ProtectedRegular, IpcSeverity.Information,
+                $"fs.protected_regular is {level}: a program that passes O_CREAT for an object of another user in /dev/shm gets EACCES, even root. Qt and this library open first, so they are not hit.",
+                "Nothing, unless C programs of several users share objects: let them open without O_CREAT first."));
+        }
+    }
+
+    internal static IEnumerable<IpcLimit> Limits()
+    {
+        if (!OperatingSystem.IsLinux()) yield break;
+        if (Folder() is { } drive) yield return new IpcLimit(PosixNames.Folder, "bytes of POSIX segments and semaphores", drive.TotalSize - drive.TotalFreeSpace, drive.TotalSize, "bytes");
+        if (ReadLine("/proc/sys/fs/file-nr")?.Split('\t') is [var open, _, var most] && long.TryParse(open, out long used) && long.TryParse(most, out long maximum))
+            yield return new IpcLimit("fs.file-max", "open files of the whole system", used, maximum, "files");
+        if (DescriptorLimit() is { } limit)
+            yield return new IpcLimit("ulimit -n", "descriptors of one process: each POSIX object that is open takes one", null, limit, "descriptors");
+    }
+
+    private static void ExamineFolder(Diagnosis diagnosis)
+    {
+        const uint sticky = 0x200;
+        const uint all = 0x1FF;
+        if (Libc.Status(PosixNames.Folder, followLink: true, out FileStatus status) != 0 || !status.IsDirectory)
+        {
+            diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Error, "/dev/shm is missing: POSIX objects cannot be made.", "Mount it.")
+                { Command = "mkdir -m 1777 -p /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm" });
+            return;
+        }
+
+        if ((status.Permissions & (sticky | all)) != (sticky | all))
+        {
+            diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Warning,
+                $"/dev/shm has mode {Convert.ToString(status.Permissions, 8)} instead of 1777: {((status.Permissions & all) != all ? "other users cannot make or open objects" : "every user may remove the objects of the others")}.", "Give it its usual mode.")
+                { Command = "chmod 1777 /dev/shm" });
+        }
+
+        if (Folder() is not { } drive) return;
+        if (drive.DriveFormat is not ("tmpfs" or "ramfs"))
+        {
+            diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Warning, $"/dev/shm is a {drive.DriveFormat} and no tmpfs: objects may be slow, and survive a restart of the machine.", "Mount a tmpfs there.")
+                { Command = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm" });
+        }
+
+        if (drive.TotalSize is > 0 and <= SmallFolder)
+        {
+            diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Information, $"/dev/shm has only {drive.TotalSize >> 20} MiB, as containers get it: larger segments fail with OutOfResources.",
+                "Give the container more (docker run --shm-size), or mount it larger.") { Command = "mount -o remount,size=50% /dev/shm" });
+        }
+    }
+
+    private static DriveInfo? Folder()
+    {
+        try
+        {
+            var drive = new DriveInfo(PosixNames.Folder);
+            return drive is { IsReady: true, TotalSize: > 0 } ? drive : null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null; // not there: said elsewhere
+        }
+    }
+
+    private static long? DescriptorLimit()
+    {
+        const string head = "Max open files";
+        try
+        {
+            string? line = File.ReadLines("/proc/self/limits").FirstOrDefault(line => line.StartsWith(head, StringComparison.Ordinal));
+            return line is not null && long.TryParse(line[head.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], out long limit) ? limit : null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static long? ReadNumber(string path) => long.TryParse(ReadLine(path), out long number) ? number : null;
+
+    private static string? ReadLine(string path) => SystemText.FirstLine(path);
+}

@@ -1,0 +1,213 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends;
+
+/// <summary>
+/// One look at every process of the machine: which files of <c>/dev/shm</c> it has mapped or open, and which System V segments it has attached. Linux. The time it takes grows with the number of
+/// processes and of their mappings, not with that of the objects.
+/// </summary>
+/// <remarks>
+/// A process may end, map or unmap while it is read: what is told was so at some moment of the look. <c>/proc/PID/maps</c> says device and inode, so a file is known by what it is, in whatever mount namespace;
+/// System V ids are numbers of an IPC namespace, so those of processes in another one are left out.
+/// </remarks>
+internal sealed class ProcessScan
+{
+    private const string Folder = "/dev/shm/";
+    private const string Deleted = " (deleted)";
+
+    private static ReadOnlySpan<byte> FolderBytes => "/dev/shm/"u8;
+
+    private static ReadOnlySpan<byte> SystemVBytes => "/SYSV"u8;
+
+    private readonly Dictionary<FileIdentity, List<int>> _files = [];
+    private readonly Dictionary<int, List<int>> _segments = [];
+    private readonly Dictionary<int, string> _names = [];
+    private readonly Dictionary<FileIdentity, GoneFile> _gone = [];
+    private readonly string? _namespace = Libc.LinkText("/proc/self/ns/ipc");
+    private byte[] _buffer = new byte[64 * 1024];
+
+    private ProcessScan()
+    {
+    }
+
+    /// <summary>A file that is in use and whose name a process shows as gone: it is, or the file got its name later.</summary>
+    /// <param name="Name">The name that it had; <c>#inode</c> when nobody knows.</param>
+    /// <param name="ProcFile">A path in /proc that leads to it, for who may follow it.</param>
+    /// <param name="MappedSize">How much of it the first process has mapped, 0 for none.</param>
+    internal readonly record struct GoneFile(string Name, string ProcFile, long MappedSize);
+
+    /// <summary>How many processes could not be looked at.</summary>
+    public int Unreadable { get; private set; }
+
+    /// <summary>Whether every process of the machine was seen: nobody uses what has no user here.</summary>
+    public bool IsComplete { get; private set; }
+
+    public IReadOnlyDictionary<FileIdentity, GoneFile> Gone => _gone;
+
+    /// <summary>Whether this process is in the first PID namespace, which sees the processes of all the others. Its number is fixed (PROC_PID_INIT_INO).</summary>
+    internal static bool SeesEveryProcess => !OperatingSystem.IsLinux() || Libc.LinkText("/proc/self/ns/pid") == "pid:[4026531836]";
+
+    public static ProcessScan Run()
+    {
+        var scan = new ProcessScan();
+        bool sawFirst = false;
+        try
+        {
+            foreach (string folder in Directory.EnumerateDirectories("/proc"))
+            {
+                if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)) continue;
+                sawFirst |= process == 1; // with hidepid the processes of others are not even listed
+                if (!scan.Read(process)) scan.Unreadable++;
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return scan; // no /proc: nothing was seen
+        }
+
+        scan.IsComplete = sawFirst && scan.Unreadable == 0 && SeesEveryProcess;
+        return scan;
+    }
+
+    public IReadOnlyList<IpcAttachment> UsersOf(FileIdentity file) => Describe(_files.GetValueOrDefault(file));
+
+    public IReadOnlyList<IpcAttachment> UsersOf(int systemVId) => Describe(_segments.GetValueOrDefault(systemVId));
+
+    private IpcAttachment[] Describe(List<int>? processes)
+        => processes is null ? [] : [.. processes.Select(process => new IpcAttachment(process, NameOf(process)))];
+
+    private string NameOf(int process)
+    {
+        if (_names.TryGetValue(process, out string? known)) return known;
+        int length = ReadAll($"/proc/{process}/comm");
+        return _names[process] = length > 0 ? Encoding.UTF8.GetString(_buffer, 0, length).TrimEnd('\n') : "";
+    }
+
+    /// <summary>Looks at one process; false when this user may not.</summary>
+    private bool Read(int process)
+    {
+        int length = ReadAll($"/proc/{process}/maps");
+        if (length < 0) return -length is Errno.ENOENT or Errno.ESRCH; // it has ended
+        bool? isHere = null;
+        ReadOnlySpan<byte> text = _buffer.AsSpan(0, length);
+        while (!text.IsEmpty)
+        {
+            int end = text.IndexOf((byte)'\n');
+            ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
+            text = end < 0 ? default : text[(end + 1)..];
+            int path = line.IndexOf((byte)'/');
+            if (path < 0) continue;
+            if (line[path..].StartsWith(FolderBytes))
+            {
+                ReadFile(process, line, path);
+            }
+            else if (line[path..].StartsWith(SystemVBytes) && TrySplit(line, out _, out ulong id, out _))
+            {
+                if (isHere ??= Libc.LinkText($"/proc/{process}/ns/ipc") == _namespace) Add(_segments, (int)id, process);
+            }
+        }
+
+        return ReadDescriptors(process);
+    }
+
+    private void ReadFile(int process, ReadOnlySpan<byte> line, int path)
+    {
+        if (!TrySplit(line, out ulong device, out ulong inode, out long size)) return;
+        string name = Encoding.UTF8.GetString(line[(path + Folder.Length)..]);
+        int space = line.IndexOf((byte)' ');
+        NoteFile(new FileIdentity(device, inode), process, name, $"/proc/{process}/map_files/{Encoding.ASCII.GetString(line[..space])}", size);
+    }
+
+    private void NoteFile(FileIdentity file, int process, string name, string procFile, long size)
+    {
+        Add(_files, file, process);
+        if (!name.EndsWith(Deleted, StringComparison.Ordinal)) return;
+
+        // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode all its life; who opened it by its name tells that.
+        if (!_gone.TryGetValue(file, out GoneFile known) || known.Name.StartsWith('#')) _gone[file] = new GoneFile(name[..^Deleted.Length], procFile, size);
+    }
+
+    /// <summary>Who has a file open without mapping it; false when this user may not see.</summary>
+    private bool ReadDescriptors(int process)
+    {
+        try
+        {
+            foreach (string descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+            {
+                // The link is read, not followed, so that a file system that does not answer holds nobody up.
+                if (Libc.LinkText(descriptor) is not { } target || !target.StartsWith(Folder, StringComparison.Ordinal)) continue;
+                if (Libc.StatusAndTimes(descriptor, followLink: true, out FileStatus status, out _) == 0 && status.IsRegularFile)
+                    NoteFile(status.Identity, process, target[Folder.Length..], descriptor, 0);
+            }
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            // It has ended.
+        }
+
+        return true;
+    }
+
+    private static void Add<TKey>(Dictionary<TKey, List<int>> users, TKey key, int process)
+        where TKey : notnull
+    {
+        if (!users.TryGetValue(key, out List<int>? processes)) users.Add(key, [process]);
+        else if (processes[^1] != process) processes.Add(process); // one process after the other
+    }
+
+    /// <summary>Device, inode and length of a line of <c>/proc/PID/maps</c>: <c>from-to perms offset major:minor inode path</c>.</summary>
+    internal static bool TrySplit(ReadOnlySpan<byte> line, out ulong device, out ulong inode, out long size)
+    {
+        device = inode = 0;
+        size = 0;
+        if (!Utf8Parser.TryParse(line, out ulong from, out int used, 'x') || used >= line.Length) return false;
+        line = line[(used + 1)..];
+        if (!Utf8Parser.TryParse(line, out ulong to, out used, 'x')) return false;
+        for (int field = 0; field < 3; field++) // to the device
+        {
+            int space = line.IndexOf((byte)' ');
+            if (space < 0) return false;
+            line = line[(space + 1)..];
+        }
+
+        if (!Utf8Parser.TryParse(line, out uint major, out used, 'x') || used >= line.Length) return false;
+        line = line[(used + 1)..];
+        if (!Utf8Parser.TryParse(line, out uint minor, out used, 'x') || used >= line.Length) return false;
+        line = line[(used + 1)..];
+        if (!Utf8Parser.TryParse(line, out inode, out _)) return false;
+        device = ((ulong)major << 32) | minor;
+        size = (long)(to - from);
+        return true;
+    }
+
+    /// <summary>Reads a file of /proc whole; the number of bytes, or the negative error number.</summary>
+    private unsafe int ReadAll(string path)
+    {
+        using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
+        if (file.IsInvalid) return -Marshal.GetLastPInvokeError();
+        int length = 0;
+        while (true)
+        {
+            if (length == _buffer.Length) Array.Resize(ref _buffer, 2 * length);
+            nint read;
+            int number = 0;
+            fixed (byte* to = &_buffer[length])
+            {
+                read = Libc.read(file, to, (nuint)(_buffer.Length - length));
+                if (read < 0) number = Marshal.GetLastPInvokeError();
+            }
+
+            if (read == 0) return length;
+            if (read > 0) length += (int)read;
+            else if (number != Errno.EINTR) return -number;
+        }
+    }
+}

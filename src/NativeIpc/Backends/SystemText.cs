@@ -1,0 +1,21 @@
+namespace NativeIpc.Backends;
+
+/// <summary>Small files in which the system and its administrators say how it is set up.</summary>
+internal static class SystemText
+{
+    /// <summary>The first line; null when the file is missing, empty or not readable.</summary>
+    internal static string? FirstLine(string path) => Lines(path).FirstOrDefault();
+
+    /// <summary>All lines; none when the file is missing or not readable.</summary>
+    internal static string[] Lines(string path)
+    {
+        try
+        {
+            return File.ReadAllLines(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}

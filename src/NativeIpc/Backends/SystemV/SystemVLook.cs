@@ -1,0 +1,145 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using NativeIpc.Keys;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends.SystemV;
+
+/// <summary>Describes the rows of the kernel's tables, for one enumeration. Used by one thread.</summary>
+internal sealed class SystemVLook
+{
+    private readonly Census _census;
+    private readonly KeyFileSearch _search;
+    private readonly Dictionary<int, SystemVTable.Row> _segments = [];
+
+    internal SystemVLook(Census census, KeyFileSearch search, List<SystemVTable.Row> segments)
+    {
+        _census = census;
+        _search = search;
+        foreach (SystemVTable.Row row in segments)
+        {
+            if (row.Key != 0) _segments[row.Key] = row;
+        }
+    }
+
+    /// <summary>What a row says; null when the object has gone.</summary>
+    internal IpcObjectInfo? Describe(in SystemVTable.Row row)
+    {
+        List<string> unreadable = [];
+        bool isSegment = row.Kind == IpcObjectKind.SharedMemory;
+        IpcObjectTraits traits = row.IsRemoved ? IpcObjectTraits.Removed : IpcObjectTraits.None;
+        KeyFileSearch.Candidate? file = _search.Find(row, out bool isShared);
+        if (row.Key == 0) traits |= IpcObjectTraits.NoKey;
+        else if (file is null) traits |= IpcObjectTraits.KeyFileMissing | (IsReplaced(row) ? IpcObjectTraits.KeyFileReplaced : IpcObjectTraits.None);
+        if (isShared) traits |= IpcObjectTraits.KeyCollision;
+
+        string original = "";
+        bool isLegacy = file is { } named && KeyFileSearch.IsLegacy(named.Path, out IpcObjectKind legacyKind, out original) && legacyKind == row.Kind;
+        if (isLegacy) traits |= IpcObjectTraits.LegacyName;
+
+        int? value = null;
+        if (isSegment)
+        {
+            if (row.Attached == 0) traits |= IpcObjectTraits.Stale;
+        }
+        else
+        {
+            value = ReadValue(row.Id, unreadable, out bool isGone);
+            if (isGone) return null;
+            if (value == 0 && row.LastUse == 0 && IsHalfCreated(row.Id)) traits |= IpcObjectTraits.HalfCreated;
+            if (FindSegment(row, isLegacy ? file : null) is { } segment)
+            {
+                traits |= IpcObjectTraits.LockOfSegment;
+                if (segment.Attached == 0) traits |= IpcObjectTraits.Stale;
+            }
+        }
+
+        NativeIpcKeyType type = file is null ? NativeIpcKeyType.SystemV : (NativeIpcKeyType)((row.Key >> 24) & 0xFF);
+        return new IpcObjectInfo
+        {
+            Kind = row.Kind,
+            Type = type,
+            Key = file is { } leading ? new NativeIpcKey(leading.Path, type, isLegacy && original.Length > 0 ? original : null) : default,
+            NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{row.Key:x8}"),
+            SystemVId = row.Id,
+            SystemVKey = row.Key,
+            KeyFile = file?.Path,
+            Size = isSegment ? row.Size : null,
+            Value = value,
+            Mode = row.Permissions,
+            OwnerId = row.Uid,
+            OwnerName = _census.Accounts.User(row.Uid),
+            GroupId = row.Gid,
+            GroupName = _census.Accounts.Group(row.Gid),
+            CreatorId = row.CreatorUid,
+            CreatorProcessId = isSegment ? row.CreatorProcess : null,
+            LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
+            AttachmentCount = isSegment ? row.Attached : null,
+            Attachments = isSegment && _census.Processes is { } scan ? scan.UsersOf(row.Id) : [],
+            Created = DateTimeOffset.FromUnixTimeSeconds(row.Change),
+            LastUsed = row.LastUse == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(row.LastUse),
+            Traits = traits,
+            Unreadable = unreadable,
+            ObjectIdentity = $"systemv:{(isSegment ? "shm" : "sem")}:{row.Id}",
+        };
+    }
+
+    /// <summary>Key files of Qt's legacy names without an object: their name says what their maker was about to make.</summary>
+    internal IEnumerable<IpcObjectInfo> HalfCreated()
+    {
+        foreach (KeyFileSearch.Candidate file in _search.Lone)
+        {
+            if (!KeyFileSearch.IsLegacy(file.Path, out IpcObjectKind kind, out string original)) continue;
+            if (kind == IpcObjectKind.SystemSemaphore && FindLegacySegment(file, NativeIpcKeyType.SystemV) is not null) continue; // a lock is made when it is first needed
+            yield return new IpcObjectInfo
+            {
+                Kind = kind,
+                Type = NativeIpcKeyType.SystemV,
+                Key = new NativeIpcKey(file.Path, NativeIpcKeyType.SystemV, original.Length > 0 ? original : null),
+                NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{Libc.ftok(file.Path, (int)NativeIpcKeyType.SystemV):x8}"),
+                KeyFile = file.Path,
+                Mode = (UnixFileMode)file.Status.Permissions,
+                OwnerId = file.Status.Uid,
+                OwnerName = _census.Accounts.User(file.Status.Uid),
+                GroupId = file.Status.Gid,
+                GroupName = _census.Accounts.Group(file.Status.Gid),
+                Created = file.Born,
+                Traits = IpcObjectTraits.HalfCreated | IpcObjectTraits.LegacyName,
+                ObjectIdentity = $"systemv:file:{file.Status.Identity}:{file.Path}",
+            };
+        }
+    }
+
+    internal static string LegacySibling(string path, IpcObjectKind kind) => Path.Combine(Path.GetDirectoryName(path) ?? "/", NameRules.LegacySibling(Path.GetFileName(path), kind));
+
+    /// <summary>Whether a set has no count yet: 0, and no process has ever done anything with it.</summary>
+    internal static bool IsHalfCreated(int id) => Libc.semctl(id, 0, Flags.GETPID) == 0 && Libc.semctl(id, 0, Flags.GETVAL) == 0;
+
+    private static int? ReadValue(int id, List<string> unreadable, out bool isGone)
+    {
+        isGone = false;
+        int value = Libc.semctl(id, 0, Flags.GETVAL);
+        int number = value == -1 ? Marshal.GetLastPInvokeError() : 0;
+        if (number == 0) return value;
+        isGone = SystemVSupport.IsGone(number);
+        unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user." : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+        return null;
+    }
+
+    /// <summary>The segment that a set is the lock of.</summary>
+    private SystemVTable.Row? FindSegment(in SystemVTable.Row set, KeyFileSearch.Candidate? legacyFile)
+    {
+        if (set.Key != 0 && _segments.TryGetValue(set.Key, out SystemVTable.Row same)) return same;
+        return legacyFile is { } file ? FindLegacySegment(file, (NativeIpcKeyType)((set.Key >> 24) & 0xFF)) : null;
+    }
+
+    private SystemVTable.Row? FindLegacySegment(in KeyFileSearch.Candidate file, NativeIpcKeyType type)
+    {
+        int key = Libc.ftok(LegacySibling(file.Path, IpcObjectKind.SystemSemaphore), (int)type);
+        return key != -1 && _segments.TryGetValue(key, out SystemVTable.Row segment) ? segment : null;
+    }
+
+    /// <summary>Whether a younger key file of the same owner, on the file system that the key tells, leads to no object.</summary>
+    private bool IsReplaced(in SystemVTable.Row row)
+        => row.Key >> 24 == (int)NativeIpcKeyType.SystemV && _search.HasYoungerLone((row.Key >> 16) & 0xFF, row.Uid, DateTimeOffset.FromUnixTimeSeconds(row.Change));
+}

@@ -1,0 +1,32 @@
+namespace NativeIpc;
+
+/// <summary>What <see cref="IpcObjects"/> is to look for, and how closely. An immutable value; safe to share between threads.</summary>
+public sealed record IpcEnumerationOptions
+{
+    internal static readonly IpcEnumerationOptions s_default = new();
+
+    /// <summary>Only objects of this kind; null, the default, for both.</summary>
+    public IpcObjectKind? Kind { get; init; }
+
+    /// <summary>Only objects of this back end; null, the default, for all. Any System V type stands for all of System V, whatever the project id.</summary>
+    public NativeIpcKeyType? Type { get; init; }
+
+    /// <summary>Whether to say who has each object open or attached. Default: true. It costs one look at every process of the machine, for all objects together.</summary>
+    public bool IncludeAttachments { get; init; } = true;
+
+    /// <summary>
+    /// Whether to ask the kernel which POSIX objects nobody uses (<see cref="IpcObjectTraits.Stale"/>). Default: true. It asks for those only that no process was seen to use: each is open for
+    /// reading for some microseconds, and a Qt or C program that opens it at that moment waits for as long.
+    /// </summary>
+    public bool FindStale { get; init; } = true;
+
+    /// <summary>More folders in which to look for System V key files. Default: none beside the runtime and temporary folders of this user, <c>/tmp</c> and
+    /// the runtime folders of other users that may be read (<c>/run/user/*</c>). Folders below them are not searched.</summary>
+    public IReadOnlyList<string> KeyFileFolders { get; init; } = [];
+
+    /// <summary>Whether an object of a type is asked for.</summary>
+    internal bool Wants(NativeIpcKeyType type) => Type is not { } wanted || wanted == type || (wanted.IsSystemV && type.IsSystemV);
+
+    /// <summary>Whether an object of a kind is asked for.</summary>
+    internal bool Wants(IpcObjectKind kind) => Kind is not { } wanted || wanted == kind;
+}

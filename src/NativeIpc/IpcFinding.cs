@@ -1,0 +1,19 @@
+namespace NativeIpc;
+
+/// <summary>Something that is wrong, or worth knowing, about the IPC objects of this machine; and how to mend it.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Severity">How much it matters.</param>
+/// <param name="Summary">What was found, in one or two sentences.</param>
+/// <param name="Remedy">What to do about it, in a sentence.</param>
+public sealed record IpcFinding(IpcFindingKind Kind, IpcSeverity Severity, string Summary, string Remedy)
+{
+    /// <summary>A shell command that mends it; null where no single command does.</summary>
+    public string? Command { get; internal init; }
+
+    /// <summary>The object it is about; null for findings about the machine.</summary>
+    public IpcObjectInfo? Subject { get; internal init; }
+
+    /// <summary>Whether <see cref="IpcObjects.TryRemoveUnused"/> of <see cref="Subject"/> mends it without any loss: nobody uses the object, and it is broken or cannot be reached.
+    /// False for objects that are merely unused: somebody may have left them on purpose.</summary>
+    public bool IsSafeToFix { get; internal init; }
+}

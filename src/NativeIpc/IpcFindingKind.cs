@@ -1,0 +1,47 @@
+namespace NativeIpc;
+
+/// <summary>What <see cref="IpcObjects.Diagnose"/> can find.</summary>
+public enum IpcFindingKind
+{
+    /// <summary>The platform, or this user's rights, do not let everything be seen.</summary>
+    Unseen = 0,
+
+    /// <summary>An object that no process uses.</summary>
+    Stale = 1,
+
+    /// <summary>An object whose maker died, or is slow, in the middle of making it.</summary>
+    HalfCreated = 2,
+
+    /// <summary>A file with the name of a POSIX semaphore that is none.</summary>
+    WrongSize = 3,
+
+    /// <summary>An object without a name that processes still use.</summary>
+    Removed = 4,
+
+    /// <summary>A System V object whose key file was removed and made anew: its users and those who come now do not meet.</summary>
+    KeyFileReplaced = 5,
+
+    /// <summary>Two key files with one System V key: strangers meet.</summary>
+    KeyCollision = 6,
+
+    /// <summary>A lock that is taken although nobody has it open: its holder was killed, and who locks next waits for ever unless it recovers locks.</summary>
+    LostPermit = 7,
+
+    /// <summary>A limit of the system that is nearly reached.</summary>
+    LimitNear = 8,
+
+    /// <summary>The folder of POSIX objects is missing, no tmpfs, too small or not open to everybody.</summary>
+    SharedMemoryFolder = 9,
+
+    /// <summary>systemd removes the objects of users when they log out (RemoveIPC of <c>logind.conf(5)</c>).</summary>
+    RemovedAtLogout = 10,
+
+    /// <summary>This process is in a container or namespace, so that it sees other objects or processes than the host does.</summary>
+    Namespace = 11,
+
+    /// <summary><c>fs.protected_regular</c> makes programs fail that pass O_CREAT for another user's object.</summary>
+    ProtectedRegular = 12,
+
+    /// <summary>Users may open one part of an object and not the other: a segment without its lock, or without its key file.</summary>
+    Permissions = 13,
+}

@@ -1,0 +1,96 @@
+namespace NativeIpc;
+
+/// <summary>
+/// One segment or semaphore of the machine, as it was when it was looked at. What the system does not say, or not to this user, is null; <see cref="Unreadable"/> then
+/// tells why. An immutable value; safe to share between threads.
+/// </summary>
+/// <remarks>Linux: <c>shm_overview(7)</c>, <c>sem_overview(7)</c>, <c>sysvipc(7)</c>, <c>proc(5)</c>. Nothing is opened for writing, created or changed to learn this.</remarks>
+public sealed record IpcObjectInfo
+{
+    internal IpcObjectInfo()
+    {
+    }
+
+    /// <summary>Segment or semaphore. A POSIX file of 32 bytes called <c>sem.…</c> is a semaphore with glibc; with musl any file of 32 bytes is taken for one.</summary>
+    public IpcObjectKind Kind { get; internal init; }
+
+    /// <summary>The back end. For System V with the project id of the key file; <see cref="NativeIpcKeyType.SystemV"/> where no key file is known.</summary>
+    public NativeIpcKeyType Type { get; internal init; }
+
+    /// <summary>The key that opens it; the invalid key where none is known, as for System V objects without a known key file. Its legacy key is set where it can be told: for
+    /// legacy names that were made of ASCII letters only, whose hash proves it.</summary>
+    public NativeIpcKey Key { get; internal init; }
+
+    /// <summary>What the system calls it: the file name in <c>/dev/shm</c>, the number of the System V key (<c>0x5100abcd</c>), or the name of the Windows object.</summary>
+    public string NativeName { get; internal init; } = "";
+
+    /// <summary>The System V id, as <c>ipcs</c> shows it; null for other types, and for a key file without an object.</summary>
+    public int? SystemVId { get; internal init; }
+
+    /// <summary>The numeric System V key; 0 for none (IPC_PRIVATE); null for other types.</summary>
+    public int? SystemVKey { get; internal init; }
+
+    /// <summary>The System V key file, where one was found in the folders that were searched; null otherwise.</summary>
+    public string? KeyFile { get; internal init; }
+
+    /// <summary>The size in bytes of a segment; the size of the file of a POSIX semaphore; null for a System V semaphore.</summary>
+    public long? Size { get; internal init; }
+
+    /// <summary>The count of a semaphore; null for segments, and where it may not be read.</summary>
+    public int? Value { get; internal init; }
+
+    /// <summary>The mode bits; null where there are none (Windows).</summary>
+    public UnixFileMode? Mode { get; internal init; }
+
+    /// <summary>The user id of the owner.</summary>
+    public long? OwnerId { get; internal init; }
+
+    /// <summary>The name of the owner; null where the user has none.</summary>
+    public string? OwnerName { get; internal init; }
+
+    /// <summary>The group id.</summary>
+    public long? GroupId { get; internal init; }
+
+    /// <summary>The name of the group; null where it has none.</summary>
+    public string? GroupName { get; internal init; }
+
+    /// <summary>The user id of the creator, System V only; an object can be given away by its owner.</summary>
+    public long? CreatorId { get; internal init; }
+
+    /// <summary>The process that created it, System V segments only. It may be long gone, and its number another's.</summary>
+    public int? CreatorProcessId { get; internal init; }
+
+    /// <summary>The process that attached or detached last, System V segments only.</summary>
+    public int? LastProcessId { get; internal init; }
+
+    /// <summary>
+    /// How often it is attached, System V segments, as the kernel counts; how many processes were seen to have it open or mapped, POSIX, when attachments were asked for. Null where it is not known.
+    /// </summary>
+    public int? AttachmentCount { get; internal init; }
+
+    /// <summary>Who has it open or attached, as far as this user may see; empty when attachments were not asked for. See <see cref="IpcSnapshot.Notes"/> for processes that could not be looked at.</summary>
+    public IReadOnlyList<IpcAttachment> Attachments { get; internal init; } = [];
+
+    /// <summary>When it was made, UTC. POSIX: the birth of the file, or its last change of status where the file system does not keep that. System V: the last change by
+    /// <c>shmctl</c> or <c>semctl</c>, which is the creation unless somebody changed owner, mode or a count.</summary>
+    public DateTimeOffset? Created { get; internal init; }
+
+    /// <summary>When it was last used, UTC: the last attach or detach, the last operation on a System V set, the last write to a POSIX file by a call (stores to mapped memory leave no time). Null for never.</summary>
+    public DateTimeOffset? LastUsed { get; internal init; }
+
+    /// <summary>What is remarkable about it.</summary>
+    public IpcObjectTraits Traits { get; internal init; }
+
+    /// <summary>What could not be read, and why: one sentence each. Empty in most cases.</summary>
+    public IReadOnlyList<string> Unreadable { get; internal init; } = [];
+
+    /// <summary>Which object of the system this is, so that another one under the same name is told from it.</summary>
+    internal string ObjectIdentity { get; init; } = "";
+
+    /// <summary>What failures call it: its key, or what the system calls it where no key leads to it.</summary>
+    internal NativeIpcKey NamingKey => Key.IsValid ? Key : new NativeIpcKey(NativeName, Type);
+
+    /// <summary>Whether two looks at one object saw the same, but for the times that each look or use changes.</summary>
+    internal bool LooksAs(IpcObjectInfo other)
+        => this with { Attachments = other.Attachments, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);
+}

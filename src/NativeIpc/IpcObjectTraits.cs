@@ -1,0 +1,46 @@
+namespace NativeIpc;
+
+/// <summary>What is remarkable about an object that was found on the machine.</summary>
+[Flags]
+public enum IpcObjectTraits
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>A semaphore that is the lock of a segment: it stands under the segment's key, or under the legacy key that belongs to the segment's.</summary>
+    LockOfSegment = 1,
+
+    /// <summary>The name is one that Qt 4.4 to 6.5 made (<c>qipc_…</c>).</summary>
+    LegacyName = 1 << 1,
+
+    /// <summary>
+    /// No process has it open or attached, so whoever made it is dead, or has left it on purpose. POSIX: told by the kernel's leases where this user may ask, else by
+    /// a look at every process where that is allowed; System V segments: by the number of attachments. Never set for System V semaphores other than the
+    /// lock of such a segment, since the kernel does not count who uses a set; nor for the lock, when it is free, of a POSIX segment that is in use.
+    /// </summary>
+    Stale = 1 << 2,
+
+    /// <summary>Its maker has not finished it: a POSIX segment without a size; a System V semaphore without a count; a key file with one of Qt's legacy names and no object.</summary>
+    HalfCreated = 1 << 3,
+
+    /// <summary>Its name is gone, or it is marked to be destroyed, and processes are still attached.</summary>
+    Removed = 1 << 4,
+
+    /// <summary>A file with the name of a POSIX semaphore and another size: it cannot be opened as one, and the C library that maps it kills the process.</summary>
+    WrongSize = 1 << 5,
+
+    /// <summary>System V: none of the folders that were searched has a file with this key. It may have been made with a number instead of a file, or with a file elsewhere.</summary>
+    KeyFileMissing = 1 << 6,
+
+    /// <summary>
+    /// System V: none of the folders has a file with this key, but one has a younger file on the same file system, of the same owner, that leads to no object: the key file was
+    /// probably removed and made anew, so who opens it now misses this object.
+    /// </summary>
+    KeyFileReplaced = 1 << 7,
+
+    /// <summary>System V: two or more files lead to this object (<c>ftok(3)</c> takes 16 bits of the inode and 8 of the device).</summary>
+    KeyCollision = 1 << 8,
+
+    /// <summary>System V: made with IPC_PRIVATE, or its key was taken away by its removal. No key leads to it.</summary>
+    NoKey = 1 << 9,
+}

@@ -1,0 +1,142 @@
+using System.Runtime.CompilerServices;
+using NativeIpc.Backends;
+using NativeIpc.Errors;
+
+namespace NativeIpc;
+
+/// <summary>
+/// The IPC objects of this machine: lists, inspects, watches, diagnoses and removes segments and semaphores of every back end, whoever made them, in whatever language.
+/// </summary>
+/// <remarks>
+/// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's namespaces. Elsewhere the system has no list of POSIX objects; what cannot be
+/// listed is said in <see cref="IpcSnapshot.Notes"/>.</para>
+/// <para>Looking never waits for a lock, a FIFO or a device, never creates and never changes anything. An object that goes meanwhile is left out; what cannot be read of one does not end the
+/// enumeration: see <see cref="IpcObjectInfo.Unreadable"/>.</para>
+/// <para>Thread safety: every member may be called from any thread at any time.</para>
+/// </remarks>
+public static class IpcObjects
+{
+    /// <summary>Whether the objects of a back end can be listed on this system.</summary>
+    /// <param name="type">The key type; any System V type stands for all of them.</param>
+    /// <returns>True when <see cref="Enumerate"/> lists them.</returns>
+    public static bool CanEnumerate(NativeIpcKeyType type) => Selector.Catalogs.Any(catalog => catalog.Handles(type) && catalog.WhyNotListed() is null);
+
+    /// <summary>Lists the segments and semaphores of the machine.</summary>
+    /// <param name="options">What to look for, and how closely; null for everything.</param>
+    /// <returns>The objects, and what could not be seen.</returns>
+    public static IpcSnapshot Enumerate(IpcEnumerationOptions? options = null) => new Census(options ?? IpcEnumerationOptions.s_default).Take();
+
+    /// <summary>Looks at the one object that a key leads to.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="kind">Segment or semaphore: one key may lead to one of each.</param>
+    /// <returns>The object; null when there is none.</returns>
+    /// <exception cref="NativeIpcException">KeyError for a key that cannot work here.</exception>
+    /// <exception cref="PlatformNotSupportedException">This system does not let objects of this type be looked at; see <see cref="CanEnumerate"/>.</exception>
+    public static IpcObjectInfo? Inspect(NativeIpcKey key, IpcObjectKind kind)
+    {
+        const string attempt = "inspect the object";
+        if (kind == IpcObjectKind.SharedMemory) Selector.ForSegment(attempt, key);
+        else Selector.ForSemaphore(attempt, key);
+        IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
+        if (catalog.WhyNotListed() is { } reason) throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
+        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type }, key).Take().Objects is [var found, ..] ? found : null;
+    }
+
+    /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>
+    /// <param name="interval">How long to wait between two looks; more than zero. Each costs what <see cref="Enumerate"/> does.</param>
+    /// <param name="options">What to look for, and how closely; null for everything.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>The changes, as long as they are asked for. What came and went between two looks is not seen.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="interval"/> is not a positive time.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static IAsyncEnumerable<IpcObjectChange> WatchAsync(TimeSpan interval, IpcEnumerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(interval, TimeSpan.Zero);
+        return Watch(interval, options, cancellationToken);
+    }
+
+    /// <summary>Says what is wrong with the IPC objects of this machine and how to mend it; the worst first.</summary>
+    /// <returns>The findings.</returns>
+    public static IReadOnlyList<IpcFinding> Diagnose()
+    {
+        var census = new Census(IpcEnumerationOptions.s_default);
+        var diagnosis = new Diagnosis(census.Take());
+        diagnosis.Examine();
+        foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
+        return diagnosis.Findings();
+    }
+
+    /// <summary>The limits that the system sets to IPC objects, and how much of each is used.</summary>
+    /// <returns>The limits that the system tells; empty where it tells none.</returns>
+    public static IReadOnlyList<IpcLimit> GetLimits() => [.. Selector.Catalogs.SelectMany(catalog => catalog.Limits())];
+
+    /// <summary>Removes an object that was listed, unless somebody uses it or its name leads to another one by now. For leftovers of a crash.</summary>
+    /// <remarks>POSIX: under a lease, which the kernel gives only while no other process has the file open or mapped, so nobody can come in between. System V segments: nobody is attached; a program
+    /// that attaches at this very moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only a half-created one, or the lock of a segment that is gone or that nobody
+    /// uses, is removed. The lock of a segment is an object of its own and stays, with System V also the key file, until it is removed itself.</remarks>
+    /// <param name="found">The object, as it was listed.</param>
+    /// <returns>True when it was removed; false when it is in use, gone, or another one.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing it.</exception>
+    public static bool TryRemoveUnused(IpcObjectInfo found)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found, onlyUnused: true);
+    }
+
+    /// <summary>Removes an object that was listed, also one that no key leads to, whatever its use, unless its name leads to another one by now. Who is attached goes on; who comes later does not find it.</summary>
+    /// <param name="found">The object, as it was listed.</param>
+    /// <returns>True when it was removed; false when it is gone, or another one.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing it.</exception>
+    public static bool Remove(IpcObjectInfo found)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found, onlyUnused: false);
+    }
+
+    /// <summary>Reads bytes of a segment that was listed, also of one that no key leads to. Nothing is mapped for longer than the call, and nobody is kept out.</summary>
+    /// <remarks>POSIX: by <c>pread(2)</c>, so that a segment that is cut meanwhile gives fewer bytes. System V: attached read-only for the call, which the kernel counts and notes as a use.</remarks>
+    /// <param name="found">The segment, as it was listed.</param>
+    /// <param name="offset">Where to begin, in bytes.</param>
+    /// <param name="destination">Where the bytes go.</param>
+    /// <returns>How many were read: fewer than asked for at the end of the segment, 0 behind it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="found"/> is no segment.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="offset"/> is negative.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows.</exception>
+    /// <exception cref="NativeIpcException">NotFound when it is gone, or its name leads to another one by now; PermissionDenied; OutOfResources.</exception>
+    public static int Read(IpcObjectInfo found, long offset, Span<byte> destination)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("Only segments have bytes.", nameof(found));
+        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Read(found, offset, destination);
+    }
+
+    private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Dictionary<string, IpcObjectInfo> seen = [];
+        using var timer = new PeriodicTimer(interval);
+        for (bool first = true; ; first = false)
+        {
+            Dictionary<string, IpcObjectInfo> now = [];
+            foreach (IpcObjectInfo found in Enumerate(options).Objects) now[found.ObjectIdentity] = found;
+            foreach ((string identity, IpcObjectInfo last) in seen)
+            {
+                if (!now.ContainsKey(identity)) yield return new IpcObjectChange(IpcObjectChangeKind.Disappeared, last);
+            }
+
+            foreach ((string identity, IpcObjectInfo found) in now)
+            {
+                if (!seen.TryGetValue(identity, out IpcObjectInfo? last)) yield return new IpcObjectChange(first ? IpcObjectChangeKind.Found : IpcObjectChangeKind.Appeared, found);
+                else if (!found.LooksAs(last)) yield return new IpcObjectChange(IpcObjectChangeKind.Changed, found);
+            }
+
+            seen = now;
+            await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+}

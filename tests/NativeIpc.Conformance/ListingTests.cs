@@ -1,0 +1,379 @@
+using System.Globalization;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <summary>Listing, inspecting, watching and removing what is listed (mission F5). Linux; other tests make objects at the same time, so each looks for its own.</summary>
+public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
+    where TProvider : Provider, new()
+{
+    private static readonly IpcEnumerationOptions s_everything = new() { KeyFileFolders = [TestNames.Folder] };
+
+    [BackendFact(Needs.Linux)]
+    public void A_segment_of_another_process_is_listed_with_its_size_mode_owner_and_users()
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess peer = Peer();
+        peer.Ask($"shm create a {key} 12345 mode=640");
+        IpcObjectInfo found = Listed(key, IpcObjectKind.SharedMemory)!;
+        Assert.Equal(12345, found.Size);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, found.Mode);
+        Assert.Equal(Environment.UserName, found.OwnerName);
+        Assert.Equal(1, found.AttachmentCount);
+        Assert.Equal(IpcObjectTraits.None, found.Traits);
+        Assert.Empty(found.Unreadable);
+        IpcAttachment user = Assert.Single(found.Attachments);
+        Assert.Equal(peer.Id, user.ProcessId);
+        Assert.Equal(File.ReadAllText($"/proc/{peer.Id}/comm").TrimEnd(), user.ProcessName);
+        if (Backend.IsSystemV) Assert.Equal(peer.Id, found.CreatorProcessId);
+
+        using SharedMemory also = SharedMemory.OpenExisting(key);
+        found = Listed(key, IpcObjectKind.SharedMemory)!;
+        Assert.Equal([Environment.ProcessId, peer.Id], found.Attachments.Select(each => each.ProcessId).Order());
+        Assert.Equal(2, found.AttachmentCount);
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void What_is_created_is_a_moment_old()
+    {
+        NativeIpcKey key = NextKey();
+        DateTimeOffset before = TimeProvider.System.GetUtcNow();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        DateTimeOffset created = Listed(key, IpcObjectKind.SharedMemory)!.Created!.Value;
+        Assert.InRange(created, before.AddSeconds(-1.1), TimeProvider.System.GetUtcNow()); // System V tells whole seconds, file systems the time of the last tick
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void A_semaphore_is_listed_with_its_count()
+    {
+        NativeIpcKey key = NextKey();
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 7);
+        Assert.Equal(7, Listed(key, IpcObjectKind.SystemSemaphore)!.Value);
+        semaphore.Acquire();
+        IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        Assert.Equal(6, found.Value);
+        Assert.Equal(IpcObjectTraits.None, found.Traits);
+        Assert.Null(Listed(key, IpcObjectKind.SharedMemory));
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void The_lock_of_a_segment_is_told_and_its_count_says_whether_it_is_taken()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        using (segment.Lock()) Assert.Equal((0, IpcObjectTraits.LockOfSegment), ValueAndTraits());
+        Assert.Equal((1, IpcObjectTraits.LockOfSegment), ValueAndTraits());
+
+        (int?, IpcObjectTraits) ValueAndTraits() => Listed(key, IpcObjectKind.SystemSemaphore) is { } found ? (found.Value, found.Traits) : default;
+    }
+
+    [BackendFact(Needs.Linux | Needs.Leftovers)]
+    public void What_a_killed_process_leaves_is_stale_and_can_be_removed_as_it_was_listed()
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess maker = Peer();
+        maker.Ask($"shm create a {key} 100");
+        maker.Ask("shm add a 0 1"); // makes the lock
+        Assert.False(IsStale(IpcObjectKind.SharedMemory));
+        maker.Kill();
+        Assert.True(IsStale(IpcObjectKind.SharedMemory));
+        Assert.True(IsStale(IpcObjectKind.SystemSemaphore));
+
+        IpcObjectInfo segment = Listed(key, IpcObjectKind.SharedMemory)!;
+        IpcObjectInfo itsLock = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        Assert.True(IpcObjects.TryRemoveUnused(segment));
+        Assert.True(IpcObjects.TryRemoveUnused(itsLock));
+        Assert.False(Backend.AnythingExists(key));
+        Assert.False(IpcObjects.TryRemoveUnused(segment));
+
+        bool IsStale(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Stale) != 0;
+    }
+
+    [BackendFact(Needs.Linux | Needs.Leftovers)]
+    public void What_came_into_use_after_it_was_listed_stays()
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess maker = Peer();
+        maker.Ask($"shm create a {key} 100 keep");
+        maker.Ask("shm close a");
+        IpcObjectInfo listed = Listed(key, IpcObjectKind.SharedMemory)!;
+        Assert.Equal(IpcObjectTraits.Stale, listed.Traits);
+        maker.Ask($"shm open a {key} rw keep");
+        Assert.False(IpcObjects.TryRemoveUnused(listed));
+        Assert.True(Backend.SegmentExists(key));
+        Assert.True(IpcObjects.Remove(listed));
+        Assert.False(Backend.SegmentExists(key));
+    }
+
+    [BackendFact(Needs.Linux | Needs.Leftovers)]
+    public void Another_object_that_took_the_name_stays()
+    {
+        NativeIpcKey key = NextKey();
+        var keep = new SharedMemoryOptions { Removal = RemovalPolicy.Keep };
+        SharedMemory.CreateNew(key, 100, keep).Dispose();
+        IpcObjectInfo listed = Listed(key, IpcObjectKind.SharedMemory)!;
+        Assert.True(SharedMemory.Remove(key));
+        SharedMemory.CreateNew(key, 100, keep).Dispose();
+        if (Listed(key, IpcObjectKind.SharedMemory)!.ObjectIdentity == listed.ObjectIdentity) Assert.Skip("The system gave the new object the number of the old one.");
+        Assert.False(IpcObjects.TryRemoveUnused(listed));
+        Assert.False(IpcObjects.Remove(listed));
+        Assert.True(Backend.SegmentExists(key));
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void A_removed_segment_that_is_attached_is_listed_as_that()
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess peer = Peer();
+        peer.Ask($"shm create a {key} 54321");
+        int? id = Listed(key, IpcObjectKind.SharedMemory)!.SystemVId;
+        Assert.True(SharedMemory.Remove(key));
+        Assert.Null(Listed(key, IpcObjectKind.SharedMemory));
+
+        // POSIX objects of this library do not tell the name that they had, and one that is just being made looks the same for a moment.
+        IpcObjectInfo? found = null;
+        Assert.True(SpinWait.SpinUntil(() => (found = Removed()) is not null, s_watchdog));
+        Assert.Equal(peer.Id, Assert.Single(found!.Attachments).ProcessId);
+        Assert.Equal(54321, found.Size);
+        Assert.False(found.Key.IsValid);
+
+        IpcObjectInfo? Removed() => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(each => each.Type == Backend.Type && (each.Traits & IpcObjectTraits.Removed) != 0
+            && each.Attachments.Any(user => user.ProcessId == peer.Id) && (Backend.IsSystemV ? each.SystemVId == id : each.Size == 54321));
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void Inspecting_a_key_tells_the_same_as_the_list()
+    {
+        NativeIpcKey key = NextKey();
+        Assert.Null(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory));
+        Assert.Null(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore));
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        segment.Lock().Dispose();
+        foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
+        {
+            IpcObjectInfo listed = Listed(key, kind)!;
+            IpcObjectInfo inspected = IpcObjects.Inspect(key, kind)!;
+            Assert.True(listed.LooksAs(inspected), $"{listed}\n{inspected}");
+        }
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void The_bytes_of_a_listed_segment_can_be_read()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        segment.Write(96, [1, 2, 3, 4]);
+        IpcObjectInfo found = Listed(key, IpcObjectKind.SharedMemory)!;
+        byte[] bytes = new byte[8];
+        Assert.Equal(6, IpcObjects.Read(found, 94, bytes));
+        Assert.Equal([0, 0, 1, 2, 3, 4, 0, 0], bytes);
+        Assert.Equal(0, IpcObjects.Read(found, 100, bytes));
+        Assert.Throws<ArgumentOutOfRangeException>(() => IpcObjects.Read(found, -1, bytes));
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void Filters_leave_out_the_other_kinds_and_types()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        segment.Lock().Dispose();
+        NativeIpcKeyType other = Backend.IsSystemV ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.SystemV;
+        Assert.DoesNotContain(IpcObjects.Enumerate(s_everything with { Type = other }).Objects, found => found.Key == key);
+        Assert.Equal([IpcObjectKind.SystemSemaphore],
+            IpcObjects.Enumerate(s_everything with { Type = Backend.Type, Kind = IpcObjectKind.SystemSemaphore }).Objects.Where(found => found.Key == key).Select(found => found.Kind));
+        IpcObjectInfo quick = IpcObjects.Enumerate(s_everything with { IncludeAttachments = false }).Objects.First(found => found.Key == key && found.Kind == IpcObjectKind.SharedMemory);
+        Assert.Empty(quick.Attachments);
+        Assert.Equal(IpcObjectTraits.None, quick.Traits); // in use, as the kernel says
+    }
+
+    [BackendFact(Needs.Linux)]
+    public async Task Watching_tells_what_comes_changes_and_goes()
+    {
+        NativeIpcKey key = NextKey();
+        using var watchdog = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        watchdog.CancelAfter(s_watchdog);
+        var options = s_everything with { Type = Backend.Type, Kind = IpcObjectKind.SystemSemaphore };
+        SystemSemaphore.CreateNew(key, 1, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep }).Dispose();
+        SystemSemaphore? semaphore = null;
+        List<IpcObjectChangeKind> seen = [];
+        await foreach (IpcObjectChange change in IpcObjects.WatchAsync(TimeSpan.FromMilliseconds(20), options, watchdog.Token))
+        {
+            if (change.Subject.Key != key) continue;
+            seen.Add(change.Kind);
+            switch (change)
+            {
+                case { Kind: IpcObjectChangeKind.Found }:
+                    semaphore = SystemSemaphore.OpenExisting(key);
+                    semaphore.Release();
+                    break;
+                case { Kind: IpcObjectChangeKind.Changed, Subject.Value: 2 }:
+                    semaphore?.Dispose();
+                    SystemSemaphore.Remove(key);
+                    break;
+            }
+
+            if (change.Kind == IpcObjectChangeKind.Disappeared) break;
+        }
+
+        Assert.Equal(IpcObjectChangeKind.Found, seen[0]);
+        Assert.Contains(IpcObjectChangeKind.Changed, seen);
+        Assert.Equal(IpcObjectChangeKind.Disappeared, seen[^1]);
+    }
+
+    /// <summary>The list opens files to read counts and to ask for leases; a last one out must not take that for a user.</summary>
+    [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
+    public void Listing_does_not_keep_a_last_one_out_from_removing()
+    {
+        using var over = new CancellationTokenSource();
+        Task lister = Start(() =>
+        {
+            var often = new IpcEnumerationOptions { Type = Backend.Type, Kind = IpcObjectKind.SystemSemaphore, IncludeAttachments = false };
+            while (!over.IsCancellationRequested) _ = IpcObjects.Enumerate(often);
+        });
+        var lastOut = new SystemSemaphoreOptions { Removal = RemovalPolicy.LastOneOut };
+        for (int round = 0; round < 2000; round++)
+        {
+            NativeIpcKey key = NextKey();
+            SystemSemaphore.CreateNew(key, 1, lastOut).Dispose();
+            Assert.False(Backend.SemaphoreExists(key), $"round {round}");
+        }
+
+        over.Cancel();
+        Finish(lister);
+    }
+
+    [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
+    public void What_is_no_object_is_left_out_and_holds_nobody_up()
+    {
+        string name = TestNames.NextName();
+        string[] planted = [$"/dev/shm/{name}fifo", $"/dev/shm/sem.{name}fifo", $"/dev/shm/{name}folder", $"/dev/shm/{name}link", $"/dev/shm/sem.{name}link"];
+        foreach (string path in planted) Names.TrackPath(path);
+        foreach (string fifo in planted[..2]) _ = Shell.Run("mkfifo", [fifo]).Succeeded;
+        Directory.CreateDirectory(planted[2]);
+        File.CreateSymbolicLink(planted[3], "/dev/null");
+        File.CreateSymbolicLink(planted[4], planted[1]);
+        Assert.DoesNotContain(IpcObjects.Enumerate(s_everything).Objects, found => found.NativeName.Contains(name, StringComparison.Ordinal));
+        foreach (string path in planted) Assert.True(Path.Exists(path) || new FileInfo(path).LinkTarget is not null);
+    }
+
+    [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
+    public void Half_created_and_broken_files_are_told()
+    {
+        NativeIpcKey key = NextKey();
+        Backend.MakeHalfCreatedSegment(key);
+        File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "abc");
+        Assert.Equal(IpcObjectTraits.HalfCreated | IpcObjectTraits.Stale, Listed(key, IpcObjectKind.SharedMemory)!.Traits);
+        IpcObjectInfo broken = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment | IpcObjectTraits.Stale, broken.Traits);
+        Assert.Null(broken.Value);
+        IReadOnlyList<IpcFinding> findings = [.. IpcObjects.Diagnose().Where(finding => finding.Subject?.Key == key)];
+        Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.HalfCreated], findings.Select(finding => finding.Kind));
+        Assert.True(IpcObjects.TryRemoveUnused(findings[0].Subject!));
+        Assert.False(Backend.SemaphoreExists(key));
+    }
+
+    [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
+    public void Looking_leaves_no_trace()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        segment.Lock().Dispose();
+        string[] files = [Backend.FileOf(key), PosixProvider.SemaphoreFileOf(key)];
+        string[] before = [.. files.Select(Status)];
+        _ = Listed(key, IpcObjectKind.SharedMemory);
+        _ = IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore);
+        _ = IpcObjects.Read(Listed(key, IpcObjectKind.SharedMemory)!, 0, new byte[100]);
+        Assert.Equal(before, files.Select(Status));
+
+        // Every time, mode, size and owner.
+        static string Status(string file) => Shell.Run("stat", ["-c", "%x %y %z %a %s %u %g %h %i", file]).Succeeded;
+    }
+
+    [BackendFact(Needs.Linux)]
+    public void Legacy_names_are_told_with_the_name_that_they_were_made_of()
+    {
+        string name = "list" + string.Concat(TestNames.NextName().Where(char.IsAsciiLetter)) + "x";
+        NativeIpcKey key = Names.Track(SharedMemory.LegacyNativeKey(name, Backend.Type));
+        Names.Track(SystemSemaphore.LegacyNativeKey(name, Backend.Type));
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        segment.Lock().Dispose();
+        IpcObjectInfo found = Listed(key, IpcObjectKind.SharedMemory)!;
+        Assert.Equal(IpcObjectTraits.LegacyName, found.Traits);
+        Assert.Equal(name, found.Key.LegacyKey);
+        IpcObjectInfo itsLock = Listed(SystemSemaphore.LegacyNativeKey(name, Backend.Type), IpcObjectKind.SystemSemaphore)!;
+        Assert.Equal(IpcObjectTraits.LegacyName | IpcObjectTraits.LockOfSegment, itsLock.Traits);
+    }
+
+    [BackendFact(Needs.Linux | Needs.SystemV)]
+    public void The_list_says_what_ipcs_and_lsipc_say()
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess peer = Peer();
+        peer.Ask($"shm create a {key} 12345 mode=640");
+        peer.Ask("shm add a 0 1");
+        IpcObjectInfo segment = Listed(key, IpcObjectKind.SharedMemory)!;
+        string id = segment.SystemVId!.Value.ToString(CultureInfo.InvariantCulture);
+        string[] row = RowOf(Shell.Run("ipcs", ["-m"]).Succeeded, id, column: 1);
+        Assert.Equal([segment.NativeName, id, segment.OwnerName!, "640", "12345", "1"], row[..6]);
+        row = RowOf(Shell.Run("ipcs", ["-m", "-p"]).Succeeded, id, column: 0);
+        Assert.Equal([id, segment.OwnerName!, $"{segment.CreatorProcessId}", $"{segment.LastProcessId}"], row[..4]);
+        Assert.Contains($"{segment.NativeName} {id} 0640 {segment.OwnerName}", string.Join(' ', Shell.Run("lsipc", ["-m", "-i", id, "--raw", "--noheadings", "-P", "-o", "KEY,ID,PERMS,OWNER"]).Succeeded
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+
+        IpcObjectInfo set = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        string setId = set.SystemVId!.Value.ToString(CultureInfo.InvariantCulture);
+        Assert.Equal([set.NativeName, setId, set.OwnerName!], RowOf(Shell.Run("ipcs", ["-s"]).Succeeded, setId, column: 1)[..3]);
+        Assert.Equal(segment.SystemVKey, set.SystemVKey);
+
+        static string[] RowOf(string table, string id, int column)
+            => Assert.Single(table.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), row => row.Length > 3 && row[column] == id);
+    }
+
+    [BackendFact(Needs.Linux | Needs.SystemV)]
+    public void An_object_whose_key_file_was_made_anew_is_told()
+    {
+        NativeIpcKey key = NextKey();
+        PeerProcess peer = Peer();
+        peer.Ask($"shm create a {key} 100");
+        int? id = Listed(key, IpcObjectKind.SharedMemory)!.SystemVId;
+        string elsewhere = Names.TrackPath(key.NativeKey + ".old");
+        File.Move(key.NativeKey, elsewhere); // keeps the number, so that the new file gets another one
+        Assert.Equal(elsewhere, ById(id)!.KeyFile);
+        File.Create(key.NativeKey).Dispose();
+        Assert.Null(Listed(key, IpcObjectKind.SharedMemory));
+        File.Delete(elsewhere);
+        Assert.SkipUnless(ById(id)!.KeyFile is null, "Another file has the same 16 bits of the inode.");
+        Assert.Equal(IpcObjectTraits.KeyFileMissing | IpcObjectTraits.KeyFileReplaced, ById(id)!.Traits);
+        Assert.True(IpcObjects.Remove(ById(id)!));
+
+        static IpcObjectInfo? ById(int? id) => IpcObjects.Enumerate(s_everything).Objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == id);
+    }
+
+    [BackendFact(Needs.Linux | Needs.SystemV)]
+    public void A_set_without_a_count_is_half_created()
+    {
+        NativeIpcKey key = NextKey();
+        File.Create(key.NativeKey).Dispose();
+        int number = NativeIpc.Interop.Libc.ftok(key.NativeKey, (int)key.Type);
+        int id = NativeIpc.Interop.Libc.semget(number, 1, NativeIpc.Interop.Flags.IPC_CREAT | NativeIpc.Interop.Flags.IPC_EXCL | 0x180);
+        Assert.NotEqual(-1, id);
+        IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        Assert.Equal((id, 0, IpcObjectTraits.HalfCreated), (found.SystemVId, found.Value, found.Traits));
+        Assert.True(IpcObjects.TryRemoveUnused(found));
+        Assert.False(Backend.AnythingExists(key));
+        Assert.False(File.Exists(key.NativeKey));
+    }
+
+    [BackendFact(Needs.Linux | Needs.SystemV)]
+    public void A_semaphore_that_may_be_in_use_is_not_removed_as_unused()
+    {
+        NativeIpcKey key = NextKey();
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
+        Assert.False(IpcObjects.TryRemoveUnused(Listed(key, IpcObjectKind.SystemSemaphore)!));
+        Assert.True(Backend.SemaphoreExists(key));
+    }
+
+    private IpcObjectInfo? Listed(NativeIpcKey key, IpcObjectKind kind)
+        => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(found => found.Kind == kind && found.Type == Backend.Type && found.Key.NativeKey == key.NativeKey);
+}

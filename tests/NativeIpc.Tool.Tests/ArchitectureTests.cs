@@ -1,0 +1,34 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary>The tool uses the public surface of the library, and asks the system itself for no more than starting a command.</summary>
+public partial class ArchitectureTests
+{
+    private static IEnumerable<string> Sources => Directory.EnumerateFiles(Nipc.Sources, "*.cs", SearchOption.AllDirectories)
+        .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
+
+    [Fact]
+    public void The_library_has_no_secrets_for_the_tool()
+        => Assert.DoesNotContain(typeof(SharedMemory).Assembly.GetCustomAttributes<InternalsVisibleToAttribute>(), friend => friend.AssemblyName.Split(',')[0] is "nipc" or "NativeIpc.Tool");
+
+    [Fact]
+    public void The_tool_takes_no_way_around_the_public_surface()
+        => Assert.DoesNotContain(Sources, file => Around().IsMatch(File.ReadAllText(file)));
+
+    [Fact]
+    public void Native_calls_stand_in_one_file()
+        => Assert.Equal(["Running/Libc.cs"], Sources.Where(file => File.ReadAllText(file).Contains("[LibraryImport", StringComparison.Ordinal)).Select(file => Path.GetRelativePath(Nipc.Sources, file)));
+
+    [Theory]
+    [InlineData("[UnsafeAccessor(UnsafeAccessorKind.Method)]")]
+    [InlineData("typeof(SharedMemory).GetMethod(\"x\", BindingFlags.NonPublic)")]
+    [InlineData("using NativeIpc.Backends;")]
+    public void A_way_around_is_seen(string line) => Assert.Matches(Around(), line);
+
+    [GeneratedRegex(@"UnsafeAccessor|BindingFlags|using NativeIpc\.(Backends|Keys|Platform|Errors|Waiting)\b|IgnoresAccessChecksTo")]
+    private static partial Regex Around();
+}

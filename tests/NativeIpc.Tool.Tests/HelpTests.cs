@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary>Help: on one screen, with examples that the parser takes.</summary>
+public class HelpTests
+{
+    private const int Rows = 24;
+    private const int Columns = 80;
+
+    private static readonly ConcurrentDictionary<string, string> s_helps = new();
+
+    public static TheoryData<string> Commands() => [.. Walk("")];
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void Help_fits_a_screen(string command)
+    {
+        string[] lines = HelpOf(command).TrimEnd('\n').Split('\n');
+        Assert.True(lines.Length <= Rows, $"{lines.Length} lines");
+        Assert.All(lines, line => Assert.True(line.Length <= Columns, line));
+        Assert.StartsWith($"Usage: nipc {command}".TrimEnd(), lines[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void Each_verb_has_examples_of_itself(string command)
+    {
+        string help = HelpOf(command);
+        if (help.Contains(" COMMAND --help'", StringComparison.Ordinal)) return; // a group of verbs: they have them
+        string[] examples = help[(help.IndexOf("Examples:\n", StringComparison.Ordinal) + "Examples:\n".Length)..].TrimEnd('\n').Split('\n');
+        Assert.NotEmpty(examples);
+        Assert.All(examples, example => Assert.StartsWith($"  nipc {command}", example, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_mistake_on_the_command_line_is_exit_code_2_and_says_where_help_is()
+    {
+        Assert.Contains("nipc create shm --help", Nipc.Fail(2, "create", "shm", "posix:/x", "12", "--nonsense"), StringComparison.Ordinal);
+        Assert.Contains("nipc --help", Nipc.Fail(2, "nonsense"), StringComparison.Ordinal);
+        Nipc.Fail(2, "create");
+        Nipc.Fail(2);
+    }
+
+    [Fact]
+    public void The_version_is_printed() => Assert.Matches(@"^\d+\.\d+\.\d+", Nipc.Succeed("--version"));
+
+    [Theory]
+    [InlineData("bash", "complete -o default -F _nipc nipc")]
+    [InlineData("zsh", "compdef _nipc nipc")]
+    [InlineData("fish", "complete -c nipc")]
+    public void Completion_is_printed_for_each_shell(string shell, string line) => Assert.Contains(line, Nipc.Succeed("completion", shell), StringComparison.Ordinal);
+
+    [Fact]
+    public void Bash_completes_verbs_and_options()
+    {
+        string folder = Path.GetDirectoryName(Nipc.Program)!;
+        string script = $"PATH='{folder}':$PATH; {Nipc.Succeed("completion", "bash")}\ncomplete_line() {{ COMP_LINE=$1 COMP_POINT=${{#1}}; read -ra COMP_WORDS <<<\"$1\"; COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _nipc; echo \"${{COMPREPLY[*]}}\"; }}\n";
+        Assert.Equal("create", Shell.Run("bash", ["-c", script + "complete_line 'nipc cre'"]).Succeeded.Trim());
+        Assert.Equal("--or-open", Shell.Run("bash", ["-c", script + "complete_line 'nipc create shm --or'"]).Succeeded.Trim());
+    }
+
+    private static string HelpOf(string command) => s_helps.GetOrAdd(command, _ => Nipc.Succeed([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]) + "\n");
+
+    /// <summary>All commands, by what help itself lists.</summary>
+    private static IEnumerable<string> Walk(string command)
+    {
+        yield return command;
+        string help = HelpOf(command);
+        if (!help.Contains(" COMMAND --help'", StringComparison.Ordinal)) yield break;
+        foreach (string line in help.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal) && char.IsAsciiLetterLower(line[2])))
+        {
+            foreach (string sub in Walk($"{command} {line.Trim().Split(' ')[0]}".Trim())) yield return sub;
+        }
+    }
+}

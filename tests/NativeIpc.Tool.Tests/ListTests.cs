@@ -1,0 +1,157 @@
+using System.Text.Json;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary><c>nipc list</c> on Linux. Other tests make objects at the same time: each looks for its own.</summary>
+public sealed class ListTests : IDisposable
+{
+    private readonly TestNames _names = new();
+
+    public ListTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Objects are listed on Linux.");
+
+    public void Dispose() => _names.Dispose();
+
+    [Theory]
+    [InlineData(NativeIpcKeyType.PosixRealtime)]
+    [InlineData(NativeIpcKeyType.SystemV)]
+    public void Json_tells_everything_about_an_object(NativeIpcKeyType type)
+    {
+        NativeIpcKey key = _names.Next(type);
+        using SharedMemory segment = SharedMemory.CreateNew(key, 12345);
+        segment.Lock(TestContext.Current.CancellationToken).Dispose();
+        JsonElement[] found = [.. List("--folder", TestNames.Folder).Where(each => Text(each, "key") == key.ToString())];
+        Assert.Equal(["shm", "sem"], found.Select(each => Text(each, "kind")).OrderDescending());
+        JsonElement shm = found.Single(each => Text(each, "kind") == "shm");
+        Assert.Equal(12345, shm.GetProperty("size").GetInt64());
+        Assert.Equal("0600", Text(shm, "mode"));
+        Assert.Equal(Environment.UserName, Text(shm, "owner"));
+        Assert.Equal(1, shm.GetProperty("attached").GetInt32());
+        Assert.Equal(Environment.ProcessId, Assert.Single(shm.GetProperty("users").EnumerateArray()).GetProperty("pid").GetInt32());
+        Assert.False(shm.TryGetProperty("flags", out _));
+        JsonElement sem = found.Single(each => Text(each, "kind") == "sem");
+        Assert.Equal(1, sem.GetProperty("value").GetInt32());
+        Assert.Equal(["lock"], sem.GetProperty("flags").EnumerateArray().Select(flag => flag.GetString()));
+        if (type == NativeIpcKeyType.SystemV)
+        {
+            Assert.Equal(key.NativeKey, Text(shm, "keyFile"));
+            Assert.Contains($"{Text(shm, "ipcKey")} {shm.GetProperty("id")} ", Shell.Run("ipcs", ["-m"]).Succeeded, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_pipe_gets_columns_without_escape_codes()
+    {
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 4);
+        string output = Nipc.Succeed("list");
+        Assert.DoesNotContain('\u001b', output);
+        Assert.StartsWith("KEY ", output, StringComparison.Ordinal);
+        string row = Assert.Single(output.Split('\n'), line => line.StartsWith($"{key} ", StringComparison.Ordinal));
+        Assert.Equal(["sem", "=4", "0600", Environment.UserName, "-", $"{Environment.ProcessId}({File.ReadAllText("/proc/self/comm").TrimEnd()})"], row.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[2..8]);
+    }
+
+    [Fact]
+    public void Filters_and_orders_choose()
+    {
+        NativeIpcKey[] keys = [.. Enumerable.Range(0, 3).Select(_ => _names.Next(NativeIpcKeyType.PosixRealtime))];
+        for (int i = 0; i < keys.Length; i++) Nipc.Succeed("create", "shm", keys[i].ToString(), $"{(i + 1) * 1000}");
+        Nipc.Succeed("create", "sem", keys[0].ToString(), "1");
+        using SharedMemory used = SharedMemory.OpenExisting(keys[2], options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+
+        Assert.Equal([keys[2], keys[1], keys[0]], Keys("--kind", "shm", "--sort", "size"));
+        Assert.Equal([keys[0], keys[1], keys[2]], Keys("--kind", "shm", "--sort", "size", "--reverse"));
+        Assert.Equal([keys[2], keys[0], keys[1]], [keys[2], .. Keys("--kind", "shm", "--sort", "users").Skip(1).OrderBy(key => Array.IndexOf(keys, key))]);
+        Assert.Equal([keys[2]], Keys("--kind", "shm", "--sort", "users").Take(1));
+        Assert.Equal([keys[0]], Keys("--kind", "sem"));
+        Assert.Equal([keys[0], keys[1]], Keys("--kind", "shm", "--stale", "--mine", "--sort", "key"));
+        Assert.Empty(Keys("--type", "systemv"));
+
+        NativeIpcKey[] Keys(params string[] options) => [.. List(options).Select(each => Text(each, "key")).Where(text => keys.Any(key => key.ToString() == text)).Select(text => NativeIpcKey.Parse(text!))];
+    }
+
+    [Fact]
+    public void Without_a_look_at_processes_there_are_no_users()
+    {
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        JsonElement found = List("--no-attachments").Single(each => Text(each, "key") == key.ToString());
+        Assert.False(found.TryGetProperty("users", out _));
+        Assert.False(found.TryGetProperty("flags", out _)); // in use, as the kernel's lease says
+    }
+
+    [Fact]
+    public void A_name_with_control_characters_does_not_reach_the_terminal()
+    {
+        string name = TestNames.NextName();
+        _names.TrackPath($"/dev/shm/{name}\u001b[31mred");
+        File.WriteAllText($"/dev/shm/{name}\u001b[31mred", "x");
+        string output = Nipc.Succeed("list");
+        Assert.DoesNotContain('\u001b', output);
+        Assert.Contains(name, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_cannot_be_listed_says_so()
+    {
+        Assert.Contains("Windows", Nipc.Fail(6, "list", "--type", "windows"), StringComparison.Ordinal);
+        Nipc.Fail(2, "list", "--type", "mach");
+        Nipc.Fail(2, "list", "--sort", "colour");
+        Nipc.Fail(2, "list", "--watch", "never");
+        Nipc.Fail(2, "list", "--watch", "1ms");
+    }
+
+    [Fact]
+    public void Watching_into_a_pipe_prints_a_line_for_each_change_until_it_is_ended()
+    {
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
+        using SystemSemaphore first = SystemSemaphore.CreateNew(key, 1);
+        using var watching = new RunningNipc("list", "--watch", "50ms", "--json", "--type", "posix");
+        Assert.Equal("found", NextChange(key).GetProperty("change").GetString());
+        first.Release();
+        JsonElement changed = NextChange(key);
+        Assert.Equal("changed", changed.GetProperty("change").GetString());
+        Assert.Equal(2, changed.GetProperty("object").GetProperty("value").GetInt32());
+        NativeIpcKey second = _names.Next(NativeIpcKeyType.PosixRealtime);
+        SharedMemory.CreateNew(second, 100).Dispose();
+        SharedMemory.CreateNew(second, 100, new SharedMemoryOptions { Removal = RemovalPolicy.Keep }).Dispose();
+        Assert.Equal("appeared", NextChange(second).GetProperty("change").GetString());
+        SharedMemory.Remove(second);
+        string change;
+        do change = NextChange(second).GetProperty("change").GetString()!;
+        while (change == "changed"); // a look may have met it in use
+        Assert.Equal("gone", change);
+        watching.Signal(15);
+        Assert.Equal(0, watching.WaitForEnd());
+
+        JsonElement NextChange(NativeIpcKey wanted)
+        {
+            while (true)
+            {
+                using JsonDocument line = JsonDocument.Parse(watching.ReadLine());
+                if (Text(line.RootElement.GetProperty("object"), "key") == wanted.ToString()) return line.RootElement.Clone();
+            }
+        }
+    }
+
+    [Fact]
+    public void Another_user_is_told_what_it_may_not_see()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Becoming another user needs root.");
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 4);
+        ShellResult result = Shell.Run("setpriv", ["--reuid", "65534", "--regid", "65534", "--clear-groups", Nipc.Program, "list", "--json"]);
+        Assert.SkipWhen(result.ExitCode is 126 or 127, "The tool's folder is closed to other users here.");
+        using JsonDocument document = JsonDocument.Parse(result.Succeeded);
+        JsonElement found = document.RootElement.GetProperty("objects").EnumerateArray().Single(each => Text(each, "key") == key.ToString());
+        Assert.False(found.TryGetProperty("value", out _));
+        Assert.Contains(found.GetProperty("unreadable").EnumerateArray(), reason => reason.GetString()!.Contains("count", StringComparison.Ordinal));
+        Assert.Contains(document.RootElement.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("processes", StringComparison.Ordinal));
+        Assert.False(found.TryGetProperty("flags", out _)); // nobody says that it is stale who does not know
+    }
+
+    private static JsonElement[] List(params string[] options) => [.. Nipc.Json(["list", "--json", .. options]).GetProperty("objects").EnumerateArray()];
+
+    private static string? Text(JsonElement element, string property) => element.TryGetProperty(property, out JsonElement value) ? value.GetString() : null;
+}

@@ -1,0 +1,104 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary>The live views in a real terminal. Two of the screens are those of docs/nipc.md: they are written to artifacts/nipc-screens, and the docs step of test.sh compares them.</summary>
+public sealed partial class LiveViewTests
+{
+    private const string Objects = """
+        "$NIPC" create shm posix:/camera 16M > /dev/null && "$NIPC" create sem posix:/workers 4 > /dev/null
+        "$NIPC" create shm systemv:/run/user/1000/log 64k > /dev/null && "$NIPC" create sem systemv:/run/user/1000/log 1 > /dev/null
+        "$NIPC" create shm systemv:/run/user/1000/left 4096 > /dev/null && rm /run/user/1000/left && : > /dev/shm/half
+        printf 'camera 7\200\7\0\0\70\4\0\0' | "$NIPC" write posix:/camera > /dev/null
+        tail -f /dev/shm/camera > /dev/null &
+        """;
+
+    public LiveViewTests() => Assert.SkipUnless(TerminalScreen.WhyNot is null, TerminalScreen.WhyNot ?? "");
+
+    [Fact]
+    public void List_watches_what_comes_and_goes_until_it_is_interrupted()
+    {
+        using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" list --watch 200ms; echo \"ended with $?\"; exec cat", 110, 16);
+        string screen = terminal.Await(screen => screen.Contains("posix:/camera", StringComparison.Ordinal) && screen.Contains("(tail)", StringComparison.Ordinal), "the list");
+        Assert.StartsWith("6 objects, every 0.2s, Ctrl-C ends", screen, StringComparison.Ordinal);
+        Assert.Matches(@"posix:/half +- +shm +0 .* stale,half-created", screen);
+        Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* stale,no-key-file", screen);
+        Keep("list", screen);
+
+        // Made and removed by another window of the same terminal, which is in the same namespaces.
+        terminal.Open("$NIPC create sem posix:/newcomer 9");
+        terminal.Await(screen => screen.Contains("posix:/newcomer", StringComparison.Ordinal) && screen.StartsWith("7 objects", StringComparison.Ordinal), "the new object");
+        terminal.Open("$NIPC rm posix:/newcomer");
+        terminal.Await(screen => !screen.Contains("posix:/newcomer", StringComparison.Ordinal) && screen.StartsWith("6 objects", StringComparison.Ordinal), "the list without it");
+        terminal.Press("C-c");
+        terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
+    }
+
+    [Fact]
+    public void A_list_that_is_longer_than_the_screen_says_how_many_are_left_out()
+    {
+        using var terminal = new TerminalScreen("for i in 1 2 3 4 5 6 7 8 9; do : > /dev/shm/object$i; done; \"$NIPC\" list --watch; exec cat", 80, 8);
+        string screen = terminal.Await(screen => screen.Contains("… and 5 more", StringComparison.Ordinal), "the rest");
+        Assert.Equal(4, screen.Split('\n').Count(line => line.Contains("object", StringComparison.Ordinal) && line.Contains("posix:", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Show_marks_the_bytes_that_changed()
+    {
+        using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" show posix:/camera --struct 'char[8] name@0, u32 width, u32 height' --length 48 --watch 200ms; echo \"ended with $?\"; exec cat", 90, 26);
+        string screen = terminal.Await(screen => screen.Contains("00000020", StringComparison.Ordinal), "the dump");
+        Assert.Contains("|camera 7....8...|", screen, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^width +1920$", screen);
+        Keep("show", screen);
+        string marked = "\u001b[7m31\u001b[0m";
+        Assert.DoesNotContain(marked, terminal.Capture(withEscapes: true), StringComparison.Ordinal);
+
+        // The mark is there for one look; a counter that runs keeps it there.
+        terminal.Open("i=0; while :; do i=$((i + 1)); printf \\\\001\\\\$((i % 2)) | $NIPC write posix:/camera --offset 36 || exit; done");
+        string seen = terminal.Await(screen => Marked().IsMatch(screen), "a marked byte", withEscapes: true);
+        Assert.Matches(@"00000020  00 00 00 00 ", seen);
+        terminal.Press("C-c");
+        terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
+    }
+
+    /// <summary>Writes a screen for the docs step, with what differs from run to run made alike: process ids, ids, ages and times.</summary>
+    private static void Keep(string name, string screen)
+    {
+        string folder = Path.Combine(typeof(LiveViewTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "ToolSources").Value!, "../../artifacts/nipc-screens");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, name + ".txt"), Alike(screen) + "\n");
+    }
+
+    private static string Alike(string screen)
+    {
+        screen = PidWithName().Replace(screen, match => $"4711{match.Groups[1].Value}".PadRight(match.Length));
+        screen = PidOfUser().Replace(screen, "4711");
+        screen = PidInWords().Replace(screen, match => "pid 4712".PadRight(match.Length));
+        screen = Key().Replace(screen, "0x51002a07");
+        screen = Time().Replace(screen, "2026-11-25 12:00:00 +00:00 (1s ago)");
+        return Age().Replace(screen, match => "1s".PadRight(match.Length));
+    }
+
+    [GeneratedRegex("\u001b\\[7m0[01]")]
+    private static partial Regex Marked();
+
+    [GeneratedRegex(@"\b\d+(\(\w+\))")]
+    private static partial Regex PidWithName();
+
+    [GeneratedRegex(@"(?<=^            )\d+(?= \w+$)", RegexOptions.Multiline)]
+    private static partial Regex PidOfUser();
+
+    [GeneratedRegex(@"pid \d+")]
+    private static partial Regex PidInWords();
+
+    [GeneratedRegex("0x51[0-9a-f]{6}")]
+    private static partial Regex Key();
+
+    [GeneratedRegex(@"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d \(\d+\w ago\)")]
+    private static partial Regex Time();
+
+    [GeneratedRegex(@"(?<= )\d+s(?= +(-|stale|lock|half|removed|legacy))")]
+    private static partial Regex Age();
+}

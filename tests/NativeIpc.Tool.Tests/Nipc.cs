@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary>The built tool, as a process. The variable NIPC names another one to be used if it is there: test.sh gives the native AOT file, which starts 50 times faster.</summary>
+internal static class Nipc
+{
+    internal static string Program { get; } = Environment.GetEnvironmentVariable("NIPC") is { Length: > 0 } given && File.Exists(given) ? Path.GetFullPath(given) : Path.Combine(Metadata("ToolFolder"), "nipc");
+
+    /// <summary>The sources of the tool.</summary>
+    internal static string Sources { get; } = Metadata("ToolSources");
+
+    /// <summary>Runs it to its end, without input.</summary>
+    internal static ShellResult Run(params string[] arguments) => Shell.Run(Program, arguments);
+
+    internal static ShellResult RunWith(IEnumerable<KeyValuePair<string, string?>> environment, params string[] arguments) => Shell.Run(Program, arguments, environment: environment);
+
+    /// <summary>Runs it to its end with standard input, and gives the bytes of standard output.</summary>
+    internal static (int ExitCode, byte[] Output, string Error) Feed(byte[] input, params string[] arguments)
+    {
+        using var running = new RunningNipc(arguments);
+        running.Process.StandardInput.BaseStream.Write(input);
+        running.Process.StandardInput.Close();
+        using var output = new MemoryStream();
+        Task copying = running.Process.StandardOutput.BaseStream.CopyToAsync(output);
+        Task<string> error = running.Process.StandardError.ReadToEndAsync();
+        int code = running.WaitForEnd();
+        Assert.True(Task.WaitAll([copying, error], TimeSpan.FromSeconds(30)));
+        return (code, output.ToArray(), error.Result);
+    }
+
+    /// <summary>Runs it, expects success, and gives standard output without its last line feed.</summary>
+    internal static string Succeed(params string[] arguments)
+    {
+        ShellResult result = Run(arguments);
+        Assert.True(result.ExitCode == 0, $"nipc {string.Join(' ', arguments)} ended with {result.ExitCode}:\n{result.Output}{result.Error}");
+        return result.Output.TrimEnd('\n', '\r');
+    }
+
+    /// <summary>Runs it, expects an exit code and an empty standard output, and gives what it says on standard error.</summary>
+    internal static string Fail(int exitCode, params string[] arguments)
+    {
+        ShellResult result = Run(arguments);
+        Assert.True(result.ExitCode == exitCode, $"nipc {string.Join(' ', arguments)} ended with {result.ExitCode} instead of {exitCode}:\n{result.Output}{result.Error}");
+        Assert.Empty(result.Output);
+        Assert.StartsWith("nipc: ", result.Error, StringComparison.Ordinal);
+        return result.Error;
+    }
+
+    internal static JsonElement Json(params string[] arguments)
+    {
+        using JsonDocument document = JsonDocument.Parse(Succeed(arguments));
+        return document.RootElement.Clone();
+    }
+
+    private static string Metadata(string key) => typeof(Nipc).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == key).Value!;
+}
+
+/// <summary>The tool while it runs. Disposing kills it with its children.</summary>
+internal sealed partial class RunningNipc : IDisposable
+{
+    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+
+    internal RunningNipc(params string[] arguments)
+        : this(Nipc.Program, arguments)
+    {
+    }
+
+    internal RunningNipc(string program, string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = new UTF8Encoding(false), StandardInputEncoding = new UTF8Encoding(false),
+        };
+        Process = Process.Start(start)!;
+    }
+
+    internal Process Process { get; }
+
+    /// <summary>The next line of standard output.</summary>
+    internal string ReadLine()
+    {
+        Task<string?> reading = Process.StandardOutput.ReadLineAsync();
+        Assert.True(reading.Wait(s_watchdog), "The watchdog ended the tool: it said nothing.");
+        return reading.Result ?? throw new InvalidOperationException($"The tool ended: {Process.StandardError.ReadToEnd()}");
+    }
+
+    internal void Signal(int number) => Kill(Process.Id, number);
+
+    internal static void Kill(int processId, int number) => Assert.Equal(0, KillNative(processId, number));
+
+    internal int WaitForEnd()
+    {
+        Assert.True(Process.WaitForExit(s_watchdog), "The watchdog ended the tool: it did not end.");
+        return Process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!Process.HasExited) Process.Kill(entireProcessTree: true);
+        Process.Dispose();
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int KillNative(int processId, int signal);
+}

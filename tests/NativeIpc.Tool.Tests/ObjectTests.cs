@@ -1,0 +1,191 @@
+using System.Text;
+using System.Text.Json;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary><c>create</c> and <c>rm</c>.</summary>
+public class ObjectTests : OneType
+{
+    private const string Hold = "The objects of Windows do not outlive their process.";
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void A_segment_is_made_and_stays(string type)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
+        NativeIpcKey key = NewKey(type);
+        Assert.Equal($"{key}", Nipc.Succeed("create", "shm", $"{key}", "64k", "-m", "640"));
+        using var segment = SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        Assert.Equal(64 * 1024, segment.Size);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, IpcObjects.Inspect(key, IpcObjectKind.SharedMemory)!.Mode);
+
+        Assert.Contains("--or-open", Nipc.Fail(1, "create", "shm", $"{key}", "64k"), StringComparison.Ordinal);
+        JsonElement opened = Nipc.Json("create", "shm", $"{key}", "1", "--or-open", "--json");
+        Assert.False(opened.GetProperty("createdNew").GetBoolean());
+        Assert.Equal(64 * 1024, opened.GetProperty("size").GetInt64());
+        Assert.Equal($"{key}", opened.GetProperty("key").GetString());
+        Nipc.Fail(5, "create", "shm", $"{key}", "65k", "--or-open");
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void A_semaphore_is_made_opened_and_reset(string type)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
+        NativeIpcKey key = NewKey(type);
+        Nipc.Succeed("create", "sem", $"{key}", "3");
+        Nipc.Fail(1, "create", "sem", $"{key}", "3");
+        Assert.Equal(3, Nipc.Json("create", "sem", $"{key}", "9", "--or-open", "--json").GetProperty("count").GetInt32());
+        Assert.Equal(7, Nipc.Json("create", "sem", $"{key}", "7", "--reset", "--json").GetProperty("count").GetInt32());
+    }
+
+    [Fact]
+    public void A_bare_name_is_taken_with_its_type_and_keys_come_from_standard_input()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
+        NativeIpcKey key = NewKey("systemv-84");
+        Nipc.Succeed("create", "sem", "--type", "systemv-84", key.NativeKey, "1");
+        Assert.Equal("1\n", Encoding.UTF8.GetString(Nipc.Feed(Encoding.UTF8.GetBytes($"{key}\n"), "value", "-").Output));
+        NativeIpcKey second = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{second}", "1");
+        (int code, byte[] output, _) = Nipc.Feed(Encoding.UTF8.GetBytes($"{key}\n\n{second}\n"), "rm", "-");
+        Assert.Equal(0, code);
+        Assert.Equal($"removed sem {key}\nremoved shm {second}\n", Encoding.UTF8.GetString(output));
+    }
+
+    [Theory]
+    [InlineData("create", "shm", "posix:/x", "0")]
+    [InlineData("create", "shm", "posix:/x", "12q")]
+    [InlineData("create", "shm", "posix:/x", "9999999999999T")]
+    [InlineData("create", "shm", "posix:/x", "1", "-m", "789")]
+    [InlineData("create", "shm", "posix:/x", "1", "-m", "200")]
+    [InlineData("create", "shm", "posix:/a/b", "1")]
+    [InlineData("create", "sem", "posix:/x", "-1")]
+    [InlineData("create", "sem", "posix:/x", "1", "--reset", "--or-open")]
+    [InlineData("create", "sem", "posix:/x", "many")]
+    [InlineData("create", "shm", "posix:/x", "1", "-g", "no such group")]
+    [InlineData("rm")]
+    [InlineData("rm", "posix:/x", "--stale")]
+    [InlineData("rm", "posix:/x", "--yes")]
+    public void What_cannot_be_meant_is_exit_code_2(params string[] arguments) => Nipc.Fail(2, arguments);
+
+    [Theory]
+    [InlineData(2)] // SIGINT
+    [InlineData(15)] // SIGTERM
+    public void A_held_object_is_gone_after_a_signal(int signal)
+    {
+        NativeIpcKey key = NewKey(OperatingSystem.IsWindows() ? "windows" : "systemv");
+        using var holder = new RunningNipc("create", "shm", $"{key}", "10", "--hold");
+        Assert.Equal($"{key}", holder.ReadLine());
+        Assert.True(SharedMemory.TryOpenExisting(key, out SharedMemory? segment, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep }));
+        segment.Dispose();
+        holder.Signal(signal);
+        Assert.Equal(128 + signal, holder.WaitForEnd());
+        Assert.False(SharedMemory.TryOpenExisting(key, out _));
+        Assert.False(File.Exists(key.NativeKey));
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void What_is_in_use_is_refused_with_who_uses_it_unless_forced(string type)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
+        NativeIpcKey key = NewKey(type);
+        Nipc.Succeed("create", "shm", $"{key}", "10");
+        using (SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
+        {
+            string error = Nipc.Fail(1, "rm", $"{key}");
+            Assert.Contains($"{Environment.ProcessId} (", error, StringComparison.Ordinal);
+            Assert.Contains("--force", error, StringComparison.Ordinal);
+            ShellResult json = Nipc.Run("rm", $"{key}", "--json");
+            Assert.Equal(1, json.ExitCode);
+            JsonElement outcome = JsonDocument.Parse(json.Output).RootElement[0];
+            Assert.Equal("in-use", outcome.GetProperty("outcome").GetString());
+            Assert.Contains(outcome.GetProperty("users").EnumerateArray(), user => user.GetProperty("processId").GetInt32() == Environment.ProcessId);
+            Assert.Equal($"removed shm {key}", Nipc.Succeed("rm", $"{key}", "--force"));
+        }
+
+        Assert.Contains("nipc list", Nipc.Fail(3, "rm", $"{key}"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_several_keys_all_are_tried_and_the_first_failure_is_the_exit_code()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
+        NativeIpcKey first = NewKey("posix"), second = NewKey("systemv");
+        Nipc.Succeed("create", "sem", $"{first}", "1");
+        Nipc.Succeed("create", "shm", $"{second}", "1");
+        ShellResult result = Nipc.Run("rm", $"{first}", $"{NewKey("posix")}", "windows:x", $"{second}");
+        Assert.Equal(3, result.ExitCode);
+        Assert.Equal($"removed sem {first}\nremoved shm {second}\n", result.Output);
+        Assert.False(File.Exists(second.NativeKey), "the key file is left");
+    }
+
+    [Fact]
+    public void Kind_chooses_between_a_segment_and_a_semaphore_of_one_key()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
+        NativeIpcKey key = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{key}", "1");
+        Nipc.Succeed("create", "sem", $"{key}", "1");
+        Assert.Equal($"removed sem {key}", Nipc.Succeed("rm", "--kind", "sem", $"{key}"));
+        Nipc.Fail(3, "rm", "--kind", "sem", $"{key}");
+        Assert.Equal($"removed shm {key}", Nipc.Succeed("rm", "--kind", "shm", $"{key}"));
+    }
+
+    [Fact]
+    public void Stale_shows_what_nobody_uses_and_removes_it_only_with_yes()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux lists POSIX objects.");
+        NativeIpcKey stale = NewKey("posix"), used = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{stale}", "1");
+        Nipc.Succeed("create", "shm", $"{used}", "1");
+        using SharedMemory user = SharedMemory.OpenExisting(used, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+
+        // Not with --yes: other tests run beside this one, and have stale objects of their own.
+        ShellResult result = Nipc.Run("rm", "--stale");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains($"stale shm {stale}\n", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain($"{used}\n", result.Output, StringComparison.Ordinal);
+        Assert.Contains("--yes", result.Error, StringComparison.Ordinal);
+        Assert.NotNull(IpcObjects.Inspect(stale, IpcObjectKind.SharedMemory));
+    }
+
+    [Fact]
+    public void Stale_with_yes_removes_what_nobody_uses()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux lists POSIX objects.");
+        string unshare = Peers.Require("unshare", "util-linux");
+        Assert.SkipUnless(Environment.UserName == "root", "A private /dev/shm needs root.");
+        string script = $"""
+            mount -t tmpfs tmpfs /dev/shm && n='{Nipc.Program}' || exit
+            $n create shm posix:/stale 1 && $n create sem posix:/alone 1
+            $n create shm posix:/held 1 --hold >/dev/null &
+            while [ ! -e /dev/shm/held ]; do :; done
+            $n rm --stale --yes
+            ls /dev/shm
+            kill -TERM $!
+            wait
+            """;
+        string output = Shell.Run(unshare, ["--ipc", "--mount", "bash", "-c", script]).Output;
+        Assert.Contains("removed shm posix:/stale\n", output, StringComparison.Ordinal);
+        Assert.Contains("removed sem posix:/alone\n", output, StringComparison.Ordinal);
+        Assert.EndsWith("\nheld\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_another_user_owns_is_exit_code_4()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root", "Becoming another user needs root, on Linux.");
+        string setpriv = Peers.Require("setpriv", "util-linux");
+        NativeIpcKey key = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{key}", "1");
+        foreach (string[] verb in (string[][])[["read", $"{key}"], ["write", $"{key}", "--text", "x"], ["rm", $"{key}"]])
+        {
+            ShellResult result = Shell.Run(setpriv, ["--reuid", "65534", "--regid", "65534", "--clear-groups", Nipc.Program, .. verb], environment: [new("DOTNET_CLI_HOME", "/tmp")]);
+            Assert.True(result.ExitCode == 4, $"{verb[0]}: {result.ExitCode}\n{result.Output}{result.Error}");
+        }
+    }
+}
