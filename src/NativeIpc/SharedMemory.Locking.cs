@@ -18,7 +18,7 @@ public sealed partial class SharedMemory
     /// <para>A lock whose name a peer has removed or replaced (a failed <c>create()</c> of Qt does that) is noticed on Linux: this
     /// instance then meets the others at the new one, and <see cref="SharedMemoryLock.WasReplaced"/> tells. On System V that is the key file;
     /// a lock that a peer reset or removed under the same key file is not noticed.</para>
-    /// <para>On POSIX a holder that dies without releasing keeps the lock taken for ever; the same is true on Windows while others have it open.</para>
+    /// <para>What happens when a holder is killed is in docs/crashes.md.</para>
     /// </remarks>
     /// <returns>The scope; dispose it to release the lock.</returns>
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
@@ -27,12 +27,13 @@ public sealed partial class SharedMemory
     /// for a lock, or (musl) is the lock's file itself; PermissionDenied; KeyError when what has the lock's name is no semaphore; OutOfResources.</exception>
     public SharedMemoryLock Lock()
     {
+        if (TryLockDirectly(out SharedMemoryLock taken)) return taken;
         TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
         return scope;
     }
 
     /// <summary>Takes the lock, waiting for it until the token is cancelled.</summary>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>The scope; dispose it to release the lock.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
@@ -50,12 +51,12 @@ public sealed partial class SharedMemory
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
-    public bool TryLock(out SharedMemoryLock scope) => TryLock(TimeSpan.Zero, out scope);
+    public bool TryLock(out SharedMemoryLock scope) => TryLockDirectly(out scope) || TryLock(TimeSpan.Zero, out scope);
 
     /// <summary>Takes the lock, waiting for it at most for a time, on the monotonic clock.</summary>
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
@@ -67,9 +68,10 @@ public sealed partial class SharedMemory
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        SegmentLock? current = TryAcquireFrom(CurrentLock(), null);
+        SegmentLock? current = TryAcquireFrom(CurrentLock());
         if (current is null)
         {
+            if (timeout == TimeSpan.Zero) return false;
             var waiting = new LockWaiting(this);
             if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
             current = waiting.Acquired!;
@@ -113,15 +115,38 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Tries once, or for a slice. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
+    /// <summary>Takes the lock if that takes one step on memory.</summary>
+    /// <remarks>
+    /// Interleavings with Dispose on another thread: the step comes before the semaphore is closed, and its holder is noted in time for Dispose to give the lock back; or it is not,
+    /// and then closing finds it taken (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the step finds it closed. The scope of a lock that was given back releases nothing.
+    /// </remarks>
+    private bool TryLockDirectly(out SharedMemoryLock scope)
+    {
+        SegmentLock? current = Volatile.Read(ref _lock);
+        if (current is null || !current.TryTakeDirectly(out long ticket))
+        {
+            scope = default;
+            return false;
+        }
+
+        scope = new SharedMemoryLock(current, ticket);
+        if (Volatile.Read(ref _disposed) == 0) return true;
+        scope.Dispose();
+        ThrowDisposed();
+        return false;
+    }
+
+    /// <summary>Tries once. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
     /// the caller has noted that it holds it.</summary>
-    private static SegmentLock? TryAcquireFrom(SegmentLock current, TimeSpan? slice)
+    private static SegmentLock? TryAcquireFrom(SegmentLock current) => Try(current, static (semaphore, _) => semaphore.TryAcquire(), 0);
+
+    private static SegmentLock? Try<T>(SegmentLock current, Func<SemaphoreObject, T, bool> acquire, T how)
     {
         if (!current.Semaphore.TryEnter()) ThrowDisposed();
         bool acquired = false;
         try
         {
-            acquired = slice is { } wait ? current.Semaphore.Block(wait) : current.Semaphore.TryAcquire();
+            acquired = acquire(current.Semaphore, how);
             return acquired ? current : null;
         }
         catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound)
@@ -158,6 +183,7 @@ public sealed partial class SharedMemory
                 SegmentLock? current = _lock;
                 if (current is { HasChanged: false }) return current;
                 SemaphoreObject opened = _segment.OpenLock();
+                opened.GivesBackAtClose = true;
                 var next = new SegmentLock(opened, _segment.WatchLock(opened), replacesAnother: current is not null);
 
                 // Threads may hold the old one, or be waiting for it: it stays open until Dispose. Waiters look here again after each slice.
@@ -181,21 +207,29 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Waits for whichever lock is the current one, slice by slice.</summary>
+    /// <summary>Waits for whichever lock is the current one.</summary>
     private sealed class LockWaiting(SharedMemory owner) : IAcquirable
     {
         public SegmentLock? Acquired { get; private set; }
 
-        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock(), null)) is not null;
+        public ref SpinState Spin => ref owner.CurrentLock().Semaphore.Spin;
 
-        public bool Block(TimeSpan slice) => (Acquired = TryAcquireFrom(owner.CurrentLock(), slice)) is not null;
+        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock())) is not null;
+
+        public bool TryAcquireQuickly()
+            => (Acquired = Try(owner.CurrentLock(), static (semaphore, _) => semaphore.TryAcquireQuickly(), 0)) is not null;
+
+        public bool Block(TimeSpan longest, Wakeup wakeup)
+            => (Acquired = Try(owner.CurrentLock(), static (semaphore, how) => semaphore.Block(how.longest, how.wakeup), (longest, wakeup))) is not null;
     }
 }
 
 /// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries, 0 for nobody.</summary>
 /// <remarks>
 /// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
-/// ticket and releases. Only the holder of the semaphore is between the acquire and Take, or in Unlock.
+/// ticket and releases. Only the holder of the semaphore is between the acquire and Take, or in Unlock, so what is noted there takes no interlocked steps; after a peer's
+/// reset there can be two, who are told unless they come in the same nanoseconds. The exchange of the ticket comes before the permit is given; a Dispose in between gives it
+/// in its place (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not counted that somebody is inside.
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
@@ -203,6 +237,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     private long _abandonedTicket;
     private long _holder;
     private volatile bool _isLost;
+    private int _unchangedAt = -1;
 
     // The last tickets whose holders may not have been alone. The first one of a lock that stands in for another is such a one.
     private long _firstDoubtful = 1;
@@ -216,30 +251,64 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <summary>An operation has found the lock gone.</summary>
     public void NoteLoss() => _isLost = true;
 
+    /// <summary>Takes the lock in one step on memory and notes it; false also when the name may have changed.</summary>
+    public bool TryTakeDirectly(out long ticket)
+    {
+        ticket = 0;
+        int changes = NameWatch.Changes;
+        if (changes != _unchangedAt || _isLost)
+        {
+            if (!Semaphore.IsDirect || HasChanged) return false;
+            _unchangedAt = changes;
+        }
+
+        if (!Semaphore.TryTakeDirectly()) return false;
+        ticket = Note();
+        return true;
+    }
+
     /// <summary>Notes that the semaphore was acquired.</summary>
     public long Take()
     {
-        long ticket = Interlocked.Increment(ref _lastTicket);
+        long ticket = Note();
         if (Semaphore.TookOver) Volatile.Write(ref _abandonedTicket, ticket);
-        long other = Interlocked.Exchange(ref _holder, ticket);
+        return ticket;
+    }
+
+    private long Note()
+    {
+        long ticket = ++_lastTicket;
 
         // Two holders within this instance: a peer has reset the lock. Both are told.
-        if (other != 0) NoteDoubt(other, ticket);
+        if (_holder != 0) NoteDoubt(_holder, ticket);
+        Volatile.Write(ref _holder, ticket);
         return ticket;
     }
 
     /// <summary>Releases the semaphore, if the ticket still holds it.</summary>
     public void Release(long ticket)
     {
-        if (ticket == 0 || !Semaphore.TryEnter()) return;
+        if (ticket == 0) return;
+        if (Semaphore.IsDirect)
+        {
+            GiveBack(ticket);
+            return;
+        }
+
+        if (!Semaphore.TryEnter()) return;
         try
         {
-            if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
+            GiveBack(ticket);
         }
         finally
         {
             Semaphore.Leave();
         }
+    }
+
+    private void GiveBack(long ticket)
+    {
+        if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
     }
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>

@@ -20,6 +20,7 @@ internal sealed class NameWatch : INameWatch
     private static readonly Dictionary<int, List<NameWatch>> s_watches = [];
     private static UnixDescriptor? s_inotify;
     private static bool s_unavailable;
+    private static int s_changes;
 
     private readonly string _path;
     private readonly FileIdentity _identity;
@@ -33,6 +34,9 @@ internal sealed class NameWatch : INameWatch
     }
 
     public bool HasChanged => _hasChanged;
+
+    /// <summary>How many changes of any name were seen: as long as it stays, nothing that was not changed is. Asking costs a plain read.</summary>
+    internal static int Changes => Volatile.Read(ref s_changes);
 
     /// <summary>Watches a name that leads to a file; null where the system cannot.</summary>
     public static NameWatch? TryWatch(string path, FileIdentity identity)
@@ -68,7 +72,9 @@ internal sealed class NameWatch : INameWatch
 
     private void Compare()
     {
-        if (Libc.Status(_path, followLink: true, out FileStatus now) != 0 || now.Identity != _identity) _hasChanged = true;
+        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity)) return;
+        _hasChanged = true;
+        Interlocked.Increment(ref s_changes); // after what it tells of
     }
 
     public void Dispose()

@@ -39,6 +39,8 @@ internal static partial class Interop
         internal static readonly int MAP_ANONYMOUS = TTarget.IsApple ? 0x1000 : 0x20;
         internal const int MAP_NORESERVE = 0x4000; // Linux
         internal const int MAP_POPULATE = 0x8000; // Linux
+        internal const int MREMAP_MAYMOVE = 1; // Linux
+        internal const int MREMAP_FIXED = 2; // Linux
         internal const int MADV_POPULATE_READ = 22; // Linux 5.14
         internal const int MADV_POPULATE_WRITE = 23; // Linux 5.14
 

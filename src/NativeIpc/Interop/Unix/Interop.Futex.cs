@@ -31,17 +31,17 @@ internal static partial class Interop
 
         private const nint WaitvNumber = 449; // on every architecture
 
-        /// <summary>Sleeps until any of the words is woken, or has another value than said. Linux 5.16.</summary>
-        /// <returns>0 when woken; otherwise the error number: EAGAIN (another value), EFAULT (no such memory), EINTR.</returns>
-        internal static int WaitMany(FutexWord* words, int count)
-            => Libc.syscall_futex_waitv(WaitvNumber, words, count, 0, null, 0) >= 0 ? 0 : Marshal.GetLastPInvokeError();
+        /// <summary>Sleeps until any of the words is woken, or has another value than said, or until a time on the monotonic clock (null for ever). Linux 5.16.</summary>
+        /// <returns>0 when woken; otherwise the error number: EAGAIN (another value), ETIMEDOUT, EFAULT (no such memory), EINTR.</returns>
+        internal static int WaitMany(FutexWord* words, int count, Timespec* until)
+            => Libc.syscall_futex_waitv(WaitvNumber, words, count, 0, until, Flags.CLOCK_MONOTONIC) >= 0 ? 0 : Marshal.GetLastPInvokeError();
 
         /// <summary>Whether the kernel has the call and no filter forbids it.</summary>
         internal static bool HasWaitMany()
         {
             uint word = 1;
             FutexWord waiter = FutexWord.Private(&word, 0);
-            return WaitMany(&waiter, 1) == Errno.EAGAIN;
+            return WaitMany(&waiter, 1, null) == Errno.EAGAIN;
         }
 
         internal static void WakePrivate(uint* word, int count)

@@ -10,6 +10,16 @@ internal static partial class Interop
     {
         internal long tv_sec;
         internal long tv_nsec;
+
+        /// <summary>The moment that is so far from now on a clock. Called only with clocks that every Linux has.</summary>
+        internal static Timespec After(TimeSpan time, int clock)
+        {
+            _ = Libc.clock_gettime(clock, out Timespec now); // fails only for a clock that is none
+            long nanoseconds = now.tv_nsec + (time.Ticks % TimeSpan.TicksPerSecond * 100);
+            now.tv_sec += (time.Ticks / TimeSpan.TicksPerSecond) + (nanoseconds / 1_000_000_000);
+            now.tv_nsec = nanoseconds % 1_000_000_000;
+            return now;
+        }
     }
 
     internal static partial class Libc
