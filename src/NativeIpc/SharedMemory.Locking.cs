@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NativeIpc.Backends;
 using NativeIpc.Errors;
 using NativeIpc.Waiting;
@@ -27,7 +28,8 @@ public sealed partial class SharedMemory
     /// for a lock, or (musl) is the lock's file itself; PermissionDenied; KeyError when what has the lock's name is no semaphore; OutOfResources.</exception>
     public SharedMemoryLock Lock()
     {
-        if (TryLockDirectly(out SharedMemoryLock taken)) return taken;
+        SegmentLock? current = Volatile.Read(ref _lock);
+        if (current is not null && current.TryTakeDirectly() is not 0 and long ticket) return Checked(new SharedMemoryLock(current, ticket));
         TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
         return scope;
     }
@@ -51,7 +53,7 @@ public sealed partial class SharedMemory
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
-    public bool TryLock(out SharedMemoryLock scope) => TryLockDirectly(out scope) || TryLock(TimeSpan.Zero, out scope);
+    public bool TryLock(out SharedMemoryLock scope) => TryLock(TimeSpan.Zero, out scope);
 
     /// <summary>Takes the lock, waiting for it at most for a time, on the monotonic clock.</summary>
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
@@ -65,6 +67,13 @@ public sealed partial class SharedMemory
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public bool TryLock(TimeSpan timeout, out SharedMemoryLock scope, CancellationToken cancellationToken = default)
     {
+        SegmentLock? direct = Volatile.Read(ref _lock);
+        if (direct is not null && !cancellationToken.IsCancellationRequested && Deadline.IsValid(timeout) && direct.TryTakeDirectly() is not 0 and long atOnce)
+        {
+            scope = Checked(new SharedMemoryLock(direct, atOnce));
+            return true;
+        }
+
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
@@ -115,25 +124,17 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Takes the lock if that takes one step on memory.</summary>
+    /// <summary>A scope whose lock was taken directly, unless a Dispose has begun.</summary>
     /// <remarks>
     /// Interleavings with Dispose on another thread: the step comes before the semaphore is closed, and its holder is noted in time for Dispose to give the lock back; or it is not,
     /// and then closing finds it taken (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the step finds it closed. The scope of a lock that was given back releases nothing.
     /// </remarks>
-    private bool TryLockDirectly(out SharedMemoryLock scope)
+    private SharedMemoryLock Checked(SharedMemoryLock scope)
     {
-        SegmentLock? current = Volatile.Read(ref _lock);
-        if (current is null || !current.TryTakeDirectly(out long ticket))
-        {
-            scope = default;
-            return false;
-        }
-
-        scope = new SharedMemoryLock(current, ticket);
-        if (Volatile.Read(ref _disposed) == 0) return true;
+        if (Volatile.Read(ref _disposed) == 0) return scope;
         scope.Dispose();
         ThrowDisposed();
-        return false;
+        return default;
     }
 
     /// <summary>Tries once. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
@@ -224,7 +225,7 @@ public sealed partial class SharedMemory
     }
 }
 
-/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries, 0 for nobody.</summary>
+/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries.</summary>
 /// <remarks>
 /// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
 /// ticket and releases. Only the holder of the semaphore is between the acquire and Take, or in Unlock, so what is noted there takes no interlocked steps; after a peer's
@@ -233,8 +234,9 @@ public sealed partial class SharedMemory
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
-    private long _lastTicket;
     private long _abandonedTicket;
+
+    // The ticket of the holder: odd. Even when nobody of this instance holds it: one more than the last ticket.
     private long _holder;
     private volatile bool _isLost;
     private int _unchangedAt = -1;
@@ -251,19 +253,17 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <summary>An operation has found the lock gone.</summary>
     public void NoteLoss() => _isLost = true;
 
-    /// <summary>Takes the lock in one step on memory and notes it; false also when the name may have changed.</summary>
-    public bool TryTakeDirectly(out long ticket)
-    {
-        ticket = 0;
-        int changes = NameWatch.Changes;
-        if (changes != _unchangedAt || _isLost)
-        {
-            if (!Semaphore.IsDirect || HasChanged) return false;
-            _unchangedAt = changes;
-        }
+    /// <summary>Takes the lock in one step on memory and notes it.</summary>
+    /// <returns>The ticket; 0 when it was not taken, also when the name may have changed.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public long TryTakeDirectly()
+        => (_unchangedAt == Volatile.Read(ref NameChanges.s_count) || IsUnchanged()) && Semaphore.TryTakeDirectly() ? Note() : 0;
 
-        if (!Semaphore.TryTakeDirectly()) return false;
-        ticket = Note();
+    private bool IsUnchanged()
+    {
+        int count = Volatile.Read(ref NameChanges.s_count);
+        if (!Semaphore.IsDirect || HasChanged) return false;
+        _unchangedAt = count;
         return true;
     }
 
@@ -275,14 +275,15 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         return ticket;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private long Note()
     {
-        long ticket = ++_lastTicket;
+        long last = _holder;
 
         // Two holders within this instance: a peer has reset the lock. Both are told.
-        if (_holder != 0) NoteDoubt(_holder, ticket);
-        Volatile.Write(ref _holder, ticket);
-        return ticket;
+        if ((last & 1) != 0) NoteDoubt(last, ++last + 1);
+        Volatile.Write(ref _holder, ++last);
+        return last;
     }
 
     /// <summary>Releases the semaphore, if the ticket still holds it.</summary>
@@ -308,7 +309,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 
     private void GiveBack(long ticket)
     {
-        if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
+        if (Interlocked.CompareExchange(ref _holder, ticket + 1, ticket) == ticket && !Semaphore.TryGiveDirectly() && !Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
     }
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
@@ -326,7 +327,8 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     public void Close()
     {
         // The holder's own Release finds the ticket gone then.
-        Release(Interlocked.Read(ref _holder));
+        long holder = Interlocked.Read(ref _holder);
+        if ((holder & 1) != 0) Release(holder);
         Semaphore.Dispose();
         watch?.Dispose();
     }

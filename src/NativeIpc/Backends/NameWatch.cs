@@ -20,7 +20,6 @@ internal sealed class NameWatch : INameWatch
     private static readonly Dictionary<int, List<NameWatch>> s_watches = [];
     private static UnixDescriptor? s_inotify;
     private static bool s_unavailable;
-    private static int s_changes;
 
     private readonly string _path;
     private readonly FileIdentity _identity;
@@ -34,9 +33,6 @@ internal sealed class NameWatch : INameWatch
     }
 
     public bool HasChanged => _hasChanged;
-
-    /// <summary>How many changes of any name were seen: as long as it stays, nothing that was not changed is. Asking costs a plain read.</summary>
-    internal static int Changes => Volatile.Read(ref s_changes);
 
     /// <summary>Watches a name that leads to a file; null where the system cannot.</summary>
     public static NameWatch? TryWatch(string path, FileIdentity identity)
@@ -74,7 +70,7 @@ internal sealed class NameWatch : INameWatch
     {
         if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity)) return;
         _hasChanged = true;
-        Interlocked.Increment(ref s_changes); // after what it tells of
+        Interlocked.Increment(ref NameChanges.s_count); // after what it tells of
     }
 
     public void Dispose()
@@ -150,4 +146,12 @@ internal sealed class NameWatch : INameWatch
     }
 
     private static void Report(string message) => NativeIpcEventSource.s_log.NotWatched(message);
+}
+
+/// <summary>How many changes of any name were seen: as long as it stays, no answer of a watch becomes another one.</summary>
+internal static class NameChanges
+{
+#pragma warning disable CA2211 // Read in every lock, so it stands alone: a class that is initialised at its first use would be asked each time whether it is.
+    internal static int s_count;
+#pragma warning restore CA2211
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NativeIpc.Backends;
 
 /// <summary>What waiting is built on: to try, and to block.</summary>
@@ -59,11 +61,28 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// has given back what it knew of.</summary>
     public bool GivesBackAtClose { get; set; }
 
-    /// <summary>Whether an operation may be made without <see cref="TryEnter"/>, since what it touches stays as long as this object is referenced to.</summary>
-    public virtual bool IsDirect => false;
+    private protected DirectStep _step;
 
-    /// <summary>Takes the permit of a lock if that takes one step on memory: false also when it would take more, or is not offered.</summary>
-    public virtual bool TryTakeDirectly() => false;
+    /// <summary>Whether an operation may be made without <see cref="TryEnter"/>, since what it touches stays as long as this object is referred to.</summary>
+    public bool IsDirect => _step.IsOpen;
+
+    /// <summary>Takes the permit of a lock if that takes one step on memory; false also when it would take more, or is not offered.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTakeDirectly()
+    {
+        bool taken = _step.TryTake();
+        GC.KeepAlive(this);
+        return taken;
+    }
+
+    /// <summary>Gives the permit of a lock back if that takes one step on memory, and nobody waits for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGiveDirectly()
+    {
+        bool given = _step.TryGive();
+        GC.KeepAlive(this);
+        return given;
+    }
 
     /// <summary>Gives <paramref name="count"/> permits, at least one; all of them, or an exception that says how many were given.</summary>
     public abstract void Release(int count);

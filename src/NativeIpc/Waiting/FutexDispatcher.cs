@@ -30,7 +30,7 @@ internal sealed unsafe class FutexDispatcher
     private FutexDispatcher() => new Thread(Run, 256 * 1024) { IsBackground = true, Name = "NativeIpc wait dispatcher" }.Start();
 
     /// <summary>Whether the kernel has futex_waitv and this process may call it.</summary>
-    internal static bool IsOffered => GlibcSemaphore.s_canBeWoken;
+    internal static bool IsOffered { get; } = GlibcSemaphore.s_isKnown && Interop.Futex.HasWaitMany();
 
     /// <summary>A queue, and the word whose waiters it has joined.</summary>
     private sealed class Armed(WaitQueue queue, nint word)
@@ -95,14 +95,8 @@ internal sealed unsafe class FutexDispatcher
                 foreach (Armed armed in round) words[count++] = Interop.FutexWord.Shared((uint*)armed.Word, 0);
             }
 
-            // Whatever it says: look again.
-            if (!needsLooks)
-            {
-                Interop.Futex.WaitMany(words, count, null);
-                continue;
-            }
-
-            Interop.Timespec until = Interop.Timespec.After(pacing.NextSlice(), Interop.Flags.CLOCK_MONOTONIC);
+            // A process may also have died between giving a permit and waking. Whatever the sleep says: look again.
+            Interop.Timespec until = Interop.Timespec.After(needsLooks ? pacing.NextSlice() : TimeSpan.FromMilliseconds(SleepWatch.RoundMilliseconds), Interop.Flags.CLOCK_MONOTONIC);
             Interop.Futex.WaitMany(words, count, &until);
         }
     }

@@ -5,12 +5,12 @@ namespace NativeIpc.Waiting;
 
 /// <summary>Tries for a moment before a wait sleeps, as long as that pays: a partner on another core is often back before a sleep has begun.</summary>
 /// <remarks>
-/// Spinning loses where the partner needs this very core, and a thread cannot see that. So each object learns: a spin that brought nothing lets the next 1, 2, 4 … 256
-/// waits sleep at once; one that brought something starts anew. What a wrong spin costs is so at most a few thousandths of the time.
+/// Spinning loses where the partner needs this very core, and a thread cannot see that. So each object learns: a spin that brought nothing lets the next 1, 2, 4 … 2048
+/// waits sleep at once; one that brought something starts anew. What a wrong spin costs is so at most a hundredth of the time.
 /// </remarks>
 internal static class Spinner
 {
-    private const int MostSkipped = 256;
+    private const int MostSkipped = 2048;
     private const int TriesBetweenLooks = 8;
 
     // About what a sleep and a wake-up cost.

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -12,9 +13,6 @@ internal static unsafe class GlibcSemaphore
 {
     /// <summary>Whether the layout was seen to hold in this process, on a private semaphore.</summary>
     internal static readonly bool s_isKnown = Check();
-
-    /// <summary>Whether a sleep on a semaphore can be ended from outside: by futex_waitv(2), Linux 5.16.</summary>
-    internal static readonly bool s_canBeWoken = s_isKnown && Futex.HasWaitMany();
 
     private static bool Check()
     {
@@ -57,54 +55,46 @@ internal static unsafe class GlibcSemaphore
     internal static bool Exchange(nint semaphore, Word seen, Word next)
         => Interlocked.CompareExchange(ref *(ulong*)semaphore, next.Value, seen.Value) == seen.Value;
 
+    // SEM_VALUE_MAX of every glibc.
+    private const uint MaximumCount = int.MaxValue;
+
     /// <summary>Takes a permit if there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryTake(nint semaphore)
     {
-        ref ulong word = ref *(ulong*)semaphore;
-        ulong seen = Volatile.Read(ref word);
-        while ((int)seen > 0)
-        {
-            ulong now = Interlocked.CompareExchange(ref word, seen - 1, seen);
-            if (now == seen) return true;
-            seen = now;
-        }
+        ulong seen = Volatile.Read(ref *(ulong*)semaphore);
+        return (int)seen > 0 && (Interlocked.CompareExchange(ref *(ulong*)semaphore, seen - 1, seen) == seen || TryTakeAgain(semaphore));
+    }
 
-        return false;
+    private static bool TryTakeAgain(nint semaphore)
+    {
+        while (true)
+        {
+            ulong seen = Volatile.Read(ref *(ulong*)semaphore);
+            if ((int)seen <= 0) return false;
+            if (Interlocked.CompareExchange(ref *(ulong*)semaphore, seen - 1, seen) == seen) return true;
+        }
     }
 
     /// <summary>Gives permits, all or none. Waking the waiters is left to the caller.</summary>
     /// <returns>False when the count would pass its maximum, or the semaphore is gone (<see cref="Gone"/>).</returns>
     internal static bool TryGive(nint semaphore, int count, out Word before)
     {
-        ref ulong word = ref *(ulong*)semaphore;
-        ulong seen = Volatile.Read(ref word);
-        while (true)
-        {
-            before = new Word(seen);
-            if (before.Count > (uint)(Flags.SEM_VALUE_MAX - count)) return false;
-            ulong now = Interlocked.CompareExchange(ref word, seen + (uint)count, seen);
-            if (now == seen) return true;
-            seen = now;
-        }
+        do before = Look(semaphore);
+        while (before.Count <= MaximumCount - (uint)count && !Exchange(semaphore, before, new(before.Value + (uint)count)));
+        return before.Count <= MaximumCount - (uint)count;
     }
 
-    /// <summary>The bits of a mark in the word.</summary>
-    internal static ulong BitsOf(uint mark) => (ulong)mark << MarkShift;
-
-    /// <summary>Takes the only permit and leaves a mark, in one step, if nobody has left one.</summary>
-    internal static bool TryTakeWith(nint semaphore, ulong markBits)
+    /// <summary>Gives permits if nobody waits for them and nobody comes between.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool TryGiveAtOnce(nint semaphore, int count)
     {
         ulong seen = Volatile.Read(ref *(ulong*)semaphore);
-        return (seen & (MarkMask | CountMask)) == 1 && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen - 1 + markBits, seen) == seen;
+        return seen <= MaximumCount - (uint)count && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen + (uint)count, seen) == seen;
     }
 
-    /// <summary>Gives the only permit and takes the mark away, in one step, if that is how it stands.</summary>
-    internal static bool TryGiveWith(nint semaphore, ulong markBits, out Word before)
-    {
-        ulong seen = Volatile.Read(ref *(ulong*)semaphore);
-        before = new Word(seen);
-        return (seen & (MarkMask | CountMask)) == markBits && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen - markBits + 1, seen) == seen;
-    }
+    /// <summary>One permit, nobody who waits, nobody who holds.</summary>
+    internal static Word Free => new(1);
 
     /// <summary>What stands where a closed semaphore stood: a count that no semaphore has, so that nothing is taken, given or marked there.</summary>
     internal const ulong Gone = 1UL << 31;
@@ -119,19 +109,8 @@ internal static unsafe class GlibcSemaphore
         if (left.Count > 0 && left.Waiters > 0) Wake(semaphore, 1);
     }
 
-    /// <summary>Sleeps while the count is 0 and the wake-up is not set, until a time on the monotonic clock (null for ever). The caller has joined the waiters.</summary>
-    /// <param name="semaphore">Where.</param>
-    /// <param name="wakeup">What else ends the sleep, with <see cref="s_canBeWoken"/>.</param>
-    /// <param name="until">When.</param>
-    /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
-    internal static int Sleep(nint semaphore, Wakeup wakeup, Timespec* until)
-    {
-        if (!s_canBeWoken) return Futex.Wait((uint*)semaphore, 0, until);
-        FutexWord* words = stackalloc FutexWord[2];
-        words[0] = FutexWord.Shared((uint*)semaphore, 0);
-        words[1] = FutexWord.Private(wakeup.Word, 0);
-        return Futex.WaitMany(words, 2, until);
-    }
+    /// <summary>The word that a sleeper sleeps on while it is 0, by futex(2): the count. The sleeper has joined the waiters.</summary>
+    internal static uint* SleepingPlace(nint semaphore) => (uint*)semaphore;
 
     /// <summary>Wakes who sleeps; harmless if it was not needed, since every sleeper looks again.</summary>
     internal static void Wake(nint semaphore, int count) => Futex.Wake((uint*)semaphore, count);

@@ -43,7 +43,6 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private readonly PosixLastOut? _lastOut;
     private readonly UnixDescriptor _file;
     private int _slot = -1;
-    private ulong _markBits;
     private bool _tookOver;
     private long _nextProof;
     private int _millisecondsBetweenProofs;
@@ -94,18 +93,21 @@ internal sealed class HeldSemaphore : MappedSemaphore
 
     private uint Mark => (uint)(_slot + 1);
 
-    /// <inheritdoc/>
-    public override bool TryTakeDirectly()
+    private protected override void OpenDirectWay()
     {
-        nint direct = Direct;
-        bool taken = direct != 0 && !_tookOver && _markBits != 0 && GlibcSemaphore.TryTakeWith(direct, _markBits);
-        GC.KeepAlive(this);
-        return taken;
+        if (_slot >= 0) _step.Open(Page, GlibcSemaphore.Free.Value, GlibcSemaphore.Free.With(0, Mark).Value);
     }
 
-    public override bool TryAcquire() => TryTakeDirectly() || TryAcquireCounted(looks: true);
+    public override bool TryAcquire() => TryAcquireDirectly() || TryAcquireCounted(looks: true);
 
-    public override bool TryAcquireQuickly() => TryTakeDirectly() || TryAcquireCounted(looks: false);
+    public override bool TryAcquireQuickly() => TryAcquireDirectly() || TryAcquireCounted(looks: false);
+
+    private bool TryAcquireDirectly()
+    {
+        if (!TryTakeDirectly()) return false;
+        if (_tookOver) _tookOver = false; // of an earlier taking
+        return true;
+    }
 
     private bool TryAcquireCounted(bool looks)
     {
@@ -123,7 +125,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     public override bool Block(TimeSpan slice) => Block(slice, Wakeup.Begin());
 
     /// <inheritdoc/>
-    /// <remarks>Nothing wakes a sleeper when the holder dies: it looks after a slice, soon at first.</remarks>
+    /// <remarks>When the process that the holder's slot notes ends, the sleeper is woken; but the note may be of another PID namespace, so it also looks after a slice, soon at first.</remarks>
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
         nint page = Enter();
@@ -131,6 +133,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
         {
             if (TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen)) return true;
             TimeSpan slice = wakeup.NextSlice();
+            int holder = !wakeup.IsFirstSlice && seen is { Count: 0, Mark: > 0 and <= HolderSlots.Count } ? HolderSlots.ReadProcess(page, (int)seen.Mark - 1) : 0;
+            using SleepWatch.Watch hint = SleepWatch.EndOf(holder == Environment.ProcessId ? 0 : holder, wakeup);
             return Sleep(page, longest < slice ? longest : slice, wakeup, Taking) || TryTake(page, out seen) || TryRecover(page, seen);
         }
         finally
@@ -243,15 +247,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     /// <summary>Gives the permit back; false when this handle does not hold it, since a peer has reset it; null when the handle is closed.</summary>
     private bool? GiveBack()
     {
-        _tookOver = false;
-        nint direct = Direct;
-        if (direct != 0 && _markBits != 0 && GlibcSemaphore.TryGiveWith(direct, _markBits, out GlibcSemaphore.Word before))
-        {
-            if (before.Waiters > 0) WakeAfterDirectStep(1);
-            GC.KeepAlive(this);
-            return true;
-        }
-
+        if (TryGiveDirectly()) return true;
         if (!TryEnter()) return null;
         try
         {
@@ -259,7 +255,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
             {
                 StopPoint.At("unlock.before");
                 GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
-                if (seen.Count != 0 || seen.Mark != Mark) return false;
+                if (seen.Count != 0 || seen.Mark != Mark) return false; // reset by a peer, who has let somebody else in
                 if (!GlibcSemaphore.Exchange(Page, seen, seen.With(1, 0))) continue;
                 StopPoint.At("unlock.done");
                 if (seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
@@ -334,7 +330,6 @@ internal sealed class HeldSemaphore : MappedSemaphore
         }
 
         _slot = slot;
-        _markBits = GlibcSemaphore.BitsOf(Mark);
 
         // Somebody may have died between giving the permit and waking the next one.
         GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
@@ -356,12 +351,16 @@ internal sealed class HeldSemaphore : MappedSemaphore
         }
     }
 
-    /// <inheritdoc/>
-    private protected override void LookAtTheEnd(nint page)
+    private protected override Action<nint>? AtTheEnd => GivesBackAtClose && _slot >= 0 ? GiveBackWhatIsLeft : null;
+
+    private void GiveBackWhatIsLeft(nint page)
     {
-        GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-        while (GivesBackAtClose && Mark != 0 && seen.Count == 0 && seen.Mark == Mark && !GlibcSemaphore.Exchange(page, seen, seen.With(1, 0))) seen = GlibcSemaphore.Look(page);
-        base.LookAtTheEnd(page);
+        while (GlibcSemaphore.Look(page) is var seen && seen.Count == 0 && seen.Mark == Mark)
+        {
+            if (!GlibcSemaphore.Exchange(page, seen, seen.With(1, 0))) continue;
+            if (seen.Waiters > 0) GlibcSemaphore.Wake(page, 1);
+            return;
+        }
     }
 
     protected override void Close()

@@ -5,13 +5,12 @@ namespace NativeIpc.Backends.Posix;
 /// <summary>What both kinds of POSIX semaphores share: the page, who is inside, sleeping on the word, and letting go of the page under threads that may still touch it.</summary>
 /// <remarks>
 /// <para>An operation counts itself in and out, so that Close comes after the last one (<see cref="SemaphoreObject.TryEnter"/>). That costs more than the operation itself. So
-/// after some uses the object is <i>promoted</i> (Linux with glibc): <see cref="Direct"/> is the page's address from then on, and operations that take one step use it without
+/// after some uses the object is <i>promoted</i> (Linux with glibc): <see cref="Direct"/> (for a lock: its <see cref="DirectStep"/>) has the page's address from then on, and operations that take one step use it without
 /// counting. Dispose sets it back to 0. A thread that has read it before may come late; it finds either the true page, which is then still
 /// open and where its step is one that came before the closing, or a page that says <see cref="GlibcSemaphore.Gone"/>, where it does nothing and goes the counted way, which says that
 /// the object is disposed. The kernel exchanges the two pages in one step. The page that stands in is unmapped when no thread can know the address any more,
 /// which the garbage collector tells: a caller keeps this object alive, and with it the owner of that page.</para>
-/// <para>Interleavings. (1) A late thread gives a permit on the true page and has yet to wake a waiter when the page goes: it counts itself in for that, and when it is too late, the
-/// closing has looked at the word through a second view, after the exchange, and has woken. (2) Promoting and Dispose together: each writes, then reads what the other
+/// <para>Interleavings. (1) A permit is given directly only while nobody waits, so that a late thread never has anything to wake; a waiter that joins after that sees the permit. (2) Promoting and Dispose together: each writes, then reads what the other
 /// writes, and the address is taken back. (3) A never promoted object is unmapped at its Dispose, since nobody is inside. (4) The
 /// finalizer closes: nobody refers to the object. (5) The pages that stand in grow in number: while there are <see cref="MostDeferred"/>, nothing is promoted, so a process
 /// never has more mappings than that beyond what it had open at once.</para>
@@ -41,8 +40,6 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     /// <summary>The address for operations of one step; 0 before the promotion and after the Dispose.</summary>
     private protected nint Direct => Volatile.Read(ref _direct);
 
-    public override bool IsDirect => Direct != 0;
-
     /// <summary>The address for whoever is counted in.</summary>
     private protected nint Page => _handle.Address;
 
@@ -60,22 +57,23 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private void Promote()
     {
         _isPromoted = true; // before the address is out; Close reads it after the caller has left
-        Interlocked.Exchange(ref _direct, Page);
-        if (IsClosed) Volatile.Write(ref _direct, 0);
+        OpenDirectWay();
+        if (IsClosed) CloseDirectWay();
+    }
+
+    /// <summary>Lets operations of one step use the address. A full barrier.</summary>
+    private protected virtual void OpenDirectWay() => Interlocked.Exchange(ref _direct, Page);
+
+    private void CloseDirectWay()
+    {
+        Volatile.Write(ref _direct, 0);
+        _step.Close();
     }
 
     protected override void EndWaits()
     {
-        Volatile.Write(ref _direct, 0);
+        CloseDirectWay();
         _sleepers.WakeAll();
-    }
-
-    /// <summary>Wakes waiters after a step on the direct address that gave them permits.</summary>
-    private protected void WakeAfterDirectStep(int count)
-    {
-        if (!TryEnter()) return; // closed meanwhile: closing has woken them
-        GlibcSemaphore.Wake(Page, count);
-        Leave();
     }
 
     /// <summary>Takes the permit, as one of the waiters.</summary>
@@ -84,8 +82,8 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     /// <summary>Sleeps until a permit is taken (true), the time has passed or the wake-up is set. The caller is counted in.</summary>
     private protected bool Sleep(nint page, TimeSpan longest, Wakeup wakeup, string attempt)
     {
-        if (!GlibcSemaphore.s_canBeWoken && longest > Wakeup.LongestSlice) longest = Wakeup.LongestSlice;
-        Timespec until = Timespec.After(longest, Flags.CLOCK_MONOTONIC);
+        bool isBounded = longest != TimeSpan.MaxValue;
+        Timespec until = isBounded ? Timespec.After(longest, Flags.CLOCK_MONOTONIC) : default;
         GlibcSemaphore.JoinWaiters(page);
         StopPoint.At("wait.joined");
         _sleepers.Add(wakeup);
@@ -101,7 +99,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
                 ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
                 if (wakeup.IsSet) return false;
-                int number = GlibcSemaphore.Sleep(page, wakeup, &until);
+                int number = wakeup.Sleep(GlibcSemaphore.SleepingPlace(page), isBounded ? &until : null);
                 StopPoint.At("wait.woken");
                 if (number == Errno.ETIMEDOUT) return TryTake(page);
                 if (number != 0 && number != Errno.EAGAIN && number != Errno.EINTR) throw PosixErrors.Unknown(attempt, Key, "futex", number);
@@ -115,19 +113,15 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         }
     }
 
-    /// <summary>Looks at the word a last time, when no operation of this object can change it any more.</summary>
-    private protected virtual void LookAtTheEnd(nint page)
-    {
-        GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-        if (seen is { Count: > 0, Waiters: > 0 }) GlibcSemaphore.Wake(page, (int)Math.Min(seen.Count, seen.Waiters));
-    }
+    /// <summary>What is still to be done with the word when no operation of this object can change it any more; null for nothing.</summary>
+    private protected virtual Action<nint>? AtTheEnd => null;
 
     /// <summary>Unmaps the page. Called once, when nobody is inside.</summary>
     private protected void LetGo()
     {
         // Not closed: this is the finalizer, and nobody can come late.
         if (!_isPromoted || !IsClosed) _handle.Release();
-        else _standIn = StandIn.For(_handle, LookAtTheEnd);
+        else _standIn = StandIn.For(_handle, AtTheEnd);
     }
 
     /// <summary>Owns a page that stands where a semaphore's page was, until nobody can know the address.</summary>
@@ -148,11 +142,11 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         }
 
         /// <summary>Puts a private page there. Should memory for that fail, the true page stays until then, and the kernel counts this process among its users.</summary>
-        public static StandIn For(PosixSemaphoreHandle handle, Action<nint> lookAtTheEnd)
+        public static StandIn For(PosixSemaphoreHandle handle, Action<nint>? atTheEnd)
         {
             nuint length = (nuint)Environment.SystemPageSize;
             var standIn = new StandIn(handle.Address);
-            nint view = Libc.mremap(handle.Address, 0, length, Flags.MREMAP_MAYMOVE, 0);
+            nint view = atTheEnd is null ? handle.Address : Libc.mremap(handle.Address, 0, length, Flags.MREMAP_MAYMOVE, 0);
             nint page = view == Libc.MAP_FAILED ? Libc.MAP_FAILED
                 : Libc.mmap_anonymous(0, length, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_PRIVATE | Flags.MAP_ANONYMOUS, -1, 0);
             if (page != Libc.MAP_FAILED)
@@ -161,7 +155,8 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
                 if (Libc.mremap(page, length, length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, handle.Address) == Libc.MAP_FAILED) _ = Libc.munmap(page, length);
             }
 
-            lookAtTheEnd(view == Libc.MAP_FAILED ? handle.Address : view);
+            if (atTheEnd is null) return standIn;
+            atTheEnd(view == Libc.MAP_FAILED ? handle.Address : view);
             if (view != Libc.MAP_FAILED) _ = Libc.munmap(view, length);
             return standIn;
         }

@@ -9,9 +9,6 @@ internal sealed class PosixSemaphore : MappedSemaphore
 {
     private const string Acquiring = "acquire the semaphore";
 
-    // A process can die between giving a permit and waking a sleeper, also one of C: a sleeper looks by itself now and then, less than 0.2 times a second.
-    private static readonly TimeSpan s_longestSleep = TimeSpan.FromSeconds(6);
-
     private static readonly bool s_hasClockWait = OperatingSystem.IsLinux() && Libraries.HasSemaphoreFunction("sem_clockwait");
 
     private readonly PosixRemoval? _removal;
@@ -80,11 +77,11 @@ internal sealed class PosixSemaphore : MappedSemaphore
 
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
-        if (!GlibcSemaphore.s_canBeWoken) return base.Block(longest, wakeup);
+        if (!GlibcSemaphore.s_isKnown) return base.Block(longest, wakeup);
         nint page = Enter();
         try
         {
-            return Sleep(page, longest < s_longestSleep ? longest : s_longestSleep, wakeup, Acquiring);
+            return Sleep(page, longest, wakeup, Acquiring);
         }
         finally
         {
@@ -131,15 +128,7 @@ internal sealed class PosixSemaphore : MappedSemaphore
     public override void Release(int count)
     {
         nint direct = Direct;
-        if (direct != 0 && GlibcSemaphore.TryGive(direct, count, out GlibcSemaphore.Word before))
-        {
-            if (before.Waiters > 0) WakeAfterDirectStep(count);
-        }
-        else
-        {
-            ReleaseCounted(count);
-        }
-
+        if (direct == 0 || !GlibcSemaphore.TryGiveAtOnce(direct, count)) ReleaseCounted(count);
         GC.KeepAlive(this);
     }
 
