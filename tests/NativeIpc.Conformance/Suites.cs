@@ -21,6 +21,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
 
+    public sealed class DirectStepTests : DirectStepTests<PosixProvider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
     public sealed class RaceTests : RaceTests<PosixProvider>;
@@ -78,6 +80,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class WaitTests : WaitTests<SystemVProvider>;
 
     public sealed class SystemVDeathPointTests : SystemVDeathPointTests<SystemVProvider>;
+
+    public sealed class DirectStepTests : DirectStepTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
