@@ -215,6 +215,8 @@ public sealed partial class SharedMemory
 
         public ref SpinState Spin => ref owner.CurrentLock().Semaphore.Spin;
 
+        public bool AreTriesDear => owner.CurrentLock().Semaphore.AreTriesDear;
+
         public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock())) is not null;
 
         public bool TryAcquireQuickly()

@@ -60,7 +60,7 @@ public sealed partial class SystemSemaphore
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         return count == 1
-            ? Waiter.Acquire(_semaphore, new Deadline(timeout), cancellationToken)
+            ? Waiter.Acquire(new One(_semaphore), new Deadline(timeout), cancellationToken)
             : Waiter.Acquire(new Several(_semaphore, count), new Deadline(timeout), cancellationToken);
     }
 
@@ -139,9 +139,25 @@ public sealed partial class SystemSemaphore
         private void GiveBack() => _semaphore.TryUnlock();
     }
 
+    // Structs, for which the waiting is compiled on their own.
+    private readonly struct One(SemaphoreObject semaphore) : IAcquirable
+    {
+        public ref SpinState Spin => ref semaphore.Spin;
+
+        public bool AreTriesDear => semaphore.AreTriesDear;
+
+        public bool TryAcquire() => semaphore.TryAcquire();
+
+        public bool TryAcquireQuickly() => semaphore.TryAcquireQuickly();
+
+        public bool Block(TimeSpan longest, Wakeup wakeup) => semaphore.Block(longest, wakeup);
+    }
+
     private readonly struct Several(SemaphoreObject semaphore, int count) : IAcquirable
     {
         public ref SpinState Spin => ref semaphore.Spin;
+
+        public bool AreTriesDear => true;
 
         public bool TryAcquire() => semaphore.TryAcquireSeveral(count, null);
 

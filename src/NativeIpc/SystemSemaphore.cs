@@ -180,7 +180,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// PermissionDenied (System V); OutOfResources (System V undo records).</exception>
     public void Acquire()
     {
-        if (!_semaphore.TryAcquire()) Waiter.Acquire(_semaphore, new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
+        if (!_semaphore.TryAcquire()) Waiter.Acquire(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
     }
 
     /// <summary>Takes a permit, waiting for it until the token is cancelled.</summary>
@@ -189,7 +189,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
     public void Acquire(CancellationToken cancellationToken)
-        => Waiter.Acquire(_semaphore, new Deadline(Timeout.InfiniteTimeSpan), cancellationToken);
+        => Waiter.Acquire(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), cancellationToken);
 
     /// <summary>Takes a permit if there is one now.</summary>
     /// <returns>False when there is none.</returns>
@@ -208,7 +208,7 @@ public sealed partial class SystemSemaphore : IDisposable
 #pragma warning disable RS0027 // the overload for several permits has one parameter more, of another type, in front
     public bool TryAcquire(TimeSpan timeout, CancellationToken cancellationToken = default)
 #pragma warning restore RS0027
-        => Waiter.Acquire(_semaphore, new Deadline(timeout), cancellationToken);
+        => Waiter.Acquire(new One(_semaphore), new Deadline(timeout), cancellationToken);
 
     /// <summary>Gives permits.</summary>
     /// <param name="count">How many, 1 or more. System V and Windows give all at once or none; POSIX gives one after the other.</param>

@@ -17,6 +17,9 @@ internal interface IAcquirable
 
     /// <summary>What spinning has brought so far.</summary>
     ref SpinState Spin { get; }
+
+    /// <summary>Whether a try is a system call: then the others come through only if there are pauses between the tries.</summary>
+    bool AreTriesDear { get; }
 }
 
 /// <summary>
@@ -51,6 +54,9 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <inheritdoc/>
     /// <remarks>A back end that a <see cref="Wakeup"/> cannot wake blocks for a slice.</remarks>
     public virtual bool Block(TimeSpan longest, Wakeup wakeup) => Block(longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
+
+    /// <inheritdoc/>
+    public virtual bool AreTriesDear => true;
 
     private SpinState _spin;
 

@@ -12,6 +12,7 @@ internal static class Spinner
 {
     private const int MostSkipped = 2048;
     private const int TriesBetweenLooks = 8;
+    private const int LongestPause = 128; // some microseconds
 
     // About what a sleep and a wake-up cost.
     private static readonly long s_longest = Stopwatch.Frequency * 50 / 1_000_000;
@@ -29,10 +30,13 @@ internal static class Spinner
             return false;
         }
 
+        bool dear = target.AreTriesDear;
+        int tries = dear ? 1 : TriesBetweenLooks;
+        int pause = 1;
         long start = Stopwatch.GetTimestamp();
         do
         {
-            for (int i = 0; i < TriesBetweenLooks; i++)
+            for (int i = 0; i < tries; i++)
             {
                 if (target.TryAcquireQuickly())
                 {
@@ -40,8 +44,10 @@ internal static class Spinner
                     return true;
                 }
 
-                Thread.SpinWait(1);
+                Thread.SpinWait(pause);
             }
+
+            if (dear && pause < LongestPause) pause *= 2;
         }
         while (Stopwatch.GetTimestamp() - start < s_longest && !cancellationToken.IsCancellationRequested);
         state.ToSkip = state.Skipped = Math.Clamp(state.Skipped * 2, 1, MostSkipped);

@@ -43,6 +43,8 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     /// <summary>The address for whoever is counted in.</summary>
     private protected nint Page => _handle.Address;
 
+    public override bool AreTriesDear => false;
+
     public override nint WaitWord => GlibcSemaphore.s_isKnown ? Page : 0;
 
     /// <summary>Counts the caller in.</summary>
