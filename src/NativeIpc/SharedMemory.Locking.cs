@@ -229,10 +229,13 @@ public sealed partial class SharedMemory
 
 /// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries.</summary>
 /// <remarks>
-/// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
-/// ticket and releases. Only the holder of the semaphore is between the acquire and Take, or in Unlock, so what is noted there takes no interlocked steps; after a peer's
-/// reset there can be two, who are told unless they come in the same nanoseconds. The exchange of the ticket comes before the permit is given; a Dispose in between gives it
-/// in its place (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not counted that somebody is inside.
+/// <para>A ticket is ended once, whoever comes: copies of a scope, a second Dispose, the segment's Dispose, on any threads (<see cref="TryEnd"/>). Nearly always that is the thread that took it, and
+/// it does so without an interlocked step: it says that it is ending the ticket, looks for strangers, and then ends it. Another thread says that there is a stranger, has the system put a
+/// barrier into every thread of the process, and waits until the taker is not in the middle. Interleavings: either the taker said that it is ending before the barrier, and the stranger sees that and
+/// waits; or it looks for strangers after it, sees one, and becomes one itself. Strangers come one by one.</para>
+/// <para>Only the holder of the semaphore is between the acquire and Take, so what is noted there takes no interlocked steps; after a peer's reset there can be two, who are told unless
+/// they come in the same nanoseconds. The ticket is ended before the permit is given; a Dispose in between gives it in its place (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not
+/// counted that somebody is inside.</para>
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
@@ -240,6 +243,19 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 
     // The ticket of the holder: odd. Even when nobody of this instance holds it: one more than the last ticket.
     private long _holder;
+
+    private readonly Lock _strangers = new();
+    private int _hasStranger;
+    private Taker? _taker;
+
+    [ThreadStatic]
+    private static Taker? t_taker;
+
+    /// <summary>A thread that takes locks, and the ticket that it is ending.</summary>
+    private sealed class Taker
+    {
+        public long Ending;
+    }
     private volatile bool _isLost;
     private int _unchangedAt = -1;
 
@@ -284,6 +300,8 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 
         // Two holders within this instance: a peer has reset the lock. Both are told.
         if ((last & 1) != 0) NoteDoubt(last, ++last + 1);
+        Taker taker = t_taker ?? MakeTaker();
+        if (_taker != taker) _taker = taker;
         Volatile.Write(ref _holder, ++last);
         return last;
     }
@@ -309,10 +327,56 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void GiveBack(long ticket)
     {
-        if (Interlocked.CompareExchange(ref _holder, ticket + 1, ticket) == ticket && !Semaphore.TryGiveDirectly() && !Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
+        if (TryEnd(ticket) && !Semaphore.TryGiveDirectly()) GiveBackSlowly(ticket);
     }
+
+    private void GiveBackSlowly(long ticket)
+    {
+        if (!Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
+    }
+
+    /// <summary>Ends a ticket, once: false when it has been ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryEnd(long ticket)
+    {
+        if (t_taker is { } taker && taker == _taker)
+        {
+            Volatile.Write(ref taker.Ending, ticket);
+            if (Volatile.Read(ref _hasStranger) == 0)
+            {
+                bool ends = _holder == ticket;
+                if (ends) Volatile.Write(ref _holder, ticket + 1);
+                Volatile.Write(ref taker.Ending, 0);
+                return ends;
+            }
+
+            Volatile.Write(ref taker.Ending, 0);
+        }
+
+        return TryEndAsStranger(ticket);
+    }
+
+    private bool TryEndAsStranger(long ticket)
+    {
+        if (Interlocked.Read(ref _holder) != ticket) return false; // ended, and tickets do not come again
+        lock (_strangers)
+        {
+            Volatile.Write(ref _hasStranger, 1);
+            Interlocked.MemoryBarrierProcessWide();
+            Taker? taker = Volatile.Read(ref _taker);
+            SpinWait spinner = default;
+            while (taker is not null && Volatile.Read(ref taker.Ending) == ticket) spinner.SpinOnce();
+            bool ends = Volatile.Read(ref _holder) == ticket;
+            if (ends) Volatile.Write(ref _holder, ticket + 1);
+            Volatile.Write(ref _hasStranger, 0);
+            return ends;
+        }
+    }
+
+    private static Taker MakeTaker() => t_taker = new Taker();
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
     public bool WasReplaced(long ticket) => HasChanged || (ticket >= Volatile.Read(ref _firstDoubtful) && ticket <= Volatile.Read(ref _lastDoubtful));
