@@ -5,6 +5,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class ViewTests : ViewTests<PosixProvider>;
 
+    public sealed class AllocationTests : AllocationTests<PosixProvider>;
+
     public sealed class DisposedTests : DisposedTests<PosixProvider>;
 
     public sealed class LockTests : LockTests<PosixProvider>;
@@ -34,6 +36,8 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class ViewTests : ViewTests<PlainPosixProvider>;
 
+    public sealed class AllocationTests : AllocationTests<PlainPosixProvider>;
+
     public sealed class DisposedTests : DisposedTests<PlainPosixProvider>;
 
     public sealed class LockTests : LockTests<PlainPosixProvider>;
@@ -58,6 +62,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class SegmentTests : SegmentTests<SystemVProvider>;
 
     public sealed class ViewTests : ViewTests<SystemVProvider>;
+
+    public sealed class AllocationTests : AllocationTests<SystemVProvider>;
 
     public sealed class DisposedTests : DisposedTests<SystemVProvider>;
 
