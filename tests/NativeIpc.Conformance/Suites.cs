@@ -85,7 +85,7 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
 
-    public sealed class SystemVDeathPointTests : SystemVDeathPointTests<SystemVProvider>;
+    public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 
     public sealed class DirectStepTests : DirectStepTests<SystemVProvider>;
 

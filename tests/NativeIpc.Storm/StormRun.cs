@@ -130,6 +130,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         while (File.ReadAllText($"/proc/{process.Id}/stat").Split(')')[^1][1] != 'T') Thread.Yield();
         LockStatus status = segment.GetLockStatus();
         Phase phase = PhaseOf(reports, victim);
+        if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) NoteDeathOfHolder(segment);
         if (Volatile.Read(ref segment.GetReference<Guarded>(0).Inside) == victim + 1) _inside++;
         if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) _holders++;
         else if (phase == Phase.Waiting || (phase == Phase.Stopped && _pointOf[victim].StartsWith("wait", StringComparison.Ordinal))) _waiters++;
@@ -139,6 +140,28 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(10) == 0;
         _pointOf[victim] = "-";
         Start(guardedKey, reportKey, victim, reports, isSpecial ? _points[_nextPoint++ % _points.Length] : "-");
+    }
+
+    // What the segment has to show when the last death of a holder was told: see NoteDeathOfHolder.
+    private long _tellingsDue;
+    private long _turnsAtDeath;
+    private int _toldTogether;
+    private int _untold;
+
+    /// <summary>
+    /// Keeps the account of who has to be told. The victim has the lock and stands still, so nobody changes what it guards; whoever comes next has to be told, once.
+    /// A victim that had taken over itself, and was stopped before it noted that it was told, passes the one telling on: it has made no turn since.
+    /// </summary>
+    private void NoteDeathOfHolder(SharedMemory segment)
+    {
+        ref Guarded guarded = ref segment.GetReference<Guarded>(0);
+        long told = Volatile.Read(ref guarded.Takeovers);
+        long turns = 0;
+        for (int i = 0; i < Workers; i++) turns += Volatile.Read(ref guarded.Turns[i]);
+        if (told == _tellingsDue - 1 && turns == _turnsAtDeath) _toldTogether++;
+        else if (told != _tellingsDue) _untold++;
+        _tellingsDue = told + 1;
+        _turnsAtDeath = turns;
     }
 
     private void Start(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int index, SharedMemory reports, string point)
@@ -166,16 +189,17 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         Console.WriteLine($"storm {type}: killed at points: {hits}");
         bool isGood = true;
         Check("nobody was inside together with another", seen.Intruders == 0, $"{seen.Intruders} times");
+        Console.WriteLine($"storm {type}: {_toldTogether} holders died before they could be told of the one before: told with the next one");
+        Check("who took over was told, each time, and nobody else", OperatingSystem.IsWindows() || (_untold == 0 && takeovers == _tellingsDue && takeovers == _holders - _toldTogether),
+            $"{_holders} holders died, {_toldTogether} told with the next one, {takeovers} takeovers told, {_untold} times the account was wrong, at the end by {_tellingsDue - takeovers}");
         Check("no update was lost", seen.LostUpdates == 0, $"{seen.LostUpdates} times");
         Check("every death inside was told", takeovers >= _inside, $"{_inside} deaths inside, {takeovers} told");
         Check("nobody was told of a death that was none", takeovers <= _holders, $"{_holders} holders died, {takeovers} told");
         Check("nothing hung", true, "");
-        if (kills >= 2000)
-        {
-            Check("at least 500 victims held the lock", _holders >= 500, $"{_holders}");
-            Check("at least 500 victims waited", _waiters >= 500, $"{_waiters}");
-            Check("each named point was hit", _points.All(_hits.ContainsKey), hits);
-        }
+        Check($"at least {kills / 4} victims held the lock", _holders >= kills / 4, $"{_holders}");
+        int leastWaiters = kills / (kills >= 2000 ? 4 : 8); // in a short run on a busy machine, chance has more to say
+        Check($"at least {leastWaiters} victims waited", _waiters >= leastWaiters, $"{_waiters}");
+        if (kills >= 2000) Check("each named point was hit", _points.All(_hits.ContainsKey), hits); // in a short run not each has its turn; DeathPointTests has them all
 
         return isGood ? 0 : 1;
 
