@@ -145,6 +145,8 @@ namespace NativeIpc.Conformance.Windows
 
     public sealed class WaitTests : WaitTests<WindowsProvider>;
 
+    public sealed class DeathPointTests : WindowsDeathPointTests<WindowsProvider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 
     public sealed class RaceTests : RaceTests<WindowsProvider>;
