@@ -21,6 +21,7 @@ unit               xunit    300      tests/NativeIpc.Tests
 abi                xunit    300      tests/NativeIpc.Abi
 conformance        xunit    600      tests/NativeIpc.Conformance -namespace- NativeIpc.Conformance.PlainPosix -namespace- NativeIpc.Conformance.Windows
 conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance -namespace NativeIpc.Conformance.PlainPosix
+conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/NativeIpc.Conformance -class NativeIpc.Conformance.Posix.WaitTests -class NativeIpc.Conformance.Posix.SemaphoreTests -class NativeIpc.Conformance.Posix.LockTests -class NativeIpc.Conformance.Posix.DisposedTests -class NativeIpc.Conformance.Posix.DisposeRaceTests -class NativeIpc.Conformance.Posix.OwnershipOfAllTests
 machine            xunit    300      tests/NativeIpc.Machine
 storm              script   600      eng/storm.sh
 peers              script   600      eng/peers.sh

@@ -63,7 +63,7 @@ public sealed partial class SharedMemory
         return _lockQueue;
     }
 
-    /// <summary>Tried by polling: a lock may be taken over or replaced, which no word tells.</summary>
+    /// <summary>Waits on whichever lock is the current one.</summary>
     private sealed class Locks(SharedMemory owner) : IAwaitable<SharedMemoryLock?>
     {
         public bool TryTake(out SharedMemoryLock? taken)
@@ -73,9 +73,12 @@ public sealed partial class SharedMemory
             return got;
         }
 
-        public nint Word => 0;
+        public nint Word => owner.CurrentLock().Semaphore.WaitWord;
 
-        public IWaitSignal Signal => WaitPoller.s_instance;
+        public bool NeedsLooks => true; // it may be replaced, too
+
+        // All locks of a segment are of one kind.
+        public IWaitSignal Signal { get; } = owner.CurrentLock().Semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any : WaitPoller.s_instance;
 
         public ObjectDisposedException Disposed() => new(typeof(SharedMemory).FullName);
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NativeIpc.Backends;
 using NativeIpc.Errors;
 using NativeIpc.Waiting;
@@ -28,12 +29,14 @@ public sealed partial class SharedMemory
     /// for a lock, or (musl) is the lock's file itself; PermissionDenied; KeyError when what has the lock's name is no semaphore; OutOfResources.</exception>
     public SharedMemoryLock Lock()
     {
+        SegmentLock? current = Volatile.Read(ref _lock);
+        if (current is not null && current.TryTakeDirectly() is not 0 and long ticket) return Checked(new SharedMemoryLock(current, ticket));
         TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
         return scope;
     }
 
     /// <summary>Takes the lock, waiting for it until the token is cancelled.</summary>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>The scope; dispose it to release the lock.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
@@ -56,7 +59,7 @@ public sealed partial class SharedMemory
     /// <summary>Takes the lock, waiting for it at most for a time, on the monotonic clock.</summary>
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
@@ -65,12 +68,20 @@ public sealed partial class SharedMemory
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public bool TryLock(TimeSpan timeout, out SharedMemoryLock scope, CancellationToken cancellationToken = default)
     {
+        SegmentLock? direct = Volatile.Read(ref _lock);
+        if (direct is not null && !cancellationToken.IsCancellationRequested && Deadline.IsValid(timeout) && direct.TryTakeDirectly() is not 0 and long atOnce)
+        {
+            scope = Checked(new SharedMemoryLock(direct, atOnce));
+            return true;
+        }
+
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        SegmentLock? current = TryAcquireFrom(CurrentLock(), null);
+        SegmentLock? current = TryAcquireFrom(CurrentLock());
         if (current is null)
         {
+            if (timeout == TimeSpan.Zero) return false;
             var waiting = new LockWaiting(this);
             if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
             current = waiting.Acquired!;
@@ -114,15 +125,30 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Tries once, or for a slice. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
+    /// <summary>A scope whose lock was taken directly, unless a Dispose has begun.</summary>
+    /// <remarks>
+    /// Interleavings with Dispose on another thread: the step comes before the semaphore is closed, and its holder is noted in time for Dispose to give the lock back; or it is not,
+    /// and then closing finds it taken (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the step finds it closed. The scope of a lock that was given back releases nothing.
+    /// </remarks>
+    private SharedMemoryLock Checked(SharedMemoryLock scope)
+    {
+        if (Volatile.Read(ref _disposed) == 0) return scope;
+        scope.Dispose();
+        ThrowDisposed();
+        return default;
+    }
+
+    /// <summary>Tries once. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
     /// the caller has noted that it holds it.</summary>
-    private static SegmentLock? TryAcquireFrom(SegmentLock current, TimeSpan? slice)
+    private static SegmentLock? TryAcquireFrom(SegmentLock current) => Try(current, static (semaphore, _) => semaphore.TryAcquire(), 0);
+
+    private static SegmentLock? Try<T>(SegmentLock current, Func<SemaphoreObject, T, bool> acquire, T how)
     {
         if (!current.Semaphore.TryEnter()) ThrowDisposed();
         bool acquired = false;
         try
         {
-            acquired = slice is { } wait ? current.Semaphore.Block(wait) : current.Semaphore.TryAcquire();
+            acquired = acquire(current.Semaphore, how);
             return acquired ? current : null;
         }
         catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound)
@@ -159,6 +185,7 @@ public sealed partial class SharedMemory
                 SegmentLock? current = _lock;
                 if (current is { HasChanged: false }) return current;
                 SemaphoreObject opened = _segment.OpenLock();
+                opened.GivesBackAtClose = true;
                 var next = new SegmentLock(opened, _segment.WatchLock(opened), replacesAnother: current is not null);
 
                 // Threads may hold the old one, or be waiting for it: it stays open until Dispose. Waiters look here again after each slice.
@@ -182,28 +209,56 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Waits for whichever lock is the current one, slice by slice.</summary>
+    /// <summary>Waits for whichever lock is the current one.</summary>
     private sealed class LockWaiting(SharedMemory owner) : IAcquirable
     {
         public SegmentLock? Acquired { get; private set; }
 
-        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock(), null)) is not null;
+        public ref SpinState Spin => ref owner.CurrentLock().Semaphore.Spin;
 
-        public bool Block(TimeSpan slice) => (Acquired = TryAcquireFrom(owner.CurrentLock(), slice)) is not null;
+        public bool AreTriesDear => owner.CurrentLock().Semaphore.AreTriesDear;
+
+        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock())) is not null;
+
+        public bool TryAcquireQuickly()
+            => (Acquired = Try(owner.CurrentLock(), static (semaphore, _) => semaphore.TryAcquireQuickly(), 0)) is not null;
+
+        public bool Block(TimeSpan longest, Wakeup wakeup)
+            => (Acquired = Try(owner.CurrentLock(), static (semaphore, how) => semaphore.Block(how.longest, how.wakeup), (longest, wakeup))) is not null;
     }
 }
 
-/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries, 0 for nobody.</summary>
+/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries.</summary>
 /// <remarks>
-/// Interleavings: two scopes with one ticket (a copy, a second Dispose, the segment's Dispose) come to the exchange together; one finds the
-/// ticket and releases. Only the holder of the semaphore is between the acquire and Take, or in Unlock.
+/// <para>A ticket is ended once, whoever comes: copies of a scope, a second Dispose, the segment's Dispose, on any threads (<see cref="TryEnd"/>). Nearly always that is the thread that took it, and
+/// it does so without an interlocked step: it says that it is ending the ticket, looks for strangers, and then ends it. Another thread says that there is a stranger, has the system put a
+/// barrier into every thread of the process, and waits until the taker is not in the middle. Interleavings: either the taker said that it is ending before the barrier, and the stranger sees that and
+/// waits; or it looks for strangers after it, sees one, and becomes one itself. Strangers come one by one.</para>
+/// <para>Only the holder of the semaphore is between the acquire and Take, so what is noted there takes no interlocked steps; after a peer's reset there can be two, who are told unless
+/// they come in the same nanoseconds. The ticket is ended before the permit is given; a Dispose in between gives it in its place (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not
+/// counted that somebody is inside.</para>
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
-    private long _lastTicket;
     private long _abandonedTicket;
+
+    // The ticket of the holder: odd. Even when nobody of this instance holds it: one more than the last ticket.
     private long _holder;
+
+    private readonly Lock _strangers = new();
+    private int _hasStranger;
+    private Taker? _taker;
+
+    [ThreadStatic]
+    private static Taker? t_taker;
+
+    /// <summary>A thread that takes locks, and the ticket that it is ending.</summary>
+    private sealed class Taker
+    {
+        public long Ending;
+    }
     private volatile bool _isLost;
+    private int _unchangedAt = -1;
 
     // The last tickets whose holders may not have been alone. The first one of a lock that stands in for another is such a one.
     private long _firstDoubtful = 1;
@@ -217,31 +272,112 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <summary>An operation has found the lock gone.</summary>
     public void NoteLoss() => _isLost = true;
 
+    /// <summary>Takes the lock in one step on memory and notes it.</summary>
+    /// <returns>The ticket; 0 when it was not taken, also when the name may have changed.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public long TryTakeDirectly()
+        => (_unchangedAt == Volatile.Read(ref NameChanges.s_count) || IsUnchanged()) && Semaphore.TryTakeDirectly() ? Note() : 0;
+
+    private bool IsUnchanged()
+    {
+        int count = Volatile.Read(ref NameChanges.s_count);
+        if (!Semaphore.IsDirect || HasChanged) return false;
+        _unchangedAt = count;
+        return true;
+    }
+
     /// <summary>Notes that the semaphore was acquired.</summary>
     public long Take()
     {
-        long ticket = Interlocked.Increment(ref _lastTicket);
+        long ticket = Note();
         if (Semaphore.TookOver) Volatile.Write(ref _abandonedTicket, ticket);
-        long other = Interlocked.Exchange(ref _holder, ticket);
+        return ticket;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private long Note()
+    {
+        long last = _holder;
 
         // Two holders within this instance: a peer has reset the lock. Both are told.
-        if (other != 0) NoteDoubt(other, ticket);
-        return ticket;
+        if ((last & 1) != 0) NoteDoubt(last, ++last + 1);
+        Taker taker = t_taker ?? MakeTaker();
+        if (_taker != taker) _taker = taker;
+        Volatile.Write(ref _holder, ++last);
+        return last;
     }
 
     /// <summary>Releases the semaphore, if the ticket still holds it.</summary>
     public void Release(long ticket)
     {
-        if (ticket == 0 || !Semaphore.TryEnter()) return;
+        if (ticket == 0) return;
+        if (Semaphore.IsDirect)
+        {
+            GiveBack(ticket);
+            return;
+        }
+
+        if (!Semaphore.TryEnter()) return;
         try
         {
-            if (Interlocked.CompareExchange(ref _holder, 0, ticket) == ticket && !Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
+            GiveBack(ticket);
         }
         finally
         {
             Semaphore.Leave();
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void GiveBack(long ticket)
+    {
+        if (TryEnd(ticket) && !Semaphore.TryGiveDirectly()) GiveBackSlowly(ticket);
+    }
+
+    private void GiveBackSlowly(long ticket)
+    {
+        if (!Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
+    }
+
+    /// <summary>Ends a ticket, once: false when it has been ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryEnd(long ticket)
+    {
+        if (t_taker is { } taker && taker == _taker)
+        {
+            Volatile.Write(ref taker.Ending, ticket);
+            if (Volatile.Read(ref _hasStranger) == 0)
+            {
+                bool ends = _holder == ticket;
+                if (ends) Volatile.Write(ref _holder, ticket + 1);
+                Volatile.Write(ref taker.Ending, 0);
+                return ends;
+            }
+
+            Volatile.Write(ref taker.Ending, 0);
+        }
+
+        return TryEndAsStranger(ticket);
+    }
+
+    private bool TryEndAsStranger(long ticket)
+    {
+        if (Interlocked.Read(ref _holder) != ticket) return false; // ended, and tickets do not come again
+        lock (_strangers)
+        {
+            Volatile.Write(ref _hasStranger, 1);
+            Interlocked.MemoryBarrierProcessWide();
+            Taker? taker = Volatile.Read(ref _taker);
+            SpinWait spinner = default;
+            while (taker is not null && Volatile.Read(ref taker.Ending) == ticket) spinner.SpinOnce();
+            bool ends = Volatile.Read(ref _holder) == ticket;
+            if (ends) Volatile.Write(ref _holder, ticket + 1);
+            Volatile.Write(ref _hasStranger, 0);
+            return ends;
+        }
+    }
+
+    private static Taker MakeTaker() => t_taker = new Taker();
 
     /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
     public bool WasReplaced(long ticket) => HasChanged || (ticket >= Volatile.Read(ref _firstDoubtful) && ticket <= Volatile.Read(ref _lastDoubtful));
@@ -258,7 +394,8 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     public void Close()
     {
         // The holder's own Release finds the ticket gone then.
-        Release(Interlocked.Read(ref _holder));
+        long holder = Interlocked.Read(ref _holder);
+        if ((holder & 1) != 0) Release(holder);
         Semaphore.Dispose();
         watch?.Dispose();
     }

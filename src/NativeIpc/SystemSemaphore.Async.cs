@@ -33,7 +33,7 @@ public sealed partial class SystemSemaphore
 
     /// <summary>Takes several permits in one step, waiting until there are as many. System V only: <c>semop(2)</c> with -n.</summary>
     /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1, or more than the semaphore can ever have.</exception>
     /// <exception cref="PlatformNotSupportedException">The system has no such operation for this type of key (<see cref="IsMultipleAcquireSupported"/>).</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
@@ -51,7 +51,7 @@ public sealed partial class SystemSemaphore
     /// <inheritdoc cref="Acquire(int, CancellationToken)" path="/exception"/>
     /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed; no permit was taken then.</returns>
     public bool TryAcquire(int count, TimeSpan timeout, CancellationToken cancellationToken)
         => TryAcquireSeveral(count, timeout, cancellationToken);
@@ -60,7 +60,7 @@ public sealed partial class SystemSemaphore
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         return count == 1
-            ? Waiter.Acquire(_semaphore, new Deadline(timeout), cancellationToken)
+            ? Waiter.Acquire(new One(_semaphore), new Deadline(timeout), cancellationToken)
             : Waiter.Acquire(new Several(_semaphore, count), new Deadline(timeout), cancellationToken);
     }
 
@@ -125,6 +125,8 @@ public sealed partial class SystemSemaphore
 
         public nint Word => _semaphore.WaitWord;
 
+        public bool NeedsLooks => _semaphore.NeedsLooks;
+
         public IWaitSignal Signal { get; }
 
         public bool TryTake(out bool taken) => taken = _semaphore.TryAcquire();
@@ -137,10 +139,30 @@ public sealed partial class SystemSemaphore
         private void GiveBack() => _semaphore.TryUnlock();
     }
 
+    // Structs, for which the waiting is compiled on their own.
+    private readonly struct One(SemaphoreObject semaphore) : IAcquirable
+    {
+        public ref SpinState Spin => ref semaphore.Spin;
+
+        public bool AreTriesDear => semaphore.AreTriesDear;
+
+        public bool TryAcquire() => semaphore.TryAcquire();
+
+        public bool TryAcquireQuickly() => semaphore.TryAcquireQuickly();
+
+        public bool Block(TimeSpan longest, Wakeup wakeup) => semaphore.Block(longest, wakeup);
+    }
+
     private readonly struct Several(SemaphoreObject semaphore, int count) : IAcquirable
     {
+        public ref SpinState Spin => ref semaphore.Spin;
+
+        public bool AreTriesDear => true;
+
         public bool TryAcquire() => semaphore.TryAcquireSeveral(count, null);
 
-        public bool Block(TimeSpan slice) => semaphore.TryAcquireSeveral(count, slice);
+        public bool TryAcquireQuickly() => TryAcquire();
+
+        public bool Block(TimeSpan longest, Wakeup wakeup) => semaphore.TryAcquireSeveral(count, longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
     }
 }

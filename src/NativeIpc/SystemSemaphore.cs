@@ -17,7 +17,7 @@ namespace NativeIpc;
 /// <para>A semaphore outlives its processes on Unix: after a crash it is still there, with whatever count it had. <see cref="CreateOrOpen"/>
 /// keeps such an unknown count and can therefore block for ever; the safe way to start afresh is <see cref="CreateOrReset"/>.</para>
 /// <para>Thread safety: every member may be called from any thread at any time. A Dispose on one thread ends the waits of the others
-/// with <see cref="ObjectDisposedException"/>, within about 50 ms.</para>
+/// with <see cref="ObjectDisposedException"/>; docs/waiting.md says how soon.</para>
 /// </remarks>
 public sealed partial class SystemSemaphore : IDisposable
 {
@@ -180,16 +180,16 @@ public sealed partial class SystemSemaphore : IDisposable
     /// PermissionDenied (System V); OutOfResources (System V undo records).</exception>
     public void Acquire()
     {
-        if (!_semaphore.TryAcquire()) Waiter.Acquire(_semaphore, new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
+        if (!_semaphore.TryAcquire()) Waiter.Acquire(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
     }
 
     /// <summary>Takes a permit, waiting for it until the token is cancelled.</summary>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
     public void Acquire(CancellationToken cancellationToken)
-        => Waiter.Acquire(_semaphore, new Deadline(Timeout.InfiniteTimeSpan), cancellationToken);
+        => Waiter.Acquire(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), cancellationToken);
 
     /// <summary>Takes a permit if there is one now.</summary>
     /// <returns>False when there is none.</returns>
@@ -199,7 +199,7 @@ public sealed partial class SystemSemaphore : IDisposable
 
     /// <summary>Takes a permit, waiting for it at most for a time, on the monotonic clock.</summary>
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
-    /// <param name="cancellationToken">Seen within about 50 ms.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed; no permit was taken, and no less time has passed.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
@@ -208,7 +208,7 @@ public sealed partial class SystemSemaphore : IDisposable
 #pragma warning disable RS0027 // the overload for several permits has one parameter more, of another type, in front
     public bool TryAcquire(TimeSpan timeout, CancellationToken cancellationToken = default)
 #pragma warning restore RS0027
-        => Waiter.Acquire(_semaphore, new Deadline(timeout), cancellationToken);
+        => Waiter.Acquire(new One(_semaphore), new Deadline(timeout), cancellationToken);
 
     /// <summary>Gives permits.</summary>
     /// <param name="count">How many, 1 or more. System V and Windows give all at once or none; POSIX gives one after the other.</param>

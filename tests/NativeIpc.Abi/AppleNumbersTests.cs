@@ -40,7 +40,9 @@ public class AppleNumbersTests
         ["SHM_DEST"] = "not visible to programs on Apple",
         ["CLOCK_MONOTONIC"] = "for sem_clockwait, which Apple lacks",
         ["IN_ATTRIB"] = "no inotify", ["IN_DELETE_SELF"] = "no inotify", ["IN_MOVE_SELF"] = "no inotify", ["IN_IGNORED"] = "no inotify",
-        ["FUTEX_WAKE"] = "no futexes", ["FUTEX_WAIT_BITSET"] = "no futexes", ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
+        ["FUTEX_WAKE"] = "no futexes", ["FUTEX_WAIT_BITSET"] = "no futexes", ["FUTEX_WAKE_BITSET"] = "no futexes", ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
+        ["EPOLL_CTL_ADD"] = "no epoll", ["EPOLLIN"] = "no epoll", ["EPOLL_CLOEXEC"] = "no epoll",
+        ["MREMAP_MAYMOVE"] = "no such call", ["MREMAP_FIXED"] = "no such call",
         ["F_RDLCK"] = "for locks of open file descriptions", ["F_WRLCK"] = "for locks of open file descriptions", ["F_UNLCK"] = "for locks of open file descriptions",
         ["F_OFD_GETLK"] = "no such locks", ["F_OFD_SETLK"] = "no such locks",
         ["F_SETSIG"] = "for leases", ["F_SETLEASE"] = "no leases", ["SIGURG"] = "for leases",
@@ -62,6 +64,7 @@ public class AppleNumbersTests
     private static readonly Dictionary<string, string> s_linuxLayout = new()
     {
         ["SizeOfSemT"] = "a semaphore has no file on Apple",
+        ["SizeOfEpollEvent"] = "no epoll", ["EpollData"] = "no epoll",
         ["SizeOfIpcBuffer"] = "room for the largest structure; the check is that both fit",
     };
 

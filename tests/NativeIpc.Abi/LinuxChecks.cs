@@ -13,11 +13,13 @@ internal sealed class LinuxChecks
     };
 
     /// <summary>Numbers of the kernel that a C library does not repeat (SEMVMX), or not in every supported version (musl 1.2.3: MADV_POPULATE_*).</summary>
-    private static readonly HashSet<string> s_kernelFlags = ["SEMVMX", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE", "FUTEX_WAKE", "FUTEX_WAIT_BITSET", "FUTEX_PRIVATE_FLAG", "FUTEX_32"];
+    private static readonly HashSet<string> s_kernelFlags = ["SEMVMX", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE", "FUTEX_WAKE", "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET", "FUTEX_PRIVATE_FLAG", "FUTEX_32"];
 
     private static readonly Dictionary<string, string> s_layout = new()
     {
         ["SizeOfSemT"] = "sizeof(sem_t)",
+        ["SizeOfEpollEvent"] = "sizeof(struct epoll_event)",
+        ["EpollData"] = "offsetof(struct epoll_event, data)",
         ["IpcPermUid"] = "offsetof(struct shmid_ds, shm_perm.uid)",
         ["IpcPermMode"] = "offsetof(struct shmid_ds, shm_perm.mode)",
         ["ShmSegsz"] = "offsetof(struct shmid_ds, shm_segsz)",
@@ -43,6 +45,7 @@ internal sealed class LinuxChecks
         #include <stdlib.h>
         #include <time.h>
         #include <unistd.h>
+        #include <sys/epoll.h>
         #include <sys/file.h>
         #include <sys/inotify.h>
         #include <sys/ipc.h>
@@ -104,6 +107,7 @@ internal sealed class LinuxChecks
         Kernel("__NR_statx", Interop.Libc.StatxNumber(architecture));
         Libc("SYS_futex", Interop.Futex.Number(architecture));
         Kernel("__NR_futex", Interop.Futex.Number(architecture));
+        Kernel("__NR_pidfd_open", Interop.Libc.PidfdOpenNumber);
         Libc("MAP_FAILED", Interop.Libc.MAP_FAILED);
 
         Struct<Interop.Sembuf>("struct sembuf");

@@ -150,9 +150,8 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
 
     [BackendTheory(Needs.Recovery)]
     [InlineData("")]
-    [InlineData("probe.closed")]
-    [InlineData("probe.leased")]
-    [InlineData("probe.repaired")]
+    [InlineData("prove.leased")]
+    [InlineData("prove.repaired")]
     public void Killed_while_proving_that_a_dead_foreign_holder_has_left_nobody(string point)
     {
         NativeIpcKey key = NextKey();

@@ -93,7 +93,7 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
         PeerProcess peer = Peer();
         peer.Ask($"sem open s {key} lastout");
         peer.Ask("sem acquire s");
-        SystemSemaphore robust = SystemSemaphore.OpenExisting(key, options with { Robust = true });
+        SystemSemaphore robust = SystemSemaphore.OpenExisting(key, options with { Robust = Backend.Recovers });
         first.Dispose();
         peer.Kill();
         Assert.True(Backend.SemaphoreExists(key));

@@ -14,6 +14,7 @@ internal static class Setup
     internal static void ChooseCalls()
     {
         if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
+        if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1") AppContext.SetSwitch("NativeIpc.PortableWaits", true);
     }
 #pragma warning restore CA2255
 }

@@ -25,6 +25,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
 
+    public sealed class DirectStepTests : DirectStepTests<PosixProvider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
     public sealed class RaceTests : RaceTests<PosixProvider>;
@@ -94,6 +96,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class WaitTests : WaitTests<SystemVProvider>;
 
     public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
+
+    public sealed class DirectStepTests : DirectStepTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 

@@ -3,6 +3,7 @@ using NativeIpc.Peer;
 
 // Before the first use: the library reads the switch once.
 if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
+if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1") AppContext.SetSwitch("NativeIpc.PortableWaits", true);
 
 AppContext.SetSwitch("NativeIpc.StopPoints", true);
 

@@ -65,6 +65,10 @@ internal static class StressCommands
             }
         }),
         ("lock", segment => segment.Lock().Dispose()),
+        ("locks", segment =>
+        {
+            for (int i = 0; i < 20; i++) segment.Lock().Dispose(); // often enough to go the direct way
+        }),
         ("trylock", segment =>
         {
             if (segment.TryLock(TimeSpan.FromMilliseconds(3), out SharedMemoryLock scope)) scope.Dispose();
@@ -94,6 +98,14 @@ internal static class StressCommands
             }),
             ("release", semaphore => Release(semaphore, 1)),
             ("releasemany", semaphore => Release(semaphore, 3)),
+            ("pairs", semaphore =>
+            {
+                for (int i = 0; i < 200; i++)
+                {
+                    Release(semaphore, 1);
+                    if (semaphore.TryAcquire()) Interlocked.Increment(ref taken);
+                }
+            }),
             ("count", semaphore => semaphore.TryGetCurrentCount(out _)),
             ("anchor", _ =>
             {

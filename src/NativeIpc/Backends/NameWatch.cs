@@ -68,7 +68,9 @@ internal sealed class NameWatch : INameWatch
 
     private void Compare()
     {
-        if (Libc.Status(_path, followLink: true, out FileStatus now) != 0 || now.Identity != _identity) _hasChanged = true;
+        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity)) return;
+        _hasChanged = true;
+        Interlocked.Increment(ref NameChanges.s_count); // after what it tells of
     }
 
     public void Dispose()
@@ -144,4 +146,12 @@ internal sealed class NameWatch : INameWatch
     }
 
     private static void Report(string message) => NativeIpcEventSource.s_log.NotWatched(message);
+}
+
+/// <summary>How many changes of any name were seen: as long as it stays, no answer of a watch becomes another one.</summary>
+internal static class NameChanges
+{
+#pragma warning disable CA2211 // Read in every lock, so it stands alone: a class that is initialised at its first use would be asked each time whether it is.
+    internal static int s_count;
+#pragma warning restore CA2211
 }

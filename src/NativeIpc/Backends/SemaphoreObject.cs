@@ -1,22 +1,34 @@
+using System.Runtime.CompilerServices;
+
 namespace NativeIpc.Backends;
 
-/// <summary>The two primitives that waiting is built on.</summary>
+/// <summary>What waiting is built on: to try, and to block.</summary>
 internal interface IAcquirable
 {
-    /// <summary>Takes a permit if there is one.</summary>
+    /// <summary>Takes a permit if there is one; also one that a dead holder has left, where that is noticed.</summary>
     bool TryAcquire();
 
-    /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came, also earlier (a signal).</summary>
-    bool Block(TimeSpan slice);
+    /// <summary>Takes a permit if there is one, without a look for dead holders: for trying again and again.</summary>
+    bool TryAcquireQuickly();
+
+    /// <summary>Takes a permit, waiting for it for <paramref name="longest"/> at most (<see cref="TimeSpan.MaxValue"/>: for ever). False when none came, also earlier: the wake-up
+    /// was set, or the system wants to be asked again.</summary>
+    bool Block(TimeSpan longest, Wakeup wakeup);
+
+    /// <summary>What spinning has brought so far.</summary>
+    ref SpinState Spin { get; }
+
+    /// <summary>Whether a try is a system call: then the others come through only if there are pauses between the tries.</summary>
+    bool AreTriesDear { get; }
 }
 
 /// <summary>
-/// An open semaphore. The two waiting primitives, <see cref="TryAcquire"/> and <see cref="Block"/>, are all that the Waiting room needs.
+/// An open semaphore. What <see cref="IAcquirable"/> has of it is all that the Waiting room needs.
 /// </summary>
 /// <remarks>
 /// Interleavings: every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An implementation
 /// keeps what the system call touches alive until the call has returned; a call that finds the object closed throws
-/// <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it comes back after its slice and finds the object closed.
+/// <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back after its slice, and finds the object closed.
 /// </remarks>
 internal abstract class SemaphoreObject : IAcquirable, IDisposable
 {
@@ -33,8 +45,50 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Takes a permit if there is one.</summary>
     public abstract bool TryAcquire();
 
-    /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came.</summary>
+    /// <inheritdoc/>
+    public virtual bool TryAcquireQuickly() => TryAcquire();
+
+    /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came, also earlier (a signal).</summary>
     public abstract bool Block(TimeSpan slice);
+
+    /// <inheritdoc/>
+    /// <remarks>A back end that a <see cref="Wakeup"/> cannot wake blocks for a slice.</remarks>
+    public virtual bool Block(TimeSpan longest, Wakeup wakeup) => Block(longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
+
+    /// <inheritdoc/>
+    public virtual bool AreTriesDear => true;
+
+    private SpinState _spin;
+
+    /// <inheritdoc/>
+    public ref SpinState Spin => ref _spin;
+
+    /// <summary>Whether closing gives back a permit that a thread of this object took while the closing began: for a lock, whose holders are noted by its owner, which
+    /// has given back what it knew of.</summary>
+    public bool GivesBackAtClose { get; set; }
+
+    private protected DirectStep _step;
+
+    /// <summary>Whether an operation may be made without <see cref="TryEnter"/>, since what it touches stays as long as this object is referred to.</summary>
+    public bool IsDirect => _step.IsOpen;
+
+    /// <summary>Takes the permit of a lock if that takes one step on memory; false also when it would take more, or is not offered.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTakeDirectly()
+    {
+        bool taken = _step.TryTake();
+        GC.KeepAlive(this);
+        return taken;
+    }
+
+    /// <summary>Gives the permit of a lock back if that takes one step on memory, and nobody waits for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGiveDirectly()
+    {
+        bool given = _step.TryGive();
+        GC.KeepAlive(this);
+        return given;
+    }
 
     /// <summary>Gives <paramref name="count"/> permits, at least one; all of them, or an exception that says how many were given.</summary>
     public abstract void Release(int count);
@@ -47,6 +101,9 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
 
     /// <summary>The word that a sleeper can sleep on until there may be a permit, while the object is open; 0 where there is none, and the object is polled.</summary>
     public virtual nint WaitWord => 0;
+
+    /// <summary>Whether a sleeper has to look now and then all the same, since not everything that lets it in wakes it: the death of a holder.</summary>
+    public virtual bool NeedsLooks => false;
 
     /// <summary>The handle whose wait takes a permit (Windows); null where there is none.</summary>
     public virtual WaitHandle? WaitHandle => null;
@@ -97,9 +154,15 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         if (Interlocked.Decrement(ref _users) == 0) Close();
     }
 
+    /// <summary>Closing has begun: no new call comes in. Ends the sleep of those that are inside, where that can be done.</summary>
+    protected virtual void EndWaits()
+    {
+    }
+
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        EndWaits();
         Leave();
         GC.SuppressFinalize(this);
     }

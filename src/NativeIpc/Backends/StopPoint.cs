@@ -8,6 +8,9 @@ internal static class StopPoint
 {
     private static readonly bool s_isOn = AppContext.TryGetSwitch("NativeIpc.StopPoints", out bool on) && on;
 
+    /// <summary>Whether a test stops this process at points: then every step goes the way that has them.</summary>
+    public static bool IsOn => s_isOn;
+
     /// <summary>What happens at each point; set by the test's peer before its first object.</summary>
     internal static Action<string>? Reached { get; set; }
 

@@ -32,4 +32,8 @@ internal sealed class NativeIpcEventSource : EventSource
     /// <summary>The key file of a System V object was deleted and made anew while the object was in use.</summary>
     [Event(3, Level = EventLevel.Warning, Message = "{0}")]
     public void KeyFileReplaced(string message) => WriteEvent(3, message);
+
+    /// <summary>This process works with a lock whose next holder could not tell that it died.</summary>
+    [Event(6, Level = EventLevel.Warning, Message = "{0}")]
+    public void NotRecoverable(string message) => WriteEvent(6, message);
 }

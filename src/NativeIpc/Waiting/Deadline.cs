@@ -22,6 +22,10 @@ internal readonly struct Deadline
         _timeout = timeout;
     }
 
+    /// <summary>Whether a timeout has a meaning.</summary>
+    public static bool IsValid(TimeSpan timeout)
+        => timeout == Timeout.InfiniteTimeSpan || (timeout >= TimeSpan.Zero && timeout <= TimeSpan.FromMilliseconds(int.MaxValue));
+
     /// <summary>What is left, at most <paramref name="slice"/>; zero once the deadline has passed.</summary>
     public TimeSpan Left(TimeSpan slice)
     {

@@ -10,8 +10,11 @@ internal interface IAwaitable<T>
     /// <summary>What tells that trying again may help.</summary>
     IWaitSignal Signal { get; }
 
-    /// <summary>The word to sleep on, for the signal that does; 0 for none.</summary>
+    /// <summary>The word to sleep on, for the signal that does; 0 for none. It can become another one, and its memory stays as long as the queue is armed.</summary>
     nint Word { get; }
+
+    /// <summary>Whether to try now and then although nothing has woken.</summary>
+    bool NeedsLooks { get; }
 
     /// <summary>What a wait gets when the object is disposed.</summary>
     ObjectDisposedException Disposed();
@@ -33,6 +36,9 @@ internal abstract class WaitQueue
     /// <summary>The word to sleep on; 0 for none.</summary>
     public abstract nint Word { get; }
 
+    /// <inheritdoc cref="IAwaitable{T}.NeedsLooks"/>
+    public abstract bool NeedsLooks { get; }
+
     /// <summary>Serves as many waits as can be served; true when it served any.</summary>
     public abstract bool Pump();
 }
@@ -51,6 +57,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target) : WaitQueue
     private bool _isClosed;
 
     public override nint Word => target.Word;
+
+    public override bool NeedsLooks => target.NeedsLooks;
 
     /// <summary>Takes one now if nobody is before, or joins the queue.</summary>
     /// <returns>The result; <c>default</c> when the time passed.</returns>

@@ -2,29 +2,36 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>Blocking with timeout and cancellation, once for every back end, over its two primitives.</summary>
+/// <summary>Blocking with timeout and cancellation, once for every back end: try, spin while that pays, then sleep.</summary>
 /// <remarks>
 /// A permit is taken only by a call that then reports it: nothing is asked between a successful try or block and the return, so a wait that
-/// ends by time or cancellation has taken none. The system calls cannot be cancelled from outside; they are made in slices, between which
-/// the token and a Dispose on another thread are seen.
+/// ends by time or cancellation has taken none. Where a sleep can be ended from outside, the token ends it at once (<see cref="Wakeup"/>); elsewhere the back end
+/// comes back after a slice, and the token and a Dispose on another thread are seen then.
 /// </remarks>
 internal static class Waiter
 {
-    /// <summary>How late a cancellation or a Dispose can be seen.</summary>
-    private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(50);
-
     /// <summary>Acquires, waiting no longer than the deadline; false when it passed.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     public static bool Acquire<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
         where T : IAcquirable
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (target.TryAcquire()) return true;
+        return target.TryAcquire() || (deadline.Left(TimeSpan.MaxValue) != TimeSpan.Zero && Wait(target, deadline, cancellationToken));
+    }
+
+    private static bool Wait<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
+        where T : IAcquirable
+    {
+        if (Spinner.TryAcquire(target, cancellationToken)) return true;
+        Wakeup wakeup = Wakeup.Begin();
+        using CancellationTokenRegistration listening = cancellationToken.UnsafeRegister(static waiting => ((Wakeup)waiting!).Wake(), wakeup);
         while (true)
         {
-            TimeSpan slice = deadline.Left(s_slice);
-            if (slice == TimeSpan.Zero) return false;
-            if (target.Block(slice)) return true;
+            TimeSpan left = deadline.Left(TimeSpan.MaxValue);
+            if (left == TimeSpan.Zero) return false;
+            wakeup.Reset();
+            cancellationToken.ThrowIfCancellationRequested();
+            if (target.Block(left, wakeup)) return true;
             cancellationToken.ThrowIfCancellationRequested();
         }
     }

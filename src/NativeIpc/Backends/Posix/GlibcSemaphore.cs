@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -5,7 +6,7 @@ namespace NativeIpc.Backends.Posix;
 /// <summary>
 /// What this library knows of the inside of glibc's <c>sem_t</c>, all of it here: on 64-bit systems its first eight bytes are one word, the
 /// count in the low half and the number of waiters in the high half (unchanged since glibc 2.21). It is relied on only after
-/// <see cref="s_isKnown"/> has seen it to be so; the portable way serves elsewhere. What counts up and down here is what the C library counts, so its waiters and
+/// <see cref="s_isKnown"/> has seen it to be so; the portable way serves elsewhere, and where the switch NativeIpc.PortableWaits is on. What counts up and down here is what the C library counts, so its waiters and
 /// ours may mix.
 /// </summary>
 internal static unsafe class GlibcSemaphore
@@ -15,6 +16,7 @@ internal static unsafe class GlibcSemaphore
 
     private static bool Check()
     {
+        if (AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable) return false;
         if (!OperatingSystem.IsLinux() || !Environment.Is64BitProcess || !BitConverter.IsLittleEndian || !Libraries.IsGlibc) return false;
         ulong* word = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
         nint semaphore = (nint)word;
@@ -53,6 +55,50 @@ internal static unsafe class GlibcSemaphore
     internal static bool Exchange(nint semaphore, Word seen, Word next)
         => Interlocked.CompareExchange(ref *(ulong*)semaphore, next.Value, seen.Value) == seen.Value;
 
+    // SEM_VALUE_MAX of every glibc.
+    private const uint MaximumCount = int.MaxValue;
+
+    /// <summary>Takes a permit if there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool TryTake(nint semaphore)
+    {
+        ulong seen = Volatile.Read(ref *(ulong*)semaphore);
+        return (int)seen > 0 && (Interlocked.CompareExchange(ref *(ulong*)semaphore, seen - 1, seen) == seen || TryTakeAgain(semaphore));
+    }
+
+    private static bool TryTakeAgain(nint semaphore)
+    {
+        while (true)
+        {
+            ulong seen = Volatile.Read(ref *(ulong*)semaphore);
+            if ((int)seen <= 0) return false;
+            if (Interlocked.CompareExchange(ref *(ulong*)semaphore, seen - 1, seen) == seen) return true;
+        }
+    }
+
+    /// <summary>Gives permits, all or none. Waking the waiters is left to the caller.</summary>
+    /// <returns>False when the count would pass its maximum, or the semaphore is gone (<see cref="Gone"/>).</returns>
+    internal static bool TryGive(nint semaphore, int count, out Word before)
+    {
+        do before = Look(semaphore);
+        while (before.Count <= MaximumCount - (uint)count && !Exchange(semaphore, before, new(before.Value + (uint)count)));
+        return before.Count <= MaximumCount - (uint)count;
+    }
+
+    /// <summary>Gives permits if nobody waits for them and nobody comes between.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool TryGiveAtOnce(nint semaphore, int count)
+    {
+        ulong seen = Volatile.Read(ref *(ulong*)semaphore);
+        return seen <= MaximumCount - (uint)count && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen + (uint)count, seen) == seen;
+    }
+
+    /// <summary>One permit, nobody who waits, nobody who holds.</summary>
+    internal static Word Free => new(1);
+
+    /// <summary>What stands where a closed semaphore stood: a count that no semaphore has, so that nothing is taken, given or marked there.</summary>
+    internal const ulong Gone = 1UL << 31;
+
     /// <summary>Joins the waiters, so that whoever releases, also a peer by sem_post, wakes one.</summary>
     internal static void JoinWaiters(nint semaphore) => Interlocked.Add(ref *(ulong*)semaphore, OneWaiter);
 
@@ -63,9 +109,8 @@ internal static unsafe class GlibcSemaphore
         if (left.Count > 0 && left.Waiters > 0) Wake(semaphore, 1);
     }
 
-    /// <summary>Sleeps while the count is 0, until a time on the monotonic clock. The caller has joined the waiters.</summary>
-    /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
-    internal static int Sleep(nint semaphore, Timespec* until) => Futex.Wait((uint*)semaphore, 0, until);
+    /// <summary>The word that a sleeper sleeps on while it is 0, by futex(2): the count. The sleeper has joined the waiters.</summary>
+    internal static uint* SleepingPlace(nint semaphore) => (uint*)semaphore;
 
     /// <summary>Wakes who sleeps; harmless if it was not needed, since every sleeper looks again.</summary>
     internal static void Wake(nint semaphore, int count) => Futex.Wake((uint*)semaphore, count);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using static NativeIpc.Interop;
 
@@ -20,38 +19,38 @@ namespace NativeIpc.Backends.Posix;
 /// <c>wait.left</c>: the same. <c>unlock.done</c>: count 1; sleepers are not woken yet: as <c>wait.woken</c>. <c>unlock.woken</c>: nothing.
 /// <c>recover.locked</c>: the dead holder's mark still; its slot is free again. <c>recover.taken</c>: its own mark, and it is dead itself: taken over again, told again.
 /// <c>recover.done</c>: as <c>take.done</c>. <c>repair.before</c>: the dead holder's mark; the slot is free again. <c>repair.done</c>: count 1 and mark 511.
-/// <c>probe.closed</c>, <c>probe.leased</c>: as it was; the lease goes with the process. <c>probe.repaired</c>: count 1 and mark 511.</para>
+/// <c>prove.leased</c>: as it was; the lease goes with the process. <c>prove.repaired</c>: count 1 and mark 511. The direct steps (<see cref="MappedSemaphore"/>) are the same exchanges,
+/// and have no point between them: a process dies before or after one.</para>
 /// <para>Interleavings. (1) Two take at once: one exchange succeeds. (2) Two find the same dead holder: who has its slot's lock goes on, and looks again
 /// with the lock in hand. (3) A new process becomes the dead holder's slot: it cannot while another one recovers, since that one has the slot's lock;
 /// before it uses the slot it repairs a word that still has the mark. So a mark that is compared under its slot's lock is never that of a living
 /// one. (4) Two threads of one handle recover: the record lock does not keep them apart, the gate does. (5) A peer takes or gives by the C
 /// library meanwhile: the exchange fails and the turn begins again. (6) A peer resets the word or releases too often: the mark is gone or the count not 0, and
-/// unlocking leaves it and says so.</para>
+/// unlocking leaves it and says so. (7) A thread proves that this handle is alone while another one of the handle takes: the word then has the handle's mark, or
+/// its count is 1, and the proof exchanges only a word with neither. A process that comes meanwhile is held up by the kernel until the lease is dropped.</para>
 /// </remarks>
-internal sealed class HeldSemaphore : SemaphoreObject
+internal sealed class HeldSemaphore : MappedSemaphore
 {
     private const uint Abandoned = GlibcSemaphore.MaximumMark;
     private const string Taking = "take the lock";
 
+    // When to ask for the alone proof: the lease may hold up an opener for a moment.
+    private const int FirstProofMilliseconds = 100;
+    private const int MostMillisecondsBetweenProofs = 1000;
+
     private readonly Lock _checks = new();
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
-    private UnixDescriptor _file;
-    private nint _page;
+    private readonly UnixDescriptor _file;
     private int _slot = -1;
     private bool _tookOver;
-    private volatile bool _isLost;
-
-    // Threads inside, and whether one of them wants to be alone; see Probe.
-    private int _inside;
-    private int _isProbing;
-    private int _slicesWithUnknown;
+    private long _nextProof;
+    private int _millisecondsBetweenProofs;
 
     /// <summary>Takes over the mapping and the descriptor.</summary>
     internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit)
-        : base(key)
+        : base(key, new PosixSemaphoreHandle(page, isMapping: true))
     {
-        _page = page;
         _file = file;
         Identity = identity;
         CreatedNew = createdNew;
@@ -61,14 +60,15 @@ internal sealed class HeldSemaphore : SemaphoreObject
         }
         catch
         {
-            Unmap();
+            LetGo();
+            _file.Dispose();
             GC.SuppressFinalize(this);
             throw;
         }
 
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), _page, Layout.SizeOfSemT, _file);
+            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), page, Layout.SizeOfSemT, _file);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 
@@ -89,93 +89,91 @@ internal sealed class HeldSemaphore : SemaphoreObject
 
     public override bool TookOver => _tookOver;
 
+    public override bool NeedsLooks => true;
+
     private uint Mark => (uint)(_slot + 1);
 
-    public override bool TryAcquire()
+    private protected override void OpenDirectWay()
     {
-        Enter();
+        if (_slot >= 0) _step.Open(Page, GlibcSemaphore.Free.Value, GlibcSemaphore.Free.With(0, Mark).Value);
+    }
+
+    public override bool TryAcquire() => TryAcquireDirectly() || TryAcquireCounted(looks: true);
+
+    public override bool TryAcquireQuickly() => TryAcquireDirectly() || TryAcquireCounted(looks: false);
+
+    private bool TryAcquireDirectly()
+    {
+        if (!TryTakeDirectly()) return false;
+        if (_tookOver) _tookOver = false; // of an earlier taking
+        return true;
+    }
+
+    private bool TryAcquireCounted(bool looks)
+    {
+        nint page = Enter();
         try
         {
-            return TryTake(out GlibcSemaphore.Word seen) || TryRecover(seen);
+            return TryTake(page, out GlibcSemaphore.Word seen) || (looks && TryRecover(page, seen));
         }
         finally
         {
-            Leave(ref _inside);
+            Leave();
         }
     }
 
-    public override unsafe bool Block(TimeSpan slice)
+    public override bool Block(TimeSpan slice) => Block(slice, Wakeup.Begin());
+
+    /// <inheritdoc/>
+    /// <remarks>When the process that the holder's slot notes ends, the sleeper is woken; but the note may be of another PID namespace, so it also looks after a slice, soon at first.</remarks>
+    public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
-        bool isUnknown;
-        Enter();
+        nint page = Enter();
         try
         {
-            if (TryTake(out GlibcSemaphore.Word seen) || TryRecover(seen)) return true;
-            if (Libc.clock_gettime(Flags.CLOCK_MONOTONIC, out Timespec until) != 0) throw PosixErrors.Unknown(Taking, Key, "clock_gettime", Marshal.GetLastPInvokeError());
-            long nanoseconds = until.tv_nsec + (slice.Ticks * 100);
-            until.tv_sec += nanoseconds / 1_000_000_000;
-            until.tv_nsec = nanoseconds % 1_000_000_000;
-            GlibcSemaphore.JoinWaiters(_page);
-            StopPoint.At("wait.joined");
-            try
-            {
-                int number;
-                do
-                {
-                    if (TryTake(out seen))
-                    {
-                        StopPoint.At("wait.taken");
-                        return true;
-                    }
-
-                    number = GlibcSemaphore.Sleep(_page, &until);
-                    StopPoint.At("wait.woken");
-                    ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-                }
-                while (number == 0 || number == Errno.EAGAIN);
-                if (number != Errno.ETIMEDOUT && number != Errno.EINTR) throw PosixErrors.Unknown(Taking, Key, "futex", number);
-            }
-            finally
-            {
-                GlibcSemaphore.LeaveWaiters(_page);
-                StopPoint.At("wait.left");
-            }
-
-            if (TryTake(out seen) || TryRecover(seen)) return true;
-            isUnknown = seen.Count == 0 && seen.Mark is 0 or Abandoned;
+            if (TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen)) return true;
+            TimeSpan slice = wakeup.NextSlice();
+            int holder = !wakeup.IsFirstSlice && seen is { Count: 0, Mark: > 0 and <= HolderSlots.Count } ? HolderSlots.ReadProcess(page, (int)seen.Mark - 1) : 0;
+            using SleepWatch.Watch hint = SleepWatch.EndOf(holder == Environment.ProcessId ? 0 : holder, wakeup);
+            return Sleep(page, longest < slice ? longest : slice, wakeup, Taking) || TryTake(page, out seen) || TryRecover(page, seen);
         }
         finally
         {
-            Leave(ref _inside);
+            Leave();
         }
-
-        // After 0.1 s, 0.3, 0.7 and then every second: the lease may hold up an opener for a moment.
-        int slices = isUnknown ? Interlocked.Increment(ref _slicesWithUnknown) : _slicesWithUnknown = 0;
-        if (slices is 2 or 6 or 14 || (slices > 0 && slices % 20 == 0)) Probe();
-        return false;
     }
+
+    private protected override bool TryTake(nint page) => TryTake(page, out _);
 
     /// <summary>Takes the permit if there is one.</summary>
-    private bool TryTake(out GlibcSemaphore.Word seen)
+    private bool TryTake(nint page, out GlibcSemaphore.Word seen)
     {
         StopPoint.At("take.before");
         while (true)
         {
-            seen = GlibcSemaphore.Look(_page);
+            seen = GlibcSemaphore.Look(page);
             if (seen.Count == 0) return false;
 
             // More than one permit: a peer released too often. Then the mark says who took last.
-            if (!GlibcSemaphore.Exchange(_page, seen, seen.With(seen.Count - 1, Mark))) continue;
+            if (!GlibcSemaphore.Exchange(page, seen, seen.With(seen.Count - 1, Mark))) continue;
             StopPoint.At("take.done");
+            _nextProof = 0;
             _tookOver = seen.Mark == Abandoned;
             return true;
         }
     }
 
-    /// <summary>Takes over from the holder, if it is one of ours and dead.</summary>
-    private bool TryRecover(GlibcSemaphore.Word seen)
+    /// <summary>Takes over from the holder, if it is one of ours and dead, or unknown and this handle the only one that is left.</summary>
+    private bool TryRecover(nint page, GlibcSemaphore.Word seen)
     {
-        if (seen.Count != 0 || seen.Mark is 0 or Abandoned || seen.Mark == Mark) return false;
+        if (seen.Count != 0 || seen.Mark == Mark) return false;
+        if (seen.Mark is 0 or Abandoned)
+        {
+            FreeIfAlone(page);
+            return TryTake(page, out _);
+        }
+
+        _nextProof = 0;
         int slot = (int)seen.Mark - 1;
         if (slot >= HolderSlots.Count) return false; // no mark of ours
         lock (_checks)
@@ -186,9 +184,9 @@ internal sealed class HeldSemaphore : SemaphoreObject
                 StopPoint.At("recover.locked");
                 while (true)
                 {
-                    GlibcSemaphore.Word now = GlibcSemaphore.Look(_page);
+                    GlibcSemaphore.Word now = GlibcSemaphore.Look(page);
                     if (now.Count != 0 || now.Mark != seen.Mark) return false;
-                    if (!GlibcSemaphore.Exchange(_page, now, now.With(0, Mark))) continue;
+                    if (!GlibcSemaphore.Exchange(page, now, now.With(0, Mark))) continue;
                     StopPoint.At("recover.taken");
                     _tookOver = true;
                     return true;
@@ -202,82 +200,117 @@ internal sealed class HeldSemaphore : SemaphoreObject
         }
     }
 
-    public override bool TryUnlock()
+    /// <summary>
+    /// Frees a semaphore that somebody unknown has taken, if the kernel says that nobody else has it open any more: then nobody can hold it.
+    /// </summary>
+    /// <remarks>
+    /// The kernel gives a lease on the file to the one description that has it open, its mappings included (Linux 6.18; a kernel that counts the own mapping as
+    /// another user says no, and the lock stays as it is). Without a slot this handle's own permit looks like a foreign one, so then it is not asked.
+    /// </remarks>
+    private void FreeIfAlone(nint page)
     {
-        Enter(evenIfClosed: true);
+        lock (_checks)
+        {
+            if (_slot < 0 || GlibcSemaphore.Look(page) is not { Count: 0, Mark: 0 or Abandoned }) return;
+            long now = Environment.TickCount64;
+            if (_nextProof == 0)
+            {
+                _millisecondsBetweenProofs = FirstProofMilliseconds;
+                _nextProof = now + FirstProofMilliseconds;
+            }
+
+            if (now < _nextProof) return;
+            _millisecondsBetweenProofs = Math.Min(_millisecondsBetweenProofs * 2, MostMillisecondsBetweenProofs);
+            _nextProof = now + _millisecondsBetweenProofs;
+            if (Libc.TakeLease(_file) != 0) return; // whatever the number: no proof
+            try
+            {
+                StopPoint.At("prove.leased");
+                GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
+                if (seen is not { Count: 0, Mark: 0 or Abandoned } || !GlibcSemaphore.Exchange(page, seen, seen.With(1, Abandoned))) return;
+                StopPoint.At("prove.repaired");
+            }
+            finally
+            {
+                Libc.DropLease(_file);
+            }
+
+            _nextProof = 0;
+        }
+
+        // Threads of this handle may be asleep.
+        if (GlibcSemaphore.Look(page) is { Count: > 0, Waiters: > 0 }) GlibcSemaphore.Wake(page, 1);
+    }
+
+    public override bool TryUnlock() => GiveBack() is not false; // closed meanwhile: then closing has given it back
+
+    /// <summary>Gives the permit back; false when this handle does not hold it, since a peer has reset it; null when the handle is closed.</summary>
+    private bool? GiveBack()
+    {
+        if (TryGiveDirectly()) return true;
+        if (!TryEnter()) return null;
         try
         {
             while (true)
             {
                 StopPoint.At("unlock.before");
-                GlibcSemaphore.Word seen = GlibcSemaphore.Look(_page);
+                GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
                 if (seen.Count != 0 || seen.Mark != Mark) return false; // reset by a peer, who has let somebody else in
-                _tookOver = false;
-                if (!GlibcSemaphore.Exchange(_page, seen, seen.With(1, 0))) continue;
+                if (!GlibcSemaphore.Exchange(Page, seen, seen.With(1, 0))) continue;
                 StopPoint.At("unlock.done");
-                if (seen.Waiters > 0) GlibcSemaphore.Wake(_page, 1);
+                if (seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
                 StopPoint.At("unlock.woken");
                 return true;
             }
         }
         finally
         {
-            Leave(ref _inside);
+            Leave();
         }
     }
 
     public override void Release(int count)
     {
         ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-        if (count == 1 && TryUnlock()) return;
+        bool? given = count == 1 ? GiveBack() : false;
+        if (given == true) return;
+        ObjectDisposedException.ThrowIf(given is null, typeof(SystemSemaphore));
         throw Failure.NotHeld(Key, count);
     }
 
     public override bool TryGetCount(out int count)
     {
-        Enter();
-        try
-        {
-            count = (int)GlibcSemaphore.Look(_page).Count;
-            return true;
-        }
-        finally
-        {
-            Leave(ref _inside);
-        }
+        nint page = Enter();
+        count = (int)GlibcSemaphore.Look(page).Count;
+        Leave();
+        return true;
     }
 
     public override LockStatus GetStatus()
     {
-        Enter();
+        nint page = Enter();
         try
         {
-            GlibcSemaphore.Word seen = GlibcSemaphore.Look(_page);
+            GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
             if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: true);
             if (seen.Mark is 0 or Abandoned || seen.Mark > HolderSlots.Count) return new(LockHolder.Unknown, null, IsRecoverable: true);
             int slot = (int)seen.Mark - 1;
-            int process = HolderSlots.ReadProcess(_page, slot);
+            int process = HolderSlots.ReadProcess(page, slot);
             bool lives = slot == _slot || HolderSlots.IsAlive(_file, slot);
             return new(lives ? LockHolder.Process : LockHolder.DeadProcess, process == 0 ? null : process, IsRecoverable: true);
         }
         finally
         {
-            Leave(ref _inside);
+            Leave();
         }
     }
 
     /// <summary>Sets the count in place, while others may be using the semaphore.</summary>
     internal void SetCount(int count)
     {
-        Enter();
-        try
-        {
-            GlibcSemaphore.SetCount(_page, (uint)count);
-        }
-        finally
-        {
-            Leave(ref _inside);
-        }
+        nint page = Enter();
+        GlibcSemaphore.SetCount(page, (uint)count);
+        Leave();
     }
 
     private void ClaimSlot()
@@ -287,20 +320,20 @@ internal sealed class HeldSemaphore : SemaphoreObject
         StopPoint.At("claim.locked");
         if (slot < 0)
         {
-            NativeIpcEventSource.s_log.NotWatched($"the lock {Failure.Describe(Key)} is open more than {HolderSlots.Count} times: should this process die while it holds the lock, nobody can tell");
+            NativeIpcEventSource.s_log.NotRecoverable($"the lock {Failure.Describe(Key)} is open more than {HolderSlots.Count} times: should this process die while it holds the lock, nobody can tell");
         }
         else
         {
             Repair((uint)slot + 1);
-            HolderSlots.NoteProcess(_page, slot);
+            HolderSlots.NoteProcess(Page, slot);
             StopPoint.At("claim.noted");
         }
 
         _slot = slot;
 
         // Somebody may have died between giving the permit and waking the next one.
-        GlibcSemaphore.Word seen = GlibcSemaphore.Look(_page);
-        if (seen.Count > 0 && seen.Waiters > 0) GlibcSemaphore.Wake(_page, 1);
+        GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
+        if (seen.Count > 0 && seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
     }
 
     /// <summary>A mark that is in the word when its slot is claimed is that of the slot's last user, who died holding.</summary>
@@ -308,136 +341,34 @@ internal sealed class HeldSemaphore : SemaphoreObject
     {
         while (true)
         {
-            GlibcSemaphore.Word seen = GlibcSemaphore.Look(_page);
+            GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
             if (seen.Mark != mark) return;
             StopPoint.At("repair.before");
-            if (!GlibcSemaphore.Exchange(_page, seen, seen.With(Math.Max(seen.Count, 1), Abandoned))) continue;
+            if (!GlibcSemaphore.Exchange(Page, seen, seen.With(Math.Max(seen.Count, 1), Abandoned))) continue;
             StopPoint.At("repair.done");
-            if (seen.Waiters > 0) GlibcSemaphore.Wake(_page, 1);
+            if (seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
             return;
         }
     }
 
-    /// <summary>
-    /// Frees a semaphore that somebody unknown has taken, if the kernel says that no other process has it open any more: then nobody can hold it.
-    /// </summary>
-    /// <remarks>
-    /// To ask, this handle itself has to let go of the file, so it must be the only thread inside: it announces itself, then counts; others
-    /// count themselves first and then look for an announcement, so that one of the two sees the other. What keeps the file
-    /// open elsewhere in this process makes the answer no. If the name leads elsewhere meanwhile, there is no way back: the lock is lost, as one that was removed.
-    /// </remarks>
-    private void Probe()
+    private protected override Action<nint>? AtTheEnd => GivesBackAtClose && _slot >= 0 ? GiveBackWhatIsLeft : null;
+
+    private void GiveBackWhatIsLeft(nint page)
     {
-        if (_lastOut is not null) return; // whose clean-up at the end of the process knows where the page is
-        if (_isLost || Interlocked.CompareExchange(ref _isProbing, 1, 0) != 0) return;
-        try
+        while (GlibcSemaphore.Look(page) is var seen && seen.Count == 0 && seen.Mark == Mark)
         {
-            if (Volatile.Read(ref _inside) != 0 || !TryEnter()) return; // TryEnter: no Dispose closes it meanwhile
-            try
-            {
-                // Look again, now that nobody can come in: another thread of this handle may have taken the permit since, and closing would give up
-                // the slot that proves its life. Without a slot, this handle's own permit looks like a foreign one.
-                if (_page == 0 || _slot < 0 || GlibcSemaphore.Look(_page) is not { Count: 0, Mark: 0 or Abandoned }) return;
-                Unmap();
-                _page = 0;
-                _slot = -1;
-                StopPoint.At("probe.closed");
-                Reopen();
-            }
-            finally
-            {
-                if (_page == 0) _isLost = true;
-                Leave();
-            }
+            if (!GlibcSemaphore.Exchange(page, seen, seen.With(1, 0))) continue;
+            if (seen.Waiters > 0) GlibcSemaphore.Wake(page, 1);
+            return;
         }
-        finally
-        {
-            Volatile.Write(ref _isProbing, 0);
-        }
-    }
-
-    private void Reopen()
-    {
-        int descriptor = PosixSemaphores.OpenFile(Key, out int number);
-        if (number == Errno.ENOENT) return;
-        if (number != 0) throw PosixErrors.Open(Taking, Key, "open", number);
-        var file = new UnixDescriptor(descriptor);
-        try
-        {
-            number = Libc.Status(file, out FileStatus status);
-            if (number != 0) throw PosixErrors.Unknown(Taking, Key, "statx", number);
-            if (status.Identity != Identity || status.Links == 0 || status.Size != Layout.SizeOfSemT)
-            {
-                file.Dispose();
-                return;
-            }
-
-            bool isAlone = Libc.TakeLease(file) == 0; // any error number: no proof, so it stays as it is
-            StopPoint.At("probe.leased");
-            nint page;
-            try
-            {
-                page = PosixSemaphores.MapPage(Taking, Key, file);
-                if (isAlone)
-                {
-                    GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-                    if (seen is { Count: 0, Mark: 0 or Abandoned }) _ = GlibcSemaphore.Exchange(page, seen, seen.With(1, Abandoned));
-                    StopPoint.At("probe.repaired");
-                }
-            }
-            finally
-            {
-                if (isAlone) Libc.DropLease(file);
-            }
-
-            _file = file;
-            _page = page;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-
-        ClaimSlot();
-    }
-
-    private void Enter(bool evenIfClosed = false)
-    {
-        if (!evenIfClosed) ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-        ObjectDisposedException.ThrowIf(!TryEnter(), typeof(SystemSemaphore));
-        while (true)
-        {
-            Interlocked.Increment(ref _inside);
-            if (Volatile.Read(ref _isProbing) == 0) break;
-            Interlocked.Decrement(ref _inside);
-            Pause.Microseconds(50);
-        }
-
-        if (!_isLost) return;
-        Leave(ref _inside);
-        throw Failure.Found(NativeIpcError.NotFound, Taking, Key, "open", "it was removed while this process waited for it", "Open it again.");
-    }
-
-    private void Leave(ref int inside)
-    {
-        Interlocked.Decrement(ref inside);
-        Leave();
-    }
-
-    private void Unmap()
-    {
-        if (_page == 0) return;
-        _ = Libc.munmap(_page, Layout.SizeOfSemT);
-        _file.Dispose(); // and with it the slot
     }
 
     protected override void Close()
     {
         // The name first, while the object still pins its inode number.
         _removal?.Perform();
-        Unmap();
-        _page = 0;
+        LetGo();
+        _file.Dispose(); // and with it the slot
         _lastOut?.Closed();
     }
 }

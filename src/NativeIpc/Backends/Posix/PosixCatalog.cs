@@ -60,7 +60,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
         using var folder = new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
         if (folder.IsInvalid) throw PosixErrors.Unknown(attempt, found.NamingKey, "open", Marshal.GetLastPInvokeError());
-        int number = FileLock.Take(folder, TimeSpan.FromSeconds(1), out FileLock held);
+        int number = FileLock.Take((int)folder.DangerousGetHandle(), TimeSpan.FromSeconds(1), out FileLock held);
         if (number != 0) throw PosixErrors.Unknown(attempt, found.NamingKey, "flock", number);
         using (held)
         {
@@ -77,7 +77,7 @@ internal sealed class PosixCatalog : IObjectCatalog
 
             // Ours size and rename under the lock of the file itself; a lease, which goes with the descriptor, excludes them already.
             FileLock makers = default;
-            if (!onlyUnused && number == 0) number = FileLock.Take(file, TimeSpan.FromSeconds(1), out makers);
+            if (!onlyUnused && number == 0) number = FileLock.Take((int)file.DangerousGetHandle(), TimeSpan.FromSeconds(1), out makers);
             using FileLock others = makers; // a file that cannot be locked is compared all the same
             if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || PosixLook.Identify(found.NativeName, named.Identity) != found.ObjectIdentity) return false;
             if (Libc.unlink(path) == 0) return true;
@@ -105,7 +105,7 @@ internal sealed class PosixCatalog : IObjectCatalog
             int done = 0;
             while (done < destination.Length)
             {
-                nint read = Libc.pread(file, to + done, (nuint)(destination.Length - done), offset + done);
+                nint read = Libc.pread((int)file.DangerousGetHandle(), to + done, (nuint)(destination.Length - done), offset + done);
                 int number = read < 0 ? Marshal.GetLastPInvokeError() : 0;
                 if (read == 0) break;
                 if (number == Errno.EINTR) continue;

@@ -138,7 +138,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         ulong word = 0;
         nint read;
         int number = 0;
-        read = Libc.pread(file, (byte*)&word, sizeof(ulong), 0);
+        read = Libc.pread((int)file.DangerousGetHandle(), (byte*)&word, sizeof(ulong), 0);
         if (read < 0) number = Marshal.GetLastPInvokeError();
         if (read != sizeof(ulong))
         {
@@ -155,7 +155,7 @@ internal sealed class PosixLook(Census census) : IDisposable
     {
         if (_isFolderBusy) return default;
         _folder ??= new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (!_folder.IsInvalid && FileLock.Take(_folder, TimeSpan.FromMilliseconds(100), out FileLock held) == 0) return held;
+        if (!_folder.IsInvalid && FileLock.Take((int)_folder.DangerousGetHandle(), TimeSpan.FromMilliseconds(100), out FileLock held) == 0) return held;
         _isFolderBusy = true;
         census.Note($"Another process holds the lock of {PosixNames.Folder}, so the kernel was not asked which objects nobody uses.");
         return default;

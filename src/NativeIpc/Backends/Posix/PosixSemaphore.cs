@@ -4,24 +4,24 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>An open POSIX semaphore: sem_wait(3), sem_post(3), sem_getvalue(3).</summary>
-internal sealed class PosixSemaphore : SemaphoreObject
+/// <summary>An open POSIX semaphore: sem_wait(3), sem_post(3), sem_getvalue(3), and with glibc the same steps on its word.</summary>
+internal sealed class PosixSemaphore : MappedSemaphore
 {
+    private const string Acquiring = "acquire the semaphore";
+
     private static readonly bool s_hasClockWait = OperatingSystem.IsLinux() && Libraries.HasSemaphoreFunction("sem_clockwait");
 
-    private readonly PosixSemaphoreHandle _handle;
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
 
     internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit)
-        : base(key)
+        : base(key, handle)
     {
-        _handle = handle;
         Identity = identity;
         CreatedNew = createdNew;
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), handle.DangerousGetHandle(), Layout.SizeOfSemT, null);
+            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), handle.Address, Layout.SizeOfSemT, null);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 
@@ -37,65 +37,88 @@ internal sealed class PosixSemaphore : SemaphoreObject
 
     public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
 
-    public override nint WaitWord => GlibcSemaphore.s_isKnown ? _handle.DangerousGetHandle() : 0;
-
     public override bool TryAcquire()
     {
-        bool added = false;
+        nint direct = Direct;
+        if (direct == 0) return TryAcquireCounted();
+        bool taken = GlibcSemaphore.TryTake(direct);
+
+        // None there: if the address still stands, that was the true page.
+        if (!taken && Direct == 0) taken = TryAcquireCounted();
+        GC.KeepAlive(this);
+        return taken;
+    }
+
+    private bool TryAcquireCounted()
+    {
+        nint page = Enter();
         try
         {
-            nint semaphore = Enter(ref added);
-            while (Libc.sem_trywait(semaphore) != 0)
-            {
-                int number = Marshal.GetLastPInvokeError();
-                if (number == Errno.EAGAIN) return false;
-                if (number != Errno.EINTR) throw PosixErrors.Unknown("acquire the semaphore", Key, "sem_trywait", number);
-            }
-
-            return true;
+            return TryTake(page);
         }
         finally
         {
-            if (added) _handle.DangerousRelease();
+            Leave();
+        }
+    }
+
+    private protected override bool TryTake(nint page)
+    {
+        if (GlibcSemaphore.s_isKnown) return GlibcSemaphore.TryTake(page);
+        while (Libc.sem_trywait(page) != 0)
+        {
+            int number = Marshal.GetLastPInvokeError();
+            if (number == Errno.EAGAIN) return false;
+            if (number != Errno.EINTR) throw PosixErrors.Unknown(Acquiring, Key, "sem_trywait", number);
+        }
+
+        return true;
+    }
+
+    public override bool Block(TimeSpan longest, Wakeup wakeup)
+    {
+        if (!GlibcSemaphore.s_isKnown) return base.Block(longest, wakeup);
+        nint page = Enter();
+        try
+        {
+            return Sleep(page, longest, wakeup, Acquiring);
+        }
+        finally
+        {
+            Leave();
         }
     }
 
     public override bool Block(TimeSpan slice)
     {
-        bool added = false;
+        nint page = Enter();
         try
         {
-            nint semaphore = Enter(ref added);
-            if (IsApple) return Poll(semaphore, slice);
+            if (IsApple) return Poll(page, slice);
 
             // musl has no sem_clockwait: there the slice is measured on the wall clock. Slices are short, and the deadline is kept by the caller.
             int clock = s_hasClockWait ? Flags.CLOCK_MONOTONIC : Flags.CLOCK_REALTIME;
-            if (Libc.clock_gettime(clock, out Timespec deadline) != 0) throw PosixErrors.Unknown("acquire the semaphore", Key, "clock_gettime", Marshal.GetLastPInvokeError());
-            long nanoseconds = deadline.tv_nsec + (slice.Ticks * 100);
-            deadline.tv_sec += nanoseconds / 1_000_000_000;
-            deadline.tv_nsec = nanoseconds % 1_000_000_000;
-            int result = s_hasClockWait ? Libc.sem_clockwait(semaphore, clock, deadline) : Libc.sem_timedwait(semaphore, deadline);
+            Timespec until = Timespec.After(slice, clock);
+            int result = s_hasClockWait ? Libc.sem_clockwait(page, clock, until) : Libc.sem_timedwait(page, until);
             if (result == 0) return true;
             int number = Marshal.GetLastPInvokeError();
             return number == Errno.ETIMEDOUT || number == Errno.EINTR
                 ? false
-                : throw PosixErrors.Unknown("acquire the semaphore", Key, s_hasClockWait ? "sem_clockwait" : "sem_timedwait", number);
+                : throw PosixErrors.Unknown(Acquiring, Key, s_hasClockWait ? "sem_clockwait" : "sem_timedwait", number);
         }
         finally
         {
-            if (added) _handle.DangerousRelease();
+            Leave();
         }
     }
 
     // Apple has no timed wait at all.
-    private bool Poll(nint semaphore, TimeSpan slice)
+    private bool Poll(nint page, TimeSpan slice)
     {
         var backoff = new Backoff(slice, longestMicroseconds: 10_000);
         do
         {
-            if (Libc.sem_trywait(semaphore) == 0) return true;
-            int number = Marshal.GetLastPInvokeError();
-            if (number != Errno.EAGAIN && number != Errno.EINTR) throw PosixErrors.Unknown("acquire the semaphore", Key, "sem_trywait", number);
+            if (TryTake(page)) return true;
         }
         while (backoff.Pause());
 
@@ -104,34 +127,52 @@ internal sealed class PosixSemaphore : SemaphoreObject
 
     public override void Release(int count)
     {
-        bool added = false;
+        nint direct = Direct;
+        if (direct == 0 || !GlibcSemaphore.TryGiveAtOnce(direct, count)) ReleaseCounted(count);
+        GC.KeepAlive(this);
+    }
+
+    private void ReleaseCounted(int count)
+    {
+        nint page = Enter();
         try
         {
-            nint semaphore = Enter(ref added);
-            if (count > 1 && Libc.sem_getvalue(semaphore, out int value) == 0 && value > Flags.SEM_VALUE_MAX - count) throw Full(Errno.EOVERFLOW, 0, count);
-            for (int given = 0; given < count; given++)
-            {
-                if (Libc.sem_post(semaphore) != 0) throw Full(Marshal.GetLastPInvokeError(), given, count);
-            }
+            Give(page, count);
         }
         finally
         {
-            if (added) _handle.DangerousRelease();
+            Leave();
+        }
+    }
+
+    private void Give(nint page, int count)
+    {
+        if (GlibcSemaphore.s_isKnown)
+        {
+            if (!GlibcSemaphore.TryGive(page, count, out GlibcSemaphore.Word before)) throw Full(Errno.EOVERFLOW, 0, count);
+            if (before.Waiters > 0) GlibcSemaphore.Wake(page, count);
+            return;
+        }
+
+        if (count > 1 && Libc.sem_getvalue(page, out int value) == 0 && value > Flags.SEM_VALUE_MAX - count) throw Full(Errno.EOVERFLOW, 0, count);
+        for (int given = 0; given < count; given++)
+        {
+            if (Libc.sem_post(page) != 0) throw Full(Marshal.GetLastPInvokeError(), given, count);
         }
     }
 
     /// <inheritdoc/>
     public override bool TryUnlock()
     {
-        bool added = false;
+        if (!TryEnter()) return true; // closed, and nothing of it is mapped any more
         try
         {
-            _handle.DangerousAddRef(ref added);
-            return Libc.sem_post(_handle.DangerousGetHandle()) == 0 ? true : throw Full(Marshal.GetLastPInvokeError(), 0, 1);
+            Give(Page, 1);
+            return true;
         }
         finally
         {
-            if (added) _handle.DangerousRelease();
+            Leave();
         }
     }
 
@@ -145,57 +186,49 @@ internal sealed class PosixSemaphore : SemaphoreObject
 
     public override bool TryGetCount(out int count)
     {
-        bool added = false;
+        nint page = Enter();
         try
         {
-            if (Libc.sem_getvalue(Enter(ref added), out count) == 0) return true;
+            if (Libc.sem_getvalue(page, out count) == 0) return true;
             int number = Marshal.GetLastPInvokeError();
             return number == Errno.ENOSYS ? false : throw PosixErrors.Unknown("read the count of the semaphore", Key, "sem_getvalue", number);
         }
         finally
         {
-            if (added) _handle.DangerousRelease();
+            Leave();
         }
     }
 
     /// <summary>Sets the count in place, while others may be using the semaphore.</summary>
     internal void SetCount(int count)
     {
-        bool added = false;
+        nint page = Enter();
         try
         {
-            nint semaphore = Enter(ref added);
             if (GlibcSemaphore.s_isKnown)
             {
-                GlibcSemaphore.SetCount(semaphore, (uint)count);
+                GlibcSemaphore.SetCount(page, (uint)count);
                 return;
             }
 
             // The portable way: take what is there, then give. Every step is a valid one, so others may join in; they count as having come after.
-            while (Libc.sem_trywait(semaphore) == 0 || Marshal.GetLastPInvokeError() == Errno.EINTR)
+            while (TryTake(page))
             {
             }
 
-            if (count > 0) Release(count);
+            if (count > 0) Give(page, count);
         }
         finally
         {
-            if (added) _handle.DangerousRelease();
+            Leave();
         }
-    }
-
-    private nint Enter(ref bool added)
-    {
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-        _handle.DangerousAddRef(ref added); // throws ObjectDisposedException once closed
-        return _handle.DangerousGetHandle();
     }
 
     protected override void Close()
     {
         // The name first, while the object still pins its inode number.
         _removal?.Perform();
-        _handle.Dispose(); // no thread is inside any more
+        LetGo(); // no thread is inside any more
         _lastOut?.Closed();
     }
 }

@@ -1,22 +1,15 @@
-using System.Runtime.InteropServices;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>The address of a semaphore: its file mapped by us, or what sem_open gave. Released when the last call that uses it has returned.</summary>
-internal sealed class PosixSemaphoreHandle : SafeHandle
+/// <summary>The address of a semaphore: its file mapped by us, or what sem_open gave.</summary>
+internal readonly struct PosixSemaphoreHandle(nint address, bool isMapping)
 {
-    private readonly bool _isMapping;
+    public nint Address => address;
 
-    internal PosixSemaphoreHandle(nint address, bool isMapping)
-        : base(-1, ownsHandle: true)
-    {
-        _isMapping = isMapping;
-        SetHandle(address);
-    }
+    /// <summary>Whether the page is this object's alone. The C library gives the same one to everybody who opens a name.</summary>
+    public bool IsMapping => isMapping;
 
-    public override bool IsInvalid => handle == -1;
-
-    protected override bool ReleaseHandle()
-        => (_isMapping ? Libc.munmap(handle, Layout.SizeOfSemT) : Libc.sem_close(handle)) == 0;
+    /// <summary>Lets go of it. Nothing that can be done about a failure, of which there is none for what is open.</summary>
+    public void Release() => _ = isMapping ? Libc.munmap(address, Layout.SizeOfSemT) : Libc.sem_close(address);
 }

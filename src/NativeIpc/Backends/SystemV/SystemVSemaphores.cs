@@ -62,13 +62,9 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             throw new PlatformNotSupportedException("The removal policy LastOneOut is not for System V semaphores: the kernel does not count who uses a set. Use Creator or Keep.");
         if (options.Reclaim)
             throw new PlatformNotSupportedException("A System V semaphore cannot be reclaimed: the kernel does not count who uses a set, so nobody can tell whether its users are dead. Use CreateOrReset.");
-        if (!options.Robust) return initialCount;
-        if (!OperatingSystem.IsLinux())
+        if (options.Robust && !OperatingSystem.IsLinux())
             throw new PlatformNotSupportedException("Robust System V semaphores work on Linux only: elsewhere the death of a holder cannot be told.");
-        if (options.Undo != SystemVUndoPolicy.Both)
-            throw new ArgumentException($"A robust semaphore needs the undo policy Both, by which the kernel gives a dead holder's permit back; it is {options.Undo}.", nameof(options));
-        if (initialCount > 1) throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount, "A robust semaphore is a lock: it has one permit at most.");
-        return initialCount;
+        return initialCount; // the rest of what Robust needs is the same everywhere, and was checked where the call came in
     }
 
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)

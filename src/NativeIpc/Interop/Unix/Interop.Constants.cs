@@ -43,6 +43,8 @@ internal static partial class Interop
         internal const int MAP_NORESERVE = 0x4000; // Linux
         internal const int MAP_POPULATE = 0x8000; // Linux
         internal const int MADV_HUGEPAGE = 14; // Linux
+        internal const int MREMAP_MAYMOVE = 1; // Linux
+        internal const int MREMAP_FIXED = 2; // Linux
         internal const int MADV_POPULATE_READ = 22; // Linux 5.14
         internal const int MADV_POPULATE_WRITE = 23; // Linux 5.14
 
@@ -82,8 +84,13 @@ internal static partial class Interop
 
         internal const int FUTEX_WAKE = 1; // Linux
         internal const int FUTEX_WAIT_BITSET = 9; // Linux
+        internal const int FUTEX_WAKE_BITSET = 10; // Linux
         internal const int FUTEX_PRIVATE_FLAG = 128; // Linux
         internal const int FUTEX_32 = 2; // Linux 5.16: the size of a word for futex_waitv
+
+        internal const int EPOLL_CTL_ADD = 1; // Linux
+        internal const int EPOLLIN = 1; // Linux
+        internal static readonly int EPOLL_CLOEXEC = O_CLOEXEC; // Linux
 
         internal const int F_RDLCK = 0; // Linux
         internal const int F_WRLCK = 1; // Linux
@@ -113,6 +120,10 @@ internal static partial class Interop
 
         /// <summary>Room for any shmid_ds or semid_ds.</summary>
         internal const int SizeOfIpcBuffer = 256;
+
+        /// <summary>struct epoll_event, which is packed on x64 only. Linux.</summary>
+        internal static readonly int SizeOfEpollEvent = TTarget.IsArm64 ? 16 : 12;
+        internal static readonly int EpollData = TTarget.IsArm64 ? 8 : 4;
 
         internal static readonly int IpcPermUid = TTarget.IsApple ? 0 : 4;
         internal static readonly int IpcPermCuid = TTarget.IsApple ? 8 : 12;

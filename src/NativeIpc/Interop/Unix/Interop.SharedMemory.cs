@@ -27,6 +27,10 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int munmap(nint address, nuint length);
 
+        /// <summary>mremap(2), variadic, which is harmless on Linux; on Apple it is never called. With an old size of 0 it maps the pages a second time.</summary>
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial nint mremap(nint address, nuint oldLength, nuint newLength, int flags, nint newAddress);
+
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int madvise(nint address, nuint length, int advice);
     }

@@ -36,6 +36,10 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static unsafe partial int semop(int id, Sembuf* operations, nuint count);
 
+        /// <summary>For operations that are expected to go through: without the error number, which costs as much as the way into C.</summary>
+        [LibraryImport(Libraries.Libc, EntryPoint = "semop")]
+        internal static unsafe partial int semop_at_once(int id, Sembuf* operations, nuint count);
+
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static unsafe partial int semtimedop(int id, Sembuf* operations, nuint count, Timespec* timeout); // not on Apple
 

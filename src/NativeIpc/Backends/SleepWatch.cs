@@ -1,0 +1,111 @@
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends;
+
+/// <summary>
+/// One thread for the whole process that wakes sleepers for what does not wake them by itself: the process that holds their lock has ended, or a process died between giving a
+/// permit and waking the next one. Linux only; begins when the first thread goes to sleep.
+/// </summary>
+/// <remarks>
+/// <para>Both are hints: who is woken looks, and sleeps on if there is nothing. The end of a process is told by the kernel (pidfd) at once; an id from another PID namespace names no process,
+/// or another one. For the second, every sleeper is woken each <see cref="RoundMilliseconds"/>, so that a sleep needs no time limit, which would make it a tenth dearer.</para>
+/// <para>Interleavings. (1) A watch ends while its event is under way: the event finds no one under its number, which is not used again. (2) A sleeper is woken when it
+/// has left: it looks once more in its next wait. (3) A descriptor is closed, which takes it out of the kernel's list, under the gate.</para>
+/// </remarks>
+internal static unsafe class SleepWatch
+{
+    /// <summary>How long a sleeper may sleep over a permit whose giver died before waking it. Less than 0.2 wake-ups a second, the sleeper's and the thread's together.</summary>
+    internal const int RoundMilliseconds = 11_000;
+
+    private static readonly Lock s_gate = new();
+    private static readonly List<WeakReference<Wakeup>> s_sleepers = [];
+    private static readonly Dictionary<long, Wakeup> s_watches = [];
+    private static long s_lastNumber;
+    private static int s_epoll = -1;
+    private static bool s_isRunning;
+
+    /// <summary>Notes a thread that is going to sleep, once for each thread.</summary>
+    public static void Add(Wakeup sleeper)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        lock (s_gate)
+        {
+            s_sleepers.RemoveAll(static gone => !gone.TryGetTarget(out _));
+            s_sleepers.Add(new(sleeper));
+            if (s_isRunning) return;
+            s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC); // -1, without a descriptor: then only the rounds are done
+            new Thread(Run, 128 * 1024) { IsBackground = true, Name = "NativeIpc sleep watch" }.Start();
+            s_isRunning = true;
+        }
+    }
+
+    /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot say.</summary>
+    public static Watch EndOf(int process, Wakeup sleeper)
+    {
+        if (process <= 0 || s_epoll < 0) return default;
+        int descriptor = Libc.pidfd_open(process);
+        if (descriptor < 0) return default;
+        byte* wanted = stackalloc byte[Layout.SizeOfEpollEvent];
+        lock (s_gate)
+        {
+            long number = ++s_lastNumber;
+            new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
+            *(int*)wanted = Flags.EPOLLIN;
+            *(long*)(wanted + Layout.EpollData) = number;
+            if (Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, descriptor, wanted) == 0)
+            {
+                s_watches.Add(number, sleeper);
+                return new Watch(number, descriptor);
+            }
+        }
+
+        _ = Libc.close_number(descriptor);
+        return default;
+    }
+
+    /// <summary>A watch on a process; <c>default</c> for none.</summary>
+    internal readonly struct Watch(long number, int descriptor) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (number == 0) return;
+            lock (s_gate)
+            {
+                s_watches.Remove(number);
+                _ = Libc.close_number(descriptor);
+            }
+        }
+    }
+
+    private static void Run()
+    {
+        const int most = 16;
+        byte* events = stackalloc byte[most * Layout.SizeOfEpollEvent];
+        List<Wakeup> toWake = [];
+        while (true)
+        {
+            int count = 0;
+            if (s_epoll >= 0) count = Libc.epoll_wait(s_epoll, events, most, RoundMilliseconds);
+            else Pause.Microseconds(RoundMilliseconds * 1000);
+            lock (s_gate)
+            {
+                for (int i = 0; i < count; i++)
+                {
+                    // Once: the descriptor stays readable.
+                    if (s_watches.Remove(*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData), out Wakeup? sleeper)) toWake.Add(sleeper);
+                }
+
+                if (count <= 0)
+                {
+                    foreach (WeakReference<Wakeup> reference in s_sleepers)
+                    {
+                        if (reference.TryGetTarget(out Wakeup? sleeper)) sleeper.Nudge();
+                    }
+                }
+            }
+
+            foreach (Wakeup sleeper in toWake) sleeper.Wake();
+            toWake.Clear();
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using NativeIpc.Backends;
+
+namespace NativeIpc.Waiting;
+
+/// <summary>Tries for a moment before a wait sleeps, as long as that pays: a partner on another core is often back before a sleep has begun.</summary>
+/// <remarks>
+/// Spinning loses where the partner needs this very core, and a thread cannot see that. So each object learns: a spin that brought nothing lets the next 1, 2, 4 … 2048
+/// waits sleep at once; one that brought something starts anew. What a wrong spin costs is so at most a hundredth of the time.
+/// </remarks>
+internal static class Spinner
+{
+    private const int MostSkipped = 2048;
+    private const int TriesBetweenLooks = 8;
+    private const int LongestPause = 128; // some microseconds
+
+    // About what a sleep and a wake-up cost.
+    private static readonly long s_longest = Stopwatch.Frequency * 50 / 1_000_000;
+    private static readonly bool s_hasOtherCores = Environment.ProcessorCount > 1;
+
+    /// <summary>Tries without sleeping; false when it brought nothing, or is not worth it.</summary>
+    public static bool TryAcquire<T>(T target, CancellationToken cancellationToken)
+        where T : IAcquirable
+    {
+        if (!s_hasOtherCores) return false;
+        ref SpinState state = ref target.Spin;
+        if (state.ToSkip > 0)
+        {
+            state.ToSkip--;
+            return false;
+        }
+
+        bool dear = target.AreTriesDear;
+        int tries = dear ? 1 : TriesBetweenLooks;
+        int pause = 1;
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            for (int i = 0; i < tries; i++)
+            {
+                if (target.TryAcquireQuickly())
+                {
+                    state.Skipped = 0;
+                    return true;
+                }
+
+                Thread.SpinWait(pause);
+            }
+
+            if (dear && pause < LongestPause) pause *= 2;
+        }
+        while (Stopwatch.GetTimestamp() - start < s_longest && !cancellationToken.IsCancellationRequested);
+        state.ToSkip = state.Skipped = Math.Clamp(state.Skipped * 2, 1, MostSkipped);
+        return false;
+    }
+}
