@@ -33,6 +33,7 @@ wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -names
 aot                script   400      eng/aot-smoke.sh
 pack               script   300      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh
+bench              script   300      eng/bench-test.sh
 docs               script   30       eng/docs-test.sh
 '
 whole_run=1740 # seconds, with the build: what is left of them bounds each step

@@ -12,7 +12,7 @@ while IFS=: read -r page link; do
     target=${target%)}
     target=${target%%#*}
     [ -e "$(dirname "$page")/$target" ] || broken="$broken $page -> $target;"
-done < <(grep -oE '\]\([^):]+\)' ./*.md docs/*.md | grep -v ':](#')
+done < <(grep -oE '\]\([^):]+\)' ./*.md docs/*.md bench/*.md | grep -v ':](#')
 verdict 'links inside the repository lead somewhere' "$broken"
 
 example=$(sed -n '/^```csharp$/,/^```$/p' README.md | sed '1d; /^```$/,$d')

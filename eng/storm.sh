@@ -2,10 +2,12 @@
 # The storm: eight processes lock, count and unlock; one after the other is killed, and nothing may hang, get lost or go untold. One line per
 # check, PASS, FAIL or SKIP; non-zero exit when one failed.
 #
-#     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm      # the full length; 150 kills per back end otherwise
+#     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm           # the full length; 150 kills per back end otherwise
+#     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start; 40 otherwise
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched
 kills=${NATIVEIPC_STORM_KILLS:-150}
+windows_kills=${NATIVEIPC_STORM_WINDOWS_KILLS:-40}
 out=$root/artifacts/storm
 
 if [ "$(uname)" != Linux ]; then
@@ -27,12 +29,33 @@ if ! dotnet publish "$root/tests/NativeIpc.Storm" -c Release --ucr -nologo -v q 
 fi
 
 failed=0
-for type in posix systemv; do
-    run_watched $((60 + kills / 4)) "$out/$type.log" "$out/bin/NativeIpc.Storm" run $type "$kills"
+storm() { # TYPE SECONDS COMMAND...
+    local type=$1 limit=$2 code
+    shift 2
+    run_watched "$limit" "$out/$type.log" "$@"
     code=$?
-    cat "$out/$type.log"
+    tr -d '\r' <"$out/$type.log"
     [ $code = 0 ] || failed=1
     [ $code != 124 ] || echo "FAIL storm: the watchdog ended $type"
     [ $code -le 1 ] || [ $code = 124 ] || echo "FAIL storm: $type ended with $code"
+}
+
+for type in posix systemv; do
+    storm $type $((60 + kills / 4)) "$out/bin/NativeIpc.Storm" run $type "$kills"
 done
+
+# Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the conformance suite's README.md.
+why=
+[ "$(uname -m)" = x86_64 ] || why='Wine runs it on Linux x64 only'
+for program in wine x86_64-w64-mingw32-gcc; do command -v $program >/dev/null || why="'$program' is missing here (eng/debian-packages.txt)"; done
+if [ -n "$why" ]; then
+    echo "SKIP storm Windows: $why"
+elif ! "$root/eng/wine-publish.sh" NativeIpc.Storm >"$out/publish-windows.log" 2>&1; then
+    tail -n 20 "$out/publish-windows.log" | sed 's/^/    /'
+    echo "FAIL storm Windows: published for Windows: see $out/publish-windows.log"
+    failed=1
+else
+    export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$((60 + 2 * windows_kills))
+    storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
+fi
 exit $failed

@@ -3,7 +3,7 @@ namespace NativeIpc;
 /// <summary>Who holds a lock, as far as the system can tell.</summary>
 public enum LockHolder
 {
-    /// <summary>The system keeps no record here (macOS, Linux without glibc).</summary>
+    /// <summary>There is no record here (macOS, Linux without glibc; on Windows, where it could not be had).</summary>
     CannotTell = 0,
 
     /// <summary>It is free.</summary>

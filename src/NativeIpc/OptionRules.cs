@@ -28,4 +28,13 @@ internal static class OptionRules
         if (bound < TimeSpan.Zero && bound != Timeout.InfiniteTimeSpan)
             throw new ArgumentException($"PeerTimeout is {bound}; it must be zero or more, or infinite.", Options);
     }
+
+    public static void CheckAccess(bool currentUserOnly, string? securityDescriptor, UnixFileMode mode, string? group, bool allowOtherOwners)
+    {
+        const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        if (currentUserOnly && (securityDescriptor is not null || group is not null || allowOtherOwners || (mode & ~owner) != 0))
+            throw new ArgumentException("CurrentUserOnly contradicts SecurityDescriptor, Group, AllowOtherOwners and a Mode for others: use either.", Options);
+        if (securityDescriptor is not null && !OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("SecurityDescriptor is for Windows; here Mode and Group say who may use the object.");
+    }
 }

@@ -18,7 +18,8 @@ public sealed partial class SharedMemory
     /// <para>A lock whose name a peer has removed or replaced (a failed <c>create()</c> of Qt does that) is noticed on Linux: this
     /// instance then meets the others at the new one, and <see cref="SharedMemoryLock.WasReplaced"/> tells. On System V that is the key file;
     /// a lock that a peer reset or removed under the same key file is not noticed.</para>
-    /// <para>On POSIX a holder that dies without releasing keeps the lock taken for ever; the same is true on Windows while others have it open.</para>
+    /// <para>When a holder that uses this library was killed, the next one gets the lock and <see cref="SharedMemoryLock.WasAbandoned"/> is true for it, where
+    /// <see cref="LockStatus.IsRecoverable"/> says so (docs/crashes.md). Elsewhere the lock stays taken: for ever on POSIX, on Windows while anybody has it open.</para>
     /// </remarks>
     /// <returns>The scope; dispose it to release the lock.</returns>
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
@@ -94,7 +95,7 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Tells who holds the segment's lock, without waiting for it and without changing anything.</summary>
+    /// <summary>Tells who holds the segment's lock, without waiting for it and without changing anything; but on Windows a free lock is taken and given back at once.</summary>
     /// <returns>What could be seen.</returns>
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>

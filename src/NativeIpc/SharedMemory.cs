@@ -225,6 +225,7 @@ public sealed partial class SharedMemory : IDisposable
         OptionRules.CheckDefined(options.Allocation);
         OptionRules.CheckDefined(access);
         OptionRules.CheckBound(options.PeerTimeout);
+        OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group, options.AllowOtherOwners);
         return options;
     }
 }

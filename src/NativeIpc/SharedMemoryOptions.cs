@@ -28,6 +28,17 @@ public sealed record SharedMemoryOptions
     /// semaphores on macOS. Default: null.</summary>
     public string? Group { get; init; }
 
+    /// <summary>Whether only this user may use the object. Default: false. On Windows a new one, its lock and the record of the lock's holder gets an access control list
+    /// for this user alone, and an existing one that another user owns is refused with <see cref="NativeIpcError.PermissionDenied"/>. On Unix that is what the default
+    /// <see cref="Mode"/> and owner check do; with a wider mode, a <see cref="Group"/> or <see cref="AllowOtherOwners"/> it is an <see cref="ArgumentException"/>.</summary>
+    public bool CurrentUserOnly { get; init; }
+
+    /// <summary>Who may use a new object on Windows: a security descriptor in its text form (SDDL), <c>D:P(A;;GA;;;OW)(A;;GRGWGX;;;AU)</c> for instance. Null for the
+    /// default of the process, which lets Qt and C programs of the same user in. Default: null. Write generic rights (GA, GR, GW, GX), since it applies
+    /// to the segment, its lock and the record of the lock's holder alike. Text that is none is an <see cref="ArgumentException"/>; together with
+    /// <see cref="CurrentUserOnly"/> it is one, too. Elsewhere than on Windows: <see cref="PlatformNotSupportedException"/>.</summary>
+    public string? SecurityDescriptor { get; init; }
+
     /// <summary>Whether an object, or a key file, of another user than this one and root is accepted. Default: false: such a thing may have been planted
     /// under the name, and is refused with <see cref="NativeIpcError.PermissionDenied"/>. Set it where users share objects. Unix only.</summary>
     public bool AllowOtherOwners { get; init; }
@@ -36,8 +47,8 @@ public sealed record SharedMemoryOptions
     /// the system cannot tell who uses it, the call fails and says so.</summary>
     public bool Reclaim { get; init; }
 
-    /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc; Windows, so far).
-    /// Default: false: the lock then works there without recovery.</summary>
+    /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc),
+    /// and with <see cref="NativeIpcException"/> where there is no room or no access to note the holder. Default: false: the lock then works there without recovery.</summary>
     public bool RequireLockRecovery { get; init; }
 
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>

@@ -288,6 +288,7 @@ public sealed partial class SystemSemaphore : IDisposable
         OptionRules.CheckDefined(options.Removal);
         OptionRules.CheckDefined(options.Undo);
         OptionRules.CheckBound(options.PeerTimeout);
+        OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group, options.AllowOtherOwners);
         if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
             throw new ArgumentException("Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder had.", nameof(options));
         if (options.Robust && OperatingSystem.IsMacOS())

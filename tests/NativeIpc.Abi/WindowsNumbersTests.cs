@@ -11,6 +11,8 @@ public class WindowsNumbersTests
     private const string Headers = """
         #define WIN32_LEAN_AND_MEAN
         #include <windows.h>
+        #include <sddl.h>
+        #include <winternl.h>
         #include <stddef.h>
 
         """;
@@ -36,16 +38,19 @@ public class WindowsNumbersTests
     private static IEnumerable<Check> Numbers()
     {
         // Named as in C, each of them: a number that is added later is checked without a change here.
-        foreach (Type table in new[] { typeof(Interop.Kernel32), typeof(Interop.Win32Error) })
+        foreach (Type table in new[] { typeof(Interop.Kernel32), typeof(Interop.Advapi32), typeof(Interop.Ntdll), typeof(Interop.Win32Error) })
         {
             foreach ((string name, long value) in Abi.Numbers.Of(table)) yield return new($"{table.Name}.{name}", name, value);
         }
 
-        yield return new("sizeof(MEMORY_BASIC_INFORMATION)", "sizeof(MEMORY_BASIC_INFORMATION)", Marshal.SizeOf<Interop.Kernel32.MEMORY_BASIC_INFORMATION>());
-        foreach (FieldInfo field in typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION).GetFields(BindingFlags.Instance | BindingFlags.NonPublic))
+        foreach (Type layout in new[] { typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION), typeof(Interop.Kernel32.SECURITY_ATTRIBUTES), typeof(Interop.Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION) })
         {
-            yield return new(field.Name, $"offsetof(MEMORY_BASIC_INFORMATION, {field.Name})", Marshal.OffsetOf<Interop.Kernel32.MEMORY_BASIC_INFORMATION>(field.Name));
-            yield return new($"sizeof {field.Name}", $"sizeof(((MEMORY_BASIC_INFORMATION *)0)->{field.Name})", Marshal.SizeOf(field.FieldType));
+            yield return new($"sizeof({layout.Name})", $"sizeof({layout.Name})", Marshal.SizeOf(layout));
+            foreach (FieldInfo field in layout.GetFields(BindingFlags.Instance | BindingFlags.NonPublic))
+            {
+                yield return new(field.Name, $"offsetof({layout.Name}, {field.Name})", Marshal.OffsetOf(layout, field.Name));
+                yield return new($"sizeof {field.Name}", $"sizeof((({layout.Name} *)0)->{field.Name})", Marshal.SizeOf(field.FieldType));
+            }
         }
     }
 
@@ -55,8 +60,8 @@ public class WindowsNumbersTests
     /// </summary>
     private static string Prototypes()
     {
-        MethodInfo[] declared = [.. typeof(Interop.Kernel32)
-            .GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
+        MethodInfo[] declared = [.. new[] { typeof(Interop.Kernel32), typeof(Interop.Advapi32), typeof(Interop.Ntdll) }
+            .SelectMany(library => library.GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
             .Where(method => method.IsDefined(typeof(LibraryImportAttribute)) || (method.IsDefined(typeof(DllImportAttribute)) && !method.Name.Contains('<', StringComparison.Ordinal)))];
         Assert.Equal(s_signatures.Keys.Order(), declared.Select(method => method.Name).Order());
         return string.Concat(declared.Select(method =>
@@ -79,6 +84,13 @@ public class WindowsNumbersTests
         ["VirtualQuery"] = ["SIZE_T", "LPCVOID", "PMEMORY_BASIC_INFORMATION", "SIZE_T"],
         ["CreateSemaphoreW"] = ["HANDLE", "LPSECURITY_ATTRIBUTES", "LONG", "LONG", "LPCWSTR"],
         ["OpenSemaphoreW"] = ["HANDLE", "DWORD", "BOOL", "LPCWSTR"],
+        ["CreateMutexExW"] = ["HANDLE", "LPSECURITY_ATTRIBUTES", "LPCWSTR", "DWORD", "DWORD"],
+        ["ReleaseMutex"] = ["BOOL", "HANDLE"],
+        ["WaitForSingleObject"] = ["DWORD", "HANDLE", "DWORD"],
+        ["LocalFree"] = ["HLOCAL", "HLOCAL"],
+        ["ConvertStringSecurityDescriptorToSecurityDescriptorW"] = ["BOOL", "LPCWSTR", "DWORD", "PSECURITY_DESCRIPTOR *", "PULONG"],
+        ["GetKernelObjectSecurity"] = ["BOOL", "HANDLE", "SECURITY_INFORMATION", "PSECURITY_DESCRIPTOR", "DWORD", "LPDWORD"],
+        ["NtQueryObject"] = ["NTSTATUS", "HANDLE", "OBJECT_INFORMATION_CLASS", "PVOID", "ULONG", "PULONG"],
         ["ReleaseSemaphore"] = ["BOOL", "HANDLE", "LONG", "LPLONG"],
     };
 

@@ -201,6 +201,8 @@ public sealed class WindowsProvider : Provider
 
     public override bool ComparesNames => false;
 
+    public override bool Recovers => true;
+
     public override bool CountCanBeRead => false;
 
     public override bool CountCanBeSet => false;

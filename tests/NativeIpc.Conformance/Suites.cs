@@ -5,6 +5,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class ViewTests : ViewTests<PosixProvider>;
 
+    public sealed class AllocationTests : AllocationTests<PosixProvider>;
+
     public sealed class DisposedTests : DisposedTests<PosixProvider>;
 
     public sealed class LockTests : LockTests<PosixProvider>;
@@ -34,6 +36,8 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class ViewTests : ViewTests<PlainPosixProvider>;
 
+    public sealed class AllocationTests : AllocationTests<PlainPosixProvider>;
+
     public sealed class DisposedTests : DisposedTests<PlainPosixProvider>;
 
     public sealed class LockTests : LockTests<PlainPosixProvider>;
@@ -59,6 +63,8 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class ViewTests : ViewTests<SystemVProvider>;
 
+    public sealed class AllocationTests : AllocationTests<SystemVProvider>;
+
     public sealed class DisposedTests : DisposedTests<SystemVProvider>;
 
     public sealed class LockTests : LockTests<SystemVProvider>;
@@ -81,7 +87,7 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
 
-    public sealed class SystemVDeathPointTests : SystemVDeathPointTests<SystemVProvider>;
+    public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
@@ -138,6 +144,8 @@ namespace NativeIpc.Conformance.Windows
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<WindowsProvider>;
 
     public sealed class WaitTests : WaitTests<WindowsProvider>;
+
+    public sealed class DeathPointTests : WindowsDeathPointTests<WindowsProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 

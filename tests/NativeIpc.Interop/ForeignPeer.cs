@@ -39,6 +39,13 @@ internal sealed class ForeignPeer : IDisposable
         return new ForeignPeer(new ProcessStartInfo(words[0], words[1..]));
     }
 
+    /// <summary>Starts a peer of the index as the first process of another PID namespace, in which it sees none of the others. Needs root.</summary>
+    internal static ForeignPeer StartApart(PeerKind kind)
+    {
+        string[] words = PeerIndex.Require(kind.Name);
+        return new ForeignPeer(new ProcessStartInfo("unshare", ["--pid", "--fork", "--kill-child", .. words]));
+    }
+
     /// <summary>Starts a process of ours that speaks the same protocol: NATIVEIPC_PEER, or where the build has put it.</summary>
     internal static ForeignPeer StartOurs()
         => new(new ProcessStartInfo(Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given
@@ -88,6 +95,12 @@ internal sealed class ForeignPeer : IDisposable
     internal string AskFailingLine(string command)
     {
         Post(command);
+        return Failure();
+    }
+
+    /// <summary>Waits for a posted command to fail: kind and message.</summary>
+    internal string Failure()
+    {
         string answer = AnswerLine();
         return answer.StartsWith("error ", StringComparison.Ordinal) ? answer[6..] : throw Broken("Expected an error.");
     }
@@ -99,6 +112,23 @@ internal sealed class ForeignPeer : IDisposable
         _isOver = true;
         _process.Kill();
         WaitForEnd();
+    }
+
+    /// <summary>Stops it (SIGSTOP), and waits until it stands still.</summary>
+    internal void Stop()
+    {
+        Signal("STOP");
+        if (!SpinWait.SpinUntil(() => File.ReadAllText($"/proc/{Id}/stat").Split(") ")[^1][0] == 'T', s_watchdog)) throw Broken("It does not stop.");
+    }
+
+    /// <summary>Lets a stopped one go on.</summary>
+    internal void Continue() => Signal("CONT");
+
+    private void Signal(string name)
+    {
+        using Process kill = Process.Start("kill", [$"-{name}", $"{Id}"]);
+        kill.WaitForExit();
+        if (kill.ExitCode != 0) throw Broken($"kill ended with {kill.ExitCode}.");
     }
 
     /// <summary>Ends it by the command <c>exit</c>: normally, nothing let go of.</summary>

@@ -9,6 +9,7 @@ internal static partial class SystemObjects
     private const int RemoveId = 0;
     private const int LastProcess = 11; // GETPID
     private const int Value = 12; // GETVAL
+    private const int Waiters = 14; // GETNCNT
 
     internal static string SegmentFile(in NativeIpcKey key) => "/dev/shm/" + key.NativeKey.TrimStart('/');
 
@@ -29,6 +30,10 @@ internal static partial class SystemObjects
 
     /// <summary>The count of a System V semaphore.</summary>
     internal static int ValueOf(in NativeIpcKey key) => Semctl(Semget(Ftok(key), 0, 0), 0, Value);
+
+    /// <summary>How many wait for a semaphore now, whoever they are: in the word of glibc's <c>sem_t</c>, or as the kernel counts (GETNCNT).</summary>
+    internal static int WaitersOf(in NativeIpcKey key)
+        => key.Type.IsSystemV ? Semctl(Semget(Ftok(key), 0, 0), 0, Waiters) : BitConverter.ToInt32(File.ReadAllBytes(SemaphoreFile(key)), 4) & 0x7FFFFF;
 
     /// <summary>ftok(3) of the key file; -1 without one.</summary>
     internal static int Ftok(in NativeIpcKey key) => FtokNative(key.NativeKey, (int)key.Type);

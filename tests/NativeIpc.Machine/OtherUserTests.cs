@@ -97,6 +97,19 @@ public class OtherUserTests
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]
+    public void A_group_that_this_user_may_not_give_to_is_permission_denied_and_nothing_is_left(Backend backend)
+    {
+        NativeIpcKey key = TestRun.NewKey(backend);
+        VictimResult result = Victims.Run(Situation.Nobody, $"segment-create {key} 4096 mode=660 group=0", $"semaphore-create {key} 1 mode=660 group=0");
+        foreach (Outcome outcome in result.Outcomes) outcome.AssertSays(NativeIpcError.PermissionDenied, key, "fchown", 1);
+        Assert.False(SharedMemory.TryOpenExisting(key, out _));
+        Assert.False(SystemSemaphore.TryOpenExisting(key, out _));
+        Assert.False(Path.Exists(backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey));
+    }
+
+    [Theory]
+    [InlineData(Backend.Posix)]
+    [InlineData(Backend.SystemV)]
     public void Objects_that_all_may_use_are_met_across_users_with_protected_regular_files(Backend backend)
     {
         Assert.SkipUnless(File.Exists(ProtectedRegular), "This kernel has no fs.protected_regular.");

@@ -42,6 +42,25 @@ internal static class Victims
     /// <summary>Runs steps in a process of their own.</summary>
     internal static VictimResult Run(Situation situation, params string[] steps)
     {
+        string[] command = Command(situation, steps);
+        ShellResult result = Shell.Run(command[0], command[1..], "/", EnvironmentOf(situation));
+        return new VictimResult(result);
+    }
+
+    /// <summary>Starts steps in a process that goes on while the test does, and waits until the first one is done.</summary>
+    /// <returns>What ends it, by SIGKILL.</returns>
+    internal static IDisposable Start(Situation situation, params string[] steps)
+    {
+        string[] command = Command(situation, steps);
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, WorkingDirectory = "/" };
+        foreach (KeyValuePair<string, string?> variable in EnvironmentOf(situation)) start.Environment[variable.Key] = variable.Value;
+        var running = new RunningVictim(Process.Start(start)!);
+        running.AwaitFirstStep();
+        return running;
+    }
+
+    private static string[] Command(Situation situation, string[] steps)
+    {
         List<string> command = [];
         if (situation.MountFirst is not null || situation.IsPrivateIpc)
         {
@@ -57,20 +76,44 @@ internal static class Victims
             command.AddRange(["sh", "-c", $"set -e\n{setUp}\nset +e\n\"$@\"\ncode=$?\n{situation.After}\nexit $code", "sh"]);
         }
 
-        if (situation.IsNobody)
-        {
-            NeedRoot();
-            command.AddRange([Peers.Require("setpriv", "util-linux"), "--reuid=65534", "--regid=65534", "--clear-groups"]);
-        }
-
+        if (situation.User is { } user) command.AddRange(AsUser(user));
         command.Add(Path.Combine(s_folder.Value, Program));
         command.AddRange(steps);
+        return [.. command];
+    }
 
+    /// <summary>The words before a command that run it as another user, in the group of the same number and no other.</summary>
+    internal static string[] AsUser(int user)
+    {
+        NeedRoot();
+        return [Peers.Require("setpriv", "util-linux"), $"--reuid={user}", $"--regid={user}", "--clear-groups"];
+    }
+
+    private static Dictionary<string, string?> EnvironmentOf(Situation situation)
+    {
         Dictionary<string, string?> environment = new(s_environment);
         foreach (KeyValuePair<string, string?> variable in situation.Environment ?? []) environment[variable.Key] = variable.Value;
+        return environment;
+    }
 
-        ShellResult result = Shell.Run(command[0], command[1..], "/", environment);
-        return new VictimResult(result);
+    /// <summary>A program that runs beside the test.</summary>
+    private sealed class RunningVictim(Process process) : IDisposable
+    {
+        public void AwaitFirstStep()
+        {
+            Task<string?> reading = process.StandardOutput.ReadLineAsync();
+            bool came = reading.Wait(TimeSpan.FromMinutes(1));
+            if (came && reading.Result is { } line && JsonSerializer.Deserialize<Outcome>(line) is { Did: not null }) return;
+            Dispose();
+            throw new InvalidOperationException($"The program did not begin: {(came ? reading.Result : "the watchdog ended it")}");
+        }
+
+        public void Dispose()
+        {
+            process.Kill();
+            process.WaitForExit();
+            process.Dispose();
+        }
     }
 
     /// <summary>Runs the same steps in processes of one process group, and sends the group a signal when each has said a line.</summary>
@@ -141,7 +184,13 @@ internal sealed record Situation
     internal static Situation Plain { get; } = new();
 
     /// <summary>As user nobody.</summary>
-    internal static Situation Nobody { get; } = new() { IsNobody = true };
+    internal static Situation Nobody { get; } = As(NobodysId);
+
+    /// <summary>The number of user nobody.</summary>
+    internal const int NobodysId = 65534;
+
+    /// <summary>As a user by number, who need not be known to the system.</summary>
+    internal static Situation As(int user) => new() { User = user };
 
     /// <summary>With a /dev/shm of its own, of a few pages.</summary>
     internal static Situation SmallDevShm { get; } = new() { MountFirst = "mount -t tmpfs -o size=64k,mode=1777 none /dev/shm", After = ListDevShm };
@@ -152,7 +201,8 @@ internal sealed record Situation
     /// <summary>Prints the System V objects at the end.</summary>
     internal const string ListSystemV = "tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem";
 
-    internal bool IsNobody { get; init; }
+    /// <summary>The user who runs the program; null for the one of the tests.</summary>
+    internal int? User { get; init; }
 
     internal bool IsPrivateIpc { get; init; }
 

@@ -45,6 +45,17 @@ internal sealed class SemaphoreCommands(TextWriter output)
             case "release":
                 _semaphores[name].Release(words.NextIntOr(1));
                 return "ok";
+            case "relay":
+                SystemSemaphore to = _semaphores[words.Next()];
+                int relays = words.NextInt();
+                output.WriteLine("acquiring");
+                for (int i = 0; i < relays; i++)
+                {
+                    _semaphores[name].Acquire();
+                    to.Release();
+                }
+
+                return "ok";
             case "produce":
                 return Produce(_semaphores[name], words.NextInt());
             case "value":

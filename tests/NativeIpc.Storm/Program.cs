@@ -4,6 +4,11 @@ using NativeIpc.Storm;
 // The library reads the switch once, at its first use.
 AppContext.SetSwitch("NativeIpc.StopPoints", true);
 if (args is ["worker", var guarded, var reports, var index, var point]) return Worker.Run(NativeIpcKey.Parse(guarded), NativeIpcKey.Parse(reports), int.Parse(index), point);
-if (args is ["run", ("posix" or "systemv") and var type, var kills]) return new StormRun(type == "posix" ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.SystemV, int.Parse(kills)).Run();
-Console.Error.WriteLine("usage: NativeIpc.Storm run posix|systemv KILLS");
+if (args is ["run", ("posix" or "systemv" or "windows") and var type, var kills, .. var workers])
+{
+    NativeIpcKeyType keys = type switch { "posix" => NativeIpcKeyType.PosixRealtime, "systemv" => NativeIpcKeyType.SystemV, _ => NativeIpcKeyType.Windows };
+    return new StormRun(keys, int.Parse(kills), workers is [var number] ? int.Parse(number) : 8).Run();
+}
+
+Console.Error.WriteLine("usage: NativeIpc.Storm run posix|systemv|windows KILLS [WORKERS]");
 return 2;

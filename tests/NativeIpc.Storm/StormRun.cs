@@ -3,14 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Storm;
 
-/// <summary>Eight processes lock, count and unlock in a loop; one is killed at a random moment when all eight run, and replaced.</summary>
+/// <summary>Processes, eight as a rule, lock, count and unlock in a loop; one is killed at a random moment when all eight run, and replaced.</summary>
 /// <remarks>
-/// Half of the victims are whoever is inside at the moment of choosing, since of eight processes seven wait. A victim is stopped first, looked at, and
-/// then killed where it stands: so what it was doing is known and not guessed. Every tenth newcomer is told to stop at the next named point, and is killed there.
+/// Half of the victims are whoever is inside at the moment of choosing, since all but one wait. A victim is stopped first, looked at, and
+/// then killed where it stands: so what it was doing is known and not guessed. Every tenth newcomer, or second in a short run, is told to stop at the next named point, and is killed there.
 /// </remarks>
-internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
+internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int workers)
 {
-    private const int Workers = 8;
     private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
 
     private static readonly string[] s_posixPoints =
@@ -21,15 +20,25 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
 
     private static readonly string[] s_systemVPoints = ["systemv.lock.before", "systemv.lock.taken", "systemv.lock.mending", "systemv.lock.mended", "systemv.unlock.before", "systemv.unlock.after"];
 
-    private readonly string[] _points = type == NativeIpcKeyType.PosixRealtime ? s_posixPoints : s_systemVPoints;
+    private static readonly string[] s_windowsPoints =
+    [
+        "windows.claim.before", "windows.claim.owned", "windows.claim.noted", "windows.take.before", "windows.take.announced", "windows.take.taken", "windows.take.noted", "windows.take.done",
+        "windows.unlock.before", "windows.unlock.announced", "windows.unlock.cleared", "windows.unlock.released", "windows.unlock.done",
+        "windows.recover.owned", "windows.recover.taken", "windows.recover.done",
+    ];
+
+    private readonly string[] _points = type == NativeIpcKeyType.PosixRealtime ? s_posixPoints : type == NativeIpcKeyType.Windows ? s_windowsPoints : s_systemVPoints;
     private readonly Dictionary<string, int> _hits = [];
-    private readonly Process?[] _processes = new Process?[Workers];
-    private readonly string[] _pointOf = new string[Workers];
-    private readonly int[] _age = new int[Workers];
+    private readonly Process?[] _processes = new Process?[workers];
+    private readonly string[] _pointOf = new string[workers];
+    private readonly int[] _age = new int[workers];
     private int _nextPoint;
     private int _inside;
     private int _holders;
     private int _waiters;
+
+    // Windows: had the permit, or had given it back, without the record saying so. Nobody can tell which, so the next one is told to be careful.
+    private int _between;
 
     public int Run()
     {
@@ -42,7 +51,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         segment.Lock().Dispose();
         try
         {
-            for (int i = 0; i < Workers; i++) Start(guardedKey, reportKey, i, reports, "-");
+            for (int i = 0; i < workers; i++) Start(guardedKey, reportKey, i, reports, "-");
             int done = 0;
             while (done < kills)
             {
@@ -58,7 +67,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
 
                 using (var pause = new ManualResetEvent(false)) pause.WaitOne(Random.Shared.Next(3)); // the killer's timer
                 ref Guarded guarded = ref segment.GetReference<Guarded>(0);
-                int victim = Random.Shared.Next(Workers);
+                int victim = Random.Shared.Next(workers);
                 if (done % 2 == 0)
                 {
                     long inside;
@@ -98,7 +107,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         while (true)
         {
             int ready = 0;
-            for (int i = 0; i < Workers; i++)
+            for (int i = 0; i < workers; i++)
             {
                 ref Report report = ref reports.GetReference<Report>(i * 64);
                 bool isThere = Volatile.Read(ref report.ProcessId) == _processes[i]!.Id;
@@ -111,10 +120,10 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
                 }
             }
 
-            if (ready == Workers) return true;
+            if (ready == workers) return true;
             if (watch.Elapsed > s_watchdog)
             {
-                string phases = string.Join(' ', Enumerable.Range(0, Workers).Select(i => $"{_processes[i]!.Id}:{PhaseOf(reports, i)}:{_pointOf[i]}"));
+                string phases = string.Join(' ', Enumerable.Range(0, workers).Select(i => $"{_processes[i]!.Id}:{PhaseOf(reports, i)}:{_pointOf[i]}"));
                 Console.WriteLine($"FAIL storm {type}: it hangs: {segment.GetLockStatus()}, {phases}");
                 return false;
             }
@@ -126,19 +135,46 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
     private void Kill(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int victim, SharedMemory reports, SharedMemory segment)
     {
         Process process = _processes[victim]!;
-        if (kill(process.Id, Sigstop) != 0) throw new InvalidOperationException($"kill says {Marshal.GetLastPInvokeError()}.");
-        while (File.ReadAllText($"/proc/{process.Id}/stat").Split(')')[^1][1] != 'T') Thread.Yield();
+        Stop(process);
         LockStatus status = segment.GetLockStatus();
+
+        // Who was given the permit but no processor so far looks unknown, too, but not for long; the victim stays so.
+        var watch = Stopwatch.StartNew();
+        while (status.Holder == LockHolder.Unknown && OperatingSystem.IsWindows() && watch.ElapsedMilliseconds < 500) status = segment.GetLockStatus();
         Phase phase = PhaseOf(reports, victim);
+        if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) NoteDeathOfHolder(segment);
         if (Volatile.Read(ref segment.GetReference<Guarded>(0).Inside) == victim + 1) _inside++;
         if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) _holders++;
-        else if (phase == Phase.Waiting || (phase == Phase.Stopped && _pointOf[victim].StartsWith("wait", StringComparison.Ordinal))) _waiters++;
+        else if (status.Holder == LockHolder.Unknown && OperatingSystem.IsWindows()) _between++;
+        else if (phase == Phase.Waiting || (phase == Phase.Stopped && _pointOf[victim].Contains("wait", StringComparison.Ordinal))) _waiters++;
         process.Kill();
         process.WaitForExit();
         process.Dispose();
-        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(10) == 0;
+        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(kills < 100 ? 2 : 10) == 0;
         _pointOf[victim] = "-";
         Start(guardedKey, reportKey, victim, reports, isSpecial ? _points[_nextPoint++ % _points.Length] : "-");
+    }
+
+    // What the segment has to show when the last death of a holder was told: see NoteDeathOfHolder.
+    private long _tellingsDue;
+    private long _turnsAtDeath;
+    private int _toldTogether;
+    private int _untold;
+
+    /// <summary>
+    /// Keeps the account of who has to be told. The victim has the lock and stands still, so nobody changes what it guards; whoever comes next has to be told, once.
+    /// A victim that had taken over itself, and was stopped before it noted that it was told, passes the one telling on: it has made no turn since.
+    /// </summary>
+    private void NoteDeathOfHolder(SharedMemory segment)
+    {
+        ref Guarded guarded = ref segment.GetReference<Guarded>(0);
+        long told = Volatile.Read(ref guarded.Takeovers);
+        long turns = 0;
+        for (int i = 0; i < Workers; i++) turns += Volatile.Read(ref guarded.Turns[i]);
+        if (told == _tellingsDue - 1 && turns == _turnsAtDeath) _toldTogether++;
+        else if (told != _tellingsDue) _untold++;
+        _tellingsDue = told + 1;
+        _turnsAtDeath = turns;
     }
 
     private void Start(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int index, SharedMemory reports, string point)
@@ -148,6 +184,21 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         _age[index] = 0;
         _processes[index] = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["worker", guardedKey.ToString(), reportKey.ToString(), $"{index}", point]))!;
     }
+
+    private static void Stop(Process process)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            if (NtSuspendProcess(process.SafeHandle) is not 0 and var status) throw new InvalidOperationException($"NtSuspendProcess says 0x{status:x}.");
+            return;
+        }
+
+        if (kill(process.Id, Sigstop) != 0) throw new InvalidOperationException($"kill says {Marshal.GetLastPInvokeError()}.");
+        while (File.ReadAllText($"/proc/{process.Id}/stat").Split(')')[^1][1] != 'T') Thread.Yield();
+    }
+
+    [LibraryImport("ntdll.dll")]
+    private static partial int NtSuspendProcess(SafeHandle process);
 
     private const int Sigstop = 19;
 
@@ -162,20 +213,21 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills)
         long takeovers = seen.Takeovers + (scope.WasAbandoned ? 1 : 0);
         long fromInside = seen.TakeoversFromInside + (scope.WasAbandoned && seen.Inside != 0 ? 1 : 0);
         string hits = string.Join(", ", _points.Select(point => $"{point} {_hits.GetValueOrDefault(point)}"));
-        Console.WriteLine($"storm {type}: {kills} kills: {_holders} of holders ({_inside} of them inside), {_waiters} of waiters; {takeovers} takeovers told, {fromInside} of them from inside; {seen.Counter} turns");
+        Console.WriteLine($"storm {type}: {kills} kills: {_holders} of holders ({_inside} of them inside), {_waiters} of waiters{(_between > 0 ? $", {_between} between taking and noting" : "")}; {takeovers} takeovers told, {fromInside} of them from inside; {seen.Counter} turns");
         Console.WriteLine($"storm {type}: killed at points: {hits}");
         bool isGood = true;
         Check("nobody was inside together with another", seen.Intruders == 0, $"{seen.Intruders} times");
+        Console.WriteLine($"storm {type}: {_toldTogether} holders died before they could be told of the one before: told with the next one");
+        Check("who took over was told, each time, and nobody else", OperatingSystem.IsWindows() || (_untold == 0 && takeovers == _tellingsDue && takeovers == _holders - _toldTogether),
+            $"{_holders} holders died, {_toldTogether} told with the next one, {takeovers} takeovers told, {_untold} times the account was wrong, at the end by {_tellingsDue - takeovers}");
         Check("no update was lost", seen.LostUpdates == 0, $"{seen.LostUpdates} times");
         Check("every death inside was told", takeovers >= _inside, $"{_inside} deaths inside, {takeovers} told");
-        Check("nobody was told of a death that was none", takeovers <= _holders, $"{_holders} holders died, {takeovers} told");
+        Check("nobody was told of a death that was none", takeovers <= _holders + _between, $"{_holders} holders died, {_between} between two steps, {takeovers} told");
         Check("nothing hung", true, "");
-        if (kills >= 2000)
-        {
-            Check("at least 500 victims held the lock", _holders >= 500, $"{_holders}");
-            Check("at least 500 victims waited", _waiters >= 500, $"{_waiters}");
-            Check("each named point was hit", _points.All(_hits.ContainsKey), hits);
-        }
+        Check($"at least {kills / 4} victims held the lock", _holders >= kills / 4, $"{_holders}");
+        int leastWaiters = kills / (kills >= 2000 ? 4 : 8); // in a short run on a busy machine, chance has more to say
+        Check($"at least {leastWaiters} victims waited", _waiters >= leastWaiters, $"{_waiters}");
+        if (kills >= 2000) Check("each named point was hit", _points.All(_hits.ContainsKey), hits); // in a short run not each has its turn; DeathPointTests has them all
 
         return isGood ? 0 : 1;
 

@@ -23,6 +23,13 @@ internal sealed class IpcSteps
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
+            "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
+            "segment-verify-silently" => Silently(segment => segment.VerifySize()),
+            "segment-verify" => $"{_segment!.VerifySize()}",
+            "segment-copy-out" => CopyOut(),
+            "segment-copy-in" => CopyIn(),
+            "segment-stream" => ReadStream(),
+            "segment-touch" => $"{_segment!.GetSpan(long.Parse(words[1], CultureInfo.InvariantCulture), 1)[0]}",
             "semaphore-create" => Keep(SystemSemaphore.CreateNew(Key, Count, SemaphoreOptions)),
             "semaphore-create-or-open" => Keep(SystemSemaphore.CreateOrOpen(Key, Count, SemaphoreOptions)),
             "semaphore-reset" => Keep(SystemSemaphore.CreateOrReset(Key, Count, SemaphoreOptions)),
@@ -64,6 +71,8 @@ internal sealed class IpcSteps
         PeerTimeout = PeerTimeout,
         Allocation = Enum.Parse<SharedMemoryAllocation>(Option("allocation", "Reserve")),
         UseLock = bool.Parse(Option("lock", "true")),
+        AllowOtherOwners = bool.Parse(Option("others", "false")),
+        Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 
     private SystemSemaphoreOptions SemaphoreOptions => new()
@@ -73,6 +82,8 @@ internal sealed class IpcSteps
         RemoveAtProcessExit = RemoveAtProcessExit,
         PeerTimeout = PeerTimeout,
         Undo = Enum.Parse<SystemVUndoPolicy>(Option("undo", "Both")),
+        AllowOtherOwners = bool.Parse(Option("others", "false")),
+        Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 
     private string Option(string name, string otherwise)
@@ -102,6 +113,66 @@ internal sealed class IpcSteps
     {
         _segment!.Lock();
         return "locked";
+    }
+
+    private string LockSilently(int times) => Silently(segment =>
+    {
+        for (int i = 0; i < times; i++)
+        {
+            using SharedMemoryLock scope = segment.Lock();
+            if (scope.WasReplaced || scope.WasAbandoned) throw new InvalidOperationException("It was not left alone.");
+        }
+    });
+
+    /// <summary>Uses the segment on a thread that dies of a system call, but of the one that a System V lock is made of. It ends with the process only, since ending is a system call, too.</summary>
+    private string Silently(Action<SharedMemory> use)
+    {
+        SharedMemory segment = _segment!;
+        uint? allowed = segment.Key.Type.IsSystemV ? SystemCallFilter.Semtimedop : null;
+        int done = 0;
+        Exception? failure = null;
+        new Thread(() =>
+        {
+            // Everything once before, since to compile or to load a thing is a system call or two.
+            for (int turn = 0; turn < 2; turn++)
+            {
+                SystemCallFilter.KillAtOtherThan(allowed, isRehearsal: turn == 0);
+                try
+                {
+                    use(segment);
+                }
+                catch (InvalidOperationException thrown)
+                {
+                    failure = thrown;
+                }
+
+                Volatile.Write(ref done, turn + 1);
+                Thread.SpinWait(1000);
+            }
+
+            while (true) Thread.SpinWait(1000);
+        }) { IsBackground = true }.Start();
+        while (Volatile.Read(ref done) < 2) Thread.Yield();
+        return failure is null ? "silent" : throw failure;
+    }
+
+    private string CopyOut()
+    {
+        _segment!.Read(0, new byte[_segment.Size]);
+        return "read";
+    }
+
+    private string CopyIn()
+    {
+        _segment!.Write(_segment.Size - 10, new byte[10]);
+        return "written";
+    }
+
+    private string ReadStream()
+    {
+        using Stream stream = _segment!.OpenStream();
+        stream.ReadExactly(new byte[_segment.Size]);
+        return "read";
     }
 
     private string Release()

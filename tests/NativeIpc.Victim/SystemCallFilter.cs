@@ -11,6 +11,7 @@ internal static unsafe partial class SystemCallFilter
     private const ushort Return = 0x06; // BPF_RET | BPF_K
     private const uint Allow = 0x7FFF0000; // SECCOMP_RET_ALLOW
     private const uint Refuse = 0x00050000; // SECCOMP_RET_ERRNO
+    private const uint KillProcess = 0x80000000; // SECCOMP_RET_KILL_PROCESS
 
     private const int OffsetOfNumber = 0; // struct seccomp_data
     private const int OffsetOfThirdArgument = 32;
@@ -40,6 +41,20 @@ internal static unsafe partial class SystemCallFilter
         new Instruction(Return, 0, 0, Refuse | NoSuchCall),
         new Instruction(Return, 0, 0, Allow),
     ]);
+
+    /// <summary>From here on this thread dies, and its process with it (SIGSYS), of any system call but one.</summary>
+    /// <param name="allowed">The number of that one; null for none.</param>
+    /// <param name="isRehearsal">It does not die: only the way here and back is gone.</param>
+    internal static void KillAtOtherThan(uint? allowed, bool isRehearsal) => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 1, 0, allowed ?? uint.MaxValue),
+        new Instruction(Return, 0, 0, isRehearsal ? Allow : KillProcess),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
+
+    /// <summary>semtimedop(2), by which glibc also does semop(2): all that a System V lock may need.</summary>
+    internal static uint Semtimedop => IsX64 ? 220u : 192u;
 
     private static string Install(Instruction[] program)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
@@ -20,6 +21,7 @@ internal static partial class SystemSteps
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
         "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture), cancels: words[2] == "cancel"),
         "await-handlers" => SignalHandler.Await(),
+        "run" => Run(words[1..]),
         "wait-for-ever" => WaitForEver(),
         "exit" => Exit(int.Parse(words[1], CultureInfo.InvariantCulture)),
         _ => null,
@@ -54,6 +56,13 @@ internal static partial class SystemSteps
     {
         Check(kill(Environment.ProcessId, number));
         return "sent";
+    }
+
+    private static string Run(string[] command)
+    {
+        using Process process = Process.Start(command[0], command[1..]);
+        process.WaitForExit();
+        return process.ExitCode == 0 ? "ran" : throw new InvalidOperationException($"{command[0]} ended with {process.ExitCode}.");
     }
 
     private static string WaitForEver()

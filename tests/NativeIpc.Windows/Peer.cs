@@ -55,6 +55,9 @@ internal sealed class Peer : IDisposable
         return Answer();
     }
 
+    /// <summary>For the functions of the system that take a process.</summary>
+    internal System.Runtime.InteropServices.SafeHandle Handle => _process.SafeHandle;
+
     internal void Kill()
     {
         _process.Kill();

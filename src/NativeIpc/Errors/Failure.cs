@@ -31,6 +31,10 @@ internal static class Failure
         => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen", $"it has {actual} bytes, and {wanted} were asked for",
             "Ask for no more than it has, set AllowSmaller, or remove it and make it anew.");
 
+    /// <summary>A release of a robust semaphore by who does not hold it.</summary>
+    public static InvalidOperationException NotHeld(in NativeIpcKey key, int count)
+        => new($"Cannot release {count} permit(s) of the semaphore {Describe(key)}: with Robust it is a lock of one permit, and this instance does not hold it (or a peer has reset it). Release once for each acquire, by the instance that acquired.");
+
     /// <summary>Both forms of a key: the text that peers exchange, and what the system sees.</summary>
     public static string Describe(in NativeIpcKey key)
     {

@@ -28,6 +28,7 @@
  *     release COUNT                             answers the count before
  *     close-semaphore
  *     create-mutex API NAME | create-event API NAME
+ *     describe KIND NAME                        answers the owner and the access control list in text form; KIND is segment, semaphore or mutex
  *     add OFFSET TIMES                          adds 1 to the 32 bits there so many times, each between an acquire and a release
  *     parse TEXT                                answers the native key of a key text "windows:..."
  *     legacy KIND NAME                          answers the name of Qt before 6.6; KIND is sharedmemory or systemsem
@@ -342,6 +343,28 @@ static int create_other(int n, wchar_t **a, int is_mutex)
     return made ? ok() : refused(is_mutex ? "CreateMutex" : "CreateEvent", GetLastError());
 }
 
+static int describe(int n, wchar_t **a)
+{
+    static union { SECURITY_DESCRIPTOR aligned; BYTE bytes[4096]; } descriptor;
+    const SECURITY_INFORMATION wanted = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
+    DWORD length;
+    LPWSTR text;
+    if (n < 2) return NOT_UNDERSTOOD;
+    HANDLE opened = is(a[0], "segment") ? OpenFileMappingW(READ_CONTROL, FALSE, a[1])
+        : is(a[0], "semaphore") ? OpenSemaphoreW(READ_CONTROL, FALSE, a[1])
+        : OpenMutexW(READ_CONTROL, FALSE, a[1]);
+    if (!opened) return refused("Open", GetLastError());
+    BOOL got = GetKernelObjectSecurity(opened, wanted, &descriptor, sizeof descriptor, &length);
+    DWORD error = GetLastError();
+    CloseHandle(opened);
+    if (!got) return refused("GetKernelObjectSecurity", error);
+    if (!ConvertSecurityDescriptorToStringSecurityDescriptorW(&descriptor, SDDL_REVISION_1, wanted, &text, NULL))
+        return refused("ConvertSecurityDescriptorToStringSecurityDescriptorW", GetLastError());
+    printf("ok %ls\n", text);
+    LocalFree(text);
+    return DONE;
+}
+
 static int run(int n, wchar_t **a)
 {
     const wchar_t *verb = a[0];
@@ -364,6 +387,7 @@ static int run(int n, wchar_t **a)
     if (is(verb, "parse")) return parse(n, a);
     if (is(verb, "legacy")) return legacy(n, a);
     if (is(verb, "create-mutex")) return create_other(n, a, 1);
+    if (is(verb, "describe")) return describe(n, a);
     if (is(verb, "create-event")) return create_other(n, a, 0);
     return NOT_UNDERSTOOD;
 }

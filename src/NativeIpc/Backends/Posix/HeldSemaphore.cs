@@ -230,7 +230,7 @@ internal sealed class HeldSemaphore : SemaphoreObject
     {
         ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
         if (count == 1 && TryUnlock()) return;
-        throw new InvalidOperationException($"Cannot release {count} permit(s) of the semaphore {Failure.Describe(Key)}: with Robust it is a lock of one permit, and this instance does not hold it (or a peer has reset it). Release once for each acquire, by the instance that acquired.");
+        throw Failure.NotHeld(Key, count);
     }
 
     public override bool TryGetCount(out int count)

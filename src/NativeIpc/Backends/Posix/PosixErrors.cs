@@ -27,6 +27,8 @@ internal static class PosixErrors
         _ when number == Errno.ELOOP => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
             "A symbolic link stands under this name; it is not followed. Remove the link."),
         _ when number == Errno.EDQUOT => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number, "The quota is used up: remove what is not used."),
+        _ when number == Errno.EAGAIN => Failure.Of(NativeIpcError.LockError, attempt, key, call, number,
+            "Another process keeps its file from being opened by a lease (F_SETLEASE; /proc/locks names it): try again, or remove the file if somebody has planted it."),
         _ => Unknown(attempt, key, call, number),
     };
 

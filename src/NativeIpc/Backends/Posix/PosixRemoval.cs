@@ -81,6 +81,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
     internal static bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
+        var leases = new Backoff(TimeSpan.FromSeconds(1));
         if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
         string name = PosixNames.Native(key);
         string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
@@ -89,7 +90,14 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
             int error = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
             if (error == Errno.ENOENT) return false;
-            if (error == Errno.EACCES) return UnlinkBoth(key, isSegment, lockKey); // cannot be locked; the folder decides whether it may be removed
+            if (error == Errno.EAGAIN && leases.Pause())
+            {
+                round--; // somebody asks the kernel whether he is alone
+                continue;
+            }
+
+            // Cannot be locked; the folder decides whether it may be removed.
+            if (error == Errno.EACCES || error == Errno.EAGAIN) return UnlinkBoth(key, isSegment, lockKey);
             if (error != 0) throw PosixErrors.Open(attempt, key, "open", error);
             error = FileLock.Take(file, TimeSpan.FromSeconds(1), out FileLock held);
             if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");

@@ -122,7 +122,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         {
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
-            if (status.Links == 0) return null;
+            if (status.Links == 0) return TryOpen(key, owns, use, createdNew); // removed or replaced since it was opened: what has the name now?
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, PosixNames.SemaphoreFile(name), status, use.Owner?.Uid);
             nint page = MapPage(Opening, key, file);

@@ -85,6 +85,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                 case State.Ready:
                     if (status.Size >= size || options.AllowSmaller) return Attach(key, descriptor!, status, SharedMemoryAccess.ReadWrite, options, createdNew: false);
                     descriptor!.Dispose();
+                    if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, PosixNames.SegmentFile(PosixNames.Native(key)), status);
                     throw Failure.TooSmall(key, status.Size, size);
                 case State.HalfCreated:
                     if (Recover(key, size, options, descriptor!) is { } recovered) return recovered;

@@ -44,6 +44,9 @@ internal static class WindowsErrors
         _ => Unknown(attempt, key, call, number),
     };
 
+    /// <summary>GetKernelObjectSecurity of a handle that may ask.</summary>
+    public static NativeIpcException Security(string attempt, in NativeIpcKey key, int number) => Unknown(attempt, key, "GetKernelObjectSecurity", number);
+
     /// <summary>ReleaseSemaphore; all permits are given, or none.</summary>
     public static NativeIpcException Release(in NativeIpcKey key, int number, int count)
     {

@@ -13,14 +13,35 @@ namespace NativeIpc.Backends.Windows;
 internal sealed class WindowsSegment : Segment
 {
     private readonly SafeMemoryMappedFileHandle _mapping;
-
+    private readonly SafeMemoryMappedFileHandle? _record;
+    private readonly WindowsSecurity _security;
     private readonly bool _requiresRecovery;
 
-    internal WindowsSegment(in NativeIpcKey key, nint address, long size, SharedMemoryAccess access, bool createdNew, SafeMemoryMappedFileHandle mapping, bool requiresRecovery)
+    internal WindowsSegment(in NativeIpcKey key, nint address, long size, SharedMemoryAccess access, bool createdNew, SafeMemoryMappedFileHandle mapping, SharedMemoryOptions options)
         : base(key, address, size, access, createdNew)
     {
         _mapping = mapping;
-        _requiresRecovery = requiresRecovery;
+        _security = new WindowsSecurity(options.CurrentUserOnly, options.SecurityDescriptor);
+        _requiresRecovery = options.RequireLockRecovery;
+        if (options.UseLock) _record = TryOpenRecord();
+    }
+
+    /// <summary>
+    /// The record of who holds the lock, kept from the beginning: a process that locks, alone, and is killed takes the lock with it, but not what
+    /// the next one has to be told. And a service that makes a segment under Global\ makes it for clients who may not.
+    /// </summary>
+    private SafeMemoryMappedFileHandle? TryOpenRecord()
+    {
+        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
+        if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is not null) return null;
+        try
+        {
+            return HolderTable.OpenSection(HolderTable.KeyOf(lockKey), _security);
+        }
+        catch (NativeIpcException)
+        {
+            return null; // reported when the lock is opened, which tries again
+        }
     }
 
     /// <inheritdoc/>
@@ -30,13 +51,11 @@ internal sealed class WindowsSegment : Segment
     /// </remarks>
     public override SemaphoreObject OpenLock()
     {
-        if (_requiresRecovery)
-            throw new PlatformNotSupportedException($"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: on Windows the death of a holder is not noticed so far. Do without.");
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
             ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW", violation.TrimEnd('.'),
                 "Use a shorter name, or do without the lock (UseLock = false).")
-            : WindowsSemaphores.OpenOrCreate("open the lock of the segment", lockKey, 1);
+            : WindowsSemaphores.OpenLock(lockKey, _security, _requiresRecovery);
     }
 
     /// <inheritdoc/>
@@ -47,6 +66,7 @@ internal sealed class WindowsSegment : Segment
     {
         bool unmapped = Kernel32.UnmapViewOfFile(handle) != 0;
         _mapping.Dispose();
+        _record?.Dispose();
         return unmapped;
     }
 }

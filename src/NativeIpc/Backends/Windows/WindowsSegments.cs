@@ -25,7 +25,8 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
 
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
     {
-        SafeMemoryMappedFileHandle mapping = Create(key, size, out int number);
+        var security = new WindowsSecurity(options.CurrentUserOnly, options.SecurityDescriptor);
+        SafeMemoryMappedFileHandle mapping = Create(key, size, security, out int number);
         if (number == Win32Error.ERROR_SUCCESS) return Attach(Creating, key, mapping, SharedMemoryAccess.ReadWrite, options, createdNew: true);
         mapping.Dispose();
 
@@ -36,15 +37,17 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
 
     public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
     {
-        SafeMemoryMappedFileHandle mapping = Open(key, access, out int number);
-        if (number == Win32Error.ERROR_SUCCESS) return Attach(Opening, key, mapping, access, options, createdNew: false);
+        var security = new WindowsSecurity(options.CurrentUserOnly, options.SecurityDescriptor);
+        security.Check();
+        SafeMemoryMappedFileHandle mapping = Open(key, Rights(access) | security.Rights, out int number);
+        if (number == Win32Error.ERROR_SUCCESS) return Attach(Opening, key, Checked(Opening, key, mapping, security), access, options, createdNew: false);
         mapping.Dispose();
         return number == Win32Error.ERROR_FILE_NOT_FOUND && !mustExist ? null : throw WindowsErrors.Open(Opening, key, "OpenFileMappingW", number);
     }
 
     public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options)
     {
-        SafeMemoryMappedFileHandle mapping = OpenOrCreate(key, size, out bool createdNew);
+        SafeMemoryMappedFileHandle mapping = OpenOrCreate(Opening, key, size, new WindowsSecurity(options.CurrentUserOnly, options.SecurityDescriptor), out bool createdNew);
         WindowsSegment segment = Attach(createdNew ? Creating : Opening, key, mapping, SharedMemoryAccess.ReadWrite, options, createdNew);
         if (segment.Size >= size || options.AllowSmaller) return segment;
         long actual = segment.Size;
@@ -55,32 +58,52 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
     public bool Remove(in NativeIpcKey key)
         => throw new PlatformNotSupportedException($"Cannot remove the segment {Failure.Describe(key)}: Windows removes a segment, and its lock, with the last handle, and in no other way. Dispose it in every process that has it open.");
 
-    private static SafeMemoryMappedFileHandle OpenOrCreate(in NativeIpcKey key, long size, out bool createdNew)
+    /// <summary>Also what the record of a lock's holder is opened by.</summary>
+    internal static SafeMemoryMappedFileHandle OpenOrCreate(string opening, in NativeIpcKey key, long size, WindowsSecurity security, out bool createdNew)
     {
         createdNew = false;
-        SafeMemoryMappedFileHandle mapping = Open(key, SharedMemoryAccess.ReadWrite, out int number);
-        if (number == Win32Error.ERROR_SUCCESS) return mapping;
+        security.Check();
+        uint rights = Rights(SharedMemoryAccess.ReadWrite) | security.Rights;
+        SafeMemoryMappedFileHandle mapping = Open(key, rights, out int number);
+        if (number == Win32Error.ERROR_SUCCESS) return Checked(opening, key, mapping, security);
         mapping.Dispose();
-        if (number != Win32Error.ERROR_FILE_NOT_FOUND) throw WindowsErrors.Open(Opening, key, "OpenFileMappingW", number);
+        if (number != Win32Error.ERROR_FILE_NOT_FOUND) throw WindowsErrors.Open(opening, key, "OpenFileMappingW", number);
 
-        mapping = Create(key, size, out number);
+        mapping = Create(key, size, security, out number);
         createdNew = number == Win32Error.ERROR_SUCCESS;
-        if (createdNew || number == Win32Error.ERROR_ALREADY_EXISTS) return mapping;
+        if (createdNew) return mapping;
+        if (number == Win32Error.ERROR_ALREADY_EXISTS) return Checked(opening, key, mapping, security);
         mapping.Dispose();
         if (number != Win32Error.ERROR_ACCESS_DENIED) throw WindowsErrors.CreateSegment(Creating, key, number, size);
 
-        mapping = Open(key, SharedMemoryAccess.ReadWrite, out int openNumber);
-        if (openNumber == Win32Error.ERROR_SUCCESS) return mapping;
+        mapping = Open(key, rights, out int openNumber);
+        if (openNumber == Win32Error.ERROR_SUCCESS) return Checked(opening, key, mapping, security);
         mapping.Dispose();
         throw openNumber == Win32Error.ERROR_FILE_NOT_FOUND
             ? WindowsErrors.CreateSegment(Creating, key, number, size)
-            : WindowsErrors.Open(Opening, key, "OpenFileMappingW", openNumber);
+            : WindowsErrors.Open(opening, key, "OpenFileMappingW", openNumber);
+    }
+
+    /// <summary>The handle, if its object's owner is accepted. Takes it over.</summary>
+    private static SafeMemoryMappedFileHandle Checked(string attempt, in NativeIpcKey key, SafeMemoryMappedFileHandle mapping, WindowsSecurity security)
+    {
+        try
+        {
+            security.CheckOwner(attempt, key, mapping);
+            return mapping;
+        }
+        catch
+        {
+            mapping.Dispose();
+            throw;
+        }
     }
 
     /// <summary>A handle also with ERROR_ALREADY_EXISTS.</summary>
-    private static SafeMemoryMappedFileHandle Create(in NativeIpcKey key, long size, out int number)
+    private static SafeMemoryMappedFileHandle Create(in NativeIpcKey key, long size, WindowsSecurity security, out int number)
     {
-        SafeMemoryMappedFileHandle mapping = Kernel32.CreateFileMappingW(Kernel32.INVALID_HANDLE_VALUE, 0, Kernel32.PAGE_READWRITE, (uint)(size >> 32), (uint)size, key.NativeKey);
+        using SecurityAttributes attributes = security.Attributes();
+        SafeMemoryMappedFileHandle mapping = Kernel32.CreateFileMappingW(Kernel32.INVALID_HANDLE_VALUE, attributes, Kernel32.PAGE_READWRITE, (uint)(size >> 32), (uint)size, key.NativeKey);
         number = Marshal.GetLastPInvokeError();
 
         // Only that number says something about a call that succeeded.
@@ -88,9 +111,9 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
         return mapping;
     }
 
-    private static SafeMemoryMappedFileHandle Open(in NativeIpcKey key, SharedMemoryAccess access, out int number)
+    private static SafeMemoryMappedFileHandle Open(in NativeIpcKey key, uint rights, out int number)
     {
-        SafeMemoryMappedFileHandle mapping = Kernel32.OpenFileMappingW(Rights(access), 0, key.NativeKey);
+        SafeMemoryMappedFileHandle mapping = Kernel32.OpenFileMappingW(rights, 0, key.NativeKey);
         number = Marshal.GetLastPInvokeError();
         if (!mapping.IsInvalid) number = Win32Error.ERROR_SUCCESS;
         return mapping;
@@ -98,7 +121,7 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
 
     private static bool Exists(in NativeIpcKey key)
     {
-        using SafeMemoryMappedFileHandle mapping = Open(key, SharedMemoryAccess.Read, out int number);
+        using SafeMemoryMappedFileHandle mapping = Open(key, Kernel32.FILE_MAP_READ, out int number);
         return number is Win32Error.ERROR_SUCCESS or Win32Error.ERROR_ACCESS_DENIED;
     }
 
@@ -124,7 +147,7 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
 
             var size = (long)region.RegionSize;
             if (options.Allocation == SharedMemoryAllocation.Populate) Touch((byte*)address, size);
-            return new WindowsSegment(key, address, size, access, createdNew, mapping, options.RequireLockRecovery);
+            return new WindowsSegment(key, address, size, access, createdNew, mapping, options);
         }
         catch
         {

@@ -15,6 +15,7 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 {
     private const string Creating = "create the semaphore";
     private const string Opening = "open the semaphore";
+    private const string OpeningLock = "open the lock of the segment";
 
     public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.Windows;
 
@@ -23,62 +24,125 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     public int MaximumCount => Kernel32.MAXLONG;
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => TryCreate(Offered(key, options), initialCount, out int number) ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
+    {
+        SafeWaitHandle handle = TryCreate(key, initialCount, Security(options), out int number) ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
+        return Made(key, handle, createdNew: true, options);
+    }
 
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
     {
-        SafeWaitHandle handle = Open(Offered(key, options), out int number);
-        if (number == Win32Error.ERROR_SUCCESS) return new WindowsSemaphore(key, handle, createdNew: false);
+        WindowsSecurity security = Security(options);
+        security.Check();
+        SafeWaitHandle handle = Open(key, security, out int number);
+        if (number == Win32Error.ERROR_SUCCESS) return Made(key, Checked(Opening, key, handle, security), createdNew: false, options);
         handle.Dispose();
         return number == Win32Error.ERROR_FILE_NOT_FOUND && !mustExist ? null : throw WindowsErrors.Open(Opening, key, "OpenSemaphoreW", number);
     }
 
-    public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options) => OpenOrCreate(Opening, Offered(key, options), initialCount);
+    public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options) => OpenOrCreate(Opening, key, initialCount, options);
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        Offered(key, options);
-        if (options.AcceptExistingCount) return OpenOrCreate(Creating, key, initialCount);
-        return TryCreate(key, initialCount, out int number)
+        if (options.AcceptExistingCount) return OpenOrCreate(Creating, key, initialCount, options);
+        SafeWaitHandle handle = TryCreate(key, initialCount, Security(options), out int number)
             ?? throw (number == Win32Error.ERROR_ALREADY_EXISTS
                 ? Failure.Of(NativeIpcError.AlreadyExists, "reset the semaphore", key, "CreateSemaphoreW", number,
                     "Another process has it open, and Windows cannot set the count of a live semaphore: end its users, or accept the count that it has (AcceptExistingCount, as Qt silently does).")
                 : WindowsErrors.CreateSemaphore(Creating, key, number));
+        return Made(key, handle, createdNew: true, options);
     }
 
     public bool Remove(in NativeIpcKey key)
         => throw new PlatformNotSupportedException($"Cannot remove the semaphore {Failure.Describe(key)}: Windows removes a semaphore with the last handle, and in no other way. Dispose it in every process that has it open.");
 
-    private static NativeIpcKey Offered(in NativeIpcKey key, SystemSemaphoreOptions options)
-        => !options.Robust ? key
-            : throw new PlatformNotSupportedException($"Cannot use the semaphore {Failure.Describe(key)} with Robust: on Windows the death of a holder is not noticed so far. Do without.");
-
-    /// <summary>Also what the lock of a segment is opened by.</summary>
-    internal static WindowsSemaphore OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount)
+    /// <summary>Opens or makes the lock of a segment: one whose dead holder is noticed, if the record of the holder can be had.</summary>
+    internal static SemaphoreObject OpenLock(in NativeIpcKey key, WindowsSecurity security, bool requiresRecovery)
     {
-        SafeWaitHandle handle = Open(key, out int number);
-        if (number == Win32Error.ERROR_SUCCESS) return new WindowsSemaphore(key, handle, createdNew: false);
+        SafeWaitHandle handle = OpenOrCreate(OpeningLock, key, 1, security, out bool createdNew);
+        try
+        {
+            return WindowsHeldSemaphore.Open(key, handle, createdNew, security);
+        }
+        catch (NativeIpcException failure) when (!requiresRecovery && failure.Error != NativeIpcError.OutOfResources)
+        {
+            // The lock itself works, as it does for a C program.
+            NativeIpcEventSource.s_log.NotWatched($"the death of a holder goes unnoticed: {failure.Message}");
+            return new WindowsSemaphore(key, handle, createdNew);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    private static WindowsSecurity Security(SystemSemaphoreOptions options) => new(options.CurrentUserOnly, options.SecurityDescriptor);
+
+    /// <summary>The object around a handle, which it takes over.</summary>
+    private static SemaphoreObject Made(in NativeIpcKey key, SafeWaitHandle handle, bool createdNew, SystemSemaphoreOptions options)
+    {
+        if (!options.Robust) return new WindowsSemaphore(key, handle, createdNew);
+        try
+        {
+            return WindowsHeldSemaphore.Open(key, handle, createdNew, Security(options));
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    private static SemaphoreObject OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+    {
+        SafeWaitHandle handle = OpenOrCreate(attempt, key, initialCount, Security(options), out bool createdNew);
+        return Made(key, handle, createdNew, options);
+    }
+
+    private static SafeWaitHandle OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, WindowsSecurity security, out bool createdNew)
+    {
+        createdNew = false;
+        security.Check();
+        SafeWaitHandle handle = Open(key, security, out int number);
+        if (number == Win32Error.ERROR_SUCCESS) return Checked(attempt, key, handle, security);
         handle.Dispose();
         if (number != Win32Error.ERROR_FILE_NOT_FOUND) throw WindowsErrors.Open(attempt, key, "OpenSemaphoreW", number);
 
-        handle = Create(key, initialCount, out number);
-        if (number is Win32Error.ERROR_SUCCESS or Win32Error.ERROR_ALREADY_EXISTS) return new WindowsSemaphore(key, handle, createdNew: number == Win32Error.ERROR_SUCCESS);
+        handle = Create(key, initialCount, security, out number);
+        createdNew = number == Win32Error.ERROR_SUCCESS;
+        if (createdNew) return handle;
+        if (number == Win32Error.ERROR_ALREADY_EXISTS) return Checked(attempt, key, handle, security);
         handle.Dispose();
         if (number != Win32Error.ERROR_ACCESS_DENIED) throw WindowsErrors.CreateSemaphore(attempt, key, number);
 
-        handle = Open(key, out int openNumber);
-        if (openNumber == Win32Error.ERROR_SUCCESS) return new WindowsSemaphore(key, handle, createdNew: false);
+        handle = Open(key, security, out int openNumber);
+        if (openNumber == Win32Error.ERROR_SUCCESS) return Checked(attempt, key, handle, security);
         handle.Dispose();
         throw openNumber == Win32Error.ERROR_FILE_NOT_FOUND
             ? WindowsErrors.CreateSemaphore(attempt, key, number)
             : WindowsErrors.Open(attempt, key, "OpenSemaphoreW", openNumber);
     }
 
-    /// <summary>Makes a semaphore; null, and why, when that fails or the name is taken.</summary>
-    private static WindowsSemaphore? TryCreate(in NativeIpcKey key, int initialCount, out int number)
+    /// <summary>The handle, if its object's owner is accepted. Takes it over.</summary>
+    private static SafeWaitHandle Checked(string attempt, in NativeIpcKey key, SafeWaitHandle handle, WindowsSecurity security)
     {
-        SafeWaitHandle handle = Create(key, initialCount, out number);
-        if (number == Win32Error.ERROR_SUCCESS) return new WindowsSemaphore(key, handle, createdNew: true);
+        try
+        {
+            security.CheckOwner(attempt, key, handle);
+            return handle;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a semaphore; null, and why, when that fails or the name is taken.</summary>
+    private static SafeWaitHandle? TryCreate(in NativeIpcKey key, int initialCount, WindowsSecurity security, out int number)
+    {
+        SafeWaitHandle handle = Create(key, initialCount, security, out number);
+        if (number == Win32Error.ERROR_SUCCESS) return handle;
         handle.Dispose();
 
         // Denied, too, when the name is taken by a semaphore that this process may not have full access to.
@@ -87,9 +151,10 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     }
 
     /// <summary>A handle also with ERROR_ALREADY_EXISTS.</summary>
-    private static SafeWaitHandle Create(in NativeIpcKey key, int initialCount, out int number)
+    private static SafeWaitHandle Create(in NativeIpcKey key, int initialCount, WindowsSecurity security, out int number)
     {
-        SafeWaitHandle handle = Kernel32.CreateSemaphoreW(0, initialCount, Kernel32.MAXLONG, key.NativeKey);
+        using SecurityAttributes attributes = security.Attributes();
+        SafeWaitHandle handle = Kernel32.CreateSemaphoreW(attributes, initialCount, Kernel32.MAXLONG, key.NativeKey);
         number = Marshal.GetLastPInvokeError();
 
         // Only that number says something about a call that succeeded.
@@ -97,9 +162,9 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
         return handle;
     }
 
-    private static SafeWaitHandle Open(in NativeIpcKey key, out int number)
+    private static SafeWaitHandle Open(in NativeIpcKey key, WindowsSecurity security, out int number)
     {
-        SafeWaitHandle handle = Kernel32.OpenSemaphoreW(Kernel32.SEMAPHORE_MODIFY_STATE | Kernel32.SYNCHRONIZE, 0, key.NativeKey);
+        SafeWaitHandle handle = Kernel32.OpenSemaphoreW(Kernel32.SEMAPHORE_MODIFY_STATE | Kernel32.SYNCHRONIZE | security.Rights, 0, key.NativeKey);
         number = Marshal.GetLastPInvokeError();
         if (!handle.IsInvalid) number = Win32Error.ERROR_SUCCESS;
         return handle;
@@ -107,7 +172,7 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 
     private static bool Exists(in NativeIpcKey key)
     {
-        using SafeWaitHandle handle = Open(key, out int number);
+        using SafeWaitHandle handle = Open(key, default, out int number);
         return number is Win32Error.ERROR_SUCCESS or Win32Error.ERROR_ACCESS_DENIED;
     }
 }

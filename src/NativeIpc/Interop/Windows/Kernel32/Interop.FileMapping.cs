@@ -18,7 +18,7 @@ internal static partial class Interop
         /// <summary>Gives a handle and ERROR_ALREADY_EXISTS when there was a section of this name; ERROR_SUCCESS when it was made now.</summary>
         [LibraryImport("kernel32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial SafeMemoryMappedFileHandle CreateFileMappingW(nint file, nint securityAttributes, uint protect, uint maximumSizeHigh, uint maximumSizeLow, string name);
+        internal static partial SafeMemoryMappedFileHandle CreateFileMappingW(nint file, SecurityAttributes securityAttributes, uint protect, uint maximumSizeHigh, uint maximumSizeLow, string name);
 
         [LibraryImport("kernel32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]

@@ -16,7 +16,7 @@ internal static partial class Interop
         /// <summary>Gives a handle and ERROR_ALREADY_EXISTS when there was a semaphore of this name; ERROR_SUCCESS when it was made now.</summary>
         [LibraryImport("kernel32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial SafeWaitHandle CreateSemaphoreW(nint securityAttributes, int initialCount, int maximumCount, string name);
+        internal static partial SafeWaitHandle CreateSemaphoreW(SecurityAttributes securityAttributes, int initialCount, int maximumCount, string name);
 
         [LibraryImport("kernel32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]

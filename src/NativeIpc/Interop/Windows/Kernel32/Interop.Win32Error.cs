@@ -15,6 +15,7 @@ internal static partial class Interop
         internal const int ERROR_OUTOFMEMORY = 14;
         internal const int ERROR_INVALID_PARAMETER = 87;
         internal const int ERROR_DISK_FULL = 112;
+        internal const int ERROR_INSUFFICIENT_BUFFER = 122;
         internal const int ERROR_INVALID_NAME = 123;
         internal const int ERROR_BAD_PATHNAME = 161;
         internal const int ERROR_ALREADY_EXISTS = 183;

@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# Measures the library beside C, and beside Qt 6.8, Boost, Python and what .NET itself has where they are installed, and writes the tables:
+# bench/RESULTS.md, bench/results.tsv and the one in bench/README.md. bench/README.md says what each workload measures.
+#
+#   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel)
+#     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
+#     -m, --minutes N    no further round begins when it would end later than that (15)
+#     -p, --peers LIST   of c,qt,boost,py,net,jit,aot (jit and aot are ours); c is the base of the ratios
+#     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and fails if anything has;
+#                        writes nothing
+#     --quick            one round of c and jit, as short as it can be: shows that everything runs, says nothing about speed, writes nothing
+#     --list             the workloads of ours
+#     --help
+#
+# Takes about a quarter of an hour. A table is written only if all workloads and all peers of ours were measured. Raw values: artifacts/bench.
+set -u
+cd "$(dirname "$0")" || exit 2
+root=$PWD
+. eng/lib.sh
+
+rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot compare='' quick='' whole=yes
+usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
+prefixes=()
+arguments=("$@")
+while [ $# != 0 ]; do
+    case $1 in
+        -r | --rounds) rounds=${2:?"$1 needs a number"}; shift ;;
+        -m | --minutes) minutes=${2:?"$1 needs a number"}; shift ;;
+        -p | --peers) peers=${2:?"$1 needs a list"} whole=; shift ;;
+        --compare) compare=yes ;;
+        --quick) quick=yes peers=c,jit rounds=1 whole= ;;
+        --list) list=yes ;;
+        -h | --help) usage; exit 0 ;;
+        -*) say "There is no option '$1'." >&2; usage >&2; exit 2 ;;
+        *) prefixes+=("$1"); whole= ;;
+    esac
+    shift
+done
+for number in "$rounds" "$minutes"; do
+    case $number in '' | *[!0-9]* | 0) say "'$number' is no number of rounds or minutes." >&2; exit 2 ;; esac
+done
+for name in ${peers//,/ }; do
+    case $name in c | qt | boost | py | net | jit | aot) ;; *) say "There is no peer '$name'." >&2; exit 2 ;; esac
+done
+
+[ -z "$compare" ] || [ -f bench/results.tsv ] || { say 'There is no bench/results.tsv to compare with; ./bench.sh writes it.' >&2; exit 2; }
+[ "$(uname -s)" = Linux ] || { say 'The yardsticks run on Linux only.' >&2; exit 2; }
+for program in dotnet gcc; do command -v $program >/dev/null || { say "'$program' is missing." >&2; exit 2; }; done
+
+# Names, limits and leftovers of our own, where that is allowed.
+if [ -z "${NATIVEIPC_BENCH_INSIDE:-}" ]; then
+    if [ "$(id -u)" = 0 ] && unshare --ipc --mount true 2>/dev/null; then
+        NATIVEIPC_BENCH_INSIDE=yes exec unshare --ipc --mount --propagation private -- "$root/bench.sh" ${arguments[@]+"${arguments[@]}"}
+    fi
+    say 'Not root: this runs in the /dev/shm and the IPC name space that all programs share.' >&2
+    NATIVEIPC_BENCH_INSIDE=no
+fi
+out=$root/artifacts/bench
+mkdir -p "$out" || exit 2
+exec 9>"$out/.lock"
+flock -n 9 || { say 'Another bench.sh is running here; they would measure each other.' >&2; exit 2; }
+[ "$NATIVEIPC_BENCH_INSIDE" = no ] || mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 2
+own=$(mktemp -d "${TMPDIR:-/tmp}/nativeipc-bench.XXXXXX") || exit 2
+trap 'rm -rf "$own"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir -m 700 "$own/runtime"
+export XDG_RUNTIME_DIR=$own/runtime
+ulimit -n "$(ulimit -Hn)"
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
+[ -z "$quick" ] || export YARD_QUICK=1
+
+# ---- building: each peer gets its command, or a reason why it is left out ----
+names=() missing=()
+want() { case ",$peers," in *",$1,"*) ;; *) return 1 ;; esac; }
+peer() { names+=("$1"); printf -v "command_$1" '%s' "$2"; }
+without() { missing+=("$1"); say "Without $1."; }
+built() { # LOG COMMAND...
+    local log=$out/$1.log
+    shift
+    "$@" >"$log" 2>&1 || { say "It does not build: $*" >&2; tail -n 20 "$log" >&2; exit 2; }
+}
+publish() { built "$1" dotnet publish "$root/bench/NativeIpc.Yardstick" -c Release -nologo -v q -o "$out/$1" "${@:2}"; }
+
+sources=$root/bench/peers
+publish jit -p:PublishAot=false --no-self-contained
+built report dotnet build "$root/bench/NativeIpc.BenchReport" -c Release -nologo -v q -o "$out/report"
+report=$out/report/NativeIpc.BenchReport
+[ -z "${list:-}" ] || { "$out/jit/NativeIpc.Yardstick" --list; exit; }
+if want c; then
+    built c gcc -O2 -Wall -Wextra -o "$out/yard_c" "$sources/yard.c" -lpthread
+    peer c "$out/yard_c"
+fi
+if want qt; then
+    trixie=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}/trixie
+    if [ "$(id -u)" != 0 ]; then without 'Qt: building inside its folder needs root'
+    elif [ ! -x "$trixie/usr/bin/g++" ]; then without 'Qt 6.8: eng/peers.sh installs it'
+    else
+        triplet=$(basename "$(dirname "$(find "$trixie/usr/lib" -maxdepth 2 -name libQt6Core.so.6 | head -n 1)")")
+        inside=/tmp/nativeipc-bench-$$
+        mkdir -p "$trixie$inside"
+        cp "$sources/yard.h" "$sources/workloads.h" "$sources/yard_qt.cpp" "$trixie$inside/"
+        built qt chroot "$trixie" g++ -std=c++17 -O2 -fPIC -Wall -Wextra "-I/usr/include/$triplet/qt6" "-I/usr/include/$triplet/qt6/QtCore" \
+            -o "$inside/yard_qt" "$inside/yard_qt.cpp" -lQt6Core
+        cp "$trixie$inside/yard_qt" "$out/"
+        rm -rf "${trixie:?}$inside"
+        peer qt "$(find "$trixie/usr/lib/$triplet" -maxdepth 1 -name 'ld-linux-*.so.*' | head -n 1) --library-path $trixie/usr/lib/$triplet $out/yard_qt"
+    fi
+fi
+if want boost; then
+    if ! command -v g++ >/dev/null || [ ! -d /usr/include/boost/interprocess ]; then without 'Boost: g++ or libboost-dev is missing'
+    else
+        built boost g++ -std=c++17 -O2 -Wall -Wextra -o "$out/yard_boost" "$sources/yard_boost.cpp" -lpthread -lrt
+        peer boost "$out/yard_boost"
+    fi
+fi
+if want py; then
+    if command -v /usr/bin/python3 >/dev/null; then peer py "/usr/bin/python3 $sources/yard.py"; else without 'Python: python3 is missing'; fi
+fi
+! want net || peer net "$out/jit/NativeIpc.Yardstick --builtin"
+! want jit || peer jit "$out/jit/NativeIpc.Yardstick"
+if want aot; then
+    linker=gcc
+    publish aot --ucr -p:CppCompilerAndLinker=$linker
+    peer aot "$out/aot/NativeIpc.Yardstick"
+fi
+
+# ---- running: one group at a time by every peer, so that what the machine does meanwhile falls on all of them ----
+# Group, rounds that it is in at most, seconds that a peer has for it.
+groups='
+posix.try_pair  99 30
+posix.wait_pair 99 30
+sysv.pair       99 30
+lock.           99 60
+pp.posix.       99 60
+pp.crowd.       99 60
+pp.sysv.        99 60
+contend.        99 90
+posix.sem.      99 60
+sysv.sem.       99 60
+posix.shm4k.    99 60
+sysv.shm4k.     99 60
+posix.shm64m.   3  90
+sysv.shm64m.    2  90
+copy.           3  90
+rand.           3  60
+scale.posix.    3  120
+scale.sysv.     2  120
+alloc.          1  60
+takeover.       1  120
+cancel          1  120
+async           1  120
+'
+slow_peers=,py,net,boost, # two rounds: no target but the accessor's is a ratio to them
+chosen() { # GROUP: prints the prefixes of it that were asked for
+    [ ${#prefixes[@]} != 0 ] || { say "$1"; return; }
+    local prefix
+    for prefix in "${prefixes[@]}"; do
+        case $1 in "$prefix"*) say "$1"; return ;; esac
+        case $prefix in "$1"*) say "$prefix" ;; esac
+    done
+}
+
+runs=$out/runs.tsv failures=0
+: >"$runs"
+for ((round = 1; round <= rounds; round++)); do
+    begin=$SECONDS
+    while read -r group most limit; do
+        [ -n "$group" ] && [ "$round" -le "$most" ] || continue
+        selected=$(chosen "$group" | sort -u)
+        [ -n "$selected" ] || continue
+        for ((i = 0; i < ${#names[@]}; i++)); do
+            name=${names[(i + round) % ${#names[@]}]} # another one first each round
+            case $slow_peers in *",$name,"*) [ "$round" -le 2 ] || continue ;; esac
+            command=command_$name
+            # shellcheck disable=SC2086 # words of a command, and prefixes
+            timeout "$limit" ${!command} $selected 2>"$own/error" 9>&- </dev/null | sed "s/^/$round\t$name\t/" >>"$runs"
+            code=${PIPESTATUS[0]}
+            [ "$code" != 0 ] || continue
+            say "$name failed in $selected ($code):" >&2
+            tail -n 5 "$own/error" >&2
+            case $name in c | jit | aot) failures=$((failures + 1)) ;; *) missing+=("$name's $selected in round $round, which failed") ;; esac
+        done
+    done <<<"$groups"
+    say "Round $round of $rounds: $((SECONDS - begin)) s" >&2
+    if [ "$round" -lt "$rounds" ] && [ $((SECONDS + SECONDS - begin)) -gt $((minutes * 60)) ]; then
+        say "No time is left for another one (--minutes $minutes)." >&2
+        rounds=$round
+    fi
+done
+
+# ---- the tables ----
+about="$(date +%F), $(uname -sr), $(getconf GNU_LIBC_VERSION 2>/dev/null || say 'another C library'), .NET $(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 } END { print v }'), $(nproc) cores ($(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)), rounds: $rounds."
+for reason in ${missing[@]+"${missing[@]}"}; do about="$about Without $reason."; done
+[ -z "$quick" ] || about="$about Quick: the numbers mean nothing."
+"$report" report "$runs" "$root/bench" "$out" "$about" || exit 2
+if [ "$failures" != 0 ]; then
+    say "$failures times a yardstick of C or of ours failed; see above. Nothing was written." >&2
+    exit 1
+fi
+if [ -n "$compare" ]; then
+    "$report" compare "$root/bench/results.tsv" "$out/results.tsv"
+    exit
+fi
+if [ -n "$whole" ]; then
+    cp "$out/RESULTS.md" "$out/results.tsv" "$root/bench/"
+    awk -v table="$out/targets.md" '
+        /<!-- table: begin/ { print; while ((getline line < table) > 0) print line; inside = 1 }
+        /<!-- table: end/ { inside = 0 }
+        !inside || /<!-- table: end/ { if (!/<!-- table: begin/) print }' "$root/bench/README.md" >"$own/README.md" && cp "$own/README.md" "$root/bench/README.md"
+    say 'Written: bench/RESULTS.md, bench/results.tsv, bench/README.md.'
+fi

@@ -1,0 +1,49 @@
+using NativeIpc.BenchReport;
+
+// What bench.sh calls: report RUNS BENCH_FOLDER OUT_FOLDER ABOUT, compare LAST NOW, missing RUNS PEER LIST.
+switch (args)
+{
+    case ["report", var runsPath, var bench, var to, var about]:
+        Runs runs = Runs.Read(runsPath);
+        Target[] targets = [.. Target.Read(Path.Combine(bench, "targets.tsv"))];
+        Dictionary<string, string> explanations = File.ReadLines(Path.Combine(bench, "explanations.tsv")).Where(line => line.Length > 0 && line[0] != '#')
+            .Select(line => (line, at: line.LastIndexOf('\t'))).ToDictionary(item => item.line[..item.at], item => item.line[(item.at + 1)..]);
+        foreach (string orphan in explanations.Keys.Except(targets.Select(Tables.Key))) Console.Error.WriteLine($"explanations.tsv: no target is '{orphan}'.");
+        string reached = Tables.Targets(runs, targets, explanations);
+        File.WriteAllText(Path.Combine(to, "targets.md"), reached);
+        File.WriteAllText(Path.Combine(to, "RESULTS.md"), $"""
+            # Results
+
+            {about} Written by `./bench.sh`; [README.md](README.md) says what each workload measures.
+
+            ## Targets
+            A ratio is the median of those of the rounds, to the peer's value of the same round. *Within noise*: over the target by less than the rounds are apart.
+
+            {reached}
+            ## All workloads
+            C's median, and the others by their ratio to it. A variant that C does not have (*) is compared with C's plain workload.
+
+            {Tables.Ratios(runs)}
+            ## What only the library has
+            {Tables.Alone(runs)}
+            """);
+        Result.Write(Path.Combine(to, "results.tsv"), Result.Of(runs));
+        Console.WriteLine(File.ReadAllText(Path.Combine(to, "RESULTS.md")));
+        return 0;
+
+    case ["compare", var last, var now]:
+        string[] regressions = [.. Comparison.Regressions(Result.Read(last), Result.Read(now))];
+        foreach (string regression in regressions) Console.WriteLine($"slower: {regression}");
+        Console.WriteLine(regressions.Length == 0 ? "Nothing is slower than in the last table." : $"{regressions.Length} slower than in the last table.");
+        return regressions.Length == 0 ? 0 : 1;
+
+    case ["missing", var produced, var peer, var list]:
+        Runs all = Runs.Read(produced);
+        string[] missing = [.. File.ReadLines(list).Where(name => !all.Workloads.Any(workload => (workload == name || workload.StartsWith(name + ".", StringComparison.Ordinal)) && all.Of(peer, workload) is not null))];
+        foreach (string name in missing) Console.WriteLine(name);
+        return missing.Length == 0 ? 0 : 1;
+
+    default:
+        Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER ABOUT | compare LAST NOW | missing RUNS PEER LIST");
+        return 2;
+}

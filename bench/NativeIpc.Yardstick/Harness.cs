@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace NativeIpc.Yardstick;
+
+/// <summary>Timing, batching and children, the counterpart of <c>bench/peers/yard.h</c>: the two have to measure alike.</summary>
+internal static class Harness
+{
+    public const long Big = 64L << 20;
+
+    /// <summary>Only shows that everything runs (bench.sh --quick): its numbers mean nothing.</summary>
+    public static readonly bool Quick = Environment.GetEnvironmentVariable("YARD_QUICK") is "1";
+
+    private static readonly long s_batch = Quick ? 1_000_000 : 10_000_000;
+
+    /// <summary>Monotonic, in nanoseconds; the same clock in every process.</summary>
+    public static long Now() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    public static double Median(List<double> values)
+    {
+        values.Sort();
+        int n = values.Count;
+        return n % 2 == 1 ? values[n / 2] : (values[(n / 2) - 1] + values[n / 2]) / 2;
+    }
+
+    public static double Percentile(List<double> values, double part)
+    {
+        values.Sort();
+        return values[Math.Min(values.Count - 1, (int)(values.Count * part))];
+    }
+
+    public static void Print(string name, double value)
+    {
+        Console.WriteLine($"{name}\t{value:F2}");
+        Console.Out.Flush();
+    }
+
+    /// <summary>The median of eleven batches of about 10 ms; <paramref name="body"/> does the operation n times.</summary>
+    public static double Measure(Action<long> body, int batches = 11)
+    {
+        WarmUp(body);
+        long n = SizeOfBatch(body);
+        return Median([.. Enumerable.Range(0, Quick ? 1 : batches).Select(_ => Timed(body, n) / (double)n)]);
+    }
+
+    /// <summary>For operations of milliseconds: five of them, one at a time.</summary>
+    public static double MeasureSlow(Action<long> body)
+    {
+        body(1);
+        return Median([.. Enumerable.Range(0, Quick ? 1 : 5).Select(_ => (double)Timed(body, 1))]);
+    }
+
+    /// <summary>Until the JIT has settled: enough calls, then the time that its background compilation takes. Native code has nothing to settle.</summary>
+    public static void WarmUp(Action<long> body)
+    {
+        for (int i = 0; i < (Quick ? 2 : 40); i++) body(1);
+        if (!RuntimeFeature.IsDynamicCodeCompiled || Quick) return;
+        long end = Now() + 300_000_000;
+        while (Now() < end) body(16);
+    }
+
+    private static long SizeOfBatch(Action<long> body)
+    {
+        long n = 1;
+        while (true)
+        {
+            long took = Timed(body, n);
+            if (took >= s_batch / 2 || n > 1L << 30) return n;
+            n = took < s_batch / 16 ? n * 8 : (long)((double)n * s_batch / took) + 1;
+        }
+    }
+
+    private static long Timed(Action<long> body, long n)
+    {
+        long start = Now();
+        body(n);
+        return Now() - start;
+    }
+
+    /// <summary>Starts this program again as a child in a role and waits until it says that it is ready.</summary>
+    public static Process StartChild(string role, params IEnumerable<string> arguments)
+    {
+        Process child = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["--child", role, .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        return child.StandardOutput.ReadLine() == "ready" ? child : throw new InvalidOperationException($"The child '{role}' did not start.");
+    }
+
+    /// <summary>In the child: all is set up.</summary>
+    public static void Ready()
+    {
+        Console.WriteLine("ready");
+        Console.Out.Flush();
+    }
+
+    public static void End(Process child)
+    {
+        child.Kill();
+        child.WaitForExit();
+        child.Dispose();
+    }
+
+    /// <summary>Blocks until a thread of this process sleeps in the kernel. It must do so for no other reason than the one that is meant.</summary>
+    public static void WaitUntilAsleep(int thread)
+    {
+        while (true)
+        {
+            string state = File.ReadAllText($"/proc/self/task/{thread}/stat");
+            if (state[state.LastIndexOf(')') + 2] == 'S') return;
+            Thread.Yield();
+        }
+    }
+
+    /// <summary>Lets time pass. Nothing is waited for but the time itself: what is measured is what happens meanwhile.</summary>
+    public static void Pass(int milliseconds)
+    {
+        using ManualResetEventSlim never = new();
+        never.Wait(milliseconds);
+    }
+
+    public static NativeIpcKeyType TypeOf(string name) => name.Contains("sysv", StringComparison.Ordinal) ? NativeIpcKeyType.SystemV : NativeIpcKeyType.PosixRealtime;
+
+    public static NativeIpcKey SemaphoreKey(string workload, string name) => SystemSemaphore.PlatformSafeKey("yard_o_" + name, TypeOf(workload));
+
+    public static NativeIpcKey SegmentKey(string workload, string name) => SharedMemory.PlatformSafeKey("yard_o_" + name, TypeOf(workload));
+
+    /// <summary>A new semaphore, whatever an earlier run left behind.</summary>
+    public static SystemSemaphore Fresh(NativeIpcKey key, int count, SystemSemaphoreOptions? options = null)
+    {
+        SystemSemaphore.Remove(key);
+        return SystemSemaphore.CreateNew(key, count, options);
+    }
+}

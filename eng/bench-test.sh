@@ -1,0 +1,50 @@
+#!/bin/bash
+# Tests ./bench.sh: every workload of the library and of C gives its rows, the tables are made, a slower row is found, and every micro-benchmark does its
+# work. Never a time. One line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+. "$root/eng/lib.sh" # run_watched
+out=$root/artifacts/bench
+failures=0
+pass() { echo "PASS bench: $1"; }
+fail() {
+    echo "FAIL bench: $1: $(echo "$2" | tr "\n" " ")"
+    failures=1
+}
+check() { # NAME COMMAND...: passes when the command does
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then pass "$name"; else fail "$name" "$(echo "$output" | tail -n 5)"; fi
+}
+
+if [ "$(uname)" != Linux ]; then
+    echo "SKIP bench: the yardsticks run on Linux only"
+    exit 0
+fi
+if ! command -v gcc >/dev/null; then
+    echo "SKIP bench: no gcc to build the yardstick in C with"
+    exit 0
+fi
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+if ! run_watched 240 "$work/log" "$root/bench.sh" --quick; then
+    sed 's/^/    /' "$work/log" | tail -n 20
+    fail "every workload of the library and of C runs" "bench.sh --quick failed"
+    exit 1
+fi
+pass "every workload of the library and of C runs"
+report=$out/report/NativeIpc.BenchReport
+"$out/jit/NativeIpc.Yardstick" --list >"$work/ours"
+"$out/yard_c" --list >"$work/c"
+check "the library has all its rows" "$report" missing "$out/runs.tsv" jit "$work/ours"
+check "C has all its rows" "$report" missing "$out/runs.tsv" c "$work/c"
+echo nothing.of.this.name >>"$work/ours"
+if "$report" missing "$out/runs.tsv" jit "$work/ours" >/dev/null; then fail "a row that is not there is missed" "it was not"; else pass "a row that is not there is missed"; fi
+check "every target of C and of the library alone has a number" awk -F'|' '/^## All/ { exit } / C( \(aim [0-9.]+\))? \|/ && $5 !~ /[0-9]/ { print; bad = 1 } END { exit bad }' "$out/RESULTS.md"
+check "a table compared with itself has nothing slower" "$report" compare "$out/results.tsv" "$out/results.tsv"
+awk -F'\t' -v OFS='\t' '$1 == "posix.wait_pair" && $2 == "jit" { $4 /= 9; $7 /= 9 } { print }' "$out/results.tsv" >"$work/last.tsv"
+slower=$("$report" compare "$work/last.tsv" "$out/results.tsv")
+if [ $? = 1 ] && echo "$slower" | grep -q '^slower: posix.wait_pair (jit)'; then pass "what became slower is found and named"; else fail "what became slower is found and named" "$slower"; fi
+
+check "every micro-benchmark does its work" timeout 60 "$root/bench/NativeIpc.Benchmarks/bin/Release/net10.0/NativeIpc.Benchmarks" --check
+exit $failures
