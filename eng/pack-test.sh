@@ -1,5 +1,5 @@
 #!/bin/bash
-# Packs the library into artifacts/packages, checks what is inside, and uses the package in a fresh project: one line per check, PASS, FAIL
+# Packs the library and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh project and as a tool: one line per check, PASS, FAIL
 # or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
@@ -44,8 +44,8 @@ if ! pack "$root" "$packages"; then
     exit 1
 fi
 pass "packs"
-package=$(echo "$packages"/NativeIpc.*.nupkg)
-symbols=$(echo "$packages"/NativeIpc.*.snupkg)
+package=$(echo "$packages"/NativeIpc.[0-9]*.nupkg)
+symbols=$(echo "$packages"/NativeIpc.[0-9]*.snupkg)
 version=${package##*/NativeIpc.}
 version=${version%.nupkg}
 mkdir "$work/package" "$work/symbols"
@@ -130,5 +130,19 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hel
 else
     sed 's/^/    /' "$work/hello.log" >&2
     fail "a fresh project builds against the package" "dotnet build failed"
+fi
+
+# The tool: packed, installed from the folder as a user does, and started.
+cd "$work" || exit 1
+if ! (cd "$root" && dotnet pack src/NativeIpc.Tool -c Release -nologo -v q -o "$packages") >"$work/tool.log" 2>&1; then
+    sed 's/^/    /' "$work/tool.log" >&2
+    fail "packs the tool" "dotnet pack failed"
+elif ! NUGET_PACKAGES=$work/cache dotnet tool install NativeIpc.Tool --version "$version" --tool-path "$work/tools" --configfile "$work/hello/nuget.config" >"$work/tool.log" 2>&1; then
+    fail "installs the tool" "$(cat "$work/tool.log")"
+else
+    pass "installs the tool"
+    verify "the package of the tool has its page and the licence" "missing" sh -c 'unzip -l "$1" | grep -q nipc.md && unzip -l "$1" | grep -q LICENSE' sh "$packages/NativeIpc.Tool.$version.nupkg"
+    run_watched 60 said "$work/tools/nipc" key safe packed -t posix
+    if [ "$(cat said)" = posix:/packed ]; then pass "the installed tool runs"; else fail "the installed tool runs" "$(cat said)"; fi
 fi
 exit $failures

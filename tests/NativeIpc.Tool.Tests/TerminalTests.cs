@@ -1,0 +1,47 @@
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary>What the verbs do in a real terminal and nowhere else.</summary>
+public sealed class TerminalTests
+{
+    public TerminalTests() => Assert.SkipUnless(TerminalScreen.WhyNot is null, TerminalScreen.WhyNot ?? "");
+
+    [Fact]
+    public void Dump_and_restore_show_a_bar()
+    {
+        using var terminal = new TerminalScreen("""
+            cd "$(mktemp -d)" && "$NIPC" create shm posix:/big 64M > /dev/null && "$NIPC" dump posix:/big big.bin && "$NIPC" restore posix:/copy big.bin --create
+            rm -r "$PWD"; echo "ended with $?"; exec cat
+            """, 100, 20);
+        string screen = terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
+        Assert.Equal(2, screen.Split('\n').Count(line => line.StartsWith("big.bin ━", StringComparison.Ordinal) && line.Contains("100%", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Read_shows_a_hexdump_and_NO_COLOR_is_respected()
+    {
+        using var terminal = new TerminalScreen("\"$NIPC\" create shm posix:/a 3; \"$NIPC\" read posix:/a; NO_COLOR=1 \"$NIPC\" dump posix:/a /tmp/$$.bin; rm /tmp/$$.bin; echo over; exec cat", 100, 20);
+        string screen = terminal.Await(screen => screen.Contains("over", StringComparison.Ordinal), "the end", withEscapes: true);
+        Assert.Contains("00000000  00 00 00 ", screen, StringComparison.Ordinal);
+        Assert.DoesNotMatch(@"\e\[[0-9;]*3[0-9]|\e\[[0-9;]*9[0-9]", screen);
+    }
+
+    [Theory]
+    [InlineData("posix:/s")]
+    [InlineData("systemv:/run/user/1000/s")]
+    public void Ctrl_C_reaches_the_command_of_run_once(string key)
+    {
+        using var terminal = new TerminalScreen($$"""
+            "$NIPC" create sem {{key}} 1 > /dev/null
+            "$NIPC" run --sem {{key}} -- sh -c 'trap "echo caught" INT; echo ready; until [ -e /dev/shm/go ]; do sleep 0.05; done; exit 5'
+            echo "ended with $?"; "$NIPC" value {{key}}; exec cat
+            """, 80, 12);
+        terminal.Await(screen => screen.Contains("ready", StringComparison.Ordinal), "the command");
+        terminal.Press("C-c");
+        terminal.Await(screen => screen.Contains("caught", StringComparison.Ordinal), "the signal");
+        terminal.Open(": > /dev/shm/go");
+        string screen = terminal.Await(screen => screen.Contains("ended with 5\n1", StringComparison.Ordinal), "the end");
+        Assert.Single(screen.Split('\n'), line => line.Contains("caught", StringComparison.Ordinal));
+    }
+}
