@@ -211,7 +211,7 @@ public sealed partial class SystemSemaphore : IDisposable
         => Waiter.Acquire(new One(_semaphore), new Deadline(timeout), cancellationToken);
 
     /// <summary>Gives permits.</summary>
-    /// <param name="count">How many, 1 or more. System V and Windows give all at once or none; POSIX gives one after the other.</param>
+    /// <param name="count">How many, 1 or more. All at once or none, but POSIX on macOS and musl gives one after the other.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">OutOfResources when the count would pass its maximum; <see cref="NativeIpcException.PermitsReleased"/>
