@@ -11,7 +11,7 @@ public sealed class S6LockTests : Scenario
     private const int ManyLooks = 900;
 
     // Threads of this process.
-    private const int Waiters = 1;
+    private const int Waiters = 2;
 
     protected override int Number => 6;
 
