@@ -8,7 +8,8 @@ namespace NativeIpc.Waiting;
 internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action giveBack) : IWaitSignal
 {
     private RegisteredWaitHandle? _registration;
-    private ManualResetEvent? _ended;
+    private readonly Lock _drains = new();
+    private readonly List<ManualResetEvent> _ended = [];
 
     public void Arm(WaitQueue queue)
         => _registration = ThreadPool.UnsafeRegisterWaitForSingleObject(handle, (_, _) => Taken(), null, Timeout.Infinite, executeOnlyOnce: false);
@@ -17,16 +18,30 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
     {
         var ended = new ManualResetEvent(false);
         _registration!.Unregister(ended);
-        _ended = ended; // an earlier one ends before or is ended by the same threads; the last one is waited for
+
+        // Each is waited for: a callback of an earlier registration may be under way for longer than one of the last.
+        _ended.RemoveAll(static earlier =>
+        {
+            if (!earlier.WaitOne(0)) return false;
+            earlier.Dispose();
+            return true;
+        });
+        _ended.Add(ended);
     }
 
-    /// <summary>Waits until no callback is under way. Called outside the queue's gate.</summary>
+    /// <summary>Waits until no callback is under way. Called outside the queue's gate, when the queue is closed and does not arm any more.</summary>
     public void Drain()
     {
-        if (_ended is not { } ended) return;
-        ended.WaitOne();
-        ended.Dispose();
-        _ended = null;
+        lock (_drains)
+        {
+            foreach (ManualResetEvent ended in _ended)
+            {
+                ended.WaitOne();
+                ended.Dispose();
+            }
+
+            _ended.Clear();
+        }
     }
 
     private void Taken()
