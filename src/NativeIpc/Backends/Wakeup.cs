@@ -76,7 +76,7 @@ internal sealed unsafe class Wakeup
             if (place == 0) return;
             Interop.Futex.WakeAll((uint*)place, _bit);
         }
-        while (Volatile.Read(ref _place) != 0 && backoff.Pause());
+        while (IsSet && Volatile.Read(ref _place) != 0 && backoff.Pause()); // not set: it has looked since, and sleeps in another wait
     }
 
     /// <summary>Makes the sleeper look once more, should it sleep.</summary>
