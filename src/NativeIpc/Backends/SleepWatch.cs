@@ -33,7 +33,7 @@ internal static unsafe class SleepWatch
             s_sleepers.RemoveAll(static gone => !gone.TryGetTarget(out _));
             s_sleepers.Add(new(sleeper));
             if (s_isRunning) return;
-            s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC); // -1, without a descriptor: then only the rounds are done
+            if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC); // -1, without a descriptor: then only the rounds are done. Kept if the thread cannot start
             new Thread(Run, 128 * 1024) { IsBackground = true, Name = "NativeIpc sleep watch" }.Start();
             s_isRunning = true;
         }
