@@ -142,6 +142,7 @@ check 'run --create' 0 '^ran$' run --sem "$semaphore-2" --create 1 -- cmd /c ech
 check 'list' 0 'no documented way to list' list
 check 'list --type windows' 6 'no documented way to list' list --type windows
 check 'doctor' 0 '^0 errors, 0 warnings' doctor
+check 'doctor --json' 0 '"kind": "Unseen"' doctor --json
 check 'rm --stale' 6 'last handle' rm --stale
 
 # So that the look at the end is known to see them.
