@@ -1,6 +1,6 @@
 #!/bin/bash
 # Publishes nipc for Windows into artifacts/win-x64-tool and drives its verbs under Wine: one line per check, PASS, FAIL or SKIP; non-zero exit
-# when one failed. A segment and a semaphore are held by `create --hold` in the background, as on Windows an object lives with its last handle.
+# when one failed. What nipc said is in said.log there. A segment and a semaphore are held by `create --hold` in the background, as on Windows an object lives with its last handle.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # why_no_wine
 out=$root/artifacts/win-x64-tool
@@ -54,6 +54,7 @@ check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, ha
     timeout --foreground -k 5 30 wine "$out/bin/nipc.exe" "$@" >said 2>&1 <"${input:-/dev/null}"
     code=$?
     tr -d '\r' <said >said.txt
+    { echo "\$ nipc $* # $code"; cat said.txt; } >>said.log
     if [ $code != "$expected" ]; then fail "$name" "exit code $code, not $expected: $(head -c 600 said.txt)"
     elif [ -z "$pattern" ] && [ -s said.txt ]; then fail "$name" "said $(head -c 600 said.txt)"
     elif ! grep -qE -- "$pattern" said.txt && [ -n "$pattern" ]; then fail "$name" "said nothing like '$pattern' but $(head -c 600 said.txt)"
@@ -65,6 +66,7 @@ check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, ha
 hold() { # NAME KEY ARGUMENT...
     local name=$1 key=$2 end=$((SECONDS + 30))
     shift 2
+    : >"held-$name"
     timeout --foreground -k 5 150 wine "$out/bin/nipc.exe" create "$@" --hold >"held-$name" 2>&1 </dev/null &
     holders+=($!)
     until grep -qF "$key" "held-$name"; do
@@ -97,7 +99,7 @@ check 'create shm without --hold' 6 '--hold keeps it' create shm "$segment" 4096
 check 'create sem without --hold' 6 '--hold keeps it' create sem "$semaphore" 1
 check 'read of a segment that is not there' 3 "nipc create shm KEY SIZE --hold" read "$segment"
 check 'acquire of a semaphore that is not there' 3 "nipc create sem KEY COUNT --hold" acquire "$semaphore"
-check 'a type of another system' 6 'posix' read posix:/frames
+check 'a type of another system' 2 'not supported on this operating system' read posix:/frames
 
 # A segment
 if hold shm "$segment" shm "$segment" 4096; then
@@ -123,6 +125,7 @@ fi
 # A semaphore with one permit
 if hold sem "$semaphore" sem "$semaphore" 1; then
     sem_holder=$!
+    check 'create sem --reset of what is held' 1 'already' create sem "$semaphore" 1 --reset --hold
     check 'value' 6 'does not tell the count' value "$semaphore"
     check 'acquire' 0 '' acquire "$semaphore"
     check 'acquire when the time is up' 1 'no permit free within 0.2 s' acquire "$semaphore" --timeout 200ms
@@ -130,7 +133,8 @@ if hold sem "$semaphore" sem "$semaphore" 1; then
     check 'release' 0 '' release "$semaphore"
     check "run: the command's exit code" 7 '' run --sem "$semaphore" -- cmd /c exit 7
     check 'run: the permit is held meanwhile' 1 'no permit free' run --sem "$semaphore" -- "$(echo "Z:$out/bin/nipc.exe" | tr / '\\')" acquire "$semaphore" -w 0
-    check 'run of a command that is not there' 127 'Cannot start' run --sem "$semaphore" -- no-such-command
+    check 'run of a command that is not there' 127 "Cannot start 'no-such-command': [^.]*\. The permit was given back\.$" run --sem "$semaphore" -- no-such-command
+    check 'run of a command in a folder that is not there' 127 'Cannot start' run --sem "$semaphore" -- 'C:\no-such-folder\program.exe'
     check 'acquire of more than there are' 1 'no permit free' acquire "$semaphore" --count 2 --timeout 0
     check 'run gave its permit back each time' 0 '' acquire "$semaphore" --timeout 0
     check 'release of several' 0 '' release "$semaphore" --count 2
@@ -139,6 +143,7 @@ fi
 check 'run --create' 0 '^ran$' run --sem "$semaphore-2" --create 1 -- cmd /c echo ran
 
 # The machine
+check 'demo' 0 'nothing is left behind\.$' demo bytes.bin
 check 'list' 0 'no documented way to list' list
 check 'list --type windows' 6 'no documented way to list' list --type windows
 check 'doctor' 0 '^0 errors, 0 warnings' doctor
