@@ -25,12 +25,14 @@ internal static class Failures
 
     public static void Say(string message) => Console.Error.WriteLine($"nipc: {message}");
 
-    /// <summary>What the library's message says in words of .NET, in words of this tool.</summary>
-    private static string? Hint(NativeIpcError error) => error switch
+    /// <summary>What the library's message says in words of .NET, in words of this tool. Windows lists, describes and removes nothing.</summary>
+    private static string? Hint(NativeIpcError error) => (error, OperatingSystem.IsWindows()) switch
     {
-        NativeIpcError.AlreadyExists => "With this tool: --or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it.",
-        NativeIpcError.NotFound => "With this tool: 'nipc list' shows what is there, 'nipc create' makes it.",
-        NativeIpcError.PermissionDenied => "With this tool: 'nipc show KEY' says whose it is and its mode.",
+        (NativeIpcError.AlreadyExists, true) => "With this tool: --or-open takes what is there.",
+        (NativeIpcError.AlreadyExists, _) => "With this tool: --or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it.",
+        (NativeIpcError.NotFound, true) => "With this tool: 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT --hold' make it, and keep it until they end.",
+        (NativeIpcError.NotFound, _) => "With this tool: 'nipc list' shows what is there, 'nipc create' makes it.",
+        (NativeIpcError.PermissionDenied, false) => "With this tool: 'nipc show KEY' says whose it is and its mode.",
         _ => null,
     };
 
