@@ -5,7 +5,7 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>The tool uses the public surface of the library, and asks the system itself for no more than starting a command.</summary>
+/// <summary>The tool uses the public surface of the library, and asks the system itself for no more than starting a command and who the user is.</summary>
 public partial class ArchitectureTests
 {
     private static IEnumerable<string> Sources => Directory.EnumerateFiles(Nipc.Sources, "*.cs", SearchOption.AllDirectories)

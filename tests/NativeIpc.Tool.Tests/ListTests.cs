@@ -72,6 +72,29 @@ public sealed class ListTests : IDisposable
     }
 
     [Fact]
+    public void Mine_goes_by_the_number_of_the_user_who_may_have_no_name()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Becoming another user needs root.");
+        const string user = "54321";
+        Assert.SkipWhen(Shell.Run("getent", ["passwd", user]).ExitCode == 0, $"User {user} has a name here.");
+        NativeIpcKey mine = _names.Next(NativeIpcKeyType.PosixRealtime), others = _names.Next(NativeIpcKeyType.PosixRealtime);
+        Nipc.Succeed("create", "shm", others.ToString(), "100", "--mode", "666");
+        ShellResult created = AsUser("create", "shm", mine.ToString(), "100");
+        Assert.SkipWhen(created.ExitCode is 126 or 127, "The tool's folder is closed to other users here.");
+        Assert.Equal($"{mine}\n", created.Succeeded);
+        Assert.Equal([mine.ToString()], KeysOf(AsUser("list", "--mine", "--json")));
+        Assert.Equal([others.ToString()], KeysOf(Nipc.Run("list", "--mine", "--json")));
+
+        ShellResult AsUser(params string[] arguments) => Shell.Run("setpriv", ["--reuid", user, "--regid", user, "--clear-groups", Nipc.Program, .. arguments], environment: [new("DOTNET_CLI_HOME", "/tmp")]);
+
+        string?[] KeysOf(ShellResult listed)
+        {
+            using JsonDocument document = JsonDocument.Parse(listed.Succeeded);
+            return [.. document.RootElement.GetProperty("objects").EnumerateArray().Select(each => Text(each, "key")).Where(key => key == mine.ToString() || key == others.ToString())];
+        }
+    }
+
+    [Fact]
     public void Without_a_look_at_processes_there_are_no_users()
     {
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);

@@ -26,7 +26,7 @@ public class ObjectTests : OneType
         Assert.False(opened.GetProperty("createdNew").GetBoolean());
         Assert.Equal(64 * 1024, opened.GetProperty("size").GetInt64());
         Assert.Equal($"{key}", opened.GetProperty("key").GetString());
-        Nipc.Fail(5, "create", "shm", $"{key}", "65k", "--or-open");
+        Assert.Contains("'nipc rm KEY'", Nipc.Fail(5, "create", "shm", $"{key}", "65k", "--or-open"), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -173,6 +173,60 @@ public class ObjectTests : OneType
         Assert.Contains("removed shm posix:/stale\n", output, StringComparison.Ordinal);
         Assert.Contains("removed sem posix:/alone\n", output, StringComparison.Ordinal);
         Assert.EndsWith("\nheld\n", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void A_limit_and_a_key_that_breaks_a_rule_are_told_with_the_verbs_that_help(string type)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
+        NativeIpcKey key = NewKey(type);
+        Nipc.Succeed("create", "sem", $"{key}", type == "posix" ? "2147483647" : "32767");
+        Assert.Contains("With this tool: 'nipc doctor' says which limit", Nipc.Fail(5, "release", $"{key}"), StringComparison.Ordinal);
+        string broken = type == "posix" ? "posix:/a/b" : $"{type}:/{new string('k', 4096)}";
+        Assert.Contains("With this tool: 'nipc key parse KEY --explain'", Nipc.Fail(2, "create", "shm", broken, "1"), StringComparison.Ordinal);
+        Assert.Contains("With this tool: 'nipc key parse KEY --explain'", Nipc.Fail(2, "rm", "--force", broken), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_lock_that_cannot_be_made_is_told_with_the_way_without_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The lengths are those of Linux.");
+        NativeIpcKey key = Names.Track(NativeIpcKey.Parse($"posix:/{TestNames.NextName().PadRight(255, 'k')}")); // a segment may have it; its lock would have four bytes more
+        Nipc.Succeed("create", "shm", $"{key}", "10");
+        Assert.Contains("With this tool: 'nipc show KEY' says who uses it and its lock; try again, or leave --lock out", Nipc.Fail(1, "write", $"{key}", "--text", "x", "--lock"), StringComparison.Ordinal);
+        Nipc.Succeed("write", $"{key}", "--text", "x");
+    }
+
+    [Fact]
+    public void Where_the_system_does_not_say_who_uses_an_object_rm_says_that_it_cannot_tell()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Hiding /proc/sysvipc needs root, on Linux.");
+        NativeIpcKey key = NewKey("systemv");
+        Nipc.Succeed("create", "shm", $"{key}", "10");
+
+        // /proc without sysvipc, as a kernel or a container may have it.
+        string all = Names.TrackPath(Directory.CreateDirectory(Path.Combine(TestNames.Folder, TestNames.NextName())).FullName);
+        ShellResult result = Hidden("rm", $"{key}", "--json");
+        Assert.True(result.ExitCode == 6, result.Output + result.Error);
+        using JsonDocument document = JsonDocument.Parse(result.Output);
+        JsonElement outcome = document.RootElement[0];
+        Assert.Equal("cannot-tell", outcome.GetProperty("outcome").GetString());
+        Assert.Contains("--force", outcome.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.NotNull(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory));
+        Assert.Equal($"removed shm {key}\n", Hidden("rm", $"{key}", "--force").Succeeded);
+
+        ShellResult Hidden(params string[] arguments)
+        {
+            string script = $$"""
+                mount --rbind /proc '{{all}}' && mount -t tmpfs tmpfs /proc || exit 125
+                for each in '{{all}}'/*; do [ "${each##*/}" = sysvipc ] || ln -s "$each" /proc/; done
+                exec "$0" "$@"
+                """;
+            ShellResult result = Shell.Run("unshare", ["-m", "--propagation", "private", "sh", "-c", script, Nipc.Program, .. arguments]);
+            Assert.SkipWhen(result.ExitCode == 125, $"This container does not let /proc be replaced: {result.Error}");
+            return result;
+        }
     }
 
     [Fact]

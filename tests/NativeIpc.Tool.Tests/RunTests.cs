@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -59,7 +60,43 @@ public class RunTests : OneType
         run.Process.Kill(entireProcessTree: true);
         run.WaitForEnd();
         Watch.Until(() => !Watch.Lives(command));
-        Assert.Equal(0, Count(semaphore)); // as the help says; 'nipc release' mends it
+        Assert.Equal(0, Count(semaphore)); // as the help says; the next test mends it
+    }
+
+    [Fact]
+    public void What_a_killed_supervisor_lost_is_mended_as_the_help_says()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Objects are listed on Linux.");
+        NativeIpcKey segment = NewKey("posix"), plain = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{segment}", "10");
+        foreach (NativeIpcKey key in new[] { segment, plain })
+        {
+            Nipc.Succeed("create", "sem", $"{key}", "1");
+            using var run = new RunningNipc("run", "--sem", $"{key}", "--", "sh", "-c", "echo $$; read line");
+            run.ReadLine();
+            run.Process.Kill(entireProcessTree: true);
+            run.WaitForEnd();
+            Assert.Equal("0", Nipc.Succeed("value", $"{key}"));
+        }
+
+        // The lock of a segment: nobody has it open, so it is lost.
+        ShellResult doctor = Nipc.Run("doctor", "--fix", "--json");
+        using JsonDocument document = JsonDocument.Parse(doctor.Output);
+        JsonElement lost = FindingOf(segment, "LostPermit");
+        Assert.Equal("Error", lost.GetProperty("severity").GetString());
+        Assert.True(lost.GetProperty("fixed").GetBoolean());
+        Nipc.Succeed("write", $"{segment}", "--text", "x", "--lock", "--timeout", "30");
+
+        // Any other one may be taken on purpose: named, and mended by what is named.
+        JsonElement named = FindingOf(plain, "Stale");
+        Assert.Equal("Information", named.GetProperty("severity").GetString());
+        Assert.StartsWith($"If a holder was killed, give its permit back: nipc release '{plain}'.", named.GetProperty("remedy").GetString(), StringComparison.Ordinal);
+        Assert.Equal("0", Nipc.Succeed("value", $"{plain}"));
+        Nipc.Succeed("release", $"{plain}");
+        Assert.Equal("mine", Nipc.Succeed("run", "--sem", $"{plain}", "--timeout", "0", "--", "echo", "mine"));
+
+        JsonElement FindingOf(NativeIpcKey key, string kind) => Assert.Single(document.RootElement.GetProperty("findings").EnumerateArray(),
+            finding => finding.GetProperty("kind").GetString() == kind && finding.GetProperty("object").GetProperty("key").GetString() == key.ToString());
     }
 
     [Fact]

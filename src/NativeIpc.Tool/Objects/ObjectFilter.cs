@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -54,9 +55,21 @@ internal sealed class ObjectFilter
     /// <summary>Whether an object is asked for.</summary>
     public Func<IpcObjectInfo, bool> Fits(ParseResult parsed)
     {
-        bool mine = parsed.GetValue(Mine);
+        Func<IpcObjectInfo, bool> isMine = parsed.GetValue(Mine) ? IsMine() : _ => true;
         bool stale = parsed.GetValue(Stale);
-        string user = Environment.UserName;
-        return found => (!mine || found.OwnerName == user) && (!stale || (found.Traits & IpcObjectTraits.Stale) != 0);
+        return found => isMine(found) && (!stale || (found.Traits & IpcObjectTraits.Stale) != 0);
+    }
+
+    /// <summary>By number on Unix: not every user has a name (a container started with <c>--user 1234</c>), and one number may have several.</summary>
+    private static Func<IpcObjectInfo, bool> IsMine()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            string account = $@"{Environment.UserDomainName}\{Environment.UserName}";
+            return found => string.Equals(found.OwnerName, account, StringComparison.OrdinalIgnoreCase);
+        }
+
+        long user = Libc.geteuid();
+        return found => found.OwnerId == user;
     }
 }

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace NativeIpc.Tool.Running;
 
-/// <summary>What the tool itself asks of a Unix system, for <c>run</c> only; everything about IPC objects is the library's business.</summary>
+/// <summary>What the tool itself asks of a Unix system, for <c>run</c> and <c>--mine</c> only; everything about IPC objects is the library's business.</summary>
 internal static unsafe partial class Libc
 {
     public const int ENOENT = 2;
@@ -23,6 +23,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc")]
     public static partial int getpgrp();
+
+    [LibraryImport("libc")]
+    public static partial uint geteuid();
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int tcgetpgrp(SafeFileHandle terminal);

@@ -44,7 +44,7 @@ internal static class DoctorVerb
         if (parsed.GetValue(s_json))
         {
             ToolJson.Print(new DoctorReport(
-                [.. findings.Select(finding => new FindingReport(finding.Kind.ToString(), finding.Severity.ToString(), finding.Summary, finding.Remedy, finding.Command, finding.IsSafeToFix,
+                [.. findings.Select(finding => new FindingReport(finding.Kind.ToString(), finding.Severity.ToString(), finding.Summary, RemedyOf(finding), finding.Command, finding.IsSafeToFix,
                     mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject ? ObjectReport.Of(subject) : null))],
                 [.. IpcObjects.GetLimits().Select(limit => new LimitReport(limit.Name, limit.Description, limit.Used, limit.Maximum, limit.Unit))]), ToolJson.Default.DoctorReport);
         }
@@ -64,7 +64,7 @@ internal static class DoctorVerb
         }
         catch (NativeIpcException failure)
         {
-            Failures.Say(failure.Message);
+            Failures.Say(Failures.Describe(failure));
             return false;
         }
     }
@@ -88,6 +88,12 @@ internal static class DoctorVerb
         if (stale > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc rm --stale' lists the {stale} objects that nobody uses; with --yes it removes them"));
     }
 
+    /// <summary>A lost permit of a counting semaphore looks as one that was taken on purpose (<c>nipc acquire</c>), so that only the user can give it back: with this command.</summary>
+    private static string RemedyOf(IpcFinding finding)
+        => finding is { Kind: IpcFindingKind.Stale, Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
+            ? $"If a holder was killed, give its permit back: nipc release '{ObjectColumns.Printable(semaphore.Key.ToString()).Replace("'", "'\\''", StringComparison.Ordinal)}'. {finding.Remedy}"
+            : finding.Remedy;
+
     private static string Count(int number, string what) => string.Create(CultureInfo.InvariantCulture, $"{number} {what}{(number == 1 ? "" : "s")}");
 
     private static void Print(IpcFinding finding, Dictionary<IpcFinding, bool> mended)
@@ -101,7 +107,7 @@ internal static class DoctorVerb
         if (Terminal.IsInteractive) Terminal.Out.Write(new Text($"{word,-9}", new Style(colour)));
         else Console.Out.Write($"{word,-9}");
         Console.Out.WriteLine(finding.Summary);
-        Console.Out.WriteLine($"         {finding.Remedy}");
+        Console.Out.WriteLine($"         {RemedyOf(finding)}");
         if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(done ? "         mended: removed" : "         not mended: it is in use by now, or gone");
         else if (finding.Command is { } command) Console.Out.WriteLine($"         $ {ObjectColumns.Printable(command)}");
         Console.Out.WriteLine();

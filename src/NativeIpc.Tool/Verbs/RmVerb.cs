@@ -77,7 +77,7 @@ internal static class RmVerb
 
             if (found is null && !force && !CanTell(key))
             {
-                return Failed(key, kind, "in-use", ExitCodes.Unsupported, $"This system does not say whether {key} is in use. --force removes it all the same.");
+                return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"This system does not say whether {key} is in use. --force removes it all the same.");
             }
 
             if (!force && found is { AttachmentCount: > 0 })
@@ -102,7 +102,7 @@ internal static class RmVerb
         }
         catch (NativeIpcException failure)
         {
-            return Failed(key, kind, "failed", ExitCodes.For(failure.Error), failure.Message);
+            return Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
         }
     }
 
@@ -140,7 +140,7 @@ internal static class RmVerb
         }
         catch (NativeIpcException failure)
         {
-            return (new RemovalOutcome(name, word, "failed", Message: failure.Message), ExitCodes.For(failure.Error));
+            return (new RemovalOutcome(name, word, "failed", Message: Failures.Describe(failure)), ExitCodes.For(failure.Error));
         }
     }
 }

@@ -19,7 +19,7 @@ internal static class RunVerb
     private static readonly Argument<string[]> s_command = new("COMMAND") { Arity = ArgumentArity.OneOrMore, Description = "The command and its arguments, after --" };
 
     public static System.CommandLine.Command Command() => new Verb("run",
-        "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N for signal N. systemv: the kernel gives the permit back however the command ends. posix: nipc does, and forwards signals; when nipc is killed (SIGKILL), the permit is lost until 'nipc doctor' mends it.",
+        "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N for signal N. systemv: the kernel gives the permit back however the command ends. Elsewhere nipc does, and forwards signals; a nipc that is killed (SIGKILL) loses it. Then 'nipc doctor --fix' mends the lock of a posix segment that nobody has open; to any other semaphore give it back with 'nipc release KEY': a lost permit looks like a taken one, and doctor only names unused semaphores with none left.",
         "run --sem posix:/workers -- make all", "run --sem systemv:/tmp/w --create 4 -w 10 -- ./job")
     {
         s_command, s_key, s_type, s_count, s_timeout, s_create, s_robust, s_conflict,
