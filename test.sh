@@ -31,6 +31,7 @@ tool-aot           script   240      eng/tool-aot.sh
 tool               xunit    240      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
+wine-tool          script   200      eng/tool-wine.sh
 aot                script   400      eng/aot-smoke.sh
 pack               script   300      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh
@@ -88,18 +89,10 @@ wine_step() { # XML PROJECT... ARGUMENT...
 
 windows_path() { say "Z:${1//\//\\}"; }
 
-why_no_wine() {
-    [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
-    local program
-    for program in wine x86_64-w64-mingw32-gcc; do
-        command -v "$program" >/dev/null || [ "${CI:-}" = true ] || { say "'$program' is missing here (eng/debian-packages.txt)"; return; }
-    done
-}
-
 run_step() { # NAME KIND SECONDS COMMAND...
     local name=$1 kind=$2 limit=$3 left=$((whole_run - SECONDS)) start=$SECONDS log="$logs/$1.log" xml="$logs/$1.xml" reason code results counts
     shift 3
-    if [ "$kind" = wine ] && reason=$(why_no_wine) && [ -n "$reason" ]; then
+    if [ "$kind" = wine ] && reason=$(why_no_wine wine x86_64-w64-mingw32-gcc) && [ -n "$reason" ]; then
         coloured 33 "$name: skipped"
         say "  SKIP $name: $reason"
         add 0 0 1

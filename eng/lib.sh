@@ -79,6 +79,15 @@ read_lines() { # LOG
         END { print "counts", passed + 0, failed + 0, skipped + 0 }'
 }
 
+# Why programs for Windows cannot be run here; nothing where they can. With CI=true a missing program is no reason: there it is a failure.
+why_no_wine() { # PROGRAM...: what is needed
+    [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
+    local program
+    for program; do
+        command -v "$program" >/dev/null || [ "${CI:-}" = true ] || { say "'$program' is missing here (eng/debian-packages.txt)"; return; }
+    done
+}
+
 is_installed() { dpkg -s "$1" 2>/dev/null | grep -q '^Status: .* installed$'; }
 
 # Installs the Debian packages of a list that are missing, where that is possible, and says what is still missing and why.

@@ -5,7 +5,7 @@
 #     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm           # the full length; 150 kills per back end otherwise
 #     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start; 40 otherwise
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-. "$root/eng/lib.sh" # run_watched
+. "$root/eng/lib.sh" # run_watched, why_no_wine
 kills=${NATIVEIPC_STORM_KILLS:-150}
 windows_kills=${NATIVEIPC_STORM_WINDOWS_KILLS:-40}
 out=$root/artifacts/storm
@@ -45,9 +45,7 @@ for type in posix systemv; do
 done
 
 # Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the conformance suite's README.md.
-why=
-[ "$(uname -m)" = x86_64 ] || why='Wine runs it on Linux x64 only'
-for program in wine x86_64-w64-mingw32-gcc; do command -v $program >/dev/null || why="'$program' is missing here (eng/debian-packages.txt)"; done
+why=$(why_no_wine wine x86_64-w64-mingw32-gcc)
 if [ -n "$why" ]; then
     echo "SKIP storm Windows: $why"
 elif ! "$root/eng/wine-publish.sh" NativeIpc.Storm >"$out/publish-windows.log" 2>&1; then

@@ -44,7 +44,13 @@ public sealed partial class SharedMemory
     {
         SharedMemoryOptions wanted = Checked(options, access);
         SharedMemoryOptions polling = wanted with { PeerTimeout = TimeSpan.Zero };
-        return OpenWaiter.WaitAsync(() => TryOpen(key, access, polling, wanted), () => OpenExisting(key, access, polling), timeout, cancellationToken);
+        return OpenWaiter.WaitAsync(() => TryOpen(key, access, polling, wanted), () => OpenAtLast(key, access, polling, wanted), timeout, cancellationToken);
+    }
+
+    // When the time is up: the look without a bound says what is wrong. Should there be a segment after all, it is opened as it was asked for.
+    private static SharedMemory OpenAtLast(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions polling, SharedMemoryOptions wanted)
+    {
+        using (OpenExisting(key, access, polling with { Removal = RemovalPolicy.Keep })) return OpenExisting(key, access, wanted);
     }
 
     private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions polling, SharedMemoryOptions wanted)

@@ -78,7 +78,9 @@ public sealed partial class SharedMemory
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        SegmentLock? current = TryAcquireFrom(CurrentLock());
+        SegmentLock tried = CurrentLock();
+        SegmentLock? current = TryAcquireFrom(tried);
+        if (current is null && tried.HasChanged) current = TryAcquireFrom(CurrentLock()); // removed by a peer: the one that stands there now may be free
         if (current is null)
         {
             if (timeout == TimeSpan.Zero) return false;
@@ -281,7 +283,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     private bool IsUnchanged()
     {
         int count = Volatile.Read(ref NameChanges.s_count);
-        if (!Semaphore.IsDirect || HasChanged) return false;
+        if (!Semaphore.IsDirect || HasChanged || watch is { IsTold: false }) return false;
         _unchangedAt = count;
         return true;
     }

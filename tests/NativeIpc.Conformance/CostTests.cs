@@ -4,12 +4,13 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>What opening, attaching and copying must not cost: mappings, descriptors, a byte that is wrong.</summary>
+[Collection(nameof(Alone))]
 public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
     private const int Rounds = 10_000;
 
-    // Other tests and the runtime itself make and drop some meanwhile; a leak would leave one for each round.
+    // The runtime itself makes and drops some meanwhile; a leak would leave one for each round.
     private const int Tolerance = Rounds / 10;
 
     [BackendFact(Needs.Linux)]

@@ -7,6 +7,39 @@ namespace NativeIpc.Conformance;
 public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
     where TProvider : Provider, new()
 {
+    // Past the looks at a dead holder and the first proofs.
+    private static readonly TimeSpan s_aWhile = TimeSpan.FromMilliseconds(400);
+
+    [BackendFact(Needs.Recovery)]
+    public void One_handle_more_than_can_be_told_apart_locks_without_recovery_and_is_refused_where_that_is_asked()
+    {
+        NativeIpcKey key = NextKey();
+        var robust = new SystemSemaphoreOptions { Robust = true };
+        List<SystemSemaphore> handles = [];
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        segment.Lock().Dispose();
+        try
+        {
+            while (handles.Count < 499) handles.Add(SystemSemaphore.OpenExisting(key, robust));
+            Assert.True(segment.GetLockStatus().IsRecoverable);
+            Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => SystemSemaphore.OpenExisting(key, robust)).Error);
+            using SharedMemory demanding = SharedMemory.OpenExisting(key, options: new() { RequireLockRecovery = true });
+            Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => demanding.Lock()).Error);
+            using SharedMemory plain = SharedMemory.OpenExisting(key);
+            using (plain.Lock())
+            {
+                Assert.Equal(new LockStatus(LockHolder.Unknown, null, IsRecoverable: false), plain.GetLockStatus());
+                Assert.False(segment.TryLock(s_aWhile, out _));
+            }
+
+            segment.Lock().Dispose();
+        }
+        finally
+        {
+            foreach (SystemSemaphore handle in handles) handle.Dispose();
+        }
+    }
+
     [BackendTheory(Needs.Recovery)]
     [InlineData("claim.before", false)]
     [InlineData("claim.locked", false)]

@@ -16,6 +16,6 @@ internal sealed class LockOptions
         TimeSpan timeout = parsed.GetValue(Timeout) ?? System.Threading.Timeout.InfiniteTimeSpan;
         return segment.TryLock(timeout, out SharedMemoryLock scope, Interruption.Token)
             ? scope
-            : throw new ToolException(ExitCodes.Conflict, $"The lock of {segment.Key} was not free within {timeout.TotalSeconds} s. 'nipc show KEY' says who holds it.");
+            : throw new ToolException(ExitCodes.Conflict, $"The lock of {segment.Key} was not free within {timeout.TotalSeconds} s.{(OperatingSystem.IsWindows() ? " Wait longer." : " 'nipc show KEY' says who holds it.")}");
     }
 }

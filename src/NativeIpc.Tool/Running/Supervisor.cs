@@ -11,6 +11,8 @@ namespace NativeIpc.Tool.Running;
 /// child by itself, since both are in the foreground: it is not sent twice.</remarks>
 internal sealed class Supervisor : IDisposable
 {
+    private const int PathNotFound = 3; // ERROR_PATH_NOT_FOUND
+
     private readonly Lock _lock = new();
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly List<int> _early = [];
@@ -54,7 +56,9 @@ internal sealed class Supervisor : IDisposable
         }
         catch (Win32Exception failure)
         {
-            throw command.CannotStart(failure.NativeErrorCode == Libc.ENOENT, failure.Message);
+            // ERROR_FILE_NOT_FOUND has the number of ENOENT. The reason in the system's words: .NET's message is about its own call.
+            bool isMissing = failure.NativeErrorCode == Libc.ENOENT || (OperatingSystem.IsWindows() && failure.NativeErrorCode == PathNotFound);
+            throw command.CannotStart(isMissing, new Win32Exception(failure.NativeErrorCode).Message.TrimEnd('.'));
         }
         finally
         {

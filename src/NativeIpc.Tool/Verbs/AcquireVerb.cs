@@ -28,5 +28,5 @@ internal static class AcquireVerb
         => SystemSemaphore.OpenExisting(key, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep, Undo = SystemVUndoPolicy.None });
 
     public static ToolException TimeIsUp(in NativeIpcKey key, TimeSpan? timeout)
-        => new(ExitCodes.Conflict, $"{key} had no permit free within {timeout.GetValueOrDefault().TotalSeconds} s. Wait longer, or see who uses it: 'nipc show KEY'.");
+        => new(ExitCodes.Conflict, $"{key} had no permit free within {timeout.GetValueOrDefault().TotalSeconds} s. Wait longer{(OperatingSystem.IsWindows() ? "" : ", or see who uses it: 'nipc show KEY'")}.");
 }

@@ -9,7 +9,7 @@ namespace NativeIpc.Backends;
 /// only; asking costs a read of memory.
 /// </summary>
 /// <remarks>
-/// Interleavings. (1) The name changes before the watch stands: the comparison after adding it sees that. (2) inotify watches an inode
+/// The first few who ask are answered by a look at the name; then the watch begins. Interleavings. (1) The name changes before the watch stands: the comparison after adding it sees that. (2) inotify watches an inode
 /// and gives one number for it, however many instances watch it: all of them are kept under the number. (3) A watch ends while its event
 /// is under way: the event finds no one and is dropped; a number is used again only after it ran over 2^31. (4) The queue overflows:
 /// every name is compared again. The gate guards the table; the thread never holds it while reading.
@@ -23,7 +23,13 @@ internal sealed class NameWatch : INameWatch
 
     private readonly string _path;
     private readonly FileIdentity _identity;
+    // Who asks a few times only, as one who opens a lock, takes it once and goes, is better served by looking than by a watch, which costs as much as all of that.
+    private const int LooksBeforeWatching = 8;
+
     private int _number;
+    private int _looks;
+    private bool _isDisposed;
+    private volatile bool _isTold;
     private volatile bool _hasChanged;
 
     private NameWatch(string path, FileIdentity identity)
@@ -32,38 +38,51 @@ internal sealed class NameWatch : INameWatch
         _identity = identity;
     }
 
-    public bool HasChanged => _hasChanged;
+    public bool HasChanged
+    {
+        get
+        {
+            if (!_isTold && !_hasChanged) Look();
+            return _hasChanged;
+        }
+    }
+
+    public bool IsTold => _isTold;
 
     /// <summary>Watches a name that leads to a file; null where the system cannot.</summary>
-    public static NameWatch? TryWatch(string path, FileIdentity identity)
+    public static NameWatch? TryWatch(string path, FileIdentity identity) => OperatingSystem.IsLinux() && !s_unavailable ? new NameWatch(path, identity) : null;
+
+    private void Look()
     {
-        if (!OperatingSystem.IsLinux()) return null;
-        var watch = new NameWatch(path, identity);
-        lock (s_gate)
+        if (Interlocked.Increment(ref _looks) > LooksBeforeWatching)
         {
-            if (!EnsureStarted()) return null;
-            watch._number = Libc.inotify_add_watch(s_inotify!, path, Flags.IN_ATTRIB | Flags.IN_DELETE_SELF | Flags.IN_MOVE_SELF);
-            if (watch._number == -1)
+            lock (s_gate)
             {
-                int number = Marshal.GetLastPInvokeError();
-                if (number != Errno.ENOENT)
-                {
-                    Report($"cannot watch {path}: inotify_add_watch says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); a replaced lock will go unnoticed");
-                    return null;
-                }
-            }
-            else if (s_watches.TryGetValue(watch._number, out List<NameWatch>? others))
-            {
-                others.Add(watch);
-            }
-            else
-            {
-                s_watches.Add(watch._number, [watch]);
+                if (!_isTold && !_isDisposed) Begin();
             }
         }
 
-        watch.Compare();
-        return watch;
+        Compare();
+    }
+
+    private void Begin()
+    {
+        _isTold = true; // or nobody can tell, and asking again would not help
+        if (!EnsureStarted()) return;
+        _number = Libc.inotify_add_watch(s_inotify!, _path, Flags.IN_ATTRIB | Flags.IN_DELETE_SELF | Flags.IN_MOVE_SELF);
+        if (_number == -1)
+        {
+            int number = Marshal.GetLastPInvokeError();
+            if (number != Errno.ENOENT) Report($"cannot watch {_path}: inotify_add_watch says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); a replaced lock will go unnoticed");
+        }
+        else if (s_watches.TryGetValue(_number, out List<NameWatch>? others))
+        {
+            others.Add(this);
+        }
+        else
+        {
+            s_watches.Add(_number, [this]);
+        }
     }
 
     private void Compare()
@@ -77,6 +96,7 @@ internal sealed class NameWatch : INameWatch
     {
         lock (s_gate)
         {
+            _isDisposed = true;
             if (!s_watches.TryGetValue(_number, out List<NameWatch>? watches) || !watches.Remove(this) || watches.Count > 0) return;
             s_watches.Remove(_number);
             // Fails only when the inode is gone and the kernel has dropped the watch by itself.

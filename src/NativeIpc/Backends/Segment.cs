@@ -108,4 +108,7 @@ internal interface INameWatch : IDisposable
 {
     /// <summary>True once the name was removed, or leads elsewhere. Never goes back to false.</summary>
     bool HasChanged { get; }
+
+    /// <summary>Whether a change will be told (NameChanges), so that nobody has to ask until then.</summary>
+    bool IsTold { get; }
 }

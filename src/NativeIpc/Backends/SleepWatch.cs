@@ -50,7 +50,7 @@ internal static unsafe class SleepWatch
         {
             long number = ++s_lastNumber;
             new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
-            *(int*)wanted = Flags.EPOLLIN;
+            *(int*)wanted = Flags.EPOLLIN | Flags.EPOLLONESHOT; // the descriptor stays readable
             *(long*)(wanted + Layout.EpollData) = number;
             if (Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, descriptor, wanted) == 0)
             {
@@ -91,7 +91,6 @@ internal static unsafe class SleepWatch
             {
                 for (int i = 0; i < count; i++)
                 {
-                    // Once: the descriptor stays readable.
                     if (s_watches.Remove(*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData), out Wakeup? sleeper)) toWake.Add(sleeper);
                 }
 

@@ -48,7 +48,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private int _millisecondsBetweenProofs;
 
     /// <summary>Takes over the mapping and the descriptor.</summary>
-    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit)
+    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit, bool requiresRecovery)
         : base(key, new PosixSemaphoreHandle(page, isMapping: true))
     {
         _file = file;
@@ -56,11 +56,11 @@ internal sealed class HeldSemaphore : MappedSemaphore
         CreatedNew = createdNew;
         try
         {
-            ClaimSlot();
+            ClaimSlot(requiresRecovery);
         }
         catch
         {
-            LetGo();
+            _ = LetGo();
             _file.Dispose();
             GC.SuppressFinalize(this);
             throw;
@@ -292,8 +292,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
         try
         {
             GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-            if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: true);
-            if (seen.Mark is 0 or Abandoned || seen.Mark > HolderSlots.Count) return new(LockHolder.Unknown, null, IsRecoverable: true);
+            if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: _slot >= 0);
+            if (seen.Mark is 0 or Abandoned || seen.Mark > HolderSlots.Count) return new(LockHolder.Unknown, null, IsRecoverable: _slot >= 0);
             int slot = (int)seen.Mark - 1;
             int process = HolderSlots.ReadProcess(page, slot);
             bool lives = slot == _slot || HolderSlots.IsAlive(_file, slot);
@@ -313,13 +313,19 @@ internal sealed class HeldSemaphore : MappedSemaphore
         Leave();
     }
 
-    private void ClaimSlot()
+    private void ClaimSlot(bool requiresRecovery)
     {
         StopPoint.At("claim.before");
         int slot = HolderSlots.Claim(Key, _file);
         StopPoint.At("claim.locked");
         if (slot < 0)
         {
+            if (requiresRecovery)
+            {
+                throw Failure.Found(NativeIpcError.LockError, "open the lock", Key, "fcntl",
+                    $"it is open {HolderSlots.Count} times already, and no further holder can be told apart, as Robust and RequireLockRecovery ask", "Open it fewer times, or do without.");
+            }
+
             NativeIpcEventSource.s_log.NotRecoverable($"the lock {Failure.Describe(Key)} is open more than {HolderSlots.Count} times: should this process die while it holds the lock, nobody can tell");
         }
         else
@@ -367,8 +373,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
     {
         // The name first, while the object still pins its inode number.
         _removal?.Perform();
-        LetGo();
-        _file.Dispose(); // and with it the slot
+        // The slot goes with the file. Without a stand-in it is kept until nobody can come late, so that nobody else's mark is ever taken for this handle's.
+        if (LetGo()) _file.Dispose();
         _lastOut?.Closed();
     }
 }

@@ -119,11 +119,18 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private protected virtual Action<nint>? AtTheEnd => null;
 
     /// <summary>Unmaps the page. Called once, when nobody is inside.</summary>
-    private protected void LetGo()
+    /// <returns>False when memory for a stand-in failed, so that a thread which comes late may still change the true word, until this object is collected.</returns>
+    private protected bool LetGo()
     {
         // Not closed: this is the finalizer, and nobody can come late.
-        if (!_isPromoted || !IsClosed) _handle.Release();
-        else _standIn = StandIn.For(_handle, AtTheEnd);
+        if (!_isPromoted || !IsClosed)
+        {
+            _handle.Release();
+            return true;
+        }
+
+        _standIn = StandIn.For(_handle, AtTheEnd, out bool isReplaced);
+        return isReplaced;
     }
 
     /// <summary>Owns a page that stands where a semaphore's page was, until nobody can know the address.</summary>
@@ -144,8 +151,9 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         }
 
         /// <summary>Puts a private page there. Should memory for that fail, the true page stays until then, and the kernel counts this process among its users.</summary>
-        public static StandIn For(PosixSemaphoreHandle handle, Action<nint>? atTheEnd)
+        public static StandIn For(PosixSemaphoreHandle handle, Action<nint>? atTheEnd, out bool isReplaced)
         {
+            isReplaced = false;
             nuint length = (nuint)Environment.SystemPageSize;
             var standIn = new StandIn(handle.Address);
             nint view = atTheEnd is null ? handle.Address : Libc.mremap(handle.Address, 0, length, Flags.MREMAP_MAYMOVE, 0);
@@ -154,7 +162,8 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
             if (page != Libc.MAP_FAILED)
             {
                 *(ulong*)page = GlibcSemaphore.Gone;
-                if (Libc.mremap(page, length, length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, handle.Address) == Libc.MAP_FAILED) _ = Libc.munmap(page, length);
+                isReplaced = Libc.mremap(page, length, length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, handle.Address) != Libc.MAP_FAILED;
+                if (!isReplaced) _ = Libc.munmap(page, length);
             }
 
             if (atTheEnd is null) return standIn;

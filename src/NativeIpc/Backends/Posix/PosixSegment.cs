@@ -100,7 +100,7 @@ internal sealed class PosixSegment : Segment
                     "Attach again to the segment that has the name now; take the lock early to keep it for as long as the attachment lasts.");
             }
 
-            return PosixSemaphores.OpenLock(lockKey, _status, _trustsOthers);
+            return PosixSemaphores.OpenLock(lockKey, _status, _trustsOthers, _requiresRecovery);
         }
     }
 
@@ -204,6 +204,8 @@ internal sealed class PosixSegment : Segment
                 return false;
             }
         }
+
+        public bool IsTold => watch.IsTold;
 
         public void Dispose() => watch.Dispose();
     }

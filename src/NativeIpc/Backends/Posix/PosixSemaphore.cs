@@ -228,7 +228,7 @@ internal sealed class PosixSemaphore : MappedSemaphore
     {
         // The name first, while the object still pins its inode number.
         _removal?.Perform();
-        LetGo(); // no thread is inside any more
+        _ = LetGo(); // no thread is inside any more
         _lastOut?.Closed();
     }
 }

@@ -53,16 +53,16 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         => PosixRemoval.RemoveNamed("remove the semaphore", key, isSegment: false, lockKey: default);
 
     /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
-    internal static SemaphoreObject OpenLock(in NativeIpcKey key, in FileStatus segment, bool trustsOthers)
+    internal static SemaphoreObject OpenLock(in NativeIpcKey key, in FileStatus segment, bool trustsOthers, bool requiresRecovery)
     {
-        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, new Use(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, TrustsOthers: true, null), takeOver: false);
+        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, new Use(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null), takeOver: false);
         uint readers = segment.Permissions & 0x124; // r--r--r--
-        var use = new Use((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, trustsOthers, null);
+        var use = new Use((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, requiresRecovery, trustsOthers, null);
         return CreateOrOpen(key, 1, use, takeOver: false);
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool TrustsOthers, string? Group)
+    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group)
     {
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
@@ -79,7 +79,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.AllowOtherOwners, options.Group);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group);
         }
     }
 
@@ -127,7 +127,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             nint page = MapPage(Opening, key, file);
             isKept = use.IsHeld;
             return use.IsHeld
-                ? new HeldSemaphore(key, page, new UnixDescriptor(file), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit)
+                ? new HeldSemaphore(key, page, new UnixDescriptor(file), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
                 : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
         }
         finally
@@ -182,7 +182,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                     {
                         isKept = use.IsHeld;
                         return use.IsHeld
-                            ? new HeldSemaphore(key, page, new UnixDescriptor(unnamed), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit)
+                            ? new HeldSemaphore(key, page, new UnixDescriptor(unnamed), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
                             : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit);
                     }
 

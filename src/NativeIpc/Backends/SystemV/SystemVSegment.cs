@@ -61,6 +61,8 @@ internal sealed class SystemVSegment : Segment
     {
         public bool HasChanged => watch.HasChanged && semaphore.IsGone;
 
+        public bool IsTold => watch.IsTold;
+
         public void Dispose() => watch.Dispose();
     }
 }

@@ -90,6 +90,7 @@ internal static partial class Interop
 
         internal const int EPOLL_CTL_ADD = 1; // Linux
         internal const int EPOLLIN = 1; // Linux
+        internal const int EPOLLONESHOT = 1 << 30; // Linux
         internal static readonly int EPOLL_CLOEXEC = O_CLOEXEC; // Linux
 
         internal const int F_RDLCK = 0; // Linux

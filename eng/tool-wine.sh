@@ -1,0 +1,172 @@
+#!/bin/bash
+# Publishes nipc for Windows into artifacts/win-x64-tool and drives its verbs under Wine: one line per check, PASS, FAIL or SKIP; non-zero exit
+# when one failed. What nipc said is in said.log there. A segment and a semaphore are held by `create --hold` in the background, as on Windows an object lives with its last handle.
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+. "$root/eng/lib.sh" # why_no_wine
+out=$root/artifacts/win-x64-tool
+failures=0
+pass() { echo "PASS tool-wine: $1"; }
+fail() { # NAME REASON
+    echo "FAIL tool-wine: $1: $(tr -d '\r' <<<"$2" | tr '\n' ' ')"
+    failures=1
+}
+
+why=$(why_no_wine wine)
+if [ -n "$why" ]; then
+    echo "SKIP tool-wine: $why"
+    exit 0
+fi
+if ! command -v wine >/dev/null; then
+    fail 'Wine is there' "'wine' is missing here (eng/debian-packages.txt)"
+    exit 1
+fi
+. "$root/eng/wine-prefix.sh"
+
+# Self-contained, and in the artifacts folder of the other programs for Windows, for the reasons in wine-publish.sh.
+rm -rf "$out"
+mkdir -p "$out"
+if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-contained true -nologo -v q --artifacts-path "$root/artifacts/win-x64-build" -o "$out/bin" >"$out/publish.log" 2>&1; then
+    sed 's/^/    /' "$out/publish.log" >&2
+    fail 'published for Windows' "see $out/publish.log"
+    exit 1
+fi
+pass 'published for Windows'
+
+export DOTNET_GCgen0size=40000000 # no garbage collection: see wine_step in test.sh
+cd "$out" || exit 1
+segment=windows:shm_tool-wine-$$
+semaphore=windows:sem_tool-wine-$$
+holders=()
+
+# Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word to it.
+end_holders() {
+    [ ${#holders[@]} = 0 ] || kill -TERM "${holders[@]}" 2>/dev/null
+    wait
+}
+trap end_holders EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+# Into a file, not a pipe: the services of Wine, which the first program starts, would keep it open. Watched, with 124 as the exit code.
+check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, has the pattern (empty: nothing at all is said)
+    local name=$1 expected=$2 pattern=$3 code
+    shift 3
+    timeout --foreground -k 5 30 wine "$out/bin/nipc.exe" "$@" >said 2>&1 <"${input:-/dev/null}"
+    code=$?
+    tr -d '\r' <said >said.txt
+    { echo "\$ nipc $* # $code"; cat said.txt; } >>said.log
+    if [ $code != "$expected" ]; then fail "$name" "exit code $code, not $expected: $(head -c 600 said.txt)"
+    elif [ -z "$pattern" ] && [ -s said.txt ]; then fail "$name" "said $(head -c 600 said.txt)"
+    elif ! grep -qE -- "$pattern" said.txt && [ -n "$pattern" ]; then fail "$name" "said nothing like '$pattern' but $(head -c 600 said.txt)"
+    else pass "$name"
+    fi
+}
+
+# In the background, with a watchdog that passes signals on; waits for the key, which it prints when the object is there.
+hold() { # NAME KEY ARGUMENT...
+    local name=$1 key=$2 end=$((SECONDS + 30))
+    shift 2
+    : >"held-$name"
+    timeout --foreground -k 5 150 wine "$out/bin/nipc.exe" create "$@" --hold >"held-$name" 2>&1 </dev/null &
+    holders+=($!)
+    until grep -qF "$key" "held-$name"; do
+        if [ $SECONDS -ge $end ] || ! kill -0 $! 2>/dev/null; then
+            fail "create $name --hold" "$(cat "held-$name")"
+            return 1
+        fi
+        sleep 0.1
+    done
+    pass "create $name --hold"
+}
+
+# Processes of nipc under Wine. The brackets keep grep from finding itself.
+living() { grep -ls 'win-x64-too[l].*nipc.exe' /proc/[0-9]*/cmdline; }
+
+# Keys
+check 'key parse' 0 '^usable +yes, on windows' key parse 'windows:Local\shm_frames'
+check 'key parse of a foreign key' 0 '^usable +yes, on linux' key parse posix:/frames
+check 'key safe' 0 '^windows:shm_frames$' key safe frames
+check 'key safe of a semaphore' 0 '^windows:sem_frames$' key safe frames -k sem
+check 'key legacy' 0 '^windows:qipc_sharedmemory_frames[0-9a-f]{40}\?legacyKey=frames$' key legacy frames
+check 'key convert' 0 '^windows:shm_frames$' key convert posix:/frames --to windows
+check 'key convert to another system' 0 '^posix:/frames$' key convert windows:shm_frames --to posix
+check 'key code' 0 'OpenFileMappingW\(.*L"shm_frames"' key code windows:shm_frames --lang c
+
+# What cannot be
+check 'a command line that cannot be meant' 2 "^Try 'nipc create shm --help'" create shm "$segment"
+check 'a key that is none' 2 'nipc key safe NAME' read frames
+check 'create shm without --hold' 6 '--hold keeps it' create shm "$segment" 4096
+check 'create sem without --hold' 6 '--hold keeps it' create sem "$semaphore" 1
+check 'read of a segment that is not there' 3 "nipc create shm KEY SIZE --hold" read "$segment"
+check 'acquire of a semaphore that is not there' 3 "nipc create sem KEY COUNT --hold" acquire "$semaphore"
+check 'a type of another system' 2 'not supported on this operating system' read posix:/frames
+
+# A segment
+if hold shm "$segment" shm "$segment" 4096; then
+    shm_holder=$!
+    check 'create of what is there' 1 'already' create shm "$segment" 4096 --hold
+    check 'write' 0 '' write "$segment" --text 'hello, Windows'
+    check 'read' 0 '^Windows$' read "$segment" --offset 7 --length 7 --lock
+    check 'read --hex' 0 '^00000000  68 65 6c 6c 6f .*\|hello, Windows\.\.\|$' read "$segment" --hex --length 16
+    check 'dump' 0 '' dump "$segment" segment.bin
+    if [ "$(head -c 14 segment.bin)" = 'hello, Windows' ] && [ "$(wc -c <segment.bin)" = 4096 ]; then pass 'dump: the file has the bytes'; else fail 'dump: the file has the bytes' "$(wc -c segment.bin)"; fi
+    check 'dump to a file that is there' 1 'is there already' dump "$segment" segment.bin
+    printf 'BYE' >bytes.bin
+    input=bytes.bin check 'write from standard input' 0 '' write "$segment"
+    check 'write: the bytes are there' 0 '^BYElo' read "$segment" --length 5
+    check 'write past the end' 5 'Nothing was written' write "$segment" --offset 4095 --text ab
+    check 'restore' 0 '' restore "$segment" segment.bin --lock
+    check 'restore: the bytes are there' 0 '^hello' read "$segment" --length 5
+    check 'restore --create' 6 "nipc create shm --hold" restore windows:other segment.bin --create
+    check 'show' 6 'no documented way' show "$segment"
+    check 'rm' 6 'last handle' rm "$segment"
+fi
+
+# A semaphore with one permit
+if hold sem "$semaphore" sem "$semaphore" 1; then
+    sem_holder=$!
+    check 'create sem --reset of what is held' 1 'already' create sem "$semaphore" 1 --reset --hold
+    check 'value' 6 'does not tell the count' value "$semaphore"
+    check 'acquire' 0 '' acquire "$semaphore"
+    check 'acquire when the time is up' 1 'no permit free within 0.2 s' acquire "$semaphore" --timeout 200ms
+    check 'run when the time is up' 9 'no permit free' run --sem "$semaphore" -w 0 -E 9 -- cmd /c exit 0
+    check 'release' 0 '' release "$semaphore"
+    check "run: the command's exit code" 7 '' run --sem "$semaphore" -- cmd /c exit 7
+    check 'run: the permit is held meanwhile' 1 'no permit free' run --sem "$semaphore" -- "$(echo "Z:$out/bin/nipc.exe" | tr / '\\')" acquire "$semaphore" -w 0
+    check 'run of a command that is not there' 127 "Cannot start 'no-such-command': [^.]*\. The permit was given back\.$" run --sem "$semaphore" -- no-such-command
+    check 'run of a command in a folder that is not there' 127 'Cannot start' run --sem "$semaphore" -- 'C:\no-such-folder\program.exe'
+    check 'acquire of more than there are' 1 'no permit free' acquire "$semaphore" --count 2 --timeout 0
+    check 'run gave its permit back each time' 0 '' acquire "$semaphore" --timeout 0
+    check 'release of several' 0 '' release "$semaphore" --count 2
+    check 'acquire of several' 0 '' acquire "$semaphore" --count 2 --timeout 0
+fi
+check 'run --create' 0 '^ran$' run --sem "$semaphore-2" --create 1 -- cmd /c echo ran
+
+# The machine
+check 'demo' 0 'nothing is left behind\.$' demo bytes.bin
+check 'list' 0 'no documented way to list' list
+check 'list --type windows' 6 'no documented way to list' list --type windows
+check 'doctor' 0 '^0 errors, 0 warnings' doctor
+check 'doctor --json' 0 '"kind": "Unseen"' doctor --json
+check 'rm --stale' 6 'last handle' rm --stale
+
+# So that the look at the end is known to see them.
+[ ${#holders[@]} = 0 ] || if [ -n "$(living)" ]; then pass 'the holders are seen'; else fail 'the holders are seen' 'no process has nipc.exe in its command line'; fi
+
+# The end: the one as by Ctrl-C, the other killed.
+if [ -n "${shm_holder:-}" ]; then
+    kill -INT "$shm_holder"
+    wait "$shm_holder"
+    code=$?
+    if [ $code = 130 ]; then pass 'Ctrl-C ends create --hold'; else fail 'Ctrl-C ends create --hold' "exit code $code, not 130: $(cat held-shm)"; fi
+    check 'the segment has gone with its holder' 3 'nipc create' read "$segment"
+fi
+if [ -n "${sem_holder:-}" ]; then
+    kill -TERM "$sem_holder"
+    wait "$sem_holder"
+    check 'the semaphore has gone with its holder' 3 'nipc create' acquire "$semaphore"
+fi
+
+left=$(living)
+if [ -z "$left" ]; then pass 'no process is left'; else fail 'no process is left' "$left"; fi
+exit $failures
