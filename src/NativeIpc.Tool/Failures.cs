@@ -36,10 +36,13 @@ internal static class Failures
         (NativeIpcError.NotFound, true) => "With this tool: 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT --hold' make it, and keep it until they end.",
         (NativeIpcError.NotFound, _) => "With this tool: 'nipc list' shows what is there, 'nipc create' makes it.",
         (NativeIpcError.PermissionDenied, false) => "With this tool: 'nipc show KEY' says whose it is and its mode.",
+        (NativeIpcError.InvalidSize, true) => "With this tool: give a smaller size.",
         (NativeIpcError.InvalidSize, false) => "With this tool: 'nipc show KEY' says how large it is; give a smaller size, or 'nipc rm KEY' and create it anew. 'nipc doctor --json' prints the limits.",
         (NativeIpcError.OutOfResources, false) => "With this tool: 'nipc doctor' says which limit is reached and how to raise it, 'nipc rm --stale' lists what nobody uses; 'nipc value KEY' prints the count of a semaphore.",
+        (NativeIpcError.LockError, true) => "With this tool: try again, or leave --lock out.",
         (NativeIpcError.LockError, false) => "With this tool: 'nipc show KEY' says who uses it and its lock; try again, or leave --lock out. 'nipc doctor' finds what is half-created.",
-        (NativeIpcError.KeyError, _) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used",
+        (NativeIpcError.KeyError, true) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used.",
+        (NativeIpcError.KeyError, false) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used; 'nipc show KEY' says what has the name.",
         _ => null,
     };
 

@@ -110,6 +110,31 @@ public class ObjectTests : OneType
         Assert.Contains("nipc list", Nipc.Fail(3, "rm", $"{key}"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("shm")]
+    [InlineData("sem")]
+    public void What_processes_of_another_container_use_is_refused_unless_forced(string kind)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "A PID namespace needs root, on Linux.");
+        NativeIpcKey key = NewKey("posix");
+        Nipc.Succeed("create", kind, $"{key}", "10");
+        using (IDisposable user = kind == "shm" ? SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep })
+            : SystemSemaphore.OpenExisting(key, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep }))
+        {
+            ShellResult result = FromContainer();
+            Assert.True(result.ExitCode == 1, result.Output + result.Error);
+            using JsonDocument document = JsonDocument.Parse(result.Output);
+            Assert.Equal("in-use", document.RootElement[0].GetProperty("outcome").GetString());
+            Assert.Contains("not seen from here", result.Error, StringComparison.Ordinal);
+            Assert.Contains("\"removed\"", FromContainer("--force").Succeeded, StringComparison.Ordinal);
+        }
+
+        Nipc.Succeed("create", kind, $"{key}", "10");
+        Assert.Contains("\"removed\"", FromContainer().Succeeded, StringComparison.Ordinal);
+
+        ShellResult FromContainer(params string[] options) => Shell.Run("unshare", ["--pid", "--fork", "--mount-proc", Nipc.Program, "rm", $"{key}", "--json", .. options]);
+    }
+
     [Fact]
     public void Of_several_keys_all_are_tried_and_the_first_failure_is_the_exit_code()
     {

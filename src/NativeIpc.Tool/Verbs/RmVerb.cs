@@ -87,6 +87,11 @@ internal static class RmVerb
                     $"{key} is in use{(users.Length > 0 ? $" by {users}" : $" ({found.AttachmentCount} attached, by processes that this user may not see)")}. End them, or give --force.", found.Attachments);
             }
 
+            if (!force && found is not null && IsUsedUnseen(found))
+            {
+                return Failed(key, kind, "in-use", ExitCodes.Conflict, $"{key} is in use by processes that are not seen from here (in another container), or is the lock of a segment that is. End them, or give --force.");
+            }
+
             // Also what is half created, of which no look says much. Somebody who opens it at this moment keeps what was opened.
             bool removed = (asked ?? IpcObjectKind.SharedMemory) == IpcObjectKind.SharedMemory && SharedMemory.Remove(key);
             if (removed) kind = IpcObjectKind.SharedMemory;
@@ -109,6 +114,10 @@ internal static class RmVerb
     private static IpcObjectInfo? Find(in NativeIpcKey key, IpcObjectKind kind) => CanTell(key) ? IpcObjects.Inspect(key, kind) : null;
 
     private static bool CanTell(in NativeIpcKey key) => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
+
+    /// <summary>Of a POSIX object whose users are in another PID namespace, only the kernel says that there are some: it does not count as stale, and nothing kept that from being told.</summary>
+    private static bool IsUsedUnseen(IpcObjectInfo found)
+        => found is { Type: NativeIpcKeyType.PosixRealtime, AttachmentCount: 0, Unreadable.Count: 0 } && (found.Traits & IpcObjectTraits.Stale) == 0;
 
     private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message, IReadOnlyList<IpcAttachment>? users = null)
         => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users, message), code);
