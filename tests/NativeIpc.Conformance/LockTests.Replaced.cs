@@ -27,6 +27,24 @@ public abstract partial class LockTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
+    [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
+    public void A_segment_that_has_lost_its_name_leaves_the_lock_of_its_successor_alone()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        using SharedMemory attached = SharedMemory.OpenExisting(key);
+        Assert.True(SharedMemory.Remove(key));
+        using SharedMemory next = SharedMemory.CreateNew(key, Size);
+        using (next.Lock())
+        {
+            Assert.Equal(NativeIpcError.LockError, ErrorOf(() => attached.TryLock(out _)));
+            Assert.Equal(NativeIpcError.LockError, ErrorOf(() => segment.TryLock(out _)));
+        }
+
+        LockIsFree(key);
+        next.Lock().Dispose();
+    }
+
     [BackendFact(Needs.SystemV)]
     public void A_System_V_segment_removed_under_a_key_file_that_stays_gets_no_lock_and_leaves_none()
     {
