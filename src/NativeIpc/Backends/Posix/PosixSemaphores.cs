@@ -59,7 +59,16 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment)
     {
         Use use = Use.AsLockOf(segment);
-        return TryCreate(key, 1, use) ?? CreateOrOpen(key, 1, use, takeOver: false);
+        try
+        {
+            if (TryCreate(key, 1, use) is { } made) return made;
+        }
+        catch (NativeIpcException) when (StatusOfName(key) is not null)
+        {
+            // It is there, and what was in the way of making another one is not in that of opening it.
+        }
+
+        return CreateOrOpen(key, 1, use, takeOver: false);
     }
 
     /// <summary>How a semaphore is made and used.</summary>
