@@ -38,7 +38,7 @@ while (input.ReadLine() is { } line)
                 answer = RaceCommands.Run(words);
                 break;
             case "stress":
-                answer = StressCommands.Run(words);
+                answer = StressCommands.Run(words, output);
                 break;
             case "reset":
                 segments.CloseAll();
