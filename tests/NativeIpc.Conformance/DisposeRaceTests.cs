@@ -41,6 +41,63 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
+    /// <summary>A thread that knows nothing of a Dispose on another one ends its scope, or takes the lock and does no more: when both are through, the lock is free, once.</summary>
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    public void A_lock_is_given_back_whatever_its_holder_does_while_the_segment_is_disposed(bool wasUsedOften, bool ends)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory anchor = SharedMemory.CreateNew(key, 100);
+        PeerProcess peer = Peer();
+        peer.Ask($"shm open a {key} rw");
+        using var together = new Barrier(2);
+        SharedMemory segment = anchor;
+        SharedMemoryLock scope = default;
+        int rounds = OperatingSystem.IsWindows() ? 50 : 500;
+        Task holder = Start(() =>
+        {
+            for (int round = 0; round < rounds; round++)
+            {
+                Meet();
+                if (ends) scope.Dispose();
+                else TryLock(segment);
+                Meet();
+            }
+        });
+        for (int round = 0; round < rounds; round++)
+        {
+            segment = SharedMemory.OpenExisting(key, options: new() { Removal = RemovalPolicy.Keep });
+            for (int i = 0; i < (wasUsedOften ? 20 : 1); i++) segment.Lock().Dispose(); // often enough to go the direct way
+            if (ends) scope = segment.Lock();
+            Meet();
+            Thread.SpinWait(round % 50 * 4);
+            segment.Dispose();
+            Meet();
+            Assert.True(peer.Ask("shm trylock a") == "true", $"The lock of round {round} was not given back.");
+            Assert.False(anchor.TryLock(out _), $"The lock of round {round} was given back twice.");
+            peer.Ask("shm unlock a");
+        }
+
+        Finish(holder);
+
+        void Meet() => Assert.True(together.SignalAndWait(s_watchdog, Cancellation), "The watchdog went off.");
+    }
+
+    private static void TryLock(SharedMemory segment)
+    {
+        try
+        {
+            _ = segment.TryLock(out _);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Dispose was first.
+        }
+    }
+
     private void Stress(string kind, NativeIpcKey key, int milliseconds)
     {
         PeerProcess peer = Peer();
