@@ -23,6 +23,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class WaitTests : WaitTests<PosixProvider>;
 
+    public sealed class WallClockTests : WallClockTests<PosixProvider>;
+
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
 
     public sealed class DirectStepTests : DirectStepTests<PosixProvider>;
@@ -57,6 +59,8 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<PlainPosixProvider>;
 
     public sealed class WaitTests : WaitTests<PlainPosixProvider>;
+
+    public sealed class WallClockTests : WallClockTests<PlainPosixProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
@@ -94,6 +98,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<SystemVProvider>;
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
+
+    public sealed class WallClockTests : WallClockTests<SystemVProvider>;
 
     public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 

@@ -29,7 +29,7 @@ public abstract class WaitTests<TProvider> : ConformanceTests<TProvider>
         {
             var timeout = TimeSpan.FromMilliseconds(milliseconds);
             long start = Stopwatch.GetTimestamp();
-            Assert.False(await semaphore.TryAcquireAsync(timeout, Cancellation));
+            Assert.False(await semaphore.TryAcquireAsync(timeout, Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
             Assert.True(Stopwatch.GetElapsedTime(start) >= timeout);
             start = Stopwatch.GetTimestamp();
             Assert.False(semaphore.TryAcquire(timeout, Cancellation));
@@ -255,7 +255,7 @@ public abstract class WaitTests<TProvider> : ConformanceTests<TProvider>
         peer.Ask($"shm open a {key} rw");
         peer.Post("shm lock a");
         peer.Answer();
-        Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(30), Cancellation));
+        Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(30), Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
         Task<SharedMemoryLock> first = segment.LockAsync(Cancellation).AsTask();
         Task<SharedMemoryLock?> second = segment.TryLockAsync(s_watchdog, Cancellation).AsTask();
         using var source = new CancellationTokenSource();

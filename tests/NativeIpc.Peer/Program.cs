@@ -40,6 +40,9 @@ while (input.ReadLine() is { } line)
             case "stress":
                 answer = StressCommands.Run(words, output);
                 break;
+            case "timed":
+                answer = TimedWaits.RunAsync(words.NextKey(), words.NextKey(), words.NextKey(), TimeSpan.FromMilliseconds(words.NextInt())).GetAwaiter().GetResult();
+                break;
             case "reset":
                 segments.CloseAll();
                 semaphores.CloseAll();

@@ -12,7 +12,8 @@ namespace NativeIpc.Backends;
 /// The first few who ask are answered by a look at the name; then the watch begins. Interleavings. (1) The name changes before the watch stands: the comparison after adding it sees that. (2) inotify watches an inode
 /// and gives one number for it, however many instances watch it: all of them are kept under the number. (3) A watch ends while its event
 /// is under way: the event finds no one and is dropped; a number is used again only after it ran over 2^31. (4) The queue overflows:
-/// every name is compared again. The gate guards the table; the thread never holds it while reading.
+/// every name is compared again. (5) The kernel tells of a removal a moment before it takes the name away, and of nothing after that while the file is open somewhere: so a
+/// file that has lost its last link counts as gone, although its name still leads to it. The gate guards the table; the thread never holds it while reading.
 /// </remarks>
 internal sealed class NameWatch : INameWatch
 {
@@ -87,7 +88,7 @@ internal sealed class NameWatch : INameWatch
 
     private void Compare()
     {
-        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity)) return;
+        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity && now.Links > 0)) return;
         _hasChanged = true;
         Interlocked.Increment(ref NameChanges.s_count); // after what it tells of
     }

@@ -75,6 +75,20 @@ public sealed class NameWatchTests : IDisposable
         Assert.False(watches[0].HasChanged); // nobody tells it any more
     }
 
+    // As the kernel shows it for a moment: the event of a removal comes before the name goes, and no other one after it.
+    [Fact]
+    public void A_file_without_a_link_has_lost_its_name_although_the_name_still_leads_to_it()
+    {
+        string path = MakeFile();
+        using FileStream open = File.OpenRead(path);
+        NameWatch watch = Watch($"/proc/self/fd/{open.SafeFileHandle.DangerousGetHandle()}", followLink: true);
+        AskInVain(watch, 1);
+
+        File.Delete(path);
+
+        Assert.True(watch.HasChanged);
+    }
+
     [Fact]
     public void What_does_not_concern_the_name_changes_nothing()
     {
@@ -126,9 +140,9 @@ public sealed class NameWatchTests : IDisposable
         return path;
     }
 
-    private NameWatch Watch(string path)
+    private NameWatch Watch(string path, bool followLink = false)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
+        Assert.Equal(0, Interop.Libc.Status(path, followLink, out Interop.FileStatus status));
         NameWatch? watch = NameWatch.TryWatch(path, status.Identity);
         Assert.NotNull(watch);
         _watches.Add(watch);
