@@ -246,6 +246,31 @@ public abstract class WaitTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Timing_out_against_releasing_neither_loses_nor_makes_a_permit(bool blocks)
+    {
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0);
+        int races = IsWine ? 20 : Races / 50;
+        int taken = 0;
+        for (int i = 0; i < races; i++)
+        {
+            var timeout = TimeSpan.FromMilliseconds(1 + (i % 2));
+            TimeSpan untilRelease = timeout + TimeSpan.FromMicroseconds(((i % 60) - 10) * 50); // timers are late by up to some milliseconds
+            long start = Stopwatch.GetTimestamp();
+            Task<bool> waiting = blocks ? Start(() => semaphore.TryAcquire(timeout)) : semaphore.TryAcquireAsync(timeout, Cancellation).AsTask();
+            while (Stopwatch.GetElapsedTime(start) < untilRelease) Thread.SpinWait(1);
+            semaphore.Release();
+            bool got = await waiting.WaitAsync(s_watchdog, Cancellation);
+            if (got) taken++;
+            Assert.True(semaphore.TryAcquire() == !got, $"Race {i} has lost or made a permit.");
+            Assert.False(semaphore.TryAcquire(), $"Race {i} made a permit.");
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{races} races, {taken} won by the release");
+    }
+
     [Fact]
     public async Task The_lock_is_awaited_in_order_and_given_on()
     {
