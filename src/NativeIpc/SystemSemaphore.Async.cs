@@ -125,6 +125,8 @@ public sealed partial class SystemSemaphore
 
         public nint Word => _semaphore.WaitWord;
 
+        public SemaphoreObject Enter() => _semaphore.TryEnter() ? _semaphore : throw Disposed();
+
         public bool NeedsLooks => _semaphore.NeedsLooks;
 
         public IWaitSignal Signal { get; }

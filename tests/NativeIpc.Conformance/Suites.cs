@@ -23,6 +23,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class WaitTests : WaitTests<PosixProvider>;
 
+    public sealed class WallClockTests : WallClockTests<PosixProvider>;
+
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
 
     public sealed class StepAsideTests : StepAsideTests<PosixProvider>;
@@ -60,6 +62,8 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class WaitTests : WaitTests<PlainPosixProvider>;
 
+    public sealed class WallClockTests : WallClockTests<PlainPosixProvider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
     public sealed class RaceTests : RaceTests<PlainPosixProvider>;
@@ -96,6 +100,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<SystemVProvider>;
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
+
+    public sealed class WallClockTests : WallClockTests<SystemVProvider>;
 
     public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 
