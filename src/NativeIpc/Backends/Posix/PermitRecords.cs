@@ -35,7 +35,7 @@ internal sealed unsafe class PermitRecords : IDisposable
     private const long HeirsFirstByte = OwnersFirstByte + 1024;
 
     /// <summary>The mark of a word that was changed by the operation in the journal.</summary>
-    internal const uint Mark = GlibcSemaphore.MaximumMark - 1;
+    internal const uint Mark = GlibcSemaphore.Away - 1;
 
     private static readonly TimeSpan s_longestTaking = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_longestGiving = TimeSpan.FromSeconds(1);
