@@ -181,7 +181,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
         if (seen.Mark == GlibcSemaphore.Away)
         {
             _aside?.ThrowIfLost();
-            return false;
+            return _aside is not null && _aside.TryReturnIfOver() && (TryTake(page, out seen) || TryRecover(page, seen));
         }
 
         _nextProof = 0;
@@ -320,7 +320,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     public override bool TryGetCount(out int count)
     {
         nint page = Enter();
-        count = (int)GlibcSemaphore.Look(page).Count;
+        count = (int)LookHere(page).Count;
         Leave();
         return true;
     }
@@ -330,7 +330,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
         nint page = Enter();
         try
         {
-            GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
+            GlibcSemaphore.Word seen = LookHere(page);
             if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: _slot >= 0);
             if (seen.Mark is 0 or Abandoned || seen.Mark > HolderSlots.Count) return new(LockHolder.Unknown, null, IsRecoverable: _slot >= 0);
             int slot = (int)seen.Mark - 1;
@@ -349,6 +349,13 @@ internal sealed class HeldSemaphore : MappedSemaphore
         {
             Leave();
         }
+    }
+
+    /// <summary>The word, of the true page if it can be had.</summary>
+    private GlibcSemaphore.Word LookHere(nint page)
+    {
+        GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
+        return seen.Mark == GlibcSemaphore.Away && _aside is not null && _aside.TryReturnIfOver() ? GlibcSemaphore.Look(page) : seen;
     }
 
     /// <summary>Sets the count in place, while others may be using the semaphore.</summary>

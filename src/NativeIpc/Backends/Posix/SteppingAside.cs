@@ -15,7 +15,8 @@ namespace NativeIpc.Backends.Posix;
 /// on the thread of <see cref="FileWatch"/> (<see cref="LockAttendant"/>).</para>
 /// <para>Interleavings. (1) A thread takes the lock while the pages are exchanged: the exchange is one step for it, so it took in the true page before, which the look after the exchange finds there, and
 /// the true page comes back; or it finds the lock taken. (2) That holder gives it back meanwhile: it finds the word of the page that stands in, waits for the gate, and looks again. (3) Somebody joins the
-/// waiters in one page and leaves them in the other: the difference is added when the true page is back. (4) A post meanwhile wakes a thread that looks at the wrong page: the true word is looked at on the return, and one is woken.
+/// waiters in one page and leaves them in the other: the difference is added when the true page is back. (4) A post meanwhile wakes a thread that looks at the wrong page: the true word is looked at on the return, and one is woken. Who tries
+/// once, or asks for the count, comes back first if the request is over.
 /// (5) The slot's lock goes with the file: nobody else claims the slot, since its note says that its user is aside, for a minute. A process that is stopped for longer may find it taken: then this
 /// handle cannot lock any more, and says so, for a thread in it could still set the old mark. (6) Who asks dies: everybody is back after <see cref="LongestMilliseconds"/>. (7) Close, and the end of the process, come back first,
 /// under the gate.</para>
@@ -32,6 +33,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private nint _standIn; // a second view of the page that stands in; 0 while the true one is there
     private nint _kept; // the true page, if it could not be put back at once
     private bool _isClosed;
+    private bool _isProvenNow; // why the last attempt to come back failed
     private int _failure;
 
     /// <summary>Guards going and coming, and whatever needs the true page or the file.</summary>
@@ -155,11 +157,30 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     /// <summary>Comes back; false when that has to be tried again, since another one proves at this moment, or the file cannot be opened.</summary>
     public bool TryReturn()
     {
-        lock (Gate) return TryReturnHere();
+        lock (Gate) return TryReturnHere(isUrgent: true);
     }
 
-    private bool TryReturnHere()
+    /// <summary>
+    /// Comes back if nobody asks any more, or somebody has taken the lock or given it back: so that who tries once is not told that a free lock is taken. False when it stays aside.
+    /// </summary>
+    public bool TryReturnIfOver()
     {
+        var backoff = new Backoff(TimeSpan.FromMilliseconds(1));
+        while (true)
+        {
+            lock (Gate)
+            {
+                if (_isClosed || TryReturnHere(isUrgent: false)) return !IsAway;
+                if (!_isProvenNow) return false;
+            }
+
+            if (!backoff.Pause()) return false; // who proves is held up itself
+        }
+    }
+
+    private bool TryReturnHere(bool isUrgent)
+    {
+        _isProvenNow = false;
         if (!IsAway) return true;
         if (_failure == Errno.EEXIST) return true; // never
         if (_kept != 0)
@@ -173,7 +194,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         if (opened < 0)
         {
             int number = Marshal.GetLastPInvokeError();
-            if (number != Errno.EAGAIN && number != Errno.EINTR) Volatile.Write(ref _failure, number);
+            _isProvenNow = number == Errno.EAGAIN || number == Errno.EINTR;
+            if (!_isProvenNow) Volatile.Write(ref _failure, number);
             return false;
         }
 
@@ -181,6 +203,13 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         if (view == Libc.MAP_FAILED)
         {
             Volatile.Write(ref _failure, Marshal.GetLastPInvokeError());
+            _ = Libc.close(opened);
+            return false;
+        }
+
+        if (!isUrgent && HolderSlots.IsAsked(view, slot) && HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(view)))
+        {
+            Unmap(view);
             _ = Libc.close(opened);
             return false;
         }
@@ -275,7 +304,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             if (IsAsking) EndAskingHere();
             _isClosed = true;
             var backoff = new Backoff(TimeSpan.FromMilliseconds(LongestMilliseconds));
-            while (!TryReturnHere() && backoff.Pause())
+            while (!TryReturnHere(isUrgent: true) && backoff.Pause())
             {
             }
 
