@@ -27,6 +27,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
 
+    public sealed class PermitRecordTests : PermitRecordTests<PosixProvider>;
+
     public sealed class StepAsideTests : StepAsideTests<PosixProvider>;
 
     public sealed class DirectStepTests : DirectStepTests<PosixProvider>;

@@ -52,6 +52,35 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     public bool Remove(in NativeIpcKey key)
         => PosixRemoval.RemoveNamed("remove the semaphore", key, isSegment: false, lockKey: default);
 
+    public bool RecordsPermits => PermitRecords.IsOffered;
+
+    public int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options)
+    {
+        if (!PermitRecords.IsOffered) return 0;
+        using var file = new UnixDescriptor(OpenFile(key, out int number));
+        if (number == Errno.ENOENT) return 0;
+        if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
+        number = Libc.Status(file, out FileStatus status);
+        if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
+        if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: false, status);
+        return IsSemaphore(status) ? ReturnLostPermits(key, file) : throw NoSemaphore(Opening, key, status);
+    }
+
+    /// <summary>Gives back what dead holders had recorded. The file is a semaphore's and open for reading and writing; it is closed.</summary>
+    internal static int ReturnLostPermits(in NativeIpcKey key, UnixDescriptor file)
+    {
+        nint page = MapPage(Opening, key, file);
+        using var records = new PermitRecords(key, page, file);
+        try
+        {
+            return records.Mend();
+        }
+        finally
+        {
+            _ = Libc.munmap(page, Layout.SizeOfSemT);
+        }
+    }
+
     /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
     internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, owns: false, Use.AsLockOf(segment));
 
@@ -72,11 +101,16 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>How a semaphore is made and used.</summary>
+<<<<<<< HEAD
     private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group)
+=======
+    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None)
+>>>>>>> h-permit
     {
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
 
+<<<<<<< HEAD
         /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
         public static Use AsLockOf(PosixSegment segment)
         {
@@ -84,6 +118,10 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             uint readers = segment.Status.Permissions & 0x124; // r--r--r--
             return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null);
         }
+=======
+        /// <summary>Whether the object keeps the descriptor.</summary>
+        public bool KeepsFile => IsHeld || Recording != PermitRecording.None;
+>>>>>>> h-permit
 
         public static Use By(SystemSemaphoreOptions options, string attempt, in NativeIpcKey key)
         {
@@ -97,7 +135,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.Recording);
         }
     }
 
@@ -142,9 +180,16 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
             if (status.Links == 0) return TryOpen(key, owns, use, createdNew); // removed or replaced since it was opened: what has the name now?
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
+<<<<<<< HEAD
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
             return Own(key, page, file, status.Identity, createdNew, owns, use, out isKept);
+=======
+            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Owner?.Uid);
+            nint page = MapPage(Opening, key, file);
+            isKept = use.KeepsFile;
+            return Wrap(key, page, file, status.Identity, createdNew, owns, use);
+>>>>>>> h-permit
         }
         finally
         {
@@ -152,6 +197,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         }
     }
 
+<<<<<<< HEAD
     /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever happens.</summary>
     private static SemaphoreObject Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use, out bool isKept)
     {
@@ -160,15 +206,26 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         DescriptorTable.MakeRoom(file);
         return new HeldSemaphore(key, page, new UnixDescriptor(file), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery);
     }
+=======
+    /// <summary>The object over a mapped page; it takes over the descriptor if <see cref="Use.KeepsFile"/>.</summary>
+    private static SemaphoreObject Wrap(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use)
+        => use.IsHeld ? new HeldSemaphore(key, page, new UnixDescriptor(file), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
+            : use.Recording != PermitRecording.None
+                ? new RecordedSemaphore(key, page, new UnixDescriptor(file), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren)
+            : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
+>>>>>>> h-permit
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
-    internal static unsafe int OpenFile(in NativeIpcKey key, out int number)
+    internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);
+
+    /// <inheritdoc cref="OpenFile(in NativeIpcKey, out int)"/>
+    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, out int number)
     {
         var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
         var backoff = new Backoff(TimeSpan.FromSeconds(1));
         while (true)
         {
-            int descriptor = Libc.open_utf8(path.Pointer, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
+            int descriptor = Libc.open_utf8(path.Pointer, flags | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
             number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
 
             // EAGAIN: another process has a lease for a moment, to find out whether it is alone.
@@ -205,7 +262,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 {
                     if (PublishWhole(key, initialCount, use, unnamed, out FileIdentity identity, out nint page, out bool taken))
                     {
+<<<<<<< HEAD
                         return Own(key, page, unnamed, identity, createdNew: true, owns, use, out isKept);
+=======
+                        isKept = use.KeepsFile;
+                        return Wrap(key, page, unnamed, identity, createdNew: true, owns, use);
+>>>>>>> h-permit
                     }
 
                     if (taken) return null;
@@ -239,8 +301,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         FileStatus? made = StatusOfName(key);
         if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.IsHeld), use.RemoveAtExit);
-        if (!use.IsHeld) return plain;
+        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use.RemoveAtExit);
+        if (!use.KeepsFile) return plain;
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
         using (plain) return TryOpen(key, owns, use, createdNew: true);
