@@ -4,31 +4,47 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Windows;
 
-/// <summary>The names of sections and semaphores in the object directories in which the named objects of this session and of all sessions stand.</summary>
+/// <summary>The names in the object directories in which the named objects of this session and of all sessions stand.</summary>
+/// <remarks>
+/// Interleaving. An object comes or goes between two calls for one directory: the calls count entries, so one that stayed may be passed over. So a directory that took more than one call is read until two
+/// readings are alike, a few times at most, and what any of them found counts: what is gone by then is not found when it is opened.
+/// </remarks>
 internal static unsafe class WindowsNames
 {
-    private const int BufferSize = 64 * 1024; // a name has 32,767 units at most
+    public const string Section = "Section";
+    public const string Semaphore = "Semaphore";
 
-    /// <summary>The names, with the prefix that opens them; and why some could not be listed.</summary>
-    public static (HashSet<string> Segments, HashSet<string> Semaphores) Read(out string? failure)
+    private const int BufferSize = 1 << 20; // one entry has 128 KiB at most; all of an ordinary directory fit
+    private const int MostReadings = 5;
+
+    /// <summary>The kind of object of each name, in the words of Windows; each name with the prefix that opens it.</summary>
+    /// <param name="failure">Why some could not be listed; null when all were.</param>
+    public static Dictionary<string, string> Read(out string? failure)
     {
-        using var self = System.Diagnostics.Process.GetCurrentProcess();
-        int session = self.SessionId;
-        HashSet<string> segments = new(StringComparer.Ordinal), semaphores = new(StringComparer.Ordinal);
+        Dictionary<string, string> kinds = new(StringComparer.Ordinal);
         failure = null;
+        int session = Session();
 
         // In session 0 there is one directory for both.
-        (string Directory, string Prefix)[] places = session == 0 ? [(@"\BaseNamedObjects", "")] : [($@"\Sessions\{session}\BaseNamedObjects", ""), (@"\BaseNamedObjects", @"Global\")];
+        (string Directory, string Prefix)[] places = session == 0 ? [(@"\BaseNamedObjects", "")]
+            : [(string.Create(System.Globalization.CultureInfo.InvariantCulture, $@"\Sessions\{session}\BaseNamedObjects"), ""), (@"\BaseNamedObjects", @"Global\")];
         foreach ((string directory, string prefix) in places)
         {
-            int status = Read(directory, prefix, segments, semaphores);
+            int status = Read(directory, prefix, kinds);
             if (status < 0) failure = $"The object directory {directory} cannot be read (NTSTATUS 0x{status:x8}), so its objects are not listed. Objects whose key is known can be looked at.";
         }
 
-        return (segments, semaphores);
+        return kinds;
     }
 
-    private static int Read(string directory, string prefix, HashSet<string> segments, HashSet<string> semaphores)
+    /// <summary>The number of the session of this process: its objects without a prefix are those of this session.</summary>
+    public static int Session()
+    {
+        using var self = System.Diagnostics.Process.GetCurrentProcess();
+        return self.SessionId;
+    }
+
+    private static int Read(string directory, string prefix, Dictionary<string, string> kinds)
     {
         SafeWaitHandle handle;
         int status;
@@ -45,25 +61,50 @@ internal static unsafe class WindowsNames
             void* buffer = NativeMemory.Alloc(BufferSize);
             try
             {
-                uint done = 0;
-                for (uint before = 0; Ntdll.NtQueryDirectoryObject(handle, (nint)buffer, BufferSize, 0, before == 0 ? (byte)1 : (byte)0, ref done, out _) >= 0 && done > before; before = done)
+                HashSet<string> last = [];
+                for (int reading = 0; reading < MostReadings; reading++)
                 {
-                    // An entry of zeros ends what Windows gives; Wine 8 gives one entry at a time, and no end.
-                    var entries = (Ntdll.OBJECT_DIRECTORY_INFORMATION*)buffer;
-                    for (uint i = 0; i < done - before && entries[i].Name.Buffer != 0; i++)
-                    {
-                        HashSet<string>? kind = Text(entries[i].TypeName) switch { "Section" => segments, "Semaphore" => semaphores, _ => null };
-                        kind?.Add(prefix + Text(entries[i].Name));
-                    }
+                    HashSet<string> now = new(StringComparer.Ordinal);
+                    status = ReadOnce(handle, prefix, buffer, kinds, now, out int calls);
+                    if (status < 0 || calls <= 2 || now.SetEquals(last)) break; // the second call finds the end
+                    last = now;
                 }
             }
             finally
             {
                 NativeMemory.Free(buffer);
             }
-        }
 
-        return 0;
+            return status;
+        }
+    }
+
+    private static int ReadOnce(SafeWaitHandle handle, string prefix, void* buffer, Dictionary<string, string> kinds, HashSet<string> now, out int calls)
+    {
+        var entries = (Ntdll.OBJECT_DIRECTORY_INFORMATION*)buffer;
+        uint context = 0;
+        bool isSingle = false; // Wine 8 gives one entry at a time only
+        for (calls = 1; ; calls++)
+        {
+            uint before = context;
+            int status = Ntdll.NtQueryDirectoryObject(handle, (nint)buffer, BufferSize, isSingle ? (byte)1 : (byte)0, calls == 1 ? (byte)1 : (byte)0, ref context, out _);
+            if (status == Ntdll.STATUS_NOT_IMPLEMENTED && !isSingle)
+            {
+                isSingle = true;
+                calls--;
+                continue;
+            }
+
+            if (status == Ntdll.STATUS_NO_MORE_ENTRIES) return 0;
+            if (status < 0) return status;
+            if (context == before) return 0; // no progress: it would never end
+            for (int i = 0; (i == 0 || !isSingle) && entries[i].Name.Buffer != 0; i++) // an entry of zeros is behind the last one
+            {
+                string name = Text(entries[i].Name);
+                if (!now.Add(name) || name.Contains('\0')) continue; // no function that takes a name opens one with a NUL
+                kinds[prefix + name] = Text(entries[i].TypeName);
+            }
+        }
     }
 
     private static string Text(in Ntdll.UNICODE_STRING text) => new((char*)text.Buffer, 0, text.Length / sizeof(char));

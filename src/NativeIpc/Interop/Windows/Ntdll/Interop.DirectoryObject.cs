@@ -10,6 +10,9 @@ internal static partial class Interop
     {
         internal const uint DIRECTORY_QUERY = 0x0001;
 
+        internal const int STATUS_NO_MORE_ENTRIES = unchecked((int)0x8000001A);
+        internal const int STATUS_NOT_IMPLEMENTED = unchecked((int)0xC0000002);
+
         [StructLayout(LayoutKind.Sequential)]
         internal struct UNICODE_STRING
         {
@@ -43,7 +46,7 @@ internal static partial class Interop
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
         internal static partial int NtOpenDirectoryObject(out SafeWaitHandle directoryHandle, uint desiredAccess, in OBJECT_ATTRIBUTES objectAttributes);
 
-        /// <summary>Negative for a failure, and at the end. The context counts the entries that were given.</summary>
+        /// <summary>Negative for a failure, and at the end. The context says where the next call goes on.</summary>
         [LibraryImport("ntdll.dll")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
         internal static partial int NtQueryDirectoryObject(SafeWaitHandle directoryHandle, nint buffer, uint length, byte returnSingleEntry, byte restartScan, ref uint context, out uint returnLength);

@@ -8,6 +8,7 @@ internal static partial class Interop
     internal static partial class Ntdll
     {
         internal const int SemaphoreBasicInformation = 0;
+        internal const int STATUS_ACCESS_DENIED = unchecked((int)0xC0000022);
 
         [StructLayout(LayoutKind.Sequential)]
         internal struct SEMAPHORE_BASIC_INFORMATION
