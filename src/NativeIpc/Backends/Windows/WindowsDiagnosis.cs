@@ -61,7 +61,7 @@ internal static unsafe class WindowsDiagnosis
                 "Let the program that made it use another name, or the segment; on Windows all kinds of objects share one space of names.") { Subject = segment });
         }
 
-        IpcObjectInfo? shut = segment.Unreadable.Count > 0 ? null : locks.FirstOrDefault(found => names.Contains(found.NativeName) && found.Value is null && found.Unreadable.Count > 0 && found.AttachmentCount is null);
+        IpcObjectInfo? shut = segment.Unreadable.Count > 0 ? null : locks.FirstOrDefault(found => names.Contains(found.NativeName) && WindowsLook.IsShut(found.NativeName));
         if (shut is null) return;
         diagnosis.Add(new IpcFinding(IpcFindingKind.Permissions, IpcSeverity.Warning, $"The segment {Diagnosis.Name(segment)} lets this user in, and its lock does not: it can be attached and not locked.",
             "Let the program that made them give the lock the access control list of the segment (SecurityDescriptor).") { Subject = shut });

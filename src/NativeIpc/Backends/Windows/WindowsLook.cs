@@ -59,6 +59,13 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         };
     }
 
+    /// <summary>Whether there is a semaphore that this user may not use as <see cref="SystemSemaphore"/> and Qt do.</summary>
+    public static bool IsShut(string name)
+    {
+        using SafeWaitHandle handle = Kernel32.OpenSemaphoreW(Kernel32.SEMAPHORE_MODIFY_STATE | Kernel32.SYNCHRONIZE, 0, name);
+        return handle.IsInvalid && Marshal.GetLastPInvokeError() == Win32Error.ERROR_ACCESS_DENIED;
+    }
+
     /// <summary>Reads bytes of a segment; how many, fewer at its end and before pages that are only reserved.</summary>
     public static int Read(string name, long offset, Span<byte> destination)
     {

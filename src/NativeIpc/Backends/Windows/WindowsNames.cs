@@ -15,7 +15,7 @@ internal static unsafe class WindowsNames
     public const string Semaphore = "Semaphore";
 
     private const int BufferSize = 1 << 20; // one entry has 128 KiB at most; all of an ordinary directory fit
-    private const int MostReadings = 5;
+    private const int MostReadings = 20; // where entries come singly, each reading passes over up to every other one while somebody makes and removes objects without a pause
 
     /// <summary>The kind of object of each name, in the words of Windows; each name with the prefix that opens it.</summary>
     /// <param name="failure">Why some could not be listed; null when all were.</param>
