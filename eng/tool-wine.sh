@@ -102,7 +102,7 @@ names() { # NAME TEXT EXPECTED...
     if [ "$found" = "$* " ]; then pass "$name"; else fail "$name" "the order is $found, not $*"; fi
 }
 
-# The C program, which keeps what it makes until its input ends. It keeps one segment and one semaphore; so there are three.
+# The C program, which keeps what it makes until its input ends. It keeps one segment and one semaphore; so there are four.
 peers=()
 peer() { # ANSWERS COMMAND...: a command is words with a comma between them
     local answers=$1 end=$((SECONDS + 30)) number=${#peers[@]} command
@@ -142,6 +142,7 @@ check 'a key that is none' 2 'nipc key safe NAME' read frames
 check 'create shm without --hold' 6 '--hold keeps it' create shm "$segment" 4096
 check 'create sem without --hold' 6 '--hold keeps it' create sem "$semaphore" 1
 check 'read of a segment that is not there' 3 "nipc create shm KEY SIZE --hold" read "$segment"
+has 'read of a segment that is not there: what to do' "^nipc: With this tool: 'nipc list' shows what is there"
 check 'acquire of a semaphore that is not there' 3 "nipc create sem KEY COUNT --hold" acquire "$semaphore"
 check 'a type of another system' 2 'not supported on this operating system' read posix:/frames
 
@@ -149,6 +150,7 @@ check 'a type of another system' 2 'not supported on this operating system' read
 if hold shm "$segment" shm "$segment" 4096; then
     shm_holder=$!
     check 'create of what is there' 1 'already' create shm "$segment" 4096 --hold
+    has 'create of what is there: what to do' "^nipc: With this tool: --or-open .* 'nipc show KEY' describes it\\.\$"
     check 'write' 0 '' write "$segment" --text 'hello, Windows'
     check 'read' 0 '^Windows$' read "$segment" --offset 7 --length 7 --lock
     check 'read --hex' 0 '^00000000  68 65 6c 6c 6f .*\|hello, Windows\.\.\|$' read "$segment" --hex --length 16
@@ -216,6 +218,7 @@ check 'list --sort age' 0 'does not tell when an object was made' list --sort ag
 c=tool-wine-$$-c
 if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A,$c-sem,3,9" "create-mutex,W,$c-mutex" "create-event,W,$c-shm_sem" &&
     peer 'ok new ok new' "create-segment,W,$c-mine,9000,D:(A;;GA;;;WD)" "create-semaphore,W,Global\\$c-all,5,9" &&
+    peer 'ok new' "create-segment,W,$c-none,9000,D:(D;;GA;;;WD)" &&
     peer 'ok new ok new' "create-segment,W,$c-others,20000,O:SYD:(A;;GA;;;WD)" "create-semaphore,W,$c-shut,1,9,D:(A;;0x100002;;;WD)"; then
     check 'list: a segment of C, in whole pages' 0 "^windows:$c-shm +- +shm +8192 " list
     has 'list: a semaphore of C, by its ANSI name' "^windows:$c-sem +- +sem +=3 "
@@ -225,9 +228,9 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     lacks 'list: no records of the holders of locks' '_holder'
     has 'list: what it cannot say' 'handles lead to an object, and neither which processes'
     check 'list --sort size' 0 . list -k shm --sort size
-    names 'list --sort size: the order' "$c" "windows:$c-others" "windows:$c-mine" "windows:$c-shm"
+    names 'list --sort size: the order' "$c" "windows:$c-others" "windows:$c-mine" "windows:$c-shm" "windows:$c-none"
     check 'list --sort key --reverse' 0 . list -k shm --sort key --reverse
-    names 'list --sort key --reverse: the order' "$c" "windows:$c-shm" "windows:$c-others" "windows:$c-mine"
+    names 'list --sort key --reverse: the order' "$c" "windows:$c-shm" "windows:$c-others" "windows:$c-none" "windows:$c-mine"
     check 'list --mine' 0 "^windows:$c-mine " list --mine
     lacks 'list --mine: none of others, and none without an owner' "^windows:($c-(others|shm|sem)|shm_)"
     has 'list --mine: what it cannot say' 'not tell the owner, and --mine leaves'
@@ -235,6 +238,9 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     has 'list --json: what may not be looked at' 'access control list does not let this user read the count'
     check 'show: the owner' 0 '^owner +.*SYSTEM$' show "windows:$c-others" --length 0
     check 'show of a mutex' 3 'no segment and no semaphore' show "windows:$c-mutex"
+    check 'read of what is shut' 4 "'nipc show KEY' says what this user may know of it" read "windows:$c-none"
+    check 'show of what is shut' 0 '^unreadable +Its access control list does not let this user look at it' show "windows:$c-none"
+    has 'show of what is shut: its size' '^size +not known'
     check 'value of what may not be read' 6 'does not tell the count' value "windows:$c-shut"
     check 'doctor: a lock that cannot be made' 1 "cannot be locked: its lock would be the semaphore '$c-shm_sem', and an object of another kind \(Event\)" doctor
 

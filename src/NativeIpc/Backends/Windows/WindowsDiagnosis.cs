@@ -46,7 +46,7 @@ internal static unsafe class WindowsDiagnosis
             "The next program that locks with this library gets the lock and is told; this command does so, too, and gives it back.")
         {
             Subject = found,
-            Command = segment is { Key.IsValid: true } ? $"nipc read \"{segment.Key}\" --lock --length 1" : null,
+            Command = segment is { Key.IsValid: true } && !segment.NativeName.Contains('"') ? $"nipc read \"{segment.Key}\" --lock --length 1" : null,
         });
     }
 
