@@ -46,7 +46,9 @@ semaphore=windows:sem_tool-wine-$$
 holders=()
 
 # Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word to it.
+terminal() { tmux -L "tool-wine-$$" "$@"; }
 end_holders() {
+    terminal kill-server 2>/dev/null
     [ ${#holders[@]} = 0 ] || kill -TERM "${holders[@]}" 2>/dev/null
     wait
 }
@@ -123,6 +125,23 @@ peer() { # ANSWERS COMMAND...: a command is words with a comma between them
     done
 }
 
+# A live view in a terminal of tmux.
+view() { # ARGUMENT...
+    terminal kill-server 2>/dev/null
+    terminal new-session -d -x 110 -y 24 "timeout --foreground -k 5 100 wine '$out/bin/nipc.exe' $*; echo code \$?; exec sleep 100"
+}
+shows() { # NAME PATTERN
+    local end=$((SECONDS + 30))
+    until terminal capture-pane -p 2>&1 | grep -qE -- "$2"; do
+        if [ $SECONDS -ge $end ]; then
+            fail "$1" "the screen has no '$2' but $(terminal capture-pane -p 2>&1 | head -c 600)"
+            return 1
+        fi
+        sleep 0.1
+    done
+    pass "$1"
+}
+
 # Processes of nipc under Wine. The brackets keep grep from finding itself.
 living() { grep -ls 'win-x64-too[l].*nipc.exe' /proc/[0-9]*/cmdline; }
 
@@ -175,6 +194,21 @@ if hold shm "$segment" shm "$segment" 4096; then
     check 'show of the semaphore that is not there' 3 'There is no semaphore' show "$segment" --kind sem
     check 'list of one of ours' 0 "^$segment +- +shm +4096 +\? .* 1 " list
     check 'rm' 6 'last handle' rm "$segment"
+    if command -v tmux >/dev/null; then
+        view list --watch 300ms
+        shows 'list --watch on a terminal' "^$segment .* shm +4096 "
+        terminal send-keys C-c
+        shows 'list --watch on a terminal: Ctrl-C' '^code 0'
+        view show "$segment" --watch 300ms --length 16
+        shows 'show --watch' '^00000000  68 65 6c 6c 6f .*\|hello, '
+        check 'write to what is watched' 0 '' write "$segment" --text 'HELLO'
+        shows 'show --watch: the bytes that have changed' '^00000000  48 45 4c 4c 4f .*\|HELLO, '
+        terminal send-keys C-c
+        shows 'show --watch: Ctrl-C' '^code 0'
+        terminal kill-server
+    else
+        echo 'SKIP tool-wine: live views: tmux is missing here (eng/debian-packages.txt)'
+    fi
 fi
 
 # A semaphore with one permit
