@@ -25,8 +25,7 @@ internal sealed class WindowsCatalog : IObjectCatalog
         var looker = new WindowsLook(locks, census.Options.IncludeAttachments);
         if (census.Only is { } only)
         {
-            string wanted = only.NativeKey.StartsWith(@"Local\", StringComparison.Ordinal) ? only.NativeKey[6..] : only.NativeKey;
-            Add(wanted, census.Options.Kind ?? IpcObjectKind.SharedMemory);
+            Add(WindowsNames.AsListed(only.NativeKey), census.Options.Kind ?? IpcObjectKind.SharedMemory);
             return;
         }
 

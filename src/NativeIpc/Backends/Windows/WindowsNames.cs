@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using NativeIpc.Keys;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Windows;
@@ -43,6 +44,10 @@ internal static unsafe class WindowsNames
         using var self = System.Diagnostics.Process.GetCurrentProcess();
         return self.SessionId;
     }
+
+    /// <summary>A name with the prefix by which it is listed: <c>Local\</c> changes nothing, and in session 0 <c>Global\</c> neither.</summary>
+    public static string AsListed(string name)
+        => NameRules.WindowsPrefixLength(name) is var length and > 0 && (!name.StartsWith('G') || Session() == 0) ? name[length..] : name;
 
     private static int Read(string directory, string prefix, Dictionary<string, string> kinds)
     {
