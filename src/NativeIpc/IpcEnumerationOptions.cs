@@ -11,7 +11,8 @@ public sealed record IpcEnumerationOptions
     /// <summary>Only objects of this back end; null, the default, for all. Any System V type stands for all of System V, whatever the project id.</summary>
     public NativeIpcKeyType? Type { get; init; }
 
-    /// <summary>Whether to say who has each object open or attached. Default: true. It costs one look at every process of the machine, for all objects together.</summary>
+    /// <summary>Whether to say who has each object open or attached. Default: true. It costs one look at every process of the machine, for all objects together. Windows: whether to
+    /// say how many handles each object has.</summary>
     public bool IncludeAttachments { get; init; } = true;
 
     /// <summary>

@@ -37,7 +37,8 @@ public enum IpcFindingKind
     /// <summary>systemd removes the objects of users when they log out (RemoveIPC of <c>logind.conf(5)</c>).</summary>
     RemovedAtLogout = 10,
 
-    /// <summary>This process is in a container or namespace, so that it sees other objects or processes than the host does.</summary>
+    /// <summary>This process is in a container or namespace, so that it sees other objects or processes than the host does; Windows: it is in one of several sessions, or one name stands both in its session and
+    /// under <c>Global\</c>.</summary>
     Namespace = 11,
 
     /// <summary><c>fs.protected_regular</c> makes programs fail that pass O_CREAT for another user's object.</summary>
@@ -45,4 +46,7 @@ public enum IpcFindingKind
 
     /// <summary>Users may open one part of an object and not the other: a segment without its lock, or without its key file.</summary>
     Permissions = 13,
+
+    /// <summary>Windows: an object of another kind has the name that the lock of a segment would have, so that the segment cannot be locked.</summary>
+    NameTaken = 14,
 }

@@ -20,7 +20,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
 
     public void Examine()
     {
-        string remedy = OperatingSystem.IsWindows() ? "Use the keys that your programs use: open, or wait with a timeout." : "Run as root to see everything that the system tells.";
+        string remedy = OperatingSystem.IsWindows() ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have an object open." : "Run as root to see everything that the system tells.";
         foreach (string note in Snapshot.Notes) Add(new IpcFinding(IpcFindingKind.Unseen, IpcSeverity.Information, note, remedy));
         foreach (IpcObjectInfo found in Snapshot.Objects) Examine(found);
         ExamineAccess();

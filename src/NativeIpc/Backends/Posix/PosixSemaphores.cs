@@ -101,16 +101,11 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-<<<<<<< HEAD
-    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group)
-=======
-    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None)
->>>>>>> h-permit
+    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None)
     {
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
 
-<<<<<<< HEAD
         /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
         public static Use AsLockOf(PosixSegment segment)
         {
@@ -118,10 +113,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             uint readers = segment.Status.Permissions & 0x124; // r--r--r--
             return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null);
         }
-=======
+
         /// <summary>Whether the object keeps the descriptor.</summary>
         public bool KeepsFile => IsHeld || Recording != PermitRecording.None;
->>>>>>> h-permit
 
         public static Use By(SystemSemaphoreOptions options, string attempt, in NativeIpcKey key)
         {
@@ -180,16 +174,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
             if (status.Links == 0) return TryOpen(key, owns, use, createdNew); // removed or replaced since it was opened: what has the name now?
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
-<<<<<<< HEAD
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
             return Own(key, page, file, status.Identity, createdNew, owns, use, out isKept);
-=======
-            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Owner?.Uid);
-            nint page = MapPage(Opening, key, file);
-            isKept = use.KeepsFile;
-            return Wrap(key, page, file, status.Identity, createdNew, owns, use);
->>>>>>> h-permit
         }
         finally
         {
@@ -197,23 +184,16 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         }
     }
 
-<<<<<<< HEAD
     /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever happens.</summary>
     private static SemaphoreObject Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use, out bool isKept)
     {
-        isKept = use.IsHeld;
+        isKept = use.KeepsFile;
         if (!isKept) return new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
         DescriptorTable.MakeRoom(file);
-        return new HeldSemaphore(key, page, new UnixDescriptor(file), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery);
+        var descriptor = new UnixDescriptor(file);
+        return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren);
     }
-=======
-    /// <summary>The object over a mapped page; it takes over the descriptor if <see cref="Use.KeepsFile"/>.</summary>
-    private static SemaphoreObject Wrap(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use)
-        => use.IsHeld ? new HeldSemaphore(key, page, new UnixDescriptor(file), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
-            : use.Recording != PermitRecording.None
-                ? new RecordedSemaphore(key, page, new UnixDescriptor(file), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren)
-            : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
->>>>>>> h-permit
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
     internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);
@@ -262,12 +242,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 {
                     if (PublishWhole(key, initialCount, use, unnamed, out FileIdentity identity, out nint page, out bool taken))
                     {
-<<<<<<< HEAD
                         return Own(key, page, unnamed, identity, createdNew: true, owns, use, out isKept);
-=======
-                        isKept = use.KeepsFile;
-                        return Wrap(key, page, unnamed, identity, createdNew: true, owns, use);
->>>>>>> h-permit
                     }
 
                     if (taken) return null;
