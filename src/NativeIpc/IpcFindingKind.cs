@@ -24,7 +24,8 @@ public enum IpcFindingKind
     /// <summary>Two key files with one System V key: strangers meet.</summary>
     KeyCollision = 6,
 
-    /// <summary>A lock that is taken although nobody has it open: its holder was killed, and who locks next waits for ever unless it recovers locks.</summary>
+    /// <summary>A permit that nobody holds and nobody gives back, since its holder was killed: of a lock that is taken although nobody has it open, or recorded by that holder
+    /// (<see cref="SystemSemaphoreOptions.Recording"/>; <see cref="IpcObjectInfo.LostPermits"/> says how many).</summary>
     LostPermit = 7,
 
     /// <summary>A limit of the system that is nearly reached.</summary>

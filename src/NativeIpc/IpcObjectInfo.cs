@@ -39,6 +39,10 @@ public sealed record IpcObjectInfo
     /// <summary>The count of a semaphore; null for segments, and where it may not be read.</summary>
     public int? Value { get; internal init; }
 
+    /// <summary>How many permits of a semaphore were recorded by holders that were killed (<see cref="SystemSemaphoreOptions.Recording"/>), and can be given back
+    /// (<see cref="SystemSemaphore.ReturnLostPermits"/>); null where none are recorded, where that may not be read, and in lists (<see cref="IpcObjects.Enumerate"/>), which do not look so closely.</summary>
+    public int? LostPermits { get; internal init; }
+
     /// <summary>The mode bits; null where there are none (Windows).</summary>
     public UnixFileMode? Mode { get; internal init; }
 

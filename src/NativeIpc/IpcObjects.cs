@@ -41,7 +41,7 @@ public static class IpcObjects
         else Selector.ForSemaphore(attempt, key);
         IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
         if (catalog.WhyNotListed() is { } reason) throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
-        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type }, key).Take().Objects is [var found, ..] ? found : null;
+        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true }, key).Take().Objects is [var found, ..] ? found : null;
     }
 
     /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>
@@ -61,11 +61,25 @@ public static class IpcObjects
     /// <returns>The findings.</returns>
     public static IReadOnlyList<IpcFinding> Diagnose()
     {
-        var census = new Census(IpcEnumerationOptions.s_default);
+        var census = new Census(IpcEnumerationOptions.s_default with { FindLostPermits = true });
         var diagnosis = new Diagnosis(census.Take());
         diagnosis.Examine();
         foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
         return diagnosis.Findings();
+    }
+
+    /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: removes the object as <see cref="TryRemoveUnused"/> does, or gives back its lost permits.</summary>
+    /// <param name="finding">What <see cref="Diagnose"/> said.</param>
+    /// <returns>True when it was mended; false when it is not safe, or not so any more.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="finding"/> is null.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="TryRemoveUnused"/>; LockError where the file has no record locks.</exception>
+    public static bool TryMend(IpcFinding finding)
+    {
+        ArgumentNullException.ThrowIfNull(finding);
+        if (finding is not { IsSafeToFix: true, Subject: { } subject }) return false;
+        return finding.Kind == IpcFindingKind.LostPermit && subject.LostPermits > 0
+            ? Selector.Catalogs.First(catalog => catalog.Handles(subject.Type)).ReturnLostPermits(subject) > 0
+            : TryRemoveUnused(subject);
     }
 
     /// <summary>The limits that the system sets to IPC objects, and how much of each is used.</summary>

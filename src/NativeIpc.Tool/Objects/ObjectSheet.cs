@@ -18,6 +18,7 @@ internal static class ObjectSheet
         if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
         if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime) yield return ("size", found.Size is { } size ? Text($"{size} bytes") : "not known");
         if (!isSegment) yield return ("value", found.Value?.ToString(CultureInfo.InvariantCulture) ?? "not known");
+        if (found.LostPermits is > 0) yield return ("lost", Text($"{found.LostPermits} (of killed holders: 'nipc doctor --fix' gives them back)"));
         bool isWindows = found.Type == NativeIpcKeyType.Windows; // which has neither modes nor groups
         if (!isWindows) yield return ("mode", found.Mode is { } mode ? $"{ObjectReport.Mode4(mode)} ({Letters(mode)})" : "not known");
         yield return ("owner", isWindows ? found.OwnerName ?? "not known" : Account(found.OwnerName, found.OwnerId));

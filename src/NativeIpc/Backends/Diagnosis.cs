@@ -53,6 +53,12 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
             Add(new IpcFinding(IpcFindingKind.HalfCreated, IpcSeverity.Warning, $"{what} is half-created: {Missing(found)}. Its maker has died in the middle, or is slow.",
                 "A creating call of this library finishes it; or remove it.") { Subject = found, Command = remove, IsSafeToFix = (isSystemV || isStale) && _now - found.Created > s_slowMaker });
         }
+        else if (found.LostPermits is > 0 and var lost)
+        {
+            Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error,
+                string.Create(CultureInfo.InvariantCulture, $"{what} has lost {(lost == 1 ? "a permit" : $"{lost} permits")}: who took {(lost == 1 ? "it" : "them")} was killed (a 'nipc run', or a program that records its permits), and no process is left that shares in {(lost == 1 ? "it" : "them")}."),
+                "Give back what was lost, and no more than that; the next 'nipc run' on it does so, too.") { Subject = found, Command = "nipc doctor --fix", IsSafeToFix = true });
+        }
         else if (found.Kind == IpcObjectKind.SystemSemaphore && Has(found, IpcObjectTraits.LockOfSegment) && found.Value == 0 && isStale)
         {
             Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error, $"{what}, the lock of a segment, is taken although nobody has it open: its holder was killed, and a Qt or C program that locks waits for ever.",
