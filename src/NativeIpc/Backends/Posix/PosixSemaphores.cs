@@ -69,7 +69,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     /// <summary>Gives back what dead holders had recorded. The file is a semaphore's and open for reading and writing; it is closed.</summary>
     internal static int ReturnLostPermits(in NativeIpcKey key, UnixDescriptor file)
     {
-        nint page = MapPage(Opening, key, file);
+        nint page = MapPage(Opening, key, (int)file.DangerousGetHandle(), isTouched: true);
         using var records = new PermitRecords(key, page, file);
         try
         {
