@@ -125,7 +125,7 @@ internal sealed class PosixLook(Census census) : IDisposable
 
             if (!wantsUse || number == Errno.ENOENT) return (value, null);
             if (number == 0) number = held.IsHeld ? Libc.TakeLease(file) : Errno.EACCES; // the lease goes with the descriptor
-            if (number == 0) return (value, true);
+            if (number == 0) return (value, !(wantsValue && HolderSlots.IsAnyAside(file)));
             if (number == Errno.EAGAIN) return (value, false);
             if (census.Processes is { IsComplete: true }) return (value, true); // nobody was seen to use it, and everybody was seen
             unreadable.Add("Whether anybody uses it, the kernel tells only its owner and root.");
