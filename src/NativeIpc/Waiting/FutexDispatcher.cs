@@ -11,8 +11,8 @@ namespace NativeIpc.Waiting;
 /// control word changes under the gate, and the kernel does not sleep on the old list, or is woken. (3) The object is closed and its page unmapped while this thread
 /// sleeps: the kernel has looked at the address before, and the queue has left the waiters under the gate; a call that comes
 /// after it fails with EFAULT or finds the control word changed, and the list is read anew. (4) A wake-up was meant for another waiter, since the wait
-/// here was cancelled: leaving the waiters passes it on. (5) A lock is replaced: its queue says another word, and joins the waiters there; the old lock stays open as long as the
-/// queue is armed. (6) A holder dies, or a name leads elsewhere: nothing wakes for that, so with such a queue the sleep ends after a slice.</para>
+/// here was cancelled: leaving the waiters passes it on. (5) A lock is replaced: its queue says another word, and joins the waiters there; the old lock stays open until the
+/// queue has left it. (6) A holder dies, or a name leads elsewhere: nothing wakes for that, so with such a queue the sleep ends after a slice.</para>
 /// </remarks>
 internal sealed unsafe class FutexDispatcher
 {
@@ -32,29 +32,33 @@ internal sealed unsafe class FutexDispatcher
     /// <summary>Whether the kernel has futex_waitv and this process may call it.</summary>
     internal static bool IsOffered { get; } = GlibcSemaphore.s_isKnown && Interop.Futex.HasWaitMany();
 
-    /// <summary>A queue, and the word whose waiters it has joined.</summary>
-    private sealed class Armed(WaitQueue queue, nint word)
+    /// <summary>A queue, and the semaphore whose waiters it has joined: entered, so that it stays.</summary>
+    private sealed class Armed(WaitQueue queue, SemaphoreObject semaphore)
     {
         public WaitQueue Queue => queue;
 
-        public nint Word { get; set; } = word;
+        public nint Word => Semaphore.WaitWord;
+
+        public SemaphoreObject Semaphore { get; set; } = semaphore;
     }
 
-    private void ArmHere(WaitQueue queue, nint word)
+    private void ArmHere(WaitQueue queue, SemaphoreObject semaphore)
     {
-        GlibcSemaphore.JoinWaiters(word);
-        _queues.Add(new Armed(queue, word));
+        GlibcSemaphore.JoinWaiters(semaphore.WaitWord);
+        _queues.Add(new Armed(queue, semaphore));
         Poke();
     }
 
-    private bool DisarmHere(WaitQueue queue)
+    /// <summary>Leaves the waiters; what is to be left by the caller, or null.</summary>
+    private SemaphoreObject? DisarmHere(WaitQueue queue)
     {
         int index = _queues.FindIndex(armed => armed.Queue == queue);
-        if (index < 0) return false;
-        GlibcSemaphore.LeaveWaiters(_queues[index].Word);
+        if (index < 0) return null;
+        Armed armed = _queues[index];
+        GlibcSemaphore.LeaveWaiters(armed.Word);
         _queues.RemoveAt(index);
         Poke();
-        return true;
+        return armed.Semaphore;
     }
 
     private void Poke()
@@ -104,53 +108,63 @@ internal sealed unsafe class FutexDispatcher
     /// <summary>Joins the waiters of the word that a queue waits on by now.</summary>
     private void Follow(Armed armed)
     {
-        nint word;
+        SemaphoreObject entered;
         try
         {
-            word = armed.Queue.Word;
+            if (armed.Queue.Word == armed.Word) return;
+            entered = armed.Queue.Enter();
         }
         catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
         {
             return; // the queue's own next try says it to those who wait
         }
 
-        if (word == armed.Word || word == 0) return;
         lock (s_gate)
         {
-            if (!_queues.Contains(armed)) return;
-            GlibcSemaphore.JoinWaiters(word);
-            GlibcSemaphore.LeaveWaiters(armed.Word);
-            armed.Word = word;
+            if (_queues.Contains(armed))
+            {
+                GlibcSemaphore.JoinWaiters(entered.WaitWord);
+                GlibcSemaphore.LeaveWaiters(armed.Word);
+                (armed.Semaphore, entered) = (entered, armed.Semaphore);
+            }
         }
+
+        entered.Leave();
     }
 
     private sealed class Any : IWaitSignal
     {
         public void Arm(WaitQueue queue)
         {
-            nint word = queue.Word; // may open a lock, or fail
-            lock (s_gate)
+            SemaphoreObject semaphore = queue.Enter(); // may open a lock, or fail
+            try
             {
-                FutexDispatcher? free = s_dispatchers.Find(dispatcher => dispatcher._queues.Count < MostQueues);
-                if (free is null)
-                {
-                    free = new FutexDispatcher();
-                    s_dispatchers.Add(free);
-                }
-
-                free.ArmHere(queue, word);
+                lock (s_gate) FreeOne().ArmHere(queue, semaphore);
             }
+            catch
+            {
+                semaphore.Leave();
+                throw;
+            }
+        }
+
+        private static FutexDispatcher FreeOne()
+        {
+            if (s_dispatchers.Find(dispatcher => dispatcher._queues.Count < MostQueues) is { } free) return free;
+            free = new FutexDispatcher();
+            s_dispatchers.Add(free);
+            return free;
         }
 
         public void Disarm(WaitQueue queue)
         {
+            SemaphoreObject? left = null;
             lock (s_gate)
             {
-                foreach (FutexDispatcher dispatcher in s_dispatchers)
-                {
-                    if (dispatcher.DisarmHere(queue)) return;
-                }
+                foreach (FutexDispatcher dispatcher in s_dispatchers) left ??= dispatcher.DisarmHere(queue);
             }
+
+            left?.Leave();
         }
     }
 }
