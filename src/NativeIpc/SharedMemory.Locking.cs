@@ -164,7 +164,7 @@ public sealed partial class SharedMemory
     private static SegmentLock? TryAcquireFrom(SegmentLock current)
     {
         // As Try, without its delegate: the fewer methods are on the stack in a system call, the sooner it is back.
-        if (!current.Semaphore.TryEnter()) ThrowDisposed();
+        if (!TryEnter(current)) return null;
         bool acquired = false;
         try
         {
@@ -175,6 +175,10 @@ public sealed partial class SharedMemory
         {
             current.NoteLoss();
             return null;
+        }
+        catch (ObjectDisposedException) when (current.IsRetired)
+        {
+            return null; // as there
         }
         finally
         {

@@ -155,7 +155,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
         {
             IpcObjectInfo listed = Listed(key, kind)!;
-            IpcObjectInfo inspected = IpcObjects.Inspect(key, kind)!;
+            IpcObjectInfo inspected = IpcObjects.Inspect(key, kind)! with { LostPermits = null }; // which the list does not look for
             Assert.True(listed.LooksAs(inspected), $"{listed}\n{inspected}");
         }
     }
