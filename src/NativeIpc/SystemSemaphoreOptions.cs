@@ -48,6 +48,12 @@ public sealed record SystemSemaphoreOptions
     /// the semaphore sets it, too. <see cref="PlatformNotSupportedException"/> where a holder's death cannot be noticed (macOS; Linux without glibc).</summary>
     public bool Robust { get; init; }
 
+    /// <summary>Whether what comes after an <c>await</c> of <see cref="SystemSemaphore.AcquireAsync"/> or <see cref="SystemSemaphore.TryAcquireAsync"/> may run on the thread that waits for the system, as
+    /// <c>AllowSynchronousContinuations</c> of .NET's channels means it. Default: false: it runs on the thread pool, which costs waking another thread. When true it begins several times sooner,
+    /// and while it runs, no asynchronous wait of the whole process is served: it must be short, and must not block. Waits that end by time, cancellation or Dispose
+    /// continue on the thread pool all the same.</summary>
+    public bool AllowSynchronousContinuations { get; init; }
+
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
     /// <remarks>See <see cref="SharedMemoryOptions.RemoveAtProcessExit"/> for programs that handle such signals themselves.</remarks>
     public bool RemoveAtProcessExit { get; init; } = true;

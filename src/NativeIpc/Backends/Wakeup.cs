@@ -14,14 +14,13 @@ namespace NativeIpc.Backends;
 /// </remarks>
 internal sealed unsafe class Wakeup
 {
-    private static readonly TimeSpan s_firstSlice = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     [ThreadStatic]
     private static Wakeup? t_current;
 
     private readonly uint _bit = 1u << (Environment.CurrentManagedThreadId % 31);
-    private TimeSpan _slice;
+    private LookPacing _pacing;
     private int _isSet;
     private nint _place;
 
@@ -31,7 +30,7 @@ internal sealed unsafe class Wakeup
     public static Wakeup Begin()
     {
         Wakeup current = t_current ??= new Wakeup(); // may fail for want of a thread
-        current._slice = TimeSpan.Zero;
+        current._pacing = default;
         return current;
     }
 
@@ -40,16 +39,11 @@ internal sealed unsafe class Wakeup
 
     public bool IsSet => Volatile.Read(ref _isSet) != 0;
 
-    /// <summary>How long to sleep before the next look at what wakes nobody: short at first, in case it is seen soon.</summary>
-    public TimeSpan NextSlice()
-    {
-        TimeSpan next = _slice * 2;
-        _slice = next < s_firstSlice ? s_firstSlice : next < LongestSlice ? next : LongestSlice;
-        return _slice;
-    }
+    /// <summary>How long to sleep before the next look at what wakes nobody.</summary>
+    public TimeSpan NextSlice() => _pacing.Next();
 
     /// <summary>Whether the slice is the first of the wait.</summary>
-    public bool IsFirstSlice => _slice <= s_firstSlice;
+    public bool IsFirstSlice => _pacing.IsFirst;
 
     /// <summary>Before a look at what may end the wait.</summary>
     public void Reset() => Interlocked.Exchange(ref _isSet, 0);
@@ -107,5 +101,23 @@ internal sealed unsafe class Wakeup
             lock (_gate) all = [.. _all];
             foreach (Wakeup sleeper in all) sleeper.Wake();
         }
+    }
+}
+
+/// <summary>How long a sleep may last before the next look at what wakes nobody: short at first, in case it is seen soon.</summary>
+internal struct LookPacing
+{
+    private TimeSpan _last;
+
+    /// <summary>The first one.</summary>
+    public static TimeSpan Shortest { get; } = TimeSpan.FromMilliseconds(5);
+
+    public readonly bool IsFirst => _last <= Shortest;
+
+    public TimeSpan Next()
+    {
+        TimeSpan next = _last * 2;
+        _last = next < Shortest ? Shortest : next < Wakeup.LongestSlice ? next : Wakeup.LongestSlice;
+        return _last;
     }
 }
