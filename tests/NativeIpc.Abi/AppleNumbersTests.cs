@@ -41,7 +41,7 @@ public class AppleNumbersTests
         ["CLOCK_MONOTONIC"] = "for sem_clockwait, which Apple lacks",
         ["IN_ATTRIB"] = "no inotify", ["IN_DELETE_SELF"] = "no inotify", ["IN_MOVE_SELF"] = "no inotify", ["IN_IGNORED"] = "no inotify",
         ["FUTEX_WAKE"] = "no futexes", ["FUTEX_WAIT_BITSET"] = "no futexes", ["FUTEX_WAKE_BITSET"] = "no futexes", ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
-        ["EPOLL_CTL_ADD"] = "no epoll", ["EPOLLIN"] = "no epoll", ["EPOLLONESHOT"] = "no epoll", ["EPOLL_CLOEXEC"] = "no epoll",
+        ["EPOLL_CTL_ADD"] = "no epoll", ["EPOLLIN"] = "no epoll", ["EPOLLONESHOT"] = "no epoll", ["EPOLL_CLOEXEC"] = "no epoll", ["EFD_CLOEXEC"] = "no eventfd", ["O_PATH"] = "no such flag",
         ["MREMAP_MAYMOVE"] = "no such call", ["MREMAP_FIXED"] = "no such call",
         ["F_RDLCK"] = "for locks of open file descriptions", ["F_WRLCK"] = "for locks of open file descriptions", ["F_UNLCK"] = "for locks of open file descriptions",
         ["F_OFD_GETLK"] = "no such locks", ["F_OFD_SETLK"] = "no such locks",

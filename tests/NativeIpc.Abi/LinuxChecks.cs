@@ -46,6 +46,7 @@ internal sealed class LinuxChecks
         #include <time.h>
         #include <unistd.h>
         #include <sys/epoll.h>
+        #include <sys/eventfd.h>
         #include <sys/file.h>
         #include <sys/inotify.h>
         #include <sys/ipc.h>

@@ -202,14 +202,14 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
         return holder;
     }
 
-    private protected static string Lock(PeerProcess peer)
+    internal static string Lock(PeerProcess peer)
     {
         peer.Post("shm lock a");
         peer.Await("locking");
         return peer.Answer();
     }
 
-    private protected static void AssertTakenOver(SharedMemory segment, bool isTold = true)
+    internal static void AssertTakenOver(SharedMemory segment, bool isTold = true)
     {
         Assert.True(segment.TryLock(s_watchdog, out SharedMemoryLock scope, Cancellation), $"Not taken over: {segment.GetLockStatus()}");
         Assert.Equal(isTold, scope.WasAbandoned);

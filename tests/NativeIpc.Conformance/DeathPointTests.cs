@@ -181,44 +181,6 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         AssertTakenOver(segment);
     }
 
-    [BackendTheory(Needs.Recovery)]
-    [InlineData("")]
-    [InlineData("prove.leased")]
-    [InlineData("prove.repaired")]
-    public void Killed_while_proving_that_a_dead_foreign_holder_has_left_nobody(string point)
-    {
-        NativeIpcKey key = NextKey();
-        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
-        PeerProcess first = Peer();
-        first.Ask($"shm open a {key} rw");
-        Assert.Equal("", Lock(first)); // which makes the lock
-        first.Ask("shm unlock a");
-        PeerProcess foreigner = Peer();
-        foreigner.Ask($"sem open s {Provider.LockKey(key)}");
-        foreigner.Ask("sem acquire s");
-        foreigner.Kill();
-        PeerProcess second = Stopping(key, point.Length > 0 ? point : "nowhere");
-        second.Post("shm lock a");
-        second.Await("locking");
-        Assert.Equal("Unknown", first.Ask("shm status a").Split(' ')[0]); // two have it open: nothing is proven, nobody is robbed
-        Assert.Equal("false", first.Ask("shm trylock a"));
-        first.Kill();
-        if (point.Length > 0)
-        {
-            KillAt(second, point);
-        }
-        else
-        {
-            Assert.Equal("abandoned", second.Answer());
-            second.Ask("shm unlock a");
-            Assert.Equal("", Lock(second));
-            second.Ask("shm unlock a");
-            return;
-        }
-
-        AssertTakenOver(segment);
-    }
-
     private PeerProcess Stopping(in NativeIpcKey key, string point)
     {
         PeerProcess victim = Peer();

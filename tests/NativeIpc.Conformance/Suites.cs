@@ -25,6 +25,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
 
+    public sealed class StepAsideTests : StepAsideTests<PosixProvider>;
+
     public sealed class DirectStepTests : DirectStepTests<PosixProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;

@@ -44,7 +44,7 @@ internal static class Limits
         "PHP: sem_release() gives back only what this process acquired, so PHP can consume but not produce.";
 
     internal const string PosixLockStays =
-        "POSIX: the lock of a Qt or C holder that was killed stays taken while another process has it open (its holder is unknown, and nobody is robbed); when we are the last one we take it over and say so.";
+        "POSIX: the lock of a Qt or C holder that was killed stays taken while another Qt or C program has it open (its holder is unknown, and nobody is robbed); when only processes of ours have, one of them takes it over and says so.";
 
     internal const string PosixNeedsOneOfOurs =
         "POSIX: a waiting Qt or C program gets the lock of a killed holder of ours when another one of ours has taken it over and released it; without one it waits on, as with its own kind.";

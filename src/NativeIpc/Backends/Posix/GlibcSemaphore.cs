@@ -49,6 +49,22 @@ internal static unsafe class GlibcSemaphore
         public Word With(uint count, uint mark) => new((Value & ~MarkMask & ~CountMask) | ((ulong)mark << MarkShift) | count);
     }
 
+    /// <summary>The mark of a page that stands where a semaphore's page was, until that comes back; see SteppingAside.</summary>
+    internal const uint Away = MaximumMark - 1;
+
+    // Waiters may leave there who have joined in the true page, and the other way round.
+    private const long WaitersOfAway = 1 << 16;
+
+    /// <summary>Makes a page say that somebody holds the semaphore.</summary>
+    internal static void WriteAway(nint page) => *(ulong*)page = ((ulong)Away << MarkShift) | ((ulong)WaitersOfAway << 32);
+
+    /// <summary>Adds to the waiters of a semaphore those that have joined, and takes away those that have left, in a page that stood in for it.</summary>
+    internal static void AddWaitersOfAway(nint semaphore, nint away)
+    {
+        long joined = Look(away).Waiters - WaitersOfAway;
+        Interlocked.Add(ref *(long*)semaphore, joined << 32);
+    }
+
     internal static Word Look(nint semaphore) => new(Volatile.Read(ref *(ulong*)semaphore));
 
     /// <summary>Exchanges the word if nobody has changed it since <paramref name="seen"/>. A full barrier.</summary>

@@ -19,7 +19,7 @@ namespace NativeIpc.Backends.Posix;
 /// <c>wait.left</c>: the same. <c>unlock.done</c>: count 1; sleepers are not woken yet: as <c>wait.woken</c>. <c>unlock.woken</c>: nothing.
 /// <c>recover.locked</c>: the dead holder's mark still; its slot is free again. <c>recover.taken</c>: its own mark, and it is dead itself: taken over again, told again.
 /// <c>recover.done</c>: as <c>take.done</c>. <c>repair.before</c>: the dead holder's mark; the slot is free again. <c>repair.done</c>: count 1 and mark 511.
-/// <c>prove.leased</c>: as it was; the lease goes with the process. <c>prove.repaired</c>: count 1 and mark 511. The direct steps (<see cref="MappedSemaphore"/>) are the same exchanges,
+/// <c>prove.leased</c>: as it was; the lease goes with the process. <c>prove.repaired</c>: count 1 and mark 511. More of them, of a handle that lets go for a moment, in <see cref="SteppingAside"/>. The direct steps (<see cref="MappedSemaphore"/>) are the same exchanges,
 /// and have no point between them: a process dies before or after one.</para>
 /// <para>Interleavings. (1) Two take at once: one exchange succeeds. (2) Two find the same dead holder: who has its slot's lock goes on, and looks again
 /// with the lock in hand. (3) A new process becomes the dead holder's slot: it cannot while another one recovers, since that one has the slot's lock;
@@ -38,7 +38,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private const int FirstProofMilliseconds = 100;
     private const int MostMillisecondsBetweenProofs = 1000;
 
-    private readonly Lock _checks = new();
+    private readonly Lock _checks;
+    private readonly SteppingAside? _aside;
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
     private readonly UnixDescriptor _file;
@@ -66,9 +67,13 @@ internal sealed class HeldSemaphore : MappedSemaphore
             throw;
         }
 
+        _aside = _slot < 0 ? null : new SteppingAside(key, page, file, _slot, identity);
+        _checks = _aside?.Gate ?? new();
+        if (_aside is not null) LockAttendant.Add(_aside);
+
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), page, Layout.SizeOfSemT, _file);
+            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), page, Layout.SizeOfSemT, _file, _aside is null ? null : _aside.Close);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 
@@ -173,11 +178,18 @@ internal sealed class HeldSemaphore : MappedSemaphore
             return TryTake(page, out _);
         }
 
+        if (seen.Mark == GlibcSemaphore.Away)
+        {
+            _aside?.ThrowIfLost();
+            return _aside is not null && _aside.TryReturnIfOver() && (TryTake(page, out seen) || TryRecover(page, seen));
+        }
+
         _nextProof = 0;
         int slot = (int)seen.Mark - 1;
         if (slot >= HolderSlots.Count) return false; // no mark of ours
         lock (_checks)
         {
+            if (IsAway) return false;
             if (!HolderSlots.TryLock(Key, _file, slot)) return false;
             try
             {
@@ -200,18 +212,21 @@ internal sealed class HeldSemaphore : MappedSemaphore
         }
     }
 
+    /// <summary>Whether somebody has taken it who left no mark.</summary>
+    internal static bool IsHeldByUnknown(GlibcSemaphore.Word seen) => seen is { Count: 0, Mark: 0 or Abandoned };
+
+    private bool IsAway => _aside is { IsAway: true };
+
     /// <summary>
-    /// Frees a semaphore that somebody unknown has taken, if the kernel says that nobody else has it open any more: then nobody can hold it.
+    /// Frees a semaphore that somebody unknown has taken, if the kernel says that nobody else has it open any more: then nobody can hold it. If others have, those of this library are
+    /// asked to step aside (<see cref="SteppingAside"/>).
     /// </summary>
-    /// <remarks>
-    /// The kernel gives a lease on the file to the one description that has it open, its mappings included (Linux 6.18; a kernel that counts the own mapping as
-    /// another user says no, and the lock stays as it is). Without a slot this handle's own permit looks like a foreign one, so then it is not asked.
-    /// </remarks>
+    /// <remarks>Without a slot this handle's own permit looks like a foreign one, so then it is not asked.</remarks>
     private void FreeIfAlone(nint page)
     {
         lock (_checks)
         {
-            if (_slot < 0 || GlibcSemaphore.Look(page) is not { Count: 0, Mark: 0 or Abandoned }) return;
+            if (_aside is null || !IsHeldByUnknown(GlibcSemaphore.Look(page))) return;
             long now = Environment.TickCount64;
             if (_nextProof == 0)
             {
@@ -222,24 +237,37 @@ internal sealed class HeldSemaphore : MappedSemaphore
             if (now < _nextProof) return;
             _millisecondsBetweenProofs = Math.Min(_millisecondsBetweenProofs * 2, MostMillisecondsBetweenProofs);
             _nextProof = now + _millisecondsBetweenProofs;
-            if (Libc.TakeLease(_file) != 0) return; // whatever the number: no proof
-            try
-            {
-                StopPoint.At("prove.leased");
-                GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-                if (seen is not { Count: 0, Mark: 0 or Abandoned } || !GlibcSemaphore.Exchange(page, seen, seen.With(1, Abandoned))) return;
-                StopPoint.At("prove.repaired");
-            }
-            finally
-            {
-                Libc.DropLease(_file);
-            }
+            int number = FreeIfLeased(page, _file);
+            if (number == 0) _nextProof = 0;
+            else if (number == Errno.EAGAIN) LockAttendant.Ask(_aside);
+        }
+    }
 
-            _nextProof = 0;
+    /// <summary>Frees a semaphore that somebody unknown has taken, if nobody else has it open. Under the gate of the handle, which is not aside.</summary>
+    /// <remarks>
+    /// The kernel gives a lease on the file to the one description that has it open, its mappings included (Linux 6.18; a kernel that counts the own mapping as
+    /// another user says no, and the lock stays as it is).
+    /// </remarks>
+    /// <returns>0 when it is free, or not held by somebody unknown any more; EAGAIN when somebody else has it open; otherwise why the kernel does not say.</returns>
+    internal static int FreeIfLeased(nint page, UnixDescriptor file)
+    {
+        if (!IsHeldByUnknown(GlibcSemaphore.Look(page))) return 0;
+        int number = Libc.TakeLease(file);
+        if (number != 0) return number;
+        try
+        {
+            StopPoint.At("prove.leased");
+            GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
+            if (IsHeldByUnknown(seen) && GlibcSemaphore.Exchange(page, seen, seen.With(1, Abandoned))) StopPoint.At("prove.repaired");
+        }
+        finally
+        {
+            Libc.DropLease(file);
         }
 
         // Threads of this handle may be asleep.
         if (GlibcSemaphore.Look(page) is { Count: > 0, Waiters: > 0 }) GlibcSemaphore.Wake(page, 1);
+        return 0;
     }
 
     public override bool TryUnlock() => GiveBack() is not false; // closed meanwhile: then closing has given it back
@@ -255,6 +283,17 @@ internal sealed class HeldSemaphore : MappedSemaphore
             {
                 StopPoint.At("unlock.before");
                 GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
+                if (seen.Mark == GlibcSemaphore.Away)
+                {
+                    // It is aside, which it is only while it does not hold, or about to find that it may not be.
+                    lock (_checks)
+                    {
+                        if (IsAway) return false;
+                    }
+
+                    continue;
+                }
+
                 if (seen.Count != 0 || seen.Mark != Mark) return false; // reset by a peer, who has let somebody else in
                 if (!GlibcSemaphore.Exchange(Page, seen, seen.With(1, 0))) continue;
                 StopPoint.At("unlock.done");
@@ -281,7 +320,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     public override bool TryGetCount(out int count)
     {
         nint page = Enter();
-        count = (int)GlibcSemaphore.Look(page).Count;
+        count = (int)LookHere(page).Count;
         Leave();
         return true;
     }
@@ -291,12 +330,19 @@ internal sealed class HeldSemaphore : MappedSemaphore
         nint page = Enter();
         try
         {
-            GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
+            GlibcSemaphore.Word seen = LookHere(page);
             if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: _slot >= 0);
             if (seen.Mark is 0 or Abandoned || seen.Mark > HolderSlots.Count) return new(LockHolder.Unknown, null, IsRecoverable: _slot >= 0);
             int slot = (int)seen.Mark - 1;
-            int process = HolderSlots.ReadProcess(page, slot);
-            bool lives = slot == _slot || HolderSlots.IsAlive(_file, slot);
+            int process;
+            bool lives;
+            lock (_checks)
+            {
+                if (IsAway) return new(LockHolder.Unknown, null, IsRecoverable: true); // since the look
+                process = HolderSlots.ReadProcess(page, slot);
+                lives = slot == _slot || HolderSlots.IsAlive(_file, slot);
+            }
+
             return new(lives ? LockHolder.Process : LockHolder.DeadProcess, process == 0 ? null : process, IsRecoverable: true);
         }
         finally
@@ -305,18 +351,45 @@ internal sealed class HeldSemaphore : MappedSemaphore
         }
     }
 
+    /// <summary>The word, of the true page if it can be had.</summary>
+    private GlibcSemaphore.Word LookHere(nint page)
+    {
+        GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
+        return seen.Mark == GlibcSemaphore.Away && _aside is not null && _aside.TryReturnIfOver() ? GlibcSemaphore.Look(page) : seen;
+    }
+
     /// <summary>Sets the count in place, while others may be using the semaphore.</summary>
     internal void SetCount(int count)
     {
         nint page = Enter();
-        GlibcSemaphore.SetCount(page, (uint)count);
-        Leave();
+        try
+        {
+            var backoff = new Backoff(Timeout.InfiniteTimeSpan);
+            while (true)
+            {
+                lock (_checks)
+                {
+                    if (!IsAway)
+                    {
+                        GlibcSemaphore.SetCount(page, (uint)count);
+                        return;
+                    }
+                }
+
+                _aside!.ThrowIfLost();
+                backoff.Pause();
+            }
+        }
+        finally
+        {
+            Leave();
+        }
     }
 
     private void ClaimSlot(bool requiresRecovery)
     {
         StopPoint.At("claim.before");
-        int slot = HolderSlots.Claim(Key, _file);
+        int slot = HolderSlots.Claim(Key, Page, _file);
         StopPoint.At("claim.locked");
         if (slot < 0)
         {
@@ -330,7 +403,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
         }
         else
         {
-            Repair((uint)slot + 1);
+            Repair(Page, (uint)slot + 1);
             HolderSlots.NoteProcess(Page, slot);
             StopPoint.At("claim.noted");
         }
@@ -343,16 +416,16 @@ internal sealed class HeldSemaphore : MappedSemaphore
     }
 
     /// <summary>A mark that is in the word when its slot is claimed is that of the slot's last user, who died holding.</summary>
-    private void Repair(uint mark)
+    internal static void Repair(nint page, uint mark)
     {
         while (true)
         {
-            GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
+            GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
             if (seen.Mark != mark) return;
             StopPoint.At("repair.before");
-            if (!GlibcSemaphore.Exchange(Page, seen, seen.With(Math.Max(seen.Count, 1), Abandoned))) continue;
+            if (!GlibcSemaphore.Exchange(page, seen, seen.With(Math.Max(seen.Count, 1), Abandoned))) continue;
             StopPoint.At("repair.done");
-            if (seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
+            if (seen.Waiters > 0) GlibcSemaphore.Wake(page, 1);
             return;
         }
     }
@@ -373,6 +446,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     {
         // The name first, while the object still pins its inode number.
         _removal?.Perform();
+        _aside?.Close();
         // The slot goes with the file. Without a stand-in it is kept until nobody can come late, so that nobody else's mark is ever taken for this handle's.
         if (LetGo()) _file.Dispose();
         _lastOut?.Closed();

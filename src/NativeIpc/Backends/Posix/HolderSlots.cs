@@ -19,17 +19,22 @@ internal static class HolderSlots
 
     private const long FirstByte = 1 << 20;
     private const int NotesOffset = 64;
+    private const int RequestOffset = 48;
+
+    // How long a slot is kept for a user that is aside; it comes back after a fraction of that, unless it is stopped.
+    private const int MostSecondsAside = 60;
+    private const int MillisecondsBetweenRequests = 1000;
 
     /// <summary>Takes a free slot.</summary>
     /// <returns>The slot; -1 when all are taken.</returns>
-    internal static int Claim(in NativeIpcKey key, UnixDescriptor file)
+    internal static int Claim(in NativeIpcKey key, nint page, UnixDescriptor file)
     {
         // Handles that begin at the same place would try one another's slots first.
         int start = Random.Shared.Next(Count);
         for (int i = 0; i < Count; i++)
         {
             int slot = (start + i) % Count;
-            if (TryLock(key, file, slot)) return slot;
+            if (!IsAside(page, slot) && TryLock(key, file, slot)) return slot;
         }
 
         return -1;
@@ -38,6 +43,15 @@ internal static class HolderSlots
     /// <summary>Takes the lock of a slot; false while another description has it.</summary>
     internal static bool TryLock(in NativeIpcKey key, UnixDescriptor file, int slot)
     {
+        int number = Lock(file, slot);
+        if (number == 0) return true;
+        return IsTaken(number) ? false : Throw(key, number);
+    }
+
+    /// <summary>Takes the lock of a slot.</summary>
+    /// <returns>0, or the error number (<see cref="IsTaken"/>).</returns>
+    internal static int Lock(UnixDescriptor file, int slot)
+    {
         int number;
         do
         {
@@ -45,19 +59,76 @@ internal static class HolderSlots
         }
         while (number == Errno.EINTR);
 
-        if (number == 0) return true;
-        return number == Errno.EAGAIN || number == Errno.EACCES ? false : Throw(key, number);
+        return number;
     }
+
+    /// <summary>Whether an error number says that another description has the lock.</summary>
+    internal static bool IsTaken(int number) => number == Errno.EAGAIN || number == Errno.EACCES;
 
     internal static void Unlock(UnixDescriptor file, int slot)
         => _ = Libc.LockByte(file, FirstByte + slot, Flags.F_UNLCK); // fails for no lock that is held
 
     internal static bool IsAlive(UnixDescriptor file, int slot) => Libc.IsByteLockedByAnother(file, FirstByte + slot);
 
-    internal static unsafe void NoteProcess(nint page, int slot)
-        => Volatile.Write(ref ((int*)(page + NotesOffset))[slot], Environment.ProcessId);
+    internal static void NoteProcess(nint page, int slot) => Volatile.Write(ref Note(page, slot), Environment.ProcessId);
 
-    internal static unsafe int ReadProcess(nint page, int slot) => Volatile.Read(ref ((int*)(page + NotesOffset))[slot]);
+    /// <summary>The process that a slot notes; 0 for none.</summary>
+    internal static int ReadProcess(nint page, int slot) => Math.Max(Volatile.Read(ref Note(page, slot)), 0);
+
+    /// <summary>Notes that the slot's user has let go of the file for a moment, and comes back to it.</summary>
+    internal static void NoteAside(nint page, int slot) => Volatile.Write(ref Note(page, slot), -(int)(Environment.TickCount64 / 1000) - 1);
+
+    private static bool IsAside(nint page, int slot)
+    {
+        int note = Volatile.Read(ref Note(page, slot));
+        return note < 0 && Environment.TickCount64 / 1000 + 1 + note is >= 0 and <= MostSecondsAside;
+    }
+
+    /// <summary>Whether the user of any slot is aside, in a semaphore's file that nobody else can open or shorten meanwhile.</summary>
+    internal static bool IsAnyAside(UnixDescriptor file)
+    {
+        nuint length = (nuint)Environment.SystemPageSize;
+        nint page = Libc.mmap(0, length, Flags.PROT_READ, Flags.MAP_SHARED, (int)file.DangerousGetHandle(), 0);
+        if (page == Libc.MAP_FAILED) return true; // cannot tell
+        bool isAny = false;
+        for (int slot = 0; slot < Count && !isAny; slot++) isAny = IsAside(page, slot);
+        _ = Libc.munmap(page, length);
+        return isAny;
+    }
+
+    private static unsafe ref int Note(nint page, int slot) => ref ((int*)(page + NotesOffset))[slot];
+
+    // A request: the time in milliseconds, shifted by 16, and one more than the slot of who asks; without a slot it is over.
+    private static unsafe ref long Request(nint page) => ref *(long*)(page + RequestOffset);
+
+    /// <summary>The last request: without a slot in its low half-word it is over.</summary>
+    internal static long LastRequest(nint page) => Volatile.Read(ref Request(page));
+
+    private static long AgeOf(long request) => Environment.TickCount64 - (request >> 16);
+
+    private static bool IsBeingAsked(long request) => (ushort)request != 0 && AgeOf(request) is >= 0 and < SteppingAside.LongestMilliseconds;
+
+    /// <summary>Asks the users of all other slots to step aside; false while another one asks, or when somebody has just asked.</summary>
+    internal static bool TryAsk(nint page, int slot)
+    {
+        long seen = LastRequest(page);
+        if (IsBeingAsked(seen) || ((ushort)seen == 0 && seen != 0 && AgeOf(seen) is >= 0 and < MillisecondsBetweenRequests)) return false;
+        return Interlocked.CompareExchange(ref Request(page), (Environment.TickCount64 << 16) | ((uint)slot + 1), seen) == seen;
+    }
+
+    /// <summary>Whether somebody else than the user of a slot asks.</summary>
+    internal static bool IsAsked(nint page, int slot)
+    {
+        long seen = LastRequest(page);
+        return IsBeingAsked(seen) && (ushort)seen != slot + 1;
+    }
+
+    /// <summary>Withdraws the request of a slot's user, unless another one asks by now.</summary>
+    internal static void EndAsking(nint page, int slot)
+    {
+        long seen = LastRequest(page);
+        if ((ushort)seen == slot + 1) Interlocked.CompareExchange(ref Request(page), Environment.TickCount64 << 16, seen);
+    }
 
     [DoesNotReturn]
     private static bool Throw(in NativeIpcKey key, int number)

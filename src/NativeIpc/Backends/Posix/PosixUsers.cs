@@ -58,6 +58,8 @@ internal static class PosixUsers
                 if (number != 0) return number;
                 try
                 {
+                    // Users of this library may have let go of a lock for a moment: see SteppingAside.
+                    if (!isSegment && status.Size == Layout.SizeOfSemT && GlibcSemaphore.s_isKnown && HolderSlots.IsAnyAside(file)) return Errno.EAGAIN;
                     if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || named.Identity != status.Identity) return 0;
                     PosixRemoval.Unlink(key, isSegment);
                     if (lockKey.IsValid) PosixRemoval.Unlink(lockKey, isSegment: false);
@@ -123,7 +125,7 @@ internal static class PosixUsers
 /// <summary>The last one out at a normal end of the process without Dispose.</summary>
 /// <remarks>Dispose and exit may come together: the gate lets one through. Threads may still use the memory: it is replaced by an empty private page in
 /// one call, never taken away under them.</remarks>
-internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound, nint address, long size, UnixDescriptor? file) : ExitDuty
+internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound, nint address, long size, UnixDescriptor? file, Action? comeBack = null) : ExitDuty
 {
     private readonly Lock _gate = new();
     private bool _performed;
@@ -137,6 +139,7 @@ internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKe
         {
             if (_performed) return;
             _performed = true;
+            comeBack?.Invoke(); // to the true page and file, if they are let go of for a moment
             if (Mapping.Replace(address, size)) PosixUsers.LetGo(key, isSegment, lockKey, identity, file, bound);
         }
 

@@ -24,6 +24,7 @@ internal static partial class Interop
         internal static readonly int O_NOFOLLOW = TTarget.IsApple ? 0x100 : TTarget.IsArm64 ? 0x8000 : 0x20000;
 
         internal const int O_NOATIME = 0x40000; // Linux
+        internal const int O_PATH = 0x200000; // Linux
 
         /// <summary>Linux only; it includes O_DIRECTORY, whose value differs between x64 and arm64.</summary>
         internal static readonly int O_TMPFILE = TTarget.IsArm64 ? 0x404000 : 0x410000;
@@ -92,6 +93,7 @@ internal static partial class Interop
         internal const int EPOLLIN = 1; // Linux
         internal const int EPOLLONESHOT = 1 << 30; // Linux
         internal static readonly int EPOLL_CLOEXEC = O_CLOEXEC; // Linux
+        internal static readonly int EFD_CLOEXEC = O_CLOEXEC; // Linux
 
         internal const int F_RDLCK = 0; // Linux
         internal const int F_WRLCK = 1; // Linux

@@ -52,6 +52,16 @@ internal static partial class Interop
             return fcntl_number(fd, Flags.F_SETLEASE, Flags.F_WRLCK) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
 
+        /// <summary>Makes a descriptor's number mean what another one means, in one step; what it meant before is closed. dup3(2).</summary>
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int dup3(int from, int to, int flags); // Linux
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        private static partial int futimens(UnixDescriptor fd, nint times);
+
+        /// <summary>Sets the file's times to now, of which everybody hears who watches it (IN_ATTRIB).</summary>
+        internal static void Touch(UnixDescriptor fd) => _ = futimens(fd, 0); // fails only for who may not write; then nobody hears, and asks later
+
         internal static void DropLease(UnixDescriptor fd) => _ = fcntl_number(fd, Flags.F_SETLEASE, Flags.F_UNLCK); // cannot fail for a lease that is held
     }
 }

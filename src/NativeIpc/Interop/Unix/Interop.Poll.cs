@@ -25,6 +25,13 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc)]
         internal static partial int epoll_wait(int epoll, byte* events, int most, int milliseconds);
 
+        /// <summary>A descriptor that can be read after somebody has written a number other than 0 to it. eventfd(2).</summary>
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int eventfd(uint value, int flags);
+
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial nint write(UnixDescriptor fd, byte* buffer, nuint count);
+
         [LibraryImport(Libraries.Libc, EntryPoint = "close")]
         internal static partial int close_number(int descriptor);
     }

@@ -1,0 +1,207 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using static NativeIpc.Interop;
+
+namespace NativeIpc.Backends;
+
+/// <summary>Hears of what is done to a file, or that events were lost. Called by the watching thread, outside of its gate.</summary>
+internal interface IFileListener
+{
+    void FileChanged();
+}
+
+/// <summary>One inotify(7) instance and one thread for the whole process: tells of changes of files, and does what is due at a time. Linux only.</summary>
+/// <remarks>
+/// Interleavings. (1) inotify watches an inode and gives one number for it, however many ask: all of them are kept under the number, with one mask. (2) A watch ends while its event
+/// is under way: the event finds no one and is dropped; a number is used again only after it ran over 2^31. (3) The queue overflows: everybody hears. (4) A
+/// listener goes while its event is told: it hears once more, and must bear that. The gate guards the table; the thread never holds it while it reads or tells.
+/// </remarks>
+internal static unsafe class FileWatch
+{
+    private const int Mask = Flags.IN_ATTRIB | Flags.IN_DELETE_SELF | Flags.IN_MOVE_SELF;
+    private const int MostEvents = 2;
+
+    private static readonly Lock s_gate = new();
+    private static readonly Dictionary<int, List<IFileListener>> s_listeners = [];
+    private static UnixDescriptor? s_inotify;
+    private static UnixDescriptor? s_poke;
+    private static int s_epoll = -1;
+    private static bool s_unavailable;
+    private static bool s_isRunning;
+
+    /// <summary>What the thread does each time before it sleeps; the answer says for how long, in milliseconds, -1 for as long as nobody pokes it.</summary>
+    private static Func<int>? s_chores;
+
+    /// <summary>Whether the system can watch at all.</summary>
+    public static bool IsOffered => OperatingSystem.IsLinux() && !s_unavailable;
+
+    /// <summary>Begins to listen.</summary>
+    /// <param name="path">A path to the file.</param>
+    /// <param name="listener">Who hears.</param>
+    /// <param name="missed">What goes unnoticed if it fails, for the report.</param>
+    /// <returns>The number to end it by; -1 when that failed, which is reported unless there is no file.</returns>
+    public static int Add(string path, IFileListener listener, string missed)
+    {
+        lock (s_gate)
+        {
+            if (!EnsureStarted(missed)) return -1;
+            if (s_inotify is null)
+            {
+                var inotify = new UnixDescriptor(Libc.inotify_init1(Flags.IN_CLOEXEC));
+                if (inotify.IsInvalid || !TryHear(inotify))
+                {
+                    int number = Marshal.GetLastPInvokeError();
+                    s_unavailable = number == Errno.ENOSYS; // anything else may pass
+                    inotify.Dispose();
+                    Report("inotify_init1", number, missed + " (see fs.inotify.max_user_instances)");
+                    return -1;
+                }
+
+                s_inotify = inotify;
+            }
+
+            int watch = Libc.inotify_add_watch(s_inotify, path, Mask);
+            if (watch == -1)
+            {
+                int number = Marshal.GetLastPInvokeError();
+                if (number != Errno.ENOENT) Report($"inotify_add_watch for {path}", number, missed + " (see fs.inotify.max_user_watches)");
+            }
+            else if (s_listeners.TryGetValue(watch, out List<IFileListener>? others))
+            {
+                others.Add(listener);
+            }
+            else
+            {
+                s_listeners.Add(watch, [listener]);
+            }
+
+            return watch;
+        }
+    }
+
+    /// <summary>Ends what <see cref="Add"/> began.</summary>
+    public static void Remove(int watch, IFileListener listener)
+    {
+        lock (s_gate)
+        {
+            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener) || listeners.Count > 0) return;
+            s_listeners.Remove(watch);
+            // Fails only when the inode is gone and the kernel has dropped the watch by itself.
+            _ = Libc.inotify_rm_watch(s_inotify!, watch);
+        }
+    }
+
+    /// <summary>Has the thread do its chores soon. False, which is reported, when there is no thread to be had.</summary>
+    public static bool Poke(Func<int> chores, string missed)
+    {
+        lock (s_gate)
+        {
+            Volatile.Write(ref s_chores, chores);
+            if (!EnsureStarted(missed)) return false;
+            ulong one = 1;
+            _ = Libc.write(s_poke!, (byte*)&one, sizeof(ulong)); // fails only when it is poked already 2^64 times
+            return true;
+        }
+    }
+
+    private static bool EnsureStarted(string missed)
+    {
+        if (s_isRunning) return true;
+        if (s_unavailable) return false;
+        try
+        {
+            if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
+            if (s_poke is null)
+            {
+                var poke = new UnixDescriptor(s_epoll < 0 ? -1 : Libc.eventfd(0, Flags.EFD_CLOEXEC));
+                if (poke.IsInvalid || !TryHear(poke))
+                {
+                    int number = Marshal.GetLastPInvokeError();
+                    poke.Dispose();
+                    Report("eventfd", number, missed);
+                    return false;
+                }
+
+                s_poke = poke;
+            }
+
+            new Thread(Run, 128 * 1024) { IsBackground = true, Name = "NativeIpc file watch" }.Start();
+            return s_isRunning = true;
+        }
+        catch (OutOfMemoryException)
+        {
+            Report("a thread", Errno.EAGAIN, missed); // of that the next one may have more
+            return false;
+        }
+    }
+
+    private static bool TryHear(UnixDescriptor descriptor)
+    {
+        byte* wanted = stackalloc byte[Layout.SizeOfEpollEvent];
+        new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
+        *(int*)wanted = Flags.EPOLLIN;
+        *(long*)(wanted + Layout.EpollData) = (int)descriptor.DangerousGetHandle();
+        return Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, (int)descriptor.DangerousGetHandle(), wanted) == 0;
+    }
+
+    private static void Run()
+    {
+        byte* events = stackalloc byte[MostEvents * Layout.SizeOfEpollEvent];
+        while (true)
+        {
+            int milliseconds = Volatile.Read(ref s_chores)?.Invoke() ?? -1;
+            int count = Libc.epoll_wait(s_epoll, events, MostEvents, milliseconds);
+            for (int i = 0; i < count; i++)
+            {
+                if (*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData) == s_poke!.DangerousGetHandle()) Drain();
+                else Read();
+            }
+        }
+    }
+
+    private static void Drain()
+    {
+        ulong poked;
+        _ = Libc.read(s_poke!, (byte*)&poked, sizeof(ulong));
+    }
+
+    private static void Read()
+    {
+        const int headerSize = 16; // struct inotify_event: wd, mask, cookie, len, and then len bytes of name
+        byte* buffer = stackalloc byte[4096];
+        nint read = Libc.read(s_inotify!, buffer, 4096);
+        if (read < 0)
+        {
+            int number = Marshal.GetLastPInvokeError();
+            if (number != Errno.EINTR) Report("reading inotify", number, "a replaced lock may go unnoticed");
+            return;
+        }
+
+        for (nint at = 0; at + headerSize <= read; at += headerSize + (nint)(*(uint*)(buffer + at + 12)))
+        {
+            foreach (IFileListener listener in Affected(*(int*)(buffer + at), *(uint*)(buffer + at + 4))) listener.FileChanged();
+        }
+    }
+
+    private static List<IFileListener> Affected(int watch, uint mask)
+    {
+        lock (s_gate)
+        {
+            // Without LINQ, which a spread would use: its assembly cannot be loaded when no descriptor is left, and that would end the process.
+            var affected = new List<IFileListener>();
+            if ((mask & Flags.IN_Q_OVERFLOW) != 0)
+            {
+                foreach (List<IFileListener> all in s_listeners.Values) affected.AddRange(all);
+            }
+            else if (s_listeners.TryGetValue(watch, out List<IFileListener>? listeners))
+            {
+                affected.AddRange(listeners);
+            }
+
+            return affected;
+        }
+    }
+
+    private static void Report(string call, int number, string missed)
+        => NativeIpcEventSource.s_log.NotWatched($"{call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); {missed}");
+}

@@ -1,0 +1,283 @@
+using NativeIpc.Backends.Posix;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <summary>
+/// A dead holder that left no mark, as Qt and C programs do, is found although several processes of this library have the lock open: they let go of it for a moment
+/// (SteppingAside). A program that knows nothing of this and has it open, holding or not, is never taken for dead (POSIX).
+/// </summary>
+public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
+    where TProvider : Provider, new()
+{
+    [BackendFact(Needs.Recovery)]
+    public void A_dead_foreign_holder_is_found_while_many_processes_of_this_library_have_the_lock_open()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        using SharedMemory idleHere = OpenLock(key);
+        Idle(key);
+        Idle(key);
+        LeaveDeadForeignHolder(key);
+        Assert.Equal("abandoned", Waiter(key).Answer());
+        Assert.False(idleHere.TryLock(out _));
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void Of_many_waiters_behind_a_dead_foreign_holder_all_get_the_lock_in_the_end()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        using SharedMemory idleHere = OpenLock(key);
+        LeaveDeadForeignHolder(key);
+        PeerProcess[] waiters = [Waiter(key, "add a 0 500"), Waiter(key, "add a 0 500"), Waiter(key, "add a 0 500")];
+        foreach (PeerProcess waiter in waiters) waiter.Answer();
+        Assert.Equal(1500u, segment.GetReference<uint>(0));
+        Assert.True(idleHere.TryLock(s_watchdog, out SharedMemoryLock scope, Cancellation));
+        Assert.False(scope.WasAbandoned);
+        scope.Dispose();
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public async Task An_asynchronous_wait_gets_the_lock_of_a_dead_foreign_holder_as_well()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        Idle(key);
+        LeaveDeadForeignHolder(key);
+        using SharedMemoryLock scope = await segment.LockAsync(Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation);
+        Assert.True(scope.WasAbandoned);
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void A_foreign_program_that_has_the_lock_open_keeps_a_dead_holder_unknown_until_it_closes_it()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        Idle(key);
+        PeerProcess bystander = Foreigner(key);
+        LeaveDeadForeignHolder(key);
+        PeerProcess waiter = Waiter(key);
+        AwaitFailedAsks(key, 2);
+        Assert.Equal(new LockStatus(LockHolder.Unknown, null, IsRecoverable: true), segment.GetLockStatus());
+        Assert.False(segment.TryLock(out _));
+        bystander.Kill();
+        Assert.Equal("abandoned", waiter.Answer());
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void A_living_foreign_holder_is_not_robbed_however_often_the_others_step_aside_and_its_release_is_not_lost()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        PeerProcess holder = Foreigner(key);
+        holder.Ask("sem acquire s");
+        PeerProcess[] waiters = [Waiter(key, "add a 0 100"), Waiter(key, "add a 0 100"), Waiter(key, "add a 0 100")];
+        AwaitFailedAsks(key, 3);
+        Assert.False(segment.TryLock(out _));
+        Assert.Equal(LockHolder.Unknown, segment.GetLockStatus().Holder);
+        holder.Ask("sem release s");
+        foreach (PeerProcess waiter in waiters) waiter.Answer();
+        Assert.Equal(300u, segment.GetReference<uint>(0));
+        holder.Ask("sem acquire s");
+        holder.Ask("sem release s");
+    }
+
+    [BackendFact(Needs.Recovery | Needs.Signals)]
+    public void A_stopped_process_of_this_library_may_hold_up_the_proof_and_is_no_dead_one()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        PeerProcess stopped = Idle(key);
+        LeaveDeadForeignHolder(key);
+        Assert.Equal("", Shell.Run("kill", ["-STOP", $"{stopped.Id}"]).Succeeded);
+        PeerProcess waiter = Waiter(key);
+        try
+        {
+            AwaitFailedAsks(key, 2);
+            Assert.False(segment.TryLock(out _));
+        }
+        finally
+        {
+            Assert.Equal("", Shell.Run("kill", ["-CONT", $"{stopped.Id}"]).Succeeded);
+        }
+
+        Assert.Equal("abandoned", waiter.Answer());
+    }
+
+    [BackendTheory(Needs.Recovery)]
+    [InlineData("aside.swapped", true)]
+    [InlineData("aside.away", true)]
+    [InlineData("aside.back", true)]
+    [InlineData("ask.published", false)]
+    [InlineData("prove.leased", false)]
+    [InlineData("prove.repaired", false)]
+    public void Killed_while_stepping_aside_or_asking_for_it(string point, bool isIdle)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        PeerProcess victim = Peer();
+        victim.Ask($"stopat {point}");
+        victim.Ask($"shm open a {key} rw");
+        Assert.Equal("", CrashedHolderTests<TProvider>.Lock(victim));
+        victim.Ask("shm unlock a");
+        LeaveDeadForeignHolder(key);
+        PeerProcess waiter = Peer();
+        if (isIdle)
+        {
+            waiter = Waiter(key);
+        }
+        else
+        {
+            victim.Post("shm lock a");
+            victim.Await("locking");
+        }
+
+        victim.Await($"stopped {point}");
+        victim.Kill();
+        if (isIdle)
+        {
+            Assert.Equal("abandoned", waiter.Answer());
+            waiter.Ask("shm unlock a");
+            CrashedHolderTests<TProvider>.AssertTakenOver(segment, isTold: false);
+        }
+        else
+        {
+            CrashedHolderTests<TProvider>.AssertTakenOver(segment);
+        }
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void Threads_that_lock_meanwhile_never_notice_that_their_handle_steps_aside()
+    {
+        const int threads = 3;
+        const int rounds = 400;
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        using SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key)); // takes without a mark
+        SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
+        bool isOver = false;
+        int inside = 0;
+        long counted = 0;
+        List<Exception> failures = [];
+        List<Thread> all = [];
+        for (int i = 0; i < threads; i++) all.Add(new Thread(() => Repeat(segment)));
+        all.Add(new Thread(() => Repeat(null)));
+        foreach (Thread thread in all) thread.Start();
+
+        int away = 0;
+        for (int i = 0; i < rounds || away < 50; i++)
+        {
+            handle.StepAside();
+            if (IsAway(handle)) away++;
+            while (!handle.TryReturn())
+            {
+            }
+
+            Cancellation.ThrowIfCancellationRequested();
+        }
+
+        Volatile.Write(ref isOver, true);
+        foreach (Thread thread in all) Assert.True(thread.Join(s_watchdog), "A thread hangs: a wake-up was lost.");
+        Assert.Empty(failures);
+        Assert.Equal(counted, segment.GetReference<uint>(0));
+        Assert.True(foreign.TryAcquire());
+        Assert.Equal(0u, GlibcSemaphore.Look(handle.Page).Waiters);
+        foreign.Release();
+        return;
+
+        void Repeat(SharedMemory? marked)
+        {
+            try
+            {
+                while (!Volatile.Read(ref isOver))
+                {
+                    SharedMemoryLock scope = default;
+                    if (marked is null) foreign.Acquire(Cancellation);
+                    else scope = marked.Lock(Cancellation);
+                    if (Interlocked.Increment(ref inside) != 1) throw new InvalidOperationException("Two are inside.");
+                    segment.GetReference<uint>(0)++;
+                    counted++;
+                    Interlocked.Decrement(ref inside);
+                    if (marked is null) foreign.Release();
+                    else scope.Dispose();
+                }
+            }
+            catch (Exception failure)
+            {
+                lock (failures) failures.Add(failure);
+            }
+        }
+    }
+
+    private static Interop.FileIdentity IdentityOfLock(in NativeIpcKey key)
+    {
+        Assert.Equal(0, Interop.Libc.Status(PosixProvider.SemaphoreFileOf(Provider.LockKey(key)), followLink: true, out Interop.FileStatus status));
+        return status.Identity;
+    }
+
+    /// <summary>Waits until somebody has asked so often that the others step aside, and has freed nothing.</summary>
+    private static void AwaitFailedAsks(in NativeIpcKey key, int count)
+    {
+        SteppingAside handle = LockAttendant.OpenOnes(IdentityOfLock(key))[0];
+        long last = 0;
+        Assert.True(SpinWait.SpinUntil(IsNext, s_watchdog), "Nobody asks.");
+        return;
+
+        bool IsNext()
+        {
+            long seen;
+            lock (handle.Gate) seen = handle.IsAway ? last : HolderSlots.LastRequest(handle.Page);
+            if (seen == last || (ushort)seen != 0) return false;
+            last = seen;
+            return count-- == 0; // the first one seen may be an old one
+        }
+    }
+
+    private static bool IsAway(SteppingAside handle)
+    {
+        lock (handle.Gate) return handle.IsAway;
+    }
+
+    /// <summary>A segment whose lock is open here.</summary>
+    private static SharedMemory OpenLock(in NativeIpcKey key)
+    {
+        SharedMemory segment = SharedMemory.CreateOrOpen(key, 100);
+        segment.Lock().Dispose();
+        return segment;
+    }
+
+    private PeerProcess Idle(in NativeIpcKey key)
+    {
+        PeerProcess idle = Peer();
+        idle.Ask($"shm open a {key} rw");
+        Assert.Equal("", CrashedHolderTests<TProvider>.Lock(idle));
+        idle.Ask("shm unlock a");
+        return idle;
+    }
+
+    private PeerProcess Waiter(in NativeIpcKey key, string command = "lock a")
+    {
+        PeerProcess waiter = Peer();
+        waiter.Ask($"shm open a {key} rw");
+        waiter.Post($"shm {command}");
+        waiter.Await("locking");
+        return waiter;
+    }
+
+    /// <summary>A process that uses the lock as Qt and C do, and leaves no mark.</summary>
+    private PeerProcess Foreigner(in NativeIpcKey key)
+    {
+        PeerProcess foreigner = Peer();
+        foreigner.Ask($"sem open s {Provider.LockKey(key)}");
+        return foreigner;
+    }
+
+    private void LeaveDeadForeignHolder(in NativeIpcKey key)
+    {
+        PeerProcess foreigner = Foreigner(key);
+        foreigner.Ask("sem acquire s");
+        foreigner.Kill();
+    }
+}
