@@ -190,7 +190,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// PermissionDenied (System V); OutOfResources (System V undo records).</exception>
     public void Acquire()
     {
-        if (!_semaphore.TryAcquire()) Waiter.Acquire(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
+        if (!_semaphore.TryAcquire()) Waiter.Wait(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
     }
 
     /// <summary>Takes a permit, waiting for it until the token is cancelled.</summary>

@@ -18,7 +18,7 @@ internal readonly struct Deadline
             ArgumentOutOfRangeException.ThrowIfGreaterThan(timeout, TimeSpan.FromMilliseconds(int.MaxValue));
         }
 
-        _start = Stopwatch.GetTimestamp();
+        _start = timeout > TimeSpan.Zero ? Stopwatch.GetTimestamp() : 0; // otherwise there is nothing to measure
         _timeout = timeout;
     }
 

@@ -13,7 +13,7 @@ namespace NativeIpc.Waiting;
 /// <para>Interleavings. (1) A post between a failed try and the sleep: the word is no longer 0, and the kernel does not sleep. (2) A queue comes or goes: the
 /// control word changes under the gate, and the kernel does not sleep, or is woken. That call is spared while this thread is awake: it says that it is going to sleep before it reads the list. (3) The object is disposed:
 /// <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the page stays as long as it is watched. On this thread itself (a continuation that disposes) it turns the wheel instead of waiting.
-/// (4) A queue goes and comes back before this thread has seen it go: it stays. (5) A lock is replaced: its queue says another word; the old one is left first, and
+/// (4) A queue goes and comes back before this thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another page is there. So each look at all begins to watch anew; an old lock
 /// stays open until the Dispose. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then.</para>
 /// </remarks>
 internal sealed unsafe class FutexDispatcher
@@ -149,7 +149,7 @@ internal sealed unsafe class FutexDispatcher
         _nextLook = Stopwatch.GetTimestamp() + ToTicks(needsLooks ? _pacing.Next() : TimeSpan.FromMilliseconds(SleepWatch.RoundMilliseconds));
     }
 
-    /// <summary>Moves to the word that a queue waits on by now.</summary>
+    /// <summary>Moves to the word that a queue waits on by now, also to the same one: a lock that has stepped aside for a moment stands in another page since.</summary>
     private static void Follow(WatchedWord word)
     {
         nint current;
@@ -162,14 +162,12 @@ internal sealed unsafe class FutexDispatcher
             return; // the queue's own next try says it to those who wait
         }
 
-        lock (s_gate) MoveTo(word, current);
-    }
-
-    private static void MoveTo(WatchedWord word, nint current)
-    {
-        if (current == 0 || !word.IsWanted) return;
-        word.Next = current == word.Word ? 0 : current;
-        if (word.Next != 0) word.Home.Change(word);
+        lock (s_gate)
+        {
+            if (current == 0 || !word.IsWanted) return;
+            word.Next = current;
+            word.Home.Change(word);
+        }
     }
 
     private void Change(WatchedWord word)
@@ -206,7 +204,7 @@ internal sealed unsafe class FutexDispatcher
                 if (s_words.TryGetValue(queue, out WatchedWord? word))
                 {
                     word.IsWanted = true;
-                    MoveTo(word, current);
+                    word.Next = current == word.Word ? 0 : current;
                 }
                 else
                 {
