@@ -1,6 +1,7 @@
 #!/bin/bash
 # Publishes nipc for Windows into artifacts/win-x64-tool and drives its verbs under Wine: one line per check, PASS, FAIL or SKIP; non-zero exit
-# when one failed. What nipc said is in said.log there. A segment and a semaphore are held by `create --hold` in the background, as on Windows an object lives with its last handle.
+# when one failed. What nipc said is in said.log there. A segment and a semaphore are held by `create --hold` in the background, as on Windows an object lives with its last handle;
+# others by a C program that knows nothing of us (tests/peers/windows/peer.c).
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # why_no_wine
 out=$root/artifacts/win-x64-tool
@@ -11,15 +12,17 @@ fail() { # NAME REASON
     failures=1
 }
 
-why=$(why_no_wine wine)
+why=$(why_no_wine wine x86_64-w64-mingw32-gcc)
 if [ -n "$why" ]; then
     echo "SKIP tool-wine: $why"
     exit 0
 fi
-if ! command -v wine >/dev/null; then
-    fail 'Wine is there' "'wine' is missing here (eng/debian-packages.txt)"
-    exit 1
-fi
+for tool in wine x86_64-w64-mingw32-gcc; do
+    if ! command -v "$tool" >/dev/null; then
+        fail "$tool is there" "it is missing here (eng/debian-packages.txt)"
+        exit 1
+    fi
+done
 . "$root/eng/wine-prefix.sh"
 
 # Self-contained, and in the artifacts folder of the other programs for Windows, for the reasons in wine-publish.sh.
@@ -31,6 +34,10 @@ if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-cont
     exit 1
 fi
 pass 'published for Windows'
+if ! x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Werror -municode -o "$out/peer.exe" "$root/tests/peers/windows/peer.c" -ladvapi32; then
+    fail 'the C peer is built' 'see above'
+    exit 1
+fi
 
 export DOTNET_GCgen0size=40000000 # no garbage collection: see wine_step in test.sh
 cd "$out" || exit 1
@@ -39,7 +46,9 @@ semaphore=windows:sem_tool-wine-$$
 holders=()
 
 # Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word to it.
+terminal() { tmux -L "tool-wine-$$" "$@"; }
 end_holders() {
+    terminal kill-server 2>/dev/null
     [ ${#holders[@]} = 0 ] || kill -TERM "${holders[@]}" 2>/dev/null
     wait
 }
@@ -79,6 +88,60 @@ hold() { # NAME KEY ARGUMENT...
     pass "create $name --hold"
 }
 
+# More about what nipc said last: that it says this, and nothing of that kind.
+has() { # NAME PATTERN
+    if grep -qE -- "$2" said.txt; then pass "$1"; else fail "$1" "said nothing like '$2' but $(head -c 600 said.txt)"; fi
+}
+lacks() { # NAME PATTERN
+    if grep -qE -- "$2" said.txt; then fail "$1" "said $(grep -E -- "$2" said.txt)"; else pass "$1"; fi
+}
+
+# The keys of the last list that have a text in their name, in one line.
+names() { # NAME TEXT EXPECTED...
+    local name=$1 text=$2 found
+    shift 2
+    found=$(awk -v text="$text" 'index($1, text) { print $1 }' said.txt | tr '\n' ' ')
+    if [ "$found" = "$* " ]; then pass "$name"; else fail "$name" "the order is $found, not $*"; fi
+}
+
+# The C program, which keeps what it makes until its input ends. It keeps one segment and one semaphore; so there are four.
+peers=()
+peer() { # ANSWERS COMMAND...: a command is words with a comma between them
+    local answers=$1 end=$((SECONDS + 30)) number=${#peers[@]} command
+    shift
+    rm -f "peer-$number.in"
+    mkfifo "peer-$number.in"
+    timeout --foreground -k 5 150 wine "$out/peer.exe" session <"peer-$number.in" >"peer-$number" 2>&1 &
+    peers+=($!)
+    holders+=($!)
+    exec {peer_input}>"peer-$number.in"
+    for command; do tr , '\t' <<<"$command" >&$peer_input; done
+    until [ "$(tr -d '\r' <"peer-$number" | tr '\n' ' ')" = "$answers " ]; do
+        if [ $SECONDS -ge $end ]; then
+            fail 'the C program has made its objects' "it said $(cat "peer-$number")"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# A live view in a terminal of tmux.
+view() { # ARGUMENT...
+    terminal kill-server 2>/dev/null
+    terminal new-session -d -x 110 -y 24 "timeout --foreground -k 5 100 wine '$out/bin/nipc.exe' $*; echo code \$?; exec sleep 100"
+}
+shows() { # NAME PATTERN
+    local end=$((SECONDS + 30))
+    until terminal capture-pane -p 2>&1 | grep -qE -- "$2"; do
+        if [ $SECONDS -ge $end ]; then
+            fail "$1" "the screen has no '$2' but $(terminal capture-pane -p 2>&1 | head -c 600)"
+            return 1
+        fi
+        sleep 0.1
+    done
+    pass "$1"
+}
+
 # Processes of nipc under Wine. The brackets keep grep from finding itself.
 living() { grep -ls 'win-x64-too[l].*nipc.exe' /proc/[0-9]*/cmdline; }
 
@@ -98,6 +161,7 @@ check 'a key that is none' 2 'nipc key safe NAME' read frames
 check 'create shm without --hold' 6 '--hold keeps it' create shm "$segment" 4096
 check 'create sem without --hold' 6 '--hold keeps it' create sem "$semaphore" 1
 check 'read of a segment that is not there' 3 "nipc create shm KEY SIZE --hold" read "$segment"
+has 'read of a segment that is not there: what to do' "^nipc: With this tool: 'nipc list' shows what is there"
 check 'acquire of a semaphore that is not there' 3 "nipc create sem KEY COUNT --hold" acquire "$semaphore"
 check 'a type of another system' 2 'not supported on this operating system' read posix:/frames
 
@@ -105,6 +169,7 @@ check 'a type of another system' 2 'not supported on this operating system' read
 if hold shm "$segment" shm "$segment" 4096; then
     shm_holder=$!
     check 'create of what is there' 1 'already' create shm "$segment" 4096 --hold
+    has 'create of what is there: what to do' "^nipc: With this tool: --or-open .* 'nipc show KEY' describes it\\.\$"
     check 'write' 0 '' write "$segment" --text 'hello, Windows'
     check 'read' 0 '^Windows$' read "$segment" --offset 7 --length 7 --lock
     check 'read --hex' 0 '^00000000  68 65 6c 6c 6f .*\|hello, Windows\.\.\|$' read "$segment" --hex --length 16
@@ -118,15 +183,42 @@ if hold shm "$segment" shm "$segment" 4096; then
     check 'restore' 0 '' restore "$segment" segment.bin --lock
     check 'restore: the bytes are there' 0 '^hello' read "$segment" --length 5
     check 'restore --create' 6 "nipc create shm --hold" restore windows:other segment.bin --create
-    check 'show' 6 'no documented way' show "$segment"
+    check 'show' 0 '^size +4096 bytes' show "$segment"
+    lacks 'show: no modes and groups, which Windows has not' '^(mode|group)'
+    has 'show: the bytes' '^00000000  68 65 6c 6c 6f .*\|hello, Windows\.\.\|$'
+    has 'show: the handles' '^attached +by 1 handle'
+    check 'show --struct' 0 '^word +hello$' show "$segment" --struct 'char[5] word@0, u16 next@5'
+    check 'show --json' 0 '"bytes": "68656c6c6f"' show "$segment" --length 5 --json
+    check 'show --type, of a native name' 0 '^size +4096 bytes' show "${segment#windows:}" --type windows
+    check 'show of a prefix that changes nothing' 0 "^segment +$segment\$" show "windows:Local\\${segment#windows:}"
+    check 'show of the semaphore that is not there' 3 'There is no semaphore' show "$segment" --kind sem
+    check 'list of one of ours' 0 "^$segment +- +shm +4096 +\? .* 1 " list
     check 'rm' 6 'last handle' rm "$segment"
+    if command -v tmux >/dev/null; then
+        view list --watch 300ms
+        shows 'list --watch on a terminal' "^$segment .* shm +4096 "
+        terminal send-keys C-c
+        shows 'list --watch on a terminal: Ctrl-C' '^code 0'
+        view show "$segment" --watch 300ms --length 16
+        shows 'show --watch' '^00000000  68 65 6c 6c 6f .*\|hello, '
+        check 'write to what is watched' 0 '' write "$segment" --text 'HELLO'
+        shows 'show --watch: the bytes that have changed' '^00000000  48 45 4c 4c 4f .*\|HELLO, '
+        terminal send-keys C-c
+        shows 'show --watch: Ctrl-C' '^code 0'
+        terminal kill-server
+    else
+        echo 'SKIP tool-wine: live views: tmux is missing here (eng/debian-packages.txt)'
+    fi
 fi
 
 # A semaphore with one permit
 if hold sem "$semaphore" sem "$semaphore" 1; then
     sem_holder=$!
     check 'create sem --reset of what is held' 1 'already' create sem "$semaphore" 1 --reset --hold
-    check 'value' 6 'does not tell the count' value "$semaphore"
+    check 'value' 0 '^1$' value "$semaphore"
+    check 'show of a semaphore' 0 '^value +1$' show "$semaphore"
+    check 'list of a semaphore of ours' 0 "^$semaphore +- +sem +=1 .* 1 " list -k sem
+    lacks 'list --kind sem: no segments' "^$segment "
     check 'acquire' 0 '' acquire "$semaphore"
     check 'acquire when the time is up' 1 'no permit free within 0.2 s' acquire "$semaphore" --timeout 200ms
     check 'run when the time is up' 9 'no permit free' run --sem "$semaphore" -w 0 -E 9 -- cmd /c exit 0
@@ -144,11 +236,78 @@ check 'run --create' 0 '^ran$' run --sem "$semaphore-2" --create 1 -- cmd /c ech
 
 # The machine
 check 'demo' 0 'nothing is left behind\.$' demo bytes.bin
-check 'list' 0 'no documented way to list' list
-check 'list --type windows' 6 'no documented way to list' list --type windows
 check 'doctor' 0 '^0 errors, 0 warnings' doctor
-check 'doctor --json' 0 '"kind": "Unseen"' doctor --json
+has 'doctor: what it cannot see' 'handles lead to an object, and neither which processes'
+check 'doctor --fix --json' 0 '"kind": "Unseen"' doctor --fix --json
+has 'doctor --json: the limit of memory' '"name": "commit"'
 check 'rm --stale' 6 'last handle' rm --stale
+check 'list of what other systems have' 6 'Windows has no POSIX objects' list --type posix
+check 'list of System V' 6 'Windows has no System V' list --type systemv
+check 'show of a System V id' 6 'id or the key of a System V object' show 12
+check 'list --stale' 0 'goes with its last handle, so none is stale' list --stale
+lacks 'list --stale: nothing' '^windows:'
+check 'list --sort age' 0 'does not tell when an object was made' list --sort age
+
+# Objects of a C program: with the security that the process gives, with an owner that is this user's (as the descriptor names none), and with another one's.
+c=tool-wine-$$-c
+if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A,$c-sem,3,9" "create-mutex,W,$c-mutex" "create-event,W,$c-shm_sem" &&
+    peer 'ok new ok new' "create-segment,W,$c-mine,9000,D:(A;;GA;;;WD)" "create-semaphore,W,Global\\$c-all,5,9" &&
+    peer 'ok new' "create-segment,W,$c-none,9000,D:(D;;GA;;;WD)" &&
+    peer 'ok new ok new' "create-segment,W,$c-others,20000,O:SYD:(A;;GA;;;WD)" "create-semaphore,W,$c-shut,1,9,D:(A;;0x100002;;;WD)"; then
+    check 'list: a segment of C, in whole pages' 0 "^windows:$c-shm +- +shm +8192 " list
+    has 'list: a semaphore of C, by its ANSI name' "^windows:$c-sem +- +sem +=3 "
+    has 'list: a semaphore of all sessions' "^windows:Global.$c-all +- +sem +=5 "
+    has 'list: a count that may not be read' "^windows:$c-shut +- +sem +\? "
+    lacks 'list: no mutexes and events' "$c-(mutex|shm_sem)"
+    lacks 'list: no records of the holders of locks' '_holder'
+    has 'list: what it cannot say' 'handles lead to an object, and neither which processes'
+    check 'list --sort size' 0 . list -k shm --sort size
+    names 'list --sort size: the order' "$c" "windows:$c-others" "windows:$c-mine" "windows:$c-shm" "windows:$c-none"
+    check 'list --sort key --reverse' 0 . list -k shm --sort key --reverse
+    names 'list --sort key --reverse: the order' "$c" "windows:$c-shm" "windows:$c-others" "windows:$c-none" "windows:$c-mine"
+    check 'list --mine' 0 "^windows:$c-mine " list --mine
+    lacks 'list --mine: none of others, and none without an owner' "^windows:($c-(others|shm|sem)|shm_)"
+    has 'list --mine: what it cannot say' 'not tell the owner, and --mine leaves'
+    check 'list --json' 0 "\"key\": \"windows:Global.*$c-all\"" list --json
+    has 'list --json: what may not be looked at' 'access control list does not let this user read the count'
+    check 'show: the owner' 0 '^owner +.*SYSTEM$' show "windows:$c-others" --length 0
+    check 'show of a mutex' 3 'no segment and no semaphore' show "windows:$c-mutex"
+    check 'read of what is shut' 4 "'nipc show KEY' says what this user may know of it" read "windows:$c-none"
+    check 'show of what is shut' 0 '^unreadable +Its access control list does not let this user look at it' show "windows:$c-none"
+    has 'show of what is shut: its size' '^size +not known'
+    check 'value of what may not be read' 6 'does not tell the count' value "windows:$c-shut"
+    check 'doctor: a lock that cannot be made' 1 "cannot be locked: its lock would be the semaphore '$c-shm_sem', and an object of another kind \(Event\)" doctor
+
+    # --watch into a pipe: what was there, what comes and goes; ends as by Ctrl-C.
+    timeout --foreground -k 5 60 wine "$out/bin/nipc.exe" list --watch 200ms >watched 2>&1 </dev/null &
+    watch=$!
+    holders+=($watch)
+    seen() { # PATTERN
+        local end=$((SECONDS + 30))
+        until tr -d '\r' <watched | grep -qE -- "$1"; do
+            if [ $SECONDS -ge $end ] || ! kill -0 $watch 2>/dev/null; then
+                fail "list --watch: $1" "$(cat watched)"
+                return 1
+            fi
+            sleep 0.1
+        done
+        pass "list --watch: $1"
+    }
+    if seen "^found +windows:$c-shm " && hold watched "windows:sem_$c-new" sem "windows:sem_$c-new" 4; then
+        watched_holder=$!
+        seen "^appeared +windows:sem_$c-new +- +sem +=4" # the object must be there until it was seen
+        kill -TERM "$watched_holder"
+        seen "^gone +windows:sem_$c-new "
+    fi
+    kill -INT $watch
+    wait $watch
+    code=$?
+    if [ $code = 0 ]; then pass 'Ctrl-C ends list --watch'; else fail 'Ctrl-C ends list --watch' "exit code $code, not 0"; fi
+    kill -TERM "${peers[@]}"
+    wait "${peers[@]}"
+    check 'list: the objects of C have gone with it' 0 "^$segment " list
+    lacks 'list: nothing of C is left' "$c"
+fi
 
 # So that the look at the end is known to see them.
 [ ${#holders[@]} = 0 ] || if [ -n "$(living)" ]; then pass 'the holders are seen'; else fail 'the holders are seen' 'no process has nipc.exe in its command line'; fi

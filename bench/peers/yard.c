@@ -1,7 +1,9 @@
 /* C: what the operating system gives with nothing on top. The base of every ratio. Variants of segments: @reserve also reserves the memory,
-   @qtproto does what Qt's protocol asks for (the segment's semaphore opened, taken and given back around it), @populate fills the mapping. */
+   @qtproto does what Qt's protocol asks for (the segment's semaphore opened, taken and given back around it), @populate fills the mapping, @whole
+   promises what the library does: the segment has its name only when it has its size and its mode, and the name is removed only if it still leads to it. */
 #include "yard.h"
 #include <pthread.h>
+#include <sys/file.h>
 #define Y_PEER "c"
 
 static int y_undo; /* SEM_UNDO */
@@ -94,8 +96,33 @@ static void posix_map(int fd, struct y_segment *m, enum y_how how)
     m->data = (char *)Y_PASS_ERRORS(mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED | (how == Y_POPULATE ? MAP_POPULATE : 0), fd, 0), MAP_FAILED);
     close(fd);
 }
+static char whole_path[80];
+static struct stat whole; /* what was made, one at a time */
+static void whole_create(const char *name, struct y_segment *m)
+{
+    snprintf(whole_path, sizeof whole_path, "/dev/shm/%s", name);
+    m->id = Y_PASS_ERRORS(open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), -1);
+    if (fstat(m->id, &whole) || (whole.st_mode & 0777) != 0600 || ftruncate(m->id, m->size))
+        y_die("size");
+    m->data = (char *)Y_PASS_ERRORS(mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, m->id, 0), MAP_FAILED);
+    if (linkat(m->id, "", AT_FDCWD, whole_path, AT_EMPTY_PATH))
+        y_die("linkat");
+}
+static void whole_remove(struct y_segment *m)
+{
+    struct stat now;
+    flock(m->id, LOCK_EX); /* against others who compare and remove */
+    if (lstat(whole_path, &now) == 0 && now.st_dev == whole.st_dev && now.st_ino == whole.st_ino)
+        unlink(whole_path);
+    flock(m->id, LOCK_UN);
+    close(m->id);
+}
 static void p_seg_create(enum y_kind k, const char *name, struct y_segment *m, enum y_how how)
 {
+    if (k == Y_POSIX && how == Y_WHOLE) {
+        whole_create(name, m);
+        return;
+    }
     if (k == Y_POSIX) {
         char lock[80];
         snprintf(lock, sizeof lock, "/%s", name); /* the lock has the segment's key: /dev/shm/sem.NAME beside /dev/shm/NAME */
@@ -175,6 +202,10 @@ static void p_seg_remove(enum y_kind k, const char *name, struct y_segment *m)
         unlink(key_file(name));
         return;
     }
+    if (m->id) {
+        whole_remove(m);
+        return;
+    }
     shm_unlink(posix_name(name));
     if (m->own)
         sem_unlink(posix_name(name));
@@ -219,7 +250,7 @@ static const char *const y_names[] = {
     "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.sysv.x", "pp.crowd.4",
     "contend.posix.2", "contend.posix.4", "contend.posix.8", "contend.sysv.2", "contend.sysv.4", "contend.sysv.8",
     "posix.sem.open_close", "posix.sem.create_destroy", "sysv.sem.open", "sysv.sem.create_destroy",
-    "posix.shm4k.create_destroy", "posix.shm4k.create_destroy@reserve", "posix.shm4k.create_destroy@qtproto",
+    "posix.shm4k.create_destroy", "posix.shm4k.create_destroy@reserve", "posix.shm4k.create_destroy@qtproto", "posix.shm4k.create_destroy@whole",
     "posix.shm4k.attach_detach", "posix.shm4k.attach_detach@qtproto",
     "sysv.shm4k.create_destroy", "sysv.shm4k.create_destroy@qtproto", "sysv.shm4k.attach_detach", "sysv.shm4k.attach_detach@qtproto",
     "posix.shm64m.create_touch", "posix.shm64m.attach_touch", "posix.shm64m.attach_write", "posix.shm64m.attach_write@populate",

@@ -28,21 +28,22 @@ internal static class Failures
 
     public static void Say(string message) => Console.Error.WriteLine($"nipc: {message}");
 
-    /// <summary>What the library's message says in words of .NET, in words of this tool. Windows lists, describes and removes nothing.</summary>
+    /// <summary>What the library's message says in words of .NET, in words of this tool. On Windows nothing is removed, and objects are there while somebody holds them.</summary>
     private static string? Hint(NativeIpcError error) => (error, OperatingSystem.IsWindows()) switch
     {
-        (NativeIpcError.AlreadyExists, true) => "With this tool: --or-open takes what is there.",
+        (NativeIpcError.AlreadyExists, true) => "With this tool: --or-open takes what is there, 'nipc show KEY' describes it.",
         (NativeIpcError.AlreadyExists, _) => "With this tool: --or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it.",
-        (NativeIpcError.NotFound, true) => "With this tool: 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT --hold' make it, and keep it until they end.",
+        (NativeIpcError.NotFound, true) => "With this tool: 'nipc list' shows what is there, 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT --hold' make it, and keep it until they end.",
         (NativeIpcError.NotFound, _) => "With this tool: 'nipc list' shows what is there, 'nipc create' makes it.",
         (NativeIpcError.PermissionDenied, false) => "With this tool: 'nipc show KEY' says whose it is and its mode.",
-        (NativeIpcError.InvalidSize, true) => "With this tool: give a smaller size.",
+        (NativeIpcError.PermissionDenied, true) => "With this tool: 'nipc show KEY' says what this user may know of it, and whose it is if it lets that be asked.",
+        (NativeIpcError.InvalidSize, true) => "With this tool: 'nipc show KEY' says how large it is; give a smaller size.",
+        (NativeIpcError.OutOfResources, true) => "With this tool: 'nipc doctor --json' prints how much memory may still be promised, 'nipc list -k shm -s size' what segments take; 'nipc value KEY' prints the count of a semaphore.",
         (NativeIpcError.InvalidSize, false) => "With this tool: 'nipc show KEY' says how large it is; give a smaller size, or 'nipc rm KEY' and create it anew. 'nipc doctor --json' prints the limits.",
         (NativeIpcError.OutOfResources, false) => "With this tool: 'nipc doctor' says which limit is reached and how to raise it, 'nipc rm --stale' lists what nobody uses; 'nipc value KEY' prints the count of a semaphore.",
-        (NativeIpcError.LockError, true) => "With this tool: try again, or leave --lock out.",
+        (NativeIpcError.LockError, true) => "With this tool: 'nipc doctor' finds a lock whose holder was killed; try again, or leave --lock out.",
         (NativeIpcError.LockError, false) => "With this tool: 'nipc show KEY' says who uses it and its lock; try again, or leave --lock out. 'nipc doctor' finds what is half-created.",
-        (NativeIpcError.KeyError, true) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used.",
-        (NativeIpcError.KeyError, false) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used; 'nipc show KEY' says what has the name.",
+        (NativeIpcError.KeyError, _) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used; 'nipc show KEY' says what has the name.",
         _ => null,
     };
 

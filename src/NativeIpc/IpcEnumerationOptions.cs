@@ -11,7 +11,8 @@ public sealed record IpcEnumerationOptions
     /// <summary>Only objects of this back end; null, the default, for all. Any System V type stands for all of System V, whatever the project id.</summary>
     public NativeIpcKeyType? Type { get; init; }
 
-    /// <summary>Whether to say who has each object open or attached. Default: true. It costs one look at every process of the machine, for all objects together.</summary>
+    /// <summary>Whether to say who has each object open or attached. Default: true. It costs one look at every process of the machine, for all objects together. Windows: whether to
+    /// say how many handles each object has.</summary>
     public bool IncludeAttachments { get; init; } = true;
 
     /// <summary>
@@ -23,6 +24,9 @@ public sealed record IpcEnumerationOptions
     /// <summary>More folders in which to look for System V key files. Default: none beside the runtime and temporary folders of this user, <c>/tmp</c> and
     /// the runtime folders of other users that may be read (<c>/run/user/*</c>). Folders below them are not searched.</summary>
     public IReadOnlyList<string> KeyFileFolders { get; init; } = [];
+
+    /// <summary>Whether to look for lost permits, which takes mapping each semaphore.</summary>
+    internal bool FindLostPermits { get; init; }
 
     /// <summary>Whether an object of a type is asked for.</summary>
     internal bool Wants(NativeIpcKeyType type) => Type is not { } wanted || wanted == type || (wanted.IsSystemV && type.IsSystemV);

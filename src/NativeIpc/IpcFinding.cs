@@ -13,7 +13,7 @@ public sealed record IpcFinding(IpcFindingKind Kind, IpcSeverity Severity, strin
     /// <summary>The object it is about; null for findings about the machine.</summary>
     public IpcObjectInfo? Subject { get; internal init; }
 
-    /// <summary>Whether <see cref="IpcObjects.TryRemoveUnused"/> of <see cref="Subject"/> mends it without any loss: nobody uses the object, and it is broken or cannot be reached.
+    /// <summary>Whether <see cref="IpcObjects.TryMend"/> mends it without any loss: nobody uses the object, and it is broken or cannot be reached; or permits are given back that nobody holds.
     /// False for objects that are merely unused: somebody may have left them on purpose.</summary>
     public bool IsSafeToFix { get; internal init; }
 }

@@ -24,7 +24,8 @@ public enum IpcFindingKind
     /// <summary>Two key files with one System V key: strangers meet.</summary>
     KeyCollision = 6,
 
-    /// <summary>A lock that is taken although nobody has it open: its holder was killed, and who locks next waits for ever unless it recovers locks.</summary>
+    /// <summary>A permit that nobody holds and nobody gives back, since its holder was killed: of a lock that is taken although nobody has it open, or recorded by that holder
+    /// (<see cref="SystemSemaphoreOptions.Recording"/>; <see cref="IpcObjectInfo.LostPermits"/> says how many).</summary>
     LostPermit = 7,
 
     /// <summary>A limit of the system that is nearly reached.</summary>
@@ -36,7 +37,8 @@ public enum IpcFindingKind
     /// <summary>systemd removes the objects of users when they log out (RemoveIPC of <c>logind.conf(5)</c>).</summary>
     RemovedAtLogout = 10,
 
-    /// <summary>This process is in a container or namespace, so that it sees other objects or processes than the host does.</summary>
+    /// <summary>This process is in a container or namespace, so that it sees other objects or processes than the host does; Windows: it is in one of several sessions, or one name stands both in its session and
+    /// under <c>Global\</c>.</summary>
     Namespace = 11,
 
     /// <summary><c>fs.protected_regular</c> makes programs fail that pass O_CREAT for another user's object.</summary>
@@ -44,4 +46,7 @@ public enum IpcFindingKind
 
     /// <summary>Users may open one part of an object and not the other: a segment without its lock, or without its key file.</summary>
     Permissions = 13,
+
+    /// <summary>Windows: an object of another kind has the name that the lock of a segment would have, so that the segment cannot be locked.</summary>
+    NameTaken = 14,
 }

@@ -33,19 +33,23 @@ public sealed record IpcObjectInfo
     /// <summary>The System V key file, where one was found in the folders that were searched; null otherwise.</summary>
     public string? KeyFile { get; internal init; }
 
-    /// <summary>The size in bytes of a segment; the size of the file of a POSIX semaphore; null for a System V semaphore.</summary>
+    /// <summary>The size in bytes of a segment, on Windows whole pages; the size of the file of a POSIX semaphore; null for a System V semaphore.</summary>
     public long? Size { get; internal init; }
 
     /// <summary>The count of a semaphore; null for segments, and where it may not be read.</summary>
     public int? Value { get; internal init; }
 
+    /// <summary>How many permits of a semaphore were recorded by holders that were killed (<see cref="SystemSemaphoreOptions.Recording"/>), and can be given back
+    /// (<see cref="SystemSemaphore.ReturnLostPermits"/>); null where none are recorded, where that may not be read, and in lists (<see cref="IpcObjects.Enumerate"/>), which do not look so closely.</summary>
+    public int? LostPermits { get; internal init; }
+
     /// <summary>The mode bits; null where there are none (Windows).</summary>
     public UnixFileMode? Mode { get; internal init; }
 
-    /// <summary>The user id of the owner.</summary>
+    /// <summary>The user id of the owner; null on Windows.</summary>
     public long? OwnerId { get; internal init; }
 
-    /// <summary>The name of the owner; null where the user has none.</summary>
+    /// <summary>The name of the owner; null where the user has none. Windows: <c>DOMAIN\name</c>, or the security identifier of an account that has no name; null where the object does not let that be asked.</summary>
     public string? OwnerName { get; internal init; }
 
     /// <summary>The group id.</summary>
@@ -64,14 +68,15 @@ public sealed record IpcObjectInfo
     public int? LastProcessId { get; internal init; }
 
     /// <summary>
-    /// How often it is attached, System V segments, as the kernel counts; how many processes were seen to have it open or mapped, POSIX, when attachments were asked for. Null where it is not known.
+    /// How often it is attached, System V segments, as the kernel counts; how many processes were seen to have it open or mapped, POSIX, when attachments were asked for; how many handles there are in all
+    /// processes, Windows, when attachments were asked for. Null where it is not known.
     /// </summary>
     public int? AttachmentCount { get; internal init; }
 
-    /// <summary>Who has it open or attached, as far as this user may see; empty when attachments were not asked for. See <see cref="IpcSnapshot.Notes"/> for processes that could not be looked at.</summary>
+    /// <summary>Who has it open or attached, as far as this user may see; empty when attachments were not asked for, and on Windows. See <see cref="IpcSnapshot.Notes"/> for processes that could not be looked at.</summary>
     public IReadOnlyList<IpcAttachment> Attachments { get; internal init; } = [];
 
-    /// <summary>When it was made, UTC. POSIX: the birth of the file, or its last change of status where the file system does not keep that. System V: the last change by
+    /// <summary>When it was made, UTC; null on Windows. POSIX: the birth of the file, or its last change of status where the file system does not keep that. System V: the last change by
     /// <c>shmctl</c> or <c>semctl</c>, which is the creation unless somebody changed owner, mode or a count.</summary>
     public DateTimeOffset? Created { get; internal init; }
 

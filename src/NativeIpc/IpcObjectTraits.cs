@@ -7,7 +7,7 @@ public enum IpcObjectTraits
     /// <summary>Nothing.</summary>
     None = 0,
 
-    /// <summary>A semaphore that is the lock of a segment: it stands under the segment's key, or under the legacy key that belongs to the segment's.</summary>
+    /// <summary>A semaphore that is the lock of a segment: it stands under the segment's key (Windows: with <c>_sem</c> behind it), or under the legacy key that belongs to the segment's.</summary>
     LockOfSegment = 1,
 
     /// <summary>The name is one that Qt 4.4 to 6.5 made (<c>qipc_…</c>).</summary>

@@ -8,10 +8,12 @@ namespace NativeIpc;
 /// The IPC objects of this machine: lists, inspects, watches, diagnoses and removes segments and semaphores of every back end, whoever made them, in whatever language.
 /// </summary>
 /// <remarks>
-/// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's namespaces. Elsewhere the system has no list of POSIX objects; what cannot be
-/// listed is said in <see cref="IpcSnapshot.Notes"/>.</para>
+/// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's namespaces; Windows lists the sections and semaphores of this session and those under
+/// <c>Global\</c> (<c>NtQueryDirectoryObject</c>). Elsewhere the system has no list of POSIX objects; what cannot be listed is said in <see cref="IpcSnapshot.Notes"/>.</para>
+/// <para>Windows tells kind, name, size, count, owner and the number of handles, to whom the object's access control list lets ask. It does not tell which processes have an object open, when it was made, nor by
+/// whom, and it has no modes. Nothing is ever stale or removed there: an object goes with its last handle.</para>
 /// <para>Looking never waits for a lock, a FIFO or a device, never creates and never changes anything. An object that goes meanwhile is left out; what cannot be read of one does not end the
-/// enumeration: see <see cref="IpcObjectInfo.Unreadable"/>.</para>
+/// enumeration: see <see cref="IpcObjectInfo.Unreadable"/>. On Windows every look opens a handle for some microseconds, and an object whose last user lets go meanwhile lives on for as long.</para>
 /// <para>Thread safety: every member may be called from any thread at any time.</para>
 /// </remarks>
 public static class IpcObjects
@@ -39,7 +41,7 @@ public static class IpcObjects
         else Selector.ForSemaphore(attempt, key);
         IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
         if (catalog.WhyNotListed() is { } reason) throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
-        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type }, key).Take().Objects is [var found, ..] ? found : null;
+        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true }, key).Take().Objects is [var found, ..] ? found : null;
     }
 
     /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>
@@ -59,11 +61,25 @@ public static class IpcObjects
     /// <returns>The findings.</returns>
     public static IReadOnlyList<IpcFinding> Diagnose()
     {
-        var census = new Census(IpcEnumerationOptions.s_default);
+        var census = new Census(IpcEnumerationOptions.s_default with { FindLostPermits = true });
         var diagnosis = new Diagnosis(census.Take());
         diagnosis.Examine();
         foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
         return diagnosis.Findings();
+    }
+
+    /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: removes the object as <see cref="TryRemoveUnused"/> does, or gives back its lost permits.</summary>
+    /// <param name="finding">What <see cref="Diagnose"/> said.</param>
+    /// <returns>True when it was mended; false when it is not safe, or not so any more.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="finding"/> is null.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="TryRemoveUnused"/>; LockError where the file has no record locks.</exception>
+    public static bool TryMend(IpcFinding finding)
+    {
+        ArgumentNullException.ThrowIfNull(finding);
+        if (finding is not { IsSafeToFix: true, Subject: { } subject }) return false;
+        return finding.Kind == IpcFindingKind.LostPermit && subject.LostPermits > 0
+            ? Selector.Catalogs.First(catalog => catalog.Handles(subject.Type)).ReturnLostPermits(subject) > 0
+            : TryRemoveUnused(subject);
     }
 
     /// <summary>The limits that the system sets to IPC objects, and how much of each is used.</summary>
@@ -98,7 +114,8 @@ public static class IpcObjects
     }
 
     /// <summary>Reads bytes of a segment that was listed, also of one that no key leads to. Nothing is mapped for longer than the call, and nobody is kept out.</summary>
-    /// <remarks>POSIX: by <c>pread(2)</c>, so that a segment that is cut meanwhile gives fewer bytes. System V: attached read-only for the call, which the kernel counts and notes as a use.</remarks>
+    /// <remarks>POSIX: by <c>pread(2)</c>, so that a segment that is cut meanwhile gives fewer bytes. System V: attached read-only for the call, which the kernel counts and notes as a use. Windows: mapped read-only for
+    /// the call; pages that are only reserved end the reading.</remarks>
     /// <param name="found">The segment, as it was listed.</param>
     /// <param name="offset">Where to begin, in bytes.</param>
     /// <param name="destination">Where the bytes go.</param>
@@ -106,8 +123,7 @@ public static class IpcObjects
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="ArgumentException"><paramref name="found"/> is no segment.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="offset"/> is negative.</exception>
-    /// <exception cref="PlatformNotSupportedException">On Windows.</exception>
-    /// <exception cref="NativeIpcException">NotFound when it is gone, or its name leads to another one by now; PermissionDenied; OutOfResources.</exception>
+    /// <exception cref="NativeIpcException">NotFound when it is gone, or its name leads to another one by now (Windows does not tell one from another: the bytes are then those of the one that has the name); PermissionDenied; OutOfResources.</exception>
     public static int Read(IpcObjectInfo found, long offset, Span<byte> destination)
     {
         ArgumentNullException.ThrowIfNull(found);

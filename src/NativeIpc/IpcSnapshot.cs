@@ -10,7 +10,7 @@ public sealed class IpcSnapshot
         Notes = notes;
     }
 
-    /// <summary>The objects: POSIX, then System V, each in the order in which the system tells them.</summary>
+    /// <summary>The objects: POSIX, then System V, each in the order in which the system tells them; on Windows segments, then semaphores, by name.</summary>
     public IReadOnlyList<IpcObjectInfo> Objects { get; }
 
     /// <summary>What the platform cannot say, or not to this user: one sentence each. Empty when the list is whole.</summary>

@@ -1,3 +1,4 @@
+using NativeIpc.Backends;
 using NativeIpc.Waiting;
 
 namespace NativeIpc;
@@ -80,6 +81,8 @@ public sealed partial class SharedMemory
         }
 
         public nint Word => owner.CurrentLock().Semaphore.WaitWord;
+
+        public SemaphoreObject Enter() => owner.EnterCurrentLock().Semaphore;
 
         public bool NeedsLooks => true; // it may be replaced, too
 

@@ -30,7 +30,7 @@ public sealed partial class SharedMemory
     public SharedMemoryLock Lock()
     {
         SegmentLock? current = Volatile.Read(ref _lock);
-        if (current is not null && current.TryTakeDirectly() is not 0 and long ticket) return Checked(new SharedMemoryLock(current, ticket));
+        if (current is not null && current.TryTakeDirectly() is not 0 and long ticket && Keeps(current, ticket)) return new SharedMemoryLock(current, ticket);
         TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
         return scope;
     }
@@ -69,42 +69,41 @@ public sealed partial class SharedMemory
     public bool TryLock(TimeSpan timeout, out SharedMemoryLock scope, CancellationToken cancellationToken = default)
     {
         SegmentLock? direct = Volatile.Read(ref _lock);
-        if (direct is not null && !cancellationToken.IsCancellationRequested && Deadline.IsValid(timeout) && direct.TryTakeDirectly() is not 0 and long atOnce)
+        if (direct is not null && !cancellationToken.IsCancellationRequested && Deadline.IsValid(timeout) && direct.TryTakeDirectly() is not 0 and long atOnce
+            && Keeps(direct, atOnce))
         {
-            scope = Checked(new SharedMemoryLock(direct, atOnce));
+            scope = new SharedMemoryLock(direct, atOnce);
             return true;
         }
 
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        SegmentLock tried = CurrentLock();
-        SegmentLock? current = TryAcquireFrom(tried);
-        if (current is null && tried.HasChanged) current = TryAcquireFrom(CurrentLock()); // removed by a peer: the one that stands there now may be free
-        if (current is null)
+        while (true)
         {
-            if (timeout == TimeSpan.Zero) return false;
-            var waiting = new LockWaiting(this);
-            if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
-            current = waiting.Acquired!;
-        }
-
-        try
-        {
-            long ticket = current.Take();
-            if (Volatile.Read(ref _disposed) != 0)
+            SegmentLock tried = CurrentLock();
+            SegmentLock? current = TryAcquireFrom(tried);
+            if (current is null && tried.HasChanged) current = TryAcquireFrom(CurrentLock()); // removed by a peer: the one that stands there now may be free
+            if (current is null)
             {
-                // Dispose releases what is held when it looks; what was taken after that is released here.
-                current.Release(ticket);
-                ThrowDisposed();
+                if (timeout == TimeSpan.Zero) return false;
+                var waiting = new LockWaiting(this);
+                if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
+                current = waiting.Acquired!;
             }
 
-            scope = new SharedMemoryLock(current, ticket);
-            return true;
-        }
-        finally
-        {
-            current.Semaphore.Leave();
+            try
+            {
+                long ticket = current.Take();
+                Interlocked.MemoryBarrier(); // so that Dispose sees the ticket, or is seen
+                if (!Keeps(current, ticket)) continue;
+                scope = new SharedMemoryLock(current, ticket);
+                return true;
+            }
+            finally
+            {
+                current.Semaphore.Leave();
+            }
         }
     }
 
@@ -115,8 +114,7 @@ public sealed partial class SharedMemory
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public LockStatus GetLockStatus()
     {
-        SegmentLock current = CurrentLock();
-        if (!current.Semaphore.TryEnter()) ThrowDisposed();
+        SegmentLock current = EnterCurrentLock();
         try
         {
             return current.Semaphore.GetStatus();
@@ -127,17 +125,38 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>A scope whose lock was taken directly, unless a Dispose has begun.</summary>
+    /// <summary>Whether the lock that was just taken is to be kept: not when a Dispose has begun, nor when another one has replaced it meanwhile; then it is given back.</summary>
     /// <remarks>
-    /// Interleavings with Dispose on another thread: the step comes before the semaphore is closed, and its holder is noted in time for Dispose to give the lock back; or it is not,
-    /// and then closing finds it taken (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the step finds it closed. The scope of a lock that was given back releases nothing.
+    /// <para>Interleavings with Dispose on another thread: the taking comes before the semaphore is closed, and its holder is noted in time for Dispose to give the lock back; or it is not,
+    /// and then closing finds it taken (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the taking finds it closed. The scope of a lock that was given back releases nothing.</para>
+    /// <para>With a replacement: the new lock is published before the old one is looked at (<see cref="SegmentLock.Retire"/>), and the ticket is noted before this look. So one of the two sees
+    /// the other: the old one stays open for its holder, or the taker goes on to the new one, or both.</para>
     /// </remarks>
-    private SharedMemoryLock Checked(SharedMemoryLock scope)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool Keeps(SegmentLock taken, long ticket)
+        => (Volatile.Read(ref _disposed) == 0 && Volatile.Read(ref _lock) == taken) || GiveUp(taken, ticket);
+
+    private bool GiveUp(SegmentLock taken, long ticket)
     {
-        if (Volatile.Read(ref _disposed) == 0) return scope;
-        scope.Dispose();
-        ThrowDisposed();
-        return default;
+        taken.Release(ticket);
+        CheckOpen();
+        return false;
+    }
+
+    private SegmentLock EnterCurrentLock()
+    {
+        SegmentLock current;
+        do current = CurrentLock();
+        while (!TryEnter(current));
+        return current;
+    }
+
+    /// <summary>Counts the caller in; false when another lock has replaced this one.</summary>
+    private static bool TryEnter(SegmentLock current)
+    {
+        if (current.Semaphore.TryEnter()) return true;
+        if (!current.IsRetired) ThrowDisposed();
+        return false;
     }
 
     /// <summary>Tries once. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
@@ -146,7 +165,7 @@ public sealed partial class SharedMemory
 
     private static SegmentLock? Try<T>(SegmentLock current, Func<SemaphoreObject, T, bool> acquire, T how)
     {
-        if (!current.Semaphore.TryEnter()) ThrowDisposed();
+        if (!TryEnter(current)) return null;
         bool acquired = false;
         try
         {
@@ -158,6 +177,10 @@ public sealed partial class SharedMemory
             // A peer has removed it, System V: the next turn opens it anew.
             current.NoteLoss();
             return null;
+        }
+        catch (ObjectDisposedException) when (current.IsRetired)
+        {
+            return null; // replaced while this thread was in it: the next turn goes on at the new one
         }
         finally
         {
@@ -179,34 +202,50 @@ public sealed partial class SharedMemory
             throw new InvalidOperationException($"The segment {Failure.Describe(Key)} was opened with UseLock = false, so it has no lock.");
 
         bool added = false;
+        SegmentLock? replaced;
+        SegmentLock next;
         lock (_lockGate)
         {
             try
             {
                 Enter(ref added);
-                SegmentLock? current = _lock;
-                if (current is { HasChanged: false }) return current;
+                replaced = _lock;
+                if (replaced is { HasChanged: false }) return replaced;
                 SemaphoreObject opened = _segment.OpenLock();
                 opened.GivesBackAtClose = true;
-                var next = new SegmentLock(opened, _segment.WatchLock(opened), replacesAnother: current is not null);
-
-                // Threads may hold the old one, or be waiting for it: it stays open until Dispose. Waiters look here again after each slice.
-                if (current is not null) _retiredLocks.Add(current);
+                next = new SegmentLock(opened, _segment.WatchLock(opened), replacesAnother: replaced is not null);
+                if (replaced is not null) Keep(replaced);
                 Volatile.Write(ref _lock, next);
-                return next;
             }
             finally
             {
                 if (added) _segment.DangerousRelease();
             }
         }
+
+        // Outside the gate, which those who are woken there take.
+        replaced?.Retire(Forget);
+        return next;
+    }
+
+    // For Dispose: scopes that still hold a lock which was replaced.
+    private void Keep(SegmentLock retired)
+    {
+        lock (_retiredLocks) _retiredLocks.Add(retired);
+    }
+
+    private void Forget(SegmentLock retired)
+    {
+        lock (_retiredLocks) _retiredLocks.Remove(retired);
     }
 
     private void CloseLocks()
     {
         lock (_lockGate)
         {
-            foreach (SegmentLock retired in _retiredLocks) retired.Close();
+            SegmentLock[] retired;
+            lock (_retiredLocks) retired = [.. _retiredLocks];
+            foreach (SegmentLock one in retired) one.Close();
             _lock?.Close();
         }
     }
@@ -239,6 +278,10 @@ public sealed partial class SharedMemory
 /// <para>Only the holder of the semaphore is between the acquire and Take, so what is noted there takes no interlocked steps; after a peer's reset there can be two, who are told unless
 /// they come in the same nanoseconds. The ticket is ended before the permit is given; a Dispose in between gives it in its place (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not
 /// counted that somebody is inside.</para>
+/// <para>A lock that another one has replaced is closed as soon as no scope holds it (<see cref="Retire"/>); who replaces one in a loop would use up the descriptors otherwise. Interleavings: (1) Nobody holds it: it is
+/// closed at once. Threads that sleep in it are woken and go on at the new one; the descriptor and the page go with the last of those who are counted in, to whom pending asynchronous waits belong. (2) A
+/// scope holds it: the one that replaced says that there is a stranger, for good, so whoever ends the ticket comes by the gate of the strangers, finds the lock retired, and closes it after giving the permit. (3) The
+/// taker was ending its ticket without having seen that: it is waited for. (4) A thread takes it after all: see SharedMemory.Keeps. (5) Dispose at the same time: closing twice closes once.</para>
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
@@ -259,7 +302,9 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     {
         public long Ending;
     }
+
     private volatile bool _isLost;
+    private volatile Action<SegmentLock>? _closed; // what is told when a retired lock is closed
     private int _unchangedAt = -1;
 
     // The last tickets whose holders may not have been alone. The first one of a lock that stands in for another is such a one.
@@ -269,7 +314,10 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     public SemaphoreObject Semaphore { get; } = semaphore;
 
     /// <summary>Whether the lock's name leads elsewhere by now, where that is noticed.</summary>
-    public bool HasChanged => _isLost || watch is { HasChanged: true };
+    public bool HasChanged => _isLost || IsRetired || watch is { HasChanged: true };
+
+    /// <summary>Whether another lock has replaced this one.</summary>
+    public bool IsRetired => _closed is not null;
 
     /// <summary>An operation has found the lock gone.</summary>
     public void NoteLoss() => _isLost = true;
@@ -302,7 +350,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         long last = _holder;
 
         // Two holders within this instance: a peer has reset the lock. Both are told.
-        if ((last & 1) != 0) NoteDoubt(last, ++last + 1);
+        if (IsHeld(last)) NoteDoubt(last, ++last + 1);
         Taker taker = t_taker ?? MakeTaker();
         if (_taker != taker) _taker = taker;
         Volatile.Write(ref _holder, ++last);
@@ -341,7 +389,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         if (!Semaphore.TryUnlock()) NoteDoubt(ticket, ticket);
     }
 
-    /// <summary>Ends a ticket, once: false when it has been ended.</summary>
+    /// <summary>Ends a ticket, once: true when the caller has to give the permit back then.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryEnd(long ticket)
     {
@@ -367,17 +415,55 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         if (Interlocked.Read(ref _holder) != ticket) return false; // ended, and tickets do not come again
         lock (_strangers)
         {
-            Volatile.Write(ref _hasStranger, 1);
-            Interlocked.MemoryBarrierProcessWide();
-            Taker? taker = Volatile.Read(ref _taker);
-            SpinWait spinner = default;
-            while (taker is not null && Volatile.Read(ref taker.Ending) == ticket) spinner.SpinOnce();
-            bool ends = Volatile.Read(ref _holder) == ticket;
+            bool ends = ShutOut(ticket) == ticket;
             if (ends) Volatile.Write(ref _holder, ticket + 1);
-            Volatile.Write(ref _hasStranger, 0);
-            return ends;
+            if (!IsRetired)
+            {
+                Volatile.Write(ref _hasStranger, 0);
+                return ends;
+            }
+
+            if (!ends) return false;
         }
+
+        try
+        {
+            GiveBackSlowly(ticket);
+        }
+        finally
+        {
+            Close();
+        }
+
+        return false;
     }
+
+    /// <summary>Makes whoever ends a ticket come by the gate of the strangers, and waits until nobody is ending this one without having seen that. The ticket that holds then.</summary>
+    private long ShutOut(long ticket)
+    {
+        Volatile.Write(ref _hasStranger, 1);
+        Interlocked.MemoryBarrierProcessWide();
+        if (ticket == 0) ticket = Volatile.Read(ref _holder);
+        Taker? taker = Volatile.Read(ref _taker);
+        SpinWait spinner = default;
+        while (taker is not null && Volatile.Read(ref taker.Ending) == ticket) spinner.SpinOnce();
+        return Volatile.Read(ref _holder);
+    }
+
+    /// <summary>Another lock has replaced this one: closes it, now or when its holder has let go.</summary>
+    /// <param name="closed">Told then, once or twice.</param>
+    public void Retire(Action<SegmentLock> closed)
+    {
+        lock (_strangers)
+        {
+            _closed = closed;
+            if (IsHeld(ShutOut(0))) return;
+        }
+
+        Close();
+    }
+
+    private static bool IsHeld(long holder) => (holder & 1) != 0;
 
     private static Taker MakeTaker() => t_taker = new Taker();
 
@@ -397,8 +483,9 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     {
         // The holder's own Release finds the ticket gone then.
         long holder = Interlocked.Read(ref _holder);
-        if ((holder & 1) != 0) Release(holder);
+        if (IsHeld(holder)) Release(holder);
         Semaphore.Dispose();
         watch?.Dispose();
+        _closed?.Invoke(this);
     }
 }

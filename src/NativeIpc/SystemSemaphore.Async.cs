@@ -79,7 +79,7 @@ public sealed partial class SystemSemaphore
     /// <exception cref="NativeIpcException">NotFound when the time passed; otherwise as <see cref="OpenExisting"/>.</exception>
     public static Task<SystemSemaphore> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SystemSemaphoreOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SystemSemaphoreOptions polling = Checked(options) with { PeerTimeout = TimeSpan.Zero };
+        SystemSemaphoreOptions polling = Checked(key, options) with { PeerTimeout = TimeSpan.Zero };
         return OpenWaiter.WaitAsync(() => TryOpenExisting(key, out SystemSemaphore? found, polling) ? found : null, () => OpenExisting(key, polling), timeout, cancellationToken);
     }
 
@@ -121,6 +121,8 @@ public sealed partial class SystemSemaphore
         public WaitQueue<bool> Queue { get; }
 
         public nint Word => _semaphore.WaitWord;
+
+        public SemaphoreObject Enter() => _semaphore.TryEnter() ? _semaphore : throw Disposed();
 
         public bool NeedsLooks => _semaphore.NeedsLooks;
 

@@ -55,7 +55,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// removing it.</exception>
     public static SystemSemaphore CreateNew(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         using ProcessExit.Call call = Begin(options);
         return new SystemSemaphore(BackendFor(key, initialCount, options).CreateNew(key, initialCount, options), options);
     }
@@ -68,7 +68,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">NotFound; KeyError, also when what has the name is no semaphore; PermissionDenied; OutOfResources.</exception>
     public static SystemSemaphore OpenExisting(NativeIpcKey key, SystemSemaphoreOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         return new SystemSemaphore(Selector.ForSemaphore(Opening, key).Open(key, options, mustExist: true)!, options);
     }
 
@@ -81,7 +81,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
     public static bool TryOpenExisting(NativeIpcKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemSemaphore? semaphore, SystemSemaphoreOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, options, mustExist: false);
         semaphore = opened is null ? null : new SystemSemaphore(opened, options);
         return semaphore is not null;
@@ -99,7 +99,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         using ProcessExit.Call call = Begin(options);
         return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrOpen(key, initialCount, options), options);
     }
@@ -119,7 +119,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">AlreadyExists (Windows only); KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         using ProcessExit.Call call = Begin(options);
         return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrReset(key, initialCount, options), options);
     }
@@ -135,6 +135,20 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="type">The key type.</param>
     /// <returns>True when they can.</returns>
     public static bool IsKeyTypeSupported(NativeIpcKeyType type) => Selector.SupportsSemaphores(type);
+
+    /// <summary>Whether <see cref="SystemSemaphoreOptions.Recording"/> is offered for keys of a type.</summary>
+    /// <param name="type">The key type.</param>
+    /// <returns>True for POSIX keys on Linux with glibc.</returns>
+    public static bool IsPermitRecordingSupported(NativeIpcKeyType type) => Selector.RecordsPermits(type);
+
+    /// <summary>Gives back the permits that killed holders had recorded (<see cref="SystemSemaphoreOptions.Recording"/>) and no living process shares in. Waits for nobody.</summary>
+    /// <remarks>Instances that record do so themselves, before they wait and while they wait; this is for those who wait in another way. Several that call it at once give each permit back once.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="options">Whether a semaphore of another user is accepted (<see cref="SystemSemaphoreOptions.AllowOtherOwners"/>); null for the defaults.</param>
+    /// <returns>How many permits were given; 0 also when there is no semaphore, and where none are recorded.</returns>
+    /// <exception cref="NativeIpcException">KeyError, also when what has the name is no semaphore; PermissionDenied; OutOfResources; LockError where the file has no record locks.</exception>
+    public static int ReturnLostPermits(NativeIpcKey key, SystemSemaphoreOptions? options = null)
+        => Selector.ForSemaphore("give back lost permits of the semaphore", key).ReturnLostPermits(key, options ?? SystemSemaphoreOptions.s_default);
 
     /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same as Qt makes of it.</summary>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
@@ -260,7 +274,7 @@ public sealed partial class SystemSemaphore : IDisposable
     }
 
     /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
-    /// the event source "NativeIpc". Permits that this instance has acquired stay taken; on System V, the kernel gives back at the end of the
+    /// the event source "NativeIpc". Permits that this instance has acquired stay taken; if it recorded them, they count as lost from now on; on System V, the kernel gives back at the end of the
     /// process what the undo policy covers.</summary>
     public void Dispose()
     {
@@ -291,18 +305,24 @@ public sealed partial class SystemSemaphore : IDisposable
     private static ProcessExit.Call Begin(SystemSemaphoreOptions options)
         => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
-    private static SystemSemaphoreOptions Checked(SystemSemaphoreOptions? options)
+    private static SystemSemaphoreOptions Checked(in NativeIpcKey key, SystemSemaphoreOptions? options)
     {
         options ??= SystemSemaphoreOptions.s_default;
         OptionRules.CheckMode(options.Mode);
         OptionRules.CheckDefined(options.Removal, RemovalPolicy.LastOneOut);
         OptionRules.CheckDefined(options.Undo, SystemVUndoPolicy.None);
+        OptionRules.CheckDefined(options.Recording, PermitRecording.ProcessAndChildren);
         OptionRules.CheckBound(options.PeerTimeout);
         OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group, options.AllowOtherOwners);
         if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
             throw new ArgumentException("Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder had.", nameof(options));
         if (options.Robust && OperatingSystem.IsMacOS())
             throw new PlatformNotSupportedException("Robust is not offered on macOS: a POSIX semaphore keeps no record of its holder there, and the next one cannot be told.");
+        if (options.Recording == PermitRecording.None) return options;
+        if (options.Robust || options.Removal == RemovalPolicy.LastOneOut)
+            throw new ArgumentException("Recording goes neither with Robust, which records its one holder in another way, nor with RemovalPolicy.LastOneOut, for which a program that inherits the record would be a user.", nameof(options));
+        if (!IsPermitRecordingSupported(key.Type))
+            throw new PlatformNotSupportedException($"Recording is not offered for {Failure.Describe(key)}: permits are recorded for POSIX keys on Linux with glibc. System V gives them back by itself (Undo); elsewhere do without.");
         return options;
     }
 }

@@ -54,6 +54,13 @@ public sealed record SystemSemaphoreOptions
     /// continue on the thread pool all the same.</summary>
     public bool AllowSynchronousContinuations { get; init; }
 
+    /// <summary>Whether the permits that this instance takes are recorded beside the semaphore, so that others can give them back when this process was killed. Default:
+    /// <see cref="PermitRecording.None"/>. For counting semaphores; peers that know nothing of it (Qt, C) may use the same one, and their permits are not recorded. Whoever records takes and releases through the same instance; what
+    /// is released elsewhere meanwhile would be given twice. An instance that records gives back what killed ones have left, and a try costs some hundred nanoseconds more. At most 190 instances per semaphore record
+    /// at a time; further ones work without. POSIX on Linux with glibc; elsewhere <see cref="PlatformNotSupportedException"/> (System V does the same by <see cref="Undo"/>). Not together with <see cref="Robust"/> or
+    /// <see cref="RemovalPolicy.LastOneOut"/>.</summary>
+    public PermitRecording Recording { get; init; }
+
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
     /// <remarks>See <see cref="SharedMemoryOptions.RemoveAtProcessExit"/> for programs that handle such signals themselves.</remarks>
     public bool RemoveAtProcessExit { get; init; } = true;

@@ -11,9 +11,20 @@ public class WindowsNumbersTests
     private const string Headers = """
         #define WIN32_LEAN_AND_MEAN
         #include <windows.h>
+        #include <ntstatus.h>
         #include <sddl.h>
         #include <winternl.h>
         #include <stddef.h>
+
+        /* Of the driver kit, and not in the headers for programs: as Microsoft documents them; those of semaphores as phnt and ReactOS declare them. */
+        #define DIRECTORY_QUERY 0x0001
+        #define SEMAPHORE_QUERY_STATE 0x0001
+        typedef enum { SemaphoreBasicInformation } SEMAPHORE_INFORMATION_CLASS;
+        typedef struct { LONG CurrentCount; LONG MaximumCount; } SEMAPHORE_BASIC_INFORMATION;
+        typedef struct { UNICODE_STRING Name; UNICODE_STRING TypeName; } OBJECT_DIRECTORY_INFORMATION;
+        NTSTATUS WINAPI NtOpenDirectoryObject(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES);
+        NTSTATUS WINAPI NtQueryDirectoryObject(HANDLE, PVOID, ULONG, BOOLEAN, BOOLEAN, PULONG, PULONG);
+        NTSTATUS WINAPI NtQuerySemaphore(HANDLE, SEMAPHORE_INFORMATION_CLASS, PVOID, ULONG, PULONG);
 
         """;
 
@@ -43,7 +54,8 @@ public class WindowsNumbersTests
             foreach ((string name, long value) in Abi.Numbers.Of(table)) yield return new($"{table.Name}.{name}", name, value);
         }
 
-        foreach (Type layout in new[] { typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION), typeof(Interop.Kernel32.SECURITY_ATTRIBUTES), typeof(Interop.Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION) })
+        foreach (Type layout in new[] { typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION), typeof(Interop.Kernel32.SECURITY_ATTRIBUTES), typeof(Interop.Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION),
+            typeof(Interop.Kernel32.MEMORYSTATUSEX), typeof(Interop.Ntdll.UNICODE_STRING), typeof(Interop.Ntdll.OBJECT_ATTRIBUTES), typeof(Interop.Ntdll.OBJECT_DIRECTORY_INFORMATION), typeof(Interop.Ntdll.SEMAPHORE_BASIC_INFORMATION) })
         {
             yield return new($"sizeof({layout.Name})", $"sizeof({layout.Name})", Marshal.SizeOf(layout));
             foreach (FieldInfo field in layout.GetFields(BindingFlags.Instance | BindingFlags.NonPublic))
@@ -91,10 +103,14 @@ public class WindowsNumbersTests
         ["ConvertStringSecurityDescriptorToSecurityDescriptorW"] = ["BOOL", "LPCWSTR", "DWORD", "PSECURITY_DESCRIPTOR *", "PULONG"],
         ["GetKernelObjectSecurity"] = ["BOOL", "HANDLE", "SECURITY_INFORMATION", "PSECURITY_DESCRIPTOR", "DWORD", "LPDWORD"],
         ["NtQueryObject"] = ["NTSTATUS", "HANDLE", "OBJECT_INFORMATION_CLASS", "PVOID", "ULONG", "PULONG"],
+        ["GlobalMemoryStatusEx"] = ["BOOL", "LPMEMORYSTATUSEX"],
+        ["NtOpenDirectoryObject"] = ["NTSTATUS", "PHANDLE", "ACCESS_MASK", "POBJECT_ATTRIBUTES"],
+        ["NtQueryDirectoryObject"] = ["NTSTATUS", "HANDLE", "PVOID", "ULONG", "BOOLEAN", "BOOLEAN", "PULONG", "PULONG"],
+        ["NtQuerySemaphore"] = ["NTSTATUS", "HANDLE", "SEMAPHORE_INFORMATION_CLASS", "PVOID", "ULONG", "PULONG"],
         ["ReleaseSemaphore"] = ["BOOL", "HANDLE", "LONG", "LPLONG"],
     };
 
-    private static int Width(Type type) => type == typeof(int) || type == typeof(uint) ? 4 : 8; // the others are pointers, handles, nuint and by-refs
+    private static int Width(Type type) => type == typeof(byte) ? 1 : type == typeof(int) || type == typeof(uint) ? 4 : 8; // the others are pointers, handles, nuint and by-refs
 
     private static ShellResult Compile(string source)
     {

@@ -57,6 +57,8 @@ public abstract class ConformanceTests<TProvider> : IDisposable
     /// <summary>Runs something on a thread of its own.</summary>
     private protected static Task Start(Action action) => Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
+    private protected static Task<T> Start<T>(Func<T> function) => Task.Factory.StartNew(function, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
     /// <summary>Waits for a task, and fails if it takes longer than the watchdog allows.</summary>
     private protected static void Finish(params Task[] tasks) => Assert.True(Task.WaitAll(tasks, s_watchdog), "The watchdog went off.");
 }

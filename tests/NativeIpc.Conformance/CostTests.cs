@@ -58,6 +58,25 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
+    /// <summary>Each doubling holds a process with several threads up until all cores have passed a quiet point.</summary>
+    [BackendFact(Needs.Posix | Needs.Linux)]
+    public void The_table_of_descriptors_does_not_double_again_and_again_under_many_segments()
+    {
+        SharedMemory[] segments = [.. Enumerable.Range(0, 300).Select(_ => SharedMemory.CreateNew(NextKey(), 100))];
+        try
+        {
+            int limit = Number(File.ReadLines("/proc/self/limits"), "Max open files");
+            Assert.InRange(Number(File.ReadLines("/proc/self/status"), "FDSize:"), Math.Min(8192, limit / 2), int.MaxValue);
+        }
+        finally
+        {
+            foreach (SharedMemory segment in segments) segment.Dispose();
+        }
+
+        static int Number(IEnumerable<string> lines, string name)
+            => int.Parse(lines.First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture);
+    }
+
     [BackendFact(Needs.Linux)]
     public void Populate_maps_the_pages_of_a_segment_that_exists()
     {

@@ -40,6 +40,33 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         }
     }
 
+    [BackendFact(Needs.Recovery)]
+    public void A_handle_that_cannot_be_told_apart_does_not_take_its_own_holding_for_a_dead_stranger_s()
+    {
+        NativeIpcKey key = NextKey();
+        List<SystemSemaphore> handles = [];
+        using SharedMemory plain = SharedMemory.CreateNew(key, 100);
+        SystemSemaphore.CreateNew(Provider.LockKey(key), 1, new() { Removal = RemovalPolicy.Keep, Robust = true }).Dispose();
+        try
+        {
+            while (handles.Count < Backends.Posix.HolderSlots.Count) handles.Add(SystemSemaphore.OpenExisting(key, new() { Robust = true }));
+            _ = plain.GetLockStatus(); // opens the lock
+        }
+        finally
+        {
+            foreach (SystemSemaphore handle in handles) handle.Dispose();
+        }
+
+        // Nobody else has the lock open now, which is the proof that a stranger is dead.
+        using (plain.Lock())
+        {
+            Assert.False(plain.TryLock(s_aWhile, out _));
+            Assert.False(plain.TryLock(s_aWhile, out _));
+        }
+
+        plain.Lock().Dispose();
+    }
+
     [BackendTheory(Needs.Recovery)]
     [InlineData("claim.before", false)]
     [InlineData("claim.locked", false)]

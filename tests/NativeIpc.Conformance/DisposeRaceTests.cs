@@ -41,6 +41,68 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
+    /// <summary>A thread that knows nothing of a Dispose on another one ends its scope, or takes the lock and does no more: when both are through, the lock is free, once.</summary>
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    public void A_lock_is_given_back_whatever_its_holder_does_while_the_segment_is_disposed(bool wasUsedOften, bool ends)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory anchor = SharedMemory.CreateNew(key, 100);
+        PeerProcess peer = Peer();
+        peer.Ask($"shm open a {key} rw");
+        SharedMemory segment = anchor;
+        SharedMemoryLock scope = default;
+        int rounds = OperatingSystem.IsWindows() ? 50 : 1000;
+        int met = 0;
+        Task holder = Start(() =>
+        {
+            for (int round = 0; round < rounds; round++)
+            {
+                Meet((round * 4) + 2);
+                if (ends) scope.Dispose();
+                else TryLock(segment);
+                Meet((round * 4) + 4);
+            }
+        });
+        for (int round = 0; round < rounds; round++)
+        {
+            segment = SharedMemory.OpenExisting(key, options: new() { Removal = RemovalPolicy.Keep });
+            for (int i = 0; i < (wasUsedOften ? 20 : 1); i++) segment.Lock().Dispose(); // often enough to go the direct way
+            if (ends) scope = segment.Lock();
+            Meet((round * 4) + 2);
+            Thread.SpinWait(round % 50 / 2);
+            segment.Dispose();
+            Meet((round * 4) + 4);
+            Assert.True(peer.Ask("shm trylock a") == "true", $"The lock of round {round} was not given back.");
+            Assert.False(anchor.TryLock(out _), $"The lock of round {round} was given back twice.");
+            peer.Ask("shm unlock a");
+        }
+
+        Finish(holder);
+
+        // By spinning: who sleeps comes too late for the race.
+        void Meet(int due)
+        {
+            Interlocked.Increment(ref met);
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref met) >= due, s_watchdog), "The watchdog went off.");
+        }
+    }
+
+    private static void TryLock(SharedMemory segment)
+    {
+        try
+        {
+            _ = segment.TryLock(out _);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Dispose was first.
+        }
+    }
+
     private void Stress(string kind, NativeIpcKey key, int milliseconds)
     {
         PeerProcess peer = Peer();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -25,6 +26,24 @@ public abstract partial class LockTests<TProvider>
         }
 
         Assert.False(Backend.AnythingExists(key));
+    }
+
+    [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
+    public void A_segment_that_has_lost_its_name_leaves_the_lock_of_its_successor_alone()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        using SharedMemory attached = SharedMemory.OpenExisting(key);
+        Assert.True(SharedMemory.Remove(key));
+        using SharedMemory next = SharedMemory.CreateNew(key, Size);
+        using (next.Lock())
+        {
+            Assert.Equal(NativeIpcError.LockError, ErrorOf(() => attached.TryLock(out _)));
+            Assert.Equal(NativeIpcError.LockError, ErrorOf(() => segment.TryLock(out _)));
+        }
+
+        LockIsFree(key);
+        next.Lock().Dispose();
     }
 
     [BackendFact(Needs.SystemV)]
@@ -195,6 +214,130 @@ public abstract partial class LockTests<TProvider>
         Assert.True(SharedMemory.Remove(key));
         segment.Dispose();
         Assert.False(Backend.AnythingExists(key));
+    }
+
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    public void A_replaced_lock_is_closed_when_its_holder_lets_go_and_not_before()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        PeerProcess peer = Peer();
+        MakeLock(peer, key);
+        SharedMemoryLock scope = segment.Lock();
+        SharedMemoryLock copy = scope;
+        Assert.Equal(1, LocksMapped(key));
+        MakeLock(peer, key);
+        using (SharedMemoryLock next = LockNew(segment)) Assert.Equal(2, LocksMapped(key));
+        Assert.True(scope.WasReplaced);
+        Finish(Start(scope.Dispose));
+        Assert.Equal(1, LocksMapped(key));
+        copy.Dispose();
+        Assert.True(copy.WasReplaced);
+
+        // One that nobody holds goes at once; one that is held when the segment is disposed goes with it.
+        MakeLock(peer, key);
+        scope = LockNew(segment);
+        Assert.Equal(1, LocksMapped(key));
+        MakeLock(peer, key);
+        LockNew(segment).Dispose();
+        Assert.Equal(2, LocksMapped(key));
+        segment.Dispose();
+        Assert.Equal(0, LocksMapped(key));
+        scope.Dispose();
+    }
+
+    [BackendTheory(Needs.Posix | Needs.ComparedNames)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_replaced_lock_is_closed_when_those_who_waited_in_it_have_moved_on(bool awaits)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        PeerProcess peer = Peer();
+        MakeLock(peer, key);
+        peer.Ask($"shm open holder {key} rw");
+        peer.Ask("shm lock holder");
+        Task<SharedMemoryLock> waiting = awaits ? segment.LockAsync(Cancellation).AsTask() : Start(() => segment.Lock(Cancellation));
+        Until(() => IsMapped(key, ""));
+
+        // The new one is taken from the first moment on: that of another segment, under this one's name.
+        NativeIpcKey other = NextKey();
+        peer.Ask($"shm create other {other} {Size}");
+        peer.Ask("shm lock other");
+        File.Move(PosixProvider.SemaphoreFileOf(other), PosixProvider.SemaphoreFileOf(key), overwrite: true);
+        Until(() => !segment.TryLock(out _) && IsMapped(key, "") && !IsMapped(key, " (deleted)"));
+        Assert.False(waiting.IsCompleted);
+        peer.Ask("shm unlock other");
+        Finish(waiting);
+        Assert.True(waiting.Result.WasReplaced);
+        waiting.Result.Dispose();
+        peer.Ask("shm close other");
+        peer.Ask("shm close holder");
+        LockIsFree(key);
+    }
+
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    public void Locks_that_a_peer_replaces_in_a_loop_do_not_use_up_the_descriptors()
+    {
+        const int rounds = 5000;
+        NativeIpcKey key = NextKey();
+        NativeIpcKey lockKey = Provider.LockKey(key);
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size);
+        PeerProcess user = Peer();
+        user.Post($"stress replaced {key} 300000");
+        user.Await("locking");
+        for (int round = 0; round < rounds; round++)
+        {
+            int told = Volatile.Read(ref segment.GetReference<int>(4));
+            File.Delete(PosixProvider.SemaphoreFileOf(key));
+            SystemSemaphore.CreateOrOpen(lockKey, 1, new() { Removal = RemovalPolicy.Keep }).Dispose();
+            Until(() => Volatile.Read(ref segment.GetReference<int>(4)) != told);
+        }
+
+        segment.Write(0, [1]);
+        string answer = user.Answer();
+        TestContext.Current.TestOutputHelper?.WriteLine(answer);
+        Dictionary<string, int> counts = answer.Split(' ').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => int.Parse(pair[1], CultureInfo.InvariantCulture));
+        Assert.All(counts, count => Assert.True(count.Value > 0, count.Key));
+        Assert.InRange(counts["most"], 1, 200);
+        Assert.InRange(counts["last"], 1, 100);
+        LockIsFree(key);
+    }
+
+    /// <summary>Removes the lock's name, if there is one, and has a peer make a new lock, so that its name shows in the list of mappings.</summary>
+    private static void MakeLock(PeerProcess peer, in NativeIpcKey key)
+    {
+        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        peer.Ask($"shm open maker {key} rw");
+        peer.Ask("shm lock maker");
+        peer.Ask("shm unlock maker");
+        peer.Ask("shm close maker");
+    }
+
+    /// <summary>Locks until it is a new lock.</summary>
+    private static SharedMemoryLock LockNew(SharedMemory segment)
+    {
+        SharedMemoryLock scope = default;
+        Until(() =>
+        {
+            scope.Dispose();
+            return segment.TryLock(out scope) && scope.WasReplaced;
+        });
+        return scope;
+    }
+
+    /// <summary>How many locks of a segment this process has mapped, removed ones included.</summary>
+    private static int LocksMapped(in NativeIpcKey key)
+    {
+        string file = PosixProvider.SemaphoreFileOf(key);
+        return File.ReadLines("/proc/self/maps").Count(line => line.Contains(file, StringComparison.Ordinal));
+    }
+
+    /// <summary>Whether one is mapped that still has the name, or one that has lost it (" (deleted)").</summary>
+    private static bool IsMapped(in NativeIpcKey key, string remark)
+    {
+        string end = PosixProvider.SemaphoreFileOf(key) + remark;
+        return File.ReadLines("/proc/self/maps").Any(line => line.EndsWith(end, StringComparison.Ordinal));
     }
 
     /// <summary>Repeats a question until the answer is yes, where a system event needs its moment to arrive.</summary>

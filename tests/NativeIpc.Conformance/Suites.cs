@@ -23,7 +23,11 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class WaitTests : WaitTests<PosixProvider>;
 
+    public sealed class WallClockTests : WallClockTests<PosixProvider>;
+
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
+
+    public sealed class PermitRecordTests : PermitRecordTests<PosixProvider>;
 
     public sealed class StepAsideTests : StepAsideTests<PosixProvider>;
 
@@ -59,6 +63,8 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<PlainPosixProvider>;
 
     public sealed class WaitTests : WaitTests<PlainPosixProvider>;
+
+    public sealed class WallClockTests : WallClockTests<PlainPosixProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
@@ -96,6 +102,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<SystemVProvider>;
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
+
+    public sealed class WallClockTests : WallClockTests<SystemVProvider>;
 
     public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 

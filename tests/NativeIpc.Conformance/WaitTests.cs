@@ -29,7 +29,7 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         {
             var timeout = TimeSpan.FromMilliseconds(milliseconds);
             long start = Stopwatch.GetTimestamp();
-            Assert.False(await semaphore.TryAcquireAsync(timeout, Cancellation));
+            Assert.False(await semaphore.TryAcquireAsync(timeout, Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
             Assert.True(Stopwatch.GetElapsedTime(start) >= timeout);
             start = Stopwatch.GetTimestamp();
             Assert.False(semaphore.TryAcquire(timeout, Cancellation));
@@ -246,6 +246,31 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Timing_out_against_releasing_neither_loses_nor_makes_a_permit(bool blocks)
+    {
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0);
+        int races = IsWine ? 20 : Races / 50;
+        int taken = 0;
+        for (int i = 0; i < races; i++)
+        {
+            var timeout = TimeSpan.FromMilliseconds(1 + (i % 2));
+            TimeSpan untilRelease = timeout + TimeSpan.FromMicroseconds(((i % 60) - 10) * 50); // timers are late by up to some milliseconds
+            long start = Stopwatch.GetTimestamp();
+            Task<bool> waiting = blocks ? Start(() => semaphore.TryAcquire(timeout)) : semaphore.TryAcquireAsync(timeout, Cancellation).AsTask();
+            while (Stopwatch.GetElapsedTime(start) < untilRelease) Thread.SpinWait(1);
+            semaphore.Release();
+            bool got = await waiting.WaitAsync(s_watchdog, Cancellation);
+            if (got) taken++;
+            Assert.True(semaphore.TryAcquire() == !got, $"Race {i} has lost or made a permit.");
+            Assert.False(semaphore.TryAcquire(), $"Race {i} made a permit.");
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{races} races, {taken} won by the release");
+    }
+
     [Fact]
     public async Task The_lock_is_awaited_in_order_and_given_on()
     {
@@ -255,7 +280,7 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         peer.Ask($"shm open a {key} rw");
         peer.Post("shm lock a");
         peer.Answer();
-        Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(30), Cancellation));
+        Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(30), Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
         Task<SharedMemoryLock> first = segment.LockAsync(Cancellation).AsTask();
         Task<SharedMemoryLock?> second = segment.TryLockAsync(s_watchdog, Cancellation).AsTask();
         using var source = new CancellationTokenSource();

@@ -44,6 +44,16 @@ public class FullMemoryTests
         result.LeftNothing();
     }
 
+    /// <summary>A creator makes the lock without looking for one first.</summary>
+    [Fact]
+    public void A_lock_that_a_peer_has_made_is_found_when_devshm_is_full()
+    {
+        VictimResult result = Victims.Run(Situation.SmallDevShm, $"semaphore-create {s_key} 1", $"segment-create {s_key} 61440", $"segment-create {s_other} 1", "segment-lock", "dispose");
+        result[2].AssertSays(NativeIpcError.OutOfResources, s_other, "posix_fallocate", ENOSPC);
+        Assert.Equal(("locked", "disposed"), (result[3].Did, result[4].Did));
+        result.LeftNothing();
+    }
+
     [Fact]
     public void A_sparse_segment_may_be_larger_than_devshm()
         => Victims.Run(Situation.SmallDevShm, $"segment-create {s_key} 1048576 allocation=Sparse", "dispose").Did("created 1048576", "disposed").LeftNothing();

@@ -39,7 +39,10 @@ while (input.ReadLine() is { } line)
                 answer = RaceCommands.Run(words);
                 break;
             case "stress":
-                answer = StressCommands.Run(words);
+                answer = StressCommands.Run(words, output);
+                break;
+            case "timed":
+                answer = TimedWaits.RunAsync(words.NextKey(), words.NextKey(), words.NextKey(), TimeSpan.FromMilliseconds(words.NextInt())).GetAwaiter().GetResult();
                 break;
             case "reset":
                 segments.CloseAll();

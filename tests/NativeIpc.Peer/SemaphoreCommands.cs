@@ -16,6 +16,7 @@ internal sealed class SemaphoreCommands(TextWriter output)
     {
         string verb = words.Next();
         if (verb == "remove") return $"ok {SegmentCommands.Text(SystemSemaphore.Remove(words.NextKey()))}";
+        if (verb == "mend") return string.Create(CultureInfo.InvariantCulture, $"ok {SystemSemaphore.ReturnLostPermits(words.NextKey())}");
         string name = words.Next();
         switch (verb)
         {
@@ -56,6 +57,14 @@ internal sealed class SemaphoreCommands(TextWriter output)
                 }
 
                 return "ok";
+            case "churn":
+                output.WriteLine("acquiring");
+                while (true)
+                {
+                    _semaphores[name].Acquire();
+                    _semaphores[name].Release();
+                }
+
             case "produce":
                 return Produce(_semaphores[name], words.NextInt());
             case "value":
@@ -114,6 +123,7 @@ internal sealed class SemaphoreCommands(TextWriter output)
             {
                 "keep" => options with { Removal = RemovalPolicy.Keep },
                 "robust" => options with { Robust = true },
+                "recorded" => options with { Recording = PermitRecording.Process },
                 "creator" => options with { Removal = RemovalPolicy.Creator },
                 "lastout" => options with { Removal = RemovalPolicy.LastOneOut },
                 "reclaim" => options with { Reclaim = true },

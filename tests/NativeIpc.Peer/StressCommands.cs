@@ -4,13 +4,13 @@ using System.Globalization;
 
 namespace NativeIpc.Peer;
 
-/// <summary>Disposes an object again and again under threads that use it in every way: they may see ObjectDisposedException, and nothing else.</summary>
+/// <summary>Disposes an object again and again under threads that use it in every way, or has its lock replaced: they may see ObjectDisposedException, and nothing else.</summary>
 internal static class StressCommands
 {
     private const int Size = 64 * 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
-    public static string Run(Words words)
+    public static string Run(Words words, TextWriter output)
     {
         string kind = words.Next();
         NativeIpcKey key = words.NextKey();
@@ -21,6 +21,7 @@ internal static class StressCommands
             "sem" => Semaphore(key, time),
             "shm-removed" => RemovedSegment(key, time),
             "sem-removed" => RemovedSemaphore(key, time),
+            "replaced" => new ReplacedLock(key, output).Run(time),
             _ => throw new FormatException($"No such kind: {kind}."),
         };
     }

@@ -64,6 +64,34 @@ public sealed class DoctorMachineTests : IDisposable
         Assert.Empty(Of(said, "LimitNear"));
     }
 
+    [Fact]
+    public void A_shared_memory_folder_that_is_missing_is_an_error()
+    {
+        // A folder that the system will not let go of cannot be removed, but /dev can be another one without it.
+        JsonElement said = Doctor(1, "mount -t tmpfs -o mode=755 tmpfs /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 || exit 125");
+        Check(Single(said, "SharedMemoryFolder"), "Error", "/dev/shm is missing: POSIX objects cannot be made.", "Mount it.", "mkdir -m 1777 -p /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm");
+        Assert.Contains(Of(said, "Unseen"), finding => Text(finding, "summary")!.Contains("there is no such folder", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_shared_memory_folder_that_is_a_file_is_missing_too()
+    {
+        JsonElement said = Doctor(1, "mount -t tmpfs -o mode=755 tmpfs /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && echo x > /dev/shm || exit 125");
+        Check(Single(said, "SharedMemoryFolder"), "Error", "/dev/shm is missing", "Mount it.", "mkdir -m 1777 -p /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm");
+    }
+
+    [Fact]
+    public void A_shared_memory_folder_on_another_file_system_than_a_tmpfs_is_a_warning()
+    {
+        // A folder of this machine's disk in the place of /dev/shm. Where that is a tmpfs itself, there is nothing to see.
+        string folder = _names.TrackPath(Directory.CreateDirectory(Path.Combine("/var/tmp", TestNames.NextName())).FullName);
+        string format = new DriveInfo(folder).DriveFormat;
+        Assert.SkipWhen(format is "tmpfs" or "ramfs", "/var/tmp is a tmpfs on this machine.");
+        JsonElement said = Doctor(1, $"chmod 1777 '{folder}' && mount --bind '{folder}' /dev/shm || exit 125");
+        Check(Single(said, "SharedMemoryFolder"), "Warning", $"/dev/shm is a {format} and no tmpfs: objects may be slow, and survive a restart of the machine.", "Mount a tmpfs there.",
+            "mount -t tmpfs -o mode=1777 tmpfs /dev/shm");
+    }
+
     [Theory]
     [InlineData(983040, "Warning")] // 15/16
     [InlineData(1048576, "Error")]

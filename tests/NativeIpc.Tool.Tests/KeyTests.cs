@@ -51,6 +51,13 @@ public class KeyTests
         Assert.Matches(@"\n +[0-9a-f]{40} +the SHA-1 of the name in UTF-8\n", legacy);
     }
 
+    [Theory]
+    [InlineData("posix:/frames", @"\n +/ +.*\n +frames +the name\n", "-p", "linux")]
+    [InlineData("systemv:/run/user/7/frames", @"\n +/run/user/7/ +the user's runtime folder.*\n +frames +the name\n", "-p", "linux", "-d", "/run/user/7")]
+    [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", @"\n +frames +the ASCII letters of the name\n", "-p", "linux", "-d", "/tmp")]
+    [InlineData("posix:/a%2Fb", @"\nusable +no, on linux: ", "-p", "linux")] // no name gives that: the rule that it breaks is told
+    public void Parse_explains_a_key_that_is_there(string key, string expected, params string[] options) => Assert.Matches(expected, Nipc.Succeed(["key", "parse", key, "--explain", .. options]) + "\n");
+
     [Fact]
     public void The_parts_are_the_native_key()
     {

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Runtime.Versioning;
+using System.Security.Principal;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Running;
 
@@ -60,16 +63,45 @@ internal sealed class ObjectFilter
         return found => isMine(found) && (!stale || (found.Traits & IpcObjectTraits.Stale) != 0);
     }
 
-    /// <summary>By number on Unix: not every user has a name (a container started with <c>--user 1234</c>), and one number may have several.</summary>
+    /// <summary>What was asked for and this system, or the objects, do not tell: a sentence each.</summary>
+    public IEnumerable<string> CannotTell(ParseResult parsed, IReadOnlyList<IpcObjectInfo> objects)
+    {
+        if (OperatingSystem.IsWindows() && parsed.GetValue(Stale)) yield return "Windows leaves nothing behind: an object goes with its last handle, so none is stale.";
+        if (OperatingSystem.IsWindows() && parsed.GetValue(Sort) == "age") yield return "Windows does not tell when an object was made, so there is no order by age.";
+        int unknown = parsed.GetValue(Mine) ? objects.Count(found => found.OwnerName is null && found.OwnerId is null) : 0;
+        if (unknown > 0) yield return string.Create(CultureInfo.InvariantCulture, $"{unknown} {(unknown == 1 ? "object does" : "objects do")} not tell the owner, and --mine leaves {(unknown == 1 ? "it" : "them")} out.");
+    }
+
+    /// <summary>By number on Unix: not every user has a name (a container started with <c>--user 1234</c>), and one number may have several. On Windows what an administrator makes belongs to the group
+    /// of administrators, unless it says otherwise: what this process would own counts, too.</summary>
     private static Func<IpcObjectInfo, bool> IsMine()
     {
         if (OperatingSystem.IsWindows())
         {
-            string account = $@"{Environment.UserDomainName}\{Environment.UserName}";
-            return found => string.Equals(found.OwnerName, account, StringComparison.OrdinalIgnoreCase);
+            using var self = WindowsIdentity.GetCurrent();
+            HashSet<string> accounts = [.. new[] { self.User, self.Owner }.OfType<SecurityIdentifier>().SelectMany(AccountNames)];
+            return found => found.OwnerName is { } owner && accounts.Contains(owner);
         }
 
         long user = Libc.geteuid();
         return found => found.OwnerId == user;
+    }
+
+    /// <summary>The names that an owner is told by: that of the account, or the identifier where it has none.</summary>
+    [SupportedOSPlatform("windows")]
+    private static IEnumerable<string> AccountNames(SecurityIdentifier identifier)
+    {
+        yield return identifier.Value;
+        string? name = null;
+        try
+        {
+            name = identifier.Translate(typeof(NTAccount)).Value;
+        }
+        catch (SystemException failure) when (failure is IdentityNotMappedException or System.ComponentModel.Win32Exception)
+        {
+            // The library tells the identifier then, too.
+        }
+
+        if (name is not null) yield return name;
     }
 }

@@ -9,7 +9,7 @@ internal sealed record UserReport(int Pid, string Name);
 /// <summary>One object, as <c>list --json</c> and <c>show --json</c> print it.</summary>
 internal sealed record ObjectReport(
     string Kind, string Type, string? Key, string NativeName, int? Id, string? IpcKey, string? KeyFile, long? Size, int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
-    long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, IReadOnlyList<UserReport>? Users, DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
+    long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, int? LostPermits, IReadOnlyList<UserReport>? Users, DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
 {
     private static readonly (IpcObjectTraits Trait, string Word)[] s_words =
     [
@@ -21,7 +21,7 @@ internal sealed record ObjectReport(
     public static ObjectReport Of(IpcObjectInfo found) => new(
         KeyOptions.WordOf(found.Kind), KeyOptions.WordOf(found.Type), found.Key.IsValid ? found.Key.ToString() : null, found.NativeName, found.SystemVId,
         found.SystemVKey is { } key ? string.Create(CultureInfo.InvariantCulture, $"0x{key:x8}") : null, found.KeyFile, found.Size, found.Value, Mode4(found.Mode), found.OwnerId, found.OwnerName, found.GroupId, found.GroupName,
-        found.CreatorId, found.CreatorProcessId, found.LastProcessId, found.AttachmentCount,
+        found.CreatorId, found.CreatorProcessId, found.LastProcessId, found.AttachmentCount, found.LostPermits is > 0 ? found.LostPermits : null,
         found.Attachments.Count == 0 ? null : [.. found.Attachments.Select(user => new UserReport(user.ProcessId, user.ProcessName))],
         found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable);
 

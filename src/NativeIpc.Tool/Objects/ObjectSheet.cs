@@ -18,15 +18,17 @@ internal static class ObjectSheet
         if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
         if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime) yield return ("size", found.Size is { } size ? Text($"{size} bytes") : "not known");
         if (!isSegment) yield return ("value", found.Value?.ToString(CultureInfo.InvariantCulture) ?? "not known");
-        yield return ("mode", found.Mode is { } mode ? $"{ObjectReport.Mode4(mode)} ({Letters(mode)})" : "not known");
-        yield return ("owner", Account(found.OwnerName, found.OwnerId));
-        yield return ("group", Account(found.GroupName, found.GroupId));
+        if (found.LostPermits is > 0) yield return ("lost", Text($"{found.LostPermits} (of killed holders: 'nipc doctor --fix' gives them back)"));
+        bool isWindows = found.Type == NativeIpcKeyType.Windows; // which has neither modes nor groups
+        if (!isWindows) yield return ("mode", found.Mode is { } mode ? $"{ObjectReport.Mode4(mode)} ({Letters(mode)})" : "not known");
+        yield return ("owner", isWindows ? found.OwnerName ?? "not known" : Account(found.OwnerName, found.OwnerId));
+        if (!isWindows) yield return ("group", Account(found.GroupName, found.GroupId));
         if (found.CreatorId is not null || found.CreatorProcessId is not null)
             yield return ("creator", (found.CreatorId is { } creator ? Text($"uid {creator}") : "") + (found.CreatorProcessId is { } pid ? Text($", pid {pid}{Ended(pid)}") : ""));
         if (found.LastProcessId is { } last) yield return ("last user", Text($"pid {last}{Ended(last)}"));
         if (found.Created is { } created) yield return ("created", Time(created, now));
         if (found.LastUsed is { } used) yield return ("last used", Time(used, now));
-        if (found.AttachmentCount is { } count) yield return ("attached", found.Type.IsSystemV ? Text($"{count} {(count == 1 ? "time" : "times")}") : Text($"by {count} {(count == 1 ? "process" : "processes")}"));
+        if (found.AttachmentCount is { } count) yield return ("attached", found.Type.IsSystemV ? Text($"{count} {(count == 1 ? "time" : "times")}") : isWindows ? Text($"by {count} {(count == 1 ? "handle" : "handles")} (Windows does not tell whose)") : Text($"by {count} {(count == 1 ? "process" : "processes")}"));
         foreach (IpcAttachment user in found.Attachments) yield return ("", Text($"{user.ProcessId} {ObjectColumns.Printable(user.ProcessName)}"));
         if (found.Traits != 0) yield return ("flags", string.Join(", ", ObjectReport.Words(found.Traits)));
         foreach (string unreadable in found.Unreadable) yield return ("unreadable", unreadable);

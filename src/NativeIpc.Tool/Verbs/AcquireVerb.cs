@@ -19,7 +19,12 @@ internal static class AcquireVerb
     {
         NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
         using SystemSemaphore semaphore = Open(key);
-        if (Permits.TryAcquire(semaphore, parsed.GetValue(s_count), parsed.GetValue(s_timeout), Interruption.Token)) return ExitCodes.Ok;
+
+        // The permits of a killed 'nipc run' first: nobody else would give them back to one that waits for ever.
+        SystemSemaphore.ReturnLostPermits(key);
+        int count = parsed.GetValue(s_count);
+        if (Permits.TryAcquire(semaphore, count, parsed.GetValue(s_timeout), Interruption.Token)) return ExitCodes.Ok;
+        if (SystemSemaphore.ReturnLostPermits(key) > 0 && Permits.TryAcquire(semaphore, count, TimeSpan.Zero, Interruption.Token)) return ExitCodes.Ok;
         throw TimeIsUp(key, parsed.GetValue(s_timeout));
     });
 

@@ -21,7 +21,7 @@ internal static class DoctorVerb
     // Of one kind: an application that leaves its objects leaves many alike.
     private const int MostShown = 5;
 
-    private static readonly Option<bool> s_fix = new("--fix") { Description = "Remove what is broken or cannot be reached and that nobody uses" };
+    private static readonly Option<bool> s_fix = new("--fix") { Description = "Give back lost permits; remove what is broken or cannot be reached and that nobody uses" };
     private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Show every finding, however many are alike" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print findings and limits as JSON" };
 
@@ -60,7 +60,7 @@ internal static class DoctorVerb
     {
         try
         {
-            return IpcObjects.TryRemoveUnused(finding.Subject!);
+            return IpcObjects.TryMend(finding);
         }
         catch (NativeIpcException failure)
         {
@@ -88,7 +88,7 @@ internal static class DoctorVerb
         if (stale > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc rm --stale' lists the {stale} objects that nobody uses; with --yes it removes them"));
     }
 
-    /// <summary>A lost permit of a counting semaphore looks as one that was taken on purpose (<c>nipc acquire</c>), so that only the user can give it back: with this command.</summary>
+    /// <summary>A lost permit that was not recorded (a C or Qt program's) looks as one that was taken on purpose (<c>nipc acquire</c>), so that only the user can give it back: with this command.</summary>
     private static string RemedyOf(IpcFinding finding)
         => finding is { Kind: IpcFindingKind.Stale, Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
             ? $"If a holder was killed, give its permit back: nipc release '{ObjectColumns.Printable(semaphore.Key.ToString()).Replace("'", "'\\''", StringComparison.Ordinal)}'. {finding.Remedy}"
@@ -108,7 +108,7 @@ internal static class DoctorVerb
         else Console.Out.Write($"{word,-9}");
         Console.Out.WriteLine(finding.Summary);
         Console.Out.WriteLine($"         {RemedyOf(finding)}");
-        if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(done ? "         mended: removed" : "         not mended: it is in use by now, or gone");
+        if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone" : finding.Subject!.LostPermits > 0 ? "         mended: given back" : "         mended: removed");
         else if (finding.Command is { } command) Console.Out.WriteLine($"         $ {ObjectColumns.Printable(command)}");
         Console.Out.WriteLine();
     }

@@ -27,12 +27,28 @@ internal static class KeyVerb
     private static Verb ParseCommand() => new Verb("parse", "Take a key apart. Type, native key, legacy key, lock, and whether it can be used.",
         "key parse posix:/frames", "key parse 'systemv:/tmp/qipc_x?legacyKey=x' --json", "key parse -t windows 'Global\\x' -p windows")
     {
-        s_key, s_type, s_kind, s_platform, s_folder, s_json,
+        s_key, s_type, s_kind, s_platform, s_folder, s_explain, s_json,
     }.Does(parsed =>
     {
         NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
-        return Show(parsed, KeyReport.Of(key, KindOf(parsed), KeyOptions.Rules(parsed.GetValue(s_platform) ?? PlatformOf(key.Type), parsed.GetValue(s_folder))), everything: true);
+        NativeIpcKeyRules rules = KeyOptions.Rules(parsed.GetValue(s_platform) ?? PlatformOf(key.Type), parsed.GetValue(s_folder));
+        return Show(parsed, KeyReport.Of(key, KindOf(parsed), rules, null, parsed.GetValue(s_explain) ? PartsOf(key, KindOf(parsed), rules) : null), everything: true);
     });
+
+    /// <summary>Which rule made which part of a key that is there; null when it is not what the rules make of a name.</summary>
+    private static IReadOnlyList<KeyPart>? PartsOf(in NativeIpcKey key, IpcObjectKind kind, NativeIpcKeyRules rules)
+    {
+        string name = PortableName(key);
+        try
+        {
+            if (key.LegacyKey.Length > 0) return rules.LegacyNativeKey(name, key.Type, kind) == key ? KeyParts.OfLegacyKey(name, key) : null;
+            return rules.PlatformSafeKey(name, key.Type, kind, out _) == key ? KeyParts.OfSafeKey(name, key, wasCut: false) : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // of a machine whose folders are not known here
+        }
+    }
 
     private static Verb SafeCommand() => new Verb("safe", "Make the key of a name. As Qt's platformSafeKey() (6.6 and later) and NativeIpc do.",
         "key safe frames", "key safe frames -t systemv -e", "key safe frames -p macos", "key safe frames -k sem -p windows --json")

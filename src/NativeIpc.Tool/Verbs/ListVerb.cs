@@ -29,7 +29,8 @@ internal static class ListVerb
 
         IpcSnapshot snapshot = IpcObjects.Enumerate(options);
         IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, snapshot.Objects);
-        if (parsed.GetValue(s_json)) return ToolJson.Print(ObjectList.Of(objects, snapshot.Notes), ToolJson.Default.ObjectList);
+        IReadOnlyList<string> notes = [.. snapshot.Notes, .. s_filter.CannotTell(parsed, snapshot.Objects)];
+        if (parsed.GetValue(s_json)) return ToolJson.Print(ObjectList.Of(objects, notes), ToolJson.Default.ObjectList);
 
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         string[][] rows = [.. objects.Select(found => ObjectColumns.Row(found, now))];
@@ -38,7 +39,7 @@ internal static class ListVerb
             foreach (string line in ObjectColumns.Lines(rows)) output.WriteLine(line);
         }
 
-        foreach (string note in snapshot.Notes) Failures.Say(note);
+        foreach (string note in notes) Failures.Say(note);
         return ExitCodes.Ok;
     }
 

@@ -28,7 +28,7 @@ internal static class RmVerb
         bool stale = parsed.GetValue(s_stale);
         if (stale == (texts.Length > 0)) throw ToolException.Usage("Give keys, or --stale alone.");
         if (parsed.GetValue(s_yes) && !stale) throw ToolException.Usage("--yes belongs to --stale. Keys are removed without it.");
-        if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open.");
+        if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open. 'nipc show KEY' counts the handles.");
         IEnumerable<(RemovalOutcome Outcome, int Code)> all = stale
             ? RemoveStale(KindOf(parsed), parsed.GetValue(s_yes))
             : KeyArguments.Read(texts, parsed.GetValue(s_type)).Select(key => Remove(key, KindOf(parsed), parsed.GetValue(s_force)));

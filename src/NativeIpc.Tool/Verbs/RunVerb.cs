@@ -6,7 +6,8 @@ namespace NativeIpc.Tool.Verbs;
 
 /// <summary><c>nipc run</c>: holds permits of a semaphore exactly as long as a command runs.</summary>
 /// <remarks>System V: acquired with undo, and then this process becomes the command, so that the kernel gives the permit back however the command ends. Elsewhere nothing outlives a
-/// process that is killed: this one stays, and waits.</remarks>
+/// process that is killed: this one stays, and waits. POSIX on Linux: its permits are recorded, and the command inherits the record's lock; so when this process was killed, the kernel says when
+/// the command has ended as well, and the next one to wait, or doctor, gives them back.</remarks>
 internal static class RunVerb
 {
     private static readonly Option<string> s_key = new("--sem", "-s") { HelpName = "KEY", Description = "The semaphore: a key, or with --type a native name", Required = true };
@@ -19,7 +20,7 @@ internal static class RunVerb
     private static readonly Argument<string[]> s_command = new("COMMAND") { Arity = ArgumentArity.OneOrMore, Description = "The command and its arguments, after --" };
 
     public static System.CommandLine.Command Command() => new Verb("run",
-        "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N for signal N. systemv: the kernel gives the permit back however the command ends. Elsewhere nipc does, and forwards signals; a nipc that is killed (SIGKILL) loses it. Then 'nipc doctor --fix' mends the lock of a posix segment that nobody has open; to any other semaphore give it back with 'nipc release KEY': a lost permit looks like a taken one, and doctor only names unused semaphores with none left.",
+        "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N for signal N. systemv: the kernel gives the permit back however the command ends. Elsewhere nipc does, and forwards signals; when nipc is killed (SIGKILL) and the command has ended as well, a posix permit (Linux, glibc) is lost until 'nipc doctor --fix', or the next 'nipc run', gives it back. Elsewhere 'nipc release KEY' does.",
         "run --sem posix:/workers -- make all", "run --sem systemv:/tmp/w --create 4 -w 10 -- ./job")
     {
         s_command, s_key, s_type, s_count, s_timeout, s_create, s_robust, s_conflict,
@@ -32,7 +33,11 @@ internal static class RunVerb
         int count = parsed.GetValue(s_count);
         bool robust = parsed.GetValue(s_robust);
         if (robust && count != 1) throw ToolException.Usage("--robust is for a semaphore of one permit: leave --count out.");
-        var options = new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep, Robust = robust };
+        var options = new SystemSemaphoreOptions
+        {
+            Removal = RemovalPolicy.Keep, Robust = robust,
+            Recording = !robust && SystemSemaphore.IsPermitRecordingSupported(key.Type) ? PermitRecording.ProcessAndChildren : PermitRecording.None,
+        };
         using SystemSemaphore semaphore = parsed.GetValue(s_create) is { } initial
             ? SystemSemaphore.CreateOrOpen(key, initial >= 0 ? initial : throw ToolException.Usage("--create is 0 or more."), options)
             : SystemSemaphore.OpenExisting(key, options);

@@ -90,7 +90,8 @@ internal static class ShowVerb
         => !isOnly && kind == IpcObjectKind.SystemSemaphore && NativeIpcKeyRules.Current.FindViolation(key, kind) is not null ? null : IpcObjects.Inspect(key, kind);
 
     private static IReadOnlyList<IpcObjectInfo> SystemV(IpcObjectKind? kind, Func<IpcObjectInfo, bool> fits)
-        => [.. IpcObjects.Enumerate(new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind }).Objects.Where(fits)];
+        => !IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV) ? throw new PlatformNotSupportedException("A number is the id or the key of a System V object, and such objects cannot be listed here. Give a key, or a native name with --type.")
+            : [.. IpcObjects.Enumerate(new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind }).Objects.Where(fits)];
 
     private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {

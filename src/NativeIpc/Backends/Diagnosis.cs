@@ -20,7 +20,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
 
     public void Examine()
     {
-        string remedy = OperatingSystem.IsWindows() ? "Use the keys that your programs use: open, or wait with a timeout." : "Run as root to see everything that the system tells.";
+        string remedy = OperatingSystem.IsWindows() ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have an object open." : "Run as root to see everything that the system tells.";
         foreach (string note in Snapshot.Notes) Add(new IpcFinding(IpcFindingKind.Unseen, IpcSeverity.Information, note, remedy));
         foreach (IpcObjectInfo found in Snapshot.Objects) Examine(found);
         ExamineAccess();
@@ -52,6 +52,12 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
         {
             Add(new IpcFinding(IpcFindingKind.HalfCreated, IpcSeverity.Warning, $"{what} is half-created: {Missing(found)}. Its maker has died in the middle, or is slow.",
                 "A creating call of this library finishes it; or remove it.") { Subject = found, Command = remove, IsSafeToFix = (isSystemV || isStale) && _now - found.Created > s_slowMaker });
+        }
+        else if (found.LostPermits is > 0 and var lost)
+        {
+            Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error,
+                string.Create(CultureInfo.InvariantCulture, $"{what} has lost {(lost == 1 ? "a permit" : $"{lost} permits")}: who took {(lost == 1 ? "it" : "them")} was killed (a 'nipc run', or a program that records its permits), and no process is left that shares in {(lost == 1 ? "it" : "them")}."),
+                "Give back what was lost, and no more than that; the next 'nipc run' on it does so, too.") { Subject = found, Command = "nipc doctor --fix", IsSafeToFix = true });
         }
         else if (found.Kind == IpcObjectKind.SystemSemaphore && Has(found, IpcObjectTraits.LockOfSegment) && found.Value == 0 && isStale)
         {

@@ -16,9 +16,16 @@ internal readonly struct FileLock : IDisposable
 {
     private readonly int _heldPlusOne;
 
-    private FileLock(int held) => _heldPlusOne = held + 1;
+    private FileLock(int held, bool hasWaited)
+    {
+        _heldPlusOne = held + 1;
+        HasWaited = hasWaited;
+    }
 
     public bool IsHeld => _heldPlusOne != 0;
+
+    /// <summary>Whether somebody else had it first, so that what was looked at before may be of long ago.</summary>
+    public bool HasWaited { get; }
 
     /// <summary>Takes the lock, waiting for another holder up to a bound.</summary>
     /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own rule, one sizing per
@@ -29,11 +36,11 @@ internal readonly struct FileLock : IDisposable
 
         // Short pauses and many looks: it is held for a few system calls, and nobody queues for it.
         var backoff = new Backoff(bound, longestMicroseconds: 1000, fewestPauses: 200);
-        while (true)
+        for (bool hasWaited = false; ; hasWaited = true)
         {
             if (Interop.Libc.flock(file, Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB) == 0)
             {
-                taken = new FileLock(file);
+                taken = new FileLock(file, hasWaited);
                 return 0;
             }
 

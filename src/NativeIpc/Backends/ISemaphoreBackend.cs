@@ -24,6 +24,12 @@ internal interface ISemaphoreBackend
     /// <summary>Makes a semaphore, or takes over an existing one and sets its count in place; the object is the owner then.</summary>
     SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
 
+    /// <summary>Whether <see cref="SystemSemaphoreOptions.Recording"/> is offered here.</summary>
+    bool RecordsPermits => false;
+
+    /// <summary>Gives back the permits that killed holders had recorded; how many. 0 also when there is no semaphore.</summary>
+    int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options) => 0;
+
     /// <summary>Removes a semaphore; false when there was none.</summary>
     bool Remove(in NativeIpcKey key);
 }

@@ -7,7 +7,8 @@ namespace NativeIpc.Backends;
 /// </summary>
 /// <remarks>
 /// The first few who ask are answered by a look at the name; then the watch begins. Interleavings. (1) The name changes before the watch stands: the comparison after adding it sees that.
-/// (2) Dispose and the first event together: the comparison does no harm. The gate is for beginning and ending the watch.
+/// (2) Dispose and the first event together: the comparison does no harm. (3) The kernel tells of a removal a moment before it takes the name away, and of nothing after that while the file is open
+/// somewhere: so a file that has lost its last link counts as gone, although its name still leads to it. The gate is for beginning and ending the watch.
 /// </remarks>
 internal sealed class NameWatch : INameWatch, IFileListener
 {
@@ -67,7 +68,7 @@ internal sealed class NameWatch : INameWatch, IFileListener
 
     private void Compare()
     {
-        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity)) return;
+        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity && now.Links > 0)) return;
         _hasChanged = true;
         Interlocked.Increment(ref NameChanges.s_count); // after what it tells of
     }

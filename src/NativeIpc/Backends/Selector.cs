@@ -24,6 +24,9 @@ internal static class Selector
     /// <summary>Whether semaphores with keys of this type work here, now.</summary>
     public static bool SupportsSemaphores(NativeIpcKeyType type) => Find(s_semaphores, type) is { WorksHere: true };
 
+    /// <summary>Whether permits of semaphores with keys of this type can be recorded here.</summary>
+    public static bool RecordsPermits(NativeIpcKeyType type) => Find(s_semaphores, type) is { RecordsPermits: true };
+
     /// <summary>The back end for a segment's key; a key that cannot work is refused here, before any system call.</summary>
     public static ISharedMemoryBackend ForSegment(string attempt, in NativeIpcKey key)
     {

@@ -14,7 +14,7 @@ namespace NativeIpc.Waiting;
 /// control word changes under the gate, and the kernel does not sleep, or is woken. That call is spared while this thread is awake: it says that it is going to sleep before it reads the list. (3) The object is disposed:
 /// <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the page stays as long as it is watched. On this thread itself (a continuation that disposes) it turns the wheel instead of waiting.
 /// (4) A queue goes and comes back before this thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another page is there. So each look at all begins to watch anew; an old lock
-/// stays open until the Dispose. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then.</para>
+/// stays open until it has been left. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then.</para>
 /// </remarks>
 internal sealed unsafe class FutexDispatcher
 {
@@ -103,7 +103,7 @@ internal sealed unsafe class FutexDispatcher
 
     private bool TryApply(WatchedWord word)
     {
-        if (!word.IsWanted || word.Next != 0)
+        if (!word.IsWanted || word.Next is not null)
         {
             if (!_sleep.TryEnd(word)) return false;
             if (word.IsWatched) return true; // comes again when it has ended
@@ -112,14 +112,17 @@ internal sealed unsafe class FutexDispatcher
                 GlibcSemaphore.LeaveWaiters(word.Word);
                 s_words.Remove(word.Queue);
                 word.HasLeft = true;
+                word.Semaphore.Leave(); // closes a lock that was replaced; any other waits for this in Drain
+                word.Next?.Leave();
                 _count--;
                 word.Left?.Set();
                 return true;
             }
 
-            GlibcSemaphore.JoinWaiters(word.Next);
+            GlibcSemaphore.JoinWaiters(word.Next!.WaitWord);
             GlibcSemaphore.LeaveWaiters(word.Word);
-            (word.Word, word.Next) = (word.Next, 0);
+            word.Semaphore.Leave();
+            (word.Semaphore, word.Next) = (word.Next, null);
         }
 
         if (word.NeedsLooks) _nextLook = Math.Min(_nextLook, Stopwatch.GetTimestamp() + ToTicks(LookPacing.Shortest));
@@ -152,22 +155,27 @@ internal sealed unsafe class FutexDispatcher
     /// <summary>Moves to the word that a queue waits on by now, also to the same one: a lock that has stepped aside for a moment stands in another page since.</summary>
     private static void Follow(WatchedWord word)
     {
-        nint current;
+        SemaphoreObject entered;
         try
         {
-            current = word.Queue.Word;
+            entered = word.Queue.Enter();
         }
         catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
         {
             return; // the queue's own next try says it to those who wait
         }
 
+        SemaphoreObject? toLeave = entered;
         lock (s_gate)
         {
-            if (current == 0 || !word.IsWanted) return;
-            word.Next = current;
-            word.Home.Change(word);
+            if (word.IsWanted)
+            {
+                (word.Next, toLeave) = (entered, word.Next);
+                word.Home.Change(word);
+            }
         }
+
+        toLeave?.Leave();
     }
 
     private void Change(WatchedWord word)
@@ -198,25 +206,33 @@ internal sealed unsafe class FutexDispatcher
     {
         public void Arm(WaitQueue queue)
         {
-            nint current = queue.Word; // may open a lock, or fail
-            lock (s_gate)
+            SemaphoreObject? entered = queue.Enter(); // may open a lock, or fail
+            try
             {
-                if (s_words.TryGetValue(queue, out WatchedWord? word))
+                lock (s_gate)
                 {
-                    word.IsWanted = true;
-                    word.Next = current == word.Word ? 0 : current;
-                }
-                else
-                {
-                    FutexDispatcher home = WithRoom();
-                    word = new WatchedWord(home, queue, current, ++s_lastNumber);
-                    GlibcSemaphore.JoinWaiters(current);
-                    s_words.Add(queue, word);
-                    home._count++;
-                }
+                    if (s_words.TryGetValue(queue, out WatchedWord? word))
+                    {
+                        word.IsWanted = true;
+                        if (entered != word.Semaphore) (word.Next, entered) = (entered, word.Next);
+                    }
+                    else
+                    {
+                        FutexDispatcher home = WithRoom();
+                        word = new WatchedWord(home, queue, entered, ++s_lastNumber);
+                        entered = null;
+                        GlibcSemaphore.JoinWaiters(word.Word);
+                        s_words.Add(queue, word);
+                        home._count++;
+                    }
 
-                word.Home.Change(word);
-                word.Home.Poke();
+                    word.Home.Change(word);
+                    word.Home.Poke();
+                }
+            }
+            finally
+            {
+                entered?.Leave();
             }
         }
 

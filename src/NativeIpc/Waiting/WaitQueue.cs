@@ -1,3 +1,5 @@
+using NativeIpc.Backends;
+
 namespace NativeIpc.Waiting;
 
 /// <summary>What pending waits wait for.</summary>
@@ -10,8 +12,11 @@ internal interface IAwaitable<T>
     /// <summary>What tells that trying again may help.</summary>
     IWaitSignal Signal { get; }
 
-    /// <summary>The word to sleep on, for the signal that does; 0 for none. It can become another one, and its memory stays until the signal is drained.</summary>
+    /// <summary>The word to sleep on, for the signal that does; 0 for none. It can become another one.</summary>
     nint Word { get; }
+
+    /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves it.</summary>
+    SemaphoreObject Enter();
 
     /// <summary>Whether to try now and then although nothing has woken.</summary>
     bool NeedsLooks { get; }
@@ -39,6 +44,9 @@ internal abstract class WaitQueue
     /// <summary>The word to sleep on; 0 for none.</summary>
     public abstract nint Word { get; }
 
+    /// <inheritdoc cref="IAwaitable{T}.Enter"/>
+    public abstract SemaphoreObject Enter();
+
     /// <inheritdoc cref="IAwaitable{T}.NeedsLooks"/>
     public abstract bool NeedsLooks { get; }
 
@@ -64,6 +72,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     private bool ContinuesAtOnce => continuesAtOnce;
 
     public override nint Word => target.Word;
+
+    public override SemaphoreObject Enter() => target.Enter();
 
     public override bool NeedsLooks => target.NeedsLooks;
 

@@ -1,7 +1,9 @@
+using NativeIpc.Backends;
+
 namespace NativeIpc.Waiting;
 
-/// <summary>A queue for which a dispatcher watches a semaphore, and the word whose waiters it has joined.</summary>
-internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, nint word, ulong number)
+/// <summary>A queue for which a dispatcher watches a semaphore, whose waiters it has joined: entered, so that it stays.</summary>
+internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, SemaphoreObject semaphore, ulong number)
 {
     public FutexDispatcher Home => home;
 
@@ -12,10 +14,12 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, nint wo
     public bool NeedsLooks { get; } = queue.NeedsLooks;
 
     // Under the dispatchers' gate.
-    public nint Word { get; set; } = word;
+    public SemaphoreObject Semaphore { get; set; } = semaphore;
 
-    /// <summary>The word to watch in its place; 0 for none.</summary>
-    public nint Next { get; set; }
+    public nint Word => Semaphore.WaitWord;
+
+    /// <summary>What is to be watched in its place, entered as well; the same one to begin anew.</summary>
+    public SemaphoreObject? Next { get; set; }
 
     public bool IsWanted { get; set; } = true;
 

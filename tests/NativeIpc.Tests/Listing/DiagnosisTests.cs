@@ -1,4 +1,5 @@
 using NativeIpc.Backends;
+using NativeIpc.Backends.Posix;
 using NativeIpc.Backends.SystemV;
 using Xunit;
 
@@ -21,6 +22,32 @@ public class DiagnosisTests
     [InlineData("/dev/shm/it's", "'/dev/shm/it'\\''s'")]
     [InlineData("/dev/shm/$(x)", "'/dev/shm/$(x)'")]
     public void A_name_in_a_command_is_one_word(string name, string quoted) => Assert.Equal(quoted, Diagnosis.Quote(name));
+
+    [Theory]
+    [InlineData(254, 0, "ext4")]
+    [InlineData(0, 23, "tmpfs")]
+    [InlineData(0, 5, "devtmpfs")] // no optional field, then some
+    [InlineData(0, 99, null)]
+    public void The_file_system_of_a_folder_is_the_one_that_was_mounted_last(int major, int minor, string? format) => Assert.Equal(format, PosixDiagnosis.FormatOf(
+        new Interop.FileIdentity(((ulong)major << 32) | (uint)minor, 7),
+        [
+            "", "22 1 254:0 / / rw,relatime shared:1 - ext3 /dev/vda rw", "59 58 0:23 / /dev/shm rw,relatime - tmpfs tmpfs rw,size=24684084k", "24 22 0:5 / /dev rw shared:2 master:3 - devtmpfs udev rw",
+            "64 60 254:0 /var/tmp/x /dev/shm rw - ext4 /dev/vda rw,discard",
+        ]));
+
+    [Fact]
+    public void Lost_permits_are_an_error_that_can_be_mended_whoever_uses_the_semaphore()
+    {
+        var diagnosis = new Diagnosis(new IpcSnapshot(
+        [
+            Found("sem.lost", IpcObjectTraits.LockOfSegment) with { Kind = IpcObjectKind.SystemSemaphore, Value = 1, LostPermits = 2 },
+            Found("sem.well", IpcObjectTraits.None) with { Kind = IpcObjectKind.SystemSemaphore, Value = 0, LostPermits = 0 },
+        ], []));
+        diagnosis.Examine();
+        IpcFinding finding = Assert.Single(diagnosis.Findings());
+        Assert.Equal((IpcFindingKind.LostPermit, IpcSeverity.Error, true, "nipc doctor --fix"), (finding.Kind, finding.Severity, finding.IsSafeToFix, finding.Command));
+        Assert.Contains("has lost 2 permits", finding.Summary, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void The_worst_comes_first_and_only_what_is_broken_is_safe_to_mend()

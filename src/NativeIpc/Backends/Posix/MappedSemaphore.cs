@@ -80,6 +80,9 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     /// <summary>Takes the permit, as one of the waiters.</summary>
     private protected abstract bool TryTake(nint page);
 
+    /// <summary>Whether there may be a permit that the last try could not take for another reason than the count, so that sleeping on the word makes no sense.</summary>
+    private protected virtual bool IsHeldUp => false;
+
     /// <summary>Sleeps until a permit is taken (true), the time has passed or the wake-up is set. The caller is counted in.</summary>
     private protected bool Sleep(nint page, TimeSpan longest, Wakeup wakeup, string attempt)
     {
@@ -98,7 +101,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
                 }
 
                 ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-                if (wakeup.IsSet) return false;
+                if (wakeup.IsSet || IsHeldUp) return false;
                 int number = wakeup.Sleep(this, GlibcSemaphore.SleepingPlace(page), isBounded ? &until : null);
                 StopPoint.At("wait.woken");
                 if (number == Errno.ETIMEDOUT) return TryTake(page);

@@ -91,6 +91,16 @@ internal sealed class PosixCatalog : IObjectCatalog
             ? Failure.Of(NativeIpcError.PermissionDenied, attempt, found.NamingKey, call, number, "Whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE): run as its owner.")
             : PosixErrors.Unknown(attempt, found.NamingKey, call, number);
 
+    public int ReturnLostPermits(IpcObjectInfo found)
+    {
+        const string attempt = "give back lost permits of the semaphore";
+        using var file = new UnixDescriptor(Libc.open($"{PosixNames.Folder}/{found.NativeName}", Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+        int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
+            : PosixLook.Identify(found.NativeName, status.Identity) == found.ObjectIdentity && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
+        if (number == Errno.ENOENT) return 0;
+        return number == 0 ? PosixSemaphores.ReturnLostPermits(found.NamingKey, file) : throw PosixErrors.Open(attempt, found.NamingKey, "open", number);
+    }
+
     public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
     {
         const string attempt = "read the segment";

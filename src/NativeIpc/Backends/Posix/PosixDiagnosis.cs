@@ -53,9 +53,9 @@ internal static class PosixDiagnosis
         }
 
         if (Folder() is not { } drive) return;
-        if (drive.DriveFormat is not ("tmpfs" or "ramfs"))
+        if (FormatOf(status.Identity, SystemText.Lines("/proc/self/mountinfo")) is not (null or "tmpfs" or "ramfs") and var format)
         {
-            diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Warning, $"/dev/shm is a {drive.DriveFormat} and no tmpfs: objects may be slow, and survive a restart of the machine.", "Mount a tmpfs there.")
+            diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Warning, $"/dev/shm is a {format} and no tmpfs: objects may be slow, and survive a restart of the machine.", "Mount a tmpfs there.")
                 { Command = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm" });
         }
 
@@ -64,6 +64,16 @@ internal static class PosixDiagnosis
             diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Information, $"/dev/shm has only {drive.TotalSize >> 20} MiB, as containers get it: larger segments fail with OutOfResources.",
                 "Give the container more (docker run --shm-size), or mount it larger.") { Command = "mount -o remount,size=50% /dev/shm" });
         }
+    }
+
+    /// <summary>The type of the file system that a file is on: that of the last mount of its device. DriveInfo tells the first one that was mounted at the place, also when another one covers it. Null where
+    /// that is not told (btrfs gives its files devices of their own).</summary>
+    internal static string? FormatOf(FileIdentity file, IReadOnlyList<string> mounts)
+    {
+        // proc(5): id, parent, major:minor, root, place, options, fields that may be missing, a dash, type, source, options.
+        string device = string.Create(CultureInfo.InvariantCulture, $"{file.Device >> 32}:{file.Device & uint.MaxValue}");
+        string? mount = mounts.LastOrDefault(line => line.Split(' ') is [_, _, var numbers, ..] && numbers == device);
+        return mount?.IndexOf(" - ", StringComparison.Ordinal) is >= 0 and var dash ? mount[(dash + 3)..].Split(' ')[0] : null;
     }
 
     private static DriveInfo? Folder()

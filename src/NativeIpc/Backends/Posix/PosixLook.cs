@@ -53,10 +53,10 @@ internal sealed class PosixLook(Census census) : IDisposable
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
         bool wantsValue = isSemaphore && (traits & IpcObjectTraits.WrongSize) == 0;
         bool wantsUse = census.Options.FindStale && users is not { Count: > 0 };
-        int? value = null;
+        int? value = null, lost = null;
         if (wantsValue || wantsUse)
         {
-            (value, bool? isUnused) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
+            (value, lost, bool? isUnused) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
             if (isUnused == true && !((traits & IpcObjectTraits.LockOfSegment) != 0 && value != 0 && IsUsed(SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0)))) traits |= IpcObjectTraits.Stale;
         }
 
@@ -68,6 +68,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             NativeName = file,
             Size = status.Size,
             Value = value,
+            LostPermits = lost,
             Mode = (UnixFileMode)status.Permissions,
             OwnerId = status.Uid,
             OwnerName = census.Accounts.User(status.Uid),
@@ -103,7 +104,7 @@ internal sealed class PosixLook(Census census) : IDisposable
     }
 
     /// <summary>Opens the file for a moment, to read the count and to ask the kernel whether anybody uses it.</summary>
-    private (int? Value, bool? IsUnused) Open(string path, FileIdentity identity, bool wantsValue, bool wantsUse, List<string> unreadable)
+    private (int? Value, int? Lost, bool? IsUnused) Open(string path, FileIdentity identity, bool wantsValue, bool wantsUse, List<string> unreadable)
     {
         FileLock held = LockFolder();
         using (held)
@@ -115,22 +116,32 @@ internal sealed class PosixLook(Census census) : IDisposable
                 if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
             }
 
-            int? value = null;
+            int? value = null, lost = null;
             if (number == 0 && wantsValue) value = ReadValue(file, unreadable);
+            if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
             if (number != 0)
             {
                 if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM)) unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
                 else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
             }
 
-            if (!wantsUse || number == Errno.ENOENT) return (value, null);
+            if (!wantsUse || number == Errno.ENOENT) return (value, lost, null);
             if (number == 0) number = held.IsHeld ? Libc.TakeLease(file) : Errno.EACCES; // the lease goes with the descriptor
-            if (number == 0) return (value, true);
-            if (number == Errno.EAGAIN) return (value, false);
-            if (census.Processes is { IsComplete: true }) return (value, true); // nobody was seen to use it, and everybody was seen
+            if (number == 0) return (value, lost, true);
+            if (number == Errno.EAGAIN) return (value, lost, false);
+            if (census.Processes is { IsComplete: true }) return (value, lost, true); // nobody was seen to use it, and everybody was seen
             unreadable.Add("Whether anybody uses it, the kernel tells only its owner and root.");
-            return (value, null);
+            return (value, lost, null);
         }
+    }
+
+    private static int? CountLost(UnixDescriptor file)
+    {
+        nint page = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ, Flags.MAP_SHARED, (int)file.DangerousGetHandle(), 0);
+        if (page == Libc.MAP_FAILED) return null;
+        int lost = PermitRecords.CountLost(page, file);
+        _ = Libc.munmap(page, Layout.SizeOfSemT);
+        return lost;
     }
 
     private static unsafe int? ReadValue(UnixDescriptor file, List<string> unreadable)

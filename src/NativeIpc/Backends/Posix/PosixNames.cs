@@ -36,9 +36,29 @@ internal static class PosixNames
     internal static NativeIpcKey LockKey(in NativeIpcKey segment)
     {
         NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
-        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null && !(s_areFiles && SemaphoreFile(Native(key)) == SegmentFile(Native(segment)))
+        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null && !(s_areFiles && AreOneFile(segment, key))
             ? key
             : default;
+    }
+
+    /// <summary>Whether a segment and a semaphore are one file: with musl, when they have the same name.</summary>
+    internal static bool AreOneFile(in NativeIpcKey segment, in NativeIpcKey semaphore)
+    {
+        ReadOnlySpan<char> name = Bare(segment);
+        if (Interop.Libraries.IsGlibc)
+        {
+            if (!name.StartsWith("sem.")) return false;
+            name = name[4..];
+        }
+
+        return name.SequenceEqual(Bare(semaphore));
+    }
+
+    /// <summary>What an object's name leads to, Linux only. Returns 0, or the error number.</summary>
+    internal static unsafe int StatusOf(in NativeIpcKey key, bool isSegment, out Interop.FileStatus status)
+    {
+        var path = new Interop.Utf8Path(Start(isSegment), Bare(key));
+        return Interop.Libc.Status(path.Pointer, followLink: false, out status);
     }
 
     /// <summary>Why the system has no POSIX objects, or null when it has.</summary>

@@ -68,7 +68,17 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             // Without the lock (no descriptor left, or a peer that holds it for ever) the comparison alone has to do.
             int file = open == -1 ? own : open;
             if (file != -1) _ = FileLock.Take(file, bound, out held);
-            if (Libc.Status(path.Pointer, followLink: false, out FileStatus status) != 0 || status.Identity != identity) return;
+            FileStatus status;
+            if (own != -1 && held is { IsHeld: true, HasWaited: false })
+            {
+                // What the name has just been seen to lead to: asking the descriptor is a look at the folder less. Without links it was removed by one of ours meanwhile.
+                if (Libc.Status(own, out status) != 0 || status.Links == 0 || status.Identity != identity) return;
+            }
+            else if (Libc.Status(path.Pointer, followLink: false, out status) != 0 || status.Identity != identity)
+            {
+                return;
+            }
+
             UnlinkBoth(key, isSegment, lockKey);
         }
         finally

@@ -17,6 +17,7 @@ internal sealed class PosixSegment : Segment
     private readonly bool _trustsOthers;
     private readonly TimeSpan _bound;
     private readonly bool _requiresRecovery;
+    private bool _hasOpenedLock; // only a hint
 
     private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
@@ -40,6 +41,7 @@ internal sealed class PosixSegment : Segment
     /// <summary>Makes the object that owns a mapping and a descriptor from now on, whatever happens.</summary>
     internal static PosixSegment Own(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
     {
+        DescriptorTable.MakeRoom(descriptor);
         var segment = new PosixSegment(key, address, status, access, createdNew, descriptor, options);
         if (!options.RemoveAtProcessExit) return segment;
         try
@@ -55,6 +57,15 @@ internal sealed class PosixSegment : Segment
         }
     }
 
+    /// <summary>What it was when it was opened or made.</summary>
+    internal FileStatus Status => _status;
+
+    /// <summary>Whether objects of other users are trusted.</summary>
+    internal bool TrustsOthers => _trustsOthers;
+
+    /// <summary>Whether a lock that does not tell of dead holders is refused.</summary>
+    internal bool RequiresRecovery => _requiresRecovery;
+
     /// <summary>The lock that goes together with the segment.</summary>
     private NativeIpcKey LockKey(SharedMemoryOptions options) => options.UseLock ? PosixNames.LockKey(Key) : default;
 
@@ -63,8 +74,11 @@ internal sealed class PosixSegment : Segment
 
     /// <inheritdoc/>
     /// <remarks>
-    /// The lock is made only while this process holds the file lock of the segment and sees that the name still leads to it: the process
-    /// that removes the segment removes both names under the same file lock, so no lock is made for a segment that has lost its name.
+    /// A lock that is there is opened without the file lock: what has its name is opened, and then the segment's name still leads to the segment; so it did when the lock was opened, since a name
+    /// that was taken away never comes back. It is made only while this process holds the file lock of the segment and sees that the name still leads to it: the process
+    /// that removes the segment removes both names under the same file lock, so no lock is made for a segment that has lost its name. Interleavings. (1) The segment is removed
+    /// after the look: as after an open under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the lock is opened: the look sees the other one, and the
+    /// lock, which is the other one's, is closed unused. (3) Two make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is found as well.
     /// </remarks>
     public override SemaphoreObject OpenLock()
     {
@@ -77,12 +91,15 @@ internal sealed class PosixSegment : Segment
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation, "Use a shorter name, or do without the lock (UseLock = false).");
-        if (PosixNames.s_areFiles && PosixNames.SemaphoreFile(PosixNames.Native(lockKey)) == PosixNames.SegmentFile(PosixNames.Native(Key)))
+        if (PosixNames.s_areFiles && PosixNames.AreOneFile(Key, lockKey))
         {
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
                 "with the musl C library a segment and a semaphore of the same name are the same file, so this segment cannot have a lock under its own key",
                 "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
         }
+
+        // The creator is the first to use the lock, as a rule: then there is none to be found.
+        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock) && PosixSemaphores.FindLock(lockKey, this) is { } found) return found;
 
         int error = FileLock.Take(_descriptor, _bound, out FileLock held);
         if (error != 0)
@@ -93,15 +110,20 @@ internal sealed class PosixSegment : Segment
 
         using (held)
         {
-            if (!StillHasItsName())
-            {
-                throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
-                    "its name was removed, or leads to another segment by now, and the lock went with it",
-                    "Attach again to the segment that has the name now; take the lock early to keep it for as long as the attachment lasts.");
-            }
-
-            return PosixSemaphores.OpenLock(lockKey, _status, _trustsOthers, _requiresRecovery);
+            CheckName();
+            SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this);
+            _hasOpenedLock = true;
+            return opened;
         }
+    }
+
+    /// <summary>Refuses a lock when the segment has lost its name.</summary>
+    internal void CheckName()
+    {
+        if (StillHasItsName()) return;
+        throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
+            "its name was removed, or leads to another segment by now, and the lock went with it",
+            "Attach again to the segment that has the name now; take the lock early to keep it for as long as the attachment lasts.");
     }
 
     /// <inheritdoc/>
@@ -165,7 +187,7 @@ internal sealed class PosixSegment : Segment
 
     private bool StillHasItsName()
         => !PosixNames.s_areFiles
-            || (Libc.Status(PosixNames.SegmentFile(PosixNames.Native(Key)), followLink: false, out FileStatus now) == 0 && now.Identity == _status.Identity);
+            || (PosixNames.StatusOf(Key, isSegment: true, out FileStatus now) == 0 && now.Identity == _status.Identity);
 
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)

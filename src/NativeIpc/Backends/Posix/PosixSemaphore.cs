@@ -5,9 +5,9 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>An open POSIX semaphore: sem_wait(3), sem_post(3), sem_getvalue(3), and with glibc the same steps on its word.</summary>
-internal sealed class PosixSemaphore : MappedSemaphore
+internal class PosixSemaphore : MappedSemaphore
 {
-    private const string Acquiring = "acquire the semaphore";
+    private protected const string Acquiring = "acquire the semaphore";
 
     private static readonly bool s_hasClockWait = OperatingSystem.IsLinux() && Libraries.HasSemaphoreFunction("sem_clockwait");
 
@@ -176,7 +176,7 @@ internal sealed class PosixSemaphore : MappedSemaphore
         }
     }
 
-    private NativeIpcException Full(int number, int given, int count)
+    private protected NativeIpcException Full(int number, int given, int count)
     {
         NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : NativeIpcError.Unknown;
         string remedy = $"{given} of {count} permits were given. A semaphore counts up to {Flags.SEM_VALUE_MAX}: release no more than was acquired or is meant to be there.";
@@ -207,6 +207,7 @@ internal sealed class PosixSemaphore : MappedSemaphore
         {
             if (GlibcSemaphore.s_isKnown)
             {
+                if (PermitRecords.IsOffered) PermitRecords.Forget(page);
                 GlibcSemaphore.SetCount(page, (uint)count);
                 return;
             }

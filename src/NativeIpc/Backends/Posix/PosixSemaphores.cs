@@ -52,20 +52,70 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     public bool Remove(in NativeIpcKey key)
         => PosixRemoval.RemoveNamed("remove the semaphore", key, isSegment: false, lockKey: default);
 
-    /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
-    internal static SemaphoreObject OpenLock(in NativeIpcKey key, in FileStatus segment, bool trustsOthers, bool requiresRecovery)
+    public bool RecordsPermits => PermitRecords.IsOffered;
+
+    public int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options)
     {
-        if (!PosixNames.s_areFiles) return CreateOrOpen(key, 1, new Use(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null), takeOver: false);
-        uint readers = segment.Permissions & 0x124; // r--r--r--
-        var use = new Use((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, requiresRecovery, trustsOthers, null);
+        if (!PermitRecords.IsOffered) return 0;
+        using var file = new UnixDescriptor(OpenFile(key, out int number));
+        if (number == Errno.ENOENT) return 0;
+        if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
+        number = Libc.Status(file, out FileStatus status);
+        if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
+        if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: false, status);
+        return IsSemaphore(status) ? ReturnLostPermits(key, file) : throw NoSemaphore(Opening, key, status);
+    }
+
+    /// <summary>Gives back what dead holders had recorded. The file is a semaphore's and open for reading and writing; it is closed.</summary>
+    internal static int ReturnLostPermits(in NativeIpcKey key, UnixDescriptor file)
+    {
+        nint page = MapPage(Opening, key, (int)file.DangerousGetHandle(), isTouched: true);
+        using var records = new PermitRecords(key, page, file);
+        try
+        {
+            return records.Mend();
+        }
+        finally
+        {
+            _ = Libc.munmap(page, Layout.SizeOfSemT);
+        }
+    }
+
+    /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
+    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, owns: false, Use.AsLockOf(segment));
+
+    /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
+    internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment)
+    {
+        Use use = Use.AsLockOf(segment);
+        try
+        {
+            if (TryCreate(key, 1, use) is { } made) return made;
+        }
+        catch (NativeIpcException) when (StatusOfName(key) is not null)
+        {
+            // It is there, and what was in the way of making another one is not in that of opening it.
+        }
+
         return CreateOrOpen(key, 1, use, takeOver: false);
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, FileStatus? Owner, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group)
+    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None)
     {
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
+
+        /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
+        public static Use AsLockOf(PosixSegment segment)
+        {
+            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null);
+            uint readers = segment.Status.Permissions & 0x124; // r--r--r--
+            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null);
+        }
+
+        /// <summary>Whether the object keeps the descriptor.</summary>
+        public bool KeepsFile => IsHeld || Recording != PermitRecording.None;
 
         public static Use By(SystemSemaphoreOptions options, string attempt, in NativeIpcKey key)
         {
@@ -79,7 +129,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.Recording);
         }
     }
 
@@ -115,35 +165,47 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
         int file = OpenFile(key, out int number);
         if (number == Errno.ENOENT) return null;
-        if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
         bool isKept = false;
         try
         {
+            use.Segment?.CheckName(); // after the open: then that was this segment's lock
+            if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
             if (status.Links == 0) return TryOpen(key, owns, use, createdNew); // removed or replaced since it was opened: what has the name now?
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
-            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Owner?.Uid);
-            nint page = MapPage(Opening, key, file);
-            isKept = use.IsHeld;
-            return use.IsHeld
-                ? new HeldSemaphore(key, page, new UnixDescriptor(file), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
-                : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), status.Identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
+            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
+            nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
+            return Own(key, page, file, status.Identity, createdNew, owns, use, out isKept);
         }
         finally
         {
-            if (!isKept) _ = Libc.close(file);
+            if (!isKept && file != -1) _ = Libc.close(file);
         }
     }
 
+    /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever happens.</summary>
+    private static SemaphoreObject Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use, out bool isKept)
+    {
+        isKept = use.KeepsFile;
+        if (!isKept) return new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
+        DescriptorTable.MakeRoom(file);
+        var descriptor = new UnixDescriptor(file);
+        return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren);
+    }
+
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
-    internal static unsafe int OpenFile(in NativeIpcKey key, out int number)
+    internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);
+
+    /// <inheritdoc cref="OpenFile(in NativeIpcKey, out int)"/>
+    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, out int number)
     {
         var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
         var backoff = new Backoff(TimeSpan.FromSeconds(1));
         while (true)
         {
-            int descriptor = Libc.open_utf8(path.Pointer, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
+            int descriptor = Libc.open_utf8(path.Pointer, flags | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
             number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
 
             // EAGAIN: another process has a lease for a moment, to find out whether it is alone.
@@ -155,7 +217,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     /// <summary>What the name leads to; null when that is nothing, or cannot be told.</summary>
     private static FileStatus? StatusOfName(in NativeIpcKey key)
-        => PosixNames.s_areFiles && Libc.Status(PosixNames.SemaphoreFile(PosixNames.Native(key)), followLink: false, out FileStatus status) == 0 ? status : null;
+        => PosixNames.s_areFiles && PosixNames.StatusOf(key, isSegment: false, out FileStatus status) == 0 ? status : null;
 
     private static NativeIpcException? FindPlanted(string attempt, in NativeIpcKey key)
         => StatusOfName(key) is { } status && !IsSemaphore(status) ? NoSemaphore(attempt, key, status) : null;
@@ -180,10 +242,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 {
                     if (PublishWhole(key, initialCount, use, unnamed, out FileIdentity identity, out nint page, out bool taken))
                     {
-                        isKept = use.IsHeld;
-                        return use.IsHeld
-                            ? new HeldSemaphore(key, page, new UnixDescriptor(unnamed), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
-                            : new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew: true, use.RemovalOf(owns), use.RemoveAtExit);
+                        return Own(key, page, unnamed, identity, createdNew: true, owns, use, out isKept);
                     }
 
                     if (taken) return null;
@@ -217,8 +276,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         FileStatus? made = StatusOfName(key);
         if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.IsHeld), use.RemoveAtExit);
-        if (!use.IsHeld) return plain;
+        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use.RemoveAtExit);
+        if (!use.KeepsFile) return plain;
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
         using (plain) return TryOpen(key, owns, use, createdNew: true);
@@ -238,18 +297,21 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         int number;
         if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0) throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
 
-        // A visitor who may not give the lock to the segment's group leaves it in its own: who is let in then is a matter of the mode.
-        if (use.Owner is { } guarded && guarded.Gid != Libc.getegid() && Libc.geteuid() != 0) _ = Libc.fchown(file, uint.MaxValue, guarded.Gid);
         number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
         identity = status.Identity;
 
+        // Root gives the lock to the segment's owner. A visitor who may not give it to the segment's group leaves it in its own: who is let in then is a matter of the mode.
+        if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
+        {
+            bool isRoot = Libc.geteuid() == 0;
+            if (Libc.fchown(file, isRoot ? segment.Uid : uint.MaxValue, segment.Gid) != 0 && isRoot) throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
+        }
+
         // The umask has cut the mode, or has not.
         if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
-        if (use.Owner is { } segment && (segment.Uid != 0 || segment.Gid != Libc.getegid()) && Libc.geteuid() == 0 && Libc.fchown(file, segment.Uid, segment.Gid) != 0)
-            throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
 
-        page = MapPage(Creating, key, file);
+        page = MapPage(Creating, key, file, isTouched: use.IsHeld);
         var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
         number = UnnamedFile.Link(file, path.Pointer);
         taken = number == Errno.EEXIST;
@@ -258,12 +320,15 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         return taken || number == Errno.ENOENT ? false : throw PosixErrors.Open(Creating, key, "linkat", number);
     }
 
-    /// <summary>As <see cref="MapPage(string, in NativeIpcKey, int)"/>; the caller alone has the descriptor.</summary>
-    internal static nint MapPage(string attempt, in NativeIpcKey key, UnixDescriptor file) => MapPage(attempt, key, (int)file.DangerousGetHandle());
-
-    internal static nint MapPage(string attempt, in NativeIpcKey key, int file)
+    /// <summary>Maps the page of a semaphore.</summary>
+    /// <param name="attempt">What for.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="file">The descriptor.</param>
+    /// <param name="isTouched">Whether the page is used at once: then mapping it costs less than the page fault.</param>
+    private static nint MapPage(string attempt, in NativeIpcKey key, int file, bool isTouched)
     {
-        nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, file, 0);
+        int populate = isTouched ? Flags.MAP_POPULATE : 0;
+        nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED | populate, file, 0);
         return address != Libc.MAP_FAILED ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), Layout.SizeOfSemT);
     }
 }

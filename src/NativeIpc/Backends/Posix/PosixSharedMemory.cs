@@ -111,7 +111,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         {
             return Publish(key, size, options);
         }
-        catch (NativeIpcException) when (Libc.Status(PosixNames.SegmentFile(PosixNames.Native(key)), followLink: false, out _) == 0)
+        catch (NativeIpcException) when (PosixNames.StatusOf(key, isSegment: true, out _) == 0)
         {
             return null; // that it exists is what the caller is to hear, whatever else is in the way
         }
@@ -320,7 +320,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     private static bool LeadsTo(in NativeIpcKey key, in FileStatus status)
         => !PosixNames.s_areFiles
-            || (Libc.Status(PosixNames.SegmentFile(PosixNames.Native(key)), followLink: false, out FileStatus named) == 0 && named.Identity == status.Identity);
+            || (PosixNames.StatusOf(key, isSegment: true, out FileStatus named) == 0 && named.Identity == status.Identity);
 
     /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for. Tells what the file is then.</summary>
     private static FileStatus Prepare(in NativeIpcKey key, int descriptor, long size, SharedMemoryOptions options, bool reserves)

@@ -24,6 +24,9 @@ internal sealed unsafe class HolderTable : IDisposable
     internal const int Size = (Slots + 1) * RecordSize;
     internal const string Suffix = "_holder";
 
+    /// <summary>Where <see cref="Header.Owner"/> is.</summary>
+    internal const int OwnerOffset = 8;
+
     private const int RecordSize = 64;
     private const long MagicNumber = 0x3152_4548_4350_494e; // "NIPCHER1"
     private const int MarkBits = 8;
@@ -49,7 +52,7 @@ internal sealed unsafe class HolderTable : IDisposable
         [FieldOffset(0)] internal long Magic;
 
         /// <summary>0, or a turn and the mark of its slot in the low 8 bits: who has taken the semaphore and not begun to give it back.</summary>
-        [FieldOffset(8)] internal long Owner;
+        [FieldOffset(OwnerOffset)] internal long Owner;
 
         /// <summary>How often it was taken.</summary>
         [FieldOffset(16)] internal long Turns;
@@ -105,6 +108,9 @@ internal sealed unsafe class HolderTable : IDisposable
 
         return new NativeIpcKey(name + Suffix, NativeIpcKeyType.Windows);
     }
+
+    /// <summary>The name of the mutex that lives as long as a slot of a semaphore's record does.</summary>
+    internal static string LifeOf(in NativeIpcKey semaphore, int mark) => LifeName(KeyOf(semaphore), mark);
 
     /// <summary>Opens or makes the section, without mapping it.</summary>
     /// <exception cref="NativeIpcException">It cannot be had.</exception>
@@ -285,10 +291,12 @@ internal sealed unsafe class HolderTable : IDisposable
     private SafeWaitHandle OpenLife(int mark, uint flags, out int number)
     {
         using SecurityAttributes attributes = _security.Attributes();
-        SafeWaitHandle life = Kernel32.CreateMutexExW(attributes, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_key.NativeKey}{mark}"), flags, Kernel32.SYNCHRONIZE);
+        SafeWaitHandle life = Kernel32.CreateMutexExW(attributes, LifeName(_key, mark), flags, Kernel32.SYNCHRONIZE);
         number = Marshal.GetLastPInvokeError();
         return life;
     }
+
+    private static string LifeName(in NativeIpcKey record, int mark) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{record.NativeKey}{mark}");
 
     /// <summary>The slot first, then the record; the caller closes the semaphore last, so that its handle is never counted for a slot without one.</summary>
     public void Dispose()

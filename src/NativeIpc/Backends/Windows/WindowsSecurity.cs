@@ -47,7 +47,7 @@ internal readonly record struct WindowsSecurity(bool CurrentUserOnly, string? De
     }
 
     [SupportedOSPlatform("windows")]
-    private static unsafe SecurityIdentifier? OwnerOf(string attempt, in NativeIpcKey key, SafeHandle handle)
+    internal static unsafe SecurityIdentifier? OwnerOf(string attempt, in NativeIpcKey key, SafeHandle handle)
     {
         byte[] bytes = new byte[256];
         while (true)

@@ -44,7 +44,7 @@ internal sealed class WindowsSemaphore : SemaphoreObject
     public override bool TryUnlock()
         => Kernel32.ReleaseSemaphore(_handle, 1, 0) != 0 ? true : throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), 1);
 
-    // Windows documents no way to read a count without changing it; NtQuerySemaphore is not a documented interface.
+    // Windows documents no way to read a count without changing it. NtQuerySemaphore, by which IpcObjects tells it, is undocumented and needs a right that opening does not ask for.
     public override bool TryGetCount(out int count)
     {
         CheckOpen();

@@ -102,6 +102,7 @@ internal static partial class Interop
         internal const int F_OFD_GETLK = 36; // Linux
         internal const int F_OFD_SETLK = 37; // Linux
         internal const int F_SETLEASE = 1024; // Linux
+        internal const int F_DUPFD_CLOEXEC = 1030; // Linux
         internal const int SIGURG = 23; // Linux
 
         /// <summary>The largest value of a System V semaphore (SEMVMX), everywhere.</summary>

@@ -24,6 +24,9 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, EntryPoint = "fcntl", SetLastError = true)]
         internal static partial int fcntl_number(UnixDescriptor fd, int command, nint argument);
 
+        [LibraryImport(Libraries.Libc, EntryPoint = "fcntl", SetLastError = true)]
+        internal static partial int fcntl_descriptor(int fd, int command, nint argument);
+
         /// <summary>Takes (F_WRLCK, F_RDLCK) or drops (F_UNLCK) a lock on one byte, without waiting; it belongs to the open file description, and the
         /// kernel drops it with the last descriptor of that.</summary>
         /// <returns>0, or the error number: EAGAIN or EACCES when another description has it.</returns>

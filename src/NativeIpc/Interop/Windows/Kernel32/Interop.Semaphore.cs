@@ -8,6 +8,7 @@ internal static partial class Interop
     internal static partial class Kernel32
     {
         internal const uint SYNCHRONIZE = 0x00100000;
+        internal const uint SEMAPHORE_QUERY_STATE = 0x0001; // of the driver kit: winnt.h has it in SEMAPHORE_ALL_ACCESS only
         internal const uint SEMAPHORE_MODIFY_STATE = 0x0002;
 
         /// <summary>The largest count: MAXLONG of winnt.h.</summary>

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 
 namespace NativeIpc;
 
@@ -33,6 +32,6 @@ internal static partial class Interop
         /// <summary>Negative for a failure: an NTSTATUS, which is no number of GetLastError.</summary>
         [LibraryImport("ntdll.dll")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial int NtQueryObject(SafeWaitHandle handle, int objectInformationClass, out PUBLIC_OBJECT_BASIC_INFORMATION objectInformation, uint objectInformationLength, nint returnLength);
+        internal static partial int NtQueryObject(SafeHandle handle, int objectInformationClass, out PUBLIC_OBJECT_BASIC_INFORMATION objectInformation, uint objectInformationLength, nint returnLength);
     }
 }
