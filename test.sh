@@ -32,7 +32,7 @@ tool-aot           script   240      eng/tool-aot.sh
 tool               xunit    240      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
-wine-tool          script   300      eng/tool-wine.sh
+wine-tool          script   400      eng/tool-wine.sh
 aot                script   400      eng/aot-smoke.sh
 pack               script   300      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh

@@ -211,6 +211,30 @@ if hold shm "$segment" shm "$segment" 4096; then
     fi
 fi
 
+# The lock of that segment, whose holder is killed while somebody else has it open.
+if [ -n "${shm_holder:-}" ] && hold lock "${segment}_sem" sem "${segment}_sem" 1; then
+    lock_holder=$!
+    check 'doctor: a free lock is well' 0 '^0 errors, 0 warnings' doctor
+    wine "$out/bin/nipc.exe" run --sem "${segment}_sem" --robust -- "$(echo "Z:$out/bin/nipc.exe" | tr / '\\')" create sem "$semaphore-child" 1 --hold >held-child 2>&1 </dev/null &
+    victim=$!
+    holders+=($victim)
+    end=$((SECONDS + 30))
+    until grep -qsF "$semaphore-child" held-child || [ $SECONDS -ge $end ]; do sleep 0.1; done
+    check 'list: a taken lock' 0 "^${segment}_sem +- +sem +=0 .* lock$" list
+    check 'doctor: a taken lock is well' 0 '^0 errors, 0 warnings' doctor
+    kill -KILL $victim
+    wait $victim 2>/dev/null
+    check 'doctor: a lock whose holder was killed' 1 "${segment}_sem, the lock of a segment, is taken, and the last process of this library that held it was killed" doctor
+    has 'doctor: a lock whose holder was killed: what to do' "^ +\\$ nipc release \"${segment}_sem\"\$"
+    check 'release of what a killed holder had' 0 '' release "${segment}_sem"
+    check 'doctor: the lock is mended' 0 '^0 errors, 0 warnings' doctor
+    for child in $(living); do # what the killed one ran
+        if tr '\0' ' ' <"$child" 2>/dev/null | grep -qF "create sem $semaphore-child 1"; then child=${child#/proc/}; kill -TERM "${child%/cmdline}"; fi
+    done
+    kill -TERM "$lock_holder"
+    wait "$lock_holder"
+fi
+
 # A semaphore with one permit
 if hold sem "$semaphore" sem "$semaphore" 1; then
     sem_holder=$!

@@ -379,13 +379,13 @@ static void run_scale(const char *name)
 }
 
 static const struct { const char *prefix; void (*run)(const char *); } y_runs[] = {
+#ifdef Y_MORE
+    Y_MORE
+#endif
     {"posix.try", run_pair}, {"posix.wait", run_pair}, {"sysv.pair", run_pair}, {"lock.", run_lock},
     {"pp.crowd.", run_crowd}, {"pp.", run_pingpong}, {"contend.", run_contention},
     {"posix.sem.open", run_open}, {"sysv.sem.open", run_open}, {"posix.sem.create", run_create}, {"sysv.sem.create", run_create},
     {"posix.shm", run_segment}, {"sysv.shm", run_segment}, {"copy.", run_copy}, {"rand.", run_copy}, {"scale.", run_scale},
-#ifdef Y_MORE
-    Y_MORE
-#endif
 };
 static void y_run(const char *name)
 {

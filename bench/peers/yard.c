@@ -245,8 +245,9 @@ static long switches_of(pid_t thread)
     return n;
 }
 static void run_cancel(const char *name);
+static void run_lock_two(const char *name);
 static const char *const y_names[] = {
-    "posix.try_pair", "posix.wait_pair", "sysv.pair", "sysv.pair_undo", "lock.posix", "lock.sysv",
+    "posix.try_pair", "posix.wait_pair", "sysv.pair", "sysv.pair_undo", "lock.posix", "lock.sysv", "lock.sysv@two",
     "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.sysv.x", "pp.crowd.4",
     "contend.posix.2", "contend.posix.4", "contend.posix.8", "contend.sysv.2", "contend.sysv.4", "contend.sysv.8",
     "posix.sem.open_close", "posix.sem.create_destroy", "sysv.sem.open", "sysv.sem.create_destroy",
@@ -260,8 +261,25 @@ static const char *const y_names[] = {
     "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.shm.100", "scale.sysv.shm.1000", "scale.sysv.shm.4000",
     "cancel",
 };
-#define Y_MORE {"cancel", run_cancel},
+#define Y_MORE {"cancel", run_cancel}, {"lock.sysv@two", run_lock_two},
 #include "workloads.h"
+
+/* A lock of two semaphores in one set, the second of which counts the takings: what a lock needs that tells of dead holders. */
+static void w_lock_two(void *c, long n)
+{
+    struct sembuf take[] = {{1, 0, IPC_NOWAIT}, {0, -1, SEM_UNDO | IPC_NOWAIT}, {1, 1, IPC_NOWAIT}};
+    struct sembuf give[] = {{0, 0, IPC_NOWAIT}, {0, 1, SEM_UNDO | IPC_NOWAIT}, {1, -1, IPC_NOWAIT}};
+    while (n--)
+        if (semop((int)(intptr_t)c, take, 3) || semop((int)(intptr_t)c, give, 3))
+            y_die("semop");
+}
+static void run_lock_two(const char *name)
+{
+    int id = Y_PASS_ERRORS(semget(IPC_PRIVATE, 2, 0600), -1);
+    semctl(id, 0, SETVAL, (union semun){1});
+    y_print(name, "", y_measure(w_lock_two, (void *)(intptr_t)id, 11));
+    semctl(id, 0, IPC_RMID);
+}
 
 /* The latencies of 40 cancellations at times that are not in step with the slices, and the wake-ups of ten idle seconds. */
 static void run_cancel(const char *name)

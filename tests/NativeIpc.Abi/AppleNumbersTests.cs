@@ -57,6 +57,7 @@ public class AppleNumbersTests
         ["ShmNattch"] = "offsetof(struct shmid_ds, shm_nattch)",
         ["ShmCpid"] = "offsetof(struct shmid_ds, shm_cpid)",
         ["SemOtime"] = "offsetof(struct semid_ds, sem_otime)",
+        ["SemCtime"] = "offsetof(struct semid_ds, sem_ctime)",
         ["SemNsems"] = "offsetof(struct semid_ds, sem_nsems)",
         ["IpcPermCuid"] = "offsetof(struct shmid_ds, shm_perm.cuid)",
     };

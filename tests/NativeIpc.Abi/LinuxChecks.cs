@@ -26,6 +26,7 @@ internal sealed class LinuxChecks
         ["ShmNattch"] = "offsetof(struct shmid_ds, shm_nattch)",
         ["ShmCpid"] = "offsetof(struct shmid_ds, shm_cpid)",
         ["SemOtime"] = "offsetof(struct semid_ds, sem_otime)",
+        ["SemCtime"] = "offsetof(struct semid_ds, sem_ctime)",
         ["SemNsems"] = "offsetof(struct semid_ds, sem_nsems)",
         ["IpcPermCuid"] = "offsetof(struct shmid_ds, shm_perm.cuid)",
     };

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc.Backends.Posix;
 using NativeIpc.Testing;
 using Xunit;
@@ -210,6 +211,112 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
             }
         }
     }
+
+    [BackendFact(Needs.Recovery)]
+    public void A_child_that_has_not_come_to_its_exec_yet_does_not_cost_a_handle_its_place()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        using SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key));
+        foreign.Acquire(Cancellation);
+        SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
+        const int duplicate = 0; // F_DUPFD: as in a child, the open file description has one more descriptor
+        using var inherited = new Interop.UnixDescriptor(Interop.Libc.fcntl_number(handle.File, duplicate, 0));
+        Assert.False(inherited.IsInvalid);
+        handle.StepAside();
+        Assert.True(IsAway(handle));
+        Assert.True(SpinWait.SpinUntil(handle.TryReturn, s_watchdog), "Its place is gone.");
+        foreign.Release();
+        segment.Lock(Cancellation).Dispose();
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void A_place_that_somebody_has_for_a_moment_is_had_again_afterwards()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        using SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key));
+        foreign.Acquire(Cancellation);
+        SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
+        using Interop.UnixDescriptor other = OpenFileOfLock(key);
+        handle.StepAside();
+        Assert.Equal(0, HolderSlots.Lock(other, handle.Slot)); // as one who recovers from its last user
+        Assert.False(handle.TryReturn());
+        HolderSlots.Unlock(other, handle.Slot);
+        Assert.True(handle.TryReturn());
+        foreign.Release();
+        segment.Lock(Cancellation).Dispose();
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void Nobody_claims_the_place_of_a_handle_that_steps_aside_at_this_moment()
+    {
+        const int rounds = 3000;
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        using SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key));
+        foreign.Acquire(Cancellation);
+        SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
+        using Interop.UnixDescriptor newcomer = OpenFileOfLock(key);
+        nint page = PosixSemaphores.MapPage("test", key, newcomer);
+        for (int slot = 0; slot < HolderSlots.Count; slot++)
+        {
+            if (slot != handle.Slot) HolderSlots.NoteAside(page, slot); // so that each claim comes to the one place soon
+        }
+
+        bool isOver = false;
+        int claimed = -1;
+        var claims = new Thread(() =>
+        {
+            while (!Volatile.Read(ref isOver) && claimed < 0) claimed = HolderSlots.Claim(key, page, newcomer);
+        });
+        claims.Start();
+        for (int i = 0; i < rounds && Volatile.Read(ref claimed) < 0; i++)
+        {
+            handle.StepAside();
+            while (!handle.TryReturn() && Volatile.Read(ref claimed) < 0) Cancellation.ThrowIfCancellationRequested();
+        }
+
+        Volatile.Write(ref isOver, true);
+        claims.Join();
+        _ = Interop.Libc.munmap(page, Interop.Layout.SizeOfSemT);
+        Assert.Equal(-1, claimed);
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void Who_leaves_the_waiters_while_the_true_page_comes_back_never_changes_the_mark()
+    {
+        const uint mark = 7;
+        ulong[] words = GC.AllocateArray<ulong>(2, pinned: true);
+        nint page = Marshal.UnsafeAddrOfPinnedArrayElement(words, 0);
+        nint away = Marshal.UnsafeAddrOfPinnedArrayElement(words, 1);
+        words[0] = GlibcSemaphore.Free.Value;
+        GlibcSemaphore.WriteAway(away);
+        long added = GlibcSemaphore.BeginReturn(page, away);
+        GlibcSemaphore.JoinWaiters(away); // now the pages are exchanged
+        GlibcSemaphore.LeaveWaiters(page);
+        GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
+        Assert.Equal((1u, 0u), (seen.Count, seen.Mark));
+        Assert.True(GlibcSemaphore.Exchange(page, seen, seen.With(0, mark)));
+        GlibcSemaphore.EndReturn(page, away, added);
+        Assert.Equal(GlibcSemaphore.Free.With(0, mark), GlibcSemaphore.Look(page));
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void A_lock_whose_users_are_aside_is_not_removed_as_unused()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        LeaveDeadForeignHolder(key);
+        SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
+        IpcObjectInfo found = Assert.IsType<IpcObjectInfo>(IpcObjects.Inspect(Provider.LockKey(key), IpcObjectKind.SystemSemaphore));
+        handle.StepAside();
+        Assert.False(IpcObjects.TryRemoveUnused(found));
+        Assert.True(SpinWait.SpinUntil(handle.TryReturn, s_watchdog));
+    }
+
+    private static Interop.UnixDescriptor OpenFileOfLock(in NativeIpcKey key)
+        => new(PosixSemaphores.OpenFile(Provider.LockKey(key), out _));
 
     private static Interop.FileIdentity IdentityOfLock(in NativeIpcKey key)
     {

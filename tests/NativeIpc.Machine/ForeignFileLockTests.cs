@@ -56,6 +56,24 @@ public class ForeignFileLockTests
     }
 
     [Fact]
+    public void The_lock_of_a_segment_is_made_under_the_lock_of_the_key_file_and_opened_without()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        var impatient = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) };
+        using SharedMemory first = SharedMemory.CreateNew(key, 4096, impatient);
+        using SharedMemory second = SharedMemory.OpenExisting(key, options: impatient);
+        using (new Held(key.NativeKey)) Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => first.TryLock(out _)).Error);
+        Assert.True(first.TryLock(out SharedMemoryLock made));
+        made.Dispose();
+        using (new Held(key.NativeKey))
+        {
+            Assert.True(second.TryLock(out SharedMemoryLock held));
+            Assert.False(first.TryLock(out _)); // it is the same lock
+            held.Dispose();
+        }
+    }
+
+    [Fact]
     public void A_locked_segment_is_a_lock_error_where_its_names_are_made_or_removed()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);

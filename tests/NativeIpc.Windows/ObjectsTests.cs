@@ -261,6 +261,24 @@ public class ObjectsTests : WindowsTest
     }
 
     [Fact]
+    public void A_lock_that_a_C_program_may_have_taken_since_is_a_warning_only()
+    {
+        NativeIpcKey key = NewKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 1); // keeps the record
+        using Peer peer = Peer.Start();
+        Assert.Equal("ok new", peer.Ask("create-semaphore", "W", key.NativeKey + "_sem", 1, int.MaxValue));
+        var holder = SystemSemaphore.OpenExisting(Key(key.NativeKey + "_sem"), new() { Robust = true });
+        holder.Acquire();
+        holder.Dispose(); // without releasing: as dead
+
+        IpcFinding found = Assert.Single(About(key));
+        Assert.Equal((IpcFindingKind.LostPermit, IpcSeverity.Warning), (found.Kind, found.Severity));
+        Assert.Equal($"nipc release \"{key}_sem\"", found.Command);
+        Assert.Equal("ok 0", peer.Ask("release", 1));
+        Assert.Empty(About(key));
+    }
+
+    [Fact]
     public void A_lock_that_cannot_be_made_or_opened_is_found()
     {
         string name = NewName();

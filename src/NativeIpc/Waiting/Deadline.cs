@@ -18,7 +18,8 @@ internal readonly struct Deadline
             ArgumentOutOfRangeException.ThrowIfGreaterThan(timeout, TimeSpan.FromMilliseconds(int.MaxValue));
         }
 
-        _start = timeout > TimeSpan.Zero ? Stopwatch.GetTimestamp() : 0; // otherwise there is nothing to measure
+        // Neither now nor never needs the clock, which costs as much as taking a free lock.
+        _start = timeout == TimeSpan.Zero || timeout == Timeout.InfiniteTimeSpan ? 0 : Stopwatch.GetTimestamp();
         _timeout = timeout;
     }
 
@@ -30,6 +31,7 @@ internal readonly struct Deadline
     public TimeSpan Left(TimeSpan slice)
     {
         if (_timeout == Timeout.InfiniteTimeSpan) return slice;
+        if (_timeout == TimeSpan.Zero) return TimeSpan.Zero;
         TimeSpan left = _timeout - Stopwatch.GetElapsedTime(_start);
         return left <= TimeSpan.Zero ? TimeSpan.Zero : left < slice ? left : slice;
     }

@@ -58,12 +58,26 @@ internal static unsafe class GlibcSemaphore
     /// <summary>Makes a page say that somebody holds the semaphore.</summary>
     internal static void WriteAway(nint page) => *(ulong*)page = ((ulong)Away << MarkShift) | ((ulong)WaitersOfAway << 32);
 
-    /// <summary>Adds to the waiters of a semaphore those that have joined, and takes away those that have left, in a page that stood in for it.</summary>
-    internal static void AddWaitersOfAway(nint semaphore, nint away)
+    // More than can join there and leave in the true page during the return.
+    private const long WaitersOfReturn = 1 << 10;
+
+    /// <summary>Before the true page comes back: adds to its waiters those that have joined, and takes away those that have left, in the page that stands in, and some more.</summary>
+    /// <remarks>Who has joined there may leave in the true page as soon as that is back. Without the surplus the number could pass below 0, and the mark above it would be another one until
+    /// <see cref="EndReturn"/>: for somebody who takes or gives meanwhile, for ever. Who dies in between leaves the surplus, as sleepers that die do.</remarks>
+    /// <returns>For <see cref="EndReturn"/>.</returns>
+    internal static long BeginReturn(nint semaphore, nint away)
     {
-        long joined = Look(away).Waiters - WaitersOfAway;
-        Interlocked.Add(ref *(long*)semaphore, joined << 32);
+        long added = Look(away).Waiters - WaitersOfAway + WaitersOfReturn;
+        Interlocked.Add(ref *(long*)semaphore, added << 32);
+        return added;
     }
+
+    /// <summary>When nobody can join or leave in the page any more that stood in: makes the number of waiters exact.</summary>
+    internal static void EndReturn(nint semaphore, nint away, long added)
+        => Interlocked.Add(ref *(long*)semaphore, (Look(away).Waiters - WaitersOfAway - added) << 32);
+
+    /// <summary>The true page does not come back after all.</summary>
+    internal static void CancelReturn(nint semaphore, long added) => Interlocked.Add(ref *(long*)semaphore, -added << 32);
 
     internal static Word Look(nint semaphore) => new(Volatile.Read(ref *(ulong*)semaphore));
 

@@ -181,7 +181,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
         if (seen.Mark == GlibcSemaphore.Away)
         {
             _aside?.ThrowIfLost();
-            return _aside is not null && _aside.TryReturnIfOver() && (TryTake(page, out seen) || TryRecover(page, seen));
+            return _aside is not null && _aside.TryReturnIfOver() && (TryTake(page, out seen) || (seen.Mark != GlibcSemaphore.Away && TryRecover(page, seen)));
         }
 
         _nextProof = 0;
@@ -281,30 +281,35 @@ internal sealed class HeldSemaphore : MappedSemaphore
         {
             while (true)
             {
-                StopPoint.At("unlock.before");
-                GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
-                if (seen.Mark == GlibcSemaphore.Away)
+                if (TryGiveMarked(Page, out GlibcSemaphore.Word seen)) return true;
+                if (seen.Mark != GlibcSemaphore.Away) return false; // reset by a peer, who has let somebody else in
+
+                // It is aside, which it is only while it does not hold, or about to find that it may not be. Or it has found that, and there is no memory to put the page back.
+                lock (_checks)
                 {
-                    // It is aside, which it is only while it does not hold, or about to find that it may not be.
-                    lock (_checks)
-                    {
-                        if (IsAway) return false;
-                    }
-
-                    continue;
+                    if (IsAway) return _aside!.Kept is not 0 and nint kept && TryGiveMarked(kept, out _);
                 }
-
-                if (seen.Count != 0 || seen.Mark != Mark) return false; // reset by a peer, who has let somebody else in
-                if (!GlibcSemaphore.Exchange(Page, seen, seen.With(1, 0))) continue;
-                StopPoint.At("unlock.done");
-                if (seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
-                StopPoint.At("unlock.woken");
-                return true;
             }
         }
         finally
         {
             Leave();
+        }
+    }
+
+    /// <summary>Gives the permit back if the word has this handle's mark.</summary>
+    private bool TryGiveMarked(nint page, out GlibcSemaphore.Word seen)
+    {
+        while (true)
+        {
+            StopPoint.At("unlock.before");
+            seen = GlibcSemaphore.Look(page);
+            if (seen.Count != 0 || seen.Mark != Mark) return false;
+            if (!GlibcSemaphore.Exchange(page, seen, seen.With(1, 0))) continue;
+            StopPoint.At("unlock.done");
+            if (seen.Waiters > 0) GlibcSemaphore.Wake(page, 1);
+            StopPoint.At("unlock.woken");
+            return true;
         }
     }
 
@@ -432,15 +437,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
 
     private protected override Action<nint>? AtTheEnd => GivesBackAtClose && _slot >= 0 ? GiveBackWhatIsLeft : null;
 
-    private void GiveBackWhatIsLeft(nint page)
-    {
-        while (GlibcSemaphore.Look(page) is var seen && seen.Count == 0 && seen.Mark == Mark)
-        {
-            if (!GlibcSemaphore.Exchange(page, seen, seen.With(1, 0))) continue;
-            if (seen.Waiters > 0) GlibcSemaphore.Wake(page, 1);
-            return;
-        }
-    }
+    private void GiveBackWhatIsLeft(nint page) => _ = TryGiveMarked(page, out _);
 
     protected override void Close()
     {

@@ -34,7 +34,9 @@ internal static class HolderSlots
         for (int i = 0; i < Count; i++)
         {
             int slot = (start + i) % Count;
-            if (!IsAside(page, slot) && TryLock(key, file, slot)) return slot;
+            if (IsAside(page, slot) || !TryLock(key, file, slot)) continue;
+            if (!IsAside(page, slot)) return slot;
+            Unlock(file, slot); // its user has stepped aside between the two
         }
 
         return -1;
@@ -87,6 +89,7 @@ internal static class HolderSlots
     /// <summary>Whether the user of any slot is aside, in a semaphore's file that nobody else can open or shorten meanwhile.</summary>
     internal static bool IsAnyAside(UnixDescriptor file)
     {
+        if (!GlibcSemaphore.s_isKnown) return false;
         nuint length = (nuint)Environment.SystemPageSize;
         nint page = Libc.mmap(0, length, Flags.PROT_READ, Flags.MAP_SHARED, (int)file.DangerousGetHandle(), 0);
         if (page == Libc.MAP_FAILED) return true; // cannot tell

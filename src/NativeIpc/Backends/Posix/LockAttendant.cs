@@ -97,7 +97,7 @@ internal static class LockAttendant
         foreach (SteppingAside handle in Copy(s_away))
         {
             if (Environment.TickCount64 < handle.ReturnBy) continue;
-            isAnyLate |= !handle.TryReturn();
+            isAnyLate |= !handle.TryReturn() && handle.ReturnBy <= Environment.TickCount64;
             Note(handle);
         }
 
@@ -110,7 +110,13 @@ internal static class LockAttendant
 
     private static List<SteppingAside> Copy(HashSet<SteppingAside> handles)
     {
-        lock (s_gate) return handles.Count == 0 ? [] : [.. handles];
+        var copy = new List<SteppingAside>();
+        lock (s_gate)
+        {
+            foreach (SteppingAside handle in handles) copy.Add(handle); // not by a spread: see FileWatch.Affected
+        }
+
+        return copy;
     }
 
     private static void Watch()

@@ -73,6 +73,7 @@ internal sealed class PosixCatalog : IObjectCatalog
                 number = Libc.TakeLease(file);
                 if (number == Errno.EAGAIN) return false;
                 if (number != 0) throw Denied(attempt, found, "fcntl(F_SETLEASE)", number);
+                if (found.Kind == IpcObjectKind.SystemSemaphore && found.Size == Layout.SizeOfSemT && HolderSlots.IsAnyAside(file)) return false;
             }
 
             // Ours size and rename under the lock of the file itself; a lease, which goes with the descriptor, excludes them already.

@@ -127,7 +127,7 @@ internal sealed class PosixLook(Census census) : IDisposable
 
             if (!wantsUse || number == Errno.ENOENT) return (value, lost, null);
             if (number == 0) number = held.IsHeld ? Libc.TakeLease(file) : Errno.EACCES; // the lease goes with the descriptor
-            if (number == 0) return (value, lost, true);
+            if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
             if (number == Errno.EAGAIN) return (value, lost, false);
             if (census.Processes is { IsComplete: true }) return (value, lost, true); // nobody was seen to use it, and everybody was seen
             unreadable.Add("Whether anybody uses it, the kernel tells only its owner and root.");

@@ -59,7 +59,7 @@ internal static class PosixUsers
                 try
                 {
                     // Users of this library may have let go of a lock for a moment: see SteppingAside.
-                    if (!isSegment && status.Size == Layout.SizeOfSemT && GlibcSemaphore.s_isKnown && HolderSlots.IsAnyAside(file)) return Errno.EAGAIN;
+                    if (!isSegment && status.Size == Layout.SizeOfSemT && HolderSlots.IsAnyAside(file)) return Errno.EAGAIN;
                     if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || named.Identity != status.Identity) return 0;
                     PosixRemoval.Unlink(key, isSegment);
                     if (lockKey.IsValid) PosixRemoval.Unlink(lockKey, isSegment: false);

@@ -15,10 +15,11 @@ namespace NativeIpc.Backends.Posix;
 /// on the thread of <see cref="FileWatch"/> (<see cref="LockAttendant"/>).</para>
 /// <para>Interleavings. (1) A thread takes the lock while the pages are exchanged: the exchange is one step for it, so it took in the true page before, which the look after the exchange finds there, and
 /// the true page comes back; or it finds the lock taken. (2) That holder gives it back meanwhile: it finds the word of the page that stands in, waits for the gate, and looks again. (3) Somebody joins the
-/// waiters in one page and leaves them in the other: the difference is added when the true page is back. (4) A post meanwhile wakes a thread that looks at the wrong page: the true word is looked at on the return, and one is woken. Who tries
+/// waiters in one page and leaves them in the other: the difference is added while the true page comes back, by way of a number that cannot pass below 0. (4) A post meanwhile wakes a thread that looks at the wrong page: the true word is looked at on the return, and one is woken. Who tries
 /// once, or asks for the count, comes back first if the request is over.
-/// (5) The slot's lock goes with the file: nobody else claims the slot, since its note says that its user is aside, for a minute. A process that is stopped for longer may find it taken: then this
-/// handle cannot lock any more, and says so, for a thread in it could still set the old mark. (6) Who asks dies: everybody is back after <see cref="LongestMilliseconds"/>. (7) Close, and the end of the process, come back first,
+/// (5) The slot's lock is let go of as well (said, since a child of fork(2) keeps the file open): nobody else claims the slot, since its note says that its user is aside, for a minute, and who has
+/// tried it looks at the note again. Who recovers from its last user may have it for a moment: it is tried again. A process that is stopped for longer may find it taken: until it is free this
+/// handle cannot lock, and says so, for a thread in it could still set the old mark. (6) Who asks dies: everybody is back after <see cref="LongestMilliseconds"/>. (7) Close, and the end of the process, come back first,
 /// under the gate.</para>
 /// <para>Where a process can die: <c>aside.swapped</c>, <c>aside.away</c>, <c>aside.back</c>: it holds nothing there, and a note may keep its slot free for a minute. <c>ask.published</c>: the request ends by its time;
 /// those that are aside come back by theirs. Then as in HeldSemaphore: <c>prove.leased</c>, <c>prove.repaired</c>.</para>
@@ -28,6 +29,10 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     /// <summary>How long a handle is aside if nobody calls it back.</summary>
     internal const int LongestMilliseconds = 300;
 
+    // A failure to come back is no news before: who recovers has the slot for some microseconds, and descriptors may be short for a moment.
+    private const int PatienceMilliseconds = 1000;
+    private const int MillisecondsBetweenFailures = 100;
+
     private static readonly nuint s_length = (nuint)Environment.SystemPageSize;
 
     private nint _standIn; // a second view of the page that stands in; 0 while the true one is there
@@ -35,6 +40,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private bool _isClosed;
     private bool _isProvenNow; // why the last attempt to come back failed
     private int _failure;
+    private long _failsSince; // meaningful while there is a failure
 
     /// <summary>Guards going and coming, and whatever needs the true page or the file.</summary>
     public Lock Gate { get; } = new();
@@ -49,6 +55,9 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
 
     /// <summary>Whether the page is not the true one. Under the gate.</summary>
     public bool IsAway => _standIn != 0;
+
+    /// <summary>Where the true page is while it could not be put back although the file was kept or had again; 0 otherwise. Under the gate.</summary>
+    public nint Kept => _kept;
 
     /// <summary>The number of its watch, -1 for none; the attendant's.</summary>
     public int Watch { get; set; } = -1;
@@ -73,14 +82,14 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
 
     public void FileChanged() => LockAttendant.Heed(this);
 
-    /// <summary>Says why the true page cannot be had again, if that is so.</summary>
+    /// <summary>Says why the true page cannot be had again, if that has been so for a while.</summary>
     /// <exception cref="NativeIpcException">It is so.</exception>
     public void ThrowIfLost()
     {
         int failure = Volatile.Read(ref _failure);
-        if (failure == 0) return;
+        if (failure == 0 || Environment.TickCount64 - Volatile.Read(ref _failsSince) < PatienceMilliseconds) return;
         throw failure == Errno.EEXIST
-            ? Failure.Found(NativeIpcError.LockError, "use the lock", key, "fcntl(F_OFD_SETLK)", "this process was stopped while it had let others look whether a dead process holds it, and its place among the users was given to another one", "Dispose this instance and open it again.")
+            ? Failure.Found(NativeIpcError.LockError, "use the lock", key, "fcntl(F_OFD_SETLK)", "this process was stopped while it had let others look whether a dead process holds it, and its place among the users was given to another one", "Dispose this instance and open it again. Until then it is tried again by itself.")
             : Failure.Of(NativeIpcError.LockError, "use the lock", key, "open", failure, "It could not be opened again after others had looked whether a dead process holds it: see whether its mode or owner was changed, or descriptors are short. It is tried again by itself.");
     }
 
@@ -149,7 +158,9 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private bool TryLetGo(nint view, int name)
     {
         HolderSlots.NoteAside(view, slot);
-        if (Libc.dup3(name, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) >= 0) return true; // and with it the lock of the slot goes
+        HolderSlots.Unlock(file, slot); // closing does not, as long as a child of this process has not come to its exec yet
+        if (Libc.dup3(name, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) >= 0) return true;
+        if (HolderSlots.Lock(file, slot) != 0) return true; // to be had again as after going
         HolderSlots.NoteProcess(view, slot);
         return false;
     }
@@ -181,47 +192,38 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private bool TryReturnHere(bool isUrgent)
     {
         _isProvenNow = false;
-        if (!IsAway) return true;
-        if (_failure == Errno.EEXIST) return true; // never
+        if (!IsAway || _standIn == Libc.MAP_FAILED) return true;
         if (_kept != 0)
         {
-            if (!TryReplace(_kept)) return false;
+            if (!TryReplace(_kept)) return Fail(Errno.ENOMEM);
             _kept = 0;
-            return true;
+            return Succeed();
         }
 
-        int opened = Libc.open(OpenedPath, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
-        if (opened < 0)
+        using var again = new UnixDescriptor(Libc.open(OpenedPath, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0));
+        if (again.IsInvalid)
         {
             int number = Marshal.GetLastPInvokeError();
             _isProvenNow = number == Errno.EAGAIN || number == Errno.EINTR;
-            if (!_isProvenNow) Volatile.Write(ref _failure, number);
-            return false;
+            return _isProvenNow ? false : Fail(number);
         }
 
+        int opened = (int)again.DangerousGetHandle();
         nint view = Libc.mmap(0, s_length, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, opened, 0);
-        if (view == Libc.MAP_FAILED)
-        {
-            Volatile.Write(ref _failure, Marshal.GetLastPInvokeError());
-            _ = Libc.close(opened);
-            return false;
-        }
-
+        if (view == Libc.MAP_FAILED) return Fail(Marshal.GetLastPInvokeError());
         if (!isUrgent && HolderSlots.IsAsked(view, slot) && HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(view)))
         {
             Unmap(view);
-            _ = Libc.close(opened);
             return false;
         }
 
-        _ = Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC); // cannot fail between two open descriptors
-        _ = Libc.close(opened);
-        int locked = HolderSlots.Lock(file, slot);
-        if (locked != 0)
+        // Before the file is this handle's again, so that one which does not come back is not counted among the file's users.
+        int failure = HolderSlots.Lock(again, slot);
+        if (failure == 0 && Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) < 0) failure = Marshal.GetLastPInvokeError();
+        if (failure != 0)
         {
             Unmap(view);
-            Volatile.Write(ref _failure, HolderSlots.IsTaken(locked) ? Errno.EEXIST : locked);
-            return false;
+            return Fail(HolderSlots.IsTaken(failure) ? Errno.EEXIST : failure);
         }
 
         HeldSemaphore.Repair(view, (uint)slot + 1);
@@ -229,19 +231,39 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         if (!TryReplace(view))
         {
             _kept = view;
-            return false;
+            return Fail(Errno.ENOMEM);
         }
 
+        return Succeed();
+    }
+
+    private bool Succeed()
+    {
         Volatile.Write(ref _failure, 0);
         StopPoint.At("aside.back");
         return true;
     }
 
+    private bool Fail(int number)
+    {
+        long now = Environment.TickCount64;
+        if (_failure == 0) Volatile.Write(ref _failsSince, now);
+        Volatile.Write(ref _failure, number);
+        ReturnBy = now + MillisecondsBetweenFailures;
+        return false;
+    }
+
     /// <summary>Puts the true page back, and what was done to the word of the other one into the true word. False for want of kernel memory.</summary>
     private bool TryReplace(nint view)
     {
-        if (Libc.mremap(view, s_length, s_length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, page) == Libc.MAP_FAILED) return false;
-        GlibcSemaphore.AddWaitersOfAway(page, _standIn);
+        long added = GlibcSemaphore.BeginReturn(view, _standIn);
+        if (Libc.mremap(view, s_length, s_length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, page) == Libc.MAP_FAILED)
+        {
+            GlibcSemaphore.CancelReturn(view, added);
+            return false;
+        }
+
+        GlibcSemaphore.EndReturn(page, _standIn, added);
         Futex.WakeAll(GlibcSemaphore.SleepingPlace(_standIn), uint.MaxValue);
         if (GlibcSemaphore.Look(page) is { Count: > 0, Waiters: > 0 }) GlibcSemaphore.Wake(page, 1);
         Unmap(_standIn);
@@ -310,8 +332,9 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
 
             if (!IsAway) return;
             if (_kept != 0) Unmap(_kept);
+            _kept = 0;
             Unmap(_standIn); // the page goes with the handle, as the true one would have
-            _standIn = 0;
+            _standIn = Libc.MAP_FAILED; // aside for ever
         }
     }
 

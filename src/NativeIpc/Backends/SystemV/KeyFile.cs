@@ -12,8 +12,8 @@ namespace NativeIpc.Backends.SystemV;
 /// the same path is another key.
 /// </summary>
 /// <remarks>
-/// Interleavings considered. (1) The file is removed between opening and locking it: the path then leads elsewhere, and the turn starts
-/// again. (2) Two processes make it: the link (or O_EXCL) lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
+/// Interleavings considered. (1) The file is removed, or another one put in its place, between opening and locking it: it has no name then, and the turn
+/// starts again. One that was moved away keeps a name: the users below notice. (2) Two processes make it: the link (or O_EXCL) lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
 /// we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/> after it has made or attached its object.
 /// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up, cannot be locked:
 /// then only those checks protect, as against a peer.
@@ -26,6 +26,8 @@ internal sealed class KeyFile : IDisposable
     private int _descriptor; // -1 for none
     private readonly string _attempt;
     private readonly bool _trustsOthers;
+    private readonly bool _isLink;
+    private readonly bool _isKnown;
     private FileLock _lock;
 
     /// <summary>How a call uses key files.</summary>
@@ -34,7 +36,9 @@ internal sealed class KeyFile : IDisposable
     /// <param name="TrustsOthers">Whether files of other users, and folders that anybody may change, are accepted. So they are for removing.</param>
     /// <param name="Group">The group of a new file; null leaves it.</param>
     /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
-    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1)
+    /// <param name="ExpectsNone">Whether there usually is no file: then making one is tried before opening one.</param>
+    /// <param name="Known">A file that is in use already: if the path leads there, its folder is not looked at again.</param>
+    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, FileIdentity? Known = null, bool ExpectsNone = false)
     {
         internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
@@ -48,8 +52,10 @@ internal sealed class KeyFile : IDisposable
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
 
-    private KeyFile(string attempt, in NativeIpcKey key, int descriptor, FileLock held, in FileStatus status, bool isNew, bool trustsOthers)
+    private KeyFile(string attempt, in NativeIpcKey key, int descriptor, FileLock held, in FileStatus status, bool isNew, bool trustsOthers, bool isLink = false, bool isKnown = false)
     {
+        _isLink = isLink;
+        _isKnown = isKnown;
         _attempt = attempt;
         _trustsOthers = trustsOthers;
         Key = key;
@@ -77,25 +83,36 @@ internal sealed class KeyFile : IDisposable
     {
         TimeSpan bound = rules.Bound;
         string path = Path(key);
-        if (!rules.TrustsOthers) KeyFileTrust.CheckFolder(attempt, key, path);
+        if (!rules.TrustsOthers && rules.Known is null) KeyFileTrust.CheckFolder(attempt, key, path);
         var backoff = new Backoff(bound);
         for (int round = 0; ; round++)
         {
             FileLock held = default;
             FileStatus status;
-            int descriptor = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
-            int failure = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
+            int flags = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK;
+            bool opens = round > 0 || !rules.ExpectsNone;
+            int descriptor = opens ? Libc.open(path, flags | Flags.O_NOFOLLOW, 0) : -1;
+            int failure = !opens ? Errno.ENOENT : descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
+            bool isLink = failure == Errno.ELOOP;
+            if (isLink)
+            {
+                descriptor = Libc.open(path, flags, 0);
+                failure = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
+            }
+
             if (failure is Errno.ENOENT or Errno.ENOTDIR)
             {
+                if (create && !rules.TrustsOthers && rules.Known is not null) KeyFileTrust.CheckFolder(attempt, key, path);
                 if (create && Make(attempt, key, path, rules, out held, out status) is var made && made != -1)
                 {
                     if (held.IsHeld) return new KeyFile(attempt, key, made, held, status, isNew: true, rules.TrustsOthers);
                     descriptor = made;
                     failure = 0;
-                    if (Lock(attempt, key, path, rules, made, isNew: true) is { } locked) return locked;
+                    if (Lock(attempt, key, path, rules, made, isLink: false, isNew: true) is { } locked) return locked;
                 }
                 else
                 {
+                    if (!opens) continue; // there is one
                     if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink && Libc.Status(path, followLink: true, out _) == failure)
                     {
                         throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", $"the key file {path} is a symbolic link that leads nowhere",
@@ -109,7 +126,7 @@ internal sealed class KeyFile : IDisposable
             }
             else if (failure == 0)
             {
-                if (Lock(attempt, key, path, rules, descriptor, isNew: false) is { } locked) return locked;
+                if (Lock(attempt, key, path, rules, descriptor, isLink, isNew: false) is { } locked) return locked;
             }
             else if (failure == Errno.EINTR)
             {
@@ -133,7 +150,7 @@ internal sealed class KeyFile : IDisposable
     }
 
     /// <summary>Locks an open key file, if the path still leads there when it is locked; otherwise null. Takes over the descriptor.</summary>
-    private static KeyFile? Lock(string attempt, in NativeIpcKey key, string path, in Rules rules, int descriptor, bool isNew)
+    private static KeyFile? Lock(string attempt, in NativeIpcKey key, string path, in Rules rules, int descriptor, bool isLink, bool isNew)
     {
         KeyFile? locked = null;
         FileLock held = default;
@@ -149,9 +166,13 @@ internal sealed class KeyFile : IDisposable
             error = Libc.Status(descriptor, out FileStatus status);
             if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
 
+            bool isKnown = status.Identity == rules.Known;
+            if (!rules.TrustsOthers && rules.Known is not null && !isKnown) KeyFileTrust.CheckFolder(attempt, key, path);
             if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
-            var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers);
-            if (file.IsStillThere) locked = file;
+            var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers, isLink, isKnown);
+
+            // The status tells that a file with one name has not lost it. A link may lead elsewhere meanwhile, and is looked at.
+            if ((!isLink && IsNamedOnce(status)) || file.IsStillThere) locked = file;
             return locked;
         }
         finally
@@ -233,9 +254,11 @@ internal sealed class KeyFile : IDisposable
                 int number = Dress(made, mode, rules.Group, out status);
                 if (number != 0) return false;
                 int ipcKey = s_knowsFtok ? FtokOf(status.Identity, (int)key.Type) : Libc.ftok($"/proc/self/fd/{made}", (int)key.Type);
-                if (KeyFileTrust.FindStranger(attempt, key, path, ipcKey, status.Identity, rules.OwnSegment) is { } stranger)
+                if (KeyFileTrust.FindStranger(path, ipcKey, rules.OwnSegment) is { } stranger)
                 {
-                    if (spared == MostSpares || KeyFileTrust.FindTwin(path, (int)key.Type, ipcKey, status.Identity) is not null) throw stranger;
+                    // Only now, since it means looking through folders.
+                    string? twin = KeyFileTrust.FindTwin(path, (int)key.Type, ipcKey, status.Identity);
+                    if (spared == MostSpares || twin is not null) throw KeyFileTrust.Refuse(attempt, key, ipcKey, status.Identity, stranger, twin);
                     NativeIpcEventSource.s_log.KeyFileReplaced($"An object with the System V key 0x{ipcKey:x8} is left from a key file that was deleted (inode {status.Identity.Inode}): the key file {path} is made with another inode.");
                     spares[spared++] = made;
                     continue;
@@ -324,6 +347,20 @@ internal sealed class KeyFile : IDisposable
             return Libc.Status(path, followLink: true, out now) == 0 && now.Identity == Status.Identity;
         }
     }
+
+    /// <summary>
+    /// Whether an object that was just made under the file can be found by its path. A new file got the path while it was locked already; in one that is in use the object
+    /// belongs beside the others, wherever it was moved; another one may have been waited for.
+    /// </summary>
+    public bool HasPath => IsNew || _isKnown ? HasItsName : IsStillThere;
+
+    /// <summary>
+    /// Whether the file was not removed or replaced since it was opened, in one look that needs no path. One that was moved away has its name still: what is found
+    /// under it is what was under the path when it was opened. (Some FUSE file systems keep the name of a removed file that is open: there a peer's removal in between goes unnoticed.)
+    /// </summary>
+    public bool HasItsName => (!_isLink && _descriptor != -1 && Libc.Status(_descriptor, out FileStatus now) == 0 && IsNamedOnce(now)) || IsStillThere;
+
+    private static bool IsNamedOnce(in FileStatus status) => status is { Links: 1, IsDirectory: false };
 
     /// <summary>
     /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under its keys any more.

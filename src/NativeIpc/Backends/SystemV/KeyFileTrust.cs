@@ -1,3 +1,4 @@
+using System.Text;
 using NativeIpc.Errors;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
@@ -16,6 +17,7 @@ internal static class KeyFileTrust
     /// <summary>Refuses a folder in which every user may replace the files of the others.</summary>
     public static void CheckFolder(string attempt, in NativeIpcKey key, string path)
     {
+        if (OperatingSystem.IsLinux() && Encoding.UTF8.GetMaxByteCount(path.Length) <= Utf8Path.Longest && IsGoodFolder(new Utf8Path(default, path))) return; // the usual end, without a string
         string folder = FolderOf(path);
         if (Libc.Status(folder, followLink: true, out FileStatus status) != 0) return; // opening the file says why
         if (IsGood(status)) return;
@@ -57,24 +59,26 @@ internal static class KeyFileTrust
         bool IsTrusted(uint user) => user == self || user == 0;
     }
 
-    /// <summary>What to throw when an object has the key of a file that is only just being made; null when there is none.</summary>
-    public static NativeIpcException? FindStranger(string attempt, in NativeIpcKey key, string path, int ipcKey, FileIdentity made, int ownSegment)
+    /// <summary>Which objects have the key of a file that is only just being made, in words; null when there is none.</summary>
+    public static string? FindStranger(string path, int ipcKey, int ownSegment)
     {
         bool segment = Libc.shmget(ipcKey, 0, 0) is var id && id != -1 && id != ownSegment;
         bool semaphore = Libc.semget(ipcKey, 0, 0) != -1;
         if (!segment && !semaphore) return null;
         if (Libc.Status(path, followLink: false, out _) != Errno.ENOENT) return null; // somebody else has made the file: it is that one's
-        string kind = segment ? semaphore ? "a segment and a semaphore have" : "a segment has" : "a semaphore has";
-        return Failure.Found(NativeIpcError.KeyError, attempt, key, "ftok",
-            $"there was no key file, and {kind} the System V key 0x{ipcKey:x8} of a new one (inode {made.Inode}) already: {Explain(path, key, ipcKey, made)}",
-            "Remove the leftover (ipcs, ipcrm -M or -S with that key), or use another path.", Errno.EEXIST);
+        return segment ? semaphore ? "a segment and a semaphore have" : "a segment has" : "a semaphore has";
     }
 
-    /// <summary>Whose an object may be that a file has not made itself: another file's with the same key, or a deleted file's.</summary>
-    public static string Explain(string path, in NativeIpcKey key, int ipcKey, FileIdentity identity)
-        => FindTwin(path, (int)key.Type, ipcKey, identity) is { } twin
+    /// <summary>What to throw for a stranger: it is another file's with the same key, or a deleted file's.</summary>
+    public static NativeIpcException Refuse(string attempt, in NativeIpcKey key, int ipcKey, FileIdentity made, string stranger, string? twin)
+    {
+        string whose = twin is not null
             ? $"the key file {twin} has the same key (ftok takes 16 bits of the inode and 8 of the device)"
             : "it is left from a key file that was deleted, or belongs to one in another folder with the same key (ftok takes 16 bits of the inode and 8 of the device)";
+        return Failure.Found(NativeIpcError.KeyError, attempt, key, "ftok",
+            $"there was no key file, and {stranger} the System V key 0x{ipcKey:x8} of a new one (inode {made.Inode}) already: {whose}",
+            "Remove the leftover (ipcs, ipcrm -M or -S with that key), or use another path.", Errno.EEXIST);
+    }
 
     /// <summary>Another file with the same key, in the folder of a key file or one of the default folders; null when there is none to be found.</summary>
     public static string? FindTwin(string path, int projectId, int ipcKey, FileIdentity identity)

@@ -131,12 +131,17 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
     /// who removes the segment holds.</summary>
     internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
-        => SystemVSemaphores.OpenLock(NameRules.LockKey(key, PlatformEnvironment.Current), segmentMode, segment, options.AllowOtherOwners || segment is null, id, () =>
-        {
-            if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",
-                "Attach again to the segment that has the key now.");
-        });
+    {
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null);
+    }
+
+    private void CheckNotRemoved()
+    {
+        if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
+        throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",
+            "Attach again to the segment that has the key now.");
+    }
 
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
     private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
@@ -171,10 +176,11 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// </summary>
     private bool TryRemoveAtOnce()
     {
-        if (!options.UseLock || Lock is not null || !OperatingSystem.IsLinux() || key.LegacyKey.Length > 0) return false;
+        if (!options.UseLock || !OperatingSystem.IsLinux() || key.LegacyKey.Length > 0) return false;
+        if (Lock is not null && Lock.KeyFileIdentity != keyFile) return false; // a peer had it made anew: there may be two to remove
         using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
         if (file is null || !file.IsLocked || file.Status.Identity != keyFile) return false;
-        int qtLock = SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6));
+        int qtLock = SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6), Lock?.CurrentId);
         if (qtLock == -1) return false;
         bool isLockOver = false;
         try

@@ -11,7 +11,8 @@ namespace NativeIpc.Backends.SystemV;
 /// A segment is born with its size, so nothing half-made can be met but a key file without an object. Interleavings considered, beyond those
 /// of <see cref="KeyFile"/>: (1) The segment found is removed before it is attached: shmat fails, or attaches to one that is marked removed
 /// and has lost its key; both are seen by looking again after the attach, and the turn starts again. (2) A peer that ends (Qt) removes the
-/// key file just after we made a segment under it: seen by looking again; ours is removed and made anew under the new file.
+/// key file just after we made a segment under it: seen by looking again; ours is removed and made anew under the new file. (3) It does so just
+/// after we found a segment: that is what the path led to when the file was opened, so it is attached, as it would have been a moment before.
 /// </remarks>
 internal sealed class SystemVSegments : ISharedMemoryBackend
 {
@@ -103,7 +104,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     private static SystemVSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
     {
-        KeyFile.Rules rules = KeyFile.Rules.Of(options);
+        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { ExpectsNone = !mayOpen };
         var backoff = new Backoff(options.PeerTimeout);
         int lostRaces = 0;
         while (lostRaces++ < MostRounds)
@@ -223,7 +224,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
             if (error == 0 && !options.AllowOtherOwners) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
-            if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && file.IsStillThere)
+            if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath))
             {
                 if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, isNew: createdNew && access == SharedMemoryAccess.ReadWrite);
                 return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using static NativeIpc.Interop;
@@ -27,10 +28,49 @@ internal sealed partial class SystemVSemaphore
 
     public override bool TookOver => Volatile.Read(ref _tookOver);
 
-    /// <summary>Takes the lock of a set that tells; null when the set is gone and was made anew.</summary>
-    private unsafe bool? TryTake(Opened set, TimeSpan? slice)
+    /// <summary>Three steps as one operation.</summary>
+    private struct Steps
     {
-        const string attempt = "acquire the semaphore";
+        public Sembuf First;
+        public Sembuf Second;
+        public Sembuf Third;
+    }
+
+    /// <summary>Takes the free lock of a set that tells, if nobody of ours holds it or has died with it. False changes nothing, and shows what it was when it is done again.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private unsafe bool TryTakeClean(Opened set)
+    {
+        if (StopPoint.IsOn) return false;
+        short noWait = (short)Flags.IPC_NOWAIT;
+        Steps steps;
+        steps.First = new Sembuf { sem_num = 1, sem_flg = noWait };
+        steps.Second = new Sembuf { sem_op = -1, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
+        steps.Third = new Sembuf { sem_num = 1, sem_op = 1, sem_flg = noWait };
+        if (SemopAtOnce.s_call(set.Id, &steps.First, 3) != 0) return false;
+        Volatile.Write(ref _tookOver, false);
+        return true;
+    }
+
+    /// <summary>Gives the lock of a set that tells back, as it usually is. False changes nothing, and shows what it was when it is done again.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe bool TryGiveBackClean(Opened set)
+    {
+        if (StopPoint.IsOn) return false;
+        short noWait = (short)Flags.IPC_NOWAIT;
+        Steps steps;
+        steps.First = new Sembuf { sem_flg = noWait };
+        steps.Second = new Sembuf { sem_op = 1, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
+        steps.Third = new Sembuf { sem_num = 1, sem_op = -1, sem_flg = noWait };
+        return SemopAtOnce.s_call(set.Id, &steps.First, 3) == 0;
+    }
+
+    /// <summary>Takes the lock of a set that tells; null when the set is gone and was made anew.</summary>
+    /// <param name="set">The set.</param>
+    /// <param name="slice">How long to wait; null tries.</param>
+    /// <param name="triedClean">Whether the first step was tried already.</param>
+    private unsafe bool? TryTake(Opened set, TimeSpan? slice, bool triedClean)
+    {
+        const string attempt = Acquiring;
         StopPoint.At("systemv.lock.before");
         Sembuf* steps = stackalloc Sembuf[3];
         short noWait = (short)Flags.IPC_NOWAIT;
@@ -38,7 +78,7 @@ internal sealed partial class SystemVSemaphore
         steps[1] = new Sembuf { sem_op = -1, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
         steps[2] = new Sembuf { sem_num = 1, sem_op = 1, sem_flg = noWait };
         int number = 0;
-        if (slice is null)
+        if (slice is null && (!triedClean || StopPoint.IsOn))
         {
             if (Libc.semop(set.Id, steps, 3) == 0)
             {

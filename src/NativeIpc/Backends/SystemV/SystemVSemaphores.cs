@@ -96,7 +96,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     // A count that nobody has set yet is 0, so whoever opens such a set waits, as for any permit.
                     if (Look(Opening, key, id, options.AllowOtherOwners, null) is not { } status) continue;
                     IsInitialised(key, id, s_initialisation);
-                    if (file.IsStillThere) return new SystemVSemaphore(key, new SystemVSet(id, file.Status.Identity, false, false, false, status.Count == LockSize), null, options);
+                    if (file.HasItsName) return new SystemVSemaphore(key, new SystemVSet(id, file.Status.Identity, false, false, false, status.Count == LockSize), null, options);
                     continue;
                 }
 
@@ -117,22 +117,25 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <remarks>
     /// Interleavings considered. (1) A process of ours is making the set: it is not taken before the operation that ends its making. (2) A process
     /// removes the set: before it is found, the locked way says what there is; after that, the set is gone, as if it had been removed after this call.
-    /// (3) The file is replaced meanwhile, and the number of its inode, which is part of the key, goes to another file with another set: the second look
-    /// finds another file, or none, under the path. That is why there are two.
+    /// (3) The file is replaced meanwhile, and the number of its inode, which is part of the key, goes to another file with another set: that one is younger
+    /// than the first look at the file. A set whose second is not over for certain may be, so there is a second look, which finds another file, or none, under the path.
+    /// (The clock that both are told from may be set back, by a second or more, in these microseconds: that is not provided for.)
     /// </remarks>
     private static unsafe SystemVSemaphore? TryOpenAtAGlance(in NativeIpcKey key, SystemSemaphoreOptions options)
     {
         string text = KeyFile.Path(key);
         if (!KeyFile.s_knowsFtok || System.Text.Encoding.UTF8.GetMaxByteCount(text.Length) > Utf8Path.Longest) return null;
         var path = new Utf8Path(default, text);
+        Timespec begin;
+        _ = Libc.clock_gettime_at_once(Flags.CLOCK_REALTIME, &begin); // fails only for a clock that is none
         if (!options.AllowOtherOwners && !KeyFileTrust.IsGoodFolder(path)) return null;
         if (Libc.Status(path.Pointer, followLink: false, out FileStatus file) != 0 || file.IsSymbolicLink) return null;
         if (!options.AllowOtherOwners && file.Uid != 0 && file.Uid != Libc.geteuid()) return null;
         int id = Libc.semget(KeyFile.FtokOf(file.Identity, (int)key.Type), 0, 0);
         if (id == -1 || Look(Opening, key, id, options.AllowOtherOwners, null) is not { LastOperation: not 0 } set) return null;
-        return Libc.Status(path.Pointer, followLink: false, out FileStatus again) == 0 && again.Identity == file.Identity
-            ? new SystemVSemaphore(key, new SystemVSet(id, file.Identity, false, false, false, set.Count == LockSize), null, options)
-            : null;
+        bool isOlder = set.LastChange < begin.tv_sec - 1; // the kernel's seconds are up to a tick late
+        if (!isOlder && (Libc.Status(path.Pointer, followLink: false, out FileStatus again) != 0 || again.Identity != file.Identity)) return null;
+        return new SystemVSemaphore(key, new SystemVSet(id, file.Identity, false, false, false, set.Count == LockSize), null, options);
     }
 
     public bool Remove(in NativeIpcKey key) => RemoveByKey(key);
@@ -155,14 +158,33 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <param name="trustsOthers">Whether a lock of another user than this one, root and the segment's owner is accepted.</param>
     /// <param name="ownSegment">The id of the segment.</param>
     /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
-    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check)
+    /// <param name="known">The segment's key file and System V key, if the lock has them, too.</param>
+    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check, (FileIdentity File, int Key)? known)
     {
         var options = new SystemSemaphoreOptions { Mode = LockMode(segmentMode), Removal = RemovalPolicy.Keep, Robust = OperatingSystem.IsLinux(), AllowOtherOwners = trustsOthers };
-        Create(key, 1, options, Existing.Use, out SystemVSet set, check, segment, ownSegment);
+        if (known is not { } own || !IsLockThere(key, own.File, own.Key, options, segment?.Uid, check, out SystemVSet set))
+            Create(key, 1, options, Existing.Use, out set, check, segment, ownSegment, known?.File);
 
         // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its holder would then release the
         // new one. Whoever uses it opens it again.
         return new SystemVSemaphore(key, set, null, options);
+    }
+
+    /// <summary>Finds the lock of a segment that this process is attached to without the key file's lock, if all is as it usually is.</summary>
+    /// <remarks>
+    /// As in <see cref="TryOpenAtAGlance"/>, and the first look at the file was when the segment was attached. What is removed with the segment is removed while
+    /// nobody is attached, or by one who does not mind: then the lock is gone at its first use, as if it had been removed after this call.
+    /// </remarks>
+    private static bool IsLockThere(in NativeIpcKey key, FileIdentity keyFile, int ipcKey, SystemSemaphoreOptions options, uint? alsoTrusted, Action check, out SystemVSet set)
+    {
+        set = default;
+        if (!KeyFile.s_knowsFtok) return false;
+        int id = Libc.semget(ipcKey, 0, 0);
+        if (id == -1 || Look(Opening, key, id, options.AllowOtherOwners, alsoTrusted) is not { LastOperation: not 0 } status) return false;
+        if (Libc.Status(KeyFile.Path(key), followLink: false, out FileStatus now) != 0 || now.Identity != keyFile) return false;
+        check();
+        set = new SystemVSet(id, keyFile, CreatedNew: false, Owns: false, MadeKeyFile: false, status.Count == LockSize);
+        return true;
     }
 
     /// <summary>Whoever may read the segment may lock it, which takes reading and altering.</summary>
@@ -175,19 +197,33 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <summary>
     /// Takes the lock under a key, made now if there is none, without waiting and with undo: for who is about to remove it. The caller holds the key file's lock.
     /// </summary>
+    /// <param name="ipcKey">The key of the segment, and so of its lock.</param>
+    /// <param name="segmentMode">The mode of the segment.</param>
+    /// <param name="opened">The lock that was opened, if any: if there is another one by now, or none, that is not taken.</param>
     /// <returns>The id of the set; -1 when somebody has the lock, or it cannot be made.</returns>
-    internal static int TakeLockNow(int ipcKey, UnixFileMode segmentMode)
+    internal static unsafe int TakeLockNow(int ipcKey, UnixFileMode segmentMode, int? opened)
     {
-        int id = Libc.semget(ipcKey, LockSize, (int)LockMode(segmentMode) | Flags.IPC_CREAT | Flags.IPC_EXCL);
-        bool made = id != -1;
-        if (made && Libc.semctl(id, 0, Flags.SETVAL, 1) == -1)
+        int id;
+        if (opened is null && (id = Libc.semget(ipcKey, LockSize, (int)LockMode(segmentMode) | Flags.IPC_CREAT | Flags.IPC_EXCL)) != -1)
         {
-            _ = Libc.semctl(id, 0, Flags.IPC_RMID); // fails when it is gone, which is one reason for SETVAL to fail
-            return -1;
+            // Free and taken in one step, as long as nobody has given it a count; so nobody sees it free, and the kernel gives it back if this process dies.
+            Sembuf* steps = stackalloc Sembuf[3];
+            steps[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
+            steps[1] = new Sembuf { sem_op = 1, sem_flg = (short)Flags.IPC_NOWAIT };
+            steps[2] = new Sembuf { sem_op = -1, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
+            if (Libc.semop(id, steps, 3) == 0) return id;
+            if (Marshal.GetLastPInvokeError() != Errno.EAGAIN)
+            {
+                _ = Libc.semctl(id, 0, Flags.IPC_RMID); // fails when it is gone, which is one reason for the step to fail
+                return -1;
+            }
+        }
+        else
+        {
+            id = Libc.semget(ipcKey, 0, 0);
         }
 
-        if (!made) id = Libc.semget(ipcKey, 0, 0);
-        return id != -1 && TryStep(id, -1) ? id : -1;
+        return id != -1 && (opened ?? id) == id && TryStep(id, -1) ? id : -1;
     }
 
     /// <summary>Gives back what <see cref="TakeLockNow"/> took.</summary>
@@ -205,6 +241,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     {
         uint? uid = segment is { Uid: not 0 } owned && Libc.geteuid() == 0 ? owned.Uid : null;
         uint? gid = group ?? segment?.Gid;
+        if (gid == Libc.getegid()) gid = null; // a new set has it
         int number = uid is null && gid is null ? 0 : SystemVSupport.GiveSet(id, uid, gid);
         if (number != 0 && !SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
     }
@@ -220,9 +257,9 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
-    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null, SegmentStatus? segment = null, int ownSegment = -1)
+    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null, SegmentStatus? segment = null, int ownSegment = -1, FileIdentity? known = null)
     {
-        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { OwnSegment = ownSegment };
+        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { OwnSegment = ownSegment, Known = known, ExpectsNone = existing == Existing.Refuse };
         var backoff = new Backoff(options.PeerTimeout);
         FileIdentity? made = null;
         int lostRaces = 0;
@@ -259,14 +296,19 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     }
                 }
 
-                if (Look(created ? Creating : Opening, key, id, created || options.AllowOtherOwners, segment?.Uid) is not { } status) continue; // gone again
+                int size = options.Robust ? LockSize : 1;
+                if (!created)
+                {
+                    if (Look(Opening, key, id, options.AllowOtherOwners, segment?.Uid) is not { } status) continue; // gone again
+                    size = status.Count;
+                }
 
                 // A set whose creator died before it set the count is finished by us, and we are its creator then.
                 bool finish = !created && existing == Existing.Use && !IsInitialised(key, id, s_initialisation);
                 if (created || finish || existing == Existing.Reset)
                 {
                     if (created) Give(key, id, rules.Group, segment);
-                    number = SetCount(id, initialCount, status.Count);
+                    number = SetCount(id, initialCount, size, isNew: created);
                     if (SystemVSupport.IsGone(number)) continue;
                     if (number != 0)
                     {
@@ -275,9 +317,9 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     }
                 }
 
-                if (file.IsStillThere)
+                if (file.HasPath)
                 {
-                    set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, made == file.Status.Identity, status.Count == LockSize);
+                    set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, made == file.Status.Identity, size == LockSize);
                     return true;
                 }
 
@@ -307,14 +349,22 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Returns 0, or the error number.</summary>
-    private static unsafe int SetCount(int id, int count, int size)
+    private static unsafe int SetCount(int id, int count, int size, bool isNew)
     {
+        Sembuf* pair = stackalloc Sembuf[2];
+        if (isNew && count > 0 && OperatingSystem.IsLinux())
+        {
+            // A new set counts 0 there, so one operation gives it its count, if nobody else has done so.
+            pair[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
+            pair[1] = new Sembuf { sem_op = (short)count, sem_flg = (short)Flags.IPC_NOWAIT };
+            if (Libc.semop(id, pair, 2) == 0) return 0;
+        }
+
         // First the one that tells of dead holders: who takes a permit as soon as there is one finds it clean.
         if (size == LockSize && Libc.semctl(id, 1, Flags.SETVAL, 0) == -1) return Marshal.GetLastPInvokeError();
         if (Libc.semctl(id, 0, Flags.SETVAL, count) == -1) return Marshal.GetLastPInvokeError();
 
         // One step down and up again, or up and down, in one operation: no one sees it, and sem_otime is set.
-        Sembuf* pair = stackalloc Sembuf[2];
         pair[0] = new Sembuf { sem_op = (short)(count > 0 ? -1 : 1), sem_flg = (short)Flags.IPC_NOWAIT };
         pair[1] = new Sembuf { sem_op = (short)(count > 0 ? 1 : -1), sem_flg = (short)Flags.IPC_NOWAIT };
         if (Libc.semop(id, pair, 2) == 0) return 0;

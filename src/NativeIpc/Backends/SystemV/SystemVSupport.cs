@@ -11,8 +11,8 @@ internal readonly record struct SegmentStatus(long Size, long Attached, uint Mod
     public bool IsRemoved => (Mode & Flags.SHM_DEST) != 0;
 }
 
-/// <summary>What semctl(IPC_STAT) tells of a set.</summary>
-internal readonly record struct SetStatus(int Count, uint Uid, uint Gid, uint CreatorUid, long LastOperation);
+/// <summary>What semctl(IPC_STAT) tells of a set. Times are in whole seconds; the last change is not before the making.</summary>
+internal readonly record struct SetStatus(int Count, uint Uid, uint Gid, uint CreatorUid, long LastOperation, long LastChange);
 
 /// <summary>The few calls that both kinds of System V objects need.</summary>
 internal static class SystemVSupport
@@ -53,7 +53,8 @@ internal static class SystemVSupport
             *(uint*)(b + Layout.IpcPermUid),
             *(uint*)(b + Layout.IpcPermUid + sizeof(uint)),
             *(uint*)(b + Layout.IpcPermCuid),
-            *(long*)(b + Layout.SemOtime));
+            *(long*)(b + Layout.SemOtime),
+            *(long*)(b + Layout.SemCtime));
         return error;
     }
 

@@ -24,12 +24,9 @@ internal sealed unsafe class HolderTable : IDisposable
     internal const int Size = (Slots + 1) * RecordSize;
     internal const string Suffix = "_holder";
 
-    /// <summary>Where <see cref="Header.Owner"/> is.</summary>
-    internal const int OwnerOffset = 8;
-
     private const int RecordSize = 64;
     private const long MagicNumber = 0x3152_4548_4350_494e; // "NIPCHER1"
-    private const int MarkBits = 8;
+    internal const int MarkBits = 8;
 
     private readonly NativeIpcKey _key;
     private readonly WindowsSecurity _security;
@@ -52,7 +49,7 @@ internal sealed unsafe class HolderTable : IDisposable
         [FieldOffset(0)] internal long Magic;
 
         /// <summary>0, or a turn and the mark of its slot in the low 8 bits: who has taken the semaphore and not begun to give it back.</summary>
-        [FieldOffset(OwnerOffset)] internal long Owner;
+        [FieldOffset(8)] internal long Owner;
 
         /// <summary>How often it was taken.</summary>
         [FieldOffset(16)] internal long Turns;

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using NativeIpc.Errors;
 using static NativeIpc.Interop;
@@ -18,15 +17,18 @@ internal static unsafe class WindowsDiagnosis
     {
         IReadOnlyList<IpcObjectInfo> objects = diagnosis.Snapshot.Objects;
         IpcObjectInfo[] locks = [.. objects.Where(found => found.Type == NativeIpcKeyType.Windows && (found.Traits & IpcObjectTraits.LockOfSegment) != 0)];
-        (IpcObjectInfo Lock, long Owner)[] taken = [.. locks.Where(found => found.Value == 0).Select(found => (found, OwnerOf(found))).Where(pair => pair.Item2 != 0)];
+        (IpcObjectInfo Lock, HolderRecord? Record)[] taken = [.. locks.Where(found => found.Value == 0).Select(found => (found, HolderRecord.Read(found.Key)))];
         Dictionary<string, string> kinds = WindowsNames.Read(out string? failure);
-        foreach ((IpcObjectInfo found, long owner) in taken)
+        foreach ((IpcObjectInfo found, HolderRecord? record) in taken)
         {
-            if (failure is null && !kinds.ContainsKey(HolderTable.LifeOf(found.Key, HolderTable.MarkOf(owner))) && OwnerOf(found) == owner) AddDeadHolder(diagnosis, objects, found);
+            if (failure is not null || record is null || record.Owner == 0 || record.IsAlive(HolderTable.MarkOf(record.Owner), kinds)) continue;
+            if (HolderRecord.Read(found.Key) is not { } later || later.Owner != record.Owner) continue;
+            if (record.IsOfTheSameSemaphore(later, kinds)) AddDeadHolder(diagnosis, objects, found);
+            else AddLostHolder(diagnosis, found);
         }
 
         foreach (IpcObjectInfo segment in objects.Where(found => found is { Type: NativeIpcKeyType.Windows, Kind: IpcObjectKind.SharedMemory, Key.IsValid: true })) Examine(diagnosis, segment, kinds, locks);
-        foreach (IpcObjectInfo found in objects.Where(found => found is { Type: NativeIpcKeyType.Windows, Key.IsValid: true } && !found.NativeName.StartsWith(Global, StringComparison.Ordinal))) ExamineTwin(diagnosis, found, objects);
+        foreach (IpcObjectInfo found in objects.Where(found => found is { Type: NativeIpcKeyType.Windows, Key.IsValid: true } && (found.Traits & IpcObjectTraits.LockOfSegment) == 0)) ExamineTwin(diagnosis, found, kinds);
         ExamineSession(diagnosis);
         diagnosis.AddNear(Limits(), limit => ("Segments are charged here when they are made: end programs, or let the paging file grow.", null));
     }
@@ -46,9 +48,21 @@ internal static unsafe class WindowsDiagnosis
             "The next program that locks with this library gets the lock and is told; this command does so, too, and gives it back.")
         {
             Subject = found,
-            Command = segment is { Key.IsValid: true } && !segment.NativeName.Contains('"') ? $"nipc read \"{segment.Key}\" --lock --length 1" : null,
+            Command = segment is { Key.IsValid: true } ? Command($"nipc read \"{segment.Key}\" --lock --length 1", segment) : null,
         });
     }
+
+    private static void AddLostHolder(Diagnosis diagnosis, IpcObjectInfo found)
+        => diagnosis.Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Warning,
+            $"The semaphore {Diagnosis.Name(found)}, the lock of a segment, is taken, and the last process of this library that held it was killed: either its permit is lost, and who locks waits for ever, or a Qt or C program has it.",
+            "If no Qt or C program is in the middle of its work, give the permit back.")
+        {
+            Subject = found,
+            Command = Command($"nipc release \"{found.Key}\"", found),
+        });
+
+    /// <summary>A command; null for a name that would end the quotes.</summary>
+    private static string? Command(string command, IpcObjectInfo found) => found.NativeName.Contains('"') ? null : command;
 
     /// <summary>Whether the lock of a segment can be made, and opened by who may open the segment.</summary>
     private static void Examine(Diagnosis diagnosis, IpcObjectInfo segment, Dictionary<string, string> kinds, IpcObjectInfo[] locks)
@@ -68,9 +82,9 @@ internal static unsafe class WindowsDiagnosis
     }
 
     /// <summary>One name with and without Global\: who uses the one does not meet who uses the other.</summary>
-    private static void ExamineTwin(Diagnosis diagnosis, IpcObjectInfo found, IReadOnlyList<IpcObjectInfo> objects)
+    private static void ExamineTwin(Diagnosis diagnosis, IpcObjectInfo found, Dictionary<string, string> kinds)
     {
-        if ((found.Traits & IpcObjectTraits.LockOfSegment) != 0 || !objects.Any(other => other.Kind == found.Kind && other.NativeName.StartsWith(Global, StringComparison.Ordinal) && other.NativeName.AsSpan(Global.Length).SequenceEqual(found.NativeName))) return;
+        if (!kinds.TryGetValue(Global + found.NativeName, out string? kind) || kind != (found.Kind == IpcObjectKind.SharedMemory ? WindowsNames.Section : WindowsNames.Semaphore)) return;
         diagnosis.Add(new IpcFinding(IpcFindingKind.Namespace, IpcSeverity.Warning, $"There are two objects of the name '{Failure.Printable(found.NativeName)}', one of this session and one of all sessions (Global\\): their users do not meet.",
             "Let both programs use Global\\, made by the one that may (a service), or neither.") { Subject = found });
     }
@@ -82,19 +96,5 @@ internal static unsafe class WindowsDiagnosis
         diagnosis.Add(new IpcFinding(IpcFindingKind.Namespace, IpcSeverity.Information,
             string.Create(CultureInfo.InvariantCulture, $"This process is in session {session}: it sees the objects of this session and those under Global\\, none of other sessions. A service is in session 0."),
             "Objects for programs of several sessions must be made under Global\\."));
-    }
-
-    /// <summary>The word in the record of a lock that says who holds it; 0 for nobody, or where there is no record that can be read.</summary>
-    private static long OwnerOf(IpcObjectInfo found)
-    {
-        Span<byte> word = stackalloc byte[sizeof(long)];
-        try
-        {
-            return WindowsLook.Read(HolderTable.KeyOf(found.Key).NativeKey, HolderTable.OwnerOffset, word) == word.Length ? BinaryPrimitives.ReadInt64LittleEndian(word) : 0;
-        }
-        catch (NativeIpcException)
-        {
-            return 0; // nobody of this library has locked, or its record is shut: nothing can be said
-        }
     }
 }

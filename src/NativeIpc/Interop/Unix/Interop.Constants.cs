@@ -136,6 +136,7 @@ internal static partial class Interop
         internal static readonly int ShmNattch = TTarget.IsApple ? 40 : 88;
         internal static readonly int ShmCpid = TTarget.IsApple ? 36 : 80;
         internal static readonly int SemOtime = TTarget.IsApple ? 32 : 48;
+        internal static readonly int SemCtime = TTarget.IsApple ? 44 : TTarget.IsArm64 ? 56 : 64;
         internal static readonly int SemNsems = TTarget.IsApple ? 28 : TTarget.IsArm64 ? 64 : 80; // x64 has room beside each time
     }
 }

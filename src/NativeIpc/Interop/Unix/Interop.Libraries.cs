@@ -44,6 +44,10 @@ internal static partial class Interop
             && NativeLibrary.TryLoad(Libc, typeof(Libraries).Assembly, DllImportSearchPath.System32, out nint libc)
             && NativeLibrary.TryGetExport(libc, "gnu_get_libc_version", out _);
 
+        /// <summary>The address of a function of the C library that is there for certain.</summary>
+        internal static nint Function(string name)
+            => NativeLibrary.GetExport(NativeLibrary.Load(Libc, typeof(Libraries).Assembly, DllImportSearchPath.System32), name);
+
         /// <summary>Whether the C library has a function.</summary>
         internal static bool HasSemaphoreFunction(string name)
             => NativeLibrary.TryGetExport(LoadWith("sem_open", "libpthread.so.0", typeof(Libraries).Assembly), name, out _);
