@@ -258,7 +258,7 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         foreign.Acquire(Cancellation);
         SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
         using Interop.UnixDescriptor newcomer = OpenFileOfLock(key);
-        nint page = PosixSemaphores.MapPage("test", key, newcomer);
+        nint page = PosixSemaphores.MapPage("test", key, (int)newcomer.DangerousGetHandle(), isTouched: true);
         for (int slot = 0; slot < HolderSlots.Count; slot++)
         {
             if (slot != handle.Slot) HolderSlots.NoteAside(page, slot); // so that each claim comes to the one place soon

@@ -325,7 +325,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     /// <param name="key">The key.</param>
     /// <param name="file">The descriptor.</param>
     /// <param name="isTouched">Whether the page is used at once: then mapping it costs less than the page fault.</param>
-    private static nint MapPage(string attempt, in NativeIpcKey key, int file, bool isTouched)
+    internal static nint MapPage(string attempt, in NativeIpcKey key, int file, bool isTouched)
     {
         int populate = isTouched ? Flags.MAP_POPULATE : 0;
         nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED | populate, file, 0);
