@@ -7,7 +7,6 @@ public sealed partial class SystemSemaphore
 {
     private readonly Lock _queueGate = new();
     private WaitQueue<bool>? _queue;
-    private Permits? _permits;
     private bool _isDisposed;
 
     /// <summary>Takes a permit, waiting for it without a thread.</summary>
@@ -90,8 +89,7 @@ public sealed partial class SystemSemaphore
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             if (_queue is not null) return _queue;
-            _permits = new Permits(this);
-            return _queue = _permits.Queue;
+            return _queue = new Permits(this).Queue;
         }
     }
 
@@ -105,7 +103,6 @@ public sealed partial class SystemSemaphore
         }
 
         queue?.Close();
-        _permits?.Drain();
     }
 
     private sealed class Permits : IAwaitable<bool>
@@ -115,7 +112,7 @@ public sealed partial class SystemSemaphore
         public Permits(SystemSemaphore owner)
         {
             _semaphore = owner._semaphore;
-            Queue = new WaitQueue<bool>(this);
+            Queue = new WaitQueue<bool>(this, owner._continuesAtOnce);
             Signal = _semaphore.WaitHandle is { } handle ? new RegisteredWait(handle, () => Queue.Offer(true), GiveBack)
                 : _semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any
                 : WaitPoller.s_instance;
@@ -134,8 +131,6 @@ public sealed partial class SystemSemaphore
         public bool TryTake(out bool taken) => taken = _semaphore.TryAcquire();
 
         public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
-
-        public void Drain() => (Signal as RegisteredWait)?.Drain();
 
         // As a lock gives back: also while the object is being disposed.
         private void GiveBack() => _semaphore.TryUnlock();

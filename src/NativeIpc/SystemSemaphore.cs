@@ -26,7 +26,13 @@ public sealed partial class SystemSemaphore : IDisposable
 
     private readonly SemaphoreObject _semaphore;
 
-    private SystemSemaphore(SemaphoreObject semaphore) => _semaphore = semaphore;
+    private readonly bool _continuesAtOnce;
+
+    private SystemSemaphore(SemaphoreObject semaphore, SystemSemaphoreOptions options)
+    {
+        _semaphore = semaphore;
+        _continuesAtOnce = options.AllowSynchronousContinuations;
+    }
 
     /// <summary>The key that the semaphore was made or opened with.</summary>
     public NativeIpcKey Key => _semaphore.Key;
@@ -51,7 +57,7 @@ public sealed partial class SystemSemaphore : IDisposable
     {
         options = Checked(key, options);
         using ProcessExit.Call call = Begin(options);
-        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateNew(key, initialCount, options));
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateNew(key, initialCount, options), options);
     }
 
     /// <summary>Opens a semaphore that must exist.</summary>
@@ -61,7 +67,10 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="NativeIpcException">NotFound; KeyError, also when what has the name is no semaphore; PermissionDenied; OutOfResources.</exception>
     public static SystemSemaphore OpenExisting(NativeIpcKey key, SystemSemaphoreOptions? options = null)
-        => new(Selector.ForSemaphore(Opening, key).Open(key, Checked(key, options), mustExist: true)!);
+    {
+        options = Checked(key, options);
+        return new SystemSemaphore(Selector.ForSemaphore(Opening, key).Open(key, options, mustExist: true)!, options);
+    }
 
     /// <summary>Opens a semaphore if it exists.</summary>
     /// <param name="key">The key, as the maker gave it.</param>
@@ -72,8 +81,9 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
     public static bool TryOpenExisting(NativeIpcKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemSemaphore? semaphore, SystemSemaphoreOptions? options = null)
     {
-        SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, Checked(key, options), mustExist: false);
-        semaphore = opened is null ? null : new SystemSemaphore(opened);
+        options = Checked(key, options);
+        SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, options, mustExist: false);
+        semaphore = opened is null ? null : new SystemSemaphore(opened, options);
         return semaphore is not null;
     }
 
@@ -91,7 +101,7 @@ public sealed partial class SystemSemaphore : IDisposable
     {
         options = Checked(key, options);
         using ProcessExit.Call call = Begin(options);
-        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrOpen(key, initialCount, options));
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrOpen(key, initialCount, options), options);
     }
 
     /// <summary>Makes a semaphore, or takes over the one that exists and sets its count: Qt's mode <i>Create</i>, and the safe way to start afresh.</summary>
@@ -111,7 +121,7 @@ public sealed partial class SystemSemaphore : IDisposable
     {
         options = Checked(key, options);
         using ProcessExit.Call call = Begin(options);
-        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrReset(key, initialCount, options));
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrReset(key, initialCount, options), options);
     }
 
     /// <summary>Removes a semaphore whatever its use: those who have it open keep it on POSIX, and on System V find it gone or make it anew.</summary>
@@ -194,7 +204,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// PermissionDenied (System V); OutOfResources (System V undo records).</exception>
     public void Acquire()
     {
-        if (!_semaphore.TryAcquire()) Waiter.Acquire(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
+        if (!_semaphore.TryAcquire()) Waiter.Wait(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
     }
 
     /// <summary>Takes a permit, waiting for it until the token is cancelled.</summary>

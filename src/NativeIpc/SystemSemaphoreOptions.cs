@@ -48,6 +48,12 @@ public sealed record SystemSemaphoreOptions
     /// the semaphore sets it, too. <see cref="PlatformNotSupportedException"/> where a holder's death cannot be noticed (macOS; Linux without glibc).</summary>
     public bool Robust { get; init; }
 
+    /// <summary>Whether what comes after an <c>await</c> of <see cref="SystemSemaphore.AcquireAsync"/> or <see cref="SystemSemaphore.TryAcquireAsync"/> may run on the thread that waits for the system, as
+    /// <c>AllowSynchronousContinuations</c> of .NET's channels means it. Default: false: it runs on the thread pool, which costs waking another thread. When true it begins several times sooner,
+    /// and while it runs, no asynchronous wait of the whole process is served: it must be short, and must not block. Waits that end by time, cancellation or Dispose
+    /// continue on the thread pool all the same.</summary>
+    public bool AllowSynchronousContinuations { get; init; }
+
     /// <summary>Whether the permits that this instance takes are recorded beside the semaphore, so that others can give them back when this process was killed. Default:
     /// <see cref="PermitRecording.None"/>. For counting semaphores; peers that know nothing of it (Qt, C) may use the same one, and their permits are not recorded. Whoever records takes and releases through the same instance; what
     /// is released elsewhere meanwhile would be given twice. An instance that records gives back what killed ones have left, and a try costs some hundred nanoseconds more. At most 190 instances per semaphore record

@@ -67,6 +67,7 @@ internal sealed class LinuxChecks
         #include <asm/mman.h>
         #include <asm/unistd.h>
         #include <linux/futex.h>
+        #include <linux/io_uring.h>
         #include <linux/sem.h>
         #include <linux/stat.h>
 
@@ -117,6 +118,7 @@ internal sealed class LinuxChecks
         Struct<Interop.Flock>("struct flock");
         Struct<Interop.FutexWord>("struct futex_waitv", Kernel);
         Kernel("FUTEX_WAITV_MAX", Interop.Futex.MostWords);
+        AddRing();
         AddWhatCodeReliesOnWithoutAName();
     }
 
@@ -165,6 +167,29 @@ internal sealed class LinuxChecks
             check($"offsetof({name}, {field.Name})", Marshal.OffsetOf<T>(field.Name));
             check(SizeOf(name, field.Name), Marshal.SizeOf(field.FieldType));
         }
+    }
+
+    // Not IORING_OP_FUTEX_WAIT, which is younger than the headers: the library tries it before it relies on it.
+    private void AddRing()
+    {
+        Kernel("__NR_io_uring_setup", Interop.IoUring.SetupNumber);
+        Kernel("__NR_io_uring_enter", Interop.IoUring.EnterNumber);
+        Kernel("__NR_io_uring_register", Interop.IoUring.RegisterNumber);
+        Kernel("IORING_SETUP_R_DISABLED", Interop.IoUring.IORING_SETUP_R_DISABLED);
+        Kernel("IORING_SETUP_SINGLE_ISSUER", Interop.IoUring.IORING_SETUP_SINGLE_ISSUER);
+        Kernel("IORING_SETUP_DEFER_TASKRUN", Interop.IoUring.IORING_SETUP_DEFER_TASKRUN);
+        Kernel("IORING_REGISTER_ENABLE_RINGS", Interop.IoUring.IORING_REGISTER_ENABLE_RINGS);
+        Kernel("IORING_ENTER_GETEVENTS", Interop.IoUring.IORING_ENTER_GETEVENTS);
+        Kernel("IORING_ENTER_EXT_ARG", Interop.IoUring.IORING_ENTER_EXT_ARG);
+        Kernel("IORING_OFF_SQ_RING", Interop.IoUring.IORING_OFF_SQ_RING);
+        Kernel("IORING_OFF_SQES", Interop.IoUring.IORING_OFF_SQES);
+        Kernel("IORING_OP_ASYNC_CANCEL", Interop.IoUring.IORING_OP_ASYNC_CANCEL);
+        Struct<Interop.UringParams>("struct io_uring_params", Kernel);
+        Struct<Interop.UringSubmissionOffsets>("struct io_sqring_offsets", Kernel);
+        Struct<Interop.UringCompletionOffsets>("struct io_cqring_offsets", Kernel);
+        Struct<Interop.UringEntry>("struct io_uring_sqe", Kernel);
+        Struct<Interop.UringResult>("struct io_uring_cqe", Kernel);
+        Struct<Interop.UringWait>("struct io_uring_getevents_arg", Kernel);
     }
 
     /// <summary>Widths that a read at an offset implies, the structures of inotify and passwd, and the types behind the parameters of the declarations.</summary>

@@ -15,6 +15,7 @@ internal static class Setup
     {
         if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
         if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1") AppContext.SetSwitch("NativeIpc.PortableWaits", true);
+        if (Environment.GetEnvironmentVariable("NATIVEIPC_NO_IO_URING") == "1") AppContext.SetSwitch("NativeIpc.NoIoUring", true);
     }
 #pragma warning restore CA2255
 }

@@ -5,7 +5,7 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>Waiting with timeout, cancellation and without a thread (mission F1).</summary>
-public abstract class WaitTests<TProvider> : ConformanceTests<TProvider>
+public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
     private static int Races { get; } = int.Parse(Environment.GetEnvironmentVariable("NATIVEIPC_CANCEL_RACES") is { Length: > 0 } given ? given : "20000");

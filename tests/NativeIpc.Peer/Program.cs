@@ -4,6 +4,7 @@ using NativeIpc.Peer;
 // Before the first use: the library reads the switch once.
 if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
 if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1") AppContext.SetSwitch("NativeIpc.PortableWaits", true);
+if (Environment.GetEnvironmentVariable("NATIVEIPC_NO_IO_URING") == "1") AppContext.SetSwitch("NativeIpc.NoIoUring", true);
 
 AppContext.SetSwitch("NativeIpc.StopPoints", true);
 

@@ -39,6 +39,21 @@ internal static unsafe class SleepWatch
         }
     }
 
+    /// <summary>Wakes all threads that sleep at a place. So a sleep needs no list of its object, which would cost each one two turns at a lock.</summary>
+    public static void WakeAll(nint place)
+    {
+        List<Wakeup>? there = null;
+        lock (s_gate)
+        {
+            foreach (WeakReference<Wakeup> reference in s_sleepers)
+            {
+                if (reference.TryGetTarget(out Wakeup? sleeper) && sleeper.Place == place) (there ??= []).Add(sleeper);
+            }
+        }
+
+        foreach (Wakeup sleeper in there ?? []) sleeper.Wake();
+    }
+
     /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot say.</summary>
     public static Watch EndOf(int process, Wakeup sleeper)
     {

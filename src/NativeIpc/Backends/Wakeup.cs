@@ -7,21 +7,20 @@ namespace NativeIpc.Backends;
 /// <para>The thread sleeps on the semaphore's own word, as its peers do: to sleep on two words at once costs a quarter more. So who wakes it has to wake on that word, and does so
 /// until the sleeper says that it is up. A bit of its own, chosen by the thread, keeps other sleepers of this library from being woken for nothing; those of the C library
 /// look and sleep on.</para>
-/// <para>Interleavings. (1) The sleeper says where it is going to sleep, then looks whether it is to wake, then sleeps; who wakes it sets that first, then looks where it sleeps. So one of the two
+/// <para>Interleavings. (1) The sleeper says where it is going to sleep, then looks whether it is to wake or the object is closed, then sleeps; who wakes it or closes sets that first, then looks where it sleeps. So one of the two
 /// sees the other. (2) The sleeper has looked and is not asleep yet: a wake-up finds nobody and is repeated. (3) A wake-up that was meant for an earlier wait makes the thread look
 /// once more. (4) The sleeper has left and its page is gone: waking there finds nobody, or makes somebody look once more. (5) The sleeper does not come up, since a debugger holds it: after a
 /// while it is left to its own next look. No wake-up takes a permit or gives one.</para>
 /// </remarks>
 internal sealed unsafe class Wakeup
 {
-    private static readonly TimeSpan s_firstSlice = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     [ThreadStatic]
     private static Wakeup? t_current;
 
     private readonly uint _bit = 1u << (Environment.CurrentManagedThreadId % 31);
-    private TimeSpan _slice;
+    private LookPacing _pacing;
     private int _isSet;
     private nint _place;
 
@@ -31,7 +30,7 @@ internal sealed unsafe class Wakeup
     public static Wakeup Begin()
     {
         Wakeup current = t_current ??= new Wakeup(); // may fail for want of a thread
-        current._slice = TimeSpan.Zero;
+        current._pacing = default;
         return current;
     }
 
@@ -40,26 +39,24 @@ internal sealed unsafe class Wakeup
 
     public bool IsSet => Volatile.Read(ref _isSet) != 0;
 
-    /// <summary>How long to sleep before the next look at what wakes nobody: short at first, in case it is seen soon.</summary>
-    public TimeSpan NextSlice()
-    {
-        TimeSpan next = _slice * 2;
-        _slice = next < s_firstSlice ? s_firstSlice : next < LongestSlice ? next : LongestSlice;
-        return _slice;
-    }
+    /// <summary>How long to sleep before the next look at what wakes nobody.</summary>
+    public TimeSpan NextSlice() => _pacing.Next();
 
     /// <summary>Whether the slice is the first of the wait.</summary>
-    public bool IsFirstSlice => _slice <= s_firstSlice;
+    public bool IsFirstSlice => _pacing.IsFirst;
 
     /// <summary>Before a look at what may end the wait.</summary>
     public void Reset() => Interlocked.Exchange(ref _isSet, 0);
 
-    /// <summary>Sleeps while a shared word is 0 and the wake-up is not set, until a time on the monotonic clock (null for ever).</summary>
+    /// <summary>Where the thread sleeps; 0 for nowhere.</summary>
+    public nint Place => Volatile.Read(ref _place);
+
+    /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the monotonic clock (null for ever).</summary>
     /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
-    public int Sleep(uint* word, Interop.Timespec* until)
+    public int Sleep(SemaphoreObject target, uint* word, Interop.Timespec* until)
     {
         Interlocked.Exchange(ref _place, (nint)word);
-        int number = IsSet ? 0 : Interop.Futex.Wait(word, 0, until, _bit);
+        int number = IsSet || target.IsClosed ? 0 : Interop.Futex.Wait(word, 0, until, _bit);
         Volatile.Write(ref _place, 0);
         return number;
     }
@@ -84,28 +81,22 @@ internal sealed unsafe class Wakeup
     {
         if (Volatile.Read(ref _place) is not 0 and nint place) Interop.Futex.WakeAll((uint*)place, _bit);
     }
+}
 
-    /// <summary>The threads that sleep in one object.</summary>
-    internal sealed class Sleepers
+/// <summary>How long a sleep may last before the next look at what wakes nobody: short at first, in case it is seen soon.</summary>
+internal struct LookPacing
+{
+    private TimeSpan _last;
+
+    /// <summary>The first one.</summary>
+    public static TimeSpan Shortest { get; } = TimeSpan.FromMilliseconds(5);
+
+    public readonly bool IsFirst => _last <= Shortest;
+
+    public TimeSpan Next()
     {
-        private readonly Lock _gate = new();
-        private readonly List<Wakeup> _all = [];
-
-        public void Add(Wakeup sleeper)
-        {
-            lock (_gate) _all.Add(sleeper);
-        }
-
-        public void Remove(Wakeup sleeper)
-        {
-            lock (_gate) _all.Remove(sleeper);
-        }
-
-        public void WakeAll()
-        {
-            Wakeup[] all;
-            lock (_gate) all = [.. _all];
-            foreach (Wakeup sleeper in all) sleeper.Wake();
-        }
+        TimeSpan next = _last * 2;
+        _last = next < Shortest ? Shortest : next < Wakeup.LongestSlice ? next : Wakeup.LongestSlice;
+        return _last;
     }
 }

@@ -1,170 +1,289 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using NativeIpc.Backends;
 using NativeIpc.Backends.Posix;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>One thread that sleeps on the words of up to 127 POSIX semaphores at once: futex_waitv(2), Linux 5.16 and glibc.</summary>
+/// <summary>One thread that sleeps on the words of many POSIX semaphores at once, with glibc: of any number by io_uring (Linux 6.7), or of 127 by futex_waitv (5.16).</summary>
 /// <remarks>
-/// <para>A queue's semaphore counts one waiter more while the queue is armed, so that whoever posts, also a peer by <c>sem_post</c>, wakes this thread.</para>
+/// <para>A queue's semaphore counts one waiter more while it is watched, so that whoever posts, also a peer by <c>sem_post</c>, wakes this thread. Others say what they want, by the list of changes;
+/// what is joined is left by this thread alone, and only when the kernel does not watch any more: a wake-up that came here until then was
+/// meant for another waiter if nobody waits here by now, and leaving passes it on.</para>
 /// <para>Interleavings. (1) A post between a failed try and the sleep: the word is no longer 0, and the kernel does not sleep. (2) A queue comes or goes: the
-/// control word changes under the gate, and the kernel does not sleep on the old list, or is woken. (3) The object is closed and its page unmapped while this thread
-/// sleeps: the kernel has looked at the address before, and the queue has left the waiters under the gate; a call that comes
-/// after it fails with EFAULT or finds the control word changed, and the list is read anew. (4) A wake-up was meant for another waiter, since the wait
-/// here was cancelled: leaving the waiters passes it on. (5) A lock is replaced: its queue says another word, and joins the waiters there; the old lock stays open until the
-/// queue has left it. (6) A holder dies, or a name leads elsewhere: nothing wakes for that, so with such a queue the sleep ends after a slice.</para>
+/// control word changes under the gate, and the kernel does not sleep, or is woken. That call is spared while this thread is awake: it says that it is going to sleep before it reads the list. (3) The object is disposed:
+/// <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the page stays as long as it is watched. On this thread itself (a continuation that disposes) it turns the wheel instead of waiting.
+/// (4) A queue goes and comes back before this thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another page is there. So each look at all begins to watch anew; an old lock
+/// stays open until it has been left. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then.</para>
 /// </remarks>
 internal sealed unsafe class FutexDispatcher
 {
-    private const int MostQueues = Interop.Futex.MostWords - 1;
-
-    private static readonly Lock s_gate = new();
-    private static readonly List<FutexDispatcher> s_dispatchers = [];
-
     /// <summary>Finds a dispatcher with room for a queue.</summary>
     internal static readonly IWaitSignal s_any = new Any();
 
-    private readonly List<Armed> _queues = [];
+    private static readonly Lock s_gate = new();
+    private static readonly List<FutexDispatcher> s_dispatchers = [];
+    private static readonly Dictionary<WaitQueue, WatchedWord> s_words = [];
+    private static ulong s_lastNumber = 1;
+
     private readonly uint* _control = (uint*)NativeMemory.AllocZeroed(sizeof(uint));
+    private readonly WordSleep _sleep;
+    private readonly Thread _thread;
+    private readonly List<WatchedWord> _woken = [];
+    private List<WatchedWord> _changes = [], _applied = [];
+    private int _count;
+    private int _isAsleep;
+    private LookPacing _pacing;
+    private long _nextLook;
 
-    private FutexDispatcher() => new Thread(Run, 256 * 1024) { IsBackground = true, Name = "NativeIpc wait dispatcher" }.Start();
-
-    /// <summary>Whether the kernel has futex_waitv and this process may call it.</summary>
-    internal static bool IsOffered { get; } = GlibcSemaphore.s_isKnown && Interop.Futex.HasWaitMany();
-
-    /// <summary>A queue, and the semaphore whose waiters it has joined: entered, so that it stays.</summary>
-    private sealed class Armed(WaitQueue queue, SemaphoreObject semaphore)
+    private FutexDispatcher(WordSleep sleep)
     {
-        public WaitQueue Queue => queue;
-
-        public nint Word => Semaphore.WaitWord;
-
-        public SemaphoreObject Semaphore { get; set; } = semaphore;
+        _sleep = sleep;
+        _thread = new Thread(Run, 1024 * 1024) { IsBackground = true, Name = "NativeIpc wait dispatcher" };
+        _thread.Start();
     }
 
-    private void ArmHere(WaitQueue queue, SemaphoreObject semaphore)
-    {
-        GlibcSemaphore.JoinWaiters(semaphore.WaitWord);
-        _queues.Add(new Armed(queue, semaphore));
-        Poke();
-    }
+    /// <summary>Whether io_uring serves. The switch NativeIpc.NoIoUring turns it off.</summary>
+    internal static bool UsesRing => GlibcSemaphore.s_isKnown && Kernel.s_hasRing;
 
-    /// <summary>Leaves the waiters; what is to be left by the caller, or null.</summary>
-    private SemaphoreObject? DisarmHere(WaitQueue queue)
-    {
-        int index = _queues.FindIndex(armed => armed.Queue == queue);
-        if (index < 0) return null;
-        Armed armed = _queues[index];
-        GlibcSemaphore.LeaveWaiters(armed.Word);
-        _queues.RemoveAt(index);
-        Poke();
-        return armed.Semaphore;
-    }
+    /// <summary>Whether the kernel can sleep on several words, and this process may ask for it.</summary>
+    internal static bool IsOffered => GlibcSemaphore.s_isKnown && (Kernel.s_hasRing || Kernel.s_hasWaitv);
 
-    private void Poke()
+    /// <summary>What the kernel and the filters of this process allow, asked once.</summary>
+    private static class Kernel
     {
-        Interlocked.Increment(ref *_control);
-        Interop.Futex.WakePrivate(_control, 1);
+        public static readonly bool s_hasRing = !(AppContext.TryGetSwitch("NativeIpc.NoIoUring", out bool isOff) && isOff) && Interop.FutexRing.IsOffered();
+        public static readonly bool s_hasWaitv = Interop.Futex.HasWaitMany();
     }
 
     private void Run()
     {
-        List<Armed> round = [];
-        Interop.FutexWord* words = stackalloc Interop.FutexWord[Interop.Futex.MostWords];
-        Wakeup pacing = Wakeup.Begin();
+        _sleep.Start();
         while (true)
         {
-            uint control;
-            lock (s_gate)
-            {
-                control = Volatile.Read(ref *_control);
-                round.Clear();
-                round.AddRange(_queues);
-            }
-
-            bool needsLooks = false;
-            foreach (Armed armed in round)
-            {
-                if (armed.Queue.Pump()) pacing = Wakeup.Begin();
-                if (!armed.Queue.NeedsLooks) continue;
-                needsLooks = true;
-                Follow(armed);
-            }
-
-            words[0] = Interop.FutexWord.Private(_control, control);
-            int count = 1;
-            lock (s_gate)
-            {
-                if (control != Volatile.Read(ref *_control)) continue;
-                foreach (Armed armed in round) words[count++] = Interop.FutexWord.Shared((uint*)armed.Word, 0);
-            }
-
-            // A process may also have died between giving a permit and waking. Whatever the sleep says: look again.
-            Interop.Timespec until = Interop.Timespec.After(needsLooks ? pacing.NextSlice() : TimeSpan.FromMilliseconds(SleepWatch.RoundMilliseconds), Interop.Flags.CLOCK_MONOTONIC);
-            Interop.Futex.WaitMany(words, count, &until);
+            bool hasSlept = Turn();
+            for (int i = 0; i < _woken.Count; i++) Serve(_woken[i]); // a continuation that disposes may add some
+            _woken.Clear();
+            if (!hasSlept) Interop.Pause.Microseconds(1000);
+            if (!hasSlept || Stopwatch.GetTimestamp() >= _nextLook) LookAtAll();
         }
     }
 
-    /// <summary>Joins the waiters of the word that a queue waits on by now.</summary>
-    private void Follow(Armed armed)
+    /// <summary>Does what is wanted, and sleeps; false when that was not possible.</summary>
+    private bool Turn()
+    {
+        bool isDone = Apply(out uint seen);
+        TimeSpan longest = isDone ? Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _nextLook) : TimeSpan.Zero;
+        bool hasSlept = _sleep.Sleep(_control, seen, longest > TimeSpan.Zero ? longest : TimeSpan.Zero, _woken);
+        Volatile.Write(ref _isAsleep, 0);
+        return hasSlept;
+    }
+
+    private bool Apply(out uint seen)
+    {
+        Interlocked.Exchange(ref _isAsleep, 1); // before the list is read: who changes it after that wakes
+        bool isDone = true;
+        lock (s_gate)
+        {
+            seen = Volatile.Read(ref *_control);
+            (_applied, _changes) = (_changes, _applied);
+            foreach (WatchedWord word in _applied)
+            {
+                word.IsChanged = false;
+                if (TryApply(word)) continue;
+                isDone = false;
+                Change(word);
+            }
+
+            _applied.Clear();
+        }
+
+        return isDone;
+    }
+
+    private bool TryApply(WatchedWord word)
+    {
+        if (!word.IsWanted || word.Next is not null)
+        {
+            if (!_sleep.TryEnd(word)) return false;
+            if (word.IsWatched) return true; // comes again when it has ended
+            if (!word.IsWanted)
+            {
+                GlibcSemaphore.LeaveWaiters(word.Word);
+                s_words.Remove(word.Queue);
+                word.HasLeft = true;
+                word.Semaphore.Leave(); // closes a lock that was replaced; any other waits for this in Drain
+                word.Next?.Leave();
+                _count--;
+                word.Left?.Set();
+                return true;
+            }
+
+            GlibcSemaphore.JoinWaiters(word.Next!.WaitWord);
+            GlibcSemaphore.LeaveWaiters(word.Word);
+            word.Semaphore.Leave();
+            (word.Semaphore, word.Next) = (word.Next, null);
+        }
+
+        if (word.NeedsLooks) _nextLook = Math.Min(_nextLook, Stopwatch.GetTimestamp() + ToTicks(LookPacing.Shortest));
+        return _sleep.TryWatch(word);
+    }
+
+    private static long ToTicks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
+
+    private void Serve(WatchedWord word)
+    {
+        if (word.Queue.Pump()) _pacing = default;
+        if (word.IsWatched) return;
+        lock (s_gate) Change(word);
+    }
+
+    private void LookAtAll()
+    {
+        List<WatchedWord> round;
+        lock (s_gate) round = [.. s_words.Values.Where(word => word.Home == this)];
+        foreach (WatchedWord word in round)
+        {
+            if (word.Queue.Pump()) _pacing = default;
+            if (word.NeedsLooks) Follow(word);
+        }
+
+        bool needsLooks = round.Exists(static word => word.NeedsLooks);
+        _nextLook = Stopwatch.GetTimestamp() + ToTicks(needsLooks ? _pacing.Next() : TimeSpan.FromMilliseconds(SleepWatch.RoundMilliseconds));
+    }
+
+    /// <summary>Moves to the word that a queue waits on by now, also to the same one: a lock that has stepped aside for a moment stands in another page since.</summary>
+    private static void Follow(WatchedWord word)
     {
         SemaphoreObject entered;
         try
         {
-            if (armed.Queue.Word == armed.Word) return;
-            entered = armed.Queue.Enter();
+            entered = word.Queue.Enter();
         }
         catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
         {
             return; // the queue's own next try says it to those who wait
         }
 
+        SemaphoreObject? toLeave = entered;
         lock (s_gate)
         {
-            if (_queues.Contains(armed))
+            if (word.IsWanted)
             {
-                GlibcSemaphore.JoinWaiters(entered.WaitWord);
-                GlibcSemaphore.LeaveWaiters(armed.Word);
-                (armed.Semaphore, entered) = (entered, armed.Semaphore);
+                (word.Next, toLeave) = (entered, word.Next);
+                word.Home.Change(word);
             }
         }
 
-        entered.Leave();
+        toLeave?.Leave();
+    }
+
+    private void Change(WatchedWord word)
+    {
+        if (word.IsChanged || word.HasLeft) return;
+        word.IsChanged = true;
+        _changes.Add(word);
+    }
+
+    private void Poke()
+    {
+        Interlocked.Increment(ref *_control);
+        if (Volatile.Read(ref _isAsleep) != 0) Interop.Futex.WakePrivate(_control, 1);
+    }
+
+    private static FutexDispatcher WithRoom()
+    {
+        FutexDispatcher? found = s_dispatchers.Find(static dispatcher => dispatcher._count < dispatcher._sleep.MostWords);
+        if (found is not null) return found;
+
+        // When no descriptor is left for a ring: the older call needs none, and should it be forbidden, each turn is a look at all.
+        WordSleep? ring = UsesRing ? RingSleep.TryMake() : null;
+        s_dispatchers.Add(found = new FutexDispatcher(ring ?? new WaitvSleep()));
+        return found;
     }
 
     private sealed class Any : IWaitSignal
     {
         public void Arm(WaitQueue queue)
         {
-            SemaphoreObject semaphore = queue.Enter(); // may open a lock, or fail
+            SemaphoreObject? entered = queue.Enter(); // may open a lock, or fail
             try
             {
-                lock (s_gate) FreeOne().ArmHere(queue, semaphore);
-            }
-            catch
-            {
-                semaphore.Leave();
-                throw;
-            }
-        }
+                lock (s_gate)
+                {
+                    if (s_words.TryGetValue(queue, out WatchedWord? word))
+                    {
+                        word.IsWanted = true;
+                        if (entered != word.Semaphore) (word.Next, entered) = (entered, word.Next);
+                    }
+                    else
+                    {
+                        FutexDispatcher home = WithRoom();
+                        word = new WatchedWord(home, queue, entered, ++s_lastNumber);
+                        entered = null;
+                        GlibcSemaphore.JoinWaiters(word.Word);
+                        s_words.Add(queue, word);
+                        home._count++;
+                    }
 
-        private static FutexDispatcher FreeOne()
-        {
-            if (s_dispatchers.Find(dispatcher => dispatcher._queues.Count < MostQueues) is { } free) return free;
-            free = new FutexDispatcher();
-            s_dispatchers.Add(free);
-            return free;
+                    word.Home.Change(word);
+                    word.Home.Poke();
+                }
+            }
+            finally
+            {
+                entered?.Leave();
+            }
         }
 
         public void Disarm(WaitQueue queue)
         {
-            SemaphoreObject? left = null;
             lock (s_gate)
             {
-                foreach (FutexDispatcher dispatcher in s_dispatchers) left ??= dispatcher.DisarmHere(queue);
+                WatchedWord word = s_words[queue];
+                word.IsWanted = false;
+                word.Home.Change(word);
+                word.Home.Poke();
+            }
+        }
+
+        public void Drain(WaitQueue queue)
+        {
+            WatchedWord? word;
+            bool isMine;
+            lock (s_gate)
+            {
+                if (!s_words.TryGetValue(queue, out word)) return;
+                isMine = word.Home._thread == Thread.CurrentThread;
+                if (!isMine) word.Left ??= new ManualResetEventSlim();
             }
 
-            left?.Leave();
+            if (isMine) word.Home.Leave(queue);
+            else word.Left!.Wait();
         }
+    }
+
+    private void Leave(WaitQueue queue)
+    {
+        while (true)
+        {
+            _ = Apply(out uint seen);
+            lock (s_gate)
+            {
+                if (!s_words.ContainsKey(queue)) break;
+            }
+
+            int before = _woken.Count;
+            _ = _sleep.Sleep(_control, seen, LookPacing.Shortest, _woken);
+            lock (s_gate)
+            {
+                for (int i = before; i < _woken.Count; i++)
+                {
+                    if (!_woken[i].IsWatched) Change(_woken[i]); // their queues are served when the continuation has returned
+                }
+            }
+        }
+
+        Volatile.Write(ref _isAsleep, 0);
     }
 }

@@ -29,8 +29,8 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
         _ended.Add(ended);
     }
 
-    /// <summary>Waits until no callback is under way. Called outside the queue's gate, when the queue is closed and does not arm any more.</summary>
-    public void Drain()
+    /// <summary>Waits until no callback is under way.</summary>
+    public void Drain(WaitQueue queue)
     {
         lock (_drains)
         {

@@ -12,7 +12,10 @@ internal static class Spinner
 {
     private const int MostSkipped = 2048;
     private const int TriesBetweenLooks = 8;
-    private const int LongestPause = 128; // some microseconds
+
+    // Each look takes the line of memory from whoever has it: between two processes that contend, the pauses let one make many steps in a row. A partner that answers is met by the first ones.
+    private const int LongestPause = 32; // about a microsecond
+    private const int LongestPauseOfDearTries = 128; // some microseconds
 
     // About what a sleep and a wake-up cost.
     private static readonly long s_longest = Stopwatch.Frequency * 50 / 1_000_000;
@@ -32,22 +35,22 @@ internal static class Spinner
 
         bool dear = target.AreTriesDear;
         int tries = dear ? 1 : TriesBetweenLooks;
+        int longestPause = dear ? LongestPauseOfDearTries : LongestPause;
         int pause = 1;
         long start = Stopwatch.GetTimestamp();
         do
         {
             for (int i = 0; i < tries; i++)
             {
+                Thread.SpinWait(pause); // it was tried just now
                 if (target.TryAcquireQuickly())
                 {
                     state.Skipped = 0;
                     return true;
                 }
 
-                Thread.SpinWait(pause);
+                if (pause < longestPause) pause *= 2;
             }
-
-            if (dear && pause < LongestPause) pause *= 2;
         }
         while (Stopwatch.GetTimestamp() - start < s_longest && !cancellationToken.IsCancellationRequested);
         state.ToSkip = state.Skipped = Math.Clamp(state.Skipped * 2, 1, MostSkipped);

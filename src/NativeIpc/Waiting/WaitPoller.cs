@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>Where the system has nothing that one thread could sleep on for many objects (System V, macOS, a kernel without futex_waitv): one thread tries them all, with pauses.</summary>
+/// <summary>Where the system has nothing that one thread could sleep on for many objects (System V, macOS, a kernel without io_uring and futex_waitv): one thread tries them all, with pauses.</summary>
 /// <remarks>
 /// The pause is at least a hundred times what one round took, so that a thread costs less than a hundredth of a core, and grows from one to
 /// twenty milliseconds while nothing happens. Without a queue the thread sleeps. Interleavings: a queue that is disarmed while a round is under way is tried once
@@ -45,6 +45,11 @@ internal sealed class WaitPoller : IWaitSignal
             _queues.Remove(queue);
             if (_queues.Count == 0) s_hasQueues.Reset();
         }
+    }
+
+    // A round under way finds the queue empty, and touches nothing.
+    public void Drain(WaitQueue queue)
+    {
     }
 
     private void Run()

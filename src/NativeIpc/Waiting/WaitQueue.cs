@@ -31,8 +31,11 @@ internal interface IWaitSignal
     /// <summary>Begins to watch for a queue. Called under the queue's gate.</summary>
     void Arm(WaitQueue queue);
 
-    /// <summary>Ends it; when it returns, nothing touches the object's memory on behalf of the queue any more. Called under the queue's gate.</summary>
+    /// <summary>Ends it, now or soon. Called under the queue's gate.</summary>
     void Disarm(WaitQueue queue);
+
+    /// <summary>When it returns, nothing touches the object's memory on behalf of the queue any more. Called outside the gate, when the queue is closed and does not arm any more.</summary>
+    void Drain(WaitQueue queue);
 }
 
 /// <summary>The asynchronous waits on one open object, first come, first served.</summary>
@@ -55,14 +58,18 @@ internal abstract class WaitQueue
 /// <remarks>
 /// Interleavings. A wait is in the list until, under the gate, it is served, cancelled, timed out or failed: exactly one of these finds it. A permit is taken under
 /// the gate, for the wait at the head, which cannot leave meanwhile; so none is taken for nobody. A release between a failed try and the
-/// signal's sleep is the signal's business. Order of locks: this gate, then the signal's.
+/// signal's sleep is the signal's business. Order of locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may run right there.
 /// </remarks>
-internal sealed class WaitQueue<T>(IAwaitable<T> target) : WaitQueue
+/// <param name="target">What is waited for.</param>
+/// <param name="continuesAtOnce">Whether a wait that is served continues on the thread that serves it. One that ends otherwise never continues on the thread that ended it: inside Cancel, or Dispose.</param>
+internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = false) : WaitQueue
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<Wait> _waits = [];
     private bool _isArmed;
     private bool _isClosed;
+
+    private bool ContinuesAtOnce => continuesAtOnce;
 
     public override nint Word => target.Word;
 
@@ -107,52 +114,60 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target) : WaitQueue
     public override bool Pump()
     {
         bool served = false;
-        lock (_gate)
+        while (true)
         {
-            while (_waits.First is { Value: var head })
+            Wait head;
+            T? taken = default;
+            Exception? failure = null;
+            lock (_gate)
             {
+                if (_waits.First is not { } first) return served;
+                head = first.Value;
                 try
                 {
-                    if (!target.TryTake(out T taken)) return served;
-                    Remove(head);
-                    head.Serve(taken);
-                    served = true;
+                    if (!target.TryTake(out taken)) return served;
                 }
-                catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+                catch (Exception found) when (found is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
                 {
-                    Remove(head);
-                    head.Fail(failure);
+                    failure = found;
                 }
-            }
-        }
 
-        return served;
+                Remove(head);
+            }
+
+            if (failure is null) head.Serve(taken);
+            else head.Fail(failure);
+            served |= failure is null;
+        }
     }
 
     /// <summary>Gives the wait at the head what a signal has taken for it; false when there is none.</summary>
     public bool Offer(T taken)
     {
+        Wait head;
         lock (_gate)
         {
-            if (_waits.First is not { Value: var head }) return false;
-            Remove(head);
-            head.Serve(taken);
-            return true;
+            if (_waits.First is not { } first) return false;
+            Remove(head = first.Value);
         }
+
+        head.Serve(taken);
+        return true;
     }
 
     /// <summary>The object is being disposed: ends every wait. When it returns, no signal touches the object's memory any more.</summary>
     public void Close()
     {
+        Wait[] ended;
         lock (_gate)
         {
             _isClosed = true;
-            while (_waits.First is { Value: var head })
-            {
-                Remove(head);
-                head.Fail(target.Disposed());
-            }
+            ended = [.. _waits];
+            foreach (Wait wait in ended) Remove(wait);
         }
+
+        foreach (Wait wait in ended) wait.Fail(target.Disposed());
+        target.Signal.Drain(this);
     }
 
     private void Remove(Wait wait)
@@ -166,7 +181,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target) : WaitQueue
 
     private sealed class Wait(WaitQueue<T> queue, Deadline deadline, CancellationToken cancellationToken)
     {
-        private readonly TaskCompletionSource<T?> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<T?> _completion = new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        private volatile bool _isOver;
         private CancellationTokenRegistration _registration;
         private Timer? _timer;
 
@@ -181,29 +197,33 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target) : WaitQueue
             if (timeout != Timeout.InfiniteTimeSpan)
             {
                 var timer = new Timer(static state => ((Wait)state!).TimeOut(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-                _timer = timer;
-                timer.Change(Due(deadline), Timeout.InfiniteTimeSpan);
+                _timer = timer; // before the call back, which sets it again
+                SetTimer(timer);
             }
 
-            if (Task.IsCompleted) StopListening();
+            Interlocked.MemoryBarrier();
+            if (_isOver) StopListening();
         }
 
-        public void Serve(T taken)
+        public void Serve(T? taken)
         {
+            StopListening();
             _completion.SetResult(taken);
-            StopListening();
         }
 
-        public void Fail(Exception failure)
+        public void Fail(Exception failure) => End(static (completion, failure) => completion.SetException(failure), failure);
+
+        // On a thread that must not run what comes after the wait.
+        private void End<TState>(Action<TaskCompletionSource<T?>, TState> complete, TState state)
         {
-            _completion.SetException(failure);
             StopListening();
+            if (queue.ContinuesAtOnce) ThreadPool.UnsafeQueueUserWorkItem(_ => complete(_completion, state), null);
+            else complete(_completion, state);
         }
 
         private void Cancel()
         {
-            if (Leave()) _completion.SetCanceled(cancellationToken);
-            StopListening();
+            if (Leave()) End(static (completion, token) => completion.SetCanceled(token), cancellationToken);
         }
 
         private void TimeOut()
@@ -211,20 +231,23 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target) : WaitQueue
             // Timers count whole milliseconds and may be a little early; a wait never is.
             if (deadline.Left(TimeSpan.MaxValue) > TimeSpan.Zero)
             {
-                try
-                {
-                    _timer?.Change(Due(deadline), Timeout.InfiniteTimeSpan);
-                }
-                catch (ObjectDisposedException)
-                {
-                    // Served meanwhile.
-                }
-
+                if (_timer is { } timer) SetTimer(timer);
                 return;
             }
 
-            if (Leave()) _completion.SetResult(default);
-            StopListening();
+            if (Leave()) End(static (completion, nothing) => completion.SetResult(nothing), default(T));
+        }
+
+        private void SetTimer(Timer timer)
+        {
+            try
+            {
+                timer.Change(Due(deadline), Timeout.InfiniteTimeSpan);
+            }
+            catch (ObjectDisposedException)
+            {
+                // Served meanwhile.
+            }
         }
 
         private bool Leave()
@@ -239,6 +262,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target) : WaitQueue
 
         private void StopListening()
         {
+            _isOver = true; // before the look at what Start may be writing
+            Interlocked.MemoryBarrier();
             _registration.Unregister(); // does not wait for a callback, which may be waiting for the gate
             _timer?.Dispose();
         }

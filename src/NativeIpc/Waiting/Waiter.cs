@@ -19,7 +19,8 @@ internal static class Waiter
         return target.TryAcquire() || (deadline.Left(TimeSpan.MaxValue) != TimeSpan.Zero && Wait(target, deadline, cancellationToken));
     }
 
-    private static bool Wait<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
+    /// <summary>The same without a first try, for who has just tried.</summary>
+    public static bool Wait<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
         where T : IAcquirable
     {
         if (Spinner.TryAcquire(target, cancellationToken)) return true;

@@ -40,7 +40,7 @@ public sealed class RegisteredWaitTests : IDisposable
 
         var draining = Task.Run(() =>
         {
-            wait.Drain();
+            wait.Drain(null!);
             return Volatile.Read(ref _ended);
         });
         await Assert.ThrowsAsync<TimeoutException>(() => draining.WaitAsync(s_aWhile, TestContext.Current.CancellationToken));
@@ -58,7 +58,7 @@ public sealed class RegisteredWaitTests : IDisposable
         Assert.True(await _begun.WaitAsync(s_watchdog, TestContext.Current.CancellationToken));
         wait.Disarm(null!);
         _mayEnd.Set();
-        wait.Drain();
+        wait.Drain(null!);
         Assert.Equal(1, givenBack);
         Assert.False(_semaphore.WaitOne(0)); // the wait itself had taken it
     }

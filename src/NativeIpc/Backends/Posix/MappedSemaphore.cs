@@ -24,7 +24,6 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
     private static int s_deferred;
 
-    private readonly Wakeup.Sleepers _sleepers = new();
     private readonly PosixSemaphoreHandle _handle;
     private nint _direct;
     private int _uses;
@@ -75,7 +74,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     protected override void EndWaits()
     {
         CloseDirectWay();
-        _sleepers.WakeAll();
+        SleepWatch.WakeAll((nint)GlibcSemaphore.SleepingPlace(Page));
     }
 
     /// <summary>Takes the permit, as one of the waiters.</summary>
@@ -91,7 +90,6 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         Timespec until = isBounded ? Timespec.After(longest, Flags.CLOCK_MONOTONIC) : default;
         GlibcSemaphore.JoinWaiters(page);
         StopPoint.At("wait.joined");
-        _sleepers.Add(wakeup);
         try
         {
             while (true)
@@ -104,7 +102,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
                 ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
                 if (wakeup.IsSet || IsHeldUp) return false;
-                int number = wakeup.Sleep(GlibcSemaphore.SleepingPlace(page), isBounded ? &until : null);
+                int number = wakeup.Sleep(this, GlibcSemaphore.SleepingPlace(page), isBounded ? &until : null);
                 StopPoint.At("wait.woken");
                 if (number == Errno.ETIMEDOUT) return TryTake(page);
                 if (number != 0 && number != Errno.EAGAIN && number != Errno.EINTR) throw PosixErrors.Unknown(attempt, Key, "futex", number);
@@ -112,7 +110,6 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         }
         finally
         {
-            _sleepers.Remove(wakeup);
             GlibcSemaphore.LeaveWaiters(page);
             StopPoint.At("wait.left");
         }

@@ -41,6 +41,8 @@ internal static partial class Interop
         internal static readonly int EOPNOTSUPP = TTarget.IsApple ? 102 : 95;
         internal static readonly int ENOTSUP = TTarget.IsApple ? 45 : 95;
         internal static readonly int ETIMEDOUT = TTarget.IsApple ? 60 : 110;
+        internal static readonly int ETIME = TTarget.IsApple ? 101 : 62;
+        internal static readonly int ECANCELED = TTarget.IsApple ? 89 : 125;
         internal static readonly int EDQUOT = TTarget.IsApple ? 69 : 122;
     }
 }

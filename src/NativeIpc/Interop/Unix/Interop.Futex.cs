@@ -38,16 +38,23 @@ internal static partial class Interop
         private const nint WaitvNumber = 449; // on every architecture
 
         /// <summary>Sleeps until any of the words is woken, or has another value than said, or until a time on the monotonic clock (null for ever). Linux 5.16.</summary>
+        /// <param name="words">Where, and the values.</param>
+        /// <param name="count">How many.</param>
+        /// <param name="until">When.</param>
+        /// <param name="woken">One that was woken; -1 for an error. Others may have been woken as well.</param>
         /// <returns>0 when woken; otherwise the error number: EAGAIN (another value), ETIMEDOUT, EFAULT (no such memory), EINTR.</returns>
-        internal static int WaitMany(FutexWord* words, int count, Timespec* until)
-            => Libc.syscall_futex_waitv(WaitvNumber, words, count, 0, until, Flags.CLOCK_MONOTONIC) >= 0 ? 0 : Marshal.GetLastPInvokeError();
+        internal static int WaitMany(FutexWord* words, int count, Timespec* until, out int woken)
+        {
+            woken = (int)Libc.syscall_futex_waitv(WaitvNumber, words, count, 0, until, Flags.CLOCK_MONOTONIC);
+            return woken >= 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
 
         /// <summary>Whether the kernel has the call and no filter forbids it.</summary>
         internal static bool HasWaitMany()
         {
             uint word = 1;
             FutexWord waiter = FutexWord.Private(&word, 0);
-            return WaitMany(&waiter, 1, null) == Errno.EAGAIN;
+            return WaitMany(&waiter, 1, null, out _) == Errno.EAGAIN;
         }
 
         internal static void WakePrivate(uint* word, int count)

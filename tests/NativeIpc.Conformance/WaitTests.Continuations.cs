@@ -1,0 +1,149 @@
+using NativeIpc.Backends.Posix;
+using Xunit;
+
+namespace NativeIpc.Conformance;
+
+/// <summary>Where an asynchronous wait continues, and what is left of one that ended.</summary>
+public abstract partial class WaitTests<TProvider>
+{
+    private static readonly SystemSemaphoreOptions s_brief = new() { AllowSynchronousContinuations = true };
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_wait_continues_on_the_thread_pool_unless_it_was_said_to_be_brief(bool isBrief)
+    {
+        NativeIpcKey key = NextKey();
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0, isBrief ? s_brief : null);
+        using SystemSemaphore other = SystemSemaphore.OpenExisting(key);
+        for (int i = 0; i < 100; i++)
+        {
+            Task<Thread> waiting = ContinueAfter(semaphore);
+            Assert.False(waiting.IsCompleted);
+            other.Release();
+            Thread thread = await waiting.WaitAsync(s_watchdog, Cancellation);
+
+            // The registered waits of Windows call back on the pool.
+            Assert.True(thread.IsThreadPoolThread == (!isBrief || Backend.Type == NativeIpcKeyType.Windows), thread.Name);
+            Assert.True(thread.IsThreadPoolThread || thread.Name!.StartsWith("NativeIpc wait", StringComparison.Ordinal), thread.Name);
+        }
+    }
+
+    [Fact]
+    public async Task A_wait_that_nobody_serves_never_continues_inside_the_call_that_ends_it()
+    {
+        SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0, s_brief);
+        using var source = new CancellationTokenSource();
+        Task<Thread> cancelled = ContinueAfter(semaphore, source.Token), timedOut = ContinueAfterTimeOut(semaphore), disposed = ContinueAfter(semaphore);
+        await timedOut.WaitAsync(s_watchdog, Cancellation);
+        Thread? ending = null;
+        Finish(Start(() =>
+        {
+            ending = Thread.CurrentThread;
+            source.Cancel();
+            semaphore.Dispose();
+        }));
+        foreach (Task<Thread> wait in new[] { cancelled, disposed }) Assert.NotSame(ending, await wait.WaitAsync(s_watchdog, Cancellation));
+        Assert.All(new[] { cancelled, timedOut, disposed }, static wait => Assert.True(wait.Result.IsThreadPoolThread));
+    }
+
+    [Fact]
+    public async Task A_brief_continuation_may_wait_again_release_and_dispose_its_semaphore()
+    {
+        NativeIpcKey key = NextKey(), answerKey = NextKey();
+        using SystemSemaphore other = SystemSemaphore.CreateNew(key, 0), answer = SystemSemaphore.CreateNew(answerKey, 0);
+        SystemSemaphore semaphore = SystemSemaphore.OpenExisting(key, s_brief);
+        Task serving = Serve();
+        Task<Thread> behind = ContinueAfter(semaphore);
+        for (int i = 0; i < 6; i++) other.Release(); // every second one is for the wait behind, which takes one
+        for (int i = 0; i < 5; i++) Assert.True(answer.TryAcquire(s_watchdog, Cancellation));
+        await serving.WaitAsync(s_watchdog, Cancellation);
+        await behind.WaitAsync(s_watchdog, Cancellation);
+        Assert.Throws<ObjectDisposedException>(() => semaphore.Release());
+        other.Release();
+        Assert.True(other.TryAcquire());
+        Assert.False(other.TryAcquire());
+
+        async Task Serve()
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                await semaphore.AcquireAsync(Cancellation).ConfigureAwait(false);
+                answer.Release();
+            }
+
+            Task<Thread> pending = ContinueAfter(semaphore);
+            semaphore.Dispose();
+            await pending.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A waiter of the C library sleeps until it is woken: nobody nudges it.</summary>
+    [BackendFact(Needs.Recovery | Needs.Posix)]
+    public async Task A_wake_up_that_meets_a_wait_which_has_ended_goes_on_to_a_blocked_peer()
+    {
+        NativeIpcKey key = NextKey();
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0), other = SystemSemaphore.OpenExisting(key);
+        nint peer = Interop.Libc.sem_open_existing(key.NativeKey, Interop.Flags.O_RDWR);
+        Assert.NotEqual(Interop.Libc.SEM_FAILED, peer);
+        int races = Races / 10, taken = 0;
+        using var go = new SemaphoreSlim(0);
+        using var gone = new SemaphoreSlim(0);
+        Task blocking = Start(() =>
+        {
+            for (int i = 0; i < races; i++)
+            {
+                go.Wait();
+                if (Interop.Libc.sem_clockwait(peer, Interop.Flags.CLOCK_MONOTONIC, Interop.Timespec.After(s_watchdog, Interop.Flags.CLOCK_MONOTONIC)) != 0) return;
+                gone.Release();
+            }
+        });
+        for (int i = 0; i < races; i++)
+        {
+            using var source = new CancellationTokenSource();
+            Task waiting = semaphore.AcquireAsync(source.Token).AsTask();
+            go.Release();
+            while (GlibcSemaphore.Look(peer).Waiters < 2) Thread.Yield();
+            Thread.SpinWait(i % 5 == 0 ? 3000 : 0); // until it sleeps, too
+            source.Cancel();
+            Thread.SpinWait(i % 100);
+            other.Release();
+            try
+            {
+                await waiting;
+                taken++;
+                other.Release();
+            }
+            catch (OperationCanceledException)
+            {
+                // Then the permit is the peer's.
+            }
+
+            Assert.True(await gone.WaitAsync(s_watchdog / 2, Cancellation), $"The peer sleeps beside its permit in race {i}.");
+        }
+
+        Finish(blocking);
+        _ = Interop.Libc.sem_close(peer);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{races} races, {taken} won by the release");
+    }
+
+    private static async Task<Thread> ContinueAfter(SystemSemaphore semaphore, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await semaphore.AcquireAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception end) when (end is OperationCanceledException or ObjectDisposedException)
+        {
+            // It has ended.
+        }
+
+        return Thread.CurrentThread;
+    }
+
+    private static async Task<Thread> ContinueAfterTimeOut(SystemSemaphore semaphore)
+    {
+        Assert.False(await semaphore.TryAcquireAsync(TimeSpan.FromMilliseconds(5)).ConfigureAwait(false));
+        return Thread.CurrentThread;
+    }
+}
