@@ -53,7 +53,7 @@ public abstract partial class WaitTests<TProvider>
         NativeIpcKey key = NextKey(), answerKey = NextKey();
         using SystemSemaphore other = SystemSemaphore.CreateNew(key, 0), answer = SystemSemaphore.CreateNew(answerKey, 0);
         SystemSemaphore semaphore = SystemSemaphore.OpenExisting(key, s_brief);
-        Task serving = Serve();
+        Task serving = Serve().ContinueWith(static done => done.GetAwaiter().GetResult(), TaskScheduler.Default);
         Task<Thread> behind = ContinueAfter(semaphore);
         for (int i = 0; i < 6; i++) other.Release(); // every second one is for the wait behind, which takes one
         for (int i = 0; i < 5; i++) Assert.True(answer.TryAcquire(s_watchdog, Cancellation));
@@ -127,7 +127,11 @@ public abstract partial class WaitTests<TProvider>
         TestContext.Current.TestOutputHelper?.WriteLine($"{races} races, {taken} won by the release");
     }
 
-    private static async Task<Thread> ContinueAfter(SystemSemaphore semaphore, CancellationToken cancellationToken = default)
+    // The test itself, and whatever the test framework runs after it, goes on on the pool: on the thread that serves all waits it would wait for itself.
+    private static Task<Thread> ContinueAfter(SystemSemaphore semaphore, CancellationToken cancellationToken = default)
+        => ContinueThereAfter(semaphore, cancellationToken).ContinueWith(static done => done.Result, TaskScheduler.Default);
+
+    private static async Task<Thread> ContinueThereAfter(SystemSemaphore semaphore, CancellationToken cancellationToken)
     {
         try
         {
