@@ -264,7 +264,10 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
             semaphore.Release();
             bool got = await waiting.WaitAsync(s_watchdog, Cancellation);
             if (got) taken++;
-            Assert.True(semaphore.TryAcquire() == !got, $"Race {i} has lost or made a permit.");
+
+            // The registered wait of Windows may have taken it for the wait that is over, and is giving it back.
+            bool left = got || Backend.Type != NativeIpcKeyType.Windows ? semaphore.TryAcquire() : semaphore.TryAcquire(s_watchdog, Cancellation);
+            Assert.True(left == !got, $"Race {i} has lost or made a permit.");
             Assert.False(semaphore.TryAcquire(), $"Race {i} made a permit.");
         }
 
