@@ -112,7 +112,8 @@ public sealed partial class SystemSemaphore
         public Permits(SystemSemaphore owner)
         {
             _semaphore = owner._semaphore;
-            Queue = new WaitQueue<bool>(this, owner._continuesAtOnce);
+            // A registered wait is called back on the pool anyway; and what comes after a wait may dispose, which waits for the callback.
+            Queue = new WaitQueue<bool>(this, owner._continuesAtOnce && _semaphore.WaitHandle is null);
             Signal = _semaphore.WaitHandle is { } handle ? new RegisteredWait(handle, () => Queue.Offer(true), GiveBack)
                 : _semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any
                 : WaitPoller.s_instance;

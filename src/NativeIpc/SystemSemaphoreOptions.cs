@@ -51,7 +51,7 @@ public sealed record SystemSemaphoreOptions
     /// <summary>Whether what comes after an <c>await</c> of <see cref="SystemSemaphore.AcquireAsync"/> or <see cref="SystemSemaphore.TryAcquireAsync"/> may run on the thread that waits for the system, as
     /// <c>AllowSynchronousContinuations</c> of .NET's channels means it. Default: false: it runs on the thread pool, which costs waking another thread. When true it begins several times sooner,
     /// and while it runs, no asynchronous wait of the whole process is served: it must be short, and must not block. Waits that end by time, cancellation or Dispose
-    /// continue on the thread pool all the same.</summary>
+    /// continue on the thread pool all the same, and so do all on Windows, whose registered waits call back there.</summary>
     public bool AllowSynchronousContinuations { get; init; }
 
     /// <summary>Whether the permits that this instance takes are recorded beside the semaphore, so that others can give them back when this process was killed. Default:
