@@ -46,7 +46,8 @@ semaphore=windows:sem_tool-wine-$$
 holders=()
 
 # Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word to it.
-terminal() { tmux -L "tool-wine-$$" "$@"; }
+views=0
+terminal() { tmux -L "tool-wine-$$-$views" "$@"; }
 end_holders() {
     terminal kill-server 2>/dev/null
     [ ${#holders[@]} = 0 ] || kill -TERM "${holders[@]}" 2>/dev/null
@@ -128,6 +129,7 @@ peer() { # ANSWERS COMMAND...: a command is words with a comma between them
 # A live view in a terminal of tmux.
 view() { # ARGUMENT...
     terminal kill-server 2>/dev/null
+    views=$((views + 1)) # another server: that one may still be going, and take the session with it
     terminal new-session -d -x 110 -y 24 "timeout --foreground -k 5 100 wine '$out/bin/nipc.exe' $*; echo code \$?; exec sleep 100"
 }
 shows() { # NAME PATTERN
