@@ -78,6 +78,47 @@ public abstract partial class WaitTests<TProvider>
         }
     }
 
+    /// <summary>With futex_waitv two dispatchers serve so many: each one's continuation disposes what the other one watches, at the same time.</summary>
+    [BackendFact(Needs.Recovery | Needs.Posix)]
+    public async Task Brief_continuations_on_two_dispatchers_may_dispose_what_the_other_one_watches()
+    {
+        bool areTwo = Waiting.FutexDispatcher.IsOffered && !Waiting.FutexDispatcher.UsesRing;
+        using var members = new DisposableGroup();
+        List<SystemSemaphore> waited = [];
+        List<Task> pending = [];
+        for (int i = 0; i < Interop.Futex.MostWords; i++) // one more than a dispatcher takes
+        {
+            waited.Add(members.Add(SystemSemaphore.CreateNew(NextKey(), 0, s_brief)));
+            if (i > 0 && i < Interop.Futex.MostWords - 1) pending.Add(ContinueAfter(waited[i]));
+        }
+
+        using var meeting = new Barrier(2);
+        Task first = DisposeAfter(waited[0], waited[^1]), last = DisposeAfter(waited[^1], waited[0]);
+        pending.AddRange([ContinueAfter(waited[0]), ContinueAfter(waited[^1])]); // so that they are still watched
+        waited[0].Release();
+        waited[^1].Release();
+        await first.WaitAsync(s_watchdog, Cancellation);
+        await last.WaitAsync(s_watchdog, Cancellation);
+        foreach (SystemSemaphore semaphore in waited) semaphore.Dispose();
+        await Task.WhenAll(pending).WaitAsync(s_watchdog, Cancellation);
+
+        async Task DisposeAfter(SystemSemaphore semaphore, SystemSemaphore other)
+        {
+            try
+            {
+                await semaphore.AcquireAsync(Cancellation).ConfigureAwait(false);
+                if (areTwo) Assert.True(meeting.SignalAndWait(s_watchdog, Cancellation), "There is one dispatcher.");
+            }
+            catch (ObjectDisposedException) when (!areTwo)
+            {
+                // The other one was first, on the same thread.
+            }
+
+            other.Dispose();
+            await Task.Yield();
+        }
+    }
+
     /// <summary>A waiter of the C library sleeps until it is woken: nobody nudges it.</summary>
     [BackendFact(Needs.Recovery | Needs.Posix)]
     public async Task A_wake_up_that_meets_a_wait_which_has_ended_goes_on_to_a_blocked_peer()

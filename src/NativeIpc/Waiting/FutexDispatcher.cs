@@ -12,7 +12,8 @@ namespace NativeIpc.Waiting;
 /// meant for another waiter if nobody waits here by now, and leaving passes it on.</para>
 /// <para>Interleavings. (1) A post between a failed try and the sleep: the word is no longer 0, and the kernel does not sleep. (2) A queue comes or goes: the
 /// control word changes under the gate, and the kernel does not sleep, or is woken. That call is spared while this thread is awake: it says that it is going to sleep before it reads the list. (3) The object is disposed:
-/// <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the page stays as long as it is watched. On this thread itself (a continuation that disposes) it turns the wheel instead of waiting.
+/// <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the page stays as long as it is watched. A dispatcher (a continuation that disposes) goes on with its own
+/// work instead of waiting, since another one may be waiting for it in the same way.
 /// (4) A queue goes and comes back before this thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another page is there. So each look at all begins to watch anew; an old lock
 /// stays open until it has been left. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then.</para>
 /// </remarks>
@@ -140,8 +141,16 @@ internal sealed unsafe class FutexDispatcher
 
     private void LookAtAll()
     {
-        List<WatchedWord> round;
-        lock (s_gate) round = [.. s_words.Values.Where(word => word.Home == this)];
+        List<WatchedWord> round = [];
+        lock (s_gate)
+        {
+            // Without LINQ, whose assembly cannot be loaded when no descriptor is left: that would end the process.
+            foreach (WatchedWord word in s_words.Values)
+            {
+                if (word.Home == this) round.Add(word);
+            }
+        }
+
         foreach (WatchedWord word in round)
         {
             if (word.Queue.Pump()) _pacing = default;
@@ -250,19 +259,20 @@ internal sealed unsafe class FutexDispatcher
         public void Drain(WaitQueue queue)
         {
             WatchedWord? word;
-            bool isMine;
+            FutexDispatcher? here;
             lock (s_gate)
             {
                 if (!s_words.TryGetValue(queue, out word)) return;
-                isMine = word.Home._thread == Thread.CurrentThread;
-                if (!isMine) word.Left ??= new ManualResetEventSlim();
+                here = s_dispatchers.Find(static dispatcher => dispatcher._thread == Thread.CurrentThread);
+                if (here is null) word.Left ??= new ManualResetEventSlim();
             }
 
-            if (isMine) word.Home.Leave(queue);
-            else word.Left!.Wait();
+            if (here is null) word.Left!.Wait();
+            else here.Leave(queue);
         }
     }
 
+    /// <summary>Goes on sleeping and leaving words, without serving, until a queue's word was left, by this dispatcher or another one.</summary>
     private void Leave(WaitQueue queue)
     {
         while (true)

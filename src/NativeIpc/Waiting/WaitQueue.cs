@@ -162,7 +162,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         lock (_gate)
         {
             _isClosed = true;
-            ended = [.. _waits];
+            ended = new Wait[_waits.Count];
+            _waits.CopyTo(ended, 0);
             foreach (Wait wait in ended) Remove(wait);
         }
 
