@@ -76,6 +76,10 @@ internal static class StressCommands
         }),
     ];
 
+    /// <summary>Not where it is false at once: a thread that only asks that takes the processor from the others.</summary>
+    private static (string Name, Action<SystemSemaphore> Use)[] CountUses(SystemSemaphore sample)
+        => sample.TryGetCurrentCount(out _) ? [("count", semaphore => semaphore.TryGetCurrentCount(out _))] : [];
+
     private static string Semaphore(NativeIpcKey key, TimeSpan time)
     {
         using SystemSemaphore anchor = SystemSemaphore.CreateOrOpen(key, 0, new() { Removal = RemovalPolicy.Keep, Undo = SystemVUndoPolicy.None });
@@ -84,35 +88,37 @@ internal static class StressCommands
         long taken = 0;
         string result = new Stress<SystemSemaphore>(
             () => SystemSemaphore.OpenExisting(key, options),
-            ("acquire", semaphore =>
-            {
-                semaphore.Acquire();
-                Interlocked.Increment(ref taken);
-            }),
-            ("tryacquire", semaphore =>
-            {
-                if (semaphore.TryAcquire(TimeSpan.FromMilliseconds(3))) Interlocked.Increment(ref taken);
-            }),
-            ("try", semaphore =>
-            {
-                if (semaphore.TryAcquire()) Interlocked.Increment(ref taken);
-            }),
-            ("release", semaphore => Release(semaphore, 1)),
-            ("releasemany", semaphore => Release(semaphore, 3)),
-            ("pairs", semaphore =>
-            {
-                for (int i = 0; i < 200; i++)
+            [
+                ("acquire", semaphore =>
                 {
-                    Release(semaphore, 1);
+                    semaphore.Acquire();
+                    Interlocked.Increment(ref taken);
+                }),
+                ("tryacquire", semaphore =>
+                {
+                    if (semaphore.TryAcquire(TimeSpan.FromMilliseconds(3))) Interlocked.Increment(ref taken);
+                }),
+                ("try", semaphore =>
+                {
                     if (semaphore.TryAcquire()) Interlocked.Increment(ref taken);
-                }
-            }),
-            ("count", semaphore => semaphore.TryGetCurrentCount(out _)),
-            ("anchor", _ =>
-            {
-                Release(anchor, 1);
-                if (anchor.TryAcquire()) Interlocked.Increment(ref taken);
-            })).Run(time);
+                }),
+                ("release", semaphore => Release(semaphore, 1)),
+                ("releasemany", semaphore => Release(semaphore, 3)),
+                ("pairs", semaphore =>
+                {
+                    for (int i = 0; i < 200; i++)
+                    {
+                        Release(semaphore, 1);
+                        if (semaphore.TryAcquire()) Interlocked.Increment(ref taken);
+                    }
+                }),
+                .. CountUses(anchor),
+                ("anchor", _ =>
+                {
+                    Release(anchor, 1);
+                    if (anchor.TryAcquire()) Interlocked.Increment(ref taken);
+                }),
+            ]).Run(time);
         while (anchor.TryAcquire()) taken++;
         return given == taken ? result : string.Create(CultureInfo.InvariantCulture, $"error Unknown {given} permits were given and {taken} taken");
 
@@ -183,10 +189,12 @@ internal static class StressCommands
             foreach (Thread thread in threads) thread.Start();
             long start = Stopwatch.GetTimestamp();
             int disposed = 0;
-            while (Stopwatch.GetElapsedTime(start) < time && _failure is null)
+            while (!IsOver())
             {
-                long before = _done.Sum();
-                while (_done.Sum() < before + (disposed % 40) && Stopwatch.GetElapsedTime(start) < time && _failure is null) Thread.Yield();
+                // Mostly cut short at some moment or other; now and then each use comes to its end, also a long one.
+                long[] before = [.. _done];
+                if (disposed % 16 == 15) WaitUntil(() => AllWereDone(before));
+                else WaitUntil(() => _done.Sum() >= before.Sum() + (disposed % 40));
                 T old = _current!;
                 if (DisposesFirst) old.Dispose();
                 _current = open();
@@ -194,12 +202,30 @@ internal static class StressCommands
                 disposed++;
             }
 
+            while (_failure is null && !AllWereDone(new long[uses.Length])) Thread.Yield();
             _isOver = true;
             _current!.Dispose();
             foreach (Thread thread in threads) thread.Join();
             if (_failure is { } failure) return $"error Unknown {Words.OneLine(failure.ToString())}";
             string counts = string.Join(' ', uses.Select((use, i) => string.Create(CultureInfo.InvariantCulture, $"{use.Name}={_done[i]}")));
             return string.Create(CultureInfo.InvariantCulture, $"ok disposed={disposed} cut={_cut.Sum()} {counts}");
+
+            bool IsOver() => Stopwatch.GetElapsedTime(start) >= time || _failure is not null;
+
+            void WaitUntil(Func<bool> isSo)
+            {
+                while (!isSo() && !IsOver()) Thread.Yield();
+            }
+
+            bool AllWereDone(long[] before)
+            {
+                for (int i = 0; i < before.Length; i++)
+                {
+                    if (Volatile.Read(ref _done[i]) == before[i]) return false;
+                }
+
+                return true;
+            }
         }
 
         private void Use(int index, Action<T> use)
@@ -209,7 +235,7 @@ internal static class StressCommands
                 try
                 {
                     use(_current!);
-                    Interlocked.Increment(ref _done[index]);
+                    if (Interlocked.Increment(ref _done[index]) % 64 == 0 && OperatingSystem.IsWindows()) Thread.Yield(); // Wine 8: see Conformance/README.md, "Under Wine 8"
                 }
                 catch (ObjectDisposedException)
                 {
