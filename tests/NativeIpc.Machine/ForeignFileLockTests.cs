@@ -55,6 +55,32 @@ public class ForeignFileLockTests
         Assert.False(File.Exists(key.NativeKey));
     }
 
+    /// <summary>A wait in the system's queue cannot be ended, so its thread is left behind: with a descriptor of its own, and only a few of them.</summary>
+    [Fact]
+    public void Waits_that_were_given_up_are_few_and_leave_nothing_when_the_lock_comes_free()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        File.WriteAllText(key.NativeKey, "");
+        var options = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) };
+        using (new Held(key.NativeKey))
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 4096, options)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+                Assert.InRange(Opened(key.NativeKey), 1, 5); // the lock's own, and a few that wait
+            }
+
+            Assert.InRange(Opened(key.NativeKey), 2, 5);
+        }
+
+        Assert.True(SpinWait.SpinUntil(() => Opened(key.NativeKey) == 0, TimeSpan.FromSeconds(30)), "A thread kept the lock, or its descriptor.");
+        using var made = SharedMemory.CreateNew(key, 4096, options);
+        Assert.True(made.CreatedNew);
+
+        static int Opened(string path)
+            => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
+    }
+
     [Fact]
     public void The_lock_of_a_segment_is_made_under_the_lock_of_the_key_file_and_opened_without()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
@@ -14,11 +15,17 @@ namespace NativeIpc.Backends;
 /// </remarks>
 internal readonly struct FileLock : IDisposable
 {
-    private readonly int _heldPlusOne;
+    private const int PausesBeforeQueueing = 20; // some ten milliseconds
+    private const int FewestPauses = 200;
+    private static readonly TimeSpan s_shortestQueueing = TimeSpan.FromMilliseconds(200);
 
-    private FileLock(int held, bool hasWaited)
+    private readonly int _heldPlusOne;
+    private readonly bool _closes;
+
+    private FileLock(int held, bool hasWaited, bool closes = false)
     {
         _heldPlusOne = held + 1;
+        _closes = closes;
         HasWaited = hasWaited;
     }
 
@@ -34,25 +41,38 @@ internal readonly struct FileLock : IDisposable
     {
         taken = default;
 
-        // Short pauses and many looks: it is held for a few system calls, and nobody queues for it.
-        var backoff = new Backoff(bound, longestMicroseconds: 1000, fewestPauses: 200);
-        for (bool hasWaited = false; ; hasWaited = true)
+        // Short pauses and many looks: it is held for a few system calls. But where makers race, and even more on a loaded machine, a look comes when one of them has been cut
+        // off in the middle, and would for ever: then the system's own queue is joined, which wakes with each release.
+        long start = 0;
+        var backoff = new Backoff(bound, longestMicroseconds: 1000, FewestPauses);
+        for (int pauses = 0; ; pauses++)
         {
             if (Interop.Libc.flock(file, Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB) == 0)
             {
-                taken = new FileLock(file, hasWaited);
+                taken = new FileLock(file, hasWaited: pauses > 0);
                 return 0;
             }
 
             int error = Marshal.GetLastPInvokeError();
             if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF)) return 0;
             if (error != Interop.Errno.EAGAIN && error != Interop.Errno.EINTR) return error;
+            if (start == 0) start = Stopwatch.GetTimestamp();
+            if (pauses == PausesBeforeQueueing && bound != TimeSpan.Zero && FileLockWait.TryBegin(file) is { } wait)
+            {
+                TimeSpan left = bound < TimeSpan.Zero ? bound : bound - Stopwatch.GetElapsedTime(start);
+                error = wait.End(bound < TimeSpan.Zero || left > s_shortestQueueing ? left : s_shortestQueueing, out int held);
+                if (error == 0) taken = new FileLock(held, hasWaited: true, closes: true);
+                return error;
+            }
+
             if (!backoff.Pause()) return Interop.Errno.EAGAIN;
         }
     }
 
     public void Dispose()
     {
-        if (IsHeld) _ = Interop.Libc.flock(_heldPlusOne - 1, Interop.Flags.LOCK_UN); // cannot fail on an open descriptor that has flock
+        if (!IsHeld) return;
+        _ = Interop.Libc.flock(_heldPlusOne - 1, Interop.Flags.LOCK_UN); // cannot fail on an open descriptor that has flock
+        if (_closes) _ = Interop.Libc.close(_heldPlusOne - 1);
     }
 }

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace NativeIpc.Backends;
+
+/// <summary>A wait for a <see cref="FileLock"/> in the system's own queue. flock(2) has no timeout, so a thread of its own blocks in it, and is left behind when the time has passed.</summary>
+/// <remarks>
+/// <para>It has an open file description of its own (/proc/self/fd; so Linux only): a lock that comes after the caller has given up, and has closed its descriptor, is then nobody's but the thread's, which
+/// gives it back. A few threads may be left behind in a process; when there are as many, who waits goes on polling.</para>
+/// <para>Interleavings: the thread says that it has the lock, or the caller that it has given up, in one exchange on the same word. Who comes second closes: the caller with the lock, the thread without the caller.</para>
+/// </remarks>
+#pragma warning disable CA1001 // The event has a handle only where its WaitHandle is asked for.
+internal sealed class FileLockWait
+#pragma warning restore CA1001
+{
+    private const int Waiting = 0;
+    private const int Done = 1;
+    private const int GivenUp = 2;
+    private const int MostLeftBehind = 4;
+    private static int s_leftBehind;
+
+    private readonly ManualResetEventSlim _done = new(initialState: false, spinCount: 0);
+    private readonly int _file;
+    private int _state;
+    private int _number;
+
+    private FileLockWait(int file) => _file = file;
+
+    /// <summary>Joins the queue for an open file's lock; null where that cannot be done.</summary>
+    public static FileLockWait? TryBegin(int file)
+    {
+        if (!OperatingSystem.IsLinux() || Volatile.Read(ref s_leftBehind) >= MostLeftBehind) return null;
+        int own = Interop.Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file}"), Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC | Interop.Flags.O_NONBLOCK, 0);
+        if (own == -1) return null;
+        var wait = new FileLockWait(own);
+        try
+        {
+            new Thread(wait.Run, 128 * 1024) { IsBackground = true, Name = "NativeIpc file lock wait" }.UnsafeStart();
+            return wait;
+        }
+        catch (OutOfMemoryException)
+        {
+            // No more threads.
+            _ = Interop.Libc.close(own);
+            return null;
+        }
+    }
+
+    /// <summary>Waits for the lock.</summary>
+    /// <param name="longest">How long; infinite for ever.</param>
+    /// <param name="held">The descriptor that has it, which the caller closes.</param>
+    /// <returns>0, or the error number: EAGAIN when the time passed.</returns>
+    public int End(TimeSpan longest, out int held)
+    {
+        bool wasInterrupted = true;
+        bool isDone = false;
+        try
+        {
+            _ = _done.Wait(longest);
+            wasInterrupted = false;
+        }
+        finally
+        {
+            isDone = Interlocked.CompareExchange(ref _state, GivenUp, Waiting) == Done;
+            if (!isDone) Interlocked.Increment(ref s_leftBehind);
+            else if (wasInterrupted && _number == 0) GiveBack();
+        }
+
+        held = isDone && _number == 0 ? _file : -1;
+        return isDone ? _number : Interop.Errno.EAGAIN;
+    }
+
+    private void Run()
+    {
+        do _number = Interop.Libc.flock(_file, Interop.Flags.LOCK_EX) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        while (_number == Interop.Errno.EINTR);
+        if (_number != 0) _ = Interop.Libc.close(_file);
+        if (Interlocked.CompareExchange(ref _state, Done, Waiting) == Waiting)
+        {
+            _done.Set();
+            return;
+        }
+
+        if (_number == 0) GiveBack();
+        Interlocked.Decrement(ref s_leftBehind);
+    }
+
+    private void GiveBack()
+    {
+        _ = Interop.Libc.flock(_file, Interop.Flags.LOCK_UN); // before closing: see FileLock
+        _ = Interop.Libc.close(_file);
+    }
+}
