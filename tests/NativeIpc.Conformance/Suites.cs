@@ -93,6 +93,8 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class AbandonedTests : SystemVAbandonedTests<SystemVProvider>;
 
+    public sealed class GlanceTests : SystemVGlanceTests<SystemVProvider>;
+
     public sealed class OwnershipTests : SystemVOwnershipTests<SystemVProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;

@@ -1,3 +1,4 @@
+using NativeIpc.Backends;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -76,10 +77,41 @@ public class ForeignFileLockTests
         Assert.True(SpinWait.SpinUntil(() => Opened(key.NativeKey) == 0, TimeSpan.FromSeconds(30)), "A thread kept the lock, or its descriptor.");
         using var made = SharedMemory.CreateNew(key, 4096, options);
         Assert.True(made.CreatedNew);
-
-        static int Opened(string path)
-            => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
     }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(60_000)]
+    [InlineData(long.MaxValue / TimeSpan.TicksPerMillisecond)]
+    public async Task Who_waits_in_the_queue_gets_the_lock_when_it_comes_free_and_can_give_it_back(long milliseconds)
+    {
+        string path = TestRun.NewKey(Backend.SystemV).NativeKey;
+        await File.WriteAllTextAsync(path, "", TestContext.Current.CancellationToken);
+        using var file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+        Task<FileLock> taking;
+        using (new Held(path))
+        {
+            taking = Task.Factory.StartNew(Take, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, TimeSpan.FromSeconds(30)), "Nobody joined the queue."); // with the holder's, and that of this test
+        }
+
+        FileLock taken = await taking.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.True(taken.IsHeld && taken.HasWaited);
+        using (var another = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0)))
+            Assert.Equal(-1, Interop.Libc.flock((int)another.DangerousGetHandle(), Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
+        taken.Dispose();
+        new Held(path).Dispose();
+        Assert.Equal(1, Opened(path));
+        File.Delete(path);
+
+        FileLock Take()
+        {
+            Assert.Equal(0, FileLock.Take((int)file.DangerousGetHandle(), TimeSpan.FromMilliseconds(milliseconds), out FileLock held));
+            return held;
+        }
+    }
+
+    private static int Opened(string path) => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
 
     [Fact]
     public void The_lock_of_a_segment_is_made_under_the_lock_of_the_key_file_and_opened_without()

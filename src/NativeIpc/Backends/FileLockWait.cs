@@ -56,7 +56,7 @@ internal sealed class FileLockWait
         bool isDone = false;
         try
         {
-            _ = _done.Wait(longest);
+            _ = _done.Wait(longest.TotalMilliseconds > int.MaxValue ? Timeout.InfiniteTimeSpan : longest); // 25 days
             wasInterrupted = false;
         }
         finally
