@@ -23,6 +23,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class WaitTests : WaitTests<PosixProvider>;
 
+    public sealed class PendingTests : PendingTests<PosixProvider>;
+
     public sealed class WallClockTests : WallClockTests<PosixProvider>;
 
     public sealed class DeathPointTests : DeathPointTests<PosixProvider>;
@@ -63,6 +65,8 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<PlainPosixProvider>;
 
     public sealed class WaitTests : WaitTests<PlainPosixProvider>;
+
+    public sealed class PendingTests : PendingTests<PlainPosixProvider>;
 
     public sealed class WallClockTests : WallClockTests<PlainPosixProvider>;
 
@@ -105,6 +109,8 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class WaitTests : WaitTests<SystemVProvider>;
 
+    public sealed class PendingTests : PendingTests<SystemVProvider>;
+
     public sealed class WallClockTests : WallClockTests<SystemVProvider>;
 
     public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
@@ -144,6 +150,8 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class WaitTests : WaitTests<SystemV84Provider>;
 
+    public sealed class PendingTests : PendingTests<SystemV84Provider>;
+
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
 
     public sealed class RaceTests : RaceTests<SystemV84Provider>;
@@ -170,6 +178,8 @@ namespace NativeIpc.Conformance.Windows
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<WindowsProvider>;
 
     public sealed class WaitTests : WaitTests<WindowsProvider>;
+
+    public sealed class PendingTests : PendingTests<WindowsProvider>;
 
     public sealed class DeathPointTests : WindowsDeathPointTests<WindowsProvider>;
 

@@ -116,28 +116,6 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Fact]
-    public async Task A_thousand_pending_waits_on_a_hundred_semaphores_take_a_handful_of_threads()
-    {
-        using var group = new DisposableGroup();
-        NativeIpcKey[] keys = [.. Enumerable.Range(0, 100).Select(_ => NextKey())];
-        SystemSemaphore[] semaphores = [.. keys.Select(key => group.Add(SystemSemaphore.CreateNew(key, 0)))];
-        int before = Process.GetCurrentProcess().Threads.Count;
-        Task[] waits = [.. Enumerable.Range(0, 1000).Select(i => semaphores[i % 100].AcquireAsync(Cancellation).AsTask())];
-        int added = Process.GetCurrentProcess().Threads.Count - before;
-        Assert.True(added <= 8, $"{added} threads more");
-        PeerProcess peer = Peer();
-        for (int i = 0; i < 100; i++) peer.Ask($"sem open s{i} {keys[i]}");
-        for (int turn = 0; turn < 10; turn++)
-        {
-            for (int i = 0; i < 100; i++) peer.Ask($"sem release s{i}");
-            await Task.WhenAll(waits[(turn * 100)..((turn * 100) + 100)]).WaitAsync(s_watchdog, Cancellation);
-            Assert.DoesNotContain(waits[((turn * 100) + 100)..], wait => wait.IsCompleted); // who came later is served later
-        }
-
-        Assert.All(semaphores, semaphore => Assert.False(semaphore.TryAcquire()));
-    }
-
-    [Fact]
     public async Task Cancelling_against_releasing_neither_loses_nor_makes_a_permit()
     {
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0);
@@ -405,21 +383,4 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     }
 
     private static bool IsWine => OperatingSystem.IsWindows();
-
-    private sealed class DisposableGroup : IDisposable
-    {
-        private readonly List<IDisposable> _members = [];
-
-        public T Add<T>(T member)
-            where T : IDisposable
-        {
-            _members.Add(member);
-            return member;
-        }
-
-        public void Dispose()
-        {
-            foreach (IDisposable member in _members) member.Dispose();
-        }
-    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeIpc.Backends;
 using NativeIpc.Backends.Posix;
@@ -60,14 +61,18 @@ internal sealed unsafe class FutexDispatcher
     private void Run()
     {
         _sleep.Start();
-        while (true)
-        {
-            bool hasSlept = Turn();
-            for (int i = 0; i < _woken.Count; i++) Serve(_woken[i]); // a continuation that disposes may add some
-            _woken.Clear();
-            if (!hasSlept) Interop.Pause.Microseconds(1000);
-            if (!hasSlept || Stopwatch.GetTimestamp() >= _nextLook) LookAtAll();
-        }
+        while (true) Round();
+    }
+
+    // A method of its own: this thread's next sleep may last for ever, and variables of the method that never ends would keep the last object that was served, with its page, from the garbage collector.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Round()
+    {
+        bool hasSlept = Turn();
+        for (int i = 0; i < _woken.Count; i++) Serve(_woken[i]); // a continuation that disposes may add some
+        _woken.Clear();
+        if (!hasSlept) Interop.Pause.Microseconds(1000);
+        if (!hasSlept || Stopwatch.GetTimestamp() >= _nextLook) LookAtAll();
     }
 
     /// <summary>Does what is wanted, and sleeps; false when that was not possible.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace NativeIpc.Waiting;
 
@@ -60,13 +61,21 @@ internal sealed class WaitPoller : IWaitSignal
         {
             s_hasQueues.Wait();
             long start = Stopwatch.GetTimestamp();
-            lock (_gate) round.AddRange(_queues);
-            bool served = false;
-            foreach (WaitQueue queue in round) served |= queue.Pump();
-            round.Clear();
+            bool served = Serve(round);
             pause = served ? ShortestMicroseconds : Math.Min(pause * 3 / 2, LongestMicroseconds);
             double spent = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
             Interop.Pause.Microseconds((int)Math.Clamp(spent * 100, pause, LongestOfAllMicroseconds));
         }
+    }
+
+    // A method of its own, whose variables keep no queue while the thread sleeps.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool Serve(List<WaitQueue> round)
+    {
+        lock (_gate) round.AddRange(_queues);
+        bool served = false;
+        foreach (WaitQueue queue in round) served |= queue.Pump();
+        round.Clear();
+        return served;
     }
 }
