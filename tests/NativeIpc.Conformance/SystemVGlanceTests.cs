@@ -10,6 +10,7 @@ public abstract class SystemVGlanceTests<TProvider> : ConformanceTests<TProvider
 {
     // Whole seconds of the wall clock are compared, and one more is allowed for.
     private static readonly TimeSpan s_age = TimeSpan.FromSeconds(3.1);
+    private static readonly TimeSpan s_youth = TimeSpan.FromSeconds(0.9);
 
     [BackendFact(Needs.Linux)]
     public void An_old_set_opens_with_one_look_at_its_key_file_and_a_young_one_with_two_and_both_are_the_one_that_was_made()
@@ -21,17 +22,25 @@ public abstract class SystemVGlanceTests<TProvider> : ConformanceTests<TProvider
         try
         {
             peer.Ask($"sem open warm {key}"); // with everything that happens once in a process
-            int before = Looks();
-            Touch(); // young from now on, for two seconds
-            peer.Ask($"sem open young {key}");
-            int young = Looks() - before;
+            int before, young, opened = 0;
+            long begin;
+            do
+            {
+                before = Looks();
+                begin = Stopwatch.GetTimestamp();
+                Touch();
+                peer.Ask($"sem open young{opened++} {key}");
+                young = Looks() - before;
+            }
+            while (Stopwatch.GetElapsedTime(begin) > s_youth && opened < 20); // so slow that the set may not have been young
+
             long touched = Stopwatch.GetTimestamp();
             Assert.True(SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(touched) > s_age, s_watchdog), "The clock stands.");
             before = Looks();
             peer.Ask($"sem open old {key}");
             int old = Looks() - before;
             Assert.Equal((2, 1), (young, old));
-            peer.Ask("sem acquire young");
+            peer.Ask("sem acquire young0");
             peer.Ask("sem acquire old");
             Assert.False(semaphore.TryAcquire());
             peer.Ask("sem release old");

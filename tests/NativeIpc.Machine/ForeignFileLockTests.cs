@@ -111,6 +111,37 @@ public class ForeignFileLockTests
         }
     }
 
+    [Fact]
+    public void A_thread_that_is_interrupted_in_the_queue_leaves_nothing()
+    {
+        string path = TestRun.NewKey(Backend.SystemV).NativeKey;
+        File.WriteAllText(path, "");
+        using var file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+        bool wasInterrupted = false;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                _ = FileLock.Take((int)file.DangerousGetHandle(), Timeout.InfiniteTimeSpan, out _);
+            }
+            catch (ThreadInterruptedException)
+            {
+                wasInterrupted = true;
+            }
+        });
+        using (new Held(path))
+        {
+            thread.Start();
+            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, TimeSpan.FromSeconds(30)), "Nobody joined the queue.");
+            thread.Interrupt();
+            Assert.True(thread.Join(TimeSpan.FromSeconds(30)) && wasInterrupted);
+        }
+
+        Assert.True(SpinWait.SpinUntil(() => Opened(path) == 1, TimeSpan.FromSeconds(30)), "The lock, or its descriptor, was kept.");
+        new Held(path).Dispose();
+        File.Delete(path);
+    }
+
     private static int Opened(string path) => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
 
     [Fact]

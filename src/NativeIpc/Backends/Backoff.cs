@@ -23,7 +23,8 @@ internal struct Backoff(TimeSpan bound, int longestMicroseconds = 1000, int fewe
     /// <summary>Whether the bound has passed. An infinite bound never does.</summary>
     public bool IsOver => _pausesDue <= 0 && _bound >= TimeSpan.Zero && Elapsed >= _bound;
 
-    private TimeSpan Elapsed
+    /// <summary>The time since the first look at it.</summary>
+    public TimeSpan Elapsed
     {
         get
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
@@ -41,9 +40,8 @@ internal readonly struct FileLock : IDisposable
     {
         taken = default;
 
-        // Short pauses and many looks: it is held for a few system calls. But where makers race, and even more on a loaded machine, a look comes when one of them has been cut
-        // off in the middle, and would for ever: then the system's own queue is joined, which wakes with each release.
-        long start = 0;
+        // Short pauses and many looks: it is held for a few system calls. But where makers race on a loaded machine, look after look meets one that has been cut off in the
+        // middle: then the system's own queue is joined, which wakes with each release.
         var backoff = new Backoff(bound, longestMicroseconds: 1000, FewestPauses);
         for (int pauses = 0; ; pauses++)
         {
@@ -56,10 +54,9 @@ internal readonly struct FileLock : IDisposable
             int error = Marshal.GetLastPInvokeError();
             if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF)) return 0;
             if (error != Interop.Errno.EAGAIN && error != Interop.Errno.EINTR) return error;
-            if (start == 0) start = Stopwatch.GetTimestamp();
-            if (pauses == PausesBeforeQueueing && bound != TimeSpan.Zero && FileLockWait.TryBegin(file) is { } wait)
+            if (pauses >= PausesBeforeQueueing && bound != TimeSpan.Zero && FileLockWait.TryBegin(file) is { } wait)
             {
-                TimeSpan left = bound < TimeSpan.Zero ? bound : bound - Stopwatch.GetElapsedTime(start);
+                TimeSpan left = bound < TimeSpan.Zero ? bound : bound - backoff.Elapsed;
                 error = wait.End(bound < TimeSpan.Zero || left > s_shortestQueueing ? left : s_shortestQueueing, out int held);
                 if (error == 0) taken = new FileLock(held, hasWaited: true, closes: true);
                 return error;
@@ -69,6 +66,7 @@ internal readonly struct FileLock : IDisposable
         }
     }
 
+    /// <summary>Gives it back. Once: the descriptor of a lock that was waited for is closed with it.</summary>
     public void Dispose()
     {
         if (!IsHeld) return;

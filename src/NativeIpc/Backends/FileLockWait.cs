@@ -6,7 +6,7 @@ namespace NativeIpc.Backends;
 /// <summary>A wait for a <see cref="FileLock"/> in the system's own queue. flock(2) has no timeout, so a thread of its own blocks in it, and is left behind when the time has passed.</summary>
 /// <remarks>
 /// <para>It has an open file description of its own (/proc/self/fd; so Linux only): a lock that comes after the caller has given up, and has closed its descriptor, is then nobody's but the thread's, which
-/// gives it back. A few threads may be left behind in a process; when there are as many, who waits goes on polling.</para>
+/// gives it back; until then the kernel counts this process among the file's users. A process has <see cref="MostThreads"/> of them, waited for or left behind; whoever finds as many goes on polling.</para>
 /// <para>Interleavings: the thread says that it has the lock, or the caller that it has given up, in one exchange on the same word. Who comes second closes: the caller with the lock, the thread without the caller.</para>
 /// </remarks>
 #pragma warning disable CA1001 // The event has a handle only where its WaitHandle is asked for.
@@ -16,8 +16,8 @@ internal sealed class FileLockWait
     private const int Waiting = 0;
     private const int Done = 1;
     private const int GivenUp = 2;
-    private const int MostLeftBehind = 4;
-    private static int s_leftBehind;
+    private const int MostThreads = 4;
+    private static int s_threads;
 
     private readonly ManualResetEventSlim _done = new(initialState: false, spinCount: 0);
     private readonly int _file;
@@ -29,7 +29,14 @@ internal sealed class FileLockWait
     /// <summary>Joins the queue for an open file's lock; null where that cannot be done.</summary>
     public static FileLockWait? TryBegin(int file)
     {
-        if (!OperatingSystem.IsLinux() || Volatile.Read(ref s_leftBehind) >= MostLeftBehind) return null;
+        if (!OperatingSystem.IsLinux()) return null;
+        if (Interlocked.Increment(ref s_threads) <= MostThreads && TryStart(file) is { } wait) return wait;
+        Interlocked.Decrement(ref s_threads);
+        return null;
+    }
+
+    private static FileLockWait? TryStart(int file)
+    {
         int own = Interop.Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file}"), Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC | Interop.Flags.O_NONBLOCK, 0);
         if (own == -1) return null;
         var wait = new FileLockWait(own);
@@ -62,8 +69,7 @@ internal sealed class FileLockWait
         finally
         {
             isDone = Interlocked.CompareExchange(ref _state, GivenUp, Waiting) == Done;
-            if (!isDone) Interlocked.Increment(ref s_leftBehind);
-            else if (wasInterrupted && _number == 0) GiveBack();
+            if (isDone && wasInterrupted && _number == 0) GiveBack();
         }
 
         held = isDone && _number == 0 ? _file : -1;
@@ -75,14 +81,9 @@ internal sealed class FileLockWait
         do _number = Interop.Libc.flock(_file, Interop.Flags.LOCK_EX) == 0 ? 0 : Marshal.GetLastPInvokeError();
         while (_number == Interop.Errno.EINTR);
         if (_number != 0) _ = Interop.Libc.close(_file);
-        if (Interlocked.CompareExchange(ref _state, Done, Waiting) == Waiting)
-        {
-            _done.Set();
-            return;
-        }
-
-        if (_number == 0) GiveBack();
-        Interlocked.Decrement(ref s_leftBehind);
+        if (Interlocked.CompareExchange(ref _state, Done, Waiting) == Waiting) _done.Set();
+        else if (_number == 0) GiveBack();
+        Interlocked.Decrement(ref s_threads);
     }
 
     private void GiveBack()
