@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
@@ -7,6 +8,7 @@ namespace NativeIpc.Backends;
 /// <remarks>
 /// <para>It has an open file description of its own (/proc/self/fd; so Linux only): a lock that comes after the caller has given up, and has closed its descriptor, is then nobody's but the thread's, which
 /// gives it back; until then the kernel counts this process among the file's users. A process has <see cref="MostThreads"/> of them, waited for or left behind; whoever finds as many goes on polling.</para>
+/// <para>The queue is not fair: who runs takes a lock that has just been given back before those who were woken for it. So the time is only counted while one process has it.</para>
 /// <para>Interleavings: the thread says that it has the lock, or the caller that it has given up, in one exchange on the same word. Who comes second closes: the caller with the lock, the thread without the caller.</para>
 /// </remarks>
 #pragma warning disable CA1001 // The event has a handle only where its WaitHandle is asked for.
@@ -17,6 +19,8 @@ internal sealed class FileLockWait
     private const int Done = 1;
     private const int GivenUp = 2;
     private const int MostThreads = 4;
+    private const int MostTimes = 10; // how often the wait begins anew
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
     private static int s_threads;
 
     private readonly ManualResetEventSlim _done = new(initialState: false, spinCount: 0);
@@ -54,7 +58,7 @@ internal sealed class FileLockWait
     }
 
     /// <summary>Waits for the lock.</summary>
-    /// <param name="longest">How long; infinite for ever.</param>
+    /// <param name="longest">How long one process may have it; infinite for ever. In all, ten times that.</param>
     /// <param name="held">The descriptor that has it, which the caller closes.</param>
     /// <returns>0, or the error number: EAGAIN when the time passed.</returns>
     public int End(TimeSpan longest, out int held)
@@ -63,7 +67,7 @@ internal sealed class FileLockWait
         bool isDone = false;
         try
         {
-            _ = _done.Wait(longest.TotalMilliseconds > int.MaxValue ? Timeout.InfiniteTimeSpan : longest); // 25 days
+            WaitWhileItMoves(longest);
             wasInterrupted = false;
         }
         finally
@@ -74,6 +78,42 @@ internal sealed class FileLockWait
 
         held = isDone && _number == 0 ? _file : -1;
         return isDone ? _number : Interop.Errno.EAGAIN;
+    }
+
+    /// <summary>Waits until the lock is there, or one and the same process has had it, at every look, for as long as is waited for one; not for ever, even if it is always another one.</summary>
+    private void WaitWhileItMoves(TimeSpan longest)
+    {
+        if (longest < TimeSpan.Zero || longest.TotalMilliseconds > int.MaxValue)
+        {
+            _done.Wait(); // 25 days and for ever are the same
+            return;
+        }
+
+        long begin = Stopwatch.GetTimestamp();
+        long since = begin;
+        string? holder = Holder();
+        while (!_done.Wait(longest < s_look ? longest : s_look))
+        {
+            string? next = Holder();
+            if (next != holder && Stopwatch.GetElapsedTime(begin) < longest * MostTimes) since = Stopwatch.GetTimestamp();
+            holder = next;
+            if (Stopwatch.GetElapsedTime(since) >= longest) return;
+        }
+    }
+
+    /// <summary>Who has the lock, as proc_locks(5) says; null for nobody, or a process that is not to be seen from here.</summary>
+    private string? Holder()
+    {
+        if (Interop.Libc.Status(_file, out Interop.FileStatus status) != 0) return null;
+        string inode = string.Create(CultureInfo.InvariantCulture, $":{status.Identity.Inode}");
+        foreach (string line in SystemText.Lines("/proc/locks"))
+        {
+            // 5: FLOCK  ADVISORY  WRITE 1234 fe:00:5767 0 EOF; who waits for it has an arrow before FLOCK.
+            string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length > 5 && words[1] == "FLOCK" && words[5].EndsWith(inode, StringComparison.Ordinal)) return words[4];
+        }
+
+        return null;
     }
 
     private void Run()
