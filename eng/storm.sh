@@ -4,6 +4,11 @@
 #
 #     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm           # the full length; 150 kills per back end otherwise
 #     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start; 40 otherwise
+#
+# The same program measures how soon a killed C holder's lock is had again; no test, as a time depends on the machine:
+#
+#     artifacts/storm/bin/NativeIpc.Storm recovery 100 8 20    # rounds, processes of ours, busy loops
+#     NATIVEIPC_STORM_TRACE=1 ...                              # says what happened when, on standard error
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched, why_no_wine
 kills=${NATIVEIPC_STORM_KILLS:-150}

@@ -5,31 +5,58 @@ using System.Runtime.InteropServices;
 namespace NativeIpc.Storm;
 
 /// <summary>
-/// Measures how long it takes from the death of a holder that left no mark, as C and Qt programs are, to the lock in the hands of one of ours, while a number of our processes has the lock open:
-/// half of them wait in <c>Lock</c>, a quarter in <c>LockAsync</c>, the rest is idle, and one of these opens it anew in every third round. Linux.
+/// Measures how long it takes from the death of a holder that left no mark, as C and Qt programs are, to the lock in
+/// the hands of one of ours, while a number of our processes has the lock open:
+/// half of them wait in <c>Lock</c>, a quarter in <c>LockAsync</c>, the rest is idle, and one of these opens it anew
+/// in every third round. Linux.
 /// </summary>
 /// <remarks>
-/// The holder is a process that calls <c>sem_wait(3)</c>, killed up to three seconds after the waiters began. Nothing but "nobody hangs, and one is told" is judged: a time depends on the machine, so it is
+/// The holder is a process that calls <c>sem_wait(3)</c>, killed up to three seconds after the waiters began. Nothing
+/// but "nobody hangs, and one is told" is judged: a time depends on the machine, so it is
 /// printed. Busy loops of nice 0 are started and ended by the run itself.
 /// </remarks>
 internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoops)
 {
     private const int Sigkill = 9;
+
+    private const string HolderSource = """
+        #include <semaphore.h>
+        #include <stdio.h>
+        #include <unistd.h>
+
+        int main(int count, char **arguments)
+        {
+            char byte;
+            sem_t *semaphore = sem_open(arguments[1], 0);
+            if (semaphore == SEM_FAILED || sem_wait(semaphore) != 0) return 1;
+            puts("ready");
+            fflush(stdout);
+            return read(0, &byte, 1) < 0;
+        }
+        """;
+
     private const int MostMillisecondsHeld = 3000;
     private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(120);
 
-    private readonly string _key = SharedMemory.PlatformSafeKey($"recovery-{Environment.ProcessId}-{Random.Shared.Next():x}", NativeIpcKeyType.PosixRealtime).ToString();
+    private readonly string _key = SharedMemory.PlatformSafeKey(
+        $"recovery-{Environment.ProcessId}-{Random.Shared.Next():x}", NativeIpcKeyType.PosixRealtime).ToString();
     private readonly List<Process> _all = [];
+    private string? _holder;
 
     public int Run()
     {
         NativeIpcKey key = NativeIpcKey.Parse(_key);
-        using SharedMemory segment = SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { RequireLockRecovery = true });
+        using SharedMemory segment = SharedMemory.CreateNew(key, 4096, new() { RequireLockRecovery = true });
         try
         {
+            BuildHolder();
             for (int i = 0; i < busyLoops; i++) Start("busy");
             List<Process> workers = [];
-            for (int i = 0; i < processes; i++) workers.Add(StartReady(i < processes / 2 ? "blocking" : i < processes * 3 / 4 ? "awaiting" : "idle"));
+            for (int i = 0; i < processes; i++)
+            {
+                workers.Add(StartReady(i < processes / 2 ? "blocking" : i < processes * 3 / 4 ? "awaiting" : "idle"));
+            }
+
             List<double> times = [];
             for (int round = 0; round < rounds; round++)
             {
@@ -38,8 +65,12 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
             }
 
             times.Sort();
+            string kind = _holder is null ? "foreign" : "C";
+            int last = (int)Math.Ceiling(rounds * 0.99) - 1;
             Console.WriteLine(FormattableString.Invariant(
-                $"recovery of a killed C holder beside {processes} processes and {busyLoops} busy loops, {rounds} rounds, ms: median {times[rounds / 2]:f0}, p99 {times[(rounds * 99 / 100) - (rounds >= 100 ? 1 : 0)]:f0}, worst {times[^1]:f0}"));
+                $"recovery of a killed {kind} holder beside {processes} processes and {busyLoops} busy loops, ") +
+                FormattableString.Invariant(
+                $"{rounds} rounds, ms: median {times[rounds / 2]:f0}, p99 {times[last]:f0}, worst {times[^1]:f0}"));
             return 0;
         }
         finally
@@ -50,10 +81,35 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
                 process.WaitForExit();
                 process.Dispose();
             }
+
+            if (_holder is not null) File.Delete(_holder);
         }
     }
 
-    /// <summary>One death; the milliseconds to the lock in another hand, null when something is wrong, which is printed.</summary>
+    /// <summary>Compiles the holder; without a compiler a process of this program does the same, which takes longer
+    /// to die, as it has more threads.</summary>
+    private void BuildHolder()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"recovery-holder-{Environment.ProcessId}");
+        File.WriteAllText(path + ".c", HolderSource);
+        try
+        {
+            using Process compiler = Process.Start("cc", ["-o", path, path + ".c", "-pthread"]);
+            compiler.WaitForExit();
+            if (compiler.ExitCode == 0) _holder = path;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Console.WriteLine("recovery: there is no C compiler: the holder is no C program");
+        }
+        finally
+        {
+            File.Delete(path + ".c");
+        }
+    }
+
+    /// <summary>One death; the milliseconds to the lock in another hand, null when something is wrong, which is
+    /// printed.</summary>
     private double? RunRound(List<Process> workers, int round)
     {
         Process holder = StartReady("holder");
@@ -64,9 +120,12 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
             if (Read(waiter) != "waiting") return Say("a waiter does not begin");
         }
 
-        using (var pause = new ManualResetEvent(false)) pause.WaitOne(Random.Shared.Next(MostMillisecondsHeld)); // the killer's timer
-        if (round % 3 == 0 && workers.Count > waiters.Count) workers[^1].StandardInput.WriteLine("reopen");
+        // the killer's timer
+        using (var pause = new ManualResetEvent(false)) pause.WaitOne(Random.Shared.Next(MostMillisecondsHeld));
+        bool reopens = round % 3 == 0 && workers.Count > waiters.Count;
+        if (reopens) workers[^1].StandardInput.WriteLine("reopen");
         long killed = Stopwatch.GetTimestamp();
+        Trace("killed");
         if (kill(holder.Id, Sigkill) != 0) return Say("the holder cannot be killed");
         double? first = null;
         foreach (Process waiter in waiters)
@@ -77,7 +136,7 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
             first = Stopwatch.GetElapsedTime(killed, long.Parse(at, CultureInfo.InvariantCulture)).TotalMilliseconds;
         }
 
-        if (round % 3 == 0 && workers.Count > waiters.Count && Read(workers[^1]) != "reopened") return Say("an idle one cannot open it anew");
+        if (reopens && Read(workers[^1]) != "reopened") return Say("an idle one cannot open it anew");
         holder.WaitForExit();
         holder.Dispose();
         _all.Remove(holder);
@@ -93,12 +152,17 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
     private Process StartReady(string role)
     {
         Process process = Start(role);
-        return Read(process) == "ready" ? process : throw new InvalidOperationException($"The {role} process does not start.");
+        if (Read(process) == "ready") return process;
+        throw new InvalidOperationException($"The {role} process does not start.");
     }
 
     private Process Start(string role)
     {
-        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["recovery-part", role, _key]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        ProcessStartInfo how = role == "holder" && _holder is not null
+            ? new(_holder, [NativeIpcKey.Parse(_key).NativeKey])
+            : new(Environment.ProcessPath!, ["recovery-part", role, _key]);
+        how.RedirectStandardInput = how.RedirectStandardOutput = true;
+        Process process = Process.Start(how)!;
         _all.Add(process);
         return process;
     }
@@ -109,9 +173,29 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
         return line.Wait(s_watchdog) ? line.Result : null;
     }
 
+    private static readonly bool s_traces = Environment.GetEnvironmentVariable("NATIVEIPC_STORM_TRACE") == "1";
+
+    /// <summary>With NATIVEIPC_STORM_TRACE=1: says to standard error when a process came to a point, in
+    /// microseconds.</summary>
+    private static void Trace(string point)
+    {
+        if (!s_traces) return;
+        long now = Stopwatch.GetTimestamp() / 1000;
+        Console.Error.WriteLine(FormattableString.Invariant($"{now} {Environment.ProcessId} {point}"));
+    }
+
     /// <summary>A process of the run.</summary>
     public static int RunPart(string role, string key)
     {
+        if (s_traces)
+        {
+            AppContext.SetSwitch("NativeIpc.StopPoints", true);
+            Backends.StopPoint.Reached = static point =>
+            {
+                if (point.StartsWith('a') || point.StartsWith("prove", StringComparison.Ordinal)) Trace(point);
+            };
+        }
+
         if (role == "busy")
         {
             while (true)
@@ -119,7 +203,7 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
             }
         }
 
-        return role == "holder" ? Hold(NativeIpcKey.Parse(key)) : Work(role, NativeIpcKey.Parse(key)).GetAwaiter().GetResult();
+        return role == "holder" ? Hold(NativeIpcKey.Parse(key)) : Work(role, NativeIpcKey.Parse(key)).Result;
     }
 
     /// <summary>Takes the lock as a C program does, and does not come back.</summary>
@@ -149,6 +233,7 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
             Console.WriteLine("waiting");
             SharedMemoryLock taken = role == "blocking" ? segment.Lock() : await segment.LockAsync();
             long at = Stopwatch.GetTimestamp();
+            if (taken.WasAbandoned) Trace("taken over");
             bool isAbandoned = taken.WasAbandoned;
             taken.Dispose();
             Console.WriteLine(FormattableString.Invariant($"locked {at} {isAbandoned}"));
