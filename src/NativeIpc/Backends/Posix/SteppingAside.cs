@@ -391,7 +391,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
 
             // Not a return: those who have others step aside would have to begin anew. Who reads does not look like
             // one that dies.
-            const int how = Flags.O_RDONLY | Flags.O_NONBLOCK;
+            int how = Flags.O_RDONLY | Flags.O_NONBLOCK;
             using var again = new UnixDescriptor(Libc.open(OpenedPath, how | Flags.O_CLOEXEC, 0));
             if (again.IsInvalid) return null;
             nint view = Libc.mmap(0, s_length, Flags.PROT_READ, Flags.MAP_SHARED, (int)again.DangerousGetHandle(), 0);
