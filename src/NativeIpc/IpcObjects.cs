@@ -85,7 +85,7 @@ public static class IpcObjects
         if (finding is not { IsSafeToFix: true, Subject: { } subject }) return false;
         return finding.Kind == IpcFindingKind.LostPermit && subject.LostPermits > 0
             ? Selector.Catalogs.First(catalog => catalog.Handles(subject.Type)).ReturnLostPermits(subject) > 0
-            : TryRemoveUnused(subject);
+            : !OperatingSystem.IsWindows() && TryRemoveUnused(subject);
     }
 
     /// <summary>The limits that the system sets to IPC objects, and how much of each is used.</summary>

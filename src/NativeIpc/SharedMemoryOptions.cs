@@ -6,7 +6,7 @@ namespace NativeIpc;
 /// <remarks>
 /// Each call takes a copy when it begins: a later change has no effect on an object that is made or open.
 /// A change while another thread makes such a call is not safe. <c>with</c> makes a changed copy. Configuration can
-/// bind these options, also with .NET's binding generator: docs/guides/configuration.md.
+/// bind these options, also with .NET's binding generator: docs/configuration.md.
 /// </remarks>
 public sealed record SharedMemoryOptions
 {
