@@ -109,7 +109,8 @@ namespace NativeIpc.Configuration
     internal sealed class ServerOptions
     {
         /// <summary>The generator cannot make a <see cref="NativeIpcKey"/> of a text. A property of type string can.</summary>
-        public string Key { get => NativeKey.ToString(); set => NativeKey = NativeIpcKey.Parse(value); }
+        /// <remarks>What is not configured, the generator sets to what it has: to "" here.</remarks>
+        public string Key { get => NativeKey.ToString(); set => NativeKey = value == "" ? default : NativeIpcKey.Parse(value); }
 
         internal NativeIpcKey NativeKey { get; private set; }
 
@@ -128,7 +129,7 @@ namespace NativeIpc.Configuration
 
     internal sealed class ObjectOptions
     {
-        public string Key { get => NativeKey.ToString(); set => NativeKey = NativeIpcKey.Parse(value); }
+        public string Key { get => NativeKey.ToString(); set => NativeKey = value == "" ? default : NativeIpcKey.Parse(value); }
 
         internal NativeIpcKey NativeKey { get; private set; }
 
