@@ -30,11 +30,30 @@ public readonly record struct LockStatus(LockHolder Holder, int? ProcessId, bool
     /// </summary>
     public int UnseenUsers { get; init; }
 
+    /// <summary>
+    /// Whether this process holds it, through whatever instance: a thread of this process that waits for it waits until
+    /// another thread releases it, or for ever. False also where the holder cannot be told
+    /// (<see cref="LockHolder.CannotTell"/>) and another instance of this process may hold it.
+    /// </summary>
+    public bool IsHeldByThisProcess { get; init; }
+
+    /// <summary>Whether it was taken through the instance that was asked, and not released yet.</summary>
+    public bool IsHeldByThisInstance { get; init; }
+
+    /// <summary>
+    /// Whether the calling thread took it, through the instance that was asked: if the thread waits for it now, only
+    /// another thread can end the wait, by disposing the scope. Told for the lock of a segment only; a lock that was
+    /// taken by an asynchronous call counts for the thread that served the call.
+    /// </summary>
+    public bool WasTakenByThisThread { get; init; }
+
     /// <summary>Whether both say the same.</summary>
     /// <param name="other">The other one.</param>
     /// <returns>True when they do.</returns>
     public bool Equals(LockStatus other)
         => Holder == other.Holder && ProcessId == other.ProcessId && IsRecoverable == other.IsRecoverable
+            && IsHeldByThisProcess == other.IsHeldByThisProcess && IsHeldByThisInstance == other.IsHeldByThisInstance
+            && WasTakenByThisThread == other.WasTakenByThisThread
             && UnseenUsers == other.UnseenUsers && _stopped.AsSpan().SequenceEqual(other._stopped);
 
     /// <inheritdoc/>
@@ -45,6 +64,9 @@ public readonly record struct LockStatus(LockHolder Holder, int? ProcessId, bool
     {
         CultureInfo culture = CultureInfo.InvariantCulture;
         text.Append(culture, $"Holder = {Holder}, ProcessId = {ProcessId}, IsRecoverable = {IsRecoverable}");
+        text.Append(culture, $", IsHeldByThisProcess = {IsHeldByThisProcess}");
+        text.Append(culture, $", IsHeldByThisInstance = {IsHeldByThisInstance}");
+        text.Append(culture, $", WasTakenByThisThread = {WasTakenByThisThread}");
         if (_stopped is not null) text.Append(culture, $", StoppedProcesses = {string.Join(' ', _stopped)}");
         if (UnseenUsers > 0) text.Append(culture, $", UnseenUsers = {UnseenUsers}");
         return true;
