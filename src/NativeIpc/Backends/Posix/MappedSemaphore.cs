@@ -33,6 +33,12 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private protected MappedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle)
         : base(key) => _handle = handle;
 
+    /// <summary>
+    /// Takes over what the policy says about the name, from now on: called when it is certain that the object is this
+    /// instance's. One that fails before lets go of what it has open, and of no name.
+    /// </summary>
+    internal abstract void TakeDuty(RemovalPolicy removal, bool removeAtExit);
+
     /// <summary>How many pages wait for the garbage collector.</summary>
     internal static int Deferred => Volatile.Read(ref s_deferred);
 

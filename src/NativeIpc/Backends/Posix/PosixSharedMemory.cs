@@ -257,8 +257,13 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         {
             identity = StatusOf(key, descriptor).Identity;
         }
-        catch
+        catch (NativeIpcException failure)
         {
+            // What it is must be known before its name is removed, which may lead to another's by now.
+            if (Libc.Status(descriptor, out FileStatus made) == 0)
+                new PosixRemoval(key, isSegment: true, lockKey: default, made.Identity, options.PeerTimeout).Perform(descriptor);
+            else
+                NativeIpcEventSource.s_log.NotRemoved($"{Failure.Describe(key)} was half made and stays: {failure.Message}");
             _ = Libc.close(descriptor);
             throw;
         }

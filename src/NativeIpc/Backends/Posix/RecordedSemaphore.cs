@@ -13,8 +13,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     private long _nextLook;
 
     /// <summary>Takes over the page and the descriptor.</summary>
-    internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit, bool isInherited)
-        : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, removal, removeAtExit)
+    internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, bool isInherited)
+        : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew)
     {
         _records = new PermitRecords(key, page, file);
         try
