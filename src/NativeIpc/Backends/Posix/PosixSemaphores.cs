@@ -113,7 +113,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None)
+    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None,
+        int? Maximum = null)
     {
         /// <summary>Whether what is found is taken over, once its count is set; it has no duty until then.</summary>
         public bool IsTakenOver { get; init; }
@@ -140,11 +141,18 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                     $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX semaphore is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a System V or Windows key, or do without.");
             }
 
+            if (options.MaximumCount is not null && IsApple)
+            {
+                throw new PlatformNotSupportedException(
+                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: macOS tells no count of a POSIX semaphore, so a release cannot be checked. Use a System V key, or do without.");
+            }
+
             PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.Recording);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.Recording,
+                options.MaximumCount);
         }
     }
 
@@ -175,7 +183,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return WithDuty(new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false), use);
+            return WithDuty(Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use), use);
         }
 
         int file = OpenFile(key, out int number);
@@ -203,11 +211,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     private static MappedSemaphore Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, in Use use, out bool isKept)
     {
         isKept = use.KeepsFile;
-        if (!isKept) return new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew);
+        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use);
         DescriptorTable.MakeRoom(file);
         var descriptor = new UnixDescriptor(file);
         return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RequiresRecovery)
-            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.Recording == PermitRecording.ProcessAndChildren);
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.Recording == PermitRecording.ProcessAndChildren,
+                use.Maximum ?? Flags.SEM_VALUE_MAX);
     }
 
     /// <summary>Has an object do what the policy says when it is closed; it is disposed if that fails.</summary>
@@ -226,6 +235,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (!isMade) semaphore.Dispose();
         }
     }
+
+    /// <summary>The object of a semaphore of which nothing is noted.</summary>
+    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, in Use use)
+        => use.Maximum is { } maximum
+            ? new BoundedSemaphore(key, handle, identity, createdNew, maximum)
+            : new PosixSemaphore(key, handle, identity, createdNew);
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
     internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);
@@ -304,7 +319,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         if (named is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
         FileIdentity identity = named?.Identity ?? default;
-        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), identity, createdNew: true);
+        PosixSemaphore plain = Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), identity, createdNew: true, use);
         if (!use.KeepsFile) return WithDuty(plain, use);
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.

@@ -368,11 +368,27 @@ internal sealed class KeyFile : IDisposable
     public void RemoveIfOurs(int systemVKey)
     {
         string path = Path(Key);
-        if (Libc.Status(path, followLink: false, out FileStatus now) != 0 || now.Identity != Status.Identity) return;
+        int error = Libc.Status(path, followLink: false, out FileStatus now);
+        if (error == Errno.ENOENT) return;
+        if (error != 0) throw SystemVErrors.KeyFile("remove the key file of", Key, "statx", error); // not told is not gone
+        if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || now.Uid != Libc.geteuid()) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
             throw SystemVErrors.KeyFile("remove the key file of", Key, "unlink", number);
+    }
+
+    /// <summary>Removes the file after a failure, which is what the caller is to hear: another one goes to the log.</summary>
+    public void TakeBack(int systemVKey)
+    {
+        try
+        {
+            RemoveIfOurs(systemVKey);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
     }
 
     public void Dispose()

@@ -82,6 +82,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private readonly Lock _gate = new();
     private bool _isDetached;
+    private bool _hasRemoved; // what fails after that leaves the lock or the key file
 
     static SystemVDetach() => NativeIpcEventSource.Load();
 
@@ -116,7 +117,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             if (options.Removal == RemovalPolicy.Creator) RemoveAll(null, asCreator: true);
             else RemoveIfLast(atExit);
         }
-        catch (NativeIpcException) when (!IsUnused)
+        catch (NativeIpcException) when (!_hasRemoved && SystemVSupport.Status(id, out SegmentStatus status) is var error
+            && (error == 0 ? !IsUnusedAndOurs(status) : SystemVSupport.IsGone(error)))
         {
             // Another process has removed it meanwhile, and its lock with it.
         }
@@ -144,8 +146,19 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     }
 
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
-    private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
-        && Libc.geteuid() is var user && (user == status.Uid || user == 0);
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
+    private bool IsUnused
+    {
+        get
+        {
+            int error = SystemVSupport.Status(id, out SegmentStatus status);
+            if (error == 0) return IsUnusedAndOurs(status);
+            return SystemVSupport.IsGone(error) ? false : throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
+        }
+    }
+
+    private static bool IsUnusedAndOurs(in SegmentStatus status)
+        => status.Attached == 0 && Libc.geteuid() is var user && (user == status.Uid || user == 0);
 
     /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
     private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
@@ -187,6 +200,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             if (!IsUnused) return true;
             SystemVSupport.RemoveSegment(Removing, key, id);
+            _hasRemoved = true;
             if (Libc.shmget(ipcKey, 0, 0) != -1) return true; // a peer that knows no lock has made another one
             isLockOver = SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
             file.RemoveIfOurs(ipcKey);
@@ -207,6 +221,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
         {
             if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
+            _hasRemoved = true;
             bool isSameFile = file is not null && file.Status.Identity == keyFile;
             if (file is not null && !isSameFile) NativeIpcEventSource.s_log.KeyFileReplaced($"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or none.");
             isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
