@@ -113,7 +113,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None,
+    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit,
+        bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group,
+        PermitRecording Recording = PermitRecording.None,
         int? Maximum = null)
     {
         /// <summary>Whether what is found is taken over, once its count is set; it has no duty until then.</summary>
@@ -144,14 +146,17 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (options.MaximumCount is not null && IsApple)
             {
                 throw new PlatformNotSupportedException(
-                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: macOS tells no count of a POSIX semaphore, so a release cannot be checked. Use a System V key, or do without.");
+                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: "
+                    + "macOS tells no count of a POSIX semaphore, so a release cannot be checked. "
+                    + "Use a System V key, or do without.");
             }
 
             PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.Recording,
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust,
+                options.Robust, options.AllowOtherOwners, options.Group, options.Recording,
                 options.MaximumCount);
         }
     }
