@@ -15,7 +15,10 @@ internal static class Mapping
         return Libc.mmap(address, length, Flags.PROT_READ | Flags.PROT_WRITE, flags, -1, 0) == address;
     }
 
-    /// <summary>Whether a mapping of a file begins at an address, as proc_pid_maps(5) says; no where it does not say. Linux only.</summary>
+    /// <summary>
+    /// Whether a mapping of a file begins at an address, as proc_pid_maps(5) says; no where it does not say.
+    /// Linux only.
+    /// </summary>
     internal static bool IsOf(nint address, FileIdentity file)
     {
         string start = string.Create(CultureInfo.InvariantCulture, $"{address:x}-");

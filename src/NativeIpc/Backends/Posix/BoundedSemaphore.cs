@@ -6,8 +6,10 @@ namespace NativeIpc.Backends.Posix;
 /// A POSIX semaphore whose releases stop at a maximum of this instance's own
 /// (<see cref="SystemSemaphoreOptions.MaximumCount"/>). A class of its own, so that others do not look for a maximum.
 /// </summary>
-/// <remarks>With glibc the maximum is compared in the exchange that gives. Elsewhere it is a look before the posts.</remarks>
-internal sealed class BoundedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, int maximum)
+/// <remarks>With glibc the maximum is compared in the exchange that gives. Elsewhere it is a look before the
+/// posts.</remarks>
+internal sealed class BoundedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
+    bool createdNew, int maximum)
     : PosixSemaphore(key, handle, identity, createdNew)
 {
     private protected override int Maximum => maximum;

@@ -49,7 +49,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private int _millisecondsBetweenProofs;
 
     /// <summary>Takes over the mapping and the descriptor.</summary>
-    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, bool requiresRecovery)
+    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity,
+        bool createdNew, bool requiresRecovery)
         : base(key, new PosixSemaphoreHandle(page, isMapping: true))
     {
         _file = file;
@@ -76,8 +77,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
     {
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1), Page,
-                Layout.SizeOfSemT, _file, _aside is null ? null : _aside.Close);
+            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1),
+                Page, Layout.SizeOfSemT, _file, _aside is null ? null : _aside.Close);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 

@@ -158,14 +158,15 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
         ~StandIn()
         {
-            // An exchange that failed may have taken the true page away before (mremap(2) unmaps its target first). Then somebody
-            // else's memory may stand there by now.
+            // An exchange that failed may have taken the true page away before (mremap(2) unmaps its target first).
+            // Then somebody else's memory may stand there by now.
             if (_isReplaced || Mapping.IsOf(_page, _identity)) _ = Libc.munmap(_page, Layout.SizeOfSemT);
             Interlocked.Decrement(ref s_deferred);
         }
 
         /// <summary>Puts a private page there. Should memory for that fail, the true page stays until then, and the kernel counts this process among its users.</summary>
-        public static StandIn For(PosixSemaphoreHandle handle, FileIdentity identity, Action<nint>? atTheEnd, out bool isReplaced)
+        public static StandIn For(PosixSemaphoreHandle handle, FileIdentity identity, Action<nint>? atTheEnd,
+            out bool isReplaced)
         {
             isReplaced = false;
             nuint length = (nuint)Environment.SystemPageSize;

@@ -69,14 +69,20 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             int file = open == -1 ? own : open;
             if (file != -1) _ = FileLock.Take(file, bound, out held);
 
-            // What the name has just been seen to lead to: asking the descriptor is a look at the folder less. Without links it was
-            // removed by one of ours meanwhile.
+            // What the name has just been seen to lead to: asking the descriptor is a look at the folder less. Without
+            // links it was removed by one of ours meanwhile.
             bool asksFile = own != -1 && held is { IsHeld: true, HasWaited: false };
-            int number = asksFile ? Libc.Status(own, out FileStatus status) : Libc.Status(path.Pointer, followLink: false, out status);
+            int number = asksFile ? Libc.Status(own, out FileStatus status)
+                : Libc.Status(path.Pointer, followLink: false, out status);
             if (number == Errno.ENOENT) return;
 
             // Not told is not gone: it may still be there, and be this one.
-            if (number != 0) throw PosixErrors.Unknown(isSegment ? "remove the segment" : "remove the semaphore", key, "statx", number);
+            if (number != 0)
+            {
+                string attempt = isSegment ? "remove the segment" : "remove the semaphore";
+                throw PosixErrors.Unknown(attempt, key, "statx", number);
+            }
+
             if (status.Identity != identity || (asksFile && status.Links == 0)) return;
             UnlinkBoth(key, isSegment, lockKey);
         }

@@ -25,8 +25,8 @@ internal class PosixSemaphore : MappedSemaphore
     {
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1), Page,
-                Layout.SizeOfSemT, null);
+            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1),
+                Page, Layout.SizeOfSemT, null);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 

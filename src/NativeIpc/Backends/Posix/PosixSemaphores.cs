@@ -94,7 +94,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
-    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, Use.AsLockOf(segment));
+    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment)
+        => TryOpen(key, Use.AsLockOf(segment));
 
     /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
     internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment)
@@ -188,7 +189,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return WithDuty(Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use), use);
+            var handle = new PosixSemaphoreHandle(opened, isMapping: false);
+            return WithDuty(Plain(key, handle, default, createdNew: false, use), use);
         }
 
         int file = OpenFile(key, out int number);
@@ -200,7 +202,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
-            if (status.Links == 0) return TryOpen(key, use, createdNew); // removed or replaced since it was opened: what has the name now?
+            // Removed or replaced since it was opened: what has the name now?
+            if (status.Links == 0) return TryOpen(key, use, createdNew);
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
@@ -213,15 +216,16 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever happens.</summary>
-    private static MappedSemaphore Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, in Use use, out bool isKept)
+    private static MappedSemaphore Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew,
+        in Use use, out bool isKept)
     {
         isKept = use.KeepsFile;
         if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use);
         DescriptorTable.MakeRoom(file);
         var descriptor = new UnixDescriptor(file);
         return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RequiresRecovery)
-            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.Recording == PermitRecording.ProcessAndChildren,
-                use.Maximum ?? Flags.SEM_VALUE_MAX);
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew,
+                use.Recording == PermitRecording.ProcessAndChildren, use.Maximum ?? Flags.SEM_VALUE_MAX);
     }
 
     /// <summary>Has an object do what the policy says when it is closed; it is disposed if that fails.</summary>
@@ -231,7 +235,11 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         try
         {
             if (!use.IsTakenOver || semaphore.CreatedNew)
-                semaphore.TakeDuty(use.RemovalOf(owns: semaphore.CreatedNew && use.Removal != RemovalPolicy.Keep), use.RemoveAtExit);
+            {
+                bool owns = semaphore.CreatedNew && use.Removal != RemovalPolicy.Keep;
+                semaphore.TakeDuty(use.RemovalOf(owns), use.RemoveAtExit);
+            }
+
             isMade = true;
             return semaphore;
         }
@@ -242,7 +250,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>The object of a semaphore of which nothing is noted.</summary>
-    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, in Use use)
+    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
+        bool createdNew, in Use use)
         => use.Maximum is { } maximum
             ? new BoundedSemaphore(key, handle, identity, createdNew, maximum)
             : new PosixSemaphore(key, handle, identity, createdNew);
@@ -291,7 +300,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 bool isKept = false;
                 try
                 {
-                    if (PublishWhole(key, initialCount, use, unnamed, ref isKept, out bool taken) is { } made) return made;
+                    MappedSemaphore? made = PublishWhole(key, initialCount, use, unnamed, ref isKept, out bool taken);
+                    if (made is not null) return made;
                     if (taken) return null;
                 }
                 finally
@@ -324,7 +334,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         if (named is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
         FileIdentity identity = named?.Identity ?? default;
-        PosixSemaphore plain = Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), identity, createdNew: true, use);
+        var plainHandle = new PosixSemaphoreHandle(opened, isMapping: false);
+        PosixSemaphore plain = Plain(key, plainHandle, identity, createdNew: true, use);
         if (!use.KeepsFile) return WithDuty(plain, use);
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
@@ -342,14 +353,18 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         }
     }
 
-    /// <summary>Removes the name of what was just made and could not be opened; not that of another one which has it by now.</summary>
+    /// <summary>
+    /// Removes the name of what was just made and could not be opened; not that of another one which has it by now.
+    /// </summary>
     private static void TakeBack(in NativeIpcKey key, FileIdentity identity)
         => new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1)).Perform();
 
     /// <summary>
-    /// Makes the unnamed file a semaphore and gives it the name; null when the name is taken, or when there is no /proc to do it with.
+    /// Makes the unnamed file a semaphore and gives it the name; null when the name is taken, or when there is no /proc
+    /// to do it with.
     /// </summary>
-    private static unsafe MappedSemaphore? PublishWhole(in NativeIpcKey key, int initialCount, in Use use, int file, ref bool isKept, out bool taken)
+    private static unsafe MappedSemaphore? PublishWhole(in NativeIpcKey key, int initialCount, in Use use, int file,
+        ref bool isKept, out bool taken)
     {
         taken = false;
         FileIdentity identity = Initialise(key, initialCount, use, file);

@@ -261,9 +261,17 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         {
             // What it is must be known before its name is removed, which may lead to another's by now.
             if (Libc.Status(descriptor, out FileStatus made) == 0)
-                new PosixRemoval(key, isSegment: true, lockKey: default, made.Identity, options.PeerTimeout).Perform(descriptor);
+            {
+                var removal =
+                    new PosixRemoval(key, isSegment: true, lockKey: default, made.Identity, options.PeerTimeout);
+                removal.Perform(descriptor);
+            }
             else
-                NativeIpcEventSource.s_log.NotRemoved($"{Failure.Describe(key)} was half made and stays: {failure.Message}");
+            {
+                string what = $"{Failure.Describe(key)} was half made and stays: {failure.Message}";
+                NativeIpcEventSource.s_log.NotRemoved(what);
+            }
+
             _ = Libc.close(descriptor);
             throw;
         }

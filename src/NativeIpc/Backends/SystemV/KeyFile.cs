@@ -370,7 +370,9 @@ internal sealed class KeyFile : IDisposable
         string path = Path(Key);
         int error = Libc.Status(path, followLink: false, out FileStatus now);
         if (error == Errno.ENOENT) return;
-        if (error != 0) throw SystemVErrors.KeyFile("remove the key file of", Key, "statx", error); // not told is not gone
+
+        // Not told is not gone.
+        if (error != 0) throw SystemVErrors.KeyFile("remove the key file of", Key, "statx", error);
         if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || now.Uid != Libc.geteuid()) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
@@ -378,7 +380,7 @@ internal sealed class KeyFile : IDisposable
             throw SystemVErrors.KeyFile("remove the key file of", Key, "unlink", number);
     }
 
-    /// <summary>Removes the file after a failure, which is what the caller is to hear: another one goes to the log.</summary>
+    /// <summary>Removes the file after a failure, which the caller is to hear: another one goes to the log.</summary>
     public void TakeBack(int systemVKey)
     {
         try

@@ -117,8 +117,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             if (options.Removal == RemovalPolicy.Creator) RemoveAll(null, asCreator: true);
             else RemoveIfLast(atExit);
         }
-        catch (NativeIpcException) when (!_hasRemoved && SystemVSupport.Status(id, out SegmentStatus status) is var error
-            && (error == 0 ? !IsUnusedAndOurs(status) : SystemVSupport.IsGone(error)))
+        catch (NativeIpcException) when (!_hasRemoved && IsKnownToBeOthers)
         {
             // Another process has removed it meanwhile, and its lock with it.
         }
@@ -153,9 +152,14 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             int error = SystemVSupport.Status(id, out SegmentStatus status);
             if (error == 0) return IsUnusedAndOurs(status);
-            return SystemVSupport.IsGone(error) ? false : throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
+            if (SystemVSupport.IsGone(error)) return false;
+            throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
         }
     }
+
+    private bool IsKnownToBeOthers
+        => SystemVSupport.Status(id, out SegmentStatus status) is var error
+            && (error == 0 ? !IsUnusedAndOurs(status) : SystemVSupport.IsGone(error));
 
     private static bool IsUnusedAndOurs(in SegmentStatus status)
         => status.Attached == 0 && Libc.geteuid() is var user && (user == status.Uid || user == 0);

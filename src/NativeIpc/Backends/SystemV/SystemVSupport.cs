@@ -124,7 +124,9 @@ internal static class SystemVSupport
         return IsGone(number) ? false : throw SystemVErrors.UseSemaphore(attempt, key, "semctl", number);
     }
 
-    /// <summary>Removes a segment or a set after a failure, which is what the caller is to hear: another one goes to the log.</summary>
+    /// <summary>
+    /// Removes a segment or a set after a failure, which the caller is to hear: another one goes to the log.
+    /// </summary>
     internal static void TakeBack(string attempt, in NativeIpcKey key, int id, bool isSegment)
     {
         try
