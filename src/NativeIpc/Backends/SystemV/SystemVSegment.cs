@@ -212,7 +212,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
         finally
         {
-            if (!isLockOver) SystemVSemaphores.GiveLockBack(qtLock);
+            if (!isLockOver) SystemVSemaphores.GiveLockBack(key, qtLock);
         }
     }
 
