@@ -23,7 +23,7 @@ namespace NativeIpc;
 /// trust the caller not to dispose while they are used, and to keep the instance alive (<c>using</c>, or <see cref="GC.KeepAlive"/>): an instance that nothing
 /// refers to any more is let go of by a garbage collection, as if it had been disposed.</para>
 /// </remarks>
-public sealed partial class SharedMemory : IDisposable
+public sealed partial class SharedMemory : IDisposable, IWaitOwner
 {
     private const string Creating = "create the segment";
     private const string Opening = "open the segment";
@@ -87,7 +87,7 @@ public sealed partial class SharedMemory : IDisposable
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(options);
-        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: true)!, options);
+        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: true)!, options);
     }
 
     /// <summary>Attaches to a segment if it exists.</summary>
@@ -102,7 +102,7 @@ public sealed partial class SharedMemory : IDisposable
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(options);
-        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: false);
+        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
         return segment is not null;
     }

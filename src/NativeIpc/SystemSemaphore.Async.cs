@@ -79,8 +79,11 @@ public sealed partial class SystemSemaphore
     /// <exception cref="NativeIpcException">NotFound when the time passed; otherwise as <see cref="OpenExisting"/>.</exception>
     public static Task<SystemSemaphore> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SystemSemaphoreOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SystemSemaphoreOptions polling = Checked(key, options) with { PeerTimeout = TimeSpan.Zero };
-        return OpenWaiter.WaitAsync(() => TryOpenExisting(key, out SystemSemaphore? found, polling) ? found : null, () => OpenExisting(key, polling), timeout, cancellationToken);
+        SystemSemaphoreOptions wanted = Checked(key, options);
+        return OpenWaiter.WaitAsync(bound => Open(bound, mustExist: false), () => Open(TimeSpan.Zero, mustExist: true)!, timeout, cancellationToken);
+
+        SystemSemaphore? Open(PeerBound bound, bool mustExist)
+            => Selector.ForSemaphore(Opening, key).Open(key, wanted, bound, mustExist) is { } opened ? new SystemSemaphore(opened, wanted) : null;
     }
 
     private WaitQueue<bool> Queue()
@@ -161,6 +164,7 @@ public sealed partial class SystemSemaphore
 
         public bool TryAcquireQuickly() => TryAcquire();
 
-        public bool Block(TimeSpan longest, Wakeup wakeup) => semaphore.TryAcquireSeveral(count, longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
+        public bool Block(TimeSpan longest, Wakeup wakeup)
+            => semaphore.AwaitReady(longest, wakeup) && semaphore.TryAcquireSeveral(count, longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
     }
 }
