@@ -50,12 +50,12 @@ public sealed partial class SharedMemory
     /// <param name="key">The key, as the maker gives it.</param>
     /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="access">Whether it may be written.</param>
-    /// <param name="options">Removal, lock; null for the defaults.</param>
+    /// <param name="options">Removal, lock; null for the defaults. In this call the timeout takes the place of <see cref="SharedMemoryOptions.PeerTimeout"/>.</param>
     /// <param name="cancellationToken">Ends the wait, within about 20 ms.</param>
     /// <returns>The segment.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    /// <exception cref="NativeIpcException">NotFound when the time passed; otherwise as <see cref="OpenExisting"/>.</exception>
+    /// <exception cref="NativeIpcException">NotFound when the time passed; LockError when a peer held the key file then; otherwise as <see cref="OpenExisting"/>.</exception>
     public static Task<SharedMemory> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
         SharedMemoryOptions? options = null, CancellationToken cancellationToken = default)
     {

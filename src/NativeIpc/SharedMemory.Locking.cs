@@ -60,7 +60,7 @@ public sealed partial class SharedMemory
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
-    /// <returns>False when the time passed.</returns>
+    /// <returns>False when the time passed, also when a peer that makes or removes the lock kept its file for so long.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
