@@ -163,6 +163,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <param name="bound">How long peers are waited for.</param>
     internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check, (FileIdentity File, int Key)? known, in PeerBound bound)
     {
+#pragma warning disable CA1416 // there is no System V on Windows, and on macOS this sets Robust to what it is anyway
         var options = new SystemSemaphoreOptions
         {
             Mode = LockMode(segmentMode),
@@ -171,6 +172,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             AllowOtherOwners = trustsOthers,
             PeerTimeout = bound.PeerTimeout,
         };
+#pragma warning restore CA1416
         if (known is not { } own || !IsLockThere(key, own.File, own.Key, options, segment?.Uid, check, out SystemVSet set))
             Create(key, 1, options, Existing.Use, bound, out set, check, segment, ownSegment, known?.File);
 
