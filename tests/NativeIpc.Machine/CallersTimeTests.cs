@@ -12,7 +12,9 @@ public class CallersTimeTests
 {
     private static readonly TimeSpan s_watchdog = TimeSpan.FromMinutes(1);
     private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan, Removal = RemovalPolicy.Keep };
-    private static readonly SystemSemaphoreOptions s_patientCount = new() { PeerTimeout = Timeout.InfiniteTimeSpan, Removal = RemovalPolicy.Keep };
+
+    // Not without an end: a young key file without an object is one in the making for as long.
+    private static readonly SystemSemaphoreOptions s_kept = new() { Removal = RemovalPolicy.Keep };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -30,9 +32,14 @@ public class CallersTimeTests
 
     /// <summary>Waits until somebody waits for the file in the system's queue, which takes an open file of its own.</summary>
     private static void AwaitWaiter(string path, int opened)
-        => Assert.True(SpinWait.SpinUntil(() => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path) > opened, s_watchdog), "Nobody waits.");
+        => Assert.True(SpinWait.SpinUntil(() => Opened(path) > opened, s_watchdog), "Nobody waits.");
 
-    private static int Opened(string path) => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
+    // By the file itself: one that was made without a name shows no name.
+    private static int Opened(string path)
+    {
+        Assert.Equal(0, Interop.Libc.Status(path, followLink: true, out Interop.FileStatus file));
+        return Directory.GetFiles("/proc/self/fd").Count(link => Interop.Libc.Status(link, followLink: true, out Interop.FileStatus one) == 0 && one.Identity == file.Identity);
+    }
 
     [Theory]
     [InlineData(Backend.Posix)]
@@ -172,7 +179,7 @@ public class CallersTimeTests
     public async Task A_set_that_cannot_be_made_anew_does_not_hold_up_waits_for_other_objects()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV), otherKey = TestRun.NewKey(Backend.SystemV);
-        using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 1, s_patientCount))
+        using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 1, s_kept))
         using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(otherKey, 0), other = SystemSemaphore.OpenExisting(otherKey))
         {
             Assert.True(gone.TryAcquire());
