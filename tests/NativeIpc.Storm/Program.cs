@@ -11,10 +11,10 @@ if (args is ["run", ("posix" or "systemv" or "windows") and var type, var kills,
 }
 
 if (args is ["recovery-part", var role, var key]) return RecoveryRun.RunPart(role, key);
-if (args is ["recovery", var rounds, .. var sizes])
+if (args is ["recovery", var deaths, .. var sizes])
 {
     int number = sizes is [var processes, ..] ? int.Parse(processes) : 8;
-    return new RecoveryRun(int.Parse(rounds), number, sizes is [_, var busyLoops] ? int.Parse(busyLoops) : 0).Run();
+    return new RecoveryRun(int.Parse(deaths), number, sizes is [_, var busyLoops] ? int.Parse(busyLoops) : 0).Run();
 }
 
 if (args is ["loop"]) return Makers.Compute();

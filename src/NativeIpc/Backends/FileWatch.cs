@@ -96,7 +96,8 @@ internal static unsafe class FileWatch
         lock (s_gate)
         {
             // One that is closing is not there any more.
-            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Contains(listener)) return;
+            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners)) return;
+            if (!listeners.Contains(listener)) return;
             if (!hears) s_hearClosing.Remove(listener); // and the kernel is told even if it was not there: see Remove
             else if (!s_hearClosing.Add(listener)) return;
             foreach (IFileListener other in listeners)
