@@ -274,7 +274,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
         // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
         FileStatus? made = StatusOfName(key);
-        if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
+        if (made is { IsRegularFile: true } status && RealIds.MayBeThisUser(status.Uid) && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
         var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use.RemoveAtExit);
         if (!use.KeepsFile) return plain;
@@ -305,7 +305,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
         {
             bool isRoot = Libc.geteuid() == 0;
-            if (Libc.fchown(file, isRoot ? segment.Uid : uint.MaxValue, segment.Gid) != 0 && isRoot) throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
+            uint uid = isRoot && RealIds.Users.IsReal(segment.Uid) ? segment.Uid : uint.MaxValue;
+            uint gid = RealIds.Groups.IsReal(segment.Gid) ? segment.Gid : uint.MaxValue;
+            if (Libc.fchown(file, uid, gid) != 0 && isRoot) throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         }
 
         // The umask has cut the mode, or has not.

@@ -93,7 +93,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                     if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
                     throw Failure.TooSmall(key, status.Size, size);
                 case State.HalfCreated:
-                    if (Recover(key, size, options, descriptor) is { } recovered) return recovered;
+                    if (Recover(key, size, options, descriptor, isOwn: false) is { } recovered) return recovered;
                     break;
                 default:
                     if (Publish(key, size, options) is { } published) return published;
@@ -266,7 +266,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         try
         {
             // A recoverer that takes us for dead may come first: then it is the creator, and Recover gives null.
-            return Recover(key, size, options, descriptor);
+            return Recover(key, size, options, descriptor, isOwn: true);
         }
         catch
         {
@@ -279,7 +279,12 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// Gives a size to a segment that has none, and is its creator then; null when somebody else has done that, or when it has lost its
     /// name meanwhile. Takes over the descriptor.
     /// </summary>
-    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor)
+    /// <param name="key">The key.</param>
+    /// <param name="size">The size.</param>
+    /// <param name="options">What the caller asked for.</param>
+    /// <param name="descriptor">The segment.</param>
+    /// <param name="isOwn">Whether this very call has made it, so that nobody has to ask whose it is.</param>
+    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor, bool isOwn)
     {
         nint address = Libc.MAP_FAILED;
         FileLock held = default;
@@ -291,10 +296,10 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (error != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error, "Another process is making or removing it; try again.");
             status = StatusOf(key, descriptor);
             if (status.Size > 0 || !LeadsTo(key, status)) return null;
-            if (PosixNames.s_areFiles && status.Uid != Libc.geteuid())
+            if (PosixNames.s_areFiles && !isOwn && !RealIds.IsThisUser(status.Uid))
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "shm_open",
-                    $"a half-created segment of user {status.Uid} has this name, and only its owner's processes recover it", "Let that user remove it, or use another name.");
+                    $"a half-created segment of user {RealIds.Users.Describe(status.Uid)} has this name, and only its owner's processes recover it", "Let that user remove it, or use another name.");
             }
 
             try

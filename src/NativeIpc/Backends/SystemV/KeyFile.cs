@@ -168,7 +168,7 @@ internal sealed class KeyFile : IDisposable
 
             bool isKnown = status.Identity == rules.Known;
             if (!rules.TrustsOthers && rules.Known is not null && !isKnown) KeyFileTrust.CheckFolder(attempt, key, path);
-            if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
+            if (!rules.TrustsOthers && !isNew && !isKnown) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
             var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers, isLink, isKnown);
 
             // The status tells that a file with one name has not lost it. A link may lead elsewhere meanwhile, and is looked at.
@@ -369,11 +369,15 @@ internal sealed class KeyFile : IDisposable
     {
         string path = Path(Key);
         if (Libc.Status(path, followLink: false, out FileStatus now) != 0 || now.Identity != Status.Identity) return;
-        if (!now.IsRegularFile || now.Size != 0 || now.Uid != Libc.geteuid()) return;
+        if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
             throw SystemVErrors.KeyFile("remove the key file of", Key, "unlink", number);
     }
+
+    /// <summary>Whether the file is this user's; where the numbers do not tell (<see cref="RealIds"/>), the kernel does.</summary>
+    private bool IsOwn(in FileStatus file)
+        => RealIds.IsThisUser(file.Uid) || (!RealIds.Users.IsReal(file.Uid) && RealIds.MayBeThisUser(file.Uid) && _descriptor != -1 && Libc.IsOwner(_descriptor));
 
     public void Dispose()
     {

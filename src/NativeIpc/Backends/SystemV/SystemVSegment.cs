@@ -145,7 +145,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
     private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
-        && Libc.geteuid() is var user && (user == status.Uid || user == 0);
+        && (RealIds.MayBeThisUser(status.Uid) || Libc.geteuid() == 0);
 
     /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
     private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;

@@ -223,7 +223,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             int error = SystemVSupport.Status(id, out SegmentStatus status);
 
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
-            if (error == 0 && !options.AllowOtherOwners) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
+            if (error == 0 && !options.AllowOtherOwners && !createdNew) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
             if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath))
             {
                 if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, isNew: createdNew && access == SharedMemoryAccess.ReadWrite);

@@ -94,15 +94,13 @@ internal static class SystemVSupport
     /// <param name="alsoTrusted">For a lock: the owner of its segment.</param>
     internal static void CheckOwner(string attempt, in NativeIpcKey key, string call, uint uid, uint creator, uint? alsoTrusted = null)
     {
-        if (uid == 0 && creator == 0) return;
-        uint self = Libc.geteuid();
-        uint? stranger = IsTrusted(uid) ? IsTrusted(creator) ? null : creator : uid;
-        if (stranger is null) return;
+        if (IsTrusted(uid) && IsTrusted(creator)) return;
         throw Errors.Failure.Found(NativeIpcError.PermissionDenied, attempt, key, call,
-            $"it belongs to user {uid} and was made by user {creator}, and this is user {self}: somebody may have planted it",
-            "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share objects.", Errno.EACCES);
+            $"it belongs to user {RealIds.Users.Describe(uid)} and was made by user {RealIds.Users.Describe(creator)}, and this is user {Libc.geteuid()}: somebody may have planted it",
+            RealIds.Users.IsReal(uid) && RealIds.Users.IsReal(creator)
+                ? "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share objects." : RealIds.Remedy, Errno.EACCES);
 
-        bool IsTrusted(uint user) => user == self || user == 0 || user == alsoTrusted;
+        bool IsTrusted(uint user) => RealIds.IsTrusted(user) || (alsoTrusted is { } other && RealIds.Users.AreSame(user, other));
     }
 
     /// <summary>Whether an error number says that the object is no longer there.</summary>
