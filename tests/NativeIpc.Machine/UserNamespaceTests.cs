@@ -72,8 +72,8 @@ public sealed class UserNamespaceTests : IDisposable
             Assert.Contains("user namespace", refused[i].Message, StringComparison.Ordinal);
         }
 
-        Victims.Run(Inside(map), $"segment-open {segment} others=true", "segment-fill", $"semaphore-open {semaphore} others=true", "semaphore-acquire", $"segment-owner {segment}")
-            .Did("opened 4096", "filled", "opened", "acquired", "owner unknown");
+        Victims.Run(Inside(map), $"segment-open {segment} others=true", "segment-fill", "segment-lock", $"semaphore-open {semaphore} others=true", "semaphore-acquire", $"segment-owner {segment}")
+            .Did("opened 4096", "filled", "locked", "opened", "acquired", "owner unknown");
     }
 
     [Theory]

@@ -26,6 +26,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     public bool WorksHere => _works || (_works = PosixNames.WorkHere());
 
+    public (string Finding, string Remedy) WhyNotHere => PosixFolder.WhyNotHere();
+
     public int MaximumCount => Flags.SEM_VALUE_MAX;
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
@@ -230,6 +232,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     /// <summary>Makes a semaphore; null when the name is taken.</summary>
     private static SemaphoreObject? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
     {
+        SizeLimits.CheckFile(Creating, key, Layout.SizeOfSemT);
         bool owns = use.Removal != RemovalPolicy.Keep;
         if (s_canPublishWhole)
         {
@@ -254,7 +257,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             }
             else if (failure != Errno.EOPNOTSUPP && failure is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
             {
-                throw PosixErrors.Open(Creating, key, "open", failure);
+                throw PosixErrors.Create(Creating, key, "open", failure);
             }
 
             s_canPublishWhole = false;
@@ -270,7 +273,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         while (number == Errno.EINTR);
 
         if (number == Errno.EEXIST) return null;
-        if (number != 0) throw PosixErrors.Open(Creating, key, "sem_open", number);
+        if (number != 0) throw PosixErrors.Create(Creating, key, "sem_open", number);
 
         // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
         FileStatus? made = StatusOfName(key);
@@ -319,7 +322,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         taken = number == Errno.EEXIST;
         if (number == 0) return true;
         _ = Libc.munmap(page, Layout.SizeOfSemT);
-        return taken || number == Errno.ENOENT ? false : throw PosixErrors.Open(Creating, key, "linkat", number);
+        return taken || number == Errno.ENOENT ? false : throw PosixErrors.Create(Creating, key, "linkat", number);
     }
 
     /// <summary>Maps the page of a semaphore.</summary>

@@ -209,14 +209,14 @@ internal sealed class KeyFile : IDisposable
         if (number != 0)
         {
             // Where nothing may be made, an object under a file that exists can still be.
-            return Libc.Status(path, followLink: true, out _) == 0 ? -1 : throw SystemVErrors.KeyFile(attempt, key, "open", number);
+            return Libc.Status(path, followLink: true, out _) == 0 ? -1 : throw SystemVErrors.MakeKeyFile(attempt, key, "open", number);
         }
 
         number = Dress(made, mode, rules.Group, out status);
         if (number == 0) return made;
         _ = Libc.unlink(path);
         _ = Libc.close(made);
-        throw SystemVErrors.KeyFile(attempt, key, "fchown", number);
+        throw SystemVErrors.GiveKeyFile(attempt, key, number);
     }
 
     /// <summary>Mode and group. Returns 0, or the error number.</summary>
@@ -372,7 +372,7 @@ internal sealed class KeyFile : IDisposable
         if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
-            throw SystemVErrors.KeyFile("remove the key file of", Key, "unlink", number);
+            throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
     }
 
     /// <summary>Whether the file is this user's; where the numbers do not tell (<see cref="RealIds"/>), the kernel does.</summary>

@@ -105,5 +105,5 @@ internal static class KeyFileTrust
     public static string DescribeLone(in FileStatus file, int ipcKey)
         => $"the key file may have been deleted and made anew while the object was in use (now inode {file.Identity.Inode}, System V key 0x{ipcKey:x8})";
 
-    private static string FolderOf(string path) => Path.GetDirectoryName(path.TrimEnd('/')) is { Length: > 0 } folder ? folder : path.StartsWith('/') ? "/" : ".";
+    internal static string FolderOf(string path) => Path.GetDirectoryName(path.TrimEnd('/')) is { Length: > 0 } folder ? folder : path.StartsWith('/') ? "/" : ".";
 }

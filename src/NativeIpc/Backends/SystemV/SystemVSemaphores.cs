@@ -30,6 +30,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
 
     public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.semget(SystemVSupport.ProbeKey, 0, 0)));
 
+    public (string Finding, string Remedy) WhyNotHere => SystemVSupport.WhyNotHere("semget");
+
     public int MaximumCount => Flags.SEMVMX;
 
     /// <summary>What to do with a semaphore that exists.</summary>
@@ -244,7 +246,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         uint? gid = group ?? (segment is { } locked && RealIds.Groups.IsReal(locked.Gid) ? locked.Gid : null);
         if (gid == Libc.getegid()) gid = null; // a new set has it
         int number = uid is null && gid is null ? 0 : SystemVSupport.GiveSet(id, uid, gid);
-        if (number != 0 && !SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
+        if (number != 0 && !SystemVSupport.IsGone(SystemVSupport.SetStatusOf(id, out _))) throw SystemVErrors.Give(Creating, key, "semctl", number);
     }
 
     /// <summary>What a set is, after its owner was found good; null when it is gone.</summary>
@@ -289,7 +291,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     id = Libc.semget(ipcKey, 0, 0);
                     int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                     if (second == Errno.ENOENT && number == Errno.EEXIST) continue; // it went away between two calls
-                    if (second != 0) throw SystemVErrors.GetSemaphore(Creating, key, number);
+                    if (second != 0) throw SystemVErrors.GetSemaphore(Creating, key, number, options.Robust ? LockSize : 1);
                     if (existing == Existing.Refuse)
                     {
                         set = default;

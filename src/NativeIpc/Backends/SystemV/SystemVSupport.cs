@@ -28,6 +28,11 @@ internal static class SystemVSupport
     internal static bool HasCalls(int probe)
         => probe != -1 || Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.EACCES or Errno.EINVAL;
 
+    /// <summary>Why the calls are not there: what was found, without a full stop, and what to do.</summary>
+    internal static (string Finding, string Remedy) WhyNotHere(string call) => (
+        MayCall ? $"{call} is refused to this process: a kernel without System V objects (CONFIG_SYSVIPC), or a sandbox" : "this system has no System V objects for this process (Android, a sandboxed or a 32-bit process)",
+        "Use a POSIX key (NativeIpcKeyType.PosixRealtime), or allow the System V calls there (shmget, shmat, shmctl, semget, semop, semctl).");
+
     /// <summary>Returns 0, or the error number.</summary>
     internal static unsafe int Status(int id, out SegmentStatus status)
     {
@@ -111,7 +116,7 @@ internal static class SystemVSupport
     {
         if (Libc.shmctl(id, Flags.IPC_RMID, null) == 0) return true;
         int number = Marshal.GetLastPInvokeError();
-        return IsGone(number) ? false : throw SystemVErrors.UseSegment(attempt, key, "shmctl", number);
+        return IsGone(number) ? false : throw SystemVErrors.Remove(attempt, key, "shmctl", number);
     }
 
     /// <summary>Removes a semaphore by its id; false when it is gone already.</summary>
@@ -119,7 +124,7 @@ internal static class SystemVSupport
     {
         if (Libc.semctl(id, 0, Flags.IPC_RMID) == 0) return true;
         int number = Marshal.GetLastPInvokeError();
-        return IsGone(number) ? false : throw SystemVErrors.UseSemaphore(attempt, key, "semctl", number);
+        return IsGone(number) ? false : throw SystemVErrors.Remove(attempt, key, "semctl", number);
     }
 
     /// <summary>Removes the semaphore that has a System V key; false when there is none.</summary>
