@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>The largest file that a process may write (RLIMIT_FSIZE, ulimit -f): the kernel ends who goes beyond it by SIGXFSZ.</summary>
+/// <summary>The largest file that a process may write (RLIMIT_FSIZE, ulimit -f): the kernel ends who goes beyond it by
+/// SIGXFSZ.</summary>
 public class FileSizeLimitTests
 {
     private static readonly NativeIpcKey s_key = new("/size", NativeIpcKeyType.PosixRealtime);
@@ -11,7 +12,8 @@ public class FileSizeLimitTests
 
     public FileSizeLimitTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's mounts and limits.");
 
-    private static Situation DevShm => new() { MountFirst = "mount -t tmpfs -o size=16m,mode=1777 none /dev/shm", After = Situation.ListDevShm };
+    private static Situation DevShm
+        => new() { MountFirst = "mount -t tmpfs -o size=16m,mode=1777 none /dev/shm", After = Situation.ListDevShm };
 
     [Theory]
     [InlineData("umask 22")]
@@ -20,9 +22,13 @@ public class FileSizeLimitTests
     {
         string[] steps =
         [
-            .. from allocation in Enum.GetNames<SharedMemoryAllocation>() from verb in new[] { "segment-create", "segment-create-or-open" } select $"{verb} {s_key} 4194304 allocation={allocation}",
+            .. from allocation in Enum.GetNames<SharedMemoryAllocation>() from verb in new[] { "segment-create",
+                "segment-create-or-open" } select $"{verb} {s_key} 4194304 allocation={allocation}",
         ];
-        VictimResult result = Victims.Run(DevShm, [calls, "limit-file-size 1048576", .. steps, $"segment-create {s_key} 1048576", "segment-fill", $"segment-create {s_key} 4194304", "dispose"]);
+        VictimResult result =
+            Victims.Run(DevShm,
+            [calls, "limit-file-size 1048576", .. steps, $"segment-create {s_key} 1048576", "segment-fill",
+            $"segment-create {s_key} 4194304", "dispose"]);
         foreach (Outcome outcome in result.Outcomes[2..(steps.Length + 2)]) AssertNamesTheLimit(outcome, s_key);
         Assert.Equal(("created 1048576", "filled"), (result[steps.Length + 2].Did, result[steps.Length + 3].Did));
         Assert.Equal(NativeIpcError.AlreadyExists, result[steps.Length + 4].Error);
@@ -33,8 +39,10 @@ public class FileSizeLimitTests
     [Fact]
     public void A_half_created_segment_is_not_recovered_beyond_the_limit()
     {
-        Situation situation = DevShm with { MountFirst = DevShm.MountFirst + "; : > /dev/shm/size", After = "stat -c %s /dev/shm/size" };
-        VictimResult result = Victims.Run(situation, "limit-file-size 1048576", $"segment-create-or-open {s_key} 4194304 timeout=0");
+        Situation situation =
+            DevShm with { MountFirst = DevShm.MountFirst + "; : > /dev/shm/size", After = "stat -c %s /dev/shm/size" };
+        VictimResult result =
+            Victims.Run(situation, "limit-file-size 1048576", $"segment-create-or-open {s_key} 4194304 timeout=0");
         AssertNamesTheLimit(result[1], s_key);
         Assert.Equal(["0"], result.OtherLines);
     }
@@ -44,10 +52,15 @@ public class FileSizeLimitTests
     [InlineData("refuse-tmpfile")]
     public void A_limit_of_zero_lets_no_semaphore_be_made_and_those_that_exist_be_used(string calls)
     {
-        VictimResult result = Victims.Run(DevShm, calls, $"segment-create {s_other} 4096", $"semaphore-create {s_other} 1", "limit-file-size 0",
-            $"semaphore-create {s_key} 1", $"semaphore-create-or-open {s_key} 1", $"semaphore-reset {s_key} 1", $"semaphore-open {s_other}", "semaphore-acquire", "semaphore-release 1", "segment-lock", "segment-fill", "dispose");
+        VictimResult result =
+            Victims.Run(DevShm, calls, $"segment-create {s_other} 4096", $"semaphore-create {s_other} 1",
+            "limit-file-size 0",
+            $"semaphore-create {s_key} 1", $"semaphore-create-or-open {s_key} 1", $"semaphore-reset {s_key} 1",
+                $"semaphore-open {s_other}", "semaphore-acquire", "semaphore-release 1", "segment-lock",
+                "segment-fill", "dispose");
         for (int i = 4; i < 7; i++) AssertNamesTheLimit(result[i], s_key);
-        Assert.Equal(["opened", "acquired", "released", "locked", "filled", "disposed"], result.Outcomes[7..].Select(outcome => outcome.Did ?? outcome.Message!));
+        Assert.Equal(["opened", "acquired", "released", "locked", "filled", "disposed"],
+            result.Outcomes[7..].Select(outcome => outcome.Did ?? outcome.Message!));
         result.LeftNothing();
     }
 
@@ -55,8 +68,11 @@ public class FileSizeLimitTests
     [Fact]
     public void A_segment_beyond_the_limit_is_opened_and_read_and_written_by_spans_and_a_call_that_writes_says_so()
     {
-        VictimResult result = Victims.Run(DevShm, $"segment-create {s_key} 4194304", "limit-file-size 1048576", $"segment-open {s_key}", "segment-fill", "segment-copy-out", "segment-copy-in", "dispose");
-        Assert.Equal(["opened 4194304", "filled", "read"], result.Outcomes[2..5].Select(outcome => outcome.Did ?? outcome.Message!));
+        VictimResult result =
+            Victims.Run(DevShm, $"segment-create {s_key} 4194304", "limit-file-size 1048576", $"segment-open {s_key}",
+            "segment-fill", "segment-copy-out", "segment-copy-in", "dispose");
+        Assert.Equal(["opened 4194304", "filled", "read"],
+            result.Outcomes[2..5].Select(outcome => outcome.Did ?? outcome.Message!));
         AssertNamesTheLimit(result[5], s_key);
         Assert.Equal("disposed", result[6].Did);
         result.LeftNothing();
@@ -69,7 +85,8 @@ public class FileSizeLimitTests
     public void System_V_segments_are_no_files_to_the_limit(string allocation)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        Victims.Run(Situation.Plain, "limit-file-size 0", $"segment-create {key} 4194304 allocation={allocation}", "segment-fill", "segment-copy-in", "segment-lock", "dispose")
+        Victims.Run(Situation.Plain, "limit-file-size 0", $"segment-create {key} 4194304 allocation={allocation}",
+            "segment-fill", "segment-copy-in", "segment-lock", "dispose")
             .Did("0 bytes", "created 4194304", "filled", "written", "locked", "disposed");
         Assert.False(File.Exists(key.NativeKey));
     }

@@ -61,7 +61,9 @@ public class FullMemoryTests
     [Fact]
     public void Writing_to_a_sparse_segment_when_devshm_is_full_says_so()
     {
-        VictimResult result = Victims.Run(Situation.SmallDevShm, $"segment-create {s_other} 65536", $"segment-create {s_key} 65536 allocation=Sparse", "segment-copy-in", "dispose");
+        VictimResult result =
+            Victims.Run(Situation.SmallDevShm, $"segment-create {s_other} 65536",
+            $"segment-create {s_key} 65536 allocation=Sparse", "segment-copy-in", "dispose");
         result[2].AssertSays(NativeIpcError.OutOfResources, s_key, "pwrite", ENOSPC);
         Assert.Contains("/dev/shm is full", result[2].Message, StringComparison.Ordinal);
         Assert.DoesNotContain("ask for", result[2].Message, StringComparison.Ordinal); // it is made already

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A control group that may take less memory than /dev/shm has: the kernel kills who goes beyond, so a segment that cannot fit is refused.</summary>
+/// <summary>A control group that may take less memory than /dev/shm has: the kernel kills who goes beyond, so a segment
+/// that cannot fit is refused.</summary>
 public sealed class MemoryLimitTests : IDisposable
 {
     private const long MiB = 1 << 20;
@@ -47,9 +48,12 @@ public sealed class MemoryLimitTests : IDisposable
         foreach (string line in File.ReadLines("/proc/self/cgroup"))
         {
             if (line.Split(':', 3) is not [_, var controllers, var path]) continue;
-            if (controllers.Split(',').Contains("memory") && Directory.Exists("/sys/fs/cgroup/memory" + path)) return ("/sys/fs/cgroup/memory" + path, false);
+            if (controllers.Split(',').Contains("memory")
+                && Directory.Exists("/sys/fs/cgroup/memory" + path)) return ("/sys/fs/cgroup/memory" + path, false);
             string second = "/sys/fs/cgroup" + path;
-            if (controllers.Length == 0 && File.Exists(second + "/cgroup.subtree_control") && File.ReadAllText(second + "/cgroup.subtree_control").Contains("memory", StringComparison.Ordinal)) return (second, true);
+            if (controllers.Length == 0 && File.Exists(second + "/cgroup.subtree_control")
+                && File.ReadAllText(second + "/cgroup.subtree_control").Contains("memory",
+                StringComparison.Ordinal)) return (second, true);
         }
 
         return (null, false);
@@ -59,7 +63,8 @@ public sealed class MemoryLimitTests : IDisposable
     {
         IsPrivateIpc = true,
         MountFirst = $"mount -t tmpfs -o size=1g,mode=1777 none /dev/shm; echo $$ > {_group}/cgroup.procs",
-        After = $"echo $$ > {Path.GetDirectoryName(_group)}/cgroup.procs; {Situation.ListDevShm}; {Situation.ListSystemV}",
+        After = $"echo $$ > {Path.GetDirectoryName(_group)}/cgroup.procs; {Situation.ListDevShm}; "
+            + $"{Situation.ListSystemV}",
     };
 
     [Theory]
@@ -70,7 +75,9 @@ public sealed class MemoryLimitTests : IDisposable
     public void A_segment_that_cannot_fit_is_out_of_resources_and_nothing_is_made(Backend backend, string allocation)
     {
         NativeIpcKey key = backend == Backend.Posix ? s_key : TestRun.NewKey(backend);
-        VictimResult result = Victims.Run(Inside, "listen", $"segment-create {key} {Limit + 1} allocation={allocation}", $"segment-create-or-open {key} {Limit + 1} allocation={allocation}", "events",
+        VictimResult result =
+            Victims.Run(Inside, "listen", $"segment-create {key} {Limit + 1} allocation={allocation}",
+            $"segment-create-or-open {key} {Limit + 1} allocation={allocation}", "events",
             $"segment-create {key} {24 * MiB} allocation={allocation}", "segment-fill", "dispose");
         for (int i = 1; i < 3; i++)
         {
@@ -79,7 +86,8 @@ public sealed class MemoryLimitTests : IDisposable
             Assert.Contains($"{Limit} bytes", result[i].Message, StringComparison.Ordinal);
         }
 
-        Assert.Equal(["", $"created {24 * MiB}", "filled", "disposed"], result.Outcomes[3..].Select(outcome => outcome.Did ?? outcome.Message!));
+        Assert.Equal(["", $"created {24 * MiB}", "filled", "disposed"],
+            result.Outcomes[3..].Select(outcome => outcome.Did ?? outcome.Message!));
         result.LeftNothing();
         Assert.False(backend == Backend.SystemV && File.Exists(key.NativeKey), "The key file stayed.");
     }
@@ -90,7 +98,9 @@ public sealed class MemoryLimitTests : IDisposable
     public void A_sparse_one_is_made_and_told_of_and_one_that_exists_is_opened(Backend backend)
     {
         NativeIpcKey key = backend == Backend.Posix ? s_key : TestRun.NewKey(backend);
-        VictimResult result = Victims.Run(Inside, "listen", $"segment-create {key} {Limit + 1} allocation=Sparse", "events", $"segment-create-or-open {key} {Limit + 1}", $"segment-create {key} {Limit + 1}", "dispose", "events");
+        VictimResult result =
+            Victims.Run(Inside, "listen", $"segment-create {key} {Limit + 1} allocation=Sparse", "events",
+            $"segment-create-or-open {key} {Limit + 1}", $"segment-create {key} {Limit + 1}", "dispose", "events");
         Assert.Equal($"created {Limit + 1}", result[1].Did);
         Assert.StartsWith("MoreThanMemory: ", result[2].Did, StringComparison.Ordinal);
         Assert.Contains(_file, result[2].Did, StringComparison.Ordinal);

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>User name spaces that do not map all ids: who is not mapped shows as the overflow id, and so may the process itself.</summary>
+/// <summary>User name spaces that do not map all ids: who is not mapped shows as the overflow id, and so may the
+/// process itself.</summary>
 public sealed class UserNamespaceTests : IDisposable
 {
     private const int Self = 1234;
@@ -46,7 +47,8 @@ public sealed class UserNamespaceTests : IDisposable
         }
     }
 
-    private static Situation Inside(string map) => Situation.As(Self) with { UserNamespace = map.Length == 0 ? [] : [map] };
+    private static Situation Inside(string map)
+        => Situation.As(Self) with { UserNamespace = map.Length == 0 ? [] : [map] };
 
     private NativeIpcKey NewKey(Backend backend)
     {
@@ -61,18 +63,25 @@ public sealed class UserNamespaceTests : IDisposable
     {
         NativeIpcKey segment = NewKey(backend);
         NativeIpcKey semaphore = NewKey(backend);
-        Victims.Run(Situation.As(Stranger), $"segment-create {segment} 4096 {Mode} removal=Keep", $"semaphore-create {semaphore} 1 {Mode} removal=Keep").Did("created 4096", "created");
-        string[] onSegment = [$"segment-open {segment}", $"segment-read {segment}", $"segment-try-open {segment}", $"segment-create-or-open {segment} 1"];
-        string[] onSemaphore = [$"semaphore-open {semaphore}", $"semaphore-try-open {semaphore}", $"semaphore-create-or-open {semaphore} 1", $"semaphore-reset {semaphore} 1"];
+        Victims.Run(Situation.As(Stranger), $"segment-create {segment} 4096 {Mode} removal=Keep",
+            $"semaphore-create {semaphore} 1 {Mode} removal=Keep").Did("created 4096", "created");
+        string[] onSegment =
+            [$"segment-open {segment}", $"segment-read {segment}", $"segment-try-open {segment}",
+            $"segment-create-or-open {segment} 1"];
+        string[] onSemaphore =
+            [$"semaphore-open {semaphore}", $"semaphore-try-open {semaphore}",
+            $"semaphore-create-or-open {semaphore} 1", $"semaphore-reset {semaphore} 1"];
         VictimResult refused = Victims.Run(Inside(map), [.. onSegment, .. onSemaphore]);
         string call = backend == Backend.Posix ? "owner check" : "key file check";
         for (int i = 0; i < onSegment.Length + onSemaphore.Length; i++)
         {
-            refused[i].AssertSays(NativeIpcError.PermissionDenied, i < onSegment.Length ? segment : semaphore, call, 13);
+            refused[i].AssertSays(NativeIpcError.PermissionDenied, i < onSegment.Length ? segment : semaphore, call,
+                13);
             Assert.Contains("user namespace", refused[i].Message, StringComparison.Ordinal);
         }
 
-        Victims.Run(Inside(map), $"segment-open {segment} others=true", "segment-fill", "segment-lock", $"semaphore-open {semaphore} others=true", "semaphore-acquire", $"segment-owner {segment}")
+        Victims.Run(Inside(map), $"segment-open {segment} others=true", "segment-fill", "segment-lock",
+            $"semaphore-open {semaphore} others=true", "semaphore-acquire", $"segment-owner {segment}")
             .Did("opened 4096", "filled", "locked", "opened", "acquired", "owner unknown");
     }
 
@@ -84,7 +93,9 @@ public sealed class UserNamespaceTests : IDisposable
     {
         NativeIpcKey key = NewKey(Backend.SystemV);
         MakeKeyFile(key, owner);
-        VictimResult refused = Victims.Run(Inside(map), $"segment-create {key} 4096", $"semaphore-create {key} 1", $"segment-create {key} 4096 others=true", "dispose");
+        VictimResult refused =
+            Victims.Run(Inside(map), $"segment-create {key} 4096", $"semaphore-create {key} 1",
+            $"segment-create {key} 4096 others=true", "dispose");
         for (int i = 0; i < 2; i++) refused[i].AssertSays(NativeIpcError.PermissionDenied, key, "key file check", 13);
         Assert.Equal("created 4096", refused[2].Did);
     }
@@ -99,7 +110,9 @@ public sealed class UserNamespaceTests : IDisposable
         File.Create(file).Dispose();
         File.SetUnixFileMode(file, (UnixFileMode)0x1B6); // 0666
         _ = Shell.Run("chown", [$"{Stranger}", file]).Succeeded;
-        VictimResult result = Victims.Run(Inside(map), $"segment-create-or-open {key} 4096 timeout=0", $"segment-create {key} 4096 timeout=0");
+        VictimResult result =
+            Victims.Run(Inside(map), $"segment-create-or-open {key} 4096 timeout=0",
+            $"segment-create {key} 4096 timeout=0");
         for (int i = 0; i < 2; i++) result[i].AssertSays(NativeIpcError.AlreadyExists, key, "shm_open");
         Assert.Equal(0, new FileInfo(file).Length);
     }
@@ -114,12 +127,14 @@ public sealed class UserNamespaceTests : IDisposable
         VictimResult result = Victims.Run(Inside(map), $"segment-create {key} 4096", "segment-lock", "dispose");
         if (backend == Backend.SystemV && map.Length == 0)
         {
-            result[0].AssertSays(NativeIpcError.PermissionDenied, key, "key file check", 13); // not even its own file can be told
+            // not even its own file can be told
+            result[0].AssertSays(NativeIpcError.PermissionDenied, key, "key file check", 13);
             return;
         }
 
         Assert.Equal("created 4096", result[0].Did);
-        result[1].AssertSays(NativeIpcError.PermissionDenied, key, backend == Backend.Posix ? "owner check" : "semctl", 13);
+        result[1].AssertSays(NativeIpcError.PermissionDenied, key, backend == Backend.Posix ? "owner check" : "semctl",
+            13);
     }
 
     private static void MakeKeyFile(NativeIpcKey key, int owner)
@@ -138,12 +153,16 @@ public sealed class UserNamespaceTests : IDisposable
         foreach (string end in new[] { "dispose", "exit 0" })
         {
             VictimResult result = Victims.Run(Inside(map),
-                "umask 77", $"segment-create {segment} 4096 {Mode}", "segment-lock", "segment-fill", $"semaphore-create {semaphore} 1 {Mode}", "semaphore-acquire", end);
-            Assert.Equal(["created 4096", "locked", "filled", "created", "acquired"], result.Outcomes[1..6].Select(outcome => outcome.Did ?? outcome.Message!));
+                "umask 77", $"segment-create {segment} 4096 {Mode}", "segment-lock", "segment-fill",
+                    $"semaphore-create {semaphore} 1 {Mode}", "semaphore-acquire", end);
+            Assert.Equal(["created 4096", "locked", "filled", "created", "acquired"],
+                result.Outcomes[1..6].Select(outcome => outcome.Did ?? outcome.Message!));
             foreach (NativeIpcKey key in new[] { segment, semaphore })
             {
-                Assert.False(Path.Exists(backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey), $"{end} left {key}.");
-                Assert.False(backend == Backend.Posix && Path.Exists(TestRun.SemaphoreFile(key)), $"{end} left the semaphore {key}.");
+                Assert.False(Path.Exists(backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey),
+                    $"{end} left {key}.");
+                Assert.False(backend == Backend.Posix && Path.Exists(TestRun.SemaphoreFile(key)),
+                    $"{end} left the semaphore {key}.");
             }
         }
     }
@@ -153,7 +172,8 @@ public sealed class UserNamespaceTests : IDisposable
     {
         NativeIpcKey segment = NewKey(Backend.Posix);
         NativeIpcKey semaphore = NewKey(Backend.Posix);
-        Victims.Run(Inside(""), "refuse-tmpfile", $"segment-create {segment} 4096 {Mode}", "segment-lock", $"semaphore-create {semaphore} 1 {Mode}", "semaphore-acquire", "dispose")
+        Victims.Run(Inside(""), "refuse-tmpfile", $"segment-create {segment} 4096 {Mode}", "segment-lock",
+            $"semaphore-create {semaphore} 1 {Mode}", "semaphore-acquire", "dispose")
             .Did("refused", "created 4096", "locked", "created", "acquired", "disposed");
     }
 
@@ -164,9 +184,12 @@ public sealed class UserNamespaceTests : IDisposable
     {
         NativeIpcKey key = NewKey(backend);
         Victims.Run(Situation.As(Self), $"segment-create {key} 4096 {Mode} removal=Keep").Did("created 4096");
-        Victims.Run(Inside("--map-root-user"), $"segment-open {key} removal=Keep", $"segment-owner {key}").Did("opened 4096", "owner 0");
-        VictimResult unmapped = Victims.Run(Inside(""), $"segment-open {key}", $"segment-open {key} others=true removal=Keep");
-        unmapped[0].AssertSays(NativeIpcError.PermissionDenied, key, backend == Backend.Posix ? "owner check" : "key file check", 13);
+        Victims.Run(Inside("--map-root-user"), $"segment-open {key} removal=Keep",
+            $"segment-owner {key}").Did("opened 4096", "owner 0");
+        VictimResult unmapped =
+            Victims.Run(Inside(""), $"segment-open {key}", $"segment-open {key} others=true removal=Keep");
+        unmapped[0].AssertSays(NativeIpcError.PermissionDenied, key,
+            backend == Backend.Posix ? "owner check" : "key file check", 13);
         Assert.Equal("opened 4096", unmapped[1].Did);
     }
 
@@ -177,7 +200,8 @@ public sealed class UserNamespaceTests : IDisposable
     {
         NativeIpcKey key = NewKey(backend);
         Victims.Run(Situation.Nobody, $"segment-create {key} 4096 removal=Keep").Did("created 4096");
-        Victims.Run(Situation.Nobody, $"segment-open {key}", "segment-lock", $"segment-owner {key}").Did("opened 4096", "locked", $"owner {Situation.NobodysId}");
+        Victims.Run(Situation.Nobody, $"segment-open {key}", "segment-lock", $"segment-owner {key}").Did("opened 4096",
+            "locked", $"owner {Situation.NobodysId}");
     }
 
     [Theory]
@@ -192,7 +216,8 @@ public sealed class UserNamespaceTests : IDisposable
         try
         {
             _ = Shell.Run("chown", [$"{owner}", folder]).Succeeded;
-            Situation inside = Inside(map) with { Environment = new() { ["XDG_RUNTIME_DIR"] = folder, ["TMPDIR"] = TestRun.Folder } };
+            Situation inside =
+                Inside(map) with { Environment = new() { ["XDG_RUNTIME_DIR"] = folder, ["TMPDIR"] = TestRun.Folder } };
             VictimResult result = Victims.Run(inside, $"safe-key {(int)TestRun.SystemV} name");
             Assert.Equal(isUsed, result[0].Did!.Contains(folder, StringComparison.Ordinal));
         }

@@ -10,7 +10,9 @@ public class VanishingSegmentTests
 
     public VanishingSegmentTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "A setting of Linux.");
 
-    private static Situation With(int value) => new() { IsPrivateIpc = true, Before = $"echo {value} > /proc/sys/kernel/shm_rmid_forced", After = Situation.ListSystemV };
+    private static Situation With(int value)
+        => new() { IsPrivateIpc = true, Before = $"echo {value} > /proc/sys/kernel/shm_rmid_forced",
+        After = Situation.ListSystemV };
 
     [Theory]
     [InlineData("Keep")]
@@ -21,7 +23,11 @@ public class VanishingSegmentTests
         NativeIpcKey second = TestRun.NewKey(Backend.SystemV);
         try
         {
-            VictimResult result = Victims.Run(With(1), "listen", $"semaphore-create {first} 1", "events", $"segment-create {first} 100 removal={removal}", "events", $"segment-create {second} 100 removal={removal}", "events", "findings RemovedWithoutUsers", "dispose");
+            VictimResult result =
+                Victims.Run(With(1), "listen", $"semaphore-create {first} 1", "events",
+                $"segment-create {first} 100 "
+                    + $"removal={removal}", "events", $"segment-create {second} 100 "
+                    + $"removal={removal}", "events", "findings RemovedWithoutUsers", "dispose");
             Assert.Equal("", result[2].Did);
             Assert.Contains(Setting, result[4].Did, StringComparison.Ordinal);
             Assert.Contains(first.NativeKey, result[4].Did, StringComparison.Ordinal);
@@ -40,7 +46,9 @@ public class VanishingSegmentTests
     public void Nothing_is_said_where_the_setting_is_off()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        VictimResult result = Victims.Run(With(0), "listen", $"segment-create {key} 100", "events", "findings RemovedWithoutUsers", "dispose");
+        VictimResult result =
+            Victims.Run(With(0), "listen", $"segment-create {key} 100", "events", "findings RemovedWithoutUsers",
+            "dispose");
         Assert.Equal(("", ""), (result[2].Did, result[3].Did));
         result.LeftNothing();
     }
@@ -52,10 +60,13 @@ public class VanishingSegmentTests
     [InlineData("exit 0", "Default", false)]
     [InlineData("dispose", "Creator", true)]
     [InlineData("exit 0", "Creator", true)]
-    public void What_belongs_to_a_segment_that_the_kernel_removed_goes_with_the_last_one_out(string end, string removal, bool locks)
+    public void What_belongs_to_a_segment_that_the_kernel_removed_goes_with_the_last_one_out(string end,
+        string removal, bool locks)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        VictimResult result = Victims.Run(With(1), $"segment-create {key} 100 removal={removal} lock={locks}", locks ? "segment-lock" : "umask 22", "segment-fill", end);
+        VictimResult result =
+            Victims.Run(With(1), $"segment-create {key} 100 removal={removal} lock={locks}",
+            locks ? "segment-lock" : "umask 22", "segment-fill", end);
         Assert.Equal(("created 100", "filled"), (result[0].Did, result[2].Did));
         result.LeftNothing();
         Assert.False(File.Exists(key.NativeKey), "The key file stayed.");

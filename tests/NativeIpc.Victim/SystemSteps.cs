@@ -20,7 +20,9 @@ internal static partial class SystemSteps
         "listen" => EventSteps.Listen(),
         "events" => EventSteps.Heard(),
         "limit-of" => LimitOf(string.Join(' ', words[1..])),
-        "findings" => string.Join('\n', IpcObjects.Diagnose().Where(finding => finding.Kind.ToString() == words[1]).Select(finding => $"{finding.Severity}: {finding.Summary} {finding.Remedy} {finding.Command}")),
+        "findings" => string.Join('\n',
+            IpcObjects.Diagnose().Where(finding => finding.Kind.ToString() == words[1]).Select(finding
+            => $"{finding.Severity}: {finding.Summary} {finding.Remedy} {finding.Command}")),
         "hide-proc" => HideProc(),
         "refuse-statx" => SystemCallFilter.RefuseStatx(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
@@ -60,7 +62,9 @@ internal static partial class SystemSteps
 
     private static string LimitOf(string name)
         => IpcObjects.GetLimits().FirstOrDefault(limit => limit.Name == name) is { } found
-            ? string.Create(CultureInfo.InvariantCulture, $"{found.Used?.ToString(CultureInfo.InvariantCulture) ?? "?"} of {found.Maximum} {found.Unit}") : "none";
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"{found.Used?.ToString(CultureInfo.InvariantCulture) ?? "?"} of {found.Maximum} "
+                    + $"{found.Unit}") : "none";
 
     // The runtime needs /proc to start, so it is hidden only now. Only for a process in a mount name space of its own.
     private static string HideProc()

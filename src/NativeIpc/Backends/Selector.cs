@@ -31,7 +31,8 @@ internal static class Selector
     public static ISharedMemoryBackend ForSegment(string attempt, in NativeIpcKey key)
     {
         ISharedMemoryBackend? backend = Find(s_segments, key.Type);
-        Check(attempt, key, IpcObjectKind.SharedMemory, backend is not null, backend is { WorksHere: false } ? backend.WhyNotHere : null);
+        Check(attempt, key, IpcObjectKind.SharedMemory, backend is not null,
+            backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
     }
 
@@ -39,7 +40,8 @@ internal static class Selector
     public static ISemaphoreBackend ForSemaphore(string attempt, in NativeIpcKey key)
     {
         ISemaphoreBackend? backend = Find(s_semaphores, key.Type);
-        Check(attempt, key, IpcObjectKind.SystemSemaphore, backend is not null, backend is { WorksHere: false } ? backend.WhyNotHere : null);
+        Check(attempt, key, IpcObjectKind.SystemSemaphore, backend is not null,
+            backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
     }
 
@@ -63,7 +65,8 @@ internal static class Selector
         return null;
     }
 
-    private static void Check(string attempt, in NativeIpcKey key, IpcObjectKind kind, bool hasBackend, (string Finding, string Remedy)? hindrance)
+    private static void Check(string attempt, in NativeIpcKey key, IpcObjectKind kind, bool hasBackend,
+        (string Finding, string Remedy)? hindrance)
     {
         if (!key.IsValid)
         {
@@ -73,11 +76,13 @@ internal static class Selector
 
         if (!hasBackend)
         {
-            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, "keys of this type are not supported on this operating system",
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck,
+                "keys of this type are not supported on this operating system",
                 "Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType.");
         }
 
-        if (hindrance is { } found) throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, found.Finding, found.Remedy);
+        if (hindrance is { } found)
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, found.Finding, found.Remedy);
         if (PlatformEnvironment.FindViolation(key, kind) is { } violation)
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, violation.TrimEnd('.'), "PlatformSafeKey makes names that can be used.");
     }

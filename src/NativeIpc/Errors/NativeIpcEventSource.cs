@@ -33,11 +33,13 @@ internal sealed class NativeIpcEventSource : EventSource
     [Event(3, Level = EventLevel.Warning, Message = "{0}")]
     public void KeyFileReplaced(string message) => WriteEvent(3, message);
 
-    /// <summary>A sparse segment is larger than the memory that this process may take as a whole: filling it would end the process.</summary>
+    /// <summary>A sparse segment is larger than the memory that this process may take as a whole: filling it would end
+    /// the process.</summary>
     [Event(20, Level = EventLevel.Warning, Message = "{0}")]
     public void MoreThanMemory(string message) => WriteEvent(20, message);
 
-    /// <summary>The kernel removes System V segments that nobody is attached to, also those that were to be kept. Said once by a process, when it makes the first one.</summary>
+    /// <summary>The kernel removes System V segments that nobody is attached to, also those that were to be kept. Said
+    /// once by a process, when it makes the first one.</summary>
     [Event(21, Level = EventLevel.Warning, Message = "{0}")]
     public void RemovedWithoutUsers(string message) => WriteEvent(21, message);
 

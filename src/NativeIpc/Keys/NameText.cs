@@ -28,11 +28,13 @@ internal static class NameText
     public static readonly bool CanDecompose = "\u00e9".Normalize(NormalizationForm.FormD).Length == 2;
 
     /// <summary>The text of a native key as the system calls take it: decomposed (NFD) on Apple, where Qt's file names are; unchanged elsewhere.</summary>
-    /// <param name="nativeKey">Any text. What is no character (a lone surrogate, U+FFFE), and .NET refuses to normalize, stays as it is.</param>
+    /// <param name="nativeKey">Any text. What is no character (a lone surrogate, U+FFFE), and .NET refuses to
+    /// normalize, stays as it is.</param>
     /// <param name="platform">The platform.</param>
     /// <param name="form">What becomes of it on Apple.</param>
     public static string ForSystem(string nativeKey, KeyPlatform platform, NameForm form = NameForm.Decomposed)
-        => platform == KeyPlatform.Apple && form == NameForm.Decomposed && !Ascii.IsValid(nativeKey) ? Decompose(nativeKey) : nativeKey;
+        => platform == KeyPlatform.Apple && form == NameForm.Decomposed && !Ascii.IsValid(nativeKey)
+            ? Decompose(nativeKey) : nativeKey;
 
     private static string Decompose(string text)
     {

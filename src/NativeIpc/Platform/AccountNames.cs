@@ -6,7 +6,8 @@ internal sealed class AccountNames
     private readonly Dictionary<uint, string?> _users = [];
     private readonly Dictionary<uint, string?> _groups = [];
 
-    /// <summary>The login name of a user; null when the user has none, or is not known: <see cref="RealIds"/>.</summary>
+    /// <summary>The login name of a user; null when the user has none, or is not known:
+    /// <see cref="RealIds"/>.</summary>
     public string? User(uint id) => RealIds.Users.IsReal(id) ? Find(_users, id, UserDirectories.LoginName) : null;
 
     /// <summary>The name of a group; null when it has none, or is not known.</summary>

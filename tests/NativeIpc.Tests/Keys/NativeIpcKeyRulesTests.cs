@@ -79,9 +79,11 @@ public class NativeIpcKeyRulesTests
         var rules = new NativeIpcKeyRules(KeyPlatform.Apple) { RuntimeDirectory = "/r" };
         foreach (NativeIpcKeyType type in new[] { NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV })
         {
-            Assert.Equal(length, rules.MeasureLength(new NativeIpcKey(nativeKey, type), IpcObjectKind.SharedMemory).Length);
+            Assert.Equal(length,
+                rules.MeasureLength(new NativeIpcKey(nativeKey, type), IpcObjectKind.SharedMemory).Length);
             bool isWellFormed = !nativeKey.Any(char.IsSurrogate);
-            Assert.Equal(isWellFormed, rules.FindViolation(new NativeIpcKey(nativeKey, type), IpcObjectKind.SharedMemory) is null);
+            Assert.Equal(isWellFormed,
+                rules.FindViolation(new NativeIpcKey(nativeKey, type), IpcObjectKind.SharedMemory) is null);
         }
     }
 
@@ -89,7 +91,9 @@ public class NativeIpcKeyRulesTests
     public void What_its_own_cutting_splits_can_be_measured()
     {
         var rules = new NativeIpcKeyRules(KeyPlatform.Apple);
-        NativeIpcKey key = rules.PlatformSafeKey(new string('n', 28) + "\ud83d\ude00", NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory, out bool wasCut);
+        NativeIpcKey key =
+            rules.PlatformSafeKey(new string('n', 28) + "\ud83d\ude00", NativeIpcKeyType.PosixRealtime,
+            IpcObjectKind.SharedMemory, out bool wasCut);
         Assert.True(wasCut);
         Assert.Equal((32, 31), rules.MeasureLength(key, IpcObjectKind.SharedMemory));
         Assert.NotNull(rules.FindViolation(key, IpcObjectKind.SharedMemory));

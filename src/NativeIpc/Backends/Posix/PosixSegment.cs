@@ -177,16 +177,19 @@ internal sealed class PosixSegment : Segment
             {
                 nint written = Libc.pwrite(_descriptor, first + done, (nuint)(source.Length - done), offset + done);
                 if (written >= 0) done += (int)written;
-                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR) throw PosixErrors.Write("write the segment", Key, number);
+                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                    throw PosixErrors.Write("write the segment", Key, number);
             }
         }
     }
 
-    /// <summary>Refuses to write where the kernel would end this process for it (RLIMIT_FSIZE), also in a file that is longer already. A limit that is lowered after the first writing is not seen.</summary>
+    /// <summary>Refuses to write where the kernel would end this process for it (RLIMIT_FSIZE), also in a file that is
+    /// longer already. A limit that is lowered after the first writing is not seen.</summary>
     private void CheckLimit(long end)
     {
         if (_largestFile < 0) _largestFile = Libc.LargestFile();
-        if (end > _largestFile && end > (_largestFile = Libc.LargestFile())) throw SizeLimits.TooLargeAFile("write the segment", Key, end, _largestFile);
+        if (end > _largestFile && end > (_largestFile = Libc.LargestFile()))
+            throw SizeLimits.TooLargeAFile("write the segment", Key, end, _largestFile);
     }
 
     private NativeIpcException Shrunk(long size)

@@ -277,7 +277,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
         // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
         FileStatus? made = StatusOfName(key);
-        if (made is { IsRegularFile: true } status && RealIds.MayBeThisUser(status.Uid) && status.Permissions != use.Mode)
+        if (made is { IsRegularFile: true } status && RealIds.MayBeThisUser(status.Uid)
+            && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
         var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use.RemoveAtExit);
         if (!use.KeepsFile) return plain;
@@ -310,7 +311,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             bool isRoot = Libc.geteuid() == 0;
             uint uid = isRoot && RealIds.Users.IsReal(segment.Uid) ? segment.Uid : uint.MaxValue;
             uint gid = RealIds.Groups.IsReal(segment.Gid) ? segment.Gid : uint.MaxValue;
-            if (Libc.fchown(file, uid, gid) != 0 && isRoot) throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
+            if (Libc.fchown(file, uid, gid) != 0 && isRoot)
+                throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         }
 
         // The umask has cut the mode, or has not.

@@ -205,7 +205,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
             int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (number == 0) return PublishWhole(key, size, options, unnamed);
-            if (number != Errno.EOPNOTSUPP && number is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT)) throw PosixErrors.Create(Creating, key, "open", number);
+            if (number != Errno.EOPNOTSUPP && number is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
+                throw PosixErrors.Create(Creating, key, "open", number);
             s_canPublishWhole = false;
         }
 
@@ -227,7 +228,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             // The last step: whatever fails before it leaves nothing behind.
             var path = new Utf8Path(PosixNames.Start(true), PosixNames.Bare(key));
             number = UnnamedFile.Link(descriptor, path.Pointer);
-            if (number is not (0 or Errno.EEXIST or Errno.ENOENT)) throw PosixErrors.Create(Creating, key, "linkat", number);
+            if (number is not (0 or Errno.EEXIST or Errno.ENOENT))
+                throw PosixErrors.Create(Creating, key, "linkat", number);
         }
         catch
         {
@@ -288,7 +290,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// <param name="options">What the caller asked for.</param>
     /// <param name="descriptor">The segment.</param>
     /// <param name="isOwn">Whether this very call has made it, so that nobody has to ask whose it is.</param>
-    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor, bool isOwn)
+    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor,
+        bool isOwn)
     {
         nint address = Libc.MAP_FAILED;
         FileLock held = default;
@@ -304,7 +307,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (PosixNames.s_areFiles && !isOwn && !RealIds.IsThisUser(status.Uid))
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "shm_open",
-                    $"a half-created segment of user {RealIds.Users.Describe(status.Uid)} has this name, and only its owner's processes recover it", "Let that user remove it, or use another name.");
+                    $"a half-created segment of user {RealIds.Users.Describe(status.Uid)} has this name, and only "
+                        + $"its owner's processes recover it", "Let that user remove it, or use another name.");
             }
 
             try
@@ -364,7 +368,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
         while (Libc.ftruncate(descriptor, size) != 0)
         {
-            if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR) throw PosixErrors.Resize(Creating, key, "ftruncate", number, size);
+            if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                throw PosixErrors.Resize(Creating, key, "ftruncate", number, size);
         }
     }
 

@@ -209,7 +209,8 @@ internal sealed class KeyFile : IDisposable
         if (number != 0)
         {
             // Where nothing may be made, an object under a file that exists can still be.
-            return Libc.Status(path, followLink: true, out _) == 0 ? -1 : throw SystemVErrors.MakeKeyFile(attempt, key, "open", number);
+            return Libc.Status(path, followLink: true, out _) == 0 ? -1
+                : throw SystemVErrors.MakeKeyFile(attempt, key, "open", number);
         }
 
         number = Dress(made, mode, rules.Group, out status);
@@ -375,9 +376,12 @@ internal sealed class KeyFile : IDisposable
             throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
     }
 
-    /// <summary>Whether the file is this user's; where the numbers do not tell (<see cref="RealIds"/>), the kernel does.</summary>
+    /// <summary>Whether the file is this user's; where the numbers do not tell (<see cref="RealIds"/>), the kernel
+    /// does.</summary>
     private bool IsOwn(in FileStatus file)
-        => RealIds.IsThisUser(file.Uid) || (!RealIds.Users.IsReal(file.Uid) && RealIds.MayBeThisUser(file.Uid) && _descriptor != -1 && Libc.IsOwner(_descriptor));
+        => RealIds.IsThisUser(file.Uid)
+            || (!RealIds.Users.IsReal(file.Uid) && RealIds.MayBeThisUser(file.Uid) && _descriptor != -1
+            && Libc.IsOwner(_descriptor));
 
     public void Dispose()
     {

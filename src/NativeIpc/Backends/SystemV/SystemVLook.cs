@@ -142,5 +142,6 @@ internal sealed class SystemVLook
 
     /// <summary>Whether a younger key file of the same owner, on the file system that the key tells, leads to no object.</summary>
     private bool IsReplaced(in SystemVTable.Row row)
-        => row.Key >> 24 == (int)NativeIpcKeyType.SystemV && RealIds.Users.IsReal(row.Uid) && _search.HasYoungerLone((row.Key >> 16) & 0xFF, row.Uid, DateTimeOffset.FromUnixTimeSeconds(row.Change));
+        => row.Key >> 24 == (int)NativeIpcKeyType.SystemV && RealIds.Users.IsReal(row.Uid)
+            && _search.HasYoungerLone((row.Key >> 16) & 0xFF, row.Uid, DateTimeOffset.FromUnixTimeSeconds(row.Change));
 }

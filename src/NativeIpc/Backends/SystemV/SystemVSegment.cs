@@ -213,19 +213,23 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
     }
 
-    /// <summary>Removes what the kernel leaves of a segment that went with its last detach (<c>kernel.shm_rmid_forced</c>): the lock and the key file, under the lock of that file.</summary>
+    /// <summary>Removes what the kernel leaves of a segment that went with its last detach
+    /// (<c>kernel.shm_rmid_forced</c>): the lock and the key file, under the lock of that file.</summary>
     private void RemoveRest(bool atExit)
     {
         if (!SystemVKeeping.RemovesSegments) return; // whoever has removed it has removed the rest, or wants it
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
-        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
+        using (KeyFile? file =
+            KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
         {
-            if (file is null || file.Status.Identity != keyFile || Libc.shmget(ipcKey, 0, 0) != -1) return; // another segment has the name
+            // another segment has the name
+            if (file is null || file.Status.Identity != keyFile || Libc.shmget(ipcKey, 0, 0) != -1) return;
             if (options.UseLock && hasOwnLockName)
             {
                 // Who has the lock may be making the segment anew, as Qt does; unless it is this process, which ends.
-                int qtLock = SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6), Lock?.CurrentId);
+                int qtLock =
+                    SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6), Lock?.CurrentId);
                 if (qtLock == -1 && atExit && Lock is { WasLastUsedByThisProcess: true } own) qtLock = own.CurrentId;
                 if (qtLock == -1) return;
                 SystemVSupport.RemoveSemaphore(Removing, key, qtLock);

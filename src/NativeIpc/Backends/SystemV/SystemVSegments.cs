@@ -110,7 +110,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         var backoff = new Backoff(options.PeerTimeout);
         int lostRaces = 0;
         NativeIpcException? tooLarge = SizeLimits.FindTooMuchMemory(Creating, key, size, options.Allocation);
-        if (tooLarge is not null && Libc.Status(KeyFile.Path(key), followLink: true, out _) != 0) throw tooLarge; // nothing is there, and so nothing is made
+        // nothing is there, and so nothing is made
+        if (tooLarge is not null && Libc.Status(KeyFile.Path(key), followLink: true, out _) != 0) throw tooLarge;
         while (lostRaces++ < MostRounds)
         {
             using KeyFile file = OpenKeyFile(key, rules, mayOpen);
@@ -169,7 +170,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 SystemVSegment? segment;
                 try
                 {
-                    if (created && rules.Group is { } group && SystemVSupport.GiveSegment(id, group) is var refused and not 0) throw SystemVErrors.Give(Creating, key, "shmctl", refused);
+                    if (created && rules.Group is { } group
+                        && SystemVSupport.GiveSegment(id, group) is var refused and not 0)
+                    {
+                        throw SystemVErrors.Give(Creating, key, "shmctl", refused);
+                    }
+
                     segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite, options, created);
                 }
                 catch when (created)
@@ -231,10 +237,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             int error = SystemVSupport.Status(id, out SegmentStatus status);
 
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
-            if (error == 0 && !options.AllowOtherOwners && !createdNew) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
+            if (error == 0 && !options.AllowOtherOwners && !createdNew)
+                SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
             if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath))
             {
-                if (!createdNew && options.Allocation == SharedMemoryAllocation.Populate) SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
+                if (!createdNew && options.Allocation == SharedMemoryAllocation.Populate)
+                    SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
                 if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, isNew: createdNew && access == SharedMemoryAccess.ReadWrite);
                 return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);
             }

@@ -242,11 +242,13 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <summary>Who may use a new set: for a lock, who may use the segment.</summary>
     private static void Give(in NativeIpcKey key, int id, uint? group, SegmentStatus? segment)
     {
-        uint? uid = segment is { Uid: not 0 } owned && RealIds.Users.IsReal(owned.Uid) && Libc.geteuid() == 0 ? owned.Uid : null;
+        uint? uid = segment is { Uid: not 0 } owned && RealIds.Users.IsReal(owned.Uid) && Libc.geteuid() == 0
+            ? owned.Uid : null;
         uint? gid = group ?? (segment is { } locked && RealIds.Groups.IsReal(locked.Gid) ? locked.Gid : null);
         if (gid == Libc.getegid()) gid = null; // a new set has it
         int number = uid is null && gid is null ? 0 : SystemVSupport.GiveSet(id, uid, gid);
-        if (number != 0 && !SystemVSupport.IsGone(SystemVSupport.SetStatusOf(id, out _))) throw SystemVErrors.Give(Creating, key, "semctl", number);
+        if (number != 0 && !SystemVSupport.IsGone(SystemVSupport.SetStatusOf(id, out _)))
+            throw SystemVErrors.Give(Creating, key, "semctl", number);
     }
 
     /// <summary>What a set is, after its owner was found good; null when it is gone.</summary>
@@ -291,7 +293,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     id = Libc.semget(ipcKey, 0, 0);
                     int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                     if (second == Errno.ENOENT && number == Errno.EEXIST) continue; // it went away between two calls
-                    if (second != 0) throw SystemVErrors.GetSemaphore(Creating, key, number, options.Robust ? LockSize : 1);
+                    if (second != 0)
+                        throw SystemVErrors.GetSemaphore(Creating, key, number, options.Robust ? LockSize : 1);
                     if (existing == Existing.Refuse)
                     {
                         set = default;

@@ -30,8 +30,11 @@ internal static class SystemVSupport
 
     /// <summary>Why the calls are not there: what was found, without a full stop, and what to do.</summary>
     internal static (string Finding, string Remedy) WhyNotHere(string call) => (
-        MayCall ? $"{call} is refused to this process: a kernel without System V objects (CONFIG_SYSVIPC), or a sandbox" : "this system has no System V objects for this process (Android, a sandboxed or a 32-bit process)",
-        "Use a POSIX key (NativeIpcKeyType.PosixRealtime), or allow the System V calls there (shmget, shmat, shmctl, semget, semop, semctl).");
+        MayCall ? $"{call} is refused to this process: a kernel without System V objects (CONFIG_SYSVIPC), or a "
+            + $"sandbox" : "this system has no System V objects for this process (Android, a sandboxed or a 32-bit "
+            + "process)",
+        "Use a POSIX key (NativeIpcKeyType.PosixRealtime), or allow the System V calls there (shmget, shmat, shmctl, "
+            + "semget, semop, semctl).");
 
     /// <summary>Returns 0, or the error number.</summary>
     internal static unsafe int Status(int id, out SegmentStatus status)
@@ -101,11 +104,14 @@ internal static class SystemVSupport
     {
         if (IsTrusted(uid) && IsTrusted(creator)) return;
         throw Errors.Failure.Found(NativeIpcError.PermissionDenied, attempt, key, call,
-            $"it belongs to user {RealIds.Users.Describe(uid)} and was made by user {RealIds.Users.Describe(creator)}, and this is user {Libc.geteuid()}: somebody may have planted it",
+            $"it belongs to user {RealIds.Users.Describe(uid)} and was made by user "
+                + $"{RealIds.Users.Describe(creator)}, and this is user {Libc.geteuid()}: somebody may have planted it",
             RealIds.Users.IsReal(uid) && RealIds.Users.IsReal(creator)
-                ? "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share objects." : RealIds.Remedy, Errno.EACCES);
+                ? "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share "
+                    + "objects." : RealIds.Remedy, Errno.EACCES);
 
-        bool IsTrusted(uint user) => RealIds.IsTrusted(user) || (alsoTrusted is { } other && RealIds.Users.AreSame(user, other));
+        bool IsTrusted(uint user)
+            => RealIds.IsTrusted(user) || (alsoTrusted is { } other && RealIds.Users.AreSame(user, other));
     }
 
     /// <summary>Whether an error number says that the object is no longer there.</summary>

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace NativeIpc;
 
-/// <content>Limits of the process and of a file system, and the small files in which the kernel tells of itself.</content>
+/// <content>Limits of the process and of a file system, and the small files in which the kernel tells of
+/// itself.</content>
 internal static partial class Interop
 {
     /// <summary>struct rlimit of Linux: two numbers of 64 bits (rlim_t on 64-bit systems).</summary>
@@ -44,11 +45,13 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         private static unsafe partial int statvfs(string path, Statvfs* buf);
 
-        /// <summary>How large a file of this process may become (RLIMIT_FSIZE), in bytes; the kernel ends who goes beyond it by SIGXFSZ. Long.MaxValue for no limit.</summary>
+        /// <summary>How large a file of this process may become (RLIMIT_FSIZE), in bytes; the kernel ends who goes
+        /// beyond it by SIGXFSZ. Long.MaxValue for no limit.</summary>
         internal static unsafe long LargestFile()
         {
             Rlimit limit;
-            return getrlimit(Flags.RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur <= long.MaxValue ? (long)limit.rlim_cur : long.MaxValue;
+            return getrlimit(Flags.RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur <= long.MaxValue ? (long)limit.rlim_cur
+                : long.MaxValue;
         }
 
         /// <summary>What a file system has; null when it does not tell. Linux.</summary>
@@ -58,7 +61,8 @@ internal static partial class Interop
             return OperatingSystem.IsLinux() && statvfs(path, &status) == 0 ? status : null;
         }
 
-        /// <summary>The text of a small file of /proc or /sys; null, with the error number, when it cannot be read. Throws nothing and loads nothing.</summary>
+        /// <summary>The text of a small file of /proc or /sys; null, with the error number, when it cannot be read.
+        /// Throws nothing and loads nothing.</summary>
         internal static unsafe string? TextOf(string path, out int error)
         {
             const int most = 64 << 10;
@@ -73,7 +77,8 @@ internal static partial class Interop
                 {
                     if (length == text.Length) Array.Resize(ref text, text.Length * 4);
                     nint read;
-                    fixed (byte* start = text) read = pread(file, start + length, (nuint)(text.Length - length), length);
+                    fixed (byte* start = text) read =
+                        pread(file, start + length, (nuint)(text.Length - length), length);
                     error = read < 0 ? Marshal.GetLastPInvokeError() : 0;
                     if (error == Errno.EINTR) continue;
                     if (error != 0) return null;
