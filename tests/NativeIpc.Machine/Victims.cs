@@ -59,9 +59,29 @@ internal static class Victims
         return running;
     }
 
+    /// <summary>
+    /// The words before a command that give it the default actions of the signals that this process was started to
+    /// ignore: a background job of a script (<c>./test.sh &amp;</c>) ignores SIGINT and SIGQUIT, nohup SIGHUP, and
+    /// children inherit that. A shell cannot undo it, since POSIX lets no trap be set for a signal that was ignored at
+    /// its start.
+    /// </summary>
+    private static readonly Lazy<string[]> s_defaultSignals = new(() =>
+    {
+        const int ending = 0b111; // 1 SIGHUP, 2 SIGINT, 3 SIGQUIT
+        const string field = "SigIgn:";
+        IEnumerable<string> lines = File.ReadLines("/proc/self/status");
+        string mask = lines.First(line => line.StartsWith(field, StringComparison.Ordinal))[field.Length..];
+        if ((Convert.ToUInt64(mask.Trim(), 16) & ending) == 0) return [];
+        string[] words = ["env", "--default-signal=HUP,INT,QUIT"];
+        if (Shell.Run(words[0], [words[1], "true"], "/").ExitCode == 0) return words;
+        Assert.Skip("SIGHUP, SIGINT or SIGQUIT were ignored at the start of this process, and env(1) cannot reset them "
+            + "(that of coreutils 8.31 can).");
+        return [];
+    }, LazyThreadSafetyMode.PublicationOnly);
+
     private static string[] Command(Situation situation, string[] steps)
     {
-        List<string> command = [];
+        List<string> command = [.. s_defaultSignals.Value];
         if (situation.MountFirst is not null || situation.IsPrivateIpc)
         {
             NeedNamespaces();
@@ -125,7 +145,9 @@ internal static class Victims
         // A pipeline, since a shell lets its background jobs ignore SIGINT. The shells outlive the signal, to tell the exit codes.
         const string Member = "{ trap : INT TERM HUP; \"$@\" >&3 </dev/null; echo \"code $?\" >&3; }";
         string pipeline = $"trap : INT TERM HUP; {{ {string.Join(" | ", Enumerable.Repeat(Member, processes))}; }} 3>&1";
-        var start = new ProcessStartInfo(Peers.Require("setsid", "util-linux"), ["sh", "-c", pipeline, "sh", Path.Combine(s_folder.Value, Program), .. steps])
+        string[] command = [.. s_defaultSignals.Value, Peers.Require("setsid", "util-linux"), "sh", "-c", pipeline,
+            "sh", Path.Combine(s_folder.Value, Program), .. steps];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -134,7 +156,8 @@ internal static class Victims
         foreach (KeyValuePair<string, string?> variable in s_environment) start.Environment[variable.Key] = variable.Value;
 
         using Process group = Process.Start(start)!;
-        using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null, Patience.Minutes(1), Timeout.InfiniteTimeSpan);
+        using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null,
+            Patience.Minutes(1), Timeout.InfiniteTimeSpan);
         Task<string> error = group.StandardError.ReadToEndAsync();
         List<int> exitCodes = [];
         List<string> said = [];
