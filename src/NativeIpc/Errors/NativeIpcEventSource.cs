@@ -35,13 +35,13 @@ internal sealed class NativeIpcEventSource : EventSource
 
     /// <summary>A sparse segment is larger than the memory that this process may take as a whole: filling it would end
     /// the process.</summary>
-    [Event(20, Level = EventLevel.Warning, Message = "{0}")]
-    public void MoreThanMemory(string message) => WriteEvent(20, message);
+    [Event(30, Level = EventLevel.Warning, Message = "{0}")]
+    public void MoreThanMemory(string message) => WriteEvent(30, message);
 
     /// <summary>The kernel removes System V segments that nobody is attached to, also those that were to be kept. Said
     /// once by a process, when it makes the first one.</summary>
-    [Event(21, Level = EventLevel.Warning, Message = "{0}")]
-    public void RemovedWithoutUsers(string message) => WriteEvent(21, message);
+    [Event(31, Level = EventLevel.Warning, Message = "{0}")]
+    public void RemovedWithoutUsers(string message) => WriteEvent(31, message);
 
     /// <summary>This process works with a lock whose next holder could not tell that it died.</summary>
     [Event(6, Level = EventLevel.Warning, Message = "{0}")]
