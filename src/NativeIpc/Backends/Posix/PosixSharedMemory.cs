@@ -271,8 +271,21 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         {
             identity = StatusOf(key, descriptor).Identity;
         }
-        catch
+        catch (NativeIpcException failure)
         {
+            // What it is must be known before its name is removed, which may lead to another's by now.
+            if (Libc.Status(descriptor, out FileStatus made) == 0)
+            {
+                var removal =
+                    new PosixRemoval(key, isSegment: true, lockKey: default, made.Identity, options.PeerTimeout);
+                removal.Perform(descriptor);
+            }
+            else
+            {
+                string what = $"{Failure.Describe(key)} was half made and stays: {failure.Message}";
+                NativeIpcEventSource.s_log.NotRemoved(what);
+            }
+
             _ = Libc.close(descriptor);
             throw;
         }

@@ -369,7 +369,12 @@ internal sealed class KeyFile : IDisposable
     public void RemoveIfOurs(int systemVKey)
     {
         string path = Path(Key);
-        if (Libc.Status(path, followLink: false, out FileStatus now) != 0 || now.Identity != Status.Identity) return;
+        int error = Libc.Status(path, followLink: false, out FileStatus now);
+        if (error == Errno.ENOENT) return;
+
+        // Not told is not gone.
+        if (error != 0) throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "statx", error);
+        if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
@@ -382,6 +387,19 @@ internal sealed class KeyFile : IDisposable
         => RealIds.IsThisUser(file.Uid)
             || (!RealIds.Users.IsReal(file.Uid) && RealIds.MayBeThisUser(file.Uid) && _descriptor != -1
             && Libc.IsOwner(_descriptor));
+
+    /// <summary>Removes the file after a failure, which the caller is to hear: another one goes to the log.</summary>
+    public void TakeBack(int systemVKey)
+    {
+        try
+        {
+            RemoveIfOurs(systemVKey);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
+    }
 
     public void Dispose()
     {

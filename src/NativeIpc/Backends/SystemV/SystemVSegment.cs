@@ -97,6 +97,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private readonly Lock _gate = new();
     private bool _isDetached;
+    private bool _hasRemoved; // what fails after that leaves the lock or the key file
 
     static SystemVDetach() => NativeIpcEventSource.Load();
 
@@ -134,7 +135,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             }
             else RemoveIfLast(atExit);
         }
-        catch (NativeIpcException) when (!IsUnused)
+        catch (NativeIpcException) when (!_hasRemoved && IsKnownToBeOthers)
         {
             // Another process has removed it meanwhile, and its lock with it.
         }
@@ -178,14 +179,24 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     }
 
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
     private bool IsUnused => MayBeRemoved(out _);
 
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
     private bool MayBeRemoved(out bool isGone)
     {
-        int number = SystemVSupport.Status(id, out SegmentStatus status);
-        isGone = SystemVSupport.IsGone(number);
-        return number == 0 && status.Attached == 0 && (RealIds.MayBeThisUser(status.Uid) || Libc.geteuid() == 0);
+        int error = SystemVSupport.Status(id, out SegmentStatus status);
+        isGone = SystemVSupport.IsGone(error);
+        if (error == 0) return IsUnusedAndOurs(status);
+        return isGone ? false : throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
     }
+
+    private bool IsKnownToBeOthers
+        => SystemVSupport.Status(id, out SegmentStatus status) is var error
+            && (error == 0 ? !IsUnusedAndOurs(status) : SystemVSupport.IsGone(error));
+
+    private static bool IsUnusedAndOurs(in SegmentStatus status)
+        => status.Attached == 0 && (RealIds.MayBeThisUser(status.Uid) || Libc.geteuid() == 0);
 
     /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
     private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
@@ -233,6 +244,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             if (!IsUnused) return true;
             SystemVSupport.RemoveSegment(Removing, key, id);
+            _hasRemoved = true;
             if (Libc.shmget(ipcKey, 0, 0) != -1) return true; // a peer that knows no lock has made another one
             isLockOver = SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
             file.RemoveIfOurs(ipcKey);
@@ -240,7 +252,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
         finally
         {
-            if (!isLockOver) SystemVSemaphores.GiveLockBack(qtLock);
+            if (!isLockOver) SystemVSemaphores.GiveLockBack(key, qtLock);
         }
     }
 
@@ -282,6 +294,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
         {
             if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return false;
+            _hasRemoved = true;
             bool isSameFile = file is not null && file.Status.Identity == keyFile;
             if (file is not null && !isSameFile) NativeIpcEventSource.s_log.KeyFileReplaced($"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or none.");
             isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;

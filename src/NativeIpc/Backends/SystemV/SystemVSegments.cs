@@ -190,13 +190,13 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 }
                 catch when (created)
                 {
-                    SystemVSupport.RemoveSegment(Creating, key, id);
+                    SystemVSupport.TakeBack(Creating, key, id, isSegment: true);
                     throw;
                 }
 
                 if (segment is null)
                 {
-                    if (created) SystemVSupport.RemoveSegment(Creating, key, id);
+                    if (created) SystemVSupport.TakeBack(Creating, key, id, isSegment: true);
                     continue;
                 }
 
@@ -213,7 +213,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             }
             catch when (file.IsNew)
             {
-                file.RemoveIfOurs(ipcKey);
+                file.TakeBack(ipcKey);
                 throw;
             }
         }

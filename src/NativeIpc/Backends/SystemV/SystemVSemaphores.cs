@@ -241,13 +241,21 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Gives back what <see cref="TakeLockNow"/> took.</summary>
-    internal static void GiveLockBack(int id) => TryStep(id, 1);
+    internal static void GiveLockBack(in NativeIpcKey key, int id)
+    {
+        if (TryStep(id, 1)) return;
+        int number = Marshal.GetLastPInvokeError();
+        NativeIpcEventSource.s_log.NotRemoved(
+            $"The lock of {Failure.Describe(key)} could not be given back, and stays taken until this process ends: "
+            + $"semop says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number})");
+    }
 
     /// <summary>One step on the lock, with undo and without waiting; true also when it is gone.</summary>
+    /// <remarks>Whatever else keeps it from the step, it has not been made: nothing may be given back for it.</remarks>
     internal static unsafe bool TryStep(int id, short change)
     {
         var operation = new Sembuf { sem_op = change, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
-        return Libc.semop(id, &operation, 1) == 0 || Marshal.GetLastPInvokeError() != Errno.EAGAIN;
+        return Libc.semop(id, &operation, 1) == 0 || SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
     }
 
     /// <summary>Who may use a new set: for a lock, who may use the segment.</summary>
@@ -329,7 +337,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     if (SystemVSupport.IsGone(number)) continue;
                     if (number != 0)
                     {
-                        if (created) SystemVSupport.RemoveSemaphore(Creating, key, id);
+                        if (created) SystemVSupport.TakeBack(Creating, key, id, isSegment: false);
                         throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
                     }
                 }
@@ -340,11 +348,11 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     return true;
                 }
 
-                if (created) SystemVSupport.RemoveSemaphore(Creating, key, id);
+                if (created) SystemVSupport.TakeBack(Creating, key, id, isSegment: false);
             }
             catch when (file.IsNew)
             {
-                file.RemoveIfOurs(ipcKey);
+                file.TakeBack(ipcKey);
                 throw;
             }
         }
