@@ -38,8 +38,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     // are back after LongestMilliseconds.
     private const int WindowMilliseconds = 250;
 
-    // All of this library are aside, and somebody has it open: perhaps one that dies, of which the kernel tells a
-    // moment before it lets go.
+    // All of this library are aside, and somebody has it open: perhaps one that dies, of which the kernel may
+    // tell (an assumption) a moment before it lets go.
     private const int MillisecondsForDying = 30;
 
     // As long after a request those that have stepped aside late, and have closed the file for it, are not taken for
