@@ -72,6 +72,7 @@ internal sealed class IpcSteps
         Allocation = Enum.Parse<SharedMemoryAllocation>(Option("allocation", "Reserve")),
         UseLock = bool.Parse(Option("lock", "true")),
         AllowOtherOwners = bool.Parse(Option("others", "false")),
+        Reclaim = bool.Parse(Option("reclaim", "false")),
         Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 

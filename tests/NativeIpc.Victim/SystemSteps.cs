@@ -17,6 +17,7 @@ internal static partial class SystemSteps
         "limit-address-space" => LimitAddressSpace(long.Parse(words[1], CultureInfo.InvariantCulture)),
         "hide-proc" => HideProc(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
+        "refuse-flock" => SystemCallFilter.RefuseFlock(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
         "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture), cancels: words[2] == "cancel"),

@@ -87,6 +87,11 @@ internal static class RmVerb
                     $"{key} is in use{(users.Length > 0 ? $" by {users}" : $" ({found.AttachmentCount} attached, by processes that this user may not see)")}. End them, or give --force.", found.Attachments);
             }
 
+            if (!force && found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null })
+            {
+                return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"Whether {key} is in use cannot be told. {string.Join(' ', found.Unreadable)} --force removes it all the same.");
+            }
+
             if (!force && found is not null && IsUsedUnseen(found))
             {
                 return Failed(key, kind, "in-use", ExitCodes.Conflict, $"{key} is in use by processes that are not seen from here (in another container), or is the lock of a segment that is. End them, or give --force.");
@@ -146,6 +151,10 @@ internal static class RmVerb
         {
             if (!IpcObjects.TryRemoveUnused(found)) return (new RemovalOutcome(name, word, "kept", Message: $"{name} is in use or gone by now."), ExitCodes.Ok);
             return (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok);
+        }
+        catch (NativeIpcException failure) when (found.Type == NativeIpcKeyType.PosixRealtime && failure.Error == NativeIpcError.LockError)
+        {
+            return (new RemovalOutcome(name, word, "cannot-tell", Message: failure.Message), ExitCodes.Unsupported);
         }
         catch (NativeIpcException failure)
         {

@@ -18,6 +18,8 @@ internal readonly struct FileLock : IDisposable
     private const int FewestPauses = 200;
     private static readonly TimeSpan s_shortestQueueing = TimeSpan.FromMilliseconds(200);
 
+    private static int s_hasSaid;
+
     private readonly int _heldPlusOne;
     private readonly bool _closes;
 
@@ -52,6 +54,12 @@ internal readonly struct FileLock : IDisposable
             }
 
             int error = Marshal.GetLastPInvokeError();
+            if (error == Interop.Errno.ENOLCK || error == Interop.Errno.ENOSYS)
+            {
+                SayThatThereAreNone(error);
+                return 0;
+            }
+
             if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF)) return 0;
             if (error != Interop.Errno.EAGAIN && error != Interop.Errno.EINTR) return error;
             if (pauses >= PausesBeforeQueueing && bound != TimeSpan.Zero && FileLockWait.TryBegin(file) is { } wait)
@@ -64,6 +72,14 @@ internal readonly struct FileLock : IDisposable
 
             if (!backoff.Pause()) return Interop.Errno.EAGAIN;
         }
+    }
+
+    /// <summary>Tells, once in a process, that a file has no such locks.</summary>
+    public static void SayThatThereAreNone(int number)
+    {
+        if (Interlocked.Exchange(ref s_hasSaid, 1) != 0) return;
+        Errors.NativeIpcEventSource.s_log.KeyFileLimit(
+            $"A file system has no locks for the processes that make and remove objects (flock says \"{Marshal.GetPInvokeErrorMessage(number)}\", error {number}): they do without, and only look again afterwards.");
     }
 
     /// <summary>Gives it back. Once: the descriptor of a lock that was waited for is closed with it.</summary>

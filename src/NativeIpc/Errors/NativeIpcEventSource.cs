@@ -33,6 +33,10 @@ internal sealed class NativeIpcEventSource : EventSource
     [Event(3, Level = EventLevel.Warning, Message = "{0}")]
     public void KeyFileReplaced(string message) => WriteEvent(3, message);
 
+    /// <summary>A file system lacks what keeps processes that make and remove objects apart; they go on without.</summary>
+    [Event(9, Level = EventLevel.Warning, Message = "{0}")]
+    public void KeyFileLimit(string message) => WriteEvent(9, message);
+
     /// <summary>This process works with a lock whose next holder could not tell that it died.</summary>
     [Event(6, Level = EventLevel.Warning, Message = "{0}")]
     public void NotRecoverable(string message) => WriteEvent(6, message);

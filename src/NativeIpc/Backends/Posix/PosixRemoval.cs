@@ -88,7 +88,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         }
     }
 
-    /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock; false when nothing has the name.</summary>
+    /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock if that is to be had; false when nothing has the name.</summary>
     /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
     internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
@@ -112,8 +112,9 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             FileLock held = default;
             try
             {
-                error = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
-                if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");
+                // Whoever may open the file can keep its lock for ever, and the folder says who may remove it: as Dispose, this waits, and then goes on without. A process of ours that was stopped inside
+                // finds the name gone when it goes on; if it was about to make the segment's lock, that is left.
+                _ = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
                 if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path.Pointer, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
                 if (!opened.IsRegularFile)
                     throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
@@ -129,10 +130,13 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         throw Failure.Found(NativeIpcError.LockError, attempt, key, "unlink", "other processes keep making and removing it", "Try again.");
     }
 
-    private static bool UnlinkBoth(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
+    /// <summary>Removes the name of an object, and those of a segment's lock: with a legacy key that of the key, and the one that users of the bare native key have taken.</summary>
+    internal static bool UnlinkBoth(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
         bool removed = Unlink(key, isSegment);
-        if (lockKey.IsValid) Unlink(lockKey, isSegment: false);
+        if (!lockKey.IsValid) return removed;
+        Unlink(lockKey, isSegment: false);
+        if (lockKey.NativeKey != key.NativeKey && PosixNames.LockKey(new NativeIpcKey(key.NativeKey, key.Type)) is { IsValid: true } bare) Unlink(bare, isSegment: false);
         return removed;
     }
 
