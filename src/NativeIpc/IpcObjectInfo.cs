@@ -74,8 +74,10 @@ public sealed record IpcObjectInfo
     public int? AttachmentCount { get; internal init; }
 
     /// <summary>
-    /// Whether a process has it open or attached, in whatever container: POSIX on Linux, as the kernel tells its owner and root, or as was seen of all processes; System V segments, by the kernel's count. Null where
-    /// that is not told: System V semaphores, Windows, an object of another user, or one whose file another process keeps a lock on (<see cref="Unreadable"/> says which); and where it was not asked for
+    /// Whether a process has it open or attached, in whatever container: POSIX on Linux, as the kernel tells its owner
+    /// and root, or as was seen of all processes; System V segments, by the kernel's count. Null where
+    /// that is not told: System V semaphores, Windows, an object of another user, or one whose file another process
+    /// keeps a lock on (<see cref="Unreadable"/> says which); and where it was not asked for
     /// (<see cref="IpcEnumerationOptions.FindStale"/>).
     /// </summary>
     public bool? IsInUse { get; internal init; }

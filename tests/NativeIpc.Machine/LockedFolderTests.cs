@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>Every user may take the lock of <c>/dev/shm</c>, and whoever may read an object that object's: neither makes us wrong about who uses what.</summary>
+/// <summary>Every user may take the lock of <c>/dev/shm</c>, and whoever may read an object that object's: neither
+/// makes us wrong about who uses what.</summary>
 public sealed class LockedFolderTests
 {
     private const int EAGAIN = 11;

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>Whoever may only read a System V object cannot sit on the lock of its key file; and what stands in the way of that lock is told as what it is.</summary>
+/// <summary>Whoever may only read a System V object cannot sit on the lock of its key file; and what stands in the way
+/// of that lock is told as what it is.</summary>
 public sealed class StrangersAtKeyFilesTests
 {
     private const int EAGAIN = 11;
@@ -53,7 +54,8 @@ public sealed class StrangersAtKeyFilesTests
         }
     }
 
-    /// <summary>In a folder that gives its group to its files, the group of the object is let in, and not the folder's.</summary>
+    /// <summary>In a folder that gives its group to its files, the group of the object is let in, and not the
+    /// folder's.</summary>
     [Fact]
     public void A_key_file_belongs_to_the_group_of_the_object_also_in_a_folder_of_another_group()
     {
@@ -106,7 +108,8 @@ public sealed class StrangersAtKeyFilesTests
         File.Delete(key.NativeKey);
     }
 
-    /// <summary>NFSv4 locks only what is open for writing (EBADF); other file systems have no locks (ENOLCK), some kernels and sandboxes no call (ENOSYS).</summary>
+    /// <summary>NFSv4 locks only what is open for writing (EBADF); other file systems have no locks (ENOLCK), some
+    /// kernels and sandboxes no call (ENOSYS).</summary>
     [Theory]
     [InlineData(9)]
     [InlineData(37)]
@@ -134,7 +137,8 @@ public sealed class StrangersAtKeyFilesTests
         Assert.False(File.Exists(key.NativeKey), "The key file stayed.");
     }
 
-    /// <summary>A number of flock(2) that says nothing of another process (EIO) is told as itself, and a create that fails takes its key file with it.</summary>
+    /// <summary>A number of flock(2) that says nothing of another process (EIO) is told as itself, and a create that
+    /// fails takes its key file with it.</summary>
     [Theory]
     [InlineData("segment-create")]
     [InlineData("semaphore-create")]

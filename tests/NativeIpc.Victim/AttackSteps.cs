@@ -116,7 +116,8 @@ internal static partial class AttackSteps
         return "leased";
     }
 
-    /// <summary>Takes the lock of a file or folder that this user may read, and keeps it until the process ends.</summary>
+    /// <summary>Takes the lock of a file or folder that this user may read, and keeps it until the process
+    /// ends.</summary>
     private static string Flock(string path)
     {
         const int exclusive = 2 | 4; // LOCK_EX | LOCK_NB

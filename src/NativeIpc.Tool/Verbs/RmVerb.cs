@@ -87,10 +87,7 @@ internal static class RmVerb
                     $"{key} is in use{(users.Length > 0 ? $" by {users}" : $" ({found.AttachmentCount} attached, by processes that this user may not see)")}. End them, or give --force.", found.Attachments);
             }
 
-            if (!force && found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null })
-            {
-                return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"Whether {key} is in use cannot be told. {string.Join(' ', found.Unreadable)} --force removes it all the same.");
-            }
+            if (!force && found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null }) return RemoveIfTold(key, kind, found);
 
             if (!force && found is not null && IsUsedUnseen(found))
             {
@@ -113,6 +110,22 @@ internal static class RmVerb
         catch (NativeIpcException failure)
         {
             return Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
+        }
+    }
+
+    /// <summary>Where a look did not tell whether an object is in use: asks once more, for longer, and says what keeps
+    /// it from being told.</summary>
+    private static (RemovalOutcome, int) RemoveIfTold(in NativeIpcKey key, IpcObjectKind kind, IpcObjectInfo found)
+    {
+        try
+        {
+            return IpcObjects.TryRemoveUnused(found)
+                ? (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), "removed"), ExitCodes.Ok)
+                : Failed(key, kind, "in-use", ExitCodes.Conflict, $"{key} is in use. End its users, or give --force.");
+        }
+        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.LockError)
+        {
+            return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"{failure.Message} --force removes it all the same.");
         }
     }
 

@@ -54,7 +54,8 @@ internal readonly struct FileLock : IDisposable
             }
 
             int error = Marshal.GetLastPInvokeError();
-            if (error == Interop.Errno.ENOLCK || error == Interop.Errno.ENOSYS)
+            if (error == Interop.Errno.ENOLCK || error == Interop.Errno.ENOSYS
+                || (error == Interop.Errno.EOPNOTSUPP && !Interop.IsApple))
             {
                 SayThatThereAreNone(error);
                 return 0;
@@ -78,8 +79,9 @@ internal readonly struct FileLock : IDisposable
     public static void SayThatThereAreNone(int number)
     {
         if (Interlocked.Exchange(ref s_hasSaid, 1) != 0) return;
-        Errors.NativeIpcEventSource.s_log.KeyFileLimit(
-            $"A file system has no locks for the processes that make and remove objects (flock says \"{Marshal.GetPInvokeErrorMessage(number)}\", error {number}): they do without, and only look again afterwards.");
+        string said = $"flock says \"{Marshal.GetPInvokeErrorMessage(number)}\", error {number}";
+        Errors.NativeIpcEventSource.s_log.KeyFileLimit("A file system has no locks for the processes that make and "
+            + $"remove objects ({said}): they do without, and only look again afterwards.");
     }
 
     /// <summary>Gives it back. Once: the descriptor of a lock that was waited for is closed with it.</summary>

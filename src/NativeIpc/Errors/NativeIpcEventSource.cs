@@ -33,7 +33,8 @@ internal sealed class NativeIpcEventSource : EventSource
     [Event(3, Level = EventLevel.Warning, Message = "{0}")]
     public void KeyFileReplaced(string message) => WriteEvent(3, message);
 
-    /// <summary>A file system lacks what keeps processes that make and remove objects apart; they go on without.</summary>
+    /// <summary>A file system lacks what keeps processes that make and remove objects apart; they go on
+    /// without.</summary>
     [Event(9, Level = EventLevel.Warning, Message = "{0}")]
     public void KeyFileLimit(string message) => WriteEvent(9, message);
 

@@ -7,8 +7,10 @@ namespace NativeIpc.Backends.Posix;
 /// <summary>The POSIX objects of the machine: on Linux the files of <c>/dev/shm</c>, looked at by name.</summary>
 /// <remarks>
 /// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what is told is what the last look found; without a file it is left out. (2) To read a count, or to ask
-/// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would take this for a user and leave the object behind: both take the lock of the folder
-/// (<see cref="PosixUsers"/>). (3) An opener comes while the lease is held: as there. (4) Somebody holds the folder's lock for good: it is waited for once, then it is asked under the object's own lock, and counts are
+/// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would
+/// take this for a user and leave the object behind: both take the lock of the folder
+/// (<see cref="PosixUsers"/>). (3) An opener comes while the lease is held: as there. (4) Somebody holds the folder's
+/// lock for good: it is waited for once, then it is asked under the object's own lock, and counts are
 /// read without one. A last one out then asks several times.
 /// </remarks>
 internal sealed class PosixCatalog : IObjectCatalog
@@ -68,7 +70,8 @@ internal sealed class PosixCatalog : IObjectCatalog
             return result.Answer == UseAnswer.CannotTell ? throw PosixUsers.Refuse(attempt, found.NamingKey, path, result, ", or remove it whoever uses it (Remove).") : removed;
         }
 
-        // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the same.
+        // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the
+        // same.
         using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
         FileLock makers = default;
         if (!file.IsInvalid) _ = FileLock.Take((int)file.DangerousGetHandle(), s_bound, out makers);

@@ -88,7 +88,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         }
     }
 
-    /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock if that is to be had; false when nothing has the name.</summary>
+    /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock if that is to be
+    /// had; false when nothing has the name.</summary>
     /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
     internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
@@ -112,7 +113,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             FileLock held = default;
             try
             {
-                // Whoever may open the file can keep its lock for ever, and the folder says who may remove it: as Dispose, this waits, and then goes on without. A process of ours that was stopped inside
+                // Whoever may open the file can keep its lock for ever, and the folder says who may remove it: as
+                // Dispose, this waits, and then goes on without. A process of ours that was stopped inside
                 // finds the name gone when it goes on; if it was about to make the segment's lock, that is left.
                 _ = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
                 if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path.Pointer, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
@@ -130,7 +132,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         throw Failure.Found(NativeIpcError.LockError, attempt, key, "unlink", "other processes keep making and removing it", "Try again.");
     }
 
-    /// <summary>Removes the name of an object, and those of a segment's lock: with a legacy key that of the key, and the one that users of the bare native key have taken.</summary>
+    /// <summary>Removes the name of an object, and those of a segment's lock: with a legacy key that of the key, and
+    /// the one that users of the bare native key have taken.</summary>
     internal static bool UnlinkBoth(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
         bool removed = Unlink(key, isSegment);

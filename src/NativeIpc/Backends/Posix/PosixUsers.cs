@@ -17,7 +17,8 @@ internal enum UseAnswer
     CannotTell,
 }
 
-/// <summary>An answer, and for <see cref="UseAnswer.CannotTell"/> the call that was refused and its error number.</summary>
+/// <summary>An answer, and for <see cref="UseAnswer.CannotTell"/> the call that was refused and its error
+/// number.</summary>
 internal readonly record struct UseResult(UseAnswer Answer, string Call = "", int Number = 0)
 {
     internal static UseResult CannotTell(string call, int number) => new(UseAnswer.CannotTell, call, number);
@@ -35,18 +36,33 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
 
 /// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped anywhere else. Linux only.</summary>
 /// <remarks>
-/// <para>To ask is to have the file open for a moment, so two that ask at once look like users to each other. The file lock of the object itself (<see cref="FileLock"/>) puts them in order; nobody can
-/// take it who may not open the object. Whoever may can keep it, as he can keep the object open: then the answer is that it cannot be told, after the caller's bound.</para>
-/// <para>The lock of the folder is taken as well if it is to be had at once: those who only look (<see cref="PosixLook"/>) and processes of older builds, which knew no other lock, stay out meanwhile. Every user of the machine may take and
+/// <para>To ask is to have the file open for a moment, so two that ask at once look like users to each other. The file
+/// lock of the object itself (<see cref="FileLock"/>) puts them in order; nobody can
+/// take it who may not open the object. Whoever may can keep it, as he can keep the object open: then the answer is
+/// that it cannot be told, after the caller's bound.</para>
+/// <para>The lock of the folder is taken as well if it is to be had at once: those who only look
+/// (<see cref="PosixLook"/>) and processes of older builds, which knew no other lock, stay out meanwhile. Every user of
+/// the machine may take and
 /// keep it, so nothing depends on it.</para>
-/// <para>Interleavings. (1) Two let go together: each has closed what it had before it asks. With the folder's lock they ask one after the other, and the second one finds nobody. (2) The same without the folder's lock: A
-/// has the object's lock and finds B, who has opened the file and waits for that lock; A closes. B finds nobody, or A, if the kernel has given A's lock back and not yet counted A's descriptor out, which it does in that
-/// order. So whoever finds a user, and is not sure that it was no other asker (no lock of the folder, or it had to wait for the object's), closes, pauses and asks again, some times. (3) Two reclaim together: as (1) and (2); the
-/// second one finds no name, or the object of the first, which is in use. (4) A segment and its lock: the names go together, while the lease and the file lock are held; who makes the lock has the segment open, so there is no lease then.
-/// (5) Somebody opens while the lease is held: a Qt or C program waits in the kernel and then has a file without a name, as after any removal; ours get EAGAIN and look again. (6) A process dies at any point: the
-/// kernel drops lease, locks and descriptors; the name stays for the next one who asks. (7) One stops inside: it keeps the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its descriptor
-/// by one of another file before it asks, since the kernel counts it until the process is gone. (9) A process of an older build asks without the object's lock while the folder's is somebody else's: it waits, and then leaves the object.
-/// (10) A proof that a lock's holder is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says EAGAIN, and is tried again.</para>
+/// <para>Interleavings. (1) Two let go together: each has closed what it had before it asks. With the folder's lock
+/// they ask one after the other, and the second one finds nobody. (2) The same without the folder's lock: A
+/// has the object's lock and finds B, who has opened the file and waits for that lock; A closes. B finds nobody, or A,
+/// if the kernel has given A's lock back and not yet counted A's descriptor out, which it does in that
+/// order. So whoever finds a user, and is not sure that it was no other asker (no lock of the folder, or it had to wait
+/// for the object's), closes, pauses and asks again, some times. (3) Two reclaim together: as (1) and (2); the
+/// second one finds no name, or the object of the first, which is in use. (4) A segment and its lock: the names go
+/// together, while the lease and the file lock are held; who makes the lock has the segment open, so there is no lease
+/// then.
+/// (5) Somebody opens while the lease is held: a Qt or C program waits in the kernel and then has a file without a
+/// name, as after any removal; ours get EAGAIN and look again. (6) A process dies at any point: the
+/// kernel drops lease, locks and descriptors; the name stays for the next one who asks. (7) One stops inside: it keeps
+/// the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its
+/// descriptor
+/// by one of another file before it asks, since the kernel counts it until the process is gone. (9) A process of an
+/// older build asks without the object's lock while the folder's is somebody else's: it waits, and then leaves the
+/// object.
+/// (10) A proof that a lock's holder is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says
+/// EAGAIN, and is tried again.</para>
 /// </remarks>
 internal static class PosixUsers
 {
@@ -183,8 +199,10 @@ internal static class PosixUsers
         return isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
     }
 
-    /// <summary>For <see cref="SharedMemoryOptions.Reclaim"/>: removes what nobody uses, before it is looked at as if there had been nothing.</summary>
-    /// <exception cref="NativeIpcException">The system cannot tell: PermissionDenied for who may not ask, LockError when another process keeps a lock on the object.</exception>
+    /// <summary>For <see cref="SharedMemoryOptions.Reclaim"/>: removes what nobody uses, before it is looked at as if
+    /// there had been nothing.</summary>
+    /// <exception cref="NativeIpcException">The system cannot tell: PermissionDenied for who may not ask, LockError
+    /// when another process keeps a lock on the object.</exception>
     internal static void Reclaim(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, TimeSpan bound)
     {
         UseResult result = RemoveIfUnused(key, isSegment, lockKey, identity: null, own: null, bound);
@@ -217,7 +235,8 @@ internal static class PosixUsers
         }
     }
 
-    /// <summary>At the end of the process: makes a descriptor mean another file, as long and without bytes, so that the kernel does not count this process among the users of the object while it still ends.</summary>
+    /// <summary>At the end of the process: makes a descriptor mean another file, as long and without bytes, so that the
+    /// kernel does not count this process among the users of the object while it still ends.</summary>
     /// <returns>Whether that could be done.</returns>
     internal static bool TryReplace(UnixDescriptor file, long size)
     {

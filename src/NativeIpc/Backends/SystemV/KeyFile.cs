@@ -15,11 +15,16 @@ namespace NativeIpc.Backends.SystemV;
 /// Interleavings considered. (1) The file is removed, or another one put in its place, between opening and locking it: it has no name then, and the turn
 /// starts again. One that was moved away keeps a name: the users below notice. (2) Two processes make it: the link (or O_EXCL) lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
 /// we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/> after it has made or attached its object.
-/// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up, cannot be locked, nor can one on a file system without such locks:
-/// then only those checks protect, as against a peer. Key files of ours can be opened by those who may write the object; who may only read it removes nothing, and looks once more
-/// (<see cref="SystemVSegments"/>, <see cref="SystemVSemaphores"/>). (5) Objects of two project ids are made at once under one new file: the lock lets its maker come first, whose object is the first;
-/// who comes second finds a file without an object of his id, and marks it (<see cref="MarkIfBare"/>) before he makes his. Without locks the same holds, since only one call makes the file, and it does not mark.
-/// (6) One dies between marking and making: the mark costs a search when the file goes. (7) The last object of one id goes while the first one of another id is made: the file lock puts them in order; the
+/// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up,
+/// cannot be locked, nor can one on a file system without such locks:
+/// then only those checks protect, as against a peer. Key files of ours can be opened by those who may write the
+/// object; who may only read it removes nothing, and looks once more
+/// (<see cref="SystemVSegments"/>, <see cref="SystemVSemaphores"/>). (5) Objects of two project ids are made at once
+/// under one new file: the lock lets its maker come first, whose object is the first;
+/// who comes second finds a file without an object of his id, and marks it (<see cref="MarkIfBare"/>) before he makes
+/// his. Without locks the same holds, since only one call makes the file, and it does not mark.
+/// (6) One dies between marking and making: the mark costs a search when the file goes. (7) The last object of one id
+/// goes while the first one of another id is made: the file lock puts them in order; the
 /// mark is read under it. A peer that knows neither lock nor mark is not seen.
 /// </remarks>
 internal sealed class KeyFile : IDisposable
@@ -27,8 +32,10 @@ internal sealed class KeyFile : IDisposable
     // Lost races before a bound that has passed counts.
     private const int FewestRounds = 100;
 
-    // S_IXUSR. Nobody sets it on an empty file, its owner may on every file system that keeps modes, and neither chown nor a write drops it. The sticky bit has a meaning for files already: it keeps
-    // systemd-tmpfiles from removing them, and some systems let only root set it. Attributes are missing on tmpfs before Linux 6.6 and on many NFS servers.
+    // S_IXUSR. Nobody sets it on an empty file, its owner may on every file system that keeps modes, and neither chown
+    // nor a write drops it. The sticky bit has a meaning for files already: it keeps
+    // systemd-tmpfiles from removing them, and some systems let only root set it. Attributes are missing on tmpfs
+    // before Linux 6.6 and on many NFS servers.
     private const uint SharedMark = 0x40;
 
     private int _descriptor; // -1 for none
@@ -161,7 +168,8 @@ internal sealed class KeyFile : IDisposable
         }
     }
 
-    /// <summary>As <see cref="Lock"/>, of a file that this call has made in the plain way. Nothing of it is left when that fails.</summary>
+    /// <summary>As <see cref="Lock"/>, of a file that this call has made in the plain way. Nothing of it is left when
+    /// that fails.</summary>
     private static KeyFile? LockNew(string attempt, in NativeIpcKey key, string path, in Rules rules, int made)
     {
         FileIdentity? identity = Libc.Status(made, out FileStatus status) == 0 ? status.Identity : null;
@@ -194,7 +202,8 @@ internal sealed class KeyFile : IDisposable
         return Libc.shmget(ipcKey, 0, 0) != -1 || Libc.semget(ipcKey, 0, 0) != -1;
     }
 
-    /// <summary>Takes the lock. NFSv4 gives it only to a descriptor that is open for writing (EBADF): then the file is opened anew, if that is allowed. Where there are no locks, it is not held.</summary>
+    /// <summary>Takes the lock. NFSv4 gives it only to a descriptor that is open for writing (EBADF): then the file is
+    /// opened anew, if that is allowed. Where there are no locks, it is not held.</summary>
     /// <returns>0, or the error number.</returns>
     private static int TakeLock(string path, bool isLink, TimeSpan bound, ref int descriptor, out FileLock held)
     {
@@ -280,7 +289,8 @@ internal sealed class KeyFile : IDisposable
     }
 
     /// <summary>
-    /// The mode of a new file. It is locked through a descriptor that reads, and whoever can open it can keep that lock: so those may read it who may write the object. To
+    /// The mode of a new file. It is locked through a descriptor that reads, and whoever can open it can keep that
+    /// lock: so those may read it who may write the object. To
     /// reach the object ftok(3) needs no right on the file itself. Nobody writes into it.
     /// </summary>
     private static uint ModeOf(in Rules rules) => 0x180 | (((uint)rules.ObjectMode & 0x12) << 1);
@@ -383,11 +393,13 @@ internal sealed class KeyFile : IDisposable
         return age < bound && age > -bound;
     }
 
-    /// <summary>Whether objects of more than one project id may stand under the file, as far as ours have made them.</summary>
+    /// <summary>Whether objects of more than one project id may stand under the file, as far as ours have made
+    /// them.</summary>
     public bool IsMarked => (Status.Permissions & SharedMark) != 0;
 
     /// <summary>
-    /// Before an object is made: marks a file that was there and has no object of this project id, since objects of another one may stand under it. So before a marked file is removed, all ids are
+    /// Before an object is made: marks a file that was there and has no object of this project id, since objects of
+    /// another one may stand under it. So before a marked file is removed, all ids are
     /// searched, and others are not. Who is not the file's owner cannot mark it, nor remove it.
     /// </summary>
     public void MarkIfBare(int systemVKey)
@@ -459,7 +471,8 @@ internal sealed class KeyFile : IDisposable
     private static bool IsNamedOnce(in FileStatus status) => status is { Links: 1, IsDirectory: false };
 
     /// <summary>
-    /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under its key any more; if it is marked, under any of its keys.
+    /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under
+    /// its key any more; if it is marked, under any of its keys.
     /// </summary>
     public void RemoveIfOurs(int systemVKey)
     {

@@ -252,10 +252,13 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         return null;
     }
 
-    /// <summary>Whether a segment that was attached without the file lock stays: false when the last one to detach, who looked before, has removed it.</summary>
+    /// <summary>Whether a segment that was attached without the file lock stays: false when the last one to detach, who
+    /// looked before, has removed it.</summary>
     /// <remarks>
-    /// That one holds the segment's lock from before his look at the attachments until the segment is removed. So when the lock was seen free, or missing, after the attach, he
-    /// has come to his end, which the status shows, or he looks later and sees this attachment. A lock that somebody else keeps taken is not waited for, but for a moment; nor does this help against who removes with UseLock false.
+    /// That one holds the segment's lock from before his look at the attachments until the segment is removed. So when
+    /// the lock was seen free, or missing, after the attach, he
+    /// has come to his end, which the status shows, or he looks later and sees this attachment. A lock that somebody
+    /// else keeps taken is not waited for, but for a moment; nor does this help against who removes with UseLock false.
     /// </remarks>
     private static bool IsKept(in NativeIpcKey key, int id)
     {
