@@ -2,9 +2,12 @@
 # Builds everything and runs every test. Needs the .NET SDK only: missing Debian packages are installed where that is possible, and a test
 # whose program is missing is skipped with that reason (with CI=true on Linux it fails).
 #
-#   ./test.sh            everything
-#   ./test.sh STEP...    these steps only
-#   ./test.sh --list     the steps
+#   ./test.sh                        everything
+#   ./test.sh STEP...                these steps only
+#   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
+#   ./test.sh --list                 the steps
+#
+# The bounds of the steps, and of the whole run, grow with how slow the machine is at the time: see slowness in eng/lib.sh.
 #
 # The last line is "N passed, N failed, N skipped". Logs: artifacts/test-logs.
 set -u
@@ -17,6 +20,7 @@ root=$PWD
 #   wine    a test executable, published for Windows and run by Wine: its project, others that it starts, and its own arguments
 #   script  prints PASS, FAIL and SKIP lines
 steps='
+runner             script   120      eng/runner-test.sh
 unit               xunit    300      tests/NativeIpc.Tests
 abi                xunit    300      tests/NativeIpc.Abi
 conformance        xunit    600      tests/NativeIpc.Conformance -namespace- NativeIpc.Conformance.PlainPosix -namespace- NativeIpc.Conformance.Windows
@@ -39,12 +43,21 @@ demo               script   300      eng/demo-test.sh
 bench              script   300      eng/bench-test.sh
 docs               script   30       eng/docs-test.sh
 '
-whole_run=1740 # seconds, with the build: what is left of them bounds each step
+# Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest for each repetition.
+whole_run=1740
+longest_run=3600
+repetitions=1
 
 step_named() { say "$steps" | awk -v name="$1" '$1 == name'; }
 
 case ${1:-} in
     -h | --help | --list) sed -n '2,/^set -u/p' test.sh | sed '$d; s/^# \{0,1\}//'; say "$steps"; exit 0 ;;
+    --repeat)
+        case ${2:-} in '' | *[!0-9]* | 0*) say "--repeat takes a number from 1." >&2; exit 2 ;; esac
+        [ $# -gt 2 ] || { say "--repeat takes steps as well; ./test.sh --list names them." >&2; exit 2; }
+        repetitions=$2
+        shift 2
+        ;;
 esac
 for name in "$@"; do
     [ -n "$(step_named "$name")" ] || { say "There is no step '$name'; ./test.sh --list names them." >&2; exit 2; }
@@ -90,8 +103,18 @@ wine_step() { # XML PROJECT... ARGUMENT...
 
 windows_path() { say "Z:${1//\//\\}"; }
 
+# How slow the machine is now: that lengthens the whole run, the steps, and the watchdogs inside the tests.
+measure() {
+    slowness=$(slowness)
+    local scaled=$((1740 * slowness))
+    [ "$scaled" -lt "$longest_run" ] || scaled=$longest_run
+    scaled=$((scaled * repetitions))
+    [ "$scaled" -le "$whole_run" ] || whole_run=$scaled
+    export NATIVEIPC_SLOWNESS=$slowness
+}
+
 run_step() { # NAME KIND SECONDS COMMAND...
-    local name=$1 kind=$2 limit=$3 left=$((whole_run - SECONDS)) start=$SECONDS log="$logs/$1.log" xml="$logs/$1.xml" reason code results counts
+    local name=$1 kind=$2 limit=$3 left start=$SECONDS log="$logs/$1$round.log" xml="$logs/$1$round.xml" reason code results counts
     shift 3
     if [ "$kind" = wine ] && reason=$(why_no_wine wine x86_64-w64-mingw32-gcc) && [ -n "$reason" ]; then
         coloured 33 "$name: skipped"
@@ -100,6 +123,9 @@ run_step() { # NAME KIND SECONDS COMMAND...
         return
     fi
 
+    measure
+    left=$((whole_run - SECONDS))
+    limit=$((limit * slowness))
     [ "$limit" -lt "$left" ] || limit=$left
     [ "$limit" -ge 1 ] || { coloured 31 "$name: not run"; fail "$name" "no time is left of the $((whole_run / 60)) minutes of a run"; return; }
     local command=("$@")
@@ -139,7 +165,9 @@ fi
 # No build server outlives a step, keeps its output open or lives in the folder that goes at the end.
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
 start=$SECONDS
-if ! run_watched 900 "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q; then
+measure
+[ "$slowness" = 1 ] || say "This machine is busy or slow: bounds are up to $slowness times longer."
+if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q; then
     coloured 31 'build: failed'
     fail build 'the solution does not build' "$logs/build.log"
     finish
@@ -154,15 +182,30 @@ chmod 700 "$own/runtime"
 export TMPDIR=$own/tmp XDG_RUNTIME_DIR=$own/runtime
 snapshot "$TMPDIR" "$XDG_RUNTIME_DIR" "$root" >"$logs/before.txt"
 
-while read -r name kind limit command; do
-    [ -n "$name" ] || continue
-    # shellcheck disable=SC2086 # words of a command
-    run_step "$name" "$kind" "$limit" $command
-    [ "$name" != storm ] || grep '^storm ' "$logs/storm.log" | sed 's/^/  /'
-    [ "$name" != peers ] || sed 's/^/  /' "$logs/peers.log"
-    [ "$name" != interop ] || [ ! -f artifacts/interop-matrix.md ] || cat artifacts/interop-matrix.md
-    [ "$name" != wine ] || [ ! -s "$logs/wine.xml" ] || eng/windows-matrix.sh "$logs/wine.xml" || fail wine 'the matrix of the Windows peer could not be made'
-done <<<"$(if [ $# = 0 ]; then say "$steps"; else for name in "$@"; do step_named "$name"; done; fi)"
+run_steps() { # STEP...: all of them when none is named
+    local name kind limit command
+    while read -r name kind limit command; do
+        [ -n "$name" ] || continue
+        # shellcheck disable=SC2086 # words of a command
+        run_step "$name" "$kind" "$limit" $command
+        [ "$name" != storm ] || grep '^storm ' "$logs/storm$round.log" | sed 's/^/  /'
+        [ "$name" != peers ] || sed 's/^/  /' "$logs/peers$round.log"
+        [ "$name" != interop ] || [ ! -f artifacts/interop-matrix.md ] || cat artifacts/interop-matrix.md
+        [ "$name" != wine ] || [ ! -s "$logs/wine$round.xml" ] || eng/windows-matrix.sh "$logs/wine$round.xml" ||
+            fail wine 'the matrix of the Windows peer could not be made'
+    done <<<"$(if [ $# = 0 ]; then say "$steps"; else for name in "$@"; do step_named "$name"; done; fi)"
+}
+
+round=
+if [ "$repetitions" = 1 ]; then
+    run_steps "$@"
+else
+    for ((number = 1; number <= repetitions; number++)); do
+        say "Round $number of $repetitions"
+        round=-$number
+        run_steps "$@"
+    done
+fi
 
 # Whatever is new and used by no living process is a leftover.
 snapshot "$TMPDIR" "$XDG_RUNTIME_DIR" "$root" >"$logs/after.txt"

@@ -48,9 +48,9 @@ code=$?
 exit $code
 '
 if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
-    run_watched 120 "$work/log" unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
+    run_watched "$(patient 120)" "$work/log" unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
 else
-    run_watched 120 "$work/log" sh -c "$run" sh "$work" "$out/bin/NativeIpc.Aot" ''
+    run_watched "$(patient 120)" "$work/log" sh -c "$run" sh "$work" "$out/bin/NativeIpc.Aot" ''
 fi
 code=$?
 

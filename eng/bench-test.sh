@@ -27,7 +27,7 @@ fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-if ! run_watched 240 "$work/log" "$root/bench.sh" --quick; then
+if ! run_watched "$(patient 240)" "$work/log" "$root/bench.sh" --quick; then
     sed 's/^/    /' "$work/log" | tail -n 20
     fail "every workload of the library and of C runs" "bench.sh --quick failed"
     exit 1
@@ -46,5 +46,5 @@ awk -F'\t' -v OFS='\t' '$1 == "posix.wait_pair" && $2 == "jit" { $4 /= 9; $7 /= 
 slower=$("$report" compare "$work/last.tsv" "$out/results.tsv")
 if [ $? = 1 ] && echo "$slower" | grep -q '^slower: posix.wait_pair (jit)'; then pass "what became slower is found and named"; else fail "what became slower is found and named" "$slower"; fi
 
-check "every micro-benchmark does its work" timeout 60 "$root/bench/NativeIpc.Benchmarks/bin/Release/net10.0/NativeIpc.Benchmarks" --check
+check "every micro-benchmark does its work" timeout "$(patient 60)" "$root/bench/NativeIpc.Benchmarks/bin/Release/net10.0/NativeIpc.Benchmarks" --check
 exit $failures

@@ -55,7 +55,7 @@ sender() { sed -n 's/.* from process \([0-9]*\) through.*/\1/p' "$log" | head -1
 check() {
     local name=$1 code=$2 text=$3 found left
     shift 3
-    run_watched 300 "$log" "$root/demo.sh" "$@"
+    run_watched "$(patient 300)" "$log" "$root/demo.sh" "$@"
     found=$?
     left=$(leftovers)
     if [ "$found" != "$code" ]; then fail "$name" "exit code $found instead of $code"
@@ -164,12 +164,12 @@ elif ! dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --se
 else
     export WINEPREFIX=$work/wine WINEDEBUG=-all
     trap 'wineserver -k 2>/dev/null; rm -rf "$work"' EXIT
-    run_watched 300 /dev/null wine wineboot -i
+    run_watched "$(patient 300)" /dev/null wine wineboot -i
     for case in "0 nothing is left behind" "1 MISMATCH"; do
         code=${case%% *} text=${case#* }
         corrupt=
         [ "$code" = 1 ] && corrupt=--corrupt
-        run_watched 300 "$log" wine "$work/win/Transfer.exe" $corrupt "$work/small file"
+        run_watched "$(patient 300)" "$log" wine "$work/win/Transfer.exe" $corrupt "$work/small file"
         found=$?
         name="on Windows (Wine): $text"
         if [ "$found" = "$code" ] && grep -q "$text" "$log" && grep -q 'windows to .NET' "$log"; then pass "$name"; else fail "$name" "exit code $found"; fi

@@ -7,14 +7,17 @@ coloured() { # COLOUR TEXT: coloured on a terminal only
     if [ -t 1 ]; then printf '\033[%sm%s\033[0m\n' "$1" "$2"; else say "$2"; fi
 }
 
-# Runs a command in a process group of its own, in which no signal is ignored (a plain background job of a script ignores SIGINT, and the
-# tests that send it would see that). Output goes to LOG. Returns the command's exit code; 124 when the watchdog ended it.
+# Runs a command in a process group of its own, with the default action for the signals that the tests send: a background job of a script
+# ignores SIGINT and SIGQUIT, nohup SIGHUP, and a child would inherit that. Output goes to LOG. Returns the command's exit code; 124 when the
+# watchdog ended it. Whatever the command started is ended with it, under Wine too.
 run_watched() { # SECONDS LOG COMMAND...
-    local limit=$1 log=$2 end monitor=$-
+    local limit=$1 log=$2 end monitor=$- defaults=()
     shift 2
     end=$((SECONDS + limit))
+    if [ "$(type -t "$1")" != function ] && env --default-signal=INT true 2>/dev/null; then defaults=(env --default-signal=HUP,INT,QUIT); fi
+    watched_mark=nativeipc-step-$$-$RANDOM$RANDOM
     set -m
-    "$@" >"$log" 2>&1 </dev/null &
+    NATIVEIPC_STEP=${NATIVEIPC_STEP:+$NATIVEIPC_STEP,}$watched_mark ${defaults[@]+"${defaults[@]}"} "$@" >"$log" 2>&1 </dev/null &
     watched=$!
     case $monitor in *m*) ;; *) set +m ;; esac
     while kill -0 "$watched" 2>/dev/null; do
@@ -28,18 +31,53 @@ run_watched() { # SECONDS LOG COMMAND...
     done
     wait "$watched"
     local code=$?
+    [ $code = 0 ] || end_marked
     watched=
     return $code
 }
 
-# Ends what run_watched runs, with all its children.
+# Ends what run_watched runs, with all that it has started.
 end_watched() {
     [ -n "${watched:-}" ] || return 0
     kill -TERM -- "-$watched" 2>/dev/null
     sleep 2
     kill -KILL -- "-$watched" 2>/dev/null
+    end_marked
     return 0
 }
+
+# Ends what a step has left running, in whatever process group: Wine's programs have their own, but keep the environment. The server and the
+# services of Wine end by themselves, when the last program of theirs has; another run may be using them.
+end_marked() {
+    [ -d /proc/self ] || return 0
+    local process name
+    for process in $(grep -lsaF "$watched_mark" /proc/[0-9]*/environ 2>/dev/null); do
+        process=${process%/environ}
+        read -r name 2>/dev/null <"$process/comm" || continue
+        case $name in wineserver* | services.exe | winedevice.exe | plugplay.exe | svchost.exe | explorer.exe | rpcss.exe) continue ;; esac
+        [ "${process#/proc/}" = "$$" ] || kill -KILL "${process#/proc/}" 2>/dev/null
+    done
+    return 0
+}
+
+# How many times slower than an idle machine this one is now: 1 for an idle one, at most 10. From the time that a fixed piece of work takes,
+# the longer of two tries on two cores at once.
+slowness() {
+    local tenths=1 finished
+    for _ in 1 2; do
+        finished=$( { TIMEFORMAT=%R; time { fixed_work & fixed_work; wait; }; } 2>&1 | LC_ALL=C awk '{ printf "%d", $1 * 10 / 0.6 }')
+        [ "${finished:-0}" -le "$tenths" ] || tenths=$finished
+    done
+    local times=$(((tenths + 9) / 10))
+    [ $times -ge 1 ] || times=1
+    [ $times -le 10 ] || times=10
+    say $times
+}
+
+# A bound for this machine, in seconds, from one for an idle machine. measure in test.sh says how slow it is.
+patient() { say $(($1 * ${NATIVEIPC_SLOWNESS:-1})); }
+
+fixed_work() { LC_ALL=C awk 'BEGIN { for (i = 0; i < 10000000; i++) x += i }'; }
 
 # Results of an xunit v3 executable (-result-xml): one line "counts PASSED FAILED SKIPPED"; then "SKIP name: reason" and "FAIL name: message" lines.
 read_xunit() { # FILE

@@ -114,7 +114,7 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hel
     verify "the package came from the folder" "not in the isolated cache" test -s "$work/cache/nativeipc/$version/lib/net10.0/NativeIpc.dll"
     own=
     if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then own='unshare --ipc --mount'; fi
-    run_watched 60 said $own sh -c '
+    run_watched "$(patient 60)" said $own sh -c '
         [ -z "$2" ] || mount -t tmpfs tmpfs /dev/shm
         "$1/out/Hello"
         code=$?
@@ -142,7 +142,7 @@ elif ! NUGET_PACKAGES=$work/cache dotnet tool install NativeIpc.Tool --version "
 else
     pass "installs the tool"
     verify "the package of the tool has its page and the licence" "missing" sh -c 'unzip -l "$1" | grep -q nipc.md && unzip -l "$1" | grep -q LICENSE' sh "$packages/NativeIpc.Tool.$version.nupkg"
-    run_watched 60 said "$work/tools/nipc" key safe packed -t posix
+    run_watched "$(patient 60)" said "$work/tools/nipc" key safe packed -t posix
     if [ "$(cat said)" = posix:/packed ]; then pass "the installed tool runs"; else fail "the installed tool runs" "$(cat said)"; fi
 fi
 exit $failures

@@ -41,7 +41,7 @@ storm() { # TYPE SECONDS COMMAND...
 }
 
 for type in posix systemv; do
-    storm $type $((60 + kills / 4)) "$out/bin/NativeIpc.Storm" run $type "$kills"
+    storm $type "$(patient $((60 + kills / 4)))" "$out/bin/NativeIpc.Storm" run $type "$kills"
 done
 
 # Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the conformance suite's README.md.
@@ -53,7 +53,7 @@ elif ! "$root/eng/wine-publish.sh" NativeIpc.Storm >"$out/publish-windows.log" 2
     echo "FAIL storm Windows: published for Windows: see $out/publish-windows.log"
     failed=1
 else
-    export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$((60 + 2 * windows_kills))
+    export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$(patient $((60 + 2 * windows_kills)))
     storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
 fi
 exit $failed

@@ -61,7 +61,7 @@ trap 'exit 130' INT
 check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, has the pattern (empty: nothing at all is said)
     local name=$1 expected=$2 pattern=$3 code
     shift 3
-    timeout --foreground -k 5 30 wine "$out/bin/nipc.exe" "$@" >said 2>&1 <"${input:-/dev/null}"
+    timeout --foreground -k 5 "$(patient 30)" wine "$out/bin/nipc.exe" "$@" >said 2>&1 <"${input:-/dev/null}"
     code=$?
     tr -d '\r' <said >said.txt
     { echo "\$ nipc $* # $code"; cat said.txt; } >>said.log
@@ -77,7 +77,7 @@ hold() { # NAME KEY ARGUMENT...
     local name=$1 key=$2 end=$((SECONDS + 30))
     shift 2
     : >"held-$name"
-    timeout --foreground -k 5 150 wine "$out/bin/nipc.exe" create "$@" --hold >"held-$name" 2>&1 </dev/null &
+    timeout --foreground -k 5 "$(patient 150)" wine "$out/bin/nipc.exe" create "$@" --hold >"held-$name" 2>&1 </dev/null &
     holders+=($!)
     until grep -qF "$key" "held-$name"; do
         if [ $SECONDS -ge $end ] || ! kill -0 $! 2>/dev/null; then
@@ -112,7 +112,7 @@ peer() { # ANSWERS COMMAND...: a command is words with a comma between them
     shift
     rm -f "peer-$number.in"
     mkfifo "peer-$number.in"
-    timeout --foreground -k 5 150 wine "$out/peer.exe" session <"peer-$number.in" >"peer-$number" 2>&1 &
+    timeout --foreground -k 5 "$(patient 150)" wine "$out/peer.exe" session <"peer-$number.in" >"peer-$number" 2>&1 &
     peers+=($!)
     holders+=($!)
     exec {peer_input}>"peer-$number.in"
@@ -130,7 +130,7 @@ peer() { # ANSWERS COMMAND...: a command is words with a comma between them
 view() { # ARGUMENT...
     terminal kill-server 2>/dev/null
     views=$((views + 1)) # another server: that one may still be going, and take the session with it
-    terminal new-session -d -x 110 -y 24 "timeout --foreground -k 5 100 wine '$out/bin/nipc.exe' $*; echo code \$?; exec sleep 100"
+    terminal new-session -d -x 110 -y 24 "timeout --foreground -k 5 $(patient 100) wine '$out/bin/nipc.exe' $*; echo code \$?; exec sleep 100"
 }
 shows() { # NAME PATTERN
     local end=$((SECONDS + 30))
@@ -305,7 +305,7 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     check 'doctor: a lock that cannot be made' 1 "cannot be locked: its lock would be the semaphore '$c-shm_sem', and an object of another kind \(Event\)" doctor
 
     # --watch into a pipe: what was there, what comes and goes; ends as by Ctrl-C.
-    timeout --foreground -k 5 60 wine "$out/bin/nipc.exe" list --watch 200ms >watched 2>&1 </dev/null &
+    timeout --foreground -k 5 "$(patient 60)" wine "$out/bin/nipc.exe" list --watch 200ms >watched 2>&1 </dev/null &
     watch=$!
     holders+=($watch)
     seen() { # PATTERN

@@ -11,8 +11,8 @@ set -eu
 
 # A watchdog, 124 as the exit code: under Wine 8 an xunit run hangs some time after a test has failed or called Assert.Skip.
 status=0
-timeout -k 10 "${NATIVEIPC_WINE_TIMEOUT:-600}" wine "$@" || status=$?
-[ $status -ne 124 ] || echo "wine-run: ended by the watchdog after ${NATIVEIPC_WINE_TIMEOUT:-600} s" >&2
+timeout -k 10 "${NATIVEIPC_WINE_TIMEOUT:-$((600 * ${NATIVEIPC_SLOWNESS:-1}))}" wine "$@" || status=$?
+[ $status -ne 124 ] || echo "wine-run: ended by the watchdog after ${NATIVEIPC_WINE_TIMEOUT:-$((600 * ${NATIVEIPC_SLOWNESS:-1}))} s" >&2
 
 # The services of Wine hold our standard output for some seconds longer, and whoever reads it to its end waits for them. Another run in the
 # same prefix keeps them, so this is bounded.

@@ -9,7 +9,7 @@ public abstract class ConformanceTests<TProvider> : IDisposable
     where TProvider : Provider, new()
 {
     /// <summary>Longer than anything takes here; a wait that needs it has failed.</summary>
-    private protected static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private protected static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     private readonly List<PeerProcess> _peers = [];
 

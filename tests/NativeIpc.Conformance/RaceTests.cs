@@ -12,7 +12,7 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     private const int Peers = 8;
 
     // Eight processes on two processors; the rounds are bounded, the time is not.
-    private static readonly TimeSpan s_long = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan s_long = Patience.Minutes(5);
 
     private static int Rounds(int usual)
         => Environment.GetEnvironmentVariable("NATIVEIPC_RACE_ROUNDS") is { Length: > 0 } set ? int.Parse(set, CultureInfo.InvariantCulture) : usual;

@@ -93,7 +93,7 @@ internal static class CSharpProgram
             Place.Dotnet,
             ["publish", project, "-nologo", "-v", "q", "-r", "win-x64", "--self-contained", "true", "--artifacts-path", Path.Combine(folder, "build-" + name), "-o", output],
             folder,
-            watchdog: TimeSpan.FromMinutes(3)).Succeeded;
+            watchdog: Patience.Minutes(3)).Succeeded;
         return Path.Combine(output, name + ".exe");
     }
 }

@@ -14,7 +14,7 @@ internal sealed class Machine : IDisposable
         for name in $(ls -A /dev/shm); do echo "/dev/shm/$name"; done
         """;
 
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(30);
 
     private readonly Process? _holder;
     private readonly string[] _enter = [];

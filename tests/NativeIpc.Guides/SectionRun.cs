@@ -14,7 +14,7 @@ internal sealed class SectionRun : IDisposable
 {
     private const string PageName = "org.example";
 
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_watchdog = Patience.Minutes(1);
     private static int s_runs;
 
     private readonly string _name = $"g{Environment.ProcessId}x{Interlocked.Increment(ref s_runs)}";

@@ -9,7 +9,7 @@ namespace NativeIpc.Foreign;
 /// <remarks>Nothing waits without a watchdog: a peer that does not answer in time is killed, and the test fails with what was said.</remarks>
 internal sealed class ForeignPeer : IDisposable
 {
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(120);
     private static readonly ConcurrentDictionary<int, byte> s_everStarted = new();
 
     private readonly Process _process;

@@ -89,7 +89,7 @@ public sealed class S3LockTests : Scenario
             started.Set();
             using (segment.Lock()) return segment.GetReference<uint>(0);
         });
-        Assert.True(started.Wait(TimeSpan.FromSeconds(60)));
+        Assert.True(started.Wait(Patience.Seconds(60)));
         Assert.False(segment.TryLock(TimeSpan.FromMilliseconds(60), out _));
         stage.Peer.Ask("shm write a 0 07000000");
         stage.Peer.Ask("shm unlock a");

@@ -7,7 +7,7 @@ public sealed class S4AsyncTests : Scenario
 {
     private const int Races = 60;
 
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     protected override int Number => 4;
 

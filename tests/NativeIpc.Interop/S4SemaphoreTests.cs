@@ -70,7 +70,7 @@ public sealed class S4SemaphoreTests : Scenario
             semaphore.Acquire();
             return true;
         });
-        Assert.True(started.Wait(TimeSpan.FromSeconds(60)));
+        Assert.True(started.Wait(Patience.Seconds(60)));
         Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(60)));
         stage.Peer.Ask("sem release s");
         Assert.True(Finish(waiting));

@@ -5,7 +5,7 @@ namespace NativeIpc.Foreign;
 /// <summary>Scenario 6: the peer is killed.</summary>
 public sealed class S6CrashTests : Scenario
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Seconds(60);
 
     protected override int Number => 6;
 

@@ -5,7 +5,7 @@ namespace NativeIpc.Foreign;
 /// <summary>Scenario 6 at the lock of a segment: holders that only stand still are not robbed, and waiters that are killed take nothing with them.</summary>
 public sealed class S6LockTests : Scenario
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Seconds(60);
 
     // Longer than it takes until the last of the first looks whether an unknown holder is gone for good (0.1, 0.3 and 0.7 s).
     private const int ManyLooks = 900;

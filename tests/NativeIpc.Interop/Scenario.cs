@@ -31,7 +31,7 @@ public abstract class Scenario
     /// <summary>Waits for something that another thread or process does by itself; the watchdog fails the test.</summary>
     private protected static void Until(Func<bool> isSo, string what)
     {
-        if (!SpinWait.SpinUntil(isSo, TimeSpan.FromSeconds(60))) Assert.Fail($"The watchdog: {what} did not come to be.");
+        if (!SpinWait.SpinUntil(isSo, Patience.Seconds(60))) Assert.Fail($"The watchdog: {what} did not come to be.");
     }
 
     /// <summary>Runs a call that may block on a thread of its own.</summary>
@@ -40,7 +40,7 @@ public abstract class Scenario
     /// <summary>What a call gives that may block: the watchdog fails the test.</summary>
     private protected static T Finish<T>(Task<T> running)
     {
-        if (!running.Wait(TimeSpan.FromSeconds(60))) Assert.Fail("The watchdog: our call did not come back.");
+        if (!running.Wait(Patience.Seconds(60))) Assert.Fail("The watchdog: our call did not come back.");
         return running.Result;
     }
 

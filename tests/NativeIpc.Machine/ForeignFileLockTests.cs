@@ -74,7 +74,7 @@ public class ForeignFileLockTests
             Assert.InRange(Opened(key.NativeKey), 2, 5);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => Opened(key.NativeKey) == 0, TimeSpan.FromSeconds(30)), "A thread kept the lock, or its descriptor.");
+        Assert.True(SpinWait.SpinUntil(() => Opened(key.NativeKey) == 0, Patience.Seconds(30)), "A thread kept the lock, or its descriptor.");
         using var made = SharedMemory.CreateNew(key, 4096, options);
         Assert.True(made.CreatedNew);
     }
@@ -92,10 +92,10 @@ public class ForeignFileLockTests
         using (new Held(path))
         {
             taking = Task.Factory.StartNew(Take, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, TimeSpan.FromSeconds(30)), "Nobody joined the queue."); // with the holder's, and that of this test
+            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, Patience.Seconds(30)), "Nobody joined the queue."); // with the holder's, and that of this test
         }
 
-        FileLock taken = await taking.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        FileLock taken = await taking.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken);
         Assert.True(taken.IsHeld && taken.HasWaited);
         using (var another = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0)))
             Assert.Equal(-1, Interop.Libc.flock((int)another.DangerousGetHandle(), Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
@@ -132,12 +132,12 @@ public class ForeignFileLockTests
         using (new Held(path))
         {
             thread.Start();
-            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, TimeSpan.FromSeconds(30)), "Nobody joined the queue.");
+            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, Patience.Seconds(30)), "Nobody joined the queue.");
             thread.Interrupt();
-            Assert.True(thread.Join(TimeSpan.FromSeconds(30)) && wasInterrupted);
+            Assert.True(thread.Join(Patience.Seconds(30)) && wasInterrupted);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => Opened(path) == 1, TimeSpan.FromSeconds(30)), "The lock, or its descriptor, was kept.");
+        Assert.True(SpinWait.SpinUntil(() => Opened(path) == 1, Patience.Seconds(30)), "The lock, or its descriptor, was kept.");
         new Held(path).Dispose();
         File.Delete(path);
     }

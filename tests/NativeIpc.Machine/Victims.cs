@@ -102,7 +102,7 @@ internal static class Victims
         public void AwaitFirstStep()
         {
             Task<string?> reading = process.StandardOutput.ReadLineAsync();
-            bool came = reading.Wait(TimeSpan.FromMinutes(1));
+            bool came = reading.Wait(Patience.Minutes(1));
             if (came && reading.Result is { } line && JsonSerializer.Deserialize<Outcome>(line) is { Did: not null }) return;
             Dispose();
             throw new InvalidOperationException($"The program did not begin: {(came ? reading.Result : "the watchdog ended it")}");
@@ -132,7 +132,7 @@ internal static class Victims
         foreach (KeyValuePair<string, string?> variable in s_environment) start.Environment[variable.Key] = variable.Value;
 
         using Process group = Process.Start(start)!;
-        using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null, TimeSpan.FromMinutes(1), Timeout.InfiniteTimeSpan);
+        using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null, Patience.Minutes(1), Timeout.InfiniteTimeSpan);
         Task<string> error = group.StandardError.ReadToEndAsync();
         List<int> exitCodes = [];
         List<string> said = [];

@@ -8,7 +8,7 @@ namespace NativeIpc.Peer;
 internal static class StressCommands
 {
     private const int Size = 64 * 1024;
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_patience = Patience.Seconds(20);
 
     public static string Run(Words words, TextWriter output)
     {

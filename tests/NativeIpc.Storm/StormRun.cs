@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
@@ -10,7 +11,7 @@ namespace NativeIpc.Storm;
 /// </remarks>
 internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int workers)
 {
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     private static readonly string[] s_posixPoints =
     [
@@ -150,6 +151,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         process.Kill();
         process.WaitForExit();
         process.Dispose();
+        _processes[victim] = null; // or a failure to start the next one would keep the end of the run from ending the others
         bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(kills < 100 ? 2 : 10) == 0;
         _pointOf[victim] = "-";
         Start(guardedKey, reportKey, victim, reports, isSpecial ? _points[_nextPoint++ % _points.Length] : "-");
@@ -160,6 +162,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     private long _turnsAtDeath;
     private int _toldTogether;
     private int _untold;
+    private int _failedStarts;
 
     /// <summary>
     /// Keeps the account of who has to be told. The victim has the lock and stands still, so nobody changes what it guards; whoever comes next has to be told, once.
@@ -182,7 +185,24 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         Volatile.Write(ref reports.GetReference<Report>(index * 64).ProcessId, 0);
         _pointOf[index] = point;
         _age[index] = 0;
-        _processes[index] = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["worker", guardedKey.ToString(), reportKey.ToString(), $"{index}", point]))!;
+        _processes[index] = StartWorker(new(Environment.ProcessPath!, ["worker", guardedKey.ToString(), reportKey.ToString(), $"{index}", point]));
+    }
+
+    /// <summary>Starts a process, up to five times: Wine 8 fails to now and then, by ERROR_INTERNAL_ERROR.</summary>
+    private Process StartWorker(ProcessStartInfo start)
+    {
+        const int InternalError = 1359;
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return Process.Start(start)!;
+            }
+            catch (Win32Exception failure) when (OperatingSystem.IsWindows() && failure.NativeErrorCode == InternalError && attempt < 5)
+            {
+                _failedStarts++;
+            }
+        }
     }
 
     private static void Stop(Process process)
@@ -215,6 +235,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         string hits = string.Join(", ", _points.Select(point => $"{point} {_hits.GetValueOrDefault(point)}"));
         Console.WriteLine($"storm {type}: {kills} kills: {_holders} of holders ({_inside} of them inside), {_waiters} of waiters{(_between > 0 ? $", {_between} between taking and noting" : "")}; {takeovers} takeovers told, {fromInside} of them from inside; {seen.Counter} turns");
         Console.WriteLine($"storm {type}: killed at points: {hits}");
+        if (_failedStarts > 0) Console.WriteLine($"storm {type}: the system failed to start a process {_failedStarts} times, and was asked again");
         bool isGood = true;
         Check("nobody was inside together with another", seen.Intruders == 0, $"{seen.Intruders} times");
         if (type != NativeIpcKeyType.Windows) // where deaths between two steps are told, too, so only bounds are known

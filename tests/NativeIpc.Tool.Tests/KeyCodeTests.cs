@@ -91,7 +91,7 @@ public class KeyCodeTests : OneType
             </Project>
             """);
         Write(folder, "open.cs", code);
-        return Shell.Run(Peers.Require("dotnet", "dotnet-sdk-10.0"), ["run", "--project", folder], folder, watchdog: TimeSpan.FromMinutes(3)).Succeeded;
+        return Shell.Run(Peers.Require("dotnet", "dotnet-sdk-10.0"), ["run", "--project", folder], folder, watchdog: Patience.Minutes(3)).Succeeded;
     }
 
     /// <summary>With Qt 6.8 in the folder of Debian 13 that eng/peers.sh makes; where it is not, the test is skipped.</summary>
@@ -109,7 +109,7 @@ public class KeyCodeTests : OneType
         try
         {
             Write(trixie + inside, "open.cpp", code);
-            _ = Shell.Run("chroot", [trixie, "sh", "-c", $"i=/usr/include/x86_64-linux-gnu/qt6; g++ -fPIC -Wall -I$i -I$i/QtCore -o {inside}/open {inside}/open.cpp -lQt6Core"], watchdog: TimeSpan.FromMinutes(2)).Succeeded;
+            _ = Shell.Run("chroot", [trixie, "sh", "-c", $"i=/usr/include/x86_64-linux-gnu/qt6; g++ -fPIC -Wall -I$i -I$i/QtCore -o {inside}/open {inside}/open.cpp -lQt6Core"], watchdog: Patience.Minutes(2)).Succeeded;
             return Shell.Run($"{trixie}/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", ["--library-path", $"{trixie}/usr/lib/x86_64-linux-gnu", $"{trixie}{inside}/open"]).Succeeded;
         }
         finally

@@ -31,7 +31,7 @@ internal static class Nipc
         Task copying = running.Process.StandardOutput.BaseStream.CopyToAsync(output);
         Task<string> error = running.Process.StandardError.ReadToEndAsync();
         int code = running.WaitForEnd();
-        Assert.True(Task.WaitAll([copying, error], TimeSpan.FromSeconds(30)));
+        Assert.True(Task.WaitAll([copying, error], Patience.Seconds(30)));
         return (code, output.ToArray(), error.Result);
     }
 
@@ -65,7 +65,7 @@ internal static class Nipc
 /// <summary>The tool while it runs. Disposing kills it with its children.</summary>
 internal sealed partial class RunningNipc : IDisposable
 {
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     internal RunningNipc(params string[] arguments)
         : this(Nipc.Program, arguments)

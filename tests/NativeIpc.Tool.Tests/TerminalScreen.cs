@@ -8,7 +8,7 @@ namespace NativeIpc.Tool.Tests;
 /// <remarks>Nothing sleeps: the screen is looked at until the text is there, or the watchdog fails the test with the screen that was seen last.</remarks>
 internal sealed class TerminalScreen : IDisposable
 {
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     private readonly string _socket = Path.Combine(Path.GetTempPath(), TestNames.NextName() + ".tmux");
 

@@ -21,7 +21,7 @@ internal static class SignalHandler
     /// <summary>Waits until all handlers of the signal have run: the runtime runs them in a thread that then ends (SIGINT, SIGQUIT, SIGTERM).</summary>
     internal static string Await()
     {
-        if (!s_thread.Task.Result.Join(TimeSpan.FromSeconds(30))) throw new InvalidOperationException("The thread of the handlers did not end.");
+        if (!s_thread.Task.Result.Join(Patience.Seconds(30))) throw new InvalidOperationException("The thread of the handlers did not end.");
         GC.KeepAlive(s_registration);
         return "handled";
     }

@@ -8,7 +8,7 @@ namespace NativeIpc.WindowsTests;
 public partial class HolderTests : WindowsTest
 {
     private static readonly TimeSpan s_manyProofs = TimeSpan.FromMilliseconds(400);
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(30);
     private static readonly SystemSemaphoreOptions s_robust = new() { Robust = true };
 
     [Fact]

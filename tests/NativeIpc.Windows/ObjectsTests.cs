@@ -187,7 +187,7 @@ public class ObjectsTests : WindowsTest
         using SystemSemaphore first = SystemSemaphore.CreateNew(NewKey(), 1); // found at the start
         SystemSemaphore? semaphore = null;
         List<string> seen = [];
-        using CancellationTokenSource watchdog = new(TimeSpan.FromSeconds(60));
+        using CancellationTokenSource watchdog = new(Patience.Seconds(60));
         await foreach (IpcObjectChange change in IpcObjects.WatchAsync(TimeSpan.FromMilliseconds(20), new() { Kind = IpcObjectKind.SystemSemaphore }, watchdog.Token))
         {
             semaphore ??= SystemSemaphore.CreateNew(key, 2);

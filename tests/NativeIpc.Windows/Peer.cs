@@ -45,7 +45,7 @@ internal sealed class Peer : IDisposable
     internal string Answer()
     {
         Task<string?> line = _process.StandardOutput.ReadLineAsync();
-        if (!line.Wait(TimeSpan.FromSeconds(30))) throw new TimeoutException("The peer does not answer.");
+        if (!line.Wait(Patience.Seconds(30))) throw new TimeoutException("The peer does not answer.");
         return line.Result ?? throw new InvalidOperationException("The peer has ended.");
     }
 

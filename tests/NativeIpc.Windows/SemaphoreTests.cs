@@ -137,7 +137,7 @@ public class SemaphoreTests : WindowsTest
             entered.Signal();
             semaphore.Acquire();
         }))];
-        Assert.True(entered.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        Assert.True(entered.Wait(Patience.Seconds(30), TestContext.Current.CancellationToken));
         semaphore.Dispose();
 
         foreach (Task wait in waiting) await Assert.ThrowsAsync<ObjectDisposedException>(() => Soon(wait));
@@ -156,7 +156,7 @@ public class SemaphoreTests : WindowsTest
         thread.Start();
         thread.Interrupt();
 
-        Assert.IsType<ThreadInterruptedException>(await ended.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        Assert.IsType<ThreadInterruptedException>(await ended.Task.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -42,7 +42,7 @@ public abstract class WindowsTest
     }
 
     /// <summary>Fails when what should be over soon is not.</summary>
-    protected static async Task Soon(Task task) => await task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+    protected static async Task Soon(Task task) => await task.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken);
 
     /// <summary>Something blocking, on a thread of its own: the pool of a machine with few cores may be busy waiting.</summary>
     protected static Task Start(Action action)

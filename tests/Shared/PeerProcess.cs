@@ -18,7 +18,7 @@ internal sealed partial class PeerProcess : IDisposable
     internal const int SIGKILL = 9;
     internal const int SIGTERM = 15;
 
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
     private static readonly ConcurrentBag<PeerProcess> s_idle = [];
     private static readonly ConcurrentDictionary<int, byte> s_everStarted = new();
 

@@ -5,7 +5,7 @@ namespace NativeIpc.Testing;
 /// <summary>Runs a program to its end.</summary>
 internal static class Shell
 {
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_watchdog = Patience.Minutes(1);
 
     /// <summary>
     /// Runs a program and collects what it writes. A program still running when the watchdog goes off is killed with all its children,
@@ -43,7 +43,7 @@ internal static class Shell
         if (!ended)
         {
             process.Kill(entireProcessTree: true);
-            Task.WaitAll([output, error], TimeSpan.FromSeconds(5));
+            Task.WaitAll([output, error], Patience.Seconds(5));
             throw new TimeoutException($"The watchdog ended {program}.\n{Text(output)}\n{Text(error)}");
         }
 

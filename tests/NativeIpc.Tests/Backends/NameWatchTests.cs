@@ -7,7 +7,7 @@ namespace NativeIpc.Tests.Backends;
 public sealed class NameWatchTests : IDisposable
 {
     private const int Looks = 8;
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("nativeipc-names").FullName;
     private readonly List<NameWatch> _watches = [];

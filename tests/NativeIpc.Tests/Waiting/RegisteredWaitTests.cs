@@ -6,7 +6,7 @@ namespace NativeIpc.Tests.Waiting;
 /// <summary>The system's registered waits (Windows), here on semaphores of this process alone: so they run everywhere.</summary>
 public sealed class RegisteredWaitTests : IDisposable
 {
-    private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     // What is not through in this time waits for something.
     private static readonly TimeSpan s_aWhile = TimeSpan.FromMilliseconds(200);
