@@ -33,6 +33,33 @@ public sealed class StrangersAtKeyFilesTests
         Assert.False(File.Exists(key.NativeKey));
     }
 
+    /// <summary>A reader has no lock of the key file against the last one to detach, who looks that nobody is attached
+    /// and then removes.</summary>
+    [Fact]
+    public async Task A_reader_never_gets_a_segment_that_the_last_one_to_detach_removes()
+    {
+        const int Size = 54_321; // no other has it
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        string end = Path.Combine(TestRun.Folder, TestRun.NewName());
+        var options = new SharedMemoryOptions { Mode = Readable };
+        using SharedMemory first = SharedMemory.CreateNew(key, Size, options);
+        Task<VictimResult> reading = Task.Run(
+            () => Victims.Run(Situation.Nobody, $"segment-read-again-and-again {key} {Size} {end}"), TestContext.Current.CancellationToken);
+        first.Dispose();
+        for (int round = 0; round < 3000 && !reading.IsCompleted; round++)
+        {
+            using SharedMemory segment = SharedMemory.CreateOrOpen(key, Size, options);
+            if (round % 2 == 0) continue;
+            Assert.True(segment.TryLock(out SharedMemoryLock held));
+            held.Dispose();
+        }
+
+        await File.WriteAllTextAsync(end, "", TestContext.Current.CancellationToken);
+        (await reading).Did("never removed");
+        File.Delete(end);
+        SharedMemory.Remove(key); // the reader may not
+    }
+
     [Theory]
     [InlineData("600", "600")]
     [InlineData("640", "600")]

@@ -87,7 +87,8 @@ internal static class RmVerb
                     $"{key} is in use{(users.Length > 0 ? $" by {users}" : $" ({found.AttachmentCount} attached, by processes that this user may not see)")}. End them, or give --force.", found.Attachments);
             }
 
-            if (!force && found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null }) return RemoveIfTold(key, kind, found);
+            if (!force && found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null })
+                return RemoveIfTold(key, kind, found);
 
             if (!force && found is not null && IsUsedUnseen(found))
             {
@@ -125,7 +126,8 @@ internal static class RmVerb
         }
         catch (NativeIpcException failure) when (failure.Error == NativeIpcError.LockError)
         {
-            return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"{failure.Message} --force removes it all the same.");
+            string message = $"{failure.Message} --force removes it all the same.";
+            return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, message);
         }
     }
 
@@ -165,7 +167,8 @@ internal static class RmVerb
             if (!IpcObjects.TryRemoveUnused(found)) return (new RemovalOutcome(name, word, "kept", Message: $"{name} is in use or gone by now."), ExitCodes.Ok);
             return (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok);
         }
-        catch (NativeIpcException failure) when (found.Type == NativeIpcKeyType.PosixRealtime && failure.Error == NativeIpcError.LockError)
+        catch (NativeIpcException failure)
+            when (found.Type == NativeIpcKeyType.PosixRealtime && failure.Error == NativeIpcError.LockError)
         {
             return (new RemovalOutcome(name, word, "cannot-tell", Message: failure.Message), ExitCodes.Unsupported);
         }

@@ -62,22 +62,30 @@ internal sealed class PosixCatalog : IObjectCatalog
         const string attempt = "remove the object";
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
-        if (Libc.Status(path, followLink: false, out FileStatus there) != 0 || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity) return false;
+        bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;
+        if (!isThere || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity) return false;
         if (onlyUnused)
         {
             bool removed = false;
-            UseResult result = PosixUsers.RemoveIfUnused(path, found.Kind == IpcObjectKind.SharedMemory, there.Identity, own: null, s_bound, () => removed = Unlink(attempt, found, path));
-            return result.Answer == UseAnswer.CannotTell ? throw PosixUsers.Refuse(attempt, found.NamingKey, path, result, ", or remove it whoever uses it (Remove).") : removed;
+            bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
+            UseResult result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
+                () => removed = Unlink(attempt, found, path));
+            const string otherwise = ", or remove it whoever uses it (Remove).";
+            return result.Answer == UseAnswer.CannotTell
+                ? throw PosixUsers.Refuse(attempt, found.NamingKey, path, result, otherwise)
+                : removed;
         }
 
         // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the
         // same.
-        using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+        int flags = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
+        using var file = new UnixDescriptor(Libc.open(path, flags, 0));
         FileLock makers = default;
         if (!file.IsInvalid) _ = FileLock.Take((int)file.DangerousGetHandle(), s_bound, out makers);
         using (makers)
         {
-            if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || named.Identity != there.Identity) return false;
+            bool isSame = Libc.Status(path, followLink: false, out FileStatus named) == 0 && named.Identity == there.Identity;
+            if (!isSame) return false;
             return Unlink(attempt, found, path);
         }
     }

@@ -130,8 +130,8 @@ internal sealed class PosixLook(Census census) : IDisposable
 
             if (!wantsUse || number == Errno.ENOENT) return (value, lost, null);
             string? reason = null;
-            if (number == 0 && !held.IsHeld && Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0 && Marshal.GetLastPInvokeError() == Errno.EAGAIN)
-                reason = $"Whether anybody uses it cannot be told: other processes keep the locks of {PosixNames.Folder} and of its file.";
+            if (number == 0 && !held.IsHeld && IsLockedByAnother(file))
+                reason = $"Whether anybody uses it cannot be told: others keep the locks of {PosixNames.Folder} and its file.";
             if (number == 0 && reason is null)
             {
                 number = Libc.TakeLease(file); // lease and file lock go with the descriptor
@@ -144,6 +144,11 @@ internal sealed class PosixLook(Census census) : IDisposable
             return (value, lost, null);
         }
     }
+
+    /// <summary>Takes the file's lock, which goes with the descriptor; true when another process has it.</summary>
+    private static bool IsLockedByAnother(UnixDescriptor file)
+        => Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0
+            && Marshal.GetLastPInvokeError() == Errno.EAGAIN;
 
     private static int? CountLost(UnixDescriptor file)
     {
@@ -178,7 +183,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         _folder ??= new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
         if (!_folder.IsInvalid && FileLock.Take((int)_folder.DangerousGetHandle(), TimeSpan.FromMilliseconds(100), out FileLock held) == 0) return held;
         _isFolderBusy = true;
-        census.Note($"Another process holds the lock of {PosixNames.Folder}: what goes at this moment may be shown as used.");
+        const string meaning = "what goes at this moment may be shown as used.";
+        census.Note($"Another process holds the lock of {PosixNames.Folder}: {meaning}");
         return default;
     }
 

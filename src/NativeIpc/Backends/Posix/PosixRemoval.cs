@@ -139,7 +139,9 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         bool removed = Unlink(key, isSegment);
         if (!lockKey.IsValid) return removed;
         Unlink(lockKey, isSegment: false);
-        if (lockKey.NativeKey != key.NativeKey && PosixNames.LockKey(new NativeIpcKey(key.NativeKey, key.Type)) is { IsValid: true } bare) Unlink(bare, isSegment: false);
+        if (lockKey.NativeKey == key.NativeKey) return removed;
+        NativeIpcKey bare = PosixNames.LockKey(new NativeIpcKey(key.NativeKey, key.Type));
+        if (bare.IsValid) Unlink(bare, isSegment: false);
         return removed;
     }
 

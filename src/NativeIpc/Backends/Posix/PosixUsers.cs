@@ -26,12 +26,14 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
     /// <summary>Why it cannot be told: a clause.</summary>
     internal string Reason(string path) => Number == Errno.EACCES || Number == Errno.EPERM
         ? "whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE)"
-        : Number == Errno.EAGAIN ? $"whether anybody still uses it cannot be told, since another process keeps a lock or a lease on {path}"
+        : Number == Errno.EAGAIN
+            ? $"whether anybody still uses it cannot be told, since another process keeps a lock or a lease on {path}"
         : "whether anybody still uses it cannot be told";
 
     /// <summary>What helps: a sentence without its full stop.</summary>
     internal string Remedy(string path) => Number == Errno.EACCES || Number == Errno.EPERM ? "Run as its owner"
-        : Number == Errno.EAGAIN ? $"End that process (fuser {path} names it)" : $"See {Call} in the manual for error {Number}";
+        : Number == Errno.EAGAIN ? $"End that process (fuser {path} names it)"
+        : $"See {Call} in the manual for error {Number}";
 }
 
 /// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped anywhere else. Linux only.</summary>
@@ -85,10 +87,12 @@ internal static class PosixUsers
     /// <param name="identity">The file that it must be; null for whatever has the name.</param>
     /// <param name="own">The only descriptor of this process, if it has one left; the file is not mapped here any more.</param>
     /// <param name="bound">How long to wait for another one that has the object's file lock.</param>
-    private static UseResult RemoveIfUnused(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound)
+    private static UseResult RemoveIfUnused(
+        in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound)
     {
         NativeIpcKey named = key, itsLock = lockKey;
-        return RemoveIfUnused(PathOf(key, isSegment), isSegment, identity, own, bound, () => PosixRemoval.UnlinkBoth(named, isSegment, itsLock));
+        return RemoveIfUnused(PathOf(key, isSegment), isSegment, identity, own, bound,
+            () => PosixRemoval.UnlinkBoth(named, isSegment, itsLock));
     }
 
     /// <summary>Removes a file of the folder, if no process has it open or mapped.</summary>
@@ -98,7 +102,8 @@ internal static class PosixUsers
     /// <param name="own">The only descriptor of this process, if it has one left.</param>
     /// <param name="bound">How long to wait for another one that has the object's file lock.</param>
     /// <param name="unlink">Removes the names.</param>
-    internal static UseResult RemoveIfUnused(string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink)
+    internal static UseResult RemoveIfUnused(
+        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink)
     {
         using UnixDescriptor folder = OpenFolder();
         bool isFolderLocked = TryLockFolder(folder);
@@ -108,18 +113,21 @@ internal static class PosixUsers
             for (int round = 0; ; round++)
             {
                 UseResult result = Ask(path, isSegment, identity, own, bound, unlink, out bool wasAlone);
-                bool isLeased = result is { Answer: UseAnswer.CannotTell, Call: "open" } && result.Number == Errno.EAGAIN;
-                if (!isLeased && (result.Answer != UseAnswer.InUse || (wasAlone && isFolderLocked) || round == MostRounds)) return result;
+                bool isLeased = result.Call == "open" && result.Number == Errno.EAGAIN;
+                bool isCertain = result.Answer != UseAnswer.InUse || (wasAlone && isFolderLocked) || round == MostRounds;
+                if (isCertain && !isLeased) return result;
                 if (!backoff.Pause()) return result;
             }
         }
         finally
         {
-            if (isFolderLocked) _ = Libc.flock((int)folder.DangerousGetHandle(), Flags.LOCK_UN); // after what was open is closed
+            // After what was open is closed.
+            if (isFolderLocked) _ = Libc.flock((int)folder.DangerousGetHandle(), Flags.LOCK_UN);
         }
     }
 
-    internal static UnixDescriptor OpenFolder() => new(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
+    private static UnixDescriptor OpenFolder()
+        => new(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
 
     /// <summary>Takes the folder's lock, waiting for no longer than one of ours has it.</summary>
     private static bool TryLockFolder(UnixDescriptor folder)
@@ -136,14 +144,16 @@ internal static class PosixUsers
     }
 
     /// <summary>Asks once. <paramref name="wasAlone"/>: nobody else had the object's file lock first.</summary>
-    private static UseResult Ask(string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink, out bool wasAlone)
+    private static UseResult Ask(
+        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink, out bool wasAlone)
     {
         wasAlone = true;
         int failure = 0;
         using UnixDescriptor? opened = own is null ? Open(path, out failure) : null;
         if (failure != 0)
         {
-            if (failure is Errno.ENXIO or Errno.EISDIR || failure == Errno.ELOOP) return new UseResult(UseAnswer.InUse); // no object; the caller's own look says so
+            // No object; the caller's own look says so.
+            if (failure is Errno.ENXIO or Errno.EISDIR || failure == Errno.ELOOP) return new UseResult(UseAnswer.InUse);
             return failure == Errno.ENOENT ? new UseResult(UseAnswer.Gone) : UseResult.CannotTell("open", failure);
         }
 
@@ -169,8 +179,8 @@ internal static class PosixUsers
                     return new UseResult(UseAnswer.InUse);
                 }
 
-                if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || named.Identity != status.Identity) return new UseResult(UseAnswer.Gone);
-                unlink();
+                bool isNamed = Libc.Status(path, followLink: false, out FileStatus named) == 0 && named.Identity == status.Identity;
+                if (isNamed) unlink();
                 return new UseResult(UseAnswer.Gone);
             }
             finally
@@ -184,7 +194,8 @@ internal static class PosixUsers
     {
         foreach (int access in (ReadOnlySpan<int>)[Flags.O_RDWR, Flags.O_RDONLY])
         {
-            var opened = new UnixDescriptor(Libc.open(path, access | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+            int flags = access | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
+            var opened = new UnixDescriptor(Libc.open(path, flags, 0));
             number = opened.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
             if (number != Errno.EACCES || access == Flags.O_RDONLY) return opened;
             opened.Dispose();
@@ -203,20 +214,24 @@ internal static class PosixUsers
     /// there had been nothing.</summary>
     /// <exception cref="NativeIpcException">The system cannot tell: PermissionDenied for who may not ask, LockError
     /// when another process keeps a lock on the object.</exception>
-    internal static void Reclaim(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, TimeSpan bound)
+    internal static void Reclaim(
+        string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, TimeSpan bound)
     {
         UseResult result = RemoveIfUnused(key, isSegment, lockKey, identity: null, own: null, bound);
-        if (result.Answer == UseAnswer.CannotTell) throw Refuse(attempt, key, PathOf(key, isSegment), result, ", or do without Reclaim.");
+        if (result.Answer != UseAnswer.CannotTell) return;
+        throw Refuse(attempt, key, PathOf(key, isSegment), result, ", or do without Reclaim.");
     }
 
     /// <summary>The failure of a call that has to know whether somebody uses an object.</summary>
-    internal static NativeIpcException Refuse(string attempt, in NativeIpcKey key, string path, in UseResult result, string otherwise)
+    internal static NativeIpcException Refuse(
+        string attempt, in NativeIpcKey key, string path, in UseResult result, string otherwise)
     {
         NativeIpcError error = result.Number is Errno.EACCES or Errno.EPERM ? NativeIpcError.PermissionDenied
             : result.Number == Errno.EAGAIN ? NativeIpcError.LockError
             : result.Number is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM ? NativeIpcError.OutOfResources
             : NativeIpcError.Unknown;
-        return Failure.Of(error, attempt, key, result.Call, result.Number, $"It is not known to be unused: {result.Reason(path)}. {result.Remedy(path)}{otherwise}");
+        string remedy = $"It is not known to be unused: {result.Reason(path)}. {result.Remedy(path)}{otherwise}";
+        return Failure.Of(error, attempt, key, result.Call, result.Number, remedy);
     }
 
     /// <summary>Lets go of an object for <see cref="RemovalPolicy.LastOneOut"/>. Nothing can be thrown where this runs: what the system cannot tell is logged.</summary>
@@ -226,8 +241,9 @@ internal static class PosixUsers
         {
             UseResult result = RemoveIfUnused(key, isSegment, lockKey, identity, own, bound);
             if (result.Answer != UseAnswer.CannotTell) return;
+            string said = $"{result.Call} says \"{Marshal.GetPInvokeErrorMessage(result.Number)}\" (error {result.Number})";
             NativeIpcEventSource.s_log.NotRemoved(
-                $"{Failure.Describe(key)} was not removed: {result.Reason(PathOf(key, isSegment))}: {result.Call} says \"{Marshal.GetPInvokeErrorMessage(result.Number)}\" (error {result.Number})");
+                $"{Failure.Describe(key)} was not removed: {result.Reason(PathOf(key, isSegment))}: {said}");
         }
         catch (NativeIpcException failure)
         {
@@ -240,14 +256,17 @@ internal static class PosixUsers
     /// <returns>Whether that could be done.</returns>
     internal static bool TryReplace(UnixDescriptor file, long size)
     {
-        using var other = new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, 0x180));
+        const uint mode = 0x180; // 0600
+        using var other = new UnixDescriptor(
+            Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode));
         if (other.IsInvalid) return false;
         bool isReferenced = false;
         try
         {
             file.DangerousAddRef(ref isReferenced);
             int opened = (int)other.DangerousGetHandle();
-            return Libc.ftruncate(opened, size) == 0 && Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) >= 0;
+            return Libc.ftruncate(opened, size) == 0
+                && Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) >= 0;
         }
         catch (ObjectDisposedException)
         {
@@ -296,7 +315,11 @@ internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKe
             if (_performed) return;
             _performed = true;
             comeBack?.Invoke(); // to the true page and file, if they are let go of for a moment
-            if (Mapping.Replace(address, size)) PosixUsers.LetGo(key, isSegment, lockKey, identity, file is null || PosixUsers.TryReplace(file, size) ? null : file, bound);
+            if (Mapping.Replace(address, size))
+            {
+                UnixDescriptor? own = file is null || PosixUsers.TryReplace(file, size) ? null : file;
+                PosixUsers.LetGo(key, isSegment, lockKey, identity, own, bound);
+            }
         }
 
         ProcessExit.Forget(this);

@@ -44,6 +44,7 @@ internal sealed class KeyFile : IDisposable
     private readonly bool _isLink;
     private readonly bool _isKnown;
     private FileLock _lock;
+    private bool _isBare; // empty, not made by this call, and without an object of this project id
 
     /// <summary>How a call uses key files.</summary>
     /// <param name="ObjectMode">The mode of the object that is made under a new file.</param>
@@ -149,7 +150,8 @@ internal sealed class KeyFile : IDisposable
             {
                 if (backoff.Pause()) continue;
                 throw Failure.Of(NativeIpcError.LockError, attempt, key, "open", failure,
-                    $"Another process keeps a lease on the key file {path} (fcntl, F_SETLEASE). End that process (fuser {path} names it), or use another path.");
+                    $"Another process keeps a lease on the key file {path} (fcntl, F_SETLEASE). "
+                    + $"End that process (fuser {path} names it), or use another path.");
             }
             else if (failure is Errno.EACCES or Errno.ENXIO || (cleansUp && failure is Errno.EMFILE or Errno.ENFILE))
             {
@@ -180,7 +182,8 @@ internal sealed class KeyFile : IDisposable
             file = Lock(attempt, key, path, rules, made, isLink: false, isNew: true);
 
             // Under the lock, and with the mark that another process may have set before.
-            int number = file is null ? 0 : Dress(file._descriptor, ModeOf(rules) | (file.Status.Permissions & SharedMark), rules.Group, out _);
+            uint mode = ModeOf(rules) | ((file?.Status.Permissions ?? 0) & SharedMark);
+            int number = file is null ? 0 : Dress(file._descriptor, mode, rules.Group, out _);
             isGood = number == 0;
             return isGood ? file : throw SystemVErrors.KeyFile(attempt, key, "fchown", number);
         }
@@ -189,7 +192,8 @@ internal sealed class KeyFile : IDisposable
             if (!isGood)
             {
                 // Whoever of ours has it open sees that it has gone, and starts again.
-                if (identity is not null && Libc.Status(path, followLink: false, out FileStatus now) == 0 && now.Identity == identity && !HasObject(now.Identity, path, (int)key.Type)) _ = Libc.unlink(path);
+                bool isThere = Libc.Status(path, followLink: false, out FileStatus now) == 0 && now.Identity == identity;
+                if (isThere && !HasObject(now.Identity, path, (int)key.Type)) _ = Libc.unlink(path);
                 file?.Dispose();
             }
         }
@@ -209,8 +213,10 @@ internal sealed class KeyFile : IDisposable
     {
         int error = FileLock.Take(descriptor, bound, out held);
         if (error != Errno.EBADF) return error;
-        int writing = Libc.open(path, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK | (isLink ? 0 : Flags.O_NOFOLLOW), 0);
-        if (writing != -1 && Libc.Status(writing, out FileStatus opened) == 0 && Libc.Status(descriptor, out FileStatus status) == 0 && opened.Identity == status.Identity)
+        int flags = Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK | (isLink ? 0 : Flags.O_NOFOLLOW);
+        int writing = Libc.open(path, flags, 0);
+        if (writing != -1 && Libc.Status(writing, out FileStatus opened) == 0
+            && Libc.Status(descriptor, out FileStatus status) == 0 && opened.Identity == status.Identity)
         {
             (descriptor, writing) = (writing, descriptor);
             error = FileLock.Take(descriptor, bound, out held);
@@ -304,7 +310,9 @@ internal sealed class KeyFile : IDisposable
         if (number != 0) return number;
 
         // The object gets this process's group, the file in some folders theirs: only the object's group is let in.
-        if (group is null && (mode & 0x20) != 0 && status.Gid != Libc.getegid() && Libc.fchown(file, uint.MaxValue, Libc.getegid()) != 0) mode &= ~0x20u;
+        const uint groupReads = 0x20; // S_IRGRP
+        bool isOther = group is null && (mode & groupReads) != 0 && status.Gid != Libc.getegid();
+        if (isOther && Libc.fchown(file, uint.MaxValue, Libc.getegid()) != 0) mode &= ~groupReads;
         return status.Permissions != mode && Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
     }
 
@@ -387,6 +395,7 @@ internal sealed class KeyFile : IDisposable
     public bool MayBeInTheMaking(int systemVKey, TimeSpan bound)
     {
         if (IsNew || !Status.IsRegularFile || Status.Size != 0 || Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return false;
+        _isBare = true;
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
         TimeSpan age = DateTime.UnixEpoch.AddSeconds(now.tv_sec) - File.GetLastWriteTimeUtc(Path(Key)); // the one clock that file times are on
@@ -402,12 +411,14 @@ internal sealed class KeyFile : IDisposable
     /// another one may stand under it. So before a marked file is removed, all ids are
     /// searched, and others are not. Who is not the file's owner cannot mark it, nor remove it.
     /// </summary>
-    public void MarkIfBare(int systemVKey)
+    public void MarkIfBare()
     {
-        bool isOurs = Status.IsRegularFile && Status.Size == 0 && (Libc.geteuid() is var user && (user == Status.Uid || user == 0));
-        if (IsNew || IsMarked || !isOurs || _descriptor == -1 || HasObject(Status.Identity, Path(Key), (int)Key.Type)) return;
-        if (Libc.fchmod(_descriptor, Status.Permissions | SharedMark) != 0)
-            NativeIpcEventSource.s_log.KeyFileLimit($"The key file {Path(Key)} cannot be marked as one that objects of several project ids stand under (fchmod, error {Marshal.GetLastPInvokeError()}): the last one of one id removes it under the others.");
+        if (!_isBare || IsMarked || _descriptor == -1) return;
+        uint user = Libc.geteuid();
+        if (user != Status.Uid && user != 0) return;
+        if (Libc.fchmod(_descriptor, Status.Permissions | SharedMark) == 0) return;
+        NativeIpcEventSource.s_log.KeyFileLimit($"The key file {Path(Key)} cannot be marked as one of several project ids "
+            + $"(fchmod, error {Marshal.GetLastPInvokeError()}): the last object of one id removes it under the others.");
     }
 
     /// <summary>Whether an object of another project id stands under the file.</summary>

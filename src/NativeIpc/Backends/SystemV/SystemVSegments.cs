@@ -95,7 +95,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             if (number == 0)
             {
                 found = SystemVSupport.RemoveSegment(Removing, key, id);
-                SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey); // with a legacy key that of users of the bare native key
+                // With a legacy key that of users of the bare native key.
+                SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
             }
 
             file.RemoveIfOurs(ipcKey);
@@ -125,7 +126,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     continue;
                 }
 
-                file.MarkIfBare(ipcKey);
+                file.MarkIfBare();
                 int id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -150,7 +151,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                         if (reclaimed == Reclaimed.NotNow)
                         {
                             throw Failure.Found(NativeIpcError.LockError, Creating, key, "semop",
-                                "nobody is attached, and another process holds its lock: whether it is about to attach cannot be told", "End that process, or do without Reclaim.", Errno.EAGAIN);
+                                "nobody is attached, and another process holds its lock: whether it is about to attach cannot be told",
+                                "End that process, or do without Reclaim.", Errno.EAGAIN);
                         }
 
                         if (reclaimed == Reclaimed.Yes)
@@ -234,7 +236,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
             if (error == 0 && !options.AllowOtherOwners) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
-            if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath) && (createdNew || file.IsLocked || IsKept(file.Key, id)))
+            bool isGood = error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath);
+            if (isGood && (createdNew || file.IsLocked || IsKept(file.Key, id)))
             {
                 if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, isNew: createdNew && access == SharedMemoryAccess.ReadWrite);
                 return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);

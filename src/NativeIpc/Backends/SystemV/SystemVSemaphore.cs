@@ -327,7 +327,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
             }
 
             // A file that objects of several project ids stood under goes with the last one of them, whoever made it.
-            if (file is not null && (set.MadeKeyFile || file.IsMarked) && file.Status.Identity == set.KeyFile) file.RemoveIfOurs(file.Ftok(Removing));
+            if (file is not null && (set.MadeKeyFile || file.IsMarked) && file.Status.Identity == set.KeyFile)
+                file.RemoveIfOurs(file.Ftok(Removing));
         }
         catch (NativeIpcException failure)
         {

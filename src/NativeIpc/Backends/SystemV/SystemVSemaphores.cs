@@ -280,7 +280,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 }
 
                 check?.Invoke();
-                file.MarkIfBare(ipcKey);
+                file.MarkIfBare();
                 int id = Libc.semget(ipcKey, options.Robust ? LockSize : 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -373,7 +373,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             // A new set counts 0 there, so one operation gives it its count, if nobody else has done so.
             pair[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
             pair[1] = new Sembuf { sem_op = (short)count, sem_flg = (short)Flags.IPC_NOWAIT };
-            if (Libc.semop(id, pair, 2) == 0 || Marshal.GetLastPInvokeError() == Errno.EAGAIN) return 0; // or somebody has given it one, who took this process for dead
+            if (Libc.semop(id, pair, 2) == 0) return 0;
+            if (Marshal.GetLastPInvokeError() == Errno.EAGAIN) return 0; // given by one who took this process for dead
         }
 
         // First the one that tells of dead holders: who takes a permit as soon as there is one finds it clean.
