@@ -41,4 +41,8 @@ internal sealed class NativeIpcEventSource : EventSource
     /// <summary>This process works with a lock whose next holder could not tell that it died.</summary>
     [Event(6, Level = EventLevel.Warning, Message = "{0}")]
     public void NotRecoverable(string message) => WriteEvent(6, message);
+
+    /// <summary>A permit that was held when its semaphore was disposed could not be given back.</summary>
+    [Event(20, Level = EventLevel.Warning, Message = "{0}")]
+    public void NotGivenBack(string message) => WriteEvent(20, message);
 }
