@@ -165,6 +165,7 @@ public sealed class LockedFolderTests
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { Mode = (UnixFileMode)0x1A4 });
         using (Victims.Start(Situation.Nobody, $"open {TestRun.SegmentFile(key)}", "wait-for-ever"))
+        using (File.OpenRead(TestRun.SegmentFile(key))) // with a shared lock, as .NET's streams have
         {
             segment.Dispose();
             Assert.False(SharedMemory.CreateOrOpen(key, 50, s_reclaim with { Removal = RemovalPolicy.Keep }).CreatedNew);

@@ -70,6 +70,7 @@ internal static class PosixUsers
 {
     // How often it is asked again where the user may have been another asker; with the pauses some milliseconds.
     private const int MostRounds = 10;
+    private const int IsShared = -1;
     private static readonly TimeSpan s_courtesy = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Refuses what needs the kernel's knowledge where there is none.</summary>
@@ -131,16 +132,35 @@ internal static class PosixUsers
 
     /// <summary>Takes the folder's lock, waiting for no longer than one of ours has it.</summary>
     private static bool TryLockFolder(UnixDescriptor folder)
+        => !folder.IsInvalid && TryLock(folder, s_courtesy, out _) == 0;
+
+    /// <summary>
+    /// Takes a file lock by looking again and again. Not as <see cref="FileLock"/> does: whoever joins the system's queue
+    /// there and gives up leaves a thread with the file open, which the kernel counts as a user.
+    /// </summary>
+    /// <returns>
+    /// 0, or the error number: EAGAIN when the bound passed; <see cref="IsShared"/> when another process keeps a shared
+    /// lock, as .NET's FileStream does: who asks never has that, so it is one who uses the file.
+    /// </returns>
+    private static int TryLock(UnixDescriptor file, TimeSpan bound, out bool hasWaited)
     {
-        if (folder.IsInvalid) return false;
-        var backoff = new Backoff(s_courtesy);
-        while (Libc.flock((int)folder.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0)
+        const int certain = 3; // an exclusive lock may be given back between the two calls, but not each time
+        int shared = 0;
+        hasWaited = false;
+        var backoff = new Backoff(bound);
+        while (Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0)
         {
             int number = Marshal.GetLastPInvokeError();
-            if ((number != Errno.EAGAIN && number != Errno.EINTR) || !backoff.Pause()) return false;
+            if (number != Errno.EAGAIN && number != Errno.EINTR) return number;
+            hasWaited = true;
+            bool isShared = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_SH | Flags.LOCK_NB) == 0;
+            if (isShared) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
+            shared = isShared ? shared + 1 : 0;
+            if (shared == certain) return IsShared;
+            if (!backoff.Pause()) return Errno.EAGAIN;
         }
 
-        return true;
+        return 0;
     }
 
     /// <summary>Asks once. <paramref name="wasAlone"/>: nobody else had the object's file lock first.</summary>
@@ -158,11 +178,14 @@ internal static class PosixUsers
         }
 
         UnixDescriptor file = own ?? opened!;
-        int number = FileLock.Take((int)file.DangerousGetHandle(), bound, out FileLock held);
+        int number = TryLock(file, bound, out bool hasWaited);
+        wasAlone = !hasWaited;
+        if (number == IsShared) return new UseResult(UseAnswer.InUse);
         if (number == Errno.EAGAIN) return UseResult.CannotTell("flock", number);
-        using (held) // where there are no such locks, some rounds have to do
+        bool isLocked = number == 0; // where there are no such locks, some rounds have to do
+        wasAlone = isLocked && !hasWaited;
+        try
         {
-            wasAlone = held is { IsHeld: true, HasWaited: false };
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) return UseResult.CannotTell("statx", number);
             if (!status.IsRegularFile) return new UseResult(UseAnswer.InUse); // no object, as above
@@ -187,6 +210,11 @@ internal static class PosixUsers
             {
                 Libc.DropLease(file);
             }
+        }
+        finally
+        {
+            // Before closing: see FileLock.
+            if (isLocked) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
         }
     }
 
