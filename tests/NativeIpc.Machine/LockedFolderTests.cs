@@ -72,7 +72,7 @@ public sealed class LockedFolderTests
         using IDisposable? stranger = isFolderLocked ? FolderLockedByNobody() : null;
         const int Users = 3;
         using var barrier = new Barrier(Users);
-        for (int round = 0; round < 200; round++)
+        for (int round = 0; round < (isFolderLocked ? 50 : 300); round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.Posix);
             SharedMemory[] users = [.. Enumerable.Range(0, Users).Select(_ => SharedMemory.CreateOrOpen(key, 100, s_lastOut))];

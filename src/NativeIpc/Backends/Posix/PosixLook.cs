@@ -138,7 +138,8 @@ internal sealed class PosixLook(Census census) : IDisposable
                 if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
             }
 
-            if (number == Errno.EAGAIN) return (value, lost, false);
+            // Without the folder's lock it may be another one who looks; then what was seen of all processes decides.
+            if (number == Errno.EAGAIN && (held.IsHeld || census.Processes is not { IsComplete: true })) return (value, lost, false);
             if (census.Processes is { IsComplete: true }) return (value, lost, true); // nobody was seen to use it, and everybody was seen
             unreadable.Add(reason ?? "Whether anybody uses it, the kernel tells only its owner and root.");
             return (value, lost, null);

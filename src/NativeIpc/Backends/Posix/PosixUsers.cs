@@ -51,7 +51,8 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
 /// has the object's lock and finds B, who has opened the file and waits for that lock; A closes. B finds nobody, or A,
 /// if the kernel has given A's lock back and not yet counted A's descriptor out, which it does in that
 /// order. So whoever finds a user, and is not sure that it was no other asker (no lock of the folder, or it had to wait
-/// for the object's), closes, pauses and asks again, some times. (3) Two reclaim together: as (1) and (2); the
+/// for the object's), closes, pauses and asks again, for a fifth of a second: an asker that is cut off for longer with
+/// the file open passes for a user, and the object may stay, as after a crash. (3) Two reclaim together: as (1) and (2); the
 /// second one finds no name, or the object of the first, which is in use. (4) A segment and its lock: the names go
 /// together, while the lease and the file lock are held; who makes the lock has the segment open, so there is no lease
 /// then.
@@ -68,10 +69,12 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
 /// </remarks>
 internal static class PosixUsers
 {
-    // How often it is asked again where the user may have been another asker; with the pauses some milliseconds.
+    // How often, and without the folder's lock for how long, it is asked again where the user may have been another asker.
+    // On a loaded machine that one may be cut off with the file open.
     private const int MostRounds = 10;
     private const int IsShared = -1;
-    private static readonly TimeSpan s_courtesy = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_courtesy = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Refuses what needs the kernel's knowledge where there is none.</summary>
     internal static void CheckOffered(in NativeIpcKey key, RemovalPolicy removal, bool reclaim)
@@ -107,7 +110,7 @@ internal static class PosixUsers
         string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink)
     {
         using UnixDescriptor folder = OpenFolder();
-        bool isFolderLocked = TryLockFolder(folder);
+        bool isFolderLocked = TryLockFolder(folder, bound);
         try
         {
             var backoff = new Backoff(bound);
@@ -115,7 +118,8 @@ internal static class PosixUsers
             {
                 UseResult result = Ask(path, isSegment, identity, own, bound, unlink, out bool wasAlone);
                 bool isLeased = result.Call == "open" && result.Number == Errno.EAGAIN;
-                bool isCertain = result.Answer != UseAnswer.InUse || (wasAlone && isFolderLocked) || round == MostRounds;
+                bool isCertain = result.Answer != UseAnswer.InUse || (wasAlone && isFolderLocked)
+                    || (round >= MostRounds && (isFolderLocked || backoff.Elapsed >= s_patience));
                 if (isCertain && !isLeased) return result;
                 if (!backoff.Pause()) return result;
             }
@@ -130,9 +134,9 @@ internal static class PosixUsers
     private static UnixDescriptor OpenFolder()
         => new(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
 
-    /// <summary>Takes the folder's lock, waiting for no longer than one of ours has it.</summary>
-    private static bool TryLockFolder(UnixDescriptor folder)
-        => !folder.IsInvalid && TryLock(folder, s_courtesy, out _) == 0;
+    /// <summary>Takes the folder's lock, waiting for about as long as one of ours may have it.</summary>
+    private static bool TryLockFolder(UnixDescriptor folder, TimeSpan bound)
+        => !folder.IsInvalid && TryLock(folder, bound < TimeSpan.Zero || bound > s_courtesy ? s_courtesy : bound, out _) == 0;
 
     /// <summary>
     /// Takes a file lock by looking again and again. Not as <see cref="FileLock"/> does: whoever joins the system's queue
