@@ -20,6 +20,9 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     private readonly Lock _gate = new();
     private bool _performed;
 
+    /// <summary>Held while the names are removed. Who makes a lock's name enters it without waiting, since the removal may wait for the file lock that he has.</summary>
+    internal Lock Gate => _gate;
+
     static PosixRemoval() => NativeIpcEventSource.Load();
 
     public override void Perform() => Perform(-1);

@@ -18,6 +18,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     private const string Opening = "open the semaphore";
     private const int MostRounds = 1000;
 
+    // Who asks the kernel whether he is alone does so for some microseconds.
+    private static readonly TimeSpan s_longestLease = TimeSpan.FromSeconds(1);
+
     private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
 
     private bool _works;
@@ -33,8 +36,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             ?? throw (FindPlanted(Creating, key) ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
                 "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
-    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
-        => TryOpen(key, owns: false, Use.By(options, Opening, key))
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
+        => TryOpen(key, owns: false, Use.By(options, Opening, key) with { Bound = bound })
             ?? (mustExist ? throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT) : null);
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
@@ -57,7 +60,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     public int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options)
     {
         if (!PermitRecords.IsOffered) return 0;
-        using var file = new UnixDescriptor(OpenFile(key, out int number));
+        using var file = new UnixDescriptor(OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, options.PeerTimeout, out int number));
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
         number = Libc.Status(file, out FileStatus status);
@@ -82,12 +85,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
-    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, owns: false, Use.AsLockOf(segment));
+    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound) => TryOpen(key, owns: false, Use.AsLockOf(segment, bound));
 
     /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
-    internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment)
+    internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
     {
-        Use use = Use.AsLockOf(segment);
+        Use use = Use.AsLockOf(segment, bound);
         try
         {
             if (TryCreate(key, 1, use) is { } made) return made;
@@ -102,7 +105,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     /// <summary>How a semaphore is made and used.</summary>
     private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit,
-        bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group,
+        bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PeerBound Bound,
         PermitRecording Recording = PermitRecording.None,
         int? Maximum = null)
     {
@@ -110,11 +113,11 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
 
         /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
-        public static Use AsLockOf(PosixSegment segment)
+        public static Use AsLockOf(PosixSegment segment, in PeerBound bound)
         {
-            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null);
+            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null, bound);
             uint readers = segment.Status.Permissions & 0x124; // r--r--r--
-            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null);
+            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null, bound);
         }
 
         /// <summary>Whether the object keeps the descriptor.</summary>
@@ -141,7 +144,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
             return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust,
-                options.Robust, options.AllowOtherOwners, options.Group, options.Recording,
+                options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout,
+                options.Recording,
                 options.MaximumCount);
         }
     }
@@ -177,7 +181,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 use.RemovalOf(owns), use);
         }
 
-        int file = OpenFile(key, out int number);
+        int file = OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, use.Bound, out int number);
         if (number == Errno.ENOENT) return null;
         bool isKept = false;
         try
@@ -220,13 +224,10 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             : new PosixSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit);
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
-    internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);
-
-    /// <inheritdoc cref="OpenFile(in NativeIpcKey, out int)"/>
-    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, out int number)
+    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, in PeerBound bound, out int number)
     {
         var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
-        var backoff = new Backoff(TimeSpan.FromSeconds(1));
+        var backoff = new Backoff(bound.AtMost(s_longestLease));
         while (true)
         {
             int descriptor = Libc.open_utf8(path.Pointer, flags | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);

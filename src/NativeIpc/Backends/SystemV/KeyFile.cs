@@ -53,17 +53,18 @@ internal sealed class KeyFile : IDisposable
     /// <param name="Group">The group of a new file; null leaves it.</param>
     /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
     /// <param name="ExpectsNone">Whether there usually is no file: then making one is tried before opening one.</param>
+    /// <param name="IsShared">Whether the lock is taken shared, by who makes and removes nothing: such do not keep each other waiting.</param>
     /// <param name="Known">A file that is in use already: if the path leads there, its folder is not looked at again.</param>
-    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, FileIdentity? Known = null, bool ExpectsNone = false)
+    internal readonly record struct Rules(UnixFileMode ObjectMode, PeerBound Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, FileIdentity? Known = null, bool ExpectsNone = false, bool IsShared = false)
     {
         internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         internal static Rules Of(SystemSemaphoreOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         /// <summary>For a call that makes nothing.</summary>
-        internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null);
+        internal static Rules Opening(in PeerBound bound, bool trustsOthers) => new(default, bound, trustsOthers, null, IsShared: true);
 
-        internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
+        internal static Rules Removing(in PeerBound bound) => new(default, bound, TrustsOthers: true, null);
 
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
@@ -97,10 +98,9 @@ internal sealed class KeyFile : IDisposable
     /// <returns>Null when it is missing and was not to be made.</returns>
     public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, in Rules rules, bool cleansUp = false)
     {
-        TimeSpan bound = rules.Bound;
         string path = Path(key);
         if (!rules.TrustsOthers && rules.Known is null) KeyFileTrust.CheckFolder(attempt, key, path);
-        var backoff = new Backoff(bound);
+        var backoff = new Backoff(rules.Bound);
         for (int round = 0; ; round++)
         {
             FileLock held = default;
@@ -209,9 +209,9 @@ internal sealed class KeyFile : IDisposable
     /// <summary>Takes the lock. NFSv4 gives it only to a descriptor that is open for writing (EBADF): then the file is
     /// opened anew, if that is allowed. Where there are no locks, it is not held.</summary>
     /// <returns>0, or the error number.</returns>
-    private static int TakeLock(string path, bool isLink, TimeSpan bound, ref int descriptor, out FileLock held)
+    private static int TakeLock(string path, bool isLink, in Rules rules, ref int descriptor, out FileLock held)
     {
-        int error = FileLock.Take(descriptor, bound, out held);
+        int error = FileLock.Take(descriptor, rules.Bound, out held, rules.IsShared);
         if (error != Errno.EBADF) return error;
         int flags = Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK | (isLink ? 0 : Flags.O_NOFOLLOW);
         int writing = Libc.open(path, flags, 0);
@@ -219,7 +219,7 @@ internal sealed class KeyFile : IDisposable
             && Libc.Status(descriptor, out FileStatus status) == 0 && opened.Identity == status.Identity)
         {
             (descriptor, writing) = (writing, descriptor);
-            error = FileLock.Take(descriptor, bound, out held);
+            error = FileLock.Take(descriptor, rules.Bound, out held, rules.IsShared);
         }
 
         if (writing != -1) _ = Libc.close(writing);
@@ -235,7 +235,7 @@ internal sealed class KeyFile : IDisposable
         FileLock held = default;
         try
         {
-            int error = TakeLock(path, isLink, rules.Bound, ref descriptor, out held);
+            int error = TakeLock(path, isLink, rules, ref descriptor, out held);
             if (error == Errno.EAGAIN)
             {
                 throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,

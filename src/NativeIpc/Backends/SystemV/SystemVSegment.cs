@@ -29,14 +29,15 @@ internal sealed class SystemVSegment : Segment
     /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that made the lock does so when it lets
     /// go, and the others meet at the one that is made anew under the path. A segment that was removed gets none: nobody would remove it.
     /// </remarks>
-    public override SemaphoreObject OpenLock()
+    public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         if (_requiresRecovery && !OperatingSystem.IsLinux())
             throw new PlatformNotSupportedException($"The lock of the segment {Failure.Describe(Key)} cannot tell of a holder's death: of System V locks that is noticed on Linux only. Set RequireLockRecovery to false to use it without.");
-        SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), _status);
-        _detach.Lock = opened;
-        return opened;
+        return _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), bound, _status);
     }
+
+    /// <inheritdoc/>
+    public override void NoteLock(SemaphoreObject opened) => _detach.Lock = (SystemVSemaphore)opened;
 
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
@@ -51,6 +52,20 @@ internal sealed class SystemVSegment : Segment
     {
         _detach.Removes = false;
         Dispose();
+    }
+
+    /// <summary>Detaches from a segment that could not be filled, and removes it, whoever is attached, if this call has made it.</summary>
+    internal void DetachOnly(bool removes, bool madeKeyFile)
+    {
+        DetachOnly();
+        if (removes) _detach.RemoveMade(madeKeyFile);
+    }
+
+    /// <summary>Has the kernel map all pages; false and the error number when it does not.</summary>
+    internal bool TryFill(int advice, out int number)
+    {
+        number = Libc.madvise(handle, (nuint)Size, advice) == 0 ? 0 : System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
+        return number == 0;
     }
 
     protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
@@ -130,10 +145,26 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
     /// who removes the segment holds.</summary>
-    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
+    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, in PeerBound bound, SegmentStatus? segment = null)
     {
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null);
+        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
+    }
+
+    /// <summary>Removes the segment by its id, and then the key file if this process made it and nothing else stands under it. Nothing can be thrown where this runs.</summary>
+    internal void RemoveMade(bool madeKeyFile)
+    {
+        try
+        {
+            SystemVSupport.RemoveSegment(Removing, key, id);
+            if (!madeKeyFile) return;
+            using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
+            if (file is not null && file.Status.Identity == keyFile) file.RemoveIfOurs(ipcKey);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
     }
 
     private void CheckNotRemoved()
@@ -243,7 +274,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             SystemVSemaphore semaphore;
             try
             {
-                semaphore = OpenLock(options.Mode);
+                semaphore = OpenLock(options.Mode, options.PeerTimeout);
             }
             catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
             {
