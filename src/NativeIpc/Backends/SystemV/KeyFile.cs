@@ -157,6 +157,7 @@ internal sealed class KeyFile : IDisposable
             {
                 // Cannot be locked; ftok needs no more than to reach it.
                 failure = Libc.Status(path, followLink: true, out FileStatus seen);
+                if (failure == Errno.ENOENT && backoff.Pause()) continue; // removed since: it may be made anew
                 if (failure != 0) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
                 if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, seen);
                 return new KeyFile(attempt, key, -1, default, seen, isNew: false, rules.TrustsOthers);
