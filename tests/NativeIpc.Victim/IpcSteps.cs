@@ -22,6 +22,8 @@ internal sealed class IpcSteps
             "segment-try-open" => SharedMemory.TryOpenExisting(Key, out SharedMemory? found, SharedMemoryAccess.ReadWrite, SegmentOptions) ? Keep(found) : "missing",
             "segment-read-again-and-again" => ReadAgainAndAgain(),
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
+            "segment-owner" => IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory) is { } found ? $"owner "
+                + $"{found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),

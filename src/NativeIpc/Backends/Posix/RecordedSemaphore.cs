@@ -15,8 +15,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     /// <summary>Takes over the page and the descriptor.</summary>
     internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity,
-        bool createdNew, RemovalPolicy removal, bool removeAtExit, bool isInherited, int maximum)
-        : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, removal, removeAtExit)
+        bool createdNew, bool isInherited, int maximum)
+        : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew)
     {
         _maximum = maximum;
         _records = new PermitRecords(key, page, file);
