@@ -244,6 +244,7 @@ public sealed partial class SharedMemory
                 SemaphoreObject opened = _segment.OpenLock();
                 opened.GivesBackAtClose = true;
                 next = new SegmentLock(opened, _segment.WatchLock(opened), replacesAnother: replaced is not null);
+                _segment.CloseLock = next.Close;
                 if (replaced is not null) Keep(replaced);
                 Volatile.Write(ref _lock, next);
             }

@@ -93,6 +93,12 @@ internal static class Victims
         }
 
         if (situation.User is { } user) command.AddRange(AsUser(user));
+        if (situation.IsProcessOne)
+        {
+            NeedNamespaces();
+            command.AddRange(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        }
+
         command.Add(Path.Combine(s_folder.Value, Program));
         command.AddRange(steps);
         return [.. command];
@@ -222,6 +228,9 @@ internal sealed record Situation
     internal int? User { get; init; }
 
     internal bool IsPrivateIpc { get; init; }
+
+    /// <summary>As process number 1 of a PID name space, as in a container.</summary>
+    internal bool IsProcessOne { get; init; }
 
     /// <summary>Shell commands in a private mount name space, as root.</summary>
     internal string? MountFirst { get; init; }

@@ -23,6 +23,7 @@ internal sealed class IpcSteps
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
+            "segment-drop-locked" => DropLocked(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
             "segment-verify" => $"{_segment!.VerifySize()}",
@@ -47,6 +48,21 @@ internal sealed class IpcSteps
             "dispose" => Dispose(),
             _ => throw new ArgumentException($"No such step: {words[0]}"),
         };
+    }
+
+    /// <summary>Takes the lock of a new segment, forgets the instance and has the garbage collector find it.</summary>
+    private string DropLocked()
+    {
+        MakeLocked(Key);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return "dropped";
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static void MakeLocked(NativeIpcKey key)
+        {
+            if (!SharedMemory.CreateNew(key, 100).TryLock(out _)) throw new InvalidOperationException("The lock of a new segment was not free.");
+        }
     }
 
     private NativeIpcKey Key => NativeIpcKey.Parse(_words[1], null);
