@@ -26,7 +26,7 @@ namespace NativeIpc;
 /// refers to any more is let go of by a garbage collection, as if it had been disposed.</para>
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
-public sealed partial class SharedMemory : IDisposable
+public sealed partial class SharedMemory : IDisposable, IWaitOwner
 {
     private const string Creating = "create the segment";
     private const string Opening = "open the segment";
@@ -90,7 +90,7 @@ public sealed partial class SharedMemory : IDisposable
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(options);
-        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: true)!, options);
+        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: true)!, options);
     }
 
     /// <summary>Attaches to a segment if it exists.</summary>
@@ -105,7 +105,7 @@ public sealed partial class SharedMemory : IDisposable
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(options);
-        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: false);
+        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
         return segment is not null;
     }
@@ -212,7 +212,10 @@ public sealed partial class SharedMemory : IDisposable
     /// <summary>What it is, its key and its size, in one line for logs and debuggers; also after Dispose.</summary>
     /// <returns>For instance <c>SharedMemory posix:/name (4096 bytes)</c>. The form may change.</returns>
     public override string ToString()
-        => $"{nameof(SharedMemory)} {Failure.Name(Key)} ({Size} bytes{(Volatile.Read(ref _disposed) == 0 ? "" : ", disposed")})";
+    {
+        string state = Volatile.Read(ref _disposed) == 0 ? "" : ", disposed";
+        return $"{nameof(SharedMemory)} {Failure.Name(Key)} ({Size} bytes{state})";
+    }
 
     private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size, [CallerMemberName] string operation = "")
     {

@@ -12,7 +12,7 @@ public class ForeignFileLockTests
     public ForeignFileLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
     /// <summary>A lock of an open file of its own, which is to the kernel as another program's.</summary>
-    private sealed class Held : IDisposable
+    internal sealed class Held : IDisposable
     {
         private readonly Interop.UnixDescriptor _file;
 
@@ -151,7 +151,12 @@ public class ForeignFileLockTests
         var impatient = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) };
         using SharedMemory first = SharedMemory.CreateNew(key, 4096, impatient);
         using SharedMemory second = SharedMemory.OpenExisting(key, options: impatient);
-        using (new Held(key.NativeKey)) Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => first.TryLock(out _)).Error);
+        using (new Held(key.NativeKey))
+        {
+            Assert.False(first.TryLock(out _)); // the caller's time is over first
+            Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => first.Lock(TestContext.Current.CancellationToken)).Error);
+        }
+
         Assert.True(first.TryLock(out SharedMemoryLock made));
         made.Dispose();
         using (new Held(key.NativeKey))

@@ -44,11 +44,9 @@ internal static class Afterwards
             {
                 work();
             }
-            catch (NativeIpcException failure)
-            {
-                NativeIpcEventSource.s_log.NotRemoved(failure.Message);
-            }
-            catch (Exception failure) when (failure is ObjectDisposedException or InvalidOperationException)
+#pragma warning disable CA1031 // As in a finalizer, nobody is there to catch it, and no failure to remove is worth the process.
+            catch (Exception failure)
+#pragma warning restore CA1031
             {
                 NativeIpcEventSource.s_log.NotRemoved(failure.Message);
             }

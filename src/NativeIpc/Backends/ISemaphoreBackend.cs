@@ -15,8 +15,8 @@ internal interface ISemaphoreBackend
     /// <summary>Makes a semaphore that must not exist.</summary>
     SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
 
-    /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>.</summary>
-    SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist);
+    /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>. The bound is that of this call alone.</summary>
+    SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist);
 
     /// <summary>Opens a semaphore and leaves its count, or makes it; the object says which.</summary>
     SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);

@@ -15,8 +15,9 @@ internal interface ISharedMemoryBackend
     /// <summary>Makes a segment that must not exist.</summary>
     Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options);
 
-    /// <summary>Attaches to a segment. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>.</summary>
-    Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist);
+    /// <summary>Attaches to a segment. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>. The bound is that of this call alone: the
+    /// segment goes on with that of the options.</summary>
+    Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist);
 
     /// <summary>Attaches to a segment, or makes it; the segment says which.</summary>
     Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options);

@@ -57,8 +57,7 @@ internal static class ProcessExit
         {
             if (!s_isEnding) return false;
             long since = Volatile.Read(ref s_signalled);
-            if (since != 0 && Environment.TickCount64 - since > s_patience.TotalMilliseconds) s_isEnding = false;
-            return s_isEnding;
+            return since == 0 || Environment.TickCount64 - since <= s_patience.TotalMilliseconds;
         }
     }
 

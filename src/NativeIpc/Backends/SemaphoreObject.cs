@@ -100,12 +100,13 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     public abstract bool TryUnlock();
 
     /// <summary>
-    /// Gives back one permit that was taken through this object, also when Dispose has begun: the caller has entered, unless
-    /// <see cref="ReturnsAfterClose"/>.
+    /// Gives back one permit that was taken through this object, also when Dispose has begun: the caller has entered,
+    /// unless <see cref="ReturnsAfterClose"/>.
     /// </summary>
     public abstract void ReturnPermit();
 
-    /// <summary>Whether a permit can be given back when the object is closed, so that nobody has to enter for it.</summary>
+    /// <summary>Whether a permit can be given back when the object is closed, so that nobody has to enter for
+    /// it.</summary>
     public virtual bool ReturnsAfterClose => false;
 
     /// <summary>The word that a sleeper can sleep on until there may be a permit, while the object is open; 0 where there is none, and the object is polled.</summary>
@@ -122,6 +123,9 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     public virtual bool TryAcquireSeveral(int count, TimeSpan? slice)
         => throw new PlatformNotSupportedException(
             $"Cannot acquire {count} permits of the semaphore {Errors.Failure.Describe(Key)} in one step: only System V can do that. One after the other, each of two processes could hold a part and wait for the other's: acquire one at a time only where that cannot happen, or use a System V key.");
+
+    /// <summary>Before a sleep: waits for peers that keep the object from being used at all, as long as the caller has time; false when it is not ready yet.</summary>
+    public virtual bool AwaitReady(TimeSpan longest, Wakeup wakeup) => true;
 
     /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds the lock.</summary>
     public virtual bool TookOver => false;

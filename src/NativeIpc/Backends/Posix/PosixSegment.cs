@@ -15,7 +15,6 @@ internal sealed class PosixSegment : Segment
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
     private readonly bool _trustsOthers;
-    private readonly TimeSpan _bound;
     private readonly bool _requiresRecovery;
     private bool _hasOpenedLock; // only a hint
 
@@ -24,7 +23,6 @@ internal sealed class PosixSegment : Segment
     {
         _descriptor = descriptor;
         _status = status;
-        _bound = options.PeerTimeout;
         _requiresRecovery = options.RequireLockRecovery;
         _trustsOthers = options.AllowOtherOwners;
         if (options.Removal == RemovalPolicy.LastOneOut)
@@ -78,9 +76,10 @@ internal sealed class PosixSegment : Segment
     /// that was taken away never comes back. It is made only while this process holds the file lock of the segment and sees that the name still leads to it: the process
     /// that removes the segment removes both names under the same file lock, so no lock is made for a segment that has lost its name. Interleavings. (1) The segment is removed
     /// after the look: as after an open under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the lock is opened: the look sees the other one, and the
-    /// lock, which is the other one's, is closed unused. (3) Two make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is found as well.
+    /// lock, which is the other one's, is closed unused. (3) Two make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is found as well. (4) This process removes the names at the same time, through the
+    /// same open file, which the file lock does not keep out: the gate of the removal does, and a removal that has begun is a Dispose that has begun.
     /// </remarks>
-    public override SemaphoreObject OpenLock()
+    public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         if (_requiresRecovery && !HeldSemaphore.IsOffered)
         {
@@ -99,9 +98,9 @@ internal sealed class PosixSegment : Segment
         }
 
         // The creator is the first to use the lock, as a rule: then there is none to be found.
-        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock) && PosixSemaphores.FindLock(lockKey, this) is { } found) return found;
+        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock) && PosixSemaphores.FindLock(lockKey, this, bound) is { } found) return found;
 
-        int error = FileLock.Take(_descriptor, _bound, out FileLock held);
+        int error = FileLock.Take(_descriptor, bound, out FileLock held);
         if (error != 0)
         {
             throw Failure.Of(NativeIpcError.LockError, "open the lock of the segment", Key, "flock", error,
@@ -110,10 +109,19 @@ internal sealed class PosixSegment : Segment
 
         using (held)
         {
-            CheckName();
-            SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this);
-            _hasOpenedLock = true;
-            return opened;
+            Lock? removing = _removal?.Gate;
+            ObjectDisposedException.ThrowIf(removing?.TryEnter() == false, typeof(SharedMemory));
+            try
+            {
+                CheckName();
+                SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this, bound);
+                _hasOpenedLock = true;
+                return opened;
+            }
+            finally
+            {
+                removing?.Exit();
+            }
         }
     }
 

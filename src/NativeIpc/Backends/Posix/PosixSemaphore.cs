@@ -11,29 +11,34 @@ internal class PosixSemaphore : MappedSemaphore
 
     private static readonly bool s_hasClockWait = OperatingSystem.IsLinux() && Libraries.HasSemaphoreFunction("sem_clockwait");
 
-    private readonly PosixRemoval? _removal;
-    private readonly PosixLastOut? _lastOut;
+    private PosixRemoval? _removal;
+    private PosixLastOut? _lastOut;
 
-    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit)
+    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew)
         : base(key, handle)
     {
         Identity = identity;
         CreatedNew = createdNew;
+    }
+
+    internal override void TakeDuty(RemovalPolicy removal, bool removeAtExit)
+    {
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), handle.Address, Layout.SizeOfSemT, null);
+            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1),
+                Page, Layout.SizeOfSemT, null);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 
         if (removal != RemovalPolicy.Creator) return;
-        _removal = new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1));
+        _removal = new PosixRemoval(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1));
         if (removeAtExit) ProcessExit.Add(_removal);
     }
 
     ~PosixSemaphore() => Close();
 
     /// <summary>The file behind it; all zero where there is none.</summary>
-    internal FileIdentity Identity { get; }
+    internal override FileIdentity Identity { get; }
 
     public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
 
@@ -160,14 +165,16 @@ internal class PosixSemaphore : MappedSemaphore
     {
         if (GlibcSemaphore.s_isKnown)
         {
-            if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before)) throw Full(Errno.EOVERFLOW, 0, count);
+            if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before))
+                throw Full(Errno.EOVERFLOW, 0, count);
             if (before.Waiters > 0) GlibcSemaphore.Wake(page, count);
             return;
         }
 
         // The C library knows no maximum but its own: what others give between this look and the posts is not seen.
         int most = Math.Min(maximum, Flags.SEM_VALUE_MAX);
-        if ((count > 1 || most < Flags.SEM_VALUE_MAX) && Libc.sem_getvalue(page, out int value) == 0 && value > most - count)
+        if ((count > 1 || most < Flags.SEM_VALUE_MAX) && Libc.sem_getvalue(page, out int value) == 0
+            && value > most - count)
             throw Full(Errno.EOVERFLOW, 0, count);
         for (int given = 0; given < count; given++)
         {
@@ -192,7 +199,8 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected NativeIpcException Full(int number, int given, int count)
     {
-        if (given == 0 && number == Errno.EOVERFLOW && Maximum < Flags.SEM_VALUE_MAX) return Failure.OverMaximum(Key, count, Maximum);
+        if (given == 0 && number == Errno.EOVERFLOW && Maximum < Flags.SEM_VALUE_MAX)
+            return Failure.OverMaximum(Key, count, Maximum);
         NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : NativeIpcError.Unknown;
         string remedy = $"{given} of {count} permits were given. A semaphore counts up to {Flags.SEM_VALUE_MAX}: release no more than was acquired or is meant to be there.";
         NativeIpcException plain = Failure.Of(error, "release the semaphore", Key, "sem_post", number, remedy);

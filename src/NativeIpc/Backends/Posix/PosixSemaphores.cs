@@ -18,6 +18,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     private const string Opening = "open the semaphore";
     private const int MostRounds = 1000;
 
+    // Who asks the kernel whether he is alone does so for some microseconds.
+    private static readonly TimeSpan s_longestLease = TimeSpan.FromSeconds(1);
+
     private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
 
     private bool _works;
@@ -33,20 +36,32 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             ?? throw (FindPlanted(Creating, key) ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
                 "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
-    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
-        => TryOpen(key, owns: false, Use.By(options, Opening, key))
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
+        => TryOpen(key, Use.By(options, Opening, key) with { Bound = bound })
             ?? (mustExist ? throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT) : null);
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => CreateOrOpen(key, initialCount, Use.By(options, Creating, key), takeOver: false);
+        => CreateOrOpen(key, initialCount, Use.By(options, Creating, key));
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        SemaphoreObject semaphore = CreateOrOpen(key, initialCount, Use.By(options, Creating, key), takeOver: true);
+        Use use = Use.By(options, Creating, key);
+        MappedSemaphore semaphore = CreateOrOpen(key, initialCount, use with { IsTakenOver = true });
         if (semaphore.CreatedNew) return semaphore;
-        if (semaphore is HeldSemaphore held) held.SetCount(initialCount);
-        else ((PosixSemaphore)semaphore).SetCount(initialCount);
-        return semaphore;
+        try
+        {
+            if (semaphore is HeldSemaphore held) held.SetCount(initialCount);
+            else ((PosixSemaphore)semaphore).SetCount(initialCount);
+
+            // Only now it is this instance's to remove: one that could not be taken over stays as it is.
+            semaphore.TakeDuty(use.RemovalOf(owns: use.Removal != RemovalPolicy.Keep), use.RemoveAtExit);
+            return semaphore;
+        }
+        catch
+        {
+            semaphore.Dispose();
+            throw;
+        }
     }
 
     public bool Remove(in NativeIpcKey key)
@@ -57,7 +72,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     public int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options)
     {
         if (!PermitRecords.IsOffered) return 0;
-        using var file = new UnixDescriptor(OpenFile(key, out int number));
+        using var file = new UnixDescriptor(OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, options.PeerTimeout, out int number));
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
         number = Libc.Status(file, out FileStatus status);
@@ -82,12 +97,13 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
-    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, owns: false, Use.AsLockOf(segment));
+    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
+        => TryOpen(key, Use.AsLockOf(segment, bound));
 
     /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
-    internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment)
+    internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
     {
-        Use use = Use.AsLockOf(segment);
+        Use use = Use.AsLockOf(segment, bound);
         try
         {
             if (TryCreate(key, 1, use) is { } made) return made;
@@ -97,22 +113,27 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             // It is there, and what was in the way of making another one is not in that of opening it.
         }
 
-        return CreateOrOpen(key, 1, use, takeOver: false);
+        return CreateOrOpen(key, 1, use);
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None,
+    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit,
+        bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PeerBound Bound,
+        PermitRecording Recording = PermitRecording.None,
         int? Maximum = null)
     {
+        /// <summary>Whether what is found is taken over, once its count is set; it has no duty until then.</summary>
+        public bool IsTakenOver { get; init; }
+
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
 
         /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
-        public static Use AsLockOf(PosixSegment segment)
+        public static Use AsLockOf(PosixSegment segment, in PeerBound bound)
         {
-            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null);
+            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null, bound);
             uint readers = segment.Status.Permissions & 0x124; // r--r--r--
-            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null);
+            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null, bound);
         }
 
         /// <summary>Whether the object keeps the descriptor.</summary>
@@ -129,30 +150,34 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (options.MaximumCount is not null && IsApple)
             {
                 throw new PlatformNotSupportedException(
-                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: macOS tells no count of a POSIX semaphore, so a release cannot be checked. Use a System V key, or do without.");
+                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: "
+                    + "macOS tells no count of a POSIX semaphore, so a release cannot be checked. "
+                    + "Use a System V key, or do without.");
             }
 
             PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.Recording,
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust,
+                options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout,
+                options.Recording,
                 options.MaximumCount);
         }
     }
 
-    private static SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, in Use use, bool takeOver)
+    private static MappedSemaphore CreateOrOpen(in NativeIpcKey key, int initialCount, in Use use)
     {
         for (int round = 0; round < MostRounds; round++)
         {
-            if (TryOpen(key, owns: takeOver && use.Removal != RemovalPolicy.Keep, use) is { } opened) return opened;
+            if (TryOpen(key, use) is { } opened) return opened;
             if (TryCreate(key, initialCount, use) is { } created) return created;
         }
 
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open", "other processes keep making and removing it", "Try again.");
     }
 
-    private static SemaphoreObject? TryOpen(in NativeIpcKey key, bool owns, in Use use, bool createdNew = false)
+    private static MappedSemaphore? TryOpen(in NativeIpcKey key, in Use use, bool createdNew = false)
     {
         if (!PosixNames.s_areFiles)
         {
@@ -168,10 +193,11 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use.RemovalOf(owns), use);
+            var handle = new PosixSemaphoreHandle(opened, isMapping: false);
+            return WithDuty(Plain(key, handle, default, createdNew: false, use), use);
         }
 
-        int file = OpenFile(key, out int number);
+        int file = OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, use.Bound, out int number);
         if (number == Errno.ENOENT) return null;
         bool isKept = false;
         try
@@ -180,11 +206,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
-            if (status.Links == 0) return TryOpen(key, owns, use, createdNew); // removed or replaced since it was opened: what has the name now?
+            // Removed or replaced since it was opened: what has the name now?
+            if (status.Links == 0) return TryOpen(key, use, createdNew);
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
-            return Own(key, page, file, status.Identity, createdNew, owns, use, out isKept);
+            return WithDuty(Own(key, page, file, status.Identity, createdNew, use, out isKept), use);
         }
         finally
         {
@@ -193,31 +220,51 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever happens.</summary>
-    private static SemaphoreObject Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use, out bool isKept)
+    private static MappedSemaphore Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew,
+        in Use use, out bool isKept)
     {
         isKept = use.KeepsFile;
-        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use);
+        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use);
         DescriptorTable.MakeRoom(file);
         var descriptor = new UnixDescriptor(file);
-        return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
-            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren,
-                use.Maximum ?? Flags.SEM_VALUE_MAX);
+        return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RequiresRecovery)
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew,
+                use.Recording == PermitRecording.ProcessAndChildren, use.Maximum ?? Flags.SEM_VALUE_MAX);
+    }
+
+    /// <summary>Has an object do what the policy says when it is closed; it is disposed if that fails.</summary>
+    private static MappedSemaphore WithDuty(MappedSemaphore semaphore, in Use use)
+    {
+        bool isMade = false;
+        try
+        {
+            if (!use.IsTakenOver || semaphore.CreatedNew)
+            {
+                bool owns = semaphore.CreatedNew && use.Removal != RemovalPolicy.Keep;
+                semaphore.TakeDuty(use.RemovalOf(owns), use.RemoveAtExit);
+            }
+
+            isMade = true;
+            return semaphore;
+        }
+        finally
+        {
+            if (!isMade) semaphore.Dispose();
+        }
     }
 
     /// <summary>The object of a semaphore of which nothing is noted.</summary>
-    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, in Use use)
+    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
+        bool createdNew, in Use use)
         => use.Maximum is { } maximum
-            ? new BoundedSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit, maximum)
-            : new PosixSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit);
+            ? new BoundedSemaphore(key, handle, identity, createdNew, maximum)
+            : new PosixSemaphore(key, handle, identity, createdNew);
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
-    internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);
-
-    /// <inheritdoc cref="OpenFile(in NativeIpcKey, out int)"/>
-    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, out int number)
+    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, in PeerBound bound, out int number)
     {
         var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
-        var backoff = new Backoff(TimeSpan.FromSeconds(1));
+        var backoff = new Backoff(bound.AtMost(s_longestLease));
         while (true)
         {
             int descriptor = Libc.open_utf8(path.Pointer, flags | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);
@@ -243,9 +290,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             "Remove that file, or use another name.");
 
     /// <summary>Makes a semaphore; null when the name is taken.</summary>
-    private static SemaphoreObject? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
+    private static MappedSemaphore? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
     {
-        bool owns = use.Removal != RemovalPolicy.Keep;
         if (s_canPublishWhole)
         {
             int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
@@ -255,11 +301,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
                 bool isKept = false;
                 try
                 {
-                    if (PublishWhole(key, initialCount, use, unnamed, out FileIdentity identity, out nint page, out bool taken))
-                    {
-                        return Own(key, page, unnamed, identity, createdNew: true, owns, use, out isKept);
-                    }
-
+                    MappedSemaphore? made = PublishWhole(key, initialCount, use, unnamed, ref isKept, out bool taken);
+                    if (made is not null) return made;
                     if (taken) return null;
                 }
                 finally
@@ -288,18 +331,71 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         if (number != 0) throw PosixErrors.Open(Creating, key, "sem_open", number);
 
         // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
-        FileStatus? made = StatusOfName(key);
-        if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
+        FileStatus? named = StatusOfName(key);
+        if (named is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        PosixSemaphore plain = Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use);
-        if (!use.KeepsFile) return plain;
+        FileIdentity identity = named?.Identity ?? default;
+        var plainHandle = new PosixSemaphoreHandle(opened, isMapping: false);
+        PosixSemaphore plain = Plain(key, plainHandle, identity, createdNew: true, use);
+        if (!use.KeepsFile) return WithDuty(plain, use);
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
-        using (plain) return TryOpen(key, owns, use, createdNew: true);
+        using (plain)
+        {
+            try
+            {
+                return TryOpen(key, use, createdNew: true);
+            }
+            catch
+            {
+                TakeBack(key, identity);
+                throw;
+            }
+        }
     }
 
-    /// <summary>Initialises the unnamed file and gives it the name. False when the name is taken, or when there is no /proc to do it with.</summary>
-    private static unsafe bool PublishWhole(in NativeIpcKey key, int initialCount, in Use use, int file, out FileIdentity identity, out nint page, out bool taken)
+    /// <summary>
+    /// Removes the name of what was just made and could not be opened; not that of another one which has it by now.
+    /// </summary>
+    private static void TakeBack(in NativeIpcKey key, FileIdentity identity)
+        => new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1)).Perform();
+
+    /// <summary>
+    /// Makes the unnamed file a semaphore and gives it the name; null when the name is taken, or when there is no /proc
+    /// to do it with.
+    /// </summary>
+    private static unsafe MappedSemaphore? PublishWhole(in NativeIpcKey key, int initialCount, in Use use, int file,
+        ref bool isKept, out bool taken)
+    {
+        taken = false;
+        FileIdentity identity = Initialise(key, initialCount, use, file);
+        nint page = MapPage(Creating, key, file, isTouched: use.IsHeld);
+
+        // A lock has its slot before anybody can know it: what fails about that leaves nothing behind.
+        MappedSemaphore? made = use.IsHeld ? Own(key, page, file, identity, createdNew: true, use, out isKept) : null;
+        var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
+        int number = UnnamedFile.Link(file, path.Pointer);
+        if (number != 0)
+        {
+            if (made is not null) made.Dispose();
+            else _ = Libc.munmap(page, Layout.SizeOfSemT);
+            taken = number == Errno.EEXIST;
+            return taken || number == Errno.ENOENT ? null : throw PosixErrors.Open(Creating, key, "linkat", number);
+        }
+
+        try
+        {
+            return WithDuty(made ?? Own(key, page, file, identity, createdNew: true, use, out isKept), use);
+        }
+        catch
+        {
+            TakeBack(key, identity);
+            throw;
+        }
+    }
+
+    /// <summary>Gives the file its contents, mode and owner.</summary>
+    private static unsafe FileIdentity Initialise(in NativeIpcKey key, int initialCount, in Use use, int file)
     {
         // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and a full /dev/shm is an error and no SIGBUS.
         ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
@@ -314,7 +410,6 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
         number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
-        identity = status.Identity;
 
         // Root gives the lock to the segment's owner. A visitor who may not give it to the segment's group leaves it in its own: who is let in then is a matter of the mode.
         if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
@@ -326,13 +421,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         // The umask has cut the mode, or has not.
         if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 
-        page = MapPage(Creating, key, file, isTouched: use.IsHeld);
-        var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
-        number = UnnamedFile.Link(file, path.Pointer);
-        taken = number == Errno.EEXIST;
-        if (number == 0) return true;
-        _ = Libc.munmap(page, Layout.SizeOfSemT);
-        return taken || number == Errno.ENOENT ? false : throw PosixErrors.Open(Creating, key, "linkat", number);
+        return status.Identity;
     }
 
     /// <summary>Maps the page of a semaphore.</summary>

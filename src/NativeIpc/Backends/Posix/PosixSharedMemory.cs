@@ -49,11 +49,11 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         return options;
     }
 
-    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist)
     {
         PosixUsers.CheckOffered(key, options.Removal, reclaim: false);
-        var backoff = new Backoff(options.PeerTimeout);
-        State state = Look(key, access, ref backoff, mustBeOpenable: true, out int descriptor, out FileStatus status);
+        var backoff = new Backoff(bound);
+        State state = Look(key, access, bound, ref backoff, mustBeOpenable: true, out int descriptor, out FileStatus status);
         if (state == State.Ready) return Attach(key, descriptor, status, access, options);
         Close(descriptor);
         if (!mustExist) return null;
@@ -81,7 +81,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         var backoff = new Backoff(options.PeerTimeout);
         for (int round = 0; round < MostRounds; round++)
         {
-            State state = Look(key, SharedMemoryAccess.ReadWrite, ref backoff, mustBeOpenable: mayOpen, out int descriptor, out FileStatus status);
+            State state = Look(key, SharedMemoryAccess.ReadWrite, options.PeerTimeout, ref backoff, mustBeOpenable: mayOpen, out int descriptor, out FileStatus status);
             switch (state)
             {
                 case State.Ready when !mayOpen:
@@ -118,9 +118,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     }
 
     /// <summary>Opens what is there and waits, up to the bound, until it has a size.</summary>
-    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, ref Backoff backoff, bool mustBeOpenable, out int descriptor, out FileStatus status)
+    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, in PeerBound bound, ref Backoff backoff, bool mustBeOpenable, out int descriptor, out FileStatus status)
     {
-        var leases = new Backoff(TimeSpan.FromSeconds(1));
+        var leases = new Backoff(bound.AtMost(TimeSpan.FromSeconds(1)));
         while (true)
         {
             status = default;
@@ -144,8 +144,16 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
             if (status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
             bool hasName = status.Links > 0 || !PosixNames.s_areFiles;
-            if (hasName && !backoff.Pause()) return State.HalfCreated;
-            _ = Libc.close(descriptor);
+            bool isOver = false;
+            try
+            {
+                isOver = hasName && !backoff.Pause();
+                if (isOver) return State.HalfCreated;
+            }
+            finally
+            {
+                if (!isOver) Close(descriptor); // also when the caller does not wait any more
+            }
         }
     }
 
@@ -257,8 +265,21 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         {
             identity = StatusOf(key, descriptor).Identity;
         }
-        catch
+        catch (NativeIpcException failure)
         {
+            // What it is must be known before its name is removed, which may lead to another's by now.
+            if (Libc.Status(descriptor, out FileStatus made) == 0)
+            {
+                var removal =
+                    new PosixRemoval(key, isSegment: true, lockKey: default, made.Identity, options.PeerTimeout);
+                removal.Perform(descriptor);
+            }
+            else
+            {
+                string what = $"{Failure.Describe(key)} was half made and stays: {failure.Message}";
+                NativeIpcEventSource.s_log.NotRemoved(what);
+            }
+
             _ = Libc.close(descriptor);
             throw;
         }

@@ -59,8 +59,15 @@ internal static class PosixUsers
                 try
                 {
                     // Users of this library may have let go of a lock for a moment: see SteppingAside.
-                    if (!isSegment && status.Size == Layout.SizeOfSemT && HolderSlots.IsAnyAside(file)) return Errno.EAGAIN;
-                    if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || named.Identity != status.Identity) return 0;
+                    if (!isSegment && status.Size == Layout.SizeOfSemT)
+                    {
+                        if (HolderSlots.LookAside(file) is not { } isAnyAside) return Errno.ENOMEM; // cannot tell
+                        if (isAnyAside) return Errno.EAGAIN;
+                    }
+
+                    number = Libc.Status(path, followLink: false, out FileStatus named);
+                    if (number is not (0 or Errno.ENOENT)) return number; // not told is not gone
+                    if (number != 0 || named.Identity != status.Identity) return 0;
                     PosixRemoval.Unlink(key, isSegment);
                     if (lockKey.IsValid) PosixRemoval.Unlink(lockKey, isSegment: false);
                     return 0;

@@ -29,14 +29,15 @@ internal sealed class SystemVSegment : Segment
     /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that made the lock does so when it lets
     /// go, and the others meet at the one that is made anew under the path. A segment that was removed gets none: nobody would remove it.
     /// </remarks>
-    public override SemaphoreObject OpenLock()
+    public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         if (_requiresRecovery && !OperatingSystem.IsLinux())
             throw new PlatformNotSupportedException($"The lock of the segment {Failure.Describe(Key)} cannot tell of a holder's death: of System V locks that is noticed on Linux only. Set RequireLockRecovery to false to use it without.");
-        SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), _status);
-        _detach.Lock = opened;
-        return opened;
+        return _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), bound, _status);
     }
+
+    /// <inheritdoc/>
+    public override void NoteLock(SemaphoreObject opened) => _detach.Lock = (SystemVSemaphore)opened;
 
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
@@ -51,6 +52,20 @@ internal sealed class SystemVSegment : Segment
     {
         _detach.Removes = false;
         Dispose();
+    }
+
+    /// <summary>Detaches from a segment that could not be filled, and removes it, whoever is attached, if this call has made it.</summary>
+    internal void DetachOnly(bool removes, bool madeKeyFile)
+    {
+        DetachOnly();
+        if (removes) _detach.RemoveMade(madeKeyFile);
+    }
+
+    /// <summary>Has the kernel map all pages; false and the error number when it does not.</summary>
+    internal bool TryFill(int advice, out int number)
+    {
+        number = Libc.madvise(handle, (nuint)Size, advice) == 0 ? 0 : System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
+        return number == 0;
     }
 
     protected override bool ReleaseHandle()
@@ -99,6 +114,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private readonly Lock _gate = new();
     private bool _isDetached;
+    private bool _hasRemoved; // what fails after that leaves the lock or the key file
 
     static SystemVDetach() => NativeIpcEventSource.Load();
 
@@ -133,7 +149,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             if (options.Removal == RemovalPolicy.Creator) RemoveAll(null, asCreator: true);
             else RemoveIfLast(atExit);
         }
-        catch (NativeIpcException) when (!IsUnused)
+        catch (NativeIpcException) when (!_hasRemoved && IsKnownToBeOthers)
         {
             // Another process has removed it meanwhile, and its lock with it.
         }
@@ -147,14 +163,30 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
     /// who removes the segment holds.</summary>
-    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
+    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, in PeerBound bound, SegmentStatus? segment = null)
     {
         // Counted, so that the end of the process waits until what may be made here is undone; and looked at before anything is made. Interleaving at the end without that: the duty
         // removes the segment, its set and the key file; a pending wait finds the set gone, comes here, makes the key file anew, and the process is gone before the check below refuses and undoes that.
         using ProcessExit.Call call = ProcessExit.Begin(owns: false);
         CheckNotRemoved();
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null);
+        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
+    }
+
+    /// <summary>Removes the segment by its id, and then the key file if this process made it and nothing else stands under it. Nothing can be thrown where this runs.</summary>
+    internal void RemoveMade(bool madeKeyFile)
+    {
+        try
+        {
+            SystemVSupport.RemoveSegment(Removing, key, id);
+            if (!madeKeyFile) return;
+            using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
+            if (file is not null && file.Status.Identity == keyFile) file.RemoveIfOurs(ipcKey);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
     }
 
     private void CheckNotRemoved()
@@ -165,8 +197,24 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     }
 
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
-    private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
-        && Libc.geteuid() is var user && (user == status.Uid || user == 0);
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
+    private bool IsUnused
+    {
+        get
+        {
+            int error = SystemVSupport.Status(id, out SegmentStatus status);
+            if (error == 0) return IsUnusedAndOurs(status);
+            if (SystemVSupport.IsGone(error)) return false;
+            throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
+        }
+    }
+
+    private bool IsKnownToBeOthers
+        => SystemVSupport.Status(id, out SegmentStatus status) is var error
+            && (error == 0 ? !IsUnusedAndOurs(status) : SystemVSupport.IsGone(error));
+
+    private static bool IsUnusedAndOurs(in SegmentStatus status)
+        => status.Attached == 0 && Libc.geteuid() is var user && (user == status.Uid || user == 0);
 
     /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
     private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
@@ -208,6 +256,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             if (!IsUnused) return true;
             SystemVSupport.RemoveSegment(Removing, key, id);
+            _hasRemoved = true;
             if (Libc.shmget(ipcKey, 0, 0) != -1) return true; // a peer that knows no lock has made another one
             isLockOver = SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
             file.RemoveIfOurs(ipcKey);
@@ -215,7 +264,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
         finally
         {
-            if (!isLockOver) SystemVSemaphores.GiveLockBack(qtLock);
+            if (!isLockOver) SystemVSemaphores.GiveLockBack(key, qtLock);
         }
     }
 
@@ -228,6 +277,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
         {
             if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
+            _hasRemoved = true;
             bool isSameFile = file is not null && file.Status.Identity == keyFile;
             if (file is not null && !isSameFile) NativeIpcEventSource.s_log.KeyFileReplaced($"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or none.");
             isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
@@ -263,7 +313,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             SystemVSemaphore semaphore;
             try
             {
-                semaphore = OpenLock(options.Mode);
+                semaphore = OpenLock(options.Mode, options.PeerTimeout);
             }
             catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
             {

@@ -124,6 +124,22 @@ internal static class SystemVSupport
         return IsGone(number) ? false : throw SystemVErrors.UseSemaphore(attempt, key, "semctl", number);
     }
 
+    /// <summary>
+    /// Removes a segment or a set after a failure, which the caller is to hear: another one goes to the log.
+    /// </summary>
+    internal static void TakeBack(string attempt, in NativeIpcKey key, int id, bool isSegment)
+    {
+        try
+        {
+            if (isSegment) RemoveSegment(attempt, key, id);
+            else RemoveSemaphore(attempt, key, id);
+        }
+        catch (NativeIpcException failure)
+        {
+            Errors.NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
+    }
+
     /// <summary>Removes the semaphore that has a System V key; false when there is none.</summary>
     internal static bool RemoveSemaphoreOf(string attempt, in NativeIpcKey key, int ipcKey)
     {
