@@ -23,7 +23,14 @@ internal static class Afterwards
             s_isRunning = true;
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(static _ => Work(), null);
+        try
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static _ => Work(), null);
+        }
+        catch (OutOfMemoryException)
+        {
+            lock (s_gate) s_isRunning = false; // no thread can be started: the next one tries again, or the end of the process does it
+        }
     }
 
     private static void Work()

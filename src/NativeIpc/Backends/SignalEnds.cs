@@ -66,12 +66,7 @@ internal static class SignalEnds
 
     /// <summary>Whether an address is in the runtime itself, which with native AOT has no handlers of its own.</summary>
     private static bool IsOfRuntime(nint handler)
-        => RuntimeFeature.IsDynamicCodeSupported && Libc.FileOf(handler) is { } file
-            && (Path.GetFileNameWithoutExtension(file) == "libcoreclr" || IsProgram(file));
-
-    // A path that is not rooted is how the program was called.
-    private static bool IsProgram(string file)
-        => file == Environment.ProcessPath || (!Path.IsPathRooted(file) && Path.GetFileName(file) == Path.GetFileName(Environment.ProcessPath));
+        => Path.GetFileNameWithoutExtension(Libc.PlaceOf(handler).File) == "libcoreclr" || (RuntimeFeature.IsDynamicCodeSupported && Libc.IsOfProgram(handler));
 
     /// <summary>Whether the process was started by one of .NET's own hosts with nothing before it. Asked only when a signal has come.</summary>
     private static bool IsPlainHost()
@@ -89,7 +84,7 @@ internal static class SignalEnds
             if (start.AsSpan().IndexOf(HostMark) >= 0) return true;
 
             // A single file has the runtime itself, whose handler of SIGSEGV tells.
-            return Libc.FileOf(Libc.SignalHandler(11)) is { } runtime && IsProgram(runtime);
+            return Libc.IsOfProgram(Libc.SignalHandler(11));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
