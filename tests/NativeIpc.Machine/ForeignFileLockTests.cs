@@ -5,6 +5,8 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Another program that sits on flock(2) of a key file or a segment delays us for a bounded time.</summary>
+// One after the other: a process has few threads that wait for file locks, and these tests look for them.
+[Collection("Threads that wait for file locks")]
 public class ForeignFileLockTests
 {
     private const int EAGAIN = 11;
@@ -157,7 +159,7 @@ public class ForeignFileLockTests
             Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => first.Lock(TestContext.Current.CancellationToken)).Error);
         }
 
-        Assert.True(first.TryLock(out SharedMemoryLock made));
+        Assert.True(first.TryLock(TimeSpan.FromMinutes(1), out SharedMemoryLock made, TestContext.Current.CancellationToken)); // a thread that was left in the queue has the file for a moment
         made.Dispose();
         using (new Held(key.NativeKey))
         {

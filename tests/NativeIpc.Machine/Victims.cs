@@ -103,6 +103,8 @@ internal static class Victims
             command.AddRange(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]);
         }
 
+        if (situation.UserNamespace is { } mapping) command.AddRange([Peers.Require("unshare", "util-linux"), "--user",
+            .. mapping]);
         command.Add(Path.Combine(s_folder.Value, Program));
         command.AddRange(steps);
         return [.. command];
@@ -232,6 +234,10 @@ internal sealed record Situation
 
     /// <summary>The user who runs the program; null for the one of the tests.</summary>
     internal int? User { get; init; }
+
+    /// <summary>In a user name space of its own, made by that user: the options of unshare(1) that map ids; none maps
+    /// no id.</summary>
+    internal string[]? UserNamespace { get; init; }
 
     internal bool IsPrivateIpc { get; init; }
 

@@ -16,6 +16,7 @@ internal static unsafe partial class SystemCallFilter
     private const int OffsetOfNumber = 0; // struct seccomp_data
     private const int OffsetOfThirdArgument = 32;
     private const uint TmpfileBit = 0x400000; // __O_TMPFILE
+    private const uint NotPermitted = 1; // EPERM
     private const uint NotSupported = 95; // EOPNOTSUPP
     private const uint NoSuchCall = 38; // ENOSYS
 
@@ -39,6 +40,15 @@ internal static unsafe partial class SystemCallFilter
         new Instruction(JumpIfEqual, 1, 0, IsX64 ? 29u : 194u), // shmget
         new Instruction(JumpIfEqual, 0, 1, IsX64 ? 64u : 190u), // semget
         new Instruction(Return, 0, 0, Refuse | NoSuchCall),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
+
+    /// <summary>As in a sandbox whose list of system calls is older than statx(2).</summary>
+    internal static string RefuseStatx() => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 332u : 291u),
+        new Instruction(Return, 0, 0, Refuse | NotPermitted),
         new Instruction(Return, 0, 0, Allow),
     ]);
 

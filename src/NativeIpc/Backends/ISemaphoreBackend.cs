@@ -9,6 +9,11 @@ internal interface ISemaphoreBackend
     /// <summary>Does it work here, now? Asked of the running system.</summary>
     bool WorksHere { get; }
 
+    /// <summary>Why it does not: what was found, without a full stop, and what to do, in whole sentences.</summary>
+    (string Finding, string Remedy) WhyNotHere
+        => ("this system does not let this process use objects of this type",
+            "Ask IsKeyTypeSupported first, and use a key of another type.");
+
     /// <summary>The largest count that a semaphore of this kind can have.</summary>
     int MaximumCount { get; }
 

@@ -12,6 +12,11 @@ internal interface ISharedMemoryBackend
     /// <summary>Does it work here, now? Asked of the running system.</summary>
     bool WorksHere { get; }
 
+    /// <summary>Why it does not: what was found, without a full stop, and what to do, in whole sentences.</summary>
+    (string Finding, string Remedy) WhyNotHere
+        => ("this system does not let this process use objects of this type",
+            "Ask IsKeyTypeSupported first, and use a key of another type.");
+
     /// <summary>Makes a segment that must not exist.</summary>
     Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options);
 

@@ -16,6 +16,7 @@ internal sealed class PosixSegment : Segment
     private readonly PosixLastOut? _lastOut;
     private readonly bool _trustsOthers;
     private readonly bool _requiresRecovery;
+    private long _largestFile = -1; // -1: not asked yet
     private bool _hasOpenedLock; // only a hint
 
     private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
@@ -177,16 +178,26 @@ internal sealed class PosixSegment : Segment
 
         CheckRange(offset, source.Length);
         VerifySize();
+        CheckLimit(offset + source.Length);
         fixed (byte* first = source)
         {
             for (int done = 0; done < source.Length;)
             {
                 nint written = Libc.pwrite(_descriptor, first + done, (nuint)(source.Length - done), offset + done);
                 if (written >= 0) done += (int)written;
-                else if (Marshal.GetLastPInvokeError() is var number && number == Errno.ENOSPC) throw PosixErrors.Resize("write the segment", Key, "pwrite", number, source.Length);
-                else if (number != Errno.EINTR) throw PosixErrors.Unknown("write the segment", Key, "pwrite", number);
+                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                    throw PosixErrors.Write("write the segment", Key, number);
             }
         }
+    }
+
+    /// <summary>Refuses to write where the kernel would end this process for it (RLIMIT_FSIZE), also in a file that is
+    /// longer already. A limit that is lowered after the first writing is not seen.</summary>
+    private void CheckLimit(long end)
+    {
+        if (_largestFile < 0) _largestFile = Libc.LargestFile();
+        if (end > _largestFile && end > (_largestFile = Libc.LargestFile()))
+            throw SizeLimits.TooLargeAFile("write the segment", Key, end, _largestFile);
     }
 
     private NativeIpcException Shrunk(long size)

@@ -29,6 +29,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     public bool WorksHere => _works || (_works = PosixNames.WorkHere());
 
+    public (string Finding, string Remedy) WhyNotHere => PosixFolder.WhyNotHere();
+
     public int MaximumCount => Flags.SEM_VALUE_MAX;
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
@@ -292,6 +294,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     /// <summary>Makes a semaphore; null when the name is taken.</summary>
     private static MappedSemaphore? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
     {
+        SizeLimits.CheckFile(Creating, key, Layout.SizeOfSemT);
         if (s_canPublishWhole)
         {
             int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
@@ -312,7 +315,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             }
             else if (failure != Errno.EOPNOTSUPP && failure is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
             {
-                throw PosixErrors.Open(Creating, key, "open", failure);
+                throw PosixErrors.Create(Creating, key, "open", failure);
             }
 
             s_canPublishWhole = false;
@@ -328,11 +331,12 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         while (number == Errno.EINTR);
 
         if (number == Errno.EEXIST) return null;
-        if (number != 0) throw PosixErrors.Open(Creating, key, "sem_open", number);
+        if (number != 0) throw PosixErrors.Create(Creating, key, "sem_open", number);
 
         // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
         FileStatus? named = StatusOfName(key);
-        if (named is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
+        if (named is { IsRegularFile: true } status && RealIds.MayBeThisUser(status.Uid)
+            && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
         FileIdentity identity = named?.Identity ?? default;
         var plainHandle = new PosixSemaphoreHandle(opened, isMapping: false);
@@ -380,7 +384,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (made is not null) made.Dispose();
             else _ = Libc.munmap(page, Layout.SizeOfSemT);
             taken = number == Errno.EEXIST;
-            return taken || number == Errno.ENOENT ? null : throw PosixErrors.Open(Creating, key, "linkat", number);
+            return taken || number == Errno.ENOENT ? null : throw PosixErrors.Create(Creating, key, "linkat", number);
         }
 
         try
@@ -415,7 +419,10 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
         {
             bool isRoot = Libc.geteuid() == 0;
-            if (Libc.fchown(file, isRoot ? segment.Uid : uint.MaxValue, segment.Gid) != 0 && isRoot) throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
+            uint uid = isRoot && RealIds.Users.IsReal(segment.Uid) ? segment.Uid : uint.MaxValue;
+            uint gid = RealIds.Groups.IsReal(segment.Gid) ? segment.Gid : uint.MaxValue;
+            if (Libc.fchown(file, uid, gid) != 0 && isRoot)
+                throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         }
 
         // The umask has cut the mode, or has not.

@@ -35,6 +35,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     public bool WorksHere => _works || (_works = PosixNames.WorkHere());
 
+    public (string Finding, string Remedy) WhyNotHere => PosixFolder.WhyNotHere();
+
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, Reclaimed(key, options), mayOpen: false)
             ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "shm_open", Errno.EEXIST, "Open it, use CreateOrOpen, or remove a leftover with Remove.");
@@ -93,7 +95,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                     if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
                     throw Failure.TooSmall(key, status.Size, size);
                 case State.HalfCreated:
-                    if (Recover(key, size, options, descriptor) is { } recovered) return recovered;
+                    if (Recover(key, size, options, descriptor, isOwn: false) is { } recovered) return recovered;
                     break;
                 default:
                     if (Publish(key, size, options) is { } published) return published;
@@ -182,6 +184,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         try
         {
             if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
+            if (options.Allocation == SharedMemoryAllocation.Populate) SizeLimits.TellOfTooMuchMemory(key, status.Size);
             address = Map(Opening, key, descriptor, status.Size, access, options);
         }
         catch
@@ -204,12 +207,14 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// <summary>Makes a segment and gives it the name; null when the name is taken.</summary>
     private static PosixSegment? Publish(in NativeIpcKey key, long size, SharedMemoryOptions options)
     {
+        CheckSize(key, size, options);
         if (s_canPublishWhole)
         {
             int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
             int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (number == 0) return PublishWhole(key, size, options, unnamed);
-            if (number != Errno.EOPNOTSUPP && number is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT)) throw PosixErrors.Open(Creating, key, "open", number);
+            if (number != Errno.EOPNOTSUPP && number is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
+                throw PosixErrors.Create(Creating, key, "open", number);
             s_canPublishWhole = false;
         }
 
@@ -231,7 +236,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             // The last step: whatever fails before it leaves nothing behind.
             var path = new Utf8Path(PosixNames.Start(true), PosixNames.Bare(key));
             number = UnnamedFile.Link(descriptor, path.Pointer);
-            if (number is not (0 or Errno.EEXIST or Errno.ENOENT)) throw PosixErrors.Open(Creating, key, "linkat", number);
+            if (number is not (0 or Errno.EEXIST or Errno.ENOENT))
+                throw PosixErrors.Create(Creating, key, "linkat", number);
         }
         catch
         {
@@ -259,7 +265,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         while (number == Errno.EINTR);
 
         if (number == Errno.EEXIST) return null;
-        if (number != 0) throw PosixErrors.Open(Creating, key, "shm_open", number);
+        if (number != 0) throw PosixErrors.Create(Creating, key, "shm_open", number);
         FileIdentity identity;
         try
         {
@@ -287,7 +293,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         try
         {
             // A recoverer that takes us for dead may come first: then it is the creator, and Recover gives null.
-            return Recover(key, size, options, descriptor);
+            return Recover(key, size, options, descriptor, isOwn: true);
         }
         catch
         {
@@ -300,7 +306,13 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// Gives a size to a segment that has none, and is its creator then; null when somebody else has done that, or when it has lost its
     /// name meanwhile. Takes over the descriptor.
     /// </summary>
-    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor)
+    /// <param name="key">The key.</param>
+    /// <param name="size">The size.</param>
+    /// <param name="options">What the caller asked for.</param>
+    /// <param name="descriptor">The segment.</param>
+    /// <param name="isOwn">Whether this very call has made it, so that nobody has to ask whose it is.</param>
+    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor,
+        bool isOwn)
     {
         nint address = Libc.MAP_FAILED;
         FileLock held = default;
@@ -312,10 +324,12 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (error != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error, "Another process is making or removing it; try again.");
             status = StatusOf(key, descriptor);
             if (status.Size > 0 || !LeadsTo(key, status)) return null;
-            if (PosixNames.s_areFiles && status.Uid != Libc.geteuid())
+            if (!isOwn) CheckSize(key, size, options);
+            if (PosixNames.s_areFiles && !isOwn && !RealIds.IsThisUser(status.Uid))
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "shm_open",
-                    $"a half-created segment of user {status.Uid} has this name, and only its owner's processes recover it", "Let that user remove it, or use another name.");
+                    $"a half-created segment of user {RealIds.Users.Describe(status.Uid)} has this name, and only "
+                        + $"its owner's processes recover it", "Let that user remove it, or use another name.");
             }
 
             try
@@ -339,6 +353,13 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
     }
 
+    /// <summary>Refuses a size at which the kernel would end this process.</summary>
+    private static void CheckSize(in NativeIpcKey key, long size, SharedMemoryOptions options)
+    {
+        SizeLimits.CheckFile(Creating, key, size);
+        if (SizeLimits.FindTooMuchMemory(Creating, key, size, options.Allocation) is { } failure) throw failure;
+    }
+
     private static bool LeadsTo(in NativeIpcKey key, in FileStatus status)
         => !PosixNames.s_areFiles
             || (PosixNames.StatusOf(key, isSegment: true, out FileStatus named) == 0 && named.Identity == status.Identity);
@@ -360,8 +381,17 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     private static void Resize(in NativeIpcKey key, int descriptor, long size, bool reserves)
     {
-        if (reserves) Reserve(key, descriptor, size);
-        else if (Libc.ftruncate(descriptor, size) != 0) throw PosixErrors.Resize(Creating, key, "ftruncate", Marshal.GetLastPInvokeError(), size);
+        if (reserves)
+        {
+            Reserve(key, descriptor, size);
+            return;
+        }
+
+        while (Libc.ftruncate(descriptor, size) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                throw PosixErrors.Resize(Creating, key, "ftruncate", number, size);
+        }
     }
 
     private static void Reserve(in NativeIpcKey key, int descriptor, long size)

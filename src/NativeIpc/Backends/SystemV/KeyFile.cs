@@ -168,7 +168,7 @@ internal sealed class KeyFile : IDisposable
 
             bool isKnown = status.Identity == rules.Known;
             if (!rules.TrustsOthers && rules.Known is not null && !isKnown) KeyFileTrust.CheckFolder(attempt, key, path);
-            if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
+            if (!rules.TrustsOthers && !isNew && !isKnown) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
             var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers, isLink, isKnown);
 
             // The status tells that a file with one name has not lost it. A link may lead elsewhere meanwhile, and is looked at.
@@ -209,14 +209,15 @@ internal sealed class KeyFile : IDisposable
         if (number != 0)
         {
             // Where nothing may be made, an object under a file that exists can still be.
-            return Libc.Status(path, followLink: true, out _) == 0 ? -1 : throw SystemVErrors.KeyFile(attempt, key, "open", number);
+            return Libc.Status(path, followLink: true, out _) == 0 ? -1
+                : throw SystemVErrors.MakeKeyFile(attempt, key, "open", number);
         }
 
         number = Dress(made, mode, rules.Group, out status);
         if (number == 0) return made;
         _ = Libc.unlink(path);
         _ = Libc.close(made);
-        throw SystemVErrors.KeyFile(attempt, key, "fchown", number);
+        throw SystemVErrors.GiveKeyFile(attempt, key, number);
     }
 
     /// <summary>Mode and group. Returns 0, or the error number.</summary>
@@ -372,13 +373,20 @@ internal sealed class KeyFile : IDisposable
         if (error == Errno.ENOENT) return;
 
         // Not told is not gone.
-        if (error != 0) throw SystemVErrors.KeyFile("remove the key file of", Key, "statx", error);
+        if (error != 0) throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "statx", error);
         if (now.Identity != Status.Identity) return;
-        if (!now.IsRegularFile || now.Size != 0 || now.Uid != Libc.geteuid()) return;
+        if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
-            throw SystemVErrors.KeyFile("remove the key file of", Key, "unlink", number);
+            throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
     }
+
+    /// <summary>Whether the file is this user's; where the numbers do not tell (<see cref="RealIds"/>), the kernel
+    /// does.</summary>
+    private bool IsOwn(in FileStatus file)
+        => RealIds.IsThisUser(file.Uid)
+            || (!RealIds.Users.IsReal(file.Uid) && RealIds.MayBeThisUser(file.Uid) && _descriptor != -1
+            && Libc.IsOwner(_descriptor));
 
     /// <summary>Removes the file after a failure, which the caller is to hear: another one goes to the log.</summary>
     public void TakeBack(int systemVKey)

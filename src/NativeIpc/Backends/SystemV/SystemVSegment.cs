@@ -146,7 +146,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         if (!Removes) return detached;
         try
         {
-            if (options.Removal == RemovalPolicy.Creator) RemoveAll(null, asCreator: true);
+            if (options.Removal == RemovalPolicy.Creator)
+            {
+                if (!RemoveAll(null, asCreator: true)) RemoveRest(atExit);
+            }
             else RemoveIfLast(atExit);
         }
         catch (NativeIpcException) when (!_hasRemoved && IsKnownToBeOthers)
@@ -198,15 +201,15 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
     /// <exception cref="NativeIpcException">The system does not say.</exception>
-    private bool IsUnused
+    private bool IsUnused => MayBeRemoved(out _);
+
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
+    private bool MayBeRemoved(out bool isGone)
     {
-        get
-        {
-            int error = SystemVSupport.Status(id, out SegmentStatus status);
-            if (error == 0) return IsUnusedAndOurs(status);
-            if (SystemVSupport.IsGone(error)) return false;
-            throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
-        }
+        int error = SystemVSupport.Status(id, out SegmentStatus status);
+        isGone = SystemVSupport.IsGone(error);
+        if (error == 0) return IsUnusedAndOurs(status);
+        return isGone ? false : throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
     }
 
     private bool IsKnownToBeOthers
@@ -214,14 +217,20 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             && (error == 0 ? !IsUnusedAndOurs(status) : SystemVSupport.IsGone(error));
 
     private static bool IsUnusedAndOurs(in SegmentStatus status)
-        => status.Attached == 0 && Libc.geteuid() is var user && (user == status.Uid || user == 0);
+        => status.Attached == 0 && (RealIds.MayBeThisUser(status.Uid) || Libc.geteuid() == 0);
 
     /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
     private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
 
     private void RemoveIfLast(bool atExit)
     {
-        if (!IsUnused || TryRemoveAtOnce()) return;
+        if (!MayBeRemoved(out bool isGone))
+        {
+            if (isGone) RemoveRest(atExit);
+            return;
+        }
+
+        if (TryRemoveAtOnce()) return;
         SystemVSemaphore? qtLock = null;
         try
         {
@@ -268,15 +277,44 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
     }
 
+    /// <summary>Removes what the kernel leaves of a segment that went with its last detach
+    /// (<c>kernel.shm_rmid_forced</c>): the lock and the key file, under the lock of that file.</summary>
+    private void RemoveRest(bool atExit)
+    {
+        if (!SystemVKeeping.RemovesSegments) return; // whoever has removed it has removed the rest, or wants it
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
+        using (KeyFile? file =
+            KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
+        {
+            // another segment has the name
+            if (file is null || file.Status.Identity != keyFile || Libc.shmget(ipcKey, 0, 0) != -1) return;
+            if (options.UseLock && hasOwnLockName)
+            {
+                // Who has the lock may be making the segment anew, as Qt does; unless it is this process, which ends.
+                int qtLock =
+                    SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6), Lock?.CurrentId);
+                if (qtLock == -1 && atExit && Lock is { WasLastUsedByThisProcess: true } own) qtLock = own.CurrentId;
+                if (qtLock == -1) return;
+                SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
+            }
+
+            file.RemoveIfOurs(ipcKey);
+        }
+
+        if (options.UseLock && !hasOwnLockName) SystemVSemaphores.RemoveByKey(lockKey);
+    }
+
     /// <summary>Removes the segment, the lock and the key file. A creator does so whoever is attached: those keep the memory, and have no lock any more.</summary>
-    private void RemoveAll(SystemVSemaphore? qtLock, bool asCreator)
+    /// <returns>Whether the segment was there.</returns>
+    private bool RemoveAll(SystemVSemaphore? qtLock, bool asCreator)
     {
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
         bool isNameTaken;
         using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
         {
-            if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
+            if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return false;
             _hasRemoved = true;
             bool isSameFile = file is not null && file.Status.Identity == keyFile;
             if (file is not null && !isSameFile) NativeIpcEventSource.s_log.KeyFileReplaced($"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or none.");
@@ -297,6 +335,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
 
         if (options.UseLock && !hasOwnLockName && !isNameTaken) SystemVSemaphores.RemoveByKey(lockKey);
+        return true;
     }
 
     /// <summary>

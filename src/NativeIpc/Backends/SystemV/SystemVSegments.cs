@@ -27,6 +27,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
 
+    public (string Finding, string Remedy) WhyNotHere => SystemVSupport.WhyNotHere("shmget");
+
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, options, mayOpen: false) ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);
 
@@ -117,6 +119,9 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         KeyFile.Rules rules = KeyFile.Rules.Of(options) with { ExpectsNone = !mayOpen };
         var backoff = new Backoff(options.PeerTimeout);
         int lostRaces = 0;
+        NativeIpcException? tooLarge = SizeLimits.FindTooMuchMemory(Creating, key, size, options.Allocation);
+        // nothing is there, and so nothing is made
+        if (tooLarge is not null && Libc.Status(KeyFile.Path(key), followLink: true, out _) != 0) throw tooLarge;
         while (lostRaces++ < MostRounds)
         {
             using KeyFile file = OpenKeyFile(key, rules, mayOpen);
@@ -132,6 +137,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     continue;
                 }
 
+                if (tooLarge is not null && Libc.shmget(ipcKey, 0, 0) == -1) throw tooLarge;
                 int id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -155,6 +161,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
                         if (reclaimed == Reclaimed.Yes)
                         {
+                            if (tooLarge is not null) throw tooLarge;
+
                             // At once, while the file is held: without an object it looks as if somebody were in the middle of making one.
                             id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                             number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
@@ -172,7 +180,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 SystemVSegment? segment;
                 try
                 {
-                    if (created && rules.Group is { } group && SystemVSupport.GiveSegment(id, group) is var refused and not 0) throw SystemVErrors.UseSegment(Creating, key, "shmctl", refused);
+                    if (created && rules.Group is { } group
+                        && SystemVSupport.GiveSegment(id, group) is var refused and not 0)
+                    {
+                        throw SystemVErrors.Give(Creating, key, "shmctl", refused);
+                    }
+
                     segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite, options, created);
                 }
                 catch when (created)
@@ -187,6 +200,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     continue;
                 }
 
+                if (created) SystemVKeeping.Tell(key);
                 if (segment.Size >= size || options.AllowSmaller)
                 {
                     madeKeyFile = file.IsNew;
@@ -238,9 +252,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             int error = SystemVSupport.Status(id, out SegmentStatus status);
 
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
-            if (error == 0 && !options.AllowOtherOwners) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
+            if (error == 0 && !options.AllowOtherOwners && !createdNew)
+                SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
             if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath))
             {
+                if (!createdNew && options.Allocation == SharedMemoryAllocation.Populate)
+                    SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
                 return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);
             }
 

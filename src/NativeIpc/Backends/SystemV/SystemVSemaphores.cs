@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
@@ -28,6 +29,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
 
     public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.semget(SystemVSupport.ProbeKey, 0, 0)));
+
+    public (string Finding, string Remedy) WhyNotHere => SystemVSupport.WhyNotHere("semget");
 
     public int MaximumCount => Flags.SEMVMX;
 
@@ -131,7 +134,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         _ = Libc.clock_gettime_at_once(Flags.CLOCK_REALTIME, &begin); // fails only for a clock that is none
         if (!options.AllowOtherOwners && !KeyFileTrust.IsGoodFolder(path)) return null;
         if (Libc.Status(path.Pointer, followLink: false, out FileStatus file) != 0 || file.IsSymbolicLink) return null;
-        if (!options.AllowOtherOwners && file.Uid != 0 && file.Uid != Libc.geteuid()) return null;
+        if (!options.AllowOtherOwners && !RealIds.IsTrusted(file.Uid)) return null;
         int id = Libc.semget(KeyFile.FtokOf(file.Identity, (int)key.Type), 0, 0);
         if (id == -1 || Look(Opening, key, id, options.AllowOtherOwners, null) is not { LastOperation: not 0 } set) return null;
         bool isOlder = set.LastChange < begin.tv_sec - 1; // the kernel's seconds are up to a tick late
@@ -258,11 +261,13 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <summary>Who may use a new set: for a lock, who may use the segment.</summary>
     private static void Give(in NativeIpcKey key, int id, uint? group, SegmentStatus? segment)
     {
-        uint? uid = segment is { Uid: not 0 } owned && Libc.geteuid() == 0 ? owned.Uid : null;
-        uint? gid = group ?? segment?.Gid;
+        uint? uid = segment is { Uid: not 0 } owned && RealIds.Users.IsReal(owned.Uid) && Libc.geteuid() == 0
+            ? owned.Uid : null;
+        uint? gid = group ?? (segment is { } locked && RealIds.Groups.IsReal(locked.Gid) ? locked.Gid : null);
         if (gid == Libc.getegid()) gid = null; // a new set has it
         int number = uid is null && gid is null ? 0 : SystemVSupport.GiveSet(id, uid, gid);
-        if (number != 0 && !SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
+        if (number != 0 && !SystemVSupport.IsGone(SystemVSupport.SetStatusOf(id, out _)))
+            throw SystemVErrors.Give(Creating, key, "semctl", number);
     }
 
     /// <summary>What a set is, after its owner was found good; null when it is gone.</summary>
@@ -307,7 +312,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     id = Libc.semget(ipcKey, 0, 0);
                     int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                     if (second == Errno.ENOENT && number == Errno.EEXIST) continue; // it went away between two calls
-                    if (second != 0) throw SystemVErrors.GetSemaphore(Creating, key, number);
+                    if (second != 0)
+                        throw SystemVErrors.GetSemaphore(Creating, key, number, options.Robust ? LockSize : 1);
                     if (existing == Existing.Refuse)
                     {
                         set = default;
