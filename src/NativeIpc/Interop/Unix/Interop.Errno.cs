@@ -36,6 +36,7 @@ internal static partial class Interop
 
         internal static readonly int EAGAIN = TTarget.IsApple ? 35 : 11;
         internal static readonly int ENAMETOOLONG = TTarget.IsApple ? 63 : 36;
+        internal static readonly int ENOLCK = TTarget.IsApple ? 77 : 37;
         internal static readonly int ENOSYS = TTarget.IsApple ? 78 : 38;
         internal static readonly int ELOOP = TTarget.IsApple ? 62 : 40;
         internal static readonly int EIDRM = TTarget.IsApple ? 90 : 43;
