@@ -27,6 +27,7 @@ internal sealed class IpcSteps
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
             "segment-drop-locked" => DropLocked(),
+            "segment-wait-twice" => WaitTwice(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
             "segment-verify" => $"{_segment!.VerifySize()}",
@@ -66,6 +67,19 @@ internal sealed class IpcSteps
         {
             if (!SharedMemory.CreateNew(key, 100).TryLock(out _)) throw new InvalidOperationException("The lock of a new segment was not free.");
         }
+    }
+
+    private readonly List<object> _pending = [];
+
+    /// <summary>Takes the lock of a new segment, and has a second instance wait for it.</summary>
+    private string WaitTwice()
+    {
+        SharedMemory first = SharedMemory.CreateNew(Key, 100);
+        SharedMemory second = SharedMemory.OpenExisting(Key);
+        if (!first.TryLock(out SharedMemoryLock _)) throw new InvalidOperationException("The lock of a new segment was not free.");
+        Task<SharedMemoryLock> pending = second.LockAsync().AsTask();
+        _pending.AddRange([first, second, pending]);
+        return pending.IsCompleted ? "completed" : "waits";
     }
 
     private NativeIpcKey Key => NativeIpcKey.Parse(_words[1], null);

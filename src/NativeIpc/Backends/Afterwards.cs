@@ -2,9 +2,11 @@ using NativeIpc.Errors;
 
 namespace NativeIpc.Backends;
 
-/// <summary>Does, one after the other on a thread of the pool, what a finalizer may not do, since it may have to wait: the finalizer thread serves the whole process.</summary>
+/// <summary>Does, one after the other on a thread of the pool, what a finalizer may not do, since it may have to wait:
+/// the finalizer thread serves the whole process.</summary>
 /// <remarks>
-/// What is to be done stays listed as a duty of the end of the process until it is done, so a normal end does it if this has not come to it. Interleavings: the gate decides whether the one who
+/// What is to be done stays listed as a duty of the end of the process until it is done, so a normal end does it if
+/// this has not come to it. Interleavings: the gate decides whether the one who
 /// adds has to start the work; the worker looks once more under the gate before it says that it has ended.
 /// </remarks>
 internal static class Afterwards

@@ -168,8 +168,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// who removes the segment holds.</summary>
     internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, in PeerBound bound, SegmentStatus? segment = null)
     {
-        // Counted, so that the end of the process waits until what may be made here is undone; and looked at before anything is made. Interleaving at the end without that: the duty
-        // removes the segment, its set and the key file; a pending wait finds the set gone, comes here, makes the key file anew, and the process is gone before the check below refuses and undoes that.
+        // Counted, so that the end of the process waits until what may be made here is undone; and looked at before
+        // anything is made. Interleaving at the end without that: the duty removes the segment, its set and the key
+        // file; a pending wait finds the set gone, comes here, makes the key file anew, and the process is gone before
+        // the check below refuses and undoes that.
         using ProcessExit.Call call = ProcessExit.Begin(owns: false);
         CheckNotRemoved();
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
