@@ -97,6 +97,12 @@ internal static class Victims
         }
 
         if (situation.User is { } user) command.AddRange(AsUser(user));
+        if (situation.IsProcessOne)
+        {
+            NeedNamespaces();
+            command.AddRange(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        }
+
         if (situation.UserNamespace is { } mapping) command.AddRange([Peers.Require("unshare", "util-linux"), "--user",
             .. mapping]);
         command.Add(Path.Combine(s_folder.Value, Program));
@@ -234,6 +240,9 @@ internal sealed record Situation
     internal string[]? UserNamespace { get; init; }
 
     internal bool IsPrivateIpc { get; init; }
+
+    /// <summary>As process number 1 of a PID name space, as in a container.</summary>
+    internal bool IsProcessOne { get; init; }
 
     /// <summary>Shell commands in a private mount name space, as root.</summary>
     internal string? MountFirst { get; init; }
