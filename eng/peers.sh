@@ -88,7 +88,7 @@ compiled() {
 started() {
     local name=$1 package=$2 version
     shift 2
-    if version=$(timeout "$(patient 30)" "$@" --version 2>>"$log" | head -n 1) && [ -n "$version" ]; then report "$name" ok "$version" "$@"
+    if version=$(timeout $((30 * ${NATIVEIPC_SLOWNESS:-1})) "$@" --version 2>>"$log" | head -n 1) && [ -n "$version" ]; then report "$name" ok "$version" "$@"
     else report "$name" missing "It does not start; is Debian package $package installed? See $log."
     fi
 }
@@ -121,7 +121,7 @@ make_trixie() {
     fi
     echo "Making $trixie (Debian 13 with Qt 6.8), about two minutes ..."
     as_root rm -rf "$trixie.new"
-    if ! as_root timeout "$(patient 480)" debootstrap --variant=minbase --include=qt6-base-dev,g++ trixie "$trixie.new" "$mirror" >>"$log" 2>&1; then
+    if ! as_root timeout $((480 * ${NATIVEIPC_SLOWNESS:-1})) debootstrap --variant=minbase --include=qt6-base-dev,g++ trixie "$trixie.new" "$mirror" >>"$log" 2>&1; then
         as_root rm -rf "$trixie.new"
         reason="debootstrap failed; see $log."
         return 1

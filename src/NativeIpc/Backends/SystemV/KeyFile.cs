@@ -415,7 +415,8 @@ internal sealed class KeyFile : IDisposable
     /// </summary>
     public void MarkIfBare()
     {
-        if (!_isBare || IsMarked || _descriptor == -1) return;
+        // What a link leads to is never removed, and is not ours to change.
+        if (!_isBare || IsMarked || _isLink || _descriptor == -1) return;
         uint user = Libc.geteuid();
         if (user != Status.Uid && user != 0) return;
         if (Libc.fchmod(_descriptor, Status.Permissions | SharedMark) == 0) return;
