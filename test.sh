@@ -29,12 +29,12 @@ conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/NativeIpc.
 conformance-waitv  xunit    600      NATIVEIPC_NO_IO_URING=1 tests/NativeIpc.Conformance -class NativeIpc.Conformance.Posix.WaitTests -class NativeIpc.Conformance.Posix.PendingTests -class NativeIpc.Conformance.Posix.SemaphoreTests -class NativeIpc.Conformance.Posix.LockTests -class NativeIpc.Conformance.Posix.DisposedTests -class NativeIpc.Conformance.Posix.DisposeRaceTests
 machine            xunit    900      tests/NativeIpc.Machine
 storm              script   600      eng/storm.sh
-faults             script   300      eng/faults.sh
+faults             script   900      eng/faults.sh
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
-guides             xunit    300      tests/NativeIpc.Guides
+guides             xunit    600      tests/NativeIpc.Guides
 tool-aot           script   240      eng/tool-aot.sh
-tool               xunit    240      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
+tool               xunit    900      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
 wine-tool          script   400      eng/tool-wine.sh
