@@ -23,6 +23,9 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     /// <summary>Held while the names are removed. Who makes a lock's name enters it without waiting, since the removal may wait for the file lock that he has.</summary>
     internal Lock Gate => _gate;
 
+    /// <summary>Whether the names were removed, or were found to be another's. Asked inside the gate.</summary>
+    internal bool IsPerformed => _performed;
+
     static PosixRemoval() => NativeIpcEventSource.Load();
 
     public override void Perform() => Perform(-1);

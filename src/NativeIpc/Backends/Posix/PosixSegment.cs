@@ -78,7 +78,7 @@ internal sealed class PosixSegment : Segment
     /// that removes the segment removes both names under the same file lock, so no lock is made for a segment that has lost its name. Interleavings. (1) The segment is removed
     /// after the look: as after an open under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the lock is opened: the look sees the other one, and the
     /// lock, which is the other one's, is closed unused. (3) Two make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is found as well. (4) This process removes the names at the same time, through the
-    /// same open file, which the file lock does not keep out: the gate of the removal does, and a removal that has begun is a Dispose that has begun.
+    /// same open file, which the file lock does not keep out: the gate of the removal does, and a removal that has begun, or is through, is a Dispose that has begun.
     /// </remarks>
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
@@ -115,6 +115,8 @@ internal sealed class PosixSegment : Segment
             ObjectDisposedException.ThrowIf(removing?.TryEnter() == false, typeof(SharedMemory));
             try
             {
+                // Where a name cannot be compared, nothing else says that it is gone.
+                ObjectDisposedException.ThrowIf(_removal is { IsPerformed: true }, typeof(SharedMemory));
                 CheckName();
                 SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this, bound);
                 _hasOpenedLock = true;
