@@ -175,7 +175,8 @@ if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.sl
     finish
 fi
 end_marked
-export UseSharedCompilation=false
+# The analyzers have seen everything; what the steps publish and pack anew is the same source.
+export UseSharedCompilation=false RunAnalyzers=false
 coloured 32 "build: done ($((SECONDS - start)) s)"
 
 # Folders of this run's own: one that any user can use, as /tmp, and a runtime folder as Qt wants it.

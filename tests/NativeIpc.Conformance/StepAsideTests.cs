@@ -110,6 +110,23 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("abandoned", waiter.Answer());
     }
 
+    [BackendFact(Needs.Recovery)]
+    public void A_process_in_another_PID_namespace_is_counted_since_its_state_cannot_be_seen()
+    {
+        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Needs root, to make a PID namespace.");
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        string unshare = Peers.Require("unshare", "util-linux");
+        using var elsewhere = PeerProcess.Start(unshare, "--pid", "--fork", "--kill-child", PeerProcess.Program);
+        elsewhere.Ask($"shm open a {key} rw");
+        Assert.Equal("", CrashedHolderTests<TProvider>.Lock(elsewhere));
+        elsewhere.Ask("shm unlock a");
+        LeaveDeadForeignHolder(key);
+        var expected = new LockStatus(LockHolder.Unknown, null, IsRecoverable: true) { UnseenUsers = 1 };
+        Assert.Equal(expected, segment.GetLockStatus());
+        Assert.Equal("abandoned", Waiter(key).Answer()); // it steps aside all the same
+    }
+
     [BackendTheory(Needs.Recovery)]
     [InlineData("aside.swapped", true)]
     [InlineData("aside.away", true)]
