@@ -82,6 +82,8 @@ public sealed partial class SharedMemory
 
         public nint Word => owner.CurrentLock().Semaphore.WaitWord;
 
+        public NativeIpcKey Key => owner.Key;
+
         public SemaphoreObject Enter() => owner.EnterCurrentLock().Semaphore;
 
         public bool NeedsLooks => true; // it may be replaced, too

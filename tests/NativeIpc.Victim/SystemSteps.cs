@@ -7,6 +7,7 @@ namespace NativeIpc.Victim;
 /// <summary>Steps that take something away from this process.</summary>
 internal static partial class SystemSteps
 {
+    private const int RlimitProcesses = 6;
     private const int RlimitAddressSpace = 9;
 
     /// <summary>Runs a step of this kind; null when it is of another kind.</summary>
@@ -15,6 +16,12 @@ internal static partial class SystemSteps
         "umask" => Umask(words[1]),
         "use-up-descriptors" => UseUpDescriptors(),
         "limit-address-space" => LimitAddressSpace(long.Parse(words[1], CultureInfo.InvariantCulture)),
+        "limit-threads" => LimitThreads(),
+        "lift-limit-of-threads" => LiftLimitOfThreads(),
+        "close" => Close(words[1..]),
+        "switch" => Switch(words[1]),
+        "descriptors-of" => DescriptorsOf(words[1]),
+        "make-file" => MakeFile(words[1]),
         "hide-proc" => HideProc(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
@@ -43,6 +50,46 @@ internal static partial class SystemSteps
         var both = new Rlimit { Current = limit, Maximum = limit };
         Check(setrlimit(RlimitAddressSpace, both));
         return $"{limit} bytes";
+    }
+
+    /// <summary>The user has more than one, so no further one is to be had: as in a full container. Root knows no such limit.</summary>
+    private static string LimitThreads()
+    {
+        Check(getrlimit(RlimitProcesses, out s_threads));
+        Check(setrlimit(RlimitProcesses, s_threads with { Current = 1 }));
+        return "limited";
+    }
+
+    private static string LiftLimitOfThreads()
+    {
+        Check(setrlimit(RlimitProcesses, s_threads));
+        return "lifted";
+    }
+
+    private static Rlimit s_threads;
+
+    /// <summary>Closes standard descriptors, as in a process that was started without.</summary>
+    private static string Close(string[] descriptors)
+    {
+        foreach (string descriptor in descriptors) Check(close(int.Parse(descriptor, CultureInfo.InvariantCulture)));
+        return "closed";
+    }
+
+    private static string Switch(string name)
+    {
+        AppContext.SetSwitch(name, true);
+        return "switched";
+    }
+
+    /// <summary>The numbers by which this process has files open whose names have a part.</summary>
+    private static string DescriptorsOf(string part)
+        => string.Join(' ', Directory.GetFiles("/proc/self/fd").Where(path => File.ResolveLinkTarget(path, returnFinalTarget: false) is { } target && target.FullName.Contains(part, StringComparison.Ordinal))
+            .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)).Order());
+
+    private static string MakeFile(string path)
+    {
+        File.WriteAllBytes(path, []);
+        return "made";
     }
 
     // The runtime needs /proc to start, so it is hidden only now. Only for a process in a mount name space of its own.
@@ -94,6 +141,12 @@ internal static partial class SystemSteps
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int dup(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getrlimit(int resource, out Rlimit limit);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setrlimit(int resource, in Rlimit limit);

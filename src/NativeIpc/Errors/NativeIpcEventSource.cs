@@ -36,4 +36,8 @@ internal sealed class NativeIpcEventSource : EventSource
     /// <summary>This process works with a lock whose next holder could not tell that it died.</summary>
     [Event(6, Level = EventLevel.Warning, Message = "{0}")]
     public void NotRecoverable(string message) => WriteEvent(6, message);
+
+    /// <summary>A segment has no memory reserved although that was asked for, since the system refuses it.</summary>
+    [Event(20, Level = EventLevel.Warning, Message = "{0}")]
+    public void NotReserved(string message) => WriteEvent(20, message);
 }

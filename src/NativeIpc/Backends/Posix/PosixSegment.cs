@@ -60,6 +60,9 @@ internal sealed class PosixSegment : Segment
     /// <summary>What it was when it was opened or made.</summary>
     internal FileStatus Status => _status;
 
+    /// <summary>How long peers are waited for.</summary>
+    internal TimeSpan PeerTimeout => _bound;
+
     /// <summary>Whether objects of other users are trusted.</summary>
     internal bool TrustsOthers => _trustsOthers;
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -10,15 +9,13 @@ namespace NativeIpc.Backends.Posix;
 /// On Linux a semaphore is a file of 32 bytes that holds a <c>sem_t</c>. It is made without a name, initialised by <c>sem_init</c> and then
 /// linked, as the C library does it with a temporary name; and it is opened by descriptor, so that what is mapped is what was looked at: a
 /// planted empty file would kill the process at the first operation. Interleavings: two create: the link lets one win; one opens while
-/// another removes: it has the object that was there, or starts again.
+/// another removes: it has the object that was there, or starts again. Where only the final name may be made, see <see cref="MakeUnderItsName"/>.
 /// </remarks>
-internal sealed class PosixSemaphores : ISemaphoreBackend
+internal sealed partial class PosixSemaphores : ISemaphoreBackend
 {
     private const string Creating = "create the semaphore";
     private const string Opening = "open the semaphore";
     private const int MostRounds = 1000;
-
-    private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
 
     private bool _works;
 
@@ -29,13 +26,36 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     public int MaximumCount => Flags.SEM_VALUE_MAX;
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => TryCreate(key, initialCount, Use.By(options, Creating, key))
+        => TryMake(key, initialCount, Use.By(options, Creating, key))
             ?? throw (FindPlanted(Creating, key) ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
                 "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
+    /// <summary>Makes a semaphore, or completes one whose maker died; null when there is one.</summary>
+    private static SemaphoreObject? TryMake(in NativeIpcKey key, int initialCount, in Use use)
+    {
+        Backoff wait = WaitFor(use);
+        while (true)
+        {
+            if (TryCreate(key, initialCount, use) is { } made) return made;
+            if (StatusOfName(key) is not { } status || !IsHalfMade(status, use)) return null;
+            if (!wait.Pause()) return Recover(key, initialCount, use);
+        }
+    }
+
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
-        => TryOpen(key, owns: false, Use.By(options, Opening, key))
-            ?? (mustExist ? throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT) : null);
+    {
+        Use use = Use.By(options, Opening, key);
+        Backoff wait = WaitFor(use);
+        SemaphoreObject? opened;
+        bool isHalfMade;
+        do opened = TryOpen(key, owns: false, use, out isHalfMade);
+        while (isHalfMade && wait.Pause());
+        if (opened is not null || !mustExist) return opened;
+        throw isHalfMade
+            ? Failure.Found(NativeIpcError.NotFound, Opening, key, "sem_open", "it is half-created: its creator has not completed it yet, or has died before",
+                "Try again, or use CreateOrOpen, which completes it.")
+            : PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT);
+    }
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
         => CreateOrOpen(key, initialCount, Use.By(options, Creating, key), takeOver: false);
@@ -82,7 +102,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
-    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, owns: false, Use.AsLockOf(segment));
+    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, owns: false, Use.AsLockOf(segment), out _);
 
     /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
     internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment)
@@ -101,7 +121,8 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PermitRecording Recording = PermitRecording.None)
+    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group,
+        TimeSpan PeerTimeout, PermitRecording Recording = PermitRecording.None)
     {
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
@@ -109,9 +130,9 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
         public static Use AsLockOf(PosixSegment segment)
         {
-            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null);
+            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null, segment.PeerTimeout);
             uint readers = segment.Status.Permissions & 0x124; // r--r--r--
-            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null);
+            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null, segment.PeerTimeout);
         }
 
         /// <summary>Whether the object keeps the descriptor.</summary>
@@ -129,23 +150,31 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.Recording);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout, options.Recording);
         }
     }
 
     private static SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, in Use use, bool takeOver)
     {
+        Backoff wait = WaitFor(use);
         for (int round = 0; round < MostRounds; round++)
         {
-            if (TryOpen(key, owns: takeOver && use.Removal != RemovalPolicy.Keep, use) is { } opened) return opened;
-            if (TryCreate(key, initialCount, use) is { } created) return created;
+            if (TryOpen(key, owns: takeOver && use.Removal != RemovalPolicy.Keep, use, out bool isHalfMade) is { } opened) return opened;
+            while (isHalfMade && wait.Pause())
+            {
+                if (StatusOfName(key) is not { } status || !IsHalfMade(status, use)) isHalfMade = false; // completed, or gone
+            }
+
+            if ((isHalfMade ? Recover(key, initialCount, use) : TryCreate(key, initialCount, use)) is { } created) return created;
         }
 
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open", "other processes keep making and removing it", "Try again.");
     }
 
-    private static SemaphoreObject? TryOpen(in NativeIpcKey key, bool owns, in Use use, bool createdNew = false)
+    /// <summary>Opens what is there; null when there is nothing, or only something half-made.</summary>
+    private static SemaphoreObject? TryOpen(in NativeIpcKey key, bool owns, in Use use, out bool isHalfMade, bool createdNew = false)
     {
+        isHalfMade = false;
         if (!PosixNames.s_areFiles)
         {
             string name = PosixNames.Native(key);
@@ -172,7 +201,13 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
-            if (status.Links == 0) return TryOpen(key, owns, use, createdNew); // removed or replaced since it was opened: what has the name now?
+            if (status.Links == 0) return TryOpen(key, owns, use, out isHalfMade, createdNew); // removed or replaced since it was opened: what has the name now?
+            if (IsHalfMade(status, use))
+            {
+                isHalfMade = true;
+                return null;
+            }
+
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
@@ -226,99 +261,6 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         => Failure.Found(NativeIpcError.KeyError, attempt, key, "sem_open",
             $"the file {PosixNames.SemaphoreFile(PosixNames.Native(key))} is no semaphore: {(status.IsRegularFile ? $"it has {status.Size} bytes instead of {Layout.SizeOfSemT}" : "it is no regular file")}",
             "Remove that file, or use another name.");
-
-    /// <summary>Makes a semaphore; null when the name is taken.</summary>
-    private static SemaphoreObject? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
-    {
-        bool owns = use.Removal != RemovalPolicy.Keep;
-        if (s_canPublishWhole)
-        {
-            int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
-            int failure = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
-            if (failure == 0)
-            {
-                bool isKept = false;
-                try
-                {
-                    if (PublishWhole(key, initialCount, use, unnamed, out FileIdentity identity, out nint page, out bool taken))
-                    {
-                        return Own(key, page, unnamed, identity, createdNew: true, owns, use, out isKept);
-                    }
-
-                    if (taken) return null;
-                }
-                finally
-                {
-                    if (!isKept) _ = Libc.close(unnamed);
-                }
-            }
-            else if (failure != Errno.EOPNOTSUPP && failure is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
-            {
-                throw PosixErrors.Open(Creating, key, "open", failure);
-            }
-
-            s_canPublishWhole = false;
-        }
-
-        nint opened;
-        int number;
-        do
-        {
-            opened = Libc.sem_open(PosixNames.Native(key), Flags.O_CREAT | Flags.O_EXCL, use.Mode, (uint)initialCount);
-            number = opened == Libc.SEM_FAILED ? Marshal.GetLastPInvokeError() : 0;
-        }
-        while (number == Errno.EINTR);
-
-        if (number == Errno.EEXIST) return null;
-        if (number != 0) throw PosixErrors.Open(Creating, key, "sem_open", number);
-
-        // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
-        FileStatus? made = StatusOfName(key);
-        if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
-            _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use.RemoveAtExit);
-        if (!use.KeepsFile) return plain;
-
-        // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
-        using (plain) return TryOpen(key, owns, use, createdNew: true);
-    }
-
-    /// <summary>Initialises the unnamed file and gives it the name. False when the name is taken, or when there is no /proc to do it with.</summary>
-    private static unsafe bool PublishWhole(in NativeIpcKey key, int initialCount, in Use use, int file, out FileIdentity identity, out nint page, out bool taken)
-    {
-        // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and a full /dev/shm is an error and no SIGBUS.
-        ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
-        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0) throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
-        nint written;
-        do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);
-        while (written == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
-        if (written != Layout.SizeOfSemT) throw PosixErrors.Reserve(Creating, key, "pwrite", written == -1 ? Marshal.GetLastPInvokeError() : Errno.ENOSPC);
-
-        int number;
-        if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0) throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
-
-        number = Libc.Status(file, out FileStatus status);
-        if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
-        identity = status.Identity;
-
-        // Root gives the lock to the segment's owner. A visitor who may not give it to the segment's group leaves it in its own: who is let in then is a matter of the mode.
-        if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
-        {
-            bool isRoot = Libc.geteuid() == 0;
-            if (Libc.fchown(file, isRoot ? segment.Uid : uint.MaxValue, segment.Gid) != 0 && isRoot) throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
-        }
-
-        // The umask has cut the mode, or has not.
-        if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
-
-        page = MapPage(Creating, key, file, isTouched: use.IsHeld);
-        var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
-        number = UnnamedFile.Link(file, path.Pointer);
-        taken = number == Errno.EEXIST;
-        if (number == 0) return true;
-        _ = Libc.munmap(page, Layout.SizeOfSemT);
-        return taken || number == Errno.ENOENT ? false : throw PosixErrors.Open(Creating, key, "linkat", number);
-    }
 
     /// <summary>Maps the page of a semaphore.</summary>
     /// <param name="attempt">What for.</param>

@@ -21,6 +21,7 @@ internal static partial class Interop
         internal const int EBADF = 9;
         internal const int ENOMEM = 12;
         internal const int EACCES = 13;
+        internal const int EFAULT = 14;
         internal const int EEXIST = 17;
         internal const int ENOTDIR = 20;
         internal const int EISDIR = 21;
@@ -34,6 +35,7 @@ internal static partial class Interop
 
         internal static readonly int EAGAIN = TTarget.IsApple ? 35 : 11;
         internal static readonly int ENAMETOOLONG = TTarget.IsApple ? 63 : 36;
+        internal static readonly int ENOLCK = TTarget.IsApple ? 77 : 37;
         internal static readonly int ENOSYS = TTarget.IsApple ? 78 : 38;
         internal static readonly int ELOOP = TTarget.IsApple ? 62 : 40;
         internal static readonly int EIDRM = TTarget.IsApple ? 90 : 43;
