@@ -65,4 +65,33 @@ if [ "$code" = 0 ] && tail -1 "$work/log" | grep -qx 'all ok'; then pass "ran to
     fail "ran to its end" "exit code $code"
 fi
 if [ -s "$work/left" ]; then fail "left nothing behind" "$(tr '\n' ' ' <"$work/left")"; else pass "left nothing behind"; fi
+
+# Options that .NET's generator binds, with the JIT and with native AOT.
+configuration() { # NAME COMMAND...
+    local name=$1
+    shift
+    run_watched "$(patient 120)" "$work/log" "$@"
+    code=$?
+    if [ "$code" = 0 ] && tail -1 "$work/log" | grep -qx 'all ok'; then
+        pass "$name: $(grep -c '^ok ' "$work/log") checks"
+    else
+        sed 's/^/    /' "$work/log" >&2
+        fail "$name" "exit code $code"
+    fi
+}
+
+project=tests/NativeIpc.Configuration
+if ! dotnet build "$root/$project" -c Release -nologo -v q >"$out/configuration.log" 2>&1; then
+    sed 's/^/    /' "$out/configuration.log" >&2
+    fail "options are bound by the generator, JIT" "the program does not build"
+else
+    configuration "options are bound by the generator, JIT" dotnet "$root/$project/bin/Release/net10.0/NativeIpc.Configuration.dll"
+fi
+if ! dotnet publish "$root/$project" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker -o "$out/configuration" >"$out/configuration.log" 2>&1 ||
+    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/configuration.log"; then
+    sed 's/^/    /' "$out/configuration.log" >&2
+    fail "options are bound by the generator, native AOT" "see $out/configuration.log"
+else
+    configuration "options are bound by the generator, native AOT" "$out/configuration/NativeIpc.Configuration"
+fi
 exit $failures

@@ -18,6 +18,11 @@ verdict 'links inside the repository lead somewhere' "$broken"
 example=$(sed -n '/^```csharp$/,/^```$/p' README.md | sed '1d; /^```$/,$d')
 verdict 'the example of the README is samples/dotnet/Hello/Program.cs' "$(diff <(printf '%s\n' "$example") samples/dotnet/Hello/Program.cs 2>&1 | head -n 3 | tr '\n' ' ')"
 
+class=$(sed -n '/^```csharp$/,/^```$/p' docs/configuration.md | sed '1d; /^```$/,$d')
+shown=$(awk '/internal sealed class ServerOptions/ { on = 1 } on { print } on && /^    }$/ { exit }' tests/NativeIpc.Configuration/Program.cs | sed 's/^    //')
+verdict 'the class in docs/configuration.md is the one of tests/NativeIpc.Configuration' \
+    "$(diff <(printf '%s\n' "$class") <(printf '%s\n' "$shown") 2>&1 | head -n 3 | tr '\n' ' ')"
+
 # Written by a whole run of the interop tests, which test.sh does before.
 matrix='the matrix in docs/interop.md is the one of the tests'
 if ! [ -f artifacts/interop-matrix.md ]; then

@@ -132,6 +132,25 @@ else
     fail "a fresh project builds against the package" "dotnet build failed"
 fi
 
+# What a system does not have is marked in the package, so that the compiler's analyzer warns of it, and of nothing else.
+mkdir "$work/platforms"
+cp "$root/tests/NativeIpc.Platforms/Warned.cs" nuget.config "$work/platforms/"
+sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' Hello.csproj >"$work/platforms/Platforms.csproj"
+cd "$work/platforms" || exit 1
+if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/platforms/out" >"$work/platforms.log" 2>&1; then
+    expected=$(grep -n '// CA1416$' Warned.cs | cut -d: -f1 | sort -u)
+    warned=$(grep -oE 'Warned\.cs\([0-9]+,[0-9]+\): warning CA1416' "$work/platforms.log" | grep -oE '[0-9]+' | awk 'NR % 3 == 1' | sort -u)
+    differing=$(diff <(echo "$expected") <(echo "$warned"))
+    if [ -n "$expected" ] && [ -z "$differing" ]; then
+        pass "CA1416 warns of what a system does not have, and of nothing else"
+    else
+        fail "CA1416 warns of what a system does not have, and of nothing else" "lines expected (<) and warned (>): $differing"
+    fi
+else
+    sed 's/^/    /' "$work/platforms.log" >&2
+    fail "CA1416 warns of what a system does not have, and of nothing else" "dotnet build failed"
+fi
+
 # The tool: packed, installed from the folder as a user does, and started.
 cd "$work" || exit 1
 if ! (cd "$root" && dotnet pack src/NativeIpc.Tool -c Release -nologo -v q -o "$packages") >"$work/tool.log" 2>&1; then

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Versioning;
 using NativeIpc.Backends;
 using NativeIpc.Errors;
 
@@ -26,7 +27,7 @@ public static class IpcObjects
     /// <summary>Lists the segments and semaphores of the machine.</summary>
     /// <param name="options">What to look for, and how closely; null for everything.</param>
     /// <returns>The objects, and what could not be seen.</returns>
-    public static IpcSnapshot Enumerate(IpcEnumerationOptions? options = null) => new Census(options ?? IpcEnumerationOptions.s_default).Take();
+    public static IpcSnapshot Enumerate(IpcEnumerationOptions? options = null) => new Census(CopyOf(options)).Take();
 
     /// <summary>Looks at the one object that a key leads to.</summary>
     /// <param name="key">The key.</param>
@@ -34,6 +35,7 @@ public static class IpcObjects
     /// <returns>The object; null when there is none.</returns>
     /// <exception cref="NativeIpcException">KeyError for a key that cannot work here.</exception>
     /// <exception cref="PlatformNotSupportedException">This system does not let objects of this type be looked at; see <see cref="CanEnumerate"/>.</exception>
+    [UnsupportedOSPlatform("macos")]
     public static IpcObjectInfo? Inspect(NativeIpcKey key, IpcObjectKind kind)
     {
         const string attempt = "inspect the object";
@@ -54,8 +56,12 @@ public static class IpcObjects
     public static IAsyncEnumerable<IpcObjectChange> WatchAsync(TimeSpan interval, IpcEnumerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(interval, TimeSpan.Zero);
-        return Watch(interval, options, cancellationToken);
+        return Watch(interval, CopyOf(options), cancellationToken);
     }
+
+    // Options can be changed: what is changed after a call has begun is no part of it.
+    private static IpcEnumerationOptions CopyOf(IpcEnumerationOptions? options)
+        => options is null ? IpcEnumerationOptions.s_default : options with { };
 
     /// <summary>Says what is wrong with the IPC objects of this machine and how to mend it; the worst first.</summary>
     /// <returns>The findings.</returns>
@@ -79,7 +85,7 @@ public static class IpcObjects
         if (finding is not { IsSafeToFix: true, Subject: { } subject }) return false;
         return finding.Kind == IpcFindingKind.LostPermit && subject.LostPermits > 0
             ? Selector.Catalogs.First(catalog => catalog.Handles(subject.Type)).ReturnLostPermits(subject) > 0
-            : TryRemoveUnused(subject);
+            : !OperatingSystem.IsWindows() && TryRemoveUnused(subject);
     }
 
     /// <summary>The limits that the system sets to IPC objects, and how much of each is used.</summary>
@@ -95,6 +101,7 @@ public static class IpcObjects
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
     /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing it.</exception>
+    [UnsupportedOSPlatform("windows")]
     public static bool TryRemoveUnused(IpcObjectInfo found)
     {
         ArgumentNullException.ThrowIfNull(found);
@@ -107,6 +114,7 @@ public static class IpcObjects
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
     /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing it.</exception>
+    [UnsupportedOSPlatform("windows")]
     public static bool Remove(IpcObjectInfo found)
     {
         ArgumentNullException.ThrowIfNull(found);

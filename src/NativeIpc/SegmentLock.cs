@@ -197,6 +197,15 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         Close();
     }
 
+    /// <summary>Whether a scope of this instance holds the lock, as far as this instance knows.</summary>
+    public bool IsHeldHere => IsHeld(Interlocked.Read(ref _holder));
+
+    /// <summary>Whether the calling thread took it last.</summary>
+    public bool WasTakenByThisThread => t_taker is { } taker && Volatile.Read(ref _taker) == taker;
+
+    /// <summary>Whether a ticket holds the lock.</summary>
+    public bool Holds(long ticket) => ticket != 0 && Interlocked.Read(ref _holder) == ticket;
+
     private static bool IsHeld(long holder) => (holder & 1) != 0;
 
     private static Taker MakeTaker() => t_taker = new Taker();

@@ -117,7 +117,17 @@ public sealed partial class SharedMemory
         SegmentLock current = EnterCurrentLock();
         try
         {
-            return current.Semaphore.GetStatus();
+            LockStatus status = current.Semaphore.GetStatus();
+
+            // The back end knows the holder, this instance its own scope; where there is no record, only this instance knows.
+            bool isHere = current.IsHeldHere && status.Holder is not LockHolder.Nobody
+                && (status.IsHeldByThisProcess || status.Holder == LockHolder.CannotTell);
+            return status with
+            {
+                IsHeldByThisProcess = status.IsHeldByThisProcess || isHere,
+                IsHeldByThisInstance = isHere,
+                WasTakenByThisThread = isHere && current.WasTakenByThisThread,
+            };
         }
         finally
         {

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.Versioning;
 using NativeIpc.Backends;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
@@ -23,6 +25,7 @@ namespace NativeIpc;
 /// trust the caller not to dispose while they are used, and to keep the instance alive (<c>using</c>, or <see cref="GC.KeepAlive"/>): an instance that nothing
 /// refers to any more is let go of by a garbage collection, as if it had been disposed.</para>
 /// </remarks>
+[DebuggerDisplay("{ToString(),nq}")]
 public sealed partial class SharedMemory : IDisposable
 {
     private const string Creating = "create the segment";
@@ -129,6 +132,7 @@ public sealed partial class SharedMemory : IDisposable
     /// <returns>False when there was no segment.</returns>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a segment with its last handle.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
+    [UnsupportedOSPlatform("windows")]
     public static bool Remove(NativeIpcKey key) => Selector.ForSegment("remove the segment", key).Remove(key);
 
     /// <summary>Whether segments with keys of a type can be used here, asked of the running system and not only of the compiler.</summary>
@@ -205,6 +209,11 @@ public sealed partial class SharedMemory : IDisposable
         }
     }
 
+    /// <summary>What it is, its key and its size, in one line for logs and debuggers; also after Dispose.</summary>
+    /// <returns>For instance <c>SharedMemory posix:/name (4096 bytes)</c>. The form may change.</returns>
+    public override string ToString()
+        => $"{nameof(SharedMemory)} {Failure.Name(Key)} ({Size} bytes{(Volatile.Read(ref _disposed) == 0 ? "" : ", disposed")})";
+
     private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size, [CallerMemberName] string operation = "")
     {
         if (size < 1)
@@ -219,7 +228,8 @@ public sealed partial class SharedMemory : IDisposable
 
     private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
     {
-        options ??= SharedMemoryOptions.s_default;
+        // A copy, since options can be changed: what was checked is what is used.
+        options = options is null ? SharedMemoryOptions.s_default : options with { };
         OptionRules.CheckMode(options.Mode);
         OptionRules.CheckDefined(options.Removal, RemovalPolicy.LastOneOut);
         OptionRules.CheckDefined(options.Allocation, SharedMemoryAllocation.Populate);

@@ -1,9 +1,13 @@
+using System.Diagnostics;
+using NativeIpc.Errors;
+
 namespace NativeIpc;
 
 /// <summary>
 /// Holds the lock of a segment until it is disposed. A copy is the same scope: however often and on whatever thread it is disposed, the lock
 /// is released once. <c>default</c> holds nothing.
 /// </summary>
+[DebuggerDisplay("{ToString(),nq}")]
 public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLock>
 {
     private readonly SegmentLock? _lock;
@@ -31,6 +35,11 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
     /// <summary>Releases the lock, once.</summary>
     /// <exception cref="NativeIpcException">The system refused; LockError or Unknown.</exception>
     public void Dispose() => _lock?.Release(_ticket);
+
+    /// <summary>What it is, the key of the lock, and whether the scope still holds it, for logs and debuggers.</summary>
+    /// <returns>For instance <c>SharedMemoryLock posix:/name (held)</c>. The form may change.</returns>
+    public override string ToString() => _lock is null ? $"{nameof(SharedMemoryLock)} (none)"
+        : $"{nameof(SharedMemoryLock)} {Failure.Name(_lock.Semaphore.Key)} ({(_lock.Holds(_ticket) ? "held" : "released")})";
 
     /// <inheritdoc/>
     public bool Equals(SharedMemoryLock other) => ReferenceEquals(_lock, other._lock) && _ticket == other._ticket;

@@ -1,63 +1,70 @@
+using System.Runtime.Versioning;
+
 namespace NativeIpc;
 
-/// <summary>How a segment is made, opened and cleaned up. Immutable; one instance may serve many calls and threads.</summary>
+/// <summary>How a segment is made, opened and cleaned up. One instance may serve many calls and threads.</summary>
+/// <remarks>
+/// Each call takes a copy when it begins: a later change has no effect on an object that is made or open.
+/// A change while another thread makes such a call is not safe. <c>with</c> makes a changed copy. Configuration can
+/// bind these options, also with .NET's binding generator: docs/configuration.md.
+/// </remarks>
 public sealed record SharedMemoryOptions
 {
     internal static readonly SharedMemoryOptions s_default = new();
 
     /// <summary>The permission bits of a new segment, set exactly, whatever the umask. The owner must be able to read and write. Default: that and
     /// nothing else. Execute, set-id and sticky bits are refused. Not used on Windows.</summary>
-    public UnixFileMode Mode { get; init; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    public UnixFileMode Mode { get; set; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Who removes the segment. Default: <see cref="RemovalPolicy.Default"/>.</summary>
-    public RemovalPolicy Removal { get; init; }
+    public RemovalPolicy Removal { get; set; }
 
     /// <summary>When the memory of a new segment is taken. Default: <see cref="SharedMemoryAllocation.Reserve"/>. When opening, only
     /// <see cref="SharedMemoryAllocation.Populate"/> has an effect: the pages are mapped at once.</summary>
-    public SharedMemoryAllocation Allocation { get; init; }
+    public SharedMemoryAllocation Allocation { get; set; }
 
     /// <summary>Whether the segment takes part in the lock that Qt uses. Default: true. When false, <see cref="SharedMemory.Lock()"/> throws
     /// <see cref="InvalidOperationException"/> and the last detach on System V does not wait for a Qt peer that is attaching.</summary>
-    public bool UseLock { get; init; } = true;
+    public bool UseLock { get; set; } = true;
 
     /// <summary>Whether <see cref="SharedMemory.CreateOrOpen(NativeIpcKey, long, SharedMemoryOptions?)"/> accepts an existing segment that is smaller than asked for.
     /// Default: false.</summary>
-    public bool AllowSmaller { get; init; }
+    public bool AllowSmaller { get; set; }
 
     /// <summary>The group of a new object, by name or number; null leaves it to the system (the group of this process). Unix only, and not for POSIX
     /// semaphores on macOS. Default: null.</summary>
-    public string? Group { get; init; }
+    public string? Group { get; [UnsupportedOSPlatform("windows")] set; }
 
     /// <summary>Whether only this user may use the object. Default: false. On Windows a new one, its lock and the record of the lock's holder gets an access control list
     /// for this user alone, and an existing one that another user owns is refused with <see cref="NativeIpcError.PermissionDenied"/>. On Unix that is what the default
     /// <see cref="Mode"/> and owner check do; with a wider mode, a <see cref="Group"/> or <see cref="AllowOtherOwners"/> it is an <see cref="ArgumentException"/>.</summary>
-    public bool CurrentUserOnly { get; init; }
+    public bool CurrentUserOnly { get; set; }
 
     /// <summary>Who may use a new object on Windows: a security descriptor in its text form (SDDL), <c>D:P(A;;GA;;;OW)(A;;GRGWGX;;;AU)</c> for instance. Null for the
     /// default of the process, which lets Qt and C programs of the same user in. Default: null. Write generic rights (GA, GR, GW, GX), since it applies
     /// to the segment, its lock and the record of the lock's holder alike. Text that is none is an <see cref="ArgumentException"/>; together with
     /// <see cref="CurrentUserOnly"/> it is one, too. Elsewhere than on Windows: <see cref="PlatformNotSupportedException"/>.</summary>
-    public string? SecurityDescriptor { get; init; }
+    public string? SecurityDescriptor { get; [SupportedOSPlatform("windows")] set; }
 
     /// <summary>Whether an object, or a key file, of another user than this one and root is accepted. Default: false: such a thing may have been planted
     /// under the name, and is refused with <see cref="NativeIpcError.PermissionDenied"/>. Set it where users share objects. Unix only.</summary>
-    public bool AllowOtherOwners { get; init; }
+    public bool AllowOtherOwners { get; [UnsupportedOSPlatform("windows")] set; }
 
     /// <summary>Whether a creating call that finds an object without a living user starts afresh, as if there had been none. Default: false. Where
     /// the system cannot tell who uses it, the call fails and says so.</summary>
-    public bool Reclaim { get; init; }
+    public bool Reclaim { get; set; }
 
     /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death cannot be noticed (macOS; Linux without glibc),
     /// and with <see cref="NativeIpcException"/> where there is no room or no access to note the holder. Default: false: the lock then works there without recovery.</summary>
-    public bool RequireLockRecovery { get; init; }
+    public bool RequireLockRecovery { get; [UnsupportedOSPlatform("macos")] set; }
 
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
     /// <remarks>A program that handles such a signal itself and goes on for a while must register its handler after its first object was made, or
     /// set this to false and dispose: handlers run newest first, and one that was registered earlier cannot be seen.</remarks>
-    public bool RemoveAtProcessExit { get; init; } = true;
+    public bool RemoveAtProcessExit { get; set; } = true;
 
     /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object, and the last detach on System V for a
     /// holder of the lock. Default: one second. Creating calls then recover a half-created leftover; opening calls report
     /// <see cref="NativeIpcError.NotFound"/>. Zero does not wait.</summary>
-    public TimeSpan PeerTimeout { get; init; } = TimeSpan.FromSeconds(1);
+    public TimeSpan PeerTimeout { get; set; } = TimeSpan.FromSeconds(1);
 }

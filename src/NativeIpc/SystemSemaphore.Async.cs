@@ -1,4 +1,6 @@
+using System.Runtime.Versioning;
 using NativeIpc.Backends;
+using NativeIpc.Errors;
 using NativeIpc.Waiting;
 
 namespace NativeIpc;
@@ -38,12 +40,14 @@ public sealed partial class SystemSemaphore
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
+    [UnsupportedOSPlatform("windows")]
     public void Acquire(int count, CancellationToken cancellationToken = default) => TryAcquireSeveral(count, Timeout.InfiniteTimeSpan, cancellationToken);
 
     /// <summary>Takes several permits in one step if there are as many now. System V only.</summary>
     /// <inheritdoc cref="Acquire(int, CancellationToken)" path="/exception"/>
     /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
     /// <returns>False when there are fewer; none was taken then.</returns>
+    [UnsupportedOSPlatform("windows")]
     public bool TryAcquire(int count) => TryAcquireSeveral(count, TimeSpan.Zero, CancellationToken.None);
 
     /// <summary>Takes several permits in one step, waiting at most for a time on the monotonic clock. System V only.</summary>
@@ -52,6 +56,7 @@ public sealed partial class SystemSemaphore
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed; no permit was taken then.</returns>
+    [UnsupportedOSPlatform("windows")]
     public bool TryAcquire(int count, TimeSpan timeout, CancellationToken cancellationToken)
         => TryAcquireSeveral(count, timeout, cancellationToken);
 
@@ -66,6 +71,7 @@ public sealed partial class SystemSemaphore
     /// <summary>Whether several permits can be acquired in one step with keys of a type.</summary>
     /// <param name="type">The key type.</param>
     /// <returns>True for System V.</returns>
+    [UnsupportedOSPlatformGuard("windows")]
     public static bool IsMultipleAcquireSupported(NativeIpcKeyType type) => type.IsSystemV;
 
     /// <summary>Opens a semaphore, waiting without a thread until a peer has made it.</summary>
@@ -89,27 +95,30 @@ public sealed partial class SystemSemaphore
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             if (_queue is not null) return _queue;
-            return _queue = new Permits(this).Queue;
+            return _queue = new PermitWaits(this).Queue;
         }
     }
 
     private void CloseQueue()
     {
         WaitQueue<bool>? queue;
+        PermitTable? permits;
         lock (_queueGate)
         {
             _isDisposed = true;
             queue = _queue;
+            permits = _permits;
         }
 
         queue?.Close();
+        permits?.Close(); // after the queue, which takes no permit any more
     }
 
-    private sealed class Permits : IAwaitable<bool>
+    private sealed class PermitWaits : IAwaitable<bool>
     {
         private readonly SemaphoreObject _semaphore;
 
-        public Permits(SystemSemaphore owner)
+        public PermitWaits(SystemSemaphore owner)
         {
             _semaphore = owner._semaphore;
             // A registered wait is called back on the pool anyway; and what comes after a wait may dispose, which waits for the callback.
@@ -136,7 +145,18 @@ public sealed partial class SystemSemaphore
         public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
 
         // As a lock gives back: also while the object is being disposed.
-        private void GiveBack() => _semaphore.TryUnlock();
+        private void GiveBack()
+        {
+            try
+            {
+                _semaphore.TryUnlock();
+            }
+            catch (NativeIpcException failure) when (failure.Error == NativeIpcError.OutOfResources)
+            {
+                // Others have released up to the maximum meanwhile. Nobody is there who could be told by an exception.
+                NativeIpcEventSource.s_log.NotGivenBack(failure.Message);
+            }
+        }
     }
 
     // Structs, for which the waiting is compiled on their own.

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Versioning;
 using NativeIpc.Backends;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
@@ -19,6 +21,7 @@ namespace NativeIpc;
 /// <para>Thread safety: every member may be called from any thread at any time. A Dispose on one thread ends the waits of the others
 /// with <see cref="ObjectDisposedException"/>; docs/waiting.md says how soon.</para>
 /// </remarks>
+[DebuggerDisplay("{ToString(),nq}")]
 public sealed partial class SystemSemaphore : IDisposable
 {
     private const string Creating = "create the semaphore";
@@ -49,7 +52,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
     /// <returns>The semaphore. This instance removes it when it is disposed, unless the removal policy says otherwise.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
     /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied; OutOfResources, also for
     /// a count over the maximum of the back end (2^31-1, on System V 32,767); LockError when a peer is stuck in the middle of making or
     /// removing it.</exception>
@@ -95,7 +99,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
     /// <returns>The semaphore; <see cref="CreatedNew"/> says which of the two happened. It is removed by this instance only if it made it.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
@@ -115,7 +120,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
     /// <returns>The semaphore; <see cref="CreatedNew"/> says whether it was made.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
     /// <exception cref="NativeIpcException">AlreadyExists (Windows only); KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
@@ -129,6 +135,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <returns>False when there was none.</returns>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a semaphore with its last handle.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
+    [UnsupportedOSPlatform("windows")]
     public static bool Remove(NativeIpcKey key) => Selector.ForSemaphore("remove the semaphore", key).Remove(key);
 
     /// <summary>Whether semaphores with keys of a type can be used here, asked of the running system and not only of the compiler.</summary>
@@ -139,6 +146,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <summary>Whether <see cref="SystemSemaphoreOptions.Recording"/> is offered for keys of a type.</summary>
     /// <param name="type">The key type.</param>
     /// <returns>True for POSIX keys on Linux with glibc.</returns>
+    [SupportedOSPlatformGuard("linux")]
     public static bool IsPermitRecordingSupported(NativeIpcKeyType type) => Selector.RecordsPermits(type);
 
     /// <summary>Gives back the permits that killed holders had recorded (<see cref="SystemSemaphoreOptions.Recording"/>) and no living process shares in. Waits for nobody.</summary>
@@ -238,7 +246,7 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="count">How many, 1 or more. All at once or none, but POSIX on macOS and musl gives one after the other.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
-    /// <exception cref="NativeIpcException">OutOfResources when the count would pass its maximum; <see cref="NativeIpcException.PermitsReleased"/>
+    /// <exception cref="NativeIpcException">OutOfResources when the count would pass its maximum, or <see cref="SystemSemaphoreOptions.MaximumCount"/>; <see cref="NativeIpcException.PermitsReleased"/>
     /// says how many were given. NotFound when it was removed while in use and this instance only opened it (System V).</exception>
     public void Release(int count = 1)
     {
@@ -274,13 +282,18 @@ public sealed partial class SystemSemaphore : IDisposable
     }
 
     /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
-    /// the event source "NativeIpc". Permits that this instance has acquired stay taken; if it recorded them, they count as lost from now on; on System V, the kernel gives back at the end of the
+    /// the event source "NativeIpc". Permits that are held by a <see cref="SystemSemaphorePermit"/> are given back.
+    /// Others that this instance has acquired stay taken; if it recorded them, they count as lost from now on; on System V, the kernel gives back at the end of the
     /// process what the undo policy covers.</summary>
     public void Dispose()
     {
         CloseQueue();
         _semaphore.Dispose();
     }
+
+    /// <summary>What it is and its key, in one line for logs and debuggers; also after Dispose. It asks the system nothing.</summary>
+    /// <returns>For instance <c>SystemSemaphore posix:/name</c>. The form may change.</returns>
+    public override string ToString() => $"{nameof(SystemSemaphore)} {Failure.Name(Key)}{(_semaphore.IsClosed ? " (disposed)" : "")}";
 
     private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, [CallerMemberName] string operation = "")
     {
@@ -296,6 +309,12 @@ public sealed partial class SystemSemaphore : IDisposable
                 $"Cannot create the semaphore {Failure.Describe(key)} with Robust: such a semaphore is a lock, and begins with a count of 1.");
         }
 
+        if (initialCount > options.MaximumCount)
+        {
+            throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
+                $"Cannot create the semaphore {Failure.Describe(key)}: its initial count is over the MaximumCount of {options.MaximumCount}.");
+        }
+
         ISemaphoreBackend backend = Selector.ForSemaphore(Creating, key);
         if (initialCount <= backend.MaximumCount) return backend;
         throw Failure.Found(NativeIpcError.OutOfResources, Creating, key, operation, $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
@@ -307,12 +326,14 @@ public sealed partial class SystemSemaphore : IDisposable
 
     private static SystemSemaphoreOptions Checked(in NativeIpcKey key, SystemSemaphoreOptions? options)
     {
-        options ??= SystemSemaphoreOptions.s_default;
+        // A copy, since options can be changed: what was checked is what is used.
+        options = options is null ? SystemSemaphoreOptions.s_default : options with { };
         OptionRules.CheckMode(options.Mode);
         OptionRules.CheckDefined(options.Removal, RemovalPolicy.LastOneOut);
         OptionRules.CheckDefined(options.Undo, SystemVUndoPolicy.None);
         OptionRules.CheckDefined(options.Recording, PermitRecording.ProcessAndChildren);
         OptionRules.CheckBound(options.PeerTimeout);
+        if (options.MaximumCount < 1) throw new ArgumentException($"MaximumCount is {options.MaximumCount}; it must be 1 or more, or null.", nameof(options));
         OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group, options.AllowOtherOwners);
         if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
             throw new ArgumentException("Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder had.", nameof(options));

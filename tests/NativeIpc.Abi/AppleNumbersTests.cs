@@ -24,10 +24,10 @@ public class AppleNumbersTests
 
     private static readonly Dictionary<string, long> s_errno = new()
     {
-        ["EPERM"] = 1, ["ENOENT"] = 2, ["ESRCH"] = 3, ["EINTR"] = 4, ["EIO"] = 5, ["ENXIO"] = 6, ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EEXIST"] = 17,
+        ["EPERM"] = 1, ["ENOENT"] = 2, ["ESRCH"] = 3, ["EINTR"] = 4, ["EIO"] = 5, ["ENXIO"] = 6, ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EFAULT"] = 14, ["EEXIST"] = 17,
         ["ENOTDIR"] = 20, ["EISDIR"] = 21, ["EINVAL"] = 22, ["ENFILE"] = 23, ["EMFILE"] = 24, ["EFBIG"] = 27, ["ENOSPC"] = 28, ["EROFS"] = 30,
         ["ERANGE"] = 34, ["EAGAIN"] = 35, ["ENOTSUP"] = 45, ["ETIMEDOUT"] = 60, ["ELOOP"] = 62, ["ENAMETOOLONG"] = 63, ["EDQUOT"] = 69, ["ETIME"] = 101, ["ECANCELED"] = 89,
-        ["ENOSYS"] = 78, ["EOVERFLOW"] = 84, ["EIDRM"] = 90, ["EOPNOTSUPP"] = 102,
+        ["ENOLCK"] = 77, ["ENOSYS"] = 78, ["EOVERFLOW"] = 84, ["EIDRM"] = 90, ["EOPNOTSUPP"] = 102,
     };
 
     /// <summary>Flags that are passed on Linux only, each with the reason why Apple has no use for it.</summary>

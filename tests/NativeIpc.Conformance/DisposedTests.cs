@@ -8,7 +8,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
     // What may be asked afterwards: facts that were noted when it was opened.
-    private static readonly string[] s_remaining = ["get_WasAbandoned", "get_Key", "get_Size", "get_Access", "get_CreatedNew", "Dispose"];
+    private static readonly string[] s_remaining = ["get_WasAbandoned", "get_Key", "get_Size", "get_Access", "get_CreatedNew", "ToString", "Dispose"];
 
     [Fact]
     public void Every_method_of_a_disposed_segment_throws()
@@ -92,6 +92,10 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("TryAcquireAsync", s => s.TryAcquireAsync(TimeSpan.FromSeconds(1)).AsTask().GetAwaiter().GetResult()),
             ("Acquire", s => s.Acquire(1)),
             ("TryAcquire", s => s.TryAcquire(1)),
+            ("Enter", s => s.Enter()),
+            ("TryEnter", s => s.TryEnter(TimeSpan.FromSeconds(1), out _)),
+            ("EnterAsync", s => s.EnterAsync().AsTask().GetAwaiter().GetResult()),
+            ("TryEnterAsync", s => s.TryEnterAsync(TimeSpan.FromSeconds(1)).AsTask().GetAwaiter().GetResult()),
         ];
         Covers(typeof(SystemSemaphore), calls.Select(call => call.Name));
         NativeIpcKey key = NextKey();

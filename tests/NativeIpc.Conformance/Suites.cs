@@ -13,6 +13,12 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class LockTests : LockTests<PosixProvider>;
 
+    public sealed class DescriptionTests : DescriptionTests<PosixProvider>;
+
+    public sealed class PermitTests : PermitTests<PosixProvider>;
+
+    public sealed class MaximumCountTests : MaximumCountTests<PosixProvider>;
+
     public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
@@ -56,6 +62,12 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class LockTests : LockTests<PlainPosixProvider>;
 
+    public sealed class DescriptionTests : DescriptionTests<PlainPosixProvider>;
+
+    public sealed class PermitTests : PermitTests<PlainPosixProvider>;
+
+    public sealed class MaximumCountTests : MaximumCountTests<PlainPosixProvider>;
+
     public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
@@ -88,6 +100,12 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class DisposedTests : DisposedTests<SystemVProvider>;
 
     public sealed class LockTests : LockTests<SystemVProvider>;
+
+    public sealed class DescriptionTests : DescriptionTests<SystemVProvider>;
+
+    public sealed class PermitTests : PermitTests<SystemVProvider>;
+
+    public sealed class MaximumCountTests : MaximumCountTests<SystemVProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
 
@@ -134,6 +152,12 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class LockTests : LockTests<SystemV84Provider>;
 
+    public sealed class DescriptionTests : DescriptionTests<SystemV84Provider>;
+
+    public sealed class PermitTests : PermitTests<SystemV84Provider>;
+
+    public sealed class MaximumCountTests : MaximumCountTests<SystemV84Provider>;
+
     public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
 
     public sealed class UndoTests : UndoTests<SystemV84Provider>;
@@ -168,6 +192,12 @@ namespace NativeIpc.Conformance.Windows
     public sealed class DisposedTests : DisposedTests<WindowsProvider>;
 
     public sealed class LockTests : LockTests<WindowsProvider>;
+
+    public sealed class DescriptionTests : DescriptionTests<WindowsProvider>;
+
+    public sealed class PermitTests : PermitTests<WindowsProvider>;
+
+    public sealed class MaximumCountTests : MaximumCountTests<WindowsProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
 

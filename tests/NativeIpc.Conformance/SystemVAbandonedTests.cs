@@ -110,7 +110,7 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
         using (SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key)))
         {
             foreign.Acquire();
-            Assert.Equal(new LockStatus(LockHolder.Unknown, Environment.ProcessId, true), segment.GetLockStatus());
+            Assert.Equal(new LockStatus(LockHolder.Unknown, Environment.ProcessId, true) { IsHeldByThisProcess = true }, segment.GetLockStatus());
             Assert.False(segment.TryLock(out _));
             foreign.Release();
         }

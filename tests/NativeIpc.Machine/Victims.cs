@@ -59,9 +59,25 @@ internal static class Victims
         return running;
     }
 
+    /// <summary>
+    /// The words before a command that give it the default actions of the signals that this process was started to ignore: a
+    /// background job of a script (<c>./test.sh &amp;</c>) ignores SIGINT and SIGQUIT, nohup SIGHUP, and children inherit that. A shell cannot
+    /// undo it, since POSIX lets no trap be set for a signal that was ignored at its start.
+    /// </summary>
+    private static readonly Lazy<string[]> s_defaultSignals = new(() =>
+    {
+        const int ending = 0b111; // 1 SIGHUP, 2 SIGINT, 3 SIGQUIT
+        string mask = File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim();
+        if ((Convert.ToUInt64(mask, 16) & ending) == 0) return [];
+        string[] words = ["env", "--default-signal=HUP,INT,QUIT"];
+        if (Shell.Run(words[0], [words[1], "true"], "/").ExitCode == 0) return words;
+        Assert.Skip("This process was started with SIGHUP, SIGINT or SIGQUIT ignored, and env(1) is older than coreutils 8.31, which resets them.");
+        return [];
+    }, LazyThreadSafetyMode.PublicationOnly);
+
     private static string[] Command(Situation situation, string[] steps)
     {
-        List<string> command = [];
+        List<string> command = [.. s_defaultSignals.Value];
         if (situation.MountFirst is not null || situation.IsPrivateIpc)
         {
             NeedNamespaces();
@@ -126,7 +142,8 @@ internal static class Victims
         // A pipeline, since a shell lets its background jobs ignore SIGINT. The shells outlive the signal, to tell the exit codes.
         const string Member = "{ trap : INT TERM HUP; \"$@\" >&3 </dev/null; echo \"code $?\" >&3; }";
         string pipeline = $"trap : INT TERM HUP; {{ {string.Join(" | ", Enumerable.Repeat(Member, processes))}; }} 3>&1";
-        var start = new ProcessStartInfo(Peers.Require("setsid", "util-linux"), ["sh", "-c", pipeline, "sh", Path.Combine(s_folder.Value, Program), .. steps])
+        string[] command = [.. s_defaultSignals.Value, Peers.Require("setsid", "util-linux"), "sh", "-c", pipeline, "sh", Path.Combine(s_folder.Value, Program), .. steps];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

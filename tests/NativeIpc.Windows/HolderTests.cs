@@ -45,7 +45,7 @@ public partial class HolderTests : WindowsTest
         Assert.Equal("ok", peer.Ask("open-semaphore", "W", key.NativeKey, "least"));
         peer.Tell("acquire", -1);
         Assert.False(next.TryAcquire(s_manyProofs));
-        Assert.Equal(new LockStatus(LockHolder.Process, Environment.ProcessId, IsRecoverable: true), next.GetLockStatus());
+        Assert.Equal(new LockStatus(LockHolder.Process, Environment.ProcessId, IsRecoverable: true) { IsHeldByThisProcess = true }, next.GetLockStatus());
         holder.Dispose(); // without releasing: as dead
 
         Assert.Equal(LockHolder.DeadProcess, next.GetLockStatus().Holder);

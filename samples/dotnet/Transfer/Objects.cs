@@ -7,7 +7,7 @@ namespace Transfer;
 internal sealed class Objects : IDisposable
 {
     // Both sides release what the other acquires, tens of thousands of times: the kernel must keep no account of it (System V).
-    public static readonly SystemSemaphoreOptions SemaphoreOptions = new() { Undo = SystemVUndoPolicy.None };
+    public static readonly SystemSemaphoreOptions SemaphoreOptions = WithoutUndo();
 
     // The demo handles the ending signals itself (Demo.RunAsync), in its own order: first the receiver ends, then the objects go.
     private static readonly SharedMemoryOptions s_ownSegment = new() { RemoveAtProcessExit = false };
@@ -15,6 +15,13 @@ internal sealed class Objects : IDisposable
 
     private static readonly string s_unique = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
     private static int s_count;
+
+    private static SystemSemaphoreOptions WithoutUndo()
+    {
+        var options = new SystemSemaphoreOptions();
+        if (!OperatingSystem.IsWindows()) options.Undo = SystemVUndoPolicy.None;
+        return options;
+    }
 
     private Objects(SharedMemory segment, SystemSemaphore free, SystemSemaphore filled)
     {

@@ -99,6 +99,15 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// </summary>
     public abstract bool TryUnlock();
 
+    /// <summary>
+    /// Gives back one permit that was taken through this object, also when Dispose has begun: the caller has entered, unless
+    /// <see cref="ReturnsAfterClose"/>.
+    /// </summary>
+    public abstract void ReturnPermit();
+
+    /// <summary>Whether a permit can be given back when the object is closed, so that nobody has to enter for it.</summary>
+    public virtual bool ReturnsAfterClose => false;
+
     /// <summary>The word that a sleeper can sleep on until there may be a permit, while the object is open; 0 where there is none, and the object is polled.</summary>
     public virtual nint WaitWord => 0;
 
@@ -117,7 +126,7 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds the lock.</summary>
     public virtual bool TookOver => false;
 
-    /// <summary>Who holds this as a lock, as far as the system can tell.</summary>
+    /// <summary>Who holds this as a lock, as far as the system can tell; not which thread.</summary>
     public virtual LockStatus GetStatus() => new(LockHolder.CannotTell, null, IsRecoverable: false);
 
     /// <summary>The current count, where the system can tell.</summary>

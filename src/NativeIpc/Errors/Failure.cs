@@ -39,6 +39,12 @@ internal static class Failure
         => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen", $"it has {actual} bytes, and {wanted} were asked for",
             "Ask for no more than it has, set AllowSmaller, or remove it and make it anew.");
 
+    /// <summary>A release that would pass the maximum of the instance; it gave nothing.</summary>
+    public static NativeIpcException OverMaximum(in NativeIpcKey key, int count, int maximum)
+        => Found(NativeIpcError.OutOfResources, $"release {count} permit(s) of the semaphore", key, "Release",
+            $"the count would pass {maximum}, the MaximumCount that this instance was opened with, and no permit was given",
+            "Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount.");
+
     /// <summary>A release of a robust semaphore by who does not hold it.</summary>
     public static InvalidOperationException NotHeld(in NativeIpcKey key, int count)
         => new($"Cannot release {count} permit(s) of the semaphore {Describe(key)}: with Robust it is a lock of one permit, and this instance does not hold it (or a peer has reset it). Release once for each acquire, by the instance that acquired.");
@@ -58,6 +64,13 @@ internal static class Failure
         return text.Length == 0
             ? $"the key with native key \"{Printable(key.NativeKey)}\" ({type})"
             : $"{Printable(text)} (native key \"{Printable(key.NativeKey)}\", {type})";
+    }
+
+    /// <summary>A key in one line, as short as it can be: its text form, or what the system sees when it has none.</summary>
+    public static string Name(in NativeIpcKey key)
+    {
+        string text = key.ToString() ?? "";
+        return Printable(text.Length > 0 ? text : $"\"{key.NativeKey}\" (type {(int)key.Type})");
     }
 
     /// <summary>Keys may hold any text; control characters and lone surrogates would break the line that a message is.</summary>

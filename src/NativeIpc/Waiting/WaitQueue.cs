@@ -28,6 +28,12 @@ internal interface IAwaitable<T>
     ObjectDisposedException Disposed();
 }
 
+/// <summary>What is told, under the queue's gate, that its wait has got what it waited for: before a Dispose can end the queue.</summary>
+internal interface IWaitTicket
+{
+    void Begin();
+}
+
 /// <summary>Tries queues again when it may help.</summary>
 internal interface IWaitSignal
 {
@@ -86,8 +92,11 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     public override bool NeedsLooks => target.NeedsLooks;
 
     /// <summary>Takes one now if nobody is before, or joins the queue.</summary>
+    /// <param name="timeout">The longest wait.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="ticket">What is told when it is served; null for nothing.</param>
     /// <returns>The result; <c>default</c> when the time passed.</returns>
-    public ValueTask<T?> WaitAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    public ValueTask<T?> WaitAsync(TimeSpan timeout, CancellationToken cancellationToken, IWaitTicket? ticket = null)
     {
         var deadline = new Deadline(timeout);
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<T?>(cancellationToken);
@@ -95,9 +104,14 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         lock (_gate)
         {
             if (_isClosed) throw target.Disposed();
-            if (_waits.Count == 0 && target.TryTake(out T taken)) return new ValueTask<T?>(taken);
+            if (_waits.Count == 0 && target.TryTake(out T taken))
+            {
+                ticket?.Begin();
+                return new ValueTask<T?>(taken);
+            }
+
             if (timeout == TimeSpan.Zero) return new ValueTask<T?>(default(T));
-            wait = new Wait(this, deadline, cancellationToken);
+            wait = ticket is null ? new Wait(this, deadline, cancellationToken) : new TicketedWait(this, deadline, ticket, cancellationToken);
             wait.Node = _waits.AddLast(wait);
             if (!_isArmed)
             {
@@ -143,6 +157,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
                 try
                 {
                     if (!target.TryTake(out taken)) return served;
+                    head.Begin();
                 }
                 catch (Exception found) when (found is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
                 {
@@ -166,6 +181,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         {
             if (_waits.First is not { } first) return false;
             Remove(head = first.Value);
+            head.Begin();
         }
 
         head.Serve(taken);
@@ -197,7 +213,13 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         target.Signal.Disarm(this);
     }
 
-    private sealed class Wait(WaitQueue<T> queue, Deadline deadline, CancellationToken cancellationToken)
+    private sealed class TicketedWait(WaitQueue<T> queue, Deadline deadline, IWaitTicket ticket, CancellationToken cancellationToken)
+        : Wait(queue, deadline, cancellationToken)
+    {
+        public override void Begin() => ticket.Begin();
+    }
+
+    private class Wait(WaitQueue<T> queue, Deadline deadline, CancellationToken cancellationToken)
     {
         private readonly TaskCompletionSource<T?> _completion = new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
         private volatile bool _isOver;
@@ -207,6 +229,11 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         public LinkedListNode<Wait>? Node { get; set; }
 
         public Task<T?> Task => _completion.Task;
+
+        /// <summary>It got what it waited for. Under the gate.</summary>
+        public virtual void Begin()
+        {
+        }
 
         /// <summary>Begins to listen, outside the gate: a token that is cancelled already calls back at once.</summary>
         public void Start(TimeSpan timeout)

@@ -108,11 +108,19 @@ internal static unsafe class GlibcSemaphore
 
     /// <summary>Gives permits, all or none. Waking the waiters is left to the caller.</summary>
     /// <returns>False when the count would pass its maximum, or the semaphore is gone (<see cref="Gone"/>).</returns>
-    internal static bool TryGive(nint semaphore, int count, out Word before)
+    internal static bool TryGive(nint semaphore, int count, int maximum, out Word before)
     {
         do before = Look(semaphore);
-        while (before.Count <= MaximumCount - (uint)count && !Exchange(semaphore, before, new(before.Value + (uint)count)));
-        return before.Count <= MaximumCount - (uint)count;
+        while (before.Count <= (long)maximum - count && !Exchange(semaphore, before, new(before.Value + (uint)count)));
+        return before.Count <= (long)maximum - count;
+    }
+
+    /// <summary>Gives permits if nobody waits for them, nobody comes between, and the count does not pass a maximum.</summary>
+    internal static bool TryGiveAtOnce(nint semaphore, int count, int maximum)
+    {
+        ulong seen = Volatile.Read(ref *(ulong*)semaphore);
+        return seen <= int.MaxValue && (long)seen <= (long)maximum - count
+            && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen + (uint)count, seen) == seen;
     }
 
     /// <summary>Gives permits if nobody waits for them and nobody comes between.</summary>

@@ -324,6 +324,12 @@ internal sealed class HeldSemaphore : MappedSemaphore
         throw Failure.NotHeld(Key, count);
     }
 
+    /// <inheritdoc/>
+    public override void ReturnPermit()
+    {
+        if (!TryUnlock()) throw Failure.NotHeld(Key, 1);
+    }
+
     public override bool TryGetCount(out int count)
     {
         nint page = Enter();
@@ -351,7 +357,12 @@ internal sealed class HeldSemaphore : MappedSemaphore
                 lives = slot == _slot || HolderSlots.IsAlive(_file, slot);
             }
 
-            return new(lives ? LockHolder.Process : LockHolder.DeadProcess, process == 0 ? null : process, IsRecoverable: true);
+            // The number of a process says nothing where PID namespaces differ. Slots do: each belongs to one handle.
+            return new(lives ? LockHolder.Process : LockHolder.DeadProcess, process == 0 ? null : process, IsRecoverable: true)
+            {
+                IsHeldByThisInstance = slot == _slot,
+                IsHeldByThisProcess = slot == _slot || LockAttendant.OpenOnes(Identity).Exists(handle => handle.Slot == slot),
+            };
         }
         finally
         {

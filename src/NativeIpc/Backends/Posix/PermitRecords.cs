@@ -125,15 +125,17 @@ internal sealed unsafe class PermitRecords : IDisposable
     }
 
     /// <summary>Gives permits, all or none. What is given beyond those that were recorded is given all the same.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="maximum">The largest count that it may make.</param>
     /// <returns>False when the count would pass its maximum.</returns>
-    internal bool TryGive(int count)
+    internal bool TryGive(int count, int maximum)
     {
         lock (_gate)
         {
             int recorded = _slot < 0 ? 0 : Math.Min(count, Read(_slot).Held);
-            if (recorded == count && TryEnter(_slot, s_longestGiving)) return Change(_slot, -count);
+            if (recorded == count && TryEnter(_slot, s_longestGiving)) return Change(_slot, -count, maximum);
             if (recorded > 0) Write(_slot, new(Read(_slot).Held - recorded, 0));
-            if (!GlibcSemaphore.TryGive(_page, count, out GlibcSemaphore.Word before))
+            if (!GlibcSemaphore.TryGive(_page, count, maximum, out GlibcSemaphore.Word before))
             {
                 if (recorded > 0) Write(_slot, new(Read(_slot).Held + recorded, 0));
                 return false;
@@ -194,7 +196,7 @@ internal sealed unsafe class PermitRecords : IDisposable
     }
 
     /// <summary>Does the operation whose owner is in the journal, and leaves the journal. False when the count does not allow it.</summary>
-    private bool Change(int slot, int change)
+    private bool Change(int slot, int change, int maximum = int.MaxValue)
     {
         Entry before = Read(slot);
         Write(slot, before with { Pending = change });
@@ -203,7 +205,7 @@ internal sealed unsafe class PermitRecords : IDisposable
         do
         {
             seen = GlibcSemaphore.Look(_page);
-            if (seen.Count - (long)change is < 0 or > int.MaxValue)
+            if (seen.Count - (long)change < 0 || (change < 0 && seen.Count - (long)change > maximum))
             {
                 Write(slot, before);
                 Leave();

@@ -132,12 +132,20 @@ internal class PosixSemaphore : MappedSemaphore
         GC.KeepAlive(this);
     }
 
-    private void ReleaseCounted(int count)
+    /// <inheritdoc/>
+    public override void ReturnPermit()
+    {
+        nint direct = Direct;
+        if (direct == 0 || !GlibcSemaphore.TryGiveAtOnce(direct, 1)) Give(Page, 1);
+        GC.KeepAlive(this);
+    }
+
+    private protected void ReleaseCounted(int count)
     {
         nint page = Enter();
         try
         {
-            Give(page, count);
+            Give(page, count, Maximum);
         }
         finally
         {
@@ -145,16 +153,22 @@ internal class PosixSemaphore : MappedSemaphore
         }
     }
 
-    private void Give(nint page, int count)
+    /// <summary>The largest count that a release through this object may make.</summary>
+    private protected virtual int Maximum => Flags.SEM_VALUE_MAX;
+
+    private protected void Give(nint page, int count, int maximum = int.MaxValue)
     {
         if (GlibcSemaphore.s_isKnown)
         {
-            if (!GlibcSemaphore.TryGive(page, count, out GlibcSemaphore.Word before)) throw Full(Errno.EOVERFLOW, 0, count);
+            if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before)) throw Full(Errno.EOVERFLOW, 0, count);
             if (before.Waiters > 0) GlibcSemaphore.Wake(page, count);
             return;
         }
 
-        if (count > 1 && Libc.sem_getvalue(page, out int value) == 0 && value > Flags.SEM_VALUE_MAX - count) throw Full(Errno.EOVERFLOW, 0, count);
+        // The C library knows no maximum but its own: what others give between this look and the posts is not seen.
+        int most = Math.Min(maximum, Flags.SEM_VALUE_MAX);
+        if ((count > 1 || most < Flags.SEM_VALUE_MAX) && Libc.sem_getvalue(page, out int value) == 0 && value > most - count)
+            throw Full(Errno.EOVERFLOW, 0, count);
         for (int given = 0; given < count; given++)
         {
             if (Libc.sem_post(page) != 0) throw Full(Marshal.GetLastPInvokeError(), given, count);
@@ -178,6 +192,7 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected NativeIpcException Full(int number, int given, int count)
     {
+        if (given == 0 && number == Errno.EOVERFLOW && Maximum < Flags.SEM_VALUE_MAX) return Failure.OverMaximum(Key, count, Maximum);
         NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : NativeIpcError.Unknown;
         string remedy = $"{given} of {count} permits were given. A semaphore counts up to {Flags.SEM_VALUE_MAX}: release no more than was acquired or is meant to be there.";
         NativeIpcException plain = Failure.Of(error, "release the semaphore", Key, "sem_post", number, remedy);

@@ -77,7 +77,7 @@ internal sealed partial class PosixSemaphores
         if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
         bool owns = use.Removal != RemovalPolicy.Keep;
-        var plain = new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use.RemoveAtExit);
+        PosixSemaphore plain = Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use);
         if (!use.KeepsFile) return plain;
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.

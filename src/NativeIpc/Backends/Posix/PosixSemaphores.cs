@@ -122,7 +122,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
     /// <summary>How a semaphore is made and used.</summary>
     private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group,
-        TimeSpan PeerTimeout, PermitRecording Recording = PermitRecording.None)
+        TimeSpan PeerTimeout, PermitRecording Recording = PermitRecording.None, int? Maximum = null)
     {
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
@@ -146,11 +146,18 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
                     $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX semaphore is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a System V or Windows key, or do without.");
             }
 
+            if (options.MaximumCount is not null && IsApple)
+            {
+                throw new PlatformNotSupportedException(
+                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: macOS tells no count of a POSIX semaphore, so a release cannot be checked. Use a System V key, or do without.");
+            }
+
             PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout, options.Recording);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout,
+                options.Recording, options.MaximumCount);
         }
     }
 
@@ -189,7 +196,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return new PosixSemaphore(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use.RemovalOf(owns), use.RemoveAtExit);
+            return Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use.RemovalOf(owns), use);
         }
 
         int file = OpenFile(key, out int number);
@@ -223,12 +230,19 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     private static SemaphoreObject Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use, out bool isKept)
     {
         isKept = use.KeepsFile;
-        if (!isKept) return new PosixSemaphore(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit);
+        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use);
         DescriptorTable.MakeRoom(file);
         var descriptor = new UnixDescriptor(file);
         return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
-            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren);
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren,
+                use.Maximum ?? Flags.SEM_VALUE_MAX);
     }
+
+    /// <summary>The object of a semaphore of which nothing is noted.</summary>
+    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, in Use use)
+        => use.Maximum is { } maximum
+            ? new BoundedSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit, maximum)
+            : new PosixSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit);
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
     internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);

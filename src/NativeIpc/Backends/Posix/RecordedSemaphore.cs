@@ -10,12 +10,14 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     private const int MillisecondsBetweenLooks = 500;
 
     private readonly PermitRecords _records;
+    private readonly int _maximum;
     private long _nextLook;
 
     /// <summary>Takes over the page and the descriptor.</summary>
-    internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit, bool isInherited)
+    internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit, bool isInherited, int maximum)
         : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, removal, removeAtExit)
     {
+        _maximum = maximum;
         _records = new PermitRecords(key, page, file);
         try
         {
@@ -92,13 +94,23 @@ internal sealed class RecordedSemaphore : PosixSemaphore
         _ = Enter();
         try
         {
-            if (!_records.TryGive(count)) throw Full(Errno.EOVERFLOW, 0, count);
+            Give(count);
         }
         finally
         {
             Leave();
         }
     }
+
+    /// <inheritdoc/>
+    public override void ReturnPermit() => Give(1);
+
+    private void Give(int count)
+    {
+        if (!_records.TryGive(count, Maximum)) throw Full(Errno.EOVERFLOW, 0, count);
+    }
+
+    private protected override int Maximum => _maximum;
 
     protected override void Close()
     {

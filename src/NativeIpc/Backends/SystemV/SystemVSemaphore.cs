@@ -134,6 +134,17 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             return;
         }
 
+        if (_options.MaximumCount is { } maximum)
+        {
+            ReleaseWithin(maximum, count);
+            return;
+        }
+
+        ReleaseFreely(count);
+    }
+
+    private void ReleaseFreely(int count)
+    {
         if (count == 1 && TryAtOnce(1, _releaseFlags)) return;
         if (count > Flags.SEMVMX) throw Full(Errno.ERANGE, count);
         try
@@ -143,6 +154,73 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         catch (NativeIpcException failure) when (failure.NativeErrorCode == Errno.ERANGE)
         {
             throw Full(Errno.ERANGE, count);
+        }
+    }
+
+    /// <summary>Releases unless that passes a maximum.</summary>
+    /// <remarks>semop(2) can ask for a count of 0 and add in one step, but not for "at most n". So a release of the whole maximum
+    /// is exact. Race: for others, somebody releases between the look and the release. Then the count passes the
+    /// maximum by as much; that is documented.</remarks>
+    private void ReleaseWithin(int maximum, int count)
+    {
+        if (count > maximum) throw Failure.OverMaximum(Key, count, maximum);
+        if (count == maximum)
+        {
+            ReleaseFromNone(count);
+            return;
+        }
+
+        TryGetCount(out int seen);
+        if (seen > maximum - count) throw Failure.OverMaximum(Key, count, maximum);
+        ReleaseFreely(count);
+    }
+
+    /// <summary>Releases if there is no permit, in one operation.</summary>
+    private unsafe void ReleaseFromNone(int count)
+    {
+        const string attempt = "release the semaphore";
+        if (count > Flags.SEMVMX) throw Full(Errno.ERANGE, count);
+        Sembuf* steps = stackalloc Sembuf[2];
+        steps[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
+        steps[1] = new Sembuf { sem_op = (short)count, sem_flg = _releaseFlags };
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            int id = CurrentId;
+            if (Libc.semop(id, steps, 2) == 0) return;
+            int number = Marshal.GetLastPInvokeError();
+            if (number == Errno.EAGAIN) throw Failure.OverMaximum(Key, count, _options.MaximumCount ?? Flags.SEMVMX);
+            if (number == Errno.EINTR) continue;
+            if (number == Errno.ERANGE) throw Full(Errno.ERANGE, count);
+            if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
+            if (GoOnAfterLoss(attempt, (short)count, null, id, number) is not null) return;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>An id is no handle, so a permit can be given back after Close; but the kernel's note of a robust lock's holder is kept
+    /// by the object.</remarks>
+    public override bool ReturnsAfterClose => !_options.Robust;
+
+    /// <inheritdoc/>
+    public override unsafe void ReturnPermit()
+    {
+        try
+        {
+            Release(1);
+            return;
+        }
+        catch (ObjectDisposedException) when (!_options.Robust)
+        {
+            // The set may stand all the same: another instance or process owns it.
+        }
+
+        var operation = new Sembuf { sem_op = 1, sem_flg = _releaseFlags };
+        while (Libc.semop(CurrentId, &operation, 1) != 0)
+        {
+            int number = Marshal.GetLastPInvokeError();
+            if (SystemVSupport.IsGone(number)) return; // removed, and the permit with it
+            if (number != Errno.EINTR) throw SystemVErrors.UseSemaphore("release the semaphore", Key, "semop", number);
         }
     }
 

@@ -161,7 +161,15 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <param name="known">The segment's key file and System V key, if the lock has them, too.</param>
     internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check, (FileIdentity File, int Key)? known)
     {
-        var options = new SystemSemaphoreOptions { Mode = LockMode(segmentMode), Removal = RemovalPolicy.Keep, Robust = OperatingSystem.IsLinux(), AllowOtherOwners = trustsOthers };
+#pragma warning disable CA1416 // there is no System V on Windows, and on macOS this sets Robust to what it is anyway
+        var options = new SystemSemaphoreOptions
+        {
+            Mode = LockMode(segmentMode),
+            Removal = RemovalPolicy.Keep,
+            Robust = OperatingSystem.IsLinux(),
+            AllowOtherOwners = trustsOthers,
+        };
+#pragma warning restore CA1416
         if (known is not { } own || !IsLockThere(key, own.File, own.Key, options, segment?.Uid, check, out SystemVSet set))
             Create(key, 1, options, Existing.Use, out set, check, segment, ownSegment, known?.File);
 

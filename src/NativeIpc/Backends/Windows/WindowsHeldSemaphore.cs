@@ -299,6 +299,12 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         throw Failure.NotHeld(Key, count);
     }
 
+    /// <inheritdoc/>
+    public override void ReturnPermit()
+    {
+        if (!TryUnlock()) throw Failure.NotHeld(Key, 1);
+    }
+
     // See WindowsSemaphore.
     public override bool TryGetCount(out int count)
     {
@@ -336,7 +342,14 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     }
 
     private LockStatus Status(LockHolder holder, int mark)
-        => new(holder, Volatile.Read(ref _table.SlotOf(mark).ProcessId) is not 0 and var process ? process : null, IsRecoverable: true);
+    {
+        int process = Volatile.Read(ref _table.SlotOf(mark).ProcessId);
+        return new(holder, process == 0 ? null : process, IsRecoverable: true)
+        {
+            IsHeldByThisInstance = mark == _table.Mark,
+            IsHeldByThisProcess = holder == LockHolder.Process && (mark == _table.Mark || process == Environment.ProcessId),
+        };
+    }
 
     private bool IsFree()
     {

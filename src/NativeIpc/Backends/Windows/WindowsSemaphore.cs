@@ -44,6 +44,9 @@ internal sealed class WindowsSemaphore : SemaphoreObject
     public override bool TryUnlock()
         => Kernel32.ReleaseSemaphore(_handle, 1, 0) != 0 ? true : throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), 1);
 
+    /// <inheritdoc/>
+    public override void ReturnPermit() => TryUnlock();
+
     // Windows documents no way to read a count without changing it. NtQuerySemaphore, by which IpcObjects tells it, is undocumented and needs a right that opening does not ask for.
     public override bool TryGetCount(out int count)
     {

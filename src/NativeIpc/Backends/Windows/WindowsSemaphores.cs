@@ -8,7 +8,7 @@ namespace NativeIpc.Backends.Windows;
 /// <summary>Windows semaphores: CreateSemaphoreW and OpenSemaphoreW.</summary>
 /// <remarks>
 /// A semaphore dies with its last handle, so none is ever left behind by a crash; but while one process has it open, nobody can set its
-/// count. It is made with the largest maximum and the default security of the process, as Qt does. Rights and interleavings are
+/// count. It is made with the largest maximum, unless the options say another, and the default security of the process, as Qt does. Rights and interleavings are
 /// those of <see cref="WindowsSegments"/>.
 /// </remarks>
 internal sealed class WindowsSemaphores : ISemaphoreBackend
@@ -25,7 +25,7 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        SafeWaitHandle handle = TryCreate(key, initialCount, Security(options), out int number) ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
+        SafeWaitHandle handle = TryCreate(key, initialCount, MaximumOf(options), Security(options), out int number) ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
         return Made(key, handle, createdNew: true, options);
     }
 
@@ -44,7 +44,7 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
         if (options.AcceptExistingCount) return OpenOrCreate(Creating, key, initialCount, options);
-        SafeWaitHandle handle = TryCreate(key, initialCount, Security(options), out int number)
+        SafeWaitHandle handle = TryCreate(key, initialCount, MaximumOf(options), Security(options), out int number)
             ?? throw (number == Win32Error.ERROR_ALREADY_EXISTS
                 ? Failure.Of(NativeIpcError.AlreadyExists, "reset the semaphore", key, "CreateSemaphoreW", number,
                     "Another process has it open, and Windows cannot set the count of a live semaphore: end its users, or accept the count that it has (AcceptExistingCount, as Qt silently does).")
@@ -58,7 +58,7 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     /// <summary>Opens or makes the lock of a segment: one whose dead holder is noticed, if the record of the holder can be had.</summary>
     internal static SemaphoreObject OpenLock(in NativeIpcKey key, WindowsSecurity security, bool requiresRecovery)
     {
-        SafeWaitHandle handle = OpenOrCreate(OpeningLock, key, 1, security, out bool createdNew);
+        SafeWaitHandle handle = OpenOrCreate(OpeningLock, key, 1, Kernel32.MAXLONG, security, out bool createdNew);
         try
         {
             return WindowsHeldSemaphore.Open(key, handle, createdNew, security);
@@ -75,6 +75,9 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
             throw;
         }
     }
+
+    /// <summary>The maximum of a new semaphore. One that exists keeps its own, which the kernel tells nobody who only opens it.</summary>
+    private static int MaximumOf(SystemSemaphoreOptions options) => options.MaximumCount ?? Kernel32.MAXLONG;
 
     private static WindowsSecurity Security(SystemSemaphoreOptions options) => new(options.CurrentUserOnly, options.SecurityDescriptor);
 
@@ -95,11 +98,11 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 
     private static SemaphoreObject OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        SafeWaitHandle handle = OpenOrCreate(attempt, key, initialCount, Security(options), out bool createdNew);
+        SafeWaitHandle handle = OpenOrCreate(attempt, key, initialCount, MaximumOf(options), Security(options), out bool createdNew);
         return Made(key, handle, createdNew, options);
     }
 
-    private static SafeWaitHandle OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, WindowsSecurity security, out bool createdNew)
+    private static SafeWaitHandle OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, int maximum, WindowsSecurity security, out bool createdNew)
     {
         createdNew = false;
         security.Check();
@@ -108,7 +111,7 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
         handle.Dispose();
         if (number != Win32Error.ERROR_FILE_NOT_FOUND) throw WindowsErrors.Open(attempt, key, "OpenSemaphoreW", number);
 
-        handle = Create(key, initialCount, security, out number);
+        handle = Create(key, initialCount, maximum, security, out number);
         createdNew = number == Win32Error.ERROR_SUCCESS;
         if (createdNew) return handle;
         if (number == Win32Error.ERROR_ALREADY_EXISTS) return Checked(attempt, key, handle, security);
@@ -139,9 +142,9 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes a semaphore; null, and why, when that fails or the name is taken.</summary>
-    private static SafeWaitHandle? TryCreate(in NativeIpcKey key, int initialCount, WindowsSecurity security, out int number)
+    private static SafeWaitHandle? TryCreate(in NativeIpcKey key, int initialCount, int maximum, WindowsSecurity security, out int number)
     {
-        SafeWaitHandle handle = Create(key, initialCount, security, out number);
+        SafeWaitHandle handle = Create(key, initialCount, maximum, security, out number);
         if (number == Win32Error.ERROR_SUCCESS) return handle;
         handle.Dispose();
 
@@ -151,10 +154,10 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     }
 
     /// <summary>A handle also with ERROR_ALREADY_EXISTS.</summary>
-    private static SafeWaitHandle Create(in NativeIpcKey key, int initialCount, WindowsSecurity security, out int number)
+    private static SafeWaitHandle Create(in NativeIpcKey key, int initialCount, int maximum, WindowsSecurity security, out int number)
     {
         using SecurityAttributes attributes = security.Attributes();
-        SafeWaitHandle handle = Kernel32.CreateSemaphoreW(attributes, initialCount, Kernel32.MAXLONG, key.NativeKey);
+        SafeWaitHandle handle = Kernel32.CreateSemaphoreW(attributes, initialCount, maximum, key.NativeKey);
         number = Marshal.GetLastPInvokeError();
 
         // Only that number says something about a call that succeeded.
