@@ -2,10 +2,14 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>System calls that are younger than the oldest kernel are asked for only where the kernel is young enough: a filter may end the process for a number that it does not know.</summary>
+/// <summary>
+/// System calls that are younger than the oldest kernel are asked for only where the kernel is young enough: a filter
+/// may end the process for a number that it does not know.
+/// </summary>
 public class NewCallTests
 {
-    // As systemd before 247 does it. Linux counts new calls from 424 on, on every architecture alike; the C library itself is told that there is no clone3.
+    // As systemd before 247 does it. Linux counts new calls from 424 on, on every architecture alike; the C library
+    // itself is told that there is no clone3.
     private const string KillsForNewNumbers = "clone3:ENOSYS,>423:kill";
     private const string OlderUname = "--uname-2.6"; // setarch(8): the kernel says that it is an old one
     private const string NewCalls = "trace=io_uring_setup,io_uring_enter,io_uring_register,pidfd_open,futex_waitv";

@@ -2,7 +2,10 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>No further thread can be started (ulimit -u, pids.max): blocking waits do without, asynchronous ones say why they cannot, and nothing is lost.</summary>
+/// <summary>
+/// No further thread can be started (ulimit -u, pids.max): blocking waits do without, asynchronous ones say why they
+/// cannot, and nothing is lost.
+/// </summary>
 public class NoThreadTests
 {
     private static readonly Situation s_nobody = Situation.Nobody with { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } }; // the runtime's own compiler wants a thread now and then

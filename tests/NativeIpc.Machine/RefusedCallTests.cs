@@ -4,7 +4,9 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>Filters (seccomp, AppArmor), kernels and file systems that refuse what is an extra: the basic thing works without.</summary>
+/// <summary>
+/// Filters (seccomp, AppArmor), kernels and file systems that refuse what is an extra: the basic thing works without.
+/// </summary>
 public class RefusedCallTests
 {
     private const string NoTmpfile = "openat@2&400000"; // O_TMPFILE

@@ -226,7 +226,10 @@ internal sealed record Situation
 
     internal bool IsPrivateIpc { get; init; }
 
-    /// <summary>What the kernel refuses to the program from its first moment on (NativeIpc.Victim's SystemCallFilter); null for nothing.</summary>
+    /// <summary>
+    /// What the kernel refuses to the program from its first moment on (NativeIpc.Victim's SystemCallFilter); null for
+    /// nothing.
+    /// </summary>
     internal string? Filter { get; init; }
 
     /// <summary>A command that runs the program.</summary>

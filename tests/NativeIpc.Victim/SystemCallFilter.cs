@@ -59,8 +59,10 @@ internal static unsafe partial class SystemCallFilter
     };
 
     /// <summary>
-    /// Runs a program under a filter that it cannot take off, as containers, systemd and snaps do; does not return. Rules, with commas between them, of which the first that fits counts: CALL:ACTION, or
-    /// CALL@ARGUMENT&amp;MASK:ACTION where any of those bits is set, or CALL@ARGUMENT=VALUE:ACTION, or &gt;NUMBER:ACTION for what is younger; argument from 0, mask hexadecimal. What no rule fits is allowed.
+    /// Runs a program under a filter that it cannot take off, as containers, systemd and snaps do; does not return.
+    /// Rules, with commas between them, of which the first that fits counts: CALL:ACTION, or
+    /// CALL@ARGUMENT&amp;MASK:ACTION where any of those bits is set, or CALL@ARGUMENT=VALUE:ACTION, or
+    /// &gt;NUMBER:ACTION for what is younger; argument from 0, mask hexadecimal. What no rule fits is allowed.
     /// </summary>
     internal static void RunUnder(string rules, string[] command)
     {

@@ -52,7 +52,9 @@ internal static partial class SystemSteps
         return $"{limit} bytes";
     }
 
-    /// <summary>The user has more than one, so no further one is to be had: as in a full container. Root knows no such limit.</summary>
+    /// <summary>
+    /// The user has more than one, so no further one is to be had: as in a full container. Root knows no such limit.
+    /// </summary>
     private static string LimitThreads()
     {
         Check(getrlimit(RlimitProcesses, out s_threads));

@@ -2,7 +2,10 @@ using NativeIpc.Errors;
 
 namespace NativeIpc.Backends;
 
-/// <summary>The one place where this library starts threads, which the system may refuse (RLIMIT_NPROC, pids.max). What a caller has taken for the thread, it gives back then.</summary>
+/// <summary>
+/// The one place where this library starts threads, which the system may refuse (RLIMIT_NPROC, pids.max). What a
+/// caller has taken for the thread, it gives back then.
+/// </summary>
 internal static class BackgroundThread
 {
     /// <summary>Starts one; null when the system gives no further thread.</summary>

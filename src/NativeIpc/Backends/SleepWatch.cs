@@ -24,7 +24,10 @@ internal static unsafe class SleepWatch
     private static int s_epoll = -1;
     private static volatile bool s_isRunning;
 
-    /// <summary>Whether the thread runs, or there is no need of it here. Where the system gives no thread, sleepers look now and then instead.</summary>
+    /// <summary>
+    /// Whether the thread runs, or there is no need of it here. Where the system gives no thread, sleepers look now
+    /// and then instead.
+    /// </summary>
     public static bool IsServing => s_isRunning || !OperatingSystem.IsLinux();
 
     /// <summary>Notes a thread that is going to sleep, once for each thread.</summary>

@@ -59,7 +59,10 @@ internal sealed unsafe class FutexDispatcher
     /// <summary>Whether the kernel can sleep on several words, and this process may ask for it.</summary>
     internal static bool IsOffered => GlibcSemaphore.s_isKnown && (Kernel.s_hasRing || Kernel.s_hasWaitv);
 
-    /// <summary>What the kernel and the filters of this process allow, asked once; never for what the kernel is too old for (<see cref="KernelCalls"/>).</summary>
+    /// <summary>
+    /// What the kernel and the filters of this process allow, asked once; never for what the kernel is too old for
+    /// (<see cref="KernelCalls"/>).
+    /// </summary>
     private static class Kernel
     {
         public static readonly bool s_hasRing = KernelCalls.s_here.FutexRing && Interop.FutexRing.IsOffered();

@@ -412,7 +412,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
         StopPoint.At("claim.locked");
         if (refusal != 0)
         {
-            // As a process does that knows nothing of slots: peers that have one see an unknown holder, and take nothing from it while it has the file open.
+            // As a process does that knows nothing of slots: peers that have one see an unknown holder, and take
+            // nothing from it while it has the file open.
             if (requiresRecovery)
             {
                 throw Failure.Of(NativeIpcError.LockError, "open the lock", Key, "fcntl", refusal,

@@ -49,7 +49,9 @@ internal static class HolderSlots
         return -1;
     }
 
-    /// <summary>Takes the lock of a slot; false while another description has it, and when such locks are refused.</summary>
+    /// <summary>
+    /// Takes the lock of a slot; false while another description has it, and when such locks are refused.
+    /// </summary>
     /// <param name="key">The semaphore.</param>
     /// <param name="file">Its file.</param>
     /// <param name="slot">The slot.</param>
@@ -75,12 +77,17 @@ internal static class HolderSlots
         return number;
     }
 
-    /// <summary>Whether an error number says that another description has the lock. POSIX allows EACCES for that, too; Linux never says it, but AppArmor and SELinux do, who forbid locks.</summary>
+    /// <summary>
+    /// Whether an error number says that another description has the lock. POSIX allows EACCES for that, too; Linux
+    /// never says it, but AppArmor and SELinux do, who forbid locks.
+    /// </summary>
     internal static bool IsTaken(int number) => number == Errno.EAGAIN;
 
     /// <summary>
-    /// Whether an error number says that there are no such locks for this process: an older or another kernel (EINVAL), a filter (EPERM, ENOSYS), a security module (EACCES), a file
-    /// system or a kernel that has no locks, or none left (ENOLCK). Whether a holder lives can then not be told, and the semaphore works without.
+    /// Whether an error number says that there are no such locks for this process: an older or another kernel
+    /// (EINVAL), a filter (EPERM, ENOSYS), a security module (EACCES), a file
+    /// system or a kernel that has no locks, or none left (ENOLCK). Whether a holder lives can then not be told, and
+    /// the semaphore works without.
     /// </summary>
     internal static bool IsRefused(int number)
         => number is Errno.EINVAL or Errno.EPERM or Errno.EACCES || number == Errno.ENOSYS || number == Errno.ENOLCK || number == Errno.EOPNOTSUPP;

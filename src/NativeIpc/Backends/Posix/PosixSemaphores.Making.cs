@@ -11,7 +11,9 @@ internal sealed partial class PosixSemaphores
     private static readonly WholePublishing s_whole = new();
 
     /// <summary>Makes a semaphore; null when the name is taken.</summary>
-    /// <remarks>Three ways, each for where the one before is refused; only the last one's refusal is reported.</remarks>
+    /// <remarks>
+    /// Three ways, each for where the one before is refused; only the last one's refusal is reported.
+    /// </remarks>
     private static SemaphoreObject? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
     {
         bool isRefused = false;
@@ -35,7 +37,8 @@ internal sealed partial class PosixSemaphores
     /// <param name="key">The key.</param>
     /// <param name="initialCount">The count.</param>
     /// <param name="use">How it is used.</param>
-    /// <param name="number">0; EEXIST when the name is taken; or why it cannot be made in this way, with nothing left behind.</param>
+    /// <param name="number">0; EEXIST when the name is taken; or why it cannot be made in this way, with nothing left
+    /// behind.</param>
     private static unsafe SemaphoreObject? MakeWhole(in NativeIpcKey key, int initialCount, in Use use, out int number)
     {
         int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
@@ -72,7 +75,8 @@ internal sealed partial class PosixSemaphores
 
         if (number != 0) return null;
 
-        // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
+        // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to
+        // ours or to none of ours.
         FileStatus? made = StatusOfName(key);
         if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
@@ -85,13 +89,18 @@ internal sealed partial class PosixSemaphores
     }
 
     /// <summary>
-    /// Makes it under its final name, where no other name may be made and no file without one: in strict snaps, say, AppArmor allows names that begin with the snap's. Null when the name is taken.
+    /// Makes it under its final name, where no other name may be made and no file without one: in strict snaps, say,
+    /// AppArmor allows names that begin with the snap's. Null when the name is taken.
     /// </summary>
     /// <remarks>
-    /// For a moment the file has the name and no bytes. Peers of ours take a file without bytes for a half-made semaphore: they wait for it. Its bytes come in one write, under the file lock, when mode and group are
-    /// right. Interleavings: (1) two make it: O_EXCL lets one win, and the other waits for the bytes. (2) The maker dies before the write: a creating call of the same user
-    /// finds no bytes for as long as PeerTimeout, takes the file lock, looks again, and completes it in place. (3) The maker was only slow: it finds bytes when it has the lock, and opens
-    /// what is there, as if it had come second. (4) It loses its name in between: whoever has the lock sees that, and starts again. (5) A C program opens it in that moment: glibc
+    /// For a moment the file has the name and no bytes. Peers of ours take a file without bytes for a half-made
+    /// semaphore: they wait for it. Its bytes come in one write, under the file lock, when mode and group are
+    /// right. Interleavings: (1) two make it: O_EXCL lets one win, and the other waits for the bytes. (2) The maker
+    /// dies before the write: a creating call of the same user
+    /// finds no bytes for as long as PeerTimeout, takes the file lock, looks again, and completes it in place. (3) The
+    /// maker was only slow: it finds bytes when it has the lock, and opens
+    /// what is there, as if it had come second. (4) It loses its name in between: whoever has the lock sees that, and
+    /// starts again. (5) A C program opens it in that moment: glibc
     /// maps what has no bytes, and its first operation ends it: hence this way is the last.
     /// </remarks>
     private static unsafe SemaphoreObject? MakeUnderItsName(in NativeIpcKey key, int initialCount, in Use use)
@@ -129,14 +138,23 @@ internal sealed partial class PosixSemaphores
         return number == 0 ? Complete(key, initialCount, use, file, out _) : throw PosixErrors.Open(Creating, key, "open", number);
     }
 
-    /// <summary>Whether a file may be a semaphore in the making, or one whose maker died: nothing of it is there yet. A stranger's is none of ours.</summary>
+    /// <summary>
+    /// Whether a file may be a semaphore in the making, or one whose maker died: nothing of it is there yet. A
+    /// stranger's is none of ours.
+    /// </summary>
     private static bool IsHalfMade(in FileStatus status, in Use use)
         => status is { IsRegularFile: true, Size: 0 } && (use.TrustsOthers || status.Uid == Libc.geteuid());
 
-    /// <summary>How long one in the making is waited for. The lock of a segment is made under the segment's file lock: nobody is making one who has that.</summary>
+    /// <summary>
+    /// How long one in the making is waited for. The lock of a segment is made under the segment's file lock: nobody
+    /// is making one who has that.
+    /// </summary>
     private static Backoff WaitFor(in Use use) => new(use.Segment is null ? use.PeerTimeout : TimeSpan.Zero);
 
-    /// <summary>Completes a file that has the name and no bytes, and is its creator then; null when somebody else has done that, or it has lost its name. Takes over the descriptor.</summary>
+    /// <summary>
+    /// Completes a file that has the name and no bytes, and is its creator then; null when somebody else has done
+    /// that, or it has lost its name. Takes over the descriptor.
+    /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="initialCount">The count.</param>
     /// <param name="use">How it is used.</param>
@@ -182,7 +200,8 @@ internal sealed partial class PosixSemaphores
     /// <summary>Writes what an initialised semaphore is, in one call.</summary>
     private static unsafe void Write(in NativeIpcKey key, int initialCount, int file)
     {
-        // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and a full /dev/shm is an error and no SIGBUS.
+        // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and
+        // a full /dev/shm is an error and no SIGBUS.
         ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
         if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0) throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
         nint written;
@@ -198,7 +217,8 @@ internal sealed partial class PosixSemaphores
         int number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
 
-        // Root gives the lock to the segment's owner. A visitor who may not give it to the segment's group leaves it in its own: who is let in then is a matter of the mode.
+        // Root gives the lock to the segment's owner. A visitor who may not give it to the segment's group leaves it
+        // in its own: who is let in then is a matter of the mode.
         if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
         {
             bool isRoot = Libc.geteuid() == 0;

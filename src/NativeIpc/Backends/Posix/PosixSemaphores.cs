@@ -9,7 +9,8 @@ namespace NativeIpc.Backends.Posix;
 /// On Linux a semaphore is a file of 32 bytes that holds a <c>sem_t</c>. It is made without a name, initialised by <c>sem_init</c> and then
 /// linked, as the C library does it with a temporary name; and it is opened by descriptor, so that what is mapped is what was looked at: a
 /// planted empty file would kill the process at the first operation. Interleavings: two create: the link lets one win; one opens while
-/// another removes: it has the object that was there, or starts again. Where only the final name may be made, see <see cref="MakeUnderItsName"/>.
+/// another removes: it has the object that was there, or starts again. Where only the final name may be made, see <see
+/// cref="MakeUnderItsName"/>.
 /// </remarks>
 internal sealed partial class PosixSemaphores : ISemaphoreBackend
 {

@@ -9,7 +9,8 @@ namespace NativeIpc.Backends.Posix;
 /// <remarks>
 /// <para>A segment gets its name when it is complete: on Linux it is made without one (O_TMPFILE), sized, reserved and mapped, and then
 /// linked, so that no process ever meets a segment without a size, and a process that dies on the way leaves nothing. Where that cannot
-/// be done (Apple; no /proc; the switch) or is refused (<see cref="WholePublishing"/>), it is made by shm_open and sized under its file lock.</para>
+/// be done (Apple; no /proc; the switch) or is refused (<see cref="WholePublishing"/>), it is made by shm_open and
+/// sized under its file lock.</para>
 /// <para>Interleavings considered. (1) Two create: linkat and O_EXCL let one win, the other finds it. (2) One creates while another
 /// removes: the finder sees the object with no links left, or no name, and starts again. (3) A peer creates by O_EXCL and sizes later (Qt,
 /// C): the finder waits; if the peer died in between, a creating call sizes the object in place under the file lock, after looking again,
@@ -220,7 +221,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// <param name="size">The size.</param>
     /// <param name="options">The options.</param>
     /// <param name="descriptor">The file without a name; taken over.</param>
-    /// <param name="number">0; EEXIST when the name is taken; or why it can get no name in this way, with nothing left behind.</param>
+    /// <param name="number">0; EEXIST when the name is taken; or why it can get no name in this way, with nothing left
+    /// behind.</param>
     private static unsafe PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor, out int number)
     {
         nint address = Libc.MAP_FAILED;
@@ -376,9 +378,13 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         else if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, size);
     }
 
-    /// <summary>Where posix_fallocate is refused: has the kernel take the pages as if they were written to, which changes none of them and is an error, and no signal, when there is no room.</summary>
+    /// <summary>
+    /// Where posix_fallocate is refused: has the kernel take the pages as if they were written to, which changes none
+    /// of them and is an error, and no signal, when there is no room.
+    /// </summary>
     /// <remarks>
-    /// Before Linux 5.14 the kernel cannot do that. Then zeros are written into a segment that nobody can know yet. One that has its name may have users as soon as it has a size, so it
+    /// Before Linux 5.14 the kernel cannot do that. Then zeros are written into a segment that nobody can know yet.
+    /// One that has its name may have users as soon as it has a size, so it
     /// stays unreserved, which is said by an event: when /dev/shm is full, the first touch of a page ends the process.
     /// </remarks>
     private static unsafe void ReserveByTouching(in NativeIpcKey key, int descriptor, long size, bool isKnown, int refusal)

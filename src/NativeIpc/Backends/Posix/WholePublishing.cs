@@ -3,19 +3,25 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// Whether objects of one kind are made without a name, and get it when they are complete (O_TMPFILE and linkat(2)): that is better, and is an extra. Whatever refuses it, the plain way is tried, and
+/// Whether objects of one kind are made without a name, and get it when they are complete (O_TMPFILE and linkat(2)):
+/// that is better, and is an extra. Whatever refuses it, the plain way is tried, and
 /// its error alone is reported.
 /// </summary>
 /// <remarks>
-/// <para>What is refused for one name may be allowed for another: AppArmor and SELinux judge by the path. So a refusal (EACCES, EPERM) is remembered only after the plain way has worked for
-/// the same name: otherwise it is the name, or the folder, that is refused. And only after <see cref="MostRefusals"/> of them in a row it turns the better way off, so that a program
-/// which makes many objects does not ask in vain for each one, while one whose names are of two kinds goes on with both. A system that has no such thing (EOPNOTSUPP, EISDIR, EINVAL for O_TMPFILE, ENOENT for
+/// <para>What is refused for one name may be allowed for another: AppArmor and SELinux judge by the path. So a refusal
+/// (EACCES, EPERM) is remembered only after the plain way has worked for
+/// the same name: otherwise it is the name, or the folder, that is refused. And only after <see cref="MostRefusals"/>
+/// of them in a row it turns the better way off, so that a program
+/// which makes many objects does not ask in vain for each one, while one whose names are of two kinds goes on with
+/// both. A system that has no such thing (EOPNOTSUPP, EISDIR, EINVAL for O_TMPFILE, ENOENT for
 /// linkat without /proc) says so for all names, and turns it off at once.</para>
 /// <para>Interleavings: any thread may count and turn off; a count that is lost costs one more try.</para>
 /// </remarks>
 internal sealed class WholePublishing
 {
-    /// <summary>How many refusals in a row, of which each was none for the plain way, turn it off for the process.</summary>
+    /// <summary>
+    /// How many refusals in a row, of which each was none for the plain way, turn it off for the process.
+    /// </summary>
     internal const int MostRefusals = 8;
 
     private volatile bool _isOn = PosixNames.s_areFiles;

@@ -28,12 +28,15 @@ internal static partial class Interop
         internal static partial int fcntl_descriptor(int fd, int command, nint argument);
 
         /// <summary>
-        /// The one place through which every descriptor goes that this library opens: in a process that was started with standard input, output or error closed, the system gives the
-        /// number of one of them, and what the program prints would land in the object. Such a one is moved to 3 or above. (Linux; not tried on Apple, where fcntl(2) takes another number and way.)
+        /// The one place through which every descriptor goes that this library opens: in a process that was started
+        /// with standard input, output or error closed, the system gives the
+        /// number of one of them, and what the program prints would land in the object. Such a one is moved to 3 or
+        /// above. (Linux; not tried on Apple, where fcntl(2) takes another number and way.)
         /// </summary>
         /// <param name="descriptor">A new one; negative for a failure.</param>
         /// <param name="closesOnExec">Whether programs that this process starts do not inherit it.</param>
-        /// <returns>A descriptor for the same open file; -1, with the error number, for a failure, also when none is left from 3 up.</returns>
+        /// <returns>A descriptor for the same open file; -1, with the error number, for a failure, also when none is
+        /// left from 3 up.</returns>
         internal static int AboveStandard(int descriptor, bool closesOnExec) => descriptor is < 0 or > 2 || IsApple ? descriptor : Move(descriptor, closesOnExec);
 
         private static int Move(int descriptor, bool closesOnExec)

@@ -45,10 +45,14 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
         private static unsafe partial nint syscall_newfstatat(nint number, nint directory, byte* path, byte* buffer, nint flags);
 
-        // Set when statx(2) was refused and the older call was not. Any thread may find that out; the answer is the same.
+        // Set when statx(2) was refused and the older call was not. Any thread may find that out; the answer is the
+        // same.
         private static volatile bool s_isStatxRefused;
 
-        /// <summary>statx(2); where a filter refuses it (containers of before 2018 do), the older call, put into the form of the new one. That has no time of making.</summary>
+        /// <summary>
+        /// statx(2); where a filter refuses it (containers of before 2018 do), the older call, put into the form of
+        /// the new one. That has no time of making.
+        /// </summary>
         private static unsafe nint syscall_statx(nint number, nint directory, byte* path, nint flags, nint mask, byte* buffer)
         {
             if (!s_isStatxRefused)
@@ -83,7 +87,8 @@ internal static partial class Interop
             *(long*)(buffer + Statx.stx_size) = *(long*)(older + OlderStat.Size);
             for (int time = 0; time < 3; time++)
             {
-                // Of reading, writing and changing: eight bytes of seconds, eight of nanoseconds; statx has them in another order.
+                // Of reading, writing and changing: eight bytes of seconds, eight of nanoseconds; statx has them in
+                // another order.
                 byte* to = buffer + (time == 0 ? Statx.stx_atime : time == 1 ? Statx.stx_mtime : Statx.stx_ctime);
                 byte* from = older + OlderStat.Times + (16 * time);
                 *(long*)to = *(long*)from;
@@ -93,7 +98,10 @@ internal static partial class Interop
             return 0;
         }
 
-        /// <summary>The status of what a path leads to by the call that is older than statx(2). Returns 0, or the error number. Linux only.</summary>
+        /// <summary>
+        /// The status of what a path leads to by the call that is older than statx(2). Returns 0, or the error number.
+        /// Linux only.
+        /// </summary>
         internal static unsafe int StatusByOlderCall(byte* path, bool followLink, out FileStatus status)
         {
             byte* buffer = stackalloc byte[Statx.Size];
@@ -219,7 +227,9 @@ internal static partial class Interop
         internal const int stx_dev_minor = 140; // 4 bytes
     }
 
-    /// <summary>struct stat of 64-bit Linux, as newfstatat(2) fills it: the offsets of the fields that are read.</summary>
+    /// <summary>
+    /// struct stat of 64-bit Linux, as newfstatat(2) fills it: the offsets of the fields that are read.
+    /// </summary>
     /// <param name="CallNumber">SYS_newfstatat; 0 where the layout is not known.</param>
     /// <param name="Mode">st_mode, 4 bytes.</param>
     /// <param name="Links">st_nlink, 4 or 8 bytes.</param>
