@@ -1,11 +1,18 @@
+using NativeIpc.Tool.Output;
+
 namespace NativeIpc.Tool;
 
 /// <summary>From an exception to an exit code and the lines on standard error.</summary>
 internal static class Failures
 {
+    // .NET gives the error number of Unix as HResult. The same on Linux, macOS and the BSDs.
+    private const int ENFILE = 23;
+    private const int EMFILE = 24;
+
     /// <summary>Says on standard error what went wrong; the exit code for it. A bug of the tool is not caught here, and ends with its stack.</summary>
     public static bool TryReport(Exception failure, out int exitCode)
     {
+        while (failure is TypeInitializationException { InnerException: { } inner }) failure = inner;
         (int Code, string Message)? outcome = failure switch
         {
             ToolException own => (own.ExitCode, own.Message),
@@ -14,7 +21,9 @@ internal static class Failures
             PlatformNotSupportedException => (ExitCodes.Unsupported, failure.Message),
             UnauthorizedAccessException => (ExitCodes.Permission, failure.Message),
             FileNotFoundException or DirectoryNotFoundException => (ExitCodes.NotFound, failure.Message),
+            IOException { HResult: EMFILE or ENFILE } => (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
             IOException => (ExitCodes.Failure, failure.Message),
+            OutOfMemoryException => (ExitCodes.Limit, "No memory, or no further thread, is to be had: 'ulimit -a' and the cgroup's pids.max show the limits."),
             _ => null,
         };
         exitCode = outcome?.Code ?? ExitCodes.Failure;
@@ -26,7 +35,7 @@ internal static class Failures
     /// <summary>Message and hint in one text, for verbs that go on after a failure.</summary>
     public static string Describe(NativeIpcException failure) => Hint(failure.Error) is { } hint ? $"{failure.Message} {hint}" : failure.Message;
 
-    public static void Say(string message) => Console.Error.WriteLine($"nipc: {message}");
+    public static void Say(string message) => Console.Error.WriteLine($"nipc: {PrintableText.Of(message)}");
 
     /// <summary>What the library's message says in words of .NET, in words of this tool. On Windows nothing is removed, and objects are there while somebody holds them.</summary>
     private static string? Hint(NativeIpcError error) => (error, OperatingSystem.IsWindows()) switch

@@ -1,12 +1,18 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using NativeIpc.Tool;
+using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
+
+StandardStreams.Install();
 
 // A word that starts with @ is an argument like any other, and no file of arguments.
-ParseResult parsed = Cli.Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+ParseResult parsed = Cli.Root().Parse(CommandLine.Normalize(args), new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (parsed.Action is ParseErrorAction)
 {
-    foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors) Failures.Say(error.Message);
+    string? meant = args.Length > 0 && parsed.CommandResult.Command is RootCommand root ? CommandLine.Suggest(args[0], root) : null;
+    if (meant is not null) Failures.Say($"There is no verb '{args[0]}'. Did you mean '{meant}'?");
+    else foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors) Failures.Say(error.Message);
     Console.Error.WriteLine($"Try '{Cli.PathOf(parsed.CommandResult.Command)} --help'.");
     return ExitCodes.Usage;
 }

@@ -1,7 +1,8 @@
 namespace NativeIpc;
 
 /// <summary>What <see cref="IpcObjects"/> is to look for, and how closely.</summary>
-/// <remarks>Each call takes a copy when it begins. A change while another thread makes such a call is not safe.</remarks>
+/// <remarks>Each call takes a copy when it begins. A change while another thread makes such a call is not
+/// safe.</remarks>
 public sealed record IpcEnumerationOptions
 {
     internal static readonly IpcEnumerationOptions s_default = new();

@@ -18,8 +18,8 @@ public readonly record struct LockStatus(LockHolder Holder, int? ProcessId, bool
 
     /// <summary>
     /// Whether the calling thread took it, through the instance that was asked: if the thread waits for it now, only
-    /// another thread can end the wait, by disposing the scope. Told for the lock of a segment only; a lock that was taken
-    /// by an asynchronous call counts for the thread that served the call.
+    /// another thread can end the wait, by disposing the scope. Told for the lock of a segment only; a lock that was
+    /// taken by an asynchronous call counts for the thread that served the call.
     /// </summary>
     public bool WasTakenByThisThread { get; init; }
 }

@@ -5,8 +5,10 @@ using NativeIpc.Waiting;
 
 namespace NativeIpc;
 
-/// <summary>The permits of one instance that are given back by Dispose of a <see cref="SystemSemaphorePermit"/>.</summary>
-/// <remarks>A slot is made when none is free, and used again: as many as there were permits and waits at one time.</remarks>
+/// <summary>The permits of one instance that are given back by Dispose of a
+/// <see cref="SystemSemaphorePermit"/>.</summary>
+/// <remarks>A slot is made when none is free, and used again: as many as there were permits and waits at one
+/// time.</remarks>
 internal sealed class PermitTable(SemaphoreObject semaphore)
 {
     private readonly Lock _gate = new();
@@ -51,9 +53,11 @@ internal sealed class PermitTable(SemaphoreObject semaphore)
         }
     }
 
-    /// <summary>The instance is being disposed, and takes no more permits for waits: gives back every permit that is held.</summary>
-    /// <remarks>Race: a thread takes a permit meanwhile. Safe because: it notes the permit first, by a full barrier, and then
-    /// looks whether the table is closed; here it is the other way round. One of the two sees the other, and ends the ticket.</remarks>
+    /// <summary>The instance is being disposed, and takes no more permits for waits: gives back every permit that is
+    /// held.</summary>
+    /// <remarks>Race: a thread takes a permit meanwhile. Safe because: it notes the permit first, by a full barrier,
+    /// and then looks whether the table is closed; here it is the other way round. One of the two sees the other, and
+    /// ends the ticket.</remarks>
     public void Close()
     {
         PermitSlot[] slots;
@@ -78,7 +82,8 @@ internal sealed class PermitTable(SemaphoreObject semaphore)
     }
 }
 
-/// <summary>A place for one permit at a time. Its state counts up: odd is the ticket of who holds a permit, even is none.</summary>
+/// <summary>A place for one permit at a time. Its state counts up: odd is the ticket of who holds a permit, even is
+/// none.</summary>
 internal sealed class PermitSlot(PermitTable table) : IWaitTicket
 {
     private long _state;
@@ -110,9 +115,9 @@ internal sealed class PermitSlot(PermitTable table) : IWaitTicket
     }
 
     /// <summary>Ends a ticket, once, and gives its permit back.</summary>
-    /// <remarks>Race: several end one ticket, or Dispose of the semaphore does. Safe because: one exchange succeeds, and who
-    /// makes it has entered the semaphore, which closes only when it has left. Who cannot enter comes after a Dispose that
-    /// has ended every ticket.</remarks>
+    /// <remarks>Race: several end one ticket, or Dispose of the semaphore does. Safe because: one exchange succeeds,
+    /// and who makes it has entered the semaphore, which closes only when it has left. Who cannot enter comes after a
+    /// Dispose that has ended every ticket.</remarks>
     public void GiveBack(long ticket)
     {
         if (!Holds(ticket)) return;

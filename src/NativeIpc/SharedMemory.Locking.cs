@@ -119,7 +119,8 @@ public sealed partial class SharedMemory
         {
             LockStatus status = current.Semaphore.GetStatus();
 
-            // The back end knows the holder, this instance its own scope; where there is no record, only this instance knows.
+            // The back end knows the holder, this instance its own scope; where there is no record, only this instance
+            // knows.
             bool isHere = current.IsHeldHere && status.Holder is not LockHolder.Nobody
                 && (status.IsHeldByThisProcess || status.Holder == LockHolder.CannotTell);
             return status with

@@ -212,7 +212,10 @@ public sealed partial class SharedMemory : IDisposable
     /// <summary>What it is, its key and its size, in one line for logs and debuggers; also after Dispose.</summary>
     /// <returns>For instance <c>SharedMemory posix:/name (4096 bytes)</c>. The form may change.</returns>
     public override string ToString()
-        => $"{nameof(SharedMemory)} {Failure.Name(Key)} ({Size} bytes{(Volatile.Read(ref _disposed) == 0 ? "" : ", disposed")})";
+    {
+        string state = Volatile.Read(ref _disposed) == 0 ? "" : ", disposed";
+        return $"{nameof(SharedMemory)} {Failure.Name(Key)} ({Size} bytes{state})";
+    }
 
     private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size, [CallerMemberName] string operation = "")
     {

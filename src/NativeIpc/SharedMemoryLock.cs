@@ -36,10 +36,15 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
     /// <exception cref="NativeIpcException">The system refused; LockError or Unknown.</exception>
     public void Dispose() => _lock?.Release(_ticket);
 
-    /// <summary>What it is, the key of the lock, and whether the scope still holds it, for logs and debuggers.</summary>
+    /// <summary>What it is, the key of the lock, and whether the scope still holds it, for logs and
+    /// debuggers.</summary>
     /// <returns>For instance <c>SharedMemoryLock posix:/name (held)</c>. The form may change.</returns>
-    public override string ToString() => _lock is null ? $"{nameof(SharedMemoryLock)} (none)"
-        : $"{nameof(SharedMemoryLock)} {Failure.Name(_lock.Semaphore.Key)} ({(_lock.Holds(_ticket) ? "held" : "released")})";
+    public override string ToString()
+    {
+        if (_lock is null) return $"{nameof(SharedMemoryLock)} (none)";
+        string state = _lock.Holds(_ticket) ? "held" : "released";
+        return $"{nameof(SharedMemoryLock)} {Failure.Name(_lock.Semaphore.Key)} ({state})";
+    }
 
     /// <inheritdoc/>
     public bool Equals(SharedMemoryLock other) => ReferenceEquals(_lock, other._lock) && _ticket == other._ticket;

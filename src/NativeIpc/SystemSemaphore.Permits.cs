@@ -19,14 +19,18 @@ public sealed partial class SystemSemaphore
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
-    public SystemSemaphorePermit Enter(CancellationToken cancellationToken) => Enter(Timeout.InfiniteTimeSpan, cancellationToken);
+    public SystemSemaphorePermit Enter(CancellationToken cancellationToken)
+        => Enter(Timeout.InfiniteTimeSpan, cancellationToken);
 
     /// <summary>Takes a permit, waiting for it at most for a time, on the monotonic clock.</summary>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>The permit; dispose it to give it back.</returns>
-    /// <exception cref="TimeoutException">The time passed; no permit was taken, and no less time has passed.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="TimeoutException">The time passed; no permit was taken, and no less time has
+    /// passed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
@@ -43,15 +47,18 @@ public sealed partial class SystemSemaphore
     public bool TryEnter(out SystemSemaphorePermit permit) => TryEnter(TimeSpan.Zero, out permit);
 
     /// <summary>Takes a permit, waiting for it at most for a time, on the monotonic clock.</summary>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="permit">The permit; dispose it to give it back. Holds nothing when the result is false.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed; no permit was taken, and no less time has passed.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
-    public bool TryEnter(TimeSpan timeout, out SystemSemaphorePermit permit, CancellationToken cancellationToken = default)
+    public bool TryEnter(TimeSpan timeout, out SystemSemaphorePermit permit,
+        CancellationToken cancellationToken = default)
     {
         permit = default;
         PermitTable table = Permits();
@@ -89,7 +96,8 @@ public sealed partial class SystemSemaphore
     }
 
     /// <summary>Takes a permit, waiting for it without a thread.</summary>
-    /// <remarks>Served in one order with the waits of <see cref="AcquireAsync"/>. The permit may be disposed on any thread.</remarks>
+    /// <remarks>Served in one order with the waits of <see cref="AcquireAsync"/>. The permit may be disposed on any
+    /// thread.</remarks>
     /// <param name="cancellationToken">Ends the wait; no permit is taken then.</param>
     /// <returns>A task that gives the permit; dispose it to give it back.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
@@ -102,29 +110,36 @@ public sealed partial class SystemSemaphore
 
     /// <summary>Takes a permit, waiting for it at most for a time on the monotonic clock, without a thread.</summary>
     /// <inheritdoc cref="EnterAsync(CancellationToken)" path="/remarks"/>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="cancellationToken">Ends the wait; no permit is taken then.</param>
     /// <returns>A task that gives the permit; dispose it to give it back.</returns>
-    /// <exception cref="TimeoutException">The time passed; no permit was taken, and no less time has passed.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="TimeoutException">The time passed; no permit was taken, and no less time has
+    /// passed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
 #pragma warning disable RS0026, RS0027 // the overload without a timeout cannot be meant where there is one
-    public async ValueTask<SystemSemaphorePermit> EnterAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    public async ValueTask<SystemSemaphorePermit> EnterAsync(TimeSpan timeout,
+        CancellationToken cancellationToken = default)
 #pragma warning restore RS0026, RS0027
         => await TryEnterAsync(timeout, cancellationToken).ConfigureAwait(false) ?? throw TimedOut(timeout);
 
     /// <summary>Takes a permit, waiting for it at most for a time on the monotonic clock, without a thread.</summary>
     /// <inheritdoc cref="EnterAsync(CancellationToken)" path="/remarks"/>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="cancellationToken">Ends the wait; no permit is taken then.</param>
     /// <returns>A task that gives the permit, or null when the time passed; no permit was taken then.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
-    public async ValueTask<SystemSemaphorePermit?> TryEnterAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    public async ValueTask<SystemSemaphorePermit?> TryEnterAsync(TimeSpan timeout,
+        CancellationToken cancellationToken = default)
     {
         PermitTable table = Permits();
         PermitSlot slot = table.Rent();
@@ -165,5 +180,6 @@ public sealed partial class SystemSemaphore
     private static ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
 
     private TimeoutException TimedOut(TimeSpan timeout)
-        => new($"No permit of the semaphore {Failure.Describe(Key)} came within {timeout}: all of them are taken. Wait longer, or see who holds them.");
+        => new($"No permit of the semaphore {Failure.Describe(Key)} came within {timeout}: all of them are taken. "
+            + "Wait longer, or see who holds them.");
 }

@@ -53,7 +53,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <returns>The semaphore. This instance removes it when it is disposed, unless the removal policy says otherwise.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
-    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
+    /// 1.</exception>
     /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied; OutOfResources, also for
     /// a count over the maximum of the back end (2^31-1, on System V 32,767); LockError when a peer is stuck in the middle of making or
     /// removing it.</exception>
@@ -100,7 +101,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <returns>The semaphore; <see cref="CreatedNew"/> says which of the two happened. It is removed by this instance only if it made it.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
-    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
+    /// 1.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
@@ -121,7 +123,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <returns>The semaphore; <see cref="CreatedNew"/> says whether it was made.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
-    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1.</exception>
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
+    /// 1.</exception>
     /// <exception cref="NativeIpcException">AlreadyExists (Windows only); KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
@@ -246,7 +249,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="count">How many, 1 or more. All at once or none, but POSIX on macOS and musl gives one after the other.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
-    /// <exception cref="NativeIpcException">OutOfResources when the count would pass its maximum, or <see cref="SystemSemaphoreOptions.MaximumCount"/>; <see cref="NativeIpcException.PermitsReleased"/>
+    /// <exception cref="NativeIpcException">OutOfResources when the count would pass its maximum, or
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>; <see cref="NativeIpcException.PermitsReleased"/>
     /// says how many were given. NotFound when it was removed while in use and this instance only opened it (System V).</exception>
     public void Release(int count = 1)
     {
@@ -283,7 +287,8 @@ public sealed partial class SystemSemaphore : IDisposable
 
     /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
     /// the event source "NativeIpc". Permits that are held by a <see cref="SystemSemaphorePermit"/> are given back.
-    /// Others that this instance has acquired stay taken; if it recorded them, they count as lost from now on; on System V, the kernel gives back at the end of the
+    /// Others that this instance has acquired stay taken; if it recorded them, they count as lost from now on; on
+    /// System V, the kernel gives back at the end of the
     /// process what the undo policy covers.</summary>
     public void Dispose()
     {
@@ -291,9 +296,11 @@ public sealed partial class SystemSemaphore : IDisposable
         _semaphore.Dispose();
     }
 
-    /// <summary>What it is and its key, in one line for logs and debuggers; also after Dispose. It asks the system nothing.</summary>
+    /// <summary>What it is and its key, in one line for logs and debuggers; also after Dispose. It asks the system
+    /// nothing.</summary>
     /// <returns>For instance <c>SystemSemaphore posix:/name</c>. The form may change.</returns>
-    public override string ToString() => $"{nameof(SystemSemaphore)} {Failure.Name(Key)}{(_semaphore.IsClosed ? " (disposed)" : "")}";
+    public override string ToString()
+        => $"{nameof(SystemSemaphore)} {Failure.Name(Key)}{(_semaphore.IsClosed ? " (disposed)" : "")}";
 
     private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, [CallerMemberName] string operation = "")
     {
@@ -312,7 +319,8 @@ public sealed partial class SystemSemaphore : IDisposable
         if (initialCount > options.MaximumCount)
         {
             throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
-                $"Cannot create the semaphore {Failure.Describe(key)}: its initial count is over the MaximumCount of {options.MaximumCount}.");
+                $"Cannot create the semaphore {Failure.Describe(key)}: "
+                + $"its initial count is over the MaximumCount of {options.MaximumCount}.");
         }
 
         ISemaphoreBackend backend = Selector.ForSemaphore(Creating, key);
@@ -333,7 +341,9 @@ public sealed partial class SystemSemaphore : IDisposable
         OptionRules.CheckDefined(options.Undo, SystemVUndoPolicy.None);
         OptionRules.CheckDefined(options.Recording, PermitRecording.ProcessAndChildren);
         OptionRules.CheckBound(options.PeerTimeout);
-        if (options.MaximumCount < 1) throw new ArgumentException($"MaximumCount is {options.MaximumCount}; it must be 1 or more, or null.", nameof(options));
+        if (options.MaximumCount < 1)
+            throw new ArgumentException($"MaximumCount is {options.MaximumCount}; it must be 1 or more.",
+                nameof(options));
         OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group, options.AllowOtherOwners);
         if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
             throw new ArgumentException("Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder had.", nameof(options));

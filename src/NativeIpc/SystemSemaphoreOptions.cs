@@ -23,19 +23,22 @@ public sealed record SystemSemaphoreOptions
     /// <summary>What the kernel takes back when the process ends. System V only. Default: <see cref="SystemVUndoPolicy.Both"/>, as Qt.</summary>
     public SystemVUndoPolicy Undo { get; [UnsupportedOSPlatform("windows")] set; }
 
-    /// <summary>The largest count that a release through this instance may make, 1 or more; null for the system's (2^31-1, on System V
-    /// 32,767). Default: null.</summary>
+    /// <summary>The largest count that a release through this instance may make, 1 or more; null for the system's
+    /// (2^31-1, on System V 32,767). Default: null.</summary>
     /// <remarks>
-    /// <para>A release that would pass it gives no permit and throws <see cref="NativeIpcError.OutOfResources"/>. An initial count above it is an
-    /// <see cref="ArgumentOutOfRangeException"/>. Acquiring is not concerned. On Unix it is a rule of this instance, which the object does not
-    /// keep: set it in every process that releases. Qt and C programs do not know it.</para>
-    /// <para>POSIX on Linux with glibc: exact among those that set it, as it is compared in the step that gives. With musl, or
-    /// with the switch <c>NativeIpc.PortableWaits</c>, it is a look before the release: two that release at once can pass it. On macOS, where
-    /// POSIX semaphores tell no count, it is a <see cref="PlatformNotSupportedException"/>.</para>
-    /// <para>System V: exact for a release of as many permits as the maximum, so always when it is 1. Otherwise a look before the release,
-    /// since <c>semop(2)</c> has no such step.</para>
-    /// <para>Windows: the kernel's own maximum, set when the semaphore is made, and exact for everybody. A semaphore that exists keeps the one
-    /// that it was made with, and the kernel enforces that, whatever this instance asks for.</para>
+    /// <para>A release that would pass it gives no permit and throws <see cref="NativeIpcError.OutOfResources"/>. An
+    /// initial count above it is an <see cref="ArgumentOutOfRangeException"/>. Acquiring is not concerned. On Unix it
+    /// is a rule of this instance, which the object does not keep: set it in every process that releases. Qt and C
+    /// programs do not know it.</para>
+    /// <para>POSIX on Linux with glibc: exact among those that set it, as it is compared in the step that gives. With
+    /// musl, or with the switch <c>NativeIpc.PortableWaits</c>, it is a look before the release: two that release at
+    /// once can pass it. On macOS, where POSIX semaphores tell no count, it is a
+    /// <see cref="PlatformNotSupportedException"/>.</para>
+    /// <para>System V: exact for a release of as many permits as the maximum, so always when it is 1. Otherwise a look
+    /// before the release, since <c>semop(2)</c> has no such step.</para>
+    /// <para>Windows: the kernel's own maximum, set when the semaphore is made, and exact for everybody. A semaphore
+    /// that exists keeps the one that it was made with, and the kernel enforces that, whatever this instance asks
+    /// for.</para>
     /// </remarks>
     public int? MaximumCount { get; set; }
 

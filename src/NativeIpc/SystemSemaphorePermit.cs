@@ -4,13 +4,14 @@ using NativeIpc.Errors;
 namespace NativeIpc;
 
 /// <summary>
-/// A permit of a <see cref="SystemSemaphore"/> that is given back when this is disposed: <c>using (semaphore.Enter())</c>.
-/// A copy is the same permit: however often and on whatever thread it is disposed, the permit is given back once.
-/// <c>default</c> holds nothing.
+/// A permit of a <see cref="SystemSemaphore"/> that is given back when this is disposed: <c>using
+/// (semaphore.Enter())</c>. A copy is the same permit: however often and on whatever thread it is disposed, the permit
+/// is given back once. <c>default</c> holds nothing.
 /// </summary>
 /// <remarks>
-/// <para>When the semaphore is disposed first, that Dispose gives the permit back; disposing the permit then does nothing.
-/// So dispose the semaphore last, or what it protects is open to others while the code in the scope still runs.</para>
+/// <para>When the semaphore is disposed first, that Dispose gives the permit back; disposing the permit then does
+/// nothing. So dispose the semaphore last, or what it protects is open to others while the code in the scope still
+/// runs.</para>
 /// <para>A permit that nobody disposes stays taken until the semaphore is disposed, as one that was taken by
 /// <see cref="SystemSemaphore.Acquire()"/> and never released.</para>
 /// <para>Thread safety: every member may be called from any thread at any time.</para>
@@ -27,15 +28,15 @@ public readonly struct SystemSemaphorePermit : IDisposable, IEquatable<SystemSem
         _ticket = ticket;
     }
 
-    /// <summary>Whether the permit is still to be given back: false for <c>default</c>, after Dispose of any copy, and after
-    /// Dispose of the semaphore.</summary>
+    /// <summary>Whether the permit is still to be given back: false for <c>default</c>, after Dispose of any copy, and
+    /// after Dispose of the semaphore.</summary>
     public bool IsHeld => _slot is not null && _slot.Holds(_ticket);
 
     /// <summary>Gives the permit back, once.</summary>
-    /// <exception cref="NativeIpcException">As <see cref="SystemSemaphore.Release(int)"/>; the permit counts as given back all
-    /// the same.</exception>
-    /// <exception cref="InvalidOperationException">With <see cref="SystemSemaphoreOptions.Robust"/>: a peer has reset the
-    /// semaphore, so that it is not held any more.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="SystemSemaphore.Release(int)"/>; the permit counts as given
+    /// back all the same.</exception>
+    /// <exception cref="InvalidOperationException">With <see cref="SystemSemaphoreOptions.Robust"/>: a peer has reset
+    /// the semaphore, so that it is not held any more.</exception>
     public void Dispose() => _slot?.GiveBack(_ticket);
 
     /// <summary>What it is, the key of the semaphore, and whether the permit is held, for logs and debuggers.</summary>

@@ -1,4 +1,5 @@
-// Binds every option by .NET's generator, from texts as appsettings.json has them, and uses what came out. One line per check.
+// Binds every option by .NET's generator, from texts as appsettings.json has them, and uses what came out. One line per
+// check.
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using NativeIpc;
@@ -55,29 +56,40 @@ ServerOptions server = configuration.GetSection("Server").Get<ServerOptions>()!;
 
 // A new option must be bound as well, and stand here.
 Check("options of a semaphore are bound", server.Semaphore.ToString(),
-    "SystemSemaphoreOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Undo = AcquireOnly, MaximumCount = 5, "
-    + "AcceptExistingCount = True, Group = users, CurrentUserOnly = True, SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, "
-    + "Reclaim = True, Robust = True, AllowSynchronousContinuations = True, Recording = Process, RemoveAtProcessExit = False, "
+    "SystemSemaphoreOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Undo = AcquireOnly, "
+    + "MaximumCount = 5, AcceptExistingCount = True, Group = users, CurrentUserOnly = True, "
+    + "SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, Reclaim = True, Robust = True, "
+    + "AllowSynchronousContinuations = True, Recording = Process, RemoveAtProcessExit = False, "
     + "PeerTimeout = 00:00:02.5000000 }");
 Check("options of a segment are bound", server.Memory.ToString(),
-    "SharedMemoryOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Allocation = Populate, UseLock = False, "
-    + "AllowSmaller = True, Group = users, CurrentUserOnly = True, SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, "
+    "SharedMemoryOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Allocation = Populate, "
+    + "UseLock = False, AllowSmaller = True, Group = users, CurrentUserOnly = True, "
+    + "SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, "
     + "Reclaim = True, RequireLockRecovery = True, RemoveAtProcessExit = False, PeerTimeout = 00:00:02.5000000 }");
 Check("a key is bound as text", server.NativeKey.ToString(), key.ToString());
-Check("keys in a list are bound as texts", string.Join(' ', server.Keys.Select(text => NativeIpcKey.Parse(text))), "posix:/first systemv-84:/tmp/second");
-Check("an object is found by a name, with its key as text", $"{server.Objects["gate"].NativeKey} {server.Objects["gate"].InitialCount}", "windows:third 4");
+Check("keys in a list are bound as texts", string.Join(' ', server.Keys.Select(text => NativeIpcKey.Parse(text))),
+    "posix:/first systemv-84:/tmp/second");
+Check("an object is found by a name, with its key as text",
+    $"{server.Objects["gate"].NativeKey} {server.Objects["gate"].InitialCount}", "windows:third 4");
 Check("a key is bound by its two parts", server.Whole.ToString(), "posix:/fourth");
-Check("what is not configured has its default", (configuration.GetSection("Plain").Get<SystemSemaphoreOptions>()! with { MaximumCount = null }).ToString(),
+Check("what is not configured has its default",
+    (configuration.GetSection("Plain").Get<SystemSemaphoreOptions>()! with { MaximumCount = null }).ToString(),
     new SystemSemaphoreOptions().ToString());
 IpcEnumerationOptions listing = configuration.GetSection("Listing").Get<IpcEnumerationOptions>()!;
-Check("options of a listing are bound", $"{listing.FindStale} {listing.Kind} {listing.IncludeAttachments}", "False SystemSemaphore True");
-Check("a wrong value names its place", Failure(() => configuration.GetSection("Bad").Get<ServerOptions>()).Contains("Bad:Semaphore:Mode", StringComparison.Ordinal), true);
-Check("a wrong key is refused when it is bound", Failure(() => configuration.GetSection("BadKey").Get<ServerOptions>()).Contains("posix", StringComparison.Ordinal), true);
+Check("options of a listing are bound", $"{listing.FindStale} {listing.Kind} {listing.IncludeAttachments}",
+    "False SystemSemaphore True");
+Check("a wrong value names its place",
+    Failure(() => configuration.GetSection("Bad").Get<ServerOptions>())
+        .Contains("Bad:Semaphore:Mode", StringComparison.Ordinal), true);
+Check("a wrong key is refused when it is bound",
+    Failure(() => configuration.GetSection("BadKey").Get<ServerOptions>()).Contains("posix", StringComparison.Ordinal),
+    true);
 
 SystemSemaphoreOptions used = configuration.GetSection("Plain").Get<SystemSemaphoreOptions>()!;
 using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(server.NativeKey, 5, used))
 {
-    Check("an object is made with bound options", Failure(() => semaphore.Release()).Contains("MaximumCount", StringComparison.Ordinal), true);
+    Check("an object is made with bound options",
+        Failure(() => semaphore.Release()).Contains("MaximumCount", StringComparison.Ordinal), true);
 }
 
 Console.WriteLine(failures == 0 ? "all ok" : "failed");
@@ -108,9 +120,13 @@ namespace NativeIpc.Configuration
     /// <summary>The options of a program.</summary>
     internal sealed class ServerOptions
     {
-        /// <summary>The generator cannot make a <see cref="NativeIpcKey"/> of a text. A property of type string can.</summary>
+        /// <summary>As text, of which the generator cannot make a <see cref="NativeIpcKey"/>.</summary>
         /// <remarks>What is not configured, the generator sets to what it has: to "" here.</remarks>
-        public string Key { get => NativeKey.ToString(); set => NativeKey = value == "" ? default : NativeIpcKey.Parse(value); }
+        public string Key
+        {
+            get => NativeKey.ToString();
+            set => NativeKey = value == "" ? default : NativeIpcKey.Parse(value);
+        }
 
         internal NativeIpcKey NativeKey { get; private set; }
 
@@ -129,7 +145,11 @@ namespace NativeIpc.Configuration
 
     internal sealed class ObjectOptions
     {
-        public string Key { get => NativeKey.ToString(); set => NativeKey = value == "" ? default : NativeIpcKey.Parse(value); }
+        public string Key
+        {
+            get => NativeKey.ToString();
+            set => NativeKey = value == "" ? default : NativeIpcKey.Parse(value);
+        }
 
         internal NativeIpcKey NativeKey { get; private set; }
 

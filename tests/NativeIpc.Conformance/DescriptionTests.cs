@@ -53,7 +53,8 @@ public abstract class DescriptionTests<TProvider> : ConformanceTests<TProvider>
         using SharedMemoryLock scope = segment.Lock();
         Assert.False(segment.TryLock(out _)); // as a second Lock on this thread would, it finds its own lock
         LockStatus status = segment.GetLockStatus();
-        Assert.True(status is { IsHeldByThisProcess: true, IsHeldByThisInstance: true, WasTakenByThisThread: true }, $"{status}");
+        Assert.True(status is { IsHeldByThisProcess: true, IsHeldByThisInstance: true, WasTakenByThisThread: true },
+            $"{status}");
         LockStatus elsewhere = default;
         Finish(Start(() => elsewhere = segment.GetLockStatus()));
         Assert.True(elsewhere is { IsHeldByThisInstance: true, WasTakenByThisThread: false }, $"{elsewhere}");
@@ -88,7 +89,8 @@ public abstract class DescriptionTests<TProvider> : ConformanceTests<TProvider>
         peer.Ask($"shm open a {key} rw");
         Assert.Equal("", CrashedHolderTests<TProvider>.Lock(peer));
         LockStatus status = segment.GetLockStatus();
-        Assert.False(status.IsHeldByThisProcess || status.IsHeldByThisInstance || status.WasTakenByThisThread, $"{status}");
+        Assert.False(status.IsHeldByThisProcess || status.IsHeldByThisInstance || status.WasTakenByThisThread,
+            $"{status}");
         peer.Ask("shm unlock a");
     }
 
@@ -111,7 +113,7 @@ public abstract class DescriptionTests<TProvider> : ConformanceTests<TProvider>
     public void Options_that_are_changed_later_do_not_change_an_open_object()
     {
         NativeIpcKey key = NextKey();
-        var options = new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep, PeerTimeout = TimeSpan.FromSeconds(2) };
+        var options = new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep };
         using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, options))
         {
             options.Removal = RemovalPolicy.Creator;
@@ -119,7 +121,8 @@ public abstract class DescriptionTests<TProvider> : ConformanceTests<TProvider>
             semaphore.Acquire();
         }
 
-        if (!OperatingSystem.IsWindows()) Assert.True(SystemSemaphore.Remove(key)); // it was kept, as the options said when it was made
+        // It was kept, as the options said when it was made.
+        if (!OperatingSystem.IsWindows()) Assert.True(SystemSemaphore.Remove(key));
 
         NativeIpcKey segmentKey = NextKey();
         var segmentOptions = new SharedMemoryOptions { UseLock = true };

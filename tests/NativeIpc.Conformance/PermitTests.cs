@@ -47,7 +47,8 @@ public abstract class PermitTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0);
-        Assert.Contains(key.ToString(), Assert.Throws<TimeoutException>(() => semaphore.Enter(s_moment)).Message, StringComparison.Ordinal);
+        Assert.Contains(key.ToString(), Assert.Throws<TimeoutException>(() => semaphore.Enter(s_moment)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<TimeoutException>(() => semaphore.Enter(TimeSpan.Zero));
         Assert.False(semaphore.TryEnter(s_moment, out _));
         Assert.Throws<ArgumentOutOfRangeException>(() => semaphore.Enter(TimeSpan.FromSeconds(-5)));
@@ -85,7 +86,8 @@ public abstract class PermitTests<TProvider> : ConformanceTests<TProvider>
             Assert.Equal(0, PermitsOf(semaphore));
         }
 
-        using (SystemSemaphorePermit? last = await semaphore.TryEnterAsync(s_watchdog, Cancellation)) Assert.NotNull(last);
+        using (SystemSemaphorePermit? last = await semaphore.TryEnterAsync(s_watchdog, Cancellation))
+            Assert.NotNull(last);
         Assert.Equal(1, PermitsOf(semaphore));
     }
 
@@ -127,9 +129,8 @@ public abstract class PermitTests<TProvider> : ConformanceTests<TProvider>
             {
                 using SystemSemaphorePermit permit = semaphore.Enter(s_watchdog);
                 int now = Interlocked.Increment(ref inside);
-                for (int seen = most; now > seen && Interlocked.CompareExchange(ref most, now, seen) != seen; seen = most)
-                {
-                }
+                int seen = most;
+                while (now > seen && Interlocked.CompareExchange(ref most, now, seen) != seen) seen = most;
 
                 Interlocked.Decrement(ref inside);
                 permit.Dispose();
@@ -232,7 +233,8 @@ public abstract class PermitTests<TProvider> : ConformanceTests<TProvider>
             }),
             ("TryEnterAsync", () =>
             {
-                ValueTask<SystemSemaphorePermit?> entering = semaphore.TryEnterAsync(s_watchdog, CancellationToken.None);
+                ValueTask<SystemSemaphorePermit?> entering =
+                    semaphore.TryEnterAsync(s_watchdog, CancellationToken.None);
                 if (entering.IsCompletedSuccessfully) entering.Result?.Dispose();
             }),
             ("three at once", () =>
@@ -245,12 +247,14 @@ public abstract class PermitTests<TProvider> : ConformanceTests<TProvider>
             }),
         ];
         string[] allocating = [.. from operation in operations
-                                  let bytes = Enumerable.Range(0, 3).Min(_ => Operations.BytesOf(operation.Operation, times: 100))
+                                  let bytes = Enumerable.Range(0, 3).Min(_ => BytesOf(operation.Operation))
                                   where bytes > 0
                                   select $"{operation.Name}: {bytes} bytes"];
         Assert.Empty(allocating);
         Assert.Equal(10, PermitsOf(semaphore));
     }
+
+    private static double BytesOf(Action operation) => Operations.BytesOf(operation, times: 100);
 
     [BackendFact(Needs.Recovery)]
     public void A_permit_of_a_robust_semaphore_can_be_given_back_on_another_thread_and_by_Dispose_of_the_semaphore()
@@ -266,7 +270,9 @@ public abstract class PermitTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(semaphore.TryEnter(out _));
         other.Dispose();
         theirs.Dispose();
-        using (semaphore.Enter(s_watchdog)) Assert.False(semaphore.WasAbandoned); // it was given back, and not lost with the instance
+
+        // It was given back, and not lost with the instance.
+        using (semaphore.Enter(s_watchdog)) Assert.False(semaphore.WasAbandoned);
     }
 
     [BackendFact(Needs.Posix | Needs.Linux)]

@@ -60,18 +60,22 @@ internal static class Victims
     }
 
     /// <summary>
-    /// The words before a command that give it the default actions of the signals that this process was started to ignore: a
-    /// background job of a script (<c>./test.sh &amp;</c>) ignores SIGINT and SIGQUIT, nohup SIGHUP, and children inherit that. A shell cannot
-    /// undo it, since POSIX lets no trap be set for a signal that was ignored at its start.
+    /// The words before a command that give it the default actions of the signals that this process was started to
+    /// ignore: a background job of a script (<c>./test.sh &amp;</c>) ignores SIGINT and SIGQUIT, nohup SIGHUP, and
+    /// children inherit that. A shell cannot undo it, since POSIX lets no trap be set for a signal that was ignored at
+    /// its start.
     /// </summary>
     private static readonly Lazy<string[]> s_defaultSignals = new(() =>
     {
         const int ending = 0b111; // 1 SIGHUP, 2 SIGINT, 3 SIGQUIT
-        string mask = File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim();
-        if ((Convert.ToUInt64(mask, 16) & ending) == 0) return [];
+        const string field = "SigIgn:";
+        IEnumerable<string> lines = File.ReadLines("/proc/self/status");
+        string mask = lines.First(line => line.StartsWith(field, StringComparison.Ordinal))[field.Length..];
+        if ((Convert.ToUInt64(mask.Trim(), 16) & ending) == 0) return [];
         string[] words = ["env", "--default-signal=HUP,INT,QUIT"];
         if (Shell.Run(words[0], [words[1], "true"], "/").ExitCode == 0) return words;
-        Assert.Skip("This process was started with SIGHUP, SIGINT or SIGQUIT ignored, and env(1) is older than coreutils 8.31, which resets them.");
+        Assert.Skip("SIGHUP, SIGINT or SIGQUIT were ignored at the start of this process, and env(1) cannot reset them "
+            + "(that of coreutils 8.31 can).");
         return [];
     }, LazyThreadSafetyMode.PublicationOnly);
 
@@ -142,7 +146,8 @@ internal static class Victims
         // A pipeline, since a shell lets its background jobs ignore SIGINT. The shells outlive the signal, to tell the exit codes.
         const string Member = "{ trap : INT TERM HUP; \"$@\" >&3 </dev/null; echo \"code $?\" >&3; }";
         string pipeline = $"trap : INT TERM HUP; {{ {string.Join(" | ", Enumerable.Repeat(Member, processes))}; }} 3>&1";
-        string[] command = [.. s_defaultSignals.Value, Peers.Require("setsid", "util-linux"), "sh", "-c", pipeline, "sh", Path.Combine(s_folder.Value, Program), .. steps];
+        string[] command = [.. s_defaultSignals.Value, Peers.Require("setsid", "util-linux"), "sh", "-c", pipeline,
+            "sh", Path.Combine(s_folder.Value, Program), .. steps];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
@@ -152,7 +157,8 @@ internal static class Victims
         foreach (KeyValuePair<string, string?> variable in s_environment) start.Environment[variable.Key] = variable.Value;
 
         using Process group = Process.Start(start)!;
-        using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null, Patience.Minutes(1), Timeout.InfiniteTimeSpan);
+        using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null,
+            Patience.Minutes(1), Timeout.InfiniteTimeSpan);
         Task<string> error = group.StandardError.ReadToEndAsync();
         List<int> exitCodes = [];
         List<string> said = [];

@@ -52,4 +52,148 @@ public class OutputTests : OneType
         Nipc.Fail(3, "demo", file + ".missing");
         Nipc.Fail(2, "demo", "--child", "cobol");
     }
+
+    /// <summary>What a terminal would act on, or not show, as it may stand in a name, a file, or an argument.</summary>
+    public static TheoryData<string> Invisible => new("\u001b]0;x\u0007", "\u009b31m", "\u202e", "\u200b", "\u2028", "a\nb", "\u007f");
+
+    [Theory]
+    [MemberData(nameof(Invisible))]
+    public void What_is_invisible_reaches_no_terminal(string text)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
+        string name = $"nitool-{Environment.ProcessId}-{text}";
+        string file = $"/dev/shm/{name}";
+        File.WriteAllBytes(file, [1, 2, 3]);
+        try
+        {
+            string key = $"posix:/{name}";
+            foreach (string[] verb in (string[][])[
+                ["list"], ["show", key], ["doctor"], ["create", "shm", key, "64"], ["rm", "posix:/none-" + text], ["key", "parse", key, "--explain"], ["key", "safe", text, "--explain"],
+                ["acquire", key], ["read", text], ["read", key, "--offset", text], [text], ["run", "--sem", key, "true"], ["rm", key]])
+            {
+                ShellResult result = Nipc.Run(verb);
+                string all = result.Output + result.Error;
+                Assert.False(text.Any(c => (char.IsControl(c) && c != '\n') || c > 0x7f) && all.Contains(text, StringComparison.Ordinal), $"nipc {verb[0]}: {all}");
+                Assert.DoesNotContain(all, c => char.IsControl(c) && c != '\n');
+                Assert.DoesNotContain("a\nb", all, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void A_name_that_is_no_UTF_8_reaches_no_terminal_raw()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
+        string mark = $"nitool-{Environment.ProcessId}-raw";
+        Shell.Run("bash", ["-c", $"touch $'/dev/shm/{mark}\\xff\\e]0;x\\a'"]);
+        try
+        {
+            foreach (string verb in (string[])["list", "doctor"])
+            {
+                ShellResult result = Nipc.Run(verb);
+                Assert.DoesNotContain(result.Output + result.Error, c => char.IsControl(c) && c != '\n');
+            }
+        }
+        finally
+        {
+            Shell.Run("bash", ["-c", $"rm -f /dev/shm/{mark}*"]);
+        }
+    }
+
+    [Theory]
+    [InlineData("show posix:/nitool-none", "2>/dev/full", 3)]
+    [InlineData("show posix:/nitool-none", "2>&-", 3)]
+    [InlineData("list", "2>&-", 0)]
+    [InlineData("list", ">/dev/full", 7)]
+    [InlineData("list", ">&-", 7)]
+    [InlineData("list --json", ">/dev/full", 7)]
+    [InlineData("doctor", ">/dev/full", 7)]
+    [InlineData("key safe x", ">/dev/full 2>/dev/full", 7)]
+    [InlineData("--help", ">/dev/full", 7)]
+    public void A_stream_that_is_closed_or_full_ends_with_a_documented_exit_code(string verb, string streams, int exitCode)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's.");
+        ShellResult result = Shell.Run("sh", ["-c", $"'{Nipc.Program}' {verb} {streams}"]);
+        Assert.Equal(exitCode, result.ExitCode);
+        Assert.DoesNotContain("Unhandled", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mknod TARGET p")]
+    [InlineData("mknod TARGET c 1 3")]
+    [InlineData("ln -s elsewhere TARGET")]
+    [InlineData("mkdir TARGET")]
+    public void Dump_replaces_nothing_but_a_regular_file(string make)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root", "Only root makes devices.");
+        NativeIpcKey key = NewKey("posix");
+        string target = NewFile();
+        Nipc.Succeed("create", "shm", $"{key}", "64");
+        Shell.Run("sh", ["-c", make.Replace("TARGET", target, StringComparison.Ordinal)]);
+        string before = Shell.Run("stat", ["-c", "%F %i", target]).Output;
+        Assert.Contains("no regular file", Nipc.Fail(1, "dump", $"{key}", target, "--force"), StringComparison.Ordinal);
+        Assert.Equal(before, Shell.Run("stat", ["-c", "%F %i", target]).Output);
+        Shell.Run("rm", ["-rf", target]);
+    }
+
+    [Theory]
+    [InlineData("-")]
+    [InlineData("/dev/stdout")]
+    public void Dump_streams_to_standard_output(string target)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
+        NativeIpcKey key = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{key}", "5");
+        Nipc.Succeed("write", $"{key}", "--text", "bytes");
+        (int code, byte[] output, string error) = Nipc.Feed([], "dump", $"{key}", target);
+        Assert.Equal((0, "bytes", ""), (code, System.Text.Encoding.UTF8.GetString(output), error));
+    }
+
+    [Fact]
+    public void The_spellings_that_people_try_work()
+    {
+        Assert.Equal(Nipc.Succeed("--help"), Nipc.Succeed());
+        Assert.Equal(Nipc.Succeed("--help"), Nipc.Succeed("help"));
+        Assert.Equal(Nipc.Succeed("list", "--help"), Nipc.Succeed("help", "list"));
+        Assert.Equal(Nipc.Succeed("--version"), Nipc.Succeed("-V"));
+        Assert.StartsWith("KEY", Nipc.Succeed("ls"), StringComparison.Ordinal);
+        Assert.Matches(@"^\d+\.\d+\.\d+(-[\w.]+)?$", Nipc.Succeed("--version"));
+        Assert.Contains("list", Nipc.Fail(2, "lsit"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("show KEY --struct", "u64 a@0x7fffffffffffffff, u8 b")]
+    [InlineData("run --sem KEY --create", "99999999999")]
+    [InlineData("run --sem KEY --create", "x")]
+    [InlineData("run --sem KEY --timeout-code", "x")]
+    [InlineData("acquire KEY --count", "99999999999")]
+    [InlineData("read KEY --offset", "0x8000000000000000")]
+    [InlineData("read KEY --length", "99999999999999999999")]
+    public void A_number_that_cannot_be_meant_is_an_error_of_the_command_line(string verb, string number)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
+        NativeIpcKey key = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{key}", "64");
+        ShellResult result = Nipc.Run([.. verb.Replace("KEY", $"{key}", StringComparison.Ordinal).Split(' '), number, .. verb.StartsWith("run", StringComparison.Ordinal) ? ["true"] : Array.Empty<string>()]);
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.DoesNotContain("System.", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_first_word_that_is_no_option_begins_the_command_of_run()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys and the commands are those of Unix.");
+        NativeIpcKey key = NewKey("posix");
+        string file = NewFile();
+        File.WriteAllText(file, "1\n2\n3\n");
+        Nipc.Succeed("create", "sem", $"{key}", "1"); // one permit: -n 2 is not ours
+        Assert.Equal("1\n2", Nipc.Succeed("run", "--sem", $"{key}", "head", "-n", "2", file));
+        Assert.Equal("hi", Nipc.Succeed("run", $"--sem={key}", "-w", "5", "-n", "1", "echo", "-n", "hi"));
+        Assert.Equal("-n", Nipc.Succeed("run", "--sem", $"{key}", "--", "printf", "%s", "-n"));
+        Assert.Equal("1", Nipc.Succeed("value", $"{key}"));
+    }
 }

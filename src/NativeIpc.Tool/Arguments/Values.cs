@@ -87,6 +87,21 @@ internal static class Values
         return true;
     }
 
+    /// <summary>An option that takes a whole number.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="least">The least number that can be meant.</param>
+    /// <param name="most">The largest one.</param>
+    /// <param name="aliases">Other names.</param>
+    public static Option<int?> NumberOption(string name, string description, int least, int most, params string[] aliases) => new(name, aliases)
+    {
+        HelpName = "N",
+        Description = description,
+        CustomParser = result => Parsed<int?>(result,
+            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most ? number : null,
+            $"is no number from {least} to {most}."),
+    };
+
     private static long? ParsedSize(ArgumentResult result)
         => Parsed<long?>(result, text => TryParseSize(text, out long size) ? size : null, "is no number of bytes. Use digits, 0x..., or a unit: 64k, 16M, 2G.");
 

@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Text;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -22,7 +22,7 @@ internal static class ObjectColumns
         KeyOptions.WordOf(found.Kind),
         found.Kind == IpcObjectKind.SharedMemory ? Size(found.Size) : found.Value is { } value ? string.Create(CultureInfo.InvariantCulture, $"={value}") : "?",
         ObjectReport.Mode4(found.Mode) ?? "?",
-        found.OwnerName ?? found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?",
+        (found.OwnerName is { } owner ? PrintableText.Of(owner) : null) ?? found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?",
         found.CreatorProcessId is { } creator ? string.Create(CultureInfo.InvariantCulture, $"pid {creator}") : "-",
         Users(found),
         found.Created is { } created ? Age(now - created) : "?",
@@ -30,7 +30,7 @@ internal static class ObjectColumns
     ];
 
     /// <summary>The key; without one, what the system calls the object.</summary>
-    public static string Name(IpcObjectInfo found) => Printable(found.Key.IsValid ? found.Key.ToString() : $"({KeyOptions.WordOf(found.Type)}) {found.NativeName}");
+    public static string Name(IpcObjectInfo found) => PrintableText.Of(found.Key.IsValid ? found.Key.ToString() : $"({KeyOptions.WordOf(found.Type)}) {found.NativeName}");
 
     public static string Size(long? size) => size switch
     {
@@ -54,23 +54,9 @@ internal static class ObjectColumns
     private static string Users(IpcObjectInfo found)
     {
         if (found.Attachments.Count == 0) return found.AttachmentCount is { } count ? count.ToString(CultureInfo.InvariantCulture) : found.Type.IsSystemV ? "-" : "?";
-        string shown = string.Join(' ', found.Attachments.Take(MostUsersShown).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId}({Printable(user.ProcessName)})")));
+        string shown = string.Join(' ', found.Attachments.Take(MostUsersShown).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId}({PrintableText.Of(user.ProcessName)})")));
         int more = found.Attachments.Count - MostUsersShown;
         return more > 0 ? string.Create(CultureInfo.InvariantCulture, $"{shown} +{more}") : shown;
-    }
-
-    /// <summary>Names may hold anything; a control character must not reach the terminal.</summary>
-    public static string Printable(string text)
-    {
-        if (!text.Any(char.IsControl)) return text;
-        var shown = new StringBuilder();
-        foreach (char c in text)
-        {
-            if (char.IsControl(c)) shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            else shown.Append(c);
-        }
-
-        return shown.ToString();
     }
 
     /// <summary>The headings and the rows as lines, with columns apart by two blanks. Where a terminal is too narrow, keys are cut first, then columns left out, then lines cut.</summary>

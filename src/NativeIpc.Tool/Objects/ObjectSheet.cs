@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -10,10 +11,10 @@ internal static class ObjectSheet
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
         yield return (isSegment ? "segment" : "semaphore", ObjectColumns.Name(found));
-        if (found.Key.IsValid) yield return ("native key", ObjectColumns.Printable(found.Key.NativeKey));
-        if (found.Key.LegacyKey.Length > 0) yield return ("legacy key", ObjectColumns.Printable(found.Key.LegacyKey));
-        if (isSegment && LockOf(found) is { } lockKey) yield return ("its lock", ObjectColumns.Printable(lockKey));
-        yield return ("native name", ObjectColumns.Printable(found.Type == NativeIpcKeyType.PosixRealtime ? $"/dev/shm/{found.NativeName}" : found.NativeName));
+        if (found.Key.IsValid) yield return ("native key", PrintableText.Of(found.Key.NativeKey));
+        if (found.Key.LegacyKey.Length > 0) yield return ("legacy key", PrintableText.Of(found.Key.LegacyKey));
+        if (isSegment && LockOf(found) is { } lockKey) yield return ("its lock", PrintableText.Of(lockKey));
+        yield return ("native name", PrintableText.Of(found.Type == NativeIpcKeyType.PosixRealtime ? $"/dev/shm/{found.NativeName}" : found.NativeName));
         if (found.SystemVId is { } id) yield return ("id", Text($"{id} (ipcs {(isSegment ? "-m" : "-s")} -i {id})"));
         if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
         if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime) yield return ("size", found.Size is { } size ? Text($"{size} bytes") : "not known");
@@ -29,7 +30,7 @@ internal static class ObjectSheet
         if (found.Created is { } created) yield return ("created", Time(created, now));
         if (found.LastUsed is { } used) yield return ("last used", Time(used, now));
         if (found.AttachmentCount is { } count) yield return ("attached", found.Type.IsSystemV ? Text($"{count} {(count == 1 ? "time" : "times")}") : isWindows ? Text($"by {count} {(count == 1 ? "handle" : "handles")} (Windows does not tell whose)") : Text($"by {count} {(count == 1 ? "process" : "processes")}"));
-        foreach (IpcAttachment user in found.Attachments) yield return ("", Text($"{user.ProcessId} {ObjectColumns.Printable(user.ProcessName)}"));
+        foreach (IpcAttachment user in found.Attachments) yield return ("", Text($"{user.ProcessId} {PrintableText.Of(user.ProcessName)}"));
         if (found.Traits != 0) yield return ("flags", string.Join(", ", ObjectReport.Words(found.Traits)));
         foreach (string unreadable in found.Unreadable) yield return ("unreadable", unreadable);
         foreach (string limit in LimitsNear(found)) yield return ("limit", limit);
@@ -37,7 +38,7 @@ internal static class ObjectSheet
 
     /// <summary>How the System V key comes about; null for other types, and where no file is known.</summary>
     public static string? Ftok(IpcObjectInfo found)
-        => found.KeyFile is { } file ? $"{found.NativeName} = ftok(\"{ObjectColumns.Printable(file)}\", {(int)found.Type})" : null;
+        => found.KeyFile is { } file ? $"{found.NativeName} = ftok(\"{PrintableText.Of(file)}\", {(int)found.Type})" : null;
 
     /// <summary>The limits that matter for an object and are nearly reached.</summary>
     public static IReadOnlyList<string> LimitsNear(IpcObjectInfo found)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -39,6 +40,7 @@ internal static partial class StructFields
             string type = match.Groups["type"].Value;
             if (!isArray && type is "bytes") throw ToolException.Usage($"'{part}' needs a count: {type}[N].");
             if (match.Groups["offset"].Success && !TryParseOffset(match.Groups["offset"].Value, out next)) throw ToolException.Usage($"'{part}' has no offset that can be meant. Use digits or 0x....");
+            if (next > long.MaxValue - 65536 * sizeof(long)) throw ToolException.Usage($"'{part}' lies behind the end of any segment.");
             var field = new StructField(type, count, isArray, match.Groups["name"].Value, next);
             fields.Add(field);
             next += field.Length;
@@ -83,7 +85,7 @@ internal static partial class StructFields
     private static string Text(ReadOnlySpan<byte> bytes)
     {
         int end = bytes.IndexOf((byte)0);
-        return ObjectColumns.Printable(Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]));
+        return PrintableText.Of(Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]));
     }
 
     private static bool TryParseOffset(string text, out long offset)

@@ -20,7 +20,7 @@ internal static class CopyProgress
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn())
             .Start(context =>
             {
-                ProgressTask task = context.AddTask(Markup.Escape(what), maxValue: Math.Max(total, 1));
+                ProgressTask task = context.AddTask(Markup.Escape(PrintableText.Of(what)), maxValue: Math.Max(total, 1));
                 copy(done => task.Value = done);
                 task.Value = task.MaxValue;
             });

@@ -8,8 +8,8 @@ internal static class Terminal
     /// <summary>What a table gets for its columns when nobody looks: as much as it wants.</summary>
     private const int Unlimited = 10_000;
 
-    private static readonly Lazy<IAnsiConsole> s_out = new(() => For(Console.Out, Console.IsOutputRedirected));
-    private static readonly Lazy<IAnsiConsole> s_error = new(() => For(Console.Error, Console.IsErrorRedirected));
+    private static readonly Lazy<IAnsiConsole> s_out = new(() => For(StandardStreams.RawOut, Console.IsOutputRedirected));
+    private static readonly Lazy<IAnsiConsole> s_error = new(() => For(StandardStreams.RawError, Console.IsErrorRedirected));
 
     /// <summary>Whether standard output is a terminal that understands escape codes: live views and progress need that.</summary>
     public static bool IsInteractive => !Console.IsOutputRedirected && !IsDumb;

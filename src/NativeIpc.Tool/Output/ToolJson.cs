@@ -25,17 +25,20 @@ internal sealed partial class ToolJson : JsonSerializerContext
     /// <summary>Writes one value on one line to standard output, for what goes on and on.</summary>
     public static void PrintLine<T>(T value, JsonTypeInfo<T> type)
     {
-        using Stream output = Console.OpenStandardOutput();
-        using (var writer = new Utf8JsonWriter(output, s_writing with { Indented = false })) JsonSerializer.Serialize(writer, value, type);
-        output.WriteByte((byte)'\n');
+        Write(value, type, s_writing with { Indented = false });
     }
 
     /// <summary>Writes one value and a line feed to standard output, as UTF-8.</summary>
     public static int Print<T>(T value, JsonTypeInfo<T> type)
     {
-        using Stream output = Console.OpenStandardOutput();
-        using (var writer = new Utf8JsonWriter(output, s_writing)) JsonSerializer.Serialize(writer, value, type);
-        output.WriteByte((byte)'\n');
+        Write(value, type, s_writing);
         return ExitCodes.Ok;
     }
+
+    private static void Write<T>(T value, JsonTypeInfo<T> type, JsonWriterOptions writing) => StandardStreams.Write(() =>
+    {
+        using Stream output = StandardStreams.OpenOutput();
+        using (var writer = new Utf8JsonWriter(output, writing)) JsonSerializer.Serialize(writer, value, type);
+        output.WriteByte((byte)'\n');
+    });
 }

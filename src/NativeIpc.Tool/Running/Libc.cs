@@ -15,6 +15,27 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int execvp(byte* file, byte** arguments);
 
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int statx(int folder, byte* path, int flags, uint mask, byte* status);
+
+    /// <summary>Whether a path leads to a regular file, without following a link at its end (Linux, statx(2)).</summary>
+    public static bool IsRegularFile(string path)
+    {
+        const int AtWorkingDirectory = -100;
+        const int NoFollow = 0x100;
+        const int ModeAt = 28; // stx_mode, the same on every processor
+        byte* status = stackalloc byte[256];
+        nint text = Marshal.StringToCoTaskMemUTF8(path);
+        try
+        {
+            return statx(AtWorkingDirectory, (byte*)text, NoFollow, mask: 1, status) == 0 && (*(ushort*)(status + ModeAt) & 0xF000) == 0x8000;
+        }
+        finally
+        {
+            Marshal.FreeCoTaskMem(text);
+        }
+    }
+
     [LibraryImport("libc")]
     public static partial nint signal(int number, nint handler);
 

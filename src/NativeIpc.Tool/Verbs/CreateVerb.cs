@@ -70,7 +70,7 @@ internal static class CreateVerb
     private static int Say(ParseResult parsed, CreatedObject made)
     {
         if (parsed.GetValue(s_json)) ToolJson.Print(made, ToolJson.Default.CreatedObject);
-        else Console.Out.WriteLine(made.Key.ToString());
+        else Console.Out.WriteLine(PrintableText.Of(made.Key.ToString()));
         if (!parsed.GetValue(s_hold)) return ExitCodes.Ok;
         Interruption.Token.WaitHandle.WaitOne();
         throw new OperationCanceledException(Interruption.Token);

@@ -91,7 +91,7 @@ internal static class DoctorVerb
     /// <summary>A lost permit that was not recorded (a C or Qt program's) looks as one that was taken on purpose (<c>nipc acquire</c>), so that only the user can give it back: with this command.</summary>
     private static string RemedyOf(IpcFinding finding)
         => finding is { Kind: IpcFindingKind.Stale, Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
-            ? $"If a holder was killed, give its permit back: nipc release '{ObjectColumns.Printable(semaphore.Key.ToString()).Replace("'", "'\\''", StringComparison.Ordinal)}'. {finding.Remedy}"
+            ? $"If a holder was killed, give its permit back: nipc release '{PrintableText.Of(semaphore.Key.ToString()).Replace("'", "'\\''", StringComparison.Ordinal)}'. {finding.Remedy}"
             : finding.Remedy;
 
     private static string Count(int number, string what) => string.Create(CultureInfo.InvariantCulture, $"{number} {what}{(number == 1 ? "" : "s")}");
@@ -106,10 +106,10 @@ internal static class DoctorVerb
         };
         if (Terminal.IsInteractive) Terminal.Out.Write(new Text($"{word,-9}", new Style(colour)));
         else Console.Out.Write($"{word,-9}");
-        Console.Out.WriteLine(finding.Summary);
-        Console.Out.WriteLine($"         {RemedyOf(finding)}");
+        Console.Out.WriteLine(PrintableText.Of(finding.Summary));
+        Console.Out.WriteLine($"         {PrintableText.Of(RemedyOf(finding))}");
         if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone" : finding.Subject!.LostPermits > 0 ? "         mended: given back" : "         mended: removed");
-        else if (finding.Command is { } command) Console.Out.WriteLine($"         $ {ObjectColumns.Printable(command)}");
+        else if (finding.Command is { } command) Console.Out.WriteLine($"         $ {PrintableText.Of(command)}");
         Console.Out.WriteLine();
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -10,23 +11,33 @@ internal static class DumpVerb
     private const int ChunkSize = 1 << 20;
 
     private static readonly Argument<string> s_key = KeyArguments.One();
-    private static readonly Argument<string> s_file = new("FILE") { Description = "The file; readable by its owner only" };
+    private static readonly Argument<string> s_file = new("FILE") { Description = "The file, readable by its owner only; - for standard output" };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
-    private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Replace FILE when it is there already" };
+    private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Replace FILE when it is there already, if it is a regular file" };
     private static readonly LockOptions s_lock = new();
 
-    public static Command Command() => new Verb("dump", "Copy a segment to a file. The file is there when all of it is, or not at all.",
+    public static System.CommandLine.Command Command() => new Verb("dump", "Copy a segment to a file. The file is there when all of it is, or not at all.",
         "dump posix:/frames frames.bin", "dump posix:/frames frames.bin --lock --force")
     {
         s_key, s_file, s_type, s_force, s_lock.Lock, s_lock.Timeout,
     }.Does(parsed =>
     {
         NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
-        string file = Path.GetFullPath(parsed.GetValue(s_file)!);
+        string name = parsed.GetValue(s_file)!;
+        bool streams = name is "-" or "/dev/stdout";
+        string file = streams ? "" : Path.GetFullPath(name);
         bool force = parsed.GetValue(s_force);
-        if (!force && Path.Exists(file)) throw new ToolException(ExitCodes.Conflict, $"'{file}' is there already. --force replaces it.");
+        if (!streams) CheckTarget(file, force);
         using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = parsed.GetValue(s_lock.Lock) });
         CancellationToken interrupted = Interruption.Token;
+        if (streams)
+        {
+            using Stream output = StandardStreams.OpenOutput();
+            using SharedMemoryLock held = s_lock.Take(parsed, segment);
+            StandardStreams.Write(() => Copy(segment, output, static _ => { }, interrupted));
+            return ExitCodes.Ok;
+        }
+
         string unfinished = $"{file}.nipc-{Environment.ProcessId}";
         try
         {
@@ -36,6 +47,7 @@ internal static class DumpVerb
                 CopyProgress.Show(Path.GetFileName(file), segment.Size, progress => Copy(segment, target, progress, interrupted));
             }
 
+            CheckTarget(file, force); // a moment ago it was as it should be
             File.Move(unfinished, file, force);
             return ExitCodes.Ok;
         }
@@ -46,6 +58,20 @@ internal static class DumpVerb
         }
     });
 
+    /// <summary>Refuses a target that is there, and with --force one that is no regular file: a device, a FIFO or a link is never replaced.</summary>
+    private static void CheckTarget(string file, bool force)
+    {
+        if (!Path.Exists(file) && new FileInfo(file).LinkTarget is null) return;
+        bool isFile = OperatingSystem.IsLinux() ? Libc.IsRegularFile(file) : File.Exists(file) && new FileInfo(file).LinkTarget is null;
+        if (!isFile)
+        {
+            throw new ToolException(ExitCodes.Conflict,
+                $"'{file}' is no regular file, and only such a one is replaced. 'nipc dump KEY -' writes to standard output, which can be redirected there.");
+        }
+
+        if (!force) throw new ToolException(ExitCodes.Conflict, $"'{file}' is there already. --force replaces it.");
+    }
+
     private static FileStream Create(string path, long size)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0, PreallocationSize = size };
@@ -53,7 +79,7 @@ internal static class DumpVerb
         return new FileStream(path, options);
     }
 
-    private static void Copy(SharedMemory segment, FileStream target, Action<long> progress, CancellationToken cancellation)
+    private static void Copy(SharedMemory segment, Stream target, Action<long> progress, CancellationToken cancellation)
     {
         byte[] chunk = new byte[(int)Math.Min(ChunkSize, segment.Size)];
         for (long offset = 0; offset < segment.Size;)

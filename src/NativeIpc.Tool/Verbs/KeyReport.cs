@@ -1,4 +1,5 @@
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -32,7 +33,7 @@ internal sealed record KeyReport(
         Line("usable", Violation is null ? $"yes, on {Platform}" : $"no, on {Platform}: {Violation}");
     }
 
-    private static void Line(string label, string text) => Console.Out.WriteLine($"{label,-12}{text}".TrimEnd());
+    private static void Line(string label, string text) => Console.Out.WriteLine(PrintableText.Of($"{label,-12}{text}".TrimEnd()));
 
     private static string? LockOf(in NativeIpcKey key, NativeIpcKeyRules rules)
     {

@@ -135,7 +135,7 @@ internal static class KeyVerb
     {
         if (parsed.GetValue(s_json)) return ToolJson.Print(report, ToolJson.Default.KeyReport);
         if (everything) report.Print();
-        else Console.Out.WriteLine(report.Key);
+        else Console.Out.WriteLine(PrintableText.Of(report.Key));
         return ExitCodes.Ok;
     }
 

@@ -34,10 +34,11 @@ internal static class ListVerb
 
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         string[][] rows = [.. objects.Select(found => ObjectColumns.Row(found, now))];
-        using (var output = new StreamWriter(Console.OpenStandardOutput()))
+        StandardStreams.Write(() =>
         {
-            foreach (string line in ObjectColumns.Lines(rows)) output.WriteLine(line);
-        }
+            using var output = new StreamWriter(StandardStreams.OpenOutput());
+            foreach (string line in ObjectColumns.Lines(rows)) output.WriteLine(PrintableText.Of(line));
+        });
 
         foreach (string note in notes) Failures.Say(note);
         return ExitCodes.Ok;
@@ -67,7 +68,7 @@ internal static class ListVerb
             last = seen;
             int room = Math.Max(1, height - 4); // a line each for what is watched, the headings, what is left out, and the cursor
             List<Text> lines = [new(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} objects, every {interval.TotalSeconds}s, Ctrl-C ends"))];
-            foreach (string line in ObjectColumns.Lines([.. rows.Take(room).Select(row => row.Row)], width)) lines.Add(new Text(line, lines.Count == 1 ? new Style(decoration: Decoration.Bold) : rows[lines.Count - 2].Style));
+            foreach (string line in ObjectColumns.Lines([.. rows.Take(room).Select(row => row.Row)], width)) lines.Add(new Text(PrintableText.Of(line), lines.Count == 1 ? new Style(decoration: Decoration.Bold) : rows[lines.Count - 2].Style));
             if (rows.Count > room) lines.Add(new Text(string.Create(CultureInfo.InvariantCulture, $"… and {rows.Count - room} more")));
             return new Rows(lines);
         });

@@ -30,14 +30,14 @@ internal static class ReadVerb
         using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks });
         (long offset, long length) = Range(segment, parsed.GetValue(s_offset), parsed.GetValue(s_length));
         using SharedMemoryLock held = s_lock.Take(parsed, segment);
-        using Stream output = Console.OpenStandardOutput();
+        using Stream output = StandardStreams.OpenOutput();
         byte[] chunk = new byte[(int)Math.Min(ChunkSize, Math.Max(length, 1))];
         for (long end = offset + length; offset < end;)
         {
             Span<byte> part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, end - offset));
             segment.Read(offset, part);
             if (hex) WriteHex(offset, part);
-            else output.Write(part);
+            else Write(output, part);
             offset += part.Length;
         }
 
@@ -51,6 +51,18 @@ internal static class ReadVerb
         if (start > segment.Size || (length is { } count && count > segment.Size - start))
             throw ToolException.Usage($"{segment.Key} has {segment.Size} bytes: offset {start}{(length is null ? "" : $" and length {length}")} is past its end.");
         return (start, length ?? (segment.Size - start));
+    }
+
+    private static void Write(Stream output, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            output.Write(bytes);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw StandardStreams.Failed(failure);
+        }
     }
 
     private static void WriteHex(long offset, ReadOnlySpan<byte> bytes)

@@ -55,7 +55,7 @@ internal static class RmVerb
             outcomes.Add(outcome);
             if (exitCode == ExitCodes.Ok) exitCode = code;
             if (code != ExitCodes.Ok) Failures.Say(outcome.Message ?? $"{outcome.Name}: {outcome.Outcome}");
-            else if (!json) Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {outcome.Name}");
+            else if (!json) Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
         }
 
         if (json) ToolJson.Print(outcomes, ToolJson.Default.ListRemovalOutcome);

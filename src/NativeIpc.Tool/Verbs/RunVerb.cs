@@ -14,14 +14,14 @@ internal static class RunVerb
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<int> s_count = Permits.CountOption("How many permits to hold (default 1)");
     private static readonly Option<TimeSpan?> s_timeout = Values.Timeout("Longest wait (5, 500ms, 2m; 0 tries; default: for ever)");
-    private static readonly Option<int?> s_create = new("--create", "-c") { HelpName = "N", Description = "Make the semaphore with N permits when there is none" };
+    private static readonly Option<int?> s_create = Values.NumberOption("--create", "Make the semaphore with N permits when there is none", 0, int.MaxValue, "-c");
     private static readonly Option<bool> s_robust = new("--robust") { Description = "If nipc is killed, the next with --robust gets its permit" };
-    private static readonly Option<int> s_conflict = new("--timeout-code", "-E") { HelpName = "N", Description = "Exit code when the time is up (default 1)", DefaultValueFactory = _ => ExitCodes.Conflict };
-    private static readonly Argument<string[]> s_command = new("COMMAND") { Arity = ArgumentArity.OneOrMore, Description = "The command and its arguments, after --" };
+    private static readonly Option<int?> s_conflict = Values.NumberOption("--timeout-code", "Exit code when the time is up (default 1)", 0, 255, "-E");
+    private static readonly Argument<string[]> s_command = new("COMMAND") { Arity = ArgumentArity.OneOrMore, Description = "The command and its arguments; the first word that is no option begins it" };
 
     public static System.CommandLine.Command Command() => new Verb("run",
         "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N for signal N. systemv: the kernel gives the permit back however the command ends. Elsewhere nipc does, and forwards signals; when nipc is killed (SIGKILL) and the command has ended as well, a posix permit (Linux, glibc) is lost until 'nipc doctor --fix', or the next 'nipc run', gives it back. Elsewhere 'nipc release KEY' does.",
-        "run --sem posix:/workers -- make all", "run --sem systemv:/tmp/w --create 4 -w 10 -- ./job")
+        "run --sem posix:/workers make all", "run --sem systemv:/tmp/w --create 4 -w 10 ./job -n 2")
     {
         s_command, s_key, s_type, s_count, s_timeout, s_create, s_robust, s_conflict,
     }.Does(Run);
@@ -39,12 +39,12 @@ internal static class RunVerb
             Recording = !robust && SystemSemaphore.IsPermitRecordingSupported(key.Type) ? PermitRecording.ProcessAndChildren : PermitRecording.None,
         };
         using SystemSemaphore semaphore = parsed.GetValue(s_create) is { } initial
-            ? SystemSemaphore.CreateOrOpen(key, initial >= 0 ? initial : throw ToolException.Usage("--create is 0 or more."), options)
+            ? SystemSemaphore.CreateOrOpen(key, initial, options)
             : SystemSemaphore.OpenExisting(key, options);
         if (!Permits.TryAcquire(semaphore, count, parsed.GetValue(s_timeout), Interruption.Token))
         {
             Failures.Say(AcquireVerb.TimeIsUp(key, parsed.GetValue(s_timeout)).Message);
-            return parsed.GetValue(s_conflict);
+            return parsed.GetValue(s_conflict) ?? ExitCodes.Conflict;
         }
 
         if (key.Type.IsSystemV)

@@ -82,7 +82,7 @@ internal static class ShowVerb
             found = [.. Enum.GetValues<IpcObjectKind>().Where(one => kind is null || kind == one).Select(one => Inspect(key, one, isOnly: kind is not null)).OfType<IpcObjectInfo>()];
         }
 
-        return found.Count > 0 ? found : throw new ToolException(ExitCodes.NotFound, $"There is no {(kind is { } wanted ? wanted == IpcObjectKind.SharedMemory ? "segment" : "semaphore" : "segment and no semaphore")} {ObjectColumns.Printable(text)}. 'nipc list' shows what is there.");
+        return found.Count > 0 ? found : throw new ToolException(ExitCodes.NotFound, $"There is no {(kind is { } wanted ? wanted == IpcObjectKind.SharedMemory ? "segment" : "semaphore" : "segment and no semaphore")} {PrintableText.Of(text)}. 'nipc list' shows what is there.");
     }
 
     /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the semaphore that was asked for.</summary>
@@ -95,9 +95,9 @@ internal static class ShowVerb
 
     private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {
-        foreach ((string label, string value) in ObjectSheet.Of(found)) Console.Out.WriteLine($"{label,-12}{value}".TrimEnd());
+        foreach ((string label, string value) in ObjectSheet.Of(found)) Console.Out.WriteLine(PrintableText.Of($"{label,-12}{value}".TrimEnd()));
         if (found.Kind != IpcObjectKind.SharedMemory || found.Size is not > 0 || (found.Traits & IpcObjectTraits.Removed) != 0) return;
-        foreach (FieldReport field in Decode(parsed, found, fields)) Console.Out.WriteLine($"{field.Name,-12}{Shown(field)}");
+        foreach (FieldReport field in Decode(parsed, found, fields)) Console.Out.WriteLine(PrintableText.Of($"{field.Name,-12}{Shown(field)}"));
         if (fields is not null && parsed.GetValue(s_length) is null) return;
         byte[] bytes = Read(found, offset, length);
         if (bytes.Length == 0) return;
@@ -140,14 +140,14 @@ internal static class ShowVerb
             catch (ToolException gone)
             {
                 last = null;
-                return new Text(gone.Message); // it may come back
+                return new Text(PrintableText.Of(gone.Message)); // it may come back
             }
 
             foreach (IpcObjectInfo found in objects)
             {
                 List<(string Label, string Value)> sheet = [.. ObjectSheet.Of(found)];
                 if (found.Kind == IpcObjectKind.SharedMemory) sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
-                foreach ((string label, string value) in sheet) parts.Add(new Text($"{label,-12}{value}").Ellipsis());
+                foreach ((string label, string value) in sheet) parts.Add(new Text(PrintableText.Of($"{label,-12}{value}")).Ellipsis());
             }
 
             if (objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)

@@ -100,12 +100,13 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     public abstract bool TryUnlock();
 
     /// <summary>
-    /// Gives back one permit that was taken through this object, also when Dispose has begun: the caller has entered, unless
-    /// <see cref="ReturnsAfterClose"/>.
+    /// Gives back one permit that was taken through this object, also when Dispose has begun: the caller has entered,
+    /// unless <see cref="ReturnsAfterClose"/>.
     /// </summary>
     public abstract void ReturnPermit();
 
-    /// <summary>Whether a permit can be given back when the object is closed, so that nobody has to enter for it.</summary>
+    /// <summary>Whether a permit can be given back when the object is closed, so that nobody has to enter for
+    /// it.</summary>
     public virtual bool ReturnsAfterClose => false;
 
     /// <summary>The word that a sleeper can sleep on until there may be a permit, while the object is open; 0 where there is none, and the object is polled.</summary>

@@ -45,7 +45,7 @@ internal static class Failure
     /// <summary>A release that would pass the maximum of the instance; it gave nothing.</summary>
     public static NativeIpcException OverMaximum(in NativeIpcKey key, int count, int maximum)
         => Found(NativeIpcError.OutOfResources, $"release {count} permit(s) of the semaphore", key, "Release",
-            $"the count would pass {maximum}, the MaximumCount that this instance was opened with, and no permit was given",
+            $"the count would pass {maximum}, the MaximumCount of this instance, and no permit was given",
             "Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount.");
 
     /// <summary>A release of a robust semaphore by who does not hold it.</summary>
@@ -69,7 +69,8 @@ internal static class Failure
             : $"{Printable(text)} (native key \"{Printable(key.NativeKey)}\", {type})";
     }
 
-    /// <summary>A key in one line, as short as it can be: its text form, or what the system sees when it has none.</summary>
+    /// <summary>A key in one line, as short as it can be: its text form, or what the system sees when it has
+    /// none.</summary>
     public static string Name(in NativeIpcKey key)
     {
         string text = key.ToString() ?? "";

@@ -28,7 +28,8 @@ internal interface IAwaitable<T>
     ObjectDisposedException Disposed();
 }
 
-/// <summary>What is told, under the queue's gate, that its wait has got what it waited for: before a Dispose can end the queue.</summary>
+/// <summary>What is told, under the queue's gate, that its wait has got what it waited for: before a Dispose can end
+/// the queue.</summary>
 internal interface IWaitTicket
 {
     void Begin();
@@ -111,7 +112,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             }
 
             if (timeout == TimeSpan.Zero) return new ValueTask<T?>(default(T));
-            wait = ticket is null ? new Wait(this, deadline, cancellationToken) : new TicketedWait(this, deadline, ticket, cancellationToken);
+            wait = ticket is null ? new Wait(this, deadline, cancellationToken)
+                : new TicketedWait(this, deadline, ticket, cancellationToken);
             wait.Node = _waits.AddLast(wait);
             if (!_isArmed)
             {
@@ -213,7 +215,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         target.Signal.Disarm(this);
     }
 
-    private sealed class TicketedWait(WaitQueue<T> queue, Deadline deadline, IWaitTicket ticket, CancellationToken cancellationToken)
+    private sealed class TicketedWait(WaitQueue<T> queue, Deadline deadline, IWaitTicket ticket,
+        CancellationToken cancellationToken)
         : Wait(queue, deadline, cancellationToken)
     {
         public override void Begin() => ticket.Begin();

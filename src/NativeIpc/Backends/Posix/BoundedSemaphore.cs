@@ -3,11 +3,13 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// A POSIX semaphore whose releases stop at a maximum of this instance's own (<see cref="SystemSemaphoreOptions.MaximumCount"/>). A class of
-/// its own, so that others do not look for a maximum.
+/// A POSIX semaphore whose releases stop at a maximum of this instance's own
+/// (<see cref="SystemSemaphoreOptions.MaximumCount"/>). A class of its own, so that others do not look for a maximum.
 /// </summary>
-/// <remarks>With glibc the maximum is compared in the exchange that gives. Elsewhere it is a look before the posts.</remarks>
-internal sealed class BoundedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit, int maximum)
+/// <remarks>With glibc the maximum is compared in the exchange that gives. Elsewhere it is a look before the
+/// posts.</remarks>
+internal sealed class BoundedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
+    bool createdNew, RemovalPolicy removal, bool removeAtExit, int maximum)
     : PosixSemaphore(key, handle, identity, createdNew, removal, removeAtExit)
 {
     private protected override int Maximum => maximum;

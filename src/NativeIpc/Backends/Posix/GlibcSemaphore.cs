@@ -115,7 +115,8 @@ internal static unsafe class GlibcSemaphore
         return before.Count <= (long)maximum - count;
     }
 
-    /// <summary>Gives permits if nobody waits for them, nobody comes between, and the count does not pass a maximum.</summary>
+    /// <summary>Gives permits if nobody waits for them, nobody comes between, and the count does not pass a
+    /// maximum.</summary>
     internal static bool TryGiveAtOnce(nint semaphore, int count, int maximum)
     {
         ulong seen = Volatile.Read(ref *(ulong*)semaphore);

@@ -358,10 +358,12 @@ internal sealed class HeldSemaphore : MappedSemaphore
             }
 
             // The number of a process says nothing where PID namespaces differ. Slots do: each belongs to one handle.
-            return new(lives ? LockHolder.Process : LockHolder.DeadProcess, process == 0 ? null : process, IsRecoverable: true)
+            return new(lives ? LockHolder.Process : LockHolder.DeadProcess, process == 0 ? null : process,
+                IsRecoverable: true)
             {
                 IsHeldByThisInstance = slot == _slot,
-                IsHeldByThisProcess = slot == _slot || LockAttendant.OpenOnes(Identity).Exists(handle => handle.Slot == slot),
+                IsHeldByThisProcess = slot == _slot
+                    || LockAttendant.OpenOnes(Identity).Exists(handle => handle.Slot == slot),
             };
         }
         finally

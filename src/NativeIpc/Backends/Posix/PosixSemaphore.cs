@@ -160,14 +160,16 @@ internal class PosixSemaphore : MappedSemaphore
     {
         if (GlibcSemaphore.s_isKnown)
         {
-            if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before)) throw Full(Errno.EOVERFLOW, 0, count);
+            if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before))
+                throw Full(Errno.EOVERFLOW, 0, count);
             if (before.Waiters > 0) GlibcSemaphore.Wake(page, count);
             return;
         }
 
         // The C library knows no maximum but its own: what others give between this look and the posts is not seen.
         int most = Math.Min(maximum, Flags.SEM_VALUE_MAX);
-        if ((count > 1 || most < Flags.SEM_VALUE_MAX) && Libc.sem_getvalue(page, out int value) == 0 && value > most - count)
+        if ((count > 1 || most < Flags.SEM_VALUE_MAX) && Libc.sem_getvalue(page, out int value) == 0
+            && value > most - count)
             throw Full(Errno.EOVERFLOW, 0, count);
         for (int given = 0; given < count; given++)
         {
@@ -192,7 +194,8 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected NativeIpcException Full(int number, int given, int count)
     {
-        if (given == 0 && number == Errno.EOVERFLOW && Maximum < Flags.SEM_VALUE_MAX) return Failure.OverMaximum(Key, count, Maximum);
+        if (given == 0 && number == Errno.EOVERFLOW && Maximum < Flags.SEM_VALUE_MAX)
+            return Failure.OverMaximum(Key, count, Maximum);
         NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : NativeIpcError.Unknown;
         string remedy = $"{given} of {count} permits were given. A semaphore counts up to {Flags.SEM_VALUE_MAX}: release no more than was acquired or is meant to be there.";
         NativeIpcException plain = Failure.Of(error, "release the semaphore", Key, "sem_post", number, remedy);

@@ -122,8 +122,10 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>How a semaphore is made and used.</summary>
-    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit, bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group,
-        TimeSpan PeerTimeout, PermitRecording Recording = PermitRecording.None, int? Maximum = null)
+    private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit,
+        bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, TimeSpan PeerTimeout,
+        PermitRecording Recording = PermitRecording.None,
+        int? Maximum = null)
     {
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
@@ -150,15 +152,18 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             if (options.MaximumCount is not null && IsApple)
             {
                 throw new PlatformNotSupportedException(
-                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: macOS tells no count of a POSIX semaphore, so a release cannot be checked. Use a System V key, or do without.");
+                    $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: "
+                    + "macOS tells no count of a POSIX semaphore, so a release cannot be checked. "
+                    + "Use a System V key, or do without.");
             }
 
             PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
             if (options.Group is not null && !PosixNames.s_areFiles)
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
-            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust, options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout,
-                options.Recording, options.MaximumCount);
+            return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust,
+                options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout, options.Recording,
+                options.MaximumCount);
         }
     }
 
@@ -197,7 +202,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false, use.RemovalOf(owns), use);
+            return Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false,
+                use.RemovalOf(owns), use);
         }
 
         int file = OpenFile(key, out int number);
@@ -231,16 +237,19 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     private static SemaphoreObject Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use, out bool isKept)
     {
         isKept = use.KeepsFile;
-        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use.RemovalOf(owns), use);
+        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew,
+            use.RemovalOf(owns), use);
         DescriptorTable.MakeRoom(file);
         var descriptor = new UnixDescriptor(file);
         return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
-            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.Recording == PermitRecording.ProcessAndChildren,
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit,
+                use.Recording == PermitRecording.ProcessAndChildren,
                 use.Maximum ?? Flags.SEM_VALUE_MAX);
     }
 
     /// <summary>The object of a semaphore of which nothing is noted.</summary>
-    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, in Use use)
+    private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
+        bool createdNew, RemovalPolicy removal, in Use use)
         => use.Maximum is { } maximum
             ? new BoundedSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit, maximum)
             : new PosixSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit);

@@ -14,7 +14,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     private long _nextLook;
 
     /// <summary>Takes over the page and the descriptor.</summary>
-    internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit, bool isInherited, int maximum)
+    internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity,
+        bool createdNew, RemovalPolicy removal, bool removeAtExit, bool isInherited, int maximum)
         : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, removal, removeAtExit)
     {
         _maximum = maximum;

@@ -197,7 +197,8 @@ internal sealed partial class SystemVSemaphore
         int process = Libc.semctl(set.Id, 0, Flags.GETPID);
         bool isOurs = set.Tells && Libc.semctl(set.Id, 1, Flags.GETVAL) > 0 && Libc.semctl(set.Id, 1, Flags.GETPID) == process;
         bool isHere = process == Environment.ProcessId; // the kernel gives the number in this process's PID namespace
-        return new LockStatus(isOurs ? LockHolder.Process : LockHolder.Unknown, process > 0 ? process : null, IsRecoverable: true)
+        return new LockStatus(isOurs ? LockHolder.Process : LockHolder.Unknown, process > 0 ? process : null,
+            IsRecoverable: true)
         {
             IsHeldByThisProcess = isHere,
             IsHeldByThisInstance = isHere && Volatile.Read(ref _isHeld) != 0,

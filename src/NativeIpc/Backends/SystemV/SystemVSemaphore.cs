@@ -158,9 +158,9 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     /// <summary>Releases unless that passes a maximum.</summary>
-    /// <remarks>semop(2) can ask for a count of 0 and add in one step, but not for "at most n". So a release of the whole maximum
-    /// is exact. Race: for others, somebody releases between the look and the release. Then the count passes the
-    /// maximum by as much; that is documented.</remarks>
+    /// <remarks>semop(2) can ask for a count of 0 and add in one step, but not for "at most n". So a release of the
+    /// whole maximum is exact. Race: for others, somebody releases between the look and the release. Then the count
+    /// passes the maximum by as much; that is documented.</remarks>
     private void ReleaseWithin(int maximum, int count)
     {
         if (count > maximum) throw Failure.OverMaximum(Key, count, maximum);
@@ -198,8 +198,8 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     /// <inheritdoc/>
-    /// <remarks>An id is no handle, so a permit can be given back after Close; but the kernel's note of a robust lock's holder is kept
-    /// by the object.</remarks>
+    /// <remarks>An id is no handle, so a permit can be given back after Close; but the kernel's note of a robust lock's
+    /// holder is kept by the object.</remarks>
     public override bool ReturnsAfterClose => !_options.Robust;
 
     /// <inheritdoc/>

@@ -347,7 +347,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         return new(holder, process == 0 ? null : process, IsRecoverable: true)
         {
             IsHeldByThisInstance = mark == _table.Mark,
-            IsHeldByThisProcess = holder == LockHolder.Process && (mark == _table.Mark || process == Environment.ProcessId),
+            IsHeldByThisProcess = holder == LockHolder.Process
+                && (mark == _table.Mark || process == Environment.ProcessId),
         };
     }
 

@@ -8,7 +8,8 @@ namespace NativeIpc.Backends.Windows;
 /// <summary>Windows semaphores: CreateSemaphoreW and OpenSemaphoreW.</summary>
 /// <remarks>
 /// A semaphore dies with its last handle, so none is ever left behind by a crash; but while one process has it open, nobody can set its
-/// count. It is made with the largest maximum, unless the options say another, and the default security of the process, as Qt does. Rights and interleavings are
+/// count. It is made with the largest maximum, unless the options say another, and the default security of the process,
+/// as Qt does. Rights and interleavings are
 /// those of <see cref="WindowsSegments"/>.
 /// </remarks>
 internal sealed class WindowsSemaphores : ISemaphoreBackend
@@ -25,7 +26,8 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        SafeWaitHandle handle = TryCreate(key, initialCount, MaximumOf(options), Security(options), out int number) ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
+        SafeWaitHandle handle = TryCreate(key, initialCount, MaximumOf(options), Security(options), out int number)
+            ?? throw WindowsErrors.CreateSemaphore(Creating, key, number);
         return Made(key, handle, createdNew: true, options);
     }
 
@@ -76,7 +78,8 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
         }
     }
 
-    /// <summary>The maximum of a new semaphore. One that exists keeps its own, which the kernel tells nobody who only opens it.</summary>
+    /// <summary>The maximum of a new semaphore. One that exists keeps its own, which the kernel tells nobody who only
+    /// opens it.</summary>
     private static int MaximumOf(SystemSemaphoreOptions options) => options.MaximumCount ?? Kernel32.MAXLONG;
 
     private static WindowsSecurity Security(SystemSemaphoreOptions options) => new(options.CurrentUserOnly, options.SecurityDescriptor);
@@ -98,11 +101,13 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 
     private static SemaphoreObject OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        SafeWaitHandle handle = OpenOrCreate(attempt, key, initialCount, MaximumOf(options), Security(options), out bool createdNew);
+        SafeWaitHandle handle =
+            OpenOrCreate(attempt, key, initialCount, MaximumOf(options), Security(options), out bool createdNew);
         return Made(key, handle, createdNew, options);
     }
 
-    private static SafeWaitHandle OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, int maximum, WindowsSecurity security, out bool createdNew)
+    private static SafeWaitHandle OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, int maximum,
+        WindowsSecurity security, out bool createdNew)
     {
         createdNew = false;
         security.Check();
@@ -142,7 +147,8 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes a semaphore; null, and why, when that fails or the name is taken.</summary>
-    private static SafeWaitHandle? TryCreate(in NativeIpcKey key, int initialCount, int maximum, WindowsSecurity security, out int number)
+    private static SafeWaitHandle? TryCreate(in NativeIpcKey key, int initialCount, int maximum,
+        WindowsSecurity security, out int number)
     {
         SafeWaitHandle handle = Create(key, initialCount, maximum, security, out number);
         if (number == Win32Error.ERROR_SUCCESS) return handle;
@@ -154,7 +160,8 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     }
 
     /// <summary>A handle also with ERROR_ALREADY_EXISTS.</summary>
-    private static SafeWaitHandle Create(in NativeIpcKey key, int initialCount, int maximum, WindowsSecurity security, out int number)
+    private static SafeWaitHandle Create(in NativeIpcKey key, int initialCount, int maximum, WindowsSecurity security,
+        out int number)
     {
         using SecurityAttributes attributes = security.Attributes();
         SafeWaitHandle handle = Kernel32.CreateSemaphoreW(attributes, initialCount, maximum, key.NativeKey);

@@ -1,0 +1,85 @@
+using System.Text;
+
+namespace NativeIpc.Tool.Output;
+
+/// <summary>
+/// Standard output and standard error of this process. After <see cref="Install"/> whatever goes through <see cref="Console.Out"/> and
+/// <see cref="Console.Error"/> is escaped by <see cref="PrintableText"/>. A standard output that is closed or full is an error with an exit
+/// code; a standard error that is closed or full leaves nothing to say.
+/// </summary>
+internal static class StandardStreams
+{
+    private static TextWriter? s_rawOut;
+    private static TextWriter? s_rawError;
+
+    /// <summary>For what writes escape codes of its own to a terminal; its texts have been escaped before.</summary>
+    public static TextWriter RawOut => s_rawOut ?? Console.Out;
+
+    /// <summary>The same for standard error.</summary>
+    public static TextWriter RawError => s_rawError ?? Console.Error;
+
+    public static void Install()
+    {
+        s_rawOut = new GuardedWriter(() => Console.OpenStandardOutput(), isError: false, escapes: false);
+        s_rawError = new GuardedWriter(() => Console.OpenStandardError(), isError: true, escapes: false);
+        Console.SetOut(new GuardedWriter(() => Console.OpenStandardOutput(), isError: false, escapes: true));
+        Console.SetError(new GuardedWriter(() => Console.OpenStandardError(), isError: true, escapes: true));
+    }
+
+    /// <summary>Does something that writes to standard output.</summary>
+    /// <exception cref="ToolException">It is closed, or full.</exception>
+    public static void Write(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception failure) when (failure is UnauthorizedAccessException or (IOException and not NativeIpcException))
+        {
+            throw Failed(failure);
+        }
+    }
+
+    public static ToolException Failed(Exception failure) => new(ExitCodes.Failure, $"Cannot write to standard output: {failure.Message}");
+
+    /// <summary>The bytes of standard output, for what is no text. Write to it within <see cref="Write"/>.</summary>
+    public static Stream OpenOutput() => Console.OpenStandardOutput();
+
+    /// <summary>Writes each text at once. The stream is opened with the first one, since opening a closed one fails.</summary>
+    private sealed class GuardedWriter(Func<Stream> open, bool isError, bool escapes) : TextWriter
+    {
+        private readonly Lock _gate = new();
+        private Stream? _stream;
+
+        public override Encoding Encoding { get; } = OperatingSystem.IsWindows() ? Console.OutputEncoding : new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+
+        public override void Write(char value) => Write(value.ToString());
+
+        public override void Write(char[] buffer, int index, int count) => Write(new string(buffer, index, count));
+
+        public override void Write(ReadOnlySpan<char> buffer) => Write(buffer.ToString());
+
+        public override void WriteLine(string? value) => Write(value + NewLine);
+
+        public override void WriteLine(ReadOnlySpan<char> buffer) => Write(string.Concat(buffer, NewLine));
+
+        public override void Write(string? value)
+        {
+            if (string.IsNullOrEmpty(value)) return;
+            byte[] bytes = Encoding.GetBytes(escapes ? PrintableText.OfLines(value) : value);
+            try
+            {
+                lock (_gate)
+                {
+                    _stream ??= open();
+                    _stream.Write(bytes);
+                    _stream.Flush();
+                }
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                if (!isError) throw Failed(failure);
+            }
+        }
+    }
+}
