@@ -26,17 +26,6 @@ internal static class Failure
     public static NativeIpcException Found(NativeIpcError error, string attempt, in NativeIpcKey key, string operation, string finding, string remedy, int number = 0)
         => new(error, operation, key, number, $"Cannot {attempt} {Describe(key)}: {finding} (in {operation}{(number == 0 ? "" : $", error {number}")}). {remedy}");
 
-    /// <summary>
-    /// Whether a number says that a call is refused as such: by a kernel that has none, or by a filter. No call gives
-    /// ENOSYS by itself, and statx(2) not EPERM.
-    /// </summary>
-    public static bool IsFiltered(string call, int number) => number == Interop.Errno.ENOSYS || (number == Interop.Errno.EPERM && call == "statx");
-
-    /// <summary>A call is refused as such.</summary>
-    public static NativeIpcException Filtered(string attempt, in NativeIpcKey key, string call, int number)
-        => Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
-            $"This kernel has no such call, or a filter of this process refuses it (seccomp: a container's profile, SystemCallFilter= of systemd): allow {call} there.");
-
     /// <summary>CreateOrOpen found a segment that is too small.</summary>
     public static NativeIpcException TooSmall(in NativeIpcKey key, long actual, long wanted)
         => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen", $"it has {actual} bytes, and {wanted} were asked for",

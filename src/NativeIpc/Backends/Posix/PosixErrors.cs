@@ -77,6 +77,6 @@ internal static class PosixErrors
 
     /// <summary>The arm that every table ends with: the number is kept, the meaning is not guessed.</summary>
     public static NativeIpcException Unknown(string attempt, in NativeIpcKey key, string call, int number)
-        => Failure.IsFiltered(call, number) ? Failure.Filtered(attempt, key, call, number)
+        => Filtered.Is(call, number) ? Filtered.Failed(attempt, key, call, number)
             : Failure.Of(NativeIpcError.Unknown, attempt, key, call, number, $"See {call} in the manual for error {number}.");
 }
