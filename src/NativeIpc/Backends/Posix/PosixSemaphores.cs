@@ -52,10 +52,13 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         do opened = TryOpen(key, owns: false, use, out isHalfMade);
         while (isHalfMade && wait.Pause());
         if (opened is not null || !mustExist) return opened;
-        throw isHalfMade
-            ? Failure.Found(NativeIpcError.NotFound, Opening, key, "sem_open", "it is half-created: its creator has not completed it yet, or has died before",
-                "Try again, or use CreateOrOpen, which completes it.")
-            : PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT);
+        if (!isHalfMade) throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT);
+
+        // A stranger's stays as it is: nobody of this user can complete it.
+        bool isOwn = StatusOfName(key) is not { } status || status.Uid == Libc.geteuid();
+        throw Failure.Found(isOwn ? NativeIpcError.NotFound : NativeIpcError.KeyError, Opening, key, "sem_open",
+            "it is half-created: its creator has not completed it yet, or has died before",
+            isOwn ? "Try again, or use CreateOrOpen, which completes it." : "Let its owner remove or complete it.");
     }
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
