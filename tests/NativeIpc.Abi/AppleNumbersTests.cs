@@ -45,7 +45,7 @@ public class AppleNumbersTests
         ["MREMAP_MAYMOVE"] = "no such call", ["MREMAP_FIXED"] = "no such call",
         ["F_RDLCK"] = "for locks of open file descriptions", ["F_WRLCK"] = "for locks of open file descriptions", ["F_UNLCK"] = "for locks of open file descriptions",
         ["F_OFD_GETLK"] = "no such locks", ["F_OFD_SETLK"] = "no such locks",
-        ["F_SETSIG"] = "for leases", ["F_SETLEASE"] = "no leases", ["SIGURG"] = "for leases", ["F_DUPFD_CLOEXEC"] = "another value on Apple, whose table of descriptors nobody enlarges",
+        ["F_SETSIG"] = "for leases", ["F_SETLEASE"] = "no leases", ["SIGURG"] = "for leases", ["F_DUPFD"] = "no descriptor is moved there", ["F_DUPFD_CLOEXEC"] = "another value on Apple, whose table of descriptors nobody enlarges",
         ["IN_Q_OVERFLOW"] = "no inotify", ["IN_CLOEXEC"] = "no inotify",
     };
 
