@@ -29,6 +29,7 @@ conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/NativeIpc.
 conformance-waitv  xunit    600      NATIVEIPC_NO_IO_URING=1 tests/NativeIpc.Conformance -class NativeIpc.Conformance.Posix.WaitTests -class NativeIpc.Conformance.Posix.PendingTests -class NativeIpc.Conformance.Posix.SemaphoreTests -class NativeIpc.Conformance.Posix.LockTests -class NativeIpc.Conformance.Posix.DisposedTests -class NativeIpc.Conformance.Posix.DisposeRaceTests
 machine            xunit    300      tests/NativeIpc.Machine
 storm              script   600      eng/storm.sh
+faults             script   300      eng/faults.sh
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 guides             xunit    300      tests/NativeIpc.Guides

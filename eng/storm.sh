@@ -4,10 +4,16 @@
 #
 #     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm           # the full length; 150 kills per back end otherwise
 #     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start; 40 otherwise
+#
+# Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason to fail.
+#
+#     NATIVEIPC_STORM_MAKER_ROUNDS=10000 NATIVEIPC_STORM_LOOPS=40 ./test.sh storm    # the full length; 200 rounds of each beside 8 loops otherwise
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched, why_no_wine
 kills=${NATIVEIPC_STORM_KILLS:-150}
 windows_kills=${NATIVEIPC_STORM_WINDOWS_KILLS:-40}
+rounds=${NATIVEIPC_STORM_MAKER_ROUNDS:-200}
+loops=${NATIVEIPC_STORM_LOOPS:-8}
 out=$root/artifacts/storm
 
 if [ "$(uname)" != Linux ]; then
@@ -42,6 +48,9 @@ storm() { # TYPE SECONDS COMMAND...
 
 for type in posix systemv; do
     storm $type "$(patient $((60 + kills / 4)))" "$out/bin/NativeIpc.Storm" run $type "$kills"
+done
+for type in posix systemv; do
+    storm $type-makers "$(patient $((120 + rounds * loops / 20)))" "$out/bin/NativeIpc.Storm" makers $type "$rounds" "$loops"
 done
 
 # Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the conformance suite's README.md.

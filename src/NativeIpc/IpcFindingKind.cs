@@ -49,4 +49,12 @@ public enum IpcFindingKind
 
     /// <summary>Windows: an object of another kind has the name that the lock of a segment would have, so that the segment cannot be locked.</summary>
     NameTaken = 14,
+
+    /// <summary>A control group of this process may take less memory than /dev/shm has: the kernel kills a process that
+    /// fills a segment beyond that (<c>cgroups(7)</c>).</summary>
+    MemoryLimit = 15,
+
+    /// <summary>The kernel removes System V segments that nobody is attached to (<c>kernel.shm_rmid_forced</c> of
+    /// <c>proc(5)</c>), so that <see cref="RemovalPolicy.Keep"/> keeps none.</summary>
+    RemovedWithoutUsers = 16,
 }

@@ -46,19 +46,21 @@ public sealed record IpcObjectInfo
     /// <summary>The mode bits; null where there are none (Windows).</summary>
     public UnixFileMode? Mode { get; internal init; }
 
-    /// <summary>The user id of the owner; null on Windows.</summary>
+    /// <summary>The user id of the owner; null on Windows, and where this user namespace does not map the owner
+    /// (<c>user_namespaces(7)</c>).</summary>
     public long? OwnerId { get; internal init; }
 
     /// <summary>The name of the owner; null where the user has none. Windows: <c>DOMAIN\name</c>, or the security identifier of an account that has no name; null where the object does not let that be asked.</summary>
     public string? OwnerName { get; internal init; }
 
-    /// <summary>The group id.</summary>
+    /// <summary>The group id; null on Windows, and where this user namespace does not map the group.</summary>
     public long? GroupId { get; internal init; }
 
     /// <summary>The name of the group; null where it has none.</summary>
     public string? GroupName { get; internal init; }
 
-    /// <summary>The user id of the creator, System V only; an object can be given away by its owner.</summary>
+    /// <summary>The user id of the creator, System V only; an object can be given away by its owner. Null where this
+    /// user namespace does not map the creator.</summary>
     public long? CreatorId { get; internal init; }
 
     /// <summary>The process that created it, System V segments only. It may be long gone, and its number another's.</summary>

@@ -11,7 +11,10 @@ public enum RemovalPolicy
     /// </summary>
     Default = 0,
 
-    /// <summary>Nothing is removed: the object stays until <c>Remove</c> is called, a peer removes it, or the machine restarts.</summary>
+    /// <summary>Nothing is removed: the object stays until <c>Remove</c> is called, a peer removes it, or the machine
+    /// restarts. Linux with
+    /// <c>kernel.shm_rmid_forced=1</c>: the kernel removes a System V segment at the last detach all the same; the
+    /// event RemovedWithoutUsers of the source NativeIpc says so.</summary>
     Keep = 1,
 
     /// <summary>The instance that made the object (or took it over with CreateOrReset) removes it when it lets go, whoever else uses it. As

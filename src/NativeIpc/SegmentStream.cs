@@ -64,7 +64,8 @@ internal sealed class SegmentStream(SharedMemory segment) : Stream
         return ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
-    // Memory does not wait: the asynchronous forms complete at once.
+    // Memory does not wait: the asynchronous forms complete at once. As those of .NET's own streams they throw only for
+    // wrong arguments; what fails is in the task.
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<int>(cancellationToken);
@@ -72,7 +73,9 @@ internal sealed class SegmentStream(SharedMemory segment) : Stream
         {
             return new ValueTask<int>(Read(buffer.Span));
         }
-        catch (ObjectDisposedException failure)
+#pragma warning disable CA1031 // Whatever it is, it belongs into the task.
+        catch (Exception failure)
+#pragma warning restore CA1031
         {
             return ValueTask.FromException<int>(failure);
         }
@@ -110,7 +113,9 @@ internal sealed class SegmentStream(SharedMemory segment) : Stream
             Write(buffer.Span);
             return ValueTask.CompletedTask;
         }
-        catch (Exception failure) when (failure is ObjectDisposedException or NotSupportedException)
+#pragma warning disable CA1031
+        catch (Exception failure)
+#pragma warning restore CA1031
         {
             return ValueTask.FromException(failure);
         }

@@ -16,7 +16,7 @@ public sealed partial class SharedMemory
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public async ValueTask<SharedMemoryLock> LockAsync(CancellationToken cancellationToken = default)
-        => (await LockQueue().WaitAsync(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false)).GetValueOrDefault();
+        => (await TryLockAsync(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false)).GetValueOrDefault();
 
     /// <summary>Takes the lock, waiting for it at most for a time on the monotonic clock, without a thread.</summary>
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
@@ -28,69 +28,150 @@ public sealed partial class SharedMemory
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public ValueTask<SharedMemoryLock?> TryLockAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
-        => LockQueue().WaitAsync(timeout, cancellationToken);
+        => LockQueue() is { } queue ? queue.WaitAsync(timeout, cancellationToken) : OpenLockAndWaitAsync(new Deadline(timeout), cancellationToken);
+
+    /// <summary>A peer keeps the lock from being opened at once: that is waited for on the pool, as long as the caller waits.</summary>
+    private async ValueTask<SharedMemoryLock?> OpenLockAndWaitAsync(Deadline deadline, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (deadline.Rest == TimeSpan.Zero) return null;
+            await Task.Run(() => CurrentLock(new PeerBound(_options.PeerTimeout, deadline.Rest, this, cancellationToken)), cancellationToken).ConfigureAwait(false);
+        }
+        catch (CallersTimeIsOverException)
+        {
+            return null;
+        }
+
+        return await LockQueue(isOpened: true)!.WaitAsync(deadline.Rest, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Attaches to a segment, waiting without a thread until a peer has made it.</summary>
     /// <param name="key">The key, as the maker gives it.</param>
     /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="access">Whether it may be written.</param>
-    /// <param name="options">Removal, lock; null for the defaults.</param>
+    /// <param name="options">Removal, lock; null for the defaults. In this call the timeout takes the place of <see cref="SharedMemoryOptions.PeerTimeout"/>.</param>
     /// <param name="cancellationToken">Ends the wait, within about 20 ms.</param>
     /// <returns>The segment.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    /// <exception cref="NativeIpcException">NotFound when the time passed; otherwise as <see cref="OpenExisting"/>.</exception>
+    /// <exception cref="NativeIpcException">NotFound when the time passed; LockError when a peer held the key file then; otherwise as <see cref="OpenExisting"/>.</exception>
     public static Task<SharedMemory> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
         SharedMemoryOptions? options = null, CancellationToken cancellationToken = default)
     {
         SharedMemoryOptions wanted = Checked(options, access);
-        SharedMemoryOptions polling = wanted with { PeerTimeout = TimeSpan.Zero };
-        return OpenWaiter.WaitAsync(() => TryOpen(key, access, polling, wanted), () => OpenAtLast(key, access, polling, wanted), timeout, cancellationToken);
+        return OpenWaiter.WaitAsync(bound => TryOpen(key, access, wanted, bound), () => OpenAtLast(key, access, wanted), timeout, cancellationToken);
     }
 
-    // When the time is up: the look without a bound says what is wrong. Should there be a segment after all, it is opened as it was asked for.
-    private static SharedMemory OpenAtLast(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions polling, SharedMemoryOptions wanted)
+    private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, PeerBound bound)
     {
-        using (OpenExisting(key, access, polling with { Removal = RemovalPolicy.Keep })) return OpenExisting(key, access, wanted);
+        using ProcessExit.Call call = Begin(options);
+        return Selector.ForSegment(Opening, key).Open(key, access, options, bound, mustExist: false) is { } opened ? new SharedMemory(opened, options) : null;
     }
 
-    private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions polling, SharedMemoryOptions wanted)
+    // When the time is up: the look that waits for nobody says what is wrong.
+    private static SharedMemory OpenAtLast(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options)
     {
-        // A look that waits for nobody, and then the call as it was asked for: its bound also serves the lock and the last detach.
-        if (!TryOpenExisting(key, out SharedMemory? seen, access, polling with { Removal = RemovalPolicy.Keep })) return null;
-        using (seen) return TryOpenExisting(key, out SharedMemory? segment, access, wanted) ? segment : null;
+        using ProcessExit.Call call = Begin(options);
+        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, TimeSpan.Zero, mustExist: true)!, options);
     }
 
-    private WaitQueue<SharedMemoryLock?> LockQueue()
+    /// <summary>The queue of the asynchronous waits; null when there is none yet, and a peer keeps the lock from being opened at once.</summary>
+    private WaitQueue<SharedMemoryLock?>? LockQueue(bool isOpened = false)
     {
         CheckOpen();
-        if (Volatile.Read(ref _lockQueue) is { } queue) return queue;
-        _ = CurrentLock(); // what is wrong with the lock is thrown here
-        Interlocked.CompareExchange(ref _lockQueue, new WaitQueue<SharedMemoryLock?>(new Locks(this)), null);
-        return _lockQueue;
+        WaitQueue<SharedMemoryLock?>? queue = Volatile.Read(ref _lockQueue);
+        try
+        {
+            if (!isOpened) _ = CurrentLock(PeerBound.Once); // what is wrong with the lock is thrown here
+        }
+        catch (CallersTimeIsOverException)
+        {
+            return queue; // which goes on to the new lock by itself
+        }
+
+        if (queue is not null) return queue;
+        var locks = new Locks(this, Volatile.Read(ref _lock)!.Semaphore);
+        return Interlocked.CompareExchange(ref _lockQueue, locks.Queue, null) ?? locks.Queue;
     }
 
     /// <summary>Waits on whichever lock is the current one.</summary>
-    private sealed class Locks(SharedMemory owner) : IAwaitable<SharedMemoryLock?>
+    /// <remarks>
+    /// Whoever tries here does so under the queue's gate, and may be the thread that serves all other queues: so it tries the lock that is open, and
+    /// has another one opened on the pool, where a peer may be waited for. Interleavings. (1) The lock changes while a wait joins: the next look at all finds that,
+    /// and begins to open. (2) The new one is opened and nobody tried it yet: the pool does, when it has opened it. (3) It cannot be opened: the
+    /// first wait gets the failure, and the next look opens again for the others, each of which is told in its turn. (4) Dispose: ends the wait for the peer, as that of any other thread.
+    /// </remarks>
+    private sealed class Locks : IAwaitable<SharedMemoryLock?>
     {
-        public bool TryTake(out SharedMemoryLock? taken)
+        private readonly SharedMemory _owner;
+        private int _isOpening;
+        private Exception? _failure;
+
+        public Locks(SharedMemory owner, SemaphoreObject opened)
         {
-            bool got = owner.TryLock(out SharedMemoryLock scope);
-            taken = got ? scope : null;
-            return got;
+            _owner = owner;
+
+            // All locks of a segment are of one kind.
+            Signal = opened.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any : WaitPoller.s_instance;
+            Queue = new WaitQueue<SharedMemoryLock?>(this);
         }
 
-        public nint Word => owner.CurrentLock().Semaphore.WaitWord;
+        public WaitQueue<SharedMemoryLock?> Queue { get; }
 
-        public NativeIpcKey Key => owner.Key;
+        public bool TryTake(out SharedMemoryLock? taken)
+        {
+            taken = null;
+            if (Interlocked.Exchange(ref _failure, null) is { } failure) throw failure;
+            _owner.CheckOpen();
+            SegmentLock current = Volatile.Read(ref _owner._lock)!;
+            if (current.TryTakeDirectly() is not 0 and long ticket && _owner.Keeps(current, ticket)) taken = new SharedMemoryLock(current, ticket);
+            else if (!current.HasChanged && TryAcquireFrom(current) is { } acquired && _owner.TryKeep(acquired, out SharedMemoryLock scope)) taken = scope;
+            else if (current.HasChanged) OpenElsewhere();
+            return taken is not null;
+        }
 
-        public SemaphoreObject Enter() => owner.EnterCurrentLock().Semaphore;
+        /// <summary>The lock that is open, changed or not: a look at all goes on to the next one.</summary>
+        public SemaphoreObject Enter()
+        {
+            SegmentLock current;
+            do
+            {
+                _owner.CheckOpen();
+                current = Volatile.Read(ref _owner._lock)!;
+            }
+            while (!TryEnter(current));
+            return current.Semaphore;
+        }
+
+        public NativeIpcKey Key => _owner.Key;
+
+        public nint Word => Volatile.Read(ref _owner._lock)!.Semaphore.WaitWord;
 
         public bool NeedsLooks => true; // it may be replaced, too
 
-        // All locks of a segment are of one kind.
-        public IWaitSignal Signal { get; } = owner.CurrentLock().Semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any : WaitPoller.s_instance;
+        public IWaitSignal Signal { get; }
 
         public ObjectDisposedException Disposed() => new(typeof(SharedMemory).FullName);
+
+        private void OpenElsewhere()
+        {
+            if (Interlocked.Exchange(ref _isOpening, 1) == 0) ThreadPool.UnsafeQueueUserWorkItem(static locks => locks.Open(), this, preferLocal: false);
+        }
+
+        private void Open()
+        {
+            try
+            {
+                _owner.CurrentLock(new PeerBound(_owner._options.PeerTimeout, Timeout.InfiniteTimeSpan, _owner));
+            }
+            catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+            {
+                Volatile.Write(ref _failure, failure);
+            }
+
+            Volatile.Write(ref _isOpening, 0);
+            Queue.Pump();
+        }
     }
 }

@@ -60,7 +60,7 @@ public sealed partial class SharedMemory
     /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
-    /// <returns>False when the time passed.</returns>
+    /// <returns>False when the time passed, also when a peer that makes or removes the lock kept its file for so long.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
     /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
@@ -79,31 +79,50 @@ public sealed partial class SharedMemory
         scope = default;
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
+        try
+        {
+            return TryLock(deadline, timeout == TimeSpan.Zero, new PeerBound(_options.PeerTimeout, deadline.Rest, this, cancellationToken), out scope, cancellationToken);
+        }
+        catch (CallersTimeIsOverException)
+        {
+            return false; // a peer that makes or removes the lock's name has had it for as long as this call waits
+        }
+    }
+
+    private bool TryLock(in Deadline deadline, bool isOnce, in PeerBound bound, out SharedMemoryLock scope, CancellationToken cancellationToken)
+    {
         while (true)
         {
-            SegmentLock tried = CurrentLock();
+            SegmentLock tried = CurrentLock(bound);
             SegmentLock? current = TryAcquireFrom(tried);
-            if (current is null && tried.HasChanged) current = TryAcquireFrom(CurrentLock()); // removed by a peer: the one that stands there now may be free
+            if (current is null && tried.HasChanged) current = TryAcquireFrom(CurrentLock(bound)); // removed by a peer: the one that stands there now may be free
             if (current is null)
             {
-                if (timeout == TimeSpan.Zero) return false;
-                var waiting = new LockWaiting(this);
+                scope = default;
+                if (isOnce) return false;
+                var waiting = new LockWaiting(this, bound);
                 if (!Waiter.Acquire(waiting, deadline, cancellationToken)) return false;
                 current = waiting.Acquired!;
             }
 
-            try
-            {
-                long ticket = current.Take();
-                Interlocked.MemoryBarrier(); // so that Dispose sees the ticket, or is seen
-                if (!Keeps(current, ticket)) continue;
-                scope = new SharedMemoryLock(current, ticket);
-                return true;
-            }
-            finally
-            {
-                current.Semaphore.Leave();
-            }
+            if (TryKeep(current, out scope)) return true;
+        }
+    }
+
+    /// <summary>Notes that a lock was acquired, and leaves it; false when it was given back, since it is not the one to be had any more.</summary>
+    private bool TryKeep(SegmentLock acquired, out SharedMemoryLock scope)
+    {
+        try
+        {
+            long ticket = acquired.Take();
+            Interlocked.MemoryBarrier(); // so that Dispose sees the ticket, or is seen
+            bool isKept = Keeps(acquired, ticket);
+            scope = isKept ? new SharedMemoryLock(acquired, ticket) : default;
+            return isKept;
+        }
+        finally
+        {
+            acquired.Semaphore.Leave();
         }
     }
 
@@ -114,7 +133,7 @@ public sealed partial class SharedMemory
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public LockStatus GetLockStatus()
     {
-        SegmentLock current = EnterCurrentLock();
+        SegmentLock current = EnterCurrentLock(_options.PeerTimeout);
         try
         {
             LockStatus status = current.Semaphore.GetStatus();
@@ -154,10 +173,10 @@ public sealed partial class SharedMemory
         return false;
     }
 
-    private SegmentLock EnterCurrentLock()
+    private SegmentLock EnterCurrentLock(in PeerBound bound)
     {
         SegmentLock current;
-        do current = CurrentLock();
+        do current = CurrentLock(bound);
         while (!TryEnter(current));
         return current;
     }
@@ -220,44 +239,71 @@ public sealed partial class SharedMemory
     }
 
     /// <summary>The lock, opened when it is first needed, and anew when its name leads elsewhere.</summary>
-    private SegmentLock CurrentLock()
+    private SegmentLock CurrentLock(in PeerBound bound)
     {
         CheckOpen();
         SegmentLock? current = Volatile.Read(ref _lock);
-        return current is null || current.HasChanged ? OpenLock() : current;
+        return current is null || current.HasChanged ? OpenLock(bound) : current;
     }
 
-    private SegmentLock OpenLock()
+    /// <remarks>
+    /// It may have to wait for a peer, so it is opened outside the gate: each thread waits by its own bound, and Dispose for none of them. Interleavings. (1) Two threads open it: the first
+    /// one to come to the gate publishes its own, the other closes what it has opened, unused. (2) A thread opens what is replaced again before it comes to the gate: the next look at the name
+    /// says so. (3) Dispose comes first: nothing is published after it has closed what there is.
+    /// </remarks>
+    private SegmentLock OpenLock(in PeerBound bound)
     {
         if (!_options.UseLock)
             throw new InvalidOperationException($"The segment {Failure.Describe(Key)} was opened with UseLock = false, so it has no lock.");
 
         bool added = false;
-        SegmentLock? replaced;
-        SegmentLock next;
-        lock (_lockGate)
+        SegmentLock? replaced = null;
+        SegmentLock? next = null;
+        SegmentLock? current;
+        try
         {
-            try
+            Enter(ref added);
+            if (Volatile.Read(ref _lock) is { HasChanged: false } there) return there;
+            SemaphoreObject opened = _segment.OpenLock(bound);
+            opened.GivesBackAtClose = true;
+            INameWatch? watch = _segment.WatchLock(opened);
+            lock (_lockGate)
             {
-                Enter(ref added);
-                replaced = _lock;
-                if (replaced is { HasChanged: false }) return replaced;
-                SemaphoreObject opened = _segment.OpenLock();
-                opened.GivesBackAtClose = true;
-                next = new SegmentLock(opened, _segment.WatchLock(opened), replacesAnother: replaced is not null);
-                if (replaced is not null) Keep(replaced);
-                Volatile.Write(ref _lock, next);
+                current = _lock;
+                if (Volatile.Read(ref _disposed) == 0 && current is not { HasChanged: false })
+                {
+                    replaced = current;
+                    current = next = new SegmentLock(opened, watch, replacesAnother: replaced is not null);
+                    _segment.NoteLock(opened);
+                    if (replaced is not null) Keep(replaced);
+                    Volatile.Write(ref _lock, next);
+                }
             }
-            finally
+
+            if (next is null)
             {
-                if (added) _segment.DangerousRelease();
+                opened.Dispose();
+                watch?.Dispose();
+                CheckOpen();
             }
+        }
+        catch (NativeIpcException) when (Volatile.Read(ref _disposed) != 0)
+        {
+            throw ((IWaitOwner)this).Disposed(); // Dispose has removed the names meanwhile
+        }
+        finally
+        {
+            if (added) _segment.DangerousRelease();
         }
 
         // Outside the gate, which those who are woken there take.
         replaced?.Retire(Forget);
-        return next;
+        return current!;
     }
+
+    bool IWaitOwner.IsDisposed => Volatile.Read(ref _disposed) != 0;
+
+    ObjectDisposedException IWaitOwner.Disposed() => new(typeof(SharedMemory).FullName);
 
     // For Dispose: scopes that still hold a lock which was replaced.
     private void Keep(SegmentLock retired)
@@ -282,20 +328,20 @@ public sealed partial class SharedMemory
     }
 
     /// <summary>Waits for whichever lock is the current one.</summary>
-    private sealed class LockWaiting(SharedMemory owner) : IAcquirable
+    private sealed class LockWaiting(SharedMemory owner, PeerBound bound) : IAcquirable
     {
         public SegmentLock? Acquired { get; private set; }
 
-        public ref SpinState Spin => ref owner.CurrentLock().Semaphore.Spin;
+        public ref SpinState Spin => ref owner.CurrentLock(bound).Semaphore.Spin;
 
-        public bool AreTriesDear => owner.CurrentLock().Semaphore.AreTriesDear;
+        public bool AreTriesDear => owner.CurrentLock(bound).Semaphore.AreTriesDear;
 
-        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock())) is not null;
+        public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock(bound))) is not null;
 
         public bool TryAcquireQuickly()
-            => (Acquired = Try(owner.CurrentLock(), static (semaphore, _) => semaphore.TryAcquireQuickly(), 0)) is not null;
+            => (Acquired = Try(owner.CurrentLock(bound), static (semaphore, _) => semaphore.TryAcquireQuickly(), 0)) is not null;
 
         public bool Block(TimeSpan longest, Wakeup wakeup)
-            => (Acquired = Try(owner.CurrentLock(), static (semaphore, how) => semaphore.Block(how.longest, how.wakeup), (longest, wakeup))) is not null;
+            => (Acquired = Try(owner.CurrentLock(bound), static (semaphore, how) => semaphore.Block(how.longest, how.wakeup), (longest, wakeup))) is not null;
     }
 }

@@ -26,7 +26,7 @@ namespace NativeIpc;
 /// refers to any more is let go of by a garbage collection, as if it had been disposed.</para>
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
-public sealed partial class SharedMemory : IDisposable
+public sealed partial class SharedMemory : IDisposable, IWaitOwner
 {
     private const string Creating = "create the segment";
     private const string Opening = "open the segment";
@@ -90,7 +90,7 @@ public sealed partial class SharedMemory : IDisposable
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(options);
-        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: true)!, options);
+        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: true)!, options);
     }
 
     /// <summary>Attaches to a segment if it exists.</summary>
@@ -105,7 +105,7 @@ public sealed partial class SharedMemory : IDisposable
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(options);
-        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, mustExist: false);
+        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
         return segment is not null;
     }

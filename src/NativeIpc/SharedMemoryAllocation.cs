@@ -5,10 +5,14 @@ public enum SharedMemoryAllocation
 {
     /// <summary>At creation (<c>posix_fallocate</c>): a full /dev/shm is an <see cref="NativeIpcError.OutOfResources"/> error then, never a
     /// fatal SIGBUS later. The default. System V and Windows segments are charged at creation anyway; macOS cannot reserve, and pages are taken there as
-    /// they are touched.</summary>
+    /// they are touched. Linux: a segment of 16 MiB or more that is larger than the memory and swap which the control
+    /// groups of this process let it take (<c>cgroups(7)</c>) is
+    /// refused with <see cref="NativeIpcError.OutOfResources"/>, since the kernel would kill who fills it.</summary>
     Reserve = 0,
 
-    /// <summary>Page by page as it is touched. On POSIX, touching a page when /dev/shm is full kills the process (SIGBUS).
+    /// <summary>Page by page as it is touched. On POSIX, touching a page when /dev/shm is full kills the process
+    /// (SIGBUS). A segment that is larger than the process's control group may take is made, and
+    /// reported by the event MoreThanMemory of the source NativeIpc.
     /// On Windows the same as <see cref="Reserve"/>: a section of reserved pages (SEC_RESERVE) could not be used by peers before they commit them.</summary>
     Sparse = 1,
 

@@ -65,6 +65,9 @@ public sealed record SharedMemoryOptions
 
     /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object, and the last detach on System V for a
     /// holder of the lock. Default: one second. Creating calls then recover a half-created leftover; opening calls report
-    /// <see cref="NativeIpcError.NotFound"/>. Zero does not wait.</summary>
+    /// <see cref="NativeIpcError.NotFound"/>. Zero does not wait: each thing is tried once. A call that has a time or a token of its own
+    /// (TryLock, LockAsync, OpenExistingAsync) waits no longer than those say.</summary>
+    /// <remarks>On Linux the time counts in which a holder of a file's lock (flock(2)) sleeps, is stopped or cannot be seen, and the time that its process has on a
+    /// processor. One that is only not scheduled, on a machine with more to do than it can, is waited for longer. Each holder has all of the time, and all of them together ten times as much.</remarks>
     public TimeSpan PeerTimeout { get; set; } = TimeSpan.FromSeconds(1);
 }

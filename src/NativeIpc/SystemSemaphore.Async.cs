@@ -77,16 +77,19 @@ public sealed partial class SystemSemaphore
     /// <summary>Opens a semaphore, waiting without a thread until a peer has made it.</summary>
     /// <param name="key">The key, as the maker gives it.</param>
     /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
-    /// <param name="options">Undo policy; null for the defaults. The wait takes the place of <see cref="SystemSemaphoreOptions.PeerTimeout"/>.</param>
+    /// <param name="options">Undo policy; null for the defaults. In this call the timeout takes the place of <see cref="SystemSemaphoreOptions.PeerTimeout"/>.</param>
     /// <param name="cancellationToken">Ends the wait, within about 20 ms.</param>
     /// <returns>The semaphore. This instance does not remove it.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    /// <exception cref="NativeIpcException">NotFound when the time passed; otherwise as <see cref="OpenExisting"/>.</exception>
+    /// <exception cref="NativeIpcException">NotFound when the time passed; LockError when a peer held the key file then; otherwise as <see cref="OpenExisting"/>.</exception>
     public static Task<SystemSemaphore> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SystemSemaphoreOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SystemSemaphoreOptions polling = Checked(key, options) with { PeerTimeout = TimeSpan.Zero };
-        return OpenWaiter.WaitAsync(() => TryOpenExisting(key, out SystemSemaphore? found, polling) ? found : null, () => OpenExisting(key, polling), timeout, cancellationToken);
+        SystemSemaphoreOptions wanted = Checked(key, options);
+        return OpenWaiter.WaitAsync(bound => Open(bound, mustExist: false), () => Open(TimeSpan.Zero, mustExist: true)!, timeout, cancellationToken);
+
+        SystemSemaphore? Open(PeerBound bound, bool mustExist)
+            => Selector.ForSemaphore(Opening, key).Open(key, wanted, bound, mustExist) is { } opened ? new SystemSemaphore(opened, wanted) : null;
     }
 
     private WaitQueue<bool> Queue()
@@ -183,6 +186,7 @@ public sealed partial class SystemSemaphore
 
         public bool TryAcquireQuickly() => TryAcquire();
 
-        public bool Block(TimeSpan longest, Wakeup wakeup) => semaphore.TryAcquireSeveral(count, longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
+        public bool Block(TimeSpan longest, Wakeup wakeup)
+            => semaphore.AwaitReady(longest, wakeup) && semaphore.TryAcquireSeveral(count, longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
     }
 }

@@ -74,7 +74,7 @@ public sealed partial class SystemSemaphore : IDisposable
     public static SystemSemaphore OpenExisting(NativeIpcKey key, SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
-        return new SystemSemaphore(Selector.ForSemaphore(Opening, key).Open(key, options, mustExist: true)!, options);
+        return new SystemSemaphore(Selector.ForSemaphore(Opening, key).Open(key, options, options.PeerTimeout, mustExist: true)!, options);
     }
 
     /// <summary>Opens a semaphore if it exists.</summary>
@@ -87,7 +87,7 @@ public sealed partial class SystemSemaphore : IDisposable
     public static bool TryOpenExisting(NativeIpcKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemSemaphore? semaphore, SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
-        SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, options, mustExist: false);
+        SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, options, options.PeerTimeout, mustExist: false);
         semaphore = opened is null ? null : new SystemSemaphore(opened, options);
         return semaphore is not null;
     }

@@ -92,6 +92,7 @@ public sealed record SystemSemaphoreOptions
     public bool RemoveAtProcessExit { get; set; } = true;
 
     /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object (System V). Default: one second. Zero does
-    /// not wait.</summary>
+    /// not wait: each thing is tried once. A call that has a time or a token of its own waits no longer than those say.</summary>
+    /// <remarks>See <see cref="SharedMemoryOptions.PeerTimeout"/> for what counts.</remarks>
     public TimeSpan PeerTimeout { get; set; } = TimeSpan.FromSeconds(1);
 }

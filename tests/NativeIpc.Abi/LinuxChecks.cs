@@ -52,9 +52,11 @@ internal sealed class LinuxChecks
         #include <sys/inotify.h>
         #include <sys/ipc.h>
         #include <sys/mman.h>
+        #include <sys/resource.h>
         #include <sys/sem.h>
         #include <sys/shm.h>
         #include <sys/stat.h>
+        #include <sys/statvfs.h>
         #include <sys/syscall.h>
         #include <sys/types.h>
 

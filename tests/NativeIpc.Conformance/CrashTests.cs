@@ -155,12 +155,13 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
     [InlineData("createoropen")]
     public void Of_processes_that_recover_together_exactly_one_is_the_maker(string verb)
     {
+        // With the default bound: a peer that holds the file lock may not be scheduled for longer than a short one.
         PeerProcess[] peers = [Peer(), Peer(), Peer()];
-        for (int round = 0; round < 10; round++)
+        for (int round = 0; round < 4; round++)
         {
             NativeIpcKey key = NextKey();
             Backend.MakeHalfCreatedSegment(key);
-            foreach (PeerProcess peer in peers) peer.Post($"shm {verb} a{round} {key} 500 timeout=20");
+            foreach (PeerProcess peer in peers) peer.Post($"shm {verb} a{round} {key} 500 timeout=1000");
             int makers = 0;
             foreach (PeerProcess peer in peers)
             {

@@ -210,6 +210,32 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
     }
 
     [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    public async Task An_asynchronous_read_or_write_that_fails_says_so_by_its_task_and_a_wrong_argument_at_once()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 10_000);
+        using Stream stream = segment.OpenStream();
+        using (FileStream attacker = File.OpenWrite(Backend.FileOf(key))) attacker.SetLength(100);
+        byte[] buffer = new byte[5_000];
+        CancellationToken none = CancellationToken.None;
+        ValueTask<int> reading = stream.ReadAsync(buffer, none);
+        ValueTask writing = stream.WriteAsync(buffer, CancellationToken.None);
+        Task<int> readingBytes = stream.ReadAsync(buffer, 0, 5_000, CancellationToken.None);
+        Task writingBytes = stream.WriteAsync(buffer, 0, 5_000, CancellationToken.None);
+        Task[] all = [reading.AsTask(), writing.AsTask(), readingBytes, writingBytes];
+        foreach (Task task in all)
+        {
+            NativeIpcException failure = await Assert.ThrowsAsync<NativeIpcException>(() => task);
+            Assert.Equal(NativeIpcError.InvalidSize, failure.Error);
+        }
+
+        // As .NET's own streams do: what is wrong with the call itself is thrown by the call.
+        Assert.Throws<ArgumentNullException>("buffer", () => { _ = stream.ReadAsync(null!, 0, 1, none); });
+        Assert.Throws<ArgumentOutOfRangeException>("offset", () => { _ = stream.WriteAsync(buffer, -1, 1, none); });
+        Assert.Throws<ArgumentOutOfRangeException>("count", () => { _ = stream.ReadAsync(buffer, 0, 5_001, none); });
+    }
+
+    [BackendFact(Needs.Posix | Needs.ComparedNames)]
     public void Copying_survives_a_peer_that_shortens_all_the_time()
     {
         NativeIpcKey key = NextKey();

@@ -316,7 +316,7 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
     }
 
     private static Interop.UnixDescriptor OpenFileOfLock(in NativeIpcKey key)
-        => new(PosixSemaphores.OpenFile(Provider.LockKey(key), out _));
+        => new(PosixSemaphores.OpenFile(Provider.LockKey(key), Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, TimeSpan.FromSeconds(1), out _));
 
     private static Interop.FileIdentity IdentityOfLock(in NativeIpcKey key)
     {

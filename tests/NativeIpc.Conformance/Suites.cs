@@ -117,6 +117,8 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class GlanceTests : SystemVGlanceTests<SystemVProvider>;
 
+    public sealed class FileLockTests : SystemVFileLockTests<SystemVProvider>;
+
     public sealed class OwnershipTests : SystemVOwnershipTests<SystemVProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<SystemVProvider>;

@@ -85,18 +85,22 @@ public abstract partial class WaitTests<TProvider>
         bool areTwo = Waiting.FutexDispatcher.IsOffered && !Waiting.FutexDispatcher.UsesRing;
         using var members = new DisposableGroup();
         List<SystemSemaphore> waited = [];
+        List<NativeIpcKey> keys = [];
         List<Task> pending = [];
         for (int i = 0; i < Interop.Futex.MostWords; i++) // one more than a dispatcher takes
         {
-            waited.Add(members.Add(SystemSemaphore.CreateNew(NextKey(), 0, s_brief)));
+            keys.Add(NextKey());
+            waited.Add(members.Add(SystemSemaphore.CreateNew(keys[i], 0, s_brief)));
             if (i > 0 && i < Interop.Futex.MostWords - 1) pending.Add(ContinueAfter(waited[i]));
         }
 
         using var meeting = new Barrier(2);
         Task first = DisposeAfter(waited[0], waited[^1]), last = DisposeAfter(waited[^1], waited[0]);
         pending.AddRange([ContinueAfter(waited[0]), ContinueAfter(waited[^1])]); // so that they are still watched
-        waited[0].Release();
-        waited[^1].Release();
+        // By others: with one dispatcher the first continuation may have disposed the second semaphore by then.
+        using SystemSemaphore giver = SystemSemaphore.OpenExisting(keys[0]), lastGiver = SystemSemaphore.OpenExisting(keys[^1]);
+        giver.Release();
+        lastGiver.Release();
         await first.WaitAsync(s_watchdog, Cancellation);
         await last.WaitAsync(s_watchdog, Cancellation);
         foreach (SystemSemaphore semaphore in waited) semaphore.Dispose();

@@ -2,7 +2,7 @@ using NativeIpc.Faults;
 
 // Every scenario, with each of its system calls failing once.
 //   list               the scenarios
-//   sample SEED        each call of each scenario with one of its errors, chosen by the seed
+//   sample SEED        every second call of each scenario with one of its errors, chosen by the seed
 //   all [PREFIX]       each call with each of its errors; then with a clean-up that fails as well
 //   trace NAME         the calls of a scenario
 //   one NAME CALL ERROR [THEN ERROR]    one case, and its calls

@@ -124,7 +124,7 @@ internal sealed class Runner : IDisposable
                 ? isLess ? scenario.Removes && (failure is null || !scenario.OnlyRemovesWhenDone)
                     : isSaid || isSaidGone || (scenario.Leaves && failure is null)
                 : isLess ? scenario is { Removes: true, ActOn: not null } : scenario.LeavesPage;
-            if (!mayBe && (isNamed || !scenario.Exchanges)) Tell(what);
+            if (!mayBe && !scenario.Exchanges) Tell(what);
         }
     }
 

@@ -87,7 +87,7 @@ internal static class SemaphoreScenarios
         }
         else
         {
-            yield return Of("revive", null!) with { Prepare = Removed, ActOn = (_, made) => Take((SystemSemaphore)made), Leaves = true };
+            yield return Of("revive", null!) with { Prepare = Removed, ActOn = (_, made) => Take((SystemSemaphore)made), Exchanges = true };
             yield return Of("several", null!) with
             {
                 Prepare = key => SystemSemaphore.CreateNew(key, 3, s_plain),

@@ -5,6 +5,8 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Another program that sits on flock(2) of a key file or a segment delays us for a bounded time.</summary>
+// One after the other: a process has few threads that wait for file locks, and these tests look for them.
+[Collection("Threads that wait for file locks")]
 public class ForeignFileLockTests
 {
     private const int EAGAIN = 11;
@@ -12,7 +14,7 @@ public class ForeignFileLockTests
     public ForeignFileLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
     /// <summary>A lock of an open file of its own, which is to the kernel as another program's.</summary>
-    private sealed class Held : IDisposable
+    internal sealed class Held : IDisposable
     {
         private readonly Interop.UnixDescriptor _file;
 
@@ -151,8 +153,13 @@ public class ForeignFileLockTests
         var impatient = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) };
         using SharedMemory first = SharedMemory.CreateNew(key, 4096, impatient);
         using SharedMemory second = SharedMemory.OpenExisting(key, options: impatient);
-        using (new Held(key.NativeKey)) Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => first.TryLock(out _)).Error);
-        Assert.True(first.TryLock(out SharedMemoryLock made));
+        using (new Held(key.NativeKey))
+        {
+            Assert.False(first.TryLock(out _)); // the caller's time is over first
+            Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => first.Lock(TestContext.Current.CancellationToken)).Error);
+        }
+
+        Assert.True(first.TryLock(TimeSpan.FromMinutes(1), out SharedMemoryLock made, TestContext.Current.CancellationToken)); // a thread that was left in the queue has the file for a moment
         made.Dispose();
         using (new Held(key.NativeKey))
         {

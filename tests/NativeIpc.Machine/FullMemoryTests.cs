@@ -59,6 +59,18 @@ public class FullMemoryTests
         => Victims.Run(Situation.SmallDevShm, $"segment-create {s_key} 1048576 allocation=Sparse", "dispose").Did("created 1048576", "disposed").LeftNothing();
 
     [Fact]
+    public void Writing_to_a_sparse_segment_when_devshm_is_full_says_so()
+    {
+        VictimResult result =
+            Victims.Run(Situation.SmallDevShm, $"segment-create {s_other} 65536",
+            $"segment-create {s_key} 65536 allocation=Sparse", "segment-copy-in", "dispose");
+        result[2].AssertSays(NativeIpcError.OutOfResources, s_key, "pwrite", ENOSPC);
+        Assert.Contains("/dev/shm is full", result[2].Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("ask for", result[2].Message, StringComparison.Ordinal); // it is made already
+        result.LeftNothing();
+    }
+
+    [Fact]
     public void A_devshm_without_inodes_is_out_of_resources()
     {
         Situation situation = Situation.SmallDevShm with { MountFirst = "mount -t tmpfs -o nr_inodes=1 none /dev/shm" };

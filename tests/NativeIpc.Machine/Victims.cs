@@ -97,6 +97,8 @@ internal static class Victims
         }
 
         if (situation.User is { } user) command.AddRange(AsUser(user));
+        if (situation.UserNamespace is { } mapping) command.AddRange([Peers.Require("unshare", "util-linux"), "--user",
+            .. mapping]);
         if (situation.Filter is { } rules) command.AddRange([Path.Combine(s_folder.Value, Program), "under", rules]);
         if (situation.Trace is { } file) command.AddRange([Peers.Require("strace", "strace"), "-f", "-q", "-o", file, "-e", situation.Traced]);
         command.AddRange(situation.Through);
@@ -229,6 +231,10 @@ internal sealed record Situation
 
     /// <summary>The user who runs the program; null for the one of the tests.</summary>
     internal int? User { get; init; }
+
+    /// <summary>In a user name space of its own, made by that user: the options of unshare(1) that map ids; none maps
+    /// no id.</summary>
+    internal string[]? UserNamespace { get; init; }
 
     internal bool IsPrivateIpc { get; init; }
 

@@ -122,6 +122,7 @@ internal sealed class SegmentCommands(TextWriter output)
                 "nolock" => options with { UseLock = false },
                 "smaller" => options with { AllowSmaller = true },
                 "sparse" => options with { Allocation = SharedMemoryAllocation.Sparse },
+                "populate" => options with { Allocation = SharedMemoryAllocation.Populate },
                 "mode" => options with { Mode = (UnixFileMode)Convert.ToInt32(value, 8) },
                 "timeout" => options with { PeerTimeout = TimeSpan.FromMilliseconds(int.Parse(value, CultureInfo.InvariantCulture)) },
                 _ => throw new FormatException($"No such option: {option}."),

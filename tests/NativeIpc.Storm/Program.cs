@@ -10,5 +10,10 @@ if (args is ["run", ("posix" or "systemv" or "windows") and var type, var kills,
     return new StormRun(keys, int.Parse(kills), workers is [var number] ? int.Parse(number) : 8).Run();
 }
 
-Console.Error.WriteLine("usage: NativeIpc.Storm run posix|systemv|windows KILLS [WORKERS]");
+if (args is ["loop"]) return Makers.Compute();
+if (args is ["maker", var segmentKey, var semaphoreKey, var turns]) return Makers.Make(NativeIpcKey.Parse(segmentKey), NativeIpcKey.Parse(semaphoreKey), int.Parse(turns));
+if (args is ["makers", ("posix" or "systemv") and var kind, var rounds, var loops])
+    return Makers.Run(kind == "posix" ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.SystemV, int.Parse(rounds), int.Parse(loops));
+
+Console.Error.WriteLine("usage: NativeIpc.Storm run posix|systemv|windows KILLS [WORKERS], or makers posix|systemv ROUNDS LOOPS");
 return 2;

@@ -152,6 +152,32 @@ public sealed class DoctorMachineTests : IDisposable
     }
 
     [Fact]
+    public void A_devshm_without_inodes_is_an_error_that_names_them()
+    {
+        JsonElement said =
+            Doctor(1, "mount -t tmpfs -o mode=1777,size=1m,nr_inodes=2 tmpfs /dev/shm && echo x > /dev/shm/segment "
+            + "|| exit 125");
+        Check(Single(said, "LimitNear"), "Error", "/dev/shm (inodes): 2 of 2 inodes are used",
+            "Remove what nobody uses, or give it more.", "mount -o remount,nr_inodes=4 /dev/shm");
+    }
+
+    [Fact]
+    public void Segments_that_the_kernel_removes_are_a_warning_and_none_is_made_that_would_not_stay()
+    {
+        string key = $"systemv:{_names.TrackPath(Path.Combine(TestNames.Folder, TestNames.NextName()))}";
+        const string on = "echo 1 > /proc/sys/kernel/shm_rmid_forced || exit 125";
+        Check(Single(Doctor(1, on), "RemovedWithoutUsers"), "Warning", "kernel.shm_rmid_forced is 1",
+            "Set it to 0, which is what POSIX asks for, or use POSIX objects.", "sysctl -w kernel.shm_rmid_forced=0");
+        ShellResult made =
+            Shell.Run("unshare", ["--ipc", "sh", "-c", $"{on}; exec \"$0\" create shm '{key}' 100", Nipc.Program]);
+        Assert.SkipWhen(made.ExitCode == CannotSetUp,
+            $"This container does not let the machine be made so: {made.Error}");
+        Assert.Equal(6, made.ExitCode);
+        Assert.Contains("kernel.shm_rmid_forced", made.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(key["systemv:".Length..]));
+    }
+
+    [Fact]
     public void A_container_is_told_what_it_does_not_see()
     {
         JsonElement[] findings = [.. Of(Doctor(0, "", "--pid", "--fork", "--mount-proc"), "Namespace")];

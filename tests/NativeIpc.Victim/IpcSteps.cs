@@ -21,6 +21,8 @@ internal sealed class IpcSteps
             "segment-read" => Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.Read, SegmentOptions)),
             "segment-try-open" => SharedMemory.TryOpenExisting(Key, out SharedMemory? found, SharedMemoryAccess.ReadWrite, SegmentOptions) ? Keep(found) : "missing",
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
+            "segment-owner" => IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory) is { } found ? $"owner "
+                + $"{found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),

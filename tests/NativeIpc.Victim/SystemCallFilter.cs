@@ -19,6 +19,7 @@ internal static unsafe partial class SystemCallFilter
     private const int OffsetOfFirstArgument = 16; // each has eight bytes, of which the low four are looked at
     private const int OffsetOfThirdArgument = 32;
     private const uint TmpfileBit = 0x400000; // __O_TMPFILE
+    private const uint NotPermitted = 1; // EPERM
     private const uint NotSupported = 95; // EOPNOTSUPP
     private const uint NoSuchCall = 38; // ENOSYS
 
@@ -102,6 +103,15 @@ internal static unsafe partial class SystemCallFilter
         _ = execvp(words[0], words);
         throw new InvalidOperationException($"{command[0]}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
+
+    /// <summary>As in a sandbox whose list of system calls is older than statx(2).</summary>
+    internal static string RefuseStatx() => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 332u : 291u),
+        new Instruction(Return, 0, 0, Refuse | NotPermitted),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
 
     /// <summary>From here on this thread dies, and its process with it (SIGSYS), of any system call but one.</summary>
     /// <param name="allowed">The number of that one; null for none.</param>

@@ -7,6 +7,7 @@ namespace NativeIpc.Victim;
 /// <summary>Steps that take something away from this process.</summary>
 internal static partial class SystemSteps
 {
+    private const int RlimitFileSize = 1;
     private const int RlimitProcesses = 6;
     private const int RlimitAddressSpace = 9;
 
@@ -22,7 +23,15 @@ internal static partial class SystemSteps
         "switch" => Switch(words[1]),
         "descriptors-of" => DescriptorsOf(words[1]),
         "make-file" => MakeFile(words[1]),
+        "limit-file-size" => LimitFileSize(ulong.Parse(words[1], CultureInfo.InvariantCulture)),
+        "listen" => EventSteps.Listen(),
+        "events" => EventSteps.Heard(),
+        "limit-of" => LimitOf(string.Join(' ', words[1..])),
+        "findings" => string.Join('\n',
+            IpcObjects.Diagnose().Where(finding => finding.Kind.ToString() == words[1]).Select(finding
+            => $"{finding.Severity}: {finding.Summary} {finding.Remedy} {finding.Command}")),
         "hide-proc" => HideProc(),
+        "refuse-statx" => SystemCallFilter.RefuseStatx(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
@@ -93,6 +102,18 @@ internal static partial class SystemSteps
         File.WriteAllBytes(path, []);
         return "made";
     }
+
+    private static string LimitFileSize(ulong bytes)
+    {
+        Check(setrlimit(RlimitFileSize, new Rlimit { Current = bytes, Maximum = ulong.MaxValue }));
+        return $"{bytes} bytes";
+    }
+
+    private static string LimitOf(string name)
+        => IpcObjects.GetLimits().FirstOrDefault(limit => limit.Name == name) is { } found
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"{found.Used?.ToString(CultureInfo.InvariantCulture) ?? "?"} of {found.Maximum} "
+                    + $"{found.Unit}") : "none";
 
     // The runtime needs /proc to start, so it is hidden only now. Only for a process in a mount name space of its own.
     private static string HideProc()

@@ -40,6 +40,7 @@ internal static class CreateVerb
         NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
         long size = parsed.GetValue(s_size);
         if (size < 1) throw ToolException.Usage("A segment has at least 1 byte.");
+        if (!parsed.GetValue(s_hold)) Keeping.CheckSegment(key);
         var options = new SharedMemoryOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group), Removal = Policy(parsed) };
         using SharedMemory segment = parsed.GetValue(s_orOpen) ? SharedMemory.CreateOrOpen(key, size, options) : SharedMemory.CreateNew(key, size, options);
         return Say(parsed, new CreatedObject(key, "shm", segment.CreatedNew, segment.Size, null));

@@ -28,6 +28,7 @@ internal static class RestoreVerb
         bool creates = parsed.GetValue(s_create);
         if (creates && OperatingSystem.IsWindows())
             throw new ToolException(ExitCodes.Unsupported, "Windows removes a segment with its last handle, so it would end with this command. Make it with 'nipc create shm --hold', then restore without --create.");
+        if (creates) Keeping.CheckSegment(key);
         if (creates && source.Length == 0) throw ToolException.Usage($"'{source.Name}' is empty, and a segment has at least 1 byte.");
         var options = new SharedMemoryOptions { Removal = RemovalPolicy.Keep, Mode = parsed.GetValue(s_mode), UseLock = parsed.GetValue(s_lock.Lock) };
         using SharedMemory segment = creates ? SharedMemory.CreateNew(key, source.Length, options) : SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, options);

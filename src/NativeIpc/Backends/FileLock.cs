@@ -1,12 +1,13 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// An exclusive <c>flock(2)</c> on the inode behind an object's name: the segment itself on POSIX, the key file on System V. Processes of
+/// A <c>flock(2)</c> on the inode behind an object's name: the segment itself on POSIX, the key file on System V. Processes of
 /// ours make, recover and remove names only while they hold it and only after they have seen, holding it, that the name still leads to
 /// that inode. So no two of us disagree about what a name leads to, and nobody unlinks a name that has come to lead to another's object.
-/// The kernel drops it with the process. It is held for a few system calls, never while waiting for a semaphore.
+/// Who only finds and attaches takes it shared, so that such do not wait for each other. The kernel drops it with the process. It is held for a few system calls, never while waiting for a semaphore or filling pages.
 /// </summary>
 /// <remarks>
 /// Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks afterwards. It is given back before the descriptor is
@@ -15,8 +16,8 @@ namespace NativeIpc.Backends;
 internal readonly struct FileLock : IDisposable
 {
     private const int PausesBeforeQueueing = 20; // some ten milliseconds
-    private const int FewestPauses = 200;
-    private static readonly TimeSpan s_shortestQueueing = TimeSpan.FromMilliseconds(200);
+    private const int ShortestMicroseconds = 50;
+    private const int LongestMicroseconds = 1000;
 
     private readonly int _heldPlusOne;
     private readonly bool _closes;
@@ -34,35 +35,95 @@ internal readonly struct FileLock : IDisposable
     public bool HasWaited { get; }
 
     /// <summary>Takes the lock, waiting for another holder up to a bound.</summary>
+    /// <param name="file">An open file.</param>
+    /// <param name="bound">How long: see <see cref="HolderPatience"/> for what counts against its PeerTimeout.</param>
+    /// <param name="taken">The lock; not held when there is none to be had.</param>
+    /// <param name="isShared">Whether others may have it shared at the same time: for who makes and removes nothing.</param>
     /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own rule, one sizing per
-    /// segment, decides); otherwise the error number, EAGAIN when the bound passed.</returns>
-    public static int Take(int file, TimeSpan bound, out FileLock taken)
+    /// segment, decides). EAGAIN when another one holds it, for PeerTimeout by now. Any other number is what flock(2) says of this file, untouched
+    /// (EBADF, ENOLCK): then nobody is known to hold anything.</returns>
+    /// <exception cref="CallersTimeIsOverException">Another one holds it, and the caller's time has passed.</exception>
+    /// <exception cref="OperationCanceledException">Another one holds it, and the caller's token was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">Another one holds it, and the object that the wait is for was disposed.</exception>
+    public static int Take(int file, in PeerBound bound, out FileLock taken, bool isShared = false)
+    {
+        int how = isShared ? Interop.Flags.LOCK_SH : Interop.Flags.LOCK_EX;
+        int number = Try(file, how, hasWaited: false, out taken);
+        if (number != Interop.Errno.EAGAIN) return number;
+        bound.ThrowIfCallerIsGone();
+        return bound.PeerTimeout == TimeSpan.Zero ? number : Wait(file, how, bound, out taken);
+    }
+
+    private static int Try(int file, int how, bool hasWaited, out FileLock taken)
     {
         taken = default;
-
-        // Short pauses and many looks: it is held for a few system calls. But where makers race on a loaded machine, look after look meets one that has been cut off in the
-        // middle: then the system's own queue is joined, which wakes with each release.
-        var backoff = new Backoff(bound, longestMicroseconds: 1000, FewestPauses);
-        for (int pauses = 0; ; pauses++)
+        while (true)
         {
-            if (Interop.Libc.flock(file, Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB) == 0)
+            if (Interop.Libc.flock(file, how | Interop.Flags.LOCK_NB) == 0)
             {
-                taken = new FileLock(file, hasWaited: pauses > 0);
+                taken = new FileLock(file, hasWaited);
                 return 0;
             }
 
             int error = Marshal.GetLastPInvokeError();
             if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF)) return 0;
-            if (error != Interop.Errno.EAGAIN && error != Interop.Errno.EINTR) return error;
-            if (pauses >= PausesBeforeQueueing && bound != TimeSpan.Zero && FileLockWait.TryBegin(file) is { } wait)
-            {
-                TimeSpan left = bound < TimeSpan.Zero ? bound : bound - backoff.Elapsed;
-                error = wait.End(bound < TimeSpan.Zero || left > s_shortestQueueing ? left : s_shortestQueueing, out int held);
-                if (error == 0) taken = new FileLock(held, hasWaited: true, closes: true);
-                return error;
-            }
+            if (error != Interop.Errno.EINTR) return error;
+        }
+    }
 
-            if (!backoff.Pause()) return Interop.Errno.EAGAIN;
+    /// <summary>
+    /// Short pauses and many looks: it is held for a few system calls. But where makers race on a loaded machine, look after look meets one that has been cut off in the
+    /// middle: then the system's own queue is joined, which wakes with each release.
+    /// </summary>
+    private static int Wait(int file, int how, in PeerBound bound, out FileLock taken)
+    {
+        var patience = new HolderPatience(bound.PeerTimeout);
+        FileLockWait? queue = null;
+        bool mayQueue = true;
+        int microseconds = ShortestMicroseconds;
+        long lastLook = Stopwatch.GetTimestamp();
+        try
+        {
+            for (int pauses = 0; ; pauses++)
+            {
+                if (mayQueue && pauses == PausesBeforeQueueing) mayQueue = (queue = FileLockWait.TryBegin(file, how)) is not null;
+                if (queue is null)
+                {
+                    // To a fraction of a millisecond, which is what is left of a caller's time at least.
+                    Interop.Pause.Microseconds((int)Math.Ceiling(bound.Left(TimeSpan.FromMicroseconds(microseconds)).TotalMicroseconds));
+                    microseconds = Math.Min(microseconds * 2, LongestMicroseconds);
+                    int number = Try(file, how, hasWaited: true, out taken);
+                    if (number != Interop.Errno.EAGAIN) return number;
+                }
+                else if (queue.Wait(bound.Left(patience.NextLook), bound.Token))
+                {
+                    int number = queue.End(out int held);
+                    queue = null;
+                    taken = number == 0 ? new FileLock(held, hasWaited: true, closes: true) : default;
+                    return number;
+                }
+
+                bound.ThrowIfCallerIsGone();
+                TimeSpan passed = Stopwatch.GetElapsedTime(lastLook);
+                if (patience.IsInfinite || passed < patience.NextLook) continue;
+                lastLook = Stopwatch.GetTimestamp();
+                HolderSight seen = FileLockHolder.Look(file);
+                if (seen.Holder is null)
+                {
+                    // Given back this moment, and who was woken for it is not scheduled yet; or a process of another namespace has it.
+                    int number = Try(file, how, hasWaited: true, out taken);
+                    if (number != Interop.Errno.EAGAIN) return number;
+                }
+
+                patience.Note(seen, passed);
+                if (!patience.IsOver) continue;
+                taken = default;
+                return Interop.Errno.EAGAIN;
+            }
+        }
+        finally
+        {
+            queue?.GiveUp();
         }
     }
 

@@ -9,14 +9,19 @@ internal interface ISemaphoreBackend
     /// <summary>Does it work here, now? Asked of the running system.</summary>
     bool WorksHere { get; }
 
+    /// <summary>Why it does not: what was found, without a full stop, and what to do, in whole sentences.</summary>
+    (string Finding, string Remedy) WhyNotHere
+        => ("this system does not let this process use objects of this type",
+            "Ask IsKeyTypeSupported first, and use a key of another type.");
+
     /// <summary>The largest count that a semaphore of this kind can have.</summary>
     int MaximumCount { get; }
 
     /// <summary>Makes a semaphore that must not exist.</summary>
     SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
 
-    /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>.</summary>
-    SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist);
+    /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>. The bound is that of this call alone.</summary>
+    SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist);
 
     /// <summary>Opens a semaphore and leaves its count, or makes it; the object says which.</summary>
     SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);

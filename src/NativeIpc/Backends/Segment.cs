@@ -87,7 +87,13 @@ internal abstract class Segment : SafeHandle
         => throw new ArgumentException($"Offset {offset} is not a multiple of {alignment}, the alignment of {typeof(T).Name}: reads and writes there would not be atomic, or fail. Copy with Read and Write instead.", nameof(offset));
 
     /// <summary>Opens or makes the lock that Qt uses for this segment, value 1 when new. Never touches the count of one that exists.</summary>
-    public abstract SemaphoreObject OpenLock();
+    /// <param name="bound">How long peers are waited for that are making or removing it.</param>
+    public abstract SemaphoreObject OpenLock(in PeerBound bound);
+
+    /// <summary>The lock that was opened is the one to be used from now on.</summary>
+    public virtual void NoteLock(SemaphoreObject opened)
+    {
+    }
 
     /// <summary>
     /// Whether the name of the lock still leads to the lock that was opened, told without a system call; null where the system does not say.

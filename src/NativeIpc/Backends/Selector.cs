@@ -31,7 +31,8 @@ internal static class Selector
     public static ISharedMemoryBackend ForSegment(string attempt, in NativeIpcKey key)
     {
         ISharedMemoryBackend? backend = Find(s_segments, key.Type);
-        Check(attempt, key, IpcObjectKind.SharedMemory, backend?.WorksHere);
+        Check(attempt, key, IpcObjectKind.SharedMemory, backend is not null,
+            backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
     }
 
@@ -39,7 +40,8 @@ internal static class Selector
     public static ISemaphoreBackend ForSemaphore(string attempt, in NativeIpcKey key)
     {
         ISemaphoreBackend? backend = Find(s_semaphores, key.Type);
-        Check(attempt, key, IpcObjectKind.SystemSemaphore, backend?.WorksHere);
+        Check(attempt, key, IpcObjectKind.SystemSemaphore, backend is not null,
+            backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
     }
 
@@ -63,7 +65,8 @@ internal static class Selector
         return null;
     }
 
-    private static void Check(string attempt, in NativeIpcKey key, IpcObjectKind kind, bool? worksHere)
+    private static void Check(string attempt, in NativeIpcKey key, IpcObjectKind kind, bool hasBackend,
+        (string Finding, string Remedy)? hindrance)
     {
         if (!key.IsValid)
         {
@@ -71,13 +74,15 @@ internal static class Selector
                 "Make one with PlatformSafeKey or LegacyNativeKey, or parse the text that the peer gave you.");
         }
 
-        if (worksHere != true)
+        if (!hasBackend)
         {
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck,
-                worksHere is null ? "keys of this type are not supported on this operating system" : "this system does not let this process use objects of this type (sandbox, container, or a kernel without them)",
+                "keys of this type are not supported on this operating system",
                 "Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType.");
         }
 
+        if (hindrance is { } found)
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, found.Finding, found.Remedy);
         if (PlatformEnvironment.FindViolation(key, kind) is { } violation)
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, violation.TrimEnd('.'), "PlatformSafeKey makes names that can be used.");
     }

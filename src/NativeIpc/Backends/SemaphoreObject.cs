@@ -124,6 +124,9 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         => throw new PlatformNotSupportedException(
             $"Cannot acquire {count} permits of the semaphore {Errors.Failure.Describe(Key)} in one step: only System V can do that. One after the other, each of two processes could hold a part and wait for the other's: acquire one at a time only where that cannot happen, or use a System V key.");
 
+    /// <summary>Before a sleep: waits for peers that keep the object from being used at all, as long as the caller has time; false when it is not ready yet.</summary>
+    public virtual bool AwaitReady(TimeSpan longest, Wakeup wakeup) => true;
+
     /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds the lock.</summary>
     public virtual bool TookOver => false;
 

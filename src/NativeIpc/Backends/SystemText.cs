@@ -18,4 +18,17 @@ internal static class SystemText
             return [];
         }
     }
+
+    /// <summary>The folders in a folder; none when it is missing or not readable.</summary>
+    internal static string[] Folders(string path)
+    {
+        try
+        {
+            return Directory.GetDirectories(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
 }

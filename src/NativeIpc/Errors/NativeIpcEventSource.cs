@@ -33,6 +33,16 @@ internal sealed class NativeIpcEventSource : EventSource
     [Event(3, Level = EventLevel.Warning, Message = "{0}")]
     public void KeyFileReplaced(string message) => WriteEvent(3, message);
 
+    /// <summary>A sparse segment is larger than the memory that this process may take as a whole: filling it would end
+    /// the process.</summary>
+    [Event(30, Level = EventLevel.Warning, Message = "{0}")]
+    public void MoreThanMemory(string message) => WriteEvent(30, message);
+
+    /// <summary>The kernel removes System V segments that nobody is attached to, also those that were to be kept. Said
+    /// once by a process, when it makes the first one.</summary>
+    [Event(31, Level = EventLevel.Warning, Message = "{0}")]
+    public void RemovedWithoutUsers(string message) => WriteEvent(31, message);
+
     /// <summary>This process works with a lock whose next holder could not tell that it died.</summary>
     [Event(6, Level = EventLevel.Warning, Message = "{0}")]
     public void NotRecoverable(string message) => WriteEvent(6, message);

@@ -28,9 +28,33 @@ internal static class NameText
     public static readonly bool CanDecompose = "\u00e9".Normalize(NormalizationForm.FormD).Length == 2;
 
     /// <summary>The text of a native key as the system calls take it: decomposed (NFD) on Apple, where Qt's file names are; unchanged elsewhere.</summary>
-    /// <param name="nativeKey">Well-formed UTF-16.</param>
+    /// <param name="nativeKey">Any text. What is no character (a lone surrogate, U+FFFE), and .NET refuses to
+    /// normalize, stays as it is.</param>
     /// <param name="platform">The platform.</param>
     /// <param name="form">What becomes of it on Apple.</param>
     public static string ForSystem(string nativeKey, KeyPlatform platform, NameForm form = NameForm.Decomposed)
-        => platform == KeyPlatform.Apple && form == NameForm.Decomposed && !Ascii.IsValid(nativeKey) ? nativeKey.Normalize(NormalizationForm.FormD) : nativeKey;
+        => platform == KeyPlatform.Apple && form == NameForm.Decomposed && !Ascii.IsValid(nativeKey)
+            ? Decompose(nativeKey) : nativeKey;
+
+    private static string Decompose(string text)
+    {
+        int at = IndexOfRefused(text);
+        if (at < 0) return text.Normalize(NormalizationForm.FormD);
+        var decomposed = new StringBuilder();
+        for (; at >= 0; at = IndexOfRefused(text))
+        {
+            decomposed.Append(text[..at].Normalize(NormalizationForm.FormD)).Append(text[at]);
+            text = text[(at + 1)..];
+        }
+
+        return decomposed.Append(text.Normalize(NormalizationForm.FormD)).ToString();
+    }
+
+    /// <summary>Where the first one of the code units is that string.Normalize throws for; -1 for none.</summary>
+    private static int IndexOfRefused(string text)
+    {
+        int lone = KeyText.IndexOfLoneSurrogate(text);
+        int reversed = text.IndexOf('\uFFFE');
+        return lone < 0 || reversed < 0 ? Math.Max(lone, reversed) : Math.Min(lone, reversed);
+    }
 }

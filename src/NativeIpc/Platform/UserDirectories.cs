@@ -94,10 +94,16 @@ internal sealed class UserDirectories(
         }
         else if (error != 0) problem = $"'{folder}' cannot be examined (error {error})";
         else if (!status.IsDirectory) problem = $"'{folder}' is not a directory, or a link to one";
-        else if (status.Uid != userId) problem = $"'{folder}' belongs to user {status.Uid} and not to user {userId}";
+        else if (status.Uid != userId || !(RealIds.Users.IsReal(userId) || LetsIn(folder))) problem =
+            $"'{folder}' belongs to user {RealIds.Users.Describe(status.Uid)} and not to user {userId}";
         else if ((status.Permissions & PermissionBits) != OwnerOnly) problem = $"'{folder}' has mode {Convert.ToString(status.Permissions, 8)} instead of 700";
         return problem is null ? Fitness.Usable : Fitness.Unusable;
     }
+
+    /// <summary>Where numbers do not tell users apart, the kernel does: into a folder of mode 0700 it lets its owner,
+    /// and no user whose id is not mapped.</summary>
+    private static bool LetsIn(string folder)
+        => Interop.Libc.access(folder, Interop.Libc.W_OK | Interop.Libc.X_OK) == 0;
 
     /// <summary>Whether mkdir would succeed: only the last component may be missing.</summary>
     private static bool CanCreate(string folder)

@@ -27,6 +27,9 @@ internal readonly struct Deadline
     public static bool IsValid(TimeSpan timeout)
         => timeout == Timeout.InfiniteTimeSpan || (timeout >= TimeSpan.Zero && timeout <= TimeSpan.FromMilliseconds(int.MaxValue));
 
+    /// <summary>What is left, infinite for a deadline that never comes.</summary>
+    public TimeSpan Rest => _timeout == Timeout.InfiniteTimeSpan ? _timeout : Left(TimeSpan.MaxValue);
+
     /// <summary>What is left, at most <paramref name="slice"/>; zero once the deadline has passed.</summary>
     public TimeSpan Left(TimeSpan slice)
     {

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace NativeIpc.Tests.Keys;
@@ -67,6 +68,36 @@ public class NativeIpcKeyRulesTests
     [InlineData(KeyPlatform.Windows, IpcObjectKind.SharedMemory, "windows:Local\\shm_a", 11, 259)]
     public void A_length_is_measured_in_the_units_of_the_platform(KeyPlatform platform, IpcObjectKind kind, string text, int length, int maximum)
         => Assert.Equal((length, maximum), new NativeIpcKeyRules(platform).MeasureLength(NativeIpcKey.Parse(text), kind));
+
+    [Theory]
+    [InlineData(@"/\u00e9\ud83d", 7)] // cut in the middle of a pair: e and its accent, and a replacement of three bytes
+    [InlineData(@"/\udc00\u00e9\ud800\u00e9", 13)]
+    [InlineData(@"/\u00e9\ufffe", 7)] // no character, and yet text
+    public void A_key_of_Apple_is_measured_whatever_its_text(string escaped, int length)
+    {
+        string nativeKey = Regex.Unescape(escaped); // metadata has no lone surrogates
+        var rules = new NativeIpcKeyRules(KeyPlatform.Apple) { RuntimeDirectory = "/r" };
+        foreach (NativeIpcKeyType type in new[] { NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV })
+        {
+            Assert.Equal(length,
+                rules.MeasureLength(new NativeIpcKey(nativeKey, type), IpcObjectKind.SharedMemory).Length);
+            bool isWellFormed = !nativeKey.Any(char.IsSurrogate);
+            Assert.Equal(isWellFormed,
+                rules.FindViolation(new NativeIpcKey(nativeKey, type), IpcObjectKind.SharedMemory) is null);
+        }
+    }
+
+    [Fact]
+    public void What_its_own_cutting_splits_can_be_measured()
+    {
+        var rules = new NativeIpcKeyRules(KeyPlatform.Apple);
+        NativeIpcKey key =
+            rules.PlatformSafeKey(new string('n', 28) + "\ud83d\ude00", NativeIpcKeyType.PosixRealtime,
+            IpcObjectKind.SharedMemory, out bool wasCut);
+        Assert.True(wasCut);
+        Assert.Equal((32, 31), rules.MeasureLength(key, IpcObjectKind.SharedMemory));
+        Assert.NotNull(rules.FindViolation(key, IpcObjectKind.SharedMemory));
+    }
 
     [Fact]
     public void What_is_one_longer_than_the_measure_allows_is_a_violation_and_what_just_fits_is_none()

@@ -9,8 +9,8 @@ namespace NativeIpc.Backends.Posix;
 /// <remarks>With glibc the maximum is compared in the exchange that gives. Elsewhere it is a look before the
 /// posts.</remarks>
 internal sealed class BoundedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
-    bool createdNew, RemovalPolicy removal, bool removeAtExit, int maximum)
-    : PosixSemaphore(key, handle, identity, createdNew, removal, removeAtExit)
+    bool createdNew, int maximum)
+    : PosixSemaphore(key, handle, identity, createdNew)
 {
     private protected override int Maximum => maximum;
 

@@ -41,8 +41,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
 
     private readonly Lock _checks;
     private readonly SteppingAside? _aside;
-    private readonly PosixRemoval? _removal;
-    private readonly PosixLastOut? _lastOut;
+    private PosixRemoval? _removal;
+    private PosixLastOut? _lastOut;
     private readonly UnixDescriptor _file;
     private int _slot = -1;
     private bool _hearsOfDeaths = true;
@@ -51,7 +51,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private int _millisecondsBetweenProofs;
 
     /// <summary>Takes over the mapping and the descriptor.</summary>
-    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit, bool requiresRecovery)
+    internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity,
+        bool createdNew, bool requiresRecovery)
         : base(key, new PosixSemaphoreHandle(page, isMapping: true))
     {
         _file = file;
@@ -72,15 +73,19 @@ internal sealed class HeldSemaphore : MappedSemaphore
         _aside = _slot < 0 ? null : new SteppingAside(key, page, file, _slot, identity);
         _checks = _aside?.Gate ?? new();
         if (_aside is not null) LockAttendant.Add(_aside);
+    }
 
+    internal override void TakeDuty(RemovalPolicy removal, bool removeAtExit)
+    {
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), page, Layout.SizeOfSemT, _file, _aside is null ? null : _aside.Close);
+            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1),
+                Page, Layout.SizeOfSemT, _file, _aside is null ? null : _aside.Close);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 
         if (removal != RemovalPolicy.Creator) return;
-        _removal = new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1));
+        _removal = new PosixRemoval(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1));
         if (removeAtExit) ProcessExit.Add(_removal);
     }
 
@@ -90,7 +95,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     internal static bool IsOffered => PosixNames.s_areFiles && GlibcSemaphore.s_isKnown;
 
     /// <summary>The file behind it.</summary>
-    internal FileIdentity Identity { get; }
+    internal override FileIdentity Identity { get; }
 
     public override string ObjectIdentity => Identity.ToString();
 

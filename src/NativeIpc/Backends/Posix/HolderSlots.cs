@@ -112,12 +112,15 @@ internal static class HolderSlots
     }
 
     /// <summary>Whether the user of any slot is aside, in a semaphore's file that nobody else can open or shorten meanwhile.</summary>
-    internal static bool IsAnyAside(UnixDescriptor file)
+    internal static bool IsAnyAside(UnixDescriptor file) => LookAside(file) != false;
+
+    /// <summary>The same; null when it cannot be told.</summary>
+    internal static bool? LookAside(UnixDescriptor file)
     {
         if (!GlibcSemaphore.s_isKnown) return false;
         nuint length = (nuint)Environment.SystemPageSize;
         nint page = Libc.mmap(0, length, Flags.PROT_READ, Flags.MAP_SHARED, (int)file.DangerousGetHandle(), 0);
-        if (page == Libc.MAP_FAILED) return true; // cannot tell
+        if (page == Libc.MAP_FAILED) return null;
         bool isAny = false;
         for (int slot = 0; slot < Count && !isAny; slot++) isAny = IsAside(page, slot);
         _ = Libc.munmap(page, length);

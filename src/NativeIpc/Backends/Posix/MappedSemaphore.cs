@@ -33,6 +33,15 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private protected MappedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle)
         : base(key) => _handle = handle;
 
+    /// <summary>
+    /// Takes over what the policy says about the name, from now on: called when it is certain that the object is this
+    /// instance's. One that fails before lets go of what it has open, and of no name.
+    /// </summary>
+    internal abstract void TakeDuty(RemovalPolicy removal, bool removeAtExit);
+
+    /// <summary>The file behind it; all zero where there is none.</summary>
+    internal abstract FileIdentity Identity { get; }
+
     /// <summary>How many pages wait for the garbage collector.</summary>
     internal static int Deferred => Volatile.Read(ref s_deferred);
 
@@ -129,7 +138,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
             return true;
         }
 
-        _standIn = StandIn.For(_handle, AtTheEnd, out bool isReplaced);
+        _standIn = StandIn.For(_handle, Identity, AtTheEnd, out bool isReplaced);
         return isReplaced;
     }
 
@@ -137,25 +146,31 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private sealed class StandIn
     {
         private readonly nint _page;
+        private readonly FileIdentity _identity;
+        private bool _isReplaced;
 
-        private StandIn(nint page)
+        private StandIn(nint page, FileIdentity identity)
         {
             _page = page;
+            _identity = identity;
             Interlocked.Increment(ref s_deferred);
         }
 
         ~StandIn()
         {
-            _ = Libc.munmap(_page, Layout.SizeOfSemT);
+            // An exchange that failed may have taken the true page away before (mremap(2) unmaps its target first).
+            // Then somebody else's memory may stand there by now.
+            if (_isReplaced || Mapping.IsOf(_page, _identity)) _ = Libc.munmap(_page, Layout.SizeOfSemT);
             Interlocked.Decrement(ref s_deferred);
         }
 
         /// <summary>Puts a private page there. Should memory for that fail, the true page stays until then, and the kernel counts this process among its users.</summary>
-        public static StandIn For(PosixSemaphoreHandle handle, Action<nint>? atTheEnd, out bool isReplaced)
+        public static StandIn For(PosixSemaphoreHandle handle, FileIdentity identity, Action<nint>? atTheEnd,
+            out bool isReplaced)
         {
             isReplaced = false;
             nuint length = (nuint)Environment.SystemPageSize;
-            var standIn = new StandIn(handle.Address);
+            var standIn = new StandIn(handle.Address, identity);
             nint view = atTheEnd is null ? handle.Address : Libc.mremap(handle.Address, 0, length, Flags.MREMAP_MAYMOVE, 0);
             nint page = view == Libc.MAP_FAILED ? Libc.MAP_FAILED
                 : Libc.mmap(0, length, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_PRIVATE | Flags.MAP_ANONYMOUS, -1, 0);
@@ -163,6 +178,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
             {
                 *(ulong*)page = GlibcSemaphore.Gone;
                 isReplaced = Libc.mremap(page, length, length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, handle.Address) != Libc.MAP_FAILED;
+                standIn._isReplaced = isReplaced;
                 if (!isReplaced) _ = Libc.munmap(page, length);
             }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -7,15 +8,24 @@ namespace NativeIpc.Backends.Posix;
 internal static class PosixDiagnosis
 {
     private const long SmallFolder = 64 << 20; // what Docker gives
+    private const string Inodes = PosixNames.Folder + " (inodes)";
+    private const string OfMemory =
+        "memory and swap of this process's control group, segments included: the kernel kills who goes beyond";
 
     internal static void Examine(Diagnosis diagnosis)
     {
         if (!OperatingSystem.IsLinux()) return;
         diagnosis.AddNear(Limits(), limit => limit.Name == PosixNames.Folder
             ? ("Remove what nobody uses, or make it larger (in a container: docker run --shm-size).", "mount -o remount,size=50% /dev/shm")
+            : limit.Name == Inodes
+                ? ("Remove what nobody uses, or give it more.",
+                string.Create(CultureInfo.InvariantCulture, $"mount -o remount,nr_inodes={limit.Maximum * 2} /dev/shm"))
+            : limit.Description == OfMemory
+                ? ("End programs of that control group, or let it take more: what goes beyond is killed.", null)
             : limit.Name == "fs.file-max" ? ("Raise it.", string.Create(CultureInfo.InvariantCulture, $"sysctl -w fs.file-max={limit.Maximum * 2}"))
             : ("Raise the limit of the shell or service (LimitNOFILE= of systemd).", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {limit.Maximum * 2}")));
         ExamineFolder(diagnosis);
+        ExamineMemory(diagnosis);
         if (ReadNumber("/proc/sys/fs/protected_regular") is > 0 and var level)
         {
             diagnosis.Add(new IpcFinding(IpcFindingKind.ProtectedRegular, IpcSeverity.Information,
@@ -28,10 +38,31 @@ internal static class PosixDiagnosis
     {
         if (!OperatingSystem.IsLinux()) yield break;
         if (Folder() is { } drive) yield return new IpcLimit(PosixNames.Folder, "bytes of POSIX segments and semaphores", drive.TotalSize - drive.TotalFreeSpace, drive.TotalSize, "bytes");
+        if (Libc.FileSystemOf(PosixNames.Folder) is { f_files: > 0 and <= long.MaxValue } has)
+            yield return new IpcLimit(Inodes, "files of POSIX segments, semaphores and locks: one inode each",
+                (long)(has.f_files - has.f_ffree), (long)has.f_files, "inodes");
+        if (MemoryLimit.Find() is { } memory)
+            yield return new IpcLimit(memory.File, OfMemory, memory.Used, memory.Bytes, "bytes");
+        if (Libc.LargestFile() is var file and not long.MaxValue)
+            yield return new IpcLimit("ulimit -f", "size of one POSIX segment", null, file, "bytes");
         if (ReadLine("/proc/sys/fs/file-nr")?.Split('\t') is [var open, _, var most] && long.TryParse(open, out long used) && long.TryParse(most, out long maximum))
             yield return new IpcLimit("fs.file-max", "open files of the whole system", used, maximum, "files");
         if (DescriptorLimit() is { } limit)
             yield return new IpcLimit("ulimit -n", "descriptors of one process: each POSIX object that is open takes one", null, limit, "descriptors");
+    }
+
+    /// <summary>A segment that fits into /dev/shm and not into the memory of the container ends the process that fills
+    /// it.</summary>
+    private static void ExamineMemory(Diagnosis diagnosis)
+    {
+        if (MemoryLimit.Find() is not { } limit || Folder() is not { } drive || drive.TotalSize <= limit.Bytes) return;
+        diagnosis.Add(new IpcFinding(IpcFindingKind.MemoryLimit, IpcSeverity.Warning,
+            string.Create(CultureInfo.InvariantCulture,
+                $"/dev/shm has {drive.TotalSize >> 20} MiB, and {limit.File} lets this process take "
+                    + $"{limit.Bytes >> 20} MiB of memory and swap, segments included: the kernel kills a process "
+                    + $"that goes beyond."),
+            "Make /dev/shm smaller than that, or let the control group take more (docker run --memory; "
+                + "resources.limits.memory of Kubernetes; MemoryMax= of systemd)."));
     }
 
     private static void ExamineFolder(Diagnosis diagnosis)

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Keys;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -70,9 +71,9 @@ internal sealed class PosixLook(Census census) : IDisposable
             Value = value,
             LostPermits = lost,
             Mode = (UnixFileMode)status.Permissions,
-            OwnerId = status.Uid,
+            OwnerId = RealIds.Users.Known(status.Uid),
             OwnerName = census.Accounts.User(status.Uid),
-            GroupId = status.Gid,
+            GroupId = RealIds.Groups.Known(status.Gid),
             GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users?.Count,
             Attachments = users ?? [],
@@ -197,9 +198,9 @@ internal sealed class PosixLook(Census census) : IDisposable
                 NativeName = gone.Name,
                 Size = isKnown ? status.Size : gone.MappedSize > 0 ? gone.MappedSize : null,
                 Mode = isKnown ? (UnixFileMode)status.Permissions : null,
-                OwnerId = isKnown ? status.Uid : null,
+                OwnerId = isKnown ? RealIds.Users.Known(status.Uid) : null,
                 OwnerName = isKnown ? census.Accounts.User(status.Uid) : null,
-                GroupId = isKnown ? status.Gid : null,
+                GroupId = isKnown ? RealIds.Groups.Known(status.Gid) : null,
                 GroupName = isKnown ? census.Accounts.Group(status.Gid) : null,
                 AttachmentCount = users.Count,
                 Attachments = users,

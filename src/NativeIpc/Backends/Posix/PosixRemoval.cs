@@ -20,6 +20,9 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     private readonly Lock _gate = new();
     private bool _performed;
 
+    /// <summary>Held while the names are removed. Who makes a lock's name enters it without waiting, since the removal may wait for the file lock that he has.</summary>
+    internal Lock Gate => _gate;
+
     static PosixRemoval() => NativeIpcEventSource.Load();
 
     public override void Perform() => Perform(-1);
@@ -68,17 +71,22 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             // Without the lock (no descriptor left, or a peer that holds it for ever) the comparison alone has to do.
             int file = open == -1 ? own : open;
             if (file != -1) _ = FileLock.Take(file, bound, out held);
-            FileStatus status;
-            if (own != -1 && held is { IsHeld: true, HasWaited: false })
+
+            // What the name has just been seen to lead to: asking the descriptor is a look at the folder less. Without
+            // links it was removed by one of ours meanwhile.
+            bool asksFile = own != -1 && held is { IsHeld: true, HasWaited: false };
+            int number = asksFile ? Libc.Status(own, out FileStatus status)
+                : Libc.Status(path.Pointer, followLink: false, out status);
+            if (number == Errno.ENOENT) return;
+
+            // Not told is not gone: it may still be there, and be this one.
+            if (number != 0)
             {
-                // What the name has just been seen to lead to: asking the descriptor is a look at the folder less. Without links it was removed by one of ours meanwhile.
-                if (Libc.Status(own, out status) != 0 || status.Links == 0 || status.Identity != identity) return;
-            }
-            else if (Libc.Status(path.Pointer, followLink: false, out status) != 0 || status.Identity != identity)
-            {
-                return;
+                string attempt = isSegment ? "remove the segment" : "remove the semaphore";
+                throw PosixErrors.Unknown(attempt, key, "statx", number);
             }
 
+            if (status.Identity != identity || (asksFile && status.Links == 0)) return;
             UnlinkBoth(key, isSegment, lockKey);
         }
         finally
@@ -114,7 +122,11 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             {
                 error = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
                 if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");
-                if (Libc.Status(file, out FileStatus opened) != 0 || Libc.Status(path.Pointer, followLink: false, out FileStatus named) != 0 || opened.Identity != named.Identity) continue;
+                error = Libc.Status(file, out FileStatus opened);
+                FileStatus named = default;
+                if (error == 0) error = Libc.Status(path.Pointer, followLink: false, out named);
+                if (error is not (0 or Errno.ENOENT)) throw PosixErrors.Unknown(attempt, key, "statx", error);
+                if (error != 0 || opened.Identity != named.Identity) continue;
                 if (!opened.IsRegularFile)
                     throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
                 return UnlinkBoth(key, isSegment, lockKey);

@@ -15,8 +15,8 @@ internal sealed class PosixSegment : Segment
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
     private readonly bool _trustsOthers;
-    private readonly TimeSpan _bound;
     private readonly bool _requiresRecovery;
+    private long _largestFile = -1; // -1: not asked yet
     private bool _hasOpenedLock; // only a hint
 
     private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
@@ -24,7 +24,6 @@ internal sealed class PosixSegment : Segment
     {
         _descriptor = descriptor;
         _status = status;
-        _bound = options.PeerTimeout;
         _requiresRecovery = options.RequireLockRecovery;
         _trustsOthers = options.AllowOtherOwners;
         if (options.Removal == RemovalPolicy.LastOneOut)
@@ -60,9 +59,6 @@ internal sealed class PosixSegment : Segment
     /// <summary>What it was when it was opened or made.</summary>
     internal FileStatus Status => _status;
 
-    /// <summary>How long peers are waited for.</summary>
-    internal TimeSpan PeerTimeout => _bound;
-
     /// <summary>Whether objects of other users are trusted.</summary>
     internal bool TrustsOthers => _trustsOthers;
 
@@ -81,9 +77,10 @@ internal sealed class PosixSegment : Segment
     /// that was taken away never comes back. It is made only while this process holds the file lock of the segment and sees that the name still leads to it: the process
     /// that removes the segment removes both names under the same file lock, so no lock is made for a segment that has lost its name. Interleavings. (1) The segment is removed
     /// after the look: as after an open under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the lock is opened: the look sees the other one, and the
-    /// lock, which is the other one's, is closed unused. (3) Two make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is found as well.
+    /// lock, which is the other one's, is closed unused. (3) Two make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is found as well. (4) This process removes the names at the same time, through the
+    /// same open file, which the file lock does not keep out: the gate of the removal does, and a removal that has begun is a Dispose that has begun.
     /// </remarks>
-    public override SemaphoreObject OpenLock()
+    public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         if (_requiresRecovery && !HeldSemaphore.IsOffered)
         {
@@ -102,9 +99,9 @@ internal sealed class PosixSegment : Segment
         }
 
         // The creator is the first to use the lock, as a rule: then there is none to be found.
-        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock) && PosixSemaphores.FindLock(lockKey, this) is { } found) return found;
+        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock) && PosixSemaphores.FindLock(lockKey, this, bound) is { } found) return found;
 
-        int error = FileLock.Take(_descriptor, _bound, out FileLock held);
+        int error = FileLock.Take(_descriptor, bound, out FileLock held);
         if (error != 0)
         {
             throw Failure.Of(NativeIpcError.LockError, "open the lock of the segment", Key, "flock", error,
@@ -113,10 +110,19 @@ internal sealed class PosixSegment : Segment
 
         using (held)
         {
-            CheckName();
-            SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this);
-            _hasOpenedLock = true;
-            return opened;
+            Lock? removing = _removal?.Gate;
+            ObjectDisposedException.ThrowIf(removing?.TryEnter() == false, typeof(SharedMemory));
+            try
+            {
+                CheckName();
+                SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this, bound);
+                _hasOpenedLock = true;
+                return opened;
+            }
+            finally
+            {
+                removing?.Exit();
+            }
         }
     }
 
@@ -172,16 +178,26 @@ internal sealed class PosixSegment : Segment
 
         CheckRange(offset, source.Length);
         VerifySize();
+        CheckLimit(offset + source.Length);
         fixed (byte* first = source)
         {
             for (int done = 0; done < source.Length;)
             {
                 nint written = Libc.pwrite(_descriptor, first + done, (nuint)(source.Length - done), offset + done);
                 if (written >= 0) done += (int)written;
-                else if (Marshal.GetLastPInvokeError() is var number && number == Errno.ENOSPC) throw PosixErrors.Resize("write the segment", Key, "pwrite", number, source.Length);
-                else if (number != Errno.EINTR) throw PosixErrors.Unknown("write the segment", Key, "pwrite", number);
+                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                    throw PosixErrors.Write("write the segment", Key, number);
             }
         }
+    }
+
+    /// <summary>Refuses to write where the kernel would end this process for it (RLIMIT_FSIZE), also in a file that is
+    /// longer already. A limit that is lowered after the first writing is not seen.</summary>
+    private void CheckLimit(long end)
+    {
+        if (_largestFile < 0) _largestFile = Libc.LargestFile();
+        if (end > _largestFile && end > (_largestFile = Libc.LargestFile()))
+            throw SizeLimits.TooLargeAFile("write the segment", Key, end, _largestFile);
     }
 
     private NativeIpcException Shrunk(long size)

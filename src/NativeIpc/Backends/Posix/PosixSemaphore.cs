@@ -11,29 +11,34 @@ internal class PosixSemaphore : MappedSemaphore
 
     private static readonly bool s_hasClockWait = OperatingSystem.IsLinux() && Libraries.HasSemaphoreFunction("sem_clockwait");
 
-    private readonly PosixRemoval? _removal;
-    private readonly PosixLastOut? _lastOut;
+    private PosixRemoval? _removal;
+    private PosixLastOut? _lastOut;
 
-    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew, RemovalPolicy removal, bool removeAtExit)
+    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew)
         : base(key, handle)
     {
         Identity = identity;
         CreatedNew = createdNew;
+    }
+
+    internal override void TakeDuty(RemovalPolicy removal, bool removeAtExit)
+    {
         if (removal == RemovalPolicy.LastOneOut)
         {
-            _lastOut = new PosixLastOut(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1), handle.Address, Layout.SizeOfSemT, null);
+            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1),
+                Page, Layout.SizeOfSemT, null);
             if (removeAtExit) ProcessExit.Add(_lastOut);
         }
 
         if (removal != RemovalPolicy.Creator) return;
-        _removal = new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1));
+        _removal = new PosixRemoval(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1));
         if (removeAtExit) ProcessExit.Add(_removal);
     }
 
     ~PosixSemaphore() => Close();
 
     /// <summary>The file behind it; all zero where there is none.</summary>
-    internal FileIdentity Identity { get; }
+    internal override FileIdentity Identity { get; }
 
     public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
 

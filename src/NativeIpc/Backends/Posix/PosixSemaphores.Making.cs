@@ -14,21 +14,22 @@ internal sealed partial class PosixSemaphores
     /// <remarks>
     /// Three ways, each for where the one before is refused; only the last one's refusal is reported.
     /// </remarks>
-    private static SemaphoreObject? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
+    private static MappedSemaphore? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
     {
+        SizeLimits.CheckFile(Creating, key, Layout.SizeOfSemT);
         bool isRefused = false;
         if (s_whole.IsOn)
         {
-            SemaphoreObject? made = MakeWhole(key, initialCount, use, out int failure);
+            MappedSemaphore? made = MakeWhole(key, initialCount, use, out int failure);
             if (made is not null) s_whole.Worked();
             if (failure == 0 || failure == Errno.EEXIST) return made;
             isRefused = failure is Errno.EACCES or Errno.EPERM;
             if (!isRefused) s_whole.TurnOff();
         }
 
-        SemaphoreObject? plain = MakeBySemOpen(key, initialCount, use, out int number);
+        MappedSemaphore? plain = MakeBySemOpen(key, initialCount, use, out int number);
         if (number is Errno.EACCES or Errno.EPERM && PosixNames.s_areFiles) plain = MakeUnderItsName(key, initialCount, use);
-        else if (number != 0 && number != Errno.EEXIST) throw PosixErrors.Open(Creating, key, "sem_open", number);
+        else if (number != 0 && number != Errno.EEXIST) throw PosixErrors.Create(Creating, key, "sem_open", number);
         if (isRefused && plain is not null) s_whole.WasRefused();
         return plain;
     }
@@ -39,22 +40,41 @@ internal sealed partial class PosixSemaphores
     /// <param name="use">How it is used.</param>
     /// <param name="number">0; EEXIST when the name is taken; or why it cannot be made in this way, with nothing left
     /// behind.</param>
-    private static unsafe SemaphoreObject? MakeWhole(in NativeIpcKey key, int initialCount, in Use use, out int number)
+    private static unsafe MappedSemaphore? MakeWhole(in NativeIpcKey key, int initialCount, in Use use, out int number)
     {
         int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
         number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
-        if (number != 0) return WholePublishing.Of(number, isLink: false) != WholePublishing.Verdict.Failed ? null : throw PosixErrors.Open(Creating, key, "open", number);
+        if (number != 0) return WholePublishing.Of(number, isLink: false) != WholePublishing.Verdict.Failed ? null : throw PosixErrors.Create(Creating, key, "open", number);
         bool isKept = false;
         try
         {
             Write(key, initialCount, unnamed);
             FileIdentity identity = Dress(key, use, unnamed);
             nint page = MapPage(Creating, key, unnamed, isTouched: use.IsHeld);
+
+            // A lock has its slot before anybody can know it: what fails about that leaves nothing behind.
+            MappedSemaphore? made =
+                use.IsHeld ? Own(key, page, unnamed, identity, createdNew: true, use, out isKept) : null;
             var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
             number = UnnamedFile.Link(unnamed, path.Pointer);
-            if (number == 0) return Own(key, page, unnamed, identity, createdNew: true, use.Removal != RemovalPolicy.Keep, use, out isKept);
-            _ = Libc.munmap(page, Layout.SizeOfSemT);
-            return number == Errno.EEXIST || WholePublishing.Of(number, isLink: true) != WholePublishing.Verdict.Failed ? null : throw PosixErrors.Open(Creating, key, "linkat", number);
+            if (number != 0)
+            {
+                if (made is not null) made.Dispose();
+                else _ = Libc.munmap(page, Layout.SizeOfSemT);
+                bool isOver = number != Errno.EEXIST
+                    && WholePublishing.Of(number, isLink: true) == WholePublishing.Verdict.Failed;
+                return isOver ? throw PosixErrors.Create(Creating, key, "linkat", number) : null;
+            }
+
+            try
+            {
+                return WithDuty(made ?? Own(key, page, unnamed, identity, createdNew: true, use, out isKept), use);
+            }
+            catch
+            {
+                TakeBack(key, identity);
+                throw;
+            }
         }
         finally
         {
@@ -63,7 +83,7 @@ internal sealed partial class PosixSemaphores
     }
 
     /// <summary>Has the C library make it, which on Linux takes a temporary name beside the final one.</summary>
-    private static SemaphoreObject? MakeBySemOpen(in NativeIpcKey key, int initialCount, in Use use, out int number)
+    private static MappedSemaphore? MakeBySemOpen(in NativeIpcKey key, int initialCount, in Use use, out int number)
     {
         nint opened;
         do
@@ -77,16 +97,35 @@ internal sealed partial class PosixSemaphores
 
         // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to
         // ours or to none of ours.
-        FileStatus? made = StatusOfName(key);
-        if (made is { IsRegularFile: true } status && status.Uid == Libc.geteuid() && status.Permissions != use.Mode)
+        FileStatus? named = StatusOfName(key);
+        if (named is { IsRegularFile: true } status && RealIds.MayBeThisUser(status.Uid)
+            && status.Permissions != use.Mode)
             _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        bool owns = use.Removal != RemovalPolicy.Keep;
-        PosixSemaphore plain = Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), made?.Identity ?? default, createdNew: true, use.RemovalOf(owns && !use.KeepsFile), use);
-        if (!use.KeepsFile) return plain;
+        FileIdentity identity = named?.Identity ?? default;
+        var plainHandle = new PosixSemaphoreHandle(opened, isMapping: false);
+        PosixSemaphore plain = Plain(key, plainHandle, identity, createdNew: true, use);
+        if (!use.KeepsFile) return WithDuty(plain, use);
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
-        using (plain) return TryOpen(key, owns, use, out _, createdNew: true);
+        using (plain)
+        {
+            try
+            {
+                return TryOpen(key, use, out _, createdNew: true);
+            }
+            catch
+            {
+                TakeBack(key, identity);
+                throw;
+            }
+        }
     }
+
+    /// <summary>
+    /// Removes the name of what was just made and could not be opened; not that of another one which has it by now.
+    /// </summary>
+    private static void TakeBack(in NativeIpcKey key, FileIdentity identity)
+        => new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1)).Perform();
 
     /// <summary>
     /// Makes it under its final name, where no other name may be made and no file without one: in strict snaps, say,
@@ -103,7 +142,7 @@ internal sealed partial class PosixSemaphores
     /// starts again. (5) A C program opens it in that moment: glibc
     /// maps what has no bytes, and its first operation ends it: hence this way is the last.
     /// </remarks>
-    private static unsafe SemaphoreObject? MakeUnderItsName(in NativeIpcKey key, int initialCount, in Use use)
+    private static unsafe MappedSemaphore? MakeUnderItsName(in NativeIpcKey key, int initialCount, in Use use)
     {
         var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
         int file;
@@ -116,26 +155,34 @@ internal sealed partial class PosixSemaphores
         while (number == Errno.EINTR);
 
         if (number == Errno.EEXIST) return null;
-        if (number != 0) throw PosixErrors.Open(Creating, key, "open", number);
+        if (number != 0) throw PosixErrors.Create(Creating, key, "open", number);
+        return CompleteOrTakeBack(key, initialCount, use, file, isMade: true);
+    }
+
+    /// <summary>Completes a semaphore whose maker has died under its name; null when that is not so any more.</summary>
+    private static MappedSemaphore? Recover(in NativeIpcKey key, int initialCount, in Use use)
+    {
+        int file = OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, use.Bound, out int number);
+        if (number == Errno.ENOENT) return null;
+        return number == 0 ? CompleteOrTakeBack(key, initialCount, use, file, isMade: false)
+            : throw PosixErrors.Create(Creating, key, "open", number);
+    }
+
+    /// <summary>The same as <see cref="Complete"/>; what it began and could not end leaves no name.</summary>
+    private static MappedSemaphore? CompleteOrTakeBack(in NativeIpcKey key, int initialCount, in Use use, int file,
+        bool isMade)
+    {
         FileIdentity? own = null;
         try
         {
-            return Complete(key, initialCount, use, file, out own);
+            return Complete(key, initialCount, use, file, isMade, out own);
         }
         catch
         {
             // Not what a recoverer has completed meanwhile.
-            if (own is { } identity) new PosixRemoval(key, isSegment: false, lockKey: default, identity, use.PeerTimeout).Perform();
+            if (own is { } identity) TakeBack(key, identity);
             throw;
         }
-    }
-
-    /// <summary>Completes a semaphore whose maker has died under its name; null when that is not so any more.</summary>
-    private static SemaphoreObject? Recover(in NativeIpcKey key, int initialCount, in Use use)
-    {
-        int file = OpenFile(key, out int number);
-        if (number == Errno.ENOENT) return null;
-        return number == 0 ? Complete(key, initialCount, use, file, out _) : throw PosixErrors.Open(Creating, key, "open", number);
     }
 
     /// <summary>
@@ -143,13 +190,13 @@ internal sealed partial class PosixSemaphores
     /// stranger's is none of ours.
     /// </summary>
     private static bool IsHalfMade(in FileStatus status, in Use use)
-        => status is { IsRegularFile: true, Size: 0 } && (use.TrustsOthers || status.Uid == Libc.geteuid());
+        => status is { IsRegularFile: true, Size: 0 } && (use.TrustsOthers || RealIds.IsThisUser(status.Uid));
 
     /// <summary>
     /// How long one in the making is waited for. The lock of a segment is made under the segment's file lock: nobody
     /// is making one who has that.
     /// </summary>
-    private static Backoff WaitFor(in Use use) => new(use.Segment is null ? use.PeerTimeout : TimeSpan.Zero);
+    private static Backoff WaitFor(in Use use) => new(use.Segment is null ? use.Bound : TimeSpan.Zero);
 
     /// <summary>
     /// Completes a file that has the name and no bytes, and is its creator then; null when somebody else has done
@@ -159,8 +206,10 @@ internal sealed partial class PosixSemaphores
     /// <param name="initialCount">The count.</param>
     /// <param name="use">How it is used.</param>
     /// <param name="file">The descriptor.</param>
+    /// <param name="isMade">Whether this very call has made it, so that nobody has to ask whose it is.</param>
     /// <param name="own">The file, as soon as this call is the one that completes it; also when it fails then.</param>
-    private static SemaphoreObject? Complete(in NativeIpcKey key, int initialCount, in Use use, int file, out FileIdentity? own)
+    private static MappedSemaphore? Complete(in NativeIpcKey key, int initialCount, in Use use, int file, bool isMade,
+        out FileIdentity? own)
     {
         own = null;
         FileLock held = default;
@@ -168,15 +217,16 @@ internal sealed partial class PosixSemaphores
         bool isKept = false;
         try
         {
-            int number = FileLock.Take(file, use.PeerTimeout, out held);
+            int number = FileLock.Take(file, use.Bound, out held);
             if (number != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", number, "Another process is making or removing it; try again.");
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
             if (status.Size != 0 || StatusOfName(key) is not { } named || named.Identity != status.Identity) return null;
-            if (status.Uid != Libc.geteuid())
+            if (!isMade && !RealIds.IsThisUser(status.Uid))
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "open",
-                    $"a half-created semaphore of user {status.Uid} has this name, and only its owner's processes recover it", "Let that user remove it, or use another name.");
+                    $"a half-created semaphore of user {RealIds.Users.Describe(status.Uid)} has this name, and only its "
+                        + "owner's processes recover it", "Let that user remove it, or use another name.");
             }
 
             own = status.Identity;
@@ -187,7 +237,7 @@ internal sealed partial class PosixSemaphores
             page = Libc.MAP_FAILED;
             held.Dispose();
             held = default;
-            return Own(key, mapped, file, identity, createdNew: true, use.Removal != RemovalPolicy.Keep, use, out isKept);
+            return WithDuty(Own(key, mapped, file, identity, createdNew: true, use, out isKept), use);
         }
         finally
         {
@@ -222,7 +272,10 @@ internal sealed partial class PosixSemaphores
         if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
         {
             bool isRoot = Libc.geteuid() == 0;
-            if (Libc.fchown(file, isRoot ? segment.Uid : uint.MaxValue, segment.Gid) != 0 && isRoot) throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
+            uint uid = isRoot && RealIds.Users.IsReal(segment.Uid) ? segment.Uid : uint.MaxValue;
+            uint gid = RealIds.Groups.IsReal(segment.Gid) ? segment.Gid : uint.MaxValue;
+            if (Libc.fchown(file, uid, gid) != 0 && isRoot)
+                throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         }
 
         // The umask has cut the mode, or has not.

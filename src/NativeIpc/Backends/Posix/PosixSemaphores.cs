@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -18,11 +19,16 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     private const string Opening = "open the semaphore";
     private const int MostRounds = 1000;
 
+    // Who asks the kernel whether he is alone does so for some microseconds.
+    private static readonly TimeSpan s_longestLease = TimeSpan.FromSeconds(1);
+
     private bool _works;
 
     public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.PosixRealtime;
 
     public bool WorksHere => _works || (_works = PosixNames.WorkHere());
+
+    public (string Finding, string Remedy) WhyNotHere => PosixFolder.WhyNotHere();
 
     public int MaximumCount => Flags.SEM_VALUE_MAX;
 
@@ -32,7 +38,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
                 "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
     /// <summary>Makes a semaphore, or completes one whose maker died; null when there is one.</summary>
-    private static SemaphoreObject? TryMake(in NativeIpcKey key, int initialCount, in Use use)
+    private static MappedSemaphore? TryMake(in NativeIpcKey key, int initialCount, in Use use)
     {
         Backoff wait = WaitFor(use);
         while (true)
@@ -43,34 +49,46 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         }
     }
 
-    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
     {
-        Use use = Use.By(options, Opening, key);
+        Use use = Use.By(options, Opening, key) with { Bound = bound };
         Backoff wait = WaitFor(use);
-        SemaphoreObject? opened;
+        MappedSemaphore? opened;
         bool isHalfMade;
-        do opened = TryOpen(key, owns: false, use, out isHalfMade);
+        do opened = TryOpen(key, use, out isHalfMade);
         while (isHalfMade && wait.Pause());
         if (opened is not null || !mustExist) return opened;
         if (!isHalfMade) throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT);
 
         // A stranger's stays as it is: nobody of this user can complete it.
-        bool isOwn = StatusOfName(key) is not { } status || status.Uid == Libc.geteuid();
+        bool isOwn = StatusOfName(key) is not { } status || RealIds.IsThisUser(status.Uid);
         throw Failure.Found(isOwn ? NativeIpcError.NotFound : NativeIpcError.KeyError, Opening, key, "sem_open",
             "it is half-created: its creator has not completed it yet, or has died before",
             isOwn ? "Try again, or use CreateOrOpen, which completes it." : "Let its owner remove or complete it.");
     }
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => CreateOrOpen(key, initialCount, Use.By(options, Creating, key), takeOver: false);
+        => CreateOrOpen(key, initialCount, Use.By(options, Creating, key));
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        SemaphoreObject semaphore = CreateOrOpen(key, initialCount, Use.By(options, Creating, key), takeOver: true);
+        Use use = Use.By(options, Creating, key);
+        MappedSemaphore semaphore = CreateOrOpen(key, initialCount, use with { IsTakenOver = true });
         if (semaphore.CreatedNew) return semaphore;
-        if (semaphore is HeldSemaphore held) held.SetCount(initialCount);
-        else ((PosixSemaphore)semaphore).SetCount(initialCount);
-        return semaphore;
+        try
+        {
+            if (semaphore is HeldSemaphore held) held.SetCount(initialCount);
+            else ((PosixSemaphore)semaphore).SetCount(initialCount);
+
+            // Only now it is this instance's to remove: one that could not be taken over stays as it is.
+            semaphore.TakeDuty(use.RemovalOf(owns: use.Removal != RemovalPolicy.Keep), use.RemoveAtExit);
+            return semaphore;
+        }
+        catch
+        {
+            semaphore.Dispose();
+            throw;
+        }
     }
 
     public bool Remove(in NativeIpcKey key)
@@ -81,7 +99,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     public int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options)
     {
         if (!PermitRecords.IsOffered) return 0;
-        using var file = new UnixDescriptor(OpenFile(key, out int number));
+        using var file = new UnixDescriptor(OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, options.PeerTimeout, out int number));
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
         number = Libc.Status(file, out FileStatus status);
@@ -106,12 +124,13 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
-    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment) => TryOpen(key, owns: false, Use.AsLockOf(segment), out _);
+    internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
+        => TryOpen(key, Use.AsLockOf(segment, bound), out _);
 
     /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
-    internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment)
+    internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
     {
-        Use use = Use.AsLockOf(segment);
+        Use use = Use.AsLockOf(segment, bound);
         try
         {
             if (TryCreate(key, 1, use) is { } made) return made;
@@ -121,24 +140,27 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             // It is there, and what was in the way of making another one is not in that of opening it.
         }
 
-        return CreateOrOpen(key, 1, use, takeOver: false);
+        return CreateOrOpen(key, 1, use);
     }
 
     /// <summary>How a semaphore is made and used.</summary>
     private readonly record struct Use(uint Mode, PosixSegment? Segment, RemovalPolicy Removal, bool RemoveAtExit,
-        bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, TimeSpan PeerTimeout,
+        bool IsHeld, bool RequiresRecovery, bool TrustsOthers, string? Group, PeerBound Bound,
         PermitRecording Recording = PermitRecording.None,
         int? Maximum = null)
     {
+        /// <summary>Whether what is found is taken over, once its count is set; it has no duty until then.</summary>
+        public bool IsTakenOver { get; init; }
+
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
 
         /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
-        public static Use AsLockOf(PosixSegment segment)
+        public static Use AsLockOf(PosixSegment segment, in PeerBound bound)
         {
-            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null, segment.PeerTimeout);
+            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null, bound);
             uint readers = segment.Status.Permissions & 0x124; // r--r--r--
-            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null, segment.PeerTimeout);
+            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null, bound);
         }
 
         /// <summary>Whether the object keeps the descriptor.</summary>
@@ -165,30 +187,35 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
                 throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
             if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
             return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust,
-                options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout, options.Recording,
+                options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout,
+                options.Recording,
                 options.MaximumCount);
         }
     }
 
-    private static SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, in Use use, bool takeOver)
+    private static MappedSemaphore CreateOrOpen(in NativeIpcKey key, int initialCount, in Use use)
     {
         Backoff wait = WaitFor(use);
         for (int round = 0; round < MostRounds; round++)
         {
-            if (TryOpen(key, owns: takeOver && use.Removal != RemovalPolicy.Keep, use, out bool isHalfMade) is { } opened) return opened;
+            if (TryOpen(key, use, out bool isHalfMade) is { } opened) return opened;
             while (isHalfMade && wait.Pause())
             {
-                if (StatusOfName(key) is not { } status || !IsHalfMade(status, use)) isHalfMade = false; // completed, or gone
+                // Completed, or gone?
+                isHalfMade = StatusOfName(key) is { } status && IsHalfMade(status, use);
             }
 
-            if ((isHalfMade ? Recover(key, initialCount, use) : TryCreate(key, initialCount, use)) is { } created) return created;
+            MappedSemaphore? created =
+                isHalfMade ? Recover(key, initialCount, use) : TryCreate(key, initialCount, use);
+            if (created is not null) return created;
         }
 
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open", "other processes keep making and removing it", "Try again.");
     }
 
     /// <summary>Opens what is there; null when there is nothing, or only something half-made.</summary>
-    private static SemaphoreObject? TryOpen(in NativeIpcKey key, bool owns, in Use use, out bool isHalfMade, bool createdNew = false)
+    private static MappedSemaphore? TryOpen(in NativeIpcKey key, in Use use, out bool isHalfMade,
+        bool createdNew = false)
     {
         isHalfMade = false;
         if (!PosixNames.s_areFiles)
@@ -205,11 +232,11 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
             if (failure == Errno.ENOENT) return null;
             if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-            return Plain(key, new PosixSemaphoreHandle(opened, isMapping: false), default, createdNew: false,
-                use.RemovalOf(owns), use);
+            var handle = new PosixSemaphoreHandle(opened, isMapping: false);
+            return WithDuty(Plain(key, handle, default, createdNew: false, use), use);
         }
 
-        int file = OpenFile(key, out int number);
+        int file = OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, use.Bound, out int number);
         if (number == Errno.ENOENT) return null;
         bool isKept = false;
         try
@@ -218,7 +245,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
-            if (status.Links == 0) return TryOpen(key, owns, use, out isHalfMade, createdNew); // removed or replaced since it was opened: what has the name now?
+            // Removed or replaced since it was opened: what has the name now?
+            if (status.Links == 0) return TryOpen(key, use, out isHalfMade, createdNew);
             if (IsHalfMade(status, use))
             {
                 isHalfMade = true;
@@ -228,7 +256,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
-            return Own(key, page, file, status.Identity, createdNew, owns, use, out isKept);
+            return WithDuty(Own(key, page, file, status.Identity, createdNew, use, out isKept), use);
         }
         finally
         {
@@ -237,34 +265,51 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever happens.</summary>
-    private static SemaphoreObject Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew, bool owns, in Use use, out bool isKept)
+    private static MappedSemaphore Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew,
+        in Use use, out bool isKept)
     {
         isKept = use.KeepsFile;
-        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew,
-            use.RemovalOf(owns), use);
+        if (!isKept) return Plain(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, use);
         DescriptorTable.MakeRoom(file);
         var descriptor = new UnixDescriptor(file);
-        return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit, use.RequiresRecovery)
-            : new RecordedSemaphore(key, page, descriptor, identity, createdNew, use.RemovalOf(owns), use.RemoveAtExit,
-                use.Recording == PermitRecording.ProcessAndChildren,
-                use.Maximum ?? Flags.SEM_VALUE_MAX);
+        return use.IsHeld ? new HeldSemaphore(key, page, descriptor, identity, createdNew, use.RequiresRecovery)
+            : new RecordedSemaphore(key, page, descriptor, identity, createdNew,
+                use.Recording == PermitRecording.ProcessAndChildren, use.Maximum ?? Flags.SEM_VALUE_MAX);
+    }
+
+    /// <summary>Has an object do what the policy says when it is closed; it is disposed if that fails.</summary>
+    private static MappedSemaphore WithDuty(MappedSemaphore semaphore, in Use use)
+    {
+        bool isMade = false;
+        try
+        {
+            if (!use.IsTakenOver || semaphore.CreatedNew)
+            {
+                bool owns = semaphore.CreatedNew && use.Removal != RemovalPolicy.Keep;
+                semaphore.TakeDuty(use.RemovalOf(owns), use.RemoveAtExit);
+            }
+
+            isMade = true;
+            return semaphore;
+        }
+        finally
+        {
+            if (!isMade) semaphore.Dispose();
+        }
     }
 
     /// <summary>The object of a semaphore of which nothing is noted.</summary>
     private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
-        bool createdNew, RemovalPolicy removal, in Use use)
+        bool createdNew, in Use use)
         => use.Maximum is { } maximum
-            ? new BoundedSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit, maximum)
-            : new PosixSemaphore(key, handle, identity, createdNew, removal, use.RemoveAtExit);
+            ? new BoundedSemaphore(key, handle, identity, createdNew, maximum)
+            : new PosixSemaphore(key, handle, identity, createdNew);
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
-    internal static int OpenFile(in NativeIpcKey key, out int number) => OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, out number);
-
-    /// <inheritdoc cref="OpenFile(in NativeIpcKey, out int)"/>
-    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, out int number)
+    internal static unsafe int OpenFile(in NativeIpcKey key, int flags, in PeerBound bound, out int number)
     {
         var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
-        var backoff = new Backoff(TimeSpan.FromSeconds(1));
+        var backoff = new Backoff(bound.AtMost(s_longestLease));
         while (true)
         {
             int descriptor = Libc.open_utf8(path.Pointer, flags | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0);

@@ -35,6 +35,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     public bool WorksHere => _works || (_works = PosixNames.WorkHere());
 
+    public (string Finding, string Remedy) WhyNotHere => PosixFolder.WhyNotHere();
+
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, Reclaimed(key, options), mayOpen: false)
             ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "shm_open", Errno.EEXIST, "Open it, use CreateOrOpen, or remove a leftover with Remove.");
@@ -49,11 +51,11 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         return options;
     }
 
-    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist)
     {
         PosixUsers.CheckOffered(key, options.Removal, reclaim: false);
-        var backoff = new Backoff(options.PeerTimeout);
-        State state = Look(key, access, ref backoff, mustBeOpenable: true, out int descriptor, out FileStatus status);
+        var backoff = new Backoff(bound);
+        State state = Look(key, access, bound, ref backoff, mustBeOpenable: true, out int descriptor, out FileStatus status);
         if (state == State.Ready) return Attach(key, descriptor, status, access, options);
         Close(descriptor);
         if (!mustExist) return null;
@@ -81,7 +83,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         var backoff = new Backoff(options.PeerTimeout);
         for (int round = 0; round < MostRounds; round++)
         {
-            State state = Look(key, SharedMemoryAccess.ReadWrite, ref backoff, mustBeOpenable: mayOpen, out int descriptor, out FileStatus status);
+            State state = Look(key, SharedMemoryAccess.ReadWrite, options.PeerTimeout, ref backoff, mustBeOpenable: mayOpen, out int descriptor, out FileStatus status);
             switch (state)
             {
                 case State.Ready when !mayOpen:
@@ -93,7 +95,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                     if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
                     throw Failure.TooSmall(key, status.Size, size);
                 case State.HalfCreated:
-                    if (Recover(key, size, options, descriptor) is { } recovered) return recovered;
+                    if (Recover(key, size, options, descriptor, isOwn: false) is { } recovered) return recovered;
                     break;
                 default:
                     if (Publish(key, size, options) is { } published) return published;
@@ -118,9 +120,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     }
 
     /// <summary>Opens what is there and waits, up to the bound, until it has a size.</summary>
-    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, ref Backoff backoff, bool mustBeOpenable, out int descriptor, out FileStatus status)
+    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, in PeerBound bound, ref Backoff backoff, bool mustBeOpenable, out int descriptor, out FileStatus status)
     {
-        var leases = new Backoff(TimeSpan.FromSeconds(1));
+        var leases = new Backoff(bound.AtMost(TimeSpan.FromSeconds(1)));
         while (true)
         {
             status = default;
@@ -144,8 +146,16 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
             if (status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
             bool hasName = status.Links > 0 || !PosixNames.s_areFiles;
-            if (hasName && !backoff.Pause()) return State.HalfCreated;
-            _ = Libc.close(descriptor);
+            bool isOver = false;
+            try
+            {
+                isOver = hasName && !backoff.Pause();
+                if (isOver) return State.HalfCreated;
+            }
+            finally
+            {
+                if (!isOver) Close(descriptor); // also when the caller does not wait any more
+            }
         }
     }
 
@@ -174,6 +184,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         try
         {
             if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
+            if (options.Allocation == SharedMemoryAllocation.Populate) SizeLimits.TellOfTooMuchMemory(key, status.Size);
             address = Map(Opening, key, descriptor, status.Size, access, options);
         }
         catch
@@ -196,6 +207,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// <summary>Makes a segment and gives it the name; null when the name is taken.</summary>
     private static PosixSegment? Publish(in NativeIpcKey key, long size, SharedMemoryOptions options)
     {
+        CheckSize(key, size, options);
         if (!s_whole.IsOn) return PublishThenSize(key, size, options);
         int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
         int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
@@ -206,7 +218,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
         else if (WholePublishing.Of(number, isLink: false) == WholePublishing.Verdict.Failed)
         {
-            throw PosixErrors.Open(Creating, key, "open", number);
+            throw PosixErrors.Create(Creating, key, "open", number);
         }
 
         bool isRefused = number is Errno.EACCES or Errno.EPERM;
@@ -237,7 +249,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             // The last step: whatever fails before it leaves nothing behind.
             var path = new Utf8Path(PosixNames.Start(true), PosixNames.Bare(key));
             number = UnnamedFile.Link(descriptor, path.Pointer);
-            if (number is not (0 or Errno.EEXIST) && WholePublishing.Of(number, isLink: true) == WholePublishing.Verdict.Failed) throw PosixErrors.Open(Creating, key, "linkat", number);
+            if (number is not (0 or Errno.EEXIST)
+                && WholePublishing.Of(number, isLink: true) == WholePublishing.Verdict.Failed)
+                throw PosixErrors.Create(Creating, key, "linkat", number);
         }
         catch
         {
@@ -268,14 +282,27 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         while (number == Errno.EINTR);
 
         if (number == Errno.EEXIST) return null;
-        if (number != 0) throw PosixErrors.Open(Creating, key, "shm_open", number);
+        if (number != 0) throw PosixErrors.Create(Creating, key, "shm_open", number);
         FileIdentity identity;
         try
         {
             identity = StatusOf(key, descriptor).Identity;
         }
-        catch
+        catch (NativeIpcException failure)
         {
+            // What it is must be known before its name is removed, which may lead to another's by now.
+            if (Libc.Status(descriptor, out FileStatus made) == 0)
+            {
+                var removal =
+                    new PosixRemoval(key, isSegment: true, lockKey: default, made.Identity, options.PeerTimeout);
+                removal.Perform(descriptor);
+            }
+            else
+            {
+                string what = $"{Failure.Describe(key)} was half made and stays: {failure.Message}";
+                NativeIpcEventSource.s_log.NotRemoved(what);
+            }
+
             _ = Libc.close(descriptor);
             throw;
         }
@@ -283,7 +310,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         try
         {
             // A recoverer that takes us for dead may come first: then it is the creator, and Recover gives null.
-            return Recover(key, size, options, descriptor);
+            return Recover(key, size, options, descriptor, isOwn: true);
         }
         catch
         {
@@ -296,7 +323,13 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// Gives a size to a segment that has none, and is its creator then; null when somebody else has done that, or when it has lost its
     /// name meanwhile. Takes over the descriptor.
     /// </summary>
-    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor)
+    /// <param name="key">The key.</param>
+    /// <param name="size">The size.</param>
+    /// <param name="options">What the caller asked for.</param>
+    /// <param name="descriptor">The segment.</param>
+    /// <param name="isOwn">Whether this very call has made it, so that nobody has to ask whose it is.</param>
+    private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor,
+        bool isOwn)
     {
         nint address = Libc.MAP_FAILED;
         FileLock held = default;
@@ -308,10 +341,12 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (error != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error, "Another process is making or removing it; try again.");
             status = StatusOf(key, descriptor);
             if (status.Size > 0 || !LeadsTo(key, status)) return null;
-            if (PosixNames.s_areFiles && status.Uid != Libc.geteuid())
+            if (!isOwn) CheckSize(key, size, options);
+            if (PosixNames.s_areFiles && !isOwn && !RealIds.IsThisUser(status.Uid))
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "shm_open",
-                    $"a half-created segment of user {status.Uid} has this name, and only its owner's processes recover it", "Let that user remove it, or use another name.");
+                    $"a half-created segment of user {RealIds.Users.Describe(status.Uid)} has this name, and only "
+                        + $"its owner's processes recover it", "Let that user remove it, or use another name.");
             }
 
             try
@@ -333,6 +368,13 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
 
         return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
+    }
+
+    /// <summary>Refuses a size at which the kernel would end this process.</summary>
+    private static void CheckSize(in NativeIpcKey key, long size, SharedMemoryOptions options)
+    {
+        SizeLimits.CheckFile(Creating, key, size);
+        if (SizeLimits.FindTooMuchMemory(Creating, key, size, options.Allocation) is { } failure) throw failure;
     }
 
     private static bool LeadsTo(in NativeIpcKey key, in FileStatus status)
@@ -362,7 +404,11 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     private static void Truncate(in NativeIpcKey key, int descriptor, long size)
     {
-        if (Libc.ftruncate(descriptor, size) != 0) throw PosixErrors.Resize(Creating, key, "ftruncate", Marshal.GetLastPInvokeError(), size);
+        while (Libc.ftruncate(descriptor, size) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                throw PosixErrors.Resize(Creating, key, "ftruncate", number, size);
+        }
     }
 
     private static void Reserve(in NativeIpcKey key, int descriptor, long size, bool isKnown)

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -59,8 +60,15 @@ internal static class PosixUsers
                 try
                 {
                     // Users of this library may have let go of a lock for a moment: see SteppingAside.
-                    if (!isSegment && status.Size == Layout.SizeOfSemT && HolderSlots.IsAnyAside(file)) return Errno.EAGAIN;
-                    if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || named.Identity != status.Identity) return 0;
+                    if (!isSegment && status.Size == Layout.SizeOfSemT)
+                    {
+                        if (HolderSlots.LookAside(file) is not { } isAnyAside) return Errno.ENOMEM; // cannot tell
+                        if (isAnyAside) return Errno.EAGAIN;
+                    }
+
+                    number = Libc.Status(path, followLink: false, out FileStatus named);
+                    if (number is not (0 or Errno.ENOENT)) return number; // not told is not gone
+                    if (number != 0 || named.Identity != status.Identity) return 0;
                     PosixRemoval.Unlink(key, isSegment);
                     if (lockKey.IsValid) PosixRemoval.Unlink(lockKey, isSegment: false);
                     return 0;
@@ -111,14 +119,16 @@ internal static class PosixUsers
     /// <param name="trusted">One more user that may own it; for the lock of a segment, the segment's owner.</param>
     internal static void CheckOwner(string attempt, in NativeIpcKey key, bool isSegment, in FileStatus status, uint? trusted = null)
     {
-        if (!PosixNames.s_areFiles || status.Uid == 0 || status.Uid == trusted) return;
-        uint self = Libc.geteuid();
-        if (status.Uid == self) return;
+        if (!PosixNames.s_areFiles || RealIds.IsTrusted(status.Uid)
+            || (trusted is { } other && RealIds.Users.AreSame(status.Uid, other))) return;
         string name = PosixNames.Native(key);
         string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
         throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, "owner check",
-            $"the file {path} belongs to user {status.Uid}, and this is user {self}: somebody may have planted it",
-            "Let its owner or root remove it, use another name, or set AllowOtherOwners where users share objects.", Errno.EACCES);
+            $"the file {path} belongs to user {RealIds.Users.Describe(status.Uid)}, and this is user "
+                + $"{Libc.geteuid()}: somebody may have planted it",
+            RealIds.Users.IsReal(status.Uid)
+                ? "Let its owner or root remove it, use another name, or set AllowOtherOwners where users share "
+                + "objects." : RealIds.Remedy, Errno.EACCES);
     }
 }
 

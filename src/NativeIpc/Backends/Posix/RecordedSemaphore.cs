@@ -15,8 +15,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     /// <summary>Takes over the page and the descriptor.</summary>
     internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity,
-        bool createdNew, RemovalPolicy removal, bool removeAtExit, bool isInherited, int maximum)
-        : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew, removal, removeAtExit)
+        bool createdNew, bool isInherited, int maximum)
+        : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew)
     {
         _maximum = maximum;
         _records = new PermitRecords(key, page, file);
@@ -123,7 +123,7 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     private static UnixDescriptor OpenForHeirs(in NativeIpcKey key, FileIdentity identity)
     {
         const string attempt = "record the permits of the semaphore";
-        var heirs = new UnixDescriptor(PosixSemaphores.OpenFile(key, Flags.O_RDONLY, out int number));
+        var heirs = new UnixDescriptor(PosixSemaphores.OpenFile(key, Flags.O_RDONLY, TimeSpan.FromSeconds(1), out int number));
         if (number == 0 && Libc.Status(heirs, out FileStatus status) == 0 && status.Identity == identity) return heirs;
         heirs.Dispose();
         throw number is 0 or Errno.ENOENT

@@ -37,17 +37,18 @@ internal sealed class KeyFile : IDisposable
     /// <param name="Group">The group of a new file; null leaves it.</param>
     /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
     /// <param name="ExpectsNone">Whether there usually is no file: then making one is tried before opening one.</param>
+    /// <param name="IsShared">Whether the lock is taken shared, by who makes and removes nothing: such do not keep each other waiting.</param>
     /// <param name="Known">A file that is in use already: if the path leads there, its folder is not looked at again.</param>
-    internal readonly record struct Rules(UnixFileMode ObjectMode, TimeSpan Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, FileIdentity? Known = null, bool ExpectsNone = false)
+    internal readonly record struct Rules(UnixFileMode ObjectMode, PeerBound Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, FileIdentity? Known = null, bool ExpectsNone = false, bool IsShared = false)
     {
         internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         internal static Rules Of(SystemSemaphoreOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         /// <summary>For a call that makes nothing.</summary>
-        internal static Rules Opening(TimeSpan bound, bool trustsOthers) => new(default, bound, trustsOthers, null);
+        internal static Rules Opening(in PeerBound bound, bool trustsOthers) => new(default, bound, trustsOthers, null, IsShared: true);
 
-        internal static Rules Removing(TimeSpan bound) => new(default, bound, TrustsOthers: true, null);
+        internal static Rules Removing(in PeerBound bound) => new(default, bound, TrustsOthers: true, null);
 
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
@@ -81,10 +82,9 @@ internal sealed class KeyFile : IDisposable
     /// <returns>Null when it is missing and was not to be made.</returns>
     public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, in Rules rules, bool cleansUp = false)
     {
-        TimeSpan bound = rules.Bound;
         string path = Path(key);
         if (!rules.TrustsOthers && rules.Known is null) KeyFileTrust.CheckFolder(attempt, key, path);
-        var backoff = new Backoff(bound);
+        var backoff = new Backoff(rules.Bound);
         for (int round = 0; ; round++)
         {
             FileLock held = default;
@@ -156,7 +156,7 @@ internal sealed class KeyFile : IDisposable
         FileLock held = default;
         try
         {
-            int error = FileLock.Take(descriptor, rules.Bound, out held);
+            int error = FileLock.Take(descriptor, rules.Bound, out held, rules.IsShared);
             if (error != 0)
             {
                 throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,
@@ -168,7 +168,7 @@ internal sealed class KeyFile : IDisposable
 
             bool isKnown = status.Identity == rules.Known;
             if (!rules.TrustsOthers && rules.Known is not null && !isKnown) KeyFileTrust.CheckFolder(attempt, key, path);
-            if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
+            if (!rules.TrustsOthers && !isNew && !isKnown) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
             var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers, isLink, isKnown);
 
             // The status tells that a file with one name has not lost it. A link may lead elsewhere meanwhile, and is looked at.
@@ -209,14 +209,15 @@ internal sealed class KeyFile : IDisposable
         if (number != 0)
         {
             // Where nothing may be made, an object under a file that exists can still be.
-            return Libc.Status(path, followLink: true, out _) == 0 ? -1 : throw SystemVErrors.KeyFile(attempt, key, "open", number);
+            return Libc.Status(path, followLink: true, out _) == 0 ? -1
+                : throw SystemVErrors.MakeKeyFile(attempt, key, "open", number);
         }
 
         number = Dress(made, mode, rules.Group, out status);
         if (number == 0) return made;
         _ = Libc.unlink(path);
         _ = Libc.close(made);
-        throw SystemVErrors.KeyFile(attempt, key, "fchown", number);
+        throw SystemVErrors.GiveKeyFile(attempt, key, number);
     }
 
     /// <summary>Mode and group. Returns 0, or the error number.</summary>
@@ -368,11 +369,36 @@ internal sealed class KeyFile : IDisposable
     public void RemoveIfOurs(int systemVKey)
     {
         string path = Path(Key);
-        if (Libc.Status(path, followLink: false, out FileStatus now) != 0 || now.Identity != Status.Identity) return;
-        if (!now.IsRegularFile || now.Size != 0 || now.Uid != Libc.geteuid()) return;
+        int error = Libc.Status(path, followLink: false, out FileStatus now);
+        if (error == Errno.ENOENT) return;
+
+        // Not told is not gone.
+        if (error != 0) throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "statx", error);
+        if (now.Identity != Status.Identity) return;
+        if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
-            throw SystemVErrors.KeyFile("remove the key file of", Key, "unlink", number);
+            throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
+    }
+
+    /// <summary>Whether the file is this user's; where the numbers do not tell (<see cref="RealIds"/>), the kernel
+    /// does.</summary>
+    private bool IsOwn(in FileStatus file)
+        => RealIds.IsThisUser(file.Uid)
+            || (!RealIds.Users.IsReal(file.Uid) && RealIds.MayBeThisUser(file.Uid) && _descriptor != -1
+            && Libc.IsOwner(_descriptor));
+
+    /// <summary>Removes the file after a failure, which the caller is to hear: another one goes to the log.</summary>
+    public void TakeBack(int systemVKey)
+    {
+        try
+        {
+            RemoveIfOurs(systemVKey);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
     }
 
     public void Dispose()

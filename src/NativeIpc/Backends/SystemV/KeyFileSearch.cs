@@ -95,7 +95,8 @@ internal sealed class KeyFileSearch
     }
 
     private static int Rank(in Candidate candidate, uint owner)
-        => (candidate.IsTypical ? 2 : 0) + (candidate.Status.Uid == owner ? 1 : 0) + (IsLegacy(candidate.Path, out _, out _) ? 1 : 0);
+        => (candidate.IsTypical ? 2 : 0) + (RealIds.Users.AreSame(candidate.Status.Uid, owner) ? 1 : 0)
+            + (IsLegacy(candidate.Path, out _, out _) ? 1 : 0);
 
     /// <summary>Whether a key file has one of Qt's legacy names.</summary>
     internal static bool IsLegacy(string path, out IpcObjectKind kind, out string original)

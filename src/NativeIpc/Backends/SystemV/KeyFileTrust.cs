@@ -48,15 +48,14 @@ internal static class KeyFileTrust
     public static void CheckOwner(string attempt, in NativeIpcKey key, string path, in FileStatus file, in FileStatus link)
     {
         uint owner = file.Uid;
-        if (owner == 0 && !link.IsSymbolicLink) return;
-        uint self = Libc.geteuid();
-        if (IsTrusted(owner) && link.IsSymbolicLink) owner = link.Uid;
-        if (IsTrusted(owner)) return;
+        if (RealIds.IsTrusted(owner) && link.IsSymbolicLink) owner = link.Uid;
+        if (RealIds.IsTrusted(owner)) return;
         throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, "key file check",
-            $"the key file {path} belongs to user {owner}, and this is user {self}: somebody may have planted it",
-            "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share objects.", Errno.EACCES);
-
-        bool IsTrusted(uint user) => user == self || user == 0;
+            $"the key file {path} belongs to user {RealIds.Users.Describe(owner)}, and this is user "
+                + $"{Libc.geteuid()}: somebody may have planted it",
+            RealIds.Users.IsReal(owner)
+                ? "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share "
+                + "objects." : RealIds.Remedy, Errno.EACCES);
     }
 
     /// <summary>Which objects have the key of a file that is only just being made, in words; null when there is none.</summary>
@@ -109,5 +108,7 @@ internal static class KeyFileTrust
     public static string DescribeLone(in FileStatus file, int ipcKey)
         => $"the key file may have been deleted and made anew while the object was in use (now inode {file.Identity.Inode}, System V key 0x{ipcKey:x8})";
 
-    private static string FolderOf(string path) => Path.GetDirectoryName(path.TrimEnd('/')) is { Length: > 0 } folder ? folder : path.StartsWith('/') ? "/" : ".";
+    internal static string FolderOf(string path)
+        => Path.GetDirectoryName(path.TrimEnd('/')) is { Length: > 0 } folder ? folder : path.StartsWith('/') ? "/"
+        : ".";
 }

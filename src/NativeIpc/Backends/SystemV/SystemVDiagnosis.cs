@@ -14,6 +14,16 @@ internal static class SystemVDiagnosis
         if (!OperatingSystem.IsLinux()) return;
         diagnosis.AddNear(Limits(), limit => ("Remove what nobody uses, or raise the limit.", Raise(limit)));
         ExamineLogin(diagnosis);
+        if (SystemVKeeping.RemovesSegments)
+        {
+            diagnosis.Add(new IpcFinding(IpcFindingKind.RemovedWithoutUsers, IpcSeverity.Warning,
+                $"{SystemVKeeping.Setting} is 1: the kernel removes each System V segment as soon as nobody is "
+                    + $"attached to it, also those that were to be kept (RemovalPolicy.Keep, and any of a C or Qt "
+                    + $"program).",
+                "Set it to 0, which is what POSIX asks for, or use POSIX "
+                    + "objects.") { Command = $"sysctl -w {SystemVKeeping.Setting}=0" });
+        }
+
         if (Libc.LinkText("/proc/self/ns/ipc") is { } name && name != FirstIpcNamespace)
         {
             diagnosis.Add(new IpcFinding(IpcFindingKind.Namespace, IpcSeverity.Information,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeIpc.Keys;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
@@ -67,11 +68,11 @@ internal sealed class SystemVLook
             Size = isSegment ? row.Size : null,
             Value = value,
             Mode = row.Permissions,
-            OwnerId = row.Uid,
+            OwnerId = RealIds.Users.Known(row.Uid),
             OwnerName = _census.Accounts.User(row.Uid),
-            GroupId = row.Gid,
+            GroupId = RealIds.Groups.Known(row.Gid),
             GroupName = _census.Accounts.Group(row.Gid),
-            CreatorId = row.CreatorUid,
+            CreatorId = RealIds.Users.Known(row.CreatorUid),
             CreatorProcessId = isSegment ? row.CreatorProcess : null,
             LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             AttachmentCount = isSegment ? row.Attached : null,
@@ -99,9 +100,9 @@ internal sealed class SystemVLook
                 NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{Libc.ftok(file.Path, (int)NativeIpcKeyType.SystemV):x8}"),
                 KeyFile = file.Path,
                 Mode = (UnixFileMode)file.Status.Permissions,
-                OwnerId = file.Status.Uid,
+                OwnerId = RealIds.Users.Known(file.Status.Uid),
                 OwnerName = _census.Accounts.User(file.Status.Uid),
-                GroupId = file.Status.Gid,
+                GroupId = RealIds.Groups.Known(file.Status.Gid),
                 GroupName = _census.Accounts.Group(file.Status.Gid),
                 Created = file.Born,
                 Traits = IpcObjectTraits.HalfCreated | IpcObjectTraits.LegacyName,
@@ -141,5 +142,6 @@ internal sealed class SystemVLook
 
     /// <summary>Whether a younger key file of the same owner, on the file system that the key tells, leads to no object.</summary>
     private bool IsReplaced(in SystemVTable.Row row)
-        => row.Key >> 24 == (int)NativeIpcKeyType.SystemV && _search.HasYoungerLone((row.Key >> 16) & 0xFF, row.Uid, DateTimeOffset.FromUnixTimeSeconds(row.Change));
+        => row.Key >> 24 == (int)NativeIpcKeyType.SystemV && RealIds.Users.IsReal(row.Uid)
+            && _search.HasYoungerLone((row.Key >> 16) & 0xFF, row.Uid, DateTimeOffset.FromUnixTimeSeconds(row.Change));
 }

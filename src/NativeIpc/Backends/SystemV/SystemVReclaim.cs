@@ -48,7 +48,7 @@ internal static class SystemVReclaim
         }
         finally
         {
-            if (qtLock != -1) SystemVSemaphores.TryStep(qtLock, 1);
+            if (qtLock != -1) SystemVSemaphores.GiveLockBack(key, qtLock);
         }
     }
 

@@ -29,14 +29,15 @@ internal sealed class SystemVSegment : Segment
     /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that made the lock does so when it lets
     /// go, and the others meet at the one that is made anew under the path. A segment that was removed gets none: nobody would remove it.
     /// </remarks>
-    public override SemaphoreObject OpenLock()
+    public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         if (_requiresRecovery && !OperatingSystem.IsLinux())
             throw new PlatformNotSupportedException($"The lock of the segment {Failure.Describe(Key)} cannot tell of a holder's death: of System V locks that is noticed on Linux only. Set RequireLockRecovery to false to use it without.");
-        SystemVSemaphore opened = _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), _status);
-        _detach.Lock = opened;
-        return opened;
+        return _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), bound, _status);
     }
+
+    /// <inheritdoc/>
+    public override void NoteLock(SemaphoreObject opened) => _detach.Lock = (SystemVSemaphore)opened;
 
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
@@ -51,6 +52,20 @@ internal sealed class SystemVSegment : Segment
     {
         _detach.Removes = false;
         Dispose();
+    }
+
+    /// <summary>Detaches from a segment that could not be filled, and removes it, whoever is attached, if this call has made it.</summary>
+    internal void DetachOnly(bool removes, bool madeKeyFile)
+    {
+        DetachOnly();
+        if (removes) _detach.RemoveMade(madeKeyFile);
+    }
+
+    /// <summary>Has the kernel map all pages; false and the error number when it does not.</summary>
+    internal bool TryFill(int advice, out int number)
+    {
+        number = Libc.madvise(handle, (nuint)Size, advice) == 0 ? 0 : System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
+        return number == 0;
     }
 
     protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
@@ -82,6 +97,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private readonly Lock _gate = new();
     private bool _isDetached;
+    private bool _hasRemoved; // what fails after that leaves the lock or the key file
 
     static SystemVDetach() => NativeIpcEventSource.Load();
 
@@ -113,10 +129,13 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         if (!Removes) return detached;
         try
         {
-            if (options.Removal == RemovalPolicy.Creator) RemoveAll(null, asCreator: true);
+            if (options.Removal == RemovalPolicy.Creator)
+            {
+                if (!RemoveAll(null, asCreator: true)) RemoveRest(atExit);
+            }
             else RemoveIfLast(atExit);
         }
-        catch (NativeIpcException) when (!IsUnused)
+        catch (NativeIpcException) when (!_hasRemoved && IsKnownToBeOthers)
         {
             // Another process has removed it meanwhile, and its lock with it.
         }
@@ -130,10 +149,26 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
     /// who removes the segment holds.</summary>
-    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, SegmentStatus? segment = null)
+    internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, in PeerBound bound, SegmentStatus? segment = null)
     {
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null);
+        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
+    }
+
+    /// <summary>Removes the segment by its id, and then the key file if this process made it and nothing else stands under it. Nothing can be thrown where this runs.</summary>
+    internal void RemoveMade(bool madeKeyFile)
+    {
+        try
+        {
+            SystemVSupport.RemoveSegment(Removing, key, id);
+            if (!madeKeyFile) return;
+            using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
+            if (file is not null && file.Status.Identity == keyFile) file.RemoveIfOurs(ipcKey);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
     }
 
     private void CheckNotRemoved()
@@ -144,15 +179,37 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     }
 
     /// <summary>Nobody is attached, and this user may remove it: another user's is left to its owner.</summary>
-    private bool IsUnused => SystemVSupport.Status(id, out SegmentStatus status) == 0 && status.Attached == 0
-        && Libc.geteuid() is var user && (user == status.Uid || user == 0);
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
+    private bool IsUnused => MayBeRemoved(out _);
+
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
+    private bool MayBeRemoved(out bool isGone)
+    {
+        int error = SystemVSupport.Status(id, out SegmentStatus status);
+        isGone = SystemVSupport.IsGone(error);
+        if (error == 0) return IsUnusedAndOurs(status);
+        return isGone ? false : throw SystemVErrors.UseSegment(Removing, key, "shmctl", error);
+    }
+
+    private bool IsKnownToBeOthers
+        => SystemVSupport.Status(id, out SegmentStatus status) is var error
+            && (error == 0 ? !IsUnusedAndOurs(status) : SystemVSupport.IsGone(error));
+
+    private static bool IsUnusedAndOurs(in SegmentStatus status)
+        => status.Attached == 0 && (RealIds.MayBeThisUser(status.Uid) || Libc.geteuid() == 0);
 
     /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
     private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
 
     private void RemoveIfLast(bool atExit)
     {
-        if (!IsUnused || TryRemoveAtOnce()) return;
+        if (!MayBeRemoved(out bool isGone))
+        {
+            if (isGone) RemoveRest(atExit);
+            return;
+        }
+
+        if (TryRemoveAtOnce()) return;
         SystemVSemaphore? qtLock = null;
         try
         {
@@ -187,6 +244,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         {
             if (!IsUnused) return true;
             SystemVSupport.RemoveSegment(Removing, key, id);
+            _hasRemoved = true;
             if (Libc.shmget(ipcKey, 0, 0) != -1) return true; // a peer that knows no lock has made another one
             isLockOver = SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
             file.RemoveIfOurs(ipcKey);
@@ -194,19 +252,49 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
         finally
         {
-            if (!isLockOver) SystemVSemaphores.GiveLockBack(qtLock);
+            if (!isLockOver) SystemVSemaphores.GiveLockBack(key, qtLock);
         }
     }
 
+    /// <summary>Removes what the kernel leaves of a segment that went with its last detach
+    /// (<c>kernel.shm_rmid_forced</c>): the lock and the key file, under the lock of that file.</summary>
+    private void RemoveRest(bool atExit)
+    {
+        if (!SystemVKeeping.RemovesSegments) return; // whoever has removed it has removed the rest, or wants it
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
+        using (KeyFile? file =
+            KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
+        {
+            // another segment has the name
+            if (file is null || file.Status.Identity != keyFile || Libc.shmget(ipcKey, 0, 0) != -1) return;
+            if (options.UseLock && hasOwnLockName)
+            {
+                // Who has the lock may be making the segment anew, as Qt does; unless it is this process, which ends.
+                int qtLock =
+                    SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6), Lock?.CurrentId);
+                if (qtLock == -1 && atExit && Lock is { WasLastUsedByThisProcess: true } own) qtLock = own.CurrentId;
+                if (qtLock == -1) return;
+                SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
+            }
+
+            file.RemoveIfOurs(ipcKey);
+        }
+
+        if (options.UseLock && !hasOwnLockName) SystemVSemaphores.RemoveByKey(lockKey);
+    }
+
     /// <summary>Removes the segment, the lock and the key file. A creator does so whoever is attached: those keep the memory, and have no lock any more.</summary>
-    private void RemoveAll(SystemVSemaphore? qtLock, bool asCreator)
+    /// <returns>Whether the segment was there.</returns>
+    private bool RemoveAll(SystemVSemaphore? qtLock, bool asCreator)
     {
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
         bool isNameTaken;
         using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
         {
-            if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return;
+            if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return false;
+            _hasRemoved = true;
             bool isSameFile = file is not null && file.Status.Identity == keyFile;
             if (file is not null && !isSameFile) NativeIpcEventSource.s_log.KeyFileReplaced($"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or none.");
             isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
@@ -226,6 +314,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         }
 
         if (options.UseLock && !hasOwnLockName && !isNameTaken) SystemVSemaphores.RemoveByKey(lockKey);
+        return true;
     }
 
     /// <summary>
@@ -242,7 +331,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             SystemVSemaphore semaphore;
             try
             {
-                semaphore = OpenLock(options.Mode);
+                semaphore = OpenLock(options.Mode, options.PeerTimeout);
             }
             catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
             {

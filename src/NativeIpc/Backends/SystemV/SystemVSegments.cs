@@ -27,15 +27,17 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
 
+    public (string Finding, string Remedy) WhyNotHere => SystemVSupport.WhyNotHere("shmget");
+
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, options, mayOpen: false) ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);
 
     public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options) => Obtain(key, size, options, mayOpen: true)!;
 
-    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist)
     {
-        KeyFile.Rules rules = KeyFile.Rules.Opening(options.PeerTimeout, options.AllowOtherOwners);
-        var backoff = new Backoff(options.PeerTimeout);
+        KeyFile.Rules rules = KeyFile.Rules.Opening(bound, options.AllowOtherOwners);
+        var backoff = new Backoff(bound);
         int lostRaces = 0;
         while (lostRaces < MostRounds)
         {
@@ -56,7 +58,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 if (number is not (0 or Errno.ENOENT)) throw SystemVErrors.UseSegment(Opening, key, "shmget", number);
                 if (number == 0)
                 {
-                    if (Attach(Opening, file, ipcKey, id, access, options, createdNew: false) is { } segment) return segment;
+                    if (Attach(Opening, file, ipcKey, id, access, options, createdNew: false) is { } segment)
+                    {
+                        file.Dispose();
+                        return Filled(Opening, segment, options, madeKeyFile: false);
+                    }
+
                     lostRaces++;
                     continue;
                 }
@@ -103,10 +110,18 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     }
 
     private static SystemVSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
+        => MakeOrAttach(key, size, options, mayOpen, out bool madeKeyFile) is { } segment
+            ? Filled(segment.CreatedNew ? Creating : Opening, segment, options, madeKeyFile) : null;
+
+    private static SystemVSegment? MakeOrAttach(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen, out bool madeKeyFile)
     {
+        madeKeyFile = false;
         KeyFile.Rules rules = KeyFile.Rules.Of(options) with { ExpectsNone = !mayOpen };
         var backoff = new Backoff(options.PeerTimeout);
         int lostRaces = 0;
+        NativeIpcException? tooLarge = SizeLimits.FindTooMuchMemory(Creating, key, size, options.Allocation);
+        // nothing is there, and so nothing is made
+        if (tooLarge is not null && Libc.Status(KeyFile.Path(key), followLink: true, out _) != 0) throw tooLarge;
         while (lostRaces++ < MostRounds)
         {
             using KeyFile file = OpenKeyFile(key, rules, mayOpen);
@@ -122,6 +137,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     continue;
                 }
 
+                if (tooLarge is not null && Libc.shmget(ipcKey, 0, 0) == -1) throw tooLarge;
                 int id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -145,6 +161,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
                         if (reclaimed == Reclaimed.Yes)
                         {
+                            if (tooLarge is not null) throw tooLarge;
+
                             // At once, while the file is held: without an object it looks as if somebody were in the middle of making one.
                             id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                             number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
@@ -162,29 +180,40 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 SystemVSegment? segment;
                 try
                 {
-                    if (created && rules.Group is { } group && SystemVSupport.GiveSegment(id, group) is var refused and not 0) throw SystemVErrors.UseSegment(Creating, key, "shmctl", refused);
+                    if (created && rules.Group is { } group
+                        && SystemVSupport.GiveSegment(id, group) is var refused and not 0)
+                    {
+                        throw SystemVErrors.Give(Creating, key, "shmctl", refused);
+                    }
+
                     segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite, options, created);
                 }
                 catch when (created)
                 {
-                    SystemVSupport.RemoveSegment(Creating, key, id);
+                    SystemVSupport.TakeBack(Creating, key, id, isSegment: true);
                     throw;
                 }
 
                 if (segment is null)
                 {
-                    if (created) SystemVSupport.RemoveSegment(Creating, key, id);
+                    if (created) SystemVSupport.TakeBack(Creating, key, id, isSegment: true);
                     continue;
                 }
 
-                if (segment.Size >= size || options.AllowSmaller) return segment;
+                if (created) SystemVKeeping.Tell(key);
+                if (segment.Size >= size || options.AllowSmaller)
+                {
+                    madeKeyFile = file.IsNew;
+                    return segment;
+                }
+
                 long actual = segment.Size;
                 segment.DetachOnly();
                 throw Failure.TooSmall(key, actual, size);
             }
             catch when (file.IsNew)
             {
-                file.RemoveIfOurs(ipcKey);
+                file.TakeBack(ipcKey);
                 throw;
             }
         }
@@ -223,10 +252,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             int error = SystemVSupport.Status(id, out SegmentStatus status);
 
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
-            if (error == 0 && !options.AllowOtherOwners) SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
+            if (error == 0 && !options.AllowOtherOwners && !createdNew)
+                SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
             if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath))
             {
-                if (options.Allocation == SharedMemoryAllocation.Populate) Populate(attempt, file.Key, address, status.Size, isNew: createdNew && access == SharedMemoryAccess.ReadWrite);
+                if (!createdNew && options.Allocation == SharedMemoryAllocation.Populate)
+                    SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
                 return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);
             }
 
@@ -245,15 +276,22 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     // A segment has its key until it is marked as removed, which Linux says.
     private static bool HasKey(int ipcKey, int id) => OperatingSystem.IsLinux() || Libc.shmget(ipcKey, 0, 0) == id;
 
-    private static void Populate(string attempt, in NativeIpcKey key, nint address, long size, bool isNew)
+    /// <summary>Fills the pages of a segment that is attached and complete, if that is wanted. Without the key file's lock, which others need meanwhile: filling takes seconds.</summary>
+    /// <remarks>
+    /// Interleavings. (1) A peer attaches meanwhile: the segment has its size, its bytes are zero, and pages that are touched before they were filled come then. (2) A peer removes it
+    /// meanwhile: this attachment keeps the memory, as after any removal. (3) There is no memory: what was made is removed by its id, so another one that has the key by then
+    /// stays; who attached meanwhile keeps what there is, as after any removal.
+    /// </remarks>
+    private static SystemVSegment Filled(string attempt, SystemVSegment segment, SharedMemoryOptions options, bool madeKeyFile)
     {
-        if (!OperatingSystem.IsLinux()) return;
+        if (options.Allocation != SharedMemoryAllocation.Populate || !OperatingSystem.IsLinux()) return segment;
 
         // Pages that are there are mapped three times faster by reading; they can be written then, too.
-        int advice = isNew ? Flags.MADV_POPULATE_WRITE : Flags.MADV_POPULATE_READ;
-        if (Libc.madvise(address, (nuint)size, advice) == 0) return;
-        int number = Marshal.GetLastPInvokeError();
-        if (number == Errno.EINVAL) return; // before Linux 5.14: pages come when touched, which is all that is lost
+        bool isNew = segment is { CreatedNew: true, Access: SharedMemoryAccess.ReadWrite };
+        if (segment.TryFill(isNew ? Flags.MADV_POPULATE_WRITE : Flags.MADV_POPULATE_READ, out int number)) return segment;
+        if (number == Errno.EINVAL) return segment; // before Linux 5.14: pages come when touched, which is all that is lost
+        NativeIpcKey key = segment.Key;
+        segment.DetachOnly(removes: segment.CreatedNew, madeKeyFile);
         throw Failure.Of(NativeIpcError.OutOfResources, attempt, key, "madvise", number, "There is no memory for its pages: ask for less, or for Reserve instead of Populate.");
     }
 }

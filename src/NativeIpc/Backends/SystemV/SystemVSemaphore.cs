@@ -285,21 +285,63 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             return false;
         }
 
-        Revive(attempt, id, number);
+        // Who acquires only tries here: how long the caller waits is known where it sleeps (AwaitReady).
+        if (change < 0) return TryRevive(id, number, PeerBound.Once) ? null : false;
+        Revive(attempt, id, number, _options.PeerTimeout);
         return null;
     }
 
-    private void Revive(string attempt, int goneId, int number)
+    // The set was found gone, and a peer keeps its key file from being looked at.
+    private volatile bool _isHeldUp;
+
+    /// <inheritdoc/>
+    public override bool AwaitReady(TimeSpan longest, Wakeup wakeup)
+        => !_isHeldUp || TryRevive(CurrentId, Errno.EIDRM, new PeerBound(_options.PeerTimeout, longest == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : longest, new Sleeper(this, wakeup)));
+
+    /// <inheritdoc/>
+    public override bool Block(TimeSpan longest, Wakeup wakeup) => AwaitReady(longest, wakeup) && base.Block(longest, wakeup);
+
+    /// <summary>A wait for a peer that is over when the sleeper is woken or this object is disposed.</summary>
+    private sealed class Sleeper(SystemVSemaphore target, Wakeup wakeup) : IWaitOwner
+    {
+        public bool IsDisposed => target.IsClosed;
+
+        public bool IsWoken => wakeup.IsSet;
+
+        public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
+    }
+
+    private bool TryRevive(int goneId, int number, in PeerBound bound)
+    {
+        try
+        {
+            Revive(Acquiring, goneId, number, bound);
+            _isHeldUp = false;
+            return true;
+        }
+        catch (CallersTimeIsOverException)
+        {
+            _isHeldUp = true;
+            return false;
+        }
+    }
+
+    private void Revive(string attempt, int goneId, int number, in PeerBound bound)
     {
         using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true });
-        lock (_gate)
+        bound.Enter(_gate);
+        try
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
             if (CurrentId != goneId) return;
             if (_initialCount is not { } count || _removal is { HasBegun: true }) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
-            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, out SystemVSet set);
+            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, bound, out SystemVSet set);
             bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
             Adopt(set with { MadeKeyFile = set.MadeKeyFile || hadMadeKeyFile });
+        }
+        finally
+        {
+            _gate.Exit();
         }
     }
 
@@ -313,7 +355,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             if (count != -1) return true;
             int number = Marshal.GetLastPInvokeError();
             if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore("read the count of the semaphore", Key, "semctl", number);
-            Revive("read the count of the semaphore", id, number);
+            Revive("read the count of the semaphore", id, number, _options.PeerTimeout);
         }
     }
 

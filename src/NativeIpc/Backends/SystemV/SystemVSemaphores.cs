@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
@@ -29,6 +30,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
 
     public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.semget(SystemVSupport.ProbeKey, 0, 0)));
 
+    public (string Finding, string Remedy) WhyNotHere => SystemVSupport.WhyNotHere("semget");
+
     public int MaximumCount => Flags.SEMVMX;
 
     /// <summary>What to do with a semaphore that exists.</summary>
@@ -40,18 +43,18 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => Create(key, Checked(initialCount, options), options, Existing.Refuse, out SystemVSet set) ? new SystemVSemaphore(key, set, initialCount, options)
+        => Create(key, Checked(initialCount, options), options, Existing.Refuse, options.PeerTimeout, out SystemVSet set) ? new SystemVSemaphore(key, set, initialCount, options)
             : throw SystemVErrors.GetSemaphore(Creating, key, Errno.EEXIST);
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        Create(key, Checked(initialCount, options), options, Existing.Use, out SystemVSet set);
+        Create(key, Checked(initialCount, options), options, Existing.Use, options.PeerTimeout, out SystemVSet set);
         return new SystemVSemaphore(key, set, initialCount, options);
     }
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
-        Create(key, Checked(initialCount, options), options, Existing.Reset, out SystemVSet set);
+        Create(key, Checked(initialCount, options), options, Existing.Reset, options.PeerTimeout, out SystemVSet set);
         return new SystemVSemaphore(key, set, initialCount, options);
     }
 
@@ -67,12 +70,12 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         return initialCount; // the rest of what Robust needs is the same everywhere, and was checked where the call came in
     }
 
-    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
     {
         Checked(0, options);
         if (TryOpenAtAGlance(key, options) is { } found) return found;
-        KeyFile.Rules rules = KeyFile.Rules.Opening(options.PeerTimeout, options.AllowOtherOwners);
-        var backoff = new Backoff(options.PeerTimeout);
+        KeyFile.Rules rules = KeyFile.Rules.Opening(bound, options.AllowOtherOwners);
+        var backoff = new Backoff(bound);
         int lostRaces = 0;
         while (true)
         {
@@ -95,7 +98,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 {
                     // A count that nobody has set yet is 0, so whoever opens such a set waits, as for any permit.
                     if (Look(Opening, key, id, options.AllowOtherOwners, null) is not { } status) continue;
-                    IsInitialised(key, id, s_initialisation);
+                    // Not by the caller's time: it is a moment, and who looks again and again would never open a set that nobody ever sets.
+                    IsInitialised(key, id, bound.AtMost(s_initialisation).PeerTimeout);
                     if (file.HasItsName) return new SystemVSemaphore(key, new SystemVSet(id, file.Status.Identity, false, false, false, status.Count == LockSize), null, options);
                     continue;
                 }
@@ -130,7 +134,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         _ = Libc.clock_gettime_at_once(Flags.CLOCK_REALTIME, &begin); // fails only for a clock that is none
         if (!options.AllowOtherOwners && !KeyFileTrust.IsGoodFolder(path)) return null;
         if (Libc.Status(path.Pointer, followLink: false, out FileStatus file) != 0 || file.IsSymbolicLink) return null;
-        if (!options.AllowOtherOwners && file.Uid != 0 && file.Uid != Libc.geteuid()) return null;
+        if (!options.AllowOtherOwners && !RealIds.IsTrusted(file.Uid)) return null;
         int id = Libc.semget(KeyFile.FtokOf(file.Identity, (int)key.Type), 0, 0);
         if (id == -1 || Look(Opening, key, id, options.AllowOtherOwners, null) is not { LastOperation: not 0 } set) return null;
         bool isOlder = set.LastChange < begin.tv_sec - 1; // the kernel's seconds are up to a tick late
@@ -159,7 +163,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     /// <param name="ownSegment">The id of the segment.</param>
     /// <param name="check">Called under the file lock before anything is made; throws when there is no use for a lock any more.</param>
     /// <param name="known">The segment's key file and System V key, if the lock has them, too.</param>
-    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check, (FileIdentity File, int Key)? known)
+    /// <param name="bound">How long peers are waited for.</param>
+    internal static SystemVSemaphore OpenLock(in NativeIpcKey key, UnixFileMode segmentMode, SegmentStatus? segment, bool trustsOthers, int ownSegment, Action check, (FileIdentity File, int Key)? known, in PeerBound bound)
     {
 #pragma warning disable CA1416 // there is no System V on Windows, and on macOS this sets Robust to what it is anyway
         var options = new SystemSemaphoreOptions
@@ -168,10 +173,11 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             Removal = RemovalPolicy.Keep,
             Robust = OperatingSystem.IsLinux(),
             AllowOtherOwners = trustsOthers,
+            PeerTimeout = bound.PeerTimeout,
         };
 #pragma warning restore CA1416
         if (known is not { } own || !IsLockThere(key, own.File, own.Key, options, segment?.Uid, check, out SystemVSet set))
-            Create(key, 1, options, Existing.Use, out set, check, segment, ownSegment, known?.File);
+            Create(key, 1, options, Existing.Use, bound, out set, check, segment, ownSegment, known?.File);
 
         // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its holder would then release the
         // new one. Whoever uses it opens it again.
@@ -235,23 +241,33 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Gives back what <see cref="TakeLockNow"/> took.</summary>
-    internal static void GiveLockBack(int id) => TryStep(id, 1);
+    internal static void GiveLockBack(in NativeIpcKey key, int id)
+    {
+        if (TryStep(id, 1)) return;
+        int number = Marshal.GetLastPInvokeError();
+        NativeIpcEventSource.s_log.NotRemoved(
+            $"The lock of {Failure.Describe(key)} could not be given back, and stays taken until this process ends: "
+            + $"semop says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number})");
+    }
 
     /// <summary>One step on the lock, with undo and without waiting; true also when it is gone.</summary>
+    /// <remarks>Whatever else keeps it from the step, it has not been made: nothing may be given back for it.</remarks>
     internal static unsafe bool TryStep(int id, short change)
     {
         var operation = new Sembuf { sem_op = change, sem_flg = (short)(Flags.SEM_UNDO | Flags.IPC_NOWAIT) };
-        return Libc.semop(id, &operation, 1) == 0 || Marshal.GetLastPInvokeError() != Errno.EAGAIN;
+        return Libc.semop(id, &operation, 1) == 0 || SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
     }
 
     /// <summary>Who may use a new set: for a lock, who may use the segment.</summary>
     private static void Give(in NativeIpcKey key, int id, uint? group, SegmentStatus? segment)
     {
-        uint? uid = segment is { Uid: not 0 } owned && Libc.geteuid() == 0 ? owned.Uid : null;
-        uint? gid = group ?? segment?.Gid;
+        uint? uid = segment is { Uid: not 0 } owned && RealIds.Users.IsReal(owned.Uid) && Libc.geteuid() == 0
+            ? owned.Uid : null;
+        uint? gid = group ?? (segment is { } locked && RealIds.Groups.IsReal(locked.Gid) ? locked.Gid : null);
         if (gid == Libc.getegid()) gid = null; // a new set has it
         int number = uid is null && gid is null ? 0 : SystemVSupport.GiveSet(id, uid, gid);
-        if (number != 0 && !SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
+        if (number != 0 && !SystemVSupport.IsGone(SystemVSupport.SetStatusOf(id, out _)))
+            throw SystemVErrors.Give(Creating, key, "semctl", number);
     }
 
     /// <summary>What a set is, after its owner was found good; null when it is gone.</summary>
@@ -265,10 +281,10 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     }
 
     /// <summary>Makes the semaphore or finds it; false when it exists and that was refused.</summary>
-    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, out SystemVSet set, Action? check = null, SegmentStatus? segment = null, int ownSegment = -1, FileIdentity? known = null)
+    internal static bool Create(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, Existing existing, in PeerBound bound, out SystemVSet set, Action? check = null, SegmentStatus? segment = null, int ownSegment = -1, FileIdentity? known = null)
     {
-        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { OwnSegment = ownSegment, Known = known, ExpectsNone = existing == Existing.Refuse };
-        var backoff = new Backoff(options.PeerTimeout);
+        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { Bound = bound, OwnSegment = ownSegment, Known = known, ExpectsNone = existing == Existing.Refuse };
+        var backoff = new Backoff(bound);
         FileIdentity? made = null;
         int lostRaces = 0;
         while (lostRaces++ < MostRounds)
@@ -296,7 +312,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     id = Libc.semget(ipcKey, 0, 0);
                     int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                     if (second == Errno.ENOENT && number == Errno.EEXIST) continue; // it went away between two calls
-                    if (second != 0) throw SystemVErrors.GetSemaphore(Creating, key, number);
+                    if (second != 0)
+                        throw SystemVErrors.GetSemaphore(Creating, key, number, options.Robust ? LockSize : 1);
                     if (existing == Existing.Refuse)
                     {
                         set = default;
@@ -312,7 +329,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 }
 
                 // A set whose creator died before it set the count is finished by us, and we are its creator then.
-                bool finish = !created && existing == Existing.Use && !IsInitialised(key, id, s_initialisation);
+                bool finish = !created && existing == Existing.Use && !IsInitialised(key, id, bound.AtMost(s_initialisation));
                 if (created || finish || existing == Existing.Reset)
                 {
                     if (created) Give(key, id, rules.Group, segment);
@@ -320,7 +337,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     if (SystemVSupport.IsGone(number)) continue;
                     if (number != 0)
                     {
-                        if (created) SystemVSupport.RemoveSemaphore(Creating, key, id);
+                        if (created) SystemVSupport.TakeBack(Creating, key, id, isSegment: false);
                         throw SystemVErrors.UseSemaphore(Creating, key, "semctl", number);
                     }
                 }
@@ -331,11 +348,11 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     return true;
                 }
 
-                if (created) SystemVSupport.RemoveSemaphore(Creating, key, id);
+                if (created) SystemVSupport.TakeBack(Creating, key, id, isSegment: false);
             }
             catch when (file.IsNew)
             {
-                file.RemoveIfOurs(ipcKey);
+                file.TakeBack(ipcKey);
                 throw;
             }
         }
@@ -380,7 +397,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         return number == Errno.EAGAIN ? 0 : number; // somebody has taken it already, and set sem_otime with that
     }
 
-    private static unsafe bool IsInitialised(in NativeIpcKey key, int id, TimeSpan bound)
+    private static unsafe bool IsInitialised(in NativeIpcKey key, int id, in PeerBound bound)
     {
         byte* buffer = stackalloc byte[Layout.SizeOfIpcBuffer];
         var backoff = new Backoff(bound);

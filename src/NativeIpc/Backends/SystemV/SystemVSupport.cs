@@ -28,6 +28,14 @@ internal static class SystemVSupport
     internal static bool HasCalls(int probe)
         => probe != -1 || Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.EACCES or Errno.EINVAL;
 
+    /// <summary>Why the calls are not there: what was found, without a full stop, and what to do.</summary>
+    internal static (string Finding, string Remedy) WhyNotHere(string call) => (
+        MayCall ? $"{call} is refused to this process: a kernel without System V objects (CONFIG_SYSVIPC), or a "
+            + $"sandbox" : "this system has no System V objects for this process (Android, a sandboxed or a 32-bit "
+            + "process)",
+        "Use a POSIX key (NativeIpcKeyType.PosixRealtime), or allow the System V calls there (shmget, shmat, shmctl, "
+            + "semget, semop, semctl).");
+
     /// <summary>Returns 0, or the error number.</summary>
     internal static unsafe int Status(int id, out SegmentStatus status)
     {
@@ -94,15 +102,16 @@ internal static class SystemVSupport
     /// <param name="alsoTrusted">For a lock: the owner of its segment.</param>
     internal static void CheckOwner(string attempt, in NativeIpcKey key, string call, uint uid, uint creator, uint? alsoTrusted = null)
     {
-        if (uid == 0 && creator == 0) return;
-        uint self = Libc.geteuid();
-        uint? stranger = IsTrusted(uid) ? IsTrusted(creator) ? null : creator : uid;
-        if (stranger is null) return;
+        if (IsTrusted(uid) && IsTrusted(creator)) return;
         throw Errors.Failure.Found(NativeIpcError.PermissionDenied, attempt, key, call,
-            $"it belongs to user {uid} and was made by user {creator}, and this is user {self}: somebody may have planted it",
-            "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share objects.", Errno.EACCES);
+            $"it belongs to user {RealIds.Users.Describe(uid)} and was made by user "
+                + $"{RealIds.Users.Describe(creator)}, and this is user {Libc.geteuid()}: somebody may have planted it",
+            RealIds.Users.IsReal(uid) && RealIds.Users.IsReal(creator)
+                ? "Remove it, use a key in a folder of this user's own, or set AllowOtherOwners where users share "
+                    + "objects." : RealIds.Remedy, Errno.EACCES);
 
-        bool IsTrusted(uint user) => user == self || user == 0 || user == alsoTrusted;
+        bool IsTrusted(uint user)
+            => RealIds.IsTrusted(user) || (alsoTrusted is { } other && RealIds.Users.AreSame(user, other));
     }
 
     /// <summary>Whether an error number says that the object is no longer there.</summary>
@@ -113,7 +122,7 @@ internal static class SystemVSupport
     {
         if (Libc.shmctl(id, Flags.IPC_RMID, null) == 0) return true;
         int number = Marshal.GetLastPInvokeError();
-        return IsGone(number) ? false : throw SystemVErrors.UseSegment(attempt, key, "shmctl", number);
+        return IsGone(number) ? false : throw SystemVErrors.Remove(attempt, key, "shmctl", number);
     }
 
     /// <summary>Removes a semaphore by its id; false when it is gone already.</summary>
@@ -121,7 +130,23 @@ internal static class SystemVSupport
     {
         if (Libc.semctl(id, 0, Flags.IPC_RMID) == 0) return true;
         int number = Marshal.GetLastPInvokeError();
-        return IsGone(number) ? false : throw SystemVErrors.UseSemaphore(attempt, key, "semctl", number);
+        return IsGone(number) ? false : throw SystemVErrors.Remove(attempt, key, "semctl", number);
+    }
+
+    /// <summary>
+    /// Removes a segment or a set after a failure, which the caller is to hear: another one goes to the log.
+    /// </summary>
+    internal static void TakeBack(string attempt, in NativeIpcKey key, int id, bool isSegment)
+    {
+        try
+        {
+            if (isSegment) RemoveSegment(attempt, key, id);
+            else RemoveSemaphore(attempt, key, id);
+        }
+        catch (NativeIpcException failure)
+        {
+            Errors.NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
     }
 
     /// <summary>Removes the semaphore that has a System V key; false when there is none.</summary>

@@ -49,7 +49,7 @@ internal sealed class WindowsSegment : Segment
     /// The semaphore that Qt uses: value 1, under the segment's name with _sem behind it. Interleaving: two open it for the first time; the
     /// system makes one and gives it to both. Whoever holds a handle keeps it alive, so it cannot be replaced under its users.
     /// </remarks>
-    public override SemaphoreObject OpenLock()
+    public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation

@@ -35,7 +35,7 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
         throw WindowsErrors.CreateSegment(Creating, key, number, size);
     }
 
-    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, bool mustExist)
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist)
     {
         var security = new WindowsSecurity(options.CurrentUserOnly, options.SecurityDescriptor);
         security.Check();

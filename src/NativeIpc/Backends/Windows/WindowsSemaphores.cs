@@ -31,7 +31,7 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
         return Made(key, handle, createdNew: true, options);
     }
 
-    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, bool mustExist)
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
     {
         WindowsSecurity security = Security(options);
         security.Check();

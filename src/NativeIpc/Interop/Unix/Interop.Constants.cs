@@ -68,6 +68,8 @@ internal static partial class Interop
         internal static readonly int GETNCNT = TTarget.IsApple ? 3 : 14;
         internal static readonly int SETVAL = TTarget.IsApple ? 8 : 16;
 
+        internal const int RLIMIT_FSIZE = 1;
+
         internal const int S_IFMT = 0xF000;
         internal const int S_IFREG = 0x8000;
         internal const int S_IFDIR = 0x4000;
@@ -99,6 +101,7 @@ internal static partial class Interop
         internal const int F_RDLCK = 0; // Linux
         internal const int F_WRLCK = 1; // Linux
         internal const int F_UNLCK = 2; // Linux
+        internal const int F_SETFL = 4; // Linux
         internal const int F_SETSIG = 10; // Linux
         internal const int F_OFD_GETLK = 36; // Linux
         internal const int F_OFD_SETLK = 37; // Linux

@@ -18,11 +18,13 @@ internal static partial class Interop
         internal const int EINTR = 4;
         internal const int EIO = 5;
         internal const int ENXIO = 6;
+        internal const int E2BIG = 7;
         internal const int EBADF = 9;
         internal const int ENOMEM = 12;
         internal const int EACCES = 13;
         internal const int EFAULT = 14;
         internal const int EEXIST = 17;
+        internal const int ENODEV = 19;
         internal const int ENOTDIR = 20;
         internal const int EISDIR = 21;
         internal const int EINVAL = 22;

@@ -64,6 +64,12 @@ internal static partial class Interop
             return fcntl_lock(fd, Flags.F_OFD_GETLK, ref range) != 0 || range.l_type != Flags.F_UNLCK;
         }
 
+        /// <summary>Whether the kernel takes this process for the owner of an open file, whatever number the owner
+        /// shows as: O_NOATIME is for the owner
+        /// (open(2), fcntl(2)). The flag stays with the descriptor and does no harm to one that nobody reads
+        /// from.</summary>
+        internal static bool IsOwner(int fd) => fcntl_descriptor(fd, Flags.F_SETFL, Flags.O_NOATIME) == 0;
+
         /// <summary>
         /// Takes a lease to write, which the kernel gives only while no other process has the file open or mapped: in whatever language, user or
         /// namespace. Who opens the file meanwhile waits, or gets EAGAIN with O_NONBLOCK, so it is held for a few system calls at most.
