@@ -44,7 +44,7 @@ public enum IpcFindingKind
     /// <summary><c>fs.protected_regular</c> makes programs fail that pass O_CREAT for another user's object.</summary>
     ProtectedRegular = 12,
 
-    /// <summary>Users may open one part of an object and not the other: a segment without its lock, or without its key file.</summary>
+    /// <summary>Users may open one part of an object and not the other: a segment without its lock.</summary>
     Permissions = 13,
 
     /// <summary>Windows: an object of another kind has the name that the lock of a segment would have, so that the segment cannot be locked.</summary>

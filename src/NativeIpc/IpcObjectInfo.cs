@@ -75,6 +75,15 @@ public sealed record IpcObjectInfo
     /// </summary>
     public int? AttachmentCount { get; internal init; }
 
+    /// <summary>
+    /// Whether a process has it open or attached, in whatever container: POSIX on Linux, as the kernel tells its owner
+    /// and root, or as was seen of all processes; System V segments, by the kernel's count. Null where
+    /// that is not told: System V semaphores, Windows, an object of another user, or one whose file another process
+    /// keeps a lock on (<see cref="Unreadable"/> says which); and where it was not asked for
+    /// (<see cref="IpcEnumerationOptions.FindStale"/>).
+    /// </summary>
+    public bool? IsInUse { get; internal init; }
+
     /// <summary>Who has it open or attached, as far as this user may see; empty when attachments were not asked for, and on Windows. See <see cref="IpcSnapshot.Notes"/> for processes that could not be looked at.</summary>
     public IReadOnlyList<IpcAttachment> Attachments { get; internal init; } = [];
 
@@ -99,5 +108,5 @@ public sealed record IpcObjectInfo
 
     /// <summary>Whether two looks at one object saw the same, but for the times that each look or use changes.</summary>
     internal bool LooksAs(IpcObjectInfo other)
-        => this with { Attachments = other.Attachments, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);
+        => this with { Attachments = other.Attachments, IsInUse = other.IsInUse, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);
 }

@@ -100,7 +100,9 @@ public static class IpcObjects
     /// <returns>True when it was removed; false when it is in use, gone, or another one.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
-    /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing it.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied: the kernel tells only its owner and root whether it is
+    /// used; LockError when that cannot be told since another process keeps a lock on its file, or
+    /// when others keep making and removing it.</exception>
     [UnsupportedOSPlatform("windows")]
     public static bool TryRemoveUnused(IpcObjectInfo found)
     {

@@ -66,7 +66,10 @@ public sealed record SystemSemaphoreOptions
     public bool AllowOtherOwners { get; [UnsupportedOSPlatform("windows")] set; }
 
     /// <summary>Whether a creating call that finds an object without a living user starts afresh, as if there had been none. Default: false. Where
-    /// the system cannot tell who uses it, the call fails and says so.</summary>
+    /// the system cannot tell who uses it, the call fails and says so: <see cref="NativeIpcError.PermissionDenied"/>
+    /// for an object of another user (root needs CAP_LEASE),
+    /// <see cref="NativeIpcError.LockError"/> when another process keeps a lock on the object for longer than
+    /// <see cref="PeerTimeout"/>.</summary>
     public bool Reclaim { get; set; }
 
     /// <summary>Whether the semaphore is used as a lock of one permit that survives the death of its holder: the next one to acquire gets the permit, and

@@ -278,7 +278,7 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.SystemV)]
-    public void A_key_file_is_made_empty_and_readable_for_those_who_may_use_the_object()
+    public void A_key_file_is_made_empty_and_readable_for_those_who_may_write_the_object()
     {
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Mode = (UnixFileMode)Convert.ToInt32("660", 8) });

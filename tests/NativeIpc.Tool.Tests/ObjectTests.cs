@@ -255,6 +255,44 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    public void A_stranger_who_locks_the_folder_or_the_file_does_not_make_rm_remove_what_is_in_use()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Becoming other users needs root, on Linux.");
+        string setpriv = Peers.Require("setpriv", "util-linux");
+        NativeIpcKey key = NewKey("posix");
+        string file = $"/dev/shm{key.NativeKey}";
+        const string Flock = "exec 3<\"$0\"; flock 3; echo ready; exec cat";
+        _ = As(1234, Nipc.Program, "create", "shm", $"{key}", "8", "--mode", "666").Succeeded;
+        using (Waiting(65534, "sh", "-c", Flock, "/dev/shm"))
+        {
+            using (Waiting(65534, "sh", "-c", "exec 3<\"$0\"; echo ready; exec cat", file))
+            {
+                ShellResult used = As(1234, Nipc.Program, "rm", $"{key}", "--json");
+                Assert.True(used.ExitCode == 1 && used.Output.Contains("\"in-use\"", StringComparison.Ordinal), used.Output + used.Error);
+            }
+
+            using (Waiting(65534, "sh", "-c", Flock, file))
+            {
+                ShellResult unknown = As(1234, Nipc.Program, "rm", $"{key}", "--json");
+                Assert.True(unknown.ExitCode == 6 && unknown.Output.Contains("\"cannot-tell\"", StringComparison.Ordinal), unknown.Output + unknown.Error);
+                Assert.Contains("--force", unknown.Error, StringComparison.Ordinal);
+            }
+
+            Assert.True(File.Exists(file));
+            Assert.Equal($"removed shm {key}\n", As(1234, Nipc.Program, "rm", $"{key}").Succeeded);
+        }
+
+        ShellResult As(int user, params string[] command) => Shell.Run(setpriv, [$"--reuid={user}", $"--regid={user}", "--clear-groups", .. command], environment: [new("DOTNET_CLI_HOME", "/tmp")]);
+
+        RunningNipc Waiting(int user, params string[] command)
+        {
+            var running = new RunningNipc(setpriv, [$"--reuid={user}", $"--regid={user}", "--clear-groups", .. command]);
+            Assert.Equal("ready", running.ReadLine());
+            return running;
+        }
+    }
+
+    [Fact]
     public void What_another_user_owns_is_exit_code_4()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root", "Becoming another user needs root, on Linux.");

@@ -25,6 +25,8 @@ internal static partial class AttackSteps
     {
         "swap" => Swap(words[1], words[2], words[3]),
         "lease" => Lease(words[1]),
+        "flock" => Flock(words[1]),
+        "open" => Open(words[1]),
         _ => null,
     };
 
@@ -113,6 +115,31 @@ internal static partial class AttackSteps
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"No lease: error {Marshal.GetLastPInvokeError()}"));
         return "leased";
     }
+
+    /// <summary>Takes the lock of a file or folder that this user may read, and keeps it until the process
+    /// ends.</summary>
+    private static string Flock(string path)
+    {
+        const int exclusive = 2 | 4; // LOCK_EX | LOCK_NB
+        SystemSteps.Check(flock(Opened(path), exclusive));
+        return "locked";
+    }
+
+    /// <summary>Has a file open until the process ends.</summary>
+    private static string Open(string path)
+    {
+        _ = Opened(path);
+        return "opened";
+    }
+
+    private static int Opened(string path)
+    {
+        int descriptor = open(path, 0); // O_RDONLY
+        return descriptor >= 0 ? descriptor : throw new InvalidOperationException(Marshal.GetLastPInvokeErrorMessage());
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int flock(int descriptor, int operation);
 
     [LibraryImport("libc")]
     private static partial uint umask(uint mask);

@@ -20,6 +20,7 @@ internal sealed class IpcSteps
             "segment-open" => Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions)),
             "segment-read" => Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.Read, SegmentOptions)),
             "segment-try-open" => SharedMemory.TryOpenExisting(Key, out SharedMemory? found, SharedMemoryAccess.ReadWrite, SegmentOptions) ? Keep(found) : "missing",
+            "segment-read-again-and-again" => ReadAgainAndAgain(),
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-owner" => IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory) is { } found ? $"owner "
                 + $"{found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}" : "missing",
@@ -83,6 +84,7 @@ internal sealed class IpcSteps
         UseLock = bool.Parse(Option("lock", "true")),
         RequireLockRecovery = bool.Parse(Option("recovery", "false")),
         AllowOtherOwners = bool.Parse(Option("others", "false")),
+        Reclaim = bool.Parse(Option("reclaim", "false")),
         Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 
@@ -114,6 +116,33 @@ internal sealed class IpcSteps
         _semaphore = semaphore;
         _kept.Add(semaphore);
         return semaphore.CreatedNew ? "created" : "opened";
+    }
+
+    /// <summary>
+    /// Attaches for reading until there is no such segment for a while, and looks each time whether what it got has
+    /// been removed: the one of its size.
+    /// </summary>
+    private string ReadAgainAndAgain()
+    {
+        const int removed = 512; // SHM_DEST, 01000
+        int attached = 0;
+        string size = _words[2];
+        string end = _words[3];
+        while (!File.Exists(end))
+        {
+            if (!SharedMemory.TryOpenExisting(Key, out SharedMemory? segment, SharedMemoryAccess.Read, SegmentOptions)) continue;
+            attached++;
+            foreach (string line in File.ReadLines("/proc/sysvipc/shm"))
+            {
+                string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (fields[3] != size || (Convert.ToInt32(fields[2], 8) & removed) == 0) continue;
+                return $"removed under the reader, after {attached}";
+            }
+
+            segment.Dispose();
+        }
+
+        return attached > 0 ? "never removed" : "never attached";
     }
 
     private string Fill()

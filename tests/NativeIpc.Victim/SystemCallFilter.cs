@@ -36,6 +36,15 @@ internal static unsafe partial class SystemCallFilter
         new Instruction(Return, 0, 0, Allow),
     ]);
 
+    /// <summary>As on a file system whose files cannot be locked, or not by this descriptor.</summary>
+    internal static string RefuseFlock(uint number) => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 73u : 32u), // flock
+        new Instruction(Return, 0, 0, Refuse | number),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
+
     /// <summary>As in a kernel or a sandbox without System V objects.</summary>
     internal static string RefuseSystemV() => Install(
     [

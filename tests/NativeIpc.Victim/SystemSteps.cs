@@ -33,6 +33,7 @@ internal static partial class SystemSteps
         "hide-proc" => HideProc(),
         "refuse-statx" => SystemCallFilter.RefuseStatx(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
+        "refuse-flock" => SystemCallFilter.RefuseFlock(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
         "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture), cancels: words[2] == "cancel"),

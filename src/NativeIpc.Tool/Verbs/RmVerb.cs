@@ -87,6 +87,9 @@ internal static class RmVerb
                     $"{key} is in use{(users.Length > 0 ? $" by {users}" : $" ({found.AttachmentCount} attached, by processes that this user may not see)")}. End them, or give --force.", found.Attachments);
             }
 
+            if (!force && found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null })
+                return RemoveIfTold(key, kind, found);
+
             if (!force && found is not null && IsUsedUnseen(found))
             {
                 return Failed(key, kind, "in-use", ExitCodes.Conflict, $"{key} is in use by processes that are not seen from here (in another container), or is the lock of a segment that is. End them, or give --force.");
@@ -108,6 +111,23 @@ internal static class RmVerb
         catch (NativeIpcException failure)
         {
             return Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
+        }
+    }
+
+    /// <summary>Where a look did not tell whether an object is in use: asks once more, for longer, and says what keeps
+    /// it from being told.</summary>
+    private static (RemovalOutcome, int) RemoveIfTold(in NativeIpcKey key, IpcObjectKind kind, IpcObjectInfo found)
+    {
+        try
+        {
+            return IpcObjects.TryRemoveUnused(found)
+                ? (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), "removed"), ExitCodes.Ok)
+                : Failed(key, kind, "in-use", ExitCodes.Conflict, $"{key} is in use. End its users, or give --force.");
+        }
+        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.LockError)
+        {
+            string message = $"{failure.Message} --force removes it all the same.";
+            return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, message);
         }
     }
 
@@ -146,6 +166,11 @@ internal static class RmVerb
         {
             if (!IpcObjects.TryRemoveUnused(found)) return (new RemovalOutcome(name, word, "kept", Message: $"{name} is in use or gone by now."), ExitCodes.Ok);
             return (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok);
+        }
+        catch (NativeIpcException failure)
+            when (found.Type == NativeIpcKeyType.PosixRealtime && failure.Error == NativeIpcError.LockError)
+        {
+            return (new RemovalOutcome(name, word, "cannot-tell", Message: failure.Message), ExitCodes.Unsupported);
         }
         catch (NativeIpcException failure)
         {

@@ -19,6 +19,8 @@ internal readonly struct FileLock : IDisposable
     private const int ShortestMicroseconds = 50;
     private const int LongestMicroseconds = 1000;
 
+    private static int s_hasSaid;
+
     private readonly int _heldPlusOne;
     private readonly bool _closes;
 
@@ -66,6 +68,13 @@ internal readonly struct FileLock : IDisposable
             }
 
             int error = Marshal.GetLastPInvokeError();
+            if (error == Interop.Errno.ENOLCK || error == Interop.Errno.ENOSYS
+                || (error == Interop.Errno.EOPNOTSUPP && !Interop.IsApple))
+            {
+                SayThatThereAreNone(error);
+                return 0;
+            }
+
             if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF)) return 0;
             if (error != Interop.Errno.EINTR) return error;
         }
@@ -125,6 +134,15 @@ internal readonly struct FileLock : IDisposable
         {
             queue?.GiveUp();
         }
+    }
+
+    /// <summary>Tells, once in a process, that a file has no such locks.</summary>
+    public static void SayThatThereAreNone(int number)
+    {
+        if (Interlocked.Exchange(ref s_hasSaid, 1) != 0) return;
+        string said = $"flock says \"{Marshal.GetPInvokeErrorMessage(number)}\", error {number}";
+        Errors.NativeIpcEventSource.s_log.KeyFileLimit("A file system has no locks for the processes that make and "
+            + $"remove objects ({said}): they do without, and only look again afterwards.");
     }
 
     /// <summary>Gives it back. Once: the descriptor of a lock that was waited for is closed with it.</summary>

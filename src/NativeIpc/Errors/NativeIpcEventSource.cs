@@ -33,6 +33,11 @@ internal sealed class NativeIpcEventSource : EventSource
     [Event(3, Level = EventLevel.Warning, Message = "{0}")]
     public void KeyFileReplaced(string message) => WriteEvent(3, message);
 
+    /// <summary>A file system lacks what keeps processes that make and remove objects apart; they go on
+    /// without.</summary>
+    [Event(9, Level = EventLevel.Warning, Message = "{0}")]
+    public void KeyFileLimit(string message) => WriteEvent(9, message);
+
     /// <summary>A sparse segment is larger than the memory that this process may take as a whole: filling it would end
     /// the process.</summary>
     [Event(30, Level = EventLevel.Warning, Message = "{0}")]

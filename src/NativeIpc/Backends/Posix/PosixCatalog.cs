@@ -7,12 +7,16 @@ namespace NativeIpc.Backends.Posix;
 /// <summary>The POSIX objects of the machine: on Linux the files of <c>/dev/shm</c>, looked at by name.</summary>
 /// <remarks>
 /// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what is told is what the last look found; without a file it is left out. (2) To read a count, or to ask
-/// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would take this for a user and leave the object behind: both ask under the lock of the folder
-/// (<see cref="PosixUsers"/>). (3) An opener comes while the lease is held: as there. (4) Somebody holds the folder's lock for good: it is waited for once, then no lease is asked for and counts are
-/// read without it.
+/// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would
+/// take this for a user and leave the object behind: both take the lock of the folder
+/// (<see cref="PosixUsers"/>). (3) An opener comes while the lease is held: as there. (4) Somebody holds the folder's
+/// lock for good: it is waited for once, then it is asked under the object's own lock, and counts are
+/// read without one. A last one out then asks several times.
 /// </remarks>
 internal sealed class PosixCatalog : IObjectCatalog
 {
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(1); // no options come with a listed object
+
     public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.PosixRealtime;
 
     public bool IsOfThisSystem => !OperatingSystem.IsWindows();
@@ -58,39 +62,40 @@ internal sealed class PosixCatalog : IObjectCatalog
         const string attempt = "remove the object";
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
-        using var folder = new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (folder.IsInvalid) throw PosixErrors.Unknown(attempt, found.NamingKey, "open", Marshal.GetLastPInvokeError());
-        int number = FileLock.Take((int)folder.DangerousGetHandle(), TimeSpan.FromSeconds(1), out FileLock held);
-        if (number != 0) throw PosixErrors.Unknown(attempt, found.NamingKey, "flock", number);
-        using (held)
+        bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;
+        if (!isThere || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity) return false;
+        if (onlyUnused)
         {
-            using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-            number = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
-            if (number == Errno.ENOENT) return false;
-            if (number != 0 && onlyUnused) throw Denied(attempt, found, "open", number);
-            if (onlyUnused)
-            {
-                number = Libc.TakeLease(file);
-                if (number == Errno.EAGAIN) return false;
-                if (number != 0) throw Denied(attempt, found, "fcntl(F_SETLEASE)", number);
-                if (found.Kind == IpcObjectKind.SystemSemaphore && found.Size == Layout.SizeOfSemT && HolderSlots.IsAnyAside(file)) return false;
-            }
+            bool removed = false;
+            bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
+            UseResult result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
+                () => removed = Unlink(attempt, found, path));
+            const string otherwise = ", or remove it whoever uses it (Remove).";
+            return result.Answer == UseAnswer.CannotTell
+                ? throw PosixUsers.Refuse(attempt, found.NamingKey, path, result, otherwise)
+                : removed;
+        }
 
-            // Ours size and rename under the lock of the file itself; a lease, which goes with the descriptor, excludes them already.
-            FileLock makers = default;
-            if (!onlyUnused && number == 0) number = FileLock.Take((int)file.DangerousGetHandle(), TimeSpan.FromSeconds(1), out makers);
-            using FileLock others = makers; // a file that cannot be locked is compared all the same
-            if (Libc.Status(path, followLink: false, out FileStatus named) != 0 || PosixLook.Identify(found.NativeName, named.Identity) != found.ObjectIdentity) return false;
-            if (Libc.unlink(path) == 0) return true;
-            number = Marshal.GetLastPInvokeError();
-            return number == Errno.ENOENT ? false : throw PosixErrors.Unlink(attempt, found.NamingKey, "unlink", number);
+        // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the
+        // same.
+        int flags = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
+        using var file = new UnixDescriptor(Libc.open(path, flags, 0));
+        FileLock makers = default;
+        if (!file.IsInvalid) _ = FileLock.Take((int)file.DangerousGetHandle(), s_bound, out makers);
+        using (makers)
+        {
+            bool isSame = Libc.Status(path, followLink: false, out FileStatus named) == 0 && named.Identity == there.Identity;
+            if (!isSame) return false;
+            return Unlink(attempt, found, path);
         }
     }
 
-    private static NativeIpcException Denied(string attempt, IpcObjectInfo found, string call, int number)
-        => number is Errno.EACCES or Errno.EPERM
-            ? Failure.Of(NativeIpcError.PermissionDenied, attempt, found.NamingKey, call, number, "Whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE): run as its owner.")
-            : PosixErrors.Unknown(attempt, found.NamingKey, call, number);
+    private static bool Unlink(string attempt, IpcObjectInfo found, string path)
+    {
+        if (Libc.unlink(path) == 0) return true;
+        int number = Marshal.GetLastPInvokeError();
+        return number == Errno.ENOENT ? false : throw PosixErrors.Unlink(attempt, found.NamingKey, "unlink", number);
+    }
 
     public int ReturnLostPermits(IpcObjectInfo found)
     {

@@ -55,9 +55,11 @@ internal sealed class PosixLook(Census census) : IDisposable
         bool wantsValue = isSemaphore && (traits & IpcObjectTraits.WrongSize) == 0;
         bool wantsUse = census.Options.FindStale && users is not { Count: > 0 };
         int? value = null, lost = null;
+        bool? isUnused = users is { Count: > 0 } ? false : null;
         if (wantsValue || wantsUse)
         {
-            (value, lost, bool? isUnused) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
+            (value, lost, bool? isFound) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
+            isUnused ??= isFound;
             if (isUnused == true && !((traits & IpcObjectTraits.LockOfSegment) != 0 && value != 0 && IsUsed(SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0)))) traits |= IpcObjectTraits.Stale;
         }
 
@@ -76,6 +78,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             GroupId = RealIds.Groups.Known(status.Gid),
             GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users?.Count,
+            IsInUse = !isUnused,
             Attachments = users ?? [],
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
@@ -127,14 +130,27 @@ internal sealed class PosixLook(Census census) : IDisposable
             }
 
             if (!wantsUse || number == Errno.ENOENT) return (value, lost, null);
-            if (number == 0) number = held.IsHeld ? Libc.TakeLease(file) : Errno.EACCES; // the lease goes with the descriptor
-            if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
-            if (number == Errno.EAGAIN) return (value, lost, false);
+            string? reason = null;
+            if (number == 0 && !held.IsHeld && IsLockedByAnother(file))
+                reason = $"Whether anybody uses it cannot be told: others keep the locks of {PosixNames.Folder} and its file.";
+            if (number == 0 && reason is null)
+            {
+                number = Libc.TakeLease(file); // lease and file lock go with the descriptor
+                if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
+            }
+
+            // Without the folder's lock it may be another one who looks; then what was seen of all processes decides.
+            if (number == Errno.EAGAIN && (held.IsHeld || census.Processes is not { IsComplete: true })) return (value, lost, false);
             if (census.Processes is { IsComplete: true }) return (value, lost, true); // nobody was seen to use it, and everybody was seen
-            unreadable.Add("Whether anybody uses it, the kernel tells only its owner and root.");
+            unreadable.Add(reason ?? "Whether anybody uses it, the kernel tells only its owner and root.");
             return (value, lost, null);
         }
     }
+
+    /// <summary>Takes the file's lock, which goes with the descriptor; true when another process has it.</summary>
+    private static bool IsLockedByAnother(UnixDescriptor file)
+        => Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0
+            && Marshal.GetLastPInvokeError() == Errno.EAGAIN;
 
     private static int? CountLost(UnixDescriptor file)
     {
@@ -169,7 +185,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         _folder ??= new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
         if (!_folder.IsInvalid && FileLock.Take((int)_folder.DangerousGetHandle(), TimeSpan.FromMilliseconds(100), out FileLock held) == 0) return held;
         _isFolderBusy = true;
-        census.Note($"Another process holds the lock of {PosixNames.Folder}, so the kernel was not asked which objects nobody uses.");
+        const string meaning = "what goes at this moment may be shown as used.";
+        census.Note($"Another process holds the lock of {PosixNames.Folder}: {meaning}");
         return default;
     }
 

@@ -96,7 +96,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         }
     }
 
-    /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock; false when nothing has the name.</summary>
+    /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock if that is to be
+    /// had; false when nothing has the name.</summary>
     /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
     internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
@@ -120,8 +121,10 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             FileLock held = default;
             try
             {
-                error = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
-                if (error != 0) throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error, "Another process is making or removing it; try again.");
+                // Whoever may open the file can keep its lock for ever, and the folder says who may remove it: as
+                // Dispose, this waits, and then goes on without. A process of ours that was stopped inside
+                // finds the name gone when it goes on; if it was about to make the segment's lock, that is left.
+                _ = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
                 error = Libc.Status(file, out FileStatus opened);
                 FileStatus named = default;
                 if (error == 0) error = Libc.Status(path.Pointer, followLink: false, out named);
@@ -141,10 +144,16 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         throw Failure.Found(NativeIpcError.LockError, attempt, key, "unlink", "other processes keep making and removing it", "Try again.");
     }
 
-    private static bool UnlinkBoth(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
+    /// <summary>Removes the name of an object, and those of a segment's lock: with a legacy key that of the key, and
+    /// the one that users of the bare native key have taken.</summary>
+    internal static bool UnlinkBoth(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
     {
         bool removed = Unlink(key, isSegment);
-        if (lockKey.IsValid) Unlink(lockKey, isSegment: false);
+        if (!lockKey.IsValid) return removed;
+        Unlink(lockKey, isSegment: false);
+        if (lockKey.NativeKey == key.NativeKey) return removed;
+        NativeIpcKey bare = PosixNames.LockKey(new NativeIpcKey(key.NativeKey, key.Type));
+        if (bare.IsValid) Unlink(bare, isSegment: false);
         return removed;
     }
 

@@ -102,6 +102,7 @@ internal sealed class PosixSegment : Segment
         if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock) && PosixSemaphores.FindLock(lockKey, this, bound) is { } found) return found;
 
         int error = FileLock.Take(_descriptor, bound, out FileLock held);
+        if (error != 0 && error != Errno.EAGAIN) throw PosixErrors.Unknown("open the lock of the segment", Key, "flock", error);
         if (error != 0)
         {
             throw Failure.Of(NativeIpcError.LockError, "open the lock of the segment", Key, "flock", error,

@@ -338,6 +338,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         try
         {
             int error = FileLock.Take(descriptor, options.PeerTimeout, out held);
+            if (error != 0 && error != Errno.EAGAIN) throw PosixErrors.Unknown(Creating, key, "flock", error);
             if (error != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error, "Another process is making or removing it; try again.");
             status = StatusOf(key, descriptor);
             if (status.Size > 0 || !LeadsTo(key, status)) return null;

@@ -5,15 +5,78 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
+/// <summary>What came of asking whether anybody uses an object.</summary>
+internal enum UseAnswer
+{
+    /// <summary>Nobody did, and the name is removed; or it was gone, or leads to another object.</summary>
+    Gone,
+
+    /// <summary>Another process has it open or mapped.</summary>
+    InUse,
+
+    /// <summary>The system does not say, or not to this process now.</summary>
+    CannotTell,
+}
+
+/// <summary>An answer, and for <see cref="UseAnswer.CannotTell"/> the call that was refused and its error
+/// number.</summary>
+internal readonly record struct UseResult(UseAnswer Answer, string Call = "", int Number = 0)
+{
+    internal static UseResult CannotTell(string call, int number) => new(UseAnswer.CannotTell, call, number);
+
+    /// <summary>Why it cannot be told: a clause.</summary>
+    internal string Reason(string path) => Number == Errno.EACCES || Number == Errno.EPERM
+        ? "whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE)"
+        : Number == Errno.EAGAIN
+            ? $"whether anybody still uses it cannot be told, since another process keeps a lock or a lease on {path}"
+        : "whether anybody still uses it cannot be told";
+
+    /// <summary>What helps: a sentence without its full stop.</summary>
+    internal string Remedy(string path) => Number == Errno.EACCES || Number == Errno.EPERM ? "Run as its owner"
+        : Number == Errno.EAGAIN ? $"End that process (fuser {path} names it)"
+        : $"See {Call} in the manual for error {Number}";
+}
+
 /// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped anywhere else. Linux only.</summary>
 /// <remarks>
-/// Interleavings. (1) Two let go together: each has closed what it had before it asks, so the first one that asks finds nobody. (2) Two reclaim
-/// together: the lock on the folder lets one ask at a time, so the other's descriptor is not taken for a user. (3) Somebody opens while the lease is held: a Qt or
-/// C program waits in the kernel and then has a file without a name, as after any removal; ours get EAGAIN and look again. (4) A process dies at any point: the
-/// kernel drops lease, lock and descriptors; the name stays for the next one who asks.
+/// <para>To ask is to have the file open for a moment, so two that ask at once look like users to each other. The file
+/// lock of the object itself (<see cref="FileLock"/>) puts them in order; nobody can
+/// take it who may not open the object. Whoever may can keep it, as he can keep the object open: then the answer is
+/// that it cannot be told, after the caller's bound.</para>
+/// <para>The lock of the folder is taken as well if it is to be had at once: those who only look
+/// (<see cref="PosixLook"/>) and processes of older builds, which knew no other lock, stay out meanwhile. Every user of
+/// the machine may take and
+/// keep it, so nothing depends on it.</para>
+/// <para>Interleavings. (1) Two let go together: each has closed what it had before it asks. With the folder's lock
+/// they ask one after the other, and the second one finds nobody. (2) The same without the folder's lock: A
+/// has the object's lock and finds B, who has opened the file and waits for that lock; A closes. B finds nobody, or A,
+/// if the kernel has given A's lock back and not yet counted A's descriptor out, which it does in that
+/// order. So whoever finds a user, and is not sure that it was no other asker (no lock of the folder, or it had to wait
+/// for the object's), closes, pauses and asks again, for a fifth of a second: an asker that is cut off for longer with
+/// the file open passes for a user, and the object may stay, as after a crash. (3) Two reclaim together: as (1) and (2); the
+/// second one finds no name, or the object of the first, which is in use. (4) A segment and its lock: the names go
+/// together, while the lease and the file lock are held; who makes the lock has the segment open, so there is no lease
+/// then.
+/// (5) Somebody opens while the lease is held: a Qt or C program waits in the kernel and then has a file without a
+/// name, as after any removal; ours get EAGAIN and look again. (6) A process dies at any point: the
+/// kernel drops lease, locks and descriptors; the name stays for the next one who asks. (7) One stops inside: it keeps
+/// the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its
+/// descriptor
+/// by one of another file before it asks, since the kernel counts it until the process is gone. (9) A process of an
+/// older build asks without the object's lock while the folder's is somebody else's: it waits, and then leaves the
+/// object.
+/// (10) A proof that a lock's holder is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says
+/// EAGAIN, and is tried again.</para>
 /// </remarks>
 internal static class PosixUsers
 {
+    // How often, and without the folder's lock for how long, it is asked again where the user may have been another asker.
+    // On a loaded machine that one may be cut off with the file open.
+    private const int MostRounds = 10;
+    private const int IsShared = -1;
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_courtesy = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Refuses what needs the kernel's knowledge where there is none.</summary>
     internal static void CheckOffered(in NativeIpcKey key, RemovalPolicy removal, bool reclaim)
     {
@@ -23,77 +86,191 @@ internal static class PosixUsers
     }
 
     /// <summary>Removes an object, and the lock of a segment, if no process has it open or mapped: in whatever language, user or namespace.</summary>
-    /// <param name="attempt">What for.</param>
     /// <param name="key">The key.</param>
     /// <param name="isSegment">A segment, or a semaphore.</param>
     /// <param name="lockKey">The key of the segment's lock; invalid for none.</param>
     /// <param name="identity">The file that it must be; null for whatever has the name.</param>
     /// <param name="own">The only descriptor of this process, if it has one left; the file is not mapped here any more.</param>
-    /// <param name="bound">How long to wait for another one that asks.</param>
-    /// <returns>0 when it is gone; EAGAIN when somebody uses it; otherwise why the system cannot tell (EACCES, EPERM: neither the owner nor CAP_LEASE).</returns>
-    internal static int RemoveIfUnused(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound)
+    /// <param name="bound">How long to wait for another one that has the object's file lock.</param>
+    private static UseResult RemoveIfUnused(
+        in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound)
     {
-        using var folder = new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (folder.IsInvalid) return Marshal.GetLastPInvokeError();
-        int number = FileLock.Take((int)folder.DangerousGetHandle(), bound, out FileLock held);
-        if (number != 0) return number;
-        using (held)
+        NativeIpcKey named = key, itsLock = lockKey;
+        return RemoveIfUnused(PathOf(key, isSegment), isSegment, identity, own, bound,
+            () => PosixRemoval.UnlinkBoth(named, isSegment, itsLock));
+    }
+
+    /// <summary>Removes a file of the folder, if no process has it open or mapped.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="isSegment">A segment, or a semaphore.</param>
+    /// <param name="identity">What it must be; null for whatever has the name.</param>
+    /// <param name="own">The only descriptor of this process, if it has one left.</param>
+    /// <param name="bound">How long to wait for another one that has the object's file lock.</param>
+    /// <param name="unlink">Removes the names.</param>
+    internal static UseResult RemoveIfUnused(
+        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink)
+    {
+        using UnixDescriptor folder = OpenFolder();
+        bool isFolderLocked = TryLockFolder(folder, bound);
+        try
         {
-            string name = PosixNames.Native(key);
-            string path = isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
-            UnixDescriptor? opened = own is null ? new UnixDescriptor(Libc.open(path, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0)) : null;
-            using (opened)
+            var backoff = new Backoff(bound);
+            for (int round = 0; ; round++)
             {
-                if (opened is { IsInvalid: true })
-                {
-                    number = Marshal.GetLastPInvokeError();
-                    return number == Errno.ENOENT ? 0 : number;
-                }
-
-                UnixDescriptor file = own ?? opened!;
-                number = Libc.Status(file, out FileStatus status);
-                if (number != 0) return number;
-                if (!status.IsRegularFile) return Errno.EAGAIN; // no object; the caller's own look says so
-                if (identity is { } expected && expected != status.Identity) return 0;
-                number = Libc.TakeLease(file);
-                if (number != 0) return number;
-                try
-                {
-                    // Users of this library may have let go of a lock for a moment: see SteppingAside.
-                    if (!isSegment && status.Size == Layout.SizeOfSemT)
-                    {
-                        if (HolderSlots.LookAside(file) is not { } isAnyAside) return Errno.ENOMEM; // cannot tell
-                        if (isAnyAside) return Errno.EAGAIN;
-                    }
-
-                    number = Libc.Status(path, followLink: false, out FileStatus named);
-                    if (number is not (0 or Errno.ENOENT)) return number; // not told is not gone
-                    if (number != 0 || named.Identity != status.Identity) return 0;
-                    PosixRemoval.Unlink(key, isSegment);
-                    if (lockKey.IsValid) PosixRemoval.Unlink(lockKey, isSegment: false);
-                    return 0;
-                }
-                finally
-                {
-                    Libc.DropLease(file);
-                }
+                UseResult result = Ask(path, isSegment, identity, own, bound, unlink, out bool wasAlone);
+                bool isLeased = result.Call == "open" && result.Number == Errno.EAGAIN;
+                bool isCertain = result.Answer != UseAnswer.InUse || (wasAlone && isFolderLocked)
+                    || (round >= MostRounds && (isFolderLocked || backoff.Elapsed >= s_patience));
+                if (isCertain && !isLeased) return result;
+                if (!backoff.Pause()) return result;
             }
+        }
+        finally
+        {
+            // After what was open is closed.
+            if (isFolderLocked) _ = Libc.flock((int)folder.DangerousGetHandle(), Flags.LOCK_UN);
         }
     }
 
-    /// <summary>For <see cref="SharedMemoryOptions.Reclaim"/>: removes what nobody uses, before it is looked at as if there had been nothing.</summary>
-    /// <exception cref="NativeIpcException">The system cannot tell.</exception>
-    internal static void Reclaim(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, TimeSpan bound)
+    private static UnixDescriptor OpenFolder()
+        => new(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
+
+    /// <summary>Takes the folder's lock, waiting for about as long as one of ours may have it.</summary>
+    private static bool TryLockFolder(UnixDescriptor folder, TimeSpan bound)
+        => !folder.IsInvalid && TryLock(folder, bound < TimeSpan.Zero || bound > s_courtesy ? s_courtesy : bound, out _) == 0;
+
+    /// <summary>
+    /// Takes a file lock by looking again and again. Not as <see cref="FileLock"/> does: whoever joins the system's queue
+    /// there and gives up leaves a thread with the file open, which the kernel counts as a user.
+    /// </summary>
+    /// <returns>
+    /// 0, or the error number: EAGAIN when the bound passed; <see cref="IsShared"/> when another process keeps a shared
+    /// lock, as .NET's FileStream does: who asks never has that, so it is one who uses the file.
+    /// </returns>
+    private static int TryLock(UnixDescriptor file, TimeSpan bound, out bool hasWaited)
     {
-        int number = RemoveIfUnused(attempt, key, isSegment, lockKey, identity: null, own: null, bound);
-        if (number == 0 || number == Errno.EAGAIN || number == Errno.ELOOP || number is Errno.ENXIO or Errno.EISDIR) return; // used; or no object, as the next look says
-        if (number is Errno.EACCES or Errno.EPERM)
+        const int certain = 3; // an exclusive lock may be given back between the two calls, but not each time
+        int shared = 0;
+        hasWaited = false;
+        var backoff = new Backoff(bound);
+        while (Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0)
         {
-            throw Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "fcntl(F_SETLEASE)", number,
-                "Whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE): run as its owner, or do without Reclaim.");
+            int number = Marshal.GetLastPInvokeError();
+            if (number != Errno.EAGAIN && number != Errno.EINTR) return number;
+            hasWaited = true;
+            bool isShared = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_SH | Flags.LOCK_NB) == 0;
+            if (isShared) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
+            shared = isShared ? shared + 1 : 0;
+            if (shared == certain) return IsShared;
+            if (!backoff.Pause()) return Errno.EAGAIN;
         }
 
-        throw PosixErrors.Unknown(attempt, key, "fcntl(F_SETLEASE)", number);
+        return 0;
+    }
+
+    /// <summary>Asks once. <paramref name="wasAlone"/>: nobody else had the object's file lock first.</summary>
+    private static UseResult Ask(
+        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink, out bool wasAlone)
+    {
+        wasAlone = true;
+        int failure = 0;
+        using UnixDescriptor? opened = own is null ? Open(path, out failure) : null;
+        if (failure != 0)
+        {
+            // No object; the caller's own look says so.
+            if (failure is Errno.ENXIO or Errno.EISDIR || failure == Errno.ELOOP) return new UseResult(UseAnswer.InUse);
+            return failure == Errno.ENOENT ? new UseResult(UseAnswer.Gone) : UseResult.CannotTell("open", failure);
+        }
+
+        UnixDescriptor file = own ?? opened!;
+        int number = TryLock(file, bound, out bool hasWaited);
+        wasAlone = !hasWaited;
+        if (number == IsShared) return new UseResult(UseAnswer.InUse);
+        if (number == Errno.EAGAIN) return UseResult.CannotTell("flock", number);
+        bool isLocked = number == 0; // where there are no such locks, some rounds have to do
+        wasAlone = isLocked && !hasWaited;
+        try
+        {
+            number = Libc.Status(file, out FileStatus status);
+            if (number != 0) return UseResult.CannotTell("statx", number);
+            if (!status.IsRegularFile) return new UseResult(UseAnswer.InUse); // no object, as above
+            if (identity is { } expected && expected != status.Identity) return new UseResult(UseAnswer.Gone);
+            number = Libc.TakeLease(file);
+            if (number == Errno.EAGAIN) return new UseResult(UseAnswer.InUse);
+            if (number != 0) return UseResult.CannotTell("fcntl(F_SETLEASE)", number);
+            try
+            {
+                // Users of this library may have let go of a lock for a moment: see SteppingAside.
+                if (!isSegment && status.Size == Layout.SizeOfSemT)
+                {
+                    if (HolderSlots.LookAside(file) is not { } isAnyAside)
+                        return UseResult.CannotTell("mmap", Errno.ENOMEM);
+                    if (isAnyAside)
+                    {
+                        wasAlone = true;
+                        return new UseResult(UseAnswer.InUse);
+                    }
+                }
+
+                number = Libc.Status(path, followLink: false, out FileStatus named);
+                if (number is not (0 or Errno.ENOENT)) return UseResult.CannotTell("statx", number); // not told is not gone
+                if (number == 0 && named.Identity == status.Identity) unlink();
+                return new UseResult(UseAnswer.Gone);
+            }
+            finally
+            {
+                Libc.DropLease(file);
+            }
+        }
+        finally
+        {
+            // Before closing: see FileLock.
+            if (isLocked) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
+        }
+    }
+
+    private static UnixDescriptor Open(string path, out int number)
+    {
+        foreach (int access in (ReadOnlySpan<int>)[Flags.O_RDWR, Flags.O_RDONLY])
+        {
+            int flags = access | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
+            var opened = new UnixDescriptor(Libc.open(path, flags, 0));
+            number = opened.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            if (number != Errno.EACCES || access == Flags.O_RDONLY) return opened;
+            opened.Dispose();
+        }
+
+        throw new System.Diagnostics.UnreachableException();
+    }
+
+    private static string PathOf(in NativeIpcKey key, bool isSegment)
+    {
+        string name = PosixNames.Native(key);
+        return isSegment ? PosixNames.SegmentFile(name) : PosixNames.SemaphoreFile(name);
+    }
+
+    /// <summary>For <see cref="SharedMemoryOptions.Reclaim"/>: removes what nobody uses, before it is looked at as if
+    /// there had been nothing.</summary>
+    /// <exception cref="NativeIpcException">The system cannot tell: PermissionDenied for who may not ask, LockError
+    /// when another process keeps a lock on the object.</exception>
+    internal static void Reclaim(
+        string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, TimeSpan bound)
+    {
+        UseResult result = RemoveIfUnused(key, isSegment, lockKey, identity: null, own: null, bound);
+        if (result.Answer != UseAnswer.CannotTell) return;
+        throw Refuse(attempt, key, PathOf(key, isSegment), result, ", or do without Reclaim.");
+    }
+
+    /// <summary>The failure of a call that has to know whether somebody uses an object.</summary>
+    internal static NativeIpcException Refuse(
+        string attempt, in NativeIpcKey key, string path, in UseResult result, string otherwise)
+    {
+        NativeIpcError error = result.Number is Errno.EACCES or Errno.EPERM ? NativeIpcError.PermissionDenied
+            : result.Number == Errno.EAGAIN ? NativeIpcError.LockError
+            : result.Number is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM ? NativeIpcError.OutOfResources
+            : NativeIpcError.Unknown;
+        string remedy = $"It is not known to be unused: {result.Reason(path)}. {result.Remedy(path)}{otherwise}";
+        return Failure.Of(error, attempt, key, result.Call, result.Number, remedy);
     }
 
     /// <summary>Lets go of an object for <see cref="RemovalPolicy.LastOneOut"/>. Nothing can be thrown where this runs: what the system cannot tell is logged.</summary>
@@ -101,13 +278,42 @@ internal static class PosixUsers
     {
         try
         {
-            int number = RemoveIfUnused("remove as the last one out", key, isSegment, lockKey, identity, own, bound);
-            if (number == 0 || number == Errno.EAGAIN) return;
-            NativeIpcEventSource.s_log.NotRemoved($"{Failure.Describe(key)} was not removed: whether anybody still uses it, the kernel tells only its owner and root: \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number})");
+            UseResult result = RemoveIfUnused(key, isSegment, lockKey, identity, own, bound);
+            if (result.Answer != UseAnswer.CannotTell) return;
+            string said = $"{result.Call} says \"{Marshal.GetPInvokeErrorMessage(result.Number)}\" (error {result.Number})";
+            NativeIpcEventSource.s_log.NotRemoved(
+                $"{Failure.Describe(key)} was not removed: {result.Reason(PathOf(key, isSegment))}: {said}");
         }
         catch (NativeIpcException failure)
         {
             NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
+    }
+
+    /// <summary>At the end of the process: makes a descriptor mean another file, as long and without bytes, so that the
+    /// kernel does not count this process among the users of the object while it still ends.</summary>
+    /// <returns>Whether that could be done.</returns>
+    internal static bool TryReplace(UnixDescriptor file, long size)
+    {
+        const uint mode = 0x180; // 0600
+        using var other = new UnixDescriptor(
+            Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode));
+        if (other.IsInvalid) return false;
+        bool isReferenced = false;
+        try
+        {
+            file.DangerousAddRef(ref isReferenced);
+            int opened = (int)other.DangerousGetHandle();
+            return Libc.ftruncate(opened, size) == 0
+                && Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) >= 0;
+        }
+        catch (ObjectDisposedException)
+        {
+            return true; // it is closed
+        }
+        finally
+        {
+            if (isReferenced) file.DangerousRelease();
         }
     }
 
@@ -150,7 +356,11 @@ internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKe
             if (_performed) return;
             _performed = true;
             comeBack?.Invoke(); // to the true page and file, if they are let go of for a moment
-            if (Mapping.Replace(address, size)) PosixUsers.LetGo(key, isSegment, lockKey, identity, file, bound);
+            if (Mapping.Replace(address, size))
+            {
+                UnixDescriptor? own = file is null || PosixUsers.TryReplace(file, size) ? null : file;
+                PosixUsers.LetGo(key, isSegment, lockKey, identity, own, bound);
+            }
         }
 
         ProcessExit.Forget(this);

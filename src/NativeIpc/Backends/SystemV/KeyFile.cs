@@ -15,13 +15,28 @@ namespace NativeIpc.Backends.SystemV;
 /// Interleavings considered. (1) The file is removed, or another one put in its place, between opening and locking it: it has no name then, and the turn
 /// starts again. One that was moved away keeps a name: the users below notice. (2) Two processes make it: the link (or O_EXCL) lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
 /// we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/> after it has made or attached its object.
-/// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up, cannot be locked:
-/// then only those checks protect, as against a peer.
+/// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up,
+/// cannot be locked, nor can one on a file system without such locks:
+/// then only those checks protect, as against a peer. Key files of ours can be opened by those who may write the
+/// object; who may only read it removes nothing, and looks once more
+/// (<see cref="SystemVSegments"/>, <see cref="SystemVSemaphores"/>). (5) Objects of two project ids are made at once
+/// under one new file: the lock lets its maker come first, whose object is the first;
+/// who comes second finds a file without an object of his id, and marks it (<see cref="MarkIfBare"/>) before he makes
+/// his. Without locks the same holds, since only one call makes the file, and it does not mark.
+/// (6) One dies between marking and making: the mark costs a search when the file goes. (7) The last object of one id
+/// goes while the first one of another id is made: the file lock puts them in order; the
+/// mark is read under it. A peer that knows neither lock nor mark is not seen.
 /// </remarks>
 internal sealed class KeyFile : IDisposable
 {
     // Lost races before a bound that has passed counts.
     private const int FewestRounds = 100;
+
+    // S_IXUSR. Nobody sets it on an empty file, its owner may on every file system that keeps modes, and neither chown
+    // nor a write drops it. The sticky bit has a meaning for files already: it keeps
+    // systemd-tmpfiles from removing them, and some systems let only root set it. Attributes are missing on tmpfs
+    // before Linux 6.6 and on many NFS servers.
+    private const uint SharedMark = 0x40;
 
     private int _descriptor; // -1 for none
     private readonly string _attempt;
@@ -29,6 +44,7 @@ internal sealed class KeyFile : IDisposable
     private readonly bool _isLink;
     private readonly bool _isKnown;
     private FileLock _lock;
+    private bool _isBare; // empty, not made by this call, and without an object of this project id
 
     /// <summary>How a call uses key files.</summary>
     /// <param name="ObjectMode">The mode of the object that is made under a new file.</param>
@@ -106,9 +122,7 @@ internal sealed class KeyFile : IDisposable
                 if (create && Make(attempt, key, path, rules, out held, out status) is var made && made != -1)
                 {
                     if (held.IsHeld) return new KeyFile(attempt, key, made, held, status, isNew: true, rules.TrustsOthers);
-                    descriptor = made;
-                    failure = 0;
-                    if (Lock(attempt, key, path, rules, made, isLink: false, isNew: true) is { } locked) return locked;
+                    if (LockNew(attempt, key, path, rules, made) is { } locked) return locked;
                 }
                 else
                 {
@@ -132,10 +146,18 @@ internal sealed class KeyFile : IDisposable
             {
                 continue;
             }
+            else if (failure == Errno.EAGAIN)
+            {
+                if (backoff.Pause()) continue;
+                throw Failure.Of(NativeIpcError.LockError, attempt, key, "open", failure,
+                    $"Another process keeps a lease on the key file {path} (fcntl, F_SETLEASE). "
+                    + $"End that process (fuser {path} names it), or use another path.");
+            }
             else if (failure is Errno.EACCES or Errno.ENXIO || (cleansUp && failure is Errno.EMFILE or Errno.ENFILE))
             {
                 // Cannot be locked; ftok needs no more than to reach it.
                 failure = Libc.Status(path, followLink: true, out FileStatus seen);
+                if (failure == Errno.ENOENT && backoff.Pause()) continue; // removed since: it may be made anew
                 if (failure != 0) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
                 if (!rules.TrustsOthers) KeyFileTrust.CheckOwner(attempt, key, path, seen);
                 return new KeyFile(attempt, key, -1, default, seen, isNew: false, rules.TrustsOthers);
@@ -149,6 +171,64 @@ internal sealed class KeyFile : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Lock"/>, of a file that this call has made in the plain way. Nothing of it is left when
+    /// that fails.</summary>
+    private static KeyFile? LockNew(string attempt, in NativeIpcKey key, string path, in Rules rules, int made)
+    {
+        FileIdentity? identity = Libc.Status(made, out FileStatus status) == 0 ? status.Identity : null;
+        KeyFile? file = null;
+        bool isGood = false;
+        try
+        {
+            file = Lock(attempt, key, path, rules, made, isLink: false, isNew: true);
+
+            // Under the lock, and with the mark that another process may have set before.
+            uint mode = ModeOf(rules) | ((file?.Status.Permissions ?? 0) & SharedMark);
+            int number = file is null ? 0 : Dress(file._descriptor, mode, rules.Group, out _);
+            isGood = number == 0;
+            return isGood ? file : throw SystemVErrors.GiveKeyFile(attempt, key, number);
+        }
+        finally
+        {
+            if (!isGood)
+            {
+                // Whoever of ours has it open sees that it has gone, and starts again.
+                bool isThere = Libc.Status(path, followLink: false, out FileStatus now) == 0 && now.Identity == identity;
+                if (isThere && !HasObject(now.Identity, path, (int)key.Type)) _ = Libc.unlink(path);
+                file?.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Whether a segment or a semaphore stands under a file's key.</summary>
+    private static bool HasObject(FileIdentity identity, string path, int projectId)
+    {
+        int ipcKey = s_knowsFtok ? FtokOf(identity, projectId) : Libc.ftok(path, projectId);
+        return Libc.shmget(ipcKey, 0, 0) != -1 || Libc.semget(ipcKey, 0, 0) != -1;
+    }
+
+    /// <summary>Takes the lock. NFSv4 gives it only to a descriptor that is open for writing (EBADF): then the file is
+    /// opened anew, if that is allowed. Where there are no locks, it is not held.</summary>
+    /// <returns>0, or the error number.</returns>
+    private static int TakeLock(string path, bool isLink, in Rules rules, ref int descriptor, out FileLock held)
+    {
+        int error = FileLock.Take(descriptor, rules.Bound, out held, rules.IsShared);
+        if (error != Errno.EBADF) return error;
+        int flags = Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK | (isLink ? 0 : Flags.O_NOFOLLOW);
+        int writing = Libc.open(path, flags, 0);
+        if (writing != -1 && Libc.Status(writing, out FileStatus opened) == 0
+            && Libc.Status(descriptor, out FileStatus status) == 0 && opened.Identity == status.Identity)
+        {
+            (descriptor, writing) = (writing, descriptor);
+            error = FileLock.Take(descriptor, rules.Bound, out held, rules.IsShared);
+        }
+
+        if (writing != -1) _ = Libc.close(writing);
+        if (error != Errno.EBADF) return error;
+        FileLock.SayThatThereAreNone(error);
+        return 0;
+    }
+
     /// <summary>Locks an open key file, if the path still leads there when it is locked; otherwise null. Takes over the descriptor.</summary>
     private static KeyFile? Lock(string attempt, in NativeIpcKey key, string path, in Rules rules, int descriptor, bool isLink, bool isNew)
     {
@@ -156,13 +236,14 @@ internal sealed class KeyFile : IDisposable
         FileLock held = default;
         try
         {
-            int error = FileLock.Take(descriptor, rules.Bound, out held, rules.IsShared);
-            if (error != 0)
+            int error = TakeLock(path, isLink, rules, ref descriptor, out held);
+            if (error == Errno.EAGAIN)
             {
                 throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,
                     $"Another process holds a lock on the key file {path}: it is making or removing the object, or has stopped in the middle. Try again.");
             }
 
+            if (error != 0) throw SystemVErrors.Unknown(attempt, key, "flock", error);
             error = Libc.Status(descriptor, out FileStatus status);
             if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
 
@@ -192,8 +273,7 @@ internal sealed class KeyFile : IDisposable
     /// </remarks>
     private static int Make(string attempt, in NativeIpcKey key, string path, in Rules rules, out FileLock held, out FileStatus status)
     {
-        // Peers of ours lock it through a descriptor that reads, so whoever may use the object may read the file. Nobody writes into it.
-        uint mode = 0x180 | ((uint)rules.ObjectMode & 0x24);
+        uint mode = ModeOf(rules);
         int number;
         int made;
         for (bool first = true; ; first = false)
@@ -213,12 +293,15 @@ internal sealed class KeyFile : IDisposable
                 : throw SystemVErrors.MakeKeyFile(attempt, key, "open", number);
         }
 
-        number = Dress(made, mode, rules.Group, out status);
-        if (number == 0) return made;
-        _ = Libc.unlink(path);
-        _ = Libc.close(made);
-        throw SystemVErrors.GiveKeyFile(attempt, key, number);
+        return made;
     }
+
+    /// <summary>
+    /// The mode of a new file. It is locked through a descriptor that reads, and whoever can open it can keep that
+    /// lock: so those may read it who may write the object. To
+    /// reach the object ftok(3) needs no right on the file itself. Nobody writes into it.
+    /// </summary>
+    private static uint ModeOf(in Rules rules) => 0x180 | (((uint)rules.ObjectMode & 0x12) << 1);
 
     /// <summary>Mode and group. Returns 0, or the error number.</summary>
     private static int Dress(int file, uint mode, uint? group, out FileStatus status)
@@ -227,6 +310,11 @@ internal sealed class KeyFile : IDisposable
         if (group is { } gid && Libc.fchown(file, uint.MaxValue, gid) != 0) return Marshal.GetLastPInvokeError();
         int number = Libc.Status(file, out status);
         if (number != 0) return number;
+
+        // The object gets this process's group, the file in some folders theirs: only the object's group is let in.
+        const uint groupReads = 0x20; // S_IRGRP
+        bool isOther = group is null && (mode & groupReads) != 0 && status.Gid != Libc.getegid();
+        if (isOther && Libc.fchown(file, uint.MaxValue, Libc.getegid()) != 0) mode &= ~groupReads;
         return status.Permissions != mode && Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
     }
 
@@ -309,10 +397,42 @@ internal sealed class KeyFile : IDisposable
     public bool MayBeInTheMaking(int systemVKey, TimeSpan bound)
     {
         if (IsNew || !Status.IsRegularFile || Status.Size != 0 || Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return false;
+        _isBare = true;
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
         TimeSpan age = DateTime.UnixEpoch.AddSeconds(now.tv_sec) - File.GetLastWriteTimeUtc(Path(Key)); // the one clock that file times are on
         return age < bound && age > -bound;
+    }
+
+    /// <summary>Whether objects of more than one project id may stand under the file, as far as ours have made
+    /// them.</summary>
+    public bool IsMarked => (Status.Permissions & SharedMark) != 0;
+
+    /// <summary>
+    /// Before an object is made: marks a file that was there and has no object of this project id, since objects of
+    /// another one may stand under it. So before a marked file is removed, all ids are
+    /// searched, and others are not. Who is not the file's owner cannot mark it, nor remove it.
+    /// </summary>
+    public void MarkIfBare()
+    {
+        if (!_isBare || IsMarked || _descriptor == -1) return;
+        uint user = Libc.geteuid();
+        if (user != Status.Uid && user != 0) return;
+        if (Libc.fchmod(_descriptor, Status.Permissions | SharedMark) == 0) return;
+        NativeIpcEventSource.s_log.KeyFileLimit($"The key file {Path(Key)} cannot be marked as one of several project ids "
+            + $"(fchmod, error {Marshal.GetLastPInvokeError()}): the last object of one id removes it under the others.");
+    }
+
+    /// <summary>Whether an object of another project id stands under the file.</summary>
+    private bool HasOthers()
+    {
+        string path = Path(Key);
+        for (int project = 1; project <= 255; project++)
+        {
+            if (project != ((int)Key.Type & 0xFF) && HasObject(Status.Identity, path, project)) return true;
+        }
+
+        return false;
     }
 
     /// <summary>The System V key of the file.</summary>
@@ -364,7 +484,8 @@ internal sealed class KeyFile : IDisposable
     private static bool IsNamedOnce(in FileStatus status) => status is { Links: 1, IsDirectory: false };
 
     /// <summary>
-    /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under its keys any more.
+    /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under
+    /// its key any more; if it is marked, under any of its keys.
     /// </summary>
     public void RemoveIfOurs(int systemVKey)
     {
@@ -377,6 +498,7 @@ internal sealed class KeyFile : IDisposable
         if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
+        if ((now.Permissions & SharedMark) != 0 && HasOthers()) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
             throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
     }

@@ -76,6 +76,7 @@ internal sealed class SystemVLook
             CreatorProcessId = isSegment ? row.CreatorProcess : null,
             LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             AttachmentCount = isSegment ? row.Attached : null,
+            IsInUse = isSegment ? row.Attached > 0 : null,
             Attachments = isSegment && _census.Processes is { } scan ? scan.UsersOf(row.Id) : [],
             Created = DateTimeOffset.FromUnixTimeSeconds(row.Change),
             LastUsed = row.LastUse == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(row.LastUse),

@@ -52,7 +52,8 @@ internal static class SystemVReclaim
         }
     }
 
-    private static int FindLock(in NativeIpcKey lockKey)
+    /// <summary>The set of a segment's lock; -1 for none.</summary>
+    internal static int FindLock(in NativeIpcKey lockKey)
     {
         string path = KeyFile.Path(lockKey);
         return Libc.Status(path, followLink: true, out _) == 0 && Libc.ftok(path, (int)lockKey.Type) is var ipcKey && ipcKey != -1 ? Libc.semget(ipcKey, 0, 0) : -1;

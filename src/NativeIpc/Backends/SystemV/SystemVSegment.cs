@@ -300,9 +300,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
             if (!isNameTaken)
             {
-                // The lock goes with the segment: the one under the segment's own key, and the one that peers may have made anew since
-                // under another key file.
-                if (isSameFile && options.UseLock && hasOwnLockName) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                // The lock goes with the segment: the one under the segment's own key (with a legacy key, of users of
+                // the bare native key), and the one that peers may have made anew
+                // since under another key file.
+                if (isSameFile && options.UseLock) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
                 Lock?.RemoveNow();
                 qtLock?.RemoveNow();
                 file?.RemoveIfOurs(file.Ftok(Removing));

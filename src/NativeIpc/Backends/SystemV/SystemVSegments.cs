@@ -21,6 +21,9 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     private const string Removing = "remove the segment";
     private const int MostRounds = 1000;
 
+    // Some system calls of the last one to detach; many times that, as he may be cut off in the middle.
+    private static readonly TimeSpan s_removal = TimeSpan.FromMilliseconds(20);
+
     private bool _works;
 
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
@@ -99,7 +102,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             if (number == 0)
             {
                 found = SystemVSupport.RemoveSegment(Removing, key, id);
-                if (lockKey.NativeKey == key.NativeKey) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
+                // With a legacy key that of users of the bare native key.
+                SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
             }
 
             file.RemoveIfOurs(ipcKey);
@@ -138,6 +142,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 }
 
                 if (tooLarge is not null && Libc.shmget(ipcKey, 0, 0) == -1) throw tooLarge;
+                file.MarkIfBare();
                 int id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -157,6 +162,13 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                             file.Dispose(); // who holds the Qt lock may be waiting for it
                             backoff.Pause();
                             continue;
+                        }
+
+                        if (reclaimed == Reclaimed.NotNow)
+                        {
+                            throw Failure.Found(NativeIpcError.LockError, Creating, key, "semop",
+                                "nobody is attached, and another process holds its lock: whether it is about to attach cannot be told",
+                                "End that process, or do without Reclaim.", Errno.EAGAIN);
                         }
 
                         if (reclaimed == Reclaimed.Yes)
@@ -254,7 +266,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
             if (error == 0 && !options.AllowOtherOwners && !createdNew)
                 SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
-            if (error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath))
+            bool isGood = error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath);
+            if (isGood && (createdNew || file.IsLocked || IsKept(file.Key, id)))
             {
                 if (!createdNew && options.Allocation == SharedMemoryAllocation.Populate)
                     SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
@@ -271,6 +284,30 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
         _ = Libc.shmdt(address);
         return null;
+    }
+
+    /// <summary>Whether a segment that was attached without the file lock stays: false when the last one to detach, who
+    /// looked before, has removed it.</summary>
+    /// <remarks>
+    /// That one holds the segment's lock from before his look at the attachments until the segment is removed. So when
+    /// the lock was seen free, or missing, after the attach, he
+    /// has come to his end, which the status shows, or he looks later and sees this attachment. A lock that somebody
+    /// else keeps taken is not waited for, but for a moment; nor does this help against who removes with UseLock false.
+    /// </remarks>
+    private static bool IsKept(in NativeIpcKey key, int id)
+    {
+        NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
+        var backoff = new Backoff(s_removal);
+        do
+        {
+            int qtLock = SystemVReclaim.FindLock(lockKey);
+            bool isTaken = qtLock != -1 && Libc.semctl(qtLock, 0, Flags.GETVAL) == 0;
+            if (SystemVSupport.Status(id, out SegmentStatus status) != 0 || status.IsRemoved) return false;
+            if (!isTaken) return true;
+        }
+        while (backoff.Pause());
+
+        return true;
     }
 
     // A segment has its key until it is marked as removed, which Linux says.

@@ -446,7 +446,9 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
                 SystemVSupport.RemoveSemaphore(Removing, key, set.Id); // whatever has become of the file
             }
 
-            if (set.MadeKeyFile && file is not null && file.Status.Identity == set.KeyFile) file.RemoveIfOurs(file.Ftok(Removing));
+            // A file that objects of several project ids stood under goes with the last one of them, whoever made it.
+            if (file is not null && (set.MadeKeyFile || file.IsMarked) && file.Status.Identity == set.KeyFile)
+                file.RemoveIfOurs(file.Ftok(Removing));
         }
         catch (NativeIpcException failure)
         {

@@ -304,6 +304,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 }
 
                 check?.Invoke();
+                file.MarkIfBare();
                 int id = Libc.semget(ipcKey, options.Robust ? LockSize : 1, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                 int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                 bool created = number == 0;
@@ -342,6 +343,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                     }
                 }
 
+                // Where the file could not be locked, the segment may have been removed since the first look.
+                if (created && !file.IsLocked) CheckAgain(key, id, check);
                 if (file.HasPath)
                 {
                     set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, made == file.Status.Identity, size == LockSize);
@@ -358,6 +361,19 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         }
 
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "semget", "other processes keep making and removing it", "Try again.");
+    }
+
+    private static void CheckAgain(in NativeIpcKey key, int id, Action? check)
+    {
+        try
+        {
+            check?.Invoke();
+        }
+        catch
+        {
+            SystemVSupport.RemoveSemaphore(Creating, key, id);
+            throw;
+        }
     }
 
     private static KeyFile OpenKeyFile(in NativeIpcKey key, in KeyFile.Rules rules, Existing existing)
@@ -383,6 +399,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             pair[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
             pair[1] = new Sembuf { sem_op = (short)count, sem_flg = (short)Flags.IPC_NOWAIT };
             if (Libc.semop(id, pair, 2) == 0) return 0;
+            if (Marshal.GetLastPInvokeError() == Errno.EAGAIN) return 0; // given by one who took this process for dead
         }
 
         // First the one that tells of dead holders: who takes a permit as soon as there is one finds it clean.

@@ -1,0 +1,202 @@
+using System.Diagnostics.Tracing;
+using NativeIpc.Victim;
+using Xunit;
+
+namespace NativeIpc.Machine;
+
+/// <summary>Every user may take the lock of <c>/dev/shm</c>, and whoever may read an object that object's: neither
+/// makes us wrong about who uses what.</summary>
+public sealed class LockedFolderTests
+{
+    private const int EAGAIN = 11;
+
+    private static readonly SharedMemoryOptions s_lastOut = new() { Removal = RemovalPolicy.LastOneOut };
+    private static readonly SharedMemoryOptions s_reclaim = new() { Reclaim = true, PeerTimeout = TimeSpan.FromMilliseconds(50) };
+
+    public LockedFolderTests()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's files.");
+        Victims.NeedRoot();
+    }
+
+    private static IDisposable FolderLockedByNobody() => Victims.Start(Situation.Nobody, "flock /dev/shm", "wait-for-ever");
+
+    /// <summary>The warnings of the library, of this process.</summary>
+    private sealed class Warnings : EventListener
+    {
+        private readonly List<string> _messages = [];
+
+        internal string[] About(NativeIpcKey key)
+        {
+            lock (_messages) return [.. _messages.Where(message => message.Contains(key.NativeKey, StringComparison.Ordinal))];
+        }
+
+        protected override void OnEventSourceCreated(EventSource eventSource)
+        {
+            if (eventSource.Name == "NativeIpc") EnableEvents(eventSource, EventLevel.Warning);
+        }
+
+        protected override void OnEventWritten(EventWrittenEventArgs eventData)
+        {
+            lock (_messages) _messages.Add($"{eventData.Payload?[0]}");
+        }
+    }
+
+    [Fact]
+    public void The_last_one_out_removes_segment_and_lock_while_a_stranger_has_the_folder_locked()
+    {
+        using IDisposable stranger = FolderLockedByNobody();
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SharedMemory first = SharedMemory.CreateNew(key, 100, s_lastOut);
+        using (SharedMemory second = SharedMemory.OpenExisting(key, options: s_lastOut))
+        {
+            Assert.True(first.TryLock(out SharedMemoryLock made));
+            made.Dispose();
+            first.Dispose();
+            Assert.True(File.Exists(TestRun.SegmentFile(key)), "It was removed under its second user.");
+        }
+
+        Assert.False(File.Exists(TestRun.SegmentFile(key)), "The segment stayed.");
+        Assert.False(File.Exists(TestRun.SemaphoreFile(key)), "Its lock stayed.");
+
+        NativeIpcKey semaphore = TestRun.NewKey(Backend.Posix);
+        SystemSemaphore.CreateNew(semaphore, 1, new SystemSemaphoreOptions { Removal = RemovalPolicy.LastOneOut }).Dispose();
+        Assert.False(File.Exists(TestRun.SemaphoreFile(semaphore)), "The semaphore stayed.");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Of_users_that_leave_together_one_removes(bool isFolderLocked)
+    {
+        using IDisposable? stranger = isFolderLocked ? FolderLockedByNobody() : null;
+        const int Users = 3;
+        using var barrier = new Barrier(Users);
+        for (int round = 0; round < (isFolderLocked ? 50 : 300); round++)
+        {
+            NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+            SharedMemory[] users = [.. Enumerable.Range(0, Users).Select(_ => SharedMemory.CreateOrOpen(key, 100, s_lastOut))];
+            Assert.True(users[0].TryLock(out SharedMemoryLock made));
+            made.Dispose();
+            Thread[] threads = [.. users.Select(user => new Thread(() =>
+            {
+                barrier.SignalAndWait();
+                user.Dispose();
+            }))];
+            foreach (Thread thread in threads) thread.Start();
+            foreach (Thread thread in threads) thread.Join();
+            Assert.False(File.Exists(TestRun.SegmentFile(key)), $"The segment stayed in round {round}.");
+            Assert.False(File.Exists(TestRun.SemaphoreFile(key)), $"Its lock stayed in round {round}.");
+        }
+    }
+
+    /// <summary>The kernel counts the descriptors of a process until it is gone.</summary>
+    [Fact]
+    public void Of_processes_that_end_together_one_removes()
+    {
+        for (int round = 0; round < 5; round++)
+        {
+            NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+            (_, string said) = Victims.RunGroup(4, "TERM", "ed 100\"", $"segment-create-or-open {key} 100 removal=LastOneOut", "wait-for-ever");
+            bool stayed = File.Exists(TestRun.SegmentFile(key));
+            SharedMemory.Remove(key);
+            Assert.False(stayed, $"The segment stayed in round {round}.\n{said}");
+        }
+    }
+
+    [Fact]
+    public void Reclaim_starts_afresh_while_a_stranger_has_the_folder_locked()
+    {
+        using IDisposable stranger = FolderLockedByNobody();
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        using (SharedMemory stale = SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Removal = RemovalPolicy.Keep })) stale.Span[0] = 42;
+        using (SharedMemory fresh = SharedMemory.CreateOrOpen(key, 50, s_reclaim))
+        {
+            Assert.True(fresh.CreatedNew);
+            Assert.Equal(0, fresh.Span[0]);
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}").AssertSays(NativeIpcError.AlreadyExists, key, "shm_open", 17);
+            using SharedMemory used = SharedMemory.CreateOrOpen(key, 50, s_reclaim);
+            Assert.False(used.CreatedNew);
+        }
+
+        SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Removal = RemovalPolicy.Keep }).Dispose();
+        using SharedMemory made = SharedMemory.CreateNew(key, 50, s_reclaim);
+        Assert.True(made.CreatedNew);
+    }
+
+    [Fact]
+    public void Reclaim_fails_and_says_so_where_a_reader_of_the_object_has_it_locked()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose(); // 0644
+        NativeIpcKey semaphore = TestRun.NewKey(Backend.Posix);
+        SystemSemaphore.CreateNew(semaphore, 3, new SystemSemaphoreOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose();
+        using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
+        {
+            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+        }
+
+        using (Victims.Start(Situation.Nobody, $"flock {TestRun.SemaphoreFile(semaphore)}", "wait-for-ever"))
+        {
+            Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(semaphore, 1, new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero })}")
+                .AssertSays(NativeIpcError.LockError, semaphore, "flock", EAGAIN);
+        }
+
+        Assert.True(SharedMemory.Remove(key) && SystemSemaphore.Remove(semaphore));
+    }
+
+    [Fact]
+    public void A_last_one_out_that_cannot_tell_leaves_the_object_and_says_so()
+    {
+        using var warnings = new Warnings();
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { Mode = (UnixFileMode)0x1A4, PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever")) segment.Dispose();
+        Assert.Contains("cannot be told", Assert.Single(warnings.About(key)), StringComparison.Ordinal);
+        Assert.True(SharedMemory.Remove(key));
+    }
+
+    [Fact]
+    public void What_somebody_only_has_open_is_in_use_and_no_warning()
+    {
+        using var warnings = new Warnings();
+        using IDisposable stranger = FolderLockedByNobody();
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { Mode = (UnixFileMode)0x1A4 });
+        using (Victims.Start(Situation.Nobody, $"open {TestRun.SegmentFile(key)}", "wait-for-ever"))
+        using (File.OpenRead(TestRun.SegmentFile(key))) // with a shared lock, as .NET's streams have
+        {
+            segment.Dispose();
+            Assert.False(SharedMemory.CreateOrOpen(key, 50, s_reclaim with { Removal = RemovalPolicy.Keep }).CreatedNew);
+        }
+
+        Assert.Empty(warnings.About(key));
+        Assert.True(SharedMemory.Remove(key));
+    }
+
+    [Fact]
+    public void Listing_and_removing_what_is_unused_does_not_depend_on_the_lock_of_the_folder()
+    {
+        using IDisposable stranger = FolderLockedByNobody();
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        using (SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }))
+            Assert.True(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory) is { IsInUse: true });
+        IpcObjectInfo found = IpcObjects.Inspect(key, IpcObjectKind.SharedMemory)!;
+        Assert.False(found.IsInUse);
+        using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
+            Outcome.From("TryRemoveUnused", () => $"{IpcObjects.TryRemoveUnused(found)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+        Assert.True(IpcObjects.TryRemoveUnused(found));
+    }
+
+    /// <summary>Whoever may open a file can keep its lock for ever; the folder says who may remove it.</summary>
+    [Fact]
+    public void Remove_takes_away_what_a_stranger_has_made_and_locked()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        Victims.Run(Situation.Nobody, $"segment-create {key} 4096 removal=Keep", "segment-lock").Did("created 4096", "locked");
+        using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever")) Assert.True(SharedMemory.Remove(key));
+        Assert.False(File.Exists(TestRun.SegmentFile(key)));
+        Assert.False(File.Exists(TestRun.SemaphoreFile(key)));
+    }
+}
