@@ -44,7 +44,7 @@ if [ "$(uname)" = Linux ]; then
         code=$?
         content=$(od -An -v -tx1 "/dev/shm/$object" 2>&1 | tr -d ' \n0')
         if [ -e "/dev/shm/$object" ] && [ -z "$content" ] && [ $code -lt 128 ]; then pass "$what"; else fail "$what" "exit code $code, the segment has: $content"; fi
-        "$nipc" rm shm "posix:/$object" >/dev/null 2>&1 || rm -f "/dev/shm/$object"
+        "$nipc" rm "posix:/$object" >/dev/null 2>&1 || rm -f "/dev/shm/$object"
     done
 fi
 
