@@ -8,6 +8,11 @@
 # Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason to fail.
 #
 #     NATIVEIPC_STORM_MAKER_ROUNDS=10000 NATIVEIPC_STORM_LOOPS=40 ./test.sh storm    # the full length; 200 rounds of each beside 8 loops otherwise
+#
+# The same program measures how soon a killed C holder's lock is had again; no test, as a time depends on the machine:
+#
+#     artifacts/storm/bin/NativeIpc.Storm recovery 100 8 20    # rounds, processes of ours, busy loops
+#     NATIVEIPC_STORM_TRACE=1 ...                              # says what happened when, on standard error
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched, why_no_wine
 kills=${NATIVEIPC_STORM_KILLS:-150}

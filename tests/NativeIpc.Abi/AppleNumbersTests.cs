@@ -40,6 +40,7 @@ public class AppleNumbersTests
         ["MADV_HUGEPAGE"] = "no such advice", ["MADV_POPULATE_READ"] = "no such advice", ["MADV_POPULATE_WRITE"] = "no such advice",
         ["SHM_DEST"] = "not visible to programs on Apple",
         ["CLOCK_MONOTONIC"] = "for sem_clockwait, which Apple lacks",
+        ["IN_CLOSE_WRITE"] = "no inotify", ["IN_MASK_ADD"] = "no inotify",
         ["IN_ATTRIB"] = "no inotify", ["IN_DELETE_SELF"] = "no inotify", ["IN_MOVE_SELF"] = "no inotify", ["IN_IGNORED"] = "no inotify",
         ["FUTEX_WAKE"] = "no futexes", ["FUTEX_WAIT_BITSET"] = "no futexes", ["FUTEX_WAKE_BITSET"] = "no futexes", ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
         ["EPOLL_CTL_ADD"] = "no epoll", ["EPOLLIN"] = "no epoll", ["EPOLLONESHOT"] = "no epoll", ["EPOLL_CLOEXEC"] = "no epoll", ["EFD_CLOEXEC"] = "no eventfd", ["O_PATH"] = "no such flag",

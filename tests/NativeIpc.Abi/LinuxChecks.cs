@@ -46,6 +46,7 @@ internal sealed class LinuxChecks
         #include <stdlib.h>
         #include <time.h>
         #include <unistd.h>
+        #include <sys/auxv.h>
         #include <sys/epoll.h>
         #include <sys/eventfd.h>
         #include <sys/file.h>

@@ -98,6 +98,9 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         {
             AwaitFailedAsks(key, 2);
             Assert.False(segment.TryLock(out _));
+            LockStatus status = segment.GetLockStatus();
+            Assert.Equal([stopped.Id], status.StoppedProcesses);
+            Assert.Equal(new(LockHolder.Unknown, null, IsRecoverable: true), status with { StoppedProcesses = [] });
         }
         finally
         {
@@ -147,6 +150,84 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         {
             CrashedHolderTests<TProvider>.AssertTakenOver(segment);
         }
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public async Task A_waiter_asks_at_once_when_somebody_closes_the_file_as_a_holder_does_that_dies()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        PeerProcess holder = Foreigner(key);
+        holder.Ask("sem acquire s");
+        PeerProcess waiter = Peer();
+        waiter.Ask("stopat ask.hinted");
+        waiter.Ask($"shm open a {key} rw");
+        waiter.Post("shm lock a");
+        waiter.Await("locking");
+        AwaitFailedAsks(key, 1);
+
+        // What is closed during a request, and a moment after it, is taken for those that step aside; so this goes on
+        // until it is heard.
+        bool isHeard = false;
+        Task closing = Task.Run(() =>
+        {
+            while (!Volatile.Read(ref isHeard)) OpenFileOfLock(key).Dispose();
+        });
+        waiter.Await("stopped ask.hinted");
+        Volatile.Write(ref isHeard, true);
+        await closing;
+        waiter.Kill();
+        holder.Kill();
+        CrashedHolderTests<TProvider>.AssertTakenOver(segment);
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void A_request_lasts_until_all_are_aside_and_then_the_first_look_is_the_proof()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        SteppingAside asking = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
+        using SharedMemory other = OpenLock(key);
+        using SharedMemory third = OpenLock(key);
+        List<SteppingAside> others = LockAttendant.OpenOnes(IdentityOfLock(key));
+        others.Remove(asking);
+        // When a watch begins, a handle looks for a request by itself: that is over before there is one.
+        Assert.True(SpinWait.SpinUntil(() => others.TrueForAll(static handle => handle.Watch != -1), s_watchdog));
+        LeaveDeadForeignHolder(key);
+        Assert.Equal(2, asking.FindUsers()!.Count);
+        Assert.True(SpinWait.SpinUntil(asking.TryAsk, s_watchdog));
+        try
+        {
+            others[0].StepAside();
+            Assert.Equal(others[1].Slot, Assert.Single(asking.FindUsers()!).Slot);
+            Assert.False(segment.TryLock(out _));
+            others[1].StepAside();
+            Assert.Empty(asking.FindUsers()!);
+            Assert.True(asking.TryEndAsking());
+        }
+        finally
+        {
+            asking.TryEndAsking();
+            foreach (SteppingAside away in others) Assert.True(SpinWait.SpinUntil(away.TryReturn, s_watchdog));
+        }
+
+        Assert.Equal(0, HolderSlots.LastRequest(asking.Page)); // answered: the next one to ask need not wait
+        CrashedHolderTests<TProvider>.AssertTakenOver(segment);
+    }
+
+    [BackendFact(Needs.Recovery)]
+    public void Who_is_aside_can_tell_who_else_has_the_lock_open()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
+        PeerProcess idle = Idle(key);
+        using SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key));
+        foreign.Acquire(Cancellation);
+        handle.StepAside();
+        Assert.Equal([idle.Id], handle.FindUsers()!.Select(static user => user.Process));
+        Assert.True(SpinWait.SpinUntil(handle.TryReturn, s_watchdog));
+        foreign.Release();
     }
 
     [BackendFact(Needs.Recovery)]

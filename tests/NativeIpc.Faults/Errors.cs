@@ -9,6 +9,8 @@ internal static class Errors
     public const int Unmaps = 1000;
 
     private const int ENOMEM = 12;
+    private const int F_SETSIG = 10; // the lease's signal
+    private const int F_SETLEASE = 1024;
 
     private static readonly FrozenDictionary<string, int> s_numbers = new Dictionary<string, int>
     {
@@ -118,6 +120,8 @@ internal static class Errors
         "ENOENT" => true,
         "EIDRM" or "EINVAL" => call.Number is 29 or 30 or 31 or 64 or 65 or 66 or 220,
         "EEXIST" => call.Number is 29 or 64 or 257 or 265,
+        "EISDIR" or "ELOOP" or "ENXIO" => call.Number == 257, // a folder, a link or a FIFO has the name by now
+        "EAGAIN" => call.Number == 72 && call.Arguments[1] is F_SETLEASE or F_SETSIG, // somebody uses it
         _ => false,
     };
 

@@ -90,7 +90,7 @@ internal static class SegmentScenarios
     private static SharedMemory MadeWithLock(NativeIpcKey key)
     {
         SharedMemory segment = Made(key);
-        segment.Lock().Dispose();
+        Take(segment).Dispose();
         return segment;
     }
 
@@ -105,7 +105,7 @@ internal static class SegmentScenarios
     private static SharedMemory LockRemoved(NativeIpcKey key)
     {
         SharedMemory segment = MadeWithLock(key);
-        segment.Lock().Dispose();
+        Take(segment).Dispose();
         if (key.Type.IsSystemV) SystemSemaphore.Remove(key);
         else File.Delete(Place.SemaphoreFile(key));
         return segment;
@@ -114,7 +114,7 @@ internal static class SegmentScenarios
     private static IDisposable? Leave(NativeIpcKey key)
     {
         using SharedMemory segment = SharedMemory.CreateNew(key, 4096, s_keep);
-        segment.Lock().Dispose();
+        Take(segment).Dispose();
         return null;
     }
 
@@ -138,23 +138,30 @@ internal static class SegmentScenarios
     private static Action<NativeIpcKey> UseLock(SharedMemoryOptions options) => key =>
     {
         using SharedMemory segment = SharedMemory.CreateNew(key, 4096, options);
-        using (segment.Lock())
+        using (Take(segment))
         {
             segment.Write(0, [1]);
         }
     };
 
+    /// <summary>Takes the lock, or not: a failure may say that others have it, who then are not there.</summary>
+    private static SharedMemoryLock Take(SharedMemory segment)
+    {
+        segment.TryLock(out SharedMemoryLock taken);
+        return taken;
+    }
+
     private static void LockOf(NativeIpcKey key, SharedMemoryOptions options)
     {
         using SharedMemory segment = SharedMemory.OpenExisting(key, options: options);
-        segment.Lock().Dispose();
+        Take(segment).Dispose();
         if (segment.TryLock(out SharedMemoryLock again)) again.Dispose();
     }
 
     private static void LockAgain(SharedMemory segment)
     {
-        segment.Lock().Dispose();
-        segment.Lock().Dispose();
+        Take(segment).Dispose();
+        Take(segment).Dispose();
     }
 
     private static void LockOften(NativeIpcKey key)

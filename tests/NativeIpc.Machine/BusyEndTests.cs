@@ -48,6 +48,25 @@ public class BusyEndTests
         }
     }
 
+    [Theory]
+    [InlineData(Backend.Posix, 0)]
+    [InlineData(Backend.Posix, 15)]
+    [InlineData(Backend.SystemV, 0)]
+    [InlineData(Backend.SystemV, 15)]
+    public void An_end_with_a_pending_wait_for_the_lock_of_a_segment_leaves_nothing(Backend backend, int signal)
+    {
+        for (int time = 0; time < Times; time++)
+        {
+            NativeIpcKey key = TestRun.NewKey(backend);
+            string[] end = signal == 0 ? [] : [$"signal {signal}", "wait-for-ever"];
+            VictimResult result = Victims.Run(Situation.Plain, [$"segment-wait-twice {key}", .. end]);
+            Assert.Equal("waits", result[0].Did);
+            AssertNothingLeft(key, $"time {time}\n{result.Error}");
+            Assert.True(result.ExitCode == (signal == 0 ? 0 : 128 + signal),
+                $"Time {time}: ended with {result.ExitCode}.\n{result.Error}");
+        }
+    }
+
     private static void AssertNothingLeft(NativeIpcKey key, string where)
     {
         bool[] left = [SharedMemory.Remove(key), SystemSemaphore.Remove(key), key.Type == TestRun.SystemV && File.Exists(key.NativeKey)];

@@ -64,6 +64,26 @@ public class OwnHandlerTests
         AssertLeft(false);
     }
 
+    [Fact]
+    public void A_signal_that_does_not_end_process_number_1_removes_nothing()
+    {
+        VictimResult result = Victims.Run(new Situation { IsProcessOne = true },
+        [
+            .. MakeAll, "on-signal 15 look", "signal 15", "await-handlers",
+            $"segment-open {_keys[0]}", $"segment-open {_keys[1]}", $"semaphore-open {_keys[2]}", $"semaphore-open {_keys[3]}",
+        ]);
+        result.Did([.. s_madeAll, "registered", "sent", "handled", "opened 4096", "opened 4096", "opened", "opened"]);
+        AssertLeft(false);
+    }
+
+    [Fact]
+    public void Segments_that_were_dropped_with_their_lock_are_gone_after_the_end()
+    {
+        VictimResult result = Victims.Run(Situation.Plain, [.. _keys[..2].Select(key => $"segment-drop-locked {key}")]);
+        result.Did("dropped", "dropped");
+        AssertLeft(false);
+    }
+
     private void AssertLeft(bool expected)
     {
         bool[] left = [.. _keys[..2].Select(SharedMemory.Remove), .. _keys[2..].Select(SystemSemaphore.Remove)];

@@ -97,6 +97,12 @@ internal static class Victims
         }
 
         if (situation.User is { } user) command.AddRange(AsUser(user));
+        if (situation.IsProcessOne)
+        {
+            NeedNamespaces();
+            command.AddRange(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        }
+
         if (situation.UserNamespace is { } mapping) command.AddRange([Peers.Require("unshare", "util-linux"), "--user",
             .. mapping]);
         if (situation.Filter is { } rules) command.AddRange([Path.Combine(s_folder.Value, Program), "under", rules]);
@@ -252,6 +258,9 @@ internal sealed record Situation
 
     /// <summary>Which calls strace writes.</summary>
     internal string Traced { get; init; } = "trace=all";
+
+    /// <summary>As process number 1 of a PID name space, as in a container.</summary>
+    internal bool IsProcessOne { get; init; }
 
     /// <summary>Shell commands in a private mount name space, as root.</summary>
     internal string? MountFirst { get; init; }

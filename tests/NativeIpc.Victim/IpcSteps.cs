@@ -26,6 +26,8 @@ internal sealed class IpcSteps
                 + $"{found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
+            "segment-drop-locked" => DropLocked(),
+            "segment-wait-twice" => WaitTwice(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
             "segment-verify" => $"{_segment!.VerifySize()}",
@@ -58,6 +60,34 @@ internal sealed class IpcSteps
             "dispose" => Dispose(),
             _ => throw new ArgumentException($"No such step: {words[0]}"),
         };
+    }
+
+    /// <summary>Takes the lock of a new segment, forgets the instance and has the garbage collector find it.</summary>
+    private string DropLocked()
+    {
+        MakeLocked(Key);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return "dropped";
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static void MakeLocked(NativeIpcKey key)
+        {
+            if (!SharedMemory.CreateNew(key, 100).TryLock(out _)) throw new InvalidOperationException("The lock of a new segment was not free.");
+        }
+    }
+
+    private readonly List<object> _pending = [];
+
+    /// <summary>Takes the lock of a new segment, and has a second instance wait for it.</summary>
+    private string WaitTwice()
+    {
+        SharedMemory first = SharedMemory.CreateNew(Key, 100);
+        SharedMemory second = SharedMemory.OpenExisting(Key);
+        if (!first.TryLock(out SharedMemoryLock _)) throw new InvalidOperationException("The lock of a new segment was not free.");
+        Task<SharedMemoryLock> pending = second.LockAsync().AsTask();
+        _pending.AddRange([first, second, pending]);
+        return pending.IsCompleted ? "completed" : "waits";
     }
 
     private NativeIpcKey Key => NativeIpcKey.Parse(_words[1], null);

@@ -38,6 +38,8 @@ internal static partial class SystemSteps
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
         "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture), cancels: words[2] == "cancel"),
         "await-handlers" => SignalHandler.Await(),
+        "await-file" => AwaitFile(words[1]),
+        "is-ending" => $"{NativeIpc.Backends.ProcessExit.IsEnding}", // while it is, calls that make something are held up
         "run" => Run(words[1..]),
         "wait-for-ever" => WaitForEver(),
         "exit" => Exit(int.Parse(words[1], CultureInfo.InvariantCulture)),
@@ -134,6 +136,12 @@ internal static partial class SystemSteps
         using Process process = Process.Start(command[0], command[1..]);
         process.WaitForExit();
         return process.ExitCode == 0 ? "ran" : throw new InvalidOperationException($"{command[0]} ended with {process.ExitCode}.");
+    }
+
+    private static string AwaitFile(string path)
+    {
+        SpinWait.SpinUntil(() => File.Exists(path));
+        return "there";
     }
 
     private static string WaitForEver()

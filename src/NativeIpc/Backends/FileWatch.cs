@@ -8,6 +8,12 @@ namespace NativeIpc.Backends;
 internal interface IFileListener
 {
     void FileChanged();
+
+    /// <summary>Somebody has closed the file, and perhaps died: the last mapping of one who had opened it for writing
+    /// is gone.</summary>
+    void FileClosed()
+    {
+    }
 }
 
 /// <summary>One inotify(7) instance and one thread for the whole process: tells of changes of files, and does what is due at a time. Linux only.</summary>
@@ -23,6 +29,7 @@ internal static unsafe class FileWatch
 
     private static readonly Lock s_gate = new();
     private static readonly Dictionary<int, List<IFileListener>> s_listeners = [];
+    private static readonly HashSet<IFileListener> s_hearClosing = [];
     private static UnixDescriptor? s_inotify;
     private static UnixDescriptor? s_poke;
     private static int s_epoll = -1;
@@ -60,7 +67,7 @@ internal static unsafe class FileWatch
                 s_inotify = inotify;
             }
 
-            int watch = Libc.inotify_add_watch(s_inotify, path, Mask);
+            int watch = Libc.inotify_add_watch(s_inotify, path, Mask | Flags.IN_MASK_ADD); // others may hear more
             if (watch == -1)
             {
                 int number = Marshal.GetLastPInvokeError();
@@ -79,11 +86,37 @@ internal static unsafe class FileWatch
         }
     }
 
+    /// <summary>Begins or ends to tell a listener that somebody closes the file, of all that others do.</summary>
+    /// <param name="watch">The number of its watch.</param>
+    /// <param name="path">A path to the file.</param>
+    /// <param name="listener">Who hears.</param>
+    /// <param name="hears">Whether it hears from now on.</param>
+    public static void HearClosing(int watch, string path, IFileListener listener, bool hears)
+    {
+        lock (s_gate)
+        {
+            // One that is closing is not there any more.
+            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners)) return;
+            if (!listeners.Contains(listener)) return;
+            if (!hears) s_hearClosing.Remove(listener); // and the kernel is told even if it was not there: see Remove
+            else if (!s_hearClosing.Add(listener)) return;
+            foreach (IFileListener other in listeners)
+            {
+                if (other != listener && s_hearClosing.Contains(other)) return;
+            }
+
+            // Fails only for want of kernel memory, or when the file cannot be reached any more: then it is asked
+            // without a hint, later.
+            _ = Libc.inotify_add_watch(s_inotify!, path, hears ? (uint)(Mask | Flags.IN_CLOSE_WRITE) : Mask);
+        }
+    }
+
     /// <summary>Ends what <see cref="Add"/> began.</summary>
     public static void Remove(int watch, IFileListener listener)
     {
         lock (s_gate)
         {
+            s_hearClosing.Remove(listener); // the kernel goes on telling; the next one that is told in vain ends it
             if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener) || listeners.Count > 0) return;
             s_listeners.Remove(watch);
             // Fails only when the inode is gone and the kernel has dropped the watch by itself.
@@ -172,7 +205,12 @@ internal static unsafe class FileWatch
 
         for (nint at = 0; at + headerSize <= read; at += headerSize + (nint)(*(uint*)(buffer + at + 12)))
         {
-            foreach (IFileListener listener in Affected(*(int*)(buffer + at), *(uint*)(buffer + at + 4))) listener.FileChanged();
+            uint mask = *(uint*)(buffer + at + 4);
+            foreach (IFileListener listener in Affected(*(int*)(buffer + at), mask))
+            {
+                if (mask == Flags.IN_CLOSE_WRITE) listener.FileClosed();
+                else listener.FileChanged();
+            }
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Collections;
-using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
@@ -22,12 +20,14 @@ internal abstract class ExitDuty
 /// Removes, at a normal end of the process (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT), what its undisposed instances own.
 /// </summary>
 /// <remarks>
-/// <para>Since .NET 10 the runtime has no SIGTERM handler of its own and Ctrl-C ends the process without ProcessExit, so both need a
+/// <para>Since .NET 10 neither SIGTERM nor Ctrl-C raises ProcessExit, so both need a
 /// registration. Removing at a signal is right only if the signal ends the process: a program that cancels it (the generic host, a
 /// CancelKeyPress handler) goes on using its objects, and gets its clean-up at ProcessExit. Handlers run newest first, so the first one to
-/// be registered sees what all the others decided. Whether ours is the first is asked when it is registered; if it is not, the program
-/// has a handler of its own whose decision cannot be seen, and nothing is removed at the signal.</para>
+/// be registered sees what all the others decided. <see cref="SignalEnds"/> says where ours is the first, and whether the signal ends the process at all; where
+/// it does not know, nothing is removed at the signal.</para>
 /// <para>A signal that the process was started with as ignored (nohup) stays ignored.</para>
+/// <para>Several copies of this library in a process (AssemblyLoadContext): the first one's registration is the one that sees all decisions, so it performs the
+/// duties of the others, too. They meet at an object of the application domain.</para>
 /// <para>Interleavings. (1) A duty is performed once, whoever comes first, and stays listed until it is done, so that the end waits for a
 /// Dispose in the middle of removing. (2) A thread is between making an object and listing its duty: such calls are counted, and the end waits
 /// for them, for two seconds at most. (3) A thread begins to make an object after that: it is held up, since the process is about to be gone;
@@ -48,9 +48,18 @@ internal static class ProcessExit
 
     private static int s_callsInside;
     private static volatile bool s_isEnding;
+    private static long s_signalled; // when a signal began the end; 0 for an end that is certain
 
-    /// <summary>Whether the process is ending: nothing is made anew any more.</summary>
-    public static bool IsEnding => s_isEnding;
+    /// <summary>Whether the process is ending: nothing is made anew any more. Taken back when a signal has not ended it after all.</summary>
+    public static bool IsEnding
+    {
+        get
+        {
+            if (!s_isEnding) return false;
+            long since = Volatile.Read(ref s_signalled);
+            return since == 0 || Environment.TickCount64 - since <= s_patience.TotalMilliseconds;
+        }
+    }
 
     /// <summary>Begins a call that may make an object, or attach to one, and list a duty for it; the end of the process waits until it is disposed.</summary>
     /// <param name="owns">Whether there may be a duty. What can fail about that fails here, before anything is made.</param>
@@ -58,11 +67,11 @@ internal static class ProcessExit
     {
         if (owns) EnsureRegistered();
         Interlocked.Increment(ref s_callsInside);
-        if (s_isEnding && !t_isPerforming)
+        if (IsEnding && !t_isPerforming)
         {
             Interlocked.Decrement(ref s_callsInside);
             var patience = new Backoff(s_patience);
-            while (patience.Pause())
+            while (IsEnding && patience.Pause())
             {
             }
 
@@ -110,24 +119,48 @@ internal static class ProcessExit
         lock (s_gate)
         {
             if (s_registrations is not null) return;
-            AppDomain.CurrentDomain.ProcessExit += (_, _) => PerformAll();
+            AppDomain.CurrentDomain.ProcessExit += (_, _) => PerformAll(isCertain: true);
             var registrations = new List<PosixSignalRegistration>();
-            foreach ((PosixSignal signal, int number) in new[] { (PosixSignal.SIGHUP, 1), (PosixSignal.SIGINT, 2), (PosixSignal.SIGQUIT, 3), (PosixSignal.SIGTERM, 15) })
+            Dictionary<int, List<Action>> copies = CopiesOfThisLibrary();
+            lock (copies)
             {
-                if (!IsIgnored(number) && !HasHandlers(number)) registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
+                if (copies.Count == 0) SignalEnds.Register(number => PerformAllOf(copies, number), registrations);
+
+                // Also when the first copy has no registration: it was the only one that could see all decisions.
+                if (!copies.TryGetValue(0, out List<Action>? all)) copies.Add(0, all = []);
+                all.Add(static () => PerformAll(isCertain: false));
             }
 
             Volatile.Write(ref s_registrations, registrations);
         }
     }
 
-    private static void OnSignal(PosixSignalContext context)
+    /// <summary>What the copies of this library in the process do at a signal that ends it, under 0. Of types that all of them share.</summary>
+    private static Dictionary<int, List<Action>> CopiesOfThisLibrary()
     {
-        if (!context.Cancel) PerformAll();
+        const string name = "NativeIpc.RemoveAtSignal.Copies";
+#pragma warning disable CA2002 // Of all objects that copies of this library share, the one that nobody else has a reason to lock for long.
+        lock (AppDomain.CurrentDomain)
+#pragma warning restore CA2002
+        {
+            if (AppDomain.CurrentDomain.GetData(name) is Dictionary<int, List<Action>> there) return there;
+            var made = new Dictionary<int, List<Action>>();
+            AppDomain.CurrentDomain.SetData(name, made);
+            return made;
+        }
     }
 
-    private static void PerformAll()
+    private static void PerformAllOf(Dictionary<int, List<Action>> copies, int number)
     {
+        System.Diagnostics.Debug.Assert(number > 0, "a signal");
+        Action[] all;
+        lock (copies) all = copies.TryGetValue(0, out List<Action>? known) ? known.ToArray() : [];
+        foreach (Action one in all) one();
+    }
+
+    private static void PerformAll(bool isCertain)
+    {
+        Volatile.Write(ref s_signalled, isCertain ? 0 : Math.Max(Environment.TickCount64, 1));
         s_isEnding = true;
         t_isPerforming = true;
         var patience = new Backoff(s_patience);
@@ -141,43 +174,5 @@ internal static class ProcessExit
         }
         while (Volatile.Read(ref s_callsInside) > 0 && patience.Pause());
         t_isPerforming = false;
-    }
-
-    /// <summary>
-    /// Whether the program has registered a handler for a signal. The runtime has no public way to ask, so its table is read by its name; should
-    /// a future runtime rename it, the answer is no, and a program with an earlier handler that cancels has to set RemoveAtProcessExit to false.
-    /// </summary>
-    private static bool HasHandlers(int number)
-    {
-        object? table = typeof(PosixSignalRegistration).GetField("s_registrations", BindingFlags.NonPublic | BindingFlags.Static)?.GetValue(null);
-        if (table is not IDictionary handlers) return false;
-        lock (table) // as the runtime does
-        {
-            return handlers[number] is IEnumerable registered && registered.GetEnumerator().MoveNext();
-        }
-    }
-
-    // These four numbers are the same on Linux and macOS; only Linux tells the mask without a P/Invoke of a per-system struct.
-    private static bool IsIgnored(int number)
-    {
-        if (!OperatingSystem.IsLinux()) return false;
-        try
-        {
-            foreach (string line in File.ReadLines("/proc/self/status"))
-            {
-                if (line.StartsWith("SigIgn:", StringComparison.Ordinal))
-                    return (ulong.Parse(line.AsSpan(7).Trim(), System.Globalization.NumberStyles.HexNumber, null) >> (number - 1) & 1) != 0;
-            }
-        }
-        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return false; // no /proc: as on systems without one
-        }
-        catch (IOException)
-        {
-            return true; // no descriptor left, say: rather no clean-up than one that nohup was to prevent
-        }
-
-        return false;
     }
 }

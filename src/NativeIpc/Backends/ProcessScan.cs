@@ -131,6 +131,27 @@ internal sealed class ProcessScan
         if (!_gone.TryGetValue(file, out GoneFile known) || known.Name.StartsWith('#')) _gone[file] = new GoneFile(name[..^Deleted.Length], procFile, size);
     }
 
+    /// <summary>Whether a process has a file mapped; false as well when this user may not see that, or there is no
+    /// such process.</summary>
+    internal static bool HasMapped(int process, FileIdentity file)
+    {
+        var scan = new ProcessScan();
+        int length = scan.ReadAll($"/proc/{process}/maps");
+        ReadOnlySpan<byte> text = length < 0 ? default : scan._buffer.AsSpan(0, length);
+        while (!text.IsEmpty)
+        {
+            int end = text.IndexOf((byte)'\n');
+            ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
+            text = end < 0 ? default : text[(end + 1)..];
+            int path = line.IndexOf((byte)'/');
+            if (path < 0 || !line[path..].StartsWith(FolderBytes)) continue;
+            if (!TrySplit(line, out ulong device, out ulong inode, out _)) continue;
+            if (new FileIdentity(device, inode) == file) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Who has a file open without mapping it; false when this user may not see.</summary>
     private bool ReadDescriptors(int process)
     {

@@ -31,6 +31,18 @@ internal abstract class Segment : SafeHandle
 
     public override bool IsInvalid => handle == -1;
 
+    /// <summary>Closes the lock that was opened through this attachment, which gives it back: for an instance that nobody disposed.</summary>
+    public Action? CloseLock { get; set; }
+
+    /// <summary>Whether the finalizer releases the handle, which may not wait for anybody: it serves the whole process.</summary>
+    protected bool IsFinalizing { get; private set; }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing) IsFinalizing = true;
+        base.Dispose(disposing);
+    }
+
     /// <summary>The address of the first byte; the caller holds a reference, or trusts its own caller not to dispose meanwhile.</summary>
     public unsafe byte* Pointer => (byte*)handle;
 

@@ -35,10 +35,6 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private const uint Abandoned = GlibcSemaphore.MaximumMark;
     private const string Taking = "take the lock";
 
-    // When to ask for the alone proof: the lease may hold up an opener for a moment.
-    private const int FirstProofMilliseconds = 100;
-    private const int MostMillisecondsBetweenProofs = 1000;
-
     private readonly Lock _checks;
     private readonly SteppingAside? _aside;
     private PosixRemoval? _removal;
@@ -47,8 +43,6 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private int _slot = -1;
     private bool _hearsOfDeaths = true;
     private bool _tookOver;
-    private long _nextProof;
-    private int _millisecondsBetweenProofs;
 
     /// <summary>Takes over the mapping and the descriptor.</summary>
     internal HeldSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity,
@@ -169,7 +163,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
             // More than one permit: a peer released too often. Then the mark says who took last.
             if (!GlibcSemaphore.Exchange(page, seen, seen.With(seen.Count - 1, Mark))) continue;
             StopPoint.At("take.done");
-            _nextProof = 0;
+            _aside?.Pacing.End();
             _tookOver = seen.Mark == Abandoned;
             return true;
         }
@@ -191,7 +185,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
             return _aside is not null && _aside.TryReturnIfOver() && (TryTake(page, out seen) || (seen.Mark != GlibcSemaphore.Away && TryRecover(page, seen)));
         }
 
-        _nextProof = 0;
+        _aside?.Pacing.End();
         int slot = (int)seen.Mark - 1;
         if (slot >= HolderSlots.Count || !_hearsOfDeaths) return false; // no mark of ours, or none that can be asked about
         lock (_checks)
@@ -235,18 +229,16 @@ internal sealed class HeldSemaphore : MappedSemaphore
         {
             if (_aside is null || !IsHeldByUnknown(GlibcSemaphore.Look(page))) return;
             long now = Environment.TickCount64;
-            if (_nextProof == 0)
+            if (!_aside.Pacing.Look(now) || _aside.IsAsking) return;
+            int number = FreeIfLeased(page, _file);
+            if (number == 0)
             {
-                _millisecondsBetweenProofs = FirstProofMilliseconds;
-                _nextProof = now + FirstProofMilliseconds;
+                _aside.Pacing.End();
+                return;
             }
 
-            if (now < _nextProof) return;
-            _millisecondsBetweenProofs = Math.Min(_millisecondsBetweenProofs * 2, MostMillisecondsBetweenProofs);
-            _nextProof = now + _millisecondsBetweenProofs;
-            int number = FreeIfLeased(page, _file);
-            if (number == 0) _nextProof = 0;
-            else if (number == Errno.EAGAIN) LockAttendant.Ask(_aside);
+            _aside.Pacing.Asking(now);
+            if (number == Errno.EAGAIN) LockAttendant.Ask(_aside);
         }
     }
 
@@ -272,8 +264,8 @@ internal sealed class HeldSemaphore : MappedSemaphore
             Libc.DropLease(file);
         }
 
-        // Threads of this handle may be asleep.
-        if (GlibcSemaphore.Look(page) is { Count: > 0, Waiters: > 0 }) GlibcSemaphore.Wake(page, 1);
+        // All of them: the one that is woken first may be in a process that is aside, and would look at the wrong page.
+        if (GlibcSemaphore.Look(page) is { Count: > 0, Waiters: > 0 }) GlibcSemaphore.Wake(page, int.MaxValue);
         return 0;
     }
 
@@ -350,7 +342,12 @@ internal sealed class HeldSemaphore : MappedSemaphore
         {
             GlibcSemaphore.Word seen = LookHere(page);
             if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: _slot >= 0);
-            if (seen.Mark is 0 or Abandoned || seen.Mark > HolderSlots.Count) return new(LockHolder.Unknown, null, IsRecoverable: _slot >= 0);
+            if (seen.Mark is 0 or Abandoned || seen.Mark > HolderSlots.Count)
+            {
+                var unknown = new LockStatus(LockHolder.Unknown, null, IsRecoverable: _slot >= 0);
+                return _aside is null ? unknown : StoppedUsers.AddTo(unknown, _aside);
+            }
+
             int slot = (int)seen.Mark - 1;
             if (!_hearsOfDeaths) return new(LockHolder.CannotTell, null, IsRecoverable: false); // one of ours, living or dead
             int process;

@@ -23,7 +23,6 @@ internal static class HolderSlots
 
     // How long a slot is kept for a user that is aside; it comes back after a fraction of that, unless it is stopped.
     private const int MostSecondsAside = 60;
-    private const int MillisecondsBetweenRequests = 1000;
 
     /// <summary>Takes a free slot.</summary>
     /// <returns>The slot; -1 when all are taken, or when such locks are refused.</returns>
@@ -139,13 +138,51 @@ internal static class HolderSlots
 
     private static bool IsBeingAsked(long request) => (ushort)request != 0 && AgeOf(request) is >= 0 and < SteppingAside.LongestMilliseconds;
 
-    /// <summary>Asks the users of all other slots to step aside; false while another one asks, or when somebody has just asked.</summary>
-    internal static bool TryAsk(nint page, int slot)
+    /// <summary>Asks the users of all other slots to step aside; false while another one asks, or when the last
+    /// request has ended a short time ago.</summary>
+    /// <param name="page">The semaphore's page.</param>
+    /// <param name="slot">Who asks.</param>
+    /// <param name="gap">How many milliseconds the last request must be over.</param>
+    internal static bool TryAsk(nint page, int slot, int gap)
     {
         long seen = LastRequest(page);
-        if (IsBeingAsked(seen) || ((ushort)seen == 0 && seen != 0 && AgeOf(seen) is >= 0 and < MillisecondsBetweenRequests)) return false;
+        if (IsBeingAsked(seen) || HasEndedWithin(seen, gap)) return false;
         return Interlocked.CompareExchange(ref Request(page), (Environment.TickCount64 << 16) | ((uint)slot + 1), seen) == seen;
     }
+
+    private static bool HasEndedWithin(long request, int milliseconds)
+        => (ushort)request == 0 && request != 0 && AgeOf(request) >= 0 && AgeOf(request) < milliseconds;
+
+    /// <summary>Whether the user of any slot asks, or did until a few milliseconds ago.</summary>
+    internal static bool IsOrWasAsked(nint page, int milliseconds)
+    {
+        long seen = LastRequest(page);
+        return IsBeingAsked(seen) || HasEndedWithin(seen, milliseconds);
+    }
+
+    /// <summary>When the last request ended, or ends at the latest; in <see cref="Environment.TickCount64"/>.</summary>
+    /// <param name="page">The semaphore's page.</param>
+    /// <param name="isOver">Whether it has ended.</param>
+    internal static long EndOfRequest(nint page, out bool isOver)
+    {
+        long seen = LastRequest(page);
+        isOver = (ushort)seen == 0;
+        return (seen >> 16) + (isOver ? 0 : SteppingAside.LongestMilliseconds);
+    }
+
+    /// <summary>Adds the slots of other handles that have the file open, of those that note a process.</summary>
+    /// <remarks>One that is just being claimed, and has not noted its process yet, is missed.</remarks>
+    internal static void FindUsers(nint page, UnixDescriptor file, int own, List<int> users)
+    {
+        for (int slot = 0; slot < Count; slot++)
+        {
+            if (slot != own && IsUser(page, file, slot) && !users.Contains(slot)) users.Add(slot);
+        }
+    }
+
+    /// <summary>Whether a slot has a living user, which has not stepped aside.</summary>
+    internal static bool IsUser(nint page, UnixDescriptor file, int slot)
+        => Volatile.Read(ref Note(page, slot)) > 0 && IsAlive(file, slot);
 
     /// <summary>Whether somebody else than the user of a slot asks.</summary>
     internal static bool IsAsked(nint page, int slot)
@@ -155,10 +192,15 @@ internal static class HolderSlots
     }
 
     /// <summary>Withdraws the request of a slot's user, unless another one asks by now.</summary>
-    internal static void EndAsking(nint page, int slot)
+    /// <param name="page">The semaphore's page.</param>
+    /// <param name="slot">Who asked.</param>
+    /// <param name="isAnswered">Whether there is nothing to ask any more: the next one to ask, about the next holder,
+    /// has not to wait.</param>
+    internal static void EndAsking(nint page, int slot, bool isAnswered)
     {
         long seen = LastRequest(page);
-        if ((ushort)seen == slot + 1) Interlocked.CompareExchange(ref Request(page), Environment.TickCount64 << 16, seen);
+        long end = isAnswered ? 0 : Environment.TickCount64 << 16;
+        if ((ushort)seen == slot + 1) Interlocked.CompareExchange(ref Request(page), end, seen);
     }
 
     [DoesNotReturn]

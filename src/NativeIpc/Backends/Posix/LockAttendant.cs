@@ -14,10 +14,6 @@ internal static class LockAttendant
 {
     private const int MillisecondsBeforeWatching = 100;
 
-    /// <summary>How long the others have to step aside at first.</summary>
-    internal const int FirstWindow = 30;
-
-    private const int LongestWindowMilliseconds = SteppingAside.LongestMilliseconds / 2;
     private const string Missed = "a lock that a killed Qt or C program holds will not be freed while several processes of this library have it open";
 
     private static readonly Lock s_gate = new();
@@ -76,6 +72,12 @@ internal static class LockAttendant
         Note(handle);
     }
 
+    /// <summary>Somebody has closed the file, perhaps the holder that died.</summary>
+    public static void HeedClosing(SteppingAside handle)
+    {
+        if (handle.TryHint()) Ask(handle);
+    }
+
     private static void Note(SteppingAside handle)
     {
         bool isAway;
@@ -104,8 +106,18 @@ internal static class LockAttendant
         lock (s_gate)
         {
             s_rests = s_asking.Count == 0 && s_away.Count == 0 && s_unwatched.Count == 0;
-            return s_rests ? -1 : s_asking.Count > 0 || isAnyLate ? 1 : s_away.Count > 0 ? SteppingAside.LongestMilliseconds / 10 : MillisecondsBeforeWatching;
+            if (s_rests) return -1;
+            if (s_asking.Count > 0 || isAnyLate) return 1;
+            return s_away.Count > 0 ? SteppingAside.LongestMilliseconds / 10 : MillisecondsToNextWatch();
         }
+    }
+
+    private static int MillisecondsToNextWatch()
+    {
+        long oldest = long.MaxValue;
+        foreach (SteppingAside handle in s_unwatched) oldest = Math.Min(oldest, handle.OpenedAt);
+        long rest = oldest + MillisecondsBeforeWatching - Environment.TickCount64;
+        return (int)Math.Clamp(rest, 1, MillisecondsBeforeWatching);
     }
 
     private static List<SteppingAside> Copy(HashSet<SteppingAside> handles)
@@ -124,31 +136,34 @@ internal static class LockAttendant
         long old = Environment.TickCount64 - MillisecondsBeforeWatching;
         foreach (SteppingAside handle in Copy(s_unwatched))
         {
-            if (handle.OpenedAt > old) continue;
-            lock (s_gate)
-            {
-                if (!s_unwatched.Remove(handle)) continue;
-                handle.Watch = FileWatch.Add(handle.OpenedPath, handle, Missed);
-                s_watched.Add(handle);
-            }
-
-            handle.StepAsideIfAsked();
-            Note(handle);
+            if (handle.OpenedAt <= old) BeginToWatch(handle);
         }
+    }
+
+    private static void BeginToWatch(SteppingAside handle)
+    {
+        lock (s_gate)
+        {
+            if (!s_unwatched.Remove(handle)) return;
+            handle.Watch = FileWatch.Add(handle.OpenedPath, handle, Missed);
+            s_watched.Add(handle);
+        }
+
+        handle.StepAsideIfAsked();
+        Note(handle);
     }
 
     private static void Proceed(SteppingAside handle)
     {
-        long now = Environment.TickCount64;
-        bool isFirst = !handle.IsAsking;
-        if (isFirst && !handle.TryAsk(now + handle.Window))
+        if (!handle.IsAsking)
         {
-            lock (s_gate) s_asking.Remove(handle);
-            return;
-        }
+            BeginToWatch(handle); // who asks hears as well when somebody dies
+            if (!handle.TryAsk())
+            {
+                lock (s_gate) s_asking.Remove(handle);
+                return;
+            }
 
-        if (isFirst)
-        {
             foreach (SteppingAside other in OthersOf(handle))
             {
                 other.StepAside();
@@ -158,9 +173,7 @@ internal static class LockAttendant
             handle.Tell();
         }
 
-        if (!handle.TryFree() && now < handle.AskUntil) return;
-        handle.Window = Math.Min(handle.Window * 2, LongestWindowMilliseconds);
-        handle.EndAsking();
+        if (!handle.TryEndAsking()) return;
         lock (s_gate) s_asking.Remove(handle);
         foreach (SteppingAside other in OthersOf(handle))
         {

@@ -223,7 +223,15 @@ internal sealed class PosixSegment : Segment
 
     protected override bool ReleaseHandle()
     {
-        _removal?.Perform(); // the finalizer of an instance that nobody disposed; the mapping still pins the inode
+        // What removes may wait for a file's lock, which a finalizer may not; the mapping stays until then.
+        if (!IsFinalizing || (_removal is null && _lastOut is null)) return Release();
+        Afterwards.Do(() => Release());
+        return true;
+    }
+
+    private bool Release()
+    {
+        _removal?.Perform(); // of an instance that nobody disposed; the mapping still pins the inode
         bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
         if (_shared is not null) _shared.Dispose();
         else _ = Libc.close(_descriptor);

@@ -22,7 +22,8 @@ namespace NativeIpc.Backends.Posix;
 /// handle cannot lock, and says so, for a thread in it could still set the old mark. (6) Who asks dies: everybody is back after <see cref="LongestMilliseconds"/>. (7) Close, and the end of the process, come back first,
 /// under the gate.</para>
 /// <para>Where a process can die: <c>aside.swapped</c>, <c>aside.away</c>, <c>aside.back</c>: it holds nothing there, and a note may keep its slot free for a minute. <c>ask.published</c>: the request ends by its time;
-/// those that are aside come back by theirs. Then as in HeldSemaphore: <c>prove.leased</c>, <c>prove.repaired</c>.</para>
+/// those that are aside come back by theirs. <c>ask.hinted</c>: nothing is done yet. Then as in HeldSemaphore:
+/// <c>prove.leased</c>, <c>prove.repaired</c>.</para>
 /// </remarks>
 internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDescriptor file, int slot, FileIdentity identity) : IFileListener
 {
@@ -33,6 +34,18 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private const int PatienceMilliseconds = 1000;
     private const int MillisecondsBetweenFailures = 100;
 
+    // How long the others have to step aside. Most come at once, and on a loaded machine when they are scheduled; all
+    // are back after LongestMilliseconds.
+    private const int WindowMilliseconds = 250;
+
+    // All of this library are aside, and somebody has it open: perhaps one that dies, of which the kernel may
+    // tell (an assumption) a moment before it lets go.
+    private const int MillisecondsForDying = 30;
+
+    // As long after a request those that have stepped aside late, and have closed the file for it, are not taken for
+    // one that dies.
+    private const int MillisecondsOfEcho = 20;
+
     private static readonly nuint s_length = (nuint)Environment.SystemPageSize;
 
     private nint _standIn; // a second view of the page that stands in; 0 while the true one is there
@@ -41,6 +54,10 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private bool _isProvenNow; // why the last attempt to come back failed
     private int _failure;
     private long _failsSince; // meaningful while there is a failure
+    private List<int>? _expected; // the slots of those that have not stepped aside yet, while this handle asks
+    private long _askUntil;
+    private long _allAsideSince; // 0 while some are not
+    private bool _hearsClosing;
 
     /// <summary>Guards going and coming, and whatever needs the true page or the file.</summary>
     public Lock Gate { get; } = new();
@@ -68,11 +85,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     /// <summary>Whether the request in the page is this handle's; the attendant's.</summary>
     public bool IsAsking { get; private set; }
 
-    /// <summary>When it ends, in <see cref="Environment.TickCount64"/>.</summary>
-    public long AskUntil { get; private set; }
-
-    /// <summary>How many milliseconds the others have to step aside: more, the oftener it failed.</summary>
-    public int Window { get; set; } = LockAttendant.FirstWindow;
+    /// <summary>When to ask. Under the gate.</summary>
+    public AskPacing Pacing { get; } = new();
 
     /// <summary>When to come back, in <see cref="Environment.TickCount64"/>.</summary>
     public long ReturnBy { get; private set; }
@@ -81,6 +95,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     public string OpenedPath => $"/proc/self/fd/{(int)file.DangerousGetHandle()}";
 
     public void FileChanged() => LockAttendant.Heed(this);
+
+    public void FileClosed() => LockAttendant.HeedClosing(this);
 
     /// <summary>Says why the true page cannot be had again, if that has been so for a while.</summary>
     /// <exception cref="NativeIpcException">It is so.</exception>
@@ -271,14 +287,56 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         return true;
     }
 
-    /// <summary>Writes the request into the page; false when there is nothing to ask, or another one asks or has just asked.</summary>
-    public bool TryAsk(long until)
+    /// <summary>Somebody has closed the file. Whether to ask for that reason whether the holder lives.</summary>
+    public bool TryHint()
     {
         lock (Gate)
         {
-            if (_isClosed || IsAway || !HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(page)) || !HolderSlots.TryAsk(page, slot)) return false;
+            if (_isClosed || IsAsking) return false;
+            long now = Environment.TickCount64;
+            if (!Pacing.IsAwaited(now))
+            {
+                _hearsClosing = false;
+                FileWatch.HearClosing(Watch, OpenedPath, this, hears: false);
+                return false;
+            }
+
+            if (IsAway || HolderSlots.IsOrWasAsked(page, MillisecondsOfEcho)) return false;
+            if (!HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(page))) return false;
+            if (!Pacing.Hint(now)) return false;
+            Pacing.Asking(now);
+            StopPoint.At("ask.hinted");
+            return true;
+        }
+    }
+
+    private void HearClosingHere(bool hears)
+    {
+        if (_hearsClosing == hears || Watch == -1) return;
+        _hearsClosing = hears;
+        FileWatch.HearClosing(Watch, OpenedPath, this, hears);
+    }
+
+    /// <summary>Writes the request into the page; false when there is nothing to ask, or another one asks or has just asked.</summary>
+    public bool TryAsk()
+    {
+        lock (Gate)
+        {
+            if (_isClosed || IsAway || !HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(page))) return false;
+            HearClosingHere(true); // before the last look at who has the file
+            long now = Environment.TickCount64;
+            if (!HolderSlots.TryAsk(page, slot, Pacing.Gap))
+            {
+                long end = HolderSlots.EndOfRequest(page, out bool isOver);
+                if (isOver) Pacing.Refused(now, end);
+                else Pacing.Joined(end);
+                return false;
+            }
+
             IsAsking = true;
-            AskUntil = until;
+            _askUntil = now + WindowMilliseconds;
+            _allAsideSince = 0;
+            HolderSlots.FindUsers(page, file, slot, _expected = []);
             StopPoint.At("ask.published");
             return true;
         }
@@ -293,27 +351,83 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         }
     }
 
-    /// <summary>Frees the lock if nobody else has it open by now.</summary>
-    /// <returns>True when it is over: it is free, somebody has taken it or given it back, or the kernel does not say.</returns>
-    public bool TryFree()
-    {
-        lock (Gate) return _isClosed || HeldSemaphore.FreeIfLeased(page, file) != Errno.EAGAIN;
-    }
-
-    /// <summary>Withdraws the request.</summary>
-    public void EndAsking()
+    /// <summary>Frees the lock if nobody else has it open by now; ends the request when it is answered, or has lasted
+    /// long enough.</summary>
+    /// <returns>Whether it is over.</returns>
+    public bool TryEndAsking()
     {
         lock (Gate)
         {
-            if (_isClosed || !IsAsking) return;
-            EndAskingHere();
+            if (_isClosed || !IsAsking) return true;
+            long now = Environment.TickCount64;
+            bool isAnswered = HeldSemaphore.FreeIfLeased(page, file) != Errno.EAGAIN;
+            if (!isAnswered)
+            {
+                bool isAllAside = IsEveryoneAside();
+                if (!isAllAside) _allAsideSince = 0;
+                else if (_allAsideSince == 0) _allAsideSince = now;
+                if (now < _askUntil && (!isAllAside || now - _allAsideSince < MillisecondsForDying)) return false;
+                Pacing.Failed(now, isAllAside);
+            }
+            else
+            {
+                Pacing.End();
+                HearClosingHere(false);
+            }
+
+            EndAskingHere(isAnswered);
+            return true;
         }
     }
 
-    private void EndAskingHere()
+    /// <summary>The slots of the other handles that have the file open, with the process that each notes; null when
+    /// that cannot be seen.</summary>
+    public List<(int Slot, int Process)>? FindUsers()
+    {
+        lock (Gate)
+        {
+            if (_isClosed) return null;
+            if (!IsAway) return Describe(page, file);
+
+            // Not a return: those who have others step aside would have to begin anew. Who reads does not look like
+            // one that dies.
+            int how = Flags.O_RDONLY | Flags.O_NONBLOCK;
+            using var again = new UnixDescriptor(Libc.open(OpenedPath, how | Flags.O_CLOEXEC, 0));
+            if (again.IsInvalid) return null;
+            nint view = Libc.mmap(0, s_length, Flags.PROT_READ, Flags.MAP_SHARED, (int)again.DangerousGetHandle(), 0);
+            if (view == Libc.MAP_FAILED) return null;
+            List<(int, int)> found = Describe(view, again);
+            Unmap(view);
+            return found;
+        }
+    }
+
+    private List<(int Slot, int Process)> Describe(nint view, UnixDescriptor opened)
+    {
+        List<int> slots = [];
+        HolderSlots.FindUsers(view, opened, slot, slots);
+        List<(int, int)> users = [];
+        foreach (int user in slots) users.Add((user, HolderSlots.ReadProcess(view, user)));
+        return users;
+    }
+
+    private bool IsEveryoneAside()
+    {
+        for (int i = _expected!.Count - 1; i >= 0; i--)
+        {
+            if (!HolderSlots.IsUser(page, file, _expected[i])) _expected.RemoveAt(i);
+        }
+
+        // Some may have come back meanwhile, or are new.
+        if (_expected.Count == 0 && _allAsideSince == 0) HolderSlots.FindUsers(page, file, slot, _expected);
+        return _expected.Count == 0;
+    }
+
+    private void EndAskingHere(bool isAnswered = false)
     {
         IsAsking = false;
-        HolderSlots.EndAsking(page, slot);
+        _expected = null;
+        HolderSlots.EndAsking(page, slot, isAnswered);
         Libc.Touch(file);
     }
 

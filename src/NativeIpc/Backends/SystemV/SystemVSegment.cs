@@ -68,7 +68,24 @@ internal sealed class SystemVSegment : Segment
         return number == 0;
     }
 
-    protected override bool ReleaseHandle() => _detach.Detach(atExit: false);
+    protected override bool ReleaseHandle()
+    {
+        if (!IsFinalizing) return _detach.Detach(atExit: false);
+
+        // The lock first, as Dispose does; all of it elsewhere, since it may wait for files and for peers that hold the lock.
+        Afterwards.Do(() =>
+        {
+            try
+            {
+                CloseLock?.Invoke();
+            }
+            finally
+            {
+                _detach.Detach(atExit: false);
+            }
+        });
+        return true;
+    }
 
     /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is gone tells of itself at the
     /// next operation; or here, when the key file went with it.</summary>
@@ -151,6 +168,12 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// who removes the segment holds.</summary>
     internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, in PeerBound bound, SegmentStatus? segment = null)
     {
+        // Counted, so that the end of the process waits until what may be made here is undone; and looked at before
+        // anything is made. Interleaving at the end without that: the duty removes the segment, its set and the key
+        // file; a pending wait finds the set gone, comes here, makes the key file anew, and the process is gone before
+        // the check below refuses and undoes that.
+        using ProcessExit.Call call = ProcessExit.Begin(owns: false);
+        CheckNotRemoved();
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
     }

@@ -399,7 +399,8 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     /// <summary>Removes what an instance owns that nobody disposed. An object of its own, since most instances own nothing, and a finalizer is not free.</summary>
     private sealed class Finalizer(SystemVSemaphore owner) : IDisposable
     {
-        ~Finalizer() => owner.Close();
+        // Elsewhere, since it may wait for the key file's lock. The duty stays listed until then.
+        ~Finalizer() => Afterwards.Do(owner.Close);
 
         public void Dispose() => GC.SuppressFinalize(this);
     }

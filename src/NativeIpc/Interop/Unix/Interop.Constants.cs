@@ -79,6 +79,8 @@ internal static partial class Interop
         internal const int CLOCK_REALTIME = 0;
 
         internal const int IN_ATTRIB = 0x4; // Linux
+        internal const int IN_CLOSE_WRITE = 0x8; // Linux
+        internal const int IN_MASK_ADD = 0x20000000; // Linux
         internal const int IN_DELETE_SELF = 0x400; // Linux
         internal const int IN_MOVE_SELF = 0x800; // Linux
         internal const int IN_IGNORED = 0x8000; // Linux
