@@ -113,11 +113,12 @@ internal static unsafe partial class SystemCallFilter
         throw new InvalidOperationException($"{command[0]}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
-    /// <summary>As in a sandbox whose list of system calls is older than statx(2).</summary>
-    internal static string RefuseStatx() => Install(
+    /// <summary>As in a sandbox that lets nobody ask for the status of files: neither by statx(2) nor by newfstatat.</summary>
+    internal static string RefuseStatus() => Install(
     [
         new Instruction(LoadWord, 0, 0, OffsetOfNumber),
-        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 332u : 291u),
+        new Instruction(JumpIfEqual, 1, 0, IsX64 ? 332u : 291u),
+        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 262u : 79u),
         new Instruction(Return, 0, 0, Refuse | NotPermitted),
         new Instruction(Return, 0, 0, Allow),
     ]);

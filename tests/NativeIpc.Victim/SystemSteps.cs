@@ -31,7 +31,7 @@ internal static partial class SystemSteps
             IpcObjects.Diagnose().Where(finding => finding.Kind.ToString() == words[1]).Select(finding
             => $"{finding.Severity}: {finding.Summary} {finding.Remedy} {finding.Command}")),
         "hide-proc" => HideProc(),
-        "refuse-statx" => SystemCallFilter.RefuseStatx(),
+        "refuse-status" => SystemCallFilter.RefuseStatus(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
         "refuse-flock" => SystemCallFilter.RefuseFlock(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
