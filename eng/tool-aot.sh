@@ -34,6 +34,20 @@ if [ -n "$extra" ]; then fail "one file is enough" "$extra"; else pass "one file
 if said=$("$nipc" key safe aot-smoke --json 2>&1) && echo "$said" | grep -q '"nativeKey": "/aot-smoke"'; then pass "JSON without reflection"; else fail "JSON without reflection" "$said"; fi
 if said=$("$nipc" list 2>&1); then pass "list"; else fail "list" "$said"; fi
 
+# Started without standard descriptors, the program must not print into its own object (only native AOT: in the JIT
+# the runtime takes these numbers).
+if [ "$(uname)" = Linux ]; then
+    object=aot-closed-$$
+    for closed in '<&- >&-' '<&- >&- 2>&-'; do
+        what="nothing is printed into an object of a process started with $closed"
+        sh -c "exec \"\$@\" $closed" sh "$nipc" create shm "posix:/$object" 64
+        code=$?
+        content=$(od -An -v -tx1 "/dev/shm/$object" 2>&1 | tr -d ' \n0')
+        if [ -e "/dev/shm/$object" ] && [ -z "$content" ] && [ $code -lt 128 ]; then pass "$what"; else fail "$what" "exit code $code, the segment has: $content"; fi
+        "$nipc" rm "posix:/$object" >/dev/null 2>&1 || rm -f "/dev/shm/$object"
+    done
+fi
+
 # The median of 21 starts each, in milliseconds, in turns.
 milliseconds() {
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do

@@ -3,7 +3,11 @@ namespace NativeIpc;
 /// <summary>Who holds a lock, as far as the system can tell.</summary>
 public enum LockHolder
 {
-    /// <summary>There is no record here (macOS, Linux without glibc; on Windows, where it could not be had).</summary>
+    /// <summary>
+    /// There is no record here (macOS, Linux without glibc; on Windows, where it could not be had), or the system
+    /// refuses to say whether the holder lives
+    /// (Linux: fcntl(2) with F_OFD_SETLK, refused by a filter or a kernel without it).
+    /// </summary>
     CannotTell = 0,
 
     /// <summary>It is free.</summary>

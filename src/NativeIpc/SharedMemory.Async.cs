@@ -144,6 +144,8 @@ public sealed partial class SharedMemory
             return current.Semaphore;
         }
 
+        public NativeIpcKey Key => _owner.Key;
+
         public nint Word => Volatile.Read(ref _owner._lock)!.Semaphore.WaitWord;
 
         public bool NeedsLooks => true; // it may be replaced, too

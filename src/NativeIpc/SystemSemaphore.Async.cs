@@ -135,6 +135,8 @@ public sealed partial class SystemSemaphore
 
         public nint Word => _semaphore.WaitWord;
 
+        public NativeIpcKey Key => _semaphore.Key;
+
         public SemaphoreObject Enter() => _semaphore.TryEnter() ? _semaphore : throw Disposed();
 
         public bool NeedsLooks => _semaphore.NeedsLooks;

@@ -25,7 +25,7 @@ public class AppleNumbersTests
     private static readonly Dictionary<string, long> s_errno = new()
     {
         ["EPERM"] = 1, ["ENOENT"] = 2, ["ESRCH"] = 3, ["EINTR"] = 4, ["EIO"] = 5, ["ENXIO"] = 6, ["E2BIG"] = 7,
-            ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EEXIST"] = 17, ["ENODEV"] = 19,
+            ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EFAULT"] = 14, ["EEXIST"] = 17, ["ENODEV"] = 19,
         ["ENOTDIR"] = 20, ["EISDIR"] = 21, ["EINVAL"] = 22, ["ENFILE"] = 23, ["EMFILE"] = 24, ["EFBIG"] = 27, ["ENOSPC"] = 28, ["EROFS"] = 30,
         ["ERANGE"] = 34, ["EAGAIN"] = 35, ["ENOTSUP"] = 45, ["ETIMEDOUT"] = 60, ["ELOOP"] = 62, ["ENAMETOOLONG"] = 63, ["EDQUOT"] = 69, ["ETIME"] = 101, ["ECANCELED"] = 89,
         ["ENOLCK"] = 77, ["ENOSYS"] = 78, ["EOVERFLOW"] = 84, ["EIDRM"] = 90, ["EOPNOTSUPP"] = 102,
@@ -49,6 +49,7 @@ public class AppleNumbersTests
         ["F_OFD_GETLK"] = "no such locks", ["F_OFD_SETLK"] = "no such locks",
         ["F_SETFL"] = "for O_NOATIME", ["RLIMIT_FSIZE"] = "segments are no files", ["F_SETSIG"] = "for leases",
             ["F_SETLEASE"] = "no leases", ["SIGURG"] = "for leases",
+            ["F_DUPFD"] = "no descriptor is moved there",
             ["F_DUPFD_CLOEXEC"] = "another value on Apple, whose table of descriptors nobody enlarges",
         ["IN_Q_OVERFLOW"] = "no inotify", ["IN_CLOEXEC"] = "no inotify",
     };

@@ -48,6 +48,8 @@ public class FileStatusTests
             string[] c = Shell.Run(program, [path]).Succeeded.Split('\n');
             Assert.Equal(0, Interop.Libc.Status(path, followLink: true, out Interop.FileStatus followed));
             Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus itself));
+            Assert.Equal((0, followed), ByOlderCall(path, followLink: true));
+            Assert.Equal((0, itself), ByOlderCall(path, followLink: false));
             Assert.Equal(c[0], Text(followed));
             Assert.Equal(c[1], Text(itself));
         }
@@ -69,6 +71,14 @@ public class FileStatusTests
         Assert.Equal(named, opened);
         Assert.True(opened.IsRegularFile);
         Assert.Equal(5, opened.Size);
+    }
+
+    private static unsafe (int Error, Interop.FileStatus Status) ByOlderCall(string path, bool followLink)
+    {
+        fixed (byte* utf8 = System.Text.Encoding.UTF8.GetBytes(path + "\0"))
+        {
+            return (Interop.Libc.StatusByOlderCall(utf8, followLink, out Interop.FileStatus status), status);
+        }
     }
 
     private static string Text(Interop.FileStatus s) => string.Create(CultureInfo.InvariantCulture,

@@ -109,6 +109,19 @@ internal sealed class LinuxChecks
             }, value));
         }
 
+        Interop.OlderStat older = Interop.OlderStat.Of(architecture);
+        Libc("SYS_newfstatat", older.CallNumber);
+        Libc("offsetof(struct stat, st_mode)", older.Mode);
+        Libc("offsetof(struct stat, st_nlink)", older.Links);
+        Libc("offsetof(struct stat, st_uid)", older.Uid);
+        Libc("offsetof(struct stat, st_gid)", older.Gid);
+        Libc("offsetof(struct stat, st_dev)", 0);
+        Libc("offsetof(struct stat, st_ino)", Interop.OlderStat.Inode);
+        Libc("offsetof(struct stat, st_size)", Interop.OlderStat.Size);
+        Libc("offsetof(struct stat, st_atim)", Interop.OlderStat.Times);
+        Libc("offsetof(struct stat, st_mtim)", Interop.OlderStat.Times + 16);
+        Libc("offsetof(struct stat, st_ctim)", Interop.OlderStat.Times + 32);
+        Libc($"sizeof(struct stat) <= {Interop.OlderStat.LargestSize}", 1);
         Libc("SYS_statx", Interop.Libc.StatxNumber(architecture));
         Kernel("__NR_statx", Interop.Libc.StatxNumber(architecture));
         Libc("SYS_futex", Interop.Futex.Number(architecture));

@@ -407,9 +407,9 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Posix | Needs.ComparedNames)]
     public void Something_else_under_a_posix_semaphores_name_says_KeyError_instead_of_killing()
     {
-        // Only where a semaphore can be looked at before it is mapped.
+        // Only where a semaphore can be looked at before it is mapped. One without bytes is half-made instead.
         NativeIpcKey key = NextKey();
-        File.WriteAllText(Names.TrackPath(PosixProvider.SemaphoreFileOf(key)), "");
+        File.WriteAllText(Names.TrackPath(PosixProvider.SemaphoreFileOf(key)), "no semaphore");
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.OpenExisting(key)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateOrOpen(key, 1)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateOrReset(key, 1)));

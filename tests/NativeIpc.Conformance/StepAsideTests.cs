@@ -366,7 +366,7 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         int claimed = -1;
         var claims = new Thread(() =>
         {
-            while (!Volatile.Read(ref isOver) && claimed < 0) claimed = HolderSlots.Claim(key, page, newcomer);
+            while (!Volatile.Read(ref isOver) && claimed < 0) claimed = HolderSlots.Claim(key, page, newcomer, out _);
         });
         claims.Start();
         for (int i = 0; i < rounds && Volatile.Read(ref claimed) < 0; i++)

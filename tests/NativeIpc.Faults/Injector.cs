@@ -70,6 +70,11 @@ internal static unsafe partial class Injector
     /// <returns>How many there were.</returns>
     public static int End() => fault_end();
 
+    /// <summary>
+    /// How many calls were left alone so far: parts of a thread's start, at whose failure the runtime ends the process.
+    /// </summary>
+    public static int LeftAlone => fault_left_alone();
+
     /// <summary>The calls that were counted last.</summary>
     public static SystemCall[] Calls(int count)
     {
@@ -107,6 +112,9 @@ internal static unsafe partial class Injector
 
     [LibraryImport(Library)]
     private static partial int fault_end();
+
+    [LibraryImport(Library)]
+    private static partial int fault_left_alone();
 
     [LibraryImport(Library)]
     private static partial nint fault_call(int index);

@@ -62,6 +62,7 @@ try
     }
 
     foreach ((string call, string message) in runner.Unclear) Console.WriteLine($"NOTE {call} is not explained: {message}");
+    Console.WriteLine($"left alone: {Injector.LeftAlone} calls of the runtime that start threads; it ends the process when one fails");
     Console.WriteLine($"{(runner.Faults == 0 ? "PASS" : "FAIL")} faults: {runner.Cases} cases, {runner.Faults} faults");
     return runner.Faults == 0 ? 0 : 1;
 }

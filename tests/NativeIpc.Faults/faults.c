@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 
@@ -25,6 +26,7 @@
 #define UNMAPS 1000
 #define SMALLEST_STACK (64 << 10)
 #define LARGEST_SEGMENT (4 << 20)
+#define MOST_THREADS (1 << 16)
 
 struct call {
     int64_t number;
@@ -42,6 +44,13 @@ static int first_call, first_error, second_call, second_error;
 /* What the counted calls have mapped: other mappings are the runtime's. */
 static int64_t places[MOST_PLACES];
 static int place_count;
+
+/*
+ * Threads that have come to run their own program, by the low bits of their ids, and how many calls were left alone
+ * because they were part of a thread's start. .NET ends the process when one of these fails.
+ */
+static unsigned char has_begun[MOST_THREADS];
+static int left_alone;
 
 int64_t fault_raw(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);
 extern const char fault_raw_end[];
@@ -75,6 +84,30 @@ static void note_place(int64_t address)
 {
     if (address < 0 && address > -4096) return;
     if (!is_place(address) && place_count < MOST_PLACES) places[place_count++] = address;
+}
+
+static int is_pipe(int64_t descriptor)
+{
+    struct stat status;
+    return fault_raw(SYS_fstat, descriptor, (int64_t)&status, 0, 0, 0, 0) == 0 && S_ISFIFO(status.st_mode);
+}
+
+/*
+ * Whether a call is part of a thread's start by the runtime. The new thread gets what it needs, and reads a byte from a
+ * pipe; it begins when the starting thread, which has named it, writes that byte. The library itself has no pipes. What
+ * the starting thread does before clone(2), a mapping for the stack, may fail: the runtime says so.
+ */
+static int starts_thread(int64_t number, const int64_t *a, int thread)
+{
+    if (number == SYS_openat && a[1] != 0 && strncmp((const char *)a[1], "/proc/self/task/", 16) == 0) return 1;
+    if (number == SYS_write && is_pipe(a[0])) return 1;
+    if (thread == owner) return 0;
+    unsigned char *begun = &has_begun[thread % MOST_THREADS];
+    if (number == SYS_read && is_pipe(a[0])) {
+        __atomic_store_n(begun, 1, __ATOMIC_SEQ_CST);
+        return 1;
+    }
+    return !__atomic_load_n(begun, __ATOMIC_SEQ_CST);
 }
 
 /* Whether a call is the library's, or the C library's on its behalf, and not the runtime's own. */
@@ -111,7 +144,11 @@ static const char *path_of(int64_t number, const int64_t *a)
 
 static int64_t decide(int64_t number, const int64_t *a)
 {
-    if (!is_on || (!on_all_threads && fault_raw(SYS_gettid, 0, 0, 0, 0, 0, 0) != owner) || !counts(number, a))
+    int thread = (int)fault_raw(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    int is_part = starts_thread(number, a, thread);
+    int is_meant = is_on && (on_all_threads || thread == owner);
+    if (is_part && is_meant) __atomic_fetch_add(&left_alone, 1, __ATOMIC_SEQ_CST);
+    if (is_part || !is_meant || !counts(number, a))
         return fault_raw(number, a[0], a[1], a[2], a[3], a[4], a[5]);
     int turn = __atomic_fetch_add(&count, 1, __ATOMIC_SEQ_CST);
     int error = turn == first_call ? first_error : turn == second_call ? second_error : 0;
@@ -236,6 +273,9 @@ int fault_end(void)
     __atomic_store_n(&is_on, 0, __ATOMIC_SEQ_CST);
     return count < MOST_CALLS ? count : MOST_CALLS;
 }
+
+/* How many calls were left alone since the process began, as parts of a thread's start. */
+int fault_left_alone(void) { return left_alone; }
 
 const struct call *fault_call(int index) { return &calls[index]; }
 

@@ -105,6 +105,9 @@ internal static class Victims
 
         if (situation.UserNamespace is { } mapping) command.AddRange([Peers.Require("unshare", "util-linux"), "--user",
             .. mapping]);
+        if (situation.Filter is { } rules) command.AddRange([Path.Combine(s_folder.Value, Program), "under", rules]);
+        if (situation.Trace is { } file) command.AddRange([Peers.Require("strace", "strace"), "-f", "-q", "-o", file, "-e", situation.Traced]);
+        command.AddRange(situation.Through);
         command.Add(Path.Combine(s_folder.Value, Program));
         command.AddRange(steps);
         return [.. command];
@@ -240,6 +243,21 @@ internal sealed record Situation
     internal string[]? UserNamespace { get; init; }
 
     internal bool IsPrivateIpc { get; init; }
+
+    /// <summary>
+    /// What the kernel refuses to the program from its first moment on (NativeIpc.Victim's SystemCallFilter); null for
+    /// nothing.
+    /// </summary>
+    internal string? Filter { get; init; }
+
+    /// <summary>A command that runs the program.</summary>
+    internal string[] Through { get; init; } = [];
+
+    /// <summary>Where strace writes what the program calls; null for no trace.</summary>
+    internal string? Trace { get; init; }
+
+    /// <summary>Which calls strace writes.</summary>
+    internal string Traced { get; init; } = "trace=all";
 
     /// <summary>As process number 1 of a PID name space, as in a container.</summary>
     internal bool IsProcessOne { get; init; }

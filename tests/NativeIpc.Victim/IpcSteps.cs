@@ -44,6 +44,14 @@ internal sealed class IpcSteps
             "semaphore-count" => _semaphore!.TryGetCurrentCount(out int count) ? count.ToString(CultureInfo.InvariantCulture) : "unknown",
             "semaphore-release" => Release(),
             "semaphore-acquire" => _semaphore!.TryAcquire() ? "acquired" : "none left",
+            "semaphore-wait" => $"{_semaphore!.TryAcquire(Milliseconds)}",
+            "semaphore-wait-async" => $"{_semaphore!.TryAcquireAsync(Milliseconds).AsTask().GetAwaiter().GetResult()}",
+            "semaphore-fail-async" => FailAsync(() => _semaphore!.TryAcquireAsync(Milliseconds).AsTask()),
+            "segment-fail-async" => FailAsync(() => _segment!.TryLockAsync(Milliseconds).AsTask()),
+            "segment-wait" => $"{_segment!.TryLock(Milliseconds, out _)}",
+            "segment-wait-async" => $"{_segment!.TryLockAsync(Milliseconds).AsTask().GetAwaiter().GetResult() is not null}",
+            "segment-open-and-lock" => $"{Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions))}, {Lock()}",
+            "segment-status" => $"{_segment!.GetLockStatus()}",
             "semaphore-acquire-in-thread" => AcquireInThread(),
             "segment-churn" => Churn(key => SharedMemory.CreateNew(key, 4096)),
             "semaphore-churn" => Churn(key => SystemSemaphore.CreateNew(key, 1)),
@@ -104,6 +112,7 @@ internal sealed class IpcSteps
         PeerTimeout = PeerTimeout,
         Allocation = Enum.Parse<SharedMemoryAllocation>(Option("allocation", "Reserve")),
         UseLock = bool.Parse(Option("lock", "true")),
+        RequireLockRecovery = bool.Parse(Option("recovery", "false")),
         AllowOtherOwners = bool.Parse(Option("others", "false")),
         Reclaim = bool.Parse(Option("reclaim", "false")),
         Group = Option("group", "") is { Length: > 0 } group ? group : null,
@@ -115,6 +124,8 @@ internal sealed class IpcSteps
         Removal = Removal,
         RemoveAtProcessExit = RemoveAtProcessExit,
         PeerTimeout = PeerTimeout,
+        Robust = bool.Parse(Option("robust", "false")),
+        Recording = Enum.Parse<PermitRecording>(Option("recording", "None")),
         Undo = Enum.Parse<SystemVUndoPolicy>(Option("undo", "Both")),
         AllowOtherOwners = bool.Parse(Option("others", "false")),
         Group = Option("group", "") is { Length: > 0 } group ? group : null,
@@ -175,6 +186,34 @@ internal sealed class IpcSteps
         _segment!.Lock();
         return "locked";
     }
+
+    private TimeSpan Milliseconds => TimeSpan.FromMilliseconds(int.Parse(_words[1], CultureInfo.InvariantCulture));
+
+    /// <summary>Fails again and again, and tells the descriptors and mappings that this takes.</summary>
+    private static string FailAsync(Func<Task> wait)
+    {
+        NativeIpcException? failure = null;
+        int descriptors = 0;
+        int mappings = 0;
+        for (int i = -1; i < 50; i++)
+        {
+            if (i == 0) (descriptors, mappings) = (Directory.GetFiles("/proc/self/fd").Length, Mappings());
+            try
+            {
+                wait().GetAwaiter().GetResult();
+                throw new InvalidOperationException("It did not fail.");
+            }
+            catch (NativeIpcException thrown)
+            {
+                failure = thrown;
+            }
+        }
+
+        // The runtime maps some now and then: each failure would take two.
+        return $"{failure!.Error} {Directory.GetFiles("/proc/self/fd").Length - descriptors} {(Mappings() - mappings < 50 ? "few" : "many")}: {failure.Message}";
+    }
+
+    private static int Mappings() => File.ReadAllLines("/proc/self/maps").Length;
 
     private string LockSilently(int times) => Silently(segment =>
     {

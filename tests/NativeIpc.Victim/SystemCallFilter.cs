@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Victim;
@@ -8,12 +9,14 @@ internal static unsafe partial class SystemCallFilter
     private const ushort LoadWord = 0x20; // BPF_LD | BPF_W | BPF_ABS
     private const ushort JumpIfEqual = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
     private const ushort JumpIfSet = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+    private const ushort JumpIfGreater = 0x25; // BPF_JMP | BPF_JGT | BPF_K
     private const ushort Return = 0x06; // BPF_RET | BPF_K
     private const uint Allow = 0x7FFF0000; // SECCOMP_RET_ALLOW
     private const uint Refuse = 0x00050000; // SECCOMP_RET_ERRNO
     private const uint KillProcess = 0x80000000; // SECCOMP_RET_KILL_PROCESS
 
     private const int OffsetOfNumber = 0; // struct seccomp_data
+    private const int OffsetOfFirstArgument = 16; // each has eight bytes, of which the low four are looked at
     private const int OffsetOfThirdArgument = 32;
     private const uint TmpfileBit = 0x400000; // __O_TMPFILE
     private const uint NotPermitted = 1; // EPERM
@@ -52,11 +55,70 @@ internal static unsafe partial class SystemCallFilter
         new Instruction(Return, 0, 0, Allow),
     ]);
 
-    /// <summary>As in a sandbox whose list of system calls is older than statx(2).</summary>
-    internal static string RefuseStatx() => Install(
+    // The numbers of the calls that rules name, on x64 and on arm64.
+    private static readonly Dictionary<string, (uint X64, uint Arm64)> s_numbers = new()
+    {
+        ["openat"] = (257, 56), ["link"] = (86, uint.MaxValue), ["linkat"] = (265, 37), ["fcntl"] = (72, 25), ["fallocate"] = (285, 47), ["statx"] = (332, 291),
+        ["newfstatat"] = (262, 79), ["madvise"] = (28, 233), ["pidfd_open"] = (434, 434), ["io_uring_setup"] = (425, 425), ["io_uring_enter"] = (426, 426), ["io_uring_register"] = (427, 427),
+        ["futex_waitv"] = (449, 449), ["clone3"] = (435, 435),
+    };
+
+    private static readonly Dictionary<string, uint> s_actions = new()
+    {
+        ["kill"] = KillProcess, ["EPERM"] = Refuse | 1, ["EACCES"] = Refuse | 13, ["EINVAL"] = Refuse | 22, ["ENOLCK"] = Refuse | 37, ["ENOSYS"] = Refuse | NoSuchCall, ["EOPNOTSUPP"] = Refuse | NotSupported,
+    };
+
+    /// <summary>
+    /// Runs a program under a filter that it cannot take off, as containers, systemd and snaps do; does not return.
+    /// Rules, with commas between them, of which the first that fits counts: CALL:ACTION, or
+    /// CALL@ARGUMENT&amp;MASK:ACTION where any of those bits is set, or CALL@ARGUMENT=VALUE:ACTION, or
+    /// &gt;NUMBER:ACTION for what is younger; argument from 0, mask hexadecimal. What no rule fits is allowed.
+    /// </summary>
+    internal static void RunUnder(string rules, string[] command)
+    {
+        List<Instruction> program = [];
+        foreach (string rule in rules.Split(','))
+        {
+            int at = rule.LastIndexOf(':');
+            uint action = s_actions[rule[(at + 1)..]];
+            string what = rule[..at];
+            program.Add(new(LoadWord, 0, 0, OffsetOfNumber));
+            if (what[0] == '>')
+            {
+                program.Add(new(JumpIfGreater, 0, 1, uint.Parse(what[1..], CultureInfo.InvariantCulture)));
+            }
+            else
+            {
+                string[] parts = what.Split('@');
+                bool hasArgument = parts.Length > 1;
+                (uint x64, uint arm64) = s_numbers[parts[0]];
+                program.Add(new(JumpIfEqual, 0, (byte)(hasArgument ? 3 : 1), IsX64 ? x64 : arm64));
+                if (hasArgument)
+                {
+                    bool isMask = parts[1][1] == '&';
+                    program.Add(new(LoadWord, 0, 0, (uint)(OffsetOfFirstArgument + (8 * (parts[1][0] - '0')))));
+                    program.Add(new(isMask ? JumpIfSet : JumpIfEqual, 0, 1, uint.Parse(parts[1][2..], isMask ? NumberStyles.HexNumber : NumberStyles.None, CultureInfo.InvariantCulture)));
+                }
+            }
+
+            program.Add(new(Return, 0, 0, action));
+        }
+
+        program.Add(new(Return, 0, 0, Allow));
+        _ = Install([.. program]);
+        nint* words = stackalloc nint[command.Length + 1];
+        for (int i = 0; i < command.Length; i++) words[i] = Marshal.StringToCoTaskMemUTF8(command[i]);
+        words[command.Length] = 0;
+        _ = execvp(words[0], words);
+        throw new InvalidOperationException($"{command[0]}: {Marshal.GetLastPInvokeErrorMessage()}");
+    }
+
+    /// <summary>As in a sandbox that lets nobody ask for the status of files: neither by statx(2) nor by newfstatat.</summary>
+    internal static string RefuseStatus() => Install(
     [
         new Instruction(LoadWord, 0, 0, OffsetOfNumber),
-        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 332u : 291u),
+        new Instruction(JumpIfEqual, 1, 0, IsX64 ? 332u : 291u),
+        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 262u : 79u),
         new Instruction(Return, 0, 0, Refuse | NotPermitted),
         new Instruction(Return, 0, 0, Allow),
     ]);
@@ -94,6 +156,9 @@ internal static unsafe partial class SystemCallFilter
         internal ushort Length;
         internal Instruction* Instructions;
     }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int execvp(nint file, nint* words);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int prctl(int option, nuint second, nuint third, nuint fourth, nuint fifth);

@@ -8,6 +8,7 @@ namespace NativeIpc.Victim;
 internal static partial class SystemSteps
 {
     private const int RlimitFileSize = 1;
+    private const int RlimitProcesses = 6;
     private const int RlimitAddressSpace = 9;
 
     /// <summary>Runs a step of this kind; null when it is of another kind.</summary>
@@ -16,6 +17,12 @@ internal static partial class SystemSteps
         "umask" => Umask(words[1]),
         "use-up-descriptors" => UseUpDescriptors(),
         "limit-address-space" => LimitAddressSpace(long.Parse(words[1], CultureInfo.InvariantCulture)),
+        "limit-threads" => LimitThreads(),
+        "lift-limit-of-threads" => LiftLimitOfThreads(),
+        "close" => Close(words[1..]),
+        "switch" => Switch(words[1]),
+        "descriptors-of" => DescriptorsOf(words[1]),
+        "make-file" => MakeFile(words[1]),
         "limit-file-size" => LimitFileSize(ulong.Parse(words[1], CultureInfo.InvariantCulture)),
         "listen" => EventSteps.Listen(),
         "events" => EventSteps.Heard(),
@@ -24,7 +31,7 @@ internal static partial class SystemSteps
             IpcObjects.Diagnose().Where(finding => finding.Kind.ToString() == words[1]).Select(finding
             => $"{finding.Severity}: {finding.Summary} {finding.Remedy} {finding.Command}")),
         "hide-proc" => HideProc(),
-        "refuse-statx" => SystemCallFilter.RefuseStatx(),
+        "refuse-status" => SystemCallFilter.RefuseStatus(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
         "refuse-flock" => SystemCallFilter.RefuseFlock(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
@@ -55,6 +62,48 @@ internal static partial class SystemSteps
         var both = new Rlimit { Current = limit, Maximum = limit };
         Check(setrlimit(RlimitAddressSpace, both));
         return $"{limit} bytes";
+    }
+
+    /// <summary>
+    /// The user has more than one, so no further one is to be had: as in a full container. Root knows no such limit.
+    /// </summary>
+    private static string LimitThreads()
+    {
+        Check(getrlimit(RlimitProcesses, out s_threads));
+        Check(setrlimit(RlimitProcesses, s_threads with { Current = 1 }));
+        return "limited";
+    }
+
+    private static string LiftLimitOfThreads()
+    {
+        Check(setrlimit(RlimitProcesses, s_threads));
+        return "lifted";
+    }
+
+    private static Rlimit s_threads;
+
+    /// <summary>Closes standard descriptors, as in a process that was started without.</summary>
+    private static string Close(string[] descriptors)
+    {
+        foreach (string descriptor in descriptors) Check(close(int.Parse(descriptor, CultureInfo.InvariantCulture)));
+        return "closed";
+    }
+
+    private static string Switch(string name)
+    {
+        AppContext.SetSwitch(name, true);
+        return "switched";
+    }
+
+    /// <summary>The numbers by which this process has files open whose names have a part.</summary>
+    private static string DescriptorsOf(string part)
+        => string.Join(' ', Directory.GetFiles("/proc/self/fd").Where(path => File.ResolveLinkTarget(path, returnFinalTarget: false) is { } target && target.FullName.Contains(part, StringComparison.Ordinal))
+            .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)).Order());
+
+    private static string MakeFile(string path)
+    {
+        File.WriteAllBytes(path, []);
+        return "made";
     }
 
     private static string LimitFileSize(ulong bytes)
@@ -124,6 +173,12 @@ internal static partial class SystemSteps
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int dup(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getrlimit(int resource, out Rlimit limit);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setrlimit(int resource, in Rlimit limit);

@@ -46,17 +46,9 @@ internal sealed class FileLockWait
         int own = Interop.Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file}"), Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC | Interop.Flags.O_NONBLOCK, 0);
         if (own == -1) return null;
         var wait = new FileLockWait(own, how);
-        try
-        {
-            new Thread(wait.Run, 128 * 1024) { IsBackground = true, Name = "NativeIpc file lock wait" }.UnsafeStart();
-            return wait;
-        }
-        catch (OutOfMemoryException)
-        {
-            // No more threads.
-            _ = Interop.Libc.close(own);
-            return null;
-        }
+        if (BackgroundThread.TryStart(wait.Run, 128 * 1024, "NativeIpc file lock wait") is not null) return wait;
+        _ = Interop.Libc.close(own);
+        return null;
     }
 
     /// <summary>Waits a while; whether the wait is over: then <see cref="End"/> says how.</summary>

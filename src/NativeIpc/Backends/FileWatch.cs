@@ -141,31 +141,24 @@ internal static unsafe class FileWatch
     {
         if (s_isRunning) return true;
         if (s_unavailable) return false;
-        try
+        if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
+        if (s_poke is null)
         {
-            if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
-            if (s_poke is null)
+            var poke = new UnixDescriptor(s_epoll < 0 ? -1 : Libc.eventfd(0, Flags.EFD_CLOEXEC));
+            if (poke.IsInvalid || !TryHear(poke))
             {
-                var poke = new UnixDescriptor(s_epoll < 0 ? -1 : Libc.eventfd(0, Flags.EFD_CLOEXEC));
-                if (poke.IsInvalid || !TryHear(poke))
-                {
-                    int number = Marshal.GetLastPInvokeError();
-                    poke.Dispose();
-                    Report("eventfd", number, missed);
-                    return false;
-                }
-
-                s_poke = poke;
+                int number = Marshal.GetLastPInvokeError();
+                poke.Dispose();
+                Report("eventfd", number, missed);
+                return false;
             }
 
-            new Thread(Run, 128 * 1024) { IsBackground = true, Name = "NativeIpc file watch" }.Start();
-            return s_isRunning = true;
+            s_poke = poke;
         }
-        catch (OutOfMemoryException)
-        {
-            Report("a thread", Errno.EAGAIN, missed); // of that the next one may have more
-            return false;
-        }
+
+        if (BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc file watch") is not null) return s_isRunning = true;
+        Report("a thread", Errno.EAGAIN, missed); // of that the next one may have more
+        return false;
     }
 
     private static bool TryHear(UnixDescriptor descriptor)

@@ -22,7 +22,13 @@ internal static unsafe class SleepWatch
     private static readonly Dictionary<long, Wakeup> s_watches = [];
     private static long s_lastNumber;
     private static int s_epoll = -1;
-    private static bool s_isRunning;
+    private static volatile Thread? s_thread;
+
+    /// <summary>
+    /// Whether the thread runs, or there is no need of it here. Where the system gives no thread, sleepers look now
+    /// and then instead.
+    /// </summary>
+    public static bool IsServing => s_thread is not null || !OperatingSystem.IsLinux();
 
     /// <summary>Notes a thread that is going to sleep, once for each thread.</summary>
     public static void Add(Wakeup sleeper)
@@ -32,11 +38,24 @@ internal static unsafe class SleepWatch
         {
             s_sleepers.RemoveAll(static gone => !gone.TryGetTarget(out _));
             s_sleepers.Add(new(sleeper));
-            if (s_isRunning) return;
-            if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC); // -1, without a descriptor: then only the rounds are done. Kept if the thread cannot start
-            new Thread(Run, 128 * 1024) { IsBackground = true, Name = "NativeIpc sleep watch" }.Start();
-            s_isRunning = true;
+            TryStart();
         }
+    }
+
+    /// <summary>Starts the thread, should the system not have given one before.</summary>
+    public static void Ensure()
+    {
+        if (IsServing) return;
+        lock (s_gate) TryStart();
+    }
+
+    private static void TryStart()
+    {
+        if (s_thread is not null) return;
+
+        // -1, without a descriptor: then only the rounds are done. Kept if the thread cannot start.
+        if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
+        s_thread = BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc sleep watch");
     }
 
     /// <summary>Wakes all threads that sleep at a place. So a sleep needs no list of its object, which would cost each one two turns at a lock.</summary>
@@ -57,7 +76,7 @@ internal static unsafe class SleepWatch
     /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot say.</summary>
     public static Watch EndOf(int process, Wakeup sleeper)
     {
-        if (process <= 0 || s_epoll < 0) return default;
+        if (process <= 0 || s_epoll < 0 || s_thread is null || !KernelCalls.s_here.PidfdOpen) return default;
         int descriptor = Libc.pidfd_open(process);
         if (descriptor < 0) return default;
         byte* wanted = stackalloc byte[Layout.SizeOfEpollEvent];

@@ -29,7 +29,8 @@ internal sealed unsafe class Wakeup
     /// <summary>That of the calling thread, for a wait that begins now.</summary>
     public static Wakeup Begin()
     {
-        Wakeup current = t_current ??= new Wakeup(); // may fail for want of a thread
+        Wakeup current = t_current ??= new Wakeup();
+        SleepWatch.Ensure();
         current._pacing = default;
         return current;
     }
@@ -55,6 +56,14 @@ internal sealed unsafe class Wakeup
     /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
     public int Sleep(SemaphoreObject target, uint* word, Interop.Timespec* until)
     {
+        Interop.Timespec slice = default;
+        if (!SleepWatch.IsServing)
+        {
+            // Nobody makes it look again: it does so by itself.
+            slice = Interop.Timespec.After(LongestSlice, Interop.Flags.CLOCK_MONOTONIC);
+            if (until is null || slice.IsBefore(*until)) until = &slice;
+        }
+
         Interlocked.Exchange(ref _place, (nint)word);
         int number = IsSet || target.IsClosed ? 0 : Interop.Futex.Wait(word, 0, until, _bit);
         Volatile.Write(ref _place, 0);

@@ -55,4 +55,8 @@ internal sealed class NativeIpcEventSource : EventSource
     /// <summary>A permit that was held when its semaphore was disposed could not be given back.</summary>
     [Event(20, Level = EventLevel.Warning, Message = "{0}")]
     public void NotGivenBack(string message) => WriteEvent(20, message);
+
+    /// <summary>A segment has no memory reserved although that was asked for, since the system refuses it.</summary>
+    [Event(21, Level = EventLevel.Warning, Message = "{0}")]
+    public void NotReserved(string message) => WriteEvent(21, message);
 }

@@ -42,7 +42,15 @@ internal sealed unsafe class FutexDispatcher
     {
         _sleep = sleep;
         _thread = new Thread(Run, 1024 * 1024) { IsBackground = true, Name = "NativeIpc wait dispatcher" };
-        _thread.Start();
+    }
+
+    /// <summary>Starts the thread; false, with everything given back, when the system gives none.</summary>
+    private bool TryStart()
+    {
+        if (BackgroundThread.TryStart(_thread)) return true;
+        _sleep.Dispose();
+        NativeMemory.Free(_control);
+        return false;
     }
 
     /// <summary>Whether io_uring serves. The switch NativeIpc.NoIoUring turns it off.</summary>
@@ -51,11 +59,14 @@ internal sealed unsafe class FutexDispatcher
     /// <summary>Whether the kernel can sleep on several words, and this process may ask for it.</summary>
     internal static bool IsOffered => GlibcSemaphore.s_isKnown && (Kernel.s_hasRing || Kernel.s_hasWaitv);
 
-    /// <summary>What the kernel and the filters of this process allow, asked once.</summary>
+    /// <summary>
+    /// What the kernel and the filters of this process allow, asked once; never for what the kernel is too old for
+    /// (<see cref="KernelCalls"/>).
+    /// </summary>
     private static class Kernel
     {
-        public static readonly bool s_hasRing = !(AppContext.TryGetSwitch("NativeIpc.NoIoUring", out bool isOff) && isOff) && Interop.FutexRing.IsOffered();
-        public static readonly bool s_hasWaitv = Interop.Futex.HasWaitMany();
+        public static readonly bool s_hasRing = KernelCalls.s_here.FutexRing && Interop.FutexRing.IsOffered();
+        public static readonly bool s_hasWaitv = !s_hasRing && KernelCalls.s_here.FutexWaitv && Interop.Futex.HasWaitMany();
     }
 
     private void Run()
@@ -205,14 +216,16 @@ internal sealed unsafe class FutexDispatcher
         if (Volatile.Read(ref _isAsleep) != 0) Interop.Futex.WakePrivate(_control, 1);
     }
 
-    private static FutexDispatcher WithRoom()
+    private static FutexDispatcher WithRoom(WaitQueue queue)
     {
         FutexDispatcher? found = s_dispatchers.Find(static dispatcher => dispatcher._count < dispatcher._sleep.MostWords);
         if (found is not null) return found;
 
         // When no descriptor is left for a ring: the older call needs none, and should it be forbidden, each turn is a look at all.
         WordSleep? ring = UsesRing ? RingSleep.TryMake() : null;
-        s_dispatchers.Add(found = new FutexDispatcher(ring ?? new WaitvSleep()));
+        found = new FutexDispatcher(ring ?? new WaitvSleep());
+        if (!found.TryStart()) throw BackgroundThread.Refused(queue.Key);
+        s_dispatchers.Add(found);
         return found;
     }
 
@@ -232,7 +245,7 @@ internal sealed unsafe class FutexDispatcher
                     }
                     else
                     {
-                        FutexDispatcher home = WithRoom();
+                        FutexDispatcher home = WithRoom(queue);
                         word = new WatchedWord(home, queue, entered, ++s_lastNumber);
                         entered = null;
                         GlibcSemaphore.JoinWaiters(word.Word);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using NativeIpc.Backends;
 
 namespace NativeIpc.Waiting;
 
@@ -29,9 +30,7 @@ internal sealed class WaitPoller : IWaitSignal
         {
             if (_thread is null)
             {
-                var thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = "NativeIpc wait poller" };
-                thread.Start();
-                _thread = thread;
+                _thread = BackgroundThread.TryStart(Run, 256 * 1024, "NativeIpc wait poller") ?? throw BackgroundThread.Refused(queue.Key);
             }
 
             _queues.Add(queue);

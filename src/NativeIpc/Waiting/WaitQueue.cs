@@ -15,6 +15,9 @@ internal interface IAwaitable<T>
     /// <summary>The word to sleep on, for the signal that does; 0 for none. It can become another one.</summary>
     nint Word { get; }
 
+    /// <summary>The key of the object, for messages.</summary>
+    NativeIpcKey Key { get; }
+
     /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves it.</summary>
     SemaphoreObject Enter();
 
@@ -51,6 +54,9 @@ internal abstract class WaitQueue
     /// <summary>The word to sleep on; 0 for none.</summary>
     public abstract nint Word { get; }
 
+    /// <inheritdoc cref="IAwaitable{T}.Key"/>
+    public abstract NativeIpcKey Key { get; }
+
     /// <inheritdoc cref="IAwaitable{T}.Enter"/>
     public abstract SemaphoreObject Enter();
 
@@ -79,6 +85,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     private bool ContinuesAtOnce => continuesAtOnce;
 
     public override nint Word => target.Word;
+
+    public override NativeIpcKey Key => target.Key;
 
     public override SemaphoreObject Enter() => target.Enter();
 
@@ -123,7 +131,16 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             }
         }
 
-        wait.Start(timeout);
+        try
+        {
+            wait.Start(timeout);
+        }
+        catch (OutOfMemoryException)
+        {
+            // No thread for the runtime's timers: the wait would not end in time. It leaves, unless it is over by now.
+            if (wait.Leave()) throw BackgroundThread.Refused(Key);
+        }
+
         return new ValueTask<T?>(wait.Task);
     }
 
@@ -281,7 +298,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             }
         }
 
-        private bool Leave()
+        /// <summary>Takes the wait out of the queue; false when it is over.</summary>
+        public bool Leave()
         {
             lock (queue._gate)
             {

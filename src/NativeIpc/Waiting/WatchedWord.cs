@@ -40,8 +40,11 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, Semapho
 }
 
 /// <summary>How a dispatcher sleeps on the words of many semaphores and on one of its own. Used by the dispatcher's thread only, but for the making.</summary>
-internal abstract unsafe class WordSleep
+internal abstract unsafe class WordSleep : IDisposable
 {
+    /// <summary>Gives back what it has of the system. Only before <see cref="Start"/>.</summary>
+    public abstract void Dispose();
+
     /// <summary>How many words besides the dispatcher's own.</summary>
     public abstract int MostWords { get; }
 
@@ -68,6 +71,10 @@ internal abstract unsafe class WordSleep
 internal sealed unsafe class WaitvSleep : WordSleep
 {
     private readonly List<WatchedWord> _words = [];
+
+    public override void Dispose()
+    {
+    }
 
     public override int MostWords => Interop.Futex.MostWords - 1;
 
@@ -118,6 +125,8 @@ internal sealed unsafe class RingSleep : WordSleep
 
     /// <summary>Null where there is none.</summary>
     public static RingSleep? TryMake() => Interop.FutexRing.TryOpen() is { } ring ? new RingSleep(ring) : null;
+
+    public override void Dispose() => _ring.Dispose();
 
     public override int MostWords => int.MaxValue;
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using static NativeIpc.Interop;
 
@@ -40,6 +41,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private PosixLastOut? _lastOut;
     private readonly UnixDescriptor _file;
     private int _slot = -1;
+    private bool _hearsOfDeaths = true;
     private bool _tookOver;
 
     /// <summary>Takes over the mapping and the descriptor.</summary>
@@ -185,11 +187,11 @@ internal sealed class HeldSemaphore : MappedSemaphore
 
         _aside?.Pacing.End();
         int slot = (int)seen.Mark - 1;
-        if (slot >= HolderSlots.Count) return false; // no mark of ours
+        if (slot >= HolderSlots.Count || !_hearsOfDeaths) return false; // no mark of ours, or none that can be asked about
         lock (_checks)
         {
             if (IsAway) return false;
-            if (!HolderSlots.TryLock(Key, _file, slot)) return false;
+            if (!HolderSlots.TryLock(Key, _file, slot, out _)) return false; // refused for once: a later look may be lucky
             try
             {
                 StopPoint.At("recover.locked");
@@ -347,6 +349,7 @@ internal sealed class HeldSemaphore : MappedSemaphore
             }
 
             int slot = (int)seen.Mark - 1;
+            if (!_hearsOfDeaths) return new(LockHolder.CannotTell, null, IsRecoverable: false); // one of ours, living or dead
             int process;
             bool lives;
             lock (_checks)
@@ -409,9 +412,23 @@ internal sealed class HeldSemaphore : MappedSemaphore
     private void ClaimSlot(bool requiresRecovery)
     {
         StopPoint.At("claim.before");
-        int slot = HolderSlots.Claim(Key, Page, _file);
+        int slot = HolderSlots.Claim(Key, Page, _file, out int refusal);
         StopPoint.At("claim.locked");
-        if (slot < 0)
+        if (refusal != 0)
+        {
+            // As a process does that knows nothing of slots: peers that have one see an unknown holder, and take
+            // nothing from it while it has the file open.
+            if (requiresRecovery)
+            {
+                throw Failure.Of(NativeIpcError.LockError, "open the lock", Key, "fcntl", refusal,
+                    "Robust and RequireLockRecovery need locks of open file descriptions (F_OFD_SETLK, fcntl(2)), which this kernel or a filter refuses: allow them, or do without.");
+            }
+
+            _hearsOfDeaths = false;
+            NativeIpcEventSource.s_log.NotRecoverable(
+                $"the lock {Failure.Describe(Key)} works without recovery here, since fcntl(F_OFD_SETLK) says \"{Marshal.GetPInvokeErrorMessage(refusal)}\" (error {refusal}): nobody can tell whether a holder lives");
+        }
+        else if (slot < 0)
         {
             if (requiresRecovery)
             {

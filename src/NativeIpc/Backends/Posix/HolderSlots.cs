@@ -25,15 +25,22 @@ internal static class HolderSlots
     private const int MostSecondsAside = 60;
 
     /// <summary>Takes a free slot.</summary>
-    /// <returns>The slot; -1 when all are taken.</returns>
-    internal static int Claim(in NativeIpcKey key, nint page, UnixDescriptor file)
+    /// <returns>The slot; -1 when all are taken, or when such locks are refused.</returns>
+    internal static int Claim(in NativeIpcKey key, nint page, UnixDescriptor file, out int refusal)
     {
+        refusal = 0;
+
         // Handles that begin at the same place would try one another's slots first.
         int start = Random.Shared.Next(Count);
         for (int i = 0; i < Count; i++)
         {
             int slot = (start + i) % Count;
-            if (IsAside(page, slot) || !TryLock(key, file, slot)) continue;
+            if (IsAside(page, slot) || !TryLock(key, file, slot, out refusal))
+            {
+                if (refusal != 0) return -1;
+                continue;
+            }
+
             if (!IsAside(page, slot)) return slot;
             Unlock(file, slot); // its user has stepped aside between the two
         }
@@ -41,12 +48,18 @@ internal static class HolderSlots
         return -1;
     }
 
-    /// <summary>Takes the lock of a slot; false while another description has it.</summary>
-    internal static bool TryLock(in NativeIpcKey key, UnixDescriptor file, int slot)
+    /// <summary>
+    /// Takes the lock of a slot; false while another description has it, and when such locks are refused.
+    /// </summary>
+    /// <param name="key">The semaphore.</param>
+    /// <param name="file">Its file.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="refusal">Why the system gives no such locks, as an error number; 0 when it does.</param>
+    internal static bool TryLock(in NativeIpcKey key, UnixDescriptor file, int slot, out int refusal)
     {
         int number = Lock(file, slot);
-        if (number == 0) return true;
-        return IsTaken(number) ? false : Throw(key, number);
+        refusal = IsRefused(number) ? number : 0;
+        return number == 0 || (IsTaken(number) || refusal != 0 ? false : Throw(key, number));
     }
 
     /// <summary>Takes the lock of a slot.</summary>
@@ -63,8 +76,20 @@ internal static class HolderSlots
         return number;
     }
 
-    /// <summary>Whether an error number says that another description has the lock.</summary>
-    internal static bool IsTaken(int number) => number == Errno.EAGAIN || number == Errno.EACCES;
+    /// <summary>
+    /// Whether an error number says that another description has the lock. POSIX allows EACCES for that, too; Linux
+    /// never says it, but AppArmor and SELinux do, who forbid locks.
+    /// </summary>
+    internal static bool IsTaken(int number) => number == Errno.EAGAIN;
+
+    /// <summary>
+    /// Whether an error number says that there are no such locks for this process: an older or another kernel
+    /// (EINVAL), a filter (EPERM, ENOSYS), a security module (EACCES), a file
+    /// system or a kernel that has no locks, or none left (ENOLCK). Whether a holder lives can then not be told, and
+    /// the semaphore works without.
+    /// </summary>
+    internal static bool IsRefused(int number)
+        => number is Errno.EINVAL or Errno.EPERM or Errno.EACCES || number == Errno.ENOSYS || number == Errno.ENOLCK || number == Errno.EOPNOTSUPP;
 
     internal static void Unlock(UnixDescriptor file, int slot)
         => _ = Libc.LockByte(file, FirstByte + slot, Flags.F_UNLCK); // fails for no lock that is held

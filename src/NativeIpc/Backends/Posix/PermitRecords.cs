@@ -291,7 +291,7 @@ internal sealed unsafe class PermitRecords : IDisposable
         do number = Libc.LockByte(file, offset, type);
         while (number == Errno.EINTR);
         if (number == 0) return true;
-        if (number == Errno.EAGAIN || number == Errno.EACCES) return false;
+        if (HolderSlots.IsTaken(number)) return false;
         throw Failure.Of(number == Errno.ENOMEM ? NativeIpcError.OutOfResources : NativeIpcError.LockError, "record the permits of the semaphore", _key, "fcntl", number,
             "The kernel gave no record lock on the semaphore's file: see fcntl(2), F_OFD_SETLK; or do without Recording.");
     }

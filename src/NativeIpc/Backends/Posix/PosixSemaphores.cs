@@ -10,9 +10,10 @@ namespace NativeIpc.Backends.Posix;
 /// On Linux a semaphore is a file of 32 bytes that holds a <c>sem_t</c>. It is made without a name, initialised by <c>sem_init</c> and then
 /// linked, as the C library does it with a temporary name; and it is opened by descriptor, so that what is mapped is what was looked at: a
 /// planted empty file would kill the process at the first operation. Interleavings: two create: the link lets one win; one opens while
-/// another removes: it has the object that was there, or starts again.
+/// another removes: it has the object that was there, or starts again. Where only the final name may be made, see <see
+/// cref="MakeUnderItsName"/>.
 /// </remarks>
-internal sealed class PosixSemaphores : ISemaphoreBackend
+internal sealed partial class PosixSemaphores : ISemaphoreBackend
 {
     private const string Creating = "create the semaphore";
     private const string Opening = "open the semaphore";
@@ -20,8 +21,6 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     // Who asks the kernel whether he is alone does so for some microseconds.
     private static readonly TimeSpan s_longestLease = TimeSpan.FromSeconds(1);
-
-    private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
 
     private bool _works;
 
@@ -34,13 +33,39 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
     public int MaximumCount => Flags.SEM_VALUE_MAX;
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => TryCreate(key, initialCount, Use.By(options, Creating, key))
+        => TryMake(key, initialCount, Use.By(options, Creating, key))
             ?? throw (FindPlanted(Creating, key) ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
                 "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
+    /// <summary>Makes a semaphore, or completes one whose maker died; null when there is one.</summary>
+    private static MappedSemaphore? TryMake(in NativeIpcKey key, int initialCount, in Use use)
+    {
+        Backoff wait = WaitFor(use);
+        while (true)
+        {
+            if (TryCreate(key, initialCount, use) is { } made) return made;
+            if (StatusOfName(key) is not { } status || !IsHalfMade(status, use)) return null;
+            if (!wait.Pause()) return Recover(key, initialCount, use);
+        }
+    }
+
     public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
-        => TryOpen(key, Use.By(options, Opening, key) with { Bound = bound })
-            ?? (mustExist ? throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT) : null);
+    {
+        Use use = Use.By(options, Opening, key) with { Bound = bound };
+        Backoff wait = WaitFor(use);
+        MappedSemaphore? opened;
+        bool isHalfMade;
+        do opened = TryOpen(key, use, out isHalfMade);
+        while (isHalfMade && wait.Pause());
+        if (opened is not null || !mustExist) return opened;
+        if (!isHalfMade) throw PosixErrors.Open(Opening, key, "sem_open", Errno.ENOENT);
+
+        // A stranger's stays as it is: nobody of this user can complete it.
+        bool isOwn = StatusOfName(key) is not { } status || RealIds.IsThisUser(status.Uid);
+        throw Failure.Found(isOwn ? NativeIpcError.NotFound : NativeIpcError.KeyError, Opening, key, "sem_open",
+            "it is half-created: its creator has not completed it yet, or has died before",
+            isOwn ? "Try again, or use CreateOrOpen, which completes it." : "Let its owner remove or complete it.");
+    }
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
         => CreateOrOpen(key, initialCount, Use.By(options, Creating, key));
@@ -100,7 +125,7 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
     internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
-        => TryOpen(key, Use.AsLockOf(segment, bound));
+        => TryOpen(key, Use.AsLockOf(segment, bound), out _);
 
     /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
     internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
@@ -170,17 +195,29 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
 
     private static MappedSemaphore CreateOrOpen(in NativeIpcKey key, int initialCount, in Use use)
     {
+        Backoff wait = WaitFor(use);
         for (int round = 0; round < MostRounds; round++)
         {
-            if (TryOpen(key, use) is { } opened) return opened;
-            if (TryCreate(key, initialCount, use) is { } created) return created;
+            if (TryOpen(key, use, out bool isHalfMade) is { } opened) return opened;
+            while (isHalfMade && wait.Pause())
+            {
+                // Completed, or gone?
+                isHalfMade = StatusOfName(key) is { } status && IsHalfMade(status, use);
+            }
+
+            MappedSemaphore? created =
+                isHalfMade ? Recover(key, initialCount, use) : TryCreate(key, initialCount, use);
+            if (created is not null) return created;
         }
 
         throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open", "other processes keep making and removing it", "Try again.");
     }
 
-    private static MappedSemaphore? TryOpen(in NativeIpcKey key, in Use use, bool createdNew = false)
+    /// <summary>Opens what is there; null when there is nothing, or only something half-made.</summary>
+    private static MappedSemaphore? TryOpen(in NativeIpcKey key, in Use use, out bool isHalfMade,
+        bool createdNew = false)
     {
+        isHalfMade = false;
         if (!PosixNames.s_areFiles)
         {
             string name = PosixNames.Native(key);
@@ -209,7 +246,13 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
             // Removed or replaced since it was opened: what has the name now?
-            if (status.Links == 0) return TryOpen(key, use, createdNew);
+            if (status.Links == 0) return TryOpen(key, use, out isHalfMade, createdNew);
+            if (IsHalfMade(status, use))
+            {
+                isHalfMade = true;
+                return null;
+            }
+
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
@@ -290,146 +333,6 @@ internal sealed class PosixSemaphores : ISemaphoreBackend
         => Failure.Found(NativeIpcError.KeyError, attempt, key, "sem_open",
             $"the file {PosixNames.SemaphoreFile(PosixNames.Native(key))} is no semaphore: {(status.IsRegularFile ? $"it has {status.Size} bytes instead of {Layout.SizeOfSemT}" : "it is no regular file")}",
             "Remove that file, or use another name.");
-
-    /// <summary>Makes a semaphore; null when the name is taken.</summary>
-    private static MappedSemaphore? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
-    {
-        SizeLimits.CheckFile(Creating, key, Layout.SizeOfSemT);
-        if (s_canPublishWhole)
-        {
-            int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
-            int failure = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
-            if (failure == 0)
-            {
-                bool isKept = false;
-                try
-                {
-                    MappedSemaphore? made = PublishWhole(key, initialCount, use, unnamed, ref isKept, out bool taken);
-                    if (made is not null) return made;
-                    if (taken) return null;
-                }
-                finally
-                {
-                    if (!isKept) _ = Libc.close(unnamed);
-                }
-            }
-            else if (failure != Errno.EOPNOTSUPP && failure is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
-            {
-                throw PosixErrors.Create(Creating, key, "open", failure);
-            }
-
-            s_canPublishWhole = false;
-        }
-
-        nint opened;
-        int number;
-        do
-        {
-            opened = Libc.sem_open(PosixNames.Native(key), Flags.O_CREAT | Flags.O_EXCL, use.Mode, (uint)initialCount);
-            number = opened == Libc.SEM_FAILED ? Marshal.GetLastPInvokeError() : 0;
-        }
-        while (number == Errno.EINTR);
-
-        if (number == Errno.EEXIST) return null;
-        if (number != 0) throw PosixErrors.Create(Creating, key, "sem_open", number);
-
-        // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to ours or to none of ours.
-        FileStatus? named = StatusOfName(key);
-        if (named is { IsRegularFile: true } status && RealIds.MayBeThisUser(status.Uid)
-            && status.Permissions != use.Mode)
-            _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        FileIdentity identity = named?.Identity ?? default;
-        var plainHandle = new PosixSemaphoreHandle(opened, isMapping: false);
-        PosixSemaphore plain = Plain(key, plainHandle, identity, createdNew: true, use);
-        if (!use.KeepsFile) return WithDuty(plain, use);
-
-        // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
-        using (plain)
-        {
-            try
-            {
-                return TryOpen(key, use, createdNew: true);
-            }
-            catch
-            {
-                TakeBack(key, identity);
-                throw;
-            }
-        }
-    }
-
-    /// <summary>
-    /// Removes the name of what was just made and could not be opened; not that of another one which has it by now.
-    /// </summary>
-    private static void TakeBack(in NativeIpcKey key, FileIdentity identity)
-        => new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1)).Perform();
-
-    /// <summary>
-    /// Makes the unnamed file a semaphore and gives it the name; null when the name is taken, or when there is no /proc
-    /// to do it with.
-    /// </summary>
-    private static unsafe MappedSemaphore? PublishWhole(in NativeIpcKey key, int initialCount, in Use use, int file,
-        ref bool isKept, out bool taken)
-    {
-        taken = false;
-        FileIdentity identity = Initialise(key, initialCount, use, file);
-        nint page = MapPage(Creating, key, file, isTouched: use.IsHeld);
-
-        // A lock has its slot before anybody can know it: what fails about that leaves nothing behind.
-        MappedSemaphore? made = use.IsHeld ? Own(key, page, file, identity, createdNew: true, use, out isKept) : null;
-        var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
-        int number = UnnamedFile.Link(file, path.Pointer);
-        if (number != 0)
-        {
-            if (made is not null) made.Dispose();
-            else _ = Libc.munmap(page, Layout.SizeOfSemT);
-            taken = number == Errno.EEXIST;
-            return taken || number == Errno.ENOENT ? null : throw PosixErrors.Create(Creating, key, "linkat", number);
-        }
-
-        try
-        {
-            return WithDuty(made ?? Own(key, page, file, identity, createdNew: true, use, out isKept), use);
-        }
-        catch
-        {
-            TakeBack(key, identity);
-            throw;
-        }
-    }
-
-    /// <summary>Gives the file its contents, mode and owner.</summary>
-    private static unsafe FileIdentity Initialise(in NativeIpcKey key, int initialCount, in Use use, int file)
-    {
-        // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and a full /dev/shm is an error and no SIGBUS.
-        ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
-        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0) throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
-        nint written;
-        do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);
-        while (written == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
-        if (written != Layout.SizeOfSemT) throw PosixErrors.Reserve(Creating, key, "pwrite", written == -1 ? Marshal.GetLastPInvokeError() : Errno.ENOSPC);
-
-        int number;
-        if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0) throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
-
-        number = Libc.Status(file, out FileStatus status);
-        if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
-
-        // Root gives the lock to the segment's owner. A visitor who may not give it to the segment's group leaves it in its own: who is let in then is a matter of the mode.
-        if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
-        {
-            bool isRoot = Libc.geteuid() == 0;
-            uint uid = isRoot && RealIds.Users.IsReal(segment.Uid) ? segment.Uid : uint.MaxValue;
-            uint gid = RealIds.Groups.IsReal(segment.Gid) ? segment.Gid : uint.MaxValue;
-            if (Libc.fchown(file, uid, gid) != 0 && isRoot)
-                throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
-        }
-
-        // The umask has cut the mode, or has not.
-        if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
-
-        return status.Identity;
-    }
 
     /// <summary>Maps the page of a semaphore.</summary>
     /// <param name="attempt">What for.</param>

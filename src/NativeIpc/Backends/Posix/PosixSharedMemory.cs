@@ -9,7 +9,8 @@ namespace NativeIpc.Backends.Posix;
 /// <remarks>
 /// <para>A segment gets its name when it is complete: on Linux it is made without one (O_TMPFILE), sized, reserved and mapped, and then
 /// linked, so that no process ever meets a segment without a size, and a process that dies on the way leaves nothing. Where that cannot
-/// be done (Apple; no /proc; the switch), it is made by shm_open and sized under its file lock.</para>
+/// be done (Apple; no /proc; the switch) or is refused (<see cref="WholePublishing"/>), it is made by shm_open and
+/// sized under its file lock.</para>
 /// <para>Interleavings considered. (1) Two create: linkat and O_EXCL let one win, the other finds it. (2) One creates while another
 /// removes: the finder sees the object with no links left, or no name, and starts again. (3) A peer creates by O_EXCL and sizes later (Qt,
 /// C): the finder waits; if the peer died in between, a creating call sizes the object in place under the file lock, after looking again,
@@ -26,8 +27,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     private const long LargestPublishedUnseen = 1 << 20;
     private const long HugePage = 2 << 20; // x64 and arm64; where it is another size, only speed depends on it
 
-    // Turned off for the process when the system shows that it has no O_TMPFILE or no /proc. Any thread may find that out; the answer is the same.
-    private static volatile bool s_canPublishWhole = PosixNames.s_areFiles;
+    private static readonly WholePublishing s_whole = new();
 
     private bool _works;
 
@@ -78,7 +78,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     private static PosixSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
     {
         // As a rule a new name is free, and trying costs less than looking first; unless much memory would be taken only to be given back.
-        if (!mayOpen && s_canPublishWhole && size <= LargestPublishedUnseen && TryPublishUnseen(key, size, options) is { } made) return made;
+        if (!mayOpen && s_whole.IsOn && size <= LargestPublishedUnseen && TryPublishUnseen(key, size, options) is { } made) return made;
 
         var backoff = new Backoff(options.PeerTimeout);
         for (int round = 0; round < MostRounds; round++)
@@ -208,35 +208,49 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     private static PosixSegment? Publish(in NativeIpcKey key, long size, SharedMemoryOptions options)
     {
         CheckSize(key, size, options);
-        if (s_canPublishWhole)
+        if (!s_whole.IsOn) return PublishThenSize(key, size, options);
+        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
+        int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
+        if (number == 0)
         {
-            int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
-            int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
-            if (number == 0) return PublishWhole(key, size, options, unnamed);
-            if (number != Errno.EOPNOTSUPP && number is not (Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
-                throw PosixErrors.Create(Creating, key, "open", number);
-            s_canPublishWhole = false;
+            PosixSegment? made = PublishWhole(key, size, options, unnamed, out number);
+            if (number == 0 || number == Errno.EEXIST) return made;
+        }
+        else if (WholePublishing.Of(number, isLink: false) == WholePublishing.Verdict.Failed)
+        {
+            throw PosixErrors.Create(Creating, key, "open", number);
         }
 
-        return PublishThenSize(key, size, options);
+        bool isRefused = number is Errno.EACCES or Errno.EPERM;
+        if (!isRefused) s_whole.TurnOff();
+        PosixSegment? plain = PublishThenSize(key, size, options);
+        if (isRefused && plain is not null) s_whole.WasRefused();
+        return plain;
     }
 
-    private static unsafe PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor)
+    /// <summary>Completes the file and gives it the name.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="size">The size.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="descriptor">The file without a name; taken over.</param>
+    /// <param name="number">0; EEXIST when the name is taken; or why it can get no name in this way, with nothing left
+    /// behind.</param>
+    private static unsafe PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor, out int number)
     {
         nint address = Libc.MAP_FAILED;
         FileStatus status;
-        int number;
         try
         {
             bool byPages = options.Allocation == SharedMemoryAllocation.Populate && size >= HugePage;
-            status = Prepare(key, descriptor, size, options, reserves: !byPages);
+            status = Prepare(key, descriptor, size, options, reserves: !byPages, isKnown: false);
             address = Map(Creating, key, descriptor, size, SharedMemoryAccess.ReadWrite, options, populates: !byPages);
             if (byPages) Fill(key, descriptor, address, size);
 
             // The last step: whatever fails before it leaves nothing behind.
             var path = new Utf8Path(PosixNames.Start(true), PosixNames.Bare(key));
             number = UnnamedFile.Link(descriptor, path.Pointer);
-            if (number is not (0 or Errno.EEXIST or Errno.ENOENT))
+            if (number is not (0 or Errno.EEXIST)
+                && WholePublishing.Of(number, isLink: true) == WholePublishing.Verdict.Failed)
                 throw PosixErrors.Create(Creating, key, "linkat", number);
         }
         catch
@@ -245,11 +259,14 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             throw;
         }
 
-        if (number == 0) return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
-        Undo(descriptor, address, size);
-        if (number == Errno.EEXIST) return null;
-        s_canPublishWhole = false; // no /proc
-        return PublishThenSize(key, size, options);
+        if (number != 0)
+        {
+            Undo(descriptor, address, size);
+            return null;
+        }
+
+        s_whole.Worked();
+        return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
     }
 
     private static PosixSegment? PublishThenSize(in NativeIpcKey key, long size, SharedMemoryOptions options)
@@ -335,7 +352,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
             try
             {
-                status = Prepare(key, descriptor, size, options, reserves: true);
+                status = Prepare(key, descriptor, size, options, reserves: true, isKnown: true);
             }
             catch (NativeIpcException failure) when (IsApple && failure is { Operation: "ftruncate", NativeErrorCode: Errno.EINVAL } && StatusOf(key, descriptor).Size > 0)
             {
@@ -366,7 +383,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             || (PosixNames.StatusOf(key, isSegment: true, out FileStatus named) == 0 && named.Identity == status.Identity);
 
     /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for. Tells what the file is then.</summary>
-    private static FileStatus Prepare(in NativeIpcKey key, int descriptor, long size, SharedMemoryOptions options, bool reserves)
+    private static FileStatus Prepare(in NativeIpcKey key, int descriptor, long size, SharedMemoryOptions options, bool reserves, bool isKnown)
     {
         if (options.Group is { } group && Libc.fchown(descriptor, uint.MaxValue, UserGroups.Resolve(group)) != 0)
             throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
@@ -376,18 +393,18 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         if (!IsApple && status.Permissions != (uint)options.Mode && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 
-        Resize(key, descriptor, size, reserves && options.Allocation != SharedMemoryAllocation.Sparse && OperatingSystem.IsLinux());
+        Resize(key, descriptor, size, reserves && options.Allocation != SharedMemoryAllocation.Sparse && OperatingSystem.IsLinux(), isKnown);
         return PosixNames.s_areFiles ? status with { Mode = (status.Mode & Flags.S_IFMT) | (uint)options.Mode, Size = size } : StatusOf(key, descriptor);
     }
 
-    private static void Resize(in NativeIpcKey key, int descriptor, long size, bool reserves)
+    private static void Resize(in NativeIpcKey key, int descriptor, long size, bool reserves, bool isKnown)
     {
-        if (reserves)
-        {
-            Reserve(key, descriptor, size);
-            return;
-        }
+        if (reserves) Reserve(key, descriptor, size, isKnown);
+        else Truncate(key, descriptor, size);
+    }
 
+    private static void Truncate(in NativeIpcKey key, int descriptor, long size)
+    {
         while (Libc.ftruncate(descriptor, size) != 0)
         {
             if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
@@ -395,7 +412,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
     }
 
-    private static void Reserve(in NativeIpcKey key, int descriptor, long size)
+    private static void Reserve(in NativeIpcKey key, int descriptor, long size, bool isKnown)
     {
         int number;
         do
@@ -404,7 +421,47 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
         while (number == Errno.EINTR);
 
-        if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, size);
+        if (number is Errno.EPERM || number == Errno.ENOSYS || number == Errno.EOPNOTSUPP) ReserveByTouching(key, descriptor, size, isKnown, number);
+        else if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, size);
+    }
+
+    /// <summary>
+    /// Where posix_fallocate is refused: has the kernel take the pages as if they were written to, which changes none
+    /// of them and is an error, and no signal, when there is no room.
+    /// </summary>
+    /// <remarks>
+    /// Before Linux 5.14 the kernel cannot do that. Then zeros are written into a segment that nobody can know yet.
+    /// One that has its name may have users as soon as it has a size, so it
+    /// stays unreserved, which is said by an event: when /dev/shm is full, the first touch of a page ends the process.
+    /// </remarks>
+    private static unsafe void ReserveByTouching(in NativeIpcKey key, int descriptor, long size, bool isKnown, int refusal)
+    {
+        const int MostAtOnce = 1 << 16;
+        Truncate(key, descriptor, size);
+        nint address = Libc.mmap(0, (nuint)size, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, descriptor, 0);
+        if (address == Libc.MAP_FAILED) throw PosixErrors.Map(Creating, key, Marshal.GetLastPInvokeError(), size);
+        int number = Libc.madvise(address, (nuint)size, Flags.MADV_POPULATE_WRITE) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        _ = Libc.munmap(address, (nuint)size);
+        if (number == 0) return;
+        if (number is not (Errno.EINVAL or Errno.EPERM) && number != Errno.ENOSYS)
+            throw PosixErrors.Resize(Creating, key, "madvise", number == Errno.EFAULT ? Errno.ENOSPC : number, size); // EFAULT: what would be a SIGBUS, madvise(2)
+        if (isKnown)
+        {
+            NativeIpcEventSource.s_log.NotReserved(
+                $"the segment {Failure.Describe(key)} is as with Sparse, since posix_fallocate says \"{Marshal.GetPInvokeErrorMessage(refusal)}\" (error {refusal}): should /dev/shm become full, the first touch of a page ends the process");
+            return;
+        }
+
+        var zeros = new byte[(int)Math.Min(size, MostAtOnce)];
+        fixed (byte* from = zeros)
+        {
+            for (long at = 0; at < size;)
+            {
+                nint written = Libc.pwrite(descriptor, from, (nuint)Math.Min(size - at, zeros.Length), at);
+                if (written > 0) at += written;
+                else if (written == 0 || Marshal.GetLastPInvokeError() != Errno.EINTR) throw PosixErrors.Resize(Creating, key, "pwrite", written == 0 ? Errno.ENOSPC : Marshal.GetLastPInvokeError(), size);
+            }
+        }
     }
 
     /// <summary>
@@ -415,7 +472,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     {
         _ = Libc.madvise(address, (nuint)size, Flags.MADV_HUGEPAGE); // fails where the kernel has none
         if (Libc.madvise(address, (nuint)size, Flags.MADV_POPULATE_WRITE) == 0) return;
-        Reserve(key, descriptor, size);
+        Reserve(key, descriptor, size, isKnown: false);
     }
 
     private static FileStatus StatusOf(in NativeIpcKey key, int descriptor)

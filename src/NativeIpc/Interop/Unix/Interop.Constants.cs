@@ -99,6 +99,7 @@ internal static partial class Interop
         internal static readonly int EPOLL_CLOEXEC = O_CLOEXEC; // Linux
         internal static readonly int EFD_CLOEXEC = O_CLOEXEC; // Linux
 
+        internal const int F_DUPFD = 0; // Linux
         internal const int F_RDLCK = 0; // Linux
         internal const int F_WRLCK = 1; // Linux
         internal const int F_UNLCK = 2; // Linux

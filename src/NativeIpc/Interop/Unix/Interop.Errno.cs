@@ -22,6 +22,7 @@ internal static partial class Interop
         internal const int EBADF = 9;
         internal const int ENOMEM = 12;
         internal const int EACCES = 13;
+        internal const int EFAULT = 14;
         internal const int EEXIST = 17;
         internal const int ENODEV = 19;
         internal const int ENOTDIR = 20;

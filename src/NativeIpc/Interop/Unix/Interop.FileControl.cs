@@ -27,9 +27,30 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, EntryPoint = "fcntl", SetLastError = true)]
         internal static partial int fcntl_descriptor(int fd, int command, nint argument);
 
+        /// <summary>
+        /// The one place through which every descriptor goes that this library opens: in a process that was started
+        /// with standard input, output or error closed, the system gives the
+        /// number of one of them, and what the program prints would land in the object. Such a one is moved to 3 or
+        /// above. (Linux; not tried on Apple, where fcntl(2) takes another number and way.)
+        /// </summary>
+        /// <param name="descriptor">A new one; negative for a failure.</param>
+        /// <param name="closesOnExec">Whether programs that this process starts do not inherit it.</param>
+        /// <returns>A descriptor for the same open file; -1, with the error number, for a failure, also when none is
+        /// left from 3 up.</returns>
+        internal static int AboveStandard(int descriptor, bool closesOnExec) => descriptor is < 0 or > 2 || IsApple ? descriptor : Move(descriptor, closesOnExec);
+
+        private static int Move(int descriptor, bool closesOnExec)
+        {
+            int moved = fcntl_descriptor(descriptor, closesOnExec ? Flags.F_DUPFD_CLOEXEC : Flags.F_DUPFD, 3);
+            int number = moved == -1 ? Marshal.GetLastPInvokeError() : 0;
+            _ = close(descriptor);
+            Marshal.SetLastPInvokeError(number);
+            return moved;
+        }
+
         /// <summary>Takes (F_WRLCK, F_RDLCK) or drops (F_UNLCK) a lock on one byte, without waiting; it belongs to the open file description, and the
         /// kernel drops it with the last descriptor of that.</summary>
-        /// <returns>0, or the error number: EAGAIN or EACCES when another description has it.</returns>
+        /// <returns>0, or the error number: EAGAIN when another description has it.</returns>
         internal static int LockByte(UnixDescriptor fd, long offset, int type)
         {
             var range = new Flock { l_type = (short)type, l_start = offset, l_len = 1 };

@@ -14,11 +14,14 @@ internal static partial class Interop
 
         /// <summary>open(2), variadic.</summary>
         internal static int open(string path, int oflag, uint mode)
-            => VariadicArgumentsOnStack ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode);
+            => AboveStandard(VariadicArgumentsOnStack ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode), (oflag & Flags.O_CLOEXEC) != 0);
 
         // The forms with a path that is UTF-8 already, on the stack, are for what is done at each open and close.
         [LibraryImport(Libraries.Libc, EntryPoint = "open", SetLastError = true)]
-        internal static unsafe partial int open_utf8(byte* path, int oflag, uint mode); // Linux
+        private static unsafe partial int open_utf8_plain(byte* path, int oflag, uint mode); // Linux
+
+        /// <summary>As <see cref="open(string, int, uint)"/>; Linux only.</summary>
+        internal static unsafe int open_utf8(byte* path, int oflag, uint mode) => AboveStandard(open_utf8_plain(path, oflag, mode), (oflag & Flags.O_CLOEXEC) != 0);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "unlink", SetLastError = true)]
         internal static unsafe partial int unlink_utf8(byte* path);

@@ -56,7 +56,7 @@ internal static partial class Interop
         internal static FutexRing? TryOpen()
         {
             var parameters = new UringParams { flags = IoUring.IORING_SETUP_R_DISABLED | IoUring.IORING_SETUP_SINGLE_ISSUER | IoUring.IORING_SETUP_DEFER_TASKRUN };
-            int descriptor = (int)Libc.syscall_io_uring_setup(IoUring.SetupNumber, Entries, &parameters);
+            int descriptor = Libc.AboveStandard((int)Libc.syscall_io_uring_setup(IoUring.SetupNumber, Entries, &parameters), closesOnExec: true);
             if (descriptor < 0) return null;
             var ring = new FutexRing(descriptor, parameters);
             if (ring.IsMapped) return ring;

@@ -6,8 +6,10 @@ internal static partial class Interop
 {
     internal static partial class Libc
     {
-        [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static partial int inotify_init1(int flags); // Linux
+        [LibraryImport(Libraries.Libc, EntryPoint = "inotify_init1", SetLastError = true)]
+        private static partial int inotify_init1_plain(int flags); // Linux
+
+        internal static int inotify_init1(int flags) => AboveStandard(inotify_init1_plain(flags), (flags & Flags.IN_CLOEXEC) != 0);
 
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial int inotify_add_watch(UnixDescriptor fd, string path, uint mask); // Linux

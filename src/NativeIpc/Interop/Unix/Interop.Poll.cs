@@ -14,10 +14,12 @@ internal static partial class Interop
         private static partial nint syscall_pidfd_open(nint number, nint process, nint flags);
 
         /// <summary>A descriptor that can be read when the process has ended; -1 when there is none, or the kernel has no such call. Close-on-exec.</summary>
-        internal static int pidfd_open(int process) => (int)syscall_pidfd_open(PidfdOpenNumber, process, 0);
+        internal static int pidfd_open(int process) => AboveStandard((int)syscall_pidfd_open(PidfdOpenNumber, process, 0), closesOnExec: true);
 
-        [LibraryImport(Libraries.Libc)]
-        internal static partial int epoll_create1(int flags);
+        [LibraryImport(Libraries.Libc, EntryPoint = "epoll_create1", SetLastError = true)]
+        private static partial int epoll_create1_plain(int flags);
+
+        internal static int epoll_create1(int flags) => AboveStandard(epoll_create1_plain(flags), (flags & Flags.EPOLL_CLOEXEC) != 0);
 
         [LibraryImport(Libraries.Libc)]
         internal static partial int epoll_ctl(int epoll, int operation, int descriptor, byte* wanted);
@@ -26,8 +28,10 @@ internal static partial class Interop
         internal static partial int epoll_wait(int epoll, byte* events, int most, int milliseconds);
 
         /// <summary>A descriptor that can be read after somebody has written a number other than 0 to it. eventfd(2).</summary>
-        [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static partial int eventfd(uint value, int flags);
+        internal static int eventfd(uint value, int flags) => AboveStandard(eventfd_plain(value, flags), (flags & Flags.EFD_CLOEXEC) != 0);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "eventfd", SetLastError = true)]
+        private static partial int eventfd_plain(uint value, int flags);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial nint write(UnixDescriptor fd, byte* buffer, nuint count);

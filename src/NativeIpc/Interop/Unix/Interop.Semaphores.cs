@@ -21,6 +21,8 @@ internal static partial class Interop
             now.tv_nsec = nanoseconds % 1_000_000_000;
             return now;
         }
+
+        internal readonly bool IsBefore(in Timespec other) => tv_sec < other.tv_sec || (tv_sec == other.tv_sec && tv_nsec < other.tv_nsec);
     }
 
     internal static partial class Libc

@@ -16,7 +16,7 @@ internal static partial class Interop
 
         /// <summary>shm_open(3): fixed on Linux, variadic on Apple. The descriptor is close-on-exec everywhere.</summary>
         internal static int shm_open(string name, int oflag, uint mode)
-            => VariadicArgumentsOnStack ? shm_open_appleArm64(name, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : shm_open_plain(name, oflag, mode);
+            => AboveStandard(VariadicArgumentsOnStack ? shm_open_appleArm64(name, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : shm_open_plain(name, oflag, mode), closesOnExec: true);
 
         [LibraryImport(Libraries.LibcSharedMemory, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial int shm_unlink(string name);

@@ -40,7 +40,73 @@ internal static partial class Interop
         };
 
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
-        private static unsafe partial nint syscall_statx(nint number, nint directory, byte* path, nint flags, nint mask, byte* buffer);
+        private static unsafe partial nint syscall_statx_plain(nint number, nint directory, byte* path, nint flags, nint mask, byte* buffer);
+
+        [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
+        private static unsafe partial nint syscall_newfstatat(nint number, nint directory, byte* path, byte* buffer, nint flags);
+
+        // Set when statx(2) was refused and the older call was not. Any thread may find that out; the answer is the
+        // same.
+        private static volatile bool s_isStatxRefused;
+
+        /// <summary>
+        /// statx(2); where a filter refuses it (containers of before 2018 do), the older call, put into the form of
+        /// the new one. That has no time of making.
+        /// </summary>
+        private static unsafe nint syscall_statx(nint number, nint directory, byte* path, nint flags, nint mask, byte* buffer)
+        {
+            if (!s_isStatxRefused)
+            {
+                if (syscall_statx_plain(number, directory, path, flags, mask, buffer) == 0) return 0;
+                int refusal = Marshal.GetLastPInvokeError();
+                if (refusal != Errno.ENOSYS && refusal != Errno.EPERM) return -1; // by itself it gives neither
+                nint older = OlderStatus(directory, path, flags, buffer);
+                if (older == 0) s_isStatxRefused = true;
+                return older;
+            }
+
+            return OlderStatus(directory, path, flags, buffer);
+        }
+
+        private static unsafe nint OlderStatus(nint directory, byte* path, nint flags, byte* buffer)
+        {
+            OlderStat layout = OlderStat.s_here;
+            byte* older = stackalloc byte[OlderStat.LargestSize];
+            nint taken = flags & (Flags.AT_SYMLINK_NOFOLLOW | Flags.AT_EMPTY_PATH);
+            if (layout.CallNumber == 0) Marshal.SetLastPInvokeError(Errno.ENOSYS);
+            if (layout.CallNumber == 0 || syscall_newfstatat(layout.CallNumber, directory, path, older, taken) != 0) return -1;
+            ulong device = *(ulong*)older; // st_dev, as makedev(3) puts it together
+            new Span<byte>(buffer, Statx.Size).Clear();
+            *(uint*)(buffer + Statx.stx_dev_major) = (uint)(((device >> 8) & 0xFFF) | ((device >> 32) & ~0xFFFUL));
+            *(uint*)(buffer + Statx.stx_dev_minor) = (uint)((device & 0xFF) | ((device >> 12) & ~0xFFUL));
+            *(ulong*)(buffer + Statx.stx_ino) = *(ulong*)(older + OlderStat.Inode);
+            *(ushort*)(buffer + Statx.stx_mode) = (ushort)*(uint*)(older + layout.Mode);
+            *(uint*)(buffer + Statx.stx_nlink) = *(uint*)(older + layout.Links); // of eight bytes, where it has as many, the low ones
+            *(uint*)(buffer + Statx.stx_uid) = *(uint*)(older + layout.Uid);
+            *(uint*)(buffer + Statx.stx_gid) = *(uint*)(older + layout.Gid);
+            *(long*)(buffer + Statx.stx_size) = *(long*)(older + OlderStat.Size);
+            for (int time = 0; time < 3; time++)
+            {
+                // Of reading, writing and changing: eight bytes of seconds, eight of nanoseconds; statx has them in
+                // another order.
+                byte* to = buffer + (time == 0 ? Statx.stx_atime : time == 1 ? Statx.stx_mtime : Statx.stx_ctime);
+                byte* from = older + OlderStat.Times + (16 * time);
+                *(long*)to = *(long*)from;
+                *(uint*)(to + sizeof(long)) = (uint)*(long*)(from + sizeof(long));
+            }
+
+            return 0;
+        }
+
+        /// <summary>
+        /// The status of what a path leads to by the call that is older than statx(2). Returns 0, or the error number.
+        /// Linux only.
+        /// </summary>
+        internal static unsafe int StatusByOlderCall(byte* path, bool followLink, out FileStatus status)
+        {
+            byte* buffer = stackalloc byte[Statx.Size];
+            return Read(OlderStatus(Flags.AT_FDCWD, path, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, buffer), buffer, out status);
+        }
 
         // Apple: struct stat with 64-bit inodes, 144 bytes. The plain symbol is right on arm64; x64 needs the suffix.
         [LibraryImport(Libraries.Libc, EntryPoint = "fstat", SetLastError = true)]
@@ -159,6 +225,32 @@ internal static partial class Interop
         internal const int stx_mtime = 112;
         internal const int stx_dev_major = 136; // 4 bytes
         internal const int stx_dev_minor = 140; // 4 bytes
+    }
+
+    /// <summary>
+    /// struct stat of 64-bit Linux, as newfstatat(2) fills it: the offsets of the fields that are read.
+    /// </summary>
+    /// <param name="CallNumber">SYS_newfstatat; 0 where the layout is not known.</param>
+    /// <param name="Mode">st_mode, 4 bytes.</param>
+    /// <param name="Links">st_nlink, 4 or 8 bytes.</param>
+    /// <param name="Uid">st_uid, 4 bytes.</param>
+    /// <param name="Gid">st_gid, 4 bytes.</param>
+    internal readonly record struct OlderStat(int CallNumber, int Mode, int Links, int Uid, int Gid)
+    {
+        internal const int LargestSize = 144;
+        internal const int Inode = 8; // after st_dev
+        internal const int Size = 48;
+        internal const int Times = 72;
+
+        internal static readonly OlderStat s_here = Of(RuntimeInformation.ProcessArchitecture);
+
+        internal static OlderStat Of(Architecture architecture) => architecture switch
+        {
+            Architecture.X64 => new(262, Mode: 24, Links: 16, Uid: 28, Gid: 32),
+            Architecture.Ppc64le => new(291, Mode: 24, Links: 16, Uid: 28, Gid: 32),
+            Architecture.Arm64 or Architecture.RiscV64 => new(79, Mode: 16, Links: 20, Uid: 24, Gid: 28), // the generic table
+            _ => default, // s390x: big-endian; loongarch64 has statx alone
+        };
     }
 
     /// <summary>struct stat of Apple with 64-bit inodes, the same on Arm64 and x64: the size and the offsets of the fields that are read.</summary>
