@@ -175,7 +175,7 @@ if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.sl
     finish
 fi
 end_marked
-# The analyzers have seen everything; what the steps publish and pack anew is the same source.
+# The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for them where it needs one.
 export UseSharedCompilation=false RunAnalyzers=false
 coloured 32 "build: done ($((SECONDS - start)) s)"
 

@@ -137,7 +137,7 @@ mkdir "$work/platforms"
 cp "$root/tests/NativeIpc.Platforms/Warned.cs" nuget.config "$work/platforms/"
 sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' Hello.csproj >"$work/platforms/Platforms.csproj"
 cd "$work/platforms" || exit 1
-if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/platforms/out" >"$work/platforms.log" 2>&1; then
+if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -p:RunAnalyzers=true -o "$work/platforms/out" >"$work/platforms.log" 2>&1; then
     expected=$(grep -n '// CA1416$' Warned.cs | cut -d: -f1 | sort -u)
     warned=$(grep -oE 'Warned\.cs\([0-9]+,[0-9]+\): warning CA1416' "$work/platforms.log" | grep -oE '[0-9]+' | awk 'NR % 3 == 1' | sort -u)
     differing=$(diff <(echo "$expected") <(echo "$warned"))
