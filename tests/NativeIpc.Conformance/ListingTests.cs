@@ -89,7 +89,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
         Assert.False(IpcObjects.TryRemoveUnused(segment));
 
-        bool IsStale(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Stale) != 0;
+        bool IsStale(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Unused) != 0;
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
@@ -100,7 +100,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         maker.Ask($"shm create a {key} 100 keep");
         maker.Ask("shm close a");
         IpcObjectInfo listed = Listed(key, IpcObjectKind.SharedMemory)!;
-        Assert.Equal(IpcObjectTraits.Stale, listed.Traits);
+        Assert.Equal(IpcObjectTraits.Unused, listed.Traits);
         maker.Ask($"shm open a {key} rw keep");
         Assert.False(IpcObjects.TryRemoveUnused(listed));
         Assert.True(Backend.SegmentExists(key));
@@ -265,9 +265,9 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "abc");
-        Assert.Equal(IpcObjectTraits.HalfCreated | IpcObjectTraits.Stale, Listed(key, IpcObjectKind.SharedMemory)!.Traits);
+        Assert.Equal(IpcObjectTraits.HalfCreated | IpcObjectTraits.Unused, Listed(key, IpcObjectKind.SharedMemory)!.Traits);
         IpcObjectInfo broken = Listed(key, IpcObjectKind.SystemSemaphore)!;
-        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment | IpcObjectTraits.Stale, broken.Traits);
+        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment | IpcObjectTraits.Unused, broken.Traits);
         Assert.Null(broken.Value);
         IReadOnlyList<IpcFinding> findings = [.. IpcObjects.Diagnose().Where(finding => finding.Subject?.Key == key)];
         Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.HalfCreated], findings.Select(finding => finding.Kind));

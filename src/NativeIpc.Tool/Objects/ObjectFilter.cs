@@ -60,7 +60,7 @@ internal sealed class ObjectFilter
     {
         Func<IpcObjectInfo, bool> isMine = parsed.GetValue(Mine) ? IsMine() : _ => true;
         bool stale = parsed.GetValue(Stale);
-        return found => isMine(found) && (!stale || (found.Traits & IpcObjectTraits.Stale) != 0);
+        return found => isMine(found) && (!stale || (found.Traits & IpcObjectTraits.Unused) != 0);
     }
 
     /// <summary>What was asked for and this system, or the objects, do not tell: a sentence each.</summary>

@@ -137,7 +137,7 @@ internal static class RmVerb
 
     /// <summary>Of a POSIX object whose users are in another PID namespace, only the kernel says that there are some: it does not count as stale, and nothing kept that from being told.</summary>
     private static bool IsUsedUnseen(IpcObjectInfo found)
-        => found is { Type: NativeIpcKeyType.PosixRealtime, AttachmentCount: 0, Unreadable.Count: 0 } && (found.Traits & IpcObjectTraits.Stale) == 0;
+        => found is { Type: NativeIpcKeyType.PosixRealtime, AttachmentCount: 0, Unreadable.Count: 0 } && (found.Traits & IpcObjectTraits.Unused) == 0;
 
     private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message, IReadOnlyList<IpcAttachment>? users = null)
         => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users, message), code);
@@ -146,7 +146,7 @@ internal static class RmVerb
     {
         IpcSnapshot snapshot = IpcObjects.Enumerate(new IpcEnumerationOptions { Kind = kind });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        foreach (IpcObjectInfo found in snapshot.Objects.Where(found => found.Traits.HasFlag(IpcObjectTraits.Stale)))
+        foreach (IpcObjectInfo found in snapshot.Objects.Where(found => found.Traits.HasFlag(IpcObjectTraits.Unused)))
         {
             string name = found.Key.IsValid ? found.Key.ToString() : found.NativeName;
             string word = KeyOptions.WordOf(found.Kind);

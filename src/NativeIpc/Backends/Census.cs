@@ -16,6 +16,8 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
 
     public AccountNames Accounts { get; } = new();
 
+    public Signs Signs { get; } = new();
+
     /// <summary>Who has what open, looked up once for all back ends; null when it was not asked for.</summary>
     public ProcessScan? Processes => !Options.IncludeAttachments ? null : _processes ??= ProcessScan.Run();
 
@@ -31,6 +33,8 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
 
         if (_processes is { Unreadable: > 0 } scan)
             Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this user, so who uses an object may be incomplete.");
+        if (_processes is { Hidden: { } hidden } && _objects.Any(found => found.IsUseUnseen))
+            Note($"Not all processes were seen: {hidden}. So who uses an object may be incomplete.");
         return new IpcSnapshot(_objects, _notes);
     }
 

@@ -41,7 +41,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     {
         string what = $"The {(found.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {Name(found)}";
         bool isSystemV = found.Type.IsSystemV;
-        bool isStale = Has(found, IpcObjectTraits.Stale);
+        bool isStale = Has(found, IpcObjectTraits.Unused);
         string? remove = RemoveCommand(found);
         if (Has(found, IpcObjectTraits.WrongSize))
         {
@@ -67,7 +67,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
         else if (isStale)
         {
             string suspicion = found.Value == 0 ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
-            Add(new IpcFinding(IpcFindingKind.Stale, IpcSeverity.Information, $"{what} is used by no process.{suspicion}",
+            Add(new IpcFinding(IpcFindingKind.Unused, IpcSeverity.Information, $"{what} is used by no process.{suspicion}",
                 "If nobody has left it there on purpose, remove it.") { Subject = found, Command = remove });
         }
 

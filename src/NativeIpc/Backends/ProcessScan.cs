@@ -46,6 +46,10 @@ internal sealed class ProcessScan
     /// <summary>Whether every process of the machine was seen: nobody uses what has no user here.</summary>
     public bool IsComplete { get; private set; }
 
+    /// <summary>What was not seen, beside the processes that may not be looked at (<see cref="Unreadable"/>): a clause;
+    /// null for nothing.</summary>
+    public string? Hidden { get; private set; } = "there is no /proc";
+
     public IReadOnlyDictionary<FileIdentity, GoneFile> Gone => _gone;
 
     /// <summary>Whether this process is in the first PID namespace, which sees the processes of all the others. Its number is fixed (PROC_PID_INIT_INO).</summary>
@@ -69,7 +73,10 @@ internal sealed class ProcessScan
             return scan; // no /proc: nothing was seen
         }
 
-        scan.IsComplete = sawFirst && scan.Unreadable == 0 && SeesEveryProcess;
+        scan.Hidden = !sawFirst ? "those of other users are hidden (hidepid of proc(5))"
+            : !SeesEveryProcess ? "those outside of this PID namespace are not shown"
+            : null;
+        scan.IsComplete = scan is { Hidden: null, Unreadable: 0 };
         return scan;
     }
 

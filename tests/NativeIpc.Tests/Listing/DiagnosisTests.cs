@@ -54,15 +54,15 @@ public class DiagnosisTests
     {
         var diagnosis = new Diagnosis(new IpcSnapshot(
         [
-            Found("stale", IpcObjectTraits.Stale),
-            Found("half", IpcObjectTraits.Stale | IpcObjectTraits.HalfCreated) with { Size = 0 },
-            Found("sem.bad", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with { Kind = IpcObjectKind.SystemSemaphore, Size = 3 },
-            Found("sem.lock", IpcObjectTraits.Stale | IpcObjectTraits.LockOfSegment) with { Kind = IpcObjectKind.SystemSemaphore, Value = 0 },
+            Found("stale", IpcObjectTraits.Unused),
+            Found("half", IpcObjectTraits.Unused | IpcObjectTraits.HalfCreated) with { Size = 0 },
+            Found("sem.bad", IpcObjectTraits.Unused | IpcObjectTraits.WrongSize) with { Kind = IpcObjectKind.SystemSemaphore, Size = 3 },
+            Found("sem.lock", IpcObjectTraits.Unused | IpcObjectTraits.LockOfSegment) with { Kind = IpcObjectKind.SystemSemaphore, Value = 0 },
             Found("fine", IpcObjectTraits.None),
         ], []));
         diagnosis.Examine();
         IReadOnlyList<IpcFinding> findings = diagnosis.Findings();
-        Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.LostPermit, IpcFindingKind.HalfCreated, IpcFindingKind.Stale], findings.Select(finding => finding.Kind));
+        Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.LostPermit, IpcFindingKind.HalfCreated, IpcFindingKind.Unused], findings.Select(finding => finding.Kind));
         Assert.Equal([true, true, true, false], findings.Select(finding => finding.IsSafeToFix));
         Assert.Equal("rm /dev/shm/sem.bad", findings[0].Command);
     }
