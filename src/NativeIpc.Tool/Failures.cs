@@ -49,7 +49,7 @@ internal static class Failures
         (NativeIpcError.InvalidSize, true) => "With this tool: 'nipc show KEY' says how large it is; give a smaller size.",
         (NativeIpcError.OutOfResources, true) => "With this tool: 'nipc doctor --json' prints how much memory may still be promised, 'nipc list -k shm -s size' what segments take; 'nipc value KEY' prints the count of a semaphore.",
         (NativeIpcError.InvalidSize, false) => "With this tool: 'nipc show KEY' says how large it is; give a smaller size, or 'nipc rm KEY' and create it anew. 'nipc doctor --json' prints the limits.",
-        (NativeIpcError.OutOfResources, false) => "With this tool: 'nipc doctor' says which limit is reached and how to raise it, 'nipc rm --stale' lists what nobody uses; 'nipc value KEY' prints the count of a semaphore.",
+        (NativeIpcError.OutOfResources, false) => "With this tool: 'nipc doctor' says which limit is reached and how to raise it, 'nipc rm --unused' lists what nobody has open; 'nipc value KEY' prints the count of a semaphore.",
         (NativeIpcError.LockError, true) => "With this tool: 'nipc doctor' finds a lock whose holder was killed; try again, or leave --lock out.",
         (NativeIpcError.LockError, false) => "With this tool: 'nipc show KEY' says who uses it and its lock; try again, or leave --lock out. 'nipc doctor' finds what is half-created.",
         (NativeIpcError.KeyError, _) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used; 'nipc show KEY' says what has the name.",

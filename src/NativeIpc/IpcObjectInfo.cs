@@ -107,6 +107,9 @@ public sealed record IpcObjectInfo
     /// <summary>Which object of the system this is, so that another one under the same name is told from it.</summary>
     internal string ObjectIdentity { get; init; } = "";
 
+    /// <summary>Whether a dead process had to remove it, whoever has it open; where that was looked for.</summary>
+    internal bool IsLeft { get; init; }
+
     /// <summary>Whether it has an unknown number of users.</summary>
     internal bool IsUseUnseen => Type == NativeIpcKeyType.PosixRealtime && IsInUse is null;
 

@@ -9,7 +9,7 @@ namespace NativeIpc.Conformance;
 public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
-    private static readonly IpcEnumerationOptions s_everything = new() { KeyFileFolders = [TestNames.Folder] };
+    private static readonly IpcEnumerationOptions s_everything = new() { KeyFileFolders = [TestNames.Folder], FindUnused = true };
 
     [BackendFact(Needs.Linux)]
     public void A_segment_of_another_process_is_listed_with_its_size_mode_owner_and_users()
@@ -71,16 +71,16 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
-    public void What_a_killed_process_leaves_is_stale_and_can_be_removed_as_it_was_listed()
+    public void What_a_killed_process_leaves_is_unused_and_can_be_removed_as_it_was_listed()
     {
         NativeIpcKey key = NextKey();
         PeerProcess maker = Peer();
         maker.Ask($"shm create a {key} 100");
         maker.Ask("shm add a 0 1"); // makes the lock
-        Assert.False(IsStale(IpcObjectKind.SharedMemory));
+        Assert.False(IsUnused(IpcObjectKind.SharedMemory));
         maker.Kill();
-        Assert.True(IsStale(IpcObjectKind.SharedMemory));
-        Assert.True(IsStale(IpcObjectKind.SystemSemaphore));
+        Assert.True(IsUnused(IpcObjectKind.SharedMemory));
+        Assert.True(IsUnused(IpcObjectKind.SystemSemaphore));
 
         IpcObjectInfo segment = Listed(key, IpcObjectKind.SharedMemory)!;
         IpcObjectInfo itsLock = Listed(key, IpcObjectKind.SystemSemaphore)!;
@@ -89,7 +89,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
         Assert.False(IpcObjects.TryRemoveUnused(segment));
 
-        bool IsStale(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Unused) != 0;
+        bool IsUnused(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Unused) != 0;
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
@@ -362,7 +362,12 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.NotEqual(-1, id);
         IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore)!;
         Assert.Equal((id, 0, IpcObjectTraits.HalfCreated), (found.SystemVId, found.Value, found.Traits));
-        Assert.True(IpcObjects.TryRemoveUnused(found));
+
+        // A fresh set of zeros looks the same, and nobody counts its users.
+        Assert.False(IpcObjects.TryRemoveUnused(found));
+        Assert.Equal(IpcRemovalOutcome.CannotTell, IpcObjects.RemoveUnused(found, out string? reason));
+        Assert.Contains("does not count", reason, StringComparison.Ordinal);
+        Assert.True(IpcObjects.Remove(found));
         Assert.False(Backend.AnythingExists(key));
         Assert.False(File.Exists(key.NativeKey));
     }

@@ -30,14 +30,19 @@ public sealed class DoctorTests : IDisposable
         JsonElement mended = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "wrong-size");
         Assert.True(mended.GetProperty("fixed").GetBoolean());
         Assert.False(File.Exists(broken));
-        JsonElement stale = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "stale");
-        Assert.False(stale.GetProperty("safeToFix").GetBoolean());
+        foreach (JsonElement unused in findings.Where(finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "unused"))
+        {
+            Assert.False(unused.TryGetProperty("command", out _)); // somebody may come back to it
+            Assert.False(unused.GetProperty("safeToFix").GetBoolean());
+        }
+
         Assert.True(File.Exists("/dev/shm" + key.NativeKey));
     }
 
     [Fact]
     public void The_lock_that_a_killed_foreign_holder_left_taken_is_an_error_that_can_be_mended()
     {
+        Assert.SkipUnless(Watch.SeesAllProcesses, "Not all processes of this machine may be looked at, even by root.");
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
         Nipc.Succeed("create", "shm", key.ToString(), "100");
         Nipc.Succeed("create", "sem", key.ToString(), "0");

@@ -18,7 +18,7 @@ public class OutputTests : OneType
         KeyValuePair<string, string?>[] environment = [new("NO_COLOR", noColour), new("TERM", "xterm-256color"), new("COLORTERM", "truecolor"), new("FORCE_COLOR", "1")];
         foreach (string[] verb in (string[][])[
             ["create", "shm", $"{key}", "64"], ["read", $"{key}"], ["list"], ["show", $"{key}"], ["doctor"], ["dump", $"{key}", file], ["restore", $"{key}", file], ["key", "safe", "x", "-e"],
-            ["rm", "--stale"], ["rm", $"{key}"], ["demo", file, "--type", "posix", "--child", "dotnet"], ["--help"], ["nonsense"]])
+            ["rm", "--unused"], ["rm", $"{key}"], ["demo", file, "--type", "posix", "--child", "dotnet"], ["--help"], ["nonsense"]])
         {
             ShellResult result = Nipc.RunWith(environment, verb);
             Assert.False((result.Output + result.Error).Contains('\e', StringComparison.Ordinal), $"nipc {verb[0]}:\n{result.Output}{result.Error}");

@@ -119,7 +119,7 @@ internal static class ShowVerb
     private static byte[] Read(IpcObjectInfo found, long offset, int length)
     {
         var bytes = new byte[(int)Math.Clamp((found.Size ?? 0) - offset, 0, length)];
-        return bytes[..IpcObjects.Read(found, offset, bytes)];
+        return bytes.Length == 0 ? bytes : bytes[..IpcObjects.Read(found, offset, bytes)];
     }
 
     private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length, IReadOnlyList<StructField>? fields)

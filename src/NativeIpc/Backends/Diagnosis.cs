@@ -9,6 +9,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     // What is younger may have a maker that is only slow.
     private static readonly TimeSpan s_slowMaker = TimeSpan.FromSeconds(10);
 
+    private const string RemoveOrphaned = "nipc rm --orphaned";
+
     private readonly List<IpcFinding> _findings = [];
     private readonly DateTimeOffset _now = TimeProvider.System.GetUtcNow();
 
@@ -41,17 +43,18 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     {
         string what = $"The {(found.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {Name(found)}";
         bool isSystemV = found.Type.IsSystemV;
-        bool isStale = Has(found, IpcObjectTraits.Unused);
+        bool isUnused = Has(found, IpcObjectTraits.Unused);
+        bool mayBeUnused = isUnused || (found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null }); // mending asks the kernel
         string? remove = RemoveCommand(found);
         if (Has(found, IpcObjectTraits.WrongSize))
         {
             Add(new IpcFinding(IpcFindingKind.WrongSize, IpcSeverity.Error, $"{what} has a file of {found.Size} bytes, which is no semaphore: programs that open it fail, or are killed at the first operation.",
-                "Remove the file.") { Subject = found, Command = remove, IsSafeToFix = isStale });
+                "Remove the file.") { Subject = found, Command = remove, IsSafeToFix = mayBeUnused });
         }
         else if (Has(found, IpcObjectTraits.HalfCreated))
         {
             Add(new IpcFinding(IpcFindingKind.HalfCreated, IpcSeverity.Warning, $"{what} is half-created: {Missing(found)}. Its maker has died in the middle, or is slow.",
-                "A creating call of this library finishes it; or remove it.") { Subject = found, Command = remove, IsSafeToFix = (isSystemV || isStale) && _now - found.Created > s_slowMaker });
+                "A creating call of this library finishes it; or remove it.") { Subject = found, Command = remove, IsSafeToFix = (isSystemV || mayBeUnused) && _now - found.Created > s_slowMaker });
         }
         else if (found.LostPermits is > 0 and var lost)
         {
@@ -59,16 +62,24 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
                 string.Create(CultureInfo.InvariantCulture, $"{what} has lost {(lost == 1 ? "a permit" : $"{lost} permits")}: who took {(lost == 1 ? "it" : "them")} was killed (a 'nipc run', or a program that records its permits), and no process is left that shares in {(lost == 1 ? "it" : "them")}."),
                 "Give back what was lost, and no more than that; the next 'nipc run' on it does so, too.") { Subject = found, Command = "nipc doctor --fix", IsSafeToFix = true });
         }
-        else if (found.Kind == IpcObjectKind.SystemSemaphore && Has(found, IpcObjectTraits.LockOfSegment) && found.Value == 0 && isStale)
+        else if (found.Kind == IpcObjectKind.SystemSemaphore && Has(found, IpcObjectTraits.LockOfSegment) && found.Value == 0 && isUnused)
         {
             Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error, $"{what}, the lock of a segment, is taken although nobody has it open: its holder was killed, and a Qt or C program that locks waits for ever.",
                 "Remove it; the next one that locks makes it anew.") { Subject = found, Command = remove, IsSafeToFix = true });
         }
-        else if (isStale)
+        else if (Has(found, IpcObjectTraits.Orphaned) || found.IsLeft)
+        {
+            bool isSure = Has(found, IpcObjectTraits.Orphaned);
+            Add(new IpcFinding(IpcFindingKind.Orphaned, IpcSeverity.Information,
+                $"{what} was to be removed by a process that has ended without doing so{(isSure ? ", and no process has it open" : "")}.",
+                isSure ? "Remove it." : "Remove it, if no other process has it open: who removes it can ask the kernel, which this look does not.")
+                { Subject = found, Command = RemoveOrphaned });
+        }
+        else if (isUnused)
         {
             string suspicion = found.Value == 0 ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
-            Add(new IpcFinding(IpcFindingKind.Unused, IpcSeverity.Information, $"{what} is used by no process.{suspicion}",
-                "If nobody has left it there on purpose, remove it.") { Subject = found, Command = remove });
+            Add(new IpcFinding(IpcFindingKind.Unused, IpcSeverity.Information, $"{what} is open in no process now.{suspicion}",
+                "Somebody may come back to it: whoever made it knows.") { Subject = found });
         }
 
         if (Has(found, IpcObjectTraits.Removed))
@@ -80,7 +91,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
         if (Has(found, IpcObjectTraits.KeyFileReplaced))
         {
             Add(new IpcFinding(IpcFindingKind.KeyFileReplaced, IpcSeverity.Warning, $"{what} has lost its key file, and a younger key file leads to nothing: the file was probably removed and made anew, so newcomers do not meet its users.",
-                "Restart its users, or remove it when they are gone.") { Subject = found, Command = remove, IsSafeToFix = isStale });
+                "Restart its users, or remove it when they are gone.") { Subject = found, Command = remove, IsSafeToFix = mayBeUnused });
         }
 
         if (Has(found, IpcObjectTraits.KeyCollision))

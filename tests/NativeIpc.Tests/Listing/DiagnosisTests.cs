@@ -54,7 +54,8 @@ public class DiagnosisTests
     {
         var diagnosis = new Diagnosis(new IpcSnapshot(
         [
-            Found("stale", IpcObjectTraits.Unused),
+            Found("unused", IpcObjectTraits.Unused),
+            Found("left", IpcObjectTraits.Unused | IpcObjectTraits.Orphaned),
             Found("half", IpcObjectTraits.Unused | IpcObjectTraits.HalfCreated) with { Size = 0 },
             Found("sem.bad", IpcObjectTraits.Unused | IpcObjectTraits.WrongSize) with { Kind = IpcObjectKind.SystemSemaphore, Size = 3 },
             Found("sem.lock", IpcObjectTraits.Unused | IpcObjectTraits.LockOfSegment) with { Kind = IpcObjectKind.SystemSemaphore, Value = 0 },
@@ -62,9 +63,11 @@ public class DiagnosisTests
         ], []));
         diagnosis.Examine();
         IReadOnlyList<IpcFinding> findings = diagnosis.Findings();
-        Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.LostPermit, IpcFindingKind.HalfCreated, IpcFindingKind.Unused], findings.Select(finding => finding.Kind));
-        Assert.Equal([true, true, true, false], findings.Select(finding => finding.IsSafeToFix));
+        Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.LostPermit, IpcFindingKind.HalfCreated, IpcFindingKind.Unused, IpcFindingKind.Orphaned], findings.Select(finding => finding.Kind));
+        Assert.Equal([true, true, true, false, false], findings.Select(finding => finding.IsSafeToFix));
         Assert.Equal("rm /dev/shm/sem.bad", findings[0].Command);
+        Assert.Null(findings[3].Command); // somebody may come back to what is only unused
+        Assert.NotNull(findings[4].Command);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -78,11 +79,27 @@ internal sealed class PosixCatalog : IObjectCatalog
         if (isRemoved) return new Removal(IpcRemovalOutcome.Removed);
         if (result.Answer == UseAnswer.Gone) return new Removal(IpcRemovalOutcome.Gone);
         if (result.Answer == UseAnswer.InUse) return new Removal(IpcRemovalOutcome.InUse);
+        if (!MayRemove(there)) throw NotOurs(found, there);
         const string otherwise = ", or remove it whoever uses it (Remove).";
         NativeIpcException failure = PosixUsers.Refuse(Removing, found.NamingKey, path, result, otherwise);
         string reason = $"{Failure.Describe(found.NamingKey)} is not known to be unused: {result.Reason(path)}.";
         return new Removal(IpcRemovalOutcome.CannotTell, reason, failure);
     }
+
+    /// <summary>Whether the kernel would let this user remove a file of the folder: of a folder with the sticky bit only
+    /// who owns the file or the folder may, and root.</summary>
+    private static bool MayRemove(in FileStatus file)
+    {
+        const uint sticky = 0x200;
+        return Libc.geteuid() == 0 || RealIds.MayBeThisUser(file.Uid)
+            || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0
+            || (folder.Permissions & sticky) == 0 || RealIds.MayBeThisUser(folder.Uid);
+    }
+
+    private static NativeIpcException NotOurs(IpcObjectInfo found, in FileStatus file)
+        => Failure.Found(NativeIpcError.PermissionDenied, Removing, found.NamingKey, "owner check",
+            $"it belongs to user {RealIds.Users.Describe(file.Uid)}, and {PosixNames.Folder} has the sticky bit",
+            "Let its owner or root remove it.", Errno.EPERM);
 
     public bool Remove(IpcObjectInfo found)
     {

@@ -95,6 +95,8 @@ internal sealed class PosixLook(Census census) : IDisposable
             LastUsed = times.Written,
             Traits = traits,
             Unreadable = unreadable,
+            IsLeft = isUnused is null ? (census.Options.FindSigns || census.Options.FindLostPermits) && IsLeft(file)
+                : (traits & IpcObjectTraits.Orphaned) != 0,
             Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status) : [],
             ObjectIdentity = Identify(file, status.Identity),
         };
