@@ -27,10 +27,10 @@ public sealed class DoctorTests : IDisposable
         Assert.DoesNotContain('\u001b', said);
 
         JsonElement[] findings = Findings("--fix");
-        JsonElement mended = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("kind").GetString() == "WrongSize");
+        JsonElement mended = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "wrong-size");
         Assert.True(mended.GetProperty("fixed").GetBoolean());
         Assert.False(File.Exists(broken));
-        JsonElement stale = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("kind").GetString() == "Stale");
+        JsonElement stale = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "stale");
         Assert.False(stale.GetProperty("safeToFix").GetBoolean());
         Assert.True(File.Exists("/dev/shm" + key.NativeKey));
     }
@@ -41,8 +41,8 @@ public sealed class DoctorTests : IDisposable
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
         Nipc.Succeed("create", "shm", key.ToString(), "100");
         Nipc.Succeed("create", "sem", key.ToString(), "0");
-        JsonElement lost = Assert.Single(Findings("--fix"), finding => Of(finding, key) && finding.GetProperty("kind").GetString() == "LostPermit");
-        Assert.Equal("Error", lost.GetProperty("severity").GetString());
+        JsonElement lost = Assert.Single(Findings("--fix"), finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "lost-permit");
+        Assert.Equal("error", lost.GetProperty("severity").GetString());
         Assert.True(lost.GetProperty("fixed").GetBoolean());
         using SharedMemory segment = SharedMemory.OpenExisting(key);
         Assert.True(segment.TryLock(out SharedMemoryLock held));
