@@ -1,6 +1,5 @@
 using System.Globalization;
 using NativeIpc.Tool.Arguments;
-using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -54,7 +53,7 @@ internal static class NamedObjects
         => type is null && IsNumber(text) ? null : KeyArguments.Parse(text, type);
 
     /// <summary>The objects of the list that a number leads to: those of one reading of it only.</summary>
-    private static IReadOnlyList<IpcObjectInfo> Listed(string text, IpcObjectKind? kind)
+    private static List<IpcObjectInfo> Listed(string text, IpcObjectKind? kind)
     {
         string? prefix = PrefixOf(text);
         if (!TryParseNumber(text.AsSpan((prefix ?? "").Length), out long number))

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
-using NativeIpc.Tool.Objects;
 
 namespace NativeIpc.Tool.Verbs;
 

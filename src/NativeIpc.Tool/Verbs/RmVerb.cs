@@ -92,7 +92,7 @@ internal static class RmVerb
         try
         {
             if (!force && (found.IsInUse == true || found.AttachmentCount > 0))
-                return (new RemovalOutcome(name, word, "in-use", found.Attachments, $"{name} is in use. End its users, or give --force."), ExitCodes.Conflict);
+                return (new RemovalOutcome(name, word, "in-use", UserReport.Of(found.Attachments), $"{name} is in use. End its users, or give --force."), ExitCodes.Conflict);
             return IpcObjects.Remove(found) ? (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok)
                 : (new RemovalOutcome(name, word, "not-found", Message: $"{name} is gone by now."), ExitCodes.NotFound);
         }
