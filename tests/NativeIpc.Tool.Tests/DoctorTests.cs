@@ -29,10 +29,10 @@ public sealed class DoctorTests : IDisposable
         Assert.DoesNotContain('\u001b', said);
 
         JsonElement[] findings = Findings("--fix");
-        JsonElement stays = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("kind").GetString() == "WrongSize");
+        JsonElement stays = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "wrong-size");
         Assert.False(stays.GetProperty("safeToFix").GetBoolean());
         Assert.True(File.Exists(broken));
-        JsonElement unused = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("kind").GetString() == "Stale");
+        JsonElement unused = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "stale");
         Assert.False(unused.GetProperty("safeToFix").GetBoolean());
         Nipc.Succeed("rm", "-k", "sem", key.ToString());
         Assert.False(File.Exists(broken));
@@ -46,7 +46,7 @@ public sealed class DoctorTests : IDisposable
         Nipc.Succeed("create", "shm", key.ToString(), "100");
         Nipc.Succeed("create", "sem", key.ToString(), "0"); // as sem_open(name, O_CREAT, 0600, 0) leaves it
         Assert.DoesNotContain(Findings("--fix"), finding => Of(finding, key)
-            && (finding.GetProperty("kind").GetString() == "LostPermit" || finding.GetProperty("severity").GetString() != "Information"));
+            && (finding.GetProperty("finding").GetString() == "lost-permit" || finding.GetProperty("severity").GetString() != "information"));
         Assert.True(File.Exists($"/dev/shm/sem.{key.NativeKey[1..]}"));
     }
 
@@ -62,8 +62,8 @@ public sealed class DoctorTests : IDisposable
             holder.WaitForEnd();
         }
 
-        JsonElement lost = Assert.Single(Findings("--fix"), finding => Of(finding, key) && finding.GetProperty("kind").GetString() == "LostPermit");
-        Assert.Equal(("Error", true), (lost.GetProperty("severity").GetString(), lost.GetProperty("fixed").GetBoolean()));
+        JsonElement lost = Assert.Single(Findings("--fix"), finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "lost-permit");
+        Assert.Equal(("error", true), (lost.GetProperty("severity").GetString(), lost.GetProperty("fixed").GetBoolean()));
         Assert.Equal("1", Nipc.Succeed("value", key.ToString()));
         using SharedMemory segment = SharedMemory.OpenExisting(key);
         Assert.True(segment.TryLock(out SharedMemoryLock held));
@@ -82,7 +82,7 @@ public sealed class DoctorTests : IDisposable
         foreach (FileStream? open in (FileStream?[])[File.OpenRead(file), null]) // in use, and not
         {
             Assert.DoesNotContain(Findings("--fix"), finding => finding.TryGetProperty("object", out JsonElement about)
-                && about.GetProperty("nativeName").GetString() == Path.GetFileName(file) && finding.GetProperty("severity").GetString() != "Information");
+                && about.GetProperty("nativeName").GetString() == Path.GetFileName(file) && finding.GetProperty("severity").GetString() != "information");
             Assert.True(File.Exists(file));
             open?.Dispose();
         }
@@ -100,7 +100,7 @@ public sealed class DoctorTests : IDisposable
         {
             Assert.DoesNotContain(Findings("--fix"), finding => finding.TryGetProperty("object", out JsonElement about)
                 && about.TryGetProperty("id", out JsonElement number) && $"{number.GetInt32()}" == id && about.GetProperty("kind").GetString() == "sem"
-                && (finding.GetProperty("safeToFix").GetBoolean() || finding.GetProperty("severity").GetString() != "Information"));
+                && (finding.GetProperty("safeToFix").GetBoolean() || finding.GetProperty("severity").GetString() != "information"));
             if (use == "<STDIN>") peer.Process.StandardInput.WriteLine();
             else Shell.Run("perl", ["-e", $"semop({id}, pack('s3', 1, 1, 0))"]);
             Assert.Equal("ok", peer.ReadLine());

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 using Spectre.Console;
@@ -7,7 +8,7 @@ using Spectre.Console;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>One finding, as <c>doctor --json</c> prints it.</summary>
-internal sealed record FindingReport(string Kind, string Severity, string Summary, string Remedy, string? Command, bool SafeToFix, bool? Fixed, ObjectReport? Object);
+internal sealed record FindingReport(string Finding, string Severity, string Summary, string Remedy, string? Command, bool SafeToFix, bool? Fixed, ObjectReport? Object);
 
 /// <summary>A limit of the system.</summary>
 internal sealed record LimitReport(string Name, string Description, long? Used, long Maximum, string Unit);
@@ -44,7 +45,7 @@ internal static class DoctorVerb
         if (parsed.GetValue(s_json))
         {
             ToolJson.Print(new DoctorReport(
-                [.. findings.Select(finding => new FindingReport(finding.Kind.ToString(), finding.Severity.ToString(), finding.Summary, RemedyOf(finding), finding.Command, finding.IsSafeToFix,
+                [.. findings.Select(finding => new FindingReport(JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Kind.ToString()), JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Severity.ToString()), finding.Summary, RemedyOf(finding), finding.Command, finding.IsSafeToFix,
                     mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject ? ObjectReport.Of(subject) : null))],
                 [.. IpcObjects.GetLimits().Select(limit => new LimitReport(limit.Name, limit.Description, limit.Used, limit.Maximum, limit.Unit))]), ToolJson.Default.DoctorReport);
         }

@@ -1,11 +1,15 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Verbs;
 
-/// <summary>What became of one object; <c>rm --json</c> prints a list of them.</summary>
-internal sealed record RemovalOutcome(string Name, string Kind, string Outcome, IReadOnlyList<IpcAttachment>? Users = null, string? Message = null);
+/// <summary>What became of one object.</summary>
+internal sealed record RemovalOutcome(string Name, string Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null);
+
+/// <summary>What <c>rm --json</c> prints.</summary>
+internal sealed record RemovalList(IReadOnlyList<RemovalOutcome> Outcomes);
 
 /// <summary><c>nipc rm</c>: removes objects by key, or all that nobody uses.</summary>
 internal static class RmVerb
@@ -58,7 +62,7 @@ internal static class RmVerb
             else if (!json) Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
         }
 
-        if (json) ToolJson.Print(outcomes, ToolJson.Default.ListRemovalOutcome);
+        if (json) ToolJson.Print(new RemovalList(outcomes), ToolJson.Default.RemovalList);
         else if (isDryRun) Console.Error.WriteLine(outcomes.Count == 0 ? "Nothing is stale." : "Nothing was removed yet: --yes does.");
         return exitCode;
     }
@@ -140,7 +144,7 @@ internal static class RmVerb
         => found is { Type: NativeIpcKeyType.PosixRealtime, AttachmentCount: 0, Unreadable.Count: 0 } && (found.Traits & IpcObjectTraits.Stale) == 0;
 
     private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message, IReadOnlyList<IpcAttachment>? users = null)
-        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users, message), code);
+        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users is null ? null : UserReport.Of(users), message), code);
 
     private static IEnumerable<(RemovalOutcome, int)> RemoveStale(IpcObjectKind? kind, bool removes)
     {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
@@ -8,15 +7,6 @@ using Spectre.Console;
 using Spectre.Console.Rendering;
 
 namespace NativeIpc.Tool.Verbs;
-
-/// <summary>A field that was decoded.</summary>
-internal sealed record FieldReport(string Name, string Type, long Offset, JsonNode? Value);
-
-/// <summary>One object with its bytes.</summary>
-internal sealed record ShownObject(ObjectReport Object, IReadOnlyList<string>? Ftok, IReadOnlyList<string>? LimitsNear, long? Offset, string? Bytes, IReadOnlyList<FieldReport>? Fields);
-
-/// <summary>What <c>show --json</c> prints.</summary>
-internal sealed record ShownObjects(IReadOnlyList<ShownObject> Objects);
 
 /// <summary><c>nipc show</c>: everything about one object.</summary>
 internal static class ShowVerb
@@ -56,7 +46,7 @@ internal static class ShowVerb
         }
 
         if (parsed.GetValue(s_json))
-            return ToolJson.Print(new ShownObjects([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))]), ToolJson.Default.ShownObjects);
+            return ToolJson.Print(new ObjectList([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))], null), ToolJson.Default.ObjectList);
         for (int i = 0; i < objects.Count; i++)
         {
             if (i > 0) Console.Out.WriteLine();
@@ -105,11 +95,17 @@ internal static class ShowVerb
         HexLines.Write(Console.Out, offset, bytes);
     }
 
-    private static ShownObject Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
+    private static ObjectReport Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {
         bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0 && (found.Traits & IpcObjectTraits.Removed) == 0;
-        return new ShownObject(ObjectReport.Of(found), ObjectSheet.Ftok(found) is { } line ? [line] : null, ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
-            hasBytes ? offset : null, hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null, hasBytes && fields is not null ? Decode(parsed, found, fields) : null);
+        return ObjectReport.Of(found) with
+        {
+            Ftok = ObjectSheet.Ftok(found) is { } line ? [line] : null,
+            LimitsNear = ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
+            Offset = hasBytes ? offset : null,
+            Bytes = hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null,
+            Fields = hasBytes && fields is not null ? Decode(parsed, found, fields) : null,
+        };
     }
 
     private static List<FieldReport> Decode(ParseResult parsed, IpcObjectInfo found, IReadOnlyList<StructField>? fields)
