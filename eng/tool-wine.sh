@@ -264,7 +264,7 @@ check 'run --create' 0 '^ran$' run --sem "$semaphore-2" --create 1 -- cmd /c ech
 check 'demo' 0 'nothing is left behind\.$' demo bytes.bin
 check 'doctor' 0 '^0 errors, 0 warnings' doctor
 has 'doctor: what it cannot see' 'handles lead to an object, and neither which processes'
-check 'doctor --fix --json' 0 '"kind": "Unseen"' doctor --fix --json
+check 'doctor --fix --json' 0 '"finding": "unseen"' doctor --fix --json
 has 'doctor --json: the limit of memory' '"name": "commit"'
 check 'rm --stale' 6 'last handle' rm --stale
 check 'list of what other systems have' 6 'Windows has no POSIX objects' list --type posix

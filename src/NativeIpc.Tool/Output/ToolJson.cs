@@ -7,16 +7,15 @@ using NativeIpc.Tool.Verbs;
 
 namespace NativeIpc.Tool.Output;
 
-/// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The fields are a contract with scripts (docs/nipc.md): added, never renamed.</summary>
+/// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The fields are a contract with scripts (docs/nipc-json.md): added, never renamed.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(CreatedObject))]
 [JsonSerializable(typeof(KeyReport))]
 [JsonSerializable(typeof(ObjectList))]
 [JsonSerializable(typeof(ChangeReport))]
-[JsonSerializable(typeof(ShownObjects))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(SemaphoreValue))]
-[JsonSerializable(typeof(List<RemovalOutcome>))]
+[JsonSerializable(typeof(RemovalList))]
 internal sealed partial class ToolJson : JsonSerializerContext
 {
     // Keys are shown as they are: an apostrophe or an umlaut is no danger in a terminal or to jq.

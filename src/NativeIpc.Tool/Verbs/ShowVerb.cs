@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
@@ -9,21 +8,12 @@ using Spectre.Console.Rendering;
 
 namespace NativeIpc.Tool.Verbs;
 
-/// <summary>A field that was decoded.</summary>
-internal sealed record FieldReport(string Name, string Type, long Offset, JsonNode? Value);
-
-/// <summary>One object with its bytes.</summary>
-internal sealed record ShownObject(ObjectReport Object, IReadOnlyList<string>? Ftok, IReadOnlyList<string>? LimitsNear, long? Offset, string? Bytes, IReadOnlyList<FieldReport>? Fields);
-
-/// <summary>What <c>show --json</c> prints.</summary>
-internal sealed record ShownObjects(IReadOnlyList<ShownObject> Objects);
-
 /// <summary><c>nipc show</c>: everything about one object.</summary>
 internal static class ShowVerb
 {
     private const int DefaultLength = 256;
 
-    private static readonly Argument<string> s_key = new("KEY") { Description = "Text of a key, with --type a native name, a System V id, or a System V key (0x...)" };
+    private static readonly Argument<string> s_key = new("KEY") { Description = "Key (posix:/name), name, System V key (0x1f), shmid:N or semid:N; -: standard input" };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Begin the dump there (default 0)", "-o");
@@ -42,7 +32,7 @@ internal static class ShowVerb
     private static int Show(ParseResult parsed)
     {
         string text = parsed.GetValue(s_key)!;
-        if (text == "-") text = Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
+        if (text == "-") text = KeyArguments.ReadLine();
         IReadOnlyList<StructField>? fields = parsed.GetValue(s_struct) is { } layout ? StructFields.Parse(layout) : null;
         long offset = parsed.GetValue(s_offset) ?? 0;
         long length = parsed.GetValue(s_length) ?? DefaultLength;
@@ -56,7 +46,7 @@ internal static class ShowVerb
         }
 
         if (parsed.GetValue(s_json))
-            return ToolJson.Print(new ShownObjects([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))]), ToolJson.Default.ShownObjects);
+            return ToolJson.Print(new ObjectList([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))], null), ToolJson.Default.ObjectList);
         for (int i = 0; i < objects.Count; i++)
         {
             if (i > 0) Console.Out.WriteLine();
@@ -66,32 +56,13 @@ internal static class ShowVerb
         return ExitCodes.Ok;
     }
 
-    /// <summary>The objects that a key, an id or a number leads to; not found when there is none.</summary>
+    /// <summary>The objects that a word names; not found when there is none.</summary>
     private static IReadOnlyList<IpcObjectInfo> Find(ParseResult parsed, string text)
     {
         IpcObjectKind? kind = parsed.GetValue(s_kind) is { } word ? KeyOptions.ParseKind(word) : null;
-        string? type = parsed.GetValue(s_type);
-        IReadOnlyList<IpcObjectInfo> found;
-        if (type is null && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
-            found = SystemV(kind, one => one.SystemVId == id);
-        else if (type is null && text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && int.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int number))
-            found = SystemV(kind, one => one.SystemVKey == number);
-        else
-        {
-            NativeIpcKey key = KeyArguments.Parse(text, type);
-            found = [.. Enum.GetValues<IpcObjectKind>().Where(one => kind is null || kind == one).Select(one => Inspect(key, one, isOnly: kind is not null)).OfType<IpcObjectInfo>()];
-        }
-
-        return found.Count > 0 ? found : throw new ToolException(ExitCodes.NotFound, $"There is no {(kind is { } wanted ? wanted == IpcObjectKind.SharedMemory ? "segment" : "semaphore" : "segment and no semaphore")} {PrintableText.Of(text)}. 'nipc list' shows what is there.");
+        IReadOnlyList<IpcObjectInfo> found = [.. NamedObjects.All(text, parsed.GetValue(s_type), kind).SelectMany(named => named.Objects(kind))];
+        return found.Count > 0 ? found : throw NamedObjects.NotThere(text, kind);
     }
-
-    /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the semaphore that was asked for.</summary>
-    private static IpcObjectInfo? Inspect(in NativeIpcKey key, IpcObjectKind kind, bool isOnly)
-        => !isOnly && kind == IpcObjectKind.SystemSemaphore && NativeIpcKeyRules.Current.FindViolation(key, kind) is not null ? null : IpcObjects.Inspect(key, kind);
-
-    private static IReadOnlyList<IpcObjectInfo> SystemV(IpcObjectKind? kind, Func<IpcObjectInfo, bool> fits)
-        => !IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV) ? throw new PlatformNotSupportedException("A number is the id or the key of a System V object, and such objects cannot be listed here. Give a key, or a native name with --type.")
-            : [.. IpcObjects.Enumerate(new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind }).Objects.Where(fits)];
 
     private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {
@@ -105,11 +76,17 @@ internal static class ShowVerb
         HexLines.Write(Console.Out, offset, bytes);
     }
 
-    private static ShownObject Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
+    private static ObjectReport Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {
         bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0 && (found.Traits & IpcObjectTraits.Removed) == 0;
-        return new ShownObject(ObjectReport.Of(found), ObjectSheet.Ftok(found) is { } line ? [line] : null, ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
-            hasBytes ? offset : null, hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null, hasBytes && fields is not null ? Decode(parsed, found, fields) : null);
+        return ObjectReport.Of(found) with
+        {
+            Ftok = ObjectSheet.Ftok(found) is { } line ? [line] : null,
+            LimitsNear = ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
+            Offset = hasBytes ? offset : null,
+            Bytes = hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null,
+            Fields = hasBytes && fields is not null ? Decode(parsed, found, fields) : null,
+        };
     }
 
     private static List<FieldReport> Decode(ParseResult parsed, IpcObjectInfo found, IReadOnlyList<StructField>? fields)
