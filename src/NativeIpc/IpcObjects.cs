@@ -144,6 +144,10 @@ public static class IpcObjects
         return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Read(found, offset, destination);
     }
 
+    /// <summary>Whether the name or id of an object that was listed still leads to it.</summary>
+    internal static bool IsStill(IpcObjectInfo found)
+        => Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).IsStill(found);
+
     private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Dictionary<string, IpcObjectInfo> seen = [];

@@ -32,6 +32,15 @@ internal static class Failure
         => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen", $"it has {actual} bytes, and {wanted} were asked for",
             "Ask for no more than it has, set AllowSmaller, or remove it and make it anew.");
 
+    /// <summary>An object that was listed, that no key leads to, and that its back end opens in no other way.</summary>
+    public static NativeIpcException WithoutKey(string attempt, in NativeIpcKey name)
+        => Found(NativeIpcError.KeyError, attempt, name, "open", "no key leads to it",
+            "Read it with IpcObjects.Read, which needs none.");
+
+    /// <summary>Another object has the name of one that was listed.</summary>
+    public static NativeIpcException NotTheListed(string attempt, in NativeIpcKey name)
+        => Found(NativeIpcError.NotFound, attempt, name, "open", "another object has taken its name", "Look again.");
+
     /// <summary>A release that would pass the maximum of the instance; it gave nothing.</summary>
     public static NativeIpcException OverMaximum(in NativeIpcKey key, int count, int maximum)
         => Found(NativeIpcError.OutOfResources, $"release {count} permit(s) of the semaphore", key, "Release",

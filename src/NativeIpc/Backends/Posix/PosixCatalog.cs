@@ -90,6 +90,10 @@ internal sealed class PosixCatalog : IObjectCatalog
         }
     }
 
+    public bool IsStill(IpcObjectInfo found)
+        => Libc.Status($"{PosixNames.Folder}/{found.NativeName}", followLink: false, out FileStatus named) == 0
+            && PosixLook.Identify(found.NativeName, named.Identity) == found.ObjectIdentity;
+
     private static bool Unlink(string attempt, IpcObjectInfo found, string path)
     {
         if (Libc.unlink(path) == 0) return true;

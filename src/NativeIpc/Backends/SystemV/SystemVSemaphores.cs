@@ -142,6 +142,9 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         return new SystemVSemaphore(key, new SystemVSet(id, file.Identity, false, false, false, set.Count == LockSize), null, options);
     }
 
+    public SemaphoreObject OpenListed(IpcObjectInfo found, SystemSemaphoreOptions options)
+        => SystemVListed.OpenSet(found, options);
+
     public bool Remove(in NativeIpcKey key) => RemoveByKey(key);
 
     internal static bool RemoveByKey(in NativeIpcKey key)
