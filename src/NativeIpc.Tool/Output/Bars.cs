@@ -18,7 +18,7 @@ internal static class Bars
         int widest = names.Max(name => name.Length);
         for (int i = 0; i < names.Length; i++)
         {
-            var view = new BarView(new ProgressBar(StandardStreams.RawOut, names[i].PadRight(widest), size));
+            var view = new BarView(new ProgressBar(toError: false, names[i].PadRight(widest), size));
             try
             {
                 outcomes.Add(await transfer(i, view));

@@ -14,7 +14,7 @@ internal static class CopyProgress
             return;
         }
 
-        var bar = new ProgressBar(StandardStreams.RawError, what, total);
+        var bar = new ProgressBar(toError: true, what, total);
         long last = 0;
         try
         {

@@ -5,15 +5,16 @@ using NativeIpc.Tool.Objects;
 namespace NativeIpc.Tool.Output;
 
 /// <summary>A bar on a line of its own, drawn over itself.</summary>
-/// <param name="output">A terminal.</param>
+/// <param name="toError">Whether it is drawn on standard error; else on standard output. Either is a terminal.</param>
 /// <param name="what">What goes on, in front of the bar.</param>
 /// <param name="total">How many bytes there will be.</param>
-internal sealed class ProgressBar(TextWriter output, string what, long total)
+internal sealed class ProgressBar(bool toError, string what, long total)
 {
     private const int Width = 40;
 
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
+    private readonly TextWriter _output = toError ? StandardStreams.RawError : StandardStreams.RawOut;
     private readonly long _started = Stopwatch.GetTimestamp();
     private long _drawn;
 
@@ -29,7 +30,7 @@ internal sealed class ProgressBar(TextWriter output, string what, long total)
     public void End(long done)
     {
         Draw(done);
-        output.Write("\n");
+        _output.Write("\n");
     }
 
     private void Draw(long done)
@@ -41,6 +42,6 @@ internal sealed class ProgressBar(TextWriter output, string what, long total)
         string numbers = string.Create(CultureInfo.InvariantCulture,
             $"{(int)(part * 100),3}% {ObjectColumns.Size(done)}/{ObjectColumns.Size(total)} {ObjectColumns.Size((long)(done / seconds))}/s");
         string line = $"{PrintableText.Of(what)} {bar} {numbers}";
-        output.Write(OperatingSystem.IsWindows() ? $"\r{PrintableText.Of(what)} {numbers}   " : $"\r{line}\u001b[K");
+        _output.Write(OperatingSystem.IsWindows() ? $"\r{PrintableText.Of(what)} {numbers}   " : $"\r{line}\u001b[K");
     }
 }
