@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
 using NativeIpc.Tool.Verbs;
 
@@ -38,6 +39,7 @@ internal static class Cli
     {
         var root = new RootCommand(Purpose);
         foreach (Command verb in Verbs) root.Add(verb);
+        KeyCompletion.AddTo(root);
         foreach (Option option in root.Options)
         {
             if (option is not HelpOption help) continue;
