@@ -22,7 +22,7 @@ internal static class DoctorVerb
     // Of one kind: an application that leaves its objects leaves many alike.
     private const int MostShown = 5;
 
-    private static readonly Option<bool> s_fix = new("--fix") { Description = "Give back lost permits; remove what is broken or cannot be reached and that nobody uses" };
+    private static readonly Option<bool> s_fix = new("--fix") { Description = "Give back permits that killed holders have left, as their records prove" };
     private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Show every finding, however many are alike" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print findings and limits as JSON" };
 
@@ -77,7 +77,8 @@ internal static class DoctorVerb
             int shown = all ? int.MaxValue : MostShown;
             foreach (IpcFinding finding in alike.Take(shown)) Print(finding, mended);
             int more = alike.Count() - shown;
-            if (more > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"         … and {more} more like these (--all shows them)\n"));
+            if (more > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"         … and {more} more like these (--all shows them)"));
+            if (more > 0) Console.Out.WriteLine();
         }
 
         int errors = findings.Count(finding => finding.Severity == IpcSeverity.Error && !mended.GetValueOrDefault(finding));
@@ -109,7 +110,7 @@ internal static class DoctorVerb
         else Console.Out.Write($"{word,-9}");
         Console.Out.WriteLine(PrintableText.Of(finding.Summary));
         Console.Out.WriteLine($"         {PrintableText.Of(RemedyOf(finding))}");
-        if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone" : finding.Subject!.LostPermits > 0 ? "         mended: given back" : "         mended: removed");
+        if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone" : finding.Kind == IpcFindingKind.LostPermit ? "         mended: given back" : "         mended: removed");
         else if (finding.Command is { } command) Console.Out.WriteLine($"         $ {PrintableText.Of(command)}");
         Console.Out.WriteLine();
     }

@@ -13,7 +13,7 @@ internal static class ShowVerb
 {
     private const int DefaultLength = 256;
 
-    private static readonly Argument<string> s_key = new("KEY") { Description = "Text of a key, with --type a native name, a System V id, or a System V key (0x...)" };
+    private static readonly Argument<string> s_key = new("KEY") { Description = "Key (posix:/name), name, System V key (0x1f), shmid:N or semid:N; -: standard input" };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Begin the dump there (default 0)", "-o");
@@ -32,7 +32,7 @@ internal static class ShowVerb
     private static int Show(ParseResult parsed)
     {
         string text = parsed.GetValue(s_key)!;
-        if (text == "-") text = Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
+        if (text == "-") text = KeyArguments.ReadLine();
         IReadOnlyList<StructField>? fields = parsed.GetValue(s_struct) is { } layout ? StructFields.Parse(layout) : null;
         long offset = parsed.GetValue(s_offset) ?? 0;
         long length = parsed.GetValue(s_length) ?? DefaultLength;
@@ -56,32 +56,13 @@ internal static class ShowVerb
         return ExitCodes.Ok;
     }
 
-    /// <summary>The objects that a key, an id or a number leads to; not found when there is none.</summary>
+    /// <summary>The objects that a word names; not found when there is none.</summary>
     private static IReadOnlyList<IpcObjectInfo> Find(ParseResult parsed, string text)
     {
         IpcObjectKind? kind = parsed.GetValue(s_kind) is { } word ? KeyOptions.ParseKind(word) : null;
-        string? type = parsed.GetValue(s_type);
-        IReadOnlyList<IpcObjectInfo> found;
-        if (type is null && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
-            found = SystemV(kind, one => one.SystemVId == id);
-        else if (type is null && text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && int.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int number))
-            found = SystemV(kind, one => one.SystemVKey == number);
-        else
-        {
-            NativeIpcKey key = KeyArguments.Parse(text, type);
-            found = [.. Enum.GetValues<IpcObjectKind>().Where(one => kind is null || kind == one).Select(one => Inspect(key, one, isOnly: kind is not null)).OfType<IpcObjectInfo>()];
-        }
-
-        return found.Count > 0 ? found : throw new ToolException(ExitCodes.NotFound, $"There is no {(kind is { } wanted ? wanted == IpcObjectKind.SharedMemory ? "segment" : "semaphore" : "segment and no semaphore")} {PrintableText.Of(text)}. 'nipc list' shows what is there.");
+        IReadOnlyList<IpcObjectInfo> found = [.. NamedObjects.All(text, parsed.GetValue(s_type), kind).SelectMany(named => named.Objects(kind))];
+        return found.Count > 0 ? found : throw NamedObjects.NotThere(text, kind);
     }
-
-    /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the semaphore that was asked for.</summary>
-    private static IpcObjectInfo? Inspect(in NativeIpcKey key, IpcObjectKind kind, bool isOnly)
-        => !isOnly && kind == IpcObjectKind.SystemSemaphore && NativeIpcKeyRules.Current.FindViolation(key, kind) is not null ? null : IpcObjects.Inspect(key, kind);
-
-    private static IReadOnlyList<IpcObjectInfo> SystemV(IpcObjectKind? kind, Func<IpcObjectInfo, bool> fits)
-        => !IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV) ? throw new PlatformNotSupportedException("A number is the id or the key of a System V object, and such objects cannot be listed here. Give a key, or a native name with --type.")
-            : [.. IpcObjects.Enumerate(new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind }).Objects.Where(fits)];
 
     private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {
