@@ -7,8 +7,7 @@ using NativeIpc.Tool.Output;
 StandardStreams.Install();
 
 // A word that starts with @ is an argument like any other, and no file of arguments.
-args = [.. CommandLine.Normalize(args)];
-ParseResult parsed = Cli.Root(args).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+ParseResult parsed = Cli.Root().Parse(CommandLine.Normalize(args), new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (parsed.Action is ParseErrorAction)
 {
     string? meant = args.Length > 0 && parsed.CommandResult.Command is RootCommand root ? CommandLine.Suggest(args[0], root) : null;

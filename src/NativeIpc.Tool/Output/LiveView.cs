@@ -29,16 +29,18 @@ internal static class LiveView
     {
         CancellationToken token = Interruption.Token;
         IAnsiConsole console = Terminal.Out;
-        console.Live(draw(console.Profile.Width, console.Profile.Height)).Overflow(VerticalOverflow.Crop).Start(context =>
+        console.Live(Drawn()).Overflow(VerticalOverflow.Crop).Start(context =>
         {
             do
             {
-                context.UpdateTarget(draw(console.Profile.Width, console.Profile.Height));
+                context.UpdateTarget(Drawn());
                 context.Refresh();
             }
             while (!token.WaitHandle.WaitOne(interval));
         });
         return ExitCodes.Ok;
+
+        PrintableRenderable Drawn() => new(draw(console.Profile.Width, console.Profile.Height));
     }
 
     private static TimeSpan? Parse(ArgumentResult result)

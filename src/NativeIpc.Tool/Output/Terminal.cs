@@ -46,6 +46,6 @@ internal static class Terminal
             Out = new AnsiConsoleOutput(writer),
         });
         if (isRedirected) console.Profile.Width = Unlimited;
-        return console;
+        return new PrintableConsole(console);
     }
 }

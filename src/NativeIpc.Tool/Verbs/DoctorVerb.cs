@@ -77,7 +77,8 @@ internal static class DoctorVerb
             int shown = all ? int.MaxValue : MostShown;
             foreach (IpcFinding finding in alike.Take(shown)) Print(finding, mended);
             int more = alike.Count() - shown;
-            if (more > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"         … and {more} more like these (--all shows them)\n"));
+            if (more > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"         … and {more} more like these (--all shows them)"));
+            if (more > 0) Console.Out.WriteLine();
         }
 
         int errors = findings.Count(finding => finding.Severity == IpcSeverity.Error && !mended.GetValueOrDefault(finding));

@@ -34,12 +34,7 @@ internal static class ListVerb
 
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         string[][] rows = [.. objects.Select(found => ObjectColumns.Row(found, now))];
-        StandardStreams.Write(() =>
-        {
-            using var output = new StreamWriter(StandardStreams.OpenOutput());
-            foreach (string line in ObjectColumns.Lines(rows)) output.WriteLine(PrintableText.Of(line));
-        });
-
+        StandardStreams.WriteLines(ObjectColumns.Lines(rows));
         foreach (string note in notes) Failures.Say(note);
         return ExitCodes.Ok;
     }
