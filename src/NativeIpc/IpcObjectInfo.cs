@@ -104,6 +104,10 @@ public sealed record IpcObjectInfo
     /// on Windows, and where it was not asked for (<see cref="IpcEnumerationOptions.FindSigns"/>).</summary>
     public IReadOnlyList<IpcSign> Signs { get; internal init; } = [];
 
+    /// <summary>Whether a lock is taken by a process that used this library and is dead, as our own record in the lock
+    /// proves. False in lists, which do not look so closely.</summary>
+    internal bool HasDeadHolder { get; init; }
+
     /// <summary>Which object of the system this is, so that another one under the same name is told from it.</summary>
     internal string ObjectIdentity { get; init; } = "";
 

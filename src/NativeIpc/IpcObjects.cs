@@ -12,7 +12,7 @@ namespace NativeIpc;
 /// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's namespaces; Windows lists the sections and semaphores of this session and those under
 /// <c>Global\</c> (<c>NtQueryDirectoryObject</c>). Elsewhere the system has no list of POSIX objects; what cannot be listed is said in <see cref="IpcSnapshot.Notes"/>.</para>
 /// <para>Windows tells kind, name, size, count, owner and the number of handles, to whom the object's access control list lets ask. It does not tell which processes have an object open, when it was made, nor by
-/// whom, and it has no modes. Nothing is ever stale or removed there: an object goes with its last handle.</para>
+/// whom, and it has no modes. Nothing is ever unused, orphaned or removed there: an object goes with its last handle.</para>
 /// <para>Looking never waits for a lock, a FIFO or a device, never creates and never changes anything. An object that goes meanwhile is left out; what cannot be read of one does not end the
 /// enumeration: see <see cref="IpcObjectInfo.Unreadable"/>. On Windows every look opens a handle for some microseconds, and an object whose last user lets go meanwhile lives on for as long.</para>
 /// <para>Thread safety: every member may be called from any thread at any time.</para>
@@ -74,7 +74,9 @@ public static class IpcObjects
         return diagnosis.Findings();
     }
 
-    /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: removes the object as <see cref="TryRemoveUnused"/> does, or gives back its lost permits.</summary>
+    /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: gives back
+    /// permits that nobody holds. What may be as its maker wants it (an empty file, a set of zeros, an object that nobody
+    /// uses now) is never removed here.</summary>
     /// <param name="finding">What <see cref="Diagnose"/> said.</param>
     /// <returns>True when it was mended; false when it is not safe, or not so any more.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="finding"/> is null.</exception>
@@ -83,7 +85,7 @@ public static class IpcObjects
     {
         ArgumentNullException.ThrowIfNull(finding);
         if (finding is not { IsSafeToFix: true, Subject: { } subject }) return false;
-        return finding.Kind == IpcFindingKind.LostPermit && subject.LostPermits > 0
+        return finding.Kind == IpcFindingKind.LostPermit
             ? Selector.Catalogs.First(catalog => catalog.Handles(subject.Type)).ReturnLostPermits(subject) > 0
             : !OperatingSystem.IsWindows() && TryRemoveUnused(subject);
     }
@@ -162,6 +164,10 @@ public static class IpcObjects
         if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("Only segments have bytes.", nameof(found));
         return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Read(found, offset, destination);
     }
+
+    /// <summary>Whether the name or id of an object that was listed still leads to it.</summary>
+    internal static bool IsStill(IpcObjectInfo found)
+        => Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).IsStill(found);
 
     private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -97,7 +97,11 @@ public class JsonSchemaTests : OneType
     public void What_doctor_mends_fits_the_schema()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Namespaces of its own need root, on Linux.");
-        const string script = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && echo abc > /dev/shm/sem.x && exec \"$0\" doctor --fix --json";
+        const string script = """
+            mount -t tmpfs -o mode=1777 tmpfs /dev/shm && "$0" create sem posix:/w 1 > /dev/null || exit 125
+            "$0" run --sem posix:/w -- sh -c 'kill -9 $PPID' 2> /dev/null | cat # until the command has ended, too
+            exec "$0" doctor --fix --json
+            """;
         ShellResult result = Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", script, Nipc.Program]);
         Assert.Contains("\"fixed\"", result.Output, StringComparison.Ordinal);
         Validate("DoctorReport", result.Output);

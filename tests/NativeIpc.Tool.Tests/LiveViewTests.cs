@@ -23,7 +23,7 @@ public sealed partial class LiveViewTests
         using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" list --watch 200ms; echo \"ended with $?\"; exec cat", 110, 16);
         string screen = terminal.Await(screen => screen.Contains("posix:/camera", StringComparison.Ordinal) && screen.Contains("(tail)", StringComparison.Ordinal), "the list");
         Assert.StartsWith("6 objects, every 0.2s, Ctrl-C ends", screen, StringComparison.Ordinal);
-        Assert.Matches(@"posix:/half +- +shm +0 .* \? +\d+s +half-created", screen);
+        Assert.Matches(@"posix:/half +- +shm +0 .* \? +\d+s +empty", screen);
         Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* unused,no-key-file", screen);
         Keep("list", screen);
 
@@ -99,6 +99,6 @@ public sealed partial class LiveViewTests
     [GeneratedRegex(@"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d \(\d+\w ago\)")]
     private static partial Regex Time();
 
-    [GeneratedRegex(@"(?<= )\d+s(?= +(-|unused|lock|half|removed|legacy))")]
+    [GeneratedRegex(@"(?<= )\d+s(?= +(-|unused|lock|empty|removed|legacy))")]
     private static partial Regex Age();
 }

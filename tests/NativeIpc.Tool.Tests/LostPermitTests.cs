@@ -6,6 +6,7 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary>What becomes of the permit of <c>nipc run</c> on a POSIX semaphore when the supervisor is killed: it is the command's as long as that lives, and is given back once afterwards.</summary>
+[Collection("doctor --fix")]
 public sealed class LostPermitTests : OneType
 {
     private const string Waiting = "echo $$; read line";

@@ -34,7 +34,8 @@ internal sealed record ObjectReport(
 
     private static readonly (IpcObjectTraits Trait, string Word)[] s_words =
     [
-        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Unused, "unused"), (IpcObjectTraits.Orphaned, "orphaned"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
+        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Unused, "unused"), (IpcObjectTraits.Orphaned, "orphaned"),
+        (IpcObjectTraits.Empty, "empty"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
         (IpcObjectTraits.WrongSize, "wrong-size"), (IpcObjectTraits.KeyFileReplaced, "key-file-replaced"), (IpcObjectTraits.KeyFileMissing, "no-key-file"), (IpcObjectTraits.KeyCollision, "key-collision"),
         (IpcObjectTraits.NoKey, "no-key"),
     ];

@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -18,8 +17,7 @@ namespace NativeIpc.Tool.Output;
 [JsonSerializable(typeof(RemovalList))]
 internal sealed partial class ToolJson : JsonSerializerContext
 {
-    // Keys are shown as they are: an apostrophe or an umlaut is no danger in a terminal or to jq.
-    private static readonly JsonWriterOptions s_writing = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions s_writing = new() { Indented = true, Encoder = new PrintableJson() };
 
     /// <summary>Writes one value on one line to standard output, for what goes on and on.</summary>
     public static void PrintLine<T>(T value, JsonTypeInfo<T> type)

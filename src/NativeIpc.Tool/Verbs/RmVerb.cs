@@ -19,7 +19,7 @@ internal static class RmVerb
     private const string Orphaned = "orphaned";
     private const string Unused = "unused";
 
-    private static readonly Argument<string[]> s_keys = Keys();
+    private static readonly Argument<string[]> s_keys = KeyArguments.Several();
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
@@ -45,17 +45,10 @@ internal static class RmVerb
         if (parsed.GetValue(s_force) && texts.Length == 0) throw ToolException.Usage("--force belongs to keys: --orphaned and --unused remove nothing that is in use.");
         if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open. 'nipc show KEY' counts the handles.");
         if (texts.Length > 0)
-            return Report(parsed, KeyArguments.Read(texts, parsed.GetValue(s_type)).SelectMany(key => Remove(key, KindOf(parsed), parsed.GetValue(s_force))));
+            return Report(parsed, KeyArguments.Words(texts).SelectMany(text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force))));
         if (parsed.GetValue(s_stale)) Failures.Say("--stale is the old word for --orphaned, and means the same. What is only unused takes its key, or --unused.");
         return RemoveAll(parsed, isOrphaned ? Orphaned : Unused);
     });
-
-    private static Argument<string[]> Keys()
-    {
-        Argument<string[]> keys = KeyArguments.Several();
-        keys.Arity = ArgumentArity.ZeroOrMore;
-        return keys;
-    }
 
     private static IpcObjectKind? KindOf(ParseResult parsed) => parsed.GetValue(s_kind) is { } kind ? KeyOptions.ParseKind(kind) : null;
 
@@ -81,6 +74,47 @@ internal static class RmVerb
     {
         Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
         foreach (string evidence in outcome.Evidence ?? []) Console.Out.WriteLine($"    {PrintableText.Of(evidence)}");
+    }
+
+    /// <summary>Removes what a word names. One that fits several objects ends the verb before anything else is removed.</summary>
+    private static IEnumerable<(RemovalOutcome, int)> RemoveNamed(string text, string? type, IpcObjectKind? kind, bool force)
+    {
+        IReadOnlyList<NamedObject> all;
+        string? missing = null;
+        try
+        {
+            all = NamedObjects.All(text, type, kind);
+        }
+        catch (ToolException none) when (none.ExitCode == ExitCodes.NotFound)
+        {
+            all = [];
+            missing = none.Message;
+        }
+
+        if (missing is not null) return [(new RemovalOutcome(text, KeyOptions.WordOf(kind ?? IpcObjectKind.SharedMemory), "not-found", Message: missing), ExitCodes.NotFound)];
+        return all.SelectMany(named => named.Found is not { } found ? Remove(named.Key, kind, force)
+            : !found.Key.IsValid ? [RemoveListed(found, force)]
+            : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1 ? Remove(found.Key, found.Kind, force) : []); // a segment goes with its lock
+    }
+
+    /// <summary>An object of the list that no key leads to.</summary>
+    private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo listed, bool force)
+    {
+        string name = NamedObject.NameOf(listed);
+        try
+        {
+            if (force && IpcObjects.Remove(listed)) return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "removed"), ExitCodes.Ok);
+
+            // Again, more closely: the list looks for no sign of life.
+            var closely = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindSigns = true };
+            IpcObjectInfo? found = IpcObjects.Enumerate(closely).Objects.FirstOrDefault(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName);
+            if (found is not null && !force) return RemoveOne(found, name, isNamed: true);
+            return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "not-found", Message: $"{name} is gone by now."), ExitCodes.NotFound);
+        }
+        catch (NativeIpcException failure)
+        {
+            return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "failed", Message: Failures.Describe(failure)), ExitCodes.For(failure.Error));
+        }
     }
 
     /// <summary>What was asked for by its key: the segment with its lock, or the semaphore.</summary>
@@ -216,14 +250,14 @@ internal static class RmVerb
         bool removes = parsed.GetValue(s_yes);
         if (!removes)
         {
-            Report(parsed, listed.Select(found => (new RemovalOutcome(NameOf(found), KeyOptions.WordOf(found.Kind), word,
+            Report(parsed, listed.Select(found => (new RemovalOutcome(NamedObject.NameOf(found), KeyOptions.WordOf(found.Kind), word,
                 Evidence: found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)]), ExitCodes.Ok)));
             if (parsed.GetValue(s_json)) return ExitCodes.Ok;
             if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Length);
             if (!removes) Console.Error.WriteLine(listed.Length == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
         }
 
-        return removes ? Report(parsed, listed.Select(found => RemoveOne(found, NameOf(found), isNamed: false))) : ExitCodes.Ok;
+        return removes ? Report(parsed, listed.Select(found => RemoveOne(found, NamedObject.NameOf(found), isNamed: false))) : ExitCodes.Ok;
     }
 
     private static bool Asks(int count)
@@ -231,6 +265,4 @@ internal static class RmVerb
         Console.Error.Write($"Remove {(count == 1 ? "it" : $"these {count}")}? [y/N] ");
         return Console.In.ReadLine()?.Trim() is "y" or "Y" or "yes";
     }
-
-    private static string NameOf(IpcObjectInfo found) => found.Key.IsValid ? found.Key.ToString() : found.NativeName;
 }

@@ -28,6 +28,9 @@ internal interface IObjectCatalog
     /// <summary>The same, but only if nobody uses it.</summary>
     Removal RemoveUnused(IpcObjectInfo found);
 
+    /// <summary>Whether the name or id still leads to an object.</summary>
+    bool IsStill(IpcObjectInfo found);
+
     /// <summary>Gives back the permits of a semaphore that killed holders had recorded, if the name still leads to it; how many.</summary>
     int ReturnLostPermits(IpcObjectInfo found) => 0;
 

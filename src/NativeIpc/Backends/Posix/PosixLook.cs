@@ -48,13 +48,13 @@ internal sealed class PosixLook(Census census) : IDisposable
         IpcObjectTraits traits = IpcObjectTraits.None;
         if (NameRules.IsLegacyName(bare, kind, out string original)) traits |= IpcObjectTraits.LegacyName;
         bool isSemaphore = kind == IpcObjectKind.SystemSemaphore;
-        if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
-        if (!isSemaphore && status.Size == 0) traits |= IpcObjectTraits.HalfCreated;
+        if (status.Size == 0) traits |= IpcObjectTraits.Empty;
+        else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
         if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0)) traits |= IpcObjectTraits.LockOfSegment;
 
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
         bool isSeen = users is { Count: > 0 };
-        bool wantsValue = isSemaphore && (traits & IpcObjectTraits.WrongSize) == 0;
+        bool wantsValue = isSemaphore && status.Size == Layout.SizeOfSemT;
         bool isLock = (traits & IpcObjectTraits.LockOfSegment) != 0;
         string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
         bool? isUnused = isSeen ? false : SawAll ? true : null;
@@ -83,6 +83,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             Size = status.Size,
             Value = value,
             LostPermits = lost,
+            HasDeadHolder = value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
             Mode = (UnixFileMode)status.Permissions,
             OwnerId = RealIds.Users.Known(status.Uid),
             OwnerName = census.Accounts.User(status.Uid),
@@ -108,6 +109,13 @@ internal sealed class PosixLook(Census census) : IDisposable
         Signs.AddRecorded(RemovalRecord.Read(path), signs);
         census.Signs.AddOf(status.Uid, census.Accounts.User(status.Uid), file, signs);
         return signs;
+    }
+
+    private bool HasDeadHolder(string path, FileIdentity identity)
+    {
+        using FileLock held = LockFolder();
+        using UnixDescriptor file = Libc.OpenToLook(path, out int number);
+        return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity && DeadHolder.Has(file);
     }
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";

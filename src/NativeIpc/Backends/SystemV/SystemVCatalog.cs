@@ -78,6 +78,13 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
     }
 
+    public bool IsStill(IpcObjectInfo found)
+        => found.SystemVId is { } id && (found.Kind == IpcObjectKind.SharedMemory
+            ? SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved
+            : SystemVSupport.SetStatusOf(id, out _) == 0)
+            && found.SystemVKey is { } key && key != 0
+            && (found.Kind == IpcObjectKind.SharedMemory ? Libc.shmget(key, 0, 0) : Libc.semget(key, 0, 0)) == id;
+
     public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
     {
         const string attempt = "read the segment";

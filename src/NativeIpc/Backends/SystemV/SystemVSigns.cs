@@ -27,6 +27,8 @@ internal static class SystemVSigns
         if (error != 0) return CannotTell("who waits for it may not be read");
         if (signs.Find(sign => sign.Kind == IpcSignKind.Waiting) is { } waiting) return new Removal(IpcRemovalOutcome.InUse, waiting.Text);
         if (signs.Count > 0) return CannotTell(signs[0].Text);
+        if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0 && SystemVSemaphores.IsEmpty(id, set.Count))
+            return CannotTell("its maker may be about to give it a count");
         if ((found.Traits & IpcObjectTraits.LockOfSegment) == 0 || found.SystemVKey is not { } key)
             return CannotTell("the kernel does not count who uses a System V semaphore");
         if (found.KeyFile is { } path && KeyFileSearch.IsLegacy(path, out _, out _))
