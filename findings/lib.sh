@@ -22,6 +22,18 @@ unpack() { # NAME=VERSION...
     printf 'package: %s\n' "$@"
 }
 
+# The same for packages of another Debian: POOLPATH_VERSION without the architecture, from the pool of the mirror.
+unpack_pool() { # PATH...
+    mkdir -p root
+    local path
+    for path; do
+        curl -fsS --max-time 120 -o package.deb "http://deb.debian.org/debian/pool/main/${path}_amd64.deb"
+        dpkg -x package.deb root
+        printf 'package: %s\n' "${path##*/}"
+    done
+    rm -f package.deb
+}
+
 failures=0
 # Compares what the real thing said with what it said when the finding was written.
 expect() { # WHAT EXPECTED SEEN

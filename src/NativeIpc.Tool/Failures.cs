@@ -16,7 +16,7 @@ internal static class Failures
         (int Code, string Message)? outcome = failure switch
         {
             ToolException own => (own.ExitCode, own.Message),
-            NativeIpcException native => (ExitCodes.For(native.Error), native.Message),
+            NativeIpcException native => (ExitCodes.For(native.Error), Describe(native)),
             ArgumentException or FormatException => (ExitCodes.Usage, WithoutParameter(failure)),
             PlatformNotSupportedException => (ExitCodes.Unsupported, failure.Message),
             UnauthorizedAccessException => (ExitCodes.Permission, failure.Message),
@@ -28,31 +28,47 @@ internal static class Failures
         };
         exitCode = outcome?.Code ?? ExitCodes.Failure;
         if (outcome is { } said) Say(said.Message);
-        if (failure is NativeIpcException { Error: var error } && Hint(error) is { } hint) Say(hint);
+        foreach (string detail in (failure as ToolException)?.Details ?? []) Console.Error.WriteLine(PrintableText.Of(detail));
         return outcome is not null;
     }
 
-    /// <summary>Message and hint in one text, for verbs that go on after a failure.</summary>
-    public static string Describe(NativeIpcException failure) => Hint(failure.Error) is { } hint ? $"{failure.Message} {hint}" : failure.Message;
+    /// <summary>What the library says, in words of this tool, and what this tool can do about it.</summary>
+    public static string Describe(NativeIpcException failure)
+    {
+        string key = NameOf(failure.Key);
+        string message = ToolWords.Of(failure.Message, key);
+        bool isSemaphore = failure.Message.Contains(" semaphore ", StringComparison.Ordinal);
+        return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isSemaphore) is not { } hint ? message : $"{message} {ToolWords.WithKey(hint, key)}";
+    }
+
+    /// <summary>What names the object on the command line. The library calls an object without a key by its number.</summary>
+    private static string NameOf(in NativeIpcKey key)
+    {
+        const int longestRepeated = 200;
+        if (!key.IsValid || key.NativeKey.Length > longestRepeated) return "KEY";
+        bool isNumber = key.Type.IsSystemV && key.NativeKey is ['0', 'x', ..];
+        return !isNumber ? key.ToString() : key.NativeKey == "0x00000000" ? "KEY" : $"key:{key.NativeKey}";
+    }
 
     public static void Say(string message) => Console.Error.WriteLine($"nipc: {PrintableText.Of(message)}");
 
-    /// <summary>What the library's message says in words of .NET, in words of this tool. On Windows nothing is removed, and objects are there while somebody holds them.</summary>
-    private static string? Hint(NativeIpcError error) => (error, OperatingSystem.IsWindows()) switch
+    /// <summary>What this tool can do. On Windows nothing is removed, and objects are there while somebody holds them.</summary>
+    private static string? Hint(NativeIpcError error, bool isSemaphore) => (error, OperatingSystem.IsWindows()) switch
     {
-        (NativeIpcError.AlreadyExists, true) => "With this tool: --or-open takes what is there, 'nipc show KEY' describes it.",
-        (NativeIpcError.AlreadyExists, _) => "With this tool: --or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it.",
-        (NativeIpcError.NotFound, true) => "With this tool: 'nipc list' shows what is there, 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT --hold' make it, and keep it until they end.",
-        (NativeIpcError.NotFound, _) => "With this tool: 'nipc list' shows what is there, 'nipc create' makes it.",
-        (NativeIpcError.PermissionDenied, false) => "With this tool: 'nipc show KEY' says whose it is and its mode.",
-        (NativeIpcError.PermissionDenied, true) => "With this tool: 'nipc show KEY' says what this user may know of it, and whose it is if it lets that be asked.",
-        (NativeIpcError.InvalidSize, true) => "With this tool: 'nipc show KEY' says how large it is; give a smaller size.",
-        (NativeIpcError.OutOfResources, true) => "With this tool: 'nipc doctor --json' prints how much memory may still be promised, 'nipc list -k shm -s size' what segments take; 'nipc value KEY' prints the count of a semaphore.",
-        (NativeIpcError.InvalidSize, false) => "With this tool: 'nipc show KEY' says how large it is; give a smaller size, or 'nipc rm KEY' and create it anew. 'nipc doctor --json' prints the limits.",
-        (NativeIpcError.OutOfResources, false) => "With this tool: 'nipc doctor' says which limit is reached and how to raise it, 'nipc rm --stale' lists what nobody uses; 'nipc value KEY' prints the count of a semaphore.",
-        (NativeIpcError.LockError, true) => "With this tool: 'nipc doctor' finds a lock whose holder was killed; try again, or leave --lock out.",
-        (NativeIpcError.LockError, false) => "With this tool: 'nipc show KEY' says who uses it and its lock; try again, or leave --lock out. 'nipc doctor' finds what is half-created.",
-        (NativeIpcError.KeyError, _) => "With this tool: 'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used; 'nipc show KEY' says what has the name.",
+        (NativeIpcError.AlreadyExists, true) => "--or-open takes what is there, 'nipc show KEY' describes it.",
+        (NativeIpcError.AlreadyExists, _) => "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it.",
+        (NativeIpcError.NotFound, true) => "'nipc list' shows what is there, 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT --hold' make it, and keep it until they end.",
+        (NativeIpcError.NotFound, _) => "'nipc list' shows what is there, 'nipc create' makes it.",
+        (NativeIpcError.PermissionDenied, false) => "'nipc show KEY' says whose it is and its mode.",
+        (NativeIpcError.PermissionDenied, true) => "'nipc show KEY' says what this user may know of it, and whose it is if it lets that be asked.",
+        (NativeIpcError.InvalidSize, true) => "'nipc show KEY' says how large it is; give a smaller size.",
+        (NativeIpcError.OutOfResources, _) when isSemaphore => "'nipc value KEY' prints its count, 'nipc doctor' says which limit is near.",
+        (NativeIpcError.OutOfResources, true) => "'nipc doctor --json' prints how much memory may still be promised, 'nipc list -k shm -s size' what segments take.",
+        (NativeIpcError.InvalidSize, false) => "'nipc show KEY' says how large it is; give a smaller size, or 'nipc rm KEY' and create it anew. 'nipc doctor --json' prints the limits.",
+        (NativeIpcError.OutOfResources, false) => "'nipc doctor' says which limit is reached and how to raise it, 'nipc list -k shm -s size' what segments take.",
+        (NativeIpcError.LockError, true) => "'nipc doctor' finds a lock whose holder was killed; try again, or leave --lock out.",
+        (NativeIpcError.LockError, false) => "'nipc show KEY' says who uses it and its lock; try again, or leave --lock out. 'nipc doctor' finds what is half-created.",
+        (NativeIpcError.KeyError, _) => "'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used; 'nipc show KEY' says what has the name.",
         _ => null,
     };
 

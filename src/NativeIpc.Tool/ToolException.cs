@@ -7,5 +7,8 @@ internal sealed class ToolException(int exitCode, string message) : Exception(me
 {
     public int ExitCode { get; } = exitCode;
 
+    /// <summary>Lines that follow the message, such as what there is to choose from.</summary>
+    public IReadOnlyList<string> Details { get; init; } = [];
+
     public static ToolException Usage(string message) => new(ExitCodes.Usage, message);
 }

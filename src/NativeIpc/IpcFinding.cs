@@ -7,13 +7,15 @@ namespace NativeIpc;
 /// <param name="Remedy">What to do about it, in a sentence.</param>
 public sealed record IpcFinding(IpcFindingKind Kind, IpcSeverity Severity, string Summary, string Remedy)
 {
-    /// <summary>A shell command that mends it; null where no single command does.</summary>
+    /// <summary>A shell command that mends it; null where no single command does, and where removing would be a guess.
+    /// Objects are removed by <c>nipc</c>, which looks again before it does.</summary>
     public string? Command { get; internal init; }
 
     /// <summary>The object it is about; null for findings about the machine.</summary>
     public IpcObjectInfo? Subject { get; internal init; }
 
-    /// <summary>Whether <see cref="IpcObjects.TryMend"/> mends it without any loss: nobody uses the object, and it is broken or cannot be reached; or permits are given back that nobody holds.
-    /// False for objects that are merely unused: somebody may have left them on purpose.</summary>
+    /// <summary>Whether <see cref="IpcObjects.TryMend"/> mends it without any loss, by proof and not by a guess: permits
+    /// are given back that nobody holds, as the records in the semaphore say. False for objects that are empty, unused or
+    /// look broken: somebody may have left them so on purpose.</summary>
     public bool IsSafeToFix { get; internal init; }
 }

@@ -9,13 +9,15 @@ public enum IpcFindingKind
     /// <summary>An object that no process uses.</summary>
     Stale = 1,
 
-    /// <summary>An object whose maker died, or is slow, in the middle of making it.</summary>
+    /// <summary>An object whose maker may have died in the middle of making it, or may be slow; or that is meant to be
+    /// so (<see cref="IpcObjectTraits.Empty"/>).</summary>
     HalfCreated = 2,
 
-    /// <summary>A file with the name of a POSIX semaphore that is none.</summary>
+    /// <summary>A file with the name of a POSIX semaphore and another size (<see cref="IpcObjectTraits.WrongSize"/>).</summary>
     WrongSize = 3,
 
-    /// <summary>An object without a name that processes still use.</summary>
+    /// <summary>Objects without a name that processes still use. That is normal (programs remove the name early, so that
+    /// the object goes with them), and told only while they fill <c>/dev/shm</c>.</summary>
     Removed = 4,
 
     /// <summary>A System V object whose key file was removed and made anew: its users and those who come now do not meet.</summary>
@@ -24,7 +26,8 @@ public enum IpcFindingKind
     /// <summary>Two key files with one System V key: strangers meet.</summary>
     KeyCollision = 6,
 
-    /// <summary>A permit that nobody holds and nobody gives back, since its holder was killed: of a lock that is taken although nobody has it open, or recorded by that holder
+    /// <summary>A permit that nobody holds and nobody gives back, since its holder was killed: of a lock or a
+    /// <see cref="SystemSemaphoreOptions.Robust"/> semaphore that it had marked as its own, or recorded by that holder
     /// (<see cref="SystemSemaphoreOptions.Recording"/>; <see cref="IpcObjectInfo.LostPermits"/> says how many).</summary>
     LostPermit = 7,
 

@@ -100,6 +100,10 @@ public sealed record IpcObjectInfo
     /// <summary>What could not be read, and why: one sentence each. Empty in most cases.</summary>
     public IReadOnlyList<string> Unreadable { get; internal init; } = [];
 
+    /// <summary>Whether a lock is taken by a process that used this library and is dead, as our own record in the lock
+    /// proves. False in lists, which do not look so closely.</summary>
+    internal bool HasDeadHolder { get; init; }
+
     /// <summary>Which object of the system this is, so that another one under the same name is told from it.</summary>
     internal string ObjectIdentity { get; init; } = "";
 

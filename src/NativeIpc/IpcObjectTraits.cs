@@ -20,13 +20,16 @@ public enum IpcObjectTraits
     /// </summary>
     Stale = 1 << 2,
 
-    /// <summary>Its maker has not finished it: a POSIX segment without a size; a System V semaphore without a count; a key file with one of Qt's legacy names and no object.</summary>
+    /// <summary>A key file with one of Qt's legacy names and no object: its maker is in the middle, or died
+    /// there; or somebody removed the object alone.</summary>
     HalfCreated = 1 << 3,
 
     /// <summary>Its name is gone, or it is marked to be destroyed, and processes are still attached.</summary>
     Removed = 1 << 4,
 
-    /// <summary>A file with the name of a POSIX semaphore and another size: it cannot be opened as one, and the C library that maps it kills the process.</summary>
+    /// <summary>A file with the name of a POSIX semaphore and another size than this process's semaphores have: one of a
+    /// 32-bit program (16 bytes), a segment whose name begins with <c>sem.</c>, or a broken one. The C library kills a
+    /// process that uses it as a semaphore.</summary>
     WrongSize = 1 << 5,
 
     /// <summary>System V: none of the folders that were searched has a file with this key. It may have been made with a number instead of a file, or with a file elsewhere.</summary>
@@ -43,4 +46,12 @@ public enum IpcObjectTraits
 
     /// <summary>System V: made with IPC_PRIVATE, or its key was taken away by its removal. No key leads to it.</summary>
     NoKey = 1 << 9,
+
+    /// <summary>
+    /// There is nothing in it: a POSIX file without bytes, or a System V set whose members are all 0 and that no
+    /// process has used. It may be meant so (a lock file, an event), its maker may be in the middle (between
+    /// <c>shm_open(3)</c> and <c>ftruncate(2)</c>, <c>semget(2)</c> and <c>semctl(2)</c>), or have died there: no look
+    /// tells these apart. A creating call of this library finishes it in place.
+    /// </summary>
+    Empty = 1 << 10,
 }

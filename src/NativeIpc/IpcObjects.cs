@@ -74,7 +74,9 @@ public static class IpcObjects
         return diagnosis.Findings();
     }
 
-    /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: removes the object as <see cref="TryRemoveUnused"/> does, or gives back its lost permits.</summary>
+    /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: gives back
+    /// permits that nobody holds. What may be as its maker wants it (an empty file, a set of zeros, an object that nobody
+    /// uses now) is never removed here.</summary>
     /// <param name="finding">What <see cref="Diagnose"/> said.</param>
     /// <returns>True when it was mended; false when it is not safe, or not so any more.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="finding"/> is null.</exception>
@@ -83,7 +85,7 @@ public static class IpcObjects
     {
         ArgumentNullException.ThrowIfNull(finding);
         if (finding is not { IsSafeToFix: true, Subject: { } subject }) return false;
-        return finding.Kind == IpcFindingKind.LostPermit && subject.LostPermits > 0
+        return finding.Kind == IpcFindingKind.LostPermit
             ? Selector.Catalogs.First(catalog => catalog.Handles(subject.Type)).ReturnLostPermits(subject) > 0
             : !OperatingSystem.IsWindows() && TryRemoveUnused(subject);
     }
@@ -94,8 +96,8 @@ public static class IpcObjects
 
     /// <summary>Removes an object that was listed, unless somebody uses it or its name leads to another one by now. For leftovers of a crash.</summary>
     /// <remarks>POSIX: under a lease, which the kernel gives only while no other process has the file open or mapped, so nobody can come in between. System V segments: nobody is attached; a program
-    /// that attaches at this very moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only a half-created one, or the lock of a segment that is gone or that nobody
-    /// uses, is removed. The lock of a segment is an object of its own and stays, with System V also the key file, until it is removed itself.</remarks>
+    /// that attaches at this very moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only the lock of a segment that is gone or that nobody
+    /// uses is removed, and none whose members are all 0 and that nobody has used: its maker may be in the middle. The lock of a segment is an object of its own and stays, with System V also the key file, until it is removed itself.</remarks>
     /// <param name="found">The object, as it was listed.</param>
     /// <returns>True when it was removed; false when it is in use, gone, or another one.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
@@ -141,6 +143,10 @@ public static class IpcObjects
         if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("Only segments have bytes.", nameof(found));
         return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Read(found, offset, destination);
     }
+
+    /// <summary>Whether the name or id of an object that was listed still leads to it.</summary>
+    internal static bool IsStill(IpcObjectInfo found)
+        => Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).IsStill(found);
 
     private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -17,7 +17,7 @@ public class AppleNumbersTests
         ["LOCK_SH"] = 1, ["LOCK_EX"] = 2, ["LOCK_NB"] = 4, ["LOCK_UN"] = 8,
         ["IPC_CREAT"] = 0x200, ["IPC_EXCL"] = 0x400, ["IPC_NOWAIT"] = 0x800, ["IPC_RMID"] = 0, ["IPC_SET"] = 1, ["IPC_STAT"] = 2,
         ["SEM_UNDO"] = 0x1000, ["SHM_RDONLY"] = 0x1000,
-        ["GETNCNT"] = 3, ["GETPID"] = 4, ["GETVAL"] = 5, ["SETVAL"] = 8,
+        ["GETNCNT"] = 3, ["GETPID"] = 4, ["GETVAL"] = 5, ["GETZCNT"] = 7, ["SETVAL"] = 8,
         ["S_IFMT"] = 0xF000, ["S_IFREG"] = 0x8000, ["S_IFDIR"] = 0x4000, ["S_IFLNK"] = 0xA000,
         ["CLOCK_REALTIME"] = 0, ["SEMVMX"] = 32767, ["SEM_VALUE_MAX"] = 32767, ["SEM_FAILED"] = -1,
     };

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using NativeIpc.Testing;
 using Xunit;
@@ -260,19 +261,21 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
-    public void Half_created_and_broken_files_are_told()
+    public void Empty_and_broken_files_are_told_and_stay()
     {
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "abc");
-        Assert.Equal(IpcObjectTraits.HalfCreated | IpcObjectTraits.Stale, Listed(key, IpcObjectKind.SharedMemory)!.Traits);
+        Assert.Equal(IpcObjectTraits.Empty, Listed(key, IpcObjectKind.SharedMemory)!.Traits & ~IpcObjectTraits.Stale);
         IpcObjectInfo broken = Listed(key, IpcObjectKind.SystemSemaphore)!;
-        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment | IpcObjectTraits.Stale, broken.Traits);
+        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment, broken.Traits & ~IpcObjectTraits.Stale);
         Assert.Null(broken.Value);
-        IReadOnlyList<IpcFinding> findings = [.. IpcObjects.Diagnose().Where(finding => finding.Subject?.Key == key)];
-        Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.HalfCreated], findings.Select(finding => finding.Kind));
-        Assert.True(IpcObjects.TryRemoveUnused(findings[0].Subject!));
-        Assert.False(Backend.SemaphoreExists(key));
+        IpcFinding finding = Assert.Single(IpcObjects.Diagnose(), finding => finding.Subject?.Key == key);
+        Assert.Equal((IpcFindingKind.WrongSize, false), (finding.Kind, finding.IsSafeToFix));
+        Assert.False(IpcObjects.TryMend(finding));
+        Assert.True(Backend.SemaphoreExists(key));
+        File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "");
+        Assert.DoesNotContain(IpcObjects.Diagnose(), finding => finding.Subject?.Key == key);
     }
 
     [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
@@ -353,18 +356,52 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.Linux | Needs.SystemV)]
-    public void A_set_without_a_count_is_half_created()
+    public void A_set_of_zeros_may_be_meant_so_and_is_not_removed_as_unused()
     {
         NativeIpcKey key = NextKey();
+        int id = MakeSet(key, 2);
+        IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        Assert.Equal((id, 0, IpcObjectTraits.Empty), (found.SystemVId, found.Value, found.Traits));
+        Assert.DoesNotContain(IpcObjects.Diagnose(), finding => finding.Subject?.SystemVId == id && finding.IsSafeToFix);
+        Assert.False(IpcObjects.TryRemoveUnused(found));
+        Assert.True(Backend.SemaphoreExists(key));
+    }
+
+    [BackendTheory(Needs.Linux | Needs.SystemV)]
+    [InlineData("value")]
+    [InlineData("operation")]
+    [InlineData("waiter")]
+    public void What_stands_in_any_member_of_a_set_says_that_it_is_made(string sign)
+    {
+        NativeIpcKey key = NextKey();
+        int id = MakeSet(key, 2);
+        using Process? waiter = sign switch
+        {
+            "value" => Perl($"semctl({id}, 1, 16, 3)"),
+            "operation" => Perl($"semop({id}, pack('s3', 1, 1, 0)); semop({id}, pack('s3', 1, -1, 0))"),
+            _ => Perl($"semop({id}, pack('s3', 1, -1, 0))"),
+        };
+        if (sign == "waiter") SpinWait.SpinUntil(() => NativeIpc.Interop.Libc.semctl(id, 1, NativeIpc.Interop.Flags.GETNCNT) == 1, Patience.Seconds(30));
+        else waiter!.WaitForExit();
+        Assert.Equal(IpcObjectTraits.None, Listed(key, IpcObjectKind.SystemSemaphore)!.Traits);
+        using SystemSemaphore opened = SystemSemaphore.CreateOrOpen(key, 5);
+        Assert.False(opened.CreatedNew); // nor is it finished as if it were half-created
+        Assert.True(opened.TryGetCurrentCount(out int count));
+        Assert.Equal(0, count);
+        Assert.False(IpcObjects.TryRemoveUnused(Listed(key, IpcObjectKind.SystemSemaphore)!));
+        waiter!.Kill();
+    }
+
+    private static Process Perl(string script) => Process.Start("perl", ["-e", script]);
+
+    private static int MakeSet(in NativeIpcKey key, int members)
+    {
         File.Create(key.NativeKey).Dispose();
         int number = NativeIpc.Interop.Libc.ftok(key.NativeKey, (int)key.Type);
-        int id = NativeIpc.Interop.Libc.semget(number, 1, NativeIpc.Interop.Flags.IPC_CREAT | NativeIpc.Interop.Flags.IPC_EXCL | 0x180);
+        const int made = NativeIpc.Interop.Flags.IPC_CREAT | NativeIpc.Interop.Flags.IPC_EXCL | 0x180;
+        int id = NativeIpc.Interop.Libc.semget(number, members, made);
         Assert.NotEqual(-1, id);
-        IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore)!;
-        Assert.Equal((id, 0, IpcObjectTraits.HalfCreated), (found.SystemVId, found.Value, found.Traits));
-        Assert.True(IpcObjects.TryRemoveUnused(found));
-        Assert.False(Backend.AnythingExists(key));
-        Assert.False(File.Exists(key.NativeKey));
+        return id;
     }
 
     [BackendFact(Needs.Linux | Needs.SystemV)]

@@ -23,6 +23,25 @@ public partial class ArchitectureTests
     public void Native_calls_stand_in_one_file()
         => Assert.Equal(["Running/Libc.cs"], Sources.Where(file => File.ReadAllText(file).Contains("[LibraryImport", StringComparison.Ordinal)).Select(file => Path.GetRelativePath(Nipc.Sources, file)));
 
+    /// <summary>What is printed comes through one function, so that nothing that comes from outside reaches a terminal
+    /// raw.</summary>
+    [Theory]
+    [InlineData(@"OpenStandard(Output|Error)|Set(Out|Error)\(|Console\.(Out|Error) =", "Output/StandardStreams.cs")]
+    [InlineData(@"\bRaw(Out|Error)\b", "Output/ProgressBar.cs", "Output/Screen.cs", "Output/StandardStreams.cs", "Output/Terminal.cs")]
+    [InlineData(@"\\u001b|\\e\[|\\x1b", "Output/ProgressBar.cs", "Output/Screen.cs", "Output/StyledText.cs")]
+    [InlineData(@"Utf8JsonWriter|JsonSerializer\.Serialize", "Output/ToolJson.cs")]
+    [InlineData(@"\bOpenOutput\b", "Output/StandardStreams.cs", "Output/ToolJson.cs", "Verbs/DumpVerb.cs", "Verbs/ReadVerb.cs")] // bytes of a segment
+    public void Text_is_printed_in_one_way(string way, params string[] files)
+        => Assert.Equal(files.Order(), Sources.Where(file => Regex.IsMatch(File.ReadAllText(file), way)).Select(file => Path.GetRelativePath(Nipc.Sources, file)).Order());
+
+    [Theory]
+    [InlineData("Output/StandardStreams.cs")]
+    [InlineData("Output/StyledText.cs")]
+    [InlineData("Output/ProgressBar.cs")]
+    [InlineData("Output/PrintableJson.cs")]
+    public void The_ways_to_print_escape(string file)
+        => Assert.Contains("PrintableText.", File.ReadAllText(Path.Combine(Nipc.Sources, file)), StringComparison.Ordinal);
+
     [Theory]
     [InlineData("[UnsafeAccessor(UnsafeAccessorKind.Method)]")]
     [InlineData("typeof(SharedMemory).GetMethod(\"x\", BindingFlags.NonPublic)")]

@@ -197,13 +197,13 @@ public sealed class DoctorMachineTests : IDisposable
         return document.RootElement.Clone();
     }
 
-    private static IEnumerable<JsonElement> Of(JsonElement said, string kind) => said.GetProperty("findings").EnumerateArray().Where(finding => Text(finding, "kind") == kind);
+    private static IEnumerable<JsonElement> Of(JsonElement said, string kind) => said.GetProperty("findings").EnumerateArray().Where(finding => Text(finding, "finding") == Nipc.Word(kind));
 
     private static JsonElement Single(JsonElement said, string kind) => Assert.Single(Of(said, kind));
 
     private static void Check(JsonElement finding, string severity, string inSummary, string remedy, string? command)
     {
-        Assert.Equal(severity, Text(finding, "severity"));
+        Assert.Equal(Nipc.Word(severity), Text(finding, "severity"));
         Assert.Contains(inSummary, Text(finding, "summary"), StringComparison.Ordinal);
         Assert.Equal(remedy, Text(finding, "remedy"));
         Assert.Equal(command, Text(finding, "command"));

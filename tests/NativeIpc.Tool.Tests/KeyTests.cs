@@ -108,6 +108,6 @@ public class KeyTests
     {
         string error = Nipc.Fail(2, "value", "/frames");
         Assert.Contains("--type", error, StringComparison.Ordinal);
-        Assert.Contains("nipc key safe", error, StringComparison.Ordinal);
+        Assert.Contains("posix:/frames", error, StringComparison.Ordinal);
     }
 }

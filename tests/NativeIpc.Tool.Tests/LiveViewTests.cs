@@ -23,7 +23,7 @@ public sealed partial class LiveViewTests
         using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" list --watch 200ms; echo \"ended with $?\"; exec cat", 110, 16);
         string screen = terminal.Await(screen => screen.Contains("posix:/camera", StringComparison.Ordinal) && screen.Contains("(tail)", StringComparison.Ordinal), "the list");
         Assert.StartsWith("6 objects, every 0.2s, Ctrl-C ends", screen, StringComparison.Ordinal);
-        Assert.Matches(@"posix:/half +- +shm +0 .* stale,half-created", screen);
+        Assert.Matches(@"posix:/half +- +shm +0 .* stale,empty", screen);
         Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* stale,no-key-file", screen);
         Keep("list", screen);
 

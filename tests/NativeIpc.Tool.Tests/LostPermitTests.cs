@@ -6,6 +6,7 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary>What becomes of the permit of <c>nipc run</c> on a POSIX semaphore when the supervisor is killed: it is the command's as long as that lives, and is given back once afterwards.</summary>
+[Collection("doctor --fix")]
 public sealed class LostPermitTests : OneType
 {
     private const string Waiting = "echo $$; read line";
@@ -22,7 +23,7 @@ public sealed class LostPermitTests : OneType
         Assert.Equal(3 - permits, CountByC(key));
         Assert.Equal(permits, LostBy(key));
         JsonElement lost = Single(Doctor(1), key, "LostPermit");
-        Assert.Equal("Error", lost.GetProperty("severity").GetString());
+        Assert.Equal("error", lost.GetProperty("severity").GetString());
         Assert.Equal("nipc doctor --fix", lost.GetProperty("command").GetString());
         Assert.Contains(permits == 1 ? "has lost a permit: who took it was killed" : "has lost 3 permits: who took them was killed", lost.GetProperty("summary").GetString(), StringComparison.Ordinal);
         Assert.Equal(3 - permits, CountByC(key)); // found, and nothing changed
@@ -168,7 +169,7 @@ public sealed class LostPermitTests : OneType
         NativeIpcKey key = Make(1);
         Nipc.Succeed("acquire", $"{key}");
         JsonElement named = Single(Doctor(null, "--fix"), key, "Stale");
-        Assert.Equal("Information", named.GetProperty("severity").GetString());
+        Assert.Equal("information", named.GetProperty("severity").GetString());
         Assert.StartsWith($"If a holder was killed, give its permit back: nipc release '{key}'.", named.GetProperty("remedy").GetString(), StringComparison.Ordinal);
         Assert.Equal("0", Nipc.Succeed("value", $"{key}"));
     }
@@ -217,7 +218,7 @@ public sealed class LostPermitTests : OneType
 
     /// <summary>How many permits <c>show</c> calls lost; 0 where it says nothing.</summary>
     private static int LostBy(in NativeIpcKey key)
-        => Nipc.Json("show", $"{key}", "-k", "sem", "--json").GetProperty("objects")[0].GetProperty("object").TryGetProperty("lostPermits", out JsonElement lost) ? lost.GetInt32() : 0;
+        => Nipc.Json("show", $"{key}", "-k", "sem", "--json").GetProperty("objects")[0].TryGetProperty("lostPermits", out JsonElement lost) ? lost.GetInt32() : 0;
 
     private static JsonElement[] Doctor(int? exitCode, params string[] options)
     {
@@ -229,7 +230,7 @@ public sealed class LostPermitTests : OneType
     }
 
     private static JsonElement[] Of(JsonElement[] findings, NativeIpcKey key, string kind)
-        => [.. findings.Where(finding => finding.GetProperty("kind").GetString() == kind && finding.TryGetProperty("object", out JsonElement found) && found.ValueKind == JsonValueKind.Object
+        => [.. findings.Where(finding => finding.GetProperty("finding").GetString() == Nipc.Word(kind) && finding.TryGetProperty("object", out JsonElement found) && found.ValueKind == JsonValueKind.Object
             && found.TryGetProperty("key", out JsonElement text) && text.GetString() == key.ToString())];
 
     private static JsonElement Single(JsonElement[] findings, in NativeIpcKey key, string kind) => Assert.Single(Of(findings, key, kind));

@@ -16,6 +16,12 @@ internal static class Nipc
     /// <summary>The sources of the tool.</summary>
     internal static string Sources { get; } = Metadata("ToolSources");
 
+    /// <summary>The folder of the documents.</summary>
+    internal static string Documents { get; } = Metadata("Documents");
+
+    /// <summary>The tool's code, also where a native file is what runs.</summary>
+    internal static Assembly Code { get; } = Assembly.LoadFrom(Path.Combine(Metadata("ToolFolder"), "nipc.dll"));
+
     /// <summary>Runs it to its end, without input.</summary>
     internal static ShellResult Run(params string[] arguments) => Shell.Run(Program, arguments);
 
@@ -58,6 +64,9 @@ internal static class Nipc
         using JsonDocument document = JsonDocument.Parse(Succeed(arguments));
         return document.RootElement.Clone();
     }
+
+    /// <summary>How JSON spells a member of an enumeration of the library.</summary>
+    internal static string Word(string member) => JsonNamingPolicy.KebabCaseLower.ConvertName(member);
 
     private static string Metadata(string key) => typeof(Nipc).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == key).Value!;
 }

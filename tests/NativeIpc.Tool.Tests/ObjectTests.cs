@@ -26,7 +26,7 @@ public class ObjectTests : OneType
         Assert.False(opened.GetProperty("createdNew").GetBoolean());
         Assert.Equal(64 * 1024, opened.GetProperty("size").GetInt64());
         Assert.Equal($"{key}", opened.GetProperty("key").GetString());
-        Assert.Contains("'nipc rm KEY'", Nipc.Fail(5, "create", "shm", $"{key}", "65k", "--or-open"), StringComparison.Ordinal);
+        Assert.Contains($"'nipc rm {key}'", Nipc.Fail(5, "create", "shm", $"{key}", "65k", "--or-open"), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -37,8 +37,8 @@ public class ObjectTests : OneType
         NativeIpcKey key = NewKey(type);
         Nipc.Succeed("create", "sem", $"{key}", "3");
         Nipc.Fail(1, "create", "sem", $"{key}", "3");
-        Assert.Equal(3, Nipc.Json("create", "sem", $"{key}", "9", "--or-open", "--json").GetProperty("count").GetInt32());
-        Assert.Equal(7, Nipc.Json("create", "sem", $"{key}", "7", "--reset", "--json").GetProperty("count").GetInt32());
+        Assert.Equal(3, Nipc.Json("create", "sem", $"{key}", "9", "--or-open", "--json").GetProperty("value").GetInt32());
+        Assert.Equal(7, Nipc.Json("create", "sem", $"{key}", "7", "--reset", "--json").GetProperty("value").GetInt32());
     }
 
     [Fact]
@@ -101,9 +101,9 @@ public class ObjectTests : OneType
             Assert.Contains("--force", error, StringComparison.Ordinal);
             ShellResult json = Nipc.Run("rm", $"{key}", "--json");
             Assert.Equal(1, json.ExitCode);
-            JsonElement outcome = JsonDocument.Parse(json.Output).RootElement[0];
+            JsonElement outcome = JsonDocument.Parse(json.Output).RootElement.GetProperty("outcomes")[0];
             Assert.Equal("in-use", outcome.GetProperty("outcome").GetString());
-            Assert.Contains(outcome.GetProperty("users").EnumerateArray(), user => user.GetProperty("processId").GetInt32() == Environment.ProcessId);
+            Assert.Contains(outcome.GetProperty("users").EnumerateArray(), user => user.GetProperty("pid").GetInt32() == Environment.ProcessId);
             Assert.Equal($"removed shm {key}", Nipc.Succeed("rm", $"{key}", "--force"));
         }
 
@@ -124,7 +124,7 @@ public class ObjectTests : OneType
             ShellResult result = FromContainer();
             Assert.True(result.ExitCode == 1, result.Output + result.Error);
             using JsonDocument document = JsonDocument.Parse(result.Output);
-            Assert.Equal("in-use", document.RootElement[0].GetProperty("outcome").GetString());
+            Assert.Equal("in-use", document.RootElement.GetProperty("outcomes")[0].GetProperty("outcome").GetString());
             Assert.Contains("not seen from here", result.Error, StringComparison.Ordinal);
             Assert.Contains("\"removed\"", FromContainer("--force").Succeeded, StringComparison.Ordinal);
         }
@@ -207,10 +207,10 @@ public class ObjectTests : OneType
         Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey(type);
         Nipc.Succeed("create", "sem", $"{key}", type == "posix" ? "2147483647" : "32767");
-        Assert.Contains("With this tool: 'nipc doctor' says which limit", Nipc.Fail(5, "release", $"{key}"), StringComparison.Ordinal);
+        Assert.Contains($"'nipc value {key}' prints its count", Nipc.Fail(5, "release", $"{key}"), StringComparison.Ordinal);
         string broken = type == "posix" ? "posix:/a/b" : $"{type}:/{new string('k', 4096)}";
-        Assert.Contains("With this tool: 'nipc key parse KEY --explain'", Nipc.Fail(2, "create", "shm", broken, "1"), StringComparison.Ordinal);
-        Assert.Contains("With this tool: 'nipc key parse KEY --explain'", Nipc.Fail(2, "rm", "--force", broken), StringComparison.Ordinal);
+        Assert.Contains("--explain' says which rule", Nipc.Fail(2, "create", "shm", broken, "1"), StringComparison.Ordinal);
+        Assert.Contains("--explain' says which rule", Nipc.Fail(2, "rm", "--force", broken), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -219,7 +219,7 @@ public class ObjectTests : OneType
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The lengths are those of Linux.");
         NativeIpcKey key = Names.Track(NativeIpcKey.Parse($"posix:/{TestNames.NextName().PadRight(255, 'k')}")); // a segment may have it; its lock would have four bytes more
         Nipc.Succeed("create", "shm", $"{key}", "10");
-        Assert.Contains("With this tool: 'nipc show KEY' says who uses it and its lock; try again, or leave --lock out", Nipc.Fail(1, "write", $"{key}", "--text", "x", "--lock"), StringComparison.Ordinal);
+        Assert.Contains($"'nipc show {key}' says who uses it and its lock; try again, or leave --lock out", Nipc.Fail(1, "write", $"{key}", "--text", "x", "--lock"), StringComparison.Ordinal);
         Nipc.Succeed("write", $"{key}", "--text", "x");
     }
 
@@ -235,7 +235,7 @@ public class ObjectTests : OneType
         ShellResult result = Hidden("rm", $"{key}", "--json");
         Assert.True(result.ExitCode == 6, result.Output + result.Error);
         using JsonDocument document = JsonDocument.Parse(result.Output);
-        JsonElement outcome = document.RootElement[0];
+        JsonElement outcome = document.RootElement.GetProperty("outcomes")[0];
         Assert.Equal("cannot-tell", outcome.GetProperty("outcome").GetString());
         Assert.Contains("--force", outcome.GetProperty("message").GetString(), StringComparison.Ordinal);
         Assert.NotNull(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory));

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using NativeIpc.Testing;
 using Xunit;
@@ -53,8 +55,10 @@ public class OutputTests : OneType
         Nipc.Fail(2, "demo", "--child", "cobol");
     }
 
-    /// <summary>What a terminal would act on, or not show, as it may stand in a name, a file, or an argument.</summary>
-    public static TheoryData<string> Invisible => new("\u001b]0;x\u0007", "\u009b31m", "\u202e", "\u200b", "\u2028", "a\nb", "\u007f");
+    /// <summary>What a terminal would act on, or not show, as it may stand in a name, a file, or an argument: C0, DEL, C1,
+    /// direction, zero width, line ends, blanks, what is drawn as nothing, tags.</summary>
+    public static TheoryData<string> Invisible
+        => new("\e]0;x\a\u007f\u009b31m\u202e\u2066\u200b\u200d\ufeff\u2028\u2029\u0085\u00a0\u3164\ufe0f\U000e0041", "a\nb");
 
     [Theory]
     [MemberData(nameof(Invisible))]
@@ -64,23 +68,44 @@ public class OutputTests : OneType
         string name = $"nitool-{Environment.ProcessId}-{text}";
         string file = $"/dev/shm/{name}";
         File.WriteAllBytes(file, [1, 2, 3]);
+        string key = $"posix:/{name}";
         try
         {
-            string key = $"posix:/{name}";
             foreach (string[] verb in (string[][])[
-                ["list"], ["show", key], ["doctor"], ["create", "shm", key, "64"], ["rm", "posix:/none-" + text], ["key", "parse", key, "--explain"], ["key", "safe", text, "--explain"],
-                ["acquire", key], ["read", text], ["read", key, "--offset", text], [text], ["run", "--sem", key, "true"], ["rm", key]])
+                ["list"], ["list", "--json"], ["show", key], ["show", key, "--json"], ["doctor", "--all"], ["doctor", "--json"],
+                ["create", "shm", key, "64"], ["rm", "posix:/none-" + text], ["key", "parse", key, "--explain"],
+                ["key", "safe", text, "--explain"], ["key", "safe", text, "--json"], ["key", "code", key, "--lang", "c"],
+                ["acquire", key], ["read", text], ["read", key, "--offset", text], ["list", "--" + text], [text], ["show", key, "--struct", text],
+                ["run", "--sem", key, "true"], ["run", "--sem", "posix:/none", text], ["dump", key, $"/none/{text}"], ["rm", "--stale", "--json"], ["rm", key]])
             {
                 ShellResult result = Nipc.Run(verb);
-                string all = result.Output + result.Error;
-                Assert.False(text.Any(c => (char.IsControl(c) && c != '\n') || c > 0x7f) && all.Contains(text, StringComparison.Ordinal), $"nipc {verb[0]}: {all}");
-                Assert.DoesNotContain(all, c => char.IsControl(c) && c != '\n');
-                Assert.DoesNotContain("a\nb", all, StringComparison.Ordinal);
+                AssertVisible(result);
+                Assert.DoesNotContain("a\nb", result.Output + result.Error, StringComparison.Ordinal);
+                if (verb[^1] != "--json" || verb[0] is not ("list" or "show")) continue;
+                Assert.Contains(JsonDocument.Parse(result.Output).RootElement.GetProperty("objects").EnumerateArray(),
+                    found => found.GetProperty("nativeName").GetString() == name);
             }
         }
         finally
         {
             File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void The_name_of_a_process_reaches_no_terminal_raw()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Names of processes are told on Linux.");
+        NativeIpcKey key = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{key}", "64");
+        string open = $"open(F, '<', '/dev/shm{key.NativeKey}'); syscall(157, 15, my $n = \"\\e[31m\\xe2\\x80\\xae\\xff\\n\"); $| = 1; print \"ready\\n\"; <STDIN>";
+        using var peer = new RunningNipc("perl", ["-e", open]); // prctl(PR_SET_NAME)
+        Assert.Equal("ready", peer.ReadLine());
+        foreach (string[] verb in (string[][])[["list"], ["show", $"{key}"], ["rm", $"{key}"], ["list", "--json"], ["doctor", "--all"]])
+        {
+            ShellResult result = Nipc.Run(verb);
+            AssertVisible(result);
+            if (verb[0] == "show") Assert.Contains("[31m", result.Output, StringComparison.Ordinal); // it is told
         }
     }
 
@@ -92,16 +117,21 @@ public class OutputTests : OneType
         Shell.Run("bash", ["-c", $"touch $'/dev/shm/{mark}\\xff\\e]0;x\\a'"]);
         try
         {
-            foreach (string verb in (string[])["list", "doctor"])
-            {
-                ShellResult result = Nipc.Run(verb);
-                Assert.DoesNotContain(result.Output + result.Error, c => char.IsControl(c) && c != '\n');
-            }
+            foreach (string verb in (string[])["list", "doctor"]) AssertVisible(Nipc.Run(verb));
         }
         finally
         {
             Shell.Run("bash", ["-c", $"rm -f /dev/shm/{mark}*"]);
         }
+    }
+
+    private static void AssertVisible(ShellResult result)
+    {
+        string all = result.Output + result.Error;
+        Assert.DoesNotContain(all.EnumerateRunes(), rune => Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+                or UnicodeCategory.SpaceSeparator
+            ? rune.Value is not (' ' or '\n') : rune.Value is 0x3164 or 0xFE0F);
     }
 
     [Theory]
@@ -150,7 +180,7 @@ public class OutputTests : OneType
         Nipc.Succeed("create", "shm", $"{key}", "5");
         Nipc.Succeed("write", $"{key}", "--text", "bytes");
         (int code, byte[] output, string error) = Nipc.Feed([], "dump", $"{key}", target);
-        Assert.Equal((0, "bytes", ""), (code, System.Text.Encoding.UTF8.GetString(output), error));
+        Assert.Equal((0, "bytes", ""), (code, Encoding.UTF8.GetString(output), error));
     }
 
     [Fact]

@@ -124,7 +124,7 @@ public sealed class ShowTests : IDisposable
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
         Assert.Contains("nipc list", Nipc.Fail(3, "show", key.ToString()), StringComparison.Ordinal);
         Nipc.Fail(3, "show", "2147483647");
-        Nipc.Fail(2, "show", "no key");
+        Nipc.Fail(3, "show", "no key");
         Nipc.Fail(2, "show", "windows:x");
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         Nipc.Fail(3, "show", key.ToString(), "--kind", "sem");

@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace NativeIpc.Tool.Arguments;
 
-/// <summary>How every verb takes keys: the text of a key, or with <c>--type</c> a bare native name; <c>-</c> reads keys from standard input, one per line.</summary>
+/// <summary>Keys as arguments: the text of a key, or with <c>--type</c> a native name; <c>-</c> reads keys from standard
+/// input, one per line. Verbs that use objects take bare names as well; <see cref="ObjectArgument"/> takes numbers, too.</summary>
 internal static class KeyArguments
 {
     public static Option<string?> TypeOption() => new("--type", "-t")
@@ -14,36 +15,39 @@ internal static class KeyArguments
 
     public static Argument<string> One() => new("KEY") { Description = "Key (posix:/name), or with --type a native name" };
 
+    public static Argument<string> New() => new("KEY") { Description = "Key (posix:/name), a name, or with --type a native name" };
+
     public static Argument<string[]> Several() => new("KEY")
     {
-        Arity = ArgumentArity.OneOrMore,
-        Description = "Keys (posix:/name), or with --type native names; - reads them from standard input, a line each",
+        Arity = ArgumentArity.ZeroOrMore,
+        Description = "Keys (posix:/name), names, shmid:N, semid:N, System V keys; - reads them from standard input, a line each",
     };
 
-    /// <summary>The keys that were given; those of standard input stand where <c>-</c> stood.</summary>
-    public static IEnumerable<NativeIpcKey> Read(IEnumerable<string> texts, string? type)
+    /// <summary>The words that were given; those of standard input stand where <c>-</c> stood.</summary>
+    public static IEnumerable<string> Words(IEnumerable<string> texts)
     {
         foreach (string text in texts)
         {
             if (text != "-")
             {
-                yield return Parse(text, type);
+                yield return text;
                 continue;
             }
 
             while (Console.In.ReadLine() is { } line)
             {
-                if (line.Length > 0) yield return Parse(line, type);
+                if (line.Length > 0) yield return line;
             }
         }
     }
 
-    /// <summary>One key; <c>-</c> is the first line of standard input.</summary>
-    public static NativeIpcKey ReadOne(string text, string? type)
-        => Parse(text == "-" ? Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.") : text, type);
+    /// <summary>The first line of standard input.</summary>
+    public static string ReadLine() => Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
 
-    public static NativeIpcKey Parse(string text, string? type)
+    /// <summary>The text of one key, which has its type; <c>-</c> is the first line of standard input.</summary>
+    public static NativeIpcKey ReadOne(string text, string? type)
     {
+        if (text == "-") text = ReadLine();
         if (type is not null) return new NativeIpcKey(text, ParseType(type));
         try
         {
@@ -55,6 +59,35 @@ internal static class KeyArguments
                 : " For a bare native name give its --type (posix, systemv or windows); 'nipc key safe NAME' makes a key from a name.";
             throw ToolException.Usage(failure.Message + hint);
         }
+    }
+
+    /// <summary>The key of an object that is to be made: also a bare name, but no number.</summary>
+    /// <param name="text">The word.</param>
+    /// <param name="type">What <c>--type</c> says; null for none.</param>
+    /// <param name="kind">What is to be made: on Windows names of segments and of semaphores have other keys.</param>
+    public static NativeIpcKey ReadNew(string text, string? type, IpcObjectKind kind)
+    {
+        if (text == "-") text = ReadLine();
+        return type is not null || !Objects.NamedObjects.IsNumber(text) ? Parse(text, type, kind)
+            : throw ToolException.Usage($"'{text}' is a number, which leads to what is there already. Give a key: {SafeKey(text, kind)}.");
+    }
+
+    /// <summary>A key, or a bare name: the safe key of the default type.</summary>
+    public static NativeIpcKey Parse(string text, string? type, IpcObjectKind kind)
+        => type is not null || text.Length == 0 || text.Contains(':', StringComparison.Ordinal) ? ReadOne(text, type) : SafeKey(text, kind);
+
+    /// <summary>The key that a bare name stands for.</summary>
+    public static NativeIpcKey SafeKey(string name, IpcObjectKind kind)
+    {
+        if (name.Contains('/', StringComparison.Ordinal) || name.Contains('\\', StringComparison.Ordinal))
+        {
+            throw ToolException.Usage($"'{name}' is no bare name, since it has a slash: give the key with its type "
+                + $"({(OperatingSystem.IsWindows() ? $"windows:{name}" : $"posix:{name}, or systemv:{name} for a key file")}), or a native name with --type.");
+        }
+
+        NativeIpcKey key = kind == IpcObjectKind.SystemSemaphore ? SystemSemaphore.PlatformSafeKey(name, NativeIpcKey.DefaultType, out bool wasCut)
+            : SharedMemory.PlatformSafeKey(name, NativeIpcKey.DefaultType, out wasCut);
+        return wasCut ? throw ToolException.Usage($"The name '{name}' is too long for a key of this system.") : key;
     }
 
     public static NativeIpcKeyType ParseType(string text) => text switch

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Arguments;
 
@@ -16,6 +17,6 @@ internal sealed class LockOptions
         TimeSpan timeout = parsed.GetValue(Timeout) ?? System.Threading.Timeout.InfiniteTimeSpan;
         return segment.TryLock(timeout, out SharedMemoryLock scope, Interruption.Token)
             ? scope
-            : throw new ToolException(ExitCodes.Conflict, $"The lock of {segment.Key} was not free within {timeout.TotalSeconds} s.{(OperatingSystem.IsWindows() ? " Wait longer." : " 'nipc show KEY' says who holds it.")}");
+            : throw new ToolException(ExitCodes.Conflict, $"The lock of {segment.Key} was not free within {timeout.TotalSeconds} s.{(OperatingSystem.IsWindows() ? " Wait longer." : $" 'nipc show {ToolWords.ForShell(segment.Key.ToString())}' says who holds it.")}");
     }
 }

@@ -1,19 +1,38 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using NativeIpc.Tool.Arguments;
 
 namespace NativeIpc.Tool.Objects;
 
 /// <summary>A process that has an object open or attached.</summary>
-internal sealed record UserReport(int Pid, string Name);
+internal sealed record UserReport(int Pid, string Name)
+{
+    /// <summary>Null where no user was seen, so that the field is left out.</summary>
+    public static IReadOnlyList<UserReport>? Of(IReadOnlyList<IpcAttachment> users)
+        => users.Count == 0 ? null : [.. users.Select(user => new UserReport(user.ProcessId, user.ProcessName))];
+}
 
-/// <summary>One object, as <c>list --json</c> and <c>show --json</c> print it.</summary>
+/// <summary>A field that <c>show --struct</c> decoded.</summary>
+internal sealed record FieldReport(string Name, string Type, long Offset, JsonNode? Value);
+
+/// <summary>One object, as every verb prints it. What only <c>show</c> looks at comes last.</summary>
 internal sealed record ObjectReport(
     string Kind, string Type, string? Key, string NativeName, int? Id, string? IpcKey, string? KeyFile, long? Size, int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
     long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, int? LostPermits, IReadOnlyList<UserReport>? Users, DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
 {
+    public IReadOnlyList<string>? Ftok { get; init; }
+
+    public IReadOnlyList<string>? LimitsNear { get; init; }
+
+    public long? Offset { get; init; }
+
+    public string? Bytes { get; init; }
+
+    public IReadOnlyList<FieldReport>? Fields { get; init; }
+
     private static readonly (IpcObjectTraits Trait, string Word)[] s_words =
     [
-        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Stale, "stale"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
+        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Stale, "stale"), (IpcObjectTraits.Empty, "empty"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
         (IpcObjectTraits.WrongSize, "wrong-size"), (IpcObjectTraits.KeyFileReplaced, "key-file-replaced"), (IpcObjectTraits.KeyFileMissing, "no-key-file"), (IpcObjectTraits.KeyCollision, "key-collision"),
         (IpcObjectTraits.NoKey, "no-key"),
     ];
@@ -22,7 +41,7 @@ internal sealed record ObjectReport(
         KeyOptions.WordOf(found.Kind), KeyOptions.WordOf(found.Type), found.Key.IsValid ? found.Key.ToString() : null, found.NativeName, found.SystemVId,
         found.SystemVKey is { } key ? string.Create(CultureInfo.InvariantCulture, $"0x{key:x8}") : null, found.KeyFile, found.Size, found.Value, Mode4(found.Mode), found.OwnerId, found.OwnerName, found.GroupId, found.GroupName,
         found.CreatorId, found.CreatorProcessId, found.LastProcessId, found.AttachmentCount, found.LostPermits is > 0 ? found.LostPermits : null,
-        found.Attachments.Count == 0 ? null : [.. found.Attachments.Select(user => new UserReport(user.ProcessId, user.ProcessName))],
+        UserReport.Of(found.Attachments),
         found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable);
 
     /// <summary>The words that lists print for what is remarkable about an object.</summary>
@@ -32,7 +51,7 @@ internal sealed record ObjectReport(
     public static string? Mode4(UnixFileMode? mode) => mode is { } bits ? Convert.ToString((int)bits, 8).PadLeft(4, '0') : null;
 }
 
-/// <summary>What <c>list --json</c> prints.</summary>
+/// <summary>What <c>list --json</c> and <c>show --json</c> print.</summary>
 internal sealed record ObjectList(IReadOnlyList<ObjectReport> Objects, IReadOnlyList<string>? Notes)
 {
     public static ObjectList Of(IEnumerable<IpcObjectInfo> objects, IReadOnlyList<string> notes) => new([.. objects.Select(ObjectReport.Of)], notes.Count == 0 ? null : notes);

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -85,7 +84,7 @@ internal static partial class StructFields
     private static string Text(ReadOnlySpan<byte> bytes)
     {
         int end = bytes.IndexOf((byte)0);
-        return PrintableText.Of(Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]));
+        return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
     }
 
     private static bool TryParseOffset(string text, out long offset)

@@ -42,8 +42,17 @@ internal static class StandardStreams
 
     public static ToolException Failed(Exception failure) => new(ExitCodes.Failure, $"Cannot write to standard output: {failure.Message}");
 
-    /// <summary>The bytes of standard output, for what is no text. Write to it within <see cref="Write"/>.</summary>
+    /// <summary>The bytes of standard output, for those of a segment, and for JSON, whose writer escapes. Write to it
+    /// within <see cref="Write"/>.</summary>
     public static Stream OpenOutput() => Console.OpenStandardOutput();
+
+    /// <summary>Writes lines, many at once; each is one line, whatever it holds.</summary>
+    /// <exception cref="ToolException">Standard output is closed, or full.</exception>
+    public static void WriteLines(IEnumerable<string> lines) => Write(() =>
+    {
+        using var output = new StreamWriter(Console.OpenStandardOutput());
+        foreach (string line in lines) output.WriteLine(PrintableText.Of(line));
+    });
 
     /// <summary>Writes each text at once. The stream is opened with the first one, since opening a closed one fails.</summary>
     private sealed class GuardedWriter(Func<Stream> open, bool isError, bool escapes) : TextWriter
@@ -59,9 +68,10 @@ internal static class StandardStreams
 
         public override void Write(ReadOnlySpan<char> buffer) => Write(buffer.ToString());
 
-        public override void WriteLine(string? value) => Write(value + NewLine);
+        // One line, whatever the text holds: a name must not make a line that looks like another.
+        public override void WriteLine(string? value) => Write((escapes ? PrintableText.Of(value ?? "") : value) + NewLine);
 
-        public override void WriteLine(ReadOnlySpan<char> buffer) => Write(string.Concat(buffer, NewLine));
+        public override void WriteLine(ReadOnlySpan<char> buffer) => WriteLine(buffer.ToString());
 
         public override void Write(string? value)
         {

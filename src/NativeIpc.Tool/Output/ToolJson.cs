@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -7,20 +6,18 @@ using NativeIpc.Tool.Verbs;
 
 namespace NativeIpc.Tool.Output;
 
-/// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The fields are a contract with scripts (docs/nipc.md): added, never renamed.</summary>
+/// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The fields are a contract with scripts (docs/nipc-json.md): added, never renamed.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(CreatedObject))]
 [JsonSerializable(typeof(KeyReport))]
 [JsonSerializable(typeof(ObjectList))]
 [JsonSerializable(typeof(ChangeReport))]
-[JsonSerializable(typeof(ShownObjects))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(SemaphoreValue))]
-[JsonSerializable(typeof(List<RemovalOutcome>))]
+[JsonSerializable(typeof(RemovalList))]
 internal sealed partial class ToolJson : JsonSerializerContext
 {
-    // Keys are shown as they are: an apostrophe or an umlaut is no danger in a terminal or to jq.
-    private static readonly JsonWriterOptions s_writing = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions s_writing = new() { Indented = true, Encoder = new PrintableJson() };
 
     /// <summary>Writes one value on one line to standard output, for what goes on and on.</summary>
     public static void PrintLine<T>(T value, JsonTypeInfo<T> type)

@@ -5,13 +5,13 @@ using NativeIpc.Tool.Output;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What <c>create --json</c> prints.</summary>
-internal sealed record CreatedObject(NativeIpcKey Key, string Kind, bool CreatedNew, long? Size, int? Count);
+internal sealed record CreatedObject(NativeIpcKey Key, string Kind, bool CreatedNew, long? Size, int? Value);
 
 /// <summary><c>nipc create</c>: makes a segment or a semaphore that stays when the tool ends.</summary>
 internal static class CreateVerb
 {
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
-    private static readonly Argument<string> s_key = KeyArguments.One();
+    private static readonly Argument<string> s_key = KeyArguments.New();
     private static readonly Option<UnixFileMode> s_mode = Values.Mode();
     private static readonly Option<string?> s_group = new("--group", "-g") { HelpName = "GROUP", Description = "Group of the new object, by name or number" };
     private static readonly Option<bool> s_orOpen = new("--or-open") { Description = "Take what is there already, and leave it as it is" };
@@ -37,7 +37,7 @@ internal static class CreateVerb
 
     private static int CreateSegment(ParseResult parsed)
     {
-        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SharedMemory);
         long size = parsed.GetValue(s_size);
         if (size < 1) throw ToolException.Usage("A segment has at least 1 byte.");
         if (!parsed.GetValue(s_hold)) Keeping.CheckSegment(key);
@@ -48,7 +48,7 @@ internal static class CreateVerb
 
     private static int CreateSemaphore(ParseResult parsed)
     {
-        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SystemSemaphore);
         int count = parsed.GetValue(s_count);
         if (count < 0) throw ToolException.Usage("The count of a semaphore is 0 or more.");
         if (parsed.GetValue(s_orOpen) && parsed.GetValue(s_reset)) throw ToolException.Usage("--or-open leaves the count, --reset sets it: give one of them.");

@@ -1,13 +1,13 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
-using Spectre.Console;
 
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>One finding, as <c>doctor --json</c> prints it.</summary>
-internal sealed record FindingReport(string Kind, string Severity, string Summary, string Remedy, string? Command, bool SafeToFix, bool? Fixed, ObjectReport? Object);
+internal sealed record FindingReport(string Finding, string Severity, string Summary, string Remedy, string? Command, bool SafeToFix, bool? Fixed, ObjectReport? Object);
 
 /// <summary>A limit of the system.</summary>
 internal sealed record LimitReport(string Name, string Description, long? Used, long Maximum, string Unit);
@@ -21,7 +21,7 @@ internal static class DoctorVerb
     // Of one kind: an application that leaves its objects leaves many alike.
     private const int MostShown = 5;
 
-    private static readonly Option<bool> s_fix = new("--fix") { Description = "Give back lost permits; remove what is broken or cannot be reached and that nobody uses" };
+    private static readonly Option<bool> s_fix = new("--fix") { Description = "Give back permits that killed holders have left, as their records prove" };
     private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Show every finding, however many are alike" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print findings and limits as JSON" };
 
@@ -44,7 +44,7 @@ internal static class DoctorVerb
         if (parsed.GetValue(s_json))
         {
             ToolJson.Print(new DoctorReport(
-                [.. findings.Select(finding => new FindingReport(finding.Kind.ToString(), finding.Severity.ToString(), finding.Summary, RemedyOf(finding), finding.Command, finding.IsSafeToFix,
+                [.. findings.Select(finding => new FindingReport(JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Kind.ToString()), JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Severity.ToString()), finding.Summary, RemedyOf(finding), finding.Command, finding.IsSafeToFix,
                     mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject ? ObjectReport.Of(subject) : null))],
                 [.. IpcObjects.GetLimits().Select(limit => new LimitReport(limit.Name, limit.Description, limit.Used, limit.Maximum, limit.Unit))]), ToolJson.Default.DoctorReport);
         }
@@ -76,7 +76,8 @@ internal static class DoctorVerb
             int shown = all ? int.MaxValue : MostShown;
             foreach (IpcFinding finding in alike.Take(shown)) Print(finding, mended);
             int more = alike.Count() - shown;
-            if (more > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"         … and {more} more like these (--all shows them)\n"));
+            if (more > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"         … and {more} more like these (--all shows them)"));
+            if (more > 0) Console.Out.WriteLine();
         }
 
         int errors = findings.Count(finding => finding.Severity == IpcSeverity.Error && !mended.GetValueOrDefault(finding));
@@ -98,17 +99,16 @@ internal static class DoctorVerb
 
     private static void Print(IpcFinding finding, Dictionary<IpcFinding, bool> mended)
     {
-        (string word, Color colour) = finding.Severity switch
+        (string word, Style style) = finding.Severity switch
         {
-            IpcSeverity.Error => ("error", Color.Red),
-            IpcSeverity.Warning => ("warning", Color.Yellow),
-            _ => ("info", Color.Blue),
+            IpcSeverity.Error => ("error", Style.Red),
+            IpcSeverity.Warning => ("warning", Style.Yellow),
+            _ => ("info", Style.Blue),
         };
-        if (Terminal.IsInteractive) Terminal.Out.Write(new Text($"{word,-9}", new Style(colour)));
-        else Console.Out.Write($"{word,-9}");
+        Terminal.Write($"{word,-9}", style);
         Console.Out.WriteLine(PrintableText.Of(finding.Summary));
         Console.Out.WriteLine($"         {PrintableText.Of(RemedyOf(finding))}");
-        if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone" : finding.Subject!.LostPermits > 0 ? "         mended: given back" : "         mended: removed");
+        if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone" : finding.Kind == IpcFindingKind.LostPermit ? "         mended: given back" : "         mended: removed");
         else if (finding.Command is { } command) Console.Out.WriteLine($"         $ {PrintableText.Of(command)}");
         Console.Out.WriteLine();
     }

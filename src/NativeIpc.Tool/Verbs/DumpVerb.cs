@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 using NativeIpc.Tool.Running;
 
@@ -10,25 +11,24 @@ internal static class DumpVerb
 {
     private const int ChunkSize = 1 << 20;
 
-    private static readonly Argument<string> s_key = KeyArguments.One();
+    private static readonly ObjectArgument s_object = new(IpcObjectKind.SharedMemory);
     private static readonly Argument<string> s_file = new("FILE") { Description = "The file, readable by its owner only; - for standard output" };
-    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Replace FILE when it is there already, if it is a regular file" };
     private static readonly LockOptions s_lock = new();
 
     public static System.CommandLine.Command Command() => new Verb("dump", "Copy a segment to a file. The file is there when all of it is, or not at all.",
         "dump posix:/frames frames.bin", "dump posix:/frames frames.bin --lock --force")
     {
-        s_key, s_file, s_type, s_force, s_lock.Lock, s_lock.Timeout,
+        s_object.Key, s_file, s_object.Type, s_force, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
     }.Does(parsed =>
     {
-        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        NamedObject named = s_object.Read(parsed);
         string name = parsed.GetValue(s_file)!;
         bool streams = name is "-" or "/dev/stdout";
         string file = streams ? "" : Path.GetFullPath(name);
         bool force = parsed.GetValue(s_force);
         if (!streams) CheckTarget(file, force);
-        using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = parsed.GetValue(s_lock.Lock) });
+        using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.Read, s_object.SegmentOptions(parsed, named, parsed.GetValue(s_lock.Lock), onlyLooks: true));
         CancellationToken interrupted = Interruption.Token;
         if (streams)
         {

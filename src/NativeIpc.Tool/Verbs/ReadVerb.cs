@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Verbs;
@@ -9,8 +10,7 @@ internal static class ReadVerb
 {
     private const int ChunkSize = 64 * 1024; // a multiple of a line of the hexdump
 
-    private static readonly Argument<string> s_key = KeyArguments.One();
-    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly ObjectArgument s_object = new(IpcObjectKind.SharedMemory);
     private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Where to start (default 0; 0x10, 4k)", "-o");
     private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES", "How many bytes (default: to the end)", "-n");
     private static readonly Option<bool> s_hex = new("--hex", "-x") { Description = "A hexdump; the default on a terminal" };
@@ -20,14 +20,14 @@ internal static class ReadVerb
     public static Command Command() => new Verb("read", "Print the bytes of a segment. To a terminal, as a hexdump; else as they are.",
         "read posix:/frames", "read posix:/frames --offset 0x100 --length 64", "read posix:/frames --lock > frames.bin")
     {
-        s_key, s_type, s_offset, s_length, s_hex, s_raw, s_lock.Lock, s_lock.Timeout,
+        s_object.Key, s_object.Type, s_offset, s_length, s_hex, s_raw, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
     }.Does(parsed =>
     {
-        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        NamedObject named = s_object.Read(parsed);
         if (parsed.GetValue(s_hex) && parsed.GetValue(s_raw)) throw ToolException.Usage("--hex and --raw contradict each other: give one of them.");
         bool hex = parsed.GetValue(s_hex) || (!parsed.GetValue(s_raw) && !Console.IsOutputRedirected);
         bool locks = parsed.GetValue(s_lock.Lock); // which a lock needs: Windows opens its semaphore for writing anyway
-        using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks });
+        using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.Read, s_object.SegmentOptions(parsed, named, locks, onlyLooks: true));
         (long offset, long length) = Range(segment, parsed.GetValue(s_offset), parsed.GetValue(s_length));
         using SharedMemoryLock held = s_lock.Take(parsed, segment);
         using Stream output = StandardStreams.OpenOutput();

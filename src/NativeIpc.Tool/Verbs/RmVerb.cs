@@ -1,16 +1,20 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Verbs;
 
-/// <summary>What became of one object; <c>rm --json</c> prints a list of them.</summary>
-internal sealed record RemovalOutcome(string Name, string Kind, string Outcome, IReadOnlyList<IpcAttachment>? Users = null, string? Message = null);
+/// <summary>What became of one object.</summary>
+internal sealed record RemovalOutcome(string Name, string Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null);
+
+/// <summary>What <c>rm --json</c> prints.</summary>
+internal sealed record RemovalList(IReadOnlyList<RemovalOutcome> Outcomes);
 
 /// <summary><c>nipc rm</c>: removes objects by key, or all that nobody uses.</summary>
 internal static class RmVerb
 {
-    private static readonly Argument<string[]> s_keys = Keys();
+    private static readonly Argument<string[]> s_keys = KeyArguments.Several();
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
@@ -31,16 +35,9 @@ internal static class RmVerb
         if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open. 'nipc show KEY' counts the handles.");
         IEnumerable<(RemovalOutcome Outcome, int Code)> all = stale
             ? RemoveStale(KindOf(parsed), parsed.GetValue(s_yes))
-            : KeyArguments.Read(texts, parsed.GetValue(s_type)).Select(key => Remove(key, KindOf(parsed), parsed.GetValue(s_force)));
+            : KeyArguments.Words(texts).SelectMany(text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force)));
         return Report(parsed, all, stale && !parsed.GetValue(s_yes));
     });
-
-    private static Argument<string[]> Keys()
-    {
-        Argument<string[]> keys = KeyArguments.Several();
-        keys.Arity = ArgumentArity.ZeroOrMore;
-        return keys;
-    }
 
     private static IpcObjectKind? KindOf(ParseResult parsed) => parsed.GetValue(s_kind) is { } kind ? KeyOptions.ParseKind(kind) : null;
 
@@ -58,9 +55,51 @@ internal static class RmVerb
             else if (!json) Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
         }
 
-        if (json) ToolJson.Print(outcomes, ToolJson.Default.ListRemovalOutcome);
+        if (json) ToolJson.Print(new RemovalList(outcomes), ToolJson.Default.RemovalList);
         else if (isDryRun) Console.Error.WriteLine(outcomes.Count == 0 ? "Nothing is stale." : "Nothing was removed yet: --yes does.");
         return exitCode;
+    }
+
+    /// <summary>Removes what a word names. One that fits several objects ends the verb before anything else is removed.</summary>
+    private static IEnumerable<(RemovalOutcome, int)> RemoveNamed(string text, string? type, IpcObjectKind? kind, bool force)
+    {
+        IReadOnlyList<NamedObject> all;
+        string? missing = null;
+        try
+        {
+            all = NamedObjects.All(text, type, kind);
+        }
+        catch (ToolException none) when (none.ExitCode == ExitCodes.NotFound)
+        {
+            all = [];
+            missing = none.Message;
+        }
+
+        if (missing is not null) yield return (new RemovalOutcome(text, KeyOptions.WordOf(kind ?? IpcObjectKind.SharedMemory), "not-found", Message: missing), ExitCodes.NotFound);
+        foreach (NamedObject named in all)
+        {
+            if (named.Found is not { } found) yield return Remove(named.Key, kind, force);
+            else if (!found.Key.IsValid) yield return RemoveListed(found, force);
+            else if (found.Kind == IpcObjectKind.SharedMemory || all.Count == 1) yield return Remove(found.Key, found.Kind, force); // a segment goes with its lock
+        }
+    }
+
+    /// <summary>Removes an object of the list, whether or not a key leads to it, unless it is in use.</summary>
+    private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo found, bool force)
+    {
+        string name = NamedObject.NameOf(found);
+        string word = KeyOptions.WordOf(found.Kind);
+        try
+        {
+            if (!force && (found.IsInUse == true || found.AttachmentCount > 0))
+                return (new RemovalOutcome(name, word, "in-use", UserReport.Of(found.Attachments), $"{name} is in use. End its users, or give --force."), ExitCodes.Conflict);
+            return IpcObjects.Remove(found) ? (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok)
+                : (new RemovalOutcome(name, word, "not-found", Message: $"{name} is gone by now."), ExitCodes.NotFound);
+        }
+        catch (NativeIpcException failure)
+        {
+            return (new RemovalOutcome(name, word, "failed", Message: Failures.Describe(failure)), ExitCodes.For(failure.Error));
+        }
     }
 
     private static (RemovalOutcome, int) Remove(in NativeIpcKey key, IpcObjectKind? asked, bool force)
@@ -140,7 +179,7 @@ internal static class RmVerb
         => found is { Type: NativeIpcKeyType.PosixRealtime, AttachmentCount: 0, Unreadable.Count: 0 } && (found.Traits & IpcObjectTraits.Stale) == 0;
 
     private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message, IReadOnlyList<IpcAttachment>? users = null)
-        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users, message), code);
+        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users is null ? null : UserReport.Of(users), message), code);
 
     private static IEnumerable<(RemovalOutcome, int)> RemoveStale(IpcObjectKind? kind, bool removes)
     {

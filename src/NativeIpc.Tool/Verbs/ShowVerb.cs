@@ -1,29 +1,17 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
-using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace NativeIpc.Tool.Verbs;
-
-/// <summary>A field that was decoded.</summary>
-internal sealed record FieldReport(string Name, string Type, long Offset, JsonNode? Value);
-
-/// <summary>One object with its bytes.</summary>
-internal sealed record ShownObject(ObjectReport Object, IReadOnlyList<string>? Ftok, IReadOnlyList<string>? LimitsNear, long? Offset, string? Bytes, IReadOnlyList<FieldReport>? Fields);
-
-/// <summary>What <c>show --json</c> prints.</summary>
-internal sealed record ShownObjects(IReadOnlyList<ShownObject> Objects);
 
 /// <summary><c>nipc show</c>: everything about one object.</summary>
 internal static class ShowVerb
 {
     private const int DefaultLength = 256;
 
-    private static readonly Argument<string> s_key = new("KEY") { Description = "Text of a key, with --type a native name, a System V id, or a System V key (0x...)" };
+    private static readonly Argument<string> s_key = new("KEY") { Description = "Key (posix:/name), name, System V key (0x1f), shmid:N or semid:N; -: standard input" };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Begin the dump there (default 0)", "-o");
@@ -42,7 +30,7 @@ internal static class ShowVerb
     private static int Show(ParseResult parsed)
     {
         string text = parsed.GetValue(s_key)!;
-        if (text == "-") text = Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
+        if (text == "-") text = KeyArguments.ReadLine();
         IReadOnlyList<StructField>? fields = parsed.GetValue(s_struct) is { } layout ? StructFields.Parse(layout) : null;
         long offset = parsed.GetValue(s_offset) ?? 0;
         long length = parsed.GetValue(s_length) ?? DefaultLength;
@@ -56,7 +44,7 @@ internal static class ShowVerb
         }
 
         if (parsed.GetValue(s_json))
-            return ToolJson.Print(new ShownObjects([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))]), ToolJson.Default.ShownObjects);
+            return ToolJson.Print(new ObjectList([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))], null), ToolJson.Default.ObjectList);
         for (int i = 0; i < objects.Count; i++)
         {
             if (i > 0) Console.Out.WriteLine();
@@ -66,32 +54,13 @@ internal static class ShowVerb
         return ExitCodes.Ok;
     }
 
-    /// <summary>The objects that a key, an id or a number leads to; not found when there is none.</summary>
+    /// <summary>The objects that a word names; not found when there is none.</summary>
     private static IReadOnlyList<IpcObjectInfo> Find(ParseResult parsed, string text)
     {
         IpcObjectKind? kind = parsed.GetValue(s_kind) is { } word ? KeyOptions.ParseKind(word) : null;
-        string? type = parsed.GetValue(s_type);
-        IReadOnlyList<IpcObjectInfo> found;
-        if (type is null && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
-            found = SystemV(kind, one => one.SystemVId == id);
-        else if (type is null && text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && int.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int number))
-            found = SystemV(kind, one => one.SystemVKey == number);
-        else
-        {
-            NativeIpcKey key = KeyArguments.Parse(text, type);
-            found = [.. Enum.GetValues<IpcObjectKind>().Where(one => kind is null || kind == one).Select(one => Inspect(key, one, isOnly: kind is not null)).OfType<IpcObjectInfo>()];
-        }
-
-        return found.Count > 0 ? found : throw new ToolException(ExitCodes.NotFound, $"There is no {(kind is { } wanted ? wanted == IpcObjectKind.SharedMemory ? "segment" : "semaphore" : "segment and no semaphore")} {PrintableText.Of(text)}. 'nipc list' shows what is there.");
+        IReadOnlyList<IpcObjectInfo> found = [.. NamedObjects.All(text, parsed.GetValue(s_type), kind).SelectMany(named => named.Objects(kind))];
+        return found.Count > 0 ? found : throw NamedObjects.NotThere(text, kind);
     }
-
-    /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the semaphore that was asked for.</summary>
-    private static IpcObjectInfo? Inspect(in NativeIpcKey key, IpcObjectKind kind, bool isOnly)
-        => !isOnly && kind == IpcObjectKind.SystemSemaphore && NativeIpcKeyRules.Current.FindViolation(key, kind) is not null ? null : IpcObjects.Inspect(key, kind);
-
-    private static IReadOnlyList<IpcObjectInfo> SystemV(IpcObjectKind? kind, Func<IpcObjectInfo, bool> fits)
-        => !IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV) ? throw new PlatformNotSupportedException("A number is the id or the key of a System V object, and such objects cannot be listed here. Give a key, or a native name with --type.")
-            : [.. IpcObjects.Enumerate(new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind }).Objects.Where(fits)];
 
     private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {
@@ -105,11 +74,17 @@ internal static class ShowVerb
         HexLines.Write(Console.Out, offset, bytes);
     }
 
-    private static ShownObject Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
+    private static ObjectReport Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
     {
         bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0 && (found.Traits & IpcObjectTraits.Removed) == 0;
-        return new ShownObject(ObjectReport.Of(found), ObjectSheet.Ftok(found) is { } line ? [line] : null, ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
-            hasBytes ? offset : null, hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null, hasBytes && fields is not null ? Decode(parsed, found, fields) : null);
+        return ObjectReport.Of(found) with
+        {
+            Ftok = ObjectSheet.Ftok(found) is { } line ? [line] : null,
+            LimitsNear = ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
+            Offset = hasBytes ? offset : null,
+            Bytes = hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null,
+            Fields = hasBytes && fields is not null ? Decode(parsed, found, fields) : null,
+        };
     }
 
     private static List<FieldReport> Decode(ParseResult parsed, IpcObjectInfo found, IReadOnlyList<StructField>? fields)
@@ -131,7 +106,7 @@ internal static class ShowVerb
         byte[]? last = null;
         return LiveView.Run(interval, (_, height) =>
         {
-            List<IRenderable> parts = [];
+            List<StyledText> parts = [];
             IReadOnlyList<IpcObjectInfo> objects;
             try
             {
@@ -140,14 +115,14 @@ internal static class ShowVerb
             catch (ToolException gone)
             {
                 last = null;
-                return new Text(PrintableText.Of(gone.Message)); // it may come back
+                return [new StyledText(gone.Message)]; // it may come back
             }
 
             foreach (IpcObjectInfo found in objects)
             {
                 List<(string Label, string Value)> sheet = [.. ObjectSheet.Of(found)];
                 if (found.Kind == IpcObjectKind.SharedMemory) sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
-                foreach ((string label, string value) in sheet) parts.Add(new Text(PrintableText.Of($"{label,-12}{value}")).Ellipsis());
+                foreach ((string label, string value) in sheet) parts.Add(new StyledText($"{label,-12}{value}"));
             }
 
             if (objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)
@@ -158,22 +133,21 @@ internal static class ShowVerb
                 last = bytes;
             }
 
-            parts.Add(new Text(string.Create(CultureInfo.InvariantCulture, $"every {interval.TotalSeconds}s, Ctrl-C ends")));
-            return new Rows(parts);
+            parts.Add(new StyledText(string.Create(CultureInfo.InvariantCulture, $"every {interval.TotalSeconds}s, Ctrl-C ends")));
+            return parts;
         });
     }
 
     /// <summary>A line of the dump in which the bytes that differ from the last look stand out, also where there are no colours.</summary>
-    private static Paragraph MarkedLine(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> last, int at, long offset)
+    private static StyledText MarkedLine(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> last, int at, long offset)
     {
-        var marked = new Style(decoration: Decoration.Invert);
         ReadOnlySpan<byte> line = HexLines.Part(bytes, at);
-        var paragraph = new Paragraph(HexLines.Offset(offset + at) + "  ");
+        var paragraph = new StyledText(HexLines.Offset(offset + at) + "  ");
         bool hasLast = !last.IsEmpty;
         for (int i = 0; i < HexLines.BytesPerLine; i++)
         {
             bool changed = i < line.Length && hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(i < line.Length ? HexLines.Hex(line[i]) : "  ", changed ? marked : Style.Plain);
+            paragraph.Append(i < line.Length ? HexLines.Hex(line[i]) : "  ", changed ? Style.Inverse : Style.Plain);
             paragraph.Append(i == 7 ? "  " : " ");
         }
 
@@ -181,7 +155,7 @@ internal static class ShowVerb
         for (int i = 0; i < line.Length; i++)
         {
             bool changed = hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(HexLines.Character(line[i]).ToString(), changed ? marked : Style.Plain);
+            paragraph.Append(HexLines.Character(line[i]).ToString(), changed ? Style.Inverse : Style.Plain);
         }
 
         return paragraph.Append("|");

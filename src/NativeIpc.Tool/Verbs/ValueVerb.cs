@@ -1,37 +1,38 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What <c>value --json</c> prints.</summary>
-internal sealed record SemaphoreValue(NativeIpcKey Key, int Value);
+internal sealed record SemaphoreValue(NativeIpcKey? Key, int? Id, int Value);
 
 /// <summary><c>nipc value</c>: the count of a semaphore.</summary>
 internal static class ValueVerb
 {
-    private static readonly Argument<string> s_key = KeyArguments.One();
-    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly ObjectArgument s_object = new(IpcObjectKind.SystemSemaphore);
     private static readonly Option<bool> s_json = new("--json") { Description = "Print key and count as JSON" };
 
     public static Command Command() => new Verb("value", "Print how many permits are free. macOS does not tell for POSIX (exit code 6).",
         "value posix:/workers", "value posix:/workers --json")
     {
-        s_key, s_type, s_json,
+        s_object.Key, s_object.Type, s_json, s_object.AllowOtherOwners,
     }.Does(parsed =>
     {
-        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
-        using SystemSemaphore semaphore = AcquireVerb.Open(key);
-        if (!semaphore.TryGetCurrentCount(out int count) && !TryLook(key, out count))
-            throw new ToolException(ExitCodes.Unsupported, $"This system does not tell the count of {key}. 'nipc acquire KEY --timeout 0' tries whether there is a permit.");
-        if (parsed.GetValue(s_json)) return ToolJson.Print(new SemaphoreValue(key, count), ToolJson.Default.SemaphoreValue);
+        NamedObject named = s_object.Read(parsed);
+        using SystemSemaphore semaphore = named.OpenSemaphore(s_object.SemaphoreOptions(parsed, onlyLooks: true));
+        if (!semaphore.TryGetCurrentCount(out int count) && !TryLook(named, out count))
+            throw new ToolException(ExitCodes.Unsupported, $"This system does not tell the count of {named.Name}. 'nipc acquire {ToolWords.ForShell(named.Name)} --timeout 0' tries whether there is a permit.");
+        if (parsed.GetValue(s_json)) return ToolJson.Print(new SemaphoreValue(named.Key.IsValid ? named.Key : null, named.Found?.SystemVId, count), ToolJson.Default.SemaphoreValue);
         Console.Out.WriteLine(count);
         return ExitCodes.Ok;
     });
+
     /// <summary>On Windows a semaphore that was opened to be used does not tell its count, and one that is looked at does.</summary>
-    private static bool TryLook(in NativeIpcKey key, out int count)
+    private static bool TryLook(NamedObject named, out int count)
     {
-        int? value = IpcObjects.CanEnumerate(key.Type) ? IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore)?.Value : null;
+        int? value = IpcObjects.CanEnumerate(named.Key.Type) ? IpcObjects.Inspect(named.Key, IpcObjectKind.SystemSemaphore)?.Value : null;
         count = value ?? 0;
         return value is not null;
     }

@@ -1,14 +1,14 @@
 using System.CommandLine;
 using System.Text;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
 
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary><c>nipc write</c>: bytes into a segment.</summary>
 internal static class WriteVerb
 {
-    private static readonly Argument<string> s_key = KeyArguments.One();
-    private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly ObjectArgument s_object = new(IpcObjectKind.SharedMemory);
     private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Where to start (default 0; 0x10, 4k)", "-o");
     private static readonly Option<string?> s_text = new("--text", "-s") { HelpName = "TEXT", Description = "Write this text, as UTF-8, without a zero at its end" };
     private static readonly Option<string?> s_hex = new("--hex", "-x") { HelpName = "DIGITS", Description = "Write these bytes: 00ff10, or '00 ff 10'" };
@@ -17,17 +17,17 @@ internal static class WriteVerb
     public static Command Command() => new Verb("write", "Write standard input, text or bytes into a segment. What does not fit is refused, and nothing is written then.",
         "write posix:/frames < frames.bin", "write posix:/frames --offset 0x10 --hex '01 00 00 00'", "write posix:/frames --lock --text hello")
     {
-        s_key, s_type, s_offset, s_text, s_hex, s_lock.Lock, s_lock.Timeout,
+        s_object.Key, s_object.Type, s_offset, s_text, s_hex, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
     }.Does(parsed =>
     {
         if (parsed.GetValue(s_text) is not null && parsed.GetValue(s_hex) is not null) throw ToolException.Usage("--text and --hex contradict each other: give one of them.");
-        NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        NamedObject named = s_object.Read(parsed);
         byte[]? given = parsed.GetValue(s_text) is { } text ? Encoding.UTF8.GetBytes(text) : parsed.GetValue(s_hex) is { } digits ? ParseHex(digits) : null;
-        using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = parsed.GetValue(s_lock.Lock) });
+        using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.ReadWrite, s_object.SegmentOptions(parsed, named, parsed.GetValue(s_lock.Lock), onlyLooks: false));
         (long offset, long room) = ReadVerb.Range(segment, parsed.GetValue(s_offset), null);
         ReadOnlySpan<byte> bytes = given ?? ReadInput(room);
         if (bytes.Length > room)
-            throw new ToolException(ExitCodes.Limit, $"{key} has room for {room} bytes from offset {offset}, and there are more. Nothing was written.");
+            throw new ToolException(ExitCodes.Limit, $"{named.Name} has room for {room} bytes from offset {offset}, and there are more. Nothing was written.");
         using SharedMemoryLock held = s_lock.Take(parsed, segment);
         segment.Write(offset, bytes);
         return ExitCodes.Ok;

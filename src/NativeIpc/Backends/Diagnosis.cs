@@ -6,6 +6,8 @@ namespace NativeIpc.Backends;
 /// <summary>Collects what is wrong: of the objects here, of the system's side by the back ends. Used by one thread.</summary>
 internal sealed class Diagnosis(IpcSnapshot snapshot)
 {
+    private const string Fix = "nipc doctor --fix";
+
     // What is younger may have a maker that is only slow.
     private static readonly TimeSpan s_slowMaker = TimeSpan.FromSeconds(10);
 
@@ -37,57 +39,83 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
         }
     }
 
+    // Nothing is removed here that is not proved to be broken: what looks unfinished or forgotten may be as its maker
+    // wants it. Whoever knows removes it by its name.
     private void Examine(IpcObjectInfo found)
     {
         string what = $"The {(found.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {Name(found)}";
-        bool isSystemV = found.Type.IsSystemV;
-        bool isStale = Has(found, IpcObjectTraits.Stale);
-        string? remove = RemoveCommand(found);
-        if (Has(found, IpcObjectTraits.WrongSize))
+        if (found.LostPermits is > 0 and var lost)
         {
-            Add(new IpcFinding(IpcFindingKind.WrongSize, IpcSeverity.Error, $"{what} has a file of {found.Size} bytes, which is no semaphore: programs that open it fail, or are killed at the first operation.",
-                "Remove the file.") { Subject = found, Command = remove, IsSafeToFix = isStale });
+            (string permits, string them) = lost == 1 ? ("a permit", "it") : ($"{lost} permits", "them");
+            Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error,
+                $"{what} has lost {permits}: who took {them} was killed (a 'nipc run', or a program that records its "
+                    + $"permits), and no process is left that shares in {them}.",
+                "Give back what was lost, and no more than that; the next 'nipc run' on it does so, too.")
+                { Subject = found, Command = Fix, IsSafeToFix = true });
+        }
+        else if (found.HasDeadHolder)
+        {
+            Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error,
+                $"{what} is taken, and its holder, a process that used this library, was killed: a Qt or C program "
+                    + "that waits for it waits for ever.",
+                "Give it back; the next one to take it with this library does so, too, and is told.")
+                { Subject = found, Command = Fix, IsSafeToFix = true });
+        }
+        else if (Has(found, IpcObjectTraits.WrongSize))
+        {
+            ExamineSize(found, what);
         }
         else if (Has(found, IpcObjectTraits.HalfCreated))
         {
-            Add(new IpcFinding(IpcFindingKind.HalfCreated, IpcSeverity.Warning, $"{what} is half-created: {Missing(found)}. Its maker has died in the middle, or is slow.",
-                "A creating call of this library finishes it; or remove it.") { Subject = found, Command = remove, IsSafeToFix = (isSystemV || isStale) && _now - found.Created > s_slowMaker });
+            Add(new IpcFinding(IpcFindingKind.HalfCreated, IpcSeverity.Information,
+                $"{what} has a key file and no object: its maker is in the middle, or died there, or somebody removed "
+                    + "the object alone.",
+                $"A creating call makes the object.{ToRemove(found)}") { Subject = found });
         }
-        else if (found.LostPermits is > 0 and var lost)
+        else if (Has(found, IpcObjectTraits.Empty))
         {
-            Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error,
-                string.Create(CultureInfo.InvariantCulture, $"{what} has lost {(lost == 1 ? "a permit" : $"{lost} permits")}: who took {(lost == 1 ? "it" : "them")} was killed (a 'nipc run', or a program that records its permits), and no process is left that shares in {(lost == 1 ? "it" : "them")}."),
-                "Give back what was lost, and no more than that; the next 'nipc run' on it does so, too.") { Subject = found, Command = "nipc doctor --fix", IsSafeToFix = true });
+            // An empty file is a lock file more often than a segment that nobody has finished.
+            if (found.SystemVId is not null && _now - found.Created > s_slowMaker)
+            {
+                Add(new IpcFinding(IpcFindingKind.HalfCreated, IpcSeverity.Information,
+                    $"{what} has only members that are 0, and no process has used it: either it was made so, or its "
+                        + "maker died before it gave them their counts.",
+                    $"A creating call of this library finishes it.{ToRemove(found)}") { Subject = found });
+            }
         }
-        else if (found.Kind == IpcObjectKind.SystemSemaphore && Has(found, IpcObjectTraits.LockOfSegment) && found.Value == 0 && isStale)
-        {
-            Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error, $"{what}, the lock of a segment, is taken although nobody has it open: its holder was killed, and a Qt or C program that locks waits for ever.",
-                "Remove it; the next one that locks makes it anew.") { Subject = found, Command = remove, IsSafeToFix = true });
-        }
-        else if (isStale)
+        else if (Has(found, IpcObjectTraits.Stale))
         {
             string suspicion = found.Value == 0 ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
-            Add(new IpcFinding(IpcFindingKind.Stale, IpcSeverity.Information, $"{what} is used by no process.{suspicion}",
-                "If nobody has left it there on purpose, remove it.") { Subject = found, Command = remove });
-        }
-
-        if (Has(found, IpcObjectTraits.Removed))
-        {
-            Add(new IpcFinding(IpcFindingKind.Removed, IpcSeverity.Information, $"{what} has no name any more, and {Count(found)}: who comes now does not meet them.",
-                "It goes with the last one that lets go; restart its users if they should meet newcomers.") { Subject = found });
+            Add(new IpcFinding(IpcFindingKind.Stale, IpcSeverity.Information,
+                $"{what} is used by no process at this moment.{suspicion}",
+                $"Programs leave objects for a while and come back to them.{ToRemove(found)}") { Subject = found });
         }
 
         if (Has(found, IpcObjectTraits.KeyFileReplaced))
         {
             Add(new IpcFinding(IpcFindingKind.KeyFileReplaced, IpcSeverity.Warning, $"{what} has lost its key file, and a younger key file leads to nothing: the file was probably removed and made anew, so newcomers do not meet its users.",
-                "Restart its users, or remove it when they are gone.") { Subject = found, Command = remove, IsSafeToFix = isStale });
+                "Restart its users; when they are gone and it is still there, remove it.") { Subject = found, Command = RemoveCommand(found) });
         }
 
         if (Has(found, IpcObjectTraits.KeyCollision))
         {
-            Add(new IpcFinding(IpcFindingKind.KeyCollision, IpcSeverity.Error, $"{what} is what several key files lead to, {found.KeyFile} among them: strangers meet there.",
+            Add(new IpcFinding(IpcFindingKind.KeyCollision, IpcSeverity.Error, $"{what} is what several key files lead to, {Failure.Printable(found.KeyFile ?? "")} among them: strangers meet there.",
                 "Remove one of the files while its users are stopped; it gets another inode when it is made anew.") { Subject = found });
         }
+    }
+
+    /// <summary>A file with the name of a semaphore and not the size of those that this process uses.</summary>
+    private void ExamineSize(IpcObjectInfo found, string what)
+    {
+        int otherSize = Environment.Is64BitProcess ? 16 : 32;
+        (IpcSeverity severity, string meaning) = found.Size == otherSize
+            ? (IpcSeverity.Information, $"the size of a semaphore of a {(Environment.Is64BitProcess ? 32 : 64)}-bit program: this program's kind cannot use it")
+            : found.Size > 32
+                ? (IpcSeverity.Information, "which is no semaphore: a segment whose name begins with 'sem.', or a broken one")
+                : (IpcSeverity.Warning, "which is no semaphore: programs that open it as one fail, or are killed at the first operation");
+        Add(new IpcFinding(IpcFindingKind.WrongSize, severity, $"{what} has a file of {found.Size} bytes, {meaning}.",
+            severity == IpcSeverity.Warning ? "If no program needs it, remove it." : "Nothing, if a program made it so.")
+            { Subject = found, Command = severity == IpcSeverity.Warning ? RemoveCommand(found) : null });
     }
 
     /// <summary>A segment that users may attach to and whose lock they may not take.</summary>
@@ -114,23 +142,25 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
 
     private static bool Has(IpcObjectInfo found, IpcObjectTraits trait) => (found.Traits & trait) != 0;
 
-    private static string Missing(IpcObjectInfo found)
-        => found.Kind == IpcObjectKind.SharedMemory && found.SystemVKey is null && found.KeyFile is null ? "it has no size" : found.SystemVId is null ? "there is a key file and no object" : "it has no count yet";
-
-    private static string Count(IpcObjectInfo found) => found.AttachmentCount == 1 ? "one process still uses it" : $"{found.AttachmentCount} {(found.Type.IsSystemV ? "attachments are left" : "processes still use it")}";
-
     private static string Octal(UnixFileMode mode) => Convert.ToString((int)mode, 8).PadLeft(4, '0');
 
     /// <summary>How an object is called in a sentence: by its key where one is known, else as ipcs calls it.</summary>
     internal static string Name(IpcObjectInfo found)
         => found.Key.IsValid ? Failure.Printable(found.Key.ToString()) : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"{found.NativeName} (System V id {id})") : Failure.Printable(found.NativeName);
 
-    /// <summary>The system's own command that removes an object.</summary>
+    private static string ToRemove(IpcObjectInfo found)
+        => RemoveCommand(found) is { } command ? $" If you know that nobody needs it: '{command}' looks again and removes it." : "";
+
+    /// <summary>The command that looks again and removes an object; null where it cannot be typed as it is
+    /// shown.</summary>
     internal static string? RemoveCommand(IpcObjectInfo found)
-        => found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"ipcrm {(found.Kind == IpcObjectKind.SharedMemory ? "-m" : "-s")} {id}")
-            : found.KeyFile is { } file ? $"rm {Quote(file)}"
-            : found.Type == NativeIpcKeyType.PosixRealtime ? $"rm {Quote("/dev/shm/" + found.NativeName)}"
+    {
+        bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
+        string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Quote(found.Key.ToString())}"
+            : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")
             : null;
+        return command is not null && Failure.IsPrintable(command) ? command : null;
+    }
 
     /// <summary>A text as one word of a shell.</summary>
     internal static string Quote(string text)

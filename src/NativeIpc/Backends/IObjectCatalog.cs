@@ -18,6 +18,9 @@ internal interface IObjectCatalog
     /// <summary>Removes an object if the name or id still leads to it; with <paramref name="onlyUnused"/>, only if nobody uses it. False when it stays or is gone.</summary>
     bool Remove(IpcObjectInfo found, bool onlyUnused);
 
+    /// <summary>Whether the name or id still leads to an object.</summary>
+    bool IsStill(IpcObjectInfo found);
+
     /// <summary>Gives back the permits of a semaphore that killed holders had recorded, if the name still leads to it; how many.</summary>
     int ReturnLostPermits(IpcObjectInfo found) => 0;
 

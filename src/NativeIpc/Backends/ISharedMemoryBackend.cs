@@ -1,3 +1,5 @@
+using NativeIpc.Errors;
+
 namespace NativeIpc.Backends;
 
 /// <summary>
@@ -23,6 +25,10 @@ internal interface ISharedMemoryBackend
     /// <summary>Attaches to a segment. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>. The bound is that of this call alone: the
     /// segment goes on with that of the options.</summary>
     Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist);
+
+    /// <summary>Attaches to a segment that was listed and that no key leads to.</summary>
+    Segment OpenListed(IpcObjectInfo found, SharedMemoryAccess access, SharedMemoryOptions options)
+        => throw Failure.WithoutKey("open the segment", found.NamingKey);
 
     /// <summary>Attaches to a segment, or makes it; the segment says which.</summary>
     Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options);

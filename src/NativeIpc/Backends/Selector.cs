@@ -45,6 +45,14 @@ internal static class Selector
         return backend!;
     }
 
+    /// <summary>The back end for a segment that was listed, whose key is not needed.</summary>
+    public static ISharedMemoryBackend ForListedSegment(NativeIpcKeyType type)
+        => Find(s_segments, type) ?? throw new PlatformNotSupportedException("This system has no such segments.");
+
+    /// <summary>The back end for a semaphore that was listed, whose key is not needed.</summary>
+    public static ISemaphoreBackend ForListedSemaphore(NativeIpcKeyType type)
+        => Find(s_semaphores, type) ?? throw new PlatformNotSupportedException("This system has no such semaphores.");
+
     private static ISharedMemoryBackend? Find(ISharedMemoryBackend[] backends, NativeIpcKeyType type)
     {
         foreach (ISharedMemoryBackend backend in backends)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Errors;
@@ -30,6 +31,15 @@ internal static class Failure
     public static NativeIpcException TooSmall(in NativeIpcKey key, long actual, long wanted)
         => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen", $"it has {actual} bytes, and {wanted} were asked for",
             "Ask for no more than it has, set AllowSmaller, or remove it and make it anew.");
+
+    /// <summary>An object that was listed, that no key leads to, and that its back end opens in no other way.</summary>
+    public static NativeIpcException WithoutKey(string attempt, in NativeIpcKey name)
+        => Found(NativeIpcError.KeyError, attempt, name, "open", "no key leads to it",
+            "Read it with IpcObjects.Read, which needs none.");
+
+    /// <summary>Another object has the name of one that was listed.</summary>
+    public static NativeIpcException NotTheListed(string attempt, in NativeIpcKey name)
+        => Found(NativeIpcError.NotFound, attempt, name, "open", "another object has taken its name", "Look again.");
 
     /// <summary>A release that would pass the maximum of the instance; it gave nothing.</summary>
     public static NativeIpcException OverMaximum(in NativeIpcKey key, int count, int maximum)
@@ -66,18 +76,48 @@ internal static class Failure
         return Printable(text.Length > 0 ? text : $"\"{key.NativeKey}\" (type {(int)key.Type})");
     }
 
-    /// <summary>Keys may hold any text; control characters and lone surrogates would break the line that a message is.</summary>
+    /// <summary>Keys may hold any text: what is no visible character (control characters, marks of direction, halves of
+    /// surrogate pairs) would break the line that a message is, or make it look like another one.</summary>
     internal static string Printable(string text)
     {
         const int longest = 300;
         var shown = new System.Text.StringBuilder();
-        foreach (char c in text.Length > longest ? text.AsSpan(0, longest) : text)
+        string head = text.Length > longest ? text[..longest] : text;
+        for (int at = 0; at < head.Length;)
         {
-            if (char.IsControl(c)) shown.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            else shown.Append(c);
+            if (IsVisible(head, at, out int length))
+            {
+                shown.Append(head, at, length);
+            }
+            else
+            {
+                for (int i = at; i < at + length; i++)
+                    shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)head[i]:x4}");
+            }
+
+            at += length;
         }
 
         if (text.Length > longest) shown.Append('…');
         return shown.ToString();
+    }
+
+    /// <summary>Whether all characters of a text are visible, so that what is shown can be typed.</summary>
+    internal static bool IsPrintable(string text)
+    {
+        for (int at = 0, length; at < text.Length; at += length)
+        {
+            if (!IsVisible(text, at, out length)) return false;
+        }
+
+        return true;
+    }
+
+    private static bool IsVisible(string text, int at, out int length)
+    {
+        bool isRune = System.Text.Rune.TryGetRuneAt(text, at, out System.Text.Rune rune);
+        length = isRune ? rune.Utf16SequenceLength : 1;
+        return isRune && System.Text.Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control
+            or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
     }
 }

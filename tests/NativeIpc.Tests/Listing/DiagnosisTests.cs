@@ -50,21 +50,87 @@ public class DiagnosisTests
     }
 
     [Fact]
-    public void The_worst_comes_first_and_only_what_is_broken_is_safe_to_mend()
+    public void Nothing_is_removed_that_may_be_as_its_maker_wants_it()
     {
-        var diagnosis = new Diagnosis(new IpcSnapshot(
-        [
+        IReadOnlyList<IpcFinding> findings = Examined(
+            Found("unused", IpcObjectTraits.Stale),
+            Found("lock-file", IpcObjectTraits.Stale | IpcObjectTraits.Empty) with { Size = 0 },
+            Found("sem.data", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with
+            {
+                Kind = IpcObjectKind.SystemSemaphore, Size = 4096, // shm_open("/sem.data")
+            },
+            Found("sem.u32", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with
+            {
+                Kind = IpcObjectKind.SystemSemaphore, Size = 16, // of a 32-bit program
+            },
+            Found("sem.event", IpcObjectTraits.Stale | IpcObjectTraits.LockOfSegment) with
+            {
+                Kind = IpcObjectKind.SystemSemaphore, Value = 0, // made by C with 0: its state of rest
+            },
+            Set(7, IpcObjectTraits.Empty | IpcObjectTraits.LockOfSegment | IpcObjectTraits.Stale),
+            Set(8, IpcObjectTraits.KeyFileReplaced | IpcObjectTraits.Stale),
+            Found("fine", IpcObjectTraits.None));
+        Assert.DoesNotContain(findings, finding => finding.IsSafeToFix || finding.Severity == IpcSeverity.Error);
+        Assert.All(findings, finding => Assert.False(IpcObjects.TryMend(finding)));
+        Assert.Equal([8], findings.Where(one => one.Severity == IpcSeverity.Warning).Select(one => one.Subject!.SystemVId));
+    }
+
+    [Theory]
+    [InlineData(IpcObjectTraits.Removed)]
+    [InlineData(IpcObjectTraits.NoKey)]
+    [InlineData(IpcObjectTraits.Removed | IpcObjectTraits.NoKey)]
+    [InlineData(IpcObjectTraits.Empty)] // between shm_open and ftruncate, or a lock file that somebody has open
+    public void A_normal_state_is_no_finding(IpcObjectTraits traits)
+        => Assert.Empty(Examined(Found("x", traits) with { Size = 0, AttachmentCount = 2, IsInUse = true }));
+
+    [Fact]
+    public void A_lock_whose_holder_is_dead_by_our_own_record_is_an_error_that_can_be_mended()
+    {
+        IpcFinding finding = Assert.Single(Examined(Found("sem.lock", IpcObjectTraits.LockOfSegment) with
+        {
+            Kind = IpcObjectKind.SystemSemaphore, Value = 0, HasDeadHolder = true,
+        }));
+        Assert.Equal((IpcFindingKind.LostPermit, IpcSeverity.Error, true, "nipc doctor --fix"),
+            (finding.Kind, finding.Severity, finding.IsSafeToFix, finding.Command));
+    }
+
+    [Fact]
+    public void The_worst_comes_first()
+        => Assert.Equal([IpcFindingKind.LostPermit, IpcFindingKind.WrongSize, IpcFindingKind.Stale], Examined(
             Found("stale", IpcObjectTraits.Stale),
-            Found("half", IpcObjectTraits.Stale | IpcObjectTraits.HalfCreated) with { Size = 0 },
-            Found("sem.bad", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with { Kind = IpcObjectKind.SystemSemaphore, Size = 3 },
-            Found("sem.lock", IpcObjectTraits.Stale | IpcObjectTraits.LockOfSegment) with { Kind = IpcObjectKind.SystemSemaphore, Value = 0 },
-            Found("fine", IpcObjectTraits.None),
-        ], []));
-        diagnosis.Examine();
-        IReadOnlyList<IpcFinding> findings = diagnosis.Findings();
-        Assert.Equal([IpcFindingKind.WrongSize, IpcFindingKind.LostPermit, IpcFindingKind.HalfCreated, IpcFindingKind.Stale], findings.Select(finding => finding.Kind));
-        Assert.Equal([true, true, true, false], findings.Select(finding => finding.IsSafeToFix));
-        Assert.Equal("rm /dev/shm/sem.bad", findings[0].Command);
+            Found("sem.bad", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with
+            {
+                Kind = IpcObjectKind.SystemSemaphore, Size = 3,
+            },
+            Found("sem.lost", IpcObjectTraits.None) with
+            {
+                Kind = IpcObjectKind.SystemSemaphore, Value = 1, LostPermits = 2,
+            }).Select(finding => finding.Kind));
+
+    [Theory]
+    [InlineData("/it's", "nipc rm -k sem 'posix:/it'\\''s'")]
+    [InlineData("/x", "nipc rm -k sem posix:/x")]
+    [InlineData("/escape\e", "nipc rm -k sem posix:/escape%1B")]
+    [InlineData("/bidi\u202e", null)] // cannot be typed as it is shown
+    public void What_is_suggested_is_a_command_that_looks_again(string name, string? command)
+        => Assert.Equal(command, Assert.Single(Examined(Found("sem.x", IpcObjectTraits.WrongSize) with
+        {
+            Kind = IpcObjectKind.SystemSemaphore, Size = 3, Key = new NativeIpcKey(name, NativeIpcKeyType.PosixRealtime),
+        })).Command);
+
+    [Fact]
+    public void What_has_no_key_is_named_by_its_id()
+        => Assert.Equal("nipc rm semid:8", Assert.Single(Examined(Set(8, IpcObjectTraits.KeyFileReplaced))).Command);
+
+    [Fact]
+    public void Removing_what_is_merely_unused_is_no_advice()
+    {
+        IpcFinding finding = Assert.Single(Examined(Found("x", IpcObjectTraits.Stale) with
+        {
+            Key = new NativeIpcKey("/x", NativeIpcKeyType.PosixRealtime),
+        }));
+        Assert.Null(finding.Command);
+        Assert.Contains("'nipc rm -k shm posix:/x' looks again", finding.Remedy, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,6 +159,18 @@ public class DiagnosisTests
     [InlineData(1L, long.MaxValue, false)]
     [InlineData(0L, 0, false)]
     public void A_limit_is_near_at_nine_tenths(long? used, long maximum, bool isNear) => Assert.Equal(isNear, new IpcLimit("x", "y", used, maximum, "z").IsNear);
+
+    private static IReadOnlyList<IpcFinding> Examined(params IpcObjectInfo[] objects)
+    {
+        var diagnosis = new Diagnosis(new IpcSnapshot(objects, []));
+        diagnosis.Examine();
+        return diagnosis.Findings();
+    }
+
+    private static IpcObjectInfo Set(int id, IpcObjectTraits traits) => Found("0x51000001", traits) with
+    {
+        Kind = IpcObjectKind.SystemSemaphore, Type = NativeIpcKeyType.SystemV, SystemVId = id, Size = null, Value = 0,
+    };
 
     private static IpcObjectInfo Found(string name, IpcObjectTraits traits)
         => new() { Type = NativeIpcKeyType.PosixRealtime, NativeName = name, Size = 4096, Created = DateTimeOffset.UnixEpoch, Traits = traits };

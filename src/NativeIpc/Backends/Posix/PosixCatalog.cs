@@ -90,6 +90,10 @@ internal sealed class PosixCatalog : IObjectCatalog
         }
     }
 
+    public bool IsStill(IpcObjectInfo found)
+        => Libc.Status($"{PosixNames.Folder}/{found.NativeName}", followLink: false, out FileStatus named) == 0
+            && PosixLook.Identify(found.NativeName, named.Identity) == found.ObjectIdentity;
+
     private static bool Unlink(string attempt, IpcObjectInfo found, string path)
     {
         if (Libc.unlink(path) == 0) return true;
@@ -104,7 +108,9 @@ internal sealed class PosixCatalog : IObjectCatalog
         int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
             : PosixLook.Identify(found.NativeName, status.Identity) == found.ObjectIdentity && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
         if (number == Errno.ENOENT) return 0;
-        return number == 0 ? PosixSemaphores.ReturnLostPermits(found.NamingKey, file) : throw PosixErrors.Open(attempt, found.NamingKey, "open", number);
+        if (number != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", number);
+        if (DeadHolder.GiveBack(found.NamingKey, file)) return 1; // then it is no semaphore whose permits are recorded
+        return PermitRecords.IsOffered ? PosixSemaphores.ReturnLostPermits(found.NamingKey, file) : 0;
     }
 
     public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)

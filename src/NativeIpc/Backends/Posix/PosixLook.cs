@@ -47,12 +47,12 @@ internal sealed class PosixLook(Census census) : IDisposable
         IpcObjectTraits traits = IpcObjectTraits.None;
         if (NameRules.IsLegacyName(bare, kind, out string original)) traits |= IpcObjectTraits.LegacyName;
         bool isSemaphore = kind == IpcObjectKind.SystemSemaphore;
-        if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
-        if (!isSemaphore && status.Size == 0) traits |= IpcObjectTraits.HalfCreated;
+        if (status.Size == 0) traits |= IpcObjectTraits.Empty;
+        else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
         if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0)) traits |= IpcObjectTraits.LockOfSegment;
 
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
-        bool wantsValue = isSemaphore && (traits & IpcObjectTraits.WrongSize) == 0;
+        bool wantsValue = isSemaphore && status.Size == Layout.SizeOfSemT;
         bool wantsUse = census.Options.FindStale && users is not { Count: > 0 };
         int? value = null, lost = null;
         bool? isUnused = users is { Count: > 0 } ? false : null;
@@ -72,6 +72,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             Size = status.Size,
             Value = value,
             LostPermits = lost,
+            HasDeadHolder = value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
             Mode = (UnixFileMode)status.Permissions,
             OwnerId = RealIds.Users.Known(status.Uid),
             OwnerName = census.Accounts.User(status.Uid),
@@ -86,6 +87,13 @@ internal sealed class PosixLook(Census census) : IDisposable
             Unreadable = unreadable,
             ObjectIdentity = Identify(file, status.Identity),
         };
+    }
+
+    private bool HasDeadHolder(string path, FileIdentity identity)
+    {
+        using FileLock held = LockFolder();
+        using UnixDescriptor file = Libc.OpenToLook(path, out int number);
+        return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity && DeadHolder.Has(file);
     }
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";

@@ -72,12 +72,20 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
     }
 
+    public bool IsStill(IpcObjectInfo found)
+        => found.SystemVId is { } id && (found.Kind == IpcObjectKind.SharedMemory
+            ? SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved
+            : SystemVSupport.SetStatusOf(id, out _) == 0)
+            && found.SystemVKey is { } key && key != 0
+            && (found.Kind == IpcObjectKind.SharedMemory ? Libc.shmget(key, 0, 0) : Libc.semget(key, 0, 0)) == id;
+
     /// <summary>Whether somebody uses an object, or the kernel does not say that nobody does.</summary>
     private static bool IsUsed(IpcObjectInfo found, int id)
     {
         if (found.Kind == IpcObjectKind.SharedMemory) return SystemVSupport.Status(id, out SegmentStatus status) != 0 || status.Attached != 0;
-        if (Libc.semctl(id, 0, Flags.GETNCNT) > 0) return true;
-        if ((found.Traits & IpcObjectTraits.HalfCreated) != 0) return !SystemVLook.IsHalfCreated(id);
+        if (SystemVSupport.SetStatusOf(id, out SetStatus set) != 0 || SystemVSemaphores.HasWaiters(id, set.Count))
+            return true;
+        if (SystemVSemaphores.IsEmpty(id, set.Count)) return true; // its maker may be about to give it a count
         if ((found.Traits & IpcObjectTraits.LockOfSegment) == 0 || found.SystemVKey is not { } key) return true;
         if (found.KeyFile is { } path && KeyFileSearch.IsLegacy(path, out _, out _)) key = Libc.ftok(SystemVLook.LegacySibling(path, IpcObjectKind.SystemSemaphore), (int)found.Type);
         int segment = key == -1 ? -1 : Libc.shmget(key, 0, 0);

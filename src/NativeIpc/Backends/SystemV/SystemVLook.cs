@@ -47,7 +47,7 @@ internal sealed class SystemVLook
         {
             value = ReadValue(row.Id, unreadable, out bool isGone);
             if (isGone) return null;
-            if (value == 0 && row.LastUse == 0 && IsHalfCreated(row.Id)) traits |= IpcObjectTraits.HalfCreated;
+            if (value == 0 && row.LastUse == 0 && SystemVSemaphores.IsEmpty(row.Id, row.Count)) traits |= IpcObjectTraits.Empty;
             if (FindSegment(row, isLegacy ? file : null) is { } segment)
             {
                 traits |= IpcObjectTraits.LockOfSegment;
@@ -113,9 +113,6 @@ internal sealed class SystemVLook
     }
 
     internal static string LegacySibling(string path, IpcObjectKind kind) => Path.Combine(Path.GetDirectoryName(path) ?? "/", NameRules.LegacySibling(Path.GetFileName(path), kind));
-
-    /// <summary>Whether a set has no count yet: 0, and no process has ever done anything with it.</summary>
-    internal static bool IsHalfCreated(int id) => Libc.semctl(id, 0, Flags.GETPID) == 0 && Libc.semctl(id, 0, Flags.GETVAL) == 0;
 
     private static int? ReadValue(int id, List<string> unreadable, out bool isGone)
     {

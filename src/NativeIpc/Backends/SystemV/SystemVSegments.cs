@@ -87,6 +87,9 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         throw Contended(Opening, key);
     }
 
+    public Segment OpenListed(IpcObjectInfo found, SharedMemoryAccess access, SharedMemoryOptions options)
+        => SystemVListed.OpenSegment(found, access, options);
+
     public bool Remove(in NativeIpcKey key)
     {
         var defaults = SharedMemoryOptions.s_default;

@@ -142,6 +142,9 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         return new SystemVSemaphore(key, new SystemVSet(id, file.Identity, false, false, false, set.Count == LockSize), null, options);
     }
 
+    public SemaphoreObject OpenListed(IpcObjectInfo found, SystemSemaphoreOptions options)
+        => SystemVListed.OpenSet(found, options);
+
     public bool Remove(in NativeIpcKey key) => RemoveByKey(key);
 
     internal static bool RemoveByKey(in NativeIpcKey key)
@@ -414,9 +417,39 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         return number == Errno.EAGAIN ? 0 : number; // somebody has taken it already, and set sem_otime with that
     }
 
-    private static unsafe bool IsInitialised(in NativeIpcKey key, int id, in PeerBound bound)
+    /// <summary>Whether nothing in a set shows that anybody has made it what it is to be, or used it: all members are 0,
+    /// no process has set or changed one, and none waits. The caller has seen that no operation was done.</summary>
+    /// <remarks>Race: a process changes a member between the looks at it. Safe because nothing is removed on this
+    /// answer.</remarks>
+    internal static bool IsEmpty(int id, int count) => AreUntouched(id, 0, count) && !HasWaiters(id, count);
+
+    /// <summary>Whether a process waits for any member to become more than 0, or 0.</summary>
+    internal static bool HasWaiters(int id, int count)
     {
-        byte* buffer = stackalloc byte[Layout.SizeOfIpcBuffer];
+        for (int member = 0; member < count; member++)
+        {
+            if (Libc.semctl(id, member, Flags.GETNCNT) > 0 || Libc.semctl(id, member, Flags.GETZCNT) > 0) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether the members from one on are 0, and no process that is seen here has set or changed one, or waits
+    /// for it. Waiting for member 0 is what users of ours do in a set that is not made yet.</summary>
+    private static bool AreUntouched(int id, int first, int count)
+    {
+        for (int member = first; member < count; member++)
+        {
+            if (Libc.semctl(id, member, Flags.GETVAL) > 0 || Libc.semctl(id, member, Flags.GETPID) > 0) return false;
+            if (member > 0 && Libc.semctl(id, member, Flags.GETNCNT) > 0) return false;
+        }
+
+        return true;
+    }
+
+
+    private static bool IsInitialised(in NativeIpcKey key, int id, in PeerBound bound)
+    {
         var backoff = new Backoff(bound);
         while (true)
         {
@@ -430,7 +463,8 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             // Linux notes the process that did SETVAL. One that this process cannot see (a container's) shows as 0, too: from inside
             // a PID namespace the two cannot be told apart, and a set is taken as it is.
             if (value != 0 || Libc.semctl(id, 0, Flags.GETPID) != 0) return true;
-            if (Libc.semctl(id, 0, Flags.IPC_STAT, (nint)buffer) == 0 && *(long*)(buffer + Layout.SemOtime) != 0) return true;
+            if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0
+                && (set.LastOperation != 0 || !AreUntouched(id, 1, set.Count))) return true;
             if (!backoff.Pause()) return !ProcessScan.SeesEveryProcess;
         }
     }

@@ -45,6 +45,8 @@ internal sealed class WindowsCatalog : IObjectCatalog
     public bool Remove(IpcObjectInfo found, bool onlyUnused)
         => throw new PlatformNotSupportedException("Windows removes an object with its last handle; there is nothing to remove.");
 
+    public bool IsStill(IpcObjectInfo found) => true; // Windows does not tell one object of a name from the next
+
     public int Read(IpcObjectInfo found, long offset, Span<byte> destination) => WindowsLook.Read(found.NativeName, offset, destination);
 
     public void Diagnose(Diagnosis diagnosis)

@@ -66,6 +66,7 @@ internal static partial class Interop
         internal static readonly int GETPID = TTarget.IsApple ? 4 : 11;
         internal static readonly int GETVAL = TTarget.IsApple ? 5 : 12;
         internal static readonly int GETNCNT = TTarget.IsApple ? 3 : 14;
+        internal static readonly int GETZCNT = TTarget.IsApple ? 7 : 15;
         internal static readonly int SETVAL = TTarget.IsApple ? 8 : 16;
 
         internal const int RLIMIT_FSIZE = 1;

@@ -1,0 +1,125 @@
+using System.Globalization;
+using NativeIpc.Tool.Arguments;
+
+namespace NativeIpc.Tool.Objects;
+
+/// <summary>
+/// From the words of the command line to objects, the same for every verb: the text of a key (<c>posix:/jobs</c>); with a
+/// type a native name; <c>shmid:N</c>, <c>semid:N</c> and <c>key:N</c> of System V, where <c>0x1f</c> is a key as well; a
+/// bare number, which may be each of them or a name; or a bare name, which is the safe key of the default type. A bare
+/// number that fits several objects is refused with their list. A key may have one of each kind.
+/// </summary>
+internal static class NamedObjects
+{
+    private const string SegmentId = "shmid:";
+    private const string SetId = "semid:";
+    private const string NumericKey = "key:";
+
+    /// <summary>Whether a word is a number, or names a System V object by one: what can be found and not made.</summary>
+    public static bool IsNumber(string text) => TryParseNumber(text, out _) || PrefixOf(text) is not null;
+
+    /// <summary>The one object that a word names, for a verb that works on one.</summary>
+    /// <param name="text">The word.</param>
+    /// <param name="type">What <c>--type</c> says; null for none.</param>
+    /// <param name="kind">The kind that the verb works on.</param>
+    public static NamedObject One(string text, string? type, IpcObjectKind kind)
+    {
+        if (AsKey(text, type, kind) is { } key) return NamedObject.Of(key);
+        return Listed(text, kind) is [var found, ..] ? NamedObject.Of(found) : throw NotThere(text, kind);
+    }
+
+    /// <summary>What a word names, for a verb that works on a segment, its lock, or both: a key, or the objects of the
+    /// list, at least one.</summary>
+    /// <param name="text">The word.</param>
+    /// <param name="type">What <c>--type</c> says; null for none.</param>
+    /// <param name="kind">Only this kind; null for both.</param>
+    public static IReadOnlyList<NamedObject> All(string text, string? type, IpcObjectKind? kind)
+    {
+        if (AsKey(text, type, kind ?? IpcObjectKind.SharedMemory) is { } key)
+        {
+            bool isBare = OperatingSystem.IsWindows() && kind is null && type is null && !text.Contains(':', StringComparison.Ordinal);
+            return isBare ? [NamedObject.Of(key), NamedObject.Of(KeyArguments.SafeKey(text, IpcObjectKind.SystemSemaphore))] : [NamedObject.Of(key)];
+        }
+
+        return Listed(text, kind) is { Count: > 0 } found ? [.. found.Select(NamedObject.Of)] : throw NotThere(text, kind);
+    }
+
+    public static ToolException NotThere(string text, IpcObjectKind? kind) => new(ExitCodes.NotFound,
+        $"There is no {kind switch
+        {
+            IpcObjectKind.SharedMemory => "segment",
+            IpcObjectKind.SystemSemaphore => "semaphore",
+            _ => "segment and no semaphore",
+        }} {text}. 'nipc list' shows what is there.");
+
+    /// <summary>The key that a word gives without a look at the machine; null for what names an object by a
+    /// number.</summary>
+    private static NativeIpcKey? AsKey(string text, string? type, IpcObjectKind kind)
+        => type is null && IsNumber(text) ? null : KeyArguments.Parse(text, type, kind);
+
+    /// <summary>The objects of the list that a number leads to: those of one reading of it only.</summary>
+    private static List<IpcObjectInfo> Listed(string text, IpcObjectKind? kind)
+    {
+        string? prefix = PrefixOf(text);
+        if (!TryParseNumber(text.AsSpan((prefix ?? "").Length), out long number))
+            throw ToolException.Usage($"'{text}' has no number after '{prefix}'. Give digits or 0x...: {prefix}12.");
+        bool isHex = text.Contains("0x", StringComparison.OrdinalIgnoreCase);
+        if (prefix is null && isHex) prefix = NumericKey; // nothing prints ids that way
+        if (prefix == NumericKey && number == 0)
+            throw ToolException.Usage("0 is IPC_PRIVATE, to which no key leads: name the object by shmid:N or semid:N.");
+        if ((prefix == SegmentId && kind == IpcObjectKind.SystemSemaphore) || (prefix == SetId && kind == IpcObjectKind.SharedMemory))
+            throw ToolException.Usage($"'{text}' is a {(prefix == SetId ? "semaphore" : "segment")}, and this takes a {(prefix == SetId ? "segment" : "semaphore")}.");
+
+        List<IReadOnlyList<IpcObjectInfo>> readings = [];
+        if (IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV))
+        {
+            var options = new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind };
+            IReadOnlyList<IpcObjectInfo> all = IpcObjects.Enumerate(options).Objects;
+            if (prefix is null or SegmentId) Add(found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == number);
+            if (prefix is null or SetId) Add(found => found.Kind == IpcObjectKind.SystemSemaphore && found.SystemVId == number);
+            if (prefix is null or NumericKey) Add(found => found.SystemVId is not null && number != 0 && found.SystemVKey == unchecked((int)number));
+
+            void Add(Func<IpcObjectInfo, bool> fits) => readings.Add([.. all.Where(fits)]);
+        }
+
+        if (prefix is null) readings.Add(NamedObject.Of(KeyArguments.SafeKey(text, kind ?? IpcObjectKind.SharedMemory)).Objects(kind));
+        readings.RemoveAll(reading => reading.Count == 0);
+        if (readings.Count == 0 && !IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV))
+            throw new PlatformNotSupportedException("A number is the id or the key of a System V object, and such objects cannot be listed here. Give a key, or a native name with --type.");
+        List<IpcObjectInfo> distinct = [];
+        foreach (IpcObjectInfo found in readings.SelectMany(reading => reading))
+        {
+            if (!distinct.Exists(seen => seen.Kind == found.Kind && seen.Type == found.Type && seen.NativeName == found.NativeName && seen.SystemVId == found.SystemVId)) distinct.Add(found);
+        }
+
+        return prefix is not null || distinct.Count < 2 ? distinct : throw Several(text, distinct);
+    }
+
+    private static ToolException Several(string text, List<IpcObjectInfo> found)
+        => new(ExitCodes.Usage, $"'{text}' fits several objects. Name one of them{(found.DistinctBy(one => one.Kind).Count() > 1 ? ", or give --kind where the verb has it" : "")}:")
+        {
+            Details = [.. found.Select(one => $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}{(one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")}, key {one.NativeName}, owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],
+        };
+
+    /// <summary>A name that fits this object only: its id, where it has one.</summary>
+    private static string NameFor(IpcObjectInfo found) => found.SystemVId is { } id
+        ? string.Create(CultureInfo.InvariantCulture, $"{(found.Kind == IpcObjectKind.SharedMemory ? SegmentId : SetId)}{id}")
+        : NamedObject.NameOf(found);
+
+    private static string? PrefixOf(string text)
+        => Array.Find([SegmentId, SetId, NumericKey], prefix => text.StartsWith(prefix, StringComparison.Ordinal));
+
+    /// <summary>As ipcs, ipcrm and PostgreSQL print ids and keys: decimal, also negative, or 0x and up to eight digits.</summary>
+    private static bool TryParseNumber(ReadOnlySpan<char> text, out long number)
+    {
+        number = 0;
+        if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
+        {
+            bool isHex = uint.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint bits);
+            number = unchecked((int)bits);
+            return isHex;
+        }
+
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number) && number is >= int.MinValue and <= uint.MaxValue && text[0] != '+';
+    }
+}

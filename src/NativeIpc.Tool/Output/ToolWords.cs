@@ -1,0 +1,92 @@
+using System.Text.RegularExpressions;
+
+namespace NativeIpc.Tool.Output;
+
+/// <summary>The library's messages are for programmers: they name its members. Here those become what this tool has for
+/// the same. A test goes through every message of the library.</summary>
+internal static partial class ToolWords
+{
+    // Whole phrases come before the words in them. KEY stands for the key.
+    private static readonly (string Library, string Tool)[] s_phrases =
+    [
+        ("Open it, use CreateOrOpen, or remove a leftover with Remove (or ipcrm -m)", "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
+        ("Open it, use CreateOrOpen, or remove a leftover with Remove", "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
+        ("Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count", "--or-open takes what is there, --reset sets its count, too; 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
+        ("Open it, or use CreateOrOpen; or", "--or-open takes what is there, 'nipc show KEY' describes it; or"),
+        ("Try again, or use CreateOrOpen, which completes it", "Try again, or complete it with 'nipc create' and --or-open"),
+        ("or use CreateOrOpen", "or make it with 'nipc create'; 'nipc list' shows what is there"),
+        ("A creating call (CreateNew, CreateOrOpen, CreateOrReset) recovers it", "'nipc create' recovers it"),
+        ("A creating call (CreateNew, CreateOrOpen) recovers it", "'nipc create' recovers it"),
+        ("Ask for no more than it has, set AllowSmaller, or remove it and make it anew", "Ask for no more than it has, or remove it with 'nipc rm KEY' and make it anew; 'nipc show KEY' describes it"),
+        ("A System V semaphore cannot be reclaimed: the kernel does not count who uses a set, so nobody can tell whether its users are dead. Use CreateOrReset", "A System V semaphore cannot be reclaimed. Use --reset"),
+        ("end its users, or accept the count that it has (AcceptExistingCount, as Qt silently does)", "end its users, or leave --reset out and take the count that it has with --or-open"),
+        ("Read it with IpcObjects.Read, which needs none", "'nipc show', 'nipc read' and 'nipc dump' need none"),
+        ("Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount", "Release no more than was acquired or is meant to be there"),
+        ("the MaximumCount of this instance", "the maximum"),
+        ("set AllowOtherOwners", "give --allow-other-owners"),
+        ("AllowOtherOwners", "--allow-other-owners"),
+        ("Make one with PlatformSafeKey or LegacyNativeKey, or", "Make one with 'nipc key safe NAME' or 'nipc key legacy NAME', or"),
+        ("PlatformSafeKey makes names that can be used", "'nipc key safe NAME' makes a key that can be used, 'nipc key parse KEY --explain' says which rule it breaks"),
+        ("a name made by PlatformSafeKey", "a key that 'nipc key safe NAME' makes"),
+        ("a key made by PlatformSafeKey", "a key that 'nipc key safe NAME' makes"),
+        ("one made by PlatformSafeKey", "one that 'nipc key safe NAME' makes"),
+        ("or PlatformSafeKey, which", "or a key that 'nipc key safe NAME' makes, which"),
+        ("let PlatformSafeKey make it from one (with a type that this system supports)", "let 'nipc key safe NAME' make one"),
+        ("Ask IsKeyTypeSupported first, and use a key of another type", "Use a key of another type"),
+        ("Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType", "Use a key of another type, or a bare name"),
+        ("a POSIX key (NativeIpcKeyType.PosixRealtime)", "a posix: key"),
+        ("or do without the lock (UseLock = false)", "or do without --lock"),
+        ("a SystemSemaphore of your own", "a semaphore of your own"),
+        ("less, or for Sparse allocation, or raise", "less, or raise"),
+        ("ask for less, or for Sparse allocation and fill no more than fits", "ask for less"),
+        (", or ask for Sparse allocation", ", or ask for less"),
+        ("Ask for Sparse allocation, mount", "Mount"),
+        (", since its allocation is Sparse", ", since none was reserved for it"),
+        ("is as with Sparse, since", "has no memory reserved, since"),
+        (", or for Reserve instead of Populate", ""),
+        ("use the undo policy None or AcquireOnly for a producer that only releases", "give fewer permits"),
+        ("use the undo policy None", "use 'nipc acquire' and 'nipc release', which need none"),
+        ("a wider Mode", "a wider mode (--mode)"),
+        ("that Group", "that group"),
+        ("That Group", "That group"),
+        ("with Group:", "with --group:"),
+        ("(RemovalPolicy.Keep, and any of", "(those of 'nipc create', and any of"),
+        ("fail with OutOfResources", "fail (exit code 5)"),
+        ("(SecurityDescriptor)", "(a security descriptor)"),
+        ("Robust and RequireLockRecovery need locks", "--robust needs locks"),
+        ("as Robust and RequireLockRecovery ask", "as --robust asks"),
+        ("do without RequireLockRecovery and Robust", "do without --robust"),
+        (", or remove it whoever uses it (Remove)", ", or give --force"),
+        ("Robust System V semaphores", "System V semaphores with --robust"),
+        ("Robust is not offered", "--robust is not offered"),
+        ("Robust needs", "--robust needs"),
+        ("with Robust", "with --robust"),
+        ("(in CreateOrOpen)", "(the tool asked for more)"),
+    ];
+
+    /// <summary>A message in the tool's own words.</summary>
+    /// <param name="message">The library's.</param>
+    /// <param name="key">What names the object on the command line, to be typed in a shell.</param>
+    public static string Of(string message, string key)
+    {
+        foreach ((string library, string tool) in s_phrases) message = message.Replace(library, tool, StringComparison.Ordinal);
+        if (OperatingSystem.IsWindows()) message = message.Replace("'nipc create'", "'nipc create' and --hold", StringComparison.Ordinal);
+        return WithKey(message, key);
+    }
+
+    /// <summary>A text with the key in place of KEY.</summary>
+    public static string WithKey(string text, string key) => Placeholder().Replace(text, _ => ForShell(key));
+
+    /// <summary>A word as a shell takes it: in quotes where it has other characters than names have.</summary>
+    public static string ForShell(string word)
+        => word.Length > 0 && !Special().IsMatch(word) ? word : $"\"{ShellSpecial().Replace(word, "\\$0")}\"";
+
+    [GeneratedRegex(@"\bKEY\b")]
+    private static partial Regex Placeholder();
+
+    [GeneratedRegex(@"[^\w@%+=:,./-]")]
+    private static partial Regex Special();
+
+    [GeneratedRegex("[\"$`\\\\!]")]
+    private static partial Regex ShellSpecial();
+}

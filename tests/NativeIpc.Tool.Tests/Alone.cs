@@ -1,0 +1,45 @@
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary>Shell scripts in an IPC namespace and a /dev/shm of their own, which go with them: ids count from 0 there,
+/// and lists show what the script has made.</summary>
+internal static class Alone
+{
+    /// <summary>Skips the test where there can be no such namespace.</summary>
+    internal static void Require()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs Linux namespaces.");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Namespaces of its own need root.");
+        Peers.Require("perl", "perl-base");
+    }
+
+    /// <summary>Runs a script, in which <c>$N</c> is nipc and <c>$PWD</c> a folder of its own that everybody may
+    /// write; <c>as_user</c> runs a command as another user than root.</summary>
+    internal static ShellResult Run(string script)
+    {
+        string folder = Path.Combine(Path.GetTempPath(), TestNames.NextName());
+        Directory.CreateDirectory(folder);
+        try
+        {
+            File.SetUnixFileMode(folder, (UnixFileMode)0x3FF);
+            const string prelude = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 99\n"
+                + "as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"; }\n";
+            return Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", prelude + script], folder,
+                [new("N", Nipc.Program), new("DOTNET_CLI_HOME", "/tmp")]);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Runs a script that ends with 0, and gives what it wrote to standard output, without the last line feed.</summary>
+    internal static string Succeed(string script)
+    {
+        ShellResult result = Run(script);
+        Assert.True(result.ExitCode == 0, $"The script ended with {result.ExitCode}:\n{script}\n{result.Output}{result.Error}");
+        return result.Output.TrimEnd('\n');
+    }
+}
