@@ -159,19 +159,20 @@ check 'key code' 0 'OpenFileMappingW\(.*L"shm_frames"' key code windows:shm_fram
 
 # What cannot be
 check 'a command line that cannot be meant' 2 "^Try 'nipc create shm --help'" create shm "$segment"
-check 'a key that is none' 2 'nipc key safe NAME' read frames
+check 'a key that is none' 2 'windows:' read 'a\frames'
+check 'a bare name' 3 '^nipc: frames is windows:shm_frames$' read frames
 check 'create shm without --hold' 6 '--hold keeps it' create shm "$segment" 4096
 check 'create sem without --hold' 6 '--hold keeps it' create sem "$semaphore" 1
-check 'read of a segment that is not there' 3 "nipc create shm KEY SIZE --hold" read "$segment"
-has 'read of a segment that is not there: what to do' "^nipc: With this tool: 'nipc list' shows what is there"
-check 'acquire of a semaphore that is not there' 3 "nipc create sem KEY COUNT --hold" acquire "$semaphore"
+check 'read of a segment that is not there' 3 "make it with 'nipc create' and --hold" read "$segment"
+has 'read of a segment that is not there: what to do' "'nipc list' shows what is there"
+check 'acquire of a semaphore that is not there' 3 "make it with 'nipc create' and --hold" acquire "$semaphore"
 check 'a type of another system' 2 'not supported on this operating system' read posix:/frames
 
 # A segment
 if hold shm "$segment" shm "$segment" 4096; then
     shm_holder=$!
     check 'create of what is there' 1 'already' create shm "$segment" 4096 --hold
-    has 'create of what is there: what to do' "^nipc: With this tool: --or-open .* 'nipc show KEY' describes it\\.\$"
+    has 'create of what is there: what to do' "--or-open .* 'nipc show $segment' describes it"
     check 'write' 0 '' write "$segment" --text 'hello, Windows'
     check 'read' 0 '^Windows$' read "$segment" --offset 7 --length 7 --lock
     check 'read --hex' 0 '^00000000  68 65 6c 6c 6f .*\|hello, Windows\.\.\|$' read "$segment" --hex --length 16
@@ -298,7 +299,7 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     has 'list --json: what may not be looked at' 'access control list does not let this user read the count'
     check 'show: the owner' 0 '^owner +.*SYSTEM$' show "windows:$c-others" --length 0
     check 'show of a mutex' 3 'no segment and no semaphore' show "windows:$c-mutex"
-    check 'read of what is shut' 4 "'nipc show KEY' says what this user may know of it" read "windows:$c-none"
+    check 'read of what is shut' 4 "'nipc show windows:$c-none' says what this user may know of it" read "windows:$c-none"
     check 'show of what is shut' 0 '^unreadable +Its access control list does not let this user look at it' show "windows:$c-none"
     has 'show of what is shut: its size' '^size +not known'
     check 'value of what may not be read' 6 'does not tell the count' value "windows:$c-shut"

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
 using NativeIpc.Tool.Verbs;
 
@@ -28,12 +29,17 @@ internal static class Cli
         DemoVerb.Command(),
         DemoVerb.Receiver(),
         CompletionVerb.Command(),
+        ManVerb.Command(),
     ];
+
+    /// <summary>What the tool is for: one line of help.</summary>
+    public const string Purpose = "See, use and repair the shared memory and semaphores of this machine.";
 
     public static RootCommand Root()
     {
-        var root = new RootCommand("See, use and repair this machine's shared memory and semaphores: POSIX, System V and Windows.");
+        var root = new RootCommand(Purpose);
         foreach (Command verb in Verbs) root.Add(verb);
+        KeyCompletion.AddTo(root);
         foreach (Option option in root.Options)
         {
             if (option is not HelpOption help) continue;

@@ -33,6 +33,21 @@ internal static class ExitCodes
     /// <summary>As shells: ended by a signal, whose number is added.</summary>
     public const int Signalled = 128;
 
+    /// <summary>The table of docs/nipc.md, for the manual page.</summary>
+    public static (string Code, string Meaning)[] Meanings =>
+    [
+        ("0", "Done"),
+        ("1", "The time was up; it exists already, is in use, or a peer is in the middle of it; doctor found something"),
+        ("2", "The command line or the key cannot be meant"),
+        ("3", "There is no such object or file"),
+        ("4", "Not allowed"),
+        ("5", "A limit: memory, /dev/shm, System V limits, a size that does not fit"),
+        ("6", "This platform cannot do or tell it"),
+        ("7", "Any other failure"),
+        ("126, 127", "run: the command cannot be started; there is none"),
+        ("128+N", "Ended by signal N (130: Ctrl-C)"),
+    ];
+
     public static int For(NativeIpcError error) => error switch
     {
         NativeIpcError.AlreadyExists or NativeIpcError.LockError => Conflict,

@@ -27,9 +27,8 @@ public partial class ArchitectureTests
     /// raw.</summary>
     [Theory]
     [InlineData(@"OpenStandard(Output|Error)|Set(Out|Error)\(|Console\.(Out|Error) =", "Output/StandardStreams.cs")]
-    [InlineData(@"\bRaw(Out|Error)\b", "Output/StandardStreams.cs", "Output/Terminal.cs")]
-    [InlineData(@"AnsiConsole\.(?!Console = Terminal\.Out)|new AnsiConsole", "Output/Terminal.cs")]
-    [InlineData(@"\.Live\(|WriteAnsi\(", "Output/LiveView.cs", "Output/PrintableConsole.cs")]
+    [InlineData(@"\bRaw(Out|Error)\b", "Output/ProgressBar.cs", "Output/Screen.cs", "Output/StandardStreams.cs", "Output/Terminal.cs")]
+    [InlineData(@"\\u001b|\\e\[|\\x1b", "Output/ProgressBar.cs", "Output/Screen.cs", "Output/StyledText.cs")]
     [InlineData(@"Utf8JsonWriter|JsonSerializer\.Serialize", "Output/ToolJson.cs")]
     [InlineData(@"\bOpenOutput\b", "Output/StandardStreams.cs", "Output/ToolJson.cs", "Verbs/DumpVerb.cs", "Verbs/ReadVerb.cs")] // bytes of a segment
     public void Text_is_printed_in_one_way(string way, params string[] files)
@@ -37,7 +36,8 @@ public partial class ArchitectureTests
 
     [Theory]
     [InlineData("Output/StandardStreams.cs")]
-    [InlineData("Output/PrintableRenderable.cs")]
+    [InlineData("Output/StyledText.cs")]
+    [InlineData("Output/ProgressBar.cs")]
     [InlineData("Output/PrintableJson.cs")]
     public void The_ways_to_print_escape(string file)
         => Assert.Contains("PrintableText.", File.ReadAllText(Path.Combine(Nipc.Sources, file)), StringComparison.Ordinal);

@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using System.Text.RegularExpressions;
 using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
 /// <summary>Help: on one screen, with examples that the parser takes.</summary>
-public class HelpTests
+public partial class HelpTests
 {
     private const int Rows = 24;
     private const int Columns = 80;
@@ -60,6 +61,46 @@ public class HelpTests
         Assert.Equal("create", Shell.Run("bash", ["-c", script + "complete_line 'nipc cre'"]).Succeeded.Trim());
         Assert.Equal("--or-open", Shell.Run("bash", ["-c", script + "complete_line 'nipc create shm --or'"]).Succeeded.Trim());
     }
+
+    [Fact]
+    public void The_manual_page_has_every_verb_and_option_that_help_has()
+    {
+        string page = Nipc.Succeed("man").Replace("\\-", "-", StringComparison.Ordinal).Replace("\\(aq", "'", StringComparison.Ordinal);
+        foreach (string command in Walk(""))
+        {
+            string help = HelpOf(command);
+            if (help.Contains(" COMMAND --help'", StringComparison.Ordinal)) continue;
+            Assert.Contains($"\n.SS {help[..help.IndexOf('\n', StringComparison.Ordinal)]["Usage: ".Length..]}\n", page, StringComparison.Ordinal);
+            foreach (string option in help.Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)))
+                Assert.Contains($"\n.TP\n\\fB{option[2..].Split("  ")[0]}\\fR\n", page, StringComparison.Ordinal);
+        }
+
+        foreach (string row in File.ReadAllLines(Path.Combine(Nipc.Documents, "nipc.md")).Where(row => ExitCodeRow().IsMatch(row)))
+        {
+            string[] cells = row.Replace("`", "", StringComparison.Ordinal).Split('|', StringSplitOptions.TrimEntries);
+            Assert.Contains($"\n.TP\n\\fB{cells[1]}\\fR\n{cells[2]}\n", page, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_manual_page_is_good_roff()
+    {
+        string groff = Peers.Require("groff", "groff-base");
+        string file = Path.Combine(Path.GetTempPath(), $"nipc-{Environment.ProcessId}.1");
+        try
+        {
+            File.WriteAllText(file, Nipc.Succeed("man") + "\n");
+            ShellResult result = Shell.Run(groff, ["-man", "-Tutf8", "-ww", "-z", file]);
+            Assert.Equal((0, "", ""), (result.ExitCode, result.Output, result.Error));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [GeneratedRegex(@"^\| [0-9]+(, [0-9]+|\+N)? \| ")]
+    private static partial Regex ExitCodeRow();
 
     private static string HelpOf(string command) => s_helps.GetOrAdd(command, _ => Nipc.Succeed([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]) + "\n");
 

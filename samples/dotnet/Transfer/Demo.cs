@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc;
-using Spectre.Console;
 
 namespace Transfer;
 
@@ -54,69 +53,35 @@ internal static class Demo
 
         (NativeIpcKeyType Type, PeerProgram Program)[] runs = [.. from program in programs from type in choices.Types select (type, program)];
         if (runs.Length == 0) throw new UsageException("Nothing is left to do.");
-        List<Outcome> outcomes = IsTerminal
-            ? await WithBarsAsync(runs, choices, size, cancellation)
-            : await WithLinesAsync(runs, choices, size, cancellation);
+        List<Outcome> outcomes = Bars.AreShown
+            ? await Bars.ShowAsync([.. runs.Select(run => NameOf(run.Type, run.Program))], size, (i, view) => SendAsync(runs[i], view))
+            : await WithLinesAsync();
 
-        ShowTable(outcomes);
+        if (Bars.AreShown) Bars.ShowTable(outcomes);
+        else ShowLines(outcomes);
         bool good = outcomes.TrueForAll(outcome => outcome.Agrees);
         Console.WriteLine(good
             ? $"{(outcomes.Count == 1 ? "The copy has" : $"All {outcomes.Count} copies have")} the SHA-256 {outcomes[0].Digest}, and nothing is left behind."
             : $"{outcomes.Count(outcome => !outcome.Agrees)} of {outcomes.Count} transfers failed.");
         return good ? 0 : 1;
-    }
 
-    private static bool IsTerminal => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true };
+        Task<Outcome> SendAsync((NativeIpcKeyType Type, PeerProgram Program) run, IProgressView view)
+            => Sender.SendAsync(choices.File, run.Program, run.Type, choices.Corrupt, view, cancellation);
+
+        async Task<List<Outcome>> WithLinesAsync()
+        {
+            List<Outcome> done = [];
+            foreach ((NativeIpcKeyType Type, PeerProgram Program) run in runs)
+                done.Add(await SendAsync(run, new LineView(NameOf(run.Type, run.Program), size)));
+            return done;
+        }
+    }
 
     private static string NameOf(NativeIpcKeyType type, PeerProgram program) => $"{Outcome.NameOf(type)} to {program.Language}";
 
-    private static async Task<List<Outcome>> WithLinesAsync((NativeIpcKeyType Type, PeerProgram Program)[] runs, Choices choices, long size, CancellationToken cancellation)
+    private static void ShowLines(List<Outcome> outcomes)
     {
-        List<Outcome> outcomes = [];
-        foreach ((NativeIpcKeyType type, PeerProgram program) in runs)
-        {
-            var view = new LineView(NameOf(type, program), size);
-            outcomes.Add(await Sender.SendAsync(choices.File, program, type, choices.Corrupt, view, cancellation));
-        }
-
-        return outcomes;
-    }
-
-    private static Task<List<Outcome>> WithBarsAsync((NativeIpcKeyType Type, PeerProgram Program)[] runs, Choices choices, long size, CancellationToken cancellation)
-        => AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
-            .StartAsync(async context =>
-            {
-                List<Outcome> outcomes = [];
-                ProgressTask[] tasks = Array.ConvertAll(runs, run => context.AddTask(NameOf(run.Type, run.Program), autoStart: false, maxValue: Math.Max(1, size)));
-                foreach (((NativeIpcKeyType type, PeerProgram program), ProgressTask task) in runs.Zip(tasks))
-                {
-                    outcomes.Add(await Sender.SendAsync(choices.File, program, type, choices.Corrupt, new BarView(task), cancellation));
-                    if (outcomes[^1].Agrees) task.Value = task.MaxValue;
-                    task.StopTask();
-                }
-
-                return outcomes;
-            });
-
-    private static void ShowTable(List<Outcome> outcomes)
-    {
-        if (!IsTerminal)
-        {
-            foreach (Outcome outcome in outcomes)
-                Console.WriteLine($"{(outcome.Agrees ? "ok  " : "FAIL")}  {outcome.TypeName,-11}  {outcome.Language,-4}  {outcome.Speed,10}  {outcome.Failure ?? outcome.Digest}");
-            return;
-        }
-
-        var table = new Table().RoundedBorder().AddColumns("Key type", "Receiver");
-        table.AddColumn(new TableColumn("Speed").RightAligned());
-        table.AddColumn("SHA-256 of both");
         foreach (Outcome outcome in outcomes)
-        {
-            table.AddRow(new Text(outcome.TypeName), new Text(outcome.Language), new Text(outcome.Speed),
-                outcome.Agrees ? new Text($"{outcome.Digest![..8]}…{outcome.Digest[^8..]}") : new Text(outcome.Failure!, new Style(Color.Red)));
-        }
-
-        AnsiConsole.Write(table);
+            Console.WriteLine($"{(outcome.Agrees ? "ok  " : "FAIL")}  {outcome.TypeName,-11}  {outcome.Language,-4}  {outcome.Speed,10}  {outcome.Failure ?? outcome.Digest}");
     }
 }

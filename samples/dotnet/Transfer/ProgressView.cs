@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using NativeIpc;
-using Spectre.Console;
 
 namespace Transfer;
 
@@ -10,14 +9,6 @@ internal interface IProgressView
     void Started(int processId, NativeIpcKey key);
 
     void Moved(long bytes);
-}
-
-/// <summary>A bar of a terminal.</summary>
-internal sealed class BarView(ProgressTask task) : IProgressView
-{
-    public void Started(int processId, NativeIpcKey key) => task.StartTask();
-
-    public void Moved(long bytes) => task.Value = bytes;
 }
 
 /// <summary>Plain lines, for files and pipes: a start, and a sign of life every other second.</summary>

@@ -62,19 +62,22 @@ internal static class KeyArguments
     }
 
     /// <summary>The key of an object that is to be made: also a bare name, but no number.</summary>
-    public static NativeIpcKey ReadNew(string text, string? type)
+    /// <param name="text">The word.</param>
+    /// <param name="type">What <c>--type</c> says; null for none.</param>
+    /// <param name="kind">What is to be made: on Windows names of segments and of semaphores have other keys.</param>
+    public static NativeIpcKey ReadNew(string text, string? type, IpcObjectKind kind)
     {
         if (text == "-") text = ReadLine();
-        return type is not null || !Objects.NamedObjects.IsNumber(text) ? Parse(text, type)
-            : throw ToolException.Usage($"'{text}' is a number, which leads to what is there already. Give a key: {SafeKey(text)}.");
+        return type is not null || !Objects.NamedObjects.IsNumber(text) ? Parse(text, type, kind)
+            : throw ToolException.Usage($"'{text}' is a number, which leads to what is there already. Give a key: {SafeKey(text, kind)}.");
     }
 
     /// <summary>A key, or a bare name: the safe key of the default type.</summary>
-    public static NativeIpcKey Parse(string text, string? type)
-        => type is not null || text.Length == 0 || text.Contains(':', StringComparison.Ordinal) ? ReadOne(text, type) : SafeKey(text);
+    public static NativeIpcKey Parse(string text, string? type, IpcObjectKind kind)
+        => type is not null || text.Length == 0 || text.Contains(':', StringComparison.Ordinal) ? ReadOne(text, type) : SafeKey(text, kind);
 
     /// <summary>The key that a bare name stands for.</summary>
-    public static NativeIpcKey SafeKey(string name)
+    public static NativeIpcKey SafeKey(string name, IpcObjectKind kind)
     {
         if (name.Contains('/', StringComparison.Ordinal) || name.Contains('\\', StringComparison.Ordinal))
         {
@@ -82,7 +85,8 @@ internal static class KeyArguments
                 + $"({(OperatingSystem.IsWindows() ? $"windows:{name}" : $"posix:{name}, or systemv:{name} for a key file")}), or a native name with --type.");
         }
 
-        NativeIpcKey key = SharedMemory.PlatformSafeKey(name, NativeIpcKey.DefaultType, out bool wasCut);
+        NativeIpcKey key = kind == IpcObjectKind.SystemSemaphore ? SystemSemaphore.PlatformSafeKey(name, NativeIpcKey.DefaultType, out bool wasCut)
+            : SharedMemory.PlatformSafeKey(name, NativeIpcKey.DefaultType, out wasCut);
         return wasCut ? throw ToolException.Usage($"The name '{name}' is too long for a key of this system.") : key;
     }
 

@@ -24,7 +24,7 @@ internal static class NamedObjects
     /// <param name="kind">The kind that the verb works on.</param>
     public static NamedObject One(string text, string? type, IpcObjectKind kind)
     {
-        if (AsKey(text, type) is { } key) return NamedObject.Of(key);
+        if (AsKey(text, type, kind) is { } key) return NamedObject.Of(key);
         return Listed(text, kind) is [var found, ..] ? NamedObject.Of(found) : throw NotThere(text, kind);
     }
 
@@ -35,7 +35,12 @@ internal static class NamedObjects
     /// <param name="kind">Only this kind; null for both.</param>
     public static IReadOnlyList<NamedObject> All(string text, string? type, IpcObjectKind? kind)
     {
-        if (AsKey(text, type) is { } key) return [NamedObject.Of(key)];
+        if (AsKey(text, type, kind ?? IpcObjectKind.SharedMemory) is { } key)
+        {
+            bool isBare = OperatingSystem.IsWindows() && kind is null && type is null && !text.Contains(':', StringComparison.Ordinal);
+            return isBare ? [NamedObject.Of(key), NamedObject.Of(KeyArguments.SafeKey(text, IpcObjectKind.SystemSemaphore))] : [NamedObject.Of(key)];
+        }
+
         return Listed(text, kind) is { Count: > 0 } found ? [.. found.Select(NamedObject.Of)] : throw NotThere(text, kind);
     }
 
@@ -49,8 +54,8 @@ internal static class NamedObjects
 
     /// <summary>The key that a word gives without a look at the machine; null for what names an object by a
     /// number.</summary>
-    private static NativeIpcKey? AsKey(string text, string? type)
-        => type is null && IsNumber(text) ? null : KeyArguments.Parse(text, type);
+    private static NativeIpcKey? AsKey(string text, string? type, IpcObjectKind kind)
+        => type is null && IsNumber(text) ? null : KeyArguments.Parse(text, type, kind);
 
     /// <summary>The objects of the list that a number leads to: those of one reading of it only.</summary>
     private static List<IpcObjectInfo> Listed(string text, IpcObjectKind? kind)
@@ -77,7 +82,7 @@ internal static class NamedObjects
             void Add(Func<IpcObjectInfo, bool> fits) => readings.Add([.. all.Where(fits)]);
         }
 
-        if (prefix is null) readings.Add(NamedObject.Of(KeyArguments.SafeKey(text)).Objects(kind));
+        if (prefix is null) readings.Add(NamedObject.Of(KeyArguments.SafeKey(text, kind ?? IpcObjectKind.SharedMemory)).Objects(kind));
         readings.RemoveAll(reading => reading.Count == 0);
         if (readings.Count == 0 && !IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV))
             throw new PlatformNotSupportedException("A number is the id or the key of a System V object, and such objects cannot be listed here. Give a key, or a native name with --type.");

@@ -1,5 +1,3 @@
-using Spectre.Console;
-
 namespace NativeIpc.Tool.Output;
 
 /// <summary>A bar on standard error while bytes are copied, if that is a terminal; nothing otherwise.</summary>
@@ -16,13 +14,20 @@ internal static class CopyProgress
             return;
         }
 
-        Terminal.Error.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn())
-            .Start(context =>
+        var bar = new ProgressBar(toError: true, what, total);
+        long last = 0;
+        try
+        {
+            bar.Update(0);
+            copy(done =>
             {
-                ProgressTask task = context.AddTask(Markup.Escape(PrintableText.Of(what)), maxValue: Math.Max(total, 1));
-                copy(done => task.Value = done);
-                task.Value = task.MaxValue;
+                last = done;
+                bar.Update(done);
             });
+        }
+        finally
+        {
+            bar.End(last);
+        }
     }
 }

@@ -19,12 +19,7 @@ internal sealed class HelpText : SynchronousCommandLineAction
     public static string For(Command command)
     {
         var text = new StringBuilder();
-        text.Append("Usage: ").Append(Cli.PathOf(command));
-        if (command.Subcommands.Any(sub => !sub.Hidden)) text.Append(" COMMAND");
-        foreach (Argument argument in command.Arguments.Where(argument => !argument.Hidden))
-            text.Append(argument.Arity.MinimumNumberOfValues == 0 ? $" [{NameOf(argument)}]" : $" {NameOf(argument)}").Append(argument.Arity.MaximumNumberOfValues > 1 ? "..." : "");
-        if (Options(command).Any()) text.Append(" [OPTION]...");
-        text.Append('\n');
+        text.Append("Usage: ").Append(Usage(command)).Append('\n');
         Wrap(text, command.Description ?? "", 0);
 
         foreach (Command sub in command.Subcommands.Where(sub => !sub.Hidden)) Row(text, sub.Name, FirstSentence(sub.Description));
@@ -41,14 +36,25 @@ internal sealed class HelpText : SynchronousCommandLineAction
         return text.ToString();
     }
 
+    /// <summary>How a command is typed: <c>nipc read KEY [OPTION]...</c></summary>
+    internal static string Usage(Command command)
+    {
+        var text = new StringBuilder(Cli.PathOf(command));
+        if (command.Subcommands.Any(sub => !sub.Hidden)) text.Append(" COMMAND");
+        foreach (Argument argument in command.Arguments.Where(argument => !argument.Hidden))
+            text.Append(argument.Arity.MinimumNumberOfValues == 0 ? $" [{NameOf(argument)}]" : $" {NameOf(argument)}").Append(argument.Arity.MaximumNumberOfValues > 1 ? "..." : "");
+        if (Options(command).Any()) text.Append(" [OPTION]...");
+        return text.ToString();
+    }
+
     /// <summary>Help and version are known by everybody, and not listed for each verb.</summary>
-    private static IEnumerable<Option> Options(Command command) => command.Options.Where(option => option is not (System.CommandLine.Help.HelpOption or VersionOption) && !option.Hidden);
+    internal static IEnumerable<Option> Options(Command command) => command.Options.Where(option => option is not (System.CommandLine.Help.HelpOption or VersionOption) && !option.Hidden);
 
     private static string FirstSentence(string? text) => text is null ? "" : text.IndexOf(". ", StringComparison.Ordinal) is var end and > 0 ? text[..end] : text.TrimEnd('.');
 
-    private static string NameOf(Argument argument) => argument.HelpName ?? argument.Name.ToUpperInvariant();
+    internal static string NameOf(Argument argument) => argument.HelpName ?? argument.Name.ToUpperInvariant();
 
-    private static string Spelling(Option option)
+    internal static string Spelling(Option option)
     {
         string names = string.Join(", ", option.Aliases.Append(option.Name).OrderBy(name => name.Length));
         return option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool) ? names : $"{names} {option.HelpName ?? "VALUE"}";

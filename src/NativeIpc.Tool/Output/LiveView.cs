@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using NativeIpc.Tool.Arguments;
-using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace NativeIpc.Tool.Output;
 
@@ -25,22 +23,16 @@ internal static class LiveView
     /// <summary>Draws until Ctrl-C, which ends the view as it was meant to end: exit code 0.</summary>
     /// <param name="interval">How long to wait between two looks.</param>
     /// <param name="draw">Gives what is to be seen, for a terminal of so many columns and lines.</param>
-    public static int Run(TimeSpan interval, Func<int, int, IRenderable> draw)
+    public static int Run(TimeSpan interval, Func<int, int, IReadOnlyList<StyledText>> draw)
     {
         CancellationToken token = Interruption.Token;
-        IAnsiConsole console = Terminal.Out;
-        console.Live(Drawn()).Overflow(VerticalOverflow.Crop).Start(context =>
+        using var screen = new Screen();
+        do
         {
-            do
-            {
-                context.UpdateTarget(Drawn());
-                context.Refresh();
-            }
-            while (!token.WaitHandle.WaitOne(interval));
-        });
+            screen.Draw(draw(Terminal.Width, Terminal.Height));
+        }
+        while (!token.WaitHandle.WaitOne(interval));
         return ExitCodes.Ok;
-
-        PrintableRenderable Drawn() => new(draw(console.Profile.Width, console.Profile.Height));
     }
 
     private static TimeSpan? Parse(ArgumentResult result)

@@ -1,51 +1,45 @@
-using Spectre.Console;
-
 namespace NativeIpc.Tool.Output;
 
 /// <summary>What may be written where: colours and moving cursors on a terminal only, and no colour when NO_COLOR is set (no-color.org).</summary>
 internal static class Terminal
 {
-    /// <summary>What a table gets for its columns when nobody looks: as much as it wants.</summary>
-    private const int Unlimited = 10_000;
+    private const int UsualWidth = 80;
 
-    private static readonly Lazy<IAnsiConsole> s_out = new(() => For(StandardStreams.RawOut, Console.IsOutputRedirected));
-    private static readonly Lazy<IAnsiConsole> s_error = new(() => For(StandardStreams.RawError, Console.IsErrorRedirected));
-
-    /// <summary>Whether standard output is a terminal that understands escape codes: live views and progress need that.</summary>
+    /// <summary>Whether standard output is a terminal that understands escape codes: live views need that.</summary>
     public static bool IsInteractive => !Console.IsOutputRedirected && !IsDumb;
 
     /// <summary>Whether the same is true of standard error, where progress goes so that standard output stays clean.</summary>
     public static bool IsErrorInteractive => !Console.IsErrorRedirected && !IsDumb;
 
-    /// <summary>Standard output for tables and live views. Plain lines go to <see cref="Console.Out"/>.</summary>
-    public static IAnsiConsole Out => s_out.Value;
+    /// <summary>Whether colours are wanted, where there can be some.</summary>
+    public static bool HasColours { get; } = Environment.GetEnvironmentVariable("NO_COLOR") is null or "" && !IsDumb;
 
-    /// <summary>Standard error for progress.</summary>
-    public static IAnsiConsole Error => s_error.Value;
+    /// <summary>The columns of the terminal; as wide as most where it does not say.</summary>
+    public static int Width => Size(static () => Console.WindowWidth, UsualWidth);
+
+    /// <summary>The lines of the terminal.</summary>
+    public static int Height => Size(static () => Console.WindowHeight, 24);
 
     private static bool IsDumb => Environment.GetEnvironmentVariable("TERM") == "dumb";
 
-    private static bool NoColour => Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
-
-    /// <summary>A table as <c>ipcs</c> and <c>docker ps</c> print it: no lines, a heading, columns apart by two blanks.</summary>
-    public static Table Table(params ReadOnlySpan<string> headings)
+    /// <summary>Writes to standard output, in a style where that is a terminal.</summary>
+    public static void Write(string text, Style style)
     {
-        Table table = new Table().Border(TableBorder.None);
-        foreach (string heading in headings) table.AddColumn(new TableColumn(new Text(heading, new Style(decoration: Decoration.Bold))).NoWrap().PadLeft(0).PadRight(2));
-        return table;
+        text = PrintableText.Of(text);
+        if (IsInteractive && !OperatingSystem.IsWindows()) StandardStreams.RawOut.Write(StyledText.Escaped(text, style));
+        else Console.Out.Write(text);
     }
 
-    private static IAnsiConsole For(TextWriter writer, bool isRedirected)
+    private static int Size(Func<int> ask, int usual)
     {
-        bool escapes = !isRedirected && !IsDumb;
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        try
         {
-            Ansi = escapes ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = escapes && !NoColour ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = escapes ? InteractionSupport.Yes : InteractionSupport.No,
-            Out = new AnsiConsoleOutput(writer),
-        });
-        if (isRedirected) console.Profile.Width = Unlimited;
-        return new PrintableConsole(console);
+            int size = ask();
+            return size > 0 ? size : usual;
+        }
+        catch (IOException)
+        {
+            return usual; // no console at all
+        }
     }
 }

@@ -70,6 +70,7 @@ internal static partial class ToolWords
     public static string Of(string message, string key)
     {
         foreach ((string library, string tool) in s_phrases) message = message.Replace(library, tool, StringComparison.Ordinal);
+        if (OperatingSystem.IsWindows()) message = message.Replace("'nipc create'", "'nipc create' and --hold", StringComparison.Ordinal);
         return WithKey(message, key);
     }
 

@@ -2,36 +2,65 @@ using System.CommandLine;
 
 namespace NativeIpc.Tool.Verbs;
 
-/// <summary><c>nipc completion</c>: what a shell needs to complete the verbs and options, by the parser's own directive <c>[suggest]</c>.</summary>
+/// <summary><c>nipc completion</c>: what a shell needs to complete verbs, options and keys that are there, by the parser's own directive <c>[suggest]</c>.</summary>
 internal static class CompletionVerb
 {
     private static readonly Argument<string> s_shell = new Argument<string>("SHELL") { Description = "bash, zsh or fish" }.AcceptOnlyFromAmong("bash", "zsh", "fish");
 
+    // Bash breaks words at colons and equal signs: what stands before the last one is left out of the answer. Names are other
+    // people's text: they are never expanded (compgen -W would run a $(…) in them), and quoted. The tool knows no backslash:
+    // it is asked for what begins as the word does before the first one.
     private const string Bash = """
         _nipc() {
-            local IFS=$'\n'
-            COMPREPLY=($(compgen -W "$(nipc "[suggest:$COMP_POINT]" "$COMP_LINE" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+            local line=${COMP_LINE:0:COMP_POINT} pattern='((\\.|[^[:space:]\\])*)$' candidate quoted
+            [[ $line =~ $pattern ]]
+            local word=${BASH_REMATCH[1]}
+            line=${line%"$word"}${word%%\\*}
+            local kept=${word%"${word##*[:=]}"}
+            [[ $COMP_WORDBREAKS == *:* && $COMP_WORDBREAKS == *=* ]] || kept=
+            COMPREPLY=()
+            while IFS= read -r candidate; do
+                [[ $candidate == -* && $word != -* ]] && continue
+                printf -v quoted %q "$candidate"
+                [[ $word == --*=* ]] && quoted=${word%%=*}=$quoted
+                [[ $quoted == "$word"* ]] && COMPREPLY+=("${quoted#"$kept"}")
+            done < <(nipc "[suggest:${#line}]" "$line" 2>/dev/null)
         }
         complete -o default -F _nipc nipc
 
         """;
 
     private const string Zsh = """
+        #compdef nipc
         _nipc() {
-            local -a words
-            words=("${(@f)$(nipc "[suggest:$CURSOR]" "$BUFFER" 2>/dev/null)}")
-            compadd -- $words || _files
+            local line="${(j: :)words[1,CURRENT-1]} ${words[CURRENT]%%\\*}"
+            local -a candidates
+            candidates=("${(@f)$(nipc "[suggest:${#line}]" "$line" 2>/dev/null)}")
+            [[ $words[CURRENT] == -* ]] || candidates=(${candidates:#-*})
+            compset -P '--*='
+            compadd -- ${candidates:#} || _files
         }
-        compdef _nipc nipc
+        if [ "$funcstack[1]" = _nipc ]; then _nipc "$@"; else compdef _nipc nipc; fi
 
         """;
 
     private const string Fish = """
-        complete -c nipc -a '(nipc "[suggest:"(commandline -C)"]" (commandline -b) 2>/dev/null)'
+        function __nipc_complete
+            set -l word (commandline -ct)
+            set -l line (commandline -cp | string replace -r '\\\\[^\\\\].*$' '')
+            set -l option (string match -r -- '^--[^=]*=' "$word")
+            for candidate in (nipc "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null)
+                if string match -q -- '-*' "$word"; or not string match -q -- '-*' "$candidate"
+                    echo -- "$option$candidate"
+                end
+            end
+        end
+        complete -c nipc -f -a '(__nipc_complete)'
+        complete -c nipc -n '__fish_seen_subcommand_from dump restore run demo' -F
 
         """;
 
-    public static Command Command() => new Verb("completion", "Print completion for a shell. It completes verbs and options.",
+    public static Command Command() => new Verb("completion", "Print completion for a shell. It completes verbs, options and existing keys.",
         "completion bash > ~/.local/share/bash-completion/completions/nipc", "completion fish > ~/.config/fish/completions/nipc.fish")
     {
         s_shell,

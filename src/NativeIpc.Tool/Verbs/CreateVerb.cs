@@ -37,7 +37,7 @@ internal static class CreateVerb
 
     private static int CreateSegment(ParseResult parsed)
     {
-        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SharedMemory);
         long size = parsed.GetValue(s_size);
         if (size < 1) throw ToolException.Usage("A segment has at least 1 byte.");
         if (!parsed.GetValue(s_hold)) Keeping.CheckSegment(key);
@@ -48,7 +48,7 @@ internal static class CreateVerb
 
     private static int CreateSemaphore(ParseResult parsed)
     {
-        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SystemSemaphore);
         int count = parsed.GetValue(s_count);
         if (count < 0) throw ToolException.Usage("The count of a semaphore is 0 or more.");
         if (parsed.GetValue(s_orOpen) && parsed.GetValue(s_reset)) throw ToolException.Usage("--or-open leaves the count, --reset sets it: give one of them.");

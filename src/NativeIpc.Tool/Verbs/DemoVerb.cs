@@ -1,7 +1,5 @@
 using System.CommandLine;
 using NativeIpc.Tool.Arguments;
-using NativeIpc.Tool.Output;
-using Spectre.Console;
 using Transfer;
 
 namespace NativeIpc.Tool.Verbs;
@@ -24,7 +22,6 @@ internal static class DemoVerb
         if (!File.Exists(file)) throw new ToolException(ExitCodes.NotFound, $"There is no file '{file}'.");
         NativeIpcKeyType[] asked = [.. (parsed.GetValue(s_types) ?? []).Select(KeyArguments.ParseType)];
         string? child = parsed.GetValue(s_child);
-        AnsiConsole.Console = Terminal.Out;
         try
         {
             return Demo.RunAsync(new Choices(file, asked.Length > 0 ? asked : Choices.SupportedTypes(), child is null or "dotnet", child is null or "c", Corrupt: false)).GetAwaiter().GetResult();

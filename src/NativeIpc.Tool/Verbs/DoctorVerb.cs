@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
-using Spectre.Console;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -101,14 +100,13 @@ internal static class DoctorVerb
 
     private static void Print(IpcFinding finding, Dictionary<IpcFinding, bool> mended)
     {
-        (string word, Color colour) = finding.Severity switch
+        (string word, Style style) = finding.Severity switch
         {
-            IpcSeverity.Error => ("error", Color.Red),
-            IpcSeverity.Warning => ("warning", Color.Yellow),
-            _ => ("info", Color.Blue),
+            IpcSeverity.Error => ("error", Style.Red),
+            IpcSeverity.Warning => ("warning", Style.Yellow),
+            _ => ("info", Style.Blue),
         };
-        if (Terminal.IsInteractive) Terminal.Out.Write(new Text($"{word,-9}", new Style(colour)));
-        else Console.Out.Write($"{word,-9}");
+        Terminal.Write($"{word,-9}", style);
         Console.Out.WriteLine(PrintableText.Of(finding.Summary));
         Console.Out.WriteLine($"         {PrintableText.Of(RemedyOf(finding))}");
         if (mended.TryGetValue(finding, out bool done)) Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone" : finding.Kind == IpcFindingKind.LostPermit ? "         mended: given back" : "         mended: removed");

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
-using Spectre.Console;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -56,16 +55,16 @@ internal static class ListVerb
                 string state = string.Join(' ', row.Where((_, column) => ObjectColumns.Headings[column] != "AGE"));
                 seen[identity] = state;
                 Style style = last is null || (last.TryGetValue(identity, out string? before) && before == state) ? Style.Plain
-                    : before is null ? new Style(Color.Green) : new Style(Color.Yellow);
+                    : before is null ? Style.Green : Style.Yellow;
                 rows.Add((row, style));
             }
 
             last = seen;
             int room = Math.Max(1, height - 4); // a line each for what is watched, the headings, what is left out, and the cursor
-            List<Text> lines = [new(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} objects, every {interval.TotalSeconds}s, Ctrl-C ends"))];
-            foreach (string line in ObjectColumns.Lines([.. rows.Take(room).Select(row => row.Row)], width)) lines.Add(new Text(PrintableText.Of(line), lines.Count == 1 ? new Style(decoration: Decoration.Bold) : rows[lines.Count - 2].Style));
-            if (rows.Count > room) lines.Add(new Text(string.Create(CultureInfo.InvariantCulture, $"… and {rows.Count - room} more")));
-            return new Rows(lines);
+            List<StyledText> lines = [new(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} objects, every {interval.TotalSeconds}s, Ctrl-C ends"))];
+            foreach (string line in ObjectColumns.Lines([.. rows.Take(room).Select(row => row.Row)], width)) lines.Add(new StyledText(line, lines.Count == 1 ? Style.Bold : rows[lines.Count - 2].Style));
+            if (rows.Count > room) lines.Add(new StyledText(string.Create(CultureInfo.InvariantCulture, $"… and {rows.Count - room} more")));
+            return lines;
         });
     }
 

@@ -52,7 +52,7 @@ internal static class RestoreVerb
     {
         if (!parsed.GetValue(s_create)) return s_object.Read(parsed);
         string text = parsed.GetValue(s_object.Key)!;
-        NativeIpcKey key = KeyArguments.ReadNew(text, parsed.GetValue(s_object.Type));
+        NativeIpcKey key = KeyArguments.ReadNew(text, parsed.GetValue(s_object.Type), IpcObjectKind.SharedMemory);
         ObjectArgument.Echo(text, parsed.GetValue(s_object.Type), key.ToString());
         return NamedObject.Of(key);
     }

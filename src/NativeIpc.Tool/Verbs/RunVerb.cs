@@ -74,7 +74,7 @@ internal static class RunVerb
         string text = parsed.GetValue(s_key)!;
         string? type = parsed.GetValue(s_type);
         if (parsed.GetValue(s_create) is null) return ObjectArgument.Read(text, type, IpcObjectKind.SystemSemaphore);
-        NativeIpcKey key = KeyArguments.ReadNew(text, type);
+        NativeIpcKey key = KeyArguments.ReadNew(text, type, IpcObjectKind.SystemSemaphore);
         ObjectArgument.Echo(text, type, key.ToString());
         return NamedObject.Of(key);
     }

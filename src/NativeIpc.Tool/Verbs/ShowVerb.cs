@@ -3,8 +3,6 @@ using System.Globalization;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
-using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -108,7 +106,7 @@ internal static class ShowVerb
         byte[]? last = null;
         return LiveView.Run(interval, (_, height) =>
         {
-            List<IRenderable> parts = [];
+            List<StyledText> parts = [];
             IReadOnlyList<IpcObjectInfo> objects;
             try
             {
@@ -117,14 +115,14 @@ internal static class ShowVerb
             catch (ToolException gone)
             {
                 last = null;
-                return new Text(PrintableText.Of(gone.Message)); // it may come back
+                return [new StyledText(gone.Message)]; // it may come back
             }
 
             foreach (IpcObjectInfo found in objects)
             {
                 List<(string Label, string Value)> sheet = [.. ObjectSheet.Of(found)];
                 if (found.Kind == IpcObjectKind.SharedMemory) sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
-                foreach ((string label, string value) in sheet) parts.Add(new Text(PrintableText.Of($"{label,-12}{value}")).Ellipsis());
+                foreach ((string label, string value) in sheet) parts.Add(new StyledText($"{label,-12}{value}"));
             }
 
             if (objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)
@@ -135,22 +133,21 @@ internal static class ShowVerb
                 last = bytes;
             }
 
-            parts.Add(new Text(string.Create(CultureInfo.InvariantCulture, $"every {interval.TotalSeconds}s, Ctrl-C ends")));
-            return new Rows(parts);
+            parts.Add(new StyledText(string.Create(CultureInfo.InvariantCulture, $"every {interval.TotalSeconds}s, Ctrl-C ends")));
+            return parts;
         });
     }
 
     /// <summary>A line of the dump in which the bytes that differ from the last look stand out, also where there are no colours.</summary>
-    private static Paragraph MarkedLine(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> last, int at, long offset)
+    private static StyledText MarkedLine(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> last, int at, long offset)
     {
-        var marked = new Style(decoration: Decoration.Invert);
         ReadOnlySpan<byte> line = HexLines.Part(bytes, at);
-        var paragraph = new Paragraph(HexLines.Offset(offset + at) + "  ");
+        var paragraph = new StyledText(HexLines.Offset(offset + at) + "  ");
         bool hasLast = !last.IsEmpty;
         for (int i = 0; i < HexLines.BytesPerLine; i++)
         {
             bool changed = i < line.Length && hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(i < line.Length ? HexLines.Hex(line[i]) : "  ", changed ? marked : Style.Plain);
+            paragraph.Append(i < line.Length ? HexLines.Hex(line[i]) : "  ", changed ? Style.Inverse : Style.Plain);
             paragraph.Append(i == 7 ? "  " : " ");
         }
 
@@ -158,7 +155,7 @@ internal static class ShowVerb
         for (int i = 0; i < line.Length; i++)
         {
             bool changed = hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(HexLines.Character(line[i]).ToString(), changed ? marked : Style.Plain);
+            paragraph.Append(HexLines.Character(line[i]).ToString(), changed ? Style.Inverse : Style.Plain);
         }
 
         return paragraph.Append("|");
