@@ -71,7 +71,7 @@ public sealed class RemovalTests : OneType
             setpriv --reuid=1000 --regid=1000 --clear-groups $n list 9<&-; echo "code $?"
             """);
         Assert.Matches(@"posix:/app .* \? +\d+s", output);
-        Assert.Contains("hidden (hidepid", output, StringComparison.Ordinal);
+        Assert.Contains("Processes are hidden from this user (hidepid", output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -43,12 +43,11 @@ internal sealed class ProcessScan
     /// <summary>How many processes could not be looked at.</summary>
     public int Unreadable { get; private set; }
 
+    /// <summary>Whether processes are not even listed: each PID namespace has a number 1.</summary>
+    public bool IsHidden { get; private set; } = true;
+
     /// <summary>Whether every process of the machine was seen: nobody uses what has no user here.</summary>
     public bool IsComplete { get; private set; }
-
-    /// <summary>What was not seen, beside the processes that may not be looked at (<see cref="Unreadable"/>): a clause;
-    /// null for nothing.</summary>
-    public string? Hidden { get; private set; } = "there is no /proc";
 
     public IReadOnlyDictionary<FileIdentity, GoneFile> Gone => _gone;
 
@@ -73,10 +72,8 @@ internal sealed class ProcessScan
             return scan; // no /proc: nothing was seen
         }
 
-        scan.Hidden = !sawFirst ? "those of other users are hidden (hidepid of proc(5))"
-            : !SeesEveryProcess ? "those outside of this PID namespace are not shown"
-            : null;
-        scan.IsComplete = scan is { Hidden: null, Unreadable: 0 };
+        scan.IsHidden = !sawFirst;
+        scan.IsComplete = sawFirst && scan.Unreadable == 0 && SeesEveryProcess;
         return scan;
     }
 
