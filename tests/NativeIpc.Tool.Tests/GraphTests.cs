@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using NativeIpc.Testing;
@@ -44,14 +43,11 @@ public partial class GraphTests : OneType
         File.WriteAllBytes($"/dev/shm/{file}", [1, 2, 3]);
         try
         {
-            using Process drawing = Process.Start(new ProcessStartInfo(dot, ["-Tsvg"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
-            Task<string> reading = drawing.StandardOutput.ReadToEndAsync();
-            drawing.StandardInput.Write(Nipc.Succeed("graph"));
-            drawing.StandardInput.Close();
-            Assert.True(reading.Wait(Patience.Seconds(60)));
-            drawing.WaitForExit();
-            Assert.Equal(0, drawing.ExitCode);
-            Assert.Contains(XDocument.Parse(reading.Result).Descendants(), element => element.Name.LocalName == "text" && element.Value == $"posix:/{Encoded(file)}");
+            string drawing = NewFile();
+            File.WriteAllText(drawing, Nipc.Succeed("graph"));
+            XDocument picture = XDocument.Parse(Shell.Run(dot, ["-Tsvg", drawing]).Succeeded);
+            Assert.Contains(picture.Descendants(), element
+                => element.Name.LocalName == "text" && element.Value == $"posix:/{Encoded(file)}");
 
             // Mermaid is not in Debian: nothing but letters, digits and codes may stand in a label.
             string text = Nipc.Succeed("graph", "--format", "mermaid");
