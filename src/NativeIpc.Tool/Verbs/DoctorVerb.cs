@@ -26,7 +26,7 @@ internal static class DoctorVerb
     private static readonly Option<string[]> s_folders = new ObjectFilter().Folders;
     private static readonly Option<bool> s_json = new("--json") { Description = "Print findings and limits as JSON" };
 
-    public static Command Command() => new Verb("doctor", "Say what is wrong with the IPC objects of this machine and how to mend it. Exit code 1 when a warning or an error is left.",
+    public static Command Command() => new Verb("doctor", "Say what is wrong with IPC objects, and how to mend it. Exit code 1 when a warning or an error is left.",
         "doctor", "doctor --fix", "doctor --json | jq '.findings[].command'")
     {
         s_fix, s_all, s_folders, s_json,

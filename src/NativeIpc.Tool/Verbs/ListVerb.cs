@@ -12,7 +12,7 @@ internal static class ListVerb
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; with --watch a line per change" };
     private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Look again every TIME (default 1s) until Ctrl-C");
 
-    public static Command Command() => new Verb("list", "List the machine's segments and semaphores, whoever made them, in whatever language.",
+    public static Command Command() => new Verb("list", "List the machine's segments and semaphores. Whoever made them, in whatever language.",
         "list", "list --unused --mine", "list -k shm -s size", "list --watch 500ms", "list --json | jq '.objects[].key'")
     {
         s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Unused, s_filter.Orphaned, s_filter.Stale, s_filter.Sort, s_filter.Reverse, s_filter.NoUsers, s_filter.Folders, s_watch, s_json,
