@@ -84,6 +84,14 @@ internal static class RmVerb
         }
     }
 
+    /// <summary>Removes an object that was chosen in a live view, by the rules of this verb, and says what became of it.</summary>
+    public static string RemoveChosen(IpcObjectInfo found)
+    {
+        if (OperatingSystem.IsWindows()) return "Windows removes an object with its last handle, and by nothing else.";
+        (RemovalOutcome outcome, int code) = found.Key.IsValid ? Remove(found.Key, found.Kind, force: false) : RemoveListed(found, force: false);
+        return code != ExitCodes.Ok && outcome.Message is { } message ? message : $"{outcome.Outcome} {outcome.Kind} {NamedObject.NameOf(found)}";
+    }
+
     /// <summary>Removes an object of the list, whether or not a key leads to it, unless it is in use.</summary>
     private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo found, bool force)
     {
