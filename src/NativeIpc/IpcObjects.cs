@@ -64,13 +64,15 @@ public static class IpcObjects
         => options is null ? IpcEnumerationOptions.s_default : options with { };
 
     /// <summary>Says what is wrong with the IPC objects of this machine and how to mend it; the worst first.</summary>
+    /// <param name="options">Which objects to look at, and where else to look for key files; null for everything. What is
+    /// wrong with the machine is told whatever they say.</param>
     /// <returns>The findings.</returns>
-    public static IReadOnlyList<IpcFinding> Diagnose()
+    public static IReadOnlyList<IpcFinding> Diagnose(IpcEnumerationOptions? options = null)
     {
-        var census = new Census(IpcEnumerationOptions.s_default with { FindLostPermits = true });
+        var census = new Census(CopyOf(options) with { FindLostPermits = true });
         var diagnosis = new Diagnosis(census.Take());
-        diagnosis.Examine();
         foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
+        diagnosis.Examine();
         return diagnosis.Findings();
     }
 

@@ -62,8 +62,11 @@ public sealed record SharedMemoryOptions
     public bool RequireLockRecovery { get; [UnsupportedOSPlatform("macos")] set; }
 
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes what this instance owns. Default: true.</summary>
-    /// <remarks>A program that handles such a signal itself and goes on for a while must register its handler after its first object was made, or
-    /// set this to false and dispose: handlers run newest first, and one that was registered earlier cannot be seen.</remarks>
+    /// <remarks>At a signal nothing is removed where a handler that was registered before the first object may keep the
+    /// process alive, nor, for SIGINT and SIGQUIT, once the console was used or a process started: the runtime catches
+    /// these then and does not tell for whom. The AppContext switch <c>NativeIpc.RemoveAtSignal</c> set to true says that
+    /// each of these signals ends the process unless a handler registered later cancels it; false, that nothing is
+    /// removed at a signal.</remarks>
     public bool RemoveAtProcessExit { get; set; } = true;
 
     /// <summary>How long a call waits for a peer that is in the middle of creating or removing the object, and the last detach on System V for a

@@ -18,16 +18,18 @@ public class OwnHandlerTests
     private static readonly string[] s_madeAll = ["created 4096", "locked", "created 4096", "locked", "created", "created"];
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void After_a_signal_that_a_handler_cancels_everything_is_there_until_the_end(bool registeredFirst)
+    [InlineData(15, true)]
+    [InlineData(15, false)]
+    [InlineData(2, true)]
+    [InlineData(2, false)]
+    public void After_a_signal_that_a_handler_cancels_everything_is_there_until_the_end(int signal, bool registeredFirst)
     {
-        const string Register = "on-signal 15 cancel";
+        string Register = $"on-signal {signal} cancel";
         string[] make = registeredFirst ? [Register, .. MakeAll] : [.. MakeAll, Register];
         string[] made = registeredFirst ? ["registered", .. s_madeAll] : [.. s_madeAll, "registered"];
         VictimResult result = Victims.Run(Situation.Plain,
         [
-            .. make, "signal 15", "await-handlers",
+            .. make, $"signal {signal}", "await-handlers",
             "segment-fill", "semaphore-acquire", $"segment-open {_keys[0]}", "segment-fill", $"segment-open {_keys[1]}", "segment-fill",
             $"semaphore-open {_keys[2]}", "semaphore-acquire", $"semaphore-open {_keys[3]}", "semaphore-count",
         ]);
@@ -61,6 +63,20 @@ public class OwnHandlerTests
         VictimResult result = Victims.Run(Situation.Plain, [.. MakeAll, "signal 15", "wait-for-ever"]);
         Assert.Equal(s_madeAll, result.Outcomes[..6].Select(outcome => outcome.Did));
         Assert.Equal(143, result.ExitCode);
+        AssertLeft(false);
+    }
+
+    /// <summary>The runtime catches both for its console, too, and does not tell whether for somebody else as well.</summary>
+    [Theory]
+    [InlineData(2)] // SIGINT
+    [InlineData(3)] // SIGQUIT
+    public void Once_the_console_was_used_Ctrl_C_removes_only_where_the_program_says_that_it_ends(int signal)
+    {
+        string[] end = [.. MakeAll, $"signal {signal}", "wait-for-ever"];
+        string useConsole = $"supports {(int)TestRun.SystemV}"; // a step's outcome is printed
+        Assert.Equal(128 + signal, Victims.Run(Situation.Plain, [useConsole, .. end]).ExitCode);
+        AssertLeft(true);
+        Assert.Equal(128 + signal, Victims.Run(Situation.Plain, [useConsole, "switch NativeIpc.RemoveAtSignal", .. end]).ExitCode);
         AssertLeft(false);
     }
 

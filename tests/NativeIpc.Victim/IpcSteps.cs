@@ -28,6 +28,11 @@ internal sealed class IpcSteps
             "segment-lock" => Lock(),
             "segment-drop-locked" => DropLocked(),
             "segment-wait-twice" => WaitTwice(),
+            "segment-wait-for-own" => $"{Second().TryLock(TimeSpan.FromMilliseconds(Count), out _)}",
+            "segment-wait-for-own-async" => $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
+            "segment-lock-often" => LockOften(),
+            "segment-attend" => Attend(),
+            "life-thread" => NativeIpc.Backends.Windows.LifeThread.Run(() => Thread.CurrentThread.Name!),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
             "segment-verify" => $"{_segment!.VerifySize()}",
@@ -87,7 +92,45 @@ internal sealed class IpcSteps
         if (!first.TryLock(out SharedMemoryLock _)) throw new InvalidOperationException("The lock of a new segment was not free.");
         Task<SharedMemoryLock> pending = second.LockAsync().AsTask();
         _pending.AddRange([first, second, pending]);
+        _kept.AddRange([first, second]);
         return pending.IsCompleted ? "completed" : "waits";
+    }
+
+    /// <summary>Takes the lock of a new segment; another instance of it.</summary>
+    private SharedMemory Second()
+    {
+        Keep(SharedMemory.CreateNew(Key, 100));
+        Lock();
+        Keep(SharedMemory.OpenExisting(Key));
+        return _segment!;
+    }
+
+    private string LockOften()
+    {
+        Keep(SharedMemory.CreateNew(Key, 100));
+        for (int i = 0; i < Count; i++) _segment!.Lock().Dispose();
+        return "locked";
+    }
+
+    /// <summary>Takes the lock of a new segment and waits until the library watches it for others.</summary>
+    private string Attend()
+    {
+        Keep(SharedMemory.CreateNew(Key, 100));
+        Lock();
+        SpinWait.SpinUntil(() => Array.Exists(Directory.GetFiles("/proc/self/fdinfo"), IsWatching));
+        return "attended";
+
+        static bool IsWatching(string path)
+        {
+            try
+            {
+                return File.ReadAllText(path).Contains("inotify wd:", StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false; // closed meanwhile
+            }
+        }
     }
 
     private NativeIpcKey Key => NativeIpcKey.Parse(_words[1], null);
@@ -318,6 +361,8 @@ internal sealed class IpcSteps
     {
         for (int i = _kept.Count - 1; i >= 0; i--) _kept[i].Dispose();
         _kept.Clear();
+        _pending.Clear();
+        (_segment, _semaphore) = (null, null);
         return "disposed";
     }
 

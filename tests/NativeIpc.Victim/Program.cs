@@ -9,7 +9,7 @@ var ipc = new IpcSteps();
 foreach (string step in args)
 {
     string[] words = step.Split(' ');
-    Outcome outcome = Outcome.From(step, () => SystemSteps.TryRun(words) ?? AttackSteps.TryRun(words) ?? MeetSteps.TryRun(words) ?? ipc.Run(words));
+    Outcome outcome = Outcome.From(step, () => SystemSteps.TryRun(words) ?? AttackSteps.TryRun(words) ?? MeetSteps.TryRun(words) ?? CopySteps.TryRun(words) ?? ipc.Run(words));
     Console.WriteLine(JsonSerializer.Serialize(outcome));
 }
 

@@ -16,14 +16,23 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
 
     public IpcSnapshot Snapshot { get; } = snapshot;
 
+    /// <summary>Whether no POSIX object can be removed: then none is suggested to be.</summary>
+    public bool IsFolderReadOnly { get; set; }
+
+    private static string HowToSeeMore
+        => OperatingSystem.IsWindows() ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have an object open."
+            : !Environment.IsPrivilegedProcess ? "Run as root to see everything that the system tells."
+            : "This root may not look at every process: give the container CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE), "
+                + "or ask on the host.";
+
     public void Add(IpcFinding finding) => _findings.Add(finding);
 
     public IReadOnlyList<IpcFinding> Findings() => [.. _findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Kind)];
 
     public void Examine()
     {
-        string remedy = OperatingSystem.IsWindows() ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have an object open." : "Run as root to see everything that the system tells.";
-        foreach (string note in Snapshot.Notes) Add(new IpcFinding(IpcFindingKind.Unseen, IpcSeverity.Information, note, remedy));
+        foreach (IpcNote note in Snapshot.Remarks)
+            Add(new IpcFinding(IpcFindingKind.Unseen, IpcSeverity.Information, note.Text, note.Remedy ?? HowToSeeMore));
         foreach (IpcObjectInfo found in Snapshot.Objects) Examine(found);
         ExamineAccess();
     }
@@ -148,13 +157,14 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     internal static string Name(IpcObjectInfo found)
         => found.Key.IsValid ? Failure.Printable(found.Key.ToString()) : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"{found.NativeName} (System V id {id})") : Failure.Printable(found.NativeName);
 
-    private static string ToRemove(IpcObjectInfo found)
+    private string ToRemove(IpcObjectInfo found)
         => RemoveCommand(found) is { } command ? $" If you know that nobody needs it: '{command}' looks again and removes it." : "";
 
     /// <summary>The command that looks again and removes an object; null where it cannot be typed as it is
     /// shown.</summary>
-    internal static string? RemoveCommand(IpcObjectInfo found)
+    private string? RemoveCommand(IpcObjectInfo found)
     {
+        if (IsFolderReadOnly && found.Type == NativeIpcKeyType.PosixRealtime) return null;
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
         string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Quote(found.Key.ToString())}"
             : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")

@@ -20,7 +20,8 @@ internal interface IFileListener
 /// <remarks>
 /// Interleavings. (1) inotify watches an inode and gives one number for it, however many ask: all of them are kept under the number, with one mask. (2) A watch ends while its event
 /// is under way: the event finds no one and is dropped; a number is used again only after it ran over 2^31. (3) The queue overflows: everybody hears. (4) A
-/// listener goes while its event is told: it hears once more, and must bear that. The gate guards the table; the thread never holds it while it reads or tells.
+/// listener goes while its event is told: it hears once more, and must bear that. (5) The thread ends, since this library is unloaded and nobody listens, while it is poked: pokes are counted under the gate.
+/// The gate guards the table; the thread never holds it while it reads or tells.
 /// </remarks>
 internal static unsafe class FileWatch
 {
@@ -35,6 +36,7 @@ internal static unsafe class FileWatch
     private static int s_epoll = -1;
     private static bool s_unavailable;
     private static bool s_isRunning;
+    private static long s_pokes;
 
     /// <summary>What the thread does each time before it sleeps; the answer says for how long, in milliseconds, -1 for as long as nobody pokes it.</summary>
     private static Func<int>? s_chores;
@@ -121,6 +123,7 @@ internal static unsafe class FileWatch
             s_listeners.Remove(watch);
             // Fails only when the inode is gone and the kernel has dropped the watch by itself.
             _ = Libc.inotify_rm_watch(s_inotify!, watch);
+            if (s_listeners.Count == 0 && Unloading.HasBegun) Poke();
         }
     }
 
@@ -131,16 +134,23 @@ internal static unsafe class FileWatch
         {
             Volatile.Write(ref s_chores, chores);
             if (!EnsureStarted(missed)) return false;
-            ulong one = 1;
-            _ = Libc.write(s_poke!, (byte*)&one, sizeof(ulong)); // fails only when it is poked already 2^64 times
+            Poke();
             return true;
         }
+    }
+
+    private static void Poke()
+    {
+        ulong one = 1;
+        s_pokes++;
+        _ = Libc.write(s_poke!, (byte*)&one, sizeof(ulong)); // fails only when it is poked already 2^64 times
     }
 
     private static bool EnsureStarted(string missed)
     {
         if (s_isRunning) return true;
         if (s_unavailable) return false;
+        Unloading.AtBegin(HurryUp);
         if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
         if (s_poke is null)
         {
@@ -175,13 +185,37 @@ internal static unsafe class FileWatch
         byte* events = stackalloc byte[MostEvents * Layout.SizeOfEpollEvent];
         while (true)
         {
+            long pokes = Volatile.Read(ref s_pokes);
             int milliseconds = Volatile.Read(ref s_chores)?.Invoke() ?? -1;
+            if (milliseconds < 0 && Unloading.HasBegun && TryEnd(pokes)) return;
             int count = Libc.epoll_wait(s_epoll, events, MostEvents, milliseconds);
             for (int i = 0; i < count; i++)
             {
                 if (*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData) == s_poke!.DangerousGetHandle()) Drain();
                 else Read();
             }
+        }
+    }
+
+    private static void HurryUp()
+    {
+        lock (s_gate)
+        {
+            if (s_isRunning) Poke();
+        }
+    }
+
+    private static bool TryEnd(long pokes)
+    {
+        lock (s_gate)
+        {
+            if (s_listeners.Count > 0 || s_pokes != pokes) return false;
+            s_hearClosing.Clear();
+            s_inotify?.Dispose();
+            s_poke!.Dispose();
+            _ = Libc.close_number(s_epoll);
+            (s_inotify, s_poke, s_epoll, s_isRunning) = (null, null, -1, false);
+            return true;
         }
     }
 

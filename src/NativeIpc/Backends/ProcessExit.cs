@@ -26,13 +26,13 @@ internal abstract class ExitDuty
 /// be registered sees what all the others decided. <see cref="SignalEnds"/> says where ours is the first, and whether the signal ends the process at all; where
 /// it does not know, nothing is removed at the signal.</para>
 /// <para>A signal that the process was started with as ignored (nohup) stays ignored.</para>
-/// <para>Several copies of this library in a process (AssemblyLoadContext): the first one's registration is the one that sees all decisions, so it performs the
-/// duties of the others, too. They meet at an object of the application domain.</para>
+/// <para>Several copies of this library in a process: <see cref="Copies"/>.</para>
 /// <para>Interleavings. (1) A duty is performed once, whoever comes first, and stays listed until it is done, so that the end waits for a
 /// Dispose in the middle of removing. (2) A thread is between making an object and listing its duty: such calls are counted, and the end waits
 /// for them, for two seconds at most. (3) A thread begins to make an object after that: it is held up, since the process is about to be gone;
 /// for two seconds, in case it is a handler of the end itself. (4) A peer that ends as well removes a System V set under a waiter of ours, which
-/// would make it anew: see <see cref="IsEnding"/> and the count of calls.</para>
+/// would make it anew: see <see cref="IsEnding"/> and the count of calls. (5) This library is unloaded: the registrations end when nothing is listed and no call is inside, which is
+/// seen under the list's gate; who lists after that finds that they have ended, and registers again.</para>
 /// </remarks>
 internal static class ProcessExit
 {
@@ -42,6 +42,10 @@ internal static class ProcessExit
     private static List<PosixSignalRegistration>? s_registrations;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+    private static readonly EventHandler s_atExit = static (_, _) => PerformAll(isCertain: true);
+    private static readonly Action s_atSignal = static () => PerformAll(isCertain: false);
+    private static readonly Action s_registerForSignals = RegisterForSignals;
+    private static readonly Action s_endWhenIdle = EndWhenIdle;
 
     [ThreadStatic]
     private static bool t_isPerforming;
@@ -84,7 +88,11 @@ internal static class ProcessExit
     /// <summary>A call that <see cref="Begin"/> began.</summary>
     public readonly struct Call : IDisposable
     {
-        public void Dispose() => Interlocked.Decrement(ref s_callsInside);
+        public void Dispose()
+        {
+            Interlocked.Decrement(ref s_callsInside);
+            if (Unloading.HasBegun) EndWhenIdle();
+        }
     }
 
     public static void Add(ExitDuty duty)
@@ -96,6 +104,18 @@ internal static class ProcessExit
             if (s_first is not null) s_first.Previous = duty;
             s_first = duty;
             duty.IsListed = true;
+        }
+
+        // Ended between the two: see the interleavings.
+        if (Volatile.Read(ref s_registrations) is not null) return;
+        try
+        {
+            EnsureRegistered();
+        }
+        catch
+        {
+            Forget(duty);
+            throw;
         }
     }
 
@@ -111,6 +131,8 @@ internal static class ProcessExit
             duty.Previous = duty.Next = null;
             duty.IsListed = false;
         }
+
+        if (Unloading.HasBegun) EndWhenIdle();
     }
 
     private static void EnsureRegistered()
@@ -119,43 +141,57 @@ internal static class ProcessExit
         lock (s_gate)
         {
             if (s_registrations is not null) return;
-            AppDomain.CurrentDomain.ProcessExit += (_, _) => PerformAll(isCertain: true);
+            Unloading.AtBegin(s_endWhenIdle);
+            AppDomain.CurrentDomain.ProcessExit += s_atExit;
             var registrations = new List<PosixSignalRegistration>();
-            Dictionary<int, List<Action>> copies = CopiesOfThisLibrary();
-            lock (copies)
-            {
-                if (copies.Count == 0) SignalEnds.Register(number => PerformAllOf(copies, number), registrations);
-
-                // Also when the first copy has no registration: it was the only one that could see all decisions.
-                if (!copies.TryGetValue(0, out List<Action>? all)) copies.Add(0, all = []);
-                all.Add(static () => PerformAll(isCertain: false));
-            }
-
             Volatile.Write(ref s_registrations, registrations);
+            try
+            {
+                Copies.Join(s_atSignal, s_registerForSignals);
+            }
+            catch
+            {
+                End();
+                throw;
+            }
         }
     }
 
-    /// <summary>What the copies of this library in the process do at a signal that ends it, under 0. Of types that all of them share.</summary>
-    private static Dictionary<int, List<Action>> CopiesOfThisLibrary()
+    private static void RegisterForSignals()
     {
-        const string name = "NativeIpc.RemoveAtSignal.Copies";
-#pragma warning disable CA2002 // Of all objects that copies of this library share, the one that nobody else has a reason to lock for long.
-        lock (AppDomain.CurrentDomain)
-#pragma warning restore CA2002
+        lock (s_gate)
         {
-            if (AppDomain.CurrentDomain.GetData(name) is Dictionary<int, List<Action>> there) return there;
-            var made = new Dictionary<int, List<Action>>();
-            AppDomain.CurrentDomain.SetData(name, made);
-            return made;
+            if (s_registrations is { } registrations) SignalEnds.Register(Copies.RemoveAll, registrations);
         }
     }
 
-    private static void PerformAllOf(Dictionary<int, List<Action>> copies, int number)
+    /// <summary>Ends the registrations when this library is unloaded and nothing is left to be removed.</summary>
+    private static void EndWhenIdle()
     {
-        System.Diagnostics.Debug.Assert(number > 0, "a signal");
-        Action[] all;
-        lock (copies) all = copies.TryGetValue(0, out List<Action>? known) ? known.ToArray() : [];
-        foreach (Action one in all) one();
+        if (IsEnding || Volatile.Read(ref s_callsInside) > 0) return;
+        Action? next;
+        lock (s_gate)
+        {
+            if (s_registrations is null) return;
+            next = End();
+        }
+
+        next?.Invoke();
+    }
+
+    private static Action? End()
+    {
+        List<PosixSignalRegistration> registrations;
+        lock (s_listGate)
+        {
+            if (s_first is not null) return null;
+            registrations = s_registrations!;
+            Volatile.Write(ref s_registrations, null);
+        }
+
+        AppDomain.CurrentDomain.ProcessExit -= s_atExit;
+        foreach (PosixSignalRegistration registration in registrations) registration.Dispose();
+        return Copies.Leave(s_atSignal);
     }
 
     private static void PerformAll(bool isCertain)

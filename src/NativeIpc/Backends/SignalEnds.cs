@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -15,8 +14,8 @@ namespace NativeIpc.Backends;
 /// the console, of processes or of any registration on, it catches SIGINT and SIGQUIT once more (libSystem.Native), and
 /// then every signal that somebody registers. So the handler that the kernel knows before ours
 /// tells: the default, or the runtime's own alone, means that nobody registered before us; the same handler as after
-/// our registration means that somebody did, but for SIGINT and SIGQUIT, where it may be the console.
-/// Only there the runtime's table is looked at, and when that cannot be read, the answer is no. Any other handler is
+/// our registration means that somebody did, or, for SIGINT and SIGQUIT, that it may have been the console alone. The
+/// runtime has no way to ask which, so the answer is no. Any other handler is
 /// that of a native host, which may go on.</para>
 /// <para>What stood before the runtime's own handler nobody can ask. A plain .NET host sets none; so with a native
 /// host, or libraries loaded before it (LD_PRELOAD), the answer is no.</para>
@@ -39,49 +38,40 @@ internal static class SignalEnds
     internal static bool? Told => AppContext.TryGetSwitch(Switch, out bool isOn) ? isOn : null;
 
     /// <summary>Registers for the signals that may end the process.</summary>
-    /// <param name="act">Called with the signal's number when no later handler has cancelled it, and it ends the
+    /// <param name="act">Called when no later handler has cancelled the signal, and it ends the
     /// process.</param>
     /// <param name="registered">The registrations.</param>
-    internal static void Register(Action<int> act, List<PosixSignalRegistration> registered)
+    internal static void Register(Action act, List<PosixSignalRegistration> registered)
     {
         if (Told == false || (Told is null && Environment.ProcessId == 1)) return;
 
         // All of them before the first registration, which has the runtime catch two at once.
-        var before = new (nint Handler, bool HasRegistrations)[s_all.Length];
-        for (int i = 0; i < before.Length; i++)
-        {
-            int number = s_all[i].Number;
-            before[i].Handler = Libc.SignalHandler(number);
-            before[i].HasRegistrations = number is not (2 or 3) || MayHaveRegistrations(number);
-        }
-
+        var before = new nint[s_all.Length];
+        for (int i = 0; i < before.Length; i++) before[i] = Libc.SignalHandler(s_all[i].Number);
         for (int i = 0; i < before.Length; i++)
         {
             (PosixSignal signal, int number) = s_all[i];
-            (nint old, bool hasRegistrations) = before[i];
+            nint old = before[i];
             if (old is 1 or -1) continue; // ignored, as by nohup: stays so
-            if (old != 0 && Told is null && hasRegistrations && !IsOfRuntime(old, countsProgram: number is not (2 or 3))) continue;
+            if (old != 0 && Told is null && !IsOfRuntime(old)) continue;
             bool needsPlainHost = old != 0;
             var registration = PosixSignalRegistration.Create(signal, context =>
             {
-                if (!context.Cancel && (!needsPlainHost || Told == true || IsPlainHost())) act(number);
+                if (!context.Cancel && (!needsPlainHost || Told == true || IsPlainHost())) act();
             });
 
             // In a program of a single file the two handlers of the runtime are in one file.
-            if (old != 0 && Told is null && number is not (2 or 3) && Libc.SignalHandler(number) == old) registration.Dispose();
+            if (old != 0 && Told is null && Libc.SignalHandler(number) == old) registration.Dispose();
             else registered.Add(registration);
         }
     }
 
-    /// <summary>Whether an address is in the runtime itself, which with native AOT has no handlers of its
-    /// own.</summary>
-    /// <param name="handler">The address.</param>
-    /// <param name="countsProgram">Whether a program of a single file counts, where the handler of registrations has
-    /// the same
-    /// place; who asks that looks at it again after registering.</param>
-    private static bool IsOfRuntime(nint handler, bool countsProgram)
+    /// <summary>Whether an address is in the runtime itself, which with native AOT has no handlers of its own, or in a
+    /// program of a single file, where the handler of registrations has the same place: who asks that looks at it again
+    /// after registering.</summary>
+    private static bool IsOfRuntime(nint handler)
         => Path.GetFileNameWithoutExtension(Libc.PlaceOf(handler).File) == "libcoreclr"
-            || (countsProgram && RuntimeFeature.IsDynamicCodeSupported && Libc.IsOfProgram(handler));
+            || (RuntimeFeature.IsDynamicCodeSupported && Libc.IsOfProgram(handler));
 
     /// <summary>Whether the process was started by one of .NET's own hosts with nothing before it. Asked only when a
     /// signal has come.</summary>
@@ -105,25 +95,6 @@ internal static class SignalEnds
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             return false;
-        }
-    }
-
-    /// <summary>Whether somebody may have registered for a signal. The runtime has no public way to ask, and the kernel
-    /// cannot tell where the runtime catches it anyway.</summary>
-    private static bool MayHaveRegistrations(int number)
-    {
-        try
-        {
-            object? table = typeof(PosixSignalRegistration).GetField("s_registrations", BindingFlags.NonPublic | BindingFlags.Static)?.GetValue(null);
-            if (table is not IDictionary handlers) return true;
-            lock (table) // as the runtime does
-            {
-                return handlers[number] is { } registered && (registered is not IEnumerable all || all.GetEnumerator().MoveNext());
-            }
-        }
-        catch (Exception failure) when (failure is not OutOfMemoryException)
-        {
-            return true; // renamed, or of another shape: not known
         }
     }
 }

@@ -4,13 +4,15 @@ namespace NativeIpc.Backends;
 
 /// <summary>
 /// One thread for the whole process that wakes sleepers for what does not wake them by itself: the process that holds their lock has ended, or a process died between giving a
-/// permit and waking the next one. Linux only; begins when the first thread goes to sleep.
+/// permit and waking the next one. Linux only; begins when the first thread goes to sleep, and ends when nobody sleeps
+/// and this library is unloaded.
 /// </summary>
 /// <remarks>
 /// <para>Both are hints: who is woken looks, and sleeps on if there is nothing. The end of a process is told by the kernel (pidfd) at once; an id from another PID namespace names no process,
 /// or another one. For the second, every sleeper is woken each <see cref="RoundMilliseconds"/>, so that a sleep needs no time limit, which would make it a tenth dearer.</para>
 /// <para>Interleavings. (1) A watch ends while its event is under way: the event finds no one under its number, which is not used again. (2) A sleeper is woken when it
-/// has left: it looks once more in its next wait. (3) A descriptor is closed, which takes it out of the kernel's list, under the gate.</para>
+/// has left: it looks once more in its next wait. (3) A descriptor is closed, which takes it out of the kernel's list, under the gate. (4) The thread ends while one goes to sleep: the thread says that it
+/// does not serve, and looks who sleeps; the sleeper says where it sleeps, and looks whether the thread serves. So one of the two sees the other.</para>
 /// </remarks>
 internal static unsafe class SleepWatch
 {
@@ -22,6 +24,7 @@ internal static unsafe class SleepWatch
     private static readonly Dictionary<long, Wakeup> s_watches = [];
     private static long s_lastNumber;
     private static int s_epoll = -1;
+    private static int s_hurry = -1;
     private static volatile Thread? s_thread;
 
     /// <summary>
@@ -53,6 +56,8 @@ internal static unsafe class SleepWatch
     {
         if (s_thread is not null) return;
 
+        Unloading.AtBegin(HurryUp);
+
         // -1, without a descriptor: then only the rounds are done. Kept if the thread cannot start.
         if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
         s_thread = BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc sleep watch");
@@ -76,7 +81,7 @@ internal static unsafe class SleepWatch
     /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot say.</summary>
     public static Watch EndOf(int process, Wakeup sleeper)
     {
-        if (process <= 0 || s_epoll < 0 || s_thread is null || !KernelCalls.s_here.PidfdOpen) return default;
+        if (process <= 0 || s_thread is null || !KernelCalls.s_here.PidfdOpen) return default;
         int descriptor = Libc.pidfd_open(process);
         if (descriptor < 0) return default;
         byte* wanted = stackalloc byte[Layout.SizeOfEpollEvent];
@@ -86,7 +91,7 @@ internal static unsafe class SleepWatch
             new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
             *(int*)wanted = Flags.EPOLLIN | Flags.EPOLLONESHOT; // the descriptor stays readable
             *(long*)(wanted + Layout.EpollData) = number;
-            if (Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, descriptor, wanted) == 0)
+            if (s_epoll >= 0 && s_thread is not null && Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, descriptor, wanted) == 0)
             {
                 s_watches.Add(number, sleeper);
                 return new Watch(number, descriptor);
@@ -119,8 +124,9 @@ internal static unsafe class SleepWatch
         while (true)
         {
             int count = 0;
-            if (s_epoll >= 0) count = Libc.epoll_wait(s_epoll, events, most, RoundMilliseconds);
-            else Pause.Microseconds(RoundMilliseconds * 1000);
+            int round = Unloading.HasBegun ? (int)Wakeup.LongestSlice.TotalMilliseconds : RoundMilliseconds;
+            if (s_epoll >= 0) count = Libc.epoll_wait(s_epoll, events, most, round);
+            else Pause.Microseconds(round * 1000);
             lock (s_gate)
             {
                 for (int i = 0; i < count; i++)
@@ -139,6 +145,46 @@ internal static unsafe class SleepWatch
 
             foreach (Wakeup sleeper in toWake) sleeper.Wake();
             toWake.Clear();
+            if (Unloading.HasBegun && TryEnd()) return;
+        }
+    }
+
+    /// <summary>Wakes the thread: something that can be read, and nobody's number. Fails only for want of a
+    /// descriptor; then the thread ends after its round.</summary>
+    private static void HurryUp()
+    {
+        byte* wanted = stackalloc byte[Layout.SizeOfEpollEvent];
+        new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
+        *(int*)wanted = Flags.EPOLLIN | Flags.EPOLLONESHOT;
+        lock (s_gate)
+        {
+            if (s_epoll < 0 || s_thread is null) return;
+            int one = Libc.eventfd(1, Flags.EFD_CLOEXEC);
+            if (one < 0) return;
+            if (Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, one, wanted) == 0) s_hurry = one;
+            else _ = Libc.close_number(one);
+        }
+    }
+
+    private static bool TryEnd()
+    {
+        lock (s_gate)
+        {
+            Thread? thread = s_thread;
+            s_thread = null;
+            Interlocked.MemoryBarrier();
+            bool isNeeded = s_watches.Count > 0;
+            foreach (WeakReference<Wakeup> reference in s_sleepers) isNeeded |= reference.TryGetTarget(out Wakeup? sleeper) && sleeper.Place != 0;
+            if (isNeeded)
+            {
+                s_thread = thread;
+                return false;
+            }
+
+            if (s_hurry >= 0) _ = Libc.close_number(s_hurry);
+            if (s_epoll >= 0) _ = Libc.close_number(s_epoll);
+            s_hurry = s_epoll = -1;
+            return true;
         }
     }
 }

@@ -57,6 +57,7 @@ internal sealed unsafe class Wakeup
     public int Sleep(SemaphoreObject target, uint* word, Interop.Timespec* until)
     {
         Interop.Timespec slice = default;
+        Interlocked.Exchange(ref _place, (nint)word);
         if (!SleepWatch.IsServing)
         {
             // Nobody makes it look again: it does so by itself.
@@ -64,7 +65,6 @@ internal sealed unsafe class Wakeup
             if (until is null || slice.IsBefore(*until)) until = &slice;
         }
 
-        Interlocked.Exchange(ref _place, (nint)word);
         int number = IsSet || target.IsClosed ? 0 : Interop.Futex.Wait(word, 0, until, _bit);
         Volatile.Write(ref _place, 0);
         return number;

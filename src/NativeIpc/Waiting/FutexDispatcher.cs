@@ -16,7 +16,8 @@ namespace NativeIpc.Waiting;
 /// <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the page stays as long as it is watched. A dispatcher (a continuation that disposes) goes on with its own
 /// work instead of waiting, since another one may be waiting for it in the same way.
 /// (4) A queue goes and comes back before this thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another page is there. So each look at all begins to watch anew; an old lock
-/// stays open until it has been left. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then.</para>
+/// stays open until it has been left. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then. (7) The library is unloaded: a thread without words ends, under the
+/// gate, so nothing is added to it any more.</para>
 /// </remarks>
 internal sealed unsafe class FutexDispatcher
 {
@@ -26,6 +27,7 @@ internal sealed unsafe class FutexDispatcher
     private static readonly Lock s_gate = new();
     private static readonly List<FutexDispatcher> s_dispatchers = [];
     private static readonly Dictionary<WaitQueue, WatchedWord> s_words = [];
+    private static readonly Action s_pokeAll = PokeAll;
     private static ulong s_lastNumber = 1;
 
     private readonly uint* _control = (uint*)NativeMemory.AllocZeroed(sizeof(uint));
@@ -35,6 +37,7 @@ internal sealed unsafe class FutexDispatcher
     private List<WatchedWord> _changes = [], _applied = [];
     private int _count;
     private int _isAsleep;
+    private bool _isOver;
     private LookPacing _pacing;
     private long _nextLook;
 
@@ -47,10 +50,24 @@ internal sealed unsafe class FutexDispatcher
     /// <summary>Starts the thread; false, with everything given back, when the system gives none.</summary>
     private bool TryStart()
     {
+        Unloading.AtBegin(s_pokeAll);
         if (BackgroundThread.TryStart(_thread)) return true;
+        GiveBack();
+        return false;
+    }
+
+    private void GiveBack()
+    {
         _sleep.Dispose();
         NativeMemory.Free(_control);
-        return false;
+    }
+
+    private static void PokeAll()
+    {
+        lock (s_gate)
+        {
+            foreach (FutexDispatcher dispatcher in s_dispatchers) dispatcher.Poke();
+        }
     }
 
     /// <summary>Whether io_uring serves. The switch NativeIpc.NoIoUring turns it off.</summary>
@@ -72,7 +89,8 @@ internal sealed unsafe class FutexDispatcher
     private void Run()
     {
         _sleep.Start();
-        while (true) Round();
+        while (!_isOver) Round();
+        GiveBack();
     }
 
     // A method of its own: this thread's next sleep may last for ever, and variables of the method that never ends would keep the last object that was served, with its page, from the garbage collector.
@@ -80,6 +98,7 @@ internal sealed unsafe class FutexDispatcher
     private void Round()
     {
         bool hasSlept = Turn();
+        if (_isOver) return;
         for (int i = 0; i < _woken.Count; i++) Serve(_woken[i]); // a continuation that disposes may add some
         _woken.Clear();
         if (!hasSlept) Interop.Pause.Microseconds(1000);
@@ -90,6 +109,7 @@ internal sealed unsafe class FutexDispatcher
     private bool Turn()
     {
         bool isDone = Apply(out uint seen);
+        if (_isOver) return true;
         TimeSpan longest = isDone ? Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _nextLook) : TimeSpan.Zero;
         bool hasSlept = _sleep.Sleep(_control, seen, longest > TimeSpan.Zero ? longest : TimeSpan.Zero, _woken);
         Volatile.Write(ref _isAsleep, 0);
@@ -113,6 +133,9 @@ internal sealed unsafe class FutexDispatcher
             }
 
             _applied.Clear();
+
+            // Nobody can come to it any more, and it has no words.
+            if (Unloading.HasBegun && _count == 0 && _changes.Count == 0) _isOver = s_dispatchers.Remove(this) || _isOver;
         }
 
         return isDone;

@@ -30,6 +30,7 @@ internal sealed class WaitPoller : IWaitSignal
         {
             if (_thread is null)
             {
+                Unloading.AtBegin(HurryUp);
                 _thread = BackgroundThread.TryStart(Run, 256 * 1024, "NativeIpc wait poller") ?? throw BackgroundThread.Refused(queue.Key);
             }
 
@@ -43,7 +44,7 @@ internal sealed class WaitPoller : IWaitSignal
         lock (_gate)
         {
             _queues.Remove(queue);
-            if (_queues.Count == 0) s_hasQueues.Reset();
+            if (_queues.Count == 0 && !Unloading.HasBegun) s_hasQueues.Reset();
         }
     }
 
@@ -59,11 +60,28 @@ internal sealed class WaitPoller : IWaitSignal
         while (true)
         {
             s_hasQueues.Wait();
+            if (Unloading.HasBegun && TryEnd()) return;
             long start = Stopwatch.GetTimestamp();
             bool served = Serve(round);
             pause = served ? ShortestMicroseconds : Math.Min(pause * 3 / 2, LongestMicroseconds);
             double spent = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
             Interop.Pause.Microseconds((int)Math.Clamp(spent * 100, pause, LongestOfAllMicroseconds));
+        }
+    }
+
+    // The thread looks, and ends.
+    private void HurryUp()
+    {
+        lock (_gate) s_hasQueues.Set();
+    }
+
+    private bool TryEnd()
+    {
+        lock (_gate)
+        {
+            if (_queues.Count > 0) return false;
+            _thread = null;
+            return true;
         }
     }
 

@@ -30,7 +30,9 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (error != 0)
         {
             // .NET reads names as UTF-8; another one cannot be asked about again.
-            if (name.Contains('\uFFFD') && Names is not null) census.Note($"A file of {PosixNames.Folder} has a name that is not UTF-8 (\"{name}\") and was not looked at.");
+            if (name.Contains('\uFFFD') && Names is not null)
+                census.Note($"A file of {PosixNames.Folder} has a name that is not UTF-8 (\"{name}\") and was not looked at.",
+                    $"No key leads to it: keys are text. 'ls -ib {PosixNames.Folder}' tells its name byte by byte.");
             return null;
         }
 
@@ -194,7 +196,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (!_folder.IsInvalid && FileLock.Take((int)_folder.DangerousGetHandle(), TimeSpan.FromMilliseconds(100), out FileLock held) == 0) return held;
         _isFolderBusy = true;
         const string meaning = "what goes at this moment may be shown as used.";
-        census.Note($"Another process holds the lock of {PosixNames.Folder}: {meaning}");
+        census.Note($"Another process holds the lock of {PosixNames.Folder}: {meaning}", "Look again later.");
         return default;
     }
 

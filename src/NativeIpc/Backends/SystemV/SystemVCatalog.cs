@@ -30,7 +30,7 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            census.Note($"System V objects cannot be listed: {failure.Message}");
+            census.Note($"System V objects cannot be listed: {failure.Message}", "Ask where /proc is whole, or use POSIX objects.");
             return;
         }
 

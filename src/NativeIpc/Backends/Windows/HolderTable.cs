@@ -186,6 +186,7 @@ internal sealed unsafe class HolderTable : IDisposable
         Interlocked.Exchange(ref slot.ProcessId, Environment.ProcessId);
         Mark = mark;
         _life = life;
+        LifeThread.Owns();
         StopPoint.At("windows.claim.noted");
         return true;
     }
@@ -300,7 +301,12 @@ internal sealed unsafe class HolderTable : IDisposable
     {
         if (_view == 0) return;
         if (Mark != 0 && MarkOf(Volatile.Read(ref Record.Owner)) != Mark) Volatile.Write(ref Own.ProcessId, 0);
-        _life?.Dispose();
+        if (_life is not null)
+        {
+            _life.Dispose();
+            LifeThread.HasClosed();
+        }
+
         _ = Kernel32.UnmapViewOfFile(_view);
         _view = 0;
         _section.Dispose();

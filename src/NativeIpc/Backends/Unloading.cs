@@ -1,0 +1,65 @@
+using System.Runtime.Loader;
+
+namespace NativeIpc.Backends;
+
+/// <summary>
+/// Whether the collectible AssemblyLoadContext that this library was loaded into is to be unloaded: then everything
+/// that lasts as long as the process (threads, registrations, watches) ends when nothing needs it any more.
+/// </summary>
+/// <remarks>
+/// .NET asks only: what is there can be used as before, and it may take long until all is disposed. So who has
+/// something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins anew when
+/// it is needed once more. Interleavings: what is called at the beginning wakes who has slept since before; who begins to
+/// last after that looks by itself. So <see cref="AtBegin"/> comes first.
+/// </remarks>
+internal static class Unloading
+{
+    private static readonly Lock s_gate = new();
+    private static readonly List<Action> s_atBegin = [];
+    private static readonly Action<AssemblyLoadContext> s_begin = static _ => Begin();
+    private static volatile bool s_hasBegun;
+
+    static Unloading()
+    {
+        if (AssemblyLoadContext.GetLoadContext(typeof(Unloading).Assembly) is not { IsCollectible: true } context) return;
+
+        // The context drops its handlers when it has called them, at the end of the process too. One that comes after
+        // that would keep the context, which .NET itself keeps until it is unloaded.
+        if (IsListed(context)) context.Unloading += s_begin;
+        if (IsListed(context)) return;
+        context.Unloading -= s_begin;
+        Begin();
+    }
+
+    /// <summary>Whether the unloading of a context has not begun: .NET takes it out of the list after the handlers were called.</summary>
+    private static bool IsListed(AssemblyLoadContext context)
+    {
+        foreach (AssemblyLoadContext listed in AssemblyLoadContext.All)
+        {
+            if (listed == context) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether it has begun.</summary>
+    public static bool HasBegun => s_hasBegun;
+
+    /// <summary>Has something called when it begins; once, however often it is asked for.</summary>
+    public static void AtBegin(Action action)
+    {
+        lock (s_gate)
+        {
+            if (!s_atBegin.Contains(action)) s_atBegin.Add(action);
+        }
+    }
+
+    private static void Begin()
+    {
+        s_hasBegun = true;
+        Interlocked.MemoryBarrier();
+        Action[] all;
+        lock (s_gate) all = s_atBegin.ToArray();
+        foreach (Action action in all) action();
+    }
+}
