@@ -117,14 +117,13 @@ internal static class ObjectColumns
             Shrink(s_flags, ShortestText);
             if (ReferenceEquals(columns, Usual))
             {
-                foreach (ObjectColumn column in new[] { s_creator, s_mode, s_id, s_owner })
+                foreach (ObjectColumn column in new[] { s_creator, s_mode, s_id, s_owner, s_users, s_age })
                 {
                     if (Excess() > 0) isLeftOut[IndexOf(column)] = true;
                 }
             }
 
-            while (Excess() > 0 && Widest() is var widest && widths[widest] > Least)
-                widths[widest] = (int)Math.Max(Least, widths[widest] - Excess());
+            while (Excess() > 0 && Widest() is var widest && widths[widest] > Least) widths[widest]--;
 
             // What became free again goes to the keys.
             int key = IndexOf(s_key);
