@@ -24,8 +24,8 @@ public sealed partial class LiveViewTests
         string screen = terminal.Await(screen => screen.Contains("posix:/camera", StringComparison.Ordinal) && screen.Contains("(tail)", StringComparison.Ordinal), "the list");
         Assert.StartsWith("6 objects, every 0.2s  /dev/shm ██░░░░░░░░░░░░░░░░░░ 16M of 256M\n", screen, StringComparison.Ordinal);
         Assert.EndsWith("\nEnter shows, / filters, r removes, q ends", screen, StringComparison.Ordinal);
-        Assert.Matches(@"posix:/half +- +shm +0 .* stale,empty", screen);
-        Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* stale,no-key-file", screen);
+        Assert.Matches(@"posix:/half +- +shm +0 .* \? +\d+s +empty", screen);
+        Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* unused,no-key-file", screen);
         Keep("list", screen);
 
         // Made and removed by another window of the same terminal, which is in the same namespaces.
@@ -177,6 +177,6 @@ public sealed partial class LiveViewTests
     [GeneratedRegex(@"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d \(\d+\w ago\)")]
     private static partial Regex Time();
 
-    [GeneratedRegex(@"(?<= )\d+s(?= +(-|stale|lock|half|removed|legacy))")]
+    [GeneratedRegex(@"(?<= )\d+s(?= +(-|unused|lock|empty|removed|legacy))")]
     private static partial Regex Age();
 }

@@ -39,6 +39,13 @@ internal static unsafe partial class Libc
         }
     }
 
+    /// <summary>Whether the system has a process of this number; one that may not be seen (hidepid of proc(5)) counts, too.</summary>
+    public static bool HasProcess(int process)
+    {
+        const int ESRCH = 3;
+        return kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != ESRCH;
+    }
+
     [LibraryImport("libc")]
     public static partial nint signal(int number, nint handler);
 

@@ -15,10 +15,10 @@ internal static class ListVerb
     private static readonly Option<bool> s_noHeader = new("--no-header") { Description = "Without the line of headings" };
     private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Look again every TIME (default 1s) until Ctrl-C");
 
-    public static Command Command() => new Verb("list", "List the machine's segments and semaphores, whoever made them, in whatever language.",
-        "list --stale --mine", "list -k shm -s size", "list --watch 500ms", "list --no-header -o key,bytes", "list --json | jq '.objects[].key'")
+    public static Command Command() => new Verb("list", "List the machine's segments and semaphores. Whoever made them, in whatever language.",
+        "list --unused --mine", "list -k shm -s size", "list --watch 500ms", "list --no-header -o key,bytes", "list --json | jq '.objects[].key'")
     {
-        s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Stale, s_filter.Sort, s_filter.Reverse, s_filter.NoUsers, s_filter.Folders, s_columns, s_noHeader, s_wide, s_watch, s_json,
+        s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Unused, s_filter.Orphaned, s_filter.Stale, s_filter.Sort, s_filter.Reverse, s_filter.NoUsers, s_filter.Folders, s_columns, s_noHeader, s_wide, s_watch, s_json,
     }.Does(List);
 
     private static int List(ParseResult parsed)

@@ -22,7 +22,7 @@ internal static class ShowVerb
     private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Draw again every TIME (default 1s) and mark the bytes that changed");
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; the bytes in hex" };
 
-    public static Command Command() => new Verb("show", "Show everything about a segment and a semaphore: keys, ids, users, limits and bytes.",
+    public static Command Command() => new Verb("show", "Show everything about a segment and a semaphore. Keys, ids, users, limits and bytes.",
         "show posix:/frames", "show posix:/frames -o 4k -n 64", "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms", "show 12 -k sem")
     {
         s_key, s_type, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
@@ -99,7 +99,7 @@ internal static class ShowVerb
     private static byte[] Read(IpcObjectInfo found, long offset, int length)
     {
         var bytes = new byte[(int)Math.Clamp((found.Size ?? 0) - offset, 0, length)];
-        return bytes[..IpcObjects.Read(found, offset, bytes)];
+        return bytes.Length == 0 ? bytes : bytes[..IpcObjects.Read(found, offset, bytes)];
     }
 
     private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length, IReadOnlyList<StructField>? fields)
