@@ -53,6 +53,25 @@ public sealed class ListTests : IDisposable
     }
 
     [Fact]
+    public void Columns_and_headings_are_as_they_are_asked_for()
+    {
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
+        Nipc.Succeed("create", "shm", $"{key}", "12345");
+        string[] all = Nipc.Succeed("list", "-o", "kind,BYTES, key").Split('\n');
+        Assert.Matches("^KIND +BYTES +KEY$", all[0]);
+        Assert.Contains(all, line => System.Text.RegularExpressions.Regex.IsMatch(line, $"^shm +12345 +{key}$"));
+        string[] rows = Nipc.Succeed("list", "--no-header", "--columns", "key").Split('\n');
+        Assert.Contains($"{key}", rows);
+        Assert.DoesNotContain("KEY", rows);
+        Assert.DoesNotContain("KEY ", Nipc.Succeed("list", "--no-header"), StringComparison.Ordinal);
+        string wrong = Nipc.Fail(2, "list", "-o", "key,nonsense");
+        Assert.Contains("'nonsense'", wrong, StringComparison.Ordinal);
+        Assert.Contains("lastpid", wrong, StringComparison.Ordinal);
+        foreach (string option in new[] { "--wide", "--no-header", "-o=key" }) Nipc.Fail(2, "list", "--json", option);
+        foreach (string name in Nipc.Run("list", "-o", "?").Error.Split("Use ")[1].TrimEnd('.', '\n').Split(", ")) Nipc.Succeed("list", "-o", name);
+    }
+
+    [Fact]
     public void Filters_and_orders_choose()
     {
         NativeIpcKey[] keys = [.. Enumerable.Range(0, 3).Select(_ => _names.Next(NativeIpcKeyType.PosixRealtime))];

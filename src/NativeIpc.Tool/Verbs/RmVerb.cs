@@ -97,6 +97,15 @@ internal static class RmVerb
             : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1 ? Remove(found.Key, found.Kind, force) : []); // a segment goes with its lock
     }
 
+    /// <summary>Removes an object that was chosen in a live view, by the rules of this verb, and says what became of it.</summary>
+    public static string RemoveChosen(IpcObjectInfo found)
+    {
+        if (OperatingSystem.IsWindows()) return "Windows removes an object with its last handle, and by nothing else.";
+        (RemovalOutcome Outcome, int Code)[] all = [.. found.Key.IsValid ? Remove(found.Key, found.Kind, force: false) : [RemoveListed(found, force: false)]];
+        RemovalOutcome told = all.FirstOrDefault(one => one.Code != ExitCodes.Ok).Outcome ?? all[0].Outcome;
+        return told.Message ?? $"{told.Outcome} {told.Kind} {told.Name}";
+    }
+
     /// <summary>An object of the list that no key leads to.</summary>
     private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo listed, bool force)
     {
