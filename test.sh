@@ -34,6 +34,7 @@ peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 guides             xunit    600      tests/NativeIpc.Guides
 tool-aot           script   240      eng/tool-aot.sh
+deb                script   200      eng/deb.sh
 tool               xunit    900      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows

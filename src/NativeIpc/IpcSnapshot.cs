@@ -1,14 +1,23 @@
 namespace NativeIpc;
 
+/// <summary>What could not be seen.</summary>
+/// <param name="Text">A sentence.</param>
+/// <param name="Remedy">What to do about it, in a sentence; null where more rights would help.</param>
+internal readonly record struct IpcNote(string Text, string? Remedy);
+
 /// <summary>The objects of the machine as they were found by one enumeration. Immutable.</summary>
 /// <remarks>Objects come and go while they are listed: one that went is left out, one that came may be missing. Each object is looked at once, so what belongs to one is of one moment.</remarks>
 public sealed class IpcSnapshot
 {
-    internal IpcSnapshot(IReadOnlyList<IpcObjectInfo> objects, IReadOnlyList<string> notes)
+    internal IpcSnapshot(IReadOnlyList<IpcObjectInfo> objects, IReadOnlyList<IpcNote> notes)
     {
         Objects = objects;
-        Notes = notes;
+        Remarks = notes;
+        Notes = [.. notes.Select(note => note.Text)];
     }
+
+    /// <summary>The notes, with what to do about them.</summary>
+    internal IReadOnlyList<IpcNote> Remarks { get; }
 
     /// <summary>The objects: POSIX, then System V, each in the order in which the system tells them; on Windows segments, then semaphores, by name.</summary>
     public IReadOnlyList<IpcObjectInfo> Objects { get; }

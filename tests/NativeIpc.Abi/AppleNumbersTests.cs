@@ -38,7 +38,7 @@ public class AppleNumbersTests
         ["AT_FDCWD"] = "for linkat and statx", ["AT_SYMLINK_FOLLOW"] = "for linkat", ["AT_SYMLINK_NOFOLLOW"] = "for statx", ["AT_EMPTY_PATH"] = "for statx",
         ["MAP_NORESERVE"] = "another value on Apple, and not needed", ["MAP_POPULATE"] = "no such flag",
         ["MADV_HUGEPAGE"] = "no such advice", ["MADV_POPULATE_READ"] = "no such advice", ["MADV_POPULATE_WRITE"] = "no such advice",
-        ["SHM_DEST"] = "not visible to programs on Apple",
+        ["SHM_DEST"] = "not visible to programs on Apple", ["ST_RDONLY"] = "segments are no files",
         ["CLOCK_MONOTONIC"] = "for sem_clockwait, which Apple lacks",
         ["IN_CLOSE_WRITE"] = "no inotify", ["IN_MASK_ADD"] = "no inotify",
         ["IN_ATTRIB"] = "no inotify", ["IN_DELETE_SELF"] = "no inotify", ["IN_MOVE_SELF"] = "no inotify", ["IN_IGNORED"] = "no inotify",

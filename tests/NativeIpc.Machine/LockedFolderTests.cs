@@ -209,9 +209,8 @@ public sealed class LockedFolderTests
         using (AskMark? mark = AskMark.TryBegin(TestRun.SemaphoreFile(key)))
         {
             mark!.Ask();
-            IpcObjectInfo found = IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore)!;
-            Assert.Equal(7, found.Value);
-            Assert.False(found.IsInUse);
+            IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(one => one.Key == key);
+            Assert.Equal((7, false), (found.Value, found.IsInUse));
         }
 
         Assert.True(SystemSemaphore.Remove(key));
@@ -245,7 +244,7 @@ public sealed class LockedFolderTests
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         using (SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }))
             Assert.True(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory) is { IsInUse: true });
-        IpcObjectInfo found = IpcObjects.Inspect(key, IpcObjectKind.SharedMemory)!;
+        IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(one => one.Key == key);
         Assert.False(found.IsInUse);
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
             Outcome.From("TryRemoveUnused", () => $"{IpcObjects.TryRemoveUnused(found)}").AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);

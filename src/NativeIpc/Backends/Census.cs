@@ -6,7 +6,7 @@ namespace NativeIpc.Backends;
 internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only = null)
 {
     private readonly List<IpcObjectInfo> _objects = [];
-    private readonly List<string> _notes = [];
+    private readonly List<IpcNote> _notes = [];
     private ProcessScan? _processes;
 
     public IpcEnumerationOptions Options { get; } = options;
@@ -15,6 +15,8 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
     public NativeIpcKey? Only { get; } = only;
 
     public AccountNames Accounts { get; } = new();
+
+    public Signs Signs { get; } = new();
 
     /// <summary>Who has what open, looked up once for all back ends; null when it was not asked for.</summary>
     public ProcessScan? Processes => !Options.IncludeAttachments ? null : _processes ??= ProcessScan.Run();
@@ -26,11 +28,10 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
             if (Only is { } key ? !catalog.Handles(key.Type) : Options.Type is { } type && !catalog.Handles(type)) continue;
             string? reason = catalog.WhyNotListed();
             if (reason is null) catalog.AddTo(this);
-            else if (catalog.IsOfThisSystem || Options.Type is not null) Note(reason);
+            else if (catalog.IsOfThisSystem || Options.Type is not null) Note(reason, "Use objects of another type, or ask where the system has these.");
         }
 
-        if (_processes is { Unreadable: > 0 } scan)
-            Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this user, so who uses an object may be incomplete.");
+        if (_processes is { } scan) NoteUnseen(scan);
         return new IpcSnapshot(_objects, _notes);
     }
 
@@ -39,5 +40,20 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
         if (Options.Wants(found.Kind) && Options.Wants(found.Type)) _objects.Add(found);
     }
 
-    public void Note(string note) => _notes.Add(note);
+    /// <summary>Adds what could not be seen.</summary>
+    /// <param name="text">A sentence.</param>
+    /// <param name="remedy">What to do about it, in a sentence; null where more rights would help.</param>
+    public void Note(string text, string? remedy = null) => _notes.Add(new IpcNote(text, remedy));
+
+    /// <summary>Tells of processes that were not seen, where an object may have users among them.</summary>
+    private void NoteUnseen(ProcessScan scan)
+    {
+        if (_objects.TrueForAll(found => found.IsInUse == false || found.Kind == IpcObjectKind.SystemSemaphore && found.Type.IsSystemV)) return;
+        if (scan.Unreadable > 0)
+            Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this user, so who uses an object may be incomplete.");
+        else if (scan.IsHidden)
+            Note("Processes are hidden from this user (hidepid of proc(5), or no /proc), so who uses an object may be incomplete.");
+        else if (!scan.IsComplete && _objects.Exists(found => found.IsUseUnseen))
+            Note("Processes outside of this PID namespace are not shown, so who uses an object may be incomplete.");
+    }
 }

@@ -11,10 +11,21 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     // What is younger may have a maker that is only slow.
     private static readonly TimeSpan s_slowMaker = TimeSpan.FromSeconds(10);
 
+    private const string RemoveOrphaned = "nipc rm --orphaned";
+
     private readonly List<IpcFinding> _findings = [];
     private readonly DateTimeOffset _now = TimeProvider.System.GetUtcNow();
 
     public IpcSnapshot Snapshot { get; } = snapshot;
+
+    /// <summary>Whether no POSIX object can be removed: then none is suggested to be.</summary>
+    public bool IsFolderReadOnly { get; set; }
+
+    private static string HowToSeeMore
+        => OperatingSystem.IsWindows() ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have an object open."
+            : !Environment.IsPrivilegedProcess ? "Run as root to see everything that the system tells."
+            : "This root may not look at every process: give the container CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE), "
+                + "or ask on the host.";
 
     public void Add(IpcFinding finding) => _findings.Add(finding);
 
@@ -22,8 +33,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
 
     public void Examine()
     {
-        string remedy = OperatingSystem.IsWindows() ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have an object open." : "Run as root to see everything that the system tells.";
-        foreach (string note in Snapshot.Notes) Add(new IpcFinding(IpcFindingKind.Unseen, IpcSeverity.Information, note, remedy));
+        foreach (IpcNote note in Snapshot.Remarks)
+            Add(new IpcFinding(IpcFindingKind.Unseen, IpcSeverity.Information, note.Text, note.Remedy ?? HowToSeeMore));
         foreach (IpcObjectInfo found in Snapshot.Objects) Examine(found);
         ExamineAccess();
     }
@@ -61,6 +72,14 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
                 "Give it back; the next one to take it with this library does so, too, and is told.")
                 { Subject = found, Command = Fix, IsSafeToFix = true });
         }
+        else if (Has(found, IpcObjectTraits.Orphaned) || found.IsLeft)
+        {
+            bool isSure = Has(found, IpcObjectTraits.Orphaned);
+            Add(new IpcFinding(IpcFindingKind.Orphaned, IpcSeverity.Information,
+                $"{what} was to be removed by a process that has ended without doing so{(isSure ? ", and no process has it open" : "")}.",
+                isSure ? "Remove it." : "Remove it, if no other process has it open: who removes it can ask the kernel, which this look does not.")
+                { Subject = found, Command = RemoveOrphaned });
+        }
         else if (Has(found, IpcObjectTraits.WrongSize))
         {
             ExamineSize(found, what);
@@ -83,10 +102,10 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
                     $"A creating call of this library finishes it.{ToRemove(found)}") { Subject = found });
             }
         }
-        else if (Has(found, IpcObjectTraits.Stale))
+        else if (Has(found, IpcObjectTraits.Unused))
         {
             string suspicion = found.Value == 0 ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
-            Add(new IpcFinding(IpcFindingKind.Stale, IpcSeverity.Information,
+            Add(new IpcFinding(IpcFindingKind.Unused, IpcSeverity.Information,
                 $"{what} is used by no process at this moment.{suspicion}",
                 $"Programs leave objects for a while and come back to them.{ToRemove(found)}") { Subject = found });
         }
@@ -148,13 +167,14 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     internal static string Name(IpcObjectInfo found)
         => found.Key.IsValid ? Failure.Printable(found.Key.ToString()) : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"{found.NativeName} (System V id {id})") : Failure.Printable(found.NativeName);
 
-    private static string ToRemove(IpcObjectInfo found)
+    private string ToRemove(IpcObjectInfo found)
         => RemoveCommand(found) is { } command ? $" If you know that nobody needs it: '{command}' looks again and removes it." : "";
 
     /// <summary>The command that looks again and removes an object; null where it cannot be typed as it is
     /// shown.</summary>
-    internal static string? RemoveCommand(IpcObjectInfo found)
+    private string? RemoveCommand(IpcObjectInfo found)
     {
+        if (IsFolderReadOnly && found.Type == NativeIpcKeyType.PosixRealtime) return null;
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
         string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Quote(found.Key.ToString())}"
             : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")

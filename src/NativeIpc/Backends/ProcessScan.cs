@@ -43,6 +43,9 @@ internal sealed class ProcessScan
     /// <summary>How many processes could not be looked at.</summary>
     public int Unreadable { get; private set; }
 
+    /// <summary>Whether processes are not even listed: each PID namespace has a number 1.</summary>
+    public bool IsHidden { get; private set; } = true;
+
     /// <summary>Whether every process of the machine was seen: nobody uses what has no user here.</summary>
     public bool IsComplete { get; private set; }
 
@@ -69,6 +72,7 @@ internal sealed class ProcessScan
             return scan; // no /proc: nothing was seen
         }
 
+        scan.IsHidden = !sawFirst;
         scan.IsComplete = sawFirst && scan.Unreadable == 0 && SeesEveryProcess;
         return scan;
     }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -14,6 +15,8 @@ namespace NativeIpc.Backends.Posix;
 /// </remarks>
 internal sealed class PosixCatalog : IObjectCatalog
 {
+    private const string Removing = "remove the object";
+
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(1); // no options come with a listed object
 
     public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.PosixRealtime;
@@ -56,24 +59,53 @@ internal sealed class PosixCatalog : IObjectCatalog
         foreach (IpcObjectInfo gone in looker.Gone()) census.Add(gone);
     }
 
-    public bool Remove(IpcObjectInfo found, bool onlyUnused)
+    public Removal RemoveUnused(IpcObjectInfo found)
     {
-        const string attempt = "remove the object";
+        if ((found.Traits & IpcObjectTraits.Removed) != 0) return new Removal(IpcRemovalOutcome.Gone);
+        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        int number = Libc.Status(path, followLink: false, out FileStatus there);
+        UseResult result = UseResult.CannotTell("statx", number);
+        bool isRemoved = false;
+        if (number == 0 || number == Errno.ENOENT)
+        {
+            if (number != 0 || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity)
+                return new Removal(IpcRemovalOutcome.Gone);
+            bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
+            result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
+                () => isRemoved = Unlink(Removing, found, path));
+        }
+
+        if (isRemoved) return new Removal(IpcRemovalOutcome.Removed);
+        if (result.Answer == UseAnswer.Gone) return new Removal(IpcRemovalOutcome.Gone);
+        if (result.Answer == UseAnswer.InUse) return new Removal(IpcRemovalOutcome.InUse);
+        if (!MayRemove(there)) throw NotOurs(found, there);
+        const string otherwise = ", or remove it whoever uses it (Remove).";
+        NativeIpcException failure = PosixUsers.Refuse(Removing, found.NamingKey, path, result, otherwise);
+        string reason = $"{Failure.Describe(found.NamingKey)} is not known to be unused: {result.Reason(path)}.";
+        return new Removal(IpcRemovalOutcome.CannotTell, reason, failure);
+    }
+
+    /// <summary>Whether the kernel would let this user remove a file of the folder: of a folder with the sticky bit only
+    /// who owns the file or the folder may, and root.</summary>
+    private static bool MayRemove(in FileStatus file)
+    {
+        const uint sticky = 0x200;
+        return Libc.geteuid() == 0 || RealIds.MayBeThisUser(file.Uid)
+            || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0
+            || (folder.Permissions & sticky) == 0 || RealIds.MayBeThisUser(folder.Uid);
+    }
+
+    private static NativeIpcException NotOurs(IpcObjectInfo found, in FileStatus file)
+        => Failure.Found(NativeIpcError.PermissionDenied, Removing, found.NamingKey, "owner check",
+            $"it belongs to user {RealIds.Users.Describe(file.Uid)}, and {PosixNames.Folder} has the sticky bit",
+            "Let its owner or root remove it.", Errno.EPERM);
+
+    public bool Remove(IpcObjectInfo found)
+    {
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
         bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;
         if (!isThere || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity) return false;
-        if (onlyUnused)
-        {
-            bool removed = false;
-            bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
-            UseResult result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
-                () => removed = Unlink(attempt, found, path));
-            const string otherwise = ", or remove it whoever uses it (Remove).";
-            return result.Answer == UseAnswer.CannotTell
-                ? throw PosixUsers.Refuse(attempt, found.NamingKey, path, result, otherwise)
-                : removed;
-        }
 
         // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the
         // same.
@@ -85,7 +117,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         {
             bool isSame = Libc.Status(path, followLink: false, out FileStatus named) == 0 && named.Identity == there.Identity;
             if (!isSame) return false;
-            return Unlink(attempt, found, path);
+            return Unlink(Removing, found, path);
         }
     }
 

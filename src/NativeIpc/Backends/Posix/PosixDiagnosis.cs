@@ -25,6 +25,7 @@ internal static class PosixDiagnosis
             : limit.Name == "fs.file-max" ? ("Raise it.", string.Create(CultureInfo.InvariantCulture, $"sysctl -w fs.file-max={limit.Maximum * 2}"))
             : ("Raise the limit of the shell or service (LimitNOFILE= of systemd).", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {limit.Maximum * 2}")));
         ExamineFolder(diagnosis);
+        ExamineRemoved(diagnosis);
         ExamineMemory(diagnosis);
         if (ReadNumber("/proc/sys/fs/protected_regular") is > 0 and var level)
         {
@@ -65,6 +66,20 @@ internal static class PosixDiagnosis
                 + "resources.limits.memory of Kubernetes; MemoryMax= of systemd)."));
     }
 
+    /// <summary>Programs remove names early, so that objects go with them. That is well, and worth knowing when nothing
+    /// else says what fills the folder.</summary>
+    private static void ExamineRemoved(Diagnosis diagnosis)
+    {
+        IpcObjectInfo[] gone = [.. diagnosis.Snapshot.Objects.Where(found
+            => found.Type == NativeIpcKeyType.PosixRealtime && (found.Traits & IpcObjectTraits.Removed) != 0)];
+        if (gone.Length == 0 || !Limits().Any(limit => limit.Name is PosixNames.Folder or Inodes && limit.IsNear)) return;
+        long bytes = gone.Sum(found => found.Size ?? 0);
+        diagnosis.Add(new IpcFinding(IpcFindingKind.Removed, IpcSeverity.Information,
+            string.Create(CultureInfo.InvariantCulture,
+                $"{gone.Length} objects of /dev/shm have no name any more and are in use, with {bytes} bytes together."),
+            "They go with the processes that have them open: 'nipc list' names these."));
+    }
+
     private static void ExamineFolder(Diagnosis diagnosis)
     {
         const uint sticky = 0x200;
@@ -81,6 +96,15 @@ internal static class PosixDiagnosis
             diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Warning,
                 $"/dev/shm has mode {Convert.ToString(status.Permissions, 8)} instead of 1777: {((status.Permissions & all) != all ? "other users cannot make or open objects" : "every user may remove the objects of the others")}.", "Give it its usual mode.")
                 { Command = "chmod 1777 /dev/shm" });
+        }
+
+        if (Libc.FileSystemOf(PosixNames.Folder) is { f_flag: var flags } && (flags & Flags.ST_RDONLY) != 0)
+        {
+            diagnosis.IsFolderReadOnly = true;
+            diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Error,
+                "/dev/shm is read-only: POSIX objects can be neither made nor removed.",
+                "Mount it so that it can be written (docker run without --read-only, or with --tmpfs /dev/shm).")
+                { Command = "mount -o remount,rw /dev/shm" });
         }
 
         if (Folder() is not { } drive) return;

@@ -9,6 +9,7 @@ namespace NativeIpc.Backends.Posix;
 internal sealed class PosixLook(Census census) : IDisposable
 {
     private const string SemaphorePrefix = "sem.";
+    private const string UseUnseen = "Whether anybody uses it is not known: not every process could be looked at.";
 
     // A file without a name that is younger may be about to get one: a large segment takes its time to be reserved.
     private static readonly TimeSpan s_longestMaking = TimeSpan.FromSeconds(1);
@@ -33,7 +34,9 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (error != 0)
         {
             // .NET reads names as UTF-8; another one cannot be asked about again.
-            if (name.Contains('\uFFFD') && Names is not null) census.Note($"A file of {PosixNames.Folder} has a name that is not UTF-8 (\"{name}\") and was not looked at.");
+            if (name.Contains('\uFFFD') && Names is not null)
+                census.Note($"A file of {PosixNames.Folder} has a name that is not UTF-8 (\"{name}\") and was not looked at.",
+                    $"No key leads to it: keys are text. 'ls -ib {PosixNames.Folder}' tells its name byte by byte.");
             return null;
         }
 
@@ -55,15 +58,25 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0)) traits |= IpcObjectTraits.LockOfSegment;
 
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
+        bool isSeen = users is { Count: > 0 };
         bool wantsValue = isSemaphore && status.Size == Layout.SizeOfSemT;
-        bool wantsUse = census.Options.FindStale && users is not { Count: > 0 };
+        bool isLock = (traits & IpcObjectTraits.LockOfSegment) != 0;
+        string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
+        bool? isUnused = isSeen ? false : SawAll ? true : null;
+        bool asks = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file)));
         int? value = null, lost = null;
-        bool? isUnused = users is { Count: > 0 } ? false : null;
-        if (wantsValue || wantsUse)
+        if (wantsValue || asks)
         {
-            (value, lost, bool? isFound) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
-            isUnused ??= isFound;
-            if (isUnused == true && !((traits & IpcObjectTraits.LockOfSegment) != 0 && value != 0 && IsUsed(SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0)))) traits |= IpcObjectTraits.Stale;
+            (value, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true, unreadable);
+            isUnused = isSeen ? false : isFound ?? isUnused;
+        }
+
+        if (isUnused is null && !asks && users is not null) unreadable.Add(UseUnseen);
+        bool isWaitingForUsers = isLock && value != 0 && isUnused == true && MayBeUsed(segment);
+        if (isUnused == true && !isWaitingForUsers)
+        {
+            traits |= IpcObjectTraits.Unused;
+            if (IsLeft(file) && (!isLock || (IsLeft(segment) && !MayBeUsed(segment)))) traits |= IpcObjectTraits.Orphaned;
         }
 
         return new IpcObjectInfo
@@ -81,15 +94,26 @@ internal sealed class PosixLook(Census census) : IDisposable
             OwnerName = census.Accounts.User(status.Uid),
             GroupId = RealIds.Groups.Known(status.Gid),
             GroupName = census.Accounts.Group(status.Gid),
-            AttachmentCount = users?.Count,
+            AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
             IsInUse = !isUnused,
             Attachments = users ?? [],
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
             Traits = traits,
             Unreadable = unreadable,
+            IsLeft = isUnused is null ? (census.Options.FindSigns || census.Options.FindLostPermits) && IsLeft(file)
+                : (traits & IpcObjectTraits.Orphaned) != 0,
+            Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status) : [],
             ObjectIdentity = Identify(file, status.Identity),
         };
+    }
+
+    private List<IpcSign> SignsOf(string file, string path, in FileStatus status)
+    {
+        List<IpcSign> signs = [];
+        Signs.AddRecorded(RemovalRecord.Read(path), signs);
+        census.Signs.AddOf(status.Uid, census.Accounts.User(status.Uid), file, signs);
+        return signs;
     }
 
     private bool HasDeadHolder(string path, FileIdentity identity)
@@ -117,21 +141,38 @@ internal sealed class PosixLook(Census census) : IDisposable
             : Libc.Status($"{PosixNames.Folder}/{segment}", followLink: false, out FileStatus status) == 0 && status.IsRegularFile;
     }
 
+    /// <summary>Whether every process was looked at: nobody uses what has no user.</summary>
+    private bool SawAll => census.Processes is { IsComplete: true };
+
+    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is dead.</summary>
+    private static bool IsLeft(string file) => RemovalRecord.Read($"{PosixNames.Folder}/{file}").Lives == false;
+
     /// <summary>Whether somebody uses a segment, or it cannot be told that nobody does: a lock that is free is left to the users of its segment, who open it when they need it.</summary>
-    private bool IsUsed(string segment)
+    private bool MayBeUsed(string segment)
     {
         string path = $"{PosixNames.Folder}/{segment}";
-        if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || !status.IsRegularFile) return false;
-        return census.Processes?.UsersOf(status.Identity) is { Count: > 0 } || Open(path, status.Identity, wantsValue: false, wantsUse: true, []).IsUnused != true;
+        int number = Libc.Status(path, followLink: false, out FileStatus status);
+        if (number == Errno.ENOENT || (number == 0 && !status.IsRegularFile)) return false;
+        if (number != 0 || census.Processes?.UsersOf(status.Identity) is { Count: > 0 }) return true;
+        if (SawAll) return false;
+        bool asks = census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(segment));
+        return !asks || Open(path, status.Identity, wantsValue: false, asks: true, isUnseen: false, []).IsUnused != true;
     }
 
-    /// <summary>Opens the file for a moment, to read the count and to ask the kernel whether anybody uses it.</summary>
-    private (int? Value, int? Lost, bool? IsUnused) Open(string path, FileIdentity identity, bool wantsValue, bool wantsUse, List<string> unreadable)
+    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether anybody uses it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="identity">Which one it is.</param>
+    /// <param name="wantsValue">Whether to read the count.</param>
+    /// <param name="asks">Whether to ask for a lease.</param>
+    /// <param name="isUnseen">Whether every process was looked at, and none has it.</param>
+    /// <param name="unreadable">Where to say what could not be read.</param>
+    private (int? Value, int? Lost, bool? IsUnused) Open(
+        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, List<string> unreadable)
     {
         bool isMarked = Mark(path);
         try
         {
-            return Open(path, identity, wantsValue, wantsUse, isMarked, unreadable);
+            return Open(path, identity, wantsValue, asks, isUnseen, isMarked, unreadable);
         }
         finally
         {
@@ -139,7 +180,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
     }
 
-    private (int? Value, int? Lost, bool? IsUnused) Open(string path, FileIdentity identity, bool wantsValue, bool wantsUse, bool isMarked, List<string> unreadable)
+    private (int? Value, int? Lost, bool? IsUnused) Open(
+        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, bool isMarked, List<string> unreadable)
     {
         using UnixDescriptor file = Libc.OpenToLook(path, out int number);
         if (number == 0)
@@ -157,18 +199,19 @@ internal sealed class PosixLook(Census census) : IDisposable
             else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
         }
 
-        if (!wantsUse || number == Errno.ENOENT) return (value, lost, null);
+        // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
+        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, lost, false);
+        if (!asks || number == Errno.ENOENT) return (value, lost, null);
         bool isAnother = !isMarked; // who asks, or looks, too
         if (number == 0)
         {
-            number = TakeLease(file, ref isAnother);
+            number = TakeLease(file, ref isAnother); // it goes with the descriptor
             if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
+            if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return (value, lost, false);
         }
 
-        // Where it may be another one who looks, what was seen of all processes decides.
-        if (number == Errno.EAGAIN && (!isAnother || census.Processes is not { IsComplete: true })) return (value, lost, false);
-        if (census.Processes is { IsComplete: true }) return (value, lost, true); // nobody was seen to use it, and everybody was seen
-        unreadable.Add("Whether anybody uses it, the kernel tells only its owner and root.");
+        unreadable.Add(number == Errno.EAGAIN ? $"Whether anybody uses it cannot be told: others say, by locks on {PosixNames.Folder}, that they have it open only to ask that."
+            : "Whether anybody uses it, the kernel tells only its owner and root.");
         return (value, lost, null);
     }
 

@@ -63,6 +63,7 @@ internal static partial class Interop
         internal const int SEM_UNDO = 0x1000;
         internal const int SHM_RDONLY = 0x1000;
         internal const int SHM_DEST = 0x200;
+        internal const int ST_RDONLY = 1; // Linux
         internal static readonly int GETPID = TTarget.IsApple ? 4 : 11;
         internal static readonly int GETVAL = TTarget.IsApple ? 5 : 12;
         internal static readonly int GETNCNT = TTarget.IsApple ? 3 : 14;
