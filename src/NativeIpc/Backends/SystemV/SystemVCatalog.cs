@@ -34,6 +34,9 @@ internal sealed class SystemVCatalog : IObjectCatalog
             return;
         }
 
+        if (census.Only is { } one && Libc.Status(KeyFile.Path(one), followLink: true, out _) is var number && number is not (0 or Errno.ENOENT or Errno.ENOTDIR))
+            throw SystemVErrors.KeyFile(Census.Inspecting, one, "statx", number);
+
         HashSet<int> keys = [.. segments.Concat(sets).Select(row => row.Key)];
         var search = new KeyFileSearch(keys, census.Only is { } only ? [(KeyFile.Path(only), true)] : KeyFileSearch.FilesOf(census.Options.KeyFileFolders));
         var look = new SystemVLook(census, search, segments);
