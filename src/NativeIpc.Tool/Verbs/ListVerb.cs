@@ -16,7 +16,14 @@ internal static class ListVerb
         "list", "list --stale --mine", "list -k shm -s size", "list --watch 500ms", "list --json | jq '.objects[].key'")
     {
         s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Stale, s_filter.Sort, s_filter.Reverse, s_filter.NoUsers, s_filter.Folders, s_watch, s_json,
-    }.Does(List);
+    }
+        .Refuses(s_filter.Folders, parsed => s_filter.Options(parsed).Type is { IsSystemV: false }, "looks for System V key files, and --type asks for others.")
+        .Refuses(s_filter.Sort, PrintsChanges, "orders a list, and --watch prints changes one after the other.")
+        .Refuses(s_filter.Reverse, PrintsChanges, "orders a list, and --watch prints changes one after the other.")
+        .Does(List);
+
+    private static bool PrintsChanges(ParseResult parsed)
+        => LiveView.Interval(parsed, s_watch) is not null && (!Terminal.IsInteractive || parsed.GetValue(s_json));
 
     private static int List(ParseResult parsed)
     {
@@ -24,7 +31,7 @@ internal static class ListVerb
         if (options.Type is { } type && !IpcObjects.CanEnumerate(type))
             throw new PlatformNotSupportedException(IpcObjects.Enumerate(options).Notes is [var reason, ..] ? reason : "Objects of this type cannot be listed here.");
         if (LiveView.Interval(parsed, s_watch) is { } interval)
-            return Terminal.IsInteractive && !parsed.GetValue(s_json) ? Watch(parsed, options, interval) : PrintChanges(parsed, options, interval).GetAwaiter().GetResult();
+            return PrintsChanges(parsed) ? PrintChanges(parsed, options, interval).GetAwaiter().GetResult() : Watch(parsed, options, interval);
 
         IpcSnapshot snapshot = IpcObjects.Enumerate(options);
         IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, snapshot.Objects);
