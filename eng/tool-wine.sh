@@ -267,12 +267,13 @@ check 'doctor' 0 '^0 errors, 0 warnings' doctor
 has 'doctor: what it cannot see' 'handles lead to an object, and neither which processes'
 check 'doctor --fix --json' 0 '"finding": "unseen"' doctor --fix --json
 has 'doctor --json: the limit of memory' '"name": "commit"'
-check 'rm --stale' 6 'last handle' rm --stale
+check 'rm --unused' 6 'last handle' rm --unused
+check 'rm --orphaned' 6 'last handle' rm --orphaned
 check 'list of what other systems have' 6 'Windows has no POSIX objects' list --type posix
 check 'list of System V' 6 'Windows has no System V' list --type systemv
 check 'show of a System V id' 6 'id or the key of a System V object' show 12
-check 'list --stale' 0 'goes with its last handle, so none is stale' list --stale
-lacks 'list --stale: nothing' '^windows:'
+check 'list --unused' 0 'goes with its last handle, so none is unused' list --unused
+lacks 'list --unused: nothing' '^windows:'
 check 'list --sort age' 0 'does not tell when an object was made' list --sort age
 
 # Objects of a C program: with the security that the process gives, with an owner that is this user's (as the descriptor names none), and with another one's.

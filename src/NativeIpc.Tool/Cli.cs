@@ -15,6 +15,7 @@ internal static class Cli
         ListVerb.Command(),
         ShowVerb.Command(),
         DoctorVerb.Command(),
+        GraphVerb.Command(),
         KeyVerb.Command(),
         CreateVerb.Command(),
         RmVerb.Command(),

@@ -6,6 +6,8 @@ using NativeIpc.Tool.Output;
 
 StandardStreams.Install();
 
+if (args is [['[', 's', 'u', 'g', 'g', 'e', 's', 't', ':', .. string position], string line]) return Suggestions.Print(line, position.TrimEnd(']'));
+
 // A word that starts with @ is an argument like any other, and no file of arguments.
 ParseResult parsed = Cli.Root().Parse(CommandLine.Normalize(args), new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (parsed.Action is ParseErrorAction)

@@ -18,10 +18,23 @@ public sealed record IpcEnumerationOptions
     public bool IncludeAttachments { get; set; } = true;
 
     /// <summary>
-    /// Whether to ask the kernel which POSIX objects nobody uses (<see cref="IpcObjectTraits.Stale"/>). Default: true. It asks for those only that no process was seen to use: each is open for
-    /// reading for some microseconds, and a Qt or C program that opens it at that moment waits for as long.
+    /// Whether to ask the kernel, by a lease (<c>fcntl(2)</c>, F_SETLEASE), whether anybody has a POSIX object open of
+    /// which the look at the processes does not tell (<see cref="IpcObjectTraits.Unused"/>). Default: false, as it disturbs:
+    /// a program that opens the object at that moment waits for some microseconds, or gets EAGAIN (<c>shm_open</c> of
+    /// musl). For a removal that is about to follow.
     /// </summary>
-    public bool FindStale { get; set; } = true;
+    public bool FindUnused { get; set; }
+
+    /// <summary>
+    /// The same, but only for objects that were to be removed by processes that are dead
+    /// (<see cref="IpcObjectTraits.Orphaned"/>). Default: false.
+    /// </summary>
+    public bool FindOrphaned { get; set; }
+
+    /// <summary>Whether to look for evidence on what nobody has open (<see cref="IpcObjectInfo.Signs"/>). Default: false;
+    /// <see cref="IpcObjects.Inspect"/> always does. It costs another look at every process, for all objects
+    /// together.</summary>
+    public bool FindSigns { get; set; }
 
     /// <summary>More folders in which to look for System V key files. Default: none beside the runtime and temporary folders of this user, <c>/tmp</c> and
     /// the runtime folders of other users that may be read (<c>/run/user/*</c>). Folders below them are not searched.</summary>

@@ -6,8 +6,8 @@ public enum IpcFindingKind
     /// <summary>The platform, or this user's rights, do not let everything be seen.</summary>
     Unseen = 0,
 
-    /// <summary>An object that no process uses.</summary>
-    Stale = 1,
+    /// <summary>An object that no process has open now (<see cref="IpcObjectTraits.Unused"/>): somebody may come back to it.</summary>
+    Unused = 1,
 
     /// <summary>An object whose maker may have died in the middle of making it, or may be slow; or that is meant to be
     /// so (<see cref="IpcObjectTraits.Empty"/>).</summary>
@@ -60,4 +60,7 @@ public enum IpcFindingKind
     /// <summary>The kernel removes System V segments that nobody is attached to (<c>kernel.shm_rmid_forced</c> of
     /// <c>proc(5)</c>), so that <see cref="RemovalPolicy.Keep"/> keeps none.</summary>
     RemovedWithoutUsers = 16,
+
+    /// <summary>An object that was to be removed with its users, which are dead (<see cref="IpcObjectTraits.Orphaned"/>).</summary>
+    Orphaned = 17,
 }

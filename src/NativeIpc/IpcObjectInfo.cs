@@ -70,17 +70,17 @@ public sealed record IpcObjectInfo
     public int? LastProcessId { get; internal init; }
 
     /// <summary>
-    /// How often it is attached, System V segments, as the kernel counts; how many processes were seen to have it open or mapped, POSIX, when attachments were asked for; how many handles there are in all
-    /// processes, Windows, when attachments were asked for. Null where it is not known.
+    /// How often it is attached, System V segments, as the kernel counts; how many processes were seen to have it open
+    /// or mapped, POSIX, when attachments were asked for; how many handles there are in all processes, Windows, when
+    /// attachments were asked for. Null where it is not known: 0 only where nobody uses it, for certain.
     /// </summary>
     public int? AttachmentCount { get; internal init; }
 
     /// <summary>
-    /// Whether a process has it open or attached, in whatever container: POSIX on Linux, as the kernel tells its owner
-    /// and root, or as was seen of all processes; System V segments, by the kernel's count. Null where
-    /// that is not told: System V semaphores, Windows, an object of another user, or one whose file another process
-    /// keeps a lock on (<see cref="Unreadable"/> says which); and where it was not asked for
-    /// (<see cref="IpcEnumerationOptions.FindStale"/>).
+    /// Whether a process has it open or attached, in whatever container: POSIX, as was seen of all processes, or as the
+    /// kernel's lease says where that was asked for (<see cref="IpcEnumerationOptions.FindUnused"/>); System V segments,
+    /// by the kernel's count. Null where that is not known: System V semaphores, Windows, and POSIX objects that no
+    /// process was seen to use while not all could be looked at (<see cref="Unreadable"/> says so).
     /// </summary>
     public bool? IsInUse { get; internal init; }
 
@@ -100,6 +100,10 @@ public sealed record IpcObjectInfo
     /// <summary>What could not be read, and why: one sentence each. Empty in most cases.</summary>
     public IReadOnlyList<string> Unreadable { get; internal init; } = [];
 
+    /// <summary>What speaks for, or against, somebody still needing it: evidence, never proof. Empty for what is in use,
+    /// on Windows, and where it was not asked for (<see cref="IpcEnumerationOptions.FindSigns"/>).</summary>
+    public IReadOnlyList<IpcSign> Signs { get; internal init; } = [];
+
     /// <summary>Whether a lock is taken by a process that used this library and is dead, as our own record in the lock
     /// proves. False in lists, which do not look so closely.</summary>
     internal bool HasDeadHolder { get; init; }
@@ -107,10 +111,16 @@ public sealed record IpcObjectInfo
     /// <summary>Which object of the system this is, so that another one under the same name is told from it.</summary>
     internal string ObjectIdentity { get; init; } = "";
 
+    /// <summary>Whether a dead process had to remove it, whoever has it open; where that was looked for.</summary>
+    internal bool IsLeft { get; init; }
+
+    /// <summary>Whether it has an unknown number of users.</summary>
+    internal bool IsUseUnseen => Type == NativeIpcKeyType.PosixRealtime && IsInUse is null;
+
     /// <summary>What failures call it: its key, or what the system calls it where no key leads to it.</summary>
     internal NativeIpcKey NamingKey => Key.IsValid ? Key : new NativeIpcKey(NativeName, Type);
 
     /// <summary>Whether two looks at one object saw the same, but for the times that each look or use changes.</summary>
     internal bool LooksAs(IpcObjectInfo other)
-        => this with { Attachments = other.Attachments, IsInUse = other.IsInUse, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);
+        => this with { Attachments = other.Attachments, Signs = other.Signs, IsInUse = other.IsInUse, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);
 }

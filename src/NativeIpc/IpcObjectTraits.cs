@@ -14,11 +14,13 @@ public enum IpcObjectTraits
     LegacyName = 1 << 1,
 
     /// <summary>
-    /// No process has it open or attached, so whoever made it is dead, or has left it on purpose. POSIX: told by the kernel's leases where this user may ask, else by
-    /// a look at every process where that is allowed; System V segments: by the number of attachments. Never set for System V semaphores other than the
-    /// lock of such a segment, since the kernel does not count who uses a set; nor for the lock, when it is free, of a POSIX segment that is in use.
+    /// No process has it open or attached now. That is all it says: a server may own it, and come back to it. POSIX: no
+    /// process was seen to use it, and all could be looked at; or so the kernel's lease says, where that was asked for
+    /// (<see cref="IpcEnumerationOptions.FindUnused"/>). System V segments: by the number of attachments. Never set for
+    /// System V semaphores other than the lock of such a segment, since the kernel does not count who uses a set; nor
+    /// for the lock, when it is free, of a POSIX segment that is in use.
     /// </summary>
-    Stale = 1 << 2,
+    Unused = 1 << 2,
 
     /// <summary>A key file with one of Qt's legacy names and no object: its maker is in the middle, or died
     /// there; or somebody removed the object alone.</summary>
@@ -54,4 +56,13 @@ public enum IpcObjectTraits
     /// tells these apart. A creating call of this library finishes it in place.
     /// </summary>
     Empty = 1 << 10,
+
+    /// <summary>
+    /// <see cref="Unused"/>, and left behind by a process that had to remove it: this library recorded, when it was
+    /// made or taken over, that it is to be removed with its users (a <see cref="RemovalPolicy"/> other than
+    /// <see cref="RemovalPolicy.Keep"/>), and the process that had this duty is proved dead, in this boot, PID
+    /// namespace and time namespace. The lock of such a segment is orphaned with it. Never set for what other programs
+    /// made, for other System V semaphores, nor where the record could not be made (docs/design.md, Listing).
+    /// </summary>
+    Orphaned = 1 << 11,
 }

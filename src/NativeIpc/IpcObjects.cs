@@ -12,7 +12,7 @@ namespace NativeIpc;
 /// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's namespaces; Windows lists the sections and semaphores of this session and those under
 /// <c>Global\</c> (<c>NtQueryDirectoryObject</c>). Elsewhere the system has no list of POSIX objects; what cannot be listed is said in <see cref="IpcSnapshot.Notes"/>.</para>
 /// <para>Windows tells kind, name, size, count, owner and the number of handles, to whom the object's access control list lets ask. It does not tell which processes have an object open, when it was made, nor by
-/// whom, and it has no modes. Nothing is ever stale or removed there: an object goes with its last handle.</para>
+/// whom, and it has no modes. Nothing is ever unused, orphaned or removed there: an object goes with its last handle.</para>
 /// <para>Looking never waits for a lock, a FIFO or a device, never creates and never changes anything. An object that goes meanwhile is left out; what cannot be read of one does not end the
 /// enumeration: see <see cref="IpcObjectInfo.Unreadable"/>. On Windows every look opens a handle for some microseconds, and an object whose last user lets go meanwhile lives on for as long.</para>
 /// <para>Thread safety: every member may be called from any thread at any time.</para>
@@ -43,7 +43,7 @@ public static class IpcObjects
         else Selector.ForSemaphore(attempt, key);
         IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
         if (catalog.WhyNotListed() is { } reason) throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
-        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true }, key).Take().Objects is [var found, ..] ? found : null;
+        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
     }
 
     /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>
@@ -98,10 +98,12 @@ public static class IpcObjects
 
     /// <summary>Removes an object that was listed, unless somebody uses it or its name leads to another one by now. For leftovers of a crash.</summary>
     /// <remarks>POSIX: under a lease, which the kernel gives only while no other process has the file open or mapped, so nobody can come in between. System V segments: nobody is attached; a program
-    /// that attaches at this very moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only the lock of a segment that is gone or that nobody
-    /// uses is removed, and none whose members are all 0 and that nobody has used: its maker may be in the middle. The lock of a segment is an object of its own and stays, with System V also the key file, until it is removed itself.</remarks>
+    /// that attaches at this very moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only
+    /// the lock of a segment that is gone or that nobody uses is removed, if nobody waits for it and the process that
+    /// used it last is dead. The lock of a segment is an object of its own and stays, with System V also the key file, until it is removed itself.</remarks>
     /// <param name="found">The object, as it was listed.</param>
-    /// <returns>True when it was removed; false when it is in use, gone, or another one.</returns>
+    /// <returns>True when it was removed; false when it is in use, gone, or another one, or a System V semaphore of
+    /// which that cannot be told.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
     /// <exception cref="NativeIpcException">PermissionDenied: the kernel tells only its owner and root whether it is
@@ -111,7 +113,26 @@ public static class IpcObjects
     public static bool TryRemoveUnused(IpcObjectInfo found)
     {
         ArgumentNullException.ThrowIfNull(found);
-        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found, onlyUnused: true);
+        Removal removal = Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).RemoveUnused(found);
+        return removal.Failure is { } failure ? throw failure : removal.Outcome == IpcRemovalOutcome.Removed;
+    }
+
+    /// <summary>The same as <see cref="TryRemoveUnused"/>, with an answer of its own for what the system does not
+    /// tell.</summary>
+    /// <param name="found">The object, as it was listed.</param>
+    /// <param name="reason">Why it stays, in a sentence; null where the outcome says it all.</param>
+    /// <returns>What became of it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
+    /// handle.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied: nobody uses it, and this user may not remove it.</exception>
+    [UnsupportedOSPlatform("windows")]
+    public static IpcRemovalOutcome RemoveUnused(IpcObjectInfo found, out string? reason)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        Removal removal = Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).RemoveUnused(found);
+        reason = removal.Reason ?? removal.Failure?.Message;
+        return removal.Outcome;
     }
 
     /// <summary>Removes an object that was listed, also one that no key leads to, whatever its use, unless its name leads to another one by now. Who is attached goes on; who comes later does not find it.</summary>
@@ -124,7 +145,7 @@ public static class IpcObjects
     public static bool Remove(IpcObjectInfo found)
     {
         ArgumentNullException.ThrowIfNull(found);
-        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found, onlyUnused: false);
+        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found);
     }
 
     /// <summary>Reads bytes of a segment that was listed, also of one that no key leads to. Nothing is mapped for longer than the call, and nobody is kept out.</summary>

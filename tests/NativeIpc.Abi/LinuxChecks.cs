@@ -58,6 +58,7 @@ internal sealed class LinuxChecks
         #include <sys/shm.h>
         #include <sys/stat.h>
         #include <sys/statvfs.h>
+        #include <sys/xattr.h>
         #include <sys/syscall.h>
         #include <sys/types.h>
 

@@ -47,7 +47,7 @@ IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollect
     ["Plain:MaximumCount"] = "5",
     ["Bad:Semaphore:Mode"] = "Everybody",
     ["BadKey:Key"] = "posix",
-    ["Listing:FindStale"] = "false",
+    ["Listing:FindUnused"] = "false",
     ["Listing:Kind"] = "SystemSemaphore",
 }).Build();
 
@@ -76,7 +76,7 @@ Check("what is not configured has its default",
     (configuration.GetSection("Plain").Get<SystemSemaphoreOptions>()! with { MaximumCount = null }).ToString(),
     new SystemSemaphoreOptions().ToString());
 IpcEnumerationOptions listing = configuration.GetSection("Listing").Get<IpcEnumerationOptions>()!;
-Check("options of a listing are bound", $"{listing.FindStale} {listing.Kind} {listing.IncludeAttachments}",
+Check("options of a listing are bound", $"{listing.FindUnused} {listing.Kind} {listing.IncludeAttachments}",
     "False SystemSemaphore True");
 Check("a wrong value names its place",
     Failure(() => configuration.GetSection("Bad").Get<ServerOptions>())

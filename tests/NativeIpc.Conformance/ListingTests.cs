@@ -10,7 +10,7 @@ namespace NativeIpc.Conformance;
 public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
-    private static readonly IpcEnumerationOptions s_everything = new() { KeyFileFolders = [TestNames.Folder] };
+    private static readonly IpcEnumerationOptions s_everything = new() { KeyFileFolders = [TestNames.Folder], FindUnused = true };
 
     [BackendFact(Needs.Linux)]
     public void A_segment_of_another_process_is_listed_with_its_size_mode_owner_and_users()
@@ -72,16 +72,16 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
-    public void What_a_killed_process_leaves_is_stale_and_can_be_removed_as_it_was_listed()
+    public void What_a_killed_process_leaves_is_unused_and_can_be_removed_as_it_was_listed()
     {
         NativeIpcKey key = NextKey();
         PeerProcess maker = Peer();
         maker.Ask($"shm create a {key} 100");
         maker.Ask("shm add a 0 1"); // makes the lock
-        Assert.False(IsStale(IpcObjectKind.SharedMemory));
+        Assert.False(IsUnused(IpcObjectKind.SharedMemory));
         maker.Kill();
-        Assert.True(IsStale(IpcObjectKind.SharedMemory));
-        Assert.True(IsStale(IpcObjectKind.SystemSemaphore));
+        Assert.True(IsUnused(IpcObjectKind.SharedMemory));
+        Assert.True(IsUnused(IpcObjectKind.SystemSemaphore));
 
         IpcObjectInfo segment = Listed(key, IpcObjectKind.SharedMemory)!;
         IpcObjectInfo itsLock = Listed(key, IpcObjectKind.SystemSemaphore)!;
@@ -90,7 +90,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
         Assert.False(IpcObjects.TryRemoveUnused(segment));
 
-        bool IsStale(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Stale) != 0;
+        bool IsUnused(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Unused) != 0;
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
@@ -101,7 +101,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         maker.Ask($"shm create a {key} 100 keep");
         maker.Ask("shm close a");
         IpcObjectInfo listed = Listed(key, IpcObjectKind.SharedMemory)!;
-        Assert.Equal(IpcObjectTraits.Stale, listed.Traits);
+        Assert.Equal(IpcObjectTraits.Unused, listed.Traits);
         maker.Ask($"shm open a {key} rw keep");
         Assert.False(IpcObjects.TryRemoveUnused(listed));
         Assert.True(Backend.SegmentExists(key));
@@ -266,9 +266,9 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "abc");
-        Assert.Equal(IpcObjectTraits.Empty, Listed(key, IpcObjectKind.SharedMemory)!.Traits & ~IpcObjectTraits.Stale);
+        Assert.Equal(IpcObjectTraits.Empty, Listed(key, IpcObjectKind.SharedMemory)!.Traits & ~IpcObjectTraits.Unused);
         IpcObjectInfo broken = Listed(key, IpcObjectKind.SystemSemaphore)!;
-        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment, broken.Traits & ~IpcObjectTraits.Stale);
+        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment, broken.Traits & ~IpcObjectTraits.Unused);
         Assert.Null(broken.Value);
         IpcFinding finding = Assert.Single(IpcObjects.Diagnose(), finding => finding.Subject?.Key == key);
         Assert.Equal((IpcFindingKind.WrongSize, false), (finding.Kind, finding.IsSafeToFix));
@@ -362,6 +362,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         int id = MakeSet(key, 2);
         IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore)!;
         Assert.Equal((id, 0, IpcObjectTraits.Empty), (found.SystemVId, found.Value, found.Traits));
+        Assert.Equal(IpcRemovalOutcome.CannotTell, IpcObjects.RemoveUnused(found, out string? reason));
+        Assert.Contains("may be about to give it a count", reason, StringComparison.Ordinal);
         Assert.DoesNotContain(IpcObjects.Diagnose(), finding => finding.Subject?.SystemVId == id && finding.IsSafeToFix);
         Assert.False(IpcObjects.TryRemoveUnused(found));
         Assert.True(Backend.SemaphoreExists(key));

@@ -53,6 +53,25 @@ public sealed class ListTests : IDisposable
     }
 
     [Fact]
+    public void Columns_and_headings_are_as_they_are_asked_for()
+    {
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
+        Nipc.Succeed("create", "shm", $"{key}", "12345");
+        string[] all = Nipc.Succeed("list", "-o", "kind,BYTES, key").Split('\n');
+        Assert.Matches("^KIND +BYTES +KEY$", all[0]);
+        Assert.Contains(all, line => System.Text.RegularExpressions.Regex.IsMatch(line, $"^shm +12345 +{key}$"));
+        string[] rows = Nipc.Succeed("list", "--no-header", "--columns", "key").Split('\n');
+        Assert.Contains($"{key}", rows);
+        Assert.DoesNotContain("KEY", rows);
+        Assert.DoesNotContain("KEY ", Nipc.Succeed("list", "--no-header"), StringComparison.Ordinal);
+        string wrong = Nipc.Fail(2, "list", "-o", "key,nonsense");
+        Assert.Contains("'nonsense'", wrong, StringComparison.Ordinal);
+        Assert.Contains("lastpid", wrong, StringComparison.Ordinal);
+        foreach (string option in new[] { "--wide", "--no-header", "-o=key" }) Nipc.Fail(2, "list", "--json", option);
+        foreach (string name in Nipc.Run("list", "-o", "?").Error.Split("Use ")[1].TrimEnd('.', '\n').Split(", ")) Nipc.Succeed("list", "-o", name);
+    }
+
+    [Fact]
     public void Filters_and_orders_choose()
     {
         NativeIpcKey[] keys = [.. Enumerable.Range(0, 3).Select(_ => _names.Next(NativeIpcKeyType.PosixRealtime))];
@@ -65,7 +84,11 @@ public sealed class ListTests : IDisposable
         Assert.Equal([keys[2], keys[0], keys[1]], [keys[2], .. Keys("--kind", "shm", "--sort", "users").Skip(1).OrderBy(key => Array.IndexOf(keys, key))]);
         Assert.Equal([keys[2]], Keys("--kind", "shm", "--sort", "users").Take(1));
         Assert.Equal([keys[0]], Keys("--kind", "sem"));
-        Assert.Equal([keys[0], keys[1]], Keys("--kind", "shm", "--stale", "--mine", "--sort", "key"));
+
+        // Where not all processes can be seen, only the kernel could tell, which is not asked.
+        bool isTold = IpcObjects.Inspect(keys[0], IpcObjectKind.SharedMemory)!.IsInUse == false;
+        Assert.Equal(isTold ? [keys[0], keys[1]] : [], Keys("--kind", "shm", "--unused", "--mine", "--sort", "key"));
+        Assert.Equal(!isTold, Nipc.Run("list", "--unused").Error.Contains("not known whether somebody has", StringComparison.Ordinal));
         Assert.Empty(Keys("--type", "systemv"));
 
         NativeIpcKey[] Keys(params string[] options) => [.. List(options).Select(each => Text(each, "key")).Where(text => keys.Any(key => key.ToString() == text)).Select(text => NativeIpcKey.Parse(text!))];
@@ -171,7 +194,8 @@ public sealed class ListTests : IDisposable
         Assert.False(found.TryGetProperty("value", out _));
         Assert.Contains(found.GetProperty("unreadable").EnumerateArray(), reason => reason.GetString()!.Contains("count", StringComparison.Ordinal));
         Assert.Contains(document.RootElement.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("processes", StringComparison.Ordinal));
-        Assert.False(found.TryGetProperty("flags", out _)); // nobody says that it is stale who does not know
+        Assert.False(found.TryGetProperty("flags", out _)); // nobody says that it is unused who does not know
+        Assert.False(found.TryGetProperty("attached", out _)); // nor that nobody uses it
     }
 
     private static JsonElement[] List(params string[] options) => [.. Nipc.Json(["list", "--json", .. options]).GetProperty("objects").EnumerateArray()];

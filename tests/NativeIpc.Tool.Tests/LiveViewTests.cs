@@ -22,9 +22,10 @@ public sealed partial class LiveViewTests
     {
         using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" list --watch 200ms; echo \"ended with $?\"; exec cat", 110, 16);
         string screen = terminal.Await(screen => screen.Contains("posix:/camera", StringComparison.Ordinal) && screen.Contains("(tail)", StringComparison.Ordinal), "the list");
-        Assert.StartsWith("6 objects, every 0.2s, Ctrl-C ends", screen, StringComparison.Ordinal);
-        Assert.Matches(@"posix:/half +- +shm +0 .* stale,empty", screen);
-        Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* stale,no-key-file", screen);
+        Assert.StartsWith("6 objects, every 0.2s  /dev/shm ██░░░░░░░░░░░░░░░░░░ 16M of 256M\n", screen, StringComparison.Ordinal);
+        Assert.EndsWith("\nEnter shows, / filters, r removes, q ends", screen, StringComparison.Ordinal);
+        Assert.Matches(@"posix:/half +- +shm +0 .* \? +\d+s +empty", screen);
+        Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* unused,no-key-file", screen);
         Keep("list", screen);
 
         // Made and removed by another window of the same terminal, which is in the same namespaces.
@@ -34,6 +35,83 @@ public sealed partial class LiveViewTests
         terminal.Await(screen => !screen.Contains("posix:/newcomer", StringComparison.Ordinal) && screen.StartsWith("6 objects", StringComparison.Ordinal), "the list without it");
         terminal.Press("C-c");
         terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
+    }
+
+    [Fact]
+    public void The_list_is_something_to_work_in()
+    {
+        using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" list --watch 200ms -s key; echo \"ended with $?\"; stty -a | grep -o ' -\\?echo '; exec cat", 110, 24);
+        terminal.Await(screen => screen.Contains("(tail)", StringComparison.Ordinal), "the list");
+
+        // Enter shows the chosen one.
+        terminal.Press("Home", "Down");
+        string Chosen(string key) => $"\u001b[7m{key} ";
+        terminal.Await(screen => screen.Contains(Chosen("posix:/camera"), StringComparison.Ordinal), "the second one chosen", withEscapes: true);
+        terminal.Press("Enter");
+        string sheet = terminal.Await(screen => screen.Contains("\nsegment     posix:/camera\n", StringComparison.Ordinal), "its sheet");
+        Assert.Contains("size        16777216 bytes", sheet, StringComparison.Ordinal);
+        Assert.Contains("|camera 7....8...|", sheet, StringComparison.Ordinal);
+        terminal.Press("PageDown");
+        terminal.Await(screen => screen.Contains("\n00000120 ", StringComparison.Ordinal), "more of it");
+        terminal.Press("Escape");
+
+        // A text filters, and removing asks.
+        terminal.Await(screen => screen.Contains("\nKEY ", StringComparison.Ordinal), "the list again");
+        terminal.Press("/", "w", "o", "r", "k");
+        terminal.Await(screen => screen.StartsWith("1 of 6 objects", StringComparison.Ordinal) && screen.EndsWith("\n/work", StringComparison.Ordinal), "what fits");
+        terminal.Press("Enter", "r");
+        terminal.Await(screen => screen.Contains("Remove semaphore posix:/workers? y removes it", StringComparison.Ordinal), "the question");
+        terminal.Press("n");
+        terminal.Await(screen => screen.Contains("r removes, q ends", StringComparison.Ordinal), "no for an answer");
+        terminal.Press("r", "y");
+        terminal.Await(screen => screen.StartsWith("0 of 5 objects", StringComparison.Ordinal) && screen.Contains("removed sem posix:/workers", StringComparison.Ordinal), "the removal");
+
+        // What is in use stays.
+        terminal.Press("/", "c", "a", "m", "Enter");
+        terminal.Await(screen => screen.StartsWith("1 of 5 objects", StringComparison.Ordinal), "another filter");
+        terminal.Press("r", "y");
+        terminal.Await(screen => screen.Contains("posix:/camera is in use by", StringComparison.Ordinal), "the refusal");
+        terminal.Press("q");
+        terminal.Await(screen => screen.Contains("ended with 0\n echo", StringComparison.Ordinal), "the end, with the terminal as it was");
+    }
+
+    [Fact]
+    public void A_semaphore_has_a_history_and_only_what_changes_is_drawn()
+    {
+        string record = Path.Combine(Path.GetTempPath(), NativeIpc.Testing.TestNames.NextName());
+        try
+        {
+            using var terminal = new TerminalScreen("\"$NIPC\" create sem posix:/count 8 > /dev/null; : > /dev/shm/go; read x; \"$NIPC\" list --watch 50ms -s key; exec cat", 100, 12);
+            terminal.RecordTo(record);
+            terminal.Press("Enter");
+            terminal.Await(screen => screen.Contains("█ 8 to 8 in ", StringComparison.Ordinal), "its history");
+            terminal.Open("$NIPC acquire posix:/count -n 6");
+            terminal.Await(screen => screen.Contains("█▂", StringComparison.Ordinal) && screen.Contains(" 2 to 8 in ", StringComparison.Ordinal), "the new count");
+            terminal.Await(screen => screen.Contains(" in 24 looks", StringComparison.Ordinal), "a full history");
+            terminal.Press("q");
+            string written = File.ReadAllText(record);
+            Assert.Single(Regex.Matches(written, "KEY "));
+            Assert.InRange(Regex.Count(written, "posix:/go"), 1, 3); // when it came, when its colour went, and when another one was chosen
+            Assert.InRange(Regex.Count(written, "every"), 1, 1);
+        }
+        finally
+        {
+            File.Delete(record);
+        }
+    }
+
+    [Fact]
+    public void A_stopped_list_gives_the_terminal_back_meanwhile()
+    {
+        using var terminal = new TerminalScreen("exec bash --norc -i", 80, 8);
+        terminal.Press("echo before; $NIPC list --watch", "Enter");
+        terminal.Await(screen => screen.StartsWith("0 objects", StringComparison.Ordinal), "the list");
+        terminal.Press("C-z");
+        terminal.Await(screen => screen.Contains("before", StringComparison.Ordinal) && screen.Contains("Stopped", StringComparison.Ordinal), "what was there before");
+        terminal.Press("fg", "Enter");
+        terminal.Await(screen => screen.StartsWith("0 objects", StringComparison.Ordinal) && screen.Contains("q ends", StringComparison.Ordinal), "the list again");
+        terminal.Press("q");
+        terminal.Await(screen => screen.Contains("before", StringComparison.Ordinal) && !screen.Contains("q ends", StringComparison.Ordinal), "the end");
     }
 
     [Fact]
@@ -99,6 +177,6 @@ public sealed partial class LiveViewTests
     [GeneratedRegex(@"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d \(\d+\w ago\)")]
     private static partial Regex Time();
 
-    [GeneratedRegex(@"(?<= )\d+s(?= +(-|stale|lock|half|removed|legacy))")]
+    [GeneratedRegex(@"(?<= )\d+s(?= +(-|unused|lock|empty|removed|legacy))")]
     private static partial Regex Age();
 }

@@ -15,7 +15,7 @@ internal sealed record OptionProof(string Line, string Option, string SetUp = ""
     /// <summary>Whether another user than root gives it.</summary>
     internal bool IsOfUser { get; init; }
 
-    /// <summary>Options beside which it makes no difference here, although it acts, each with the reason.</summary>
+    /// <summary>Options beside which it makes no difference here, although it acts, each with the reason: not run.</summary>
     internal Dictionary<string, string> Alike { get; init; } = [];
 }
 
@@ -37,6 +37,11 @@ internal static class OptionProofs
 
         """;
 
+    private const string LongName = "printf a > /dev/shm/0123456789012345678901234567890123456789012345678901234567890123456789\n";
+
+    // Its maker, who was to remove it, is killed.
+    private const string Orphan = "mkfifo said; $N create shm posix:/o 10 --hold > said & read line < said; kill -9 $!; wait; rm said\n";
+
     private static readonly OptionProof[] s_key =
     [
         new("key VERB x {}", "-t systemv"), new("key VERB x -t windows {}", "-k sem"), new("key VERB x {}", "-p windows"),
@@ -44,11 +49,17 @@ internal static class OptionProofs
         new("key VERB x {}", "-e"), new("key VERB x {}", "--json"),
     ];
 
+    private static readonly Dictionary<string, string> s_few = new() { ["--orphaned"] = "one object, or none, is orphaned" };
+
     private static readonly OptionProof[] s_list =
     [
-        new("list {}", "-t systemv", Many), new("list {}", "-k sem", Many), new("list {}", "--mine", Many) { IsOfUser = true },
-        new("list {}", "--stale", Many), new("list {}", "-s size", Many), new("list {}", "-r", Many),
-        new("list {}", "--no-attachments", Many), new("list {}", "-d keys", Many), new("list {}", "-W", Many), new("list {}", "--json", Many),
+        new("list {}", "-t systemv", Many), new("list {}", "-k sem", Many), new("list {}", "--mine", Many) { IsOfUser = true, Alike = s_few },
+        new("list {}", "--unused", Many) { Alike = s_few }, new("list {}", "--orphaned", Many + Orphan) { Alike = new() { ["-W"] = "what is not there is never told" } }, new("list {}", "-o key", Many), new("list {}", "--no-header", Many),
+        new("script -qec \"stty cols 40; $N list {}\" /dev/null", "--wide", Many + LongName)
+        {
+            Alike = new() { ["-W"] = "a live view is drawn on a terminal that somebody looks at: LiveViewTests" },
+        }, new("list {}", "-s size", Many) { Alike = s_few }, new("list {}", "-r", Many) { Alike = s_few },
+        new("list {}", "--no-attachments", Many), new("list {}", "-d keys", Many) { Alike = s_few }, new("list {}", "-W", Many) { Alike = s_few }, new("list {}", "--json", Many),
     ];
 
     private const string Both = Segment + Semaphore + "1\n";
@@ -77,10 +88,15 @@ internal static class OptionProofs
     {
         "list" => s_list,
         "show" => s_show,
+        "graph" =>
+        [
+            new("graph {}", "-f mermaid", Many), new("graph {}", "-t systemv", Many), new("graph {}", "-k sem", Many), new("graph {}", "--mine", Many) { IsOfUser = true },
+            new("graph {}", "-d keys", Many), new("graph {}", "--used", Many),
+        ],
         "doctor" =>
         [
             new("doctor {}", "--fix", "$N create sem posix:/w 1 > /dev/null; $N run --sem posix:/w -- sh -c 'kill -9 $PPID' 2> /dev/null | cat\n"),
-            new("doctor {}", "-a", "for i in $(seq 9); do printf a > /dev/shm/$i; done\n"), new("doctor {}", "-d keys", Many), new("doctor {}", "--json", Segment),
+            new("doctor {}", "-a", "for i in $(seq 9); do printf abc > /dev/shm/sem.$i; done\n"), new("doctor {}", "-d keys", Many), new("doctor {}", "--json", Segment),
         ],
         "key parse" =>
         [
@@ -101,7 +117,7 @@ internal static class OptionProofs
         "rm" =>
         [
             new("rm /x {}", "-t posix", Segment), new("rm posix:/x {}", "-k sem", Both), new("rm posix:/x {}", "-f", Both + "exec 7< /dev/shm/x 8< /dev/shm/sem.x\n"),
-            new("rm {}", "--stale", Segment), new("rm --stale {}", "-y", Segment), new("rm posix:/x {}", "--json", Segment),
+            new("rm {}", "--orphaned", Orphan), new("rm {}", "--unused", Both), new("rm --unused {}", "-y", Both), new("rm --unused {}", "-d keys", Many) { Alike = new() { ["-k sem"] = "the key file is that of a segment" } }, new("rm posix:/x {}", "--json", Segment),
         ],
         "read" =>
         [

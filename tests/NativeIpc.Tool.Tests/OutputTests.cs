@@ -20,7 +20,7 @@ public class OutputTests : OneType
         KeyValuePair<string, string?>[] environment = [new("NO_COLOR", noColour), new("TERM", "xterm-256color"), new("COLORTERM", "truecolor"), new("FORCE_COLOR", "1")];
         foreach (string[] verb in (string[][])[
             ["create", "shm", $"{key}", "64"], ["read", $"{key}"], ["list"], ["show", $"{key}"], ["doctor"], ["dump", $"{key}", file], ["restore", $"{key}", file], ["key", "safe", "x", "-e"],
-            ["rm", "--stale"], ["rm", $"{key}"], ["demo", file, "--type", "posix", "--child", "dotnet"], ["--help"], ["nonsense"]])
+            ["rm", "--unused"], ["rm", $"{key}"], ["demo", file, "--type", "posix", "--child", "dotnet"], ["--help"], ["nonsense"]])
         {
             ShellResult result = Nipc.RunWith(environment, verb);
             Assert.False((result.Output + result.Error).Contains('\e', StringComparison.Ordinal), $"nipc {verb[0]}:\n{result.Output}{result.Error}");
@@ -76,7 +76,7 @@ public class OutputTests : OneType
                 ["create", "shm", key, "64"], ["rm", "posix:/none-" + text], ["key", "parse", key, "--explain"],
                 ["key", "safe", text, "--explain"], ["key", "safe", text, "--json"], ["key", "code", key, "--lang", "c"],
                 ["acquire", key], ["read", text], ["read", key, "--offset", text], ["list", "--" + text], [text], ["show", key, "--struct", text],
-                ["run", "--sem", key, "true"], ["run", "--sem", "posix:/none", text], ["dump", key, $"/none/{text}"], ["rm", "--stale", "--json"], ["rm", key]])
+                ["run", "--sem", key, "true"], ["run", "--sem", "posix:/none", text], ["dump", key, $"/none/{text}"], ["rm", "--unused", "--json"], ["rm", key]])
             {
                 ShellResult result = Nipc.Run(verb);
                 AssertVisible(result);

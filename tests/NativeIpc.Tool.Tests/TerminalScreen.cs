@@ -16,8 +16,11 @@ internal sealed class TerminalScreen : IDisposable
     internal TerminalScreen(string script, int columns, int lines)
     {
         string[] tmux = ["tmux", "-S", _socket, "-f", "/dev/null", "new-session", "-d", "-x", Number(columns), "-y", Number(lines), "-e", $"NIPC={Nipc.Program}", "sh", "-c", "trap : INT\n" + script]; // Ctrl-C ends what runs in it, and not the shell
-        const string mounts = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && mount -t tmpfs tmpfs /run/user && mkdir -m 700 /run/user/1000 && XDG_RUNTIME_DIR=/run/user/1000 exec \"$@\"";
-        _ = Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", mounts, "sh", .. tmux], environment: [new("NO_COLOR", null), new("TERM", "xterm-256color"), new("TMUX", null)]).Succeeded;
+        const string mounts = "mount -t tmpfs -o mode=1777,size=256m tmpfs /dev/shm && mount -t tmpfs tmpfs /run/user && mkdir -m 700 /run/user/1000 && XDG_RUNTIME_DIR=/run/user/1000 exec \"$@\"";
+
+        // With fewer rights than other processes have: so not all may be looked at, on every machine alike.
+        string[] fewer = ["setpriv", "--bounding-set", "-sys_ptrace,-sys_chroot", "--inh-caps", "-sys_ptrace,-sys_chroot"];
+        _ = Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", mounts, "sh", .. fewer, .. tmux], environment: [new("NO_COLOR", null), new("TERM", "xterm-256color"), new("TMUX", null)]).Succeeded;
     }
 
     /// <summary>Why there can be no such terminal here; null when there can be.</summary>
@@ -42,6 +45,9 @@ internal sealed class TerminalScreen : IDisposable
 
     /// <summary>Runs a shell command in another window, out of sight, which closes with it.</summary>
     internal void Open(string command) => _ = Shell.Run("tmux", ["-S", _socket, "new-window", "-d", "sh", "-c", command]).Succeeded;
+
+    /// <summary>From now on, what is written to the terminal goes into a file as well, codes and all.</summary>
+    internal void RecordTo(string file) => _ = Shell.Run("tmux", ["-S", _socket, "pipe-pane", $"cat > '{file}'"]).Succeeded;
 
     /// <summary>Presses keys, by the names that tmux has for them.</summary>
     internal void Press(params string[] keys) => _ = Shell.Run("tmux", ["-S", _socket, "send-keys", .. keys]).Succeeded;

@@ -18,6 +18,31 @@ public sealed class TerminalTests
         Assert.Equal(2, screen.Split('\n').Count(line => line.StartsWith("big.bin ━", StringComparison.Ordinal) && line.Contains("100%", StringComparison.Ordinal)));
     }
 
+    [Theory]
+    [InlineData(80, "list", 80)]
+    [InlineData(40, "list", 40)]
+    [InlineData(80, "list -o key,users", 80)]
+    [InlineData(100, "list --wide", 300)]
+    [InlineData(80, "list -o native --no-header", 80)]
+    public void A_list_fits_the_width_of_the_terminal(int columns, string verb, int longest)
+    {
+        const string name = "posix:/qipc_sharedmemory_camerafeedofthefrontdoor8843d7f92416211de9ebb963ff4ce28125932878";
+        using var terminal = new TerminalScreen($"\"$NIPC\" create sem '{name}' 1 > /dev/null; \"$NIPC\" create shm posix:/中文の鍵 9 > /dev/null; \"$NIPC\" {verb} 2> /dev/null; echo over; exec cat", columns, 12);
+        string screen = terminal.Await(screen => screen.EndsWith("over", StringComparison.Ordinal), "the end");
+        string[] lines = screen.Split('\n');
+        if (longest > columns)
+        {
+            Assert.Contains(name, screen.Replace("\n", "", StringComparison.Ordinal), StringComparison.Ordinal);
+            return;
+        }
+
+        Assert.Equal(verb.Contains("header", StringComparison.Ordinal) ? 3 : 4, lines.Length); // no line goes on in the next one
+        string row = Assert.Single(lines, line => line.Contains("932878", StringComparison.Ordinal));
+        Assert.Matches(@"posix:/\w*…\w*932878|sem\.qipc\w*…", row);
+        Assert.Contains("中文の鍵", screen, StringComparison.Ordinal);
+        if (verb == "list" && columns == 80) Assert.Matches(@" sem +=1 .* -$", row);
+    }
+
     [Fact]
     public void Read_shows_a_hexdump_and_NO_COLOR_is_respected()
     {

@@ -19,6 +19,26 @@ internal static class Watch
         }
     }
 
+    /// <summary>Whether this process may look at every other one, so that what no process has open is known to be unused.</summary>
+    internal static bool SeesAllProcesses => Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)).All(MayBeRead);
+
+    private static bool MayBeRead(string process)
+    {
+        try
+        {
+            _ = File.ReadAllText($"{process}/maps");
+            return true;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true; // it has ended
+        }
+    }
+
     /// <summary>Whether a process has a handler for a signal. SIGINT is handled by .NET only once the tool asks for it: with SIGHUP, which .NET leaves alone until then.</summary>
     internal static bool Catches(int processId, int signal) => Bits(processId, "SigCgt", signal) && Bits(processId, "SigCgt", 1);
 

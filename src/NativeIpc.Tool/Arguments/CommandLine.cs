@@ -12,19 +12,9 @@ internal static class CommandLine
         ["help", .. string[] verb] => [.. verb, "--help"],
         ["ls", .. string[] rest] => ["list", .. rest],
         ["-V"] => ["--version"],
-        [['[', 's', 'u', ..] directive, string line] => [directive, ApartFromOption(line)],
         ["run", ..] => BeginCommand(words, RunVerb.Command().Options),
         _ => words,
     };
-
-    /// <summary>The line of a shell that asks for completion, with the value of its last option as a word of its own: the parser
-    /// completes <c>--sem posix:/</c>, and fails at <c>--sem=posix:/</c>.</summary>
-    private static string ApartFromOption(string line)
-    {
-        int word = line.LastIndexOf(' ') + 1;
-        int equals = line.IndexOf('=', word);
-        return equals > 0 && line.AsSpan(word).StartsWith("--") ? $"{line[..equals]} {line[(equals + 1)..]}" : line;
-    }
 
     /// <summary>The verb that a mistyped word is nearest to; null when it is none, or near to none.</summary>
     public static string? Suggest(string word, Command root)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
+using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Arguments;
@@ -31,16 +32,9 @@ internal static class KeyCompletion
         var options = new IpcEnumerationOptions { IncludeAttachments = false, Type = type is null ? null : KeyArguments.ParseType(type) };
         return IpcObjects.Enumerate(options).Objects
             .Where(found => found.Kind == IpcObjectKind.SharedMemory ? kind.Segments : kind.Semaphores)
-            .Select(found => type is not null ? found.Key.NativeKey : NameOf(found)).OfType<string>()
+            .Select(found => type is not null ? found.Key.NativeKey : NamedObject.NameOf(found))
             .Where(name => name.Length > 0 && PrintableText.Of(name) == name) // what a terminal would not show, nobody can choose
             .Distinct().Order(StringComparer.Ordinal)
             .Select(name => new CompletionItem(name));
-    }
-
-    private static string? NameOf(IpcObjectInfo found)
-    {
-        if (found.Key.IsValid && (found.Traits & IpcObjectTraits.Removed) == 0) return found.Key.ToString();
-        string word = found.Kind == IpcObjectKind.SharedMemory ? "shmid" : "semid";
-        return found.SystemVId is { } id ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{word}:{id}") : null;
     }
 }

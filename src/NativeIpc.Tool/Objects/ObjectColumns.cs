@@ -4,30 +4,68 @@ using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
+/// <summary>A column of <c>list</c>.</summary>
+/// <param name="Name">What <c>-o</c> calls it.</param>
+/// <param name="Heading">Its heading.</param>
+/// <param name="Text">What it says of an object, whole.</param>
+internal sealed record ObjectColumn(string Name, string Heading, Func<IpcObjectInfo, DateTimeOffset, string> Text);
+
 /// <summary>How objects are shown in columns, by <c>list</c> and its live view.</summary>
 internal static class ObjectColumns
 {
     private const int MostUsersShown = 3;
     private const int ShortestKey = 24;
+    private const int ShortestText = 12;
+    private const int Least = 8;
 
-    // What is missed least comes first: creator, id, owner, mode, and the last one is never left out.
-    private static readonly int[] s_dispensable = [6, 1, 5, 4, -1];
+    private static readonly ObjectColumn s_key = new("key", "KEY", (found, _) => Name(found));
+    private static readonly ObjectColumn s_users = new("users", "USERS", (found, _) => Users(found));
+    private static readonly ObjectColumn s_flags = new("flags", "FLAGS", (found, _) => string.Join(',', ObjectReport.Words(found.Traits)) is { Length: > 0 } words ? words : "-");
 
-    public static readonly string[] Headings = ["KEY", "ID", "KIND", "SIZE/VALUE", "MODE", "OWNER", "CREATOR", "USERS", "AGE", "FLAGS"];
+    private static readonly ObjectColumn s_id = new("id", "ID", (found, _) => Number(found.SystemVId) ?? "-");
+    private static readonly ObjectColumn s_mode = new("mode", "MODE", (found, _) => ObjectReport.Mode4(found.Mode) ?? "?");
+    private static readonly ObjectColumn s_owner = new("owner", "OWNER", (found, _) => Account(found.OwnerName, found.OwnerId));
+    private static readonly ObjectColumn s_creator = new("creator", "CREATOR", (found, _) => found.CreatorProcessId is { } creator ? string.Create(CultureInfo.InvariantCulture, $"pid {creator}") : "-");
 
-    public static string[] Row(IpcObjectInfo found, DateTimeOffset now) =>
+    private static readonly ObjectColumn s_age = new("age", "AGE", (found, now) => found.Created is { } created ? Age(now - created) : "?");
+
+    /// <summary>What <c>list</c> shows.</summary>
+    public static IReadOnlyList<ObjectColumn> Usual { get; } =
     [
-        Name(found),
-        found.SystemVId?.ToString(CultureInfo.InvariantCulture) ?? "-",
-        KeyOptions.WordOf(found.Kind),
-        found.Kind == IpcObjectKind.SharedMemory ? Size(found.Size) : found.Value is { } value ? string.Create(CultureInfo.InvariantCulture, $"={value}") : "?",
-        ObjectReport.Mode4(found.Mode) ?? "?",
-        (found.OwnerName is { } owner ? PrintableText.Of(owner) : null) ?? found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?",
-        found.CreatorProcessId is { } creator ? string.Create(CultureInfo.InvariantCulture, $"pid {creator}") : "-",
-        Users(found),
-        found.Created is { } created ? Age(now - created) : "?",
-        string.Join(',', ObjectReport.Words(found.Traits)) is { Length: > 0 } words ? words : "-",
+        s_key, s_id, new("kind", "KIND", (found, _) => KeyOptions.WordOf(found.Kind)), new("size", "SIZE/VALUE", (found, _) => SizeOrValue(found)),
+        s_mode, s_owner, s_creator, s_users, s_age, s_flags,
     ];
+
+    /// <summary>What <c>-o</c> can choose.</summary>
+    public static IReadOnlyList<ObjectColumn> All { get; } =
+    [
+        .. Usual,
+        new("bytes", "BYTES", (found, _) => found.Size?.ToString(CultureInfo.InvariantCulture) ?? "-"),
+        new("value", "VALUE", (found, _) => found.Kind == IpcObjectKind.SystemSemaphore ? Number(found.Value) ?? "?" : "-"),
+        new("type", "TYPE", (found, _) => KeyOptions.WordOf(found.Type)),
+        new("native", "NATIVE", (found, _) => PrintableText.Of(found.NativeName)),
+        new("group", "GROUP", (found, _) => Account(found.GroupName, found.GroupId)),
+        new("lastpid", "LASTPID", (found, _) => Number(found.LastProcessId) ?? "-"),
+        new("attached", "ATTACHED", (found, _) => Number(found.AttachmentCount) ?? "?"),
+        new("created", "CREATED", (found, _) => found.Created is { } created ? created.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) : "?"),
+        new("used", "USED", (found, _) => found.LastUsed is { } used ? used.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) : "-"),
+    ];
+
+    /// <summary>The columns that <c>-o</c> names, separated by commas.</summary>
+    /// <exception cref="ToolException">There is no such column.</exception>
+    public static IReadOnlyList<ObjectColumn> Parse(string names) =>
+    [
+        .. names.Split(',', StringSplitOptions.TrimEntries).Select(name => All.FirstOrDefault(column => column.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? throw ToolException.Usage($"There is no column '{name}'. Use {string.Join(", ", All.Select(column => column.Name))}.")),
+    ];
+
+    /// <summary>The cells of an object.</summary>
+    public static string[] Row(IpcObjectInfo found, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns)
+    {
+        string[] row = new string[columns.Count];
+        for (int i = 0; i < row.Length; i++) row[i] = columns[i].Text(found, now);
+        return row;
+    }
 
     /// <summary>The key; without one, what the system calls the object.</summary>
     public static string Name(IpcObjectInfo found) => PrintableText.Of(found.Key.IsValid ? found.Key.ToString() : $"({KeyOptions.WordOf(found.Type)}) {found.NativeName}");
@@ -50,32 +88,99 @@ internal static class ObjectColumns
         _ => $"{(int)age.TotalDays}d",
     };
 
+    /// <summary>The rows as lines, with columns apart by two blanks.</summary>
+    /// <param name="columns">The columns.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="hasHeadings">Whether a line of headings comes first.</param>
+    /// <param name="width">The width of the terminal; a pipe has no end.</param>
+    /// <remarks>Where there is no room, keys lose their middle, then users and flags, then columns are left out that are
+    /// missed least (those of <c>-o</c> never), then whatever is widest is shortened, and then lines are cut.</remarks>
+    public static IEnumerable<string> Lines(IReadOnlyList<ObjectColumn> columns, IReadOnlyList<string[]> rows, bool hasHeadings = true, int width = int.MaxValue)
+    {
+        int[] widths = new int[columns.Count];
+        for (int i = 0; i < widths.Length; i++)
+        {
+            widths[i] = hasHeadings ? columns[i].Heading.Length : 1;
+            foreach (string[] row in rows) widths[i] = Math.Max(widths[i], CellWidth.Of(row[i]));
+        }
+
+        bool[] isLeftOut = new bool[columns.Count];
+        if (Excess() > 0) Fit();
+        return Format();
+
+        long Excess() => widths.Where((_, i) => !isLeftOut[i]).Sum(each => each + 2L) - 2 - width;
+
+        void Fit()
+        {
+            Shrink(s_key, ShortestKey);
+            Shrink(s_users, ShortestText);
+            Shrink(s_flags, ShortestText);
+            if (ReferenceEquals(columns, Usual))
+            {
+                foreach (ObjectColumn column in new[] { s_creator, s_mode, s_id, s_owner, s_users, s_age })
+                {
+                    if (Excess() > 0) isLeftOut[IndexOf(column)] = true;
+                }
+            }
+
+            while (Excess() > 0 && Widest() is var widest && widths[widest] > Least) widths[widest]--;
+
+            // What became free again goes to the keys.
+            int key = IndexOf(s_key);
+            if (key >= 0 && Excess() < 0) widths[key] = (int)Math.Min(widths[key] - Excess(), rows.Max(row => CellWidth.Of(row[key])));
+        }
+
+        void Shrink(ObjectColumn column, int least)
+        {
+            int i = IndexOf(column);
+            if (i >= 0 && Excess() > 0) widths[i] = (int)Math.Min(widths[i], Math.Max(least, widths[i] - Excess()));
+        }
+
+        int Widest() => Enumerable.Range(0, widths.Length).Where(i => !isLeftOut[i]).MaxBy(i => widths[i]);
+
+        int IndexOf(ObjectColumn column)
+        {
+            for (int i = 0; i < columns.Count; i++)
+            {
+                if (columns[i] == column) return i;
+            }
+
+            return -1;
+        }
+
+        IEnumerable<string> Format()
+        {
+            if (hasHeadings) yield return Line([.. columns.Select(column => column.Heading)]);
+            foreach (string[] row in rows) yield return Line(row);
+        }
+
+        string Line(string[] row)
+        {
+            var line = new System.Text.StringBuilder();
+            for (int i = 0; i < row.Length; i++)
+            {
+                if (isLeftOut[i]) continue;
+                if (line.Length > 0) line.Append("  ");
+                line.Append(CellWidth.Pad(CellWidth.CutMiddle(row[i], widths[i]), widths[i]));
+            }
+
+            return CellWidth.Cut(line.ToString().TrimEnd(), width);
+        }
+    }
+
+    private static string SizeOrValue(IpcObjectInfo found)
+        => found.Kind == IpcObjectKind.SharedMemory ? Size(found.Size) : found.Value is { } value ? string.Create(CultureInfo.InvariantCulture, $"={value}") : "?";
+
+    private static string Account(string? name, long? id) => name is not null ? PrintableText.Of(name) : id?.ToString(CultureInfo.InvariantCulture) ?? "?";
+
+    private static string? Number(int? number) => number?.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>Pids and names of the first users; the kernel's count where it knows more than can be seen.</summary>
     private static string Users(IpcObjectInfo found)
     {
-        if (found.Attachments.Count == 0) return found.AttachmentCount is { } count ? count.ToString(CultureInfo.InvariantCulture) : found.Type.IsSystemV ? "-" : "?";
+        if (found.Attachments.Count == 0) return Number(found.AttachmentCount) ?? (found.Type.IsSystemV ? "-" : "?");
         string shown = string.Join(' ', found.Attachments.Take(MostUsersShown).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId}({PrintableText.Of(user.ProcessName)})")));
         int more = found.Attachments.Count - MostUsersShown;
         return more > 0 ? string.Create(CultureInfo.InvariantCulture, $"{shown} +{more}") : shown;
     }
-
-    /// <summary>The headings and the rows as lines, with columns apart by two blanks. Where a terminal is too narrow, keys are cut first, then columns left out, then lines cut.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="width">The width of the terminal; a pipe has no end.</param>
-    public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows, int width = int.MaxValue)
-    {
-        int[] widths = [.. Headings.Select((heading, column) => rows.Aggregate(heading.Length, (widest, row) => Math.Max(widest, row[column].Length)))];
-        List<int> columns = [.. Enumerable.Range(0, Headings.Length)];
-        foreach (int dispensable in s_dispensable)
-        {
-            int excess = columns.Sum(column => widths[column] + 2) - 2 - width;
-            if (excess <= 0) break;
-            widths[0] = Math.Min(widths[0], Math.Max(ShortestKey, widths[0] - excess));
-            if (columns.Sum(column => widths[column] + 2) - 2 > width) columns.Remove(dispensable);
-        }
-
-        return rows.Prepend(Headings).Select(row => Cut(string.Join("  ", columns.Select(column => Cut(row[column], widths[column]).PadRight(widths[column]))).TrimEnd(), width));
-    }
-
-    private static string Cut(string text, int width) => text.Length <= width ? text : text[..(width - 1)] + "…";
 }

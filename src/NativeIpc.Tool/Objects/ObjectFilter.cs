@@ -7,7 +7,7 @@ using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Objects;
 
-/// <summary>The options with which <c>list</c> and <c>rm --stale</c> choose among the objects of the machine.</summary>
+/// <summary>The options with which <c>list</c> chooses among the objects of the machine.</summary>
 internal sealed class ObjectFilter
 {
     private static readonly string[] s_orders = ["key", "kind", "size", "owner", "users", "age"];
@@ -18,7 +18,11 @@ internal sealed class ObjectFilter
 
     public Option<bool> Mine { get; } = new("--mine") { Description = "Only objects that this user owns" };
 
-    public Option<bool> Stale { get; } = new("--stale") { Description = "Only objects that no process uses" };
+    public Option<bool> Unused { get; } = new("--unused") { Description = "Only objects that no process has open now" };
+
+    public Option<bool> Orphaned { get; } = new("--orphaned") { Description = "Only unused ones that dead processes had to remove" };
+
+    public Option<bool> Stale { get; } = new("--stale") { Description = "The old word for --orphaned", Hidden = true };
 
     public Option<string?> Sort { get; } = new Option<string?>("--sort", "-s") { HelpName = "COLUMN", Description = "By key, kind, size, owner, users or age" }.AcceptOnlyFromAmong(s_orders);
 
@@ -27,6 +31,12 @@ internal sealed class ObjectFilter
     public Option<bool> NoUsers { get; } = new("--no-attachments") { Description = "Do not look at processes: faster, without users" };
 
     public Option<string[]> Folders { get; } = new("--folder", "-d") { HelpName = "DIR", Description = "Look for System V key files in DIR, too" };
+
+    /// <summary>Why <c>--folder</c> is refused beside a type that has no key files.</summary>
+    public const string NoKeyFiles = "looks for System V key files, and --type asks for others.";
+
+    /// <summary>Whether a type is asked for that has no key files.</summary>
+    public static bool HasNoKeyFiles(string? type) => type is not null && !KeyArguments.ParseType(type).IsSystemV;
 
     public IpcEnumerationOptions Options(ParseResult parsed) => new()
     {
@@ -47,7 +57,7 @@ internal sealed class ObjectFilter
             "kind" => chosen.OrderBy(found => found.Kind),
             "size" => chosen.OrderByDescending(found => found.Size ?? found.Value ?? 0),
             "owner" => chosen.OrderBy(found => found.OwnerName ?? "", StringComparer.Ordinal).ThenBy(found => found.OwnerId),
-            "users" => chosen.OrderByDescending(found => found.AttachmentCount ?? 0),
+            "users" => chosen.OrderByDescending(found => found.AttachmentCount ?? -1),
             "age" => chosen.OrderBy(found => found.Created),
             _ => chosen,
         };
@@ -59,14 +69,20 @@ internal sealed class ObjectFilter
     public Func<IpcObjectInfo, bool> Fits(ParseResult parsed)
     {
         Func<IpcObjectInfo, bool> isMine = parsed.GetValue(Mine) ? IsMine() : _ => true;
-        bool stale = parsed.GetValue(Stale);
-        return found => isMine(found) && (!stale || (found.Traits & IpcObjectTraits.Stale) != 0);
+        IpcObjectTraits traits = IpcObjectTraits.None;
+        if (parsed.GetValue(Unused)) traits |= IpcObjectTraits.Unused;
+        if (parsed.GetValue(Orphaned) || parsed.GetValue(Stale)) traits |= IpcObjectTraits.Orphaned;
+        return found => isMine(found) && found.Traits.HasFlag(traits);
     }
 
     /// <summary>What was asked for and this system, or the objects, do not tell: a sentence each.</summary>
     public IEnumerable<string> CannotTell(ParseResult parsed, IReadOnlyList<IpcObjectInfo> objects)
     {
-        if (OperatingSystem.IsWindows() && parsed.GetValue(Stale)) yield return "Windows leaves nothing behind: an object goes with its last handle, so none is stale.";
+        bool isUnused = parsed.GetValue(Unused), isOrphaned = parsed.GetValue(Orphaned) || parsed.GetValue(Stale);
+        if (parsed.GetValue(Stale)) yield return "--stale is the old word for --orphaned, and means the same. What is only unused is shown by --unused.";
+        if (OperatingSystem.IsWindows() && (isUnused || isOrphaned)) yield return "Windows leaves nothing behind: an object goes with its last handle, so none is unused or orphaned.";
+        int unseen = isUnused || isOrphaned ? objects.Count(found => found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null }) : 0;
+        if (unseen > 0) yield return string.Create(CultureInfo.InvariantCulture, $"Of {unseen} {(unseen == 1 ? "object it is" : "objects it is")} not known whether somebody has {(unseen == 1 ? "it" : "them")} open: 'nipc rm --unused' and 'nipc rm --orphaned' ask the kernel, too.");
         if (OperatingSystem.IsWindows() && parsed.GetValue(Sort) == "age") yield return "Windows does not tell when an object was made, so there is no order by age.";
         int unknown = parsed.GetValue(Mine) ? objects.Count(found => found.OwnerName is null && found.OwnerId is null) : 0;
         if (unknown > 0) yield return string.Create(CultureInfo.InvariantCulture, $"{unknown} {(unknown == 1 ? "object does" : "objects do")} not tell the owner, and --mine leaves {(unknown == 1 ? "it" : "them")} out.");

@@ -20,6 +20,8 @@ internal sealed record ObjectReport(
     string Kind, string Type, string? Key, string NativeName, int? Id, string? IpcKey, string? KeyFile, long? Size, int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
     long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, int? LostPermits, IReadOnlyList<UserReport>? Users, DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
 {
+    public IReadOnlyList<string>? Evidence { get; init; }
+
     public IReadOnlyList<string>? Ftok { get; init; }
 
     public IReadOnlyList<string>? LimitsNear { get; init; }
@@ -32,7 +34,8 @@ internal sealed record ObjectReport(
 
     private static readonly (IpcObjectTraits Trait, string Word)[] s_words =
     [
-        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Stale, "stale"), (IpcObjectTraits.Empty, "empty"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
+        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Unused, "unused"), (IpcObjectTraits.Orphaned, "orphaned"),
+        (IpcObjectTraits.Empty, "empty"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
         (IpcObjectTraits.WrongSize, "wrong-size"), (IpcObjectTraits.KeyFileReplaced, "key-file-replaced"), (IpcObjectTraits.KeyFileMissing, "no-key-file"), (IpcObjectTraits.KeyCollision, "key-collision"),
         (IpcObjectTraits.NoKey, "no-key"),
     ];
@@ -42,7 +45,10 @@ internal sealed record ObjectReport(
         found.SystemVKey is { } key ? string.Create(CultureInfo.InvariantCulture, $"0x{key:x8}") : null, found.KeyFile, found.Size, found.Value, Mode4(found.Mode), found.OwnerId, found.OwnerName, found.GroupId, found.GroupName,
         found.CreatorId, found.CreatorProcessId, found.LastProcessId, found.AttachmentCount, found.LostPermits is > 0 ? found.LostPermits : null,
         UserReport.Of(found.Attachments),
-        found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable);
+        found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable)
+    {
+        Evidence = found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)],
+    };
 
     /// <summary>The words that lists print for what is remarkable about an object.</summary>
     public static IEnumerable<string> Words(IpcObjectTraits traits) => s_words.Where(pair => (traits & pair.Trait) != 0).Select(pair => pair.Word);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NativeIpc.Tool.Output;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -29,9 +30,11 @@ internal static class ObjectSheet
         if (found.LastProcessId is { } last) yield return ("last user", Text($"pid {last}{Ended(last)}"));
         if (found.Created is { } created) yield return ("created", Time(created, now));
         if (found.LastUsed is { } used) yield return ("last used", Time(used, now));
-        if (found.AttachmentCount is { } count) yield return ("attached", found.Type.IsSystemV ? Text($"{count} {(count == 1 ? "time" : "times")}") : isWindows ? Text($"by {count} {(count == 1 ? "handle" : "handles")} (Windows does not tell whose)") : Text($"by {count} {(count == 1 ? "process" : "processes")}"));
+        if (found is { AttachmentCount: null, Type: NativeIpcKeyType.PosixRealtime }) yield return ("attached", found.IsInUse == true ? "by processes that are not seen from here" : "not known");
+        else if (found.AttachmentCount is { } count) yield return ("attached", found.Type.IsSystemV ? Text($"{count} {(count == 1 ? "time" : "times")}") : isWindows ? Text($"by {count} {(count == 1 ? "handle" : "handles")} (Windows does not tell whose)") : Text($"by {count} {(count == 1 ? "process" : "processes")}"));
         foreach (IpcAttachment user in found.Attachments) yield return ("", Text($"{user.ProcessId} {PrintableText.Of(user.ProcessName)}"));
         if (found.Traits != 0) yield return ("flags", string.Join(", ", ObjectReport.Words(found.Traits)));
+        foreach (IpcSign sign in found.Signs) yield return ("evidence", PrintableText.Of(sign.Text));
         foreach (string unreadable in found.Unreadable) yield return ("unreadable", unreadable);
         foreach (string limit in LimitsNear(found)) yield return ("limit", limit);
     }
@@ -54,7 +57,7 @@ internal static class ObjectSheet
 
     private static string Account(string? name, long? id) => name is null ? id?.ToString(CultureInfo.InvariantCulture) ?? "not known" : Text($"{name} ({id})");
 
-    private static string Ended(int process) => Directory.Exists(Text($"/proc/{process}")) || !OperatingSystem.IsLinux() ? "" : ", which has ended";
+    private static string Ended(int process) => !OperatingSystem.IsLinux() || Libc.HasProcess(process) ? "" : ", which has ended";
 
     private static string Time(DateTimeOffset time, DateTimeOffset now) => Text($"{time.ToLocalTime():yyyy-MM-dd HH:mm:ss zzz} ({ObjectColumns.Age(now - time)} ago)");
 

@@ -16,6 +16,7 @@ internal static class CellWidth
 
     public static int Of(string text)
     {
+        if (Ascii.IsValid(text)) return text.Length;
         int width = 0;
         foreach (Rune rune in text.EnumerateRunes()) width += Of(rune);
         return width;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Output;
 
@@ -14,7 +15,7 @@ internal sealed class Screen : IDisposable
 
     private readonly Lock _gate = new();
     private readonly List<PosixSignalRegistration> _registrations = [];
-    private List<string> _shown = [];
+    private List<Cell[]> _shown = [];
     private (int Width, int Height) _size;
     private bool _isOpen;
 
@@ -22,7 +23,12 @@ internal sealed class Screen : IDisposable
     {
         if (!OperatingSystem.IsWindows())
         {
-            _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, _ => Switch(on: false))); // and then it stops
+            _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, context =>
+            {
+                context.Cancel = true; // .NET goes on otherwise, too: to stop is what this has to do itself
+                Switch(on: false);
+                _ = Libc.kill(Environment.ProcessId, Libc.SIGSTOP);
+            }));
             _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Switch(on: true)));
         }
 
@@ -37,8 +43,11 @@ internal sealed class Screen : IDisposable
             (int width, int height) = (Terminal.Width, Terminal.Height);
             bool all = (width, height) != _size;
             _size = (width, height);
-            if (OperatingSystem.IsWindows()) DrawByConsole(lines, width, height, all);
-            else DrawByEscapes(lines, width, height, all);
+            int room = OperatingSystem.IsWindows() ? width - 1 : width; // consoles scroll after the last column of the last line
+            List<Cell[]> now = [.. lines.Take(height).Select(line => CellsOf(line, room))];
+            if (OperatingSystem.IsWindows()) DrawByConsole(now, all);
+            else DrawByEscapes(now, all);
+            _shown = now;
         }
     }
 
@@ -61,46 +70,82 @@ internal sealed class Screen : IDisposable
         }
     }
 
-    private void DrawByEscapes(IReadOnlyList<StyledText> lines, int width, int height, bool all)
+    private void DrawByEscapes(List<Cell[]> now, bool all)
     {
         var output = new StringBuilder();
         if (all) output.Append("\u001b[2J");
-        List<string> now = [.. lines.Take(height).Select(line => line.ToEscapes(width))];
-        for (int i = 0; i < Math.Max(now.Count, all ? 0 : _shown.Count); i++)
+        for (int i = 0; i < Math.Max(now.Count, _shown.Count); i++)
         {
-            string line = i < now.Count ? now[i] : "";
-            if (!all && line == (i < _shown.Count ? _shown[i] : "")) continue;
-            output.Append(CultureInfo.InvariantCulture, $"\u001b[{i + 1};1H{line}\u001b[K");
+            Cell[] line = i < now.Count ? now[i] : [];
+            Cell[] before = all || i >= _shown.Count ? [] : _shown[i];
+            (int first, int end) = Difference(line, before);
+            if (first < end) output.Append(CultureInfo.InvariantCulture, $"\u001b[{i + 1};{ColumnOf(line, first) + 1}H");
+            while (first < end)
+            {
+                int next = first;
+                while (next < end && line[next].Style == line[first].Style) next++;
+                output.Append(StyledText.Escaped(string.Concat(line[first..next].Select(cell => cell.Text)), line[first].Style));
+                first = next;
+            }
+
+            int width = ColumnOf(line, line.Length);
+            if (width < ColumnOf(before, before.Length)) output.Append(CultureInfo.InvariantCulture, $"\u001b[{i + 1};{width + 1}H\u001b[K");
         }
 
-        _shown = now;
         if (output.Length > 0) StandardStreams.RawOut.Write(output.ToString());
     }
 
     /// <summary>Consoles of Windows understand escape codes only where somebody has switched that on, and Wine's does not: this
     /// way goes everywhere.</summary>
-    private void DrawByConsole(IReadOnlyList<StyledText> lines, int width, int height, bool all)
+    private void DrawByConsole(List<Cell[]> now, bool all)
     {
-        List<string> now = [.. lines.Take(height).Select(line => line.ToEscapes(width - 1))];
         for (int i = 0; i < Math.Max(now.Count, _shown.Count); i++)
         {
-            string line = i < now.Count ? now[i] : "";
-            if (!all && line == (i < _shown.Count ? _shown[i] : "")) continue;
+            Cell[] line = i < now.Count ? now[i] : [];
+            Cell[] before = i >= _shown.Count ? [] : _shown[i];
+            if (!all && line.AsSpan().SequenceEqual(before)) continue;
             Console.SetCursorPosition(0, i);
-            int left = width - 1;
-            foreach ((string text, Style style) in i < lines.Count ? lines[i].Within(left) : [])
+            foreach (Cell cell in line)
             {
-                Paint(style);
-                Console.Out.Write(text);
-                Console.ResetColor();
-                left -= CellWidth.Of(text);
+                Paint(cell.Style);
+                Console.Out.Write(cell.Text);
+                if (cell.Style != Style.Plain) Console.ResetColor();
             }
 
-            Console.Out.Write(new string(' ', Math.Max(0, left)));
+            Console.Out.Write(new string(' ', Math.Max(0, ColumnOf(before, before.Length) - ColumnOf(line, line.Length))));
+        }
+    }
+
+    /// <summary>From the first cell that is another one, and to behind the last one that has to be drawn.</summary>
+    private static (int First, int End) Difference(Cell[] line, Cell[] before)
+    {
+        int first = line.AsSpan().CommonPrefixLength(before);
+        int end = line.Length;
+        if (ColumnOf(line, line.Length) != ColumnOf(before, before.Length) || line.Length != before.Length) return (first, end);
+        while (end > first && line[end - 1] == before[end - 1]) end--;
+        return (first, end);
+    }
+
+    private static int ColumnOf(Cell[] line, int index) => line.Take(index).Sum(cell => CellWidth.Of(cell.Text));
+
+    /// <summary>The cells of a line: what combines is in the cell of the character before.</summary>
+    private static Cell[] CellsOf(StyledText line, int width)
+    {
+        List<Cell> cells = [];
+        foreach ((string text, Style style) in line.Within(width))
+        {
+            foreach (Rune rune in text.EnumerateRunes())
+            {
+                string one = rune.ToString();
+                if (cells.Count > 0 && CellWidth.Of(one) == 0) cells[^1] = new Cell(cells[^1].Text + one, style);
+                else cells.Add(new Cell(one, style));
+            }
         }
 
-        _shown = now;
+        return [.. cells];
     }
+
+    private readonly record struct Cell(string Text, Style Style);
 
     private static void Paint(Style style)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace NativeIpc.Tool.Output;
 
@@ -38,9 +37,6 @@ internal sealed class StyledText
         return this;
     }
 
-    /// <summary>The same line with one style for all of it.</summary>
-    public StyledText With(Style style) => new(Text, style);
-
     /// <summary>The parts that fit into a number of columns; what is cut ends with an ellipsis.</summary>
     public IEnumerable<(string Text, Style Style)> Within(int columns)
     {
@@ -58,14 +54,6 @@ internal sealed class StyledText
             yield return (text, style);
             left -= width;
         }
-    }
-
-    /// <summary>The line with escape codes (ECMA-48, SGR).</summary>
-    public string ToEscapes(int columns)
-    {
-        var line = new StringBuilder();
-        foreach ((string text, Style style) in Within(columns)) line.Append(Escaped(text, style));
-        return line.ToString();
     }
 
     /// <summary>A text in a style, with the codes that the terminal is to get: no colours with NO_COLOR.</summary>

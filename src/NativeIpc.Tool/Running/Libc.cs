@@ -7,6 +7,9 @@ namespace NativeIpc.Tool.Running;
 internal static unsafe partial class Libc
 {
     public const int ENOENT = 2;
+    /// <summary>Linux and macOS number it differently.</summary>
+    public static int SIGSTOP => OperatingSystem.IsLinux() ? 19 : 17;
+
     public const int SIGPIPE = 13; // the same on Linux and macOS, as SIG_DFL and SIG_IGN
     public const nint SIG_DFL = 0;
     public const nint SIG_IGN = 1;
@@ -34,6 +37,13 @@ internal static unsafe partial class Libc
         {
             Marshal.FreeCoTaskMem(text);
         }
+    }
+
+    /// <summary>Whether the system has a process of this number; one that may not be seen (hidepid of proc(5)) counts, too.</summary>
+    public static bool HasProcess(int process)
+    {
+        const int ESRCH = 3;
+        return kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != ESRCH;
     }
 
     [LibraryImport("libc")]

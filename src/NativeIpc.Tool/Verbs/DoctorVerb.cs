@@ -26,7 +26,7 @@ internal static class DoctorVerb
     private static readonly Option<string[]> s_folders = new ObjectFilter().Folders;
     private static readonly Option<bool> s_json = new("--json") { Description = "Print findings and limits as JSON" };
 
-    public static Command Command() => new Verb("doctor", "Say what is wrong with the IPC objects of this machine and how to mend it. Exit code 1 when a warning or an error is left.",
+    public static Command Command() => new Verb("doctor", "Say what is wrong with IPC objects, and how to mend it. Exit code 1 when a warning or an error is left.",
         "doctor", "doctor --fix", "doctor --json | jq '.findings[].command'")
     {
         s_fix, s_all, s_folders, s_json,
@@ -86,15 +86,17 @@ internal static class DoctorVerb
         int errors = findings.Count(finding => finding.Severity == IpcSeverity.Error && !mended.GetValueOrDefault(finding));
         int warnings = findings.Count(finding => finding.Severity == IpcSeverity.Warning && !mended.GetValueOrDefault(finding));
         int safe = findings.Count(finding => finding.IsSafeToFix && !mended.ContainsKey(finding));
-        int stale = findings.Count(finding => finding.Kind == IpcFindingKind.Stale);
+        int unused = findings.Count(finding => finding.Kind == IpcFindingKind.Unused);
+        int orphaned = findings.Count(finding => finding.Kind == IpcFindingKind.Orphaned);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(errors, "error")}, {Count(warnings, "warning")}{(mended.Count > 0 ? $", {mended.Values.Count(done => done)} mended" : "")}"));
         if (safe > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc doctor --fix' mends {safe} of them"));
-        if (stale > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc list --stale' lists the {stale} objects that nobody uses at this moment"));
+        if (orphaned > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc rm --orphaned' lists the {orphaned} that dead processes had to remove; with --yes it removes them"));
+        if (unused > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc list --unused' lists the {unused} that nobody has open at this moment"));
     }
 
     /// <summary>A lost permit that was not recorded (a C or Qt program's) looks as one that was taken on purpose (<c>nipc acquire</c>), so that only the user can give it back: with this command.</summary>
     private static string RemedyOf(IpcFinding finding)
-        => finding is { Kind: IpcFindingKind.Stale, Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
+        => finding is { Kind: IpcFindingKind.Unused or IpcFindingKind.Orphaned, Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
             ? $"If a holder was killed, give its permit back: nipc release '{PrintableText.Of(semaphore.Key.ToString()).Replace("'", "'\\''", StringComparison.Ordinal)}'. {finding.Remedy}"
             : finding.Remedy;
 

@@ -6,43 +6,54 @@ using NativeIpc.Tool.Output;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What became of one object.</summary>
-internal sealed record RemovalOutcome(string Name, string Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null);
+internal sealed record RemovalOutcome(
+    string Name, string Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null,
+    IReadOnlyList<string>? Evidence = null);
 
 /// <summary>What <c>rm --json</c> prints.</summary>
 internal sealed record RemovalList(IReadOnlyList<RemovalOutcome> Outcomes);
 
-/// <summary><c>nipc rm</c>: removes objects by key, or all that nobody uses.</summary>
+/// <summary><c>nipc rm</c>: removes objects by key; or what was left behind; or what nobody has open.</summary>
 internal static class RmVerb
 {
+    private const string Orphaned = "orphaned";
+    private const string Unused = "unused";
+
     private static readonly Argument<string[]> s_keys = KeyArguments.Several();
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
-    private static readonly Option<bool> s_stale = new("--stale") { Description = "Everything that no process uses (also what was left on purpose); shows it, and removes it with --yes only" };
-    private static readonly Option<bool> s_yes = new("--yes", "-y") { Description = "With --stale: remove it" };
+    private static readonly Option<bool> s_orphaned = new("--orphaned") { Description = "What dead processes had to remove, and nobody has open" };
+    private static readonly Option<bool> s_unused = new("--unused") { Description = "All that nobody has open now: somebody may come back to it" };
+    private static readonly Option<bool> s_stale = new("--stale") { Description = "The old word for --orphaned", Hidden = true };
+    private static readonly Option<string[]> s_folders = new("--folder", "-d") { HelpName = "DIR", Description = "With --orphaned or --unused: look for key files in DIR, too" };
+    private static readonly Option<bool> s_yes = new("--yes", "-y") { Description = "With --orphaned or --unused: remove what they list" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
 
-    public static Command Command() => new Verb("rm", "Remove segments and semaphores. What is in use is refused (of System V semaphores, the kernel does not say who uses them).",
-        "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --stale", "rm --stale --yes", "rm - < keys.txt")
+    public static Command Command() => new Verb("rm", "Remove segments and semaphores. What is in use is refused, and what may be without saying so.",
+        "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned", "rm --orphaned --yes", "rm - < keys.txt")
     {
-        s_keys, s_type, s_kind, s_force, s_stale, s_yes, s_json,
-    }.Does(parsed =>
+        s_keys, s_type, s_kind, s_force, s_orphaned, s_unused, s_stale, s_folders, s_yes, s_json,
+    }.Refuses(s_folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_type)), ObjectFilter.NoKeyFiles).Does(parsed =>
     {
         string[] texts = parsed.GetValue(s_keys) ?? [];
-        bool stale = parsed.GetValue(s_stale);
-        if (stale == (texts.Length > 0)) throw ToolException.Usage("Give keys, or --stale alone.");
-        if (parsed.GetValue(s_yes) && !stale) throw ToolException.Usage("--yes belongs to --stale. Keys are removed without it.");
+        bool isOrphaned = parsed.GetValue(s_orphaned) || parsed.GetValue(s_stale), isUnused = parsed.GetValue(s_unused);
+        int chosen = (texts.Length > 0 ? 1 : 0) + (isOrphaned ? 1 : 0) + (isUnused ? 1 : 0);
+        if (chosen != 1) throw ToolException.Usage("Give keys, or --orphaned alone, or --unused alone.");
+        if (parsed.GetValue(s_yes) && texts.Length > 0) throw ToolException.Usage("--yes belongs to --orphaned and --unused. Keys are removed without it.");
+        if (parsed.GetValue(s_folders) is { Length: > 0 } && texts.Length > 0) throw ToolException.Usage("--folder belongs to --orphaned and --unused. A key names its file.");
+        if (parsed.GetValue(s_force) && texts.Length == 0) throw ToolException.Usage("--force belongs to keys: --orphaned and --unused remove nothing that is in use.");
         if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open. 'nipc show KEY' counts the handles.");
-        IEnumerable<(RemovalOutcome Outcome, int Code)> all = stale
-            ? RemoveStale(KindOf(parsed), parsed.GetValue(s_yes))
-            : KeyArguments.Words(texts).SelectMany(text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force)));
-        return Report(parsed, all, stale && !parsed.GetValue(s_yes));
+        if (texts.Length > 0)
+            return Report(parsed, KeyArguments.Words(texts).SelectMany(text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force))));
+        if (parsed.GetValue(s_stale)) Failures.Say("--stale is the old word for --orphaned, and means the same. What is only unused takes its key, or --unused.");
+        return RemoveAll(parsed, isOrphaned ? Orphaned : Unused);
     });
 
     private static IpcObjectKind? KindOf(ParseResult parsed) => parsed.GetValue(s_kind) is { } kind ? KeyOptions.ParseKind(kind) : null;
 
     /// <summary>Each is told as it is done; the exit code is that of the first one that failed.</summary>
-    private static int Report(ParseResult parsed, IEnumerable<(RemovalOutcome Outcome, int Code)> all, bool isDryRun)
+    private static int Report(ParseResult parsed, IEnumerable<(RemovalOutcome Outcome, int Code)> all)
     {
         bool json = parsed.GetValue(s_json);
         List<RemovalOutcome> outcomes = [];
@@ -52,12 +63,17 @@ internal static class RmVerb
             outcomes.Add(outcome);
             if (exitCode == ExitCodes.Ok) exitCode = code;
             if (code != ExitCodes.Ok) Failures.Say(outcome.Message ?? $"{outcome.Name}: {outcome.Outcome}");
-            else if (!json) Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
+            else if (!json) Print(outcome);
         }
 
         if (json) ToolJson.Print(new RemovalList(outcomes), ToolJson.Default.RemovalList);
-        else if (isDryRun) Console.Error.WriteLine(outcomes.Count == 0 ? "Nothing is stale." : "Nothing was removed yet: --yes does.");
         return exitCode;
+    }
+
+    private static void Print(RemovalOutcome outcome)
+    {
+        Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
+        foreach (string evidence in outcome.Evidence ?? []) Console.Out.WriteLine($"    {PrintableText.Of(evidence)}");
     }
 
     /// <summary>Removes what a word names. One that fits several objects ends the verb before anything else is removed.</summary>
@@ -75,26 +91,128 @@ internal static class RmVerb
             missing = none.Message;
         }
 
-        if (missing is not null) yield return (new RemovalOutcome(text, KeyOptions.WordOf(kind ?? IpcObjectKind.SharedMemory), "not-found", Message: missing), ExitCodes.NotFound);
-        foreach (NamedObject named in all)
+        if (missing is not null) return [(new RemovalOutcome(text, KeyOptions.WordOf(kind ?? IpcObjectKind.SharedMemory), "not-found", Message: missing), ExitCodes.NotFound)];
+        return all.SelectMany(named => named.Found is not { } found ? Remove(named.Key, kind, force)
+            : !found.Key.IsValid ? [RemoveListed(found, force)]
+            : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1 ? Remove(found.Key, found.Kind, force) : []); // a segment goes with its lock
+    }
+
+    /// <summary>Removes an object that was chosen in a live view, by the rules of this verb, and says what became of it.</summary>
+    public static string RemoveChosen(IpcObjectInfo found)
+    {
+        if (OperatingSystem.IsWindows()) return "Windows removes an object with its last handle, and by nothing else.";
+        (RemovalOutcome Outcome, int Code)[] all = [.. found.Key.IsValid ? Remove(found.Key, found.Kind, force: false) : [RemoveListed(found, force: false)]];
+        RemovalOutcome told = all.FirstOrDefault(one => one.Code != ExitCodes.Ok).Outcome ?? all[0].Outcome;
+        return told.Message ?? $"{told.Outcome} {told.Kind} {told.Name}";
+    }
+
+    /// <summary>An object of the list that no key leads to.</summary>
+    private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo listed, bool force)
+    {
+        string name = NamedObject.NameOf(listed);
+        try
         {
-            if (named.Found is not { } found) yield return Remove(named.Key, kind, force);
-            else if (!found.Key.IsValid) yield return RemoveListed(found, force);
-            else if (found.Kind == IpcObjectKind.SharedMemory || all.Count == 1) yield return Remove(found.Key, found.Kind, force); // a segment goes with its lock
+            if (force && IpcObjects.Remove(listed)) return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "removed"), ExitCodes.Ok);
+
+            // Again, more closely: the list looks for no sign of life.
+            var closely = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindSigns = true };
+            IpcObjectInfo? found = IpcObjects.Enumerate(closely).Objects.FirstOrDefault(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName);
+            if (found is not null && !force) return RemoveOne(found, name, isNamed: true);
+            return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "not-found", Message: $"{name} is gone by now."), ExitCodes.NotFound);
+        }
+        catch (NativeIpcException failure)
+        {
+            return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "failed", Message: Failures.Describe(failure)), ExitCodes.For(failure.Error));
         }
     }
 
-    /// <summary>Removes an object of the list, whether or not a key leads to it, unless it is in use.</summary>
-    private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo found, bool force)
+    /// <summary>What was asked for by its key: the segment with its lock, or the semaphore.</summary>
+    private static IEnumerable<(RemovalOutcome, int)> Remove(NativeIpcKey key, IpcObjectKind? asked, bool force)
     {
-        string name = NamedObject.NameOf(found);
+        IpcObjectKind kind = asked ?? IpcObjectKind.SharedMemory;
+        IpcObjectInfo? found;
+        (RemovalOutcome, int)? failed = null;
+        try
+        {
+            found = Find(key, kind);
+            if (found is null && asked is null)
+            {
+                kind = IpcObjectKind.SystemSemaphore;
+                found = Find(key, kind);
+            }
+        }
+        catch (NativeIpcException failure)
+        {
+            found = null;
+            failed = Failed(key, kind, failure);
+        }
+
+        if (failed is { } told) return [told];
+        if (!force && found is not null) return RemoveFound(key, found);
+        if (!force && !CanTell(key))
+            return [Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"This system does not say whether {key} is in use. --force removes it all the same.")];
+        return [RemoveByKey(key, kind, asked)];
+    }
+
+    /// <summary>Whatever has the key, and whoever uses it. Without --force it is what no look finds: a key file without an object.</summary>
+    private static (RemovalOutcome, int) RemoveByKey(in NativeIpcKey key, IpcObjectKind kind, IpcObjectKind? asked)
+    {
+        try
+        {
+            bool removed = asked != IpcObjectKind.SystemSemaphore && SharedMemory.Remove(key);
+            if (removed) return (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(IpcObjectKind.SharedMemory), "removed"), ExitCodes.Ok);
+            if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
+                return (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(IpcObjectKind.SystemSemaphore), "removed"), ExitCodes.Ok);
+            return Failed(key, kind, "not-found", ExitCodes.NotFound, $"There is no {(asked is null ? "segment or semaphore" : KeyOptions.WordOf(kind))} {key}. 'nipc list' shows what is there.");
+        }
+        catch (NativeIpcException failure)
+        {
+            return Failed(key, kind, failure);
+        }
+    }
+
+    /// <summary>An object that was found, unless somebody uses it or that cannot be told; after a segment its lock.</summary>
+    private static IEnumerable<(RemovalOutcome, int)> RemoveFound(NativeIpcKey key, IpcObjectInfo found)
+    {
+        (RemovalOutcome Outcome, int Code) first = RemoveOne(found, key.ToString(), isNamed: true);
+        yield return first;
+        if (first.Code != ExitCodes.Ok || found.Kind != IpcObjectKind.SharedMemory) yield break;
+        NativeIpcKeyRules rules = NativeIpcKeyRules.Current;
+        NativeIpcKey[] locks = [rules.LockKey(key), rules.LockKey(new NativeIpcKey(key.NativeKey, key.Type))];
+        foreach (NativeIpcKey lockKey in locks.Distinct())
+        {
+            if (rules.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is not null) continue;
+            if (Find(lockKey, IpcObjectKind.SystemSemaphore) is not { } itsLock) continue;
+
+            // It goes silently; that it stays is told.
+            (RemovalOutcome Outcome, int Code) second = RemoveOne(itsLock, lockKey.ToString(), isNamed: true);
+            if (second.Code != ExitCodes.Ok) yield return second;
+        }
+    }
+
+    /// <summary>One object, unless somebody uses it or that cannot be told.</summary>
+    /// <param name="found">The object.</param>
+    /// <param name="name">What the user called it.</param>
+    /// <param name="isNamed">Whether the user named it. The kernel counts no users of a System V semaphore, so one that
+    /// was named goes unless it shows a sign of life.</param>
+    private static (RemovalOutcome, int) RemoveOne(IpcObjectInfo found, string name, bool isNamed)
+    {
         string word = KeyOptions.WordOf(found.Kind);
         try
         {
-            if (!force && (found.IsInUse == true || found.AttachmentCount > 0))
-                return (new RemovalOutcome(name, word, "in-use", UserReport.Of(found.Attachments), $"{name} is in use. End its users, or give --force."), ExitCodes.Conflict);
-            return IpcObjects.Remove(found) ? (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok)
-                : (new RemovalOutcome(name, word, "not-found", Message: $"{name} is gone by now."), ExitCodes.NotFound);
+            string? reason = null;
+            IpcRemovalOutcome outcome = found.IsInUse == true ? IpcRemovalOutcome.InUse : IpcObjects.RemoveUnused(found, out reason);
+            if (outcome == IpcRemovalOutcome.CannotTell && isNamed && ShowsNoLife(found))
+                outcome = IpcObjects.Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone;
+            string force = isNamed ? " End its users, or give --force." : "";
+            return outcome switch
+            {
+                IpcRemovalOutcome.Removed => (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok),
+                IpcRemovalOutcome.InUse when isNamed => (new RemovalOutcome(name, word, "in-use", UserReport.Of(found.Attachments), $"{name} is in use{UsersOf(found, reason)}.{force}"), ExitCodes.Conflict),
+                IpcRemovalOutcome.CannotTell => (new RemovalOutcome(name, word, "cannot-tell", Message: $"Whether {name} is in use cannot be told: {reason}{(isNamed ? " --force removes it all the same." : "")}"), ExitCodes.Unsupported),
+                _ when isNamed => (new RemovalOutcome(name, word, "not-found", Message: $"{name} is gone, or another object by now. 'nipc list' shows what is there."), ExitCodes.NotFound),
+                _ => (new RemovalOutcome(name, word, "kept", Message: $"{name} is in use or gone by now."), ExitCodes.Ok),
+            };
         }
         catch (NativeIpcException failure)
         {
@@ -102,118 +220,58 @@ internal static class RmVerb
         }
     }
 
-    private static (RemovalOutcome, int) Remove(in NativeIpcKey key, IpcObjectKind? asked, bool force)
+    /// <summary>Whether nothing says that a System V semaphore is in use: nobody waits, and who used it last has ended.</summary>
+    private static bool ShowsNoLife(IpcObjectInfo found)
+        => found is { Kind: IpcObjectKind.SystemSemaphore, SystemVId: not null, Value: not null }
+            && !found.Signs.Any(sign => sign.Kind is IpcSignKind.Waiting or IpcSignKind.LastProcess);
+
+    private static string UsersOf(IpcObjectInfo found, string? reason)
     {
-        IpcObjectKind kind = asked ?? IpcObjectKind.SharedMemory;
-        try
-        {
-            IpcObjectInfo? found = Find(key, kind);
-            if (found is null && asked is null)
-            {
-                kind = IpcObjectKind.SystemSemaphore;
-                found = Find(key, kind);
-            }
-
-            if (found is null && !force && !CanTell(key))
-            {
-                return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"This system does not say whether {key} is in use. --force removes it all the same.");
-            }
-
-            if (!force && found is { AttachmentCount: > 0 })
-            {
-                string users = string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"));
-                return Failed(key, kind, "in-use", ExitCodes.Conflict,
-                    $"{key} is in use{(users.Length > 0 ? $" by {users}" : $" ({found.AttachmentCount} attached, by processes that this user may not see)")}. End them, or give --force.", found.Attachments);
-            }
-
-            if (!force && found is { Type: NativeIpcKeyType.PosixRealtime, IsInUse: null })
-                return RemoveIfTold(key, kind, found);
-
-            if (!force && found is not null && IsUsedUnseen(found))
-            {
-                return Failed(key, kind, "in-use", ExitCodes.Conflict, $"{key} is in use by processes that are not seen from here (in another container), or is the lock of a segment that is. End them, or give --force.");
-            }
-
-            // Also what is half created, of which no look says much. Somebody who opens it at this moment keeps what was opened.
-            bool removed = (asked ?? IpcObjectKind.SharedMemory) == IpcObjectKind.SharedMemory && SharedMemory.Remove(key);
-            if (removed) kind = IpcObjectKind.SharedMemory;
-            else if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
-            {
-                removed = true;
-                kind = IpcObjectKind.SystemSemaphore;
-            }
-
-            return removed
-                ? (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), "removed"), ExitCodes.Ok)
-                : Failed(key, kind, "not-found", ExitCodes.NotFound, $"There is no {(asked is null ? "segment or semaphore" : KeyOptions.WordOf(kind))} {key}. 'nipc list' shows what is there.");
-        }
-        catch (NativeIpcException failure)
-        {
-            return Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
-        }
-    }
-
-    /// <summary>Where a look did not tell whether an object is in use: asks once more, for longer, and says what keeps
-    /// it from being told.</summary>
-    private static (RemovalOutcome, int) RemoveIfTold(in NativeIpcKey key, IpcObjectKind kind, IpcObjectInfo found)
-    {
-        try
-        {
-            return IpcObjects.TryRemoveUnused(found)
-                ? (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), "removed"), ExitCodes.Ok)
-                : Failed(key, kind, "in-use", ExitCodes.Conflict, $"{key} is in use. End its users, or give --force.");
-        }
-        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.LockError)
-        {
-            string message = $"{failure.Message} --force removes it all the same.";
-            return Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, message);
-        }
+        if (found.Attachments.Count > 0) return $" by {string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"))}";
+        if (found.AttachmentCount > 0) return $" ({found.AttachmentCount} attached, by processes that this user may not see)";
+        reason ??= found.Signs.FirstOrDefault(sign => sign.Kind == IpcSignKind.Waiting)?.Text;
+        return reason is null ? " by processes that are not seen from here (in another container), or is the lock of a segment that is" : $": {reason.TrimEnd('.')}";
     }
 
     private static IpcObjectInfo? Find(in NativeIpcKey key, IpcObjectKind kind) => CanTell(key) ? IpcObjects.Inspect(key, kind) : null;
 
     private static bool CanTell(in NativeIpcKey key) => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
 
-    /// <summary>Of a POSIX object whose users are in another PID namespace, only the kernel says that there are some: it does not count as stale, and nothing kept that from being told.</summary>
-    private static bool IsUsedUnseen(IpcObjectInfo found)
-        => found is { Type: NativeIpcKeyType.PosixRealtime, AttachmentCount: 0, Unreadable.Count: 0 } && (found.Traits & IpcObjectTraits.Stale) == 0;
+    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message)
+        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, Message: message), code);
 
-    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message, IReadOnlyList<IpcAttachment>? users = null)
-        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, users is null ? null : UserReport.Of(users), message), code);
+    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, NativeIpcException failure)
+        => Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
 
-    private static IEnumerable<(RemovalOutcome, int)> RemoveStale(IpcObjectKind? kind, bool removes)
+    /// <summary>Everything that is orphaned or unused: first the list, with what speaks for its still being needed. It is
+    /// removed when --yes was given, or the user says so on a terminal; else it is only a list.</summary>
+    private static int RemoveAll(ParseResult parsed, string word)
     {
-        IpcSnapshot snapshot = IpcObjects.Enumerate(new IpcEnumerationOptions { Kind = kind });
-        foreach (string note in snapshot.Notes) Failures.Say(note);
-        foreach (IpcObjectInfo found in snapshot.Objects.Where(found => found.Traits.HasFlag(IpcObjectTraits.Stale)))
+        bool isOrphaned = word == Orphaned;
+        IpcObjectTraits trait = isOrphaned ? IpcObjectTraits.Orphaned : IpcObjectTraits.Unused;
+        IpcSnapshot snapshot = IpcObjects.Enumerate(new IpcEnumerationOptions
         {
-            string name = found.Key.IsValid ? found.Key.ToString() : found.NativeName;
-            string word = KeyOptions.WordOf(found.Kind);
-            if (!removes)
-            {
-                yield return (new RemovalOutcome(name, word, "stale"), ExitCodes.Ok);
-                continue;
-            }
-
-            yield return RemoveOne(found, name, word);
+            Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null,
+            FindOrphaned = isOrphaned, FindUnused = !isOrphaned, FindSigns = true, KeyFileFolders = parsed.GetValue(s_folders) ?? [],
+        });
+        foreach (string note in snapshot.Notes) Failures.Say(note);
+        IpcObjectInfo[] listed = [.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))];
+        bool removes = parsed.GetValue(s_yes);
+        if (!removes)
+        {
+            Report(parsed, listed.Select(found => (new RemovalOutcome(NamedObject.NameOf(found), KeyOptions.WordOf(found.Kind), word,
+                Evidence: found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)]), ExitCodes.Ok)));
+            if (parsed.GetValue(s_json)) return ExitCodes.Ok;
+            if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Length);
+            if (!removes) Console.Error.WriteLine(listed.Length == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
         }
+
+        return removes ? Report(parsed, listed.Select(found => RemoveOne(found, NamedObject.NameOf(found), isNamed: false))) : ExitCodes.Ok;
     }
 
-    private static (RemovalOutcome, int) RemoveOne(IpcObjectInfo found, string name, string word)
+    private static bool Asks(int count)
     {
-        try
-        {
-            if (!IpcObjects.TryRemoveUnused(found)) return (new RemovalOutcome(name, word, "kept", Message: $"{name} is in use or gone by now."), ExitCodes.Ok);
-            return (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok);
-        }
-        catch (NativeIpcException failure)
-            when (found.Type == NativeIpcKeyType.PosixRealtime && failure.Error == NativeIpcError.LockError)
-        {
-            return (new RemovalOutcome(name, word, "cannot-tell", Message: failure.Message), ExitCodes.Unsupported);
-        }
-        catch (NativeIpcException failure)
-        {
-            return (new RemovalOutcome(name, word, "failed", Message: Failures.Describe(failure)), ExitCodes.For(failure.Error));
-        }
+        Console.Error.Write($"Remove {(count == 1 ? "it" : $"these {count}")}? [y/N] ");
+        return Console.In.ReadLine()?.Trim() is "y" or "Y" or "yes";
     }
 }

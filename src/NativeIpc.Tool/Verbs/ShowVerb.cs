@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Live;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
@@ -21,7 +22,7 @@ internal static class ShowVerb
     private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Draw again every TIME (default 1s) and mark the bytes that changed");
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; the bytes in hex" };
 
-    public static Command Command() => new Verb("show", "Show everything about a segment and a semaphore: keys, ids, users, limits and bytes.",
+    public static Command Command() => new Verb("show", "Show everything about a segment and a semaphore. Keys, ids, users, limits and bytes.",
         "show posix:/frames", "show posix:/frames -o 4k -n 64", "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms", "show 12 -k sem")
     {
         s_key, s_type, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
@@ -105,12 +106,12 @@ internal static class ShowVerb
     private static byte[] Read(IpcObjectInfo found, long offset, int length)
     {
         var bytes = new byte[(int)Math.Clamp((found.Size ?? 0) - offset, 0, length)];
-        return bytes[..IpcObjects.Read(found, offset, bytes)];
+        return bytes.Length == 0 ? bytes : bytes[..IpcObjects.Read(found, offset, bytes)];
     }
 
     private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length, IReadOnlyList<StructField>? fields)
     {
-        byte[]? last = null;
+        var marked = new MarkedBytes();
         return LiveView.Run(interval, (_, height) =>
         {
             List<StyledText> parts = [];
@@ -121,7 +122,7 @@ internal static class ShowVerb
             }
             catch (ToolException gone)
             {
-                last = null;
+                marked.Forget();
                 return [new StyledText(gone.Message)]; // it may come back
             }
 
@@ -136,35 +137,11 @@ internal static class ShowVerb
             {
                 int lines = Math.Max(1, height - parts.Count - 3);
                 byte[] bytes = Read(segment, offset, (int)Math.Min(length, (long)lines * HexLines.BytesPerLine));
-                for (int at = 0; at < bytes.Length; at += HexLines.BytesPerLine) parts.Add(MarkedLine(bytes, last, at, offset));
-                last = bytes;
+                parts.AddRange(marked.Lines(offset, bytes));
             }
 
             parts.Add(new StyledText(string.Create(CultureInfo.InvariantCulture, $"every {interval.TotalSeconds}s, Ctrl-C ends")));
             return parts;
         });
-    }
-
-    /// <summary>A line of the dump in which the bytes that differ from the last look stand out, also where there are no colours.</summary>
-    private static StyledText MarkedLine(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> last, int at, long offset)
-    {
-        ReadOnlySpan<byte> line = HexLines.Part(bytes, at);
-        var paragraph = new StyledText(HexLines.Offset(offset + at) + "  ");
-        bool hasLast = !last.IsEmpty;
-        for (int i = 0; i < HexLines.BytesPerLine; i++)
-        {
-            bool changed = i < line.Length && hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(i < line.Length ? HexLines.Hex(line[i]) : "  ", changed ? Style.Inverse : Style.Plain);
-            paragraph.Append(i == 7 ? "  " : " ");
-        }
-
-        paragraph.Append(" |");
-        for (int i = 0; i < line.Length; i++)
-        {
-            bool changed = hasLast && (at + i >= last.Length || last[at + i] != line[i]);
-            paragraph.Append(HexLines.Character(line[i]).ToString(), changed ? Style.Inverse : Style.Plain);
-        }
-
-        return paragraph.Append("|");
     }
 }

@@ -16,6 +16,8 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
 
     public AccountNames Accounts { get; } = new();
 
+    public Signs Signs { get; } = new();
+
     /// <summary>Who has what open, looked up once for all back ends; null when it was not asked for.</summary>
     public ProcessScan? Processes => !Options.IncludeAttachments ? null : _processes ??= ProcessScan.Run();
 
@@ -51,5 +53,7 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
             Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this user, so who uses an object may be incomplete.");
         else if (scan.IsHidden)
             Note("Processes are hidden from this user (hidepid of proc(5), or no /proc), so who uses an object may be incomplete.");
+        else if (!scan.IsComplete && _objects.Exists(found => found.IsUseUnseen))
+            Note("Processes outside of this PID namespace are not shown, so who uses an object may be incomplete.");
     }
 }

@@ -11,6 +11,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     // What is younger may have a maker that is only slow.
     private static readonly TimeSpan s_slowMaker = TimeSpan.FromSeconds(10);
 
+    private const string RemoveOrphaned = "nipc rm --orphaned";
+
     private readonly List<IpcFinding> _findings = [];
     private readonly DateTimeOffset _now = TimeProvider.System.GetUtcNow();
 
@@ -70,6 +72,14 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
                 "Give it back; the next one to take it with this library does so, too, and is told.")
                 { Subject = found, Command = Fix, IsSafeToFix = true });
         }
+        else if (Has(found, IpcObjectTraits.Orphaned) || found.IsLeft)
+        {
+            bool isSure = Has(found, IpcObjectTraits.Orphaned);
+            Add(new IpcFinding(IpcFindingKind.Orphaned, IpcSeverity.Information,
+                $"{what} was to be removed by a process that has ended without doing so{(isSure ? ", and no process has it open" : "")}.",
+                isSure ? "Remove it." : "Remove it, if no other process has it open: who removes it can ask the kernel, which this look does not.")
+                { Subject = found, Command = RemoveOrphaned });
+        }
         else if (Has(found, IpcObjectTraits.WrongSize))
         {
             ExamineSize(found, what);
@@ -92,10 +102,10 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
                     $"A creating call of this library finishes it.{ToRemove(found)}") { Subject = found });
             }
         }
-        else if (Has(found, IpcObjectTraits.Stale))
+        else if (Has(found, IpcObjectTraits.Unused))
         {
             string suspicion = found.Value == 0 ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
-            Add(new IpcFinding(IpcFindingKind.Stale, IpcSeverity.Information,
+            Add(new IpcFinding(IpcFindingKind.Unused, IpcSeverity.Information,
                 $"{what} is used by no process at this moment.{suspicion}",
                 $"Programs leave objects for a while and come back to them.{ToRemove(found)}") { Subject = found });
         }

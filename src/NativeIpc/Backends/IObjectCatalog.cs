@@ -1,5 +1,12 @@
 namespace NativeIpc.Backends;
 
+/// <summary>What came of removing an object if nobody uses it.</summary>
+/// <param name="Outcome">What became of it.</param>
+/// <param name="Reason">Why it stays: a sentence; null where the outcome says it all.</param>
+/// <param name="Failure">The call that was refused, for <see cref="IpcRemovalOutcome.CannotTell"/>.</param>
+internal readonly record struct Removal(
+    IpcRemovalOutcome Outcome, string? Reason = null, NativeIpcException? Failure = null);
+
 /// <summary>The objects of one kind of key that the machine has, both segments and semaphores.</summary>
 internal interface IObjectCatalog
 {
@@ -15,8 +22,11 @@ internal interface IObjectCatalog
     /// <summary>Adds what the census asks for. What is gone by the time it is looked at is left out; what cannot be read is noted.</summary>
     void AddTo(Census census);
 
-    /// <summary>Removes an object if the name or id still leads to it; with <paramref name="onlyUnused"/>, only if nobody uses it. False when it stays or is gone.</summary>
-    bool Remove(IpcObjectInfo found, bool onlyUnused);
+    /// <summary>Removes an object if the name or id still leads to it, whoever uses it. False when it is gone.</summary>
+    bool Remove(IpcObjectInfo found);
+
+    /// <summary>The same, but only if nobody uses it.</summary>
+    Removal RemoveUnused(IpcObjectInfo found);
 
     /// <summary>Whether the name or id still leads to an object.</summary>
     bool IsStill(IpcObjectInfo found);

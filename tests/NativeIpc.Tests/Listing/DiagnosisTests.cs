@@ -53,22 +53,22 @@ public class DiagnosisTests
     public void Nothing_is_removed_that_may_be_as_its_maker_wants_it()
     {
         IReadOnlyList<IpcFinding> findings = Examined(
-            Found("unused", IpcObjectTraits.Stale),
-            Found("lock-file", IpcObjectTraits.Stale | IpcObjectTraits.Empty) with { Size = 0 },
-            Found("sem.data", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with
+            Found("unused", IpcObjectTraits.Unused),
+            Found("lock-file", IpcObjectTraits.Unused | IpcObjectTraits.Empty) with { Size = 0 },
+            Found("sem.data", IpcObjectTraits.Unused | IpcObjectTraits.WrongSize) with
             {
                 Kind = IpcObjectKind.SystemSemaphore, Size = 4096, // shm_open("/sem.data")
             },
-            Found("sem.u32", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with
+            Found("sem.u32", IpcObjectTraits.Unused | IpcObjectTraits.WrongSize) with
             {
                 Kind = IpcObjectKind.SystemSemaphore, Size = 16, // of a 32-bit program
             },
-            Found("sem.event", IpcObjectTraits.Stale | IpcObjectTraits.LockOfSegment) with
+            Found("sem.event", IpcObjectTraits.Unused | IpcObjectTraits.LockOfSegment) with
             {
                 Kind = IpcObjectKind.SystemSemaphore, Value = 0, // made by C with 0: its state of rest
             },
-            Set(7, IpcObjectTraits.Empty | IpcObjectTraits.LockOfSegment | IpcObjectTraits.Stale),
-            Set(8, IpcObjectTraits.KeyFileReplaced | IpcObjectTraits.Stale),
+            Set(7, IpcObjectTraits.Empty | IpcObjectTraits.LockOfSegment | IpcObjectTraits.Unused),
+            Set(8, IpcObjectTraits.KeyFileReplaced | IpcObjectTraits.Unused),
             Found("fine", IpcObjectTraits.None));
         Assert.DoesNotContain(findings, finding => finding.IsSafeToFix || finding.Severity == IpcSeverity.Error);
         Assert.All(findings, finding => Assert.False(IpcObjects.TryMend(finding)));
@@ -96,9 +96,9 @@ public class DiagnosisTests
 
     [Fact]
     public void The_worst_comes_first()
-        => Assert.Equal([IpcFindingKind.LostPermit, IpcFindingKind.WrongSize, IpcFindingKind.Stale], Examined(
-            Found("stale", IpcObjectTraits.Stale),
-            Found("sem.bad", IpcObjectTraits.Stale | IpcObjectTraits.WrongSize) with
+        => Assert.Equal([IpcFindingKind.LostPermit, IpcFindingKind.WrongSize, IpcFindingKind.Unused], Examined(
+            Found("unused", IpcObjectTraits.Unused),
+            Found("sem.bad", IpcObjectTraits.Unused | IpcObjectTraits.WrongSize) with
             {
                 Kind = IpcObjectKind.SystemSemaphore, Size = 3,
             },
@@ -122,10 +122,20 @@ public class DiagnosisTests
     public void What_has_no_key_is_named_by_its_id()
         => Assert.Equal("nipc rm semid:8", Assert.Single(Examined(Set(8, IpcObjectTraits.KeyFileReplaced))).Command);
 
+    [Theory]
+    [InlineData(IpcObjectTraits.Unused | IpcObjectTraits.Orphaned, false)]
+    [InlineData(IpcObjectTraits.None, true)] // whether somebody has it open is not known
+    public void Removal_is_offered_for_what_a_dead_process_had_to_remove(IpcObjectTraits traits, bool isLeft)
+    {
+        IpcFinding finding = Assert.Single(Examined(Found("x", traits) with { IsLeft = isLeft }));
+        Assert.Equal((IpcFindingKind.Orphaned, IpcSeverity.Information, "nipc rm --orphaned", false), (finding.Kind, finding.Severity, finding.Command, finding.IsSafeToFix));
+        Assert.Equal(!isLeft, finding.Summary.Contains("no process has it open", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Removing_what_is_merely_unused_is_no_advice()
     {
-        IpcFinding finding = Assert.Single(Examined(Found("x", IpcObjectTraits.Stale) with
+        IpcFinding finding = Assert.Single(Examined(Found("x", IpcObjectTraits.Unused) with
         {
             Key = new NativeIpcKey("/x", NativeIpcKeyType.PosixRealtime),
         }));

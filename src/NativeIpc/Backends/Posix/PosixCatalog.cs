@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -8,13 +9,14 @@ namespace NativeIpc.Backends.Posix;
 /// <remarks>
 /// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what is told is what the last look found; without a file it is left out. (2) To read a count, or to ask
 /// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would
-/// take this for a user and leave the object behind: both take the lock of the folder
-/// (<see cref="PosixUsers"/>). (3) An opener comes while the lease is held: as there. (4) Somebody holds the folder's
-/// lock for good: it is waited for once, then it is asked under the object's own lock, and counts are
-/// read without one. A last one out then asks several times.
+/// take this for a user and leave the object behind: so this one says that it only looks
+/// (<see cref="AskMark"/>). (3) An opener comes while the lease is held: as there. (4) Somebody says for ever that he
+/// asks or looks: he is waited for once in an enumeration.
 /// </remarks>
 internal sealed class PosixCatalog : IObjectCatalog
 {
+    private const string Removing = "remove the object";
+
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(1); // no options come with a listed object
 
     public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.PosixRealtime;
@@ -57,24 +59,53 @@ internal sealed class PosixCatalog : IObjectCatalog
         foreach (IpcObjectInfo gone in looker.Gone()) census.Add(gone);
     }
 
-    public bool Remove(IpcObjectInfo found, bool onlyUnused)
+    public Removal RemoveUnused(IpcObjectInfo found)
     {
-        const string attempt = "remove the object";
+        if ((found.Traits & IpcObjectTraits.Removed) != 0) return new Removal(IpcRemovalOutcome.Gone);
+        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        int number = Libc.Status(path, followLink: false, out FileStatus there);
+        UseResult result = UseResult.CannotTell("statx", number);
+        bool isRemoved = false;
+        if (number == 0 || number == Errno.ENOENT)
+        {
+            if (number != 0 || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity)
+                return new Removal(IpcRemovalOutcome.Gone);
+            bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
+            result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
+                () => isRemoved = Unlink(Removing, found, path));
+        }
+
+        if (isRemoved) return new Removal(IpcRemovalOutcome.Removed);
+        if (result.Answer == UseAnswer.Gone) return new Removal(IpcRemovalOutcome.Gone);
+        if (result.Answer == UseAnswer.InUse) return new Removal(IpcRemovalOutcome.InUse);
+        if (!MayRemove(there)) throw NotOurs(found, there);
+        const string otherwise = ", or remove it whoever uses it (Remove).";
+        NativeIpcException failure = PosixUsers.Refuse(Removing, found.NamingKey, path, result, otherwise);
+        string reason = $"{Failure.Describe(found.NamingKey)} is not known to be unused: {result.Reason(path)}.";
+        return new Removal(IpcRemovalOutcome.CannotTell, reason, failure);
+    }
+
+    /// <summary>Whether the kernel would let this user remove a file of the folder: of a folder with the sticky bit only
+    /// who owns the file or the folder may, and root.</summary>
+    private static bool MayRemove(in FileStatus file)
+    {
+        const uint sticky = 0x200;
+        return Libc.geteuid() == 0 || RealIds.MayBeThisUser(file.Uid)
+            || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0
+            || (folder.Permissions & sticky) == 0 || RealIds.MayBeThisUser(folder.Uid);
+    }
+
+    private static NativeIpcException NotOurs(IpcObjectInfo found, in FileStatus file)
+        => Failure.Found(NativeIpcError.PermissionDenied, Removing, found.NamingKey, "owner check",
+            $"it belongs to user {RealIds.Users.Describe(file.Uid)}, and {PosixNames.Folder} has the sticky bit",
+            "Let its owner or root remove it.", Errno.EPERM);
+
+    public bool Remove(IpcObjectInfo found)
+    {
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
         bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;
         if (!isThere || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity) return false;
-        if (onlyUnused)
-        {
-            bool removed = false;
-            bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
-            UseResult result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
-                () => removed = Unlink(attempt, found, path));
-            const string otherwise = ", or remove it whoever uses it (Remove).";
-            return result.Answer == UseAnswer.CannotTell
-                ? throw PosixUsers.Refuse(attempt, found.NamingKey, path, result, otherwise)
-                : removed;
-        }
 
         // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the
         // same.
@@ -86,7 +117,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         {
             bool isSame = Libc.Status(path, followLink: false, out FileStatus named) == 0 && named.Identity == there.Identity;
             if (!isSame) return false;
-            return Unlink(attempt, found, path);
+            return Unlink(Removing, found, path);
         }
     }
 
@@ -104,6 +135,7 @@ internal sealed class PosixCatalog : IObjectCatalog
     public int ReturnLostPermits(IpcObjectInfo found)
     {
         const string attempt = "give back lost permits of the semaphore";
+        using AskMark? mark = AskMark.TryBegin($"{PosixNames.Folder}/{found.NativeName}");
         using var file = new UnixDescriptor(Libc.open($"{PosixNames.Folder}/{found.NativeName}", Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
         int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
             : PosixLook.Identify(found.NativeName, status.Identity) == found.ObjectIdentity && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
@@ -118,6 +150,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         const string attempt = "read the segment";
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more", "Its users have it still.");
+        using AskMark? mark = AskMark.TryBegin(path);
         using UnixDescriptor file = Libc.OpenToLook(path, out int error);
         if (error != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", error);
         if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.NativeName, status.Identity) != found.ObjectIdentity)

@@ -9,13 +9,17 @@ namespace NativeIpc.Backends.Posix;
 internal sealed class PosixLook(Census census) : IDisposable
 {
     private const string SemaphorePrefix = "sem.";
+    private const string UseUnseen = "Whether anybody uses it is not known: not every process could be looked at.";
 
     // A file without a name that is younger may be about to get one: a large segment takes its time to be reserved.
     private static readonly TimeSpan s_longestMaking = TimeSpan.FromSeconds(1);
 
+    // How long one of ours is let finish, once in an enumeration.
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(100);
+
     private readonly HashSet<FileIdentity> _named = [];
-    private UnixDescriptor? _folder;
-    private bool _isFolderBusy;
+    private readonly AskMark? _mark = AskMark.TryMake();
+    private bool _isDisturbed;
 
     /// <summary>All names of the folder; null when only one was asked for.</summary>
     public HashSet<string>? Names { get; set; }
@@ -54,15 +58,25 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0)) traits |= IpcObjectTraits.LockOfSegment;
 
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
+        bool isSeen = users is { Count: > 0 };
         bool wantsValue = isSemaphore && status.Size == Layout.SizeOfSemT;
-        bool wantsUse = census.Options.FindStale && users is not { Count: > 0 };
+        bool isLock = (traits & IpcObjectTraits.LockOfSegment) != 0;
+        string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
+        bool? isUnused = isSeen ? false : SawAll ? true : null;
+        bool asks = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file)));
         int? value = null, lost = null;
-        bool? isUnused = users is { Count: > 0 } ? false : null;
-        if (wantsValue || wantsUse)
+        if (wantsValue || asks)
         {
-            (value, lost, bool? isFound) = Open(path, status.Identity, wantsValue, wantsUse, unreadable);
-            isUnused ??= isFound;
-            if (isUnused == true && !((traits & IpcObjectTraits.LockOfSegment) != 0 && value != 0 && IsUsed(SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0)))) traits |= IpcObjectTraits.Stale;
+            (value, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true, unreadable);
+            isUnused = isSeen ? false : isFound ?? isUnused;
+        }
+
+        if (isUnused is null && !asks && users is not null) unreadable.Add(UseUnseen);
+        bool isWaitingForUsers = isLock && value != 0 && isUnused == true && MayBeUsed(segment);
+        if (isUnused == true && !isWaitingForUsers)
+        {
+            traits |= IpcObjectTraits.Unused;
+            if (IsLeft(file) && (!isLock || (IsLeft(segment) && !MayBeUsed(segment)))) traits |= IpcObjectTraits.Orphaned;
         }
 
         return new IpcObjectInfo
@@ -80,22 +94,40 @@ internal sealed class PosixLook(Census census) : IDisposable
             OwnerName = census.Accounts.User(status.Uid),
             GroupId = RealIds.Groups.Known(status.Gid),
             GroupName = census.Accounts.Group(status.Gid),
-            AttachmentCount = users?.Count,
+            AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
             IsInUse = !isUnused,
             Attachments = users ?? [],
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
             Traits = traits,
             Unreadable = unreadable,
+            IsLeft = isUnused is null ? (census.Options.FindSigns || census.Options.FindLostPermits) && IsLeft(file)
+                : (traits & IpcObjectTraits.Orphaned) != 0,
+            Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status) : [],
             ObjectIdentity = Identify(file, status.Identity),
         };
     }
 
+    private List<IpcSign> SignsOf(string file, string path, in FileStatus status)
+    {
+        List<IpcSign> signs = [];
+        Signs.AddRecorded(RemovalRecord.Read(path), signs);
+        census.Signs.AddOf(status.Uid, census.Accounts.User(status.Uid), file, signs);
+        return signs;
+    }
+
     private bool HasDeadHolder(string path, FileIdentity identity)
     {
-        using FileLock held = LockFolder();
-        using UnixDescriptor file = Libc.OpenToLook(path, out int number);
-        return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity && DeadHolder.Has(file);
+        bool isMarked = Mark(path);
+        try
+        {
+            using UnixDescriptor file = Libc.OpenToLook(path, out int number);
+            return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity && DeadHolder.Has(file);
+        }
+        finally
+        {
+            if (isMarked) _mark!.End();
+        }
     }
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";
@@ -109,58 +141,110 @@ internal sealed class PosixLook(Census census) : IDisposable
             : Libc.Status($"{PosixNames.Folder}/{segment}", followLink: false, out FileStatus status) == 0 && status.IsRegularFile;
     }
 
+    /// <summary>Whether every process was looked at: nobody uses what has no user.</summary>
+    private bool SawAll => census.Processes is { IsComplete: true };
+
+    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is dead.</summary>
+    private static bool IsLeft(string file) => RemovalRecord.Read($"{PosixNames.Folder}/{file}").Lives == false;
+
     /// <summary>Whether somebody uses a segment, or it cannot be told that nobody does: a lock that is free is left to the users of its segment, who open it when they need it.</summary>
-    private bool IsUsed(string segment)
+    private bool MayBeUsed(string segment)
     {
         string path = $"{PosixNames.Folder}/{segment}";
-        if (Libc.Status(path, followLink: false, out FileStatus status) != 0 || !status.IsRegularFile) return false;
-        return census.Processes?.UsersOf(status.Identity) is { Count: > 0 } || Open(path, status.Identity, wantsValue: false, wantsUse: true, []).IsUnused != true;
+        int number = Libc.Status(path, followLink: false, out FileStatus status);
+        if (number == Errno.ENOENT || (number == 0 && !status.IsRegularFile)) return false;
+        if (number != 0 || census.Processes?.UsersOf(status.Identity) is { Count: > 0 }) return true;
+        if (SawAll) return false;
+        bool asks = census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(segment));
+        return !asks || Open(path, status.Identity, wantsValue: false, asks: true, isUnseen: false, []).IsUnused != true;
     }
 
-    /// <summary>Opens the file for a moment, to read the count and to ask the kernel whether anybody uses it.</summary>
-    private (int? Value, int? Lost, bool? IsUnused) Open(string path, FileIdentity identity, bool wantsValue, bool wantsUse, List<string> unreadable)
+    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether anybody uses it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="identity">Which one it is.</param>
+    /// <param name="wantsValue">Whether to read the count.</param>
+    /// <param name="asks">Whether to ask for a lease.</param>
+    /// <param name="isUnseen">Whether every process was looked at, and none has it.</param>
+    /// <param name="unreadable">Where to say what could not be read.</param>
+    private (int? Value, int? Lost, bool? IsUnused) Open(
+        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, List<string> unreadable)
     {
-        FileLock held = LockFolder();
-        using (held)
+        bool isMarked = Mark(path);
+        try
         {
-            using UnixDescriptor file = Libc.OpenToLook(path, out int number);
-            if (number == 0)
-            {
-                number = Libc.Status(file, out FileStatus opened);
-                if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
-            }
-
-            int? value = null, lost = null;
-            if (number == 0 && wantsValue) value = ReadValue(file, unreadable);
-            if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
-            if (number != 0)
-            {
-                if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM)) unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
-                else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
-            }
-
-            if (!wantsUse || number == Errno.ENOENT) return (value, lost, null);
-            string? reason = null;
-            if (number == 0 && !held.IsHeld && IsLockedByAnother(file))
-                reason = $"Whether anybody uses it cannot be told: others keep the locks of {PosixNames.Folder} and its file.";
-            if (number == 0 && reason is null)
-            {
-                number = Libc.TakeLease(file); // lease and file lock go with the descriptor
-                if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
-            }
-
-            // Without the folder's lock it may be another one who looks; then what was seen of all processes decides.
-            if (number == Errno.EAGAIN && (held.IsHeld || census.Processes is not { IsComplete: true })) return (value, lost, false);
-            if (census.Processes is { IsComplete: true }) return (value, lost, true); // nobody was seen to use it, and everybody was seen
-            unreadable.Add(reason ?? "Whether anybody uses it, the kernel tells only its owner and root.");
-            return (value, lost, null);
+            return Open(path, identity, wantsValue, asks, isUnseen, isMarked, unreadable);
+        }
+        finally
+        {
+            if (isMarked) _mark!.End();
         }
     }
 
-    /// <summary>Takes the file's lock, which goes with the descriptor; true when another process has it.</summary>
-    private static bool IsLockedByAnother(UnixDescriptor file)
-        => Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0
-            && Marshal.GetLastPInvokeError() == Errno.EAGAIN;
+    private (int? Value, int? Lost, bool? IsUnused) Open(
+        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, bool isMarked, List<string> unreadable)
+    {
+        using UnixDescriptor file = Libc.OpenToLook(path, out int number);
+        if (number == 0)
+        {
+            number = Libc.Status(file, out FileStatus opened);
+            if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
+        }
+
+        int? value = null, lost = null;
+        if (number == 0 && wantsValue) value = ReadValue(file, unreadable);
+        if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
+        if (number != 0)
+        {
+            if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM)) unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
+        }
+
+        // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
+        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, lost, false);
+        if (!asks || number == Errno.ENOENT) return (value, lost, null);
+        bool isAnother = !isMarked; // who asks, or looks, too
+        if (number == 0)
+        {
+            number = TakeLease(file, ref isAnother); // it goes with the descriptor
+            if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
+            if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return (value, lost, false);
+        }
+
+        unreadable.Add(number == Errno.EAGAIN ? $"Whether anybody uses it cannot be told: others say, by locks on {PosixNames.Folder}, that they have it open only to ask that."
+            : "Whether anybody uses it, the kernel tells only its owner and root.");
+        return (value, lost, null);
+    }
+
+    /// <summary>Says that this is only a look, and lets those who ask finish (<see cref="AskMark"/>); false where it cannot be said.</summary>
+    private bool Mark(string path)
+    {
+        if (_mark is null) return false;
+        var backoff = new Backoff(_isDisturbed ? TimeSpan.Zero : s_patience);
+        while (_mark.Begin(path))
+        {
+            if (_isDisturbed || !_mark.IsAnotherAsking) return true;
+            _mark.End();
+            if (!backoff.Pause()) _isDisturbed = true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes a lease, which goes with the descriptor; again and again while others look.</summary>
+    private int TakeLease(UnixDescriptor file, ref bool isAnother)
+    {
+        var backoff = new Backoff(_isDisturbed ? TimeSpan.Zero : s_patience);
+        while (true)
+        {
+            bool wasAnother = _mark?.IsAnotherThere == true;
+            int number = Libc.TakeLease(file);
+            if (number != Errno.EAGAIN || _mark is null || isAnother) return number;
+            if (!wasAnother && !_mark.IsAnotherThere) return number;
+            if (backoff.Pause()) continue;
+            _isDisturbed = isAnother = true;
+            return number;
+        }
+    }
 
     private static int? CountLost(UnixDescriptor file)
     {
@@ -186,18 +270,6 @@ internal sealed class PosixLook(Census census) : IDisposable
 
         // The count is the first 32 bits: glibc on 64-bit systems, and musl, which marks waiters in the sign bit.
         return (int)(new GlibcSemaphore.Word(word).Count & int.MaxValue);
-    }
-
-    /// <summary>The lock under which it is asked who uses an object; not held when another process keeps it.</summary>
-    private FileLock LockFolder()
-    {
-        if (_isFolderBusy) return default;
-        _folder ??= new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (!_folder.IsInvalid && FileLock.Take((int)_folder.DangerousGetHandle(), TimeSpan.FromMilliseconds(100), out FileLock held) == 0) return held;
-        _isFolderBusy = true;
-        const string meaning = "what goes at this moment may be shown as used.";
-        census.Note($"Another process holds the lock of {PosixNames.Folder}: {meaning}", "Look again later.");
-        return default;
     }
 
     /// <summary>Objects without a name that processes still have.</summary>
@@ -240,5 +312,5 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
     }
 
-    public void Dispose() => _folder?.Dispose();
+    public void Dispose() => _mark?.Dispose();
 }

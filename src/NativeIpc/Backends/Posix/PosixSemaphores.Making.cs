@@ -50,6 +50,7 @@ internal sealed partial class PosixSemaphores
         {
             Write(key, initialCount, unnamed);
             FileIdentity identity = Dress(key, use, unnamed);
+            if (IsRecorded(use)) RemovalRecord.Write(unnamed);
             nint page = MapPage(Creating, key, unnamed, isTouched: use.IsHeld);
 
             // A lock has its slot before anybody can know it: what fails about that leaves nothing behind.
@@ -231,6 +232,7 @@ internal sealed partial class PosixSemaphores
 
             own = status.Identity;
             FileIdentity identity = Dress(key, use, file);
+            Record(use, file);
             page = MapPage(Creating, key, file, isTouched: false);
             Write(key, initialCount, file); // the last step, after which peers use it
             nint mapped = page;
@@ -258,6 +260,25 @@ internal sealed partial class PosixSemaphores
         do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);
         while (written == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
         if (written != Layout.SizeOfSemT) throw PosixErrors.Reserve(Creating, key, "pwrite", written == -1 ? Marshal.GetLastPInvokeError() : Errno.ENOSPC);
+    }
+
+    // The lock of a segment is removed with it, if it is.
+    private static bool IsRecorded(in Use use) => use.Removal != RemovalPolicy.Keep || use.Segment is not null;
+
+    /// <summary>Records that this process has to remove a semaphore; what keeps it takes such a record away.</summary>
+    private static void Record(in Use use, int file)
+    {
+        if (IsRecorded(use)) RemovalRecord.Write(file);
+        else RemovalRecord.Erase(file);
+    }
+
+    /// <summary>The same for a semaphore that was taken over, if its name still leads to it.</summary>
+    private static void RecordTakenOver(in NativeIpcKey key, in Use use, FileIdentity identity)
+    {
+        if (!PosixNames.s_areFiles) return;
+        using UnixDescriptor file = Libc.OpenToLook(PosixNames.SemaphoreFile(PosixNames.Native(key)), out int number);
+        if (number == 0 && Libc.Status(file, out FileStatus status) == 0 && status.Identity == identity)
+            Record(use, (int)file.DangerousGetHandle());
     }
 
     /// <summary>Owner, group and mode.</summary>

@@ -68,7 +68,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     }
 
     public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
-        => CreateOrOpen(key, initialCount, Use.By(options, Creating, key));
+        => CreateOrOpen(key, initialCount,
+            Use.By(options, Creating, key) with { IsKept = options.Removal == RemovalPolicy.Keep });
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
@@ -82,6 +83,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
             // Only now it is this instance's to remove: one that could not be taken over stays as it is.
             semaphore.TakeDuty(use.RemovalOf(owns: use.Removal != RemovalPolicy.Keep), use.RemoveAtExit);
+            RecordTakenOver(key, use, semaphore.Identity);
             return semaphore;
         }
         catch
@@ -151,6 +153,9 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     {
         /// <summary>Whether what is found is taken over, once its count is set; it has no duty until then.</summary>
         public bool IsTakenOver { get; init; }
+
+        /// <summary>Whether what a creating call finds is kept from now on.</summary>
+        public bool IsKept { get; init; }
 
         /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
         public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
@@ -256,6 +261,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
             if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
+            if (createdNew || use.IsKept) Record(use, file);
             return WithDuty(Own(key, page, file, status.Identity, createdNew, use, out isKept), use);
         }
         finally

@@ -90,7 +90,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                     _ = Libc.close(descriptor);
                     return null;
                 case State.Ready:
-                    if (status.Size >= size || options.AllowSmaller) return Attach(key, descriptor, status, SharedMemoryAccess.ReadWrite, options);
+                    if (status.Size >= size || options.AllowSmaller) 
+                        return Attach(key, descriptor, status, SharedMemoryAccess.ReadWrite, options, mayCreate: true);
                     _ = Libc.close(descriptor);
                     if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
                     throw Failure.TooSmall(key, status.Size, size);
@@ -178,7 +179,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     private static NativeIpcException NoSegment(string attempt, in NativeIpcKey key, string call)
         => Failure.Found(NativeIpcError.KeyError, attempt, key, call, "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
 
-    private static PosixSegment Attach(in NativeIpcKey key, int descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options)
+    private static PosixSegment Attach(in NativeIpcKey key, int descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options, bool mayCreate = false)
     {
         nint address;
         try
@@ -186,6 +187,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (!options.AllowOtherOwners) PosixUsers.CheckOwner(Opening, key, isSegment: true, status);
             if (options.Allocation == SharedMemoryAllocation.Populate) SizeLimits.TellOfTooMuchMemory(key, status.Size);
             address = Map(Opening, key, descriptor, status.Size, access, options);
+            if (mayCreate && options.Removal == RemovalPolicy.Keep) RemovalRecord.Erase(descriptor);
         }
         catch
         {
@@ -393,6 +395,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         if (!IsApple && status.Permissions != (uint)options.Mode && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 
+        if (options.Removal != RemovalPolicy.Keep) RemovalRecord.Write(descriptor);
+        else if (isKnown) RemovalRecord.Erase(descriptor);
         Resize(key, descriptor, size, reserves && options.Allocation != SharedMemoryAllocation.Sparse && OperatingSystem.IsLinux(), isKnown);
         return PosixNames.s_areFiles ? status with { Mode = (status.Mode & Flags.S_IFMT) | (uint)options.Mode, Size = size } : StatusOf(key, descriptor);
     }

@@ -27,7 +27,7 @@ namespace NativeIpc.Backends.SystemV;
 /// goes while the first one of another id is made: the file lock puts them in order; the
 /// mark is read under it. A peer that knows neither lock nor mark is not seen.
 /// </remarks>
-internal sealed class KeyFile : IDisposable
+internal sealed partial class KeyFile : IDisposable
 {
     // Lost races before a bound that has passed counts.
     private const int FewestRounds = 100;

@@ -49,12 +49,18 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
     }
 
-    public bool Remove(IpcObjectInfo found, bool onlyUnused)
+    public Removal RemoveUnused(IpcObjectInfo found)
+    {
+        if (found.SystemVId is { } id && SystemVSigns.Ask(found, id) is { Outcome: not IpcRemovalOutcome.Removed } stays)
+            return stays;
+        return new Removal(Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone);
+    }
+
+    public bool Remove(IpcObjectInfo found)
     {
         const string attempt = "remove the object";
         if (found.SystemVId is { } id)
         {
-            if (onlyUnused && IsUsed(found, id)) return false;
             bool removed = found.Kind == IpcObjectKind.SharedMemory ? SystemVSupport.RemoveSegment(attempt, found.NamingKey, id) : SystemVSupport.RemoveSemaphore(attempt, found.NamingKey, id);
             if (removed && found.Key.IsValid) RemoveKeyFile();
             return removed;
@@ -78,19 +84,6 @@ internal sealed class SystemVCatalog : IObjectCatalog
             : SystemVSupport.SetStatusOf(id, out _) == 0)
             && found.SystemVKey is { } key && key != 0
             && (found.Kind == IpcObjectKind.SharedMemory ? Libc.shmget(key, 0, 0) : Libc.semget(key, 0, 0)) == id;
-
-    /// <summary>Whether somebody uses an object, or the kernel does not say that nobody does.</summary>
-    private static bool IsUsed(IpcObjectInfo found, int id)
-    {
-        if (found.Kind == IpcObjectKind.SharedMemory) return SystemVSupport.Status(id, out SegmentStatus status) != 0 || status.Attached != 0;
-        if (SystemVSupport.SetStatusOf(id, out SetStatus set) != 0 || SystemVSemaphores.HasWaiters(id, set.Count))
-            return true;
-        if (SystemVSemaphores.IsEmpty(id, set.Count)) return true; // its maker may be about to give it a count
-        if ((found.Traits & IpcObjectTraits.LockOfSegment) == 0 || found.SystemVKey is not { } key) return true;
-        if (found.KeyFile is { } path && KeyFileSearch.IsLegacy(path, out _, out _)) key = Libc.ftok(SystemVLook.LegacySibling(path, IpcObjectKind.SystemSemaphore), (int)found.Type);
-        int segment = key == -1 ? -1 : Libc.shmget(key, 0, 0);
-        return segment != -1 && (SystemVSupport.Status(segment, out SegmentStatus locked) != 0 || locked.Attached != 0);
-    }
 
     public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
     {

@@ -39,9 +39,10 @@ internal sealed class SystemVLook
         if (isLegacy) traits |= IpcObjectTraits.LegacyName;
 
         int? value = null;
+        bool? isInUse = isSegment ? row.Attached > 0 : null;
         if (isSegment)
         {
-            if (row.Attached == 0) traits |= IpcObjectTraits.Stale;
+            if (row.Attached == 0) traits |= IpcObjectTraits.Unused | (IsLeft(row, file) ? IpcObjectTraits.Orphaned : IpcObjectTraits.None);
         }
         else
         {
@@ -51,8 +52,16 @@ internal sealed class SystemVLook
             if (FindSegment(row, isLegacy ? file : null) is { } segment)
             {
                 traits |= IpcObjectTraits.LockOfSegment;
-                if (segment.Attached == 0) traits |= IpcObjectTraits.Stale;
+                if (segment.Attached == 0) traits |= IpcObjectTraits.Unused;
+                if (segment.Attached == 0 && IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _))) traits |= IpcObjectTraits.Orphaned;
             }
+        }
+
+        List<IpcSign> signs = [];
+        if (_census.Options.FindSigns && row.Attached == 0)
+        {
+            AddSigns(row, file, signs);
+            if (signs.Exists(sign => sign.Kind == IpcSignKind.Waiting)) isInUse = true;
         }
 
         NativeIpcKeyType type = file is null ? NativeIpcKeyType.SystemV : (NativeIpcKeyType)((row.Key >> 24) & 0xFF);
@@ -76,14 +85,35 @@ internal sealed class SystemVLook
             CreatorProcessId = isSegment ? row.CreatorProcess : null,
             LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             AttachmentCount = isSegment ? row.Attached : null,
-            IsInUse = isSegment ? row.Attached > 0 : null,
+            IsInUse = isInUse,
             Attachments = isSegment && _census.Processes is { } scan ? scan.UsersOf(row.Id) : [],
             Created = DateTimeOffset.FromUnixTimeSeconds(row.Change),
             LastUsed = row.LastUse == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(row.LastUse),
             Traits = traits,
             Unreadable = unreadable,
+            Signs = signs,
             ObjectIdentity = $"systemv:{(isSegment ? "shm" : "sem")}:{row.Id}",
         };
+    }
+
+    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is dead.</summary>
+    private static bool IsLeft(in SystemVTable.Row row, KeyFileSearch.Candidate? file)
+        => file is { } known && RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id).Lives == false;
+
+    private void AddSigns(in SystemVTable.Row row, KeyFileSearch.Candidate? file, List<IpcSign> signs)
+    {
+        if (row.Kind == IpcObjectKind.SystemSemaphore)
+        {
+            _ = SystemVSigns.AddOfSet(row.Id, signs); // what may not be read says nothing
+        }
+        else
+        {
+            Signs.AddProcess(IpcSignKind.Creator, row.CreatorProcess, "made it", signs);
+            if (row.LastUse != 0 && row.LastProcess != row.CreatorProcess) Signs.AddProcess(IpcSignKind.LastProcess, row.LastProcess, "used it last", signs);
+        }
+
+        if (file is { } known) Signs.AddRecorded(RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id), signs);
+        _census.Signs.AddOf(row.Uid, _census.Accounts.User(row.Uid), file is { } named ? Path.GetFileName(named.Path) : "", signs);
     }
 
     /// <summary>Key files of Qt's legacy names without an object: their name says what their maker was about to make.</summary>

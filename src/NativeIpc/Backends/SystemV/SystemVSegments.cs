@@ -216,6 +216,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 }
 
                 if (created) SystemVKeeping.Tell(key);
+                if (options.Removal == RemovalPolicy.Keep) file.EraseRecord(IpcObjectKind.SharedMemory);
+                else if (created) file.Record(IpcObjectKind.SharedMemory, id);
                 if (segment.Size >= size || options.AllowSmaller)
                 {
                     madeKeyFile = file.IsNew;

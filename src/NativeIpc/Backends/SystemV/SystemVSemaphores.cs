@@ -350,6 +350,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
                 if (created && !file.IsLocked) CheckAgain(key, id, check);
                 if (file.HasPath)
                 {
+                    if (created && ownSegment != -1) file.Record(IpcObjectKind.SystemSemaphore, id);
                     set = new SystemVSet(id, file.Status.Identity, created || finish, created || finish || existing == Existing.Reset, made == file.Status.Identity, size == LockSize);
                     return true;
                 }

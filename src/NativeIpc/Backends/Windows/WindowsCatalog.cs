@@ -42,8 +42,12 @@ internal sealed class WindowsCatalog : IObjectCatalog
         }
     }
 
-    public bool Remove(IpcObjectInfo found, bool onlyUnused)
-        => throw new PlatformNotSupportedException("Windows removes an object with its last handle; there is nothing to remove.");
+    public bool Remove(IpcObjectInfo found) => throw NothingToRemove();
+
+    public Removal RemoveUnused(IpcObjectInfo found) => throw NothingToRemove();
+
+    private static PlatformNotSupportedException NothingToRemove()
+        => new("Windows removes an object with its last handle; there is nothing to remove.");
 
     public bool IsStill(IpcObjectInfo found) => true; // Windows does not tell one object of a name from the next
 

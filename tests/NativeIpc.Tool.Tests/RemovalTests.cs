@@ -1,0 +1,247 @@
+using System.Text.Json;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary><c>rm</c> removes nothing that lives, and nothing of which it does not know whether it does.</summary>
+public sealed class RemovalTests : OneType
+{
+    // What the root of a container has by default (docker): neither SYS_PTRACE nor LEASE.
+    private const string AsInContainers = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,"
+        + "+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap";
+
+    public RemovalTests()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Windows removes by itself.");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Other users and namespaces need root.");
+    }
+
+    [Theory]
+    [InlineData("shm")]
+    [InlineData("sem")]
+    public void What_cannot_be_told_is_not_removed_without_force(string kind)
+    {
+        NativeIpcKey key = NewKey("posix");
+        string file = $"/dev/shm/{(kind == "sem" ? "sem." : "")}{key.NativeKey[1..]}";
+        Nipc.Succeed("create", kind, $"{key}", "1", "--mode", "666");
+        File.SetUnixFileMode(file, (UnixFileMode)0x1B6);
+        Assert.Equal("", Shell.Run("chown", ["1000", file]).Succeeded);
+        using var user = new RunningNipc("setpriv", ["--reuid=1000", "--regid=1000", "--clear-groups", "sh", "-c",
+            $"exec 9<>{file} && echo open && read line"]);
+        Assert.Equal("open", user.ReadLine());
+
+        ShellResult told = Contained("rm", $"{key}", "--json");
+        Assert.True(told.ExitCode == 6, told.Output + told.Error);
+        Assert.Equal("cannot-tell", OutcomeOf(told));
+        Assert.Contains("--force", told.Error, StringComparison.Ordinal);
+        Assert.True(File.Exists(file));
+
+        // As long as nobody says that it is used, nobody says that it is not.
+        JsonElement shown = JsonDocument.Parse(Contained("show", $"{key}", "--json").Succeeded).RootElement;
+        Assert.False(shown.GetProperty("objects")[0].TryGetProperty("attached", out _));
+        Assert.DoesNotContain("by 0", Contained("show", $"{key}").Succeeded, StringComparison.Ordinal);
+        Assert.Matches($@"{key} +- +{kind} .* \? +\d+[smh] ", Contained("list").Output + " ");
+
+        Assert.Contains("removed", Contained("rm", $"{key}", "--force").Succeeded, StringComparison.Ordinal);
+        Assert.False(File.Exists(file));
+    }
+
+    [Fact]
+    public void Another_user_removes_nothing_of_which_it_cannot_tell_whether_it_is_used()
+    {
+        string output = Private("""
+            chmod 0777 /dev/shm
+            setpriv --reuid=1000 --regid=1000 --clear-groups $n create shm posix:/app 10
+            setpriv --reuid=1001 --regid=1001 --clear-groups $n rm posix:/app; echo "code $?"
+            ls /dev/shm
+            setpriv --reuid=1001 --regid=1001 --clear-groups $n rm --force posix:/app; echo "code $?"
+            """);
+        Assert.Contains("code 6\napp\n", output, StringComparison.Ordinal);
+        Assert.EndsWith("removed shm posix:/app\ncode 0\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Hidden_processes_are_not_taken_for_none()
+    {
+        string output = Private("""
+            $n create shm posix:/app 10 --mode 666
+            exec 9<>/dev/shm/app
+            mount -t proc -o hidepid=2 proc /proc
+            setpriv --reuid=1000 --regid=1000 --clear-groups $n list 9<&-; echo "code $?"
+            """);
+        Assert.Matches(@"posix:/app .* \? +\d+s", output);
+        Assert.Contains("Processes are hidden from this user (hidepid", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_semaphore_set_that_somebody_waits_for_or_has_just_used_is_not_removed_without_force()
+    {
+        Peers.Require("perl", "perl");
+        NativeIpcKey key = NewKey("systemv");
+        Nipc.Succeed("create", "sem", $"{key}", "0");
+        string number = Nipc.Json("show", $"{key}", "--json").GetProperty("objects")[0].GetProperty("ipcKey").GetString()!;
+        using (var waiter = new RunningNipc("perl", ["-e", $"$s=semget({number},0,0); $|=1; print \"waits\\n\"; semop($s,pack('s3',0,-1,0)); print \"had\\n\"; <STDIN>"]))
+        {
+            Assert.Equal("waits", waiter.ReadLine());
+            Watch.Until(() => Nipc.Run("rm", $"{key}").ExitCode == 1 || !Exists());
+            Assert.True(Exists());
+            Nipc.Succeed("release", $"{key}");
+            Assert.Equal("had", waiter.ReadLine());
+            ShellResult result = Nipc.Run("rm", $"{key}", "--json");
+            Assert.True(result.ExitCode == 6, result.Output + result.Error);
+            Assert.Equal("cannot-tell", OutcomeOf(result));
+            Assert.Contains($"{waiter.Process.Id} (perl)", result.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Equal($"removed sem {key}", Nipc.Succeed("rm", $"{key}"));
+
+        bool Exists() => IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore) is not null;
+    }
+
+    /// <summary>Issue 14, A1: a server's own objects, which nobody has open for a while.</summary>
+    [Theory]
+    [InlineData("--stale")]
+    [InlineData("--orphaned")]
+    public void What_a_living_program_made_and_nobody_has_open_is_not_removed_as_left_behind(string word)
+    {
+        Peers.Require("perl", "perl");
+        string output = Private($"""
+            mkfifo /dev/shm/go
+            perl -e '$|=1; $i=shmget(0x5045524c,64,01600); shmwrite($i,"hello",0,5); $s=semget(0x5045524c,1,01600); semop($s,pack("s3",0,1,0));
+                print "made\n"; open($go,"<","/dev/shm/go"); <$go>; print shmread($i,$b,0,5)?"ok":"$!","\n"; print semop($s,pack("s3",0,-1,0))?"ok":"$!","\n"' > /dev/shm/said &
+            until grep -q made /dev/shm/said 2>/dev/null; do :; done
+            $n rm {word} --yes
+            $n list --type systemv
+            echo > /dev/shm/go
+            wait $!
+            cat /dev/shm/said
+            """);
+        Assert.EndsWith("made\nok\nok\n", output, StringComparison.Ordinal);
+        Assert.Matches(@"0x5045524c .* shm .* unused", output);
+        Assert.Equal(word == "--stale", output.Contains("--stale is the old word for --orphaned", StringComparison.Ordinal));
+    }
+
+    /// <summary>What this library recorded, and nothing else, is removed by --orphaned.</summary>
+    [Fact]
+    public void What_a_killed_process_had_to_remove_is_orphaned_and_what_is_kept_or_foreign_is_not()
+    {
+        string output = Private($"""
+            export XDG_RUNTIME_DIR=/dev/shm/run; mkdir -m 700 $XDG_RUNTIME_DIR
+            $n create shm posix:/kept 10; $n create sem posix:/keptsem 1; $n create shm systemv:/dev/shm/run/kept 10
+            head -c 100 /dev/zero > /dev/shm/foreign
+            for o in 'shm posix:/left 10' 'sem posix:/leftsem 1' 'shm systemv:/dev/shm/run/left 10' 'shm posix:/lives 10'; do
+                $n create $o --hold > /dev/shm/run/out &
+                pids="$pids $!"
+                until grep -q : /dev/shm/run/out; do :; done
+                : > /dev/shm/run/out
+            done
+            $n write posix:/left --text x --lock
+            $n write systemv:/dev/shm/run/left --text x --lock
+            $n list --orphaned --no-attachments; echo "none yet"
+            set -- $pids; kill -9 $1 $2 $3; wait $1 $2 $3 2>/dev/null
+            $n list --orphaned
+            $n rm --orphaned
+            $n doctor | grep -A2 'was to be removed'
+            echo "== removing"
+            $n rm --orphaned --yes
+            echo "== left"
+            ls /dev/shm /dev/shm/run
+            $n list --type systemv
+            kill $4; wait
+            """);
+        string[] parts = output.Split("none yet\n", 2)[1].Split("== removing\n");
+        string[] expected = ["shm posix:/left", "sem posix:/left", "sem posix:/leftsem", "shm systemv:/dev/shm/run/left", "sem systemv:/dev/shm/run/left"];
+        foreach (string one in expected)
+        {
+            Assert.Contains($"orphaned {one}\n", parts[0], StringComparison.Ordinal);
+            Assert.Contains($"removed {one}\n", parts[1], StringComparison.Ordinal);
+        }
+
+        Assert.Equal(expected.Length, parts[1].Split("removed ").Length - 1);
+        Assert.Contains("which has ended, has to remove it", parts[0], StringComparison.Ordinal);
+        Assert.Contains("posix:/left was to be removed by a process that has ended", parts[0], StringComparison.Ordinal);
+        Assert.Contains("$ nipc rm", parts[0], StringComparison.Ordinal);
+        Assert.DoesNotContain("kept", parts[0], StringComparison.Ordinal);
+        Assert.DoesNotContain("foreign", parts[0], StringComparison.Ordinal);
+        string left = parts[1].Split("== left\n")[1];
+        Assert.StartsWith("/dev/shm:\nforeign\nkept\nlives\nrun\nsem.keptsem\n\n/dev/shm/run:\nkept\nout\n", left, StringComparison.Ordinal);
+        Assert.Contains("systemv:/dev/shm/run/kept", left, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_kept_after_its_maker_was_killed_is_not_orphaned_any_more()
+    {
+        NativeIpcKey key = NewKey("posix"), semaphore = NewKey("posix"), systemV = NewKey("systemv");
+        (string, NativeIpcKey)[] all = [("shm", key), ("sem", semaphore), ("shm", systemV)];
+        foreach ((string kind, NativeIpcKey one) in all)
+        {
+            using (var maker = new RunningNipc("create", kind, $"{one}", "10", "--hold")) Assert.Equal($"{one}", maker.ReadLine());
+            Assert.Contains($"orphaned {kind} {one}\n", Nipc.Run("rm", "--orphaned", "--folder", TestNames.Folder).Output, StringComparison.Ordinal);
+            Assert.Contains("has ended, has to remove it", Nipc.Succeed("show", $"{one}"), StringComparison.Ordinal);
+            Nipc.Succeed("create", kind, $"{one}", "10", "--or-open");
+            Assert.DoesNotContain($"{kind} {one}\n", Nipc.Run("rm", "--orphaned", "--folder", TestNames.Folder).Output, StringComparison.Ordinal);
+            Assert.Contains($"unused {kind} {one}\n", Nipc.Run("rm", "--unused", "--folder", TestNames.Folder).Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("has to remove it", Nipc.Succeed("show", $"{one}"), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Unused_shows_what_nobody_has_open_with_the_evidence_and_removes_it_only_with_yes()
+    {
+        string output = Private("""
+            $n create shm posix:/mine 10; $n create shm posix:/used 10; exec 9<>/dev/shm/used
+            head -c 64 /dev/zero > /dev/shm/PostgreSQL.12345
+            $n rm --unused
+            echo "== as another user"
+            setpriv --reuid=1000 --regid=1000 --clear-groups sh -c "$n create shm posix:/theirs 10; $n rm --unused; $n rm --unused --yes"
+            echo "== removing"
+            $n rm --unused --kind sem --yes; $n rm --unused -t systemv --yes
+            $n rm --unused --yes; echo "code $?"
+            ls /dev/shm
+            """);
+        string[] parts = output.Split("== ");
+        Assert.Contains("unused shm posix:/mine\n", parts[0], StringComparison.Ordinal);
+        Assert.Contains("PostgreSQL (dynamic shared memory) gives such names.", parts[0], StringComparison.Ordinal);
+        Assert.Matches(@"Its owner \(\w+\) has \d+ living processes", parts[0]);
+        Assert.DoesNotContain("used 10", parts[0], StringComparison.Ordinal);
+        Assert.Contains("Nothing was removed yet: --yes does.", parts[0], StringComparison.Ordinal);
+        Assert.Contains("unused shm posix:/theirs\n", parts[1], StringComparison.Ordinal); // the kernel tells the owner
+        Assert.Contains("removed shm posix:/theirs\n", parts[1], StringComparison.Ordinal);
+        Assert.DoesNotContain("posix:/mine", parts[1], StringComparison.Ordinal);
+        Assert.EndsWith("code 0\nused\n", parts[2], StringComparison.Ordinal);
+        Assert.Contains("removed shm posix:/mine\n", parts[2], StringComparison.Ordinal);
+    }
+
+    /// <summary>Issue 14, A6: a lease makes the open of others fail (musl) or wait.</summary>
+    [Fact]
+    public void Looking_asks_for_no_lease_and_opens_no_segment()
+    {
+        string strace = Peers.Require("strace", "strace");
+        NativeIpcKey key = NewKey("posix");
+        Nipc.Succeed("create", "shm", $"{key}", "10");
+        string calls = NewFile();
+        foreach (string[] verb in (string[][])[["list"], ["doctor"], ["show", $"{key}", "--length", "0"]])
+        {
+            // Also where not all processes can be seen, as in containers.
+            foreach (string[] way in (string[][])[[], ["setpriv", "--bounding-set", AsInContainers, "--inh-caps", AsInContainers]])
+            {
+                ShellResult result = Shell.Run(strace, ["-f", "-qq", "-e", "trace=open,openat,fcntl", "-o", calls, .. way, Nipc.Program, .. verb]);
+                Assert.True(result.ExitCode is 0 or 1, result.Output + result.Error);
+                string said = File.ReadAllText(calls);
+                Assert.Contains("/proc/", said, StringComparison.Ordinal);
+                Assert.DoesNotContain("F_SETLEASE", said, StringComparison.Ordinal);
+                Assert.DoesNotContain($"\"/dev/shm{key.NativeKey}\"", said, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    private static string OutcomeOf(ShellResult result) => JsonDocument.Parse(result.Output).RootElement.GetProperty("outcomes")[0].GetProperty("outcome").GetString()!;
+
+    private static ShellResult Contained(params string[] arguments)
+        => Shell.Run("setpriv", ["--bounding-set", AsInContainers, "--inh-caps", AsInContainers, Nipc.Program, .. arguments]);
+
+    /// <summary>What a script prints in a /dev/shm and an IPC namespace of its own, errors included.</summary>
+    private static string Private(string script)
+        => Shell.Run("unshare", ["--ipc", "--mount", "bash", "-c", $"mount -t tmpfs -o mode=1777 tmpfs /dev/shm && n='{Nipc.Program}' && exec 2>&1 || exit\n{script}"]).Output;
+}
