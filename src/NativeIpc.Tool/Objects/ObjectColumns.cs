@@ -67,8 +67,9 @@ internal static class ObjectColumns
         return row;
     }
 
-    /// <summary>The key; without one, what the system calls the object.</summary>
-    public static string Name(IpcObjectInfo found) => PrintableText.Of(found.Key.IsValid ? found.Key.ToString() : $"({KeyOptions.WordOf(found.Type)}) {found.NativeName}");
+    /// <summary>The key; without one, what every verb takes for it: the System V key, or the id.</summary>
+    public static string Name(IpcObjectInfo found)
+        => PrintableText.Of(!found.Key.IsValid && found.SystemVKey is { } key && key != 0 ? found.NativeName : NamedObject.NameOf(found));
 
     public static string Size(long? size) => size switch
     {

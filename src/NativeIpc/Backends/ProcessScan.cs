@@ -81,6 +81,19 @@ internal sealed class ProcessScan
 
     public IReadOnlyList<IpcAttachment> UsersOf(int systemVId) => Describe(_segments.GetValueOrDefault(systemVId));
 
+    /// <summary>Who waits for a System V set, of this IPC namespace.</summary>
+    public IReadOnlyList<IpcAttachment> WaitersOf(int systemVId)
+    {
+        List<int> waiting = [];
+        foreach (string folder in SystemText.Folders("/proc"))
+        {
+            if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)) continue;
+            if (ThreadsOfProcess.AnyWaitsForSet(process, systemVId) && Libc.LinkText($"/proc/{process}/ns/ipc") == _namespace) waiting.Add(process);
+        }
+
+        return [.. waiting.Select(process => new IpcAttachment(process, NameOf(process)) { Use = IpcUse.Waits })];
+    }
+
     private IpcAttachment[] Describe(List<int>? processes)
         => processes is null ? [] : [.. processes.Select(process => new IpcAttachment(process, NameOf(process)))];
 

@@ -61,10 +61,10 @@ internal sealed class PosixLook(Census census) : IDisposable
         string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
         bool? isUnused = isSeen ? false : SawAll ? true : null;
         bool asks = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file)));
-        int? value = null, lost = null;
+        int? value = null, lost = null, waiting = null;
         if (wantsValue || asks)
         {
-            (value, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true, unreadable);
+            (value, waiting, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true, unreadable);
             isUnused = isSeen ? false : isFound ?? isUnused;
         }
 
@@ -84,6 +84,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             NativeName = file,
             Size = status.Size,
             Value = value,
+            Waiting = waiting,
             LostPermits = lost,
             HasDeadHolder = value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
             Mode = (UnixFileMode)status.Permissions,
@@ -93,7 +94,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
             IsInUse = !isUnused,
-            Attachments = users ?? [],
+            Attachments = isSemaphore && users is not null && census.Options.FindUses ? PosixUses.Of(path, status.Identity, users) : users ?? [],
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
             Traits = traits,
@@ -156,7 +157,7 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <param name="asks">Whether to ask for a lease.</param>
     /// <param name="isUnseen">Whether every process was looked at, and none has it.</param>
     /// <param name="unreadable">Where to say what could not be read.</param>
-    private (int? Value, int? Lost, bool? IsUnused) Open(
+    private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
         string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, List<string> unreadable)
     {
         FileLock held = LockFolder();
@@ -169,8 +170,8 @@ internal sealed class PosixLook(Census census) : IDisposable
                 if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
             }
 
-            int? value = null, lost = null;
-            if (number == 0 && wantsValue) value = ReadValue(file, unreadable);
+            int? value = null, waiting = null, lost = null;
+            if (number == 0 && wantsValue) (value, waiting) = ReadValue(file, unreadable);
             if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
             if (number != 0)
             {
@@ -179,20 +180,20 @@ internal sealed class PosixLook(Census census) : IDisposable
             }
 
             // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
-            if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, lost, false);
-            if (!asks || number == Errno.ENOENT) return (value, lost, null);
+            if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, waiting, lost, false);
+            if (!asks || number == Errno.ENOENT) return (value, waiting, lost, null);
             string? reason = null;
             if (number == 0 && !held.IsHeld && IsLockedByAnother(file))
                 reason = $"Whether anybody uses it cannot be told: others keep the locks of {PosixNames.Folder} and its file.";
             if (number == 0 && reason is null)
             {
                 number = Libc.TakeLease(file); // lease and file lock go with the descriptor
-                if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
-                if (number == Errno.EAGAIN) return (value, lost, false);
+                if (number == 0) return (value, waiting, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
+                if (number == Errno.EAGAIN) return (value, waiting, lost, false);
             }
 
             unreadable.Add(reason ?? "Whether anybody uses it, the kernel tells only its owner and root.");
-            return (value, lost, null);
+            return (value, waiting, lost, null);
         }
     }
 
@@ -210,7 +211,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         return lost;
     }
 
-    private static unsafe int? ReadValue(UnixDescriptor file, List<string> unreadable)
+    private static unsafe (int? Value, int? Waiting) ReadValue(UnixDescriptor file, List<string> unreadable)
     {
         ulong word = 0;
         nint read;
@@ -220,11 +221,12 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (read != sizeof(ulong))
         {
             unreadable.Add($"The count could not be read: pread says \"{(number == 0 ? "too short" : Marshal.GetPInvokeErrorMessage(number))}\" (error {number}).");
-            return null;
+            return default;
         }
 
         // The count is the first 32 bits: glibc on 64-bit systems, and musl, which marks waiters in the sign bit.
-        return (int)(new GlibcSemaphore.Word(word).Count & int.MaxValue);
+        var seen = new GlibcSemaphore.Word(word);
+        return ((int)(seen.Count & int.MaxValue), GlibcSemaphore.s_isKnown ? (int)seen.Waiters : null);
     }
 
     /// <summary>The lock under which it is asked who uses an object; not held when another process keeps it.</summary>
