@@ -1,6 +1,8 @@
 using System.Diagnostics.Tracing;
+using NativeIpc.Backends.Posix;
 using NativeIpc.Victim;
 using Xunit;
+using static NativeIpc.Interop;
 
 namespace NativeIpc.Machine;
 
@@ -8,8 +10,6 @@ namespace NativeIpc.Machine;
 /// makes us wrong about who uses what.</summary>
 public sealed class LockedFolderTests
 {
-    private const int EAGAIN = 11;
-
     private static readonly SharedMemoryOptions s_lastOut = new() { Removal = RemovalPolicy.LastOneOut };
     private static readonly SharedMemoryOptions s_reclaim = new() { Reclaim = true, PeerTimeout = TimeSpan.FromMilliseconds(50) };
 
@@ -133,14 +133,14 @@ public sealed class LockedFolderTests
         SystemSemaphore.CreateNew(semaphore, 3, new SystemSemaphoreOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose();
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
         {
-            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
-            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
         }
 
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SemaphoreFile(semaphore)}", "wait-for-ever"))
         {
             Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(semaphore, 1, new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero })}")
-                .AssertSays(NativeIpcError.LockError, semaphore, "flock", EAGAIN);
+                .AssertSays(NativeIpcError.LockError, semaphore, "flock", Errno.EAGAIN);
         }
 
         Assert.True(SharedMemory.Remove(key) && SystemSemaphore.Remove(semaphore));
@@ -175,6 +175,68 @@ public sealed class LockedFolderTests
         Assert.True(SharedMemory.Remove(key));
     }
 
+    /// <summary>Whoever asks is cut off wherever the machine likes, for as long as it likes, with the file open: he is no user.</summary>
+    [Theory]
+    [InlineData(false, true)] // looks, or waits to ask
+    [InlineData(true, true)] // asks, or has asked and has yet to close the file
+    [InlineData(true, false)] // only says so
+    public void One_who_asks_is_not_taken_for_a_user(bool asks, bool hasItOpen)
+    {
+        using var warnings = new Warnings();
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        using (AskMark? mark = AskMark.TryBegin(TestRun.SegmentFile(key)))
+        using (UnixDescriptor? file = hasItOpen ? Libc.OpenToLook(TestRun.SegmentFile(key), out _) : null)
+        {
+            if (asks) mark!.Ask();
+            segment.Dispose();
+        }
+
+        if (hasItOpen)
+        {
+            Assert.Contains("only to ask", Assert.Single(warnings.About(key)), StringComparison.Ordinal);
+            SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, s_lastOut).Dispose();
+        }
+
+        Assert.False(SharedMemory.Remove(key), "It stayed.");
+    }
+
+    [Fact]
+    public void A_list_that_is_made_while_somebody_asks_lets_him_finish_and_tells_what_there_is()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SystemSemaphore.CreateNew(key, 7, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep }).Dispose();
+        using (AskMark? mark = AskMark.TryBegin(TestRun.SemaphoreFile(key)))
+        {
+            mark!.Ask();
+            IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(one => one.Key == key);
+            Assert.Equal((7, false), (found.Value, found.IsInUse));
+        }
+
+        Assert.True(SystemSemaphore.Remove(key));
+    }
+
+    /// <summary>Who asks may meet others who ask: what one of them does for an instant must not look like a user to another.</summary>
+    [Fact]
+    public void Who_asks_never_takes_what_another_one_who_asks_takes_for_the_lock_of_a_user()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Removal = RemovalPolicy.Keep }).Dispose();
+        string trace = Path.Combine(TestRun.Folder, TestRun.NewName());
+        using (FolderLockedByNobody())
+        using (File.OpenRead(TestRun.SegmentFile(key))) // with a shared lock, as .NET's streams have
+        {
+            Victims.Run(new Situation { Trace = trace, Traced = "trace=flock" }, "listen", $"segment-open {key} removal=LastOneOut", "dispose", "events").Did("listens", "opened 100", "disposed", "");
+            Assert.True(File.Exists(TestRun.SegmentFile(key)), "It was removed under its user.");
+        }
+
+        string[] locks = [.. File.ReadLines(trace).Where(line => line.Contains("</dev/shm", StringComparison.Ordinal))];
+        File.Delete(trace);
+        Assert.True(SharedMemory.Remove(key));
+        Assert.Contains(locks, line => line.Contains("EAGAIN", StringComparison.Ordinal));
+        Assert.DoesNotContain(locks, line => line.Contains("LOCK_SH", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Listing_and_removing_what_is_unused_does_not_depend_on_the_lock_of_the_folder()
     {
@@ -182,10 +244,10 @@ public sealed class LockedFolderTests
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         using (SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }))
             Assert.True(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory) is { IsInUse: true });
-        IpcObjectInfo found = IpcObjects.Inspect(key, IpcObjectKind.SharedMemory)!;
+        IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(one => one.Key == key);
         Assert.False(found.IsInUse);
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
-            Outcome.From("TryRemoveUnused", () => $"{IpcObjects.TryRemoveUnused(found)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("TryRemoveUnused", () => $"{IpcObjects.TryRemoveUnused(found)}").AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
         Assert.True(IpcObjects.TryRemoveUnused(found));
     }
 

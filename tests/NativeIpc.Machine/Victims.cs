@@ -106,7 +106,7 @@ internal static class Victims
         if (situation.UserNamespace is { } mapping) command.AddRange([Peers.Require("unshare", "util-linux"), "--user",
             .. mapping]);
         if (situation.Filter is { } rules) command.AddRange([Path.Combine(s_folder.Value, Program), "under", rules]);
-        if (situation.Trace is { } file) command.AddRange([Peers.Require("strace", "strace"), "-f", "-q", "-o", file, "-e", situation.Traced]);
+        if (situation.Trace is { } file) command.AddRange([Peers.Require("strace", "strace"), "-f", "-q", "-y", "-o", file, "-e", situation.Traced]);
         command.AddRange(situation.Through);
         command.Add(Path.Combine(s_folder.Value, Program));
         command.AddRange(steps);
@@ -253,7 +253,7 @@ internal sealed record Situation
     /// <summary>A command that runs the program.</summary>
     internal string[] Through { get; init; } = [];
 
-    /// <summary>Where strace writes what the program calls; null for no trace.</summary>
+    /// <summary>Where strace writes what the program calls, with the paths of descriptors; null for no trace.</summary>
     internal string? Trace { get; init; }
 
     /// <summary>Which calls strace writes.</summary>

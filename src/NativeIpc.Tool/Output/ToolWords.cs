@@ -36,6 +36,7 @@ internal static partial class ToolWords
         ("Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType", "Use a key of another type, or a bare name"),
         ("a POSIX key (NativeIpcKeyType.PosixRealtime)", "a posix: key"),
         ("or do without the lock (UseLock = false)", "or do without --lock"),
+        ("Or do without the lock (UseLock = false)", "Or do without --lock"),
         ("a SystemSemaphore of your own", "a semaphore of your own"),
         ("less, or for Sparse allocation, or raise", "less, or raise"),
         ("ask for less, or for Sparse allocation and fill no more than fits", "ask for less"),

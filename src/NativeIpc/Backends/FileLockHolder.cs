@@ -23,12 +23,33 @@ internal static class FileLockHolder
         string end = string.Create(CultureInfo.InvariantCulture, $":{inode}");
         foreach (string line in lines)
         {
-            // 5: FLOCK  ADVISORY  WRITE 1234 fe:00:5767 0 EOF; who waits for it has an arrow before FLOCK.
-            string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (words.Length > 5 && words[1] == "FLOCK" && words[5].EndsWith(end, StringComparison.Ordinal)) return words[4];
+            if (Words(line) is { } words && words[5].EndsWith(end, StringComparison.Ordinal)) return words[4];
         }
 
         return null;
+    }
+
+    /// <summary>Whether a process is seen to have a shared lock of a file. By device and inode: where it is of a file system that shows another device there, nothing is seen.</summary>
+    public static bool IsShared(Interop.FileIdentity file) => IsShared(SystemText.Lines("/proc/locks"), file);
+
+    /// <inheritdoc cref="IsShared(Interop.FileIdentity)"/>
+    internal static bool IsShared(string[] lines, Interop.FileIdentity file)
+    {
+        string place = string.Create(CultureInfo.InvariantCulture, $"{file.Device >> 32:x2}:{(uint)file.Device:x2}:{file.Inode}");
+        foreach (string line in lines)
+        {
+            if (Words(line) is { } words && words[3] == "READ" && words[5] == place) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>The words of a line about a flock(2) that somebody has.</summary>
+    private static string[]? Words(string line)
+    {
+        // 5: FLOCK  ADVISORY  WRITE 1234 fe:00:5767 0 EOF; who waits for it has an arrow before FLOCK.
+        string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return words.Length > 5 && words[1] == "FLOCK" ? words : null;
     }
 
     /// <summary>All threads are looked at: the one that holds it need not be the first one, whose state is that of the process. Of this process the one that looks runs, and says nothing.</summary>

@@ -164,4 +164,24 @@ public class HolderPatienceTests
         Assert.Equal("13", FileLockHolder.Find(lines, 77));
         Assert.Null(FileLockHolder.Find(lines, 7));
     }
+
+    [Theory]
+    [InlineData(0, 0x1b, 77, true)]
+    [InlineData(0, 0x1b, 770, false)] // exclusive
+    [InlineData(0, 0x1b, 78, false)] // waits for it
+    [InlineData(0, 0x1b, 79, false)] // no flock(2)
+    [InlineData(0, 0x1c, 77, false)] // of another device
+    [InlineData(0x103, 2, 5767, true)]
+    public void A_shared_lock_is_told_from_others(ulong major, ulong minor, ulong inode, bool isShared)
+    {
+        string[] lines =
+        [
+            "1: FLOCK  ADVISORY  WRITE 12 00:1b:770 0 EOF",
+            "2: FLOCK  ADVISORY  READ 12 00:1b:77 0 EOF",
+            "2: -> FLOCK  ADVISORY  READ 14 00:1b:78 0 EOF",
+            "3: POSIX  ADVISORY  READ 11 00:1b:79 0 EOF",
+            "4: FLOCK  ADVISORY  READ 15 103:02:5767 0 EOF",
+        ];
+        Assert.Equal(isShared, FileLockHolder.IsShared(lines, new((major << 32) | minor, inode)));
+    }
 }

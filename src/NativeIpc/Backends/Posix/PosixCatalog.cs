@@ -9,10 +9,9 @@ namespace NativeIpc.Backends.Posix;
 /// <remarks>
 /// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what is told is what the last look found; without a file it is left out. (2) To read a count, or to ask
 /// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would
-/// take this for a user and leave the object behind: both take the lock of the folder
-/// (<see cref="PosixUsers"/>). (3) An opener comes while the lease is held: as there. (4) Somebody holds the folder's
-/// lock for good: it is waited for once, then it is asked under the object's own lock, and counts are
-/// read without one. A last one out then asks several times.
+/// take this for a user and leave the object behind: so this one says that it only looks
+/// (<see cref="AskMark"/>). (3) An opener comes while the lease is held: as there. (4) Somebody says for ever that he
+/// asks or looks: he is waited for once in an enumeration.
 /// </remarks>
 internal sealed class PosixCatalog : IObjectCatalog
 {
@@ -41,15 +40,8 @@ internal sealed class PosixCatalog : IObjectCatalog
             return;
         }
 
-        HashSet<string> names = [];
-        try
-        {
-            foreach (string path in Directory.EnumerateFileSystemEntries(PosixNames.Folder)) names.Add(path[(PosixNames.Folder.Length + 1)..]);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            census.Note($"{PosixNames.Folder} cannot be read: {failure.Message}");
-        }
+        HashSet<string> names = [.. Libc.NamesIn(PosixNames.Folder, out int error) ?? []];
+        if (error != 0) census.Note($"{PosixNames.Folder} cannot be read: {Marshal.GetPInvokeErrorMessage(error)}");
 
         looker.Names = names;
         foreach (string name in names)
@@ -136,6 +128,7 @@ internal sealed class PosixCatalog : IObjectCatalog
     public int ReturnLostPermits(IpcObjectInfo found)
     {
         const string attempt = "give back lost permits of the semaphore";
+        using AskMark? mark = AskMark.TryBegin($"{PosixNames.Folder}/{found.NativeName}");
         using var file = new UnixDescriptor(Libc.open($"{PosixNames.Folder}/{found.NativeName}", Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
         int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
             : PosixLook.Identify(found.NativeName, status.Identity) == found.ObjectIdentity && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
@@ -150,6 +143,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         const string attempt = "read the segment";
         string path = $"{PosixNames.Folder}/{found.NativeName}";
         if ((found.Traits & IpcObjectTraits.Removed) != 0) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more", "Its users have it still.");
+        using AskMark? mark = AskMark.TryBegin(path);
         using UnixDescriptor file = Libc.OpenToLook(path, out int error);
         if (error != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", error);
         if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.NativeName, status.Identity) != found.ObjectIdentity)

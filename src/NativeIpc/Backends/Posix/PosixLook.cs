@@ -14,9 +14,12 @@ internal sealed class PosixLook(Census census) : IDisposable
     // A file without a name that is younger may be about to get one: a large segment takes its time to be reserved.
     private static readonly TimeSpan s_longestMaking = TimeSpan.FromSeconds(1);
 
+    // How long one of ours is let finish, once in an enumeration.
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(100);
+
     private readonly HashSet<FileIdentity> _named = [];
-    private UnixDescriptor? _folder;
-    private bool _isFolderBusy;
+    private readonly AskMark? _mark = AskMark.TryMake();
+    private bool _isDisturbed;
 
     /// <summary>All names of the folder; null when only one was asked for.</summary>
     public HashSet<string>? Names { get; set; }
@@ -116,9 +119,16 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     private bool HasDeadHolder(string path, FileIdentity identity)
     {
-        using FileLock held = LockFolder();
-        using UnixDescriptor file = Libc.OpenToLook(path, out int number);
-        return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity && DeadHolder.Has(file);
+        bool isMarked = Mark(path);
+        try
+        {
+            using UnixDescriptor file = Libc.OpenToLook(path, out int number);
+            return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity && DeadHolder.Has(file);
+        }
+        finally
+        {
+            if (isMarked) _mark!.End();
+        }
     }
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";
@@ -160,47 +170,82 @@ internal sealed class PosixLook(Census census) : IDisposable
     private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
         string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, List<string> unreadable)
     {
-        FileLock held = LockFolder();
-        using (held)
+        bool isMarked = Mark(path);
+        try
         {
-            using UnixDescriptor file = Libc.OpenToLook(path, out int number);
-            if (number == 0)
-            {
-                number = Libc.Status(file, out FileStatus opened);
-                if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
-            }
-
-            int? value = null, waiting = null, lost = null;
-            if (number == 0 && wantsValue) (value, waiting) = ReadValue(file, unreadable);
-            if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
-            if (number != 0)
-            {
-                if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM)) unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
-                else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
-            }
-
-            // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
-            if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, waiting, lost, false);
-            if (!asks || number == Errno.ENOENT) return (value, waiting, lost, null);
-            string? reason = null;
-            if (number == 0 && !held.IsHeld && IsLockedByAnother(file))
-                reason = $"Whether anybody uses it cannot be told: others keep the locks of {PosixNames.Folder} and its file.";
-            if (number == 0 && reason is null)
-            {
-                number = Libc.TakeLease(file); // lease and file lock go with the descriptor
-                if (number == 0) return (value, waiting, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
-                if (number == Errno.EAGAIN) return (value, waiting, lost, false);
-            }
-
-            unreadable.Add(reason ?? "Whether anybody uses it, the kernel tells only its owner and root.");
-            return (value, waiting, lost, null);
+            return Open(path, identity, wantsValue, asks, isUnseen, isMarked, unreadable);
+        }
+        finally
+        {
+            if (isMarked) _mark!.End();
         }
     }
 
-    /// <summary>Takes the file's lock, which goes with the descriptor; true when another process has it.</summary>
-    private static bool IsLockedByAnother(UnixDescriptor file)
-        => Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0
-            && Marshal.GetLastPInvokeError() == Errno.EAGAIN;
+    private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
+        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, bool isMarked, List<string> unreadable)
+    {
+        using UnixDescriptor file = Libc.OpenToLook(path, out int number);
+        if (number == 0)
+        {
+            number = Libc.Status(file, out FileStatus opened);
+            if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
+        }
+
+        int? value = null, waiting = null, lost = null;
+        if (number == 0 && wantsValue) (value, waiting) = ReadValue(file, unreadable);
+        if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
+        if (number != 0)
+        {
+            if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM)) unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
+        }
+
+        // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
+        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, waiting, lost, false);
+        if (!asks || number == Errno.ENOENT) return (value, waiting, lost, null);
+        bool isAnother = !isMarked; // who asks, or looks, too
+        if (number == 0)
+        {
+            number = TakeLease(file, ref isAnother); // it goes with the descriptor
+            if (number == 0) return (value, waiting, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
+            if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return (value, waiting, lost, false);
+        }
+
+        unreadable.Add(number == Errno.EAGAIN ? $"Whether anybody uses it cannot be told: others say, by locks on {PosixNames.Folder}, that they have it open only to ask that."
+            : "Whether anybody uses it, the kernel tells only its owner and root.");
+        return (value, waiting, lost, null);
+    }
+
+    /// <summary>Says that this is only a look, and lets those who ask finish (<see cref="AskMark"/>); false where it cannot be said.</summary>
+    private bool Mark(string path)
+    {
+        if (_mark is null) return false;
+        var backoff = new Backoff(_isDisturbed ? TimeSpan.Zero : s_patience);
+        while (_mark.Begin(path))
+        {
+            if (_isDisturbed || !_mark.IsAnotherAsking) return true;
+            _mark.End();
+            if (!backoff.Pause()) _isDisturbed = true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes a lease, which goes with the descriptor; again and again while others look.</summary>
+    private int TakeLease(UnixDescriptor file, ref bool isAnother)
+    {
+        var backoff = new Backoff(_isDisturbed ? TimeSpan.Zero : s_patience);
+        while (true)
+        {
+            bool wasAnother = _mark?.IsAnotherThere == true;
+            int number = Libc.TakeLease(file);
+            if (number != Errno.EAGAIN || _mark is null || isAnother) return number;
+            if (!wasAnother && !_mark.IsAnotherThere) return number;
+            if (backoff.Pause()) continue;
+            _isDisturbed = isAnother = true;
+            return number;
+        }
+    }
 
     private static int? CountLost(UnixDescriptor file)
     {
@@ -227,18 +272,6 @@ internal sealed class PosixLook(Census census) : IDisposable
         // The count is the first 32 bits: glibc on 64-bit systems, and musl, which marks waiters in the sign bit.
         var seen = new GlibcSemaphore.Word(word);
         return ((int)(seen.Count & int.MaxValue), GlibcSemaphore.s_isKnown ? (int)seen.Waiters : null);
-    }
-
-    /// <summary>The lock under which it is asked who uses an object; not held when another process keeps it.</summary>
-    private FileLock LockFolder()
-    {
-        if (_isFolderBusy) return default;
-        _folder ??= new UnixDescriptor(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (!_folder.IsInvalid && FileLock.Take((int)_folder.DangerousGetHandle(), TimeSpan.FromMilliseconds(100), out FileLock held) == 0) return held;
-        _isFolderBusy = true;
-        const string meaning = "what goes at this moment may be shown as used.";
-        census.Note($"Another process holds the lock of {PosixNames.Folder}: {meaning}", "Look again later.");
-        return default;
     }
 
     /// <summary>Objects without a name that processes still have.</summary>
@@ -281,5 +314,5 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
     }
 
-    public void Dispose() => _folder?.Dispose();
+    public void Dispose() => _mark?.Dispose();
 }

@@ -90,7 +90,8 @@ internal sealed class PosixSegment : Segment
 
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation, "Use a shorter name, or do without the lock (UseLock = false).");
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation.TrimEnd('.'),
+                "Or do without the lock (UseLock = false).");
         if (PosixNames.s_areFiles && PosixNames.AreOneFile(Key, lockKey))
         {
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",

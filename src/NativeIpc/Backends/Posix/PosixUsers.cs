@@ -27,6 +27,8 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
     /// <summary>Why it cannot be told: a clause.</summary>
     internal string Reason(string path) => Number == Errno.EACCES || Number == Errno.EPERM
         ? "whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE)"
+        : Call == AskMark.Call
+            ? $"whether anybody still uses it cannot be told, since another process says, by a lock on {PosixNames.Folder}, that it has {path} open only to ask that"
         : Number == Errno.EAGAIN
             ? $"whether anybody still uses it cannot be told, since another process keeps a lock or a lease on {path}"
         : "whether anybody still uses it cannot be told";
@@ -39,21 +41,14 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
 
 /// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped anywhere else. Linux only.</summary>
 /// <remarks>
-/// <para>To ask is to have the file open for a moment, so two that ask at once look like users to each other. The file
-/// lock of the object itself (<see cref="FileLock"/>) puts them in order; nobody can
-/// take it who may not open the object. Whoever may can keep it, as he can keep the object open: then the answer is
+/// <para>To ask is to have the file open for a moment, so those that ask at once look like users to each other. They say so
+/// (<see cref="AskMark"/>), and the file lock of the object itself (<see cref="FileLock"/>) lets them ask one after the other; nobody can
+/// take that who may not open the object. Whoever may can keep it, as he can keep the object open: then the answer is
 /// that it cannot be told, after the caller's bound.</para>
-/// <para>The lock of the folder is taken as well if it is to be had at once: those who only look
-/// (<see cref="PosixLook"/>) and processes of older builds, which knew no other lock, stay out meanwhile. Every user of
-/// the machine may take and
-/// keep it, so nothing depends on it.</para>
-/// <para>Interleavings. (1) Two let go together: each has closed what it had before it asks. With the folder's lock
-/// they ask one after the other, and the second one finds nobody. (2) The same without the folder's lock: A
-/// has the object's lock and finds B, who has opened the file and waits for that lock; A closes. B finds nobody, or A,
-/// if the kernel has given A's lock back and not yet counted A's descriptor out, which it does in that
-/// order. So whoever finds a user, and is not sure that it was no other asker (no lock of the folder, or it had to wait
-/// for the object's), closes, pauses and asks again, for a fifth of a second: an asker that is cut off for longer with
-/// the file open passes for a user, and the object may stay, as after a crash. (3) Two reclaim together: as (1) and (2); the
+/// <para>Interleavings. (1) Two let go together: each has closed what it had before it asks. A has the object's lock; B, who has opened
+/// the file, does not get it, closes, and comes again; A waits until it has. When A is through, B waits until A has closed the file, which it does after it gave the lock back.
+/// However long either is cut off in between, the last one to ask finds nobody, or a user. (2) Where there are no such marks (no reading of
+/// the folder, no such locks): whoever finds a user closes, pauses and asks again, for a fifth of a second. (3) Two reclaim together: as (1); the
 /// second one finds no name, or the object of the first, which is in use. (4) A segment and its lock: the names go
 /// together, while the lease and the file lock are held; who makes the lock has the segment open, so there is no lease
 /// then.
@@ -62,20 +57,21 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
 /// kernel drops lease, locks and descriptors; the name stays for the next one who asks. (7) One stops inside: it keeps
 /// the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its
 /// descriptor
-/// by one of another file before it asks, since the kernel counts it until the process is gone. (9) A process of an
-/// older build asks without the object's lock while the folder's is somebody else's: it waits, and then leaves the
-/// object.
+/// by one of another file before it asks, since the kernel counts it until the process is gone. (9) One who asks stops, or somebody only says that he asks: he is waited for; then it is asked
+/// all the same, and if the kernel says that somebody has the file open, it cannot be told who that is.
 /// (10) A proof that a lock's holder is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says
 /// EAGAIN, and is tried again.</para>
 /// </remarks>
 internal static class PosixUsers
 {
-    // How often, and without the folder's lock for how long, it is asked again where the user may have been another asker.
-    // On a loaded machine that one may be cut off with the file open.
+    // How often, and for how long, it is asked again without marks: who asks may be cut off with the file open.
     private const int MostRounds = 10;
-    private const int IsShared = -1;
+
+    // How long one who asks is let finish before this one asks, too.
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan s_courtesy = TimeSpan.FromMilliseconds(200);
+
+    // Who asks has the object's lock for some system calls.
+    private const int RoundsBeforeLookingAtLocks = 4;
 
     /// <summary>Refuses what needs the kernel's knowledge where there is none.</summary>
     internal static void CheckOffered(in NativeIpcKey key, RemovalPolicy removal, bool reclaim)
@@ -110,92 +106,68 @@ internal static class PosixUsers
     internal static UseResult RemoveIfUnused(
         string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink)
     {
-        using UnixDescriptor folder = OpenFolder();
-        bool isFolderLocked = TryLockFolder(folder, bound);
-        try
-        {
-            var backoff = new Backoff(bound);
-            for (int round = 0; ; round++)
-            {
-                UseResult result = Ask(path, isSegment, identity, own, bound, unlink, out bool wasAlone);
-                bool isLeased = result.Call == "open" && result.Number == Errno.EAGAIN;
-                bool isCertain = result.Answer != UseAnswer.InUse || (wasAlone && isFolderLocked)
-                    || (round >= MostRounds && (isFolderLocked || backoff.Elapsed >= s_patience));
-                if (isCertain && !isLeased) return result;
-                if (!backoff.Pause()) return result;
-            }
-        }
-        finally
-        {
-            // After what was open is closed.
-            if (isFolderLocked) _ = Libc.flock((int)folder.DangerousGetHandle(), Flags.LOCK_UN);
-        }
-    }
-
-    private static UnixDescriptor OpenFolder()
-        => new(Libc.open(PosixNames.Folder, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-
-    /// <summary>Takes the folder's lock, waiting for about as long as one of ours may have it.</summary>
-    private static bool TryLockFolder(UnixDescriptor folder, TimeSpan bound)
-        => !folder.IsInvalid && TryLock(folder, bound < TimeSpan.Zero || bound > s_courtesy ? s_courtesy : bound, out _) == 0;
-
-    /// <summary>
-    /// Takes a file lock by looking again and again. Not as <see cref="FileLock"/> does: whoever joins the system's queue
-    /// there and gives up leaves a thread with the file open, which the kernel counts as a user.
-    /// </summary>
-    /// <returns>
-    /// 0, or the error number: EAGAIN when the bound passed; <see cref="IsShared"/> when another process keeps a shared
-    /// lock, as .NET's FileStream does: who asks never has that, so it is one who uses the file.
-    /// </returns>
-    private static int TryLock(UnixDescriptor file, TimeSpan bound, out bool hasWaited)
-    {
-        const int certain = 3; // an exclusive lock may be given back between the two calls, but not each time
-        int shared = 0;
-        hasWaited = false;
+        using AskMark? mark = AskMark.TryBegin(path);
         var backoff = new Backoff(bound);
-        while (Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0)
+        for (int round = 0; ; round++)
         {
-            int number = Marshal.GetLastPInvokeError();
-            if (number != Errno.EAGAIN && number != Errno.EINTR) return number;
-            hasWaited = true;
-            bool isShared = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_SH | Flags.LOCK_NB) == 0;
-            if (isShared) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
-            shared = isShared ? shared + 1 : 0;
-            if (shared == certain) return IsShared;
-            if (!backoff.Pause()) return Errno.EAGAIN;
-        }
+            if (round > 0) mark?.Begin(path);
+            if (mark?.IsAnotherAsking == true && backoff.Elapsed < s_patience)
+            {
+                mark.End();
+                if (backoff.Pause()) continue;
+                mark.Begin(path);
+            }
 
-        return 0;
+            UseResult result = Ask(path, isSegment, identity, own, mark, unlink, ref backoff, out bool isFinal);
+            mark?.End(); // the file is closed
+            if (isFinal) return result;
+            if (result.Answer == UseAnswer.InUse && round >= MostRounds && backoff.Elapsed >= s_patience) return result;
+            bool isLast = !backoff.Pause();
+            if ((isLast || round >= RoundsBeforeLookingAtLocks) && result.Call == "flock" && HasSharedLock(path)) return new UseResult(UseAnswer.InUse);
+            if (isLast) return result;
+        }
     }
 
-    /// <summary>Asks once. <paramref name="wasAlone"/>: nobody else had the object's file lock first.</summary>
+    /// <summary>Whether another process is seen to have a shared lock of an object, as .NET's FileStream has: who asks never takes one, not even to find out, so it is one who uses the file.</summary>
+    private static bool HasSharedLock(string path)
+        => Libc.Status(path, followLink: false, out FileStatus status) == 0 && FileLockHolder.IsShared(status.Identity);
+
+    /// <summary>Asks once. <paramref name="isFinal"/>: to ask again cannot bring another answer.</summary>
     private static UseResult Ask(
-        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink, out bool wasAlone)
+        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, AskMark? mark, Func<bool> unlink, ref Backoff backoff, out bool isFinal)
     {
-        wasAlone = true;
-        int failure = 0;
-        using UnixDescriptor? opened = own is null ? Open(path, out failure) : null;
-        if (failure != 0)
+        isFinal = true;
+        int number = 0;
+        using UnixDescriptor? opened = own is null ? Open(path, out number) : null;
+        if (number != 0)
         {
             // No object; the caller's own look says so.
-            if (failure is Errno.ENXIO or Errno.EISDIR || failure == Errno.ELOOP) return new UseResult(UseAnswer.InUse);
-            return failure == Errno.ENOENT ? new UseResult(UseAnswer.Gone) : UseResult.CannotTell("open", failure);
+            if (number is Errno.ENXIO or Errno.EISDIR || number == Errno.ELOOP) return new UseResult(UseAnswer.InUse);
+            isFinal = number != Errno.EAGAIN; // a lease
+            return number == Errno.ENOENT ? new UseResult(UseAnswer.Gone) : UseResult.CannotTell("open", number);
         }
 
         UnixDescriptor file = own ?? opened!;
-        int number = TryLock(file, bound, out bool hasWaited);
-        wasAlone = !hasWaited;
-        if (number == IsShared) return new UseResult(UseAnswer.InUse);
-        if (number == Errno.EAGAIN) return UseResult.CannotTell("flock", number);
-        bool isLocked = number == 0; // where there are no such locks, some rounds have to do
-        wasAlone = isLocked && !hasWaited;
+        while (Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0)
+        {
+            number = Marshal.GetLastPInvokeError();
+            if (number == Errno.EINTR) continue;
+            if (number != Errno.EAGAIN) break; // where there are no such locks, some rounds have to do
+            isFinal = false;
+            return UseResult.CannotTell("flock", number);
+        }
+
+        bool isLocked = number == 0;
         try
         {
+            if (isLocked) mark?.Ask();
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) return UseResult.CannotTell("statx", number);
             if (!status.IsRegularFile) return new UseResult(UseAnswer.InUse); // no object, as above
             if (identity is { } expected && expected != status.Identity) return new UseResult(UseAnswer.Gone);
-            number = Libc.TakeLease(file);
+            number = TakeLease(file, mark, ref backoff, out bool isAnother);
+            if (number == Errno.EAGAIN && isAnother) return UseResult.CannotTell(AskMark.Call, number);
+            isFinal = number != Errno.EAGAIN || (mark is not null && isLocked);
             if (number == Errno.EAGAIN) return new UseResult(UseAnswer.InUse);
             if (number != 0) return UseResult.CannotTell("fcntl(F_SETLEASE)", number);
             try
@@ -205,11 +177,7 @@ internal static class PosixUsers
                 {
                     if (HolderSlots.LookAside(file) is not { } isAnyAside)
                         return UseResult.CannotTell("mmap", Errno.ENOMEM);
-                    if (isAnyAside)
-                    {
-                        wasAlone = true;
-                        return new UseResult(UseAnswer.InUse);
-                    }
+                    if (isAnyAside) return new UseResult(UseAnswer.InUse);
                 }
 
                 number = Libc.Status(path, followLink: false, out FileStatus named);
@@ -226,6 +194,20 @@ internal static class PosixUsers
         {
             // Before closing: see FileLock.
             if (isLocked) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
+        }
+    }
+
+    /// <summary>Takes a lease, once those are gone who have the file open only to ask or to look.</summary>
+    /// <returns>0, or the error number.</returns>
+    private static int TakeLease(UnixDescriptor file, AskMark? mark, ref Backoff backoff, out bool isAnother)
+    {
+        while (true)
+        {
+            isAnother = mark?.IsAnotherThere == true;
+            int number = Libc.TakeLease(file);
+            if (number != Errno.EAGAIN) return number;
+            isAnother |= mark?.IsAnotherThere == true;
+            if (!isAnother || !backoff.Pause()) return number;
         }
     }
 

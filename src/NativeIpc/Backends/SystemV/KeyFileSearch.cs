@@ -30,10 +30,12 @@ internal sealed class KeyFileSearch
     /// <param name="files">The files, and whether each is in a folder that is there for key files, unlike /tmp.</param>
     internal KeyFileSearch(HashSet<int> keys, IEnumerable<(string Path, bool IsKeyFolder)> files)
     {
-        HashSet<int> numbers = [.. keys.Select(NumberOf)];
+        HashSet<int> numbers = [.. keys.Where(key => key != 0).Select(NumberOf)];
         HashSet<FileIdentity> seen = [];
         foreach ((string path, bool isKeyFolder) in files)
         {
+            // Where no object has a key, /tmp with its thousands of files has only Qt's legacy key files to tell of.
+            if (numbers.Count == 0 && !isKeyFolder && !IsLegacy(path, out _, out _)) continue;
             if (Libc.StatusAndTimes(path, followLink: true, out FileStatus status, out FileTimes times) != 0 || !seen.Add(status.Identity)) continue;
             var candidate = new Candidate(path, status, times.Born ?? times.Changed);
             int number = (int)(((status.Identity.Device & 0xFF) << 16) | (status.Identity.Inode & 0xFFFF)); // minor device number, as ftok takes it; confirmed by ftok itself
@@ -110,15 +112,7 @@ internal sealed class KeyFileSearch
 
     private static int NumberOf(int key) => key & 0xFFFFFF;
 
-    private static List<string>? Entries(string folder)
-    {
-        try
-        {
-            return [.. Directory.EnumerateFileSystemEntries(folder)];
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return null; // missing, or another user's
-        }
-    }
+    // null: missing, or another user's.
+    private static IEnumerable<string>? Entries(string folder)
+        => Libc.NamesIn(folder, out _)?.Select(name => Path.Combine(folder, name));
 }

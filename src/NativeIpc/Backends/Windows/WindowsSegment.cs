@@ -54,7 +54,7 @@ internal sealed class WindowsSegment : Segment
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
             ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW", violation.TrimEnd('.'),
-                "Use a shorter name, or do without the lock (UseLock = false).")
+                "Or do without the lock (UseLock = false).")
             : WindowsSemaphores.OpenLock(lockKey, _security, _requiresRecovery);
     }
 

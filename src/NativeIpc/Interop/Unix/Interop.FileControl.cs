@@ -51,16 +51,22 @@ internal static partial class Interop
         /// <summary>Takes (F_WRLCK, F_RDLCK) or drops (F_UNLCK) a lock on one byte, without waiting; it belongs to the open file description, and the
         /// kernel drops it with the last descriptor of that.</summary>
         /// <returns>0, or the error number: EAGAIN when another description has it.</returns>
-        internal static int LockByte(UnixDescriptor fd, long offset, int type)
+        internal static int LockByte(UnixDescriptor fd, long offset, int type) => LockBytes(fd, offset, 1, (short)type);
+
+        /// <inheritdoc cref="LockByte"/>
+        internal static int LockBytes(UnixDescriptor fd, long offset, long count, short type)
         {
-            var range = new Flock { l_type = (short)type, l_start = offset, l_len = 1 };
+            var range = new Flock { l_type = type, l_start = offset, l_len = count };
             return fcntl_lock(fd, Flags.F_OFD_SETLK, ref range) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
 
         /// <summary>Whether another open file description has a lock on a byte that excludes ours. Changes nothing.</summary>
-        internal static bool IsByteLockedByAnother(UnixDescriptor fd, long offset)
+        internal static bool IsByteLockedByAnother(UnixDescriptor fd, long offset) => AreBytesLockedByAnother(fd, offset, 1);
+
+        /// <inheritdoc cref="IsByteLockedByAnother"/>
+        internal static bool AreBytesLockedByAnother(UnixDescriptor fd, long offset, long count)
         {
-            var range = new Flock { l_type = Flags.F_WRLCK, l_start = offset, l_len = 1 };
+            var range = new Flock { l_type = Flags.F_WRLCK, l_start = offset, l_len = count };
             return fcntl_lock(fd, Flags.F_OFD_GETLK, ref range) != 0 || range.l_type != Flags.F_UNLCK;
         }
 

@@ -29,24 +29,31 @@ internal static partial class Interop
         {
             LibcSemaphores => LoadWith("sem_open", "libpthread.so.0", assembly),
             LibcSharedMemory => LoadWith("shm_open", "librt.so.1", assembly),
-            _ => 0, // the default probing, which maps libc to the C library of the platform
+            Libc => OpenLibc(assembly),
+            _ => 0,
         };
+
+        /// <summary>The C library, which this process has. By the name that glibc has on Linux, and that musl takes for its
+        /// own: without it, the runtime's probing asks for fifty files first.</summary>
+        private static nint OpenLibc(Assembly assembly)
+            => OperatingSystem.IsLinux() && NativeLibrary.TryLoad("libc.so.6", out nint libc)
+                ? libc
+                : NativeLibrary.Load(Libc, assembly, DllImportSearchPath.System32); // System32: no probe in the application's folder
 
         private static nint LoadWith(string symbol, string olderHome, Assembly assembly)
         {
-            nint libc = NativeLibrary.Load(Libc, assembly, DllImportSearchPath.System32); // System32: no probe in the application's folder
+            nint libc = OpenLibc(assembly);
             if (NativeLibrary.TryGetExport(libc, symbol, out _)) return libc;
             return NativeLibrary.TryLoad(olderHome, assembly, DllImportSearchPath.System32, out nint older) ? older : libc;
         }
 
         /// <summary>Whether the C library is glibc; false on musl, bionic and macOS.</summary>
         internal static bool IsGlibc { get; } = OperatingSystem.IsLinux()
-            && NativeLibrary.TryLoad(Libc, typeof(Libraries).Assembly, DllImportSearchPath.System32, out nint libc)
-            && NativeLibrary.TryGetExport(libc, "gnu_get_libc_version", out _);
+            && NativeLibrary.TryGetExport(OpenLibc(typeof(Libraries).Assembly), "gnu_get_libc_version", out _);
 
         /// <summary>The address of a function of the C library that is there for certain.</summary>
         internal static nint Function(string name)
-            => NativeLibrary.GetExport(NativeLibrary.Load(Libc, typeof(Libraries).Assembly, DllImportSearchPath.System32), name);
+            => NativeLibrary.GetExport(OpenLibc(typeof(Libraries).Assembly), name);
 
         /// <summary>Whether the C library has a function.</summary>
         internal static bool HasSemaphoreFunction(string name)
