@@ -49,7 +49,7 @@ internal static class ListVerb
         if (parsed.GetValue(s_json)) return ToolJson.Print(ObjectList.Of(objects, notes), ToolJson.Default.ObjectList);
 
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
-        string[][] rows = [.. objects.Select(found => ObjectColumns.Row(found, now, columns))];
+        IReadOnlyList<string[]> rows = ObjectColumns.Rows(objects, now, columns);
         int width = Console.IsOutputRedirected || parsed.GetValue(s_wide) ? int.MaxValue : Terminal.Width;
         StandardStreams.WriteLines(ObjectColumns.Lines(columns, rows, hasHeadings, width));
         foreach (string note in notes) Failures.Say(note);

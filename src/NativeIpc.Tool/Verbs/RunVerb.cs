@@ -46,7 +46,7 @@ internal static class RunVerb
         using SystemSemaphore semaphore = parsed.GetValue(s_create) is { } initial
             ? SystemSemaphore.CreateOrOpen(named.Key, initial, options)
             : named.OpenSemaphore(options);
-        if (!Permits.TryAcquire(semaphore, count, parsed.GetValue(s_timeout), Interruption.Token))
+        if (!WaitingNote.TryAcquire(named, semaphore, count, parsed.GetValue(s_timeout), Interruption.Token))
         {
             Failures.Say(AcquireVerb.TimeIsUp(named.Name, parsed.GetValue(s_timeout)).Message);
             return parsed.GetValue(s_conflict) ?? ExitCodes.Conflict;
