@@ -106,15 +106,18 @@ public class CauseTests
     [InlineData("refuse-tmpfile")]
     public void A_devshm_without_inodes_names_inodes_and_one_without_bytes_names_bytes(string calls)
     {
+        // The folder and three objects. From Linux 6.6 on the attribute that says who removes an object counts, too: a part
+        // of one inode.
+        int most = Environment.OSVersion.Version >= new Version(6, 6) ? 5 : 4;
         Situation inodes =
-            new() { MountFirst = "mount -t tmpfs -o size=64m,nr_inodes=4,mode=1777 none /dev/shm",
+            new() { MountFirst = $"mount -t tmpfs -o size=64m,nr_inodes={most},mode=1777 none /dev/shm",
             After = Situation.ListDevShm };
         VictimResult result =
             Victims.Run(inodes, calls, $"segment-create {s_key} 4096", $"semaphore-create {s_key} 1",
             $"segment-create {s_other} 4096", "limit-of /dev/shm (inodes)",
             $"segment-create {s_new} 4096", $"semaphore-create {s_new} 1", $"segment-create-or-open {s_new} 4096",
                 "findings LimitNear", "dispose");
-        Assert.Equal(("created 4096", "created", "created 4096", "4 of 4 inodes"),
+        Assert.Equal(("created 4096", "created", "created 4096", $"{most} of {most} inodes"),
             (result[1].Did, result[2].Did, result[3].Did, result[4].Did));
         for (int i = 5; i < 8; i++)
         {

@@ -37,8 +37,18 @@ internal static partial class Says
         Assert.Contains(key.ToString()!, outcome.Message, StringComparison.Ordinal);
     }
 
-    // Long keys are cut and control characters are written out, so that a message stays one line.
-    private static string Shown(string text) => string.Concat((text.Length > 300 ? text[..300] : text).Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
+    // Long keys are cut, and control characters and halves of surrogate pairs are written out, so that a message stays one
+    // line.
+    private static string Shown(string text)
+    {
+        string head = text.Length > 300 ? text[..300] : text;
+        return string.Concat(head.Select((c, i) => char.IsControl(c) || IsHalf(head, i) ? $"\\u{(int)c:x4}" : c.ToString()));
+    }
+
+    private static bool IsHalf(string text, int at)
+        => char.IsSurrogate(text[at])
+            && !(at + 1 < text.Length && char.IsSurrogatePair(text[at], text[at + 1]))
+            && !(at > 0 && char.IsSurrogatePair(text[at - 1], text[at]));
 
     // One sentence that says what happened, and one or more that say what to do.
     [GeneratedRegex(@"^Cannot .+[^.]\. [A-Z/0-9].{8,}\.$", RegexOptions.Singleline)]
