@@ -33,6 +33,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         int error = Libc.StatusAndTimes(path, followLink: false, out FileStatus status, out FileTimes times);
         if (error != 0)
         {
+            if (census.Only is { } key && error is not (Errno.ENOENT or Errno.ENOTDIR)) throw PosixErrors.Open(Census.Inspecting, key, "statx", error);
+
             // .NET reads names as UTF-8; another one cannot be asked about again.
             if (name.Contains('\uFFFD') && Names is not null)
                 census.Note($"A file of {PosixNames.Folder} has a name that is not UTF-8 (\"{name}\") and was not looked at.",
