@@ -172,4 +172,20 @@ public class NamingTests : OneType
             """;
         Assert.Equal("4\n2\n1\nabcd", Alone.Succeed(script));
     }
+
+    [Fact]
+    public void Patterns_are_for_the_option_alone_and_show_first()
+    {
+        Alone.Require();
+        const string script = """
+            for k in ab 'a*' b; do $N create shm "posix:/$k" 1 > /dev/null; done
+            $N rm --glob 'posix:/a*'; $N rm --glob --dry-run 'posix:/?'
+            $N rm --glob 'posix:/c*'; echo $?; $N rm -g -n -y 'posix:/b'; echo $?; $N rm -n posix:/b; echo $?; $N rm -g; echo $?
+            $N rm 'posix:/a*'; ls /dev/shm
+            $N rm --glob --yes 'posix:/a*'; ls /dev/shm
+            """;
+        string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
+        Assert.Equal(["matches shm posix:/a*", "matches shm posix:/ab"], lines[..2].Order(StringComparer.Ordinal));
+        Assert.Equal(["matches shm posix:/b", "3", "2", "2", "2", "removed shm posix:/a*", "ab", "b", "removed shm posix:/ab", "b"], lines[2..]);
+    }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.IO.Enumeration;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
@@ -28,22 +29,29 @@ internal static class RmVerb
     private static readonly Option<bool> s_stale = new("--stale") { Description = "The old word for --orphaned", Hidden = true };
     private static readonly Option<string[]> s_folders = new("--folder", "-d") { HelpName = "DIR", Description = "With --orphaned or --unused: look for key files in DIR, too" };
     private static readonly Option<bool> s_yes = new("--yes", "-y") { Description = "With --orphaned or --unused: remove what they list" };
+    private static readonly Option<bool> s_glob = new("--glob", "-g") { Description = "KEY is a pattern of names (*, ?); it shows them first" };
+    private static readonly Option<bool> s_dryRun = new("--dry-run", "-n") { Description = "With --glob: show only" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
 
     public static Command Command() => new Verb("rm", "Remove segments and semaphores. What is in use is refused, and what may be without saying so.",
-        "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned", "rm --orphaned --yes", "rm - < keys.txt")
+        "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned --yes", "rm -g 'posix:/a*'")
     {
-        s_keys, s_type, s_kind, s_force, s_orphaned, s_unused, s_stale, s_folders, s_yes, s_json,
+        s_keys, s_type, s_kind, s_force, s_orphaned, s_unused, s_stale, s_folders, s_glob, s_dryRun, s_yes, s_json,
     }.Refuses(s_folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_type)), ObjectFilter.NoKeyFiles).Does(parsed =>
     {
         string[] texts = parsed.GetValue(s_keys) ?? [];
         bool isOrphaned = parsed.GetValue(s_orphaned) || parsed.GetValue(s_stale), isUnused = parsed.GetValue(s_unused);
         int chosen = (texts.Length > 0 ? 1 : 0) + (isOrphaned ? 1 : 0) + (isUnused ? 1 : 0);
         if (chosen != 1) throw ToolException.Usage("Give keys, or --orphaned alone, or --unused alone.");
-        if (parsed.GetValue(s_yes) && texts.Length > 0) throw ToolException.Usage("--yes belongs to --orphaned and --unused. Keys are removed without it.");
+        bool isGlob = parsed.GetValue(s_glob);
+        if (isGlob && texts.Length == 0) throw ToolException.Usage("--glob takes patterns: nipc rm --glob 'posix:/a*'.");
+        if (isGlob && parsed.GetValue(s_force)) throw ToolException.Usage("--force belongs to keys: --glob removes nothing that is in use.");
+        if (parsed.GetValue(s_dryRun) && (!isGlob || parsed.GetValue(s_yes))) throw ToolException.Usage("--dry-run belongs to --glob, and not to --yes. --orphaned and --unused show first anyway.");
+        if (parsed.GetValue(s_yes) && texts.Length > 0 && !isGlob) throw ToolException.Usage("--yes belongs to --orphaned, --unused and --glob. Keys are removed without it.");
         if (parsed.GetValue(s_folders) is { Length: > 0 } && texts.Length > 0) throw ToolException.Usage("--folder belongs to --orphaned and --unused. A key names its file.");
         if (parsed.GetValue(s_force) && texts.Length == 0) throw ToolException.Usage("--force belongs to keys: --orphaned and --unused remove nothing that is in use.");
         if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open. 'nipc show KEY' counts the handles.");
+        if (isGlob) return RemoveMatching(parsed, [.. KeyArguments.Words(texts)]);
         if (texts.Length > 0)
             return Report(parsed, KeyArguments.Words(texts).SelectMany(text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force))));
         if (parsed.GetValue(s_stale)) Failures.Say("--stale is the old word for --orphaned, and means the same. What is only unused takes its key, or --unused.");
@@ -267,6 +275,31 @@ internal static class RmVerb
         }
 
         return removes ? Report(parsed, listed.Select(found => RemoveOne(found, NamedObject.NameOf(found), isNamed: false))) : ExitCodes.Ok;
+    }
+
+    /// <summary>Everything whose name fits a pattern: first the list. It is removed when --yes was given, or the user says so
+    /// on a terminal; what is in use stays, as when it is named.</summary>
+    private static int RemoveMatching(ParseResult parsed, string[] patterns)
+    {
+        IpcSnapshot snapshot = IpcObjects.Enumerate(new IpcEnumerationOptions
+        {
+            Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, FindSigns = true,
+        });
+        foreach (string note in snapshot.Notes) Failures.Say(note);
+        IpcObjectInfo[] listed = [.. snapshot.Objects.Where(found => patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, NamedObject.NameOf(found), ignoreCase: false)))];
+        if (listed.Length == 0) throw new ToolException(ExitCodes.NotFound, $"Nothing fits {string.Join(" or ", patterns)}. 'nipc list' shows what is there.");
+        if (!parsed.GetValue(s_yes))
+        {
+            Report(parsed, listed.Select(found => (new RemovalOutcome(NamedObject.NameOf(found), KeyOptions.WordOf(found.Kind), "matches"), ExitCodes.Ok)));
+            if (parsed.GetValue(s_dryRun) || parsed.GetValue(s_json)) return ExitCodes.Ok;
+            if (!Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Length))
+            {
+                Console.Error.WriteLine("Nothing was removed yet: --yes does.");
+                return ExitCodes.Ok;
+            }
+        }
+
+        return Report(parsed, listed.Select(found => RemoveOne(found, NamedObject.NameOf(found), isNamed: true)));
     }
 
     private static bool Asks(int count)
