@@ -40,7 +40,7 @@ wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
 wine-tool          script   400      eng/tool-wine.sh
 aot                script   400      eng/aot-smoke.sh
-pack               script   300      eng/pack-test.sh
+pack               script   420      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh
 bench              script   300      eng/bench-test.sh
 docs               script   30       eng/docs-test.sh

@@ -153,15 +153,46 @@ fi
 
 # The tool: packed, installed from the folder as a user does, and started.
 cd "$work" || exit 1
-if ! (cd "$root" && dotnet pack src/NativeIpc.Tool -c Release -nologo -v q -o "$packages") >"$work/tool.log" 2>&1; then
+if ! "$root/eng/tool-pack.sh" "$packages" -p:RunAnalyzers=false >"$work/tool.log" 2>&1; then
     sed 's/^/    /' "$work/tool.log" >&2
-    fail "packs the tool" "dotnet pack failed"
-elif ! NUGET_PACKAGES=$work/cache dotnet tool install NativeIpc.Tool --version "$version" --tool-path "$work/tools" --configfile "$work/hello/nuget.config" >"$work/tool.log" 2>&1; then
+    fail "packs the tool" "eng/tool-pack.sh failed"
+elif ! NUGET_PACKAGES=$work/cache dotnet tool install NativeIpc.Tool --version "$version" --tool-path "$work/tools" \
+    --configfile "$work/hello/nuget.config" >"$work/tool.log" 2>&1; then
     fail "installs the tool" "$(cat "$work/tool.log")"
 else
     pass "installs the tool"
-    verify "the package of the tool has its page and the licence" "missing" sh -c 'unzip -l "$1" | grep -q nipc.md && unzip -l "$1" | grep -q LICENSE' sh "$packages/NativeIpc.Tool.$version.nupkg"
+    for package in "$packages"/NativeIpc.Tool.*nupkg; do
+        name=${package##*/}
+        said=$(unzip -l "$package")
+        if grep -q nipc.md <<<"$said" && grep -q LICENSE <<<"$said"; then
+            pass "$name has the page and the licence"
+        else
+            fail "$name has the page and the licence" "$said"
+        fi
+    done
     run_watched "$(patient 60)" said "$work/tools/nipc" key safe packed -t posix
     if [ "$(cat said)" = posix:/packed ]; then pass "the installed tool runs"; else fail "the installed tool runs" "$(cat said)"; fi
+    if [ "$(uname -sm)" = 'Linux x86_64' ]; then
+        files=$(unzip -Z1 "$packages/NativeIpc.Tool.linux-x64.$version.nupkg" 'tools/*' | sort | tr '\n' ' ')
+        if [ "$files" = 'tools/any/linux-x64/DotnetToolSettings.xml tools/any/linux-x64/nipc ' ]; then
+            pass "the package for linux-x64 has the native file alone"
+        else
+            fail "the package for linux-x64 has the native file alone" "$files"
+        fi
+        run_watched "$(patient 60)" said env DOTNET_ROOT=/nonexistent "$work/tools/nipc" --version
+        if [ "$(cat said)" = "$version" ]; then
+            pass "on linux-x64 the installed tool needs no .NET"
+        else
+            fail "on linux-x64 the installed tool needs no .NET" "$(cat said)"
+        fi
+    fi
+    unzip -q "$packages/NativeIpc.Tool.any.$version.nupkg" 'tools/*' -d any
+    run_watched "$(patient 60)" said dotnet any/tools/net10.0/any/nipc.dll key safe packed -t posix
+    if [ "$(cat said)" = posix:/packed ]; then
+        pass "what the other systems get runs on .NET"
+    else
+        fail "what the other systems get runs on .NET" "$(cat said)"
+    fi
+    verify "and on a newer .NET" "no rollForward Major" grep -q '"rollForward": "Major"' any/tools/net10.0/any/nipc.runtimeconfig.json
 fi
 exit $failures

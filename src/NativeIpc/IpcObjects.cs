@@ -33,17 +33,18 @@ public static class IpcObjects
     /// <param name="key">The key.</param>
     /// <param name="kind">Segment or semaphore: one key may lead to one of each.</param>
     /// <returns>The object; null when there is none.</returns>
-    /// <exception cref="NativeIpcException">KeyError for a key that cannot work here.</exception>
+    /// <exception cref="NativeIpcException">KeyError for a key that cannot work here; PermissionDenied when this user may
+    /// not look into the folder of the object or its key file, so that it cannot be told whether there is one.</exception>
     /// <exception cref="PlatformNotSupportedException">This system does not let objects of this type be looked at; see <see cref="CanEnumerate"/>.</exception>
     [UnsupportedOSPlatform("macos")]
     public static IpcObjectInfo? Inspect(NativeIpcKey key, IpcObjectKind kind)
     {
-        const string attempt = "inspect the object";
+        const string attempt = Census.Inspecting;
         if (kind == IpcObjectKind.SharedMemory) Selector.ForSegment(attempt, key);
         else Selector.ForSemaphore(attempt, key);
         IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
         if (catalog.WhyNotListed() is { } reason) throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
-        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
+        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true, FindUses = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
     }
 
     /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>

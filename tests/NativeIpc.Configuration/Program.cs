@@ -47,7 +47,7 @@ IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollect
     ["Plain:MaximumCount"] = "5",
     ["Bad:Semaphore:Mode"] = "Everybody",
     ["BadKey:Key"] = "posix",
-    ["Listing:FindUnused"] = "false",
+    ["Listing:FindUnused"] = "true",
     ["Listing:Kind"] = "SystemSemaphore",
 }).Build();
 
@@ -77,7 +77,7 @@ Check("what is not configured has its default",
     new SystemSemaphoreOptions().ToString());
 IpcEnumerationOptions listing = configuration.GetSection("Listing").Get<IpcEnumerationOptions>()!;
 Check("options of a listing are bound", $"{listing.FindUnused} {listing.Kind} {listing.IncludeAttachments}",
-    "False SystemSemaphore True");
+    "True SystemSemaphore True");
 Check("a wrong value names its place",
     Failure(() => configuration.GetSection("Bad").Get<ServerOptions>())
         .Contains("Bad:Semaphore:Mode", StringComparison.Ordinal), true);

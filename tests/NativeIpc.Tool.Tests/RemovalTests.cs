@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -72,6 +73,24 @@ public sealed class RemovalTests : OneType
             """);
         Assert.Matches(@"posix:/app .* \? +\d+s", output);
         Assert.Contains("Processes are hidden from this user (hidepid", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_may_not_be_looked_at_is_not_said_to_be_missing()
+    {
+        string output = Private("""
+            $n create shm posix:/app 10
+            mkdir -m 700 /dev/shm/private; $n create shm systemv:/dev/shm/private/app 10
+            for key in systemv:/dev/shm/private/app posix:/app; do
+                for verb in show rm; do
+                    setpriv --reuid=1000 --regid=1000 --clear-groups $n $verb $key; echo "$verb ended with $?"
+                done
+                chmod 700 /dev/shm
+            done
+            """);
+        Assert.Equal(2, output.Split("show ended with 4").Length - 1);
+        Assert.Equal(2, output.Split("rm ended with 4").Length - 1);
+        Assert.DoesNotContain("There is no", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -213,6 +232,21 @@ public sealed class RemovalTests : OneType
         Assert.Contains("removed shm posix:/mine\n", parts[2], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void On_a_terminal_the_list_is_shown_and_the_user_is_asked()
+    {
+        Assert.SkipUnless(TerminalScreen.WhyNot is null, TerminalScreen.WhyNot ?? "");
+        using var terminal = new TerminalScreen("\"$NIPC\" create shm posix:/left 10 >/dev/null; \"$NIPC\" rm --unused; ls /dev/shm; echo ==; \"$NIPC\" rm --unused; echo \"ended with $?\"; ls /dev/shm; exec cat", 100, 24);
+        string screen = terminal.Await(screen => screen.Contains("Remove it? [y/N]", StringComparison.Ordinal), "the question");
+        Assert.Contains("unused shm posix:/left", screen, StringComparison.Ordinal);
+        terminal.Press("Enter");
+        terminal.Await(screen => screen.Contains("Nothing was removed yet", StringComparison.Ordinal) && screen.Contains("\nleft\n==", StringComparison.Ordinal) && screen.TrimEnd().EndsWith("[y/N]", StringComparison.Ordinal), "the object, and the next question");
+        terminal.Press("y", "Enter");
+        screen = terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the removal");
+        Assert.Contains("removed shm posix:/left", screen, StringComparison.Ordinal);
+        Assert.EndsWith("ended with 0", screen, StringComparison.Ordinal);
+    }
+
     /// <summary>Issue 14, A6: a lease makes the open of others fail (musl) or wait.</summary>
     [Fact]
     public void Looking_asks_for_no_lease_and_opens_no_segment()
@@ -234,6 +268,19 @@ public sealed class RemovalTests : OneType
                 Assert.DoesNotContain($"\"/dev/shm{key.NativeKey}\"", said, StringComparison.Ordinal);
             }
         }
+    }
+
+    /// <summary>stat(2) of a link in /proc/PID/fd asks the file system that it leads to, which may never answer.</summary>
+    [Fact]
+    public void Looking_follows_no_link_to_what_is_no_object()
+    {
+        string strace = Peers.Require("strace", "strace");
+        string calls = NewFile();
+        ShellResult result = Shell.Run(strace, ["-f", "-qq", "-e", "trace=%file", "-o", calls, Nipc.Program, "list"]);
+        Assert.Equal(0, result.ExitCode);
+        string[] said = File.ReadAllLines(calls);
+        Assert.Contains(said, line => line.Contains("readlinkat(", StringComparison.Ordinal) && line.Contains("/dev/null", StringComparison.Ordinal));
+        Assert.DoesNotContain(said, line => line.Contains("stat", StringComparison.Ordinal) && Regex.IsMatch(line, "\"/proc/[0-9]+/fd/"));
     }
 
     private static string OutcomeOf(ShellResult result) => JsonDocument.Parse(result.Output).RootElement.GetProperty("outcomes")[0].GetProperty("outcome").GetString()!;

@@ -5,6 +5,9 @@ namespace NativeIpc.Backends;
 /// <summary>One enumeration: what is asked for, what was found, and what the back ends share while they look. Used by one thread.</summary>
 internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only = null)
 {
+    /// <summary>What a look at the one key is called in failures.</summary>
+    public const string Inspecting = "inspect the object";
+
     private readonly List<IpcObjectInfo> _objects = [];
     private readonly List<IpcNote> _notes = [];
     private ProcessScan? _processes;

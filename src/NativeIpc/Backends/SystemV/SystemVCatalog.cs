@@ -30,9 +30,13 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            if (census.Only is not null) throw new PlatformNotSupportedException($"Cannot {Census.Inspecting}: {failure.Message}", failure);
             census.Note($"System V objects cannot be listed: {failure.Message}", "Ask where /proc is whole, or use POSIX objects.");
             return;
         }
+
+        if (census.Only is { } one && Libc.Status(KeyFile.Path(one), followLink: true, out _) is var number && number is not (0 or Errno.ENOENT or Errno.ENOTDIR))
+            throw SystemVErrors.KeyFile(Census.Inspecting, one, "statx", number);
 
         HashSet<int> keys = [.. segments.Concat(sets).Select(row => row.Key)];
         var search = new KeyFileSearch(keys, census.Only is { } only ? [(KeyFile.Path(only), true)] : KeyFileSearch.FilesOf(census.Options.KeyFileFolders));
