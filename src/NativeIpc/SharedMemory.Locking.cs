@@ -275,7 +275,7 @@ public sealed partial class SharedMemory
                     replaced = current;
                     current = next = new SegmentLock(opened, watch, replacesAnother: replaced is not null);
                     _segment.NoteLock(opened);
-                    _segment.CloseLock = next.Close;
+                    _segment.CloseLock = opened.GivesBackFirst = next.Close;
                     if (replaced is not null) Keep(replaced);
                     Volatile.Write(ref _lock, next);
                 }

@@ -11,7 +11,7 @@ public sealed class SharedMemoryAccessScope : IDisposable
 
     // A scope that is dropped without Dispose keeps the memory mapped until it is collected.
     /// <summary>Ends the scope.</summary>
-    ~SharedMemoryAccessScope() => Dispose();
+    ~SharedMemoryAccessScope() => Interlocked.Exchange(ref _segment, null)?.ReleaseFromFinalizer();
 
     /// <summary>The number of bytes.</summary>
     /// <exception cref="ObjectDisposedException">The scope has ended.</exception>

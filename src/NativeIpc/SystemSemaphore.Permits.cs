@@ -169,7 +169,13 @@ public sealed partial class SystemSemaphore
             lock (_queueGate)
             {
                 ObjectDisposedException.ThrowIf(_isDisposed, this);
-                table = _permits ??= new PermitTable(_semaphore);
+                if (_permits is null)
+                {
+                    _permits = new PermitTable(_semaphore);
+                    _semaphore.GivesBackFirst = _permits.Close;
+                }
+
+                table = _permits;
             }
         }
 

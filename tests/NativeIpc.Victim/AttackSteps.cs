@@ -26,6 +26,7 @@ internal static partial class AttackSteps
         "swap" => Swap(words[1], words[2], words[3]),
         "lease" => Lease(words[1]),
         "flock" => Flock(words[1]),
+        "unflock" => Unflock(),
         "open" => Open(words[1]),
         _ => null,
     };
@@ -121,9 +122,18 @@ internal static partial class AttackSteps
     private static string Flock(string path)
     {
         const int exclusive = 2 | 4; // LOCK_EX | LOCK_NB
-        SystemSteps.Check(flock(Opened(path), exclusive));
+        s_locked = Opened(path);
+        SystemSteps.Check(flock(s_locked, exclusive));
         return "locked";
     }
+
+    private static string Unflock()
+    {
+        SystemSteps.Check(close(s_locked));
+        return "unlocked";
+    }
+
+    private static int s_locked;
 
     /// <summary>Has a file open until the process ends.</summary>
     private static string Open(string path)
@@ -137,6 +147,9 @@ internal static partial class AttackSteps
         int descriptor = open(path, 0); // O_RDONLY
         return descriptor >= 0 ? descriptor : throw new InvalidOperationException(Marshal.GetLastPInvokeErrorMessage());
     }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close(int descriptor);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(int descriptor, int operation);

@@ -8,6 +8,7 @@ internal sealed class IpcSteps
     private readonly List<IDisposable> _kept = [];
     private SharedMemory? _segment;
     private SystemSemaphore? _semaphore;
+    private SharedMemoryLock _lock;
     private string[] _words = [];
 
     internal string Run(string[] words)
@@ -53,7 +54,9 @@ internal sealed class IpcSteps
             "semaphore-wait-async" => $"{_semaphore!.TryAcquireAsync(Milliseconds).AsTask().GetAwaiter().GetResult()}",
             "semaphore-fail-async" => FailAsync(() => _semaphore!.TryAcquireAsync(Milliseconds).AsTask()),
             "segment-fail-async" => FailAsync(() => _segment!.TryLockAsync(Milliseconds).AsTask()),
-            "segment-wait" => $"{_segment!.TryLock(Milliseconds, out _)}",
+            "segment-wait" => $"{_segment!.TryLock(Milliseconds, out _lock)}",
+            "segment-was-abandoned" => $"{_lock.WasAbandoned}",
+            "semaphore-was-abandoned" => $"{_semaphore!.WasAbandoned}",
             "segment-wait-async" => $"{_segment!.TryLockAsync(Milliseconds).AsTask().GetAwaiter().GetResult() is not null}",
             "segment-open-and-lock" => $"{Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions))}, {Lock()}",
             "segment-status" => $"{_segment!.GetLockStatus()}",
@@ -62,7 +65,14 @@ internal sealed class IpcSteps
             "semaphore-churn" => Churn(key => SystemSemaphore.CreateNew(key, 1)),
             "safe-key" => SharedMemory.PlatformSafeKey(words[2], (NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)).ToString(),
             "supports" => Supports((NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)),
+            "segment-access" => Access(),
+            "segment-dispose" => DisposeSegment(),
+            "semaphore-enter" => Enter(),
             "dispose" => Dispose(),
+            "drop" => Drop(),
+            "watches" => DropSteps.Watches() ? "watches" : "none",
+            "await-no-watch" => DropSteps.AwaitNoWatch(),
+            "finalizer-thread" => $"{DropSteps.FinalizerThread()}",
             _ => throw new ArgumentException($"No such step: {words[0]}"),
         };
     }
@@ -117,20 +127,8 @@ internal sealed class IpcSteps
     {
         Keep(SharedMemory.CreateNew(Key, 100));
         Lock();
-        SpinWait.SpinUntil(() => Array.Exists(Directory.GetFiles("/proc/self/fdinfo"), IsWatching));
+        SpinWait.SpinUntil(DropSteps.Watches);
         return "attended";
-
-        static bool IsWatching(string path)
-        {
-            try
-            {
-                return File.ReadAllText(path).Contains("inotify wd:", StringComparison.Ordinal);
-            }
-            catch (IOException)
-            {
-                return false; // closed meanwhile
-            }
-        }
     }
 
     private NativeIpcKey Key => NativeIpcKey.Parse(_words[1], null);
@@ -364,6 +362,42 @@ internal sealed class IpcSteps
         _pending.Clear();
         (_segment, _semaphore) = (null, null);
         return "disposed";
+    }
+
+    /// <summary>Keeps a scope in which the segment is not unmapped, also when it is disposed.</summary>
+    private string Access()
+    {
+        _pending.Add(_segment!.BeginAccess());
+        return "accessed";
+    }
+
+    private string DisposeSegment()
+    {
+        _segment!.Dispose();
+        return "disposed";
+    }
+
+    private string Enter()
+    {
+        _pending.Add(_semaphore!.Enter());
+        return "entered";
+    }
+
+    /// <summary>Forgets everything without disposing it, and has the garbage collector find it.</summary>
+    private string Drop()
+    {
+        Forget();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return "dropped";
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private void Forget()
+    {
+        _kept.Clear();
+        _pending.Clear();
+        (_segment, _semaphore, _lock) = (null, null, default);
     }
 
     private static string Supports(NativeIpcKeyType type)

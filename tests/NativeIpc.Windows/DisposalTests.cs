@@ -1,3 +1,5 @@
+using System.Reflection;
+using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.WindowsTests;
@@ -45,6 +47,47 @@ public class DisposalTests : WindowsTest
 
         using SharedMemoryLock free = kept.Lock(TestContext.Current.CancellationToken); // no round has kept it
     }
+
+    /// <summary>As the garbage collector does, which no test can have run here (Wine).</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_permit_that_is_dropped_with_its_semaphore_is_given_back(bool isRobust)
+    {
+        NativeIpcKey key = NewKey();
+        var options = new SystemSemaphoreOptions { Robust = isRobust };
+        using SystemSemaphore kept = SystemSemaphore.CreateNew(key, 1, options);
+        SystemSemaphore dropped = SystemSemaphore.OpenExisting(key, options);
+        dropped.Enter();
+        Drop(Value(dropped, "_semaphore"));
+        Assert.True(kept.TryAcquire(s_watchdog));
+        Assert.False(kept.WasAbandoned);
+        dropped.Dispose();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_lock_that_is_dropped_while_it_is_held_is_free_and_was_not_abandoned(bool isRecoverable)
+    {
+        NativeIpcKey key = NewKey();
+        using SharedMemory kept = SharedMemory.CreateNew(key, 100);
+        SharedMemory dropped = SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { RequireLockRecovery = isRecoverable });
+        Assert.True(dropped.TryLock(out _));
+        object held = Value(dropped, "_lock");
+        Drop(held.GetType().GetProperty("Semaphore")!.GetValue(held)!);
+        Assert.True(kept.TryLock(s_watchdog, out SharedMemoryLock taken));
+        using (taken) Assert.False(taken.WasAbandoned);
+        dropped.Dispose();
+    }
+
+    private static readonly TimeSpan s_watchdog = Patience.Minutes(1);
+
+    private static object Value(object owner, string field)
+        => owner.GetType().GetField(field, BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(owner)!;
+
+    private static void Drop(object semaphore)
+        => semaphore.GetType().GetMethod("WasDropped", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(semaphore, null);
 
     /// <summary>Repeats the actions, each on its own thread, until the object that they use is disposed.</summary>
     private static async Task Race(Action dispose, params Action[] actions)

@@ -43,6 +43,13 @@ internal abstract class Segment : SafeHandle
         base.Dispose(disposing);
     }
 
+    /// <summary>Gives up a reference in a finalizer: if it was the last one, the rest is done as there.</summary>
+    public void ReleaseFromFinalizer()
+    {
+        IsFinalizing = true;
+        DangerousRelease();
+    }
+
     /// <summary>The address of the first byte; the caller holds a reference, or trusts its own caller not to dispose meanwhile.</summary>
     public unsafe byte* Pointer => (byte*)handle;
 

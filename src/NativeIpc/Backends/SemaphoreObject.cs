@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
 
@@ -66,6 +67,60 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Whether closing gives back a permit that a thread of this object took while the closing began: for a lock, whose holders are noted by its owner, which
     /// has given back what it knew of.</summary>
     public bool GivesBackAtClose { get; set; }
+
+    private Action? _givesBackFirst;
+    private DropNotice? _notice;
+
+    /// <summary>Gives back what users of this object hold by it, as their Dispose would. Called for an object that nobody disposed, before it is let go of.</summary>
+    public Action? GivesBackFirst
+    {
+        get => _givesBackFirst;
+        set
+        {
+            _givesBackFirst = value;
+            if (!NoticesDrop) NoticeDrop();
+        }
+    }
+
+    /// <summary>Whether this object has a finalizer of its own, or somebody else has one for it.</summary>
+    protected virtual bool NoticesDrop => false;
+
+    /// <summary>Has <see cref="WasDropped"/> called when nobody refers to this object any more, unless it was disposed. Most objects need no such notice, and a finalizer is not free.</summary>
+    protected void NoticeDrop()
+    {
+        var notice = new DropNotice(this);
+        if (Interlocked.CompareExchange(ref _notice, notice, null) is not null) notice.Dispose();
+    }
+
+    /// <summary>Nobody refers to this object any more. Runs on the thread of the finalizers, which serves the whole process: waits for nobody.</summary>
+    protected virtual void WasDropped() => CloseElsewhere(null);
+
+    /// <summary>Lets go of this object, which nobody disposed, on another thread, since that may have to wait.</summary>
+    /// <param name="kept">A handle that is used for it, and that may be finalized together with this object, since the finalizers of safe handles come last; null for none.</param>
+    protected void CloseElsewhere(SafeHandle? kept)
+    {
+        bool isKept = false;
+        kept?.DangerousAddRef(ref isKept);
+        Afterwards.Do(() =>
+        {
+            try
+            {
+                GivesBackFirst?.Invoke();
+            }
+            finally
+            {
+                Dispose();
+                if (isKept) kept!.DangerousRelease();
+            }
+        });
+    }
+
+    private sealed class DropNotice(SemaphoreObject owner) : IDisposable
+    {
+        ~DropNotice() => owner.WasDropped();
+
+        public void Dispose() => GC.SuppressFinalize(this);
+    }
 
     private protected DirectStep _step;
 
@@ -178,5 +233,6 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         EndWaits();
         Leave();
         GC.SuppressFinalize(this);
+        _notice?.Dispose();
     }
 }

@@ -83,7 +83,10 @@ internal sealed class HeldSemaphore : MappedSemaphore
         if (removeAtExit) ProcessExit.Add(_removal);
     }
 
-    ~HeldSemaphore() => Close();
+    ~HeldSemaphore() => CloseElsewhere(_file); // to come back from aside is to wait, too
+
+    /// <inheritdoc/>
+    protected override bool NoticesDrop => true;
 
     /// <summary>Whether there are such semaphores here.</summary>
     internal static bool IsOffered => PosixNames.s_areFiles && GlibcSemaphore.s_isKnown;

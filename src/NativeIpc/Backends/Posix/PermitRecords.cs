@@ -58,6 +58,9 @@ internal sealed unsafe class PermitRecords : IDisposable
     /// <summary>Whether permits can be recorded here.</summary>
     internal static bool IsOffered => PosixNames.s_areFiles && GlibcSemaphore.s_isKnown;
 
+    /// <summary>The file behind the page.</summary>
+    internal UnixDescriptor File => _file;
+
     /// <summary>Whether the last try found the journal taken by somebody who did not leave it.</summary>
     internal bool IsHeldUp { get; private set; }
 

@@ -35,7 +35,17 @@ internal class PosixSemaphore : MappedSemaphore
         if (removeAtExit) ProcessExit.Add(_removal);
     }
 
-    ~PosixSemaphore() => Close();
+    ~PosixSemaphore()
+    {
+        if (_removal is null && _lastOut is null && GivesBackFirst is null && File is null) Close(); // unmaps, which waits for nobody
+        else CloseElsewhere(File);
+    }
+
+    /// <summary>What <see cref="Close"/> needs besides the page; null for nothing.</summary>
+    private protected virtual UnixDescriptor? File => null;
+
+    /// <inheritdoc/>
+    protected override bool NoticesDrop => true;
 
     /// <summary>The file behind it; all zero where there is none.</summary>
     internal override FileIdentity Identity { get; }

@@ -56,6 +56,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     private protected override bool TryTake(nint page) => _records.TryTake();
 
+    private protected override UnixDescriptor? File => _records?.File; // null when the base's constructor threw
+
     private protected override bool IsHeldUp => _records.IsHeldUp;
 
     // Each step needs more than the word.

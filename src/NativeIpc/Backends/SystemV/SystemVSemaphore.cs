@@ -34,7 +34,6 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private readonly short _releaseFlags;
     private volatile Opened _set = null!;
     private SystemVSemaphoreRemoval? _removal;
-    private Finalizer? _finalizer;
 
     internal SystemVSemaphore(in NativeIpcKey key, in SystemVSet set, int? initialCount, SystemSemaphoreOptions options)
         : base(key)
@@ -57,7 +56,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         {
             _removal = new SystemVSemaphoreRemoval(Key, set, _options.PeerTimeout);
             if (_options.RemoveAtProcessExit) ProcessExit.Add(_removal);
-            _finalizer ??= new Finalizer(this);
+            NoticeDrop();
         }
 
         _set = new Opened(set.Id, set.Tells && _options.Robust);
@@ -390,19 +389,13 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     /// <summary>Removes the set, if it is still there.</summary>
     internal void RemoveNow() => SystemVSupport.RemoveSemaphore("remove the lock of the segment", Key, CurrentId);
 
+    /// <inheritdoc/>
+    /// <remarks>The lock of a segment is closed by the segment.</remarks>
+    protected override bool NoticesDrop => GivesBackAtClose;
+
     protected override void Close()
     {
         lock (_gate) _removal?.Perform();
-        _finalizer?.Dispose();
-    }
-
-    /// <summary>Removes what an instance owns that nobody disposed. An object of its own, since most instances own nothing, and a finalizer is not free.</summary>
-    private sealed class Finalizer(SystemVSemaphore owner) : IDisposable
-    {
-        // Elsewhere, since it may wait for the key file's lock. The duty stays listed until then.
-        ~Finalizer() => Afterwards.Do(owner.Close);
-
-        public void Dispose() => GC.SuppressFinalize(this);
     }
 }
 

@@ -32,6 +32,7 @@ internal sealed unsafe class HolderTable : IDisposable
     private readonly WindowsSecurity _security;
     private readonly SafeMemoryMappedFileHandle _section;
     private SafeWaitHandle? _life;
+    private bool _keepsLife, _keepsSection;
     private nint _view;
 
     private HolderTable(in NativeIpcKey key, WindowsSecurity security, SafeMemoryMappedFileHandle section, nint view)
@@ -296,6 +297,13 @@ internal sealed unsafe class HolderTable : IDisposable
 
     private static string LifeName(in NativeIpcKey record, int mark) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{record.NativeKey}{mark}");
 
+    /// <summary>Keeps the handles from being closed by their finalizers, until <see cref="Dispose"/>.</summary>
+    public void KeepHandles()
+    {
+        _section.DangerousAddRef(ref _keepsSection);
+        _life?.DangerousAddRef(ref _keepsLife);
+    }
+
     /// <summary>The slot first, then the record; the caller closes the semaphore last, so that its handle is never counted for a slot without one.</summary>
     public void Dispose()
     {
@@ -304,11 +312,13 @@ internal sealed unsafe class HolderTable : IDisposable
         if (_life is not null)
         {
             _life.Dispose();
+            if (_keepsLife) _life.DangerousRelease();
             LifeThread.HasClosed();
         }
 
         _ = Kernel32.UnmapViewOfFile(_view);
         _view = 0;
         _section.Dispose();
+        if (_keepsSection) _section.DangerousRelease();
     }
 }

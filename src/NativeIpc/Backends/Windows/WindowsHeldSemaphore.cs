@@ -57,7 +57,23 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         CreatedNew = createdNew;
     }
 
-    ~WindowsHeldSemaphore() => Close();
+    ~WindowsHeldSemaphore() => WasDropped();
+
+    /// <summary>Nobody disposed it. A permit that is held goes back as by Dispose, for which it may have to wait for one who proves that nobody has it.</summary>
+    protected override void WasDropped()
+    {
+        if (GivesBackFirst is null)
+        {
+            Close();
+            return;
+        }
+
+        _table.KeepHandles();
+        CloseElsewhere(_handle);
+    }
+
+    /// <inheritdoc/>
+    protected override bool NoticesDrop => true;
 
     /// <summary>Opens the record of a semaphore that is open, and takes a slot in it. Takes over the handle, if it returns.</summary>
     /// <exception cref="NativeIpcException">The record cannot be had, or has no slot left.</exception>

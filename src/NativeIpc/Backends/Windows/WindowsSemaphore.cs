@@ -57,5 +57,9 @@ internal sealed class WindowsSemaphore : SemaphoreObject
 
     private void CheckOpen() => ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
 
+    /// <inheritdoc/>
+    /// <remarks>To give is one call that waits for nobody, and the handle, which is finalized last, closes itself.</remarks>
+    protected override void WasDropped() => GivesBackFirst?.Invoke();
+
     protected override void Close() => _wait.Dispose();
 }
