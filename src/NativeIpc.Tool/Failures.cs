@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool;
@@ -22,6 +23,7 @@ internal static class Failures
             UnauthorizedAccessException => (ExitCodes.Permission, failure.Message),
             FileNotFoundException or DirectoryNotFoundException => (ExitCodes.NotFound, failure.Message),
             IOException { HResult: EMFILE or ENFILE } => (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
+            Win32Exception { NativeErrorCode: EMFILE or ENFILE } => (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
             IOException => (ExitCodes.Failure, failure.Message),
             OutOfMemoryException => (ExitCodes.Limit, "No memory, or no further thread, is to be had: 'ulimit -a' and the cgroup's pids.max show the limits."),
             _ => null,

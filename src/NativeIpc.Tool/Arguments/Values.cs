@@ -87,6 +87,15 @@ internal static class Values
         return true;
     }
 
+    /// <summary>The count of a new semaphore.</summary>
+    public static Argument<int> Count() => new("COUNT")
+    {
+        Description = "How many can acquire it at first (0 or more)",
+        CustomParser = result => Parsed<int?>(result,
+            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : null,
+            $"is no count of a semaphore. Use a number from 0 to {int.MaxValue}.") ?? 0,
+    };
+
     /// <summary>An option that takes a whole number.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="description">What it does.</param>

@@ -1,4 +1,5 @@
 using System.Text;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Output;
 
@@ -20,6 +21,7 @@ internal static class StandardStreams
 
     public static void Install()
     {
+        if (!OperatingSystem.IsWindows()) Libc.KeepStandardNumbersFree();
         s_rawOut = new GuardedWriter(OpenOutput, isError: false, escapes: false);
         s_rawError = new GuardedWriter(OpenError, isError: true, escapes: false);
         Console.SetOut(new GuardedWriter(OpenOutput, isError: false, escapes: true));

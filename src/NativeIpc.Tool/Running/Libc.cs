@@ -49,11 +49,44 @@ internal static unsafe partial class Libc
         return kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != ESRCH;
     }
 
+    /// <summary>Sees to it that what this process opens never gets the number of a standard stream that is closed: what is
+    /// printed would go into it. In its place stands a descriptor that cannot be written to, or read from; a command that
+    /// this process starts or becomes finds the stream closed, as it was.</summary>
+    public static void KeepStandardNumbersFree()
+    {
+        const int F_GETFD = 1;
+        const int FD_CLOEXEC = 1;
+        const int ReadOnly = 0;
+        const int WriteOnly = 1;
+        int closeOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
+        for (int number = 0; number <= 2; number++)
+        {
+            int flags = fcntl(number, F_GETFD);
+            s_isClosed[number] = flags < 0 || (flags & FD_CLOEXEC) != 0; // that was opened since: it has not come through exec
+            if (flags >= 0) continue;
+            fixed (byte* nothing = "/dev/null\0"u8) _ = open(nothing, (number == 0 ? WriteOnly : ReadOnly) | closeOnExec); // the lowest number that is free
+        }
+    }
+
+    /// <summary>Whether a standard stream was closed when this process began.</summary>
+    public static bool WasClosed(int number) => s_isClosed[number];
+
+    private static readonly bool[] s_isClosed = new bool[3];
+
+    // Variadic with further arguments only that these calls do not need.
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(int descriptor, int command);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int open(byte* path, int flags);
+
     /// <summary>Writes all bytes to a descriptor. Nobody who reads any more is no failure, as for other tools that a
     /// shell ends by SIGPIPE, which .NET ignores.</summary>
     /// <exception cref="IOException">They cannot be written; its HResult is the error number.</exception>
     public static void WriteAll(int descriptor, ReadOnlySpan<byte> bytes)
     {
+        const int EBADF = 9;
+        if (s_isClosed[descriptor]) throw new IOException(Marshal.GetPInvokeErrorMessage(EBADF), EBADF);
         while (!bytes.IsEmpty)
         {
             nint written;

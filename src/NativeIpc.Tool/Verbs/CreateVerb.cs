@@ -19,7 +19,7 @@ internal static class CreateVerb
     private static readonly Option<bool> s_hold = new("--hold") { Description = "Stay, and remove it at the end (Ctrl-C). Windows: always needed" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what was made as JSON" };
     private static readonly Argument<long> s_size = Values.Size();
-    private static readonly Argument<int> s_count = new("COUNT") { Description = "How many can acquire it at first (0 or more)" };
+    private static readonly Argument<int> s_count = Values.Count();
 
     public static Command Command() => new Command("create", "Make a segment or a semaphore. It stays until it is removed.") { Segment(), Semaphore() };
 
@@ -50,7 +50,6 @@ internal static class CreateVerb
     {
         NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SystemSemaphore);
         int count = parsed.GetValue(s_count);
-        if (count < 0) throw ToolException.Usage("The count of a semaphore is 0 or more.");
         var options = new SystemSemaphoreOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group), Removal = Policy(parsed) };
         using SystemSemaphore semaphore = parsed.GetValue(s_reset) ? SystemSemaphore.CreateOrReset(key, count, options)
             : parsed.GetValue(s_orOpen) ? SystemSemaphore.CreateOrOpen(key, count, options)
@@ -69,8 +68,17 @@ internal static class CreateVerb
 
     private static int Say(ParseResult parsed, CreatedObject made)
     {
-        if (parsed.GetValue(s_json)) ToolJson.Print(made, ToolJson.Default.CreatedObject);
-        else Console.Out.WriteLine(PrintableText.Of(made.Key.ToString()));
+        try
+        {
+            if (parsed.GetValue(s_json)) ToolJson.Print(made, ToolJson.Default.CreatedObject);
+            else Console.Out.WriteLine(PrintableText.Of(made.Key.ToString()));
+        }
+        catch (ToolException) when (made.CreatedNew && !OperatingSystem.IsWindows())
+        {
+            _ = made.Size is null ? SystemSemaphore.Remove(made.Key) : SharedMemory.Remove(made.Key); // what failed leaves nothing
+            throw;
+        }
+
         if (!parsed.GetValue(s_hold)) return ExitCodes.Ok;
         Interruption.Token.WaitHandle.WaitOne();
         throw new OperationCanceledException(Interruption.Token);

@@ -28,6 +28,7 @@ internal static class RestoreVerb
     {
         NamedObject named = Named(parsed);
         CancellationToken interrupted = Interruption.Token;
+        if (Directory.Exists(parsed.GetValue(s_file))) throw new ToolException(ExitCodes.Failure, $"'{parsed.GetValue(s_file)}' is a folder, and no file with the bytes of a segment.");
         using FileStream source = new(parsed.GetValue(s_file)!, new FileStreamOptions { BufferSize = 0 });
         bool creates = parsed.GetValue(s_create);
         if (creates && OperatingSystem.IsWindows())
