@@ -17,6 +17,9 @@ internal static class Interruption
     /// <summary>The number of the signal that came; 0 when none did.</summary>
     public static int Signal => s_signal;
 
+    /// <summary>Whether .NET has set the terminal up to read keys, and is to do so again after a stop.</summary>
+    public static bool ReadsKeys { get; set; }
+
     /// <summary>Watches no longer: what comes now has its default effect, or is another's. What came already counts.</summary>
     public static void Stop()
     {
@@ -39,6 +42,9 @@ internal static class Interruption
             }));
         }
 
+        // .NET sets the terminal up again when the process goes on, which stops a process that is not in the foreground of it
+        // (SIGTTOU), as under timeout(1), which sends SIGCONT after its signal. Only a view that reads keys needs that.
+        if (!OperatingSystem.IsWindows()) s_registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, context => context.Cancel |= !ReadsKeys));
         return source;
     }
 }

@@ -36,6 +36,12 @@ public sealed record IpcEnumerationOptions
     /// together.</summary>
     public bool FindSigns { get; set; }
 
+    /// <summary>Whether to say what the users of each semaphore do with it: who holds permits and who waits
+    /// (<see cref="IpcAttachment.Use"/>), and what the members of each System V set are
+    /// (<see cref="IpcObjectInfo.Members"/>). Default: false; <see cref="IpcObjects.Inspect"/> always does. It costs a look
+    /// at every thread of who has a semaphore open and, where somebody waits for a System V set, of every process.</summary>
+    public bool FindUses { get; set; }
+
     /// <summary>More folders in which to look for System V key files. Default: none beside the runtime and temporary folders of this user, <c>/tmp</c> and
     /// the runtime folders of other users that may be read (<c>/run/user/*</c>). Folders below them are not searched.</summary>
     public IReadOnlyList<string> KeyFileFolders { get; set; } = [];

@@ -39,6 +39,19 @@ public sealed record IpcObjectInfo
     /// <summary>The count of a semaphore; null for segments, and where it may not be read.</summary>
     public int? Value { get; internal init; }
 
+    /// <summary>How many threads wait for the semaphore, or did until they were killed (POSIX with glibc, as the count
+    /// in the semaphore says, which nobody corrects for the killed; System V: for member 0,
+    /// exactly, where members were asked for). Null for segments, and where that is not told.</summary>
+    public int? Waiting { get; internal init; }
+
+    /// <summary>How many semaphores a System V set has; null for everything else. This library uses member 0; the sets of
+    /// its locks have two members.</summary>
+    public int? MemberCount { get; internal init; }
+
+    /// <summary>The members of a System V set, from 0 on, where they were asked for
+    /// (<see cref="IpcEnumerationOptions.FindUses"/>); empty otherwise.</summary>
+    public IReadOnlyList<IpcSetMember> Members { get; internal init; } = [];
+
     /// <summary>How many permits of a semaphore were recorded by holders that were killed (<see cref="SystemSemaphoreOptions.Recording"/>), and can be given back
     /// (<see cref="SystemSemaphore.ReturnLostPermits"/>); null where none are recorded, where that may not be read, and in lists (<see cref="IpcObjects.Enumerate"/>), which do not look so closely.</summary>
     public int? LostPermits { get; internal init; }
@@ -122,5 +135,5 @@ public sealed record IpcObjectInfo
 
     /// <summary>Whether two looks at one object saw the same, but for the times that each look or use changes.</summary>
     internal bool LooksAs(IpcObjectInfo other)
-        => this with { Attachments = other.Attachments, Signs = other.Signs, IsInUse = other.IsInUse, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);
+        => this with { Attachments = other.Attachments, Members = other.Members, Signs = other.Signs, IsInUse = other.IsInUse, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other && Attachments.SequenceEqual(other.Attachments);
 }

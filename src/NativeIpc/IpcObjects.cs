@@ -43,7 +43,7 @@ public static class IpcObjects
         else Selector.ForSemaphore(attempt, key);
         IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
         if (catalog.WhyNotListed() is { } reason) throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
-        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
+        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true, FindUses = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
     }
 
     /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>

@@ -125,7 +125,11 @@ internal sealed class LinuxChecks
         Libc($"sizeof(struct stat) <= {Interop.OlderStat.LargestSize}", 1);
         Libc("SYS_statx", Interop.Libc.StatxNumber(architecture));
         Kernel("__NR_statx", Interop.Libc.StatxNumber(architecture));
+        Libc("SYS_getdents64", Interop.Libc.Getdents64Number(architecture));
+        Kernel("__NR_getdents64", Interop.Libc.Getdents64Number(architecture));
         Libc("SYS_futex", Interop.Futex.Number(architecture));
+        if (Interop.SystemCalls.Semop(architecture) is > 0 and var semop) Kernel("__NR_semop", semop);
+        Kernel("__NR_semtimedop", Interop.SystemCalls.Semtimedop(architecture));
         Kernel("__NR_futex", Interop.Futex.Number(architecture));
         Kernel("__NR_pidfd_open", Interop.Libc.PidfdOpenNumber);
         Libc("MAP_FAILED", Interop.Libc.MAP_FAILED);

@@ -46,6 +46,8 @@ namespace NativeIpc.Conformance.Posix
     public sealed class RaceTests : RaceTests<PosixProvider>;
 
     public sealed class ListingTests : ListingTests<PosixProvider>;
+
+    public sealed class OrphanedTests : OrphanedTests<PosixProvider>;
 }
 
 namespace NativeIpc.Conformance.PlainPosix
@@ -112,6 +114,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class UndoTests : UndoTests<SystemVProvider>;
 
     public sealed class ListingTests : ListingTests<SystemVProvider>;
+
+    public sealed class OrphanedTests : OrphanedTests<SystemVProvider>;
 
     public sealed class AbandonedTests : SystemVAbandonedTests<SystemVProvider>;
 

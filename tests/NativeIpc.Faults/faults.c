@@ -70,6 +70,7 @@ static const int trapped[] = {
     SYS_semget, SYS_semctl, SYS_semop, SYS_semtimedop, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_wait,
     SYS_pidfd_open, SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_io_uring_setup,
     SYS_io_uring_enter, SYS_io_uring_register, 449 /* futex_waitv */,
+    SYS_fsetxattr, SYS_fgetxattr, SYS_fremovexattr, SYS_lgetxattr,
 };
 #define TRAPPED ((int)(sizeof trapped / sizeof *trapped))
 

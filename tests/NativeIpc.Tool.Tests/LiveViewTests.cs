@@ -25,7 +25,7 @@ public sealed partial class LiveViewTests
         Assert.StartsWith("6 objects, every 0.2s  /dev/shm ██░░░░░░░░░░░░░░░░░░ 16M of 256M\n", screen, StringComparison.Ordinal);
         Assert.EndsWith("\nEnter shows, / filters, r removes, q ends", screen, StringComparison.Ordinal);
         Assert.Matches(@"posix:/half +- +shm +0 .* \? +\d+s +empty", screen);
-        Assert.Matches(@"\(systemv\) 0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* unused,no-key-file", screen);
+        Assert.Matches(@"\n0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* unused,no-key-file", screen);
         Keep("list", screen);
 
         // Made and removed by another window of the same terminal, which is in the same namespaces.

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using NativeIpc.Testing;
 using Xunit;
 
@@ -234,6 +235,19 @@ public sealed class RemovalTests : OneType
                 Assert.DoesNotContain($"\"/dev/shm{key.NativeKey}\"", said, StringComparison.Ordinal);
             }
         }
+    }
+
+    /// <summary>stat(2) of a link in /proc/PID/fd asks the file system that it leads to, which may never answer.</summary>
+    [Fact]
+    public void Looking_follows_no_link_to_what_is_no_object()
+    {
+        string strace = Peers.Require("strace", "strace");
+        string calls = NewFile();
+        ShellResult result = Shell.Run(strace, ["-f", "-qq", "-e", "trace=%file", "-o", calls, Nipc.Program, "list"]);
+        Assert.Equal(0, result.ExitCode);
+        string[] said = File.ReadAllLines(calls);
+        Assert.Contains(said, line => line.Contains("readlinkat(", StringComparison.Ordinal) && line.Contains("/dev/null", StringComparison.Ordinal));
+        Assert.DoesNotContain(said, line => line.Contains("stat", StringComparison.Ordinal) && Regex.IsMatch(line, "\"/proc/[0-9]+/fd/"));
     }
 
     private static string OutcomeOf(ShellResult result) => JsonDocument.Parse(result.Output).RootElement.GetProperty("outcomes")[0].GetProperty("outcome").GetString()!;

@@ -53,6 +53,53 @@ public sealed class TerminalTests
     }
 
     [Theory]
+    [InlineData("posix:/s", "held by [0-9]+ \\(nipc\\), [0-9]+ \\(sh\\)")]
+    [InlineData("systemv:/run/user/1000/s", "last used by [0-9]+")]
+    public void Who_waits_says_for_whom(string key, string whom)
+    {
+        using var terminal = new TerminalScreen($$"""
+            "$NIPC" create sem {{key}} 1 > /dev/null
+            "$NIPC" run --sem {{key}} sh -c 'until [ -e /dev/shm/go ]; do sleep 0.05; done' &
+            until [ "$("$NIPC" value {{key}})" = 0 ]; do :; done
+            "$NIPC" acquire {{key}}; echo "ended with $?"; "$NIPC" release {{key}}; exec cat
+            """, 200, 12);
+        string screen = terminal.Await(screen => screen.Contains("Ctrl-C gives up", StringComparison.Ordinal), "the note");
+        Assert.Matches($"nipc: Waiting for {key}, {whom}", screen);
+        terminal.Open(": > /dev/shm/go");
+        terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the permit");
+    }
+
+    [Fact]
+    public void A_wait_that_is_ended_from_the_background_ends()
+    {
+        // timeout(1) takes its command out of the foreground, and wakes it after its signal.
+        using var terminal = new TerminalScreen("""
+            "$NIPC" create sem systemv:/run/user/1000/s 0 > /dev/null
+            for i in 1 2 3 4; do timeout -s INT 0.5 "$NIPC" acquire systemv:/run/user/1000/s; done; echo over; exec cat
+            """, 200, 12);
+        terminal.Await(screen => screen.Contains("over", StringComparison.Ordinal), "the end of all four");
+    }
+
+    [Fact]
+    public void A_line_is_a_line_without_codes()
+    {
+        string record = Path.Combine(Path.GetTempPath(), NativeIpc.Testing.TestNames.NextName());
+        try
+        {
+            using var terminal = new TerminalScreen("read x; \"$NIPC\" create sem posix:/s 1; \"$NIPC\" value posix:/s; \"$NIPC\" list 2> /dev/null; echo over; exec cat", 100, 12);
+            terminal.RecordTo(record);
+            terminal.Press("Enter");
+            terminal.Await(screen => screen.EndsWith("over", StringComparison.Ordinal), "the end");
+            Watch.Until(() => File.ReadAllText(record).Contains("over", StringComparison.Ordinal));
+            Assert.DoesNotContain("\u001b", File.ReadAllText(record), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(record);
+        }
+    }
+
+    [Theory]
     [InlineData("posix:/s")]
     [InlineData("systemv:/run/user/1000/s")]
     public void Ctrl_C_reaches_the_command_of_run_once(string key)

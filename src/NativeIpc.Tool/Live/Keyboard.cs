@@ -21,6 +21,7 @@ internal sealed class Keyboard : IDisposable
     public static Keyboard? TryOpen()
     {
         if (Console.IsInputRedirected) return null;
+        Interruption.ReadsKeys = true;
         var keyboard = new Keyboard();
         new Thread(keyboard.Read) { IsBackground = true, Name = "nipc keyboard" }.Start();
         return keyboard;

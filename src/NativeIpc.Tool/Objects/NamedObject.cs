@@ -49,9 +49,16 @@ internal sealed class NamedObject
     /// <param name="kind">Only this kind; null for a segment and a semaphore.</param>
     public IReadOnlyList<IpcObjectInfo> Objects(IpcObjectKind? kind)
     {
-        if (Found is not null) return kind is null || kind == Found.Kind ? [Found] : [];
+        if (Found is not null) return kind is null || kind == Found.Kind ? Closely(Found) : [];
         return [.. Enum.GetValues<IpcObjectKind>().Where(one => kind is null || kind == one)
             .Select(one => Inspect(one, isOnly: kind is not null)).OfType<IpcObjectInfo>()];
+    }
+
+    /// <summary>An object of the list once more, closely: nothing when it is gone.</summary>
+    private static IReadOnlyList<IpcObjectInfo> Closely(IpcObjectInfo listed)
+    {
+        var options = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindUses = true, FindSigns = true };
+        return [.. IpcObjects.Enumerate(options).Objects.Where(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName)];
     }
 
     /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Globalization;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
@@ -59,6 +60,11 @@ internal static class ObjectColumns
             ?? throw ToolException.Usage($"There is no column '{name}'. Use {string.Join(", ", All.Select(column => column.Name))}.")),
     ];
 
+    /// <summary>The rows of objects, each made when it is asked for: thousands of them take more memory than their
+    /// objects.</summary>
+    public static IReadOnlyList<string[]> Rows(IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns)
+        => new RowList(objects, now, columns);
+
     /// <summary>The cells of an object.</summary>
     public static string[] Row(IpcObjectInfo found, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns)
     {
@@ -67,8 +73,9 @@ internal static class ObjectColumns
         return row;
     }
 
-    /// <summary>The key; without one, what the system calls the object.</summary>
-    public static string Name(IpcObjectInfo found) => PrintableText.Of(found.Key.IsValid ? found.Key.ToString() : $"({KeyOptions.WordOf(found.Type)}) {found.NativeName}");
+    /// <summary>The key; without one, what every verb takes for it: the System V key, or the id.</summary>
+    public static string Name(IpcObjectInfo found)
+        => PrintableText.Of(!found.Key.IsValid && found.SystemVKey is { } key && key != 0 ? found.NativeName : NamedObject.NameOf(found));
 
     public static string Size(long? size) => size switch
     {
@@ -97,11 +104,10 @@ internal static class ObjectColumns
     /// missed least (those of <c>-o</c> never), then whatever is widest is shortened, and then lines are cut.</remarks>
     public static IEnumerable<string> Lines(IReadOnlyList<ObjectColumn> columns, IReadOnlyList<string[]> rows, bool hasHeadings = true, int width = int.MaxValue)
     {
-        int[] widths = new int[columns.Count];
-        for (int i = 0; i < widths.Length; i++)
+        int[] widths = [.. columns.Select(column => hasHeadings ? column.Heading.Length : 1)];
+        foreach (string[] row in rows)
         {
-            widths[i] = hasHeadings ? columns[i].Heading.Length : 1;
-            foreach (string[] row in rows) widths[i] = Math.Max(widths[i], CellWidth.Of(row[i]));
+            for (int i = 0; i < widths.Length; i++) widths[i] = Math.Max(widths[i], CellWidth.Of(row[i]));
         }
 
         bool[] isLeftOut = new bool[columns.Count];
@@ -157,11 +163,13 @@ internal static class ObjectColumns
         string Line(string[] row)
         {
             var line = new System.Text.StringBuilder();
+            int blanks = 0;
             for (int i = 0; i < row.Length; i++)
             {
                 if (isLeftOut[i]) continue;
-                if (line.Length > 0) line.Append("  ");
-                line.Append(CellWidth.Pad(CellWidth.CutMiddle(row[i], widths[i]), widths[i]));
+                string cell = CellWidth.CutMiddle(row[i], widths[i]);
+                if (cell.Length > 0) line.Append(' ', blanks).Append(cell);
+                blanks = (cell.Length > 0 ? 0 : blanks) + widths[i] - CellWidth.Of(cell) + 2;
             }
 
             return CellWidth.Cut(line.ToString().TrimEnd(), width);
@@ -182,5 +190,17 @@ internal static class ObjectColumns
         string shown = string.Join(' ', found.Attachments.Take(MostUsersShown).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId}({PrintableText.Of(user.ProcessName)})")));
         int more = found.Attachments.Count - MostUsersShown;
         return more > 0 ? string.Create(CultureInfo.InvariantCulture, $"{shown} +{more}") : shown;
+    }
+
+    private sealed class RowList(IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns)
+        : IReadOnlyList<string[]>
+    {
+        public int Count => objects.Count;
+
+        public string[] this[int index] => Row(objects[index], now, columns);
+
+        public IEnumerator<string[]> GetEnumerator() => objects.Select(found => Row(found, now, columns)).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }

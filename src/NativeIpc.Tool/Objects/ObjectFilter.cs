@@ -32,6 +32,12 @@ internal sealed class ObjectFilter
 
     public Option<string[]> Folders { get; } = new("--folder", "-d") { HelpName = "DIR", Description = "Look for System V key files in DIR, too" };
 
+    /// <summary>Why <c>--folder</c> is refused beside a type that has no key files.</summary>
+    public const string NoKeyFiles = "looks for System V key files, and --type asks for others.";
+
+    /// <summary>Whether a type is asked for that has no key files.</summary>
+    public static bool HasNoKeyFiles(string? type) => type is not null && !KeyArguments.ParseType(type).IsSystemV;
+
     public IpcEnumerationOptions Options(ParseResult parsed) => new()
     {
         Type = parsed.GetValue(Type) is { } type ? KeyArguments.ParseType(type) : null,

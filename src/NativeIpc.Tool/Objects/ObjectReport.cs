@@ -5,11 +5,24 @@ using NativeIpc.Tool.Arguments;
 namespace NativeIpc.Tool.Objects;
 
 /// <summary>A process that has an object open or attached.</summary>
-internal sealed record UserReport(int Pid, string Name)
+internal sealed record UserReport(int Pid, string Name, string? Use, int? Permits)
 {
+    private static string? WordOf(IpcUse use) => use switch
+    {
+        IpcUse.Holds => "holds",
+        IpcUse.Waits => "waits",
+        _ => null,
+    };
+
     /// <summary>Null where no user was seen, so that the field is left out.</summary>
     public static IReadOnlyList<UserReport>? Of(IReadOnlyList<IpcAttachment> users)
-        => users.Count == 0 ? null : [.. users.Select(user => new UserReport(user.ProcessId, user.ProcessName))];
+        => users.Count == 0 ? null : [.. users.Select(user => new UserReport(user.ProcessId, user.ProcessName, WordOf(user.Use), user.Permits > 0 ? user.Permits : null))];
+}
+
+/// <summary>A semaphore of a System V set.</summary>
+internal sealed record MemberReport(int? Value, int? Waiting, int? WaitingForZero, int? LastPid)
+{
+    public static MemberReport Of(IpcSetMember member) => new(member.Value, member.Waiting, member.WaitingForZero, member.LastProcessId is 0 ? null : member.LastProcessId);
 }
 
 /// <summary>A field that <c>show --struct</c> decoded.</summary>
@@ -20,6 +33,14 @@ internal sealed record ObjectReport(
     string Kind, string Type, string? Key, string NativeName, int? Id, string? IpcKey, string? KeyFile, long? Size, int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
     long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, int? LostPermits, IReadOnlyList<UserReport>? Users, DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
 {
+    public string? Name { get; init; }
+
+    public int? Waiting { get; init; }
+
+    public int? MemberCount { get; init; }
+
+    public IReadOnlyList<MemberReport>? Members { get; init; }
+
     public IReadOnlyList<string>? Evidence { get; init; }
 
     public IReadOnlyList<string>? Ftok { get; init; }
@@ -47,6 +68,10 @@ internal sealed record ObjectReport(
         UserReport.Of(found.Attachments),
         found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable)
     {
+        Name = NamedObject.NameOf(found),
+        Waiting = found.Waiting,
+        MemberCount = found.MemberCount,
+        Members = found.Members.Count == 0 ? null : [.. found.Members.Select(MemberReport.Of)],
         Evidence = found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)],
     };
 

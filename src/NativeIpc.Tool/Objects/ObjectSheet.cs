@@ -7,6 +7,8 @@ namespace NativeIpc.Tool.Objects;
 /// <summary>Everything about one object, a line each, for <c>show</c>.</summary>
 internal static class ObjectSheet
 {
+    private const int MostMembers = 32;
+
     public static IEnumerable<(string Label, string Value)> Of(IpcObjectInfo found)
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
@@ -20,6 +22,7 @@ internal static class ObjectSheet
         if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
         if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime) yield return ("size", found.Size is { } size ? Text($"{size} bytes") : "not known");
         if (!isSegment) yield return ("value", found.Value?.ToString(CultureInfo.InvariantCulture) ?? "not known");
+        foreach ((string, string) line in Members(found)) yield return line;
         if (found.LostPermits is > 0) yield return ("lost", Text($"{found.LostPermits} (of killed holders: 'nipc doctor --fix' gives them back)"));
         bool isWindows = found.Type == NativeIpcKeyType.Windows; // which has neither modes nor groups
         if (!isWindows) yield return ("mode", found.Mode is { } mode ? $"{ObjectReport.Mode4(mode)} ({Letters(mode)})" : "not known");
@@ -32,12 +35,57 @@ internal static class ObjectSheet
         if (found.LastUsed is { } used) yield return ("last used", Time(used, now));
         if (found is { AttachmentCount: null, Type: NativeIpcKeyType.PosixRealtime }) yield return ("attached", found.IsInUse == true ? "by processes that are not seen from here" : "not known");
         else if (found.AttachmentCount is { } count) yield return ("attached", found.Type.IsSystemV ? Text($"{count} {(count == 1 ? "time" : "times")}") : isWindows ? Text($"by {count} {(count == 1 ? "handle" : "handles")} (Windows does not tell whose)") : Text($"by {count} {(count == 1 ? "process" : "processes")}"));
-        foreach (IpcAttachment user in found.Attachments) yield return ("", Text($"{user.ProcessId} {PrintableText.Of(user.ProcessName)}"));
+        foreach ((string, string) line in Users(found)) yield return line;
         if (found.Traits != 0) yield return ("flags", string.Join(", ", ObjectReport.Words(found.Traits)));
         foreach (IpcSign sign in found.Signs) yield return ("evidence", PrintableText.Of(sign.Text));
         foreach (string unreadable in found.Unreadable) yield return ("unreadable", unreadable);
         foreach (string limit in LimitsNear(found)) yield return ("limit", limit);
     }
+
+    /// <summary>The processes that have it open; of a semaphore apart who holds permits, who waits, and of whom neither is
+    /// known.</summary>
+    private static IEnumerable<(string Label, string Value)> Users(IpcObjectInfo found)
+    {
+        foreach (IGrouping<IpcUse, IpcAttachment> alike in found.Attachments.GroupBy(user => user.Use).OrderByDescending(group => group.Key == IpcUse.Holds).ThenByDescending(group => group.Key))
+        {
+            string label = alike.Key switch
+            {
+                IpcUse.Holds => "holders",
+                IpcUse.Waits => "waiters",
+                _ when found.Kind == IpcObjectKind.SystemSemaphore => "others",
+                _ => "",
+            };
+            foreach (IpcAttachment user in alike)
+            {
+                yield return (label, Text($"{user.ProcessId} {PrintableText.Of(user.ProcessName)}{(user.Permits > 0 ? $" ({user.Permits} {(user.Permits == 1 ? "permit" : "permits")})" : "")}"));
+                label = "";
+            }
+        }
+
+        if (found is { Type: NativeIpcKeyType.PosixRealtime, Waiting: > 0 and var waiting }) yield return ("waiting", Text($"{waiting} {(waiting == 1 ? "thread" : "threads")}, killed ones included"));
+    }
+
+    /// <summary>The semaphores of a System V set, as <c>ipcs -s -i</c> shows them.</summary>
+    private static IEnumerable<(string Label, string Value)> Members(IpcObjectInfo found)
+    {
+        if (found.MemberCount is not { } count) yield break;
+        yield return ("members", Text($"{count}"));
+        for (int i = 0; i < Math.Min(found.Members.Count, MostMembers); i++)
+        {
+            IpcSetMember member = found.Members[i];
+            string last = member.LastProcessId switch
+            {
+                null => "not known",
+                0 => "none",
+                { } process => Text($"{process}{Ended(process)}"),
+            };
+            yield return (Text($"  {i}"), Text($"value {Known(member.Value)}, waiting {Known(member.Waiting)}, waiting for zero {Known(member.WaitingForZero)}, last pid {last}"));
+        }
+
+        if (found.Members.Count > MostMembers) yield return ("", Text($"… and {found.Members.Count - MostMembers} more (--json shows all)"));
+    }
+
+    private static string Known(int? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "?";
 
     /// <summary>How the System V key comes about; null for other types, and where no file is known.</summary>
     public static string? Ftok(IpcObjectInfo found)

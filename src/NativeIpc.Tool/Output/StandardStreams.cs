@@ -20,10 +20,10 @@ internal static class StandardStreams
 
     public static void Install()
     {
-        s_rawOut = new GuardedWriter(() => Console.OpenStandardOutput(), isError: false, escapes: false);
-        s_rawError = new GuardedWriter(() => Console.OpenStandardError(), isError: true, escapes: false);
-        Console.SetOut(new GuardedWriter(() => Console.OpenStandardOutput(), isError: false, escapes: true));
-        Console.SetError(new GuardedWriter(() => Console.OpenStandardError(), isError: true, escapes: true));
+        s_rawOut = new GuardedWriter(OpenOutput, isError: false, escapes: false);
+        s_rawError = new GuardedWriter(OpenError, isError: true, escapes: false);
+        Console.SetOut(new GuardedWriter(OpenOutput, isError: false, escapes: true));
+        Console.SetError(new GuardedWriter(OpenError, isError: true, escapes: true));
     }
 
     /// <summary>Does something that writes to standard output.</summary>
@@ -44,13 +44,15 @@ internal static class StandardStreams
 
     /// <summary>The bytes of standard output, for those of a segment, and for JSON, whose writer escapes. Write to it
     /// within <see cref="Write"/>.</summary>
-    public static Stream OpenOutput() => Console.OpenStandardOutput();
+    public static Stream OpenOutput() => OperatingSystem.IsWindows() ? Console.OpenStandardOutput() : new UnixOutput(1);
+
+    private static Stream OpenError() => OperatingSystem.IsWindows() ? Console.OpenStandardError() : new UnixOutput(2);
 
     /// <summary>Writes lines, many at once; each is one line, whatever it holds.</summary>
     /// <exception cref="ToolException">Standard output is closed, or full.</exception>
     public static void WriteLines(IEnumerable<string> lines) => Write(() =>
     {
-        using var output = new StreamWriter(Console.OpenStandardOutput());
+        using var output = new StreamWriter(OpenOutput());
         foreach (string line in lines) output.WriteLine(PrintableText.Of(line));
     });
 

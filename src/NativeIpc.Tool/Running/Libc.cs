@@ -7,6 +7,9 @@ namespace NativeIpc.Tool.Running;
 internal static unsafe partial class Libc
 {
     public const int ENOENT = 2;
+    private const int EINTR = 4;
+    private const int EPIPE = 32;
+
     /// <summary>Linux and macOS number it differently.</summary>
     public static int SIGSTOP => OperatingSystem.IsLinux() ? 19 : 17;
 
@@ -45,6 +48,61 @@ internal static unsafe partial class Libc
         const int ESRCH = 3;
         return kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != ESRCH;
     }
+
+    /// <summary>Writes all bytes to a descriptor. Nobody who reads any more is no failure, as for other tools that a
+    /// shell ends by SIGPIPE, which .NET ignores.</summary>
+    /// <exception cref="IOException">They cannot be written; its HResult is the error number.</exception>
+    public static void WriteAll(int descriptor, ReadOnlySpan<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            nint written;
+            int error = 0;
+            fixed (byte* from = bytes)
+            {
+                written = write(descriptor, from, bytes.Length);
+                if (written < 0) error = Marshal.GetLastPInvokeError();
+            }
+
+            if (written >= 0) bytes = bytes[(int)written..];
+            else if (error == EPIPE) return;
+            else if (error == (OperatingSystem.IsMacOS() ? 35 : 11)) AwaitWritable(descriptor); // EAGAIN: somebody has made it non-blocking
+            else if (error != EINTR) throw new IOException(Marshal.GetPInvokeErrorMessage(error), error);
+        }
+    }
+
+    private static void AwaitWritable(int descriptor)
+    {
+        const short POLLOUT = 4;
+        var wait = new PollDescriptor { Descriptor = descriptor, Events = POLLOUT };
+        _ = poll(&wait, 1, -1);
+    }
+
+    /// <summary>The columns and lines of the terminal at a descriptor; 0 where there is none (Linux, ioctl_tty(2)).</summary>
+    public static (int Columns, int Lines) TerminalSize(int descriptor)
+    {
+        const int TIOCGWINSZ = 0x5413;
+        ushort* size = stackalloc ushort[4];
+        return ioctl(descriptor, TIOCGWINSZ, size) == 0 ? (size[1], size[0]) : default;
+    }
+
+    // Variadic, which is harmless on Linux.
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(int descriptor, nuint request, ushort* size);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint write(int descriptor, byte* bytes, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int poll(PollDescriptor* descriptors, nuint count, int milliseconds);
 
     [LibraryImport("libc")]
     public static partial nint signal(int number, nint handler);

@@ -30,7 +30,7 @@ internal static class AcquireVerb
         bool isRecorded = named.Key.IsValid && SystemSemaphore.IsPermitRecordingSupported(named.Key.Type);
         using Timer? mending = isRecorded ? new Timer(_ => Mend(named.Key, options), null, s_between, s_between) : null;
         int count = parsed.GetValue(s_count);
-        if (Permits.TryAcquire(semaphore, count, parsed.GetValue(s_timeout), Interruption.Token)) return ExitCodes.Ok;
+        if (WaitingNote.TryAcquire(named, semaphore, count, parsed.GetValue(s_timeout), Interruption.Token)) return ExitCodes.Ok;
         if (named.Key.IsValid && SystemSemaphore.ReturnLostPermits(named.Key, options) > 0 && Permits.TryAcquire(semaphore, count, TimeSpan.Zero, Interruption.Token)) return ExitCodes.Ok;
         throw TimeIsUp(named.Name, parsed.GetValue(s_timeout));
     });

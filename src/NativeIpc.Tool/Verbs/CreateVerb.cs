@@ -33,7 +33,7 @@ internal static class CreateVerb
         "create sem posix:/workers 4", "create sem posix:/workers 4 --reset", "create sem --type systemv /run/user/1000/workers 4")
     {
         s_key, s_count, s_type, s_mode, s_group, s_orOpen, s_reset, s_hold, s_json,
-    }.Does(CreateSemaphore);
+    }.Excludes(s_orOpen, s_reset, "--or-open leaves the count, --reset sets it.").Does(CreateSemaphore);
 
     private static int CreateSegment(ParseResult parsed)
     {
@@ -51,7 +51,6 @@ internal static class CreateVerb
         NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SystemSemaphore);
         int count = parsed.GetValue(s_count);
         if (count < 0) throw ToolException.Usage("The count of a semaphore is 0 or more.");
-        if (parsed.GetValue(s_orOpen) && parsed.GetValue(s_reset)) throw ToolException.Usage("--or-open leaves the count, --reset sets it: give one of them.");
         var options = new SystemSemaphoreOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group), Removal = Policy(parsed) };
         using SystemSemaphore semaphore = parsed.GetValue(s_reset) ? SystemSemaphore.CreateOrReset(key, count, options)
             : parsed.GetValue(s_orOpen) ? SystemSemaphore.CreateOrOpen(key, count, options)

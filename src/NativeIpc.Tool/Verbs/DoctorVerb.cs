@@ -30,7 +30,9 @@ internal static class DoctorVerb
         "doctor", "doctor --fix", "doctor --json | jq '.findings[].command'")
     {
         s_fix, s_all, s_folders, s_json,
-    }.Does(Examine);
+    }
+        .Excludes(s_all, s_json, "JSON has every finding.")
+        .Does(Examine);
 
     private static int Examine(ParseResult parsed)
     {

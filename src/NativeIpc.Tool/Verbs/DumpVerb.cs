@@ -20,11 +20,14 @@ internal static class DumpVerb
         "dump posix:/frames frames.bin", "dump posix:/frames frames.bin --lock --force")
     {
         s_object.Key, s_file, s_object.Type, s_force, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
-    }.Does(parsed =>
+    }
+    .Needs(s_lock.Timeout, s_lock.Lock)
+    .Refuses(s_force, parsed => Streams(parsed.GetValue(s_file)!), "replaces a file, and FILE is standard output.")
+    .Does(parsed =>
     {
         NamedObject named = s_object.Read(parsed);
         string name = parsed.GetValue(s_file)!;
-        bool streams = name is "-" or "/dev/stdout";
+        bool streams = Streams(name);
         string file = streams ? "" : Path.GetFullPath(name);
         bool force = parsed.GetValue(s_force);
         if (!streams) CheckTarget(file, force);
@@ -39,9 +42,10 @@ internal static class DumpVerb
         }
 
         string unfinished = $"{file}.nipc-{Environment.ProcessId}";
+        using FileStream made = Create(unfinished, segment.Size);
         try
         {
-            using (FileStream target = Create(unfinished, segment.Size))
+            using (FileStream target = made)
             {
                 using SharedMemoryLock held = s_lock.Take(parsed, segment);
                 CopyProgress.Show(Path.GetFileName(file), segment.Size, progress => Copy(segment, target, progress, interrupted));
@@ -57,6 +61,8 @@ internal static class DumpVerb
             throw;
         }
     });
+
+    private static bool Streams(string file) => file is "-" or "/dev/stdout";
 
     /// <summary>Refuses a target that is there, and with --force one that is no regular file: a device, a FIFO or a link is never replaced.</summary>
     private static void CheckTarget(string file, bool force)

@@ -19,7 +19,7 @@ internal static class GraphVerb
         "graph | dot -Tsvg > ipc.svg", "graph --format mermaid > ipc.mmd", "graph --mine --used")
     {
         s_format, s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Folders, s_used,
-    }.Does(parsed =>
+    }.Refuses(s_filter.Folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_filter.Type)), ObjectFilter.NoKeyFiles).Does(parsed =>
     {
         IpcSnapshot snapshot = IpcObjects.Enumerate(s_filter.Options(parsed));
         IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, snapshot.Objects);

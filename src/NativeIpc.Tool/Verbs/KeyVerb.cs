@@ -28,11 +28,12 @@ internal static class KeyVerb
         "key parse posix:/frames", "key parse 'systemv:/tmp/qipc_x?legacyKey=x' --json", "key parse -t windows 'Global\\x' -p windows")
     {
         s_key, s_type, s_kind, s_platform, s_folder, s_explain, s_json,
-    }.Does(parsed =>
+    }.Excludes(s_explain, s_json, "JSON says all of it.").Does(parsed =>
     {
         NativeIpcKey key = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
+        CheckFolder(parsed, key.Type);
         NativeIpcKeyRules rules = KeyOptions.Rules(parsed.GetValue(s_platform) ?? PlatformOf(key.Type), parsed.GetValue(s_folder));
-        return Show(parsed, KeyReport.Of(key, KindOf(parsed), rules, null, parsed.GetValue(s_explain) ? PartsOf(key, KindOf(parsed), rules) : null), everything: true);
+        return Show(parsed, KeyReport.Of(key, KindOf(parsed), rules, null, parsed.GetValue(s_explain) || parsed.GetValue(s_json) ? PartsOf(key, KindOf(parsed), rules) : null), everything: true);
     });
 
     /// <summary>Which rule made which part of a key that is there; null when it is not what the rules make of a name.</summary>
@@ -54,11 +55,12 @@ internal static class KeyVerb
         "key safe frames", "key safe frames -t systemv -e", "key safe frames -p macos", "key safe frames -k sem -p windows --json")
     {
         s_name, s_typeOfName, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
-    }.Does(parsed =>
+    }.Excludes(s_explain, s_json, "JSON says all of it.").Does(parsed =>
     {
         NativeIpcKeyRules rules = Rules(parsed);
         string name = NameOf(parsed);
         NativeIpcKeyType type = TypeOf(parsed, rules.DefaultType);
+        CheckFolder(parsed, type);
         bool wasCut = false;
         NativeIpcKey key = KeyOptions.Make(() => rules.PlatformSafeKey(name, type, KindOf(parsed), out wasCut));
         return ShowMade(parsed, KeyReport.Of(key, KindOf(parsed), rules, wasCut, KeyParts.OfSafeKey(name, key, wasCut)));
@@ -68,11 +70,12 @@ internal static class KeyVerb
         "key legacy frames", "key legacy frames -k sem", "key legacy frames -t posix -e", "key legacy frames -p windows --json")
     {
         s_name, s_typeOfName, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
-    }.Does(parsed =>
+    }.Excludes(s_explain, s_json, "JSON says all of it.").Does(parsed =>
     {
         NativeIpcKeyRules rules = Rules(parsed);
         string name = NameOf(parsed);
         NativeIpcKeyType type = TypeOf(parsed, rules.LegacyDefaultType);
+        CheckFolder(parsed, type);
         NativeIpcKey key = KeyOptions.Make(() => rules.LegacyNativeKey(name, type, KindOf(parsed)));
         return ShowMade(parsed, KeyReport.Of(key, KindOf(parsed), rules, null, KeyParts.OfLegacyKey(name, key)));
     });
@@ -81,10 +84,11 @@ internal static class KeyVerb
         "key convert posix:/frames --to systemv", "key convert posix:/frames --to windows", "key convert windows:shm_frames --to posix")
     {
         s_key, s_to, s_type, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
-    }.Does(parsed =>
+    }.Excludes(s_explain, s_json, "JSON says all of it.").Does(parsed =>
     {
         NativeIpcKey from = KeyArguments.ReadOne(parsed.GetValue(s_key)!, parsed.GetValue(s_type));
         NativeIpcKeyType type = KeyArguments.ParseType(parsed.GetValue(s_to)!);
+        CheckFolder(parsed, type);
         NativeIpcKeyRules rules = KeyOptions.Rules(parsed.GetValue(s_platform) ?? PlatformOf(type), parsed.GetValue(s_folder));
         string name = PortableName(from);
         bool? wasCut = null;
@@ -149,6 +153,12 @@ internal static class KeyVerb
     private static IpcObjectKind KindOf(ParseResult parsed) => KeyOptions.ParseKind(parsed.GetValue(s_kind)!);
 
     private static NativeIpcKeyType TypeOf(ParseResult parsed, NativeIpcKeyType byDefault) => parsed.GetValue(s_typeOfName) is { } text ? KeyArguments.ParseType(text) : byDefault;
+
+    private static void CheckFolder(ParseResult parsed, NativeIpcKeyType type)
+    {
+        if (parsed.GetValue(s_folder) is not null && !type.IsSystemV)
+            throw ToolException.Usage($"--folder is for System V keys, which are files, and this is one of type {KeyOptions.WordOf(type)}.");
+    }
 
     private static string NameOf(ParseResult parsed)
     {

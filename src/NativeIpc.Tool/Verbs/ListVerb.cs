@@ -19,19 +19,29 @@ internal static class ListVerb
         "list --unused --mine", "list -k shm -s size", "list --watch 500ms", "list --no-header -o key,bytes", "list --json | jq '.objects[].key'")
     {
         s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Unused, s_filter.Orphaned, s_filter.Stale, s_filter.Sort, s_filter.Reverse, s_filter.NoUsers, s_filter.Folders, s_columns, s_noHeader, s_wide, s_watch, s_json,
-    }.Does(List);
+    }
+        .Excludes(s_columns, s_json, Whole).Excludes(s_noHeader, s_json, Whole).Excludes(s_wide, s_json, Whole)
+        .Refuses(s_filter.Folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_filter.Type)), ObjectFilter.NoKeyFiles)
+        .Refuses(s_filter.Sort, PrintsChanges, Order).Refuses(s_filter.Reverse, PrintsChanges, Order)
+        .Refuses(s_noHeader, PrintsChanges, "is for a list, and --watch prints changes, which have no headings.")
+        .Refuses(s_wide, PrintsChanges, "is for a terminal: what --watch prints elsewhere is whole.")
+        .Does(List);
+
+    private const string Whole = "JSON always has everything, whole.";
+    private const string Order = "orders a list, and --watch prints changes one after the other.";
+
+    private static bool PrintsChanges(ParseResult parsed)
+        => LiveView.Interval(parsed, s_watch) is not null && (!Terminal.IsInteractive || parsed.GetValue(s_json));
 
     private static int List(ParseResult parsed)
     {
         IpcEnumerationOptions options = s_filter.Options(parsed);
         IReadOnlyList<ObjectColumn> columns = parsed.GetValue(s_columns) is { } names ? ObjectColumns.Parse(names) : ObjectColumns.Usual;
         bool hasHeadings = !parsed.GetValue(s_noHeader);
-        if (parsed.GetValue(s_json) && (parsed.GetValue(s_columns) is not null || !hasHeadings || parsed.GetValue(s_wide)))
-            throw ToolException.Usage("--json always prints everything, whole: leave --columns, --no-header and --wide out.");
         if (options.Type is { } type && !IpcObjects.CanEnumerate(type))
             throw new PlatformNotSupportedException(IpcObjects.Enumerate(options).Notes is [var reason, ..] ? reason : "Objects of this type cannot be listed here.");
         if (LiveView.Interval(parsed, s_watch) is { } interval)
-            return Terminal.IsInteractive && !parsed.GetValue(s_json) ? Watch(parsed, options, interval, columns) : PrintChanges(parsed, options, interval, columns).GetAwaiter().GetResult();
+            return PrintsChanges(parsed) ? PrintChanges(parsed, options, interval, columns).GetAwaiter().GetResult() : Watch(parsed, options, interval, columns);
 
         IpcSnapshot snapshot = IpcObjects.Enumerate(options);
         IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, snapshot.Objects);
@@ -39,7 +49,7 @@ internal static class ListVerb
         if (parsed.GetValue(s_json)) return ToolJson.Print(ObjectList.Of(objects, notes), ToolJson.Default.ObjectList);
 
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
-        string[][] rows = [.. objects.Select(found => ObjectColumns.Row(found, now, columns))];
+        IReadOnlyList<string[]> rows = ObjectColumns.Rows(objects, now, columns);
         int width = Console.IsOutputRedirected || parsed.GetValue(s_wide) ? int.MaxValue : Terminal.Width;
         StandardStreams.WriteLines(ObjectColumns.Lines(columns, rows, hasHeadings, width));
         foreach (string note in notes) Failures.Say(note);

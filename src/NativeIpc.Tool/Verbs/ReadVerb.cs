@@ -21,10 +21,12 @@ internal static class ReadVerb
         "read posix:/frames", "read posix:/frames --offset 0x100 --length 64", "read posix:/frames --lock > frames.bin")
     {
         s_object.Key, s_object.Type, s_offset, s_length, s_hex, s_raw, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
-    }.Does(parsed =>
+    }
+    .Excludes(s_hex, s_raw, "give one of them.")
+    .Needs(s_lock.Timeout, s_lock.Lock)
+    .Does(parsed =>
     {
         NamedObject named = s_object.Read(parsed);
-        if (parsed.GetValue(s_hex) && parsed.GetValue(s_raw)) throw ToolException.Usage("--hex and --raw contradict each other: give one of them.");
         bool hex = parsed.GetValue(s_hex) || (!parsed.GetValue(s_raw) && !Console.IsOutputRedirected);
         bool locks = parsed.GetValue(s_lock.Lock); // which a lock needs: Windows opens its semaphore for writing anyway
         using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.Read, s_object.SegmentOptions(parsed, named, locks, onlyLooks: true));

@@ -20,7 +20,11 @@ internal static class RestoreVerb
         "restore posix:/frames frames.bin", "restore posix:/frames frames.bin --create --mode 660")
     {
         s_object.Key, s_file, s_object.Type, s_create, s_mode, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
-    }.Does(parsed =>
+    }
+    .Needs(s_lock.Timeout, s_lock.Lock)
+    .Needs(s_mode, s_create)
+    .Refuses(s_object.AllowOtherOwners, parsed => parsed.GetValue(s_create), "is for a segment that is there, and --create makes one.")
+    .Does(parsed =>
     {
         NamedObject named = Named(parsed);
         CancellationToken interrupted = Interruption.Token;

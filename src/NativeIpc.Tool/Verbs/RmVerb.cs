@@ -34,7 +34,7 @@ internal static class RmVerb
         "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned", "rm --orphaned --yes", "rm - < keys.txt")
     {
         s_keys, s_type, s_kind, s_force, s_orphaned, s_unused, s_stale, s_folders, s_yes, s_json,
-    }.Does(parsed =>
+    }.Refuses(s_folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_type)), ObjectFilter.NoKeyFiles).Does(parsed =>
     {
         string[] texts = parsed.GetValue(s_keys) ?? [];
         bool isOrphaned = parsed.GetValue(s_orphaned) || parsed.GetValue(s_stale), isUnused = parsed.GetValue(s_unused);

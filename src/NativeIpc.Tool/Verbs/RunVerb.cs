@@ -26,7 +26,10 @@ internal static class RunVerb
         "run --sem posix:/workers make all", "run --sem systemv:/tmp/w --create 4 -w 10 ./job -n 2")
     {
         s_command, s_key, s_type, s_count, s_timeout, s_create, s_robust, s_conflict, s_owners,
-    }.Does(Run);
+    }
+        .Needs(s_conflict, s_timeout)
+        .Excludes(s_robust, s_count, "a robust semaphore has one permit.")
+        .Does(Run);
 
     private static int Run(ParseResult parsed)
     {
@@ -34,7 +37,6 @@ internal static class RunVerb
         var command = new Running.Command(parsed.GetValue(s_command)!);
         int count = parsed.GetValue(s_count);
         bool robust = parsed.GetValue(s_robust);
-        if (robust && count != 1) throw ToolException.Usage("--robust is for a semaphore of one permit: leave --count out.");
         var options = new SystemSemaphoreOptions
         {
             Removal = RemovalPolicy.Keep, Robust = robust,
@@ -44,7 +46,7 @@ internal static class RunVerb
         using SystemSemaphore semaphore = parsed.GetValue(s_create) is { } initial
             ? SystemSemaphore.CreateOrOpen(named.Key, initial, options)
             : named.OpenSemaphore(options);
-        if (!Permits.TryAcquire(semaphore, count, parsed.GetValue(s_timeout), Interruption.Token))
+        if (!WaitingNote.TryAcquire(named, semaphore, count, parsed.GetValue(s_timeout), Interruption.Token))
         {
             Failures.Say(AcquireVerb.TimeIsUp(named.Name, parsed.GetValue(s_timeout)).Message);
             return parsed.GetValue(s_conflict) ?? ExitCodes.Conflict;

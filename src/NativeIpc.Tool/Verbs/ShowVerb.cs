@@ -26,7 +26,14 @@ internal static class ShowVerb
         "show posix:/frames", "show posix:/frames -o 4k -n 64", "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms", "show 12 -k sem")
     {
         s_key, s_type, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
-    }.Does(Show);
+    }
+        .Refuses(s_offset, IsSemaphore, Bytes).Refuses(s_length, IsSemaphore, Bytes).Refuses(s_struct, IsSemaphore, Bytes)
+        .Needs(s_endian, s_struct)
+        .Does(Show);
+
+    private const string Bytes = "is for the bytes of a segment, and --kind asks for the semaphore.";
+
+    private static bool IsSemaphore(ParseResult parsed) => parsed.GetValue(s_kind) == "sem";
 
     private static int Show(ParseResult parsed)
     {
@@ -68,7 +75,7 @@ internal static class ShowVerb
         foreach ((string label, string value) in ObjectSheet.Of(found)) Console.Out.WriteLine(PrintableText.Of($"{label,-12}{value}".TrimEnd()));
         if (found.Kind != IpcObjectKind.SharedMemory || found.Size is not > 0 || (found.Traits & IpcObjectTraits.Removed) != 0) return;
         foreach (FieldReport field in Decode(parsed, found, fields)) Console.Out.WriteLine(PrintableText.Of($"{field.Name,-12}{Shown(field)}"));
-        if (fields is not null && parsed.GetValue(s_length) is null) return;
+        if (fields is not null && parsed.GetValue(s_length) is null && parsed.GetValue(s_offset) is null) return;
         byte[] bytes = Read(found, offset, length);
         if (bytes.Length == 0) return;
         Console.Out.WriteLine();

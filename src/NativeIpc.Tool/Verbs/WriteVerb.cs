@@ -18,9 +18,11 @@ internal static class WriteVerb
         "write posix:/frames < frames.bin", "write posix:/frames --offset 0x10 --hex '01 00 00 00'", "write posix:/frames --lock --text hello")
     {
         s_object.Key, s_object.Type, s_offset, s_text, s_hex, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
-    }.Does(parsed =>
+    }
+    .Excludes(s_text, s_hex, "give one of them.")
+    .Needs(s_lock.Timeout, s_lock.Lock)
+    .Does(parsed =>
     {
-        if (parsed.GetValue(s_text) is not null && parsed.GetValue(s_hex) is not null) throw ToolException.Usage("--text and --hex contradict each other: give one of them.");
         NamedObject named = s_object.Read(parsed);
         byte[]? given = parsed.GetValue(s_text) is { } text ? Encoding.UTF8.GetBytes(text) : parsed.GetValue(s_hex) is { } digits ? ParseHex(digits) : null;
         using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.ReadWrite, s_object.SegmentOptions(parsed, named, parsed.GetValue(s_lock.Lock), onlyLooks: false));

@@ -16,10 +16,9 @@ namespace NativeIpc.Backends;
 /// </remarks>
 internal sealed class ProcessScan
 {
-    private const string Folder = "/dev/shm/";
-    private const string Deleted = " (deleted)";
+    private static ReadOnlySpan<byte> Folder => "/dev/shm/"u8;
 
-    private static ReadOnlySpan<byte> FolderBytes => "/dev/shm/"u8;
+    private static ReadOnlySpan<byte> Deleted => " (deleted)"u8;
 
     private static ReadOnlySpan<byte> SystemVBytes => "/SYSV"u8;
 
@@ -28,6 +27,7 @@ internal sealed class ProcessScan
     private readonly Dictionary<int, string> _names = [];
     private readonly Dictionary<FileIdentity, GoneFile> _gone = [];
     private readonly string? _namespace = Libc.LinkText("/proc/self/ns/ipc");
+    private readonly byte[] _link = new byte[4096]; // PATH_MAX
     private byte[] _buffer = new byte[64 * 1024];
 
     private ProcessScan()
@@ -81,6 +81,19 @@ internal sealed class ProcessScan
 
     public IReadOnlyList<IpcAttachment> UsersOf(int systemVId) => Describe(_segments.GetValueOrDefault(systemVId));
 
+    /// <summary>Who waits for a System V set, of this IPC namespace.</summary>
+    public IReadOnlyList<IpcAttachment> WaitersOf(int systemVId)
+    {
+        List<int> waiting = [];
+        foreach (string folder in SystemText.Folders("/proc"))
+        {
+            if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)) continue;
+            if (ThreadsOfProcess.AnyWaitsForSet(process, systemVId) && Libc.LinkText($"/proc/{process}/ns/ipc") == _namespace) waiting.Add(process);
+        }
+
+        return [.. waiting.Select(process => new IpcAttachment(process, NameOf(process)) { Use = IpcUse.Waits })];
+    }
+
     private IpcAttachment[] Describe(List<int>? processes)
         => processes is null ? [] : [.. processes.Select(process => new IpcAttachment(process, NameOf(process)))];
 
@@ -105,7 +118,7 @@ internal sealed class ProcessScan
             text = end < 0 ? default : text[(end + 1)..];
             int path = line.IndexOf((byte)'/');
             if (path < 0) continue;
-            if (line[path..].StartsWith(FolderBytes))
+            if (line[path..].StartsWith(Folder))
             {
                 ReadFile(process, line, path);
             }
@@ -121,18 +134,28 @@ internal sealed class ProcessScan
     private void ReadFile(int process, ReadOnlySpan<byte> line, int path)
     {
         if (!TrySplit(line, out ulong device, out ulong inode, out long size)) return;
-        string name = Encoding.UTF8.GetString(line[(path + Folder.Length)..]);
-        int space = line.IndexOf((byte)' ');
-        NoteFile(new FileIdentity(device, inode), process, name, $"/proc/{process}/map_files/{Encoding.ASCII.GetString(line[..space])}", size);
+        ReadOnlySpan<byte> range = line[..line.IndexOf((byte)' ')];
+        NoteFile(new FileIdentity(device, inode), process, line[(path + Folder.Length)..], "map_files", range, size);
     }
 
-    private void NoteFile(FileIdentity file, int process, string name, string procFile, long size)
+    /// <summary>Notes that a process has a file.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="process">The process.</param>
+    /// <param name="name">What it shows as the file's name, without the folder.</param>
+    /// <param name="folder">The folder of the process that has a link to it.</param>
+    /// <param name="link">The link.</param>
+    /// <param name="size">How much of it is mapped.</param>
+    private void NoteFile(
+        FileIdentity file, int process, ReadOnlySpan<byte> name, string folder, ReadOnlySpan<byte> link, long size)
     {
         Add(_files, file, process);
-        if (!name.EndsWith(Deleted, StringComparison.Ordinal)) return;
+        if (!name.EndsWith(Deleted)) return;
 
-        // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode all its life; who opened it by its name tells that.
-        if (!_gone.TryGetValue(file, out GoneFile known) || known.Name.StartsWith('#')) _gone[file] = new GoneFile(name[..^Deleted.Length], procFile, size);
+        // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode all
+        // its life; who opened it by its name tells that.
+        if (_gone.TryGetValue(file, out GoneFile known) && !known.Name.StartsWith('#')) return;
+        _gone[file] = new GoneFile(
+            Encoding.UTF8.GetString(name[..^Deleted.Length]), $"/proc/{process}/{folder}/{Encoding.ASCII.GetString(link)}", size);
     }
 
     /// <summary>Whether a process has a file mapped; false as well when this user may not see that, or there is no
@@ -148,7 +171,7 @@ internal sealed class ProcessScan
             ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
             text = end < 0 ? default : text[(end + 1)..];
             int path = line.IndexOf((byte)'/');
-            if (path < 0 || !line[path..].StartsWith(FolderBytes)) continue;
+            if (path < 0 || !line[path..].StartsWith(Folder)) continue;
             if (!TrySplit(line, out ulong device, out ulong inode, out _)) continue;
             if (new FileIdentity(device, inode) == file) return true;
         }
@@ -159,26 +182,21 @@ internal sealed class ProcessScan
     /// <summary>Who has a file open without mapping it; false when this user may not see.</summary>
     private bool ReadDescriptors(int process)
     {
-        try
+        using UnixDescriptor folder = Libc.OpenFolder($"/proc/{process}/fd", out int error);
+        if (error == 0)
         {
-            foreach (string descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+            byte[] link = _link;
+            error = Libc.ForEachEntry(folder, name =>
             {
                 // The link is read, not followed, so that a file system that does not answer holds nobody up.
-                if (Libc.LinkText(descriptor) is not { } target || !target.StartsWith(Folder, StringComparison.Ordinal)) continue;
-                if (Libc.StatusAndTimes(descriptor, followLink: true, out FileStatus status, out _) == 0 && status.IsRegularFile)
-                    NoteFile(status.Identity, process, target[Folder.Length..], descriptor, 0);
-            }
-        }
-        catch (UnauthorizedAccessException)
-        {
-            return false;
-        }
-        catch (IOException)
-        {
-            // It has ended.
+                ReadOnlySpan<byte> target = Libc.LinkText(folder, name, link);
+                if (!target.StartsWith(Folder)) return;
+                if (Libc.Status(folder, name, out FileStatus status) != 0 || !status.IsRegularFile) return;
+                NoteFile(status.Identity, process, target[Folder.Length..], "fd", name, 0);
+            });
         }
 
-        return true;
+        return error is not (Errno.EACCES or Errno.EPERM); // any other: it has ended
     }
 
     private static void Add<TKey>(Dictionary<TKey, List<int>> users, TKey key, int process)

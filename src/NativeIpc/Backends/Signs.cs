@@ -1,5 +1,4 @@
 using System.Globalization;
-using NativeIpc.Platform;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends;

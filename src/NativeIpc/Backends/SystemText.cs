@@ -19,6 +19,19 @@ internal static class SystemText
         }
     }
 
+    /// <summary>What is in a folder; nothing when it is missing or not readable.</summary>
+    internal static string[] Entries(string path)
+    {
+        try
+        {
+            return Directory.GetFileSystemEntries(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>The folders in a folder; none when it is missing or not readable.</summary>
     internal static string[] Folders(string path)
     {

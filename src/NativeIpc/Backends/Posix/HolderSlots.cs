@@ -62,6 +62,9 @@ internal static class HolderSlots
         return number == 0 || (IsTaken(number) || refusal != 0 ? false : Throw(key, number));
     }
 
+    /// <summary>The byte that the user of a slot has locked.</summary>
+    internal static long ByteOf(int slot) => FirstByte + slot;
+
     /// <summary>Takes the lock of a slot.</summary>
     /// <returns>0, or the error number (<see cref="IsTaken"/>).</returns>
     internal static int Lock(UnixDescriptor file, int slot)

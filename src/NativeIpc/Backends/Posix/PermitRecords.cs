@@ -189,6 +189,17 @@ internal sealed unsafe class PermitRecords : IDisposable
         return (int)Math.Min(lost, int.MaxValue); // the page is everybody's who may write it
     }
 
+    /// <summary>How many permits each owner, and each heir, has, by the byte that it has locked.</summary>
+    internal static void AddHeld(nint page, Dictionary<long, (int Slot, int Permits)> held)
+    {
+        for (int slot = 0; slot < Count; slot++)
+        {
+            if (Read(page, slot).Held is not (> 0 and var permits)) continue;
+            held[OwnersFirstByte + slot] = (slot, permits);
+            held[HeirsFirstByte + slot] = (slot, permits);
+        }
+    }
+
     /// <summary>After a reset of the count: nobody holds anything of it any more.</summary>
     internal static void Forget(nint page)
     {

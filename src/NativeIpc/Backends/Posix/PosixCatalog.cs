@@ -40,15 +40,8 @@ internal sealed class PosixCatalog : IObjectCatalog
             return;
         }
 
-        HashSet<string> names = [];
-        try
-        {
-            foreach (string path in Directory.EnumerateFileSystemEntries(PosixNames.Folder)) names.Add(path[(PosixNames.Folder.Length + 1)..]);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            census.Note($"{PosixNames.Folder} cannot be read: {failure.Message}");
-        }
+        HashSet<string> names = [.. Libc.NamesIn(PosixNames.Folder, out int error) ?? []];
+        if (error != 0) census.Note($"{PosixNames.Folder} cannot be read: {Marshal.GetPInvokeErrorMessage(error)}");
 
         looker.Names = names;
         foreach (string name in names)

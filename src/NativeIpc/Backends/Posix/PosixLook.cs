@@ -64,10 +64,10 @@ internal sealed class PosixLook(Census census) : IDisposable
         string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
         bool? isUnused = isSeen ? false : SawAll ? true : null;
         bool asks = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file)));
-        int? value = null, lost = null;
+        int? value = null, lost = null, waiting = null;
         if (wantsValue || asks)
         {
-            (value, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true, unreadable);
+            (value, waiting, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true, unreadable);
             isUnused = isSeen ? false : isFound ?? isUnused;
         }
 
@@ -87,6 +87,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             NativeName = file,
             Size = status.Size,
             Value = value,
+            Waiting = waiting,
             LostPermits = lost,
             HasDeadHolder = value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
             Mode = (UnixFileMode)status.Permissions,
@@ -96,7 +97,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
             IsInUse = !isUnused,
-            Attachments = users ?? [],
+            Attachments = isSemaphore && users is not null && census.Options.FindUses ? PosixUses.Of(path, status.Identity, users) : users ?? [],
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
             Traits = traits,
@@ -166,7 +167,7 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <param name="asks">Whether to ask for a lease.</param>
     /// <param name="isUnseen">Whether every process was looked at, and none has it.</param>
     /// <param name="unreadable">Where to say what could not be read.</param>
-    private (int? Value, int? Lost, bool? IsUnused) Open(
+    private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
         string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, List<string> unreadable)
     {
         bool isMarked = Mark(path);
@@ -180,7 +181,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
     }
 
-    private (int? Value, int? Lost, bool? IsUnused) Open(
+    private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
         string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, bool isMarked, List<string> unreadable)
     {
         using UnixDescriptor file = Libc.OpenToLook(path, out int number);
@@ -190,8 +191,8 @@ internal sealed class PosixLook(Census census) : IDisposable
             if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
         }
 
-        int? value = null, lost = null;
-        if (number == 0 && wantsValue) value = ReadValue(file, unreadable);
+        int? value = null, waiting = null, lost = null;
+        if (number == 0 && wantsValue) (value, waiting) = ReadValue(file, unreadable);
         if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
         if (number != 0)
         {
@@ -200,19 +201,19 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
 
         // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
-        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, lost, false);
-        if (!asks || number == Errno.ENOENT) return (value, lost, null);
+        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, waiting, lost, false);
+        if (!asks || number == Errno.ENOENT) return (value, waiting, lost, null);
         bool isAnother = !isMarked; // who asks, or looks, too
         if (number == 0)
         {
             number = TakeLease(file, ref isAnother); // it goes with the descriptor
-            if (number == 0) return (value, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
-            if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return (value, lost, false);
+            if (number == 0) return (value, waiting, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
+            if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return (value, waiting, lost, false);
         }
 
         unreadable.Add(number == Errno.EAGAIN ? $"Whether anybody uses it cannot be told: others say, by locks on {PosixNames.Folder}, that they have it open only to ask that."
             : "Whether anybody uses it, the kernel tells only its owner and root.");
-        return (value, lost, null);
+        return (value, waiting, lost, null);
     }
 
     /// <summary>Says that this is only a look, and lets those who ask finish (<see cref="AskMark"/>); false where it cannot be said.</summary>
@@ -255,7 +256,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         return lost;
     }
 
-    private static unsafe int? ReadValue(UnixDescriptor file, List<string> unreadable)
+    private static unsafe (int? Value, int? Waiting) ReadValue(UnixDescriptor file, List<string> unreadable)
     {
         ulong word = 0;
         nint read;
@@ -265,11 +266,12 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (read != sizeof(ulong))
         {
             unreadable.Add($"The count could not be read: pread says \"{(number == 0 ? "too short" : Marshal.GetPInvokeErrorMessage(number))}\" (error {number}).");
-            return null;
+            return default;
         }
 
         // The count is the first 32 bits: glibc on 64-bit systems, and musl, which marks waiters in the sign bit.
-        return (int)(new GlibcSemaphore.Word(word).Count & int.MaxValue);
+        var seen = new GlibcSemaphore.Word(word);
+        return ((int)(seen.Count & int.MaxValue), GlibcSemaphore.s_isKnown ? (int)seen.Waiters : null);
     }
 
     /// <summary>Objects without a name that processes still have.</summary>

@@ -112,15 +112,7 @@ internal sealed class KeyFileSearch
 
     private static int NumberOf(int key) => key & 0xFFFFFF;
 
-    private static List<string>? Entries(string folder)
-    {
-        try
-        {
-            return [.. Directory.EnumerateFileSystemEntries(folder)];
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return null; // missing, or another user's
-        }
-    }
+    // null: missing, or another user's.
+    private static IEnumerable<string>? Entries(string folder)
+        => Libc.NamesIn(folder, out _)?.Select(name => Path.Combine(folder, name));
 }

@@ -64,6 +64,10 @@ internal sealed class SystemVLook
             if (signs.Exists(sign => sign.Kind == IpcSignKind.Waiting)) isInUse = true;
         }
 
+        IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses ? SystemVUses.MembersOf(row.Id, row.Count) : [];
+        IReadOnlyList<IpcAttachment> users = _census.Processes is not { } scan ? []
+            : isSegment ? scan.UsersOf(row.Id)
+            : members.Any(member => member.Waiting > 0 || member.WaitingForZero > 0) ? scan.WaitersOf(row.Id) : [];
         NativeIpcKeyType type = file is null ? NativeIpcKeyType.SystemV : (NativeIpcKeyType)((row.Key >> 24) & 0xFF);
         return new IpcObjectInfo
         {
@@ -76,6 +80,9 @@ internal sealed class SystemVLook
             KeyFile = file?.Path,
             Size = isSegment ? row.Size : null,
             Value = value,
+            Waiting = members.Count > 0 ? members[0].Waiting : null,
+            MemberCount = isSegment ? null : row.Count,
+            Members = members,
             Mode = row.Permissions,
             OwnerId = RealIds.Users.Known(row.Uid),
             OwnerName = _census.Accounts.User(row.Uid),
@@ -86,7 +93,7 @@ internal sealed class SystemVLook
             LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             AttachmentCount = isSegment ? row.Attached : null,
             IsInUse = isInUse,
-            Attachments = isSegment && _census.Processes is { } scan ? scan.UsersOf(row.Id) : [],
+            Attachments = users,
             Created = DateTimeOffset.FromUnixTimeSeconds(row.Change),
             LastUsed = row.LastUse == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(row.LastUse),
             Traits = traits,

@@ -1,0 +1,72 @@
+using System.Globalization;
+using NativeIpc.Tool.Objects;
+using NativeIpc.Tool.Output;
+using NativeIpc.Tool.Running;
+
+namespace NativeIpc.Tool.Arguments;
+
+/// <summary>Takes permits, and says on a terminal for whom it waits when there are none.</summary>
+internal static class WaitingNote
+{
+    private const int MostNamed = 5;
+
+    /// <summary>As <see cref="Permits.TryAcquire"/>. What is said goes to standard error.</summary>
+    public static bool TryAcquire(NamedObject named, SystemSemaphore semaphore, int count, TimeSpan? timeout, CancellationToken cancellation)
+    {
+        if (!Terminal.IsErrorInteractive || timeout == TimeSpan.Zero || OperatingSystem.IsWindows()) return Permits.TryAcquire(semaphore, count, timeout, cancellation);
+        if (Permits.TryAcquire(semaphore, count, TimeSpan.Zero, cancellation)) return true;
+
+        // Beside the wait, since the look at all processes takes its time.
+        var gate = new Lock();
+        bool isOver = false;
+        _ = Task.Run(() =>
+        {
+            string note = Describe(named);
+            lock (gate)
+            {
+                if (!isOver) Failures.Say(note);
+            }
+        }, CancellationToken.None);
+        try
+        {
+            return Permits.TryAcquire(semaphore, count, timeout, cancellation);
+        }
+        finally
+        {
+            lock (gate) isOver = true;
+        }
+    }
+
+    private static string Describe(NamedObject named)
+    {
+        string waiting = $"Waiting for {named.Name}";
+        try
+        {
+            return named.Objects(IpcObjectKind.SystemSemaphore) is [var found, ..] ? $"{waiting}, {Whom(found)}. Ctrl-C gives up." : $"{waiting}. Ctrl-C gives up.";
+        }
+        catch (Exception failure) when (failure is NativeIpcException or PlatformNotSupportedException or ToolException)
+        {
+            return $"{waiting}. Ctrl-C gives up."; // what goes wrong, the wait will say
+        }
+    }
+
+    private static string Whom(IpcObjectInfo found)
+    {
+        IpcAttachment[] others = [.. found.Attachments.Where(user => user.ProcessId != Environment.ProcessId)];
+        List<string> parts = [];
+        Add(others.Where(user => user.Use == IpcUse.Holds), "held by");
+        Add(others.Where(user => user.Use == IpcUse.Open), parts.Count > 0 ? "open in" : "which says of nobody who holds it; open in");
+        if (found.Members is [{ LastProcessId: > 0 and var last }, ..])
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"last used by {last}{(Libc.HasProcess(last) ? "" : ", which has ended")}"));
+        Add(others.Where(user => user.Use == IpcUse.Waits), "as do");
+        return parts.Count > 0 ? string.Join("; ", parts) : "which nobody has open that can be seen from here";
+
+        void Add(IEnumerable<IpcAttachment> users, string what)
+        {
+            IpcAttachment[] all = [.. users];
+            if (all.Length == 0) return;
+            string names = string.Join(", ", all.Take(MostNamed).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId} ({user.ProcessName})")));
+            parts.Add($"{what} {names}{(all.Length > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {all.Length - MostNamed} more") : "")}");
+        }
+    }
+}

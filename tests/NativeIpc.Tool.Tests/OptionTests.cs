@@ -1,0 +1,136 @@
+using System.Reflection;
+using System.Text;
+using System.Text.RegularExpressions;
+using NativeIpc.Testing;
+using Xunit;
+
+namespace NativeIpc.Tool.Tests;
+
+/// <summary>No option is accepted and ignored: with each one a verb ends otherwise than without it, alone and beside each
+/// other option of the verb, or it is refused as an error of the command line.</summary>
+public partial class OptionTests
+{
+    private const string Mark = "@@";
+
+    // All pairs take some 1400 starts, which only the native file does in time.
+    private static bool IsNative => !File.Exists(Nipc.Program + ".dll");
+
+    private static Dictionary<string, string[]> Spellings { get; } = [];
+
+    private static IReadOnlyDictionary<string, string[]> Verbs { get; } = Read(Root(), "").ToDictionary();
+
+    public static TheoryData<string, string> Options()
+    {
+        var all = new TheoryData<string, string>();
+        foreach ((string verb, string[] options) in Verbs)
+        {
+            foreach (string option in options) all.Add(verb, option);
+        }
+
+        return all;
+    }
+
+    [Theory]
+    [MemberData(nameof(Options))]
+    public void Every_option_acts_or_is_refused(string verb, string option)
+    {
+        Alone.Require();
+        OptionProof[] proofs = OptionProofs.Of(verb);
+        OptionProof proof = Assert.Single(proofs, proof => Names(proof, verb, option));
+        OptionProof?[] beside = !IsNative ? [null] : [null, .. proofs.Where(other => other != proof && !proof.Alike.ContainsKey(other.Option) && !proof.Line.Contains($" {other.Option.Split(' ')[0]} ", StringComparison.Ordinal))];
+        foreach (OptionProof? second in beside)
+        {
+            string other = second?.Option ?? "";
+            string[] outcomes = Run(Script(proof, other));
+            (string without, string with) = (outcomes[0], outcomes[1]);
+            bool isRefused = with.StartsWith("2\n", StringComparison.Ordinal);
+            Assert.False(second is null && isRefused && !proof.Refuses && !with.Contains("belongs to", StringComparison.Ordinal), $"{proof.Option} is refused where it is to act: {with}");
+            Assert.False(with == without && !isRefused,
+                $"'nipc {proof.Line}' with {other} does the same with {proof.Option} and without it:\n{with}");
+        }
+    }
+
+    [Fact]
+    public void What_has_a_proof_is_an_option()
+        => Assert.Empty(Verbs.SelectMany(verb => OptionProofs.Of(verb.Key).Where(proof => !verb.Value.Any(option => Names(proof, verb.Key, option))).Select(proof => $"{verb.Key} {proof.Option}")));
+
+    private static bool Names(OptionProof proof, string verb, string option) => Spellings[$"{verb} {option}"].Contains(proof.Option.Split(' ')[0]);
+
+    /// <summary>Runs the line, with another option, without and with the option, each time in the same surroundings.</summary>
+    private static string Script(OptionProof proof, string other)
+    {
+        var script = new StringBuilder($$"""
+            mkdir /dev/shm/.work && mount -t tmpfs -o mode=1777 tmpfs "$PWD" && cd "$PWD" || exit 99
+            log=$(mktemp -u /tmp/nipc-log.XXXXXX); trap 'rm -f "$log"' EXIT
+            fresh() { exec 7<&- 8<&-; rm -rf -- ./* /dev/shm/*; ipcrm --all 2> /dev/null; sem() { { printf "\\$(printf %o $2)"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }; }
+            state() {
+                for file in /dev/shm/* *; do [ -f "$file" ] && stat -c '%n %s %a %g' "$file" && od -An -tx1 -N64 "$file"; done
+                ipcs -m | awk 'NR > 3 { print $1, $3, $4, $5, $6 }'; ipcs -s | awk 'NR > 3 { print $1, $3, $4, $5 }'
+            }
+            # Ends what goes on for ever by a signal (a job in the background ignores SIGINT) once it has said something.
+            watched() {
+                "$@" > "$log" 2>&1 & p=$!
+                while [ ! -s "$log" ] && kill -0 $p 2> /dev/null; do :; done
+                state; kill -TERM $p 2> /dev/null; wait $p; code=$?; cat "$log"; return $code
+            }
+
+            """);
+        foreach (string option in (string[])["", proof.Option])
+        {
+            string line = proof.Line.Replace("{}", $"{other} {option}", StringComparison.Ordinal);
+            string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
+            bool goesOn = Regex.IsMatch(line, @" -W| --hold");
+            string start = $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "30")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
+            script.Append("fresh\n").Append(proof.SetUp).Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
+            script.Append("echo \"$said\"; state; echo '").Append(Mark).Append("end'\n");
+        }
+
+        return script.Append("exit 0\n").ToString();
+    }
+
+    private static string[] Run(string script)
+    {
+        ShellResult result = Alone.Run(script);
+        Assert.SkipWhen(result.ExitCode == 99, $"This container does not let the machine be made so: {result.Error}");
+        string[] parts = result.Succeeded.Split($"{Mark}end\n", StringSplitOptions.RemoveEmptyEntries);
+        return [.. parts.Select(Outcome)];
+
+        // First the exit code; without what differs from run to run.
+        static string Outcome(string part)
+        {
+            string code = Code().Match(part).Groups[1].Value;
+            return $"{code}\n{Changing().Replace(part, "~")}";
+        }
+    }
+
+    [GeneratedRegex(Mark + @"code (\d+)")]
+    private static partial Regex Code();
+
+    [GeneratedRegex(@"\d{4}-\d\d-\d\d[ T][0-9:.]+(Z| ?[+-]\d\d:?\d\d)?( \([^)]* ago\))?|pid \d+|""(pid|creatorPid|lastPid)"": \d+| +\d+[smhd]  |0x[0-9a-f]{8}|\d+\([^)]*\)|^ +\d+ \w+$", RegexOptions.Multiline)]
+    private static partial Regex Changing();
+
+    private static IEnumerable<KeyValuePair<string, string[]>> Read(object command, string path)
+    {
+        List<string> options = [];
+        foreach (object option in All(command, "Options"))
+        {
+            string name = (string)Get(option, "Name")!;
+            if (name is "--help" or "--version" || (bool)Get(option, "Hidden")!) continue;
+            Spellings[$"{path} {name}"] = [name, .. (IEnumerable<string>)Get(option, "Aliases")!];
+            options.Add(name);
+        }
+
+        if (path.Length > 0 && options.Count > 0) yield return new(path, [.. options]);
+        foreach (object verb in All(command, "Subcommands"))
+        {
+            if ((bool)Get(verb, "Hidden")!) continue;
+            foreach (KeyValuePair<string, string[]> found in Read(verb, $"{path} {Get(verb, "Name")}".Trim())) yield return found;
+        }
+    }
+
+    private static object Root() => Nipc.Code.GetType("NativeIpc.Tool.Cli")!.GetMethod("Root")!.Invoke(null, null)!;
+
+    private static IEnumerable<object> All(object of, string property) => ((System.Collections.IEnumerable)Get(of, property)!).Cast<object>();
+
+    private static object? Get(object of, string property) => of.GetType().GetProperty(property, BindingFlags.Public | BindingFlags.Instance)!.GetValue(of);
+}
