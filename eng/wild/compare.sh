@@ -10,10 +10,10 @@ if [ "${1:-}" != inside ]; then
     exec unshare --ipc --mount --propagation private --pid --fork --mount-proc sh -c '
         mount --bind "$1" "$1" && mount -t tmpfs tmpfs "$1/tmp" && mount -t tmpfs tmpfs "$1/dev" && mount -t proc proc "$1/proc" &&
             mkdir -p "$1/dev/shm" "$1/dev/mqueue" && mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm" && mount -t mqueue mqueue "$1/dev/mqueue" &&
-            for device in "null 1 3" "zero 1 5" "urandom 1 9" "tty 5 0"; do set -- "$1" "$2" "$3" "$4" $device; mknod -m 666 "$1/dev/$5" c "$6" "$7"; done &&
+            for device in "null 1 3" "zero 1 5" "urandom 1 9" "tty 5 0"; do set -- "$1" "$2" "$3" $device; mknod -m 666 "$1/dev/$4" c "$5" "$6"; done &&
             cp "$2" "$1/usr/local/bin/nipc" && cp "$3" "$1/tmp/compare.sh" &&
-            exec env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8 chroot "$1" bash /tmp/compare.sh inside "$4"' \
-        sh "$debian" "$nipc" "$0" "${1:-}"
+            exec env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8 chroot "$1" bash /tmp/compare.sh inside' \
+        sh "$debian" "$nipc" "$0"
 fi
 
 # What is there: a POSIX segment that a process has open, one that nobody has; a System V segment with two users, one with none; a
@@ -30,6 +30,7 @@ mkdir -p ~/.parallel && touch ~/.parallel/will-cite
     ipcmk -Q
     ipcmk -q -n /queue
 } >/tmp/setup.log 2>&1
+key=$(ipcs -m | awk -v id="$idle" '$2 == id { sub("0x0*", "", $1); print $1 }')
 tail -f /dev/null 9</dev/shm/frames &
 open=$!
 attach='my $id = shift; require "syscall.ph" if 0; my $at = syscall(30, $id + 0, 0, 0); die if $at == -1; sleep 1000'
@@ -49,19 +50,26 @@ libc.sem_getvalue(ctypes.c_void_p(libc.sem_open(sys.argv[1].encode(), 0)), ctype
 killed() { # COMMAND...: is killed with all that it started; then it must be possible again at once
     setsid "$@" sleep 1000 &
     local session=$!
-    until pgrep -s $session -x sleep >/dev/null; do :; done
+    within pgrep -s $session -x sleep
     pkill -KILL -s $session
     wait $session 2>/dev/null
     timeout 20 "$@" true
 }
+within() { # COMMAND...: until it is so, for 20 s at most
+    local _
+    for _ in $(seq 200); do "$@" && return; sleep 0.1; done
+    return 1
+}
+lines() { [ "$(grep -c "$1" /tmp/at-once)" -ge "$2" ]; }
 two_at_once() { # COMMAND...: two run, the third waits
     local file=/tmp/at-once
     : >$file
-    for _ in 1 2 3; do "$@" sh -c "echo begun >>$file; sleep 3; echo ended >>$file" & done
-    until [ "$(grep -c begun $file)" -ge 2 ]; do :; done
+    printf 'echo begun >>%s\nsleep 8\necho ended >>%s\n' $file $file >$file.sh
+    for _ in 1 2 3; do "$@" sh $file.sh & done
+    within lines begun 2
     ! grep -q ended $file && sleep 1 && [ "$(grep -c begun $file)" = 2 ]
     local verdict=$?
-    until [ "$(grep -c ended $file)" = 3 ]; do :; done
+    within lines ended 3
     return $verdict
 }
 
@@ -78,9 +86,9 @@ row() { # WHAT, and a command for each of: nipc, ipcs, lsipc, ipcmk and ipcrm, l
 
 echo "| | \`nipc\` | \`ipcs\` | \`lsipc\` | \`ipcmk\`, \`ipcrm\` | \`lsof\` | \`flock\` | \`sem\` |"
 echo '|---|---|---|---|---|---|---|---|'
-row 'Lists System V segments that nobody has attached' "nipc show shmid:$idle" "ipcs -m | awk '\$2 == $idle' | grep ." "lsipc -m | awk '\$2 == $idle' | grep ." '' "lsof | grep -w SYSV.*$idle" '' ''
+row 'Lists System V segments that nobody has attached' "nipc show shmid:$idle" "ipcs -m | awk '\$2 == $idle' | grep ." "lsipc -m | awk '\$2 == $idle' | grep ." '' "lsof | grep -i SYSV0*$key" '' ''
 row 'Lists POSIX segments that nobody has open' 'nipc list | grep posix:/idle' 'ipcs -m | grep idle' 'lsipc -M | grep idle' '' 'lsof | grep /dev/shm/idle' '' ''
-row 'Tells the count of a POSIX semaphore' '[ "$(nipc value posix:/workers)" = 3 ]' 'ipcs -s | grep workers' 'lsipc -S -o NAME,SVAL | grep -E "workers +3"' '' 'lsof | grep sem.workers' '' ''
+row 'Tells the count of a POSIX semaphore' '[ "$(nipc value posix:/workers)" = 3 ]' 'ipcs -s | grep workers' 'lsipc -S | grep -E "^workers .* 3\$"' '' 'lsof | grep sem.workers' '' ''
 row 'Tells who has a POSIX segment open' "nipc list | grep 'posix:/frames.* $open('" '' "lsipc -M -N /frames | grep -w $open" '' "lsof /dev/shm/frames | grep -w $open" '' ''
 row 'Tells everybody who is attached to a System V segment' "nipc show shmid:$shared | grep -w $first" "ipcs -mp -i $shared | grep -w $first" "lsipc -m -i $shared | grep -w $first" '' "lsof | grep SYSV | grep -w $first" '' ''
 row 'Tells values and waiters of all members of a set' "nipc show semid:$set --json | grep -q waiters || nipc show semid:$set | grep -iq wait" "ipcs -s -i $set | awk '\$1 == 1 && \$3 == 1' | grep ." "lsipc -s -i $set | grep -E '^ *1 +0 +1 '" '' '' '' ''
@@ -98,6 +106,5 @@ row 'Says what is wrong and what to do' 'nipc doctor --json | grep remedy' '' ''
 row 'Tells the limits of the system' 'nipc doctor --json | grep kernel.shmmni' 'ipcs -l | grep max' 'lsipc -g | grep SHMMNI' '' '' '' ''
 row 'JSON' 'nipc list --json | jq -e .' 'ipcs --json | jq -e .' 'lsipc -m -J | jq -e .' '' 'lsof -J | head -c 100000 | grep "{"' '' ''
 row 'Goes on looking' 'timeout 3 nipc list --watch | grep found' '' '' '' 'timeout 3 lsof -r1 /dev/shm/idle; [ $? = 124 ]' '' ''
-[ "${2:-}" != look ] || { lsipc -S; lsipc -S -o NAME,SVAL; lsof -J | head -2; ipcs --json; ls -la /dev/shm; }
 kill $(jobs -p) 2>/dev/null
 exit 0

@@ -129,7 +129,8 @@ fi
 
 makes=$(jq -r '.objects[] | "\(.kind) \(if .type == "posix" then "posix:/" + (.key // .nativeName | sub("^posix:/"; "") | gsub("[0-9a-f]{6,}|[0-9]+"; "N"))
     elif (.ipcKey // "0x00000000") == "0x00000000" then "System V, no key"
-    else "System V " + .ipcKey end)"' "$out/list.json" | sort | uniq -c | awk '{ n = $1; $1 = ""; printf "%s%s%s", (NR > 1 ? "; " : ""), (n > 1 ? n " ×" : ""), $0 }' | sed 's/^ //; s/; \+/; /g; s/×  */× /g; s/|/\\|/g')
+    else "System V " + .ipcKey end)"' "$out/list.json" | sort | uniq -c | awk 'NR > 4 { more++; next } { n = $1; $1 = ""; printf "%s%s%s", (NR > 1 ? "; " : ""), (n > 1 ? n " ×" : ""), $0 }
+    END { if (more) printf "; and %d more", more }' | sed 's/^ //; s/; \+/; /g; s/×  */× /g; s/|/\\|/g')
 says=$(jq -r '[.objects[] | if (.attached // 0) > 0 then "in use" elif .attached == 0 then "unused" else "users not told" end] | group_by(.) | map("\(length) \(.[0])") | join(", ")' "$out/list.json")
 flags=$(jq -r '[.objects[] | .flags // [] | .[]] | map(select(. != "unused")) | unique | join(", ")' "$out/list.json")
 finds=$(jq -r '[.findings[] | select(.object) | .finding] | group_by(.) | map("\(length) \(.[0])") | join(", ")' "$out/doctor.json")

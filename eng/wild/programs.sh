@@ -207,7 +207,7 @@ check_perl() { progresses /tmp/wild-perl; }
 stop_perl() { rm -f /tmp/wild-perl; killall perl; }
 
 start_iceoryx() { iox-roudi; }
-ready_iceoryx() { [ "$(find /dev/shm -name 'iceoryx*' | wc -l)" -ge 2 ]; }
+ready_iceoryx() { [ -e /dev/shm/iceoryx_mgmt ] && [ -e /dev/shm/root ]; }
 check_iceoryx() { pgrep -x iox-roudi; }
 stop_iceoryx() { killall iox-roudi; }
 
