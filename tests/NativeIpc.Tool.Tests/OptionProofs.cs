@@ -116,7 +116,9 @@ internal static class OptionProofs
         "create sem" => [.. Create("create sem posix:/x 1 {}"), new("create sem posix:/x 5 {}", "--reset", Semaphore + "1\n")],
         "rm" =>
         [
-            new("rm /x {}", "-t posix", Segment), new("rm posix:/x {}", "-k sem", Both), new("rm posix:/x {}", "-f", Both + "exec 7< /dev/shm/x 8< /dev/shm/sem.x\n"),
+            new("rm /x {}", "-t posix", Segment) { Alike = new() { ["--glob"] = "a pattern names its type itself" } },
+            new("rm posix:/x {}", "-k sem", Both), new("rm posix:/x {}", "-f", Both + "exec 7< /dev/shm/x 8< /dev/shm/sem.x\n"),
+            new("rm 'posix:/*' {}", "--glob", Segment), new("rm --glob 'posix:/*' {}", "--dry-run", Both),
             new("rm {}", "--orphaned", Orphan), new("rm {}", "--unused", Both), new("rm --unused {}", "-y", Both), new("rm --unused {}", "-d keys", Many) { Alike = new() { ["-k sem"] = "the key file is that of a segment" } }, new("rm posix:/x {}", "--json", Segment),
         ],
         "read" =>
