@@ -10,5 +10,11 @@ internal sealed class Diagnostics : EventListener
         if (eventSource.Name == "NativeIpc") EnableEvents(eventSource, EventLevel.Warning);
     }
 
-    protected override void OnEventWritten(EventWrittenEventArgs eventData) => Console.Error.WriteLine(Words.OneLine($"{eventData.EventName}: {eventData.Payload?[0]}"));
+    protected override void OnEventWritten(EventWrittenEventArgs eventData) => Write(Words.OneLine($"{eventData.EventName}: {eventData.Payload?[0]}"));
+
+    private static void Write(string line)
+    {
+        using var error = new StreamWriter(StandardStream.Open(2)) { NewLine = "\n" };
+        error.WriteLine(line);
+    }
 }

@@ -9,8 +9,8 @@ if (Environment.GetEnvironmentVariable("NATIVEIPC_NO_IO_URING") == "1") AppConte
 AppContext.SetSwitch("NativeIpc.StopPoints", true);
 
 using var diagnostics = new Diagnostics();
-using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true, NewLine = "\n" };
-using var input = new StreamReader(Console.OpenStandardInput());
+using var output = new StreamWriter(StandardStream.Open(1)) { AutoFlush = true, NewLine = "\n" };
+using var input = new StreamReader(StandardStream.Open(0));
 var segments = new SegmentCommands(output);
 var semaphores = new SemaphoreCommands(output);
 var stops = new StopCommands(output);
