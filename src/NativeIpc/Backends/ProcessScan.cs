@@ -108,7 +108,7 @@ internal sealed class ProcessScan
     private bool Read(int process)
     {
         int length = ReadAll($"/proc/{process}/maps");
-        if (length < 0) return -length is Errno.ENOENT or Errno.ESRCH; // it has ended
+        if (length < 0) return HasGone(-length);
         bool? isHere = null;
         ReadOnlySpan<byte> text = _buffer.AsSpan(0, length);
         while (!text.IsEmpty)
@@ -183,6 +183,7 @@ internal sealed class ProcessScan
     private bool ReadDescriptors(int process)
     {
         using UnixDescriptor folder = Libc.OpenFolder($"/proc/{process}/fd", out int error);
+        bool isWhole = true;
         if (error == 0)
         {
             byte[] link = _link;
@@ -190,14 +191,20 @@ internal sealed class ProcessScan
             {
                 // The link is read, not followed, so that a file system that does not answer holds nobody up.
                 ReadOnlySpan<byte> target = Libc.LinkText(folder, name, link);
+                if (target.IsEmpty) isWhole &= HasGone(Marshal.GetLastPInvokeError());
                 if (!target.StartsWith(Folder)) return;
-                if (Libc.Status(folder, name, out FileStatus status) != 0 || !status.IsRegularFile) return;
-                NoteFile(status.Identity, process, target[Folder.Length..], "fd", name, 0);
+                int failure = Libc.Status(folder, name, out FileStatus status);
+                if (failure != 0) isWhole &= HasGone(failure);
+                else if (status.IsRegularFile) NoteFile(status.Identity, process, target[Folder.Length..], "fd", name, 0);
             });
         }
 
-        return error is not (Errno.EACCES or Errno.EPERM); // any other: it has ended
+        return isWhole && (error == 0 || HasGone(error));
     }
+
+    /// <summary>Whether an error says that the process, or its descriptor, is no more. Any other one (no descriptor left, no
+    /// memory) says that it was not seen.</summary>
+    private static bool HasGone(int error) => error is Errno.ENOENT or Errno.ESRCH;
 
     private static void Add<TKey>(Dictionary<TKey, List<int>> users, TKey key, int process)
         where TKey : notnull
