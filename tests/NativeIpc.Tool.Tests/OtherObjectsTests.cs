@@ -78,7 +78,7 @@ public sealed partial class OtherObjectsTests : OneType
             @"/dev/shm/\xfe 2", @"/dev/shm/\xff 1", @"/dev/shm/\xff\\xff 4", @"/dev/shm/\xff\u001b]0;x 5", @"/dev/shm/sem.\x80 32", @"posix:/\xff 3", "posix:/text 6", "1",
             @"""name"": ""/dev/shm/\\xff\u001B]0;x""", "size 2 bytes", @"segment /dev/shm/\xff", "size 1 bytes", @"segment posix:/\xff", "size 3 bytes",
             "value 3", "6", "segment posix:/text",
-            @"removed shm /dev/shm/\xff\u001b]0;x", @"removed shm /dev/shm/\xff", "3", @"removed shm posix:/\xff", @"\376", @"\377\\xff", @"sem.\200", "text",
+            @"removed shm /dev/shm/\xff\u001b]0;x", @"removed shm /dev/shm/\xff", "3", @"removed shm posix:/\xff", @"sem.\200", "text", @"\376", @"\377\\xff",
         ];
         Assert.Equal(expected, lines.Select(line => string.Join(' ', line.TrimEnd(',').Split(' ', StringSplitOptions.RemoveEmptyEntries))));
     }

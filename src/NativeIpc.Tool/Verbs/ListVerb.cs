@@ -12,7 +12,7 @@ internal static class ListVerb
     private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Memfds and message queues as well, which no key leads to" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; with --watch a line per change" };
     private static readonly Option<bool> s_wide = new("--wide") { Description = "Nothing is shortened to the width of the terminal" };
-    private static readonly Option<string?> s_columns = new("--columns", "-o") { HelpName = "NAMES", Description = "These columns, such as key,bytes,users; one that is none says which there are" };
+    private static readonly Option<string?> s_columns = new("--columns", "-o") { HelpName = "NAMES", Description = "These columns: key,bytes,users; any other word lists all" };
     private static readonly Option<bool> s_noHeader = new("--no-header") { Description = "Without the line of headings" };
     private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Look again every TIME (default 1s) until Ctrl-C");
 
