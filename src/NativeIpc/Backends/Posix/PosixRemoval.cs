@@ -89,6 +89,12 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
                 throw PosixErrors.Unknown(attempt, key, "statx", number);
             }
 
+            if (identity == default)
+            {
+                throw Failure.Found(NativeIpcError.LockError, isSegment ? "remove the segment" : "remove the semaphore", key, "statx",
+                    "what this process has made under the name could not be told", "Remove it by hand if nobody uses it.");
+            }
+
             if (status.Identity != identity || (asksFile && status.Links == 0)) return;
             UnlinkBoth(key, isSegment, lockKey);
         }
