@@ -129,7 +129,7 @@ internal static class Errors
     public static bool SaysItIsGone(SystemCall call, int error) => NameOfError(error) switch
     {
         // By name or by key; of what is open, nothing is said by that.
-        "ENOENT" => call.Path.Length > 0 || call.Number is 29 or 64,
+        "ENOENT" or "ENOTDIR" => call.Path.Length > 0 || call.Number is 29 or 64,
 
         // The id is nobody's.
         "EIDRM" or "EINVAL" => call.Number is 29 or 30 or 31 or 64 or 65 or 66 or 220,

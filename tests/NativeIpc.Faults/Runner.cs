@@ -225,6 +225,7 @@ internal sealed class Runner : IDisposable
     private void Tell(string what)
     {
         if (_isWarmingUp) return;
+        foreach (string message in _listener.Messages) what += $"\nevent: {message}";
         Faults++;
         if (_told.Add($"{_case} {what}")) Console.WriteLine($"FAIL {_case}: {what.ReplaceLineEndings("\n    | ")}");
     }

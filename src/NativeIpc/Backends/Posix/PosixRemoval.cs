@@ -80,7 +80,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             bool asksFile = own != -1 && held is { IsHeld: true, HasWaited: false };
             int number = asksFile ? Libc.Status(own, out FileStatus status)
                 : Libc.Status(path.Pointer, followLink: false, out status);
-            if (number == Errno.ENOENT) return;
+            if (number == Errno.ENOENT && !asksFile) return; // of an open file that says nothing
 
             // Not told is not gone: it may still be there, and be this one.
             if (number != 0)
