@@ -37,7 +37,7 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
     /// <summary>What helps: a sentence without its full stop.</summary>
     internal string Remedy(string path) => Number == Errno.EACCES || Number == Errno.EPERM ? "Run as its owner"
         : Number == Errno.EAGAIN ? $"End that process (fuser {path} names it)"
-        : $"See {Call} in the manual for error {Number}";
+        : UnixErrors.Explain(Call, Number).Remedy.TrimEnd('.');
 }
 
 /// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped anywhere else. Linux only.</summary>
@@ -263,8 +263,7 @@ internal static class PosixUsers
     {
         NativeIpcError error = result.Number is Errno.EACCES or Errno.EPERM ? NativeIpcError.PermissionDenied
             : result.Number == Errno.EAGAIN ? NativeIpcError.LockError
-            : result.Number is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM ? NativeIpcError.OutOfResources
-            : NativeIpcError.Unknown;
+            : UnixErrors.Explain(result.Call, result.Number).Error;
         string remedy = $"It is not known to be unused: {result.Reason(path)}. {result.Remedy(path)}{otherwise}";
         return Failure.Of(error, attempt, key, result.Call, result.Number, remedy);
     }
