@@ -312,8 +312,8 @@ internal static class RmVerb
         if (!parsed.GetValue(s_yes))
         {
             Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, "matches") with { Users = UserReport.Of(found.Attachments), Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
-            if (parsed.GetValue(s_dryRun) || parsed.GetValue(s_json)) return ExitCodes.Ok;
-            if (!Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Length))
+            if (parsed.GetValue(s_dryRun)) return ExitCodes.Ok;
+            if (parsed.GetValue(s_json) || !Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Length))
             {
                 Console.Error.WriteLine("Nothing was removed yet: --yes does.");
                 return ExitCodes.Ok;
