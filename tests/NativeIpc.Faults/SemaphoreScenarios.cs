@@ -146,7 +146,7 @@ internal static class SemaphoreScenarios
 
     private static void TakeSeveral(SystemSemaphore semaphore)
     {
-        if (semaphore.TryAcquire(2, s_wait)) semaphore.Release(2);
+        if (semaphore.TryAcquire(2)) semaphore.Release(2);
     }
 
     private static void TakeOften(NativeIpcKey key, SystemSemaphoreOptions options)
