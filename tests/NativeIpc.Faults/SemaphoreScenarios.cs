@@ -139,7 +139,7 @@ internal static class SemaphoreScenarios
     /// set the count, who then are not there.</summary>
     private static void Take(SystemSemaphore semaphore)
     {
-        if (!semaphore.TryAcquire(s_wait)) return;
+        if (!semaphore.TryAcquire()) return;
         semaphore.Release();
         semaphore.TryGetCurrentCount(out _);
     }
