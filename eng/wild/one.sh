@@ -23,7 +23,7 @@ done
 ln -s /proc/self/fd "$debian/dev/fd"
 mkdir -p "$debian/usr/local/bin"
 cp "$nipc" "$debian/usr/local/bin/nipc"
-cp "$here/programs.sh" "$debian/tmp/programs.sh"
+cp "$here/programs.sh" "$here/more-programs.sh" "$debian/tmp/"
 mount -t proc proc /proc # nipc asks /proc of the chroot; ours is for this script
 ip link set lo up
 
@@ -53,7 +53,11 @@ sorted_objects() { objects | sort; }
 call "start_$name" >"$out/program.log" 2>&1 </dev/null &
 until_so call "ready_$name" || wrong "it did not start"
 until_so call "check_$name" || wrong "it does not work before nipc came"
-sorted_objects >"$out/objects"
+
+# What the program removes by itself within a second tells nothing of nipc.
+sorted_objects >"$out/objects.before"
+sleep 1
+sorted_objects | grep -xFf "$out/objects.before" >"$out/objects"
 
 inside nipc list --json >"$out/list.json" 2>"$out/list.notes" || wrong "nipc list failed"
 inside nipc list >"$out/list.txt" 2>&1
@@ -80,6 +84,8 @@ inside nipc doctor --fix >>"$out/rm.txt" 2>&1
 sorted_objects | grep -xFf - "$out/objects" >"$out/objects.kept"
 lost=$(grep -vxFf "$out/objects.kept" "$out/objects")
 [ -z "$lost" ] || wrong "nipc removed what lives: $lost"
+said=$(grep -E '^removed|mended' "$out/rm.txt")
+[ -z "$said" ] || wrong "nipc says that it removed what lives: $said"
 
 # What somebody has open is refused even by its name. Some programs attach for a moment only: those that are in use at each of
 # three looks.

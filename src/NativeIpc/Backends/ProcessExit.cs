@@ -66,10 +66,23 @@ internal static class ProcessExit
     }
 
     /// <summary>Begins a call that may make an object, or attach to one, and list a duty for it; the end of the process waits until it is disposed.</summary>
+    /// <param name="key">The object's key, for messages.</param>
     /// <param name="owns">Whether there may be a duty. What can fail about that fails here, before anything is made.</param>
-    public static Call Begin(bool owns)
+    public static Call Begin(in NativeIpcKey key, bool owns)
     {
-        if (owns) EnsureRegistered();
+        if (owns)
+        {
+            try
+            {
+                EnsureRegistered();
+            }
+            catch (IOException failure)
+            {
+                // Of the first one in a process, for whose handlers .NET makes a pipe and a thread.
+                throw BackgroundThread.NoSignals(key, failure);
+            }
+        }
+
         Interlocked.Increment(ref s_callsInside);
         if (IsEnding && !t_isPerforming)
         {

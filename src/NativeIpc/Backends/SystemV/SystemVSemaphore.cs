@@ -327,7 +327,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     private void Revive(string attempt, int goneId, int number, in PeerBound bound)
     {
-        using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true });
+        using ProcessExit.Call call = ProcessExit.Begin(Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true });
         bound.Enter(_gate);
         try
         {
