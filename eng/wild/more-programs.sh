@@ -190,6 +190,11 @@ ready_qt6() { [ -s /tmp/wild-qt ]; }
 check_qt6() { progresses /tmp/wild-qt; }
 stop_qt6() { rm -f /tmp/wild-qt; killall python3; }
 
+stop_by_file() { # PROGRAM FILE: of programs that look for a file to end, and write another until then
+    touch /tmp/wild-stop
+    while pgrep -x "$1" >/dev/null; do sleep 0.2; done
+    rm -f "$2"
+}
 start_bigmemory() {
     rm -f /tmp/wild-stop
     Rscript -e 'library(bigmemory); x <- big.matrix(10, 10, type = "integer", init = 0, shared = TRUE)
@@ -198,7 +203,7 @@ start_bigmemory() {
 }
 ready_bigmemory() { [ -s /tmp/wild-r ]; }
 check_bigmemory() { progresses /tmp/wild-r; }
-stop_bigmemory() { rm -f /tmp/wild-r; touch /tmp/wild-stop; }
+stop_bigmemory() { stop_by_file R /tmp/wild-r; }
 
 # A loader with two workers, as in training, with the strategy that programs with many tensors are told to choose.
 start_torch() {
@@ -222,7 +227,7 @@ PY
 }
 ready_torch() { [ -s /tmp/wild-torch ]; }
 check_torch() { progresses /tmp/wild-torch; }
-stop_torch() { rm -f /tmp/wild-torch; touch /tmp/wild-stop; }
+stop_torch() { stop_by_file python3 /tmp/wild-torch; }
 
 start_joblib() {
     rm -f /tmp/wild-stop
@@ -244,7 +249,7 @@ PY
 }
 ready_joblib() { [ -s /tmp/wild-joblib ]; }
 check_joblib() { progresses /tmp/wild-joblib; }
-stop_joblib() { rm -f /tmp/wild-joblib; touch /tmp/wild-stop; }
+stop_joblib() { stop_by_file python3 /tmp/wild-joblib; }
 
 start_stress-ng() { stress-ng --sem-sysv 1 --timeout 120; }
 ready_stress-ng() { [ "$(awk 'NR > 1' /proc/sysvipc/sem | wc -l)" -gt 0 ]; }

@@ -59,12 +59,29 @@ sorted_objects >"$out/objects.before"
 sleep 1
 sorted_objects | grep -xFf "$out/objects.before" >"$out/objects"
 
+# What processes map of the kinds that nipc is about, whatever nipc says: each file once.
+mapped() { cat /proc/[0-9]*/maps 2>/dev/null | awk '$6 ~ /\/dev\/shm\/|^\/memfd:/ { print $5, $6 }' | sort -u; }
+mapped >"$out/mapped.before"
 inside nipc list --json >"$out/list.json" 2>"$out/list.notes" || wrong "nipc list failed"
 inside nipc list >"$out/list.txt" 2>&1
 inside nipc doctor --json >"$out/doctor.json" 2>"$out/doctor.notes"
 [ $? -lt 2 ] || wrong "nipc doctor failed"
 inside nipc doctor --all >"$out/doctor.txt" 2>&1
 inside ipcs -a >"$out/ipcs.txt" 2>&1
+
+
+# What was mapped before the list and is so after it is in it, also without a name. A file with another name (sem_open
+# makes a semaphore under one and links it to its own) is known by its number.
+mapped | grep -xFf "$out/mapped.before" >"$out/mapped"
+{
+    jq -r '.objects[].nativeName' "$out/list.json" | sed 's#^.*/##'
+    find "$debian/dev/shm" -type f -printf '%i\n'
+} >"$out/listed"
+missing=$(awk '$2 ~ /\/dev\/shm\// { sub(/.*\//, "", $2); print $1, $2 }' "$out/mapped" | while read -r inode file; do
+    grep -qxF -e "$inode" -e "$file" "$out/listed" || echo "$file"
+done)
+[ -z "$missing" ] || wrong "nipc list does not have what is mapped: $missing"
+memfds=$(grep -c ' /memfd:' "$out/mapped")
 find "$debian/dev/shm" -mindepth 1 -printf '%y %m %s %P\n' >"$out/devshm.txt"
 
 # What lives is not called orphaned, and no advice removes it.
@@ -141,6 +158,7 @@ says=$(jq -r '[.objects[] | if (.attached // 0) > 0 then "in use" elif .attached
 flags=$(jq -r '[.objects[] | .flags // [] | .[]] | map(select(. != "unused")) | unique | join(", ")' "$out/list.json")
 finds=$(jq -r '[.findings[] | select(.object) | .finding] | group_by(.) | map("\(length) \(.[0])") | join(", ")' "$out/doctor.json")
 version=$(inside dpkg-query -W -f '${Version}' "$(call "package_of $name")" 2>/dev/null)
+[ "$memfds" = 0 ] || makes="${makes:-nothing with a name}; $memfds memfds"
 echo "| $name ($(call "package_of $name") $version) | ${makes:-nothing with a name} | ${says:--}${flags:+; $flags} | ${finds:-nothing} | $ended; $killed |" >"$out/row"
 echo "${makes:-nothing with a name}; ${says:-nothing}; doctor: ${finds:-nothing}; $refused refused by name" >"$out/summary"
 exit 0
