@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 

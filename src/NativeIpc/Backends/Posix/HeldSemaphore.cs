@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using static NativeIpc.Interop;
 
