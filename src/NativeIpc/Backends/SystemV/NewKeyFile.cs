@@ -56,7 +56,8 @@ internal static class NewKeyFile
 
         // The object gets this process's group, the file in some folders theirs: only the object's group is let in.
         const uint groupReads = 0x20; // S_IRGRP
-        bool isOther = group is null && (mode & groupReads) != 0 && status.Gid != Libc.getegid();
+        bool isOther = group is null && (mode & groupReads) != 0
+            && !RealIds.Groups.AreSame(status.Gid, Libc.getegid());
         if (isOther && Libc.fchown(file, uint.MaxValue, Libc.getegid()) != 0) mode &= ~groupReads;
         return status.Permissions != mode && Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
     }
