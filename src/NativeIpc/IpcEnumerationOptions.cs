@@ -46,8 +46,9 @@ public sealed record IpcEnumerationOptions
     /// the runtime folders of other users that may be read (<c>/run/user/*</c>). Folders below them are not searched.</summary>
     public IReadOnlyList<string> KeyFileFolders { get; set; } = [];
 
-    /// <summary>Whether to look for lost permits, which takes mapping each semaphore.</summary>
-    internal bool FindLostPermits { get; init; }
+    /// <summary>Whether to look for permits that killed holders have left (<see cref="IpcObjectInfo.LostPermits"/>).
+    /// Default: false; <see cref="IpcObjects.Inspect"/> always does. It costs mapping each POSIX semaphore.</summary>
+    public bool FindLostPermits { get; set; }
 
     /// <summary>Whether an object of a type is asked for.</summary>
     internal bool Wants(NativeIpcKeyType type) => Type is not { } wanted || wanted == type || (wanted.IsSystemV && type.IsSystemV);

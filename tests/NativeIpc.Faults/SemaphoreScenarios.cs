@@ -70,7 +70,11 @@ internal static class SemaphoreScenarios
         yield return Of("create.keep", key => SystemSemaphore.CreateNew(key, 1, keep).Dispose()) with { Leaves = true };
         yield return Of("create.mode", key => SystemSemaphore.CreateNew(key, 1, s_plain with { Mode = (UnixFileMode)0x1B6 }).Dispose());
         yield return Of("create.group", key => SystemSemaphore.CreateNew(key, 1, s_plain with { Group = "0" }).Dispose());
-        yield return Of("create.exists", CreateExisting) with { Prepare = key => SystemSemaphore.CreateNew(key, 1, s_plain) };
+        yield return Of("create.exists", CreateExisting) with
+        {
+            Prepare = key => SystemSemaphore.CreateNew(key, 1, s_plain),
+            IsRefused = true,
+        };
         yield return Of("open.missing", key => SystemSemaphore.TryOpenExisting(key, out _, s_plain));
         yield return Of("open.async", key => SystemSemaphore.OpenExistingAsync(key, s_bound, s_plain).GetAwaiter().GetResult().Dispose()) with
         {

@@ -55,7 +55,7 @@ internal sealed class NamedObject
     }
 
     /// <summary>An object of the list once more, closely: nothing when it is gone.</summary>
-    private static IReadOnlyList<IpcObjectInfo> Closely(IpcObjectInfo listed)
+    public static IReadOnlyList<IpcObjectInfo> Closely(IpcObjectInfo listed)
     {
         var options = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindUses = true, FindSigns = true };
         return [.. IpcObjects.Enumerate(options).Objects.Where(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName)];

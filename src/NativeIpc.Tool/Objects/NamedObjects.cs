@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Enumeration;
 using NativeIpc.Tool.Arguments;
 
 namespace NativeIpc.Tool.Objects;
@@ -42,6 +43,26 @@ internal static class NamedObjects
         }
 
         return Listed(text, kind) is { Count: > 0 } found ? [.. found.Select(NamedObject.Of)] : throw NotThere(text, kind);
+    }
+
+    /// <summary>The objects whose name fits one of some patterns (<c>*</c>, <c>?</c>), at least one: of a list, or as they
+    /// are now.</summary>
+    public static IReadOnlyList<IpcObjectInfo> Matching(IReadOnlyList<string> patterns, IReadOnlyList<IpcObjectInfo> objects)
+    {
+        List<IpcObjectInfo> fits = [.. objects.Where(found => patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, NamedObject.NameOf(found), ignoreCase: false)))];
+        return fits.Count > 0 ? fits : throw new ToolException(ExitCodes.NotFound, $"Nothing fits {string.Join(" or ", patterns)}. 'nipc list' shows what is there.");
+    }
+
+    /// <summary>The one object whose name fits a pattern, for a verb that works on one.</summary>
+    /// <param name="pattern">The pattern.</param>
+    /// <param name="type">Only of this type, as <c>--type</c> says; null for all.</param>
+    /// <param name="kind">The kind that the verb works on.</param>
+    public static NamedObject OneMatching(string pattern, string? type, IpcObjectKind kind)
+    {
+        var options = new IpcEnumerationOptions { Type = type is null ? null : KeyArguments.ParseType(type), Kind = kind, IncludeAttachments = false };
+        IReadOnlyList<IpcObjectInfo> fits = Matching([pattern], IpcObjects.Enumerate(options).Objects);
+        if (fits is not [var found]) throw Several(pattern, fits);
+        return found.Key.IsValid && !found.Type.IsSystemV ? NamedObject.Of(found.Key) : NamedObject.Of(found);
     }
 
     public static ToolException NotThere(string text, IpcObjectKind? kind) => new(ExitCodes.NotFound,
@@ -95,7 +116,7 @@ internal static class NamedObjects
         return prefix is not null || distinct.Count < 2 ? distinct : throw Several(text, distinct);
     }
 
-    private static ToolException Several(string text, List<IpcObjectInfo> found)
+    private static ToolException Several(string text, IReadOnlyList<IpcObjectInfo> found)
         => new(ExitCodes.Usage, $"'{text}' fits several objects. Name one of them{(found.DistinctBy(one => one.Kind).Count() > 1 ? ", or give --kind where the verb has it" : "")}:")
         {
             Details = [.. found.Select(one => $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}{(one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")}, key {one.NativeName}, owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],

@@ -82,7 +82,7 @@ internal readonly struct FileLock : IDisposable
 
             int error = Marshal.GetLastPInvokeError();
             if (error == Interop.Errno.ENOLCK || error == Interop.Errno.ENOSYS
-                || (error == Interop.Errno.EOPNOTSUPP && !Interop.IsApple))
+                || ((error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.EINVAL) && !Interop.IsApple))
             {
                 SayThatThereAreNone(error);
                 return 0;

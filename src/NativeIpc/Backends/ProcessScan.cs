@@ -179,6 +179,25 @@ internal sealed class ProcessScan
         return false;
     }
 
+    /// <summary>The file that this process has mapped at an address; all zero when the system does not say.</summary>
+    internal static FileIdentity MappedAt(nint address)
+    {
+        var scan = new ProcessScan();
+        int length = scan.ReadAll("/proc/self/maps");
+        ReadOnlySpan<byte> text = length < 0 ? default : scan._buffer.AsSpan(0, length);
+        while (!text.IsEmpty)
+        {
+            int end = text.IndexOf((byte)'\n');
+            ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
+            text = end < 0 ? default : text[(end + 1)..];
+            if (!Utf8Parser.TryParse(line, out ulong from, out _, 'x') || (ulong)address < from) continue;
+            if (TrySplit(line, out ulong device, out ulong inode, out long size) && (ulong)address - from < (ulong)size)
+                return new FileIdentity(device, inode);
+        }
+
+        return default;
+    }
+
     /// <summary>Who has a file open without mapping it; false when this user may not see.</summary>
     private bool ReadDescriptors(int process)
     {

@@ -449,7 +449,9 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         _removal?.Perform();
         _aside?.Close();
         // The slot goes with the file. Without a stand-in it is kept until nobody can come late, so that nobody else's mark is ever taken for this handle's.
-        if (LetGo()) _file.Dispose();
+        bool isOver = LetGo();
+        if (_lastOut is not null) ClosingMark.Set(_file);
+        if (isOver) _file.Dispose();
         _lastOut?.Closed();
     }
 }

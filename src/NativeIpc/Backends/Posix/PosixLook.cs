@@ -106,15 +106,17 @@ internal sealed class PosixLook(Census census) : IDisposable
             Unreadable = unreadable,
             IsLeft = isUnused is null ? (census.Options.FindSigns || census.Options.FindLostPermits) && IsLeft(file)
                 : (traits & IpcObjectTraits.Orphaned) != 0,
-            Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status) : [],
+            Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status, times) : [],
             ObjectIdentity = Identify(file, status.Identity),
         };
     }
 
-    private List<IpcSign> SignsOf(string file, string path, in FileStatus status)
+    private List<IpcSign> SignsOf(string file, string path, in FileStatus status, in FileTimes times)
     {
         List<IpcSign> signs = [];
         Signs.AddRecorded(RemovalRecord.Read(path), signs);
+        if (times.Born is { } born) Signs.AddAge(born, "made", signs);
+        else Signs.AddAge(times.Changed, "made, or changed last,", signs);
         census.Signs.AddOf(status.Uid, census.Accounts.User(status.Uid), file, signs);
         return signs;
     }

@@ -270,8 +270,16 @@ internal sealed partial class KeyFile : IDisposable
         _isBare = true;
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
-        TimeSpan age = DateTime.UnixEpoch.AddSeconds(now.tv_sec) - File.GetLastWriteTimeUtc(Path(Key)); // the one clock that file times are on
-        return age < bound && age > -bound;
+        try
+        {
+            // The one clock that file times are on.
+            TimeSpan age = DateTime.UnixEpoch.AddSeconds(now.tv_sec) - File.GetLastWriteTimeUtc(Path(Key));
+            return age < bound && age > -bound;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return true; // not told is not old: who asks waits no longer than for a young one
+        }
     }
 
     /// <summary>Whether objects of more than one project id may stand under the file, as far as ours have made

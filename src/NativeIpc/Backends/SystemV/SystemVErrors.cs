@@ -185,7 +185,7 @@ internal static class SystemVErrors
         _ => Unknown(attempt, key, call, number),
     };
 
-    /// <summary>The arm that every table ends with: the number is kept, the meaning is not guessed.</summary>
+    /// <summary>The arm that every table ends with: what the number says whatever the call.</summary>
     public static NativeIpcException Unknown(string attempt, in NativeIpcKey key, string call, int number)
         => UnixErrors.Unexplained(attempt, key, call, number);
 
