@@ -191,9 +191,11 @@ internal sealed partial class KeyFile : IDisposable
         {
             if (!isGood)
             {
-                // Whoever of ours has it open sees that it has gone, and starts again.
+                // Whoever of ours has it open sees that it has gone, and starts again. Another one may have had the lock
+                // before, and made an object of any id.
                 bool isThere = Libc.Status(path, followLink: false, out FileStatus now) == 0 && now.Identity == identity;
-                if (isThere && !FileKeys.HasObject(now.Identity, path, (int)key.Type)) _ = Libc.unlink(path);
+                bool isUsed = FileKeys.HasObject(now.Identity, path, (int)key.Type) || HasOthers(now, path, (int)key.Type);
+                if (isThere && !isUsed) _ = Libc.unlink(path);
                 file?.Dispose();
             }
         }
@@ -302,13 +304,14 @@ internal sealed partial class KeyFile : IDisposable
             + $"(fchmod, error {Marshal.GetLastPInvokeError()}): the last object of one id removes it under the others.");
     }
 
-    /// <summary>Whether an object of another project id stands under the file.</summary>
-    private bool HasOthers()
+    /// <summary>Whether an object of another project id stands under a file, as far as ours have made them: only a
+    /// marked file can have one.</summary>
+    private static bool HasOthers(in FileStatus file, string path, int projectId)
     {
-        string path = Path(Key);
+        if ((file.Permissions & SharedMark) == 0) return false;
         for (int project = 1; project <= 255; project++)
         {
-            if (project != ((int)Key.Type & 0xFF) && FileKeys.HasObject(Status.Identity, path, project)) return true;
+            if (project != (projectId & 0xFF) && FileKeys.HasObject(file.Identity, path, project)) return true;
         }
 
         return false;
@@ -367,7 +370,7 @@ internal sealed partial class KeyFile : IDisposable
         if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
-        if ((now.Permissions & SharedMark) != 0 && HasOthers()) return;
+        if (HasOthers(now, path, (int)Key.Type)) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
             throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
     }
