@@ -146,9 +146,16 @@ public sealed class UserNamespaceTests : IDisposable
         _ = Shell.Run("chown", [$"{Self}:{Stranger}", folder]).Succeeded;
         _ = Shell.Run("chmod", ["2755", folder]).Succeeded;
         NativeIpcKey key = TestRun.KeyOf(Path.Combine(folder, "key"));
-        _keys.Add(key);
-        Victims.Run(Inside(""), $"segment-create {key} 4096 mode=660 others=true removal=Keep").Did("created 4096");
-        Assert.Equal($"600 {Stranger}", Shell.Run("stat", ["-c", "%a %g", key.NativeKey]).Succeeded.Trim());
+        try
+        {
+            Victims.Run(Inside(""), $"segment-create {key} 4096 mode=660 others=true removal=Keep").Did("created 4096");
+            Assert.Equal($"600 {Stranger}", Shell.Run("stat", ["-c", "%a %g", key.NativeKey]).Succeeded.Trim());
+        }
+        finally
+        {
+            SharedMemory.Remove(key);
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static void MakeKeyFile(NativeIpcKey key, int owner)

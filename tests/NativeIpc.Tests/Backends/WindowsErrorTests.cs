@@ -38,8 +38,8 @@ public class WindowsErrorTests
     {
         var key = new NativeIpcKey("x", NativeIpcKeyType.Windows);
         NativeIpcException failure = WindowsErrors.Release(key, 298, 3, maximum);
-        Check(failure, "ReleaseSemaphore", 298, NativeIpcError.OutOfResources, told);
-        foreach (string part in new[] { key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "298", "no permit was given", "MaximumCount" })
+        Assert.Equal((NativeIpcError.OutOfResources, 298), (failure.Error, failure.NativeErrorCode));
+        foreach (string part in new[] { told, key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "298", "no permit was given", "MaximumCount" })
             Assert.Contains(part, failure.Message, StringComparison.Ordinal);
     }
 
