@@ -105,7 +105,7 @@ internal static class ProcessExit
         return default;
     }
 
-    /// <summary>A call that <see cref="Begin(bool)"/> began.</summary>
+    /// <summary>A call that <see cref="Begin(in NativeIpcKey, bool)"/> began.</summary>
     public readonly struct Call : IDisposable
     {
         public void Dispose()
