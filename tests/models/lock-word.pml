@@ -38,7 +38,7 @@
  * Faults that must be found: see run.sh.
  */
 #ifndef ROUNDS
-#define ROUNDS 2
+#define ROUNDS 1
 #endif
 #define SLOTS 3
 #define NOBODY 9
@@ -339,7 +339,7 @@ out:
 /* A thread of handle 0, which init has opened. */
 proctype Thread(byte me) {
     byte slot = 1, seen;
-    bool got, sliced, quiet;
+    bool got, sliced = true, quiet;
     acquire();
     give();
 out:
