@@ -27,4 +27,7 @@ public enum IpcSignKind
 
     /// <summary>Its name is one that known software gives.</summary>
     Software = 5,
+
+    /// <summary>When it was made; a System V object: when it was made or changed last.</summary>
+    Age = 6,
 }

@@ -24,6 +24,7 @@ public enum NativeIpcError
     /// <summary>The lock of the segment could not be made or opened; or a peer is stuck in the middle of making or removing the object.</summary>
     LockError,
 
-    /// <summary>A limit of the system was reached: memory, /dev/shm, descriptors, System V limits, the maximum count.</summary>
+    /// <summary>A limit of the system was reached: memory, /dev/shm, descriptors, System V limits, the maximum count; or a
+    /// device has failed (EIO).</summary>
     OutOfResources,
 }

@@ -119,17 +119,21 @@ public sealed partial class SharedMemory
 
         public WaitQueue<SharedMemoryLock?> Queue { get; }
 
-        public bool TryTake(out SharedMemoryLock? taken)
+        public bool TryTake(out SharedMemoryLock? taken, out bool isHeldUp)
         {
             taken = null;
+            isHeldUp = false;
             if (Interlocked.Exchange(ref _failure, null) is { } failure) throw failure;
             _owner.CheckOpen();
             SegmentLock current = Volatile.Read(ref _owner._lock)!;
             if (current.TryTakeDirectly() is not 0 and long ticket && _owner.Keeps(current, ticket)) taken = new SharedMemoryLock(current, ticket);
-            else if (!current.HasChanged && TryAcquireFrom(current) is { } acquired && _owner.TryKeep(acquired, out SharedMemoryLock scope)) taken = scope;
+            else if (!current.HasChanged && TryAcquireAtOnce(current, out isHeldUp) is { } acquired
+                && _owner.TryKeep(acquired, out SharedMemoryLock scope)) taken = scope;
             else if (current.HasChanged) OpenElsewhere();
             return taken is not null;
         }
+
+        public void AwaitMoment() => Volatile.Read(ref _owner._lock)!.Semaphore.AwaitMoment();
 
         /// <summary>The lock that is open, changed or not: a look at all goes on to the next one.</summary>
         public SemaphoreObject Enter()

@@ -25,9 +25,9 @@ public class AppleNumbersTests
     private static readonly Dictionary<string, long> s_errno = new()
     {
         ["EPERM"] = 1, ["ENOENT"] = 2, ["ESRCH"] = 3, ["EINTR"] = 4, ["EIO"] = 5, ["ENXIO"] = 6, ["E2BIG"] = 7,
-            ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EFAULT"] = 14, ["EEXIST"] = 17, ["ENODEV"] = 19,
-        ["ENOTDIR"] = 20, ["EISDIR"] = 21, ["EINVAL"] = 22, ["ENFILE"] = 23, ["EMFILE"] = 24, ["EFBIG"] = 27, ["ENOSPC"] = 28, ["EROFS"] = 30,
-        ["ERANGE"] = 34, ["EAGAIN"] = 35, ["ENOTSUP"] = 45, ["ETIMEDOUT"] = 60, ["ELOOP"] = 62, ["ENAMETOOLONG"] = 63, ["EDQUOT"] = 69, ["ETIME"] = 101, ["ECANCELED"] = 89,
+            ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EFAULT"] = 14, ["EBUSY"] = 16, ["EEXIST"] = 17, ["EXDEV"] = 18, ["ENODEV"] = 19,
+        ["ENOTDIR"] = 20, ["EISDIR"] = 21, ["EINVAL"] = 22, ["ENFILE"] = 23, ["EMFILE"] = 24, ["ETXTBSY"] = 26, ["EFBIG"] = 27, ["ENOSPC"] = 28, ["EROFS"] = 30, ["EMLINK"] = 31,
+        ["EDEADLK"] = 11, ["ERANGE"] = 34, ["EAGAIN"] = 35, ["ENOTSUP"] = 45, ["ETIMEDOUT"] = 60, ["ELOOP"] = 62, ["ENAMETOOLONG"] = 63, ["EDQUOT"] = 69, ["ETIME"] = 101, ["ECANCELED"] = 89,
         ["ENOLCK"] = 77, ["ENOSYS"] = 78, ["EOVERFLOW"] = 84, ["EIDRM"] = 90, ["EOPNOTSUPP"] = 102,
     };
 

@@ -84,6 +84,10 @@ internal static class Errors
         (425, "io_uring_setup", "EINVAL EMFILE ENFILE ENOMEM EPERM ENOSYS"),
         (426, "io_uring_enter", "EAGAIN EBUSY EINTR EINVAL ENXIO EOPNOTSUPP"),
         (427, "io_uring_register", "EACCES EBADF EBUSY EINVAL ENOMEM"),
+        (290, "eventfd2", "EINVAL EMFILE ENFILE ENODEV ENOMEM"),
+        (137, "statfs", "EACCES EINTR EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOSYS ENOTDIR EOVERFLOW"),
+        (138, "fstatfs", "EINTR EIO ENOMEM ENOSYS EOVERFLOW"),
+        (302, "prlimit64", "EINVAL EPERM ENOSYS"),
         (449, "futex_waitv", "EAGAIN EINTR EINVAL ENOMEM ENOSYS ETIMEDOUT"),
     ];
 
@@ -101,7 +105,7 @@ internal static class Errors
     public static int CountOfArguments(long call) => s_byNumber.TryGetValue(call, out (string Name, int[]) known) ? known.Name switch
     {
         "close" or "unlink" or "shmdt" or "epoll_create1" or "inotify_init1" => 1,
-        "open" or "flock" or "ftruncate" or "fchmod" or "chmod" or "munmap" or "stat" or "lstat" or "fstat" or "access" or "mkdir" => 2,
+        "open" or "flock" or "ftruncate" or "fchmod" or "chmod" or "munmap" or "stat" or "lstat" or "fstat" or "access" or "mkdir" or "eventfd2" or "statfs" or "fstatfs" => 2,
         "dup3" or "fcntl" or "read" or "write" or "fchown" or "shmget" or "shmat" or "shmctl" or "semget" or "semop" or "madvise" => 3,
         "mmap" => 6,
         "statx" or "linkat" or "mremap" => 5,
@@ -118,11 +122,19 @@ internal static class Errors
         if (call is { Number: 25 } && (call.Arguments[3] & MREMAP_FIXED) != 0) yield return Unmaps + ENOMEM;
     }
 
-    /// <summary>Whether a failure says that an object is not there, or is not the one that was meant: then it may stay.</summary>
+    /// <summary>
+    /// Whether a failure says, of the very thing that was made, that it is not there any more or is another one: then
+    /// the library has nothing to remove, and what is left here is the price of a lie that no system tells.
+    /// </summary>
     public static bool SaysItIsGone(SystemCall call, int error) => NameOfError(error) switch
     {
-        "ENOENT" => true,
+        // By name or by key; of what is open, nothing is said by that.
+        "ENOENT" or "ENOTDIR" => call.Path.Length > 0 || call.Number is 29 or 64,
+
+        // The id is nobody's.
         "EIDRM" or "EINVAL" => call.Number is 29 or 30 or 31 or 64 or 65 or 66 or 220,
+
+        // Somebody else has the name or the key by now.
         "EEXIST" => call.Number is 29 or 64 or 257 or 265,
         "EISDIR" or "ELOOP" or "ENXIO" => call.Number == 257, // a folder, a link or a FIFO has the name by now
         "EAGAIN" => call.Number == 72 && call.Arguments[1] is F_SETLEASE or F_SETSIG, // somebody uses it
@@ -135,10 +147,12 @@ internal static class Errors
         87 or 263 => 1, // unlink: EPERM
         31 or 66 when call.Arguments[call.Number == 31 ? 1 : 2] == 0 => 1, // IPC_RMID: EPERM
         67 => 22,
+        90 => 1, // chmod of what sem_open has made: EPERM
         73 when call.Arguments[1] != 8 => 37, // flock to look under: ENOLCK
         257 => 24, // opened in order to clean up: EMFILE
         332 => ENOMEM,
         25 => ENOMEM,
+        72 when call.Arguments[1] == F_SETLEASE => 37, // asked who uses it: ENOLCK
         _ => 0,
     };
 }

@@ -8,8 +8,17 @@ namespace NativeIpc.Faults;
 /// <param name="Arguments">Its six arguments.</param>
 /// <param name="Result">What it gave; below zero an error number.</param>
 /// <param name="Path">The path among its arguments; empty for none.</param>
-internal sealed record SystemCall(long Number, long[] Arguments, long Result, string Path)
+/// <param name="IsMadeToFail">Whether the error is one of ours.</param>
+internal sealed record SystemCall(long Number, long[] Arguments, long Result, string Path, bool IsMadeToFail)
 {
+    private const long O_CREAT = 0x40;
+
+    /// <summary>Whether a file has come to be under its path, or may have.</summary>
+    public bool MakesPath => Result >= 0 && ((Number == 257 && (Arguments[2] & O_CREAT) != 0) || Number is 265 or 83);
+
+    /// <summary>Whether it takes its path away.</summary>
+    public bool Unlinks => Number is 87 or 263;
+
     public override string ToString()
     {
         string arguments = string.Join(", ", Arguments.Take(Errors.CountOfArguments(Number)).Select(a => a is > -4096 and < 0x1_0000_0000 ? $"{a}" : $"0x{a:x}"));
@@ -83,7 +92,7 @@ internal static unsafe partial class Injector
         {
             byte* at = (byte*)fault_call(i);
             var words = new ReadOnlySpan<long>(at, 9);
-            calls[i] = new(words[0], words[1..7].ToArray(), words[7], Marshal.PtrToStringUTF8((nint)at + (9 * sizeof(long))) ?? "");
+            calls[i] = new(words[0], words[1..7].ToArray(), words[7], Marshal.PtrToStringUTF8((nint)at + (9 * sizeof(long))) ?? "", words[8] != 0);
         }
 
         Debug.Assert(count < 2 || (nint)fault_call(1) - (nint)fault_call(0) == SizeOfCall);

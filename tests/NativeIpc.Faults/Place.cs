@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace NativeIpc.Faults;
 
@@ -26,6 +27,12 @@ internal static partial class Place
 
     /// <summary>The file in /dev/shm of a POSIX semaphore.</summary>
     public static string SemaphoreFile(NativeIpcKey key) => "/dev/shm/sem." + key.NativeKey[1..];
+
+    /// <summary>Whether a path is one that glibc's sem_open(3) chooses for a moment.</summary>
+    public static bool IsTemporaryOfLibc(string path) => TemporaryOfLibc().IsMatch(path);
+
+    [GeneratedRegex("^/dev/shm/sem\\.[A-Za-z0-9]{6}$")]
+    private static partial Regex TemporaryOfLibc();
 
     /// <summary>Removes what a failure has left, so that the next case begins afresh.</summary>
     public static void Clear(IReadOnlySet<string> named)

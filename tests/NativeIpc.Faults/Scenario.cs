@@ -27,6 +27,9 @@ internal sealed record Scenario(string Name, bool IsPosix, Action<NativeIpcKey> 
     /// <summary>It removes what was there only if it succeeds: what it did not take over is not its own.</summary>
     public bool OnlyRemovesWhenDone { get; init; }
 
+    /// <summary>It is refused although no call fails: the object is there already, or is too small.</summary>
+    public bool IsRefused { get; init; }
+
     /// <summary>It removes by name, and says by its exception what it could not remove.</summary>
     public bool SaysWhatIsLeft { get; init; }
 

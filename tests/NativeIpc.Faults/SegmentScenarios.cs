@@ -26,12 +26,13 @@ internal static class SegmentScenarios
         yield return Of("create.keep", Create(s_keep)) with { Leaves = true };
         if (isPosix) yield return Of("create.last-one-out", Create(s_last));
         yield return Of("create.reclaim", Create(s_reclaim)) with { Prepare = Leave, Removes = true };
-        yield return Of("create.exists", key => Fails(() => SharedMemory.CreateNew(key, 4096, s_plain))) with { Prepare = Made };
+        yield return Of("create.exists", key => Fails(() => SharedMemory.CreateNew(key, 4096, s_plain))) with { Prepare = Made, IsRefused = true };
         yield return Of("create-or-open.new", key => SharedMemory.CreateOrOpen(key, 4096, s_plain).Dispose());
         yield return Of("create-or-open", key => SharedMemory.CreateOrOpen(key, 4096, s_plain).Dispose()) with { Prepare = Made };
         yield return Of("create-or-open.small", key => Fails(() => SharedMemory.CreateOrOpen(key, 1 << 20, s_plain))) with
         {
             Prepare = Made,
+            IsRefused = true,
         };
         yield return Of("create-or-open.reclaim", key => SharedMemory.CreateOrOpen(key, 8192, s_reclaim).Dispose()) with
         {
@@ -71,7 +72,7 @@ internal static class SegmentScenarios
         yield return Of("lock.life.mode", UseLock(s_plain with { Mode = (UnixFileMode)0x1B6 }));
         yield return Of("lock", key => LockOf(key, s_plain)) with { Prepare = MadeWithLock, Check = CanLock };
         yield return Of("lock.recoverable", key => LockOf(key, s_recoverable)) with { Prepare = MadeWithLock, Check = CanLock };
-        yield return Of("lock.first", key => LockOf(key, s_keep)) with { Prepare = Made, Check = CanLock, Leaves = true };
+        yield return Of("lock.first", key => LockOnce(key, s_keep)) with { Prepare = Made, Check = CanLock, Leaves = true };
         yield return Of("lock.wait", key => WaitForLock(key)) with { Prepare = Locked, LeavesPage = true };
         yield return Of("lock.wait.async", key => WaitForLockAsync(key)) with { Prepare = Locked, LeavesPage = true };
         yield return Of("lock.wait.async.threads", key => WaitForLockAsync(key)) with { Prepare = Locked, OnAllThreads = true, LeavesPage = true };
@@ -149,6 +150,13 @@ internal static class SegmentScenarios
     {
         segment.TryLock(out SharedMemoryLock taken);
         return taken;
+    }
+
+    // Once: what a second use cannot do is no reason to take back the lock that the first one has made.
+    private static void LockOnce(NativeIpcKey key, SharedMemoryOptions options)
+    {
+        using SharedMemory segment = SharedMemory.OpenExisting(key, options: options);
+        Take(segment).Dispose();
     }
 
     private static void LockOf(NativeIpcKey key, SharedMemoryOptions options)

@@ -70,7 +70,11 @@ internal static class SemaphoreScenarios
         yield return Of("create.keep", key => SystemSemaphore.CreateNew(key, 1, keep).Dispose()) with { Leaves = true };
         yield return Of("create.mode", key => SystemSemaphore.CreateNew(key, 1, s_plain with { Mode = (UnixFileMode)0x1B6 }).Dispose());
         yield return Of("create.group", key => SystemSemaphore.CreateNew(key, 1, s_plain with { Group = "0" }).Dispose());
-        yield return Of("create.exists", CreateExisting) with { Prepare = key => SystemSemaphore.CreateNew(key, 1, s_plain) };
+        yield return Of("create.exists", CreateExisting) with
+        {
+            Prepare = key => SystemSemaphore.CreateNew(key, 1, s_plain),
+            IsRefused = true,
+        };
         yield return Of("open.missing", key => SystemSemaphore.TryOpenExisting(key, out _, s_plain));
         yield return Of("open.async", key => SystemSemaphore.OpenExistingAsync(key, s_bound, s_plain).GetAwaiter().GetResult().Dispose()) with
         {
@@ -131,17 +135,18 @@ internal static class SemaphoreScenarios
         return semaphore;
     }
 
+    /// <summary>Takes the permit and gives it back; or does without, when a failure has said that others have it, or have
+    /// set the count, who then are not there.</summary>
     private static void Take(SystemSemaphore semaphore)
     {
-        semaphore.Acquire();
+        if (!semaphore.TryAcquire()) return;
         semaphore.Release();
         semaphore.TryGetCurrentCount(out _);
     }
 
     private static void TakeSeveral(SystemSemaphore semaphore)
     {
-        semaphore.Acquire(2);
-        semaphore.Release(2);
+        if (semaphore.TryAcquire(2)) semaphore.Release(2);
     }
 
     private static void TakeOften(NativeIpcKey key, SystemSemaphoreOptions options)

@@ -5,11 +5,11 @@ namespace NativeIpc.Faults;
 /// <summary>What of the system this process has, and what of it has names: of the objects of this run, not of other programs.</summary>
 internal sealed class Snapshot
 {
-    private readonly HashSet<int> _descriptors;
+    private readonly Dictionary<int, string?> _descriptors;
     private readonly Dictionary<string, int> _mappings;
     private readonly HashSet<string> _named;
 
-    private Snapshot(HashSet<int> descriptors, Dictionary<string, int> mappings, HashSet<string> named)
+    private Snapshot(Dictionary<int, string?> descriptors, Dictionary<string, int> mappings, HashSet<string> named)
     {
         _descriptors = descriptors;
         _mappings = mappings;
@@ -19,22 +19,23 @@ internal sealed class Snapshot
     /// <summary>What stays until somebody removes it: names, segments, sets, key files.</summary>
     public IReadOnlySet<string> Named => _named;
 
-    public static Snapshot Take() => new(Injector.Descriptors(), Mappings(), FindNamed());
+    public static Snapshot Take() => new(Descriptors(), Mappings(), FindNamed());
 
     /// <summary>What there is more, or less, than before.</summary>
     /// <param name="before">An earlier look.</param>
     /// <param name="isNamed">Whether each one is something that stays.</param>
     public IEnumerable<(string What, bool IsNamed)> DifferencesFrom(Snapshot before)
     {
-        foreach (int descriptor in _descriptors.Except(before._descriptors))
+        foreach ((int descriptor, string? target) in _descriptors)
         {
-            // A part of .NET that is needed for the first time to describe a failure.
-            if (Target(descriptor) is var target && target?.EndsWith(".dll", StringComparison.Ordinal) != true)
-                yield return ($"descriptor {descriptor} is left: {target}", false);
+            if (!before._descriptors.ContainsKey(descriptor)) yield return ($"descriptor {descriptor} is left: {target}", false);
         }
 
-        foreach (int descriptor in before._descriptors.Except(_descriptors))
-            yield return ($"descriptor {descriptor} was closed, and is somebody else's", false);
+        foreach ((int descriptor, string? target) in before._descriptors)
+        {
+            if (!_descriptors.ContainsKey(descriptor)) yield return ($"descriptor {descriptor} was closed, and is somebody else's: {target}", false);
+        }
+
         foreach (string place in _mappings.Keys.Union(before._mappings.Keys))
         {
             int more = _mappings.GetValueOrDefault(place) - before._mappings.GetValueOrDefault(place);
@@ -43,6 +44,23 @@ internal sealed class Snapshot
 
         foreach (string name in _named.Except(before._named)) yield return ($"left: {name}", true);
         foreach (string name in before._named.Except(_named)) yield return ($"removed, and is somebody else's: {name}", true);
+    }
+
+    // But for the runtime's own: a part of .NET (and of the library, for the lines of a stack) that is needed for the first time to describe a failure, and the pipe by
+    // which one thread that starts another one waits for it, on whatever thread. The library has no pipes (pipe2(2) is
+    // called by nothing of it), and no assemblies.
+    private static Dictionary<int, string?> Descriptors()
+    {
+        Dictionary<int, string?> found = [];
+        foreach (int descriptor in Injector.Descriptors())
+        {
+            string? target = Target(descriptor);
+            bool isRuntimes = target?.EndsWith(".dll", StringComparison.Ordinal) == true || target?.EndsWith(".pdb", StringComparison.Ordinal) == true
+                || target?.StartsWith("pipe:", StringComparison.Ordinal) == true;
+            if (!isRuntimes) found.Add(descriptor, target);
+        }
+
+        return found;
     }
 
     private static string? Target(int descriptor)

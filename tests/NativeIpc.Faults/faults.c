@@ -70,7 +70,7 @@ static const int trapped[] = {
     SYS_semget, SYS_semctl, SYS_semop, SYS_semtimedop, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_wait,
     SYS_pidfd_open, SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_io_uring_setup,
     SYS_io_uring_enter, SYS_io_uring_register, 449 /* futex_waitv */,
-    SYS_fsetxattr, SYS_fgetxattr, SYS_fremovexattr, SYS_lgetxattr,
+    SYS_fsetxattr, SYS_fgetxattr, SYS_fremovexattr, SYS_lgetxattr, SYS_eventfd2, SYS_statfs, SYS_fstatfs, SYS_prlimit64,
 };
 #define TRAPPED ((int)(sizeof trapped / sizeof *trapped))
 
@@ -132,7 +132,7 @@ static const char *path_of(int64_t number, const int64_t *a)
 {
     switch (number) {
     case SYS_open: case SYS_unlink: case SYS_mkdir: case SYS_chmod: case SYS_stat: case SYS_lstat: case SYS_access:
-    case SYS_readlink:
+    case SYS_readlink: case SYS_lgetxattr: case SYS_statfs:
         return (const char *)a[0];
     case SYS_openat: case SYS_unlinkat: case SYS_statx: case SYS_newfstatat: case SYS_inotify_add_watch:
         return (const char *)a[1];

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Tracing;
 using NativeIpc.Backends.Posix;
 using NativeIpc.Victim;
@@ -11,6 +12,7 @@ namespace NativeIpc.Machine;
 public sealed class LockedFolderTests
 {
     private static readonly SharedMemoryOptions s_lastOut = new() { Removal = RemovalPolicy.LastOneOut };
+    private static readonly SystemSemaphoreOptions s_lastLockOut = new() { Removal = RemovalPolicy.LastOneOut, Robust = true };
     private static readonly SharedMemoryOptions s_reclaim = new() { Reclaim = true, PeerTimeout = TimeSpan.FromMilliseconds(50) };
 
     public LockedFolderTests()
@@ -87,6 +89,43 @@ public sealed class LockedFolderTests
             foreach (Thread thread in threads) thread.Join();
             Assert.False(File.Exists(TestRun.SegmentFile(key)), $"The segment stayed in round {round}.");
             Assert.False(File.Exists(TestRun.SemaphoreFile(key)), $"Its lock stayed in round {round}.");
+        }
+    }
+
+    /// <summary>Between fork(2) and execve(2) a child has all that its parent has open: it is no user of it. Not tried for
+    /// a semaphore that is not robust: it has no descriptor but while it is opened.</summary>
+    [Fact]
+    public void The_last_one_out_removes_while_its_process_starts_others()
+    {
+        using var warnings = new Warnings();
+        using var end = new CancellationTokenSource();
+        Thread[] starters = [.. Enumerable.Range(0, 2).Select(_ => new Thread(() =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                using Process started = Process.Start("/bin/true");
+                started.WaitForExit();
+            }
+        }))];
+        foreach (Thread starter in starters) starter.Start();
+        try
+        {
+            for (int round = 0; round < 2000; round++)
+            {
+                NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+                SharedMemory.CreateOrOpen(key, 100, s_lastOut).Dispose();
+                bool stayed = SharedMemory.Remove(key);
+                SystemSemaphore.CreateOrOpen(key, 1, s_lastLockOut).Dispose();
+                bool lockStayed = SystemSemaphore.Remove(key);
+                Assert.False(stayed, $"The segment stayed in round {round}. {string.Join(' ', warnings.About(key))}");
+                Assert.False(lockStayed,
+                    $"The robust semaphore stayed in round {round}. {string.Join(' ', warnings.About(key))}");
+            }
+        }
+        finally
+        {
+            end.Cancel();
+            foreach (Thread starter in starters) starter.Join();
         }
     }
 

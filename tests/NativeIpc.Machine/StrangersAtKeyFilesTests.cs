@@ -173,7 +173,7 @@ public sealed class StrangersAtKeyFilesTests
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         Outcome outcome = Victims.Run(Situation.Plain, "refuse-flock 5", $"{step} {key} 1")[1];
-        outcome.AssertSays(NativeIpcError.Unknown, key, "flock", 5);
+        outcome.AssertSays(NativeIpcError.OutOfResources, key, "flock", 5);
         Assert.DoesNotContain("process", outcome.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(key.NativeKey), "The key file stayed.");
     }

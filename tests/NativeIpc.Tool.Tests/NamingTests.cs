@@ -32,9 +32,9 @@ public class NamingTests : OneType
     [InlineData("$N release semid:1; $N value 1", "4")]
     [InlineData("$N run --sem semid:1 -n 3 $N value semid:1; $N value semid:1", "0\n3")]
     [InlineData("$N value semid:1 --json | grep -c '\"id\": 1'", "1")]
-    [InlineData("$N rm key:5432001; $N list --no-attachments | grep -c 0x0052e2c1", "removed shm shmid:0\nremoved sem semid:0\n0")]
-    [InlineData("$N rm shmid:1 semid:1", "removed shm shmid:1\nremoved sem semid:1")]
-    [InlineData("$N rm 5432001 -k sem", "removed sem semid:0")]
+    [InlineData("$N rm key:5432001 | grep ^removed; $N list --no-attachments | grep -c 0x0052e2c1", "removed shm shmid:0\nremoved sem semid:0\n0")]
+    [InlineData("$N rm shmid:1 semid:1 | grep ^removed", "removed shm shmid:1\nremoved sem semid:1")]
+    [InlineData("$N rm 5432001 -k sem | grep ^removed", "removed sem semid:0")]
     public void Numbers_lead_to_System_V_objects_in_every_verb(string script, string output)
     {
         Alone.Require();
@@ -179,7 +179,7 @@ public class NamingTests : OneType
         Alone.Require();
         const string script = """
             for k in ab 'a*' b; do $N create shm "posix:/$k" 1 > /dev/null; done
-            $N rm --glob 'posix:/a*'; $N rm --glob --dry-run 'posix:/?'
+            $N rm --glob 'posix:/a*' | grep ^matches; $N rm --glob --dry-run 'posix:/?' | grep ^matches
             $N rm --glob 'posix:/c*'; echo $?; $N rm -g -n -y 'posix:/b'; echo $?; $N rm -n posix:/b; echo $?; $N rm -g; echo $?
             $N rm 'posix:/a*'; ls /dev/shm
             $N rm --glob --yes 'posix:/a*'; ls /dev/shm
@@ -187,5 +187,75 @@ public class NamingTests : OneType
         string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
         Assert.Equal(["matches shm posix:/a*", "matches shm posix:/ab"], lines[..2].Order(StringComparer.Ordinal));
         Assert.Equal(["matches shm posix:/b", "3", "2", "2", "2", "removed shm posix:/a*", "ab", "b", "removed shm posix:/ab", "b"], lines[2..]);
+    }
+
+    [Fact]
+    public void A_verb_for_one_object_takes_the_one_that_fits_a_pattern()
+    {
+        Alone.Require();
+        const string script = """
+            $N create shm posix:/frames 4 > /dev/null; $N create sem posix:/frames 3 > /dev/null; $N create sem posix:/workers 2 > /dev/null
+            $N write -g 'posix:/f*' -s abcd; $N read --glob 'posix:/fr?mes'; echo
+            $N dump -g 'posix:/f*' out && cat out; echo
+            printf wxyz > in; $N restore -g 'posix:/f*' in; echo 'posix:/f*' | $N read -g -; echo
+            $N value -g 'posix:/w*'; $N acquire -g 'posix:/w*' && $N value posix:/workers; $N release -g 'posix:/wor*'; $N value posix:/workers
+            $N value -g 'posix:/w*' --json | grep name
+            """;
+        ShellResult result = Alone.Run(script);
+        Assert.Equal("abcd\nabcd\nwxyz\n2\n1\n2\n  \"name\": \"posix:/workers\",\n", result.Output);
+        Assert.StartsWith("nipc: posix:/f* is posix:/frames\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("read", "shm", "")]
+    [InlineData("write", "shm", "-s x")]
+    [InlineData("dump", "shm", "out")]
+    [InlineData("restore", "shm", "in")]
+    [InlineData("value", "sem", "")]
+    [InlineData("acquire", "sem", "-w 0")]
+    [InlineData("release", "sem", "")]
+    public void A_verb_for_one_object_refuses_several_that_fit_a_pattern(string verb, string kind, string rest)
+    {
+        Alone.Require();
+        ShellResult result = Alone.Run($"""
+            echo in > in; for k in one once two; do $N create {kind} posix:/$k 2 > /dev/null; done
+            $N {verb} -g 'posix:/on*' {rest}; echo $?; $N {verb} -g 'posix:/none*' {rest}; echo $?
+            $N list --no-header --no-attachments -o value,bytes | uniq; ls out
+            """);
+        Assert.Equal(kind == "sem" ? "2\n3\n2  32\n" : "2\n3\n-  2\n", result.Output);
+        Assert.Contains("'posix:/on*' fits several objects", result.Error, StringComparison.Ordinal);
+        Assert.Contains("\n  posix:/one ", result.Error, StringComparison.Ordinal);
+        Assert.Contains("\n  posix:/once ", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("posix:/two", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Show_shows_all_that_fit_a_pattern()
+    {
+        Alone.Require();
+        const string script = """
+            for k in one once two; do $N create shm posix:/$k 2 > /dev/null; done; $N create sem posix:/on 1 > /dev/null
+            $N show -g 'posix:/on*' -n 0 | grep -E '^(segment|semaphore)' | sort
+            $N show -g 'posix:/on*' -k sem | grep ^value
+            $N show -g 'posix:/on*' --json | grep -c '"name": "posix'
+            $N show 'posix:/on*'; echo $?; $N show -g 'posix:/x*'; echo $?
+            """;
+        Assert.Equal("segment     posix:/once\nsegment     posix:/one\nsemaphore   posix:/on\nvalue       1\n3\n3\n3", Alone.Succeed(script));
+    }
+
+    /// <summary>The names of the fields are those of docs/nipc-json.md in every verb.</summary>
+    [Fact]
+    public void Every_verb_calls_an_object_by_the_same_fields()
+    {
+        Alone.Require();
+        const string script = """
+            f() { grep -oE '^ *"(name|key|id)": [^,]*' | tr -d ' "' | sort | tr '\n' ' '; echo; }
+            $N create shm posix:/a 4 --json | f; $N create sem posix:/s 4 --json | f; $N value posix:/s --json | f
+            $N list --no-attachments --json -k shm | f; $N show posix:/a --json -n 0 | f; $N rm -g 'posix:/a' --json -n | f; $N rm posix:/a posix:/none --json 2> /dev/null | f
+            perl -e 'shmget(0,64,01600)'; $N rm shmid:0 --json | f
+            """;
+        Assert.Equal(
+            ["key:posix:/a name:posix:/a ", "key:posix:/s name:posix:/s ", "key:posix:/s name:posix:/s ", "key:posix:/a name:posix:/a ", "key:posix:/a name:posix:/a ", "key:posix:/a name:posix:/a ",
+                "key:posix:/a key:posix:/none name:posix:/a name:posix:/none ", "id:0 name:shmid:0 "], Alone.Run(script).Output.TrimEnd('\n').Split('\n'));
     }
 }

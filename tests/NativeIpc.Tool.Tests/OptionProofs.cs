@@ -60,13 +60,16 @@ internal static class OptionProofs
             Alike = new() { ["-W"] = "a live view is drawn on a terminal that somebody looks at: LiveViewTests" },
         }, new("list {}", "-s size", Many) { Alike = s_few }, new("list {}", "-r", Many) { Alike = s_few },
         new("list {}", "--no-attachments", Many), new("list {}", "-d keys", Many) { Alike = s_few }, new("list {}", "-W", Many) { Alike = s_few }, new("list {}", "--json", Many),
+        new("list {}", "-a", Many + "ipcmk -Q > /dev/null\n"),
     ];
 
     private const string Both = Segment + Semaphore + "1\n";
 
+    private static readonly Dictionary<string, string> s_patterns = new() { ["-g"] = "a pattern names its type itself" };
+
     private static readonly OptionProof[] s_show =
     [
-        new("show /x {}", "-t posix", Both), new("show posix:/x {}", "-k sem", Both),
+        new("show /x {}", "-t posix", Both) { Alike = s_patterns }, new("show 'posix:/*' {}", "-g", Both), new("show posix:/x {}", "-k sem", Both),
         new("show posix:/x {}", "-o 2", Both), new("show posix:/x {}", "-n 4", Both), new("show posix:/x {}", "-S 'u16 a'", Both),
         new("show posix:/x -S 'u16 a' {}", "--endian big", Both), new("script -qec \"$N show posix:/x {}\" /dev/null", "-W", Both),
         new("show posix:/x {}", "--json", Both),
@@ -123,22 +126,22 @@ internal static class OptionProofs
         ],
         "read" =>
         [
-            new("read /x {}", "-t posix", Segment), new("read posix:/x {}", "-o 2", Segment), new("read posix:/x {}", "-n 4", Segment), new("read posix:/x {}", "-x", Segment),
+            new("read /x {}", "-t posix", Segment) { Alike = s_patterns }, new("read 'posix:/*' {}", "-g", Segment), new("read posix:/x {}", "-o 2", Segment), new("read posix:/x {}", "-n 4", Segment), new("read posix:/x {}", "-x", Segment),
             new("script -qec \"$N read posix:/x {}\" /dev/null", "-r", Segment), .. Locked("read posix:/x {}", Segment), new("read posix:/x {}", "-O", Segment + Foreign) { IsOfUser = true },
         ],
         "write" =>
         [
-            new("write /x -s 1 {}", "-t posix", Segment), new("write posix:/x -s 1 {}", "-o 2", Segment), new("write posix:/x {}", "-s 2", Segment), new("write posix:/x {}", "-x 33", Segment),
+            new("write /x -s 1 {}", "-t posix", Segment) { Alike = s_patterns }, new("write 'posix:/*' -s 1 {}", "-g", Segment), new("write posix:/x -s 1 {}", "-o 2", Segment), new("write posix:/x {}", "-s 2", Segment), new("write posix:/x {}", "-x 33", Segment),
             .. Locked("write posix:/x -s 1 {}", Segment), new("write posix:/x -s 1 {}", "-O", Segment + Foreign),
         ],
         "dump" =>
         [
-            new("dump /x file {}", "-t posix", Segment), new("dump posix:/x file {}", "-f", Segment + "printf old > file\n"), .. Locked("dump posix:/x file {}", Segment),
+            new("dump /x file {}", "-t posix", Segment) { Alike = s_patterns }, new("dump 'posix:/*' file {}", "-g", Segment), new("dump posix:/x file {}", "-f", Segment + "printf old > file\n"), .. Locked("dump posix:/x file {}", Segment),
             new("dump posix:/x file {}", "-O", Segment + Foreign) { IsOfUser = true },
         ],
         "restore" =>
         [
-            new("restore /x file {}", "-t posix", Segment + "printf new > file\n"), new("restore posix:/x file {}", "-c", "printf new > file\n"),
+            new("restore /x file {}", "-t posix", Segment + "printf new > file\n") { Alike = s_patterns }, new("restore 'posix:/*' file {}", "-g", Segment + "printf new > file\n"), new("restore posix:/x file {}", "-c", "printf new > file\n"),
             new("restore posix:/x file -c {}", "-m 664", "printf new > file\n"), .. Locked("restore posix:/x file {}", Segment + "printf new > file\n").Select(proof => proof with
             {
                 Alike = new() { ["-c"] = "it makes a segment, and here is one" },
@@ -147,16 +150,16 @@ internal static class OptionProofs
         ],
         "acquire" =>
         [
-            new("acquire /x {}", "-t posix", Semaphore + "4\n"), new("acquire posix:/x {}", "-n 2", Semaphore + "4\n"), new("acquire posix:/x {}", "-w 0", Semaphore + "0\n") { Waits = true },
+            new("acquire /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("acquire 'posix:/*' {}", "-g", Semaphore + "4\n"), new("acquire posix:/x {}", "-n 2", Semaphore + "4\n"), new("acquire posix:/x {}", "-w 0", Semaphore + "0\n") { Waits = true },
             new("acquire posix:/x {}", "-O", Semaphore + "4\n" + Foreign),
         ],
         "release" =>
         [
-            new("release /x {}", "-t posix", Semaphore + "4\n"), new("release posix:/x {}", "-n 2", Semaphore + "4\n"), new("release posix:/x {}", "-O", Semaphore + "4\n" + Foreign),
+            new("release /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("release 'posix:/*' {}", "-g", Semaphore + "4\n"), new("release posix:/x {}", "-n 2", Semaphore + "4\n"), new("release posix:/x {}", "-O", Semaphore + "4\n" + Foreign),
         ],
         "value" =>
         [
-            new("value /x {}", "-t posix", Semaphore + "4\n"), new("value posix:/x {}", "--json", Semaphore + "4\n"), new("value posix:/x {}", "-O", Semaphore + "4\n" + Foreign) { IsOfUser = true },
+            new("value /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("value 'posix:/*' {}", "-g", Semaphore + "4\n"), new("value posix:/x {}", "--json", Semaphore + "4\n"), new("value posix:/x {}", "-O", Semaphore + "4\n" + Foreign) { IsOfUser = true },
         ],
         "run" =>
         [

@@ -113,9 +113,63 @@ public sealed class RemovalTests : OneType
             Assert.Contains($"{waiter.Process.Id} (perl)", result.Error, StringComparison.Ordinal);
         }
 
-        Assert.Equal($"removed sem {key}", Nipc.Succeed("rm", $"{key}"));
+        Assert.StartsWith($"removed sem {key}\n    Nobody waits for it, and who operated on it last has ended.", Nipc.Succeed("rm", $"{key}"), StringComparison.Ordinal);
 
         bool Exists() => IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore) is not null;
+    }
+
+    /// <summary>The kernel tells who operated last on each member: its number, or 0 for one of another PID namespace.</summary>
+    [Theory]
+    [InlineData("semop($s,pack(q(s3),1,1,0))")]
+    [InlineData("semctl($s,1,16,3)")] // SETVAL, which is no operation
+    public void A_set_that_a_process_of_another_PID_namespace_has_used_is_not_removed_without_force(string use)
+    {
+        Peers.Require("perl", "perl");
+        string output = Private($"""
+            perl -e '$s=semget(7,3,01600); {use}'
+            export n; unshare --pid --fork --mount-proc bash <<'END'
+            perl -e '$s=semget(7,3,0); semop($s,pack("s3",0,1,0))'
+            $n rm semid:0; echo "code $?"
+            $n rm key:7 --json; echo "code $?"
+            $n rm semid:0 --force; echo "code $?"
+            END
+            """);
+        Assert.Equal(2, output.Split("code 6\n").Length - 1);
+        Assert.Contains("cannot be seen from here (another PID namespace). --force removes it all the same.", output, StringComparison.Ordinal);
+        Assert.Contains("\"cannot-tell\"", output, StringComparison.Ordinal);
+        Assert.EndsWith("removed sem semid:0\ncode 0\n", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Nobody knows who else uses a set: what goes by its name goes with what is known of it.</summary>
+    [Fact]
+    public void A_set_of_which_nothing_says_that_it_is_used_goes_by_its_name_with_the_evidence()
+    {
+        Peers.Require("perl", "perl");
+        const string set = "perl -e '$s=semget(7,2,01600); semop($s,pack(\"s3\",1,1,0))'\n";
+        string output = Private(set + "$n rm semid:0\n" + set + "$n rm key:7\n" + set + "$n rm -g --yes 'semid:*'\n" + set + "$n rm key:7 --json");
+        Assert.Equal(3, Regex.Count(output, """
+            (?m)^removed sem semid:\d+
+                Nobody waits for it, and who operated on it last has ended\. The kernel does not count its other users\.
+                It was made, or changed last, \d{4}-\d\d-\d\d [0-9:]{8}Z \(\d+s ago\)\.
+                Its owner \(root\) has (one living process|\d+ living processes)\.$
+            """));
+        using JsonDocument json = JsonDocument.Parse(output[output.IndexOf('{', StringComparison.Ordinal)..]);
+        JsonElement outcome = json.RootElement.GetProperty("outcomes")[0];
+        Assert.Equal("removed", outcome.GetProperty("outcome").GetString());
+        Assert.Equal(3, outcome.GetProperty("evidence").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData("--unused", "unused")]
+    [InlineData("--glob --dry-run 'posix:/*'", "matches")]
+    public void A_list_of_what_may_be_removed_has_age_owner_and_users(string options, string word)
+    {
+        string output = Private($"""
+            $n create shm posix:/idle 10; $n create shm posix:/used 10; exec 9<>/dev/shm/used
+            $n rm {options}
+            """);
+        Assert.Matches($@"{word} shm posix:/idle\n    It was made, or changed last, |{word} shm posix:/idle\n    It was made \d{{4}}-\d\d-\d\d [0-9:]{{8}}Z \(\d+s ago\)\.\n    Its owner \(root\) has ", output);
+        Assert.Equal(word == "matches", Regex.IsMatch(output, @"matches shm posix:/used\n    In use by \d+ \("));
     }
 
     /// <summary>Issue 14, A1: a server's own objects, which nobody has open for a while.</summary>

@@ -45,6 +45,15 @@ internal static unsafe partial class SystemCallFilter
         new Instruction(Return, 0, 0, Allow),
     ]);
 
+    /// <summary>As where the kernel has no memory for a page to read a link to, or a policy forbids it.</summary>
+    internal static string RefuseLinks(uint number) => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 267u : 78u), // readlinkat
+        new Instruction(Return, 0, 0, Refuse | number),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
+
     /// <summary>As in a kernel or a sandbox without System V objects.</summary>
     internal static string RefuseSystemV() => Install(
     [

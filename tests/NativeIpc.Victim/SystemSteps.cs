@@ -34,6 +34,8 @@ internal static partial class SystemSteps
         "refuse-status" => SystemCallFilter.RefuseStatus(),
         "refuse-tmpfile" => SystemCallFilter.RefuseTmpfile(),
         "refuse-flock" => SystemCallFilter.RefuseFlock(uint.Parse(words[1], CultureInfo.InvariantCulture)),
+        "refuse-links" => SystemCallFilter.RefuseLinks(uint.Parse(words[1], CultureInfo.InvariantCulture)),
+        "unseen" => Unseen(),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
         "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture), cancels: words[2] == "cancel"),
@@ -117,6 +119,11 @@ internal static partial class SystemSteps
             ? string.Create(CultureInfo.InvariantCulture,
                 $"{found.Used?.ToString(CultureInfo.InvariantCulture) ?? "?"} of {found.Maximum} "
                     + $"{found.Unit}") : "none";
+
+    /// <summary>How many processes a look at all objects says that it has not seen.</summary>
+    private static string Unseen()
+        => IpcObjects.Enumerate().Notes.Select(note => note.Split(' ')).FirstOrDefault(words => words[1].StartsWith("process", StringComparison.Ordinal)) is { } found
+            ? $"{found[0]} unseen" : "0 unseen";
 
     // The runtime needs /proc to start, so it is hidden only now. Only for a process in a mount name space of its own.
     private static string HideProc()

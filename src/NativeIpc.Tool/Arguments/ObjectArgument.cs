@@ -18,12 +18,25 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
 
     public Option<string?> Type { get; } = KeyArguments.TypeOption();
 
+    public Option<bool> Glob { get; } = GlobOption("KEY is a pattern of names (*, ?) that one object fits");
+
     public Option<bool> AllowOtherOwners { get; } = OwnersOption();
+
+    /// <summary>For patterns: <c>*</c> is legal in names, so they need the option.</summary>
+    public static Option<bool> GlobOption(string description) => new("--glob", "-g") { Description = description };
 
     public static Option<bool> OwnersOption() => new("--allow-other-owners", "-O") { Description = "Use it also when another user made it" };
 
     /// <summary>The object that was named. A bare name or number is told with what it stands for.</summary>
-    public NamedObject Read(ParseResult parsed) => Read(parsed.GetValue(Key)!, parsed.GetValue(Type), kind);
+    public NamedObject Read(ParseResult parsed)
+    {
+        string text = parsed.GetValue(Key)!;
+        if (!parsed.GetValue(Glob)) return Read(text, parsed.GetValue(Type), kind);
+        if (text == "-") text = KeyArguments.ReadLine();
+        NamedObject named = NamedObjects.OneMatching(text, parsed.GetValue(Type), kind);
+        if (named.Name != text) Failures.Say($"{text} is {named.Name}");
+        return named;
+    }
 
     /// <inheritdoc cref="Read(ParseResult)"/>
     public static NamedObject Read(string text, string? type, IpcObjectKind kind)
@@ -37,7 +50,7 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     /// <summary>Says what a bare name or number stands for.</summary>
     public static void Echo(string text, string? type, string name)
     {
-        if (type is null && !text.Contains(':', StringComparison.Ordinal)) Failures.Say($"{text} is {name}");
+        if (type is null && text != name && !text.Contains(':', StringComparison.Ordinal)) Failures.Say($"{text} is {name}");
     }
 
     /// <summary>Whether objects of other users are accepted.</summary>

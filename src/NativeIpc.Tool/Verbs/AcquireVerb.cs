@@ -18,7 +18,7 @@ internal static class AcquireVerb
     public static Command Command() => new Verb("acquire", "Take a permit of a semaphore. It waits until there is one, which stays taken until 'nipc release' ('nipc run' gives it back by itself). Exit code 1: the time was up.",
         "acquire posix:/workers --timeout 5", "acquire posix:/workers -w 0 || echo busy", "acquire -t systemv /run/user/1000/workers -n 2")
     {
-        s_object.Key, s_object.Type, s_count, s_timeout, s_object.AllowOtherOwners,
+        s_object.Key, s_object.Type, s_object.Glob, s_count, s_timeout, s_object.AllowOtherOwners,
     }.Does(parsed =>
     {
         NamedObject named = s_object.Read(parsed);

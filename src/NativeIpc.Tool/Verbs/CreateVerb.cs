@@ -5,7 +5,10 @@ using NativeIpc.Tool.Output;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What <c>create --json</c> prints.</summary>
-internal sealed record CreatedObject(NativeIpcKey Key, string Kind, bool CreatedNew, long? Size, int? Value);
+internal sealed record CreatedObject(NativeIpcKey Key, string Kind, bool CreatedNew, long? Size, int? Value)
+{
+    public string Name => Key.ToString();
+}
 
 /// <summary><c>nipc create</c>: makes a segment or a semaphore that stays when the tool ends.</summary>
 internal static class CreateVerb

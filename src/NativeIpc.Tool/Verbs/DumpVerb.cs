@@ -19,7 +19,7 @@ internal static class DumpVerb
     public static System.CommandLine.Command Command() => new Verb("dump", "Copy a segment to a file. The file is there when all of it is, or not at all.",
         "dump posix:/frames frames.bin", "dump posix:/frames frames.bin --lock --force")
     {
-        s_object.Key, s_file, s_object.Type, s_force, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
+        s_object.Key, s_file, s_object.Type, s_object.Glob, s_force, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
     }
     .Needs(s_lock.Timeout, s_lock.Lock)
     .Refuses(s_force, parsed => Streams(parsed.GetValue(s_file)!), "replaces a file, and FILE is standard output.")

@@ -20,7 +20,7 @@ internal static class ReadVerb
     public static Command Command() => new Verb("read", "Print the bytes of a segment. To a terminal, as a hexdump; else as they are.",
         "read posix:/frames", "read posix:/frames --offset 0x100 --length 64", "read posix:/frames --lock > frames.bin")
     {
-        s_object.Key, s_object.Type, s_offset, s_length, s_hex, s_raw, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
+        s_object.Key, s_object.Type, s_object.Glob, s_offset, s_length, s_hex, s_raw, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
     }
     .Excludes(s_hex, s_raw, "give one of them.")
     .Needs(s_lock.Timeout, s_lock.Lock)

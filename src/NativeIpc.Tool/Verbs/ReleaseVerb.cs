@@ -12,7 +12,7 @@ internal static class ReleaseVerb
     public static Command Command() => new Verb("release", "Give a permit of a semaphore. Also one that nobody took: the count grows.",
         "release posix:/workers", "release posix:/workers --count 3")
     {
-        s_object.Key, s_count, s_object.Type, s_object.AllowOtherOwners,
+        s_object.Key, s_count, s_object.Type, s_object.Glob, s_object.AllowOtherOwners,
     }.Does(parsed =>
     {
         using SystemSemaphore semaphore = s_object.Read(parsed).OpenSemaphore(s_object.SemaphoreOptions(parsed, onlyLooks: false));

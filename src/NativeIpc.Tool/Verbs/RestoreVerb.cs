@@ -19,10 +19,11 @@ internal static class RestoreVerb
     public static Command Command() => new Verb("restore", "Copy a file into a segment, which must be large enough. With --create an interrupted copy leaves no segment.",
         "restore posix:/frames frames.bin", "restore posix:/frames frames.bin --create --mode 660")
     {
-        s_object.Key, s_file, s_object.Type, s_create, s_mode, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
+        s_object.Key, s_file, s_object.Type, s_object.Glob, s_create, s_mode, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
     }
     .Needs(s_lock.Timeout, s_lock.Lock)
     .Needs(s_mode, s_create)
+    .Excludes(s_object.Glob, s_create, "a pattern finds what is there, and --create makes a segment.")
     .Refuses(s_object.AllowOtherOwners, parsed => parsed.GetValue(s_create), "is for a segment that is there, and --create makes one.")
     .Does(parsed =>
     {

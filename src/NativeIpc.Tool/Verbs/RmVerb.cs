@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.IO.Enumeration;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
@@ -9,7 +8,18 @@ namespace NativeIpc.Tool.Verbs;
 /// <summary>What became of one object.</summary>
 internal sealed record RemovalOutcome(
     string Name, string Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null,
-    IReadOnlyList<string>? Evidence = null);
+    IReadOnlyList<string>? Evidence = null)
+{
+    public NativeIpcKey? Key { get; init; }
+
+    public int? Id { get; init; }
+
+    public static RemovalOutcome Of(IpcObjectInfo found, string outcome, string? message = null)
+        => new(NamedObject.NameOf(found), KeyOptions.WordOf(found.Kind), outcome, Message: message)
+        {
+            Key = found.Key.IsValid ? found.Key : null, Id = found.SystemVId,
+        };
+}
 
 /// <summary>What <c>rm --json</c> prints.</summary>
 internal sealed record RemovalList(IReadOnlyList<RemovalOutcome> Outcomes);
@@ -29,7 +39,7 @@ internal static class RmVerb
     private static readonly Option<bool> s_stale = new("--stale") { Description = "The old word for --orphaned", Hidden = true };
     private static readonly Option<string[]> s_folders = new("--folder", "-d") { HelpName = "DIR", Description = "With --orphaned or --unused: look for key files in DIR, too" };
     private static readonly Option<bool> s_yes = new("--yes", "-y") { Description = "With --orphaned or --unused: remove what they list" };
-    private static readonly Option<bool> s_glob = new("--glob", "-g") { Description = "KEY is a pattern of names (*, ?); it shows them first" };
+    private static readonly Option<bool> s_glob = ObjectArgument.GlobOption("KEY is a pattern of names (*, ?); it shows them first");
     private static readonly Option<bool> s_dryRun = new("--dry-run", "-n") { Description = "With --glob: show only" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
 
@@ -81,6 +91,7 @@ internal static class RmVerb
     private static void Print(RemovalOutcome outcome)
     {
         Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
+        if (outcome.Users is { } users) Console.Out.WriteLine($"    In use by {string.Join(", ", users.Select(user => $"{user.Pid} ({PrintableText.Of(user.Name)})"))}.");
         foreach (string evidence in outcome.Evidence ?? []) Console.Out.WriteLine($"    {PrintableText.Of(evidence)}");
     }
 
@@ -117,20 +128,23 @@ internal static class RmVerb
     /// <summary>An object of the list that no key leads to.</summary>
     private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo listed, bool force)
     {
-        string name = NamedObject.NameOf(listed);
+        if ((listed.Traits & IpcObjectTraits.InSubfolder) != 0)
+        {
+            string path = NamedObject.NameOf(listed);
+            return (RemovalOutcome.Of(listed, "failed", $"{path} is a file in a folder of /dev/shm, and no object with a key: it goes with the program that has made the folder. rm(1) removes it as any file, once nobody uses it: 'nipc show {ToolWords.ForShell(path)}'."), ExitCodes.Unsupported);
+        }
+
         try
         {
-            if (force && IpcObjects.Remove(listed)) return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "removed"), ExitCodes.Ok);
+            if (force && IpcObjects.Remove(listed)) return (RemovalOutcome.Of(listed, "removed"), ExitCodes.Ok);
 
             // Again, more closely: the list looks for no sign of life.
-            var closely = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindSigns = true };
-            IpcObjectInfo? found = IpcObjects.Enumerate(closely).Objects.FirstOrDefault(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName);
-            if (found is not null && !force) return RemoveOne(found, name, isNamed: true);
-            return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "not-found", Message: $"{name} is gone by now."), ExitCodes.NotFound);
+            if (!force && NamedObject.Closely(listed) is [var found, ..]) return RemoveOne(found, isNamed: true);
+            return (RemovalOutcome.Of(listed, "not-found", $"{NamedObject.NameOf(listed)} is gone by now."), ExitCodes.NotFound);
         }
         catch (NativeIpcException failure)
         {
-            return (new RemovalOutcome(name, KeyOptions.WordOf(listed.Kind), "failed", Message: Failures.Describe(failure)), ExitCodes.For(failure.Error));
+            return (RemovalOutcome.Of(listed, "failed", Failures.Describe(failure)), ExitCodes.For(failure.Error));
         }
     }
 
@@ -167,10 +181,8 @@ internal static class RmVerb
     {
         try
         {
-            bool removed = asked != IpcObjectKind.SystemSemaphore && SharedMemory.Remove(key);
-            if (removed) return (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(IpcObjectKind.SharedMemory), "removed"), ExitCodes.Ok);
-            if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
-                return (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(IpcObjectKind.SystemSemaphore), "removed"), ExitCodes.Ok);
+            if (asked != IpcObjectKind.SystemSemaphore && SharedMemory.Remove(key)) return (Of(key, IpcObjectKind.SharedMemory, "removed"), ExitCodes.Ok);
+            if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key)) return (Of(key, IpcObjectKind.SystemSemaphore, "removed"), ExitCodes.Ok);
             return Failed(key, kind, "not-found", ExitCodes.NotFound, $"There is no {(asked is null ? "segment or semaphore" : KeyOptions.WordOf(kind))} {key}. 'nipc list' shows what is there.");
         }
         catch (NativeIpcException failure)
@@ -182,7 +194,7 @@ internal static class RmVerb
     /// <summary>An object that was found, unless somebody uses it or that cannot be told; after a segment its lock.</summary>
     private static IEnumerable<(RemovalOutcome, int)> RemoveFound(NativeIpcKey key, IpcObjectInfo found)
     {
-        (RemovalOutcome Outcome, int Code) first = RemoveOne(found, key.ToString(), isNamed: true);
+        (RemovalOutcome Outcome, int Code) first = RemoveOne(found, isNamed: true);
         yield return first;
         if (first.Code != ExitCodes.Ok || found.Kind != IpcObjectKind.SharedMemory) yield break;
         NativeIpcKeyRules rules = NativeIpcKeyRules.Current;
@@ -193,40 +205,49 @@ internal static class RmVerb
             if (Find(lockKey, IpcObjectKind.SystemSemaphore) is not { } itsLock) continue;
 
             // It goes silently; that it stays is told.
-            (RemovalOutcome Outcome, int Code) second = RemoveOne(itsLock, lockKey.ToString(), isNamed: true);
+            (RemovalOutcome Outcome, int Code) second = RemoveOne(itsLock, isNamed: true);
             if (second.Code != ExitCodes.Ok) yield return second;
         }
     }
 
     /// <summary>One object, unless somebody uses it or that cannot be told.</summary>
     /// <param name="found">The object.</param>
-    /// <param name="name">What the user called it.</param>
     /// <param name="isNamed">Whether the user named it. The kernel counts no users of a System V semaphore, so one that
-    /// was named goes unless it shows a sign of life.</param>
-    private static (RemovalOutcome, int) RemoveOne(IpcObjectInfo found, string name, bool isNamed)
+    /// was named goes unless it shows a sign of life; what is known of it is told.</param>
+    private static (RemovalOutcome, int) RemoveOne(IpcObjectInfo found, bool isNamed)
     {
-        string word = KeyOptions.WordOf(found.Kind);
+        RemovalOutcome of = RemovalOutcome.Of(found, "");
+        string name = of.Name;
         try
         {
             string? reason = null;
+            IReadOnlyList<string>? evidence = null;
             IpcRemovalOutcome outcome = found.IsInUse == true ? IpcRemovalOutcome.InUse : IpcObjects.RemoveUnused(found, out reason);
             if (outcome == IpcRemovalOutcome.CannotTell && isNamed && ShowsNoLife(found))
+            {
                 outcome = IpcObjects.Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone;
+                evidence = [NoLife, .. EvidenceOf(found) ?? []];
+            }
+
             string force = isNamed ? " End its users, or give --force." : "";
             return outcome switch
             {
-                IpcRemovalOutcome.Removed => (new RemovalOutcome(name, word, "removed"), ExitCodes.Ok),
-                IpcRemovalOutcome.InUse when isNamed => (new RemovalOutcome(name, word, "in-use", UserReport.Of(found.Attachments), $"{name} is in use{UsersOf(found, reason)}.{force}"), ExitCodes.Conflict),
-                IpcRemovalOutcome.CannotTell => (new RemovalOutcome(name, word, "cannot-tell", Message: $"Whether {name} is in use cannot be told: {reason}{(isNamed ? " --force removes it all the same." : "")}"), ExitCodes.Unsupported),
-                _ when isNamed => (new RemovalOutcome(name, word, "not-found", Message: $"{name} is gone, or another object by now. 'nipc list' shows what is there."), ExitCodes.NotFound),
-                _ => (new RemovalOutcome(name, word, "kept", Message: $"{name} is in use or gone by now."), ExitCodes.Ok),
+                IpcRemovalOutcome.Removed => (of with { Outcome = "removed", Evidence = evidence }, ExitCodes.Ok),
+                IpcRemovalOutcome.InUse when isNamed => (of with { Outcome = "in-use", Users = UserReport.Of(found.Attachments), Message = $"{name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict),
+                IpcRemovalOutcome.CannotTell => (of with { Outcome = "cannot-tell", Message = $"Whether {name} is in use cannot be told: {reason}{(isNamed ? " --force removes it all the same." : "")}" }, ExitCodes.Unsupported),
+                _ when isNamed => (of with { Outcome = "not-found", Message = $"{name} is gone, or another object by now. 'nipc list' shows what is there." }, ExitCodes.NotFound),
+                _ => (of with { Outcome = "kept", Message = $"{name} is in use or gone by now." }, ExitCodes.Ok),
             };
         }
         catch (NativeIpcException failure)
         {
-            return (new RemovalOutcome(name, word, "failed", Message: Failures.Describe(failure)), ExitCodes.For(failure.Error));
+            return (of with { Outcome = "failed", Message = Failures.Describe(failure) }, ExitCodes.For(failure.Error));
         }
     }
+
+    private const string NoLife = "Nobody waits for it, and who operated on it last has ended. The kernel does not count its other users.";
+
+    private static IReadOnlyList<string>? EvidenceOf(IpcObjectInfo found) => found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)];
 
     /// <summary>Whether nothing says that a System V semaphore is in use: nobody waits, and who used it last has ended.</summary>
     private static bool ShowsNoLife(IpcObjectInfo found)
@@ -246,7 +267,9 @@ internal static class RmVerb
     private static bool CanTell(in NativeIpcKey key) => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
 
     private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message)
-        => (new RemovalOutcome(key.ToString(), KeyOptions.WordOf(kind), outcome, Message: message), code);
+        => (Of(key, kind, outcome) with { Message = message }, code);
+
+    private static RemovalOutcome Of(in NativeIpcKey key, IpcObjectKind kind, string outcome) => new(key.ToString(), KeyOptions.WordOf(kind), outcome) { Key = key };
 
     private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, NativeIpcException failure)
         => Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
@@ -263,18 +286,17 @@ internal static class RmVerb
             FindOrphaned = isOrphaned, FindUnused = !isOrphaned, FindSigns = true, KeyFileFolders = parsed.GetValue(s_folders) ?? [],
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        IpcObjectInfo[] listed = [.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))];
+        IReadOnlyList<IpcObjectInfo> listed = Removable([.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))]);
         bool removes = parsed.GetValue(s_yes);
         if (!removes)
         {
-            Report(parsed, listed.Select(found => (new RemovalOutcome(NamedObject.NameOf(found), KeyOptions.WordOf(found.Kind), word,
-                Evidence: found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)]), ExitCodes.Ok)));
+            Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, word) with { Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
             if (parsed.GetValue(s_json)) return ExitCodes.Ok;
-            if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Length);
-            if (!removes) Console.Error.WriteLine(listed.Length == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
+            if (listed.Count > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Count);
+            if (!removes) Console.Error.WriteLine(listed.Count == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
         }
 
-        return removes ? Report(parsed, listed.Select(found => RemoveOne(found, NamedObject.NameOf(found), isNamed: false))) : ExitCodes.Ok;
+        return removes ? Report(parsed, listed.Select(found => RemoveOne(found, isNamed: false))) : ExitCodes.Ok;
     }
 
     /// <summary>Everything whose name fits a pattern: first the list. It is removed when --yes was given, or the user says so
@@ -286,20 +308,29 @@ internal static class RmVerb
             Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, FindSigns = true,
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        IpcObjectInfo[] listed = [.. snapshot.Objects.Where(found => patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, NamedObject.NameOf(found), ignoreCase: false)))];
-        if (listed.Length == 0) throw new ToolException(ExitCodes.NotFound, $"Nothing fits {string.Join(" or ", patterns)}. 'nipc list' shows what is there.");
+        IReadOnlyList<IpcObjectInfo> listed = Removable(NamedObjects.Matching(patterns, snapshot.Objects));
         if (!parsed.GetValue(s_yes))
         {
-            Report(parsed, listed.Select(found => (new RemovalOutcome(NamedObject.NameOf(found), KeyOptions.WordOf(found.Kind), "matches"), ExitCodes.Ok)));
+            Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, "matches") with { Users = UserReport.Of(found.Attachments), Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
             if (parsed.GetValue(s_dryRun) || parsed.GetValue(s_json)) return ExitCodes.Ok;
-            if (!Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Length))
+            if (!Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Count))
             {
                 Console.Error.WriteLine("Nothing was removed yet: --yes does.");
                 return ExitCodes.Ok;
             }
         }
 
-        return Report(parsed, listed.Select(found => RemoveOne(found, NamedObject.NameOf(found), isNamed: true)));
+        return Report(parsed, listed.Select(found => RemoveOne(found, isNamed: true)));
+    }
+
+    /// <summary>Without the files in folders, which go with the programs that have made these; says how many there
+    /// are.</summary>
+    private static IReadOnlyList<IpcObjectInfo> Removable(IReadOnlyList<IpcObjectInfo> objects)
+    {
+        IpcObjectInfo[] removable = [.. objects.Where(found => (found.Traits & IpcObjectTraits.InSubfolder) == 0)];
+        int below = objects.Count - removable.Length;
+        if (below > 0) Failures.Say($"{below} {(below == 1 ? "file in a folder" : "files in folders")} of /dev/shm {(below == 1 ? "stays: it goes" : "stay: they go")} with the program that has made the folder.");
+        return removable;
     }
 
     private static bool Asks(int count)

@@ -14,6 +14,7 @@ internal static class ShowVerb
 
     private static readonly Argument<string> s_key = new("KEY") { Description = "Key (posix:/name), name, System V key (0x1f), shmid:N or semid:N; -: standard input" };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly Option<bool> s_glob = ObjectArgument.GlobOption("KEY is a pattern of names (*, ?): show all that fit");
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Begin the dump there (default 0)", "-o");
     private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES", "Dump so many bytes (default 256; 0 for none)", "-n");
@@ -25,7 +26,7 @@ internal static class ShowVerb
     public static Command Command() => new Verb("show", "Show everything about a segment and a semaphore. Keys, ids, users, limits and bytes.",
         "show posix:/frames", "show posix:/frames -o 4k -n 64", "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms", "show 12 -k sem")
     {
-        s_key, s_type, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
+        s_key, s_type, s_glob, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
     }
         .Refuses(s_offset, IsSemaphore, Bytes).Refuses(s_length, IsSemaphore, Bytes).Refuses(s_struct, IsSemaphore, Bytes)
         .Needs(s_endian, s_struct)
@@ -66,6 +67,12 @@ internal static class ShowVerb
     private static IReadOnlyList<IpcObjectInfo> Find(ParseResult parsed, string text)
     {
         IpcObjectKind? kind = parsed.GetValue(s_kind) is { } word ? KeyOptions.ParseKind(word) : null;
+        if (parsed.GetValue(s_glob))
+        {
+            var closely = new IpcEnumerationOptions { Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, Kind = kind, FindUses = true, FindSigns = true, FindLostPermits = true };
+            return NamedObjects.Matching([text], IpcObjects.Enumerate(closely).Objects);
+        }
+
         IReadOnlyList<IpcObjectInfo> found = [.. NamedObjects.All(text, parsed.GetValue(s_type), kind).SelectMany(named => named.Objects(kind))];
         return found.Count > 0 ? found : throw NamedObjects.NotThere(text, kind);
     }

@@ -6,7 +6,7 @@ using NativeIpc.Tool.Output;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What <c>value --json</c> prints.</summary>
-internal sealed record SemaphoreValue(NativeIpcKey? Key, int? Id, int Value);
+internal sealed record SemaphoreValue(string Name, NativeIpcKey? Key, int? Id, int Value);
 
 /// <summary><c>nipc value</c>: the count of a semaphore.</summary>
 internal static class ValueVerb
@@ -17,14 +17,14 @@ internal static class ValueVerb
     public static Command Command() => new Verb("value", "Print how many permits are free. macOS does not tell for POSIX (exit code 6).",
         "value posix:/workers", "value posix:/workers --json")
     {
-        s_object.Key, s_object.Type, s_json, s_object.AllowOtherOwners,
+        s_object.Key, s_object.Type, s_object.Glob, s_json, s_object.AllowOtherOwners,
     }.Does(parsed =>
     {
         NamedObject named = s_object.Read(parsed);
         using SystemSemaphore semaphore = named.OpenSemaphore(s_object.SemaphoreOptions(parsed, onlyLooks: true));
         if (!semaphore.TryGetCurrentCount(out int count) && !TryLook(named, out count))
             throw new ToolException(ExitCodes.Unsupported, $"This system does not tell the count of {named.Name}. 'nipc acquire {ToolWords.ForShell(named.Name)} --timeout 0' tries whether there is a permit.");
-        if (parsed.GetValue(s_json)) return ToolJson.Print(new SemaphoreValue(named.Key.IsValid ? named.Key : null, named.Found?.SystemVId, count), ToolJson.Default.SemaphoreValue);
+        if (parsed.GetValue(s_json)) return ToolJson.Print(new SemaphoreValue(named.Name, named.Key.IsValid ? named.Key : null, named.Found?.SystemVId, count), ToolJson.Default.SemaphoreValue);
         Console.Out.WriteLine(count);
         return ExitCodes.Ok;
     });

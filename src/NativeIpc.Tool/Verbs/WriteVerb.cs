@@ -17,7 +17,7 @@ internal static class WriteVerb
     public static Command Command() => new Verb("write", "Write standard input, text or bytes into a segment. What does not fit is refused, and nothing is written then.",
         "write posix:/frames < frames.bin", "write posix:/frames --offset 0x10 --hex '01 00 00 00'", "write posix:/frames --lock --text hello")
     {
-        s_object.Key, s_object.Type, s_offset, s_text, s_hex, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
+        s_object.Key, s_object.Type, s_object.Glob, s_offset, s_text, s_hex, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
     }
     .Excludes(s_text, s_hex, "give one of them.")
     .Needs(s_lock.Timeout, s_lock.Lock)

@@ -67,14 +67,20 @@ internal static class ProcessExit
 
     /// <summary>Begins a call that may make an object, or attach to one, and list a duty for it; the end of the process waits until it is disposed.</summary>
     /// <param name="owns">Whether there may be a duty. What can fail about that fails here, before anything is made.</param>
-    public static Call Begin(bool owns)
+    public static Call Begin(bool owns) => Begin(owns, s_patience);
+
+    /// <inheritdoc cref="Begin(bool)"/>
+    /// <param name="owns">As there.</param>
+    /// <param name="bound">How long the caller may be held up at the end of the process.</param>
+    /// <exception cref="CallersTimeIsOverException">The process is ending, and the caller's time has passed.</exception>
+    public static Call Begin(bool owns, in PeerBound bound)
     {
         if (owns) EnsureRegistered();
         Interlocked.Increment(ref s_callsInside);
         if (IsEnding && !t_isPerforming)
         {
             Interlocked.Decrement(ref s_callsInside);
-            var patience = new Backoff(s_patience);
+            var patience = new Backoff(bound.AtMost(s_patience));
             while (IsEnding && patience.Pause())
             {
             }
@@ -85,7 +91,7 @@ internal static class ProcessExit
         return default;
     }
 
-    /// <summary>A call that <see cref="Begin"/> began.</summary>
+    /// <summary>A call that <see cref="Begin(bool)"/> began.</summary>
     public readonly struct Call : IDisposable
     {
         public void Dispose()

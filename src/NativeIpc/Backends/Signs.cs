@@ -49,6 +49,24 @@ internal sealed class Signs
         }
     }
 
+    /// <summary>When it was made.</summary>
+    /// <param name="when">The time.</param>
+    /// <param name="deed">What happened then: "made".</param>
+    /// <param name="signs">Where to say so.</param>
+    internal static void AddAge(DateTimeOffset when, string deed, List<IpcSign> signs)
+    {
+        TimeSpan age = TimeProvider.System.GetUtcNow() - when;
+        string ago = age.TotalSeconds switch
+        {
+            < 100 => $"{Math.Max(0, (int)age.TotalSeconds)}s",
+            < 6000 => $"{(int)age.TotalMinutes}m",
+            < 48 * 3600 => $"{(int)age.TotalHours}h",
+            _ => $"{(int)age.TotalDays}d",
+        };
+        signs.Add(new IpcSign(IpcSignKind.Age, string.Create(CultureInfo.InvariantCulture,
+            $"It was {deed} {when.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z ({ago} ago).")));
+    }
+
     /// <summary>What is recorded of who has to remove it.</summary>
     internal static void AddRecorded(RemovalRecord.Maker maker, List<IpcSign> signs)
     {
@@ -73,7 +91,7 @@ internal sealed class Signs
     }
 
     private static string NameOf(int process)
-        => SystemText.FirstLine(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/comm")) ?? "?";
+        => SystemText.Name(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/comm")) ?? "?";
 
     private int ProcessesOf(uint user)
     {

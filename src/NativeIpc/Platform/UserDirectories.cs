@@ -69,7 +69,7 @@ internal sealed class UserDirectories(
 
         // A umask can only take bits away. The name is ours by now, in a folder where no other user can replace it.
         if (Interop.Libc.Status(folder, followLink: false, out Interop.FileStatus status) == 0 && status.IsDirectory && (status.Permissions & PermissionBits) != OwnerOnly)
-            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            _ = Interop.Libc.chmod(folder, OwnerOnly);
         return true;
     }
 

@@ -53,7 +53,7 @@ internal static class PosixErrors
             => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
             "The name cannot be that of a POSIX object, or something else stands under it in /dev/shm: use a name made by PlatformSafeKey, or remove what is there."),
         Errno.EMFILE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
-            "No file descriptor is left: dispose what is not used, or raise the limit (ulimit -n)."),
+            WhyTooMany(call, OperatingSystem.IsLinux() && !Libraries.IsGlibc)),
         Errno.ENFILE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             "The whole system has as many files open as it may: end programs, or raise the limit (sysctl "
                 + "fs.file-max)."),
@@ -73,6 +73,16 @@ internal static class PosixErrors
             "Another process keeps its file from being opened by a lease (F_SETLEASE; /proc/locks names it): try again, or remove the file if somebody has planted it."),
         _ => Unknown(attempt, key, call, number),
     };
+
+    /// <summary>Which limit of the process EMFILE means, and what helps. The sem_open of musl gives it as well when its own
+    /// table is full (SEM_NSEMS_MAX of its limits.h, 256; sysconf(3) tells it), glibc has no such table.</summary>
+    internal static string WhyTooMany(string call, bool isMusl)
+        => call == "sem_open" && isMusl
+            ? "This process has as many semaphores open by sem_open as the musl C library allows (256, SEM_NSEMS_MAX), or "
+                + "no file descriptor is left (ulimit -n): dispose what is not used, share one instance per name, or "
+                + "mount a tmpfs at /dev/shm that makes files without a name (O_TMPFILE), where that limit does not "
+                + "count."
+            : "No file descriptor is left: dispose what is not used, or raise the limit (ulimit -n).";
 
     /// <summary>Writing a new semaphore: a few bytes.</summary>
     public static NativeIpcException Reserve(string attempt, in NativeIpcKey key, string call, int number)
@@ -166,7 +176,7 @@ internal static class PosixErrors
         _ => Unknown(attempt, key, call, number),
     };
 
-    /// <summary>The arm that every table ends with: the number is kept, the meaning is not guessed.</summary>
+    /// <summary>The arm that every table ends with: what the number says whatever the call.</summary>
     public static NativeIpcException Unknown(string attempt, in NativeIpcKey key, string call, int number)
         => UnixErrors.Unexplained(attempt, key, call, number);
 }

@@ -80,13 +80,19 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             bool asksFile = own != -1 && held is { IsHeld: true, HasWaited: false };
             int number = asksFile ? Libc.Status(own, out FileStatus status)
                 : Libc.Status(path.Pointer, followLink: false, out status);
-            if (number == Errno.ENOENT) return;
+            if (number == Errno.ENOENT && !asksFile) return; // of an open file that says nothing
 
             // Not told is not gone: it may still be there, and be this one.
             if (number != 0)
             {
                 string attempt = isSegment ? "remove the segment" : "remove the semaphore";
                 throw PosixErrors.Unknown(attempt, key, "statx", number);
+            }
+
+            if (identity == default)
+            {
+                throw Failure.Found(NativeIpcError.LockError, isSegment ? "remove the segment" : "remove the semaphore", key, "statx",
+                    "what this process has made under the name could not be told", "Remove it by hand if nobody uses it.");
             }
 
             if (status.Identity != identity || (asksFile && status.Links == 0)) return;

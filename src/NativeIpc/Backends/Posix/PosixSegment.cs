@@ -236,8 +236,16 @@ internal sealed class PosixSegment : Segment
     {
         _removal?.Perform(); // of an instance that nobody disposed; the mapping still pins the inode
         bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
-        if (_shared is not null) _shared.Dispose();
-        else _ = Libc.close(_descriptor);
+        if (_shared is not null)
+        {
+            ClosingMark.Set(_shared);
+            _shared.Dispose();
+        }
+        else
+        {
+            _ = Libc.close(_descriptor);
+        }
+
         _lastOut?.Closed();
         return unmapped;
     }

@@ -211,7 +211,7 @@ internal class PosixSemaphore : MappedSemaphore
     {
         if (given == 0 && number == Errno.EOVERFLOW && Maximum < Flags.SEM_VALUE_MAX)
             return Failure.OverMaximum(Key, count, Maximum);
-        NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : NativeIpcError.Unknown;
+        NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : UnixErrors.Explain("sem_post", number).Error;
         string remedy = $"{given} of {count} permits were given. A semaphore counts up to {Flags.SEM_VALUE_MAX}: release no more than was acquired or is meant to be there.";
         NativeIpcException plain = Failure.Of(error, "release the semaphore", Key, "sem_post", number, remedy);
         return new NativeIpcException(error, "sem_post", Key, number, plain.Message) { PermitsReleased = given };

@@ -96,14 +96,18 @@ internal sealed partial class PosixSemaphores
 
         if (number != 0) return null;
 
-        // The mode was cut by the umask, and there is no descriptor to set it on: it is set by name, which leads to
-        // ours or to none of ours.
-        FileStatus? named = StatusOfName(key);
-        if (named is { IsRegularFile: true } status && RealIds.MayBeThisUser(status.Uid)
-            && status.Permissions != use.Mode)
-            _ = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode);
-        FileIdentity identity = named?.Identity ?? default;
         var plainHandle = new PosixSemaphoreHandle(opened, isMapping: false);
+        FileIdentity identity;
+        try
+        {
+            identity = PosixNames.s_areFiles ? DressByName(key, opened, use) : default;
+        }
+        catch
+        {
+            plainHandle.Release();
+            throw;
+        }
+
         PosixSemaphore plain = Plain(key, plainHandle, identity, createdNew: true, use);
         if (!use.KeepsFile) return WithDuty(plain, use);
 
@@ -122,8 +126,33 @@ internal sealed partial class PosixSemaphores
         }
     }
 
+    /// <summary>Sets the exact mode of what sem_open has made: the umask has cut it, and there is no descriptor to set it
+    /// on. It is set by name, which leads to ours or to none of ours. When that fails, nothing is left.</summary>
+    /// <returns>The file.</returns>
+    private static FileIdentity DressByName(in NativeIpcKey key, nint opened, in Use use)
+    {
+        int number = PosixNames.StatusOf(key, isSegment: false, out FileStatus named);
+
+        // Removed meanwhile: what gets the name from now on is another one.
+        if (number == Errno.ENOENT) return ProcessScan.MappedAt(opened);
+        string call = "statx";
+        if (number == 0)
+        {
+            if (!named.IsRegularFile || !RealIds.MayBeThisUser(named.Uid) || named.Permissions == use.Mode) return named.Identity;
+            call = "chmod";
+            number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            if (number is 0 or Errno.ENOENT) return named.Identity;
+        }
+
+        // What is mapped is what was made, whatever can be told of the name.
+        FileIdentity made = ProcessScan.MappedAt(opened);
+        TakeBack(key, made == default ? named.Identity : made);
+        throw PosixErrors.Unknown(Creating, key, call, number);
+    }
+
     /// <summary>
-    /// Removes the name of what was just made and could not be opened; not that of another one which has it by now.
+    /// Removes the name of what was just made and could not be opened; not that of another one which has it by now. A
+    /// file that could not be told stays, and the event says so.
     /// </summary>
     private static void TakeBack(in NativeIpcKey key, FileIdentity identity)
         => new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1)).Perform();

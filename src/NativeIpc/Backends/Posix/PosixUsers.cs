@@ -28,7 +28,8 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
     internal string Reason(string path) => Number == Errno.EACCES || Number == Errno.EPERM
         ? "whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE)"
         : Call == AskMark.Call
-            ? $"whether anybody still uses it cannot be told, since another process says, by a lock on {PosixNames.Folder}, that it has {path} open only to ask that"
+            ? "whether anybody still uses it cannot be told, since another process says, by a lock on "
+                + $"{PosixNames.Folder} or {path}, that it has {path} open only to ask that, or does not use it any more"
         : Number == Errno.EAGAIN
             ? $"whether anybody still uses it cannot be told, since another process keeps a lock or a lease on {path}"
         : "whether anybody still uses it cannot be told";
@@ -36,7 +37,7 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
     /// <summary>What helps: a sentence without its full stop.</summary>
     internal string Remedy(string path) => Number == Errno.EACCES || Number == Errno.EPERM ? "Run as its owner"
         : Number == Errno.EAGAIN ? $"End that process (fuser {path} names it)"
-        : $"See {Call} in the manual for error {Number}";
+        : UnixErrors.Explain(Call, Number).Remedy.TrimEnd('.');
 }
 
 /// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped anywhere else. Linux only.</summary>
@@ -58,7 +59,8 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
 /// the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its
 /// descriptor
 /// by one of another file before it asks, since the kernel counts it until the process is gone. (9) One who asks stops, or somebody only says that he asks: he is waited for; then it is asked
-/// all the same, and if the kernel says that somebody has the file open, it cannot be told who that is.
+/// all the same, and if the kernel says that somebody has the file open, it cannot be told who that is. (11) A process
+/// lets go while it starts another one: the child has the file open until it executes its program, and is waited for.
 /// (10) A proof that a lock's holder is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says
 /// EAGAIN, and is tried again.</para>
 /// </remarks>
@@ -66,6 +68,9 @@ internal static class PosixUsers
 {
     // How often, and for how long, it is asked again without marks: who asks may be cut off with the file open.
     private const int MostRounds = 10;
+
+    // Of about a millisecond each.
+    private const int MostPausesDue = 300;
 
     // How long one who asks is let finish before this one asks, too.
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(200);
@@ -107,7 +112,9 @@ internal static class PosixUsers
         string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound, Func<bool> unlink)
     {
         using AskMark? mark = AskMark.TryBegin(path);
-        var backoff = new Backoff(bound);
+        // Where this thread hardly comes to look, neither do those come on that it waits for.
+        int fewestPauses = bound < TimeSpan.Zero ? 0 : (int)Math.Min(bound.TotalMilliseconds / 2, MostPausesDue);
+        var backoff = new Backoff(bound, fewestPauses: fewestPauses);
         for (int round = 0; ; round++)
         {
             if (round > 0) mark?.Begin(path);
@@ -154,6 +161,7 @@ internal static class PosixUsers
             if (number == Errno.EINTR) continue;
             if (number != Errno.EAGAIN) break; // where there are no such locks, some rounds have to do
             isFinal = false;
+            if (opened is not null && mark is not null) ClosingMark.Set(opened);
             return UseResult.CannotTell("flock", number);
         }
 
@@ -194,10 +202,12 @@ internal static class PosixUsers
         {
             // Before closing: see FileLock.
             if (isLocked) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
+            if (opened is not null && mark is not null) ClosingMark.Set(opened);
         }
     }
 
-    /// <summary>Takes a lease, once those are gone who have the file open only to ask or to look.</summary>
+    /// <summary>Takes a lease, once those are gone that have the file open only to ask or to look, and children that
+    /// have yet to execute their program (<see cref="ClosingMark"/>).</summary>
     /// <returns>0, or the error number.</returns>
     private static int TakeLease(UnixDescriptor file, AskMark? mark, ref Backoff backoff, out bool isAnother)
     {
@@ -205,9 +215,13 @@ internal static class PosixUsers
         {
             isAnother = mark?.IsAnotherThere == true;
             int number = Libc.TakeLease(file);
-            if (number != Errno.EAGAIN) return number;
-            isAnother |= mark?.IsAnotherThere == true;
-            if (!isAnother || !backoff.Pause()) return number;
+            if (number != Errno.EAGAIN || mark is null) return number;
+            isAnother |= mark.IsAnotherThere || ClosingMark.IsThere(file);
+
+            // Race: a child executes its program after the lease was refused and before its mark was looked for.
+            // Safe because without a mark the kernel is asked again: what it counts then has not let go.
+            if (!isAnother) return Libc.TakeLease(file);
+            if (!backoff.Pause()) return number;
         }
     }
 
@@ -249,8 +263,7 @@ internal static class PosixUsers
     {
         NativeIpcError error = result.Number is Errno.EACCES or Errno.EPERM ? NativeIpcError.PermissionDenied
             : result.Number == Errno.EAGAIN ? NativeIpcError.LockError
-            : result.Number is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM ? NativeIpcError.OutOfResources
-            : NativeIpcError.Unknown;
+            : UnixErrors.Explain(result.Call, result.Number).Error;
         string remedy = $"It is not known to be unused: {result.Reason(path)}. {result.Remedy(path)}{otherwise}";
         return Failure.Of(error, attempt, key, result.Call, result.Number, remedy);
     }
@@ -340,6 +353,7 @@ internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKe
             comeBack?.Invoke(); // to the true page and file, if they are let go of for a moment
             if (Mapping.Replace(address, size))
             {
+                if (file is not null) ClosingMark.Set(file);
                 UnixDescriptor? own = file is null || PosixUsers.TryReplace(file, size) ? null : file;
                 PosixUsers.LetGo(key, isSegment, lockKey, identity, own, bound);
             }

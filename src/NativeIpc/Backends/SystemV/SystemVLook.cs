@@ -120,6 +120,7 @@ internal sealed class SystemVLook
         }
 
         if (file is { } known) Signs.AddRecorded(RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id), signs);
+        Signs.AddAge(DateTimeOffset.FromUnixTimeSeconds(row.Change), "made, or changed last,", signs);
         _census.Signs.AddOf(row.Uid, _census.Accounts.User(row.Uid), file is { } named ? Path.GetFileName(named.Path) : "", signs);
     }
 

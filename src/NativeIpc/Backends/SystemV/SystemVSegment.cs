@@ -172,7 +172,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         // anything is made. Interleaving at the end without that: the duty removes the segment, its set and the key
         // file; a pending wait finds the set gone, comes here, makes the key file anew, and the process is gone before
         // the check below refuses and undoes that.
-        using ProcessExit.Call call = ProcessExit.Begin(owns: false);
+        using ProcessExit.Call call = ProcessExit.Begin(owns: false, bound);
         CheckNotRemoved();
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
@@ -237,7 +237,13 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         try
         {
             // Without its name nobody can attach to it any more, and the name may be another segment's by now, with that one's lock.
-            if (options.UseLock && HasName && !TryLock(atExit, out qtLock)) return;
+            if (options.UseLock && HasName && !TryLock(atExit, out qtLock))
+            {
+                // Who has the lock may be attaching, and is the last one out then; if not, nobody else will say it.
+                if (IsUnused) SayItIsLocked();
+                return;
+            }
+
             RemoveAll(qtLock, asCreator: false);
         }
         finally
@@ -249,6 +255,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             }
         }
     }
+
+    private void SayItIsLocked() => NativeIpcEventSource.s_log.NotRemoved(
+        $"The segment {Failure.Describe(key)} was not removed: another process, or this one, still has its lock "
+            + $"({options.PeerTimeout.TotalSeconds} s later), and nobody is attached. The next one to detach removes it, or ipcrm -m {id}.");
 
     /// <summary>
     /// The usual end, under the key file's lock throughout: the file is the one that the segment was made under, nobody is attached and nobody has the Qt

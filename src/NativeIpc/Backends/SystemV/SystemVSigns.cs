@@ -49,6 +49,7 @@ internal static class SystemVSigns
         int error = SystemVSupport.SetStatusOf(id, out SetStatus status);
         if (error != 0) return error;
         int waiting = 0;
+        bool isForeign = false;
         HashSet<int> last = [];
         for (int number = 0; number < status.Count && number < MostMembers; number++)
         {
@@ -58,10 +59,13 @@ internal static class SystemVSigns
             if (process < 0) return Marshal.GetLastPInvokeError();
             waiting += increase + zero;
 
-            // 0 is nobody yet, or a process of another PID namespace. This process knows what it does.
-            if (process != 0 || (status.LastOperation != 0 && number == 0)) last.Add(process);
-            last.Remove(Environment.ProcessId);
+            // 0 is nobody yet, or a process of another PID namespace: what nobody has used is 0.
+            if (process != 0) last.Add(process);
+            else isForeign |= Libc.semctl(id, number, Flags.GETVAL) != 0; // or may not be read
         }
+
+        if (isForeign || (last.Count == 0 && status.LastOperation != 0)) last.Add(0);
+        last.Remove(Environment.ProcessId); // which knows what it does
 
         if (waiting > 0) signs.Add(new IpcSign(IpcSignKind.Waiting, waiting == 1 ? "A process waits for it." : $"{waiting} processes wait for it."));
         foreach (int process in last) Signs.AddProcess(IpcSignKind.LastProcess, process, "used it last", signs);

@@ -23,19 +23,24 @@ internal static partial class Interop
         internal const int ENOMEM = 12;
         internal const int EACCES = 13;
         internal const int EFAULT = 14;
+        internal const int EBUSY = 16;
         internal const int EEXIST = 17;
+        internal const int EXDEV = 18;
         internal const int ENODEV = 19;
         internal const int ENOTDIR = 20;
         internal const int EISDIR = 21;
         internal const int EINVAL = 22;
         internal const int ENFILE = 23;
         internal const int EMFILE = 24;
+        internal const int ETXTBSY = 26;
         internal const int EFBIG = 27;
         internal const int ENOSPC = 28;
         internal const int EROFS = 30;
+        internal const int EMLINK = 31;
         internal const int ERANGE = 34;
 
         internal static readonly int EAGAIN = TTarget.IsApple ? 35 : 11;
+        internal static readonly int EDEADLK = TTarget.IsApple ? 11 : 35;
         internal static readonly int ENAMETOOLONG = TTarget.IsApple ? 63 : 36;
         internal static readonly int ENOLCK = TTarget.IsApple ? 77 : 37;
         internal static readonly int ENOSYS = TTarget.IsApple ? 78 : 38;

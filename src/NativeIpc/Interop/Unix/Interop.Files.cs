@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.Marshalling;
 
 namespace NativeIpc;
 
@@ -6,22 +7,33 @@ internal static partial class Interop
 {
     internal static partial class Libc
     {
-        [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        private static partial int open_plain(string path, int oflag, uint mode);
+        [LibraryImport(Libraries.Libc, EntryPoint = "open", SetLastError = true)]
+        private static partial int open_plain([MarshalUsing(typeof(PathMarshaller))] string path, int oflag, uint mode);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         private static partial int open_appleArm64(string path, int oflag, nint p2, nint p3, nint p4, nint p5, nint p6, nint p7, nint mode);
 
-        /// <summary>open(2), variadic.</summary>
+        /// <summary>open(2), variadic; again after a signal, which a file system that asks a server lets in.</summary>
         internal static int open(string path, int oflag, uint mode)
-            => AboveStandard(VariadicArgumentsOnStack ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode), (oflag & Flags.O_CLOEXEC) != 0);
+        {
+            int opened;
+            do opened = VariadicArgumentsOnStack ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode);
+            while (opened == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+            return AboveStandard(opened, (oflag & Flags.O_CLOEXEC) != 0);
+        }
 
         // The forms with a path that is UTF-8 already, on the stack, are for what is done at each open and close.
         [LibraryImport(Libraries.Libc, EntryPoint = "open", SetLastError = true)]
         private static unsafe partial int open_utf8_plain(byte* path, int oflag, uint mode); // Linux
 
         /// <summary>As <see cref="open(string, int, uint)"/>; Linux only.</summary>
-        internal static unsafe int open_utf8(byte* path, int oflag, uint mode) => AboveStandard(open_utf8_plain(path, oflag, mode), (oflag & Flags.O_CLOEXEC) != 0);
+        internal static unsafe int open_utf8(byte* path, int oflag, uint mode)
+        {
+            int opened;
+            do opened = open_utf8_plain(path, oflag, mode);
+            while (opened == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+            return AboveStandard(opened, (oflag & Flags.O_CLOEXEC) != 0);
+        }
 
         [LibraryImport(Libraries.Libc, EntryPoint = "unlink", SetLastError = true)]
         internal static unsafe partial int unlink_utf8(byte* path);
@@ -32,8 +44,8 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int close(int fd);
 
-        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        internal static partial int unlink(string path);
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int unlink([MarshalUsing(typeof(PathMarshaller))] string path);
 
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial int mkdir(string path, uint mode);

@@ -1,5 +1,5 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace NativeIpc;
 
@@ -30,13 +30,13 @@ internal static partial class Interop
         /// <param name="name">The name, with a zero byte behind it.</param>
         internal delegate void EntryAction(ReadOnlySpan<byte> name);
 
-        /// <summary>The names in a folder, but for . and .., decoded as UTF-8 with U+FFFD for what is none; null where it
-        /// cannot be read. Linux.</summary>
+        /// <summary>The names in a folder, but for . and .., as <see cref="PathText"/> has them; null where it cannot be
+        /// read. Linux.</summary>
         internal static List<string>? NamesIn(string folder, out int error)
         {
             List<string> names = [];
             using UnixDescriptor opened = OpenFolder(folder, out error);
-            if (error == 0) error = ForEachEntry(opened, name => names.Add(Encoding.UTF8.GetString(name)));
+            if (error == 0) error = ForEachEntry(opened, name => names.Add(PathText.Decode(name)));
             return error == 0 ? names : null;
         }
 
@@ -49,24 +49,24 @@ internal static partial class Interop
 
         /// <summary>Goes through the entries of an open folder, but for . and .. (getdents64(2)). Returns 0, or the error
         /// number.</summary>
+        /// <remarks>The buffer is on the stack, since a look at the machine comes here once for each process.</remarks>
+        [SkipLocalsInit]
         internal static unsafe int ForEachEntry(UnixDescriptor folder, EntryAction each)
         {
             // struct linux_dirent64: 64-bit inode and offset, 16-bit length of the record, 8-bit type, name.
             const int lengthAt = 16;
             const int nameAt = 19;
-            byte[] buffer = new byte[32 << 10];
-            fixed (byte* first = buffer)
+            const int room = 32 << 10;
+            byte* first = stackalloc byte[room];
+            while (true)
             {
-                while (true)
+                nint filled = syscall_getdents64(s_getdents64, (int)folder.DangerousGetHandle(), first, room);
+                if (filled == 0) return 0;
+                if (filled < 0) return Marshal.GetLastPInvokeError();
+                for (byte* entry = first; entry < first + filled; entry += *(ushort*)(entry + lengthAt))
                 {
-                    nint filled = syscall_getdents64(s_getdents64, (int)folder.DangerousGetHandle(), first, buffer.Length);
-                    if (filled == 0) return 0;
-                    if (filled < 0) return Marshal.GetLastPInvokeError();
-                    for (byte* entry = first; entry < first + filled; entry += *(ushort*)(entry + lengthAt))
-                    {
-                        ReadOnlySpan<byte> name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry + nameAt);
-                        if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8)) each(name);
-                    }
+                    ReadOnlySpan<byte> name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry + nameAt);
+                    if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8)) each(name);
                 }
             }
         }
