@@ -28,6 +28,7 @@ conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Con
 conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/NativeIpc.Conformance -class NativeIpc.Conformance.Posix.WaitTests -class NativeIpc.Conformance.Posix.PendingTests -class NativeIpc.Conformance.Posix.SemaphoreTests -class NativeIpc.Conformance.Posix.LockTests -class NativeIpc.Conformance.Posix.PermitTests -class NativeIpc.Conformance.Posix.MaximumCountTests -class NativeIpc.Conformance.Posix.DisposedTests -class NativeIpc.Conformance.Posix.DisposeRaceTests -class NativeIpc.Conformance.Posix.OwnershipOfAllTests
 conformance-waitv  xunit    600      NATIVEIPC_NO_IO_URING=1 tests/NativeIpc.Conformance -class NativeIpc.Conformance.Posix.WaitTests -class NativeIpc.Conformance.Posix.PendingTests -class NativeIpc.Conformance.Posix.SemaphoreTests -class NativeIpc.Conformance.Posix.LockTests -class NativeIpc.Conformance.Posix.DisposedTests -class NativeIpc.Conformance.Posix.DisposeRaceTests
 machine            xunit    900      tests/NativeIpc.Machine
+models             script   110      tests/models/run.sh
 storm              script   600      eng/storm.sh
 faults             script   900      eng/faults.sh
 peers              script   600      eng/peers.sh

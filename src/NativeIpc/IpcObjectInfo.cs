@@ -67,7 +67,7 @@ public sealed record IpcObjectInfo
     public IReadOnlyList<IpcSetMember> Members { get; internal init; } = [];
 
     /// <summary>How many permits of a semaphore were recorded by holders that were killed (<see cref="SystemSemaphoreOptions.Recording"/>), and can be given back
-    /// (<see cref="SystemSemaphore.ReturnLostPermits"/>); null where none are recorded, where that may not be read, and in lists (<see cref="IpcObjects.Enumerate"/>), which do not look so closely.</summary>
+    /// (<see cref="SystemSemaphore.ReturnLostPermits"/>); null where none are recorded, where that may not be read, and in lists that do not look so closely (<see cref="IpcEnumerationOptions.FindLostPermits"/>).</summary>
     public int? LostPermits { get; internal init; }
 
     /// <summary>The mode bits; null where there are none (Windows).</summary>

@@ -286,14 +286,14 @@ internal static class RmVerb
             FindOrphaned = isOrphaned, FindUnused = !isOrphaned, FindSigns = true, KeyFileFolders = parsed.GetValue(s_folders) ?? [],
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        IReadOnlyList<IpcObjectInfo> listed = Removable([.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))]);
+        IpcObjectInfo[] listed = Removable([.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))]);
         bool removes = parsed.GetValue(s_yes);
         if (!removes)
         {
             Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, word) with { Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
             if (parsed.GetValue(s_json)) return ExitCodes.Ok;
-            if (listed.Count > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Count);
-            if (!removes) Console.Error.WriteLine(listed.Count == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
+            if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Length);
+            if (!removes) Console.Error.WriteLine(listed.Length == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
         }
 
         return removes ? Report(parsed, listed.Select(found => RemoveOne(found, isNamed: false))) : ExitCodes.Ok;
@@ -308,12 +308,12 @@ internal static class RmVerb
             Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, FindSigns = true,
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        IReadOnlyList<IpcObjectInfo> listed = Removable(NamedObjects.Matching(patterns, snapshot.Objects));
+        IpcObjectInfo[] listed = Removable(NamedObjects.Matching(patterns, snapshot.Objects));
         if (!parsed.GetValue(s_yes))
         {
             Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, "matches") with { Users = UserReport.Of(found.Attachments), Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
-            if (parsed.GetValue(s_dryRun) || parsed.GetValue(s_json)) return ExitCodes.Ok;
-            if (!Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Count))
+            if (parsed.GetValue(s_dryRun)) return ExitCodes.Ok;
+            if (parsed.GetValue(s_json) || !Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Length))
             {
                 Console.Error.WriteLine("Nothing was removed yet: --yes does.");
                 return ExitCodes.Ok;
@@ -325,7 +325,7 @@ internal static class RmVerb
 
     /// <summary>Without the files in folders, which go with the programs that have made these; says how many there
     /// are.</summary>
-    private static IReadOnlyList<IpcObjectInfo> Removable(IReadOnlyList<IpcObjectInfo> objects)
+    private static IpcObjectInfo[] Removable(IReadOnlyList<IpcObjectInfo> objects)
     {
         IpcObjectInfo[] removable = [.. objects.Where(found => (found.Traits & IpcObjectTraits.InSubfolder) == 0)];
         int below = objects.Count - removable.Length;
