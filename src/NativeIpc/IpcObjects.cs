@@ -48,7 +48,7 @@ public static class IpcObjects
     }
 
     /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>
-    /// <param name="interval">How long to wait between two looks; more than zero. Each costs what <see cref="Enumerate"/> does.</param>
+    /// <param name="interval">How long to wait between two looks; more than zero. Each costs what <see cref="Enumerate"/> does, on the thread pool.</param>
     /// <param name="options">What to look for, and how closely; null for everything.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The changes, as long as they are asked for. What came and went between two looks is not seen.</returns>

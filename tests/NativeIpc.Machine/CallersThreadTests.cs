@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Backends;
 using NativeIpc.Backends.Posix;
+using NativeIpc.Victim;
 using Xunit;
 using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 
@@ -99,6 +100,14 @@ public class CallersThreadTests
 
         Assert.True(SharedMemory.Remove(key));
     }
+
+    /// <summary>Calls that may make something are held up while the process ends, which a signal may only seem to do.</summary>
+    [Theory]
+    [InlineData(Backend.Posix)]
+    [InlineData(Backend.SystemV)]
+    public void Locking_while_the_process_seems_to_end_gives_its_task(Backend backend)
+        => Victims.Run(Situation.Plain, $"segment-create {TestRun.NewKey(backend)} 100", "segment-lock-async-at-end", "dispose")
+            .Did("created 100", "0 True", "disposed");
 
     /// <summary>Another process is in the middle of recording a permit, and does not go on.</summary>
     [Fact]

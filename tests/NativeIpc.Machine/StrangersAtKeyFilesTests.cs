@@ -157,6 +157,20 @@ public sealed class StrangersAtKeyFilesTests
     [Theory]
     [InlineData(9)]
     [InlineData(37)]
+    [InlineData(38)]
+    public void That_key_files_cannot_be_locked_is_said_once(int number)
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        NativeIpcKey semaphore = TestRun.NewKey(Backend.SystemV);
+        VictimResult result = Victims.Run(Situation.Plain, "listen", $"refuse-flock {number}", $"segment-create {key} 100", "segment-lock",
+            "events", $"segment-open {key}", $"semaphore-create {semaphore} 1", "dispose", "events");
+        Assert.Contains("no locks", Assert.Single(result[4].Did!.Split('\n')), StringComparison.Ordinal);
+        Assert.Equal(("disposed", ""), (result[7].Did, result[8].Did));
+    }
+
+    [Theory]
+    [InlineData(9)]
+    [InlineData(37)]
     public void Without_unnamed_files_and_locks_it_is_the_same(int number)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Reflection;
+using NativeIpc.Backends;
 
 namespace NativeIpc.Victim;
 
@@ -57,6 +59,7 @@ internal sealed class IpcSteps
             "segment-wait" => $"{_segment!.TryLock(Milliseconds, out _lock)}",
             "segment-was-abandoned" => $"{_lock.WasAbandoned}",
             "semaphore-was-abandoned" => $"{_semaphore!.WasAbandoned}",
+            "segment-lock-async-at-end" => LockAsyncAtEnd(),
             "segment-wait-async" => $"{_segment!.TryLockAsync(Milliseconds).AsTask().GetAwaiter().GetResult() is not null}",
             "segment-open-and-lock" => $"{Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions))}, {Lock()}",
             "segment-status" => $"{_segment!.GetLockStatus()}",
@@ -229,6 +232,20 @@ internal sealed class IpcSteps
     }
 
     private TimeSpan Milliseconds => TimeSpan.FromMilliseconds(int.Parse(_words[1], CultureInfo.InvariantCulture));
+
+    /// <summary>Locks while the process seems to be ending, and counts the pauses of this thread.</summary>
+    private string LockAsyncAtEnd()
+    {
+        Set("s_isEnding", true);
+        int before = Interop.Pause.CountOfThisThread;
+        Task<SharedMemoryLock?> locking = _segment!.TryLockAsync(Timeout.InfiniteTimeSpan).AsTask();
+        int pauses = Interop.Pause.CountOfThisThread - before;
+        Set("s_isEnding", false);
+        return $"{pauses} {locking.GetAwaiter().GetResult() is not null}";
+
+        static void Set(string field, bool value)
+            => typeof(ProcessExit).GetField(field, BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, value);
+    }
 
     /// <summary>Fails again and again, and tells the descriptors and mappings that this takes.</summary>
     private static string FailAsync(Func<Task> wait)
