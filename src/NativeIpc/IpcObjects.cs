@@ -70,8 +70,8 @@ public static class IpcObjects
     /// <returns>The findings.</returns>
     public static IReadOnlyList<IpcFinding> Diagnose(IpcEnumerationOptions? options = null)
     {
-        var census = new Census(CopyOf(options) with { FindLostPermits = true });
-        var diagnosis = new Diagnosis(census.Take());
+        IpcEnumerationOptions chosen = CopyOf(options) with { FindLostPermits = true };
+        var diagnosis = new Diagnosis(new Census(chosen).Take(), chosen.KeyFileFolders);
         foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
         diagnosis.Examine();
         return diagnosis.Findings();

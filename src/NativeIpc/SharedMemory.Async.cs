@@ -65,14 +65,14 @@ public sealed partial class SharedMemory
 
     private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, PeerBound bound)
     {
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return Selector.ForSegment(Opening, key).Open(key, access, options, bound, mustExist: false) is { } opened ? new SharedMemory(opened, options) : null;
     }
 
     // When the time is up: the look that waits for nobody says what is wrong.
     private static SharedMemory OpenAtLast(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options)
     {
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, TimeSpan.Zero, mustExist: true)!, options);
     }
 

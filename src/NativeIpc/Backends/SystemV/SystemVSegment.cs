@@ -172,7 +172,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         // anything is made. Interleaving at the end without that: the duty removes the segment, its set and the key
         // file; a pending wait finds the set gone, comes here, makes the key file anew, and the process is gone before
         // the check below refuses and undoes that.
-        using ProcessExit.Call call = ProcessExit.Begin(owns: false, bound);
+        using ProcessExit.Call call = ProcessExit.Begin(key, owns: false, bound);
         CheckNotRemoved();
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);

@@ -359,7 +359,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private void Revive(string attempt, int goneId, int number, in PeerBound bound)
     {
         using ProcessExit.Call call = ProcessExit.Begin(
-            _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true }, bound);
+            Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true }, bound);
         bound.Enter(_gate);
         try
         {
