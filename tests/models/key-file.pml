@@ -3,7 +3,8 @@
  * of the file; the file is unlinked and made anew, and may then get the number, and so the key, that it had before.
  *
  * Stands for, step by step (files of src/NativeIpc; run.sh looks whether each of these is still there):
- *   openKey      KeyFile.Open, KeyFile.Lock, KeyFile.Make, KeyFile.MakeLocked, KeyFileTrust.FindStranger, FileLock.Take
+ *   openKey      KeyFile.Open, KeyFile.Lock, NewKeyFile.Make, NewKeyFile.MakeLocked, KeyFileTrust.FindStranger,
+ *                FileLock.Take
  *   release      KeyFile.Dispose
  *   removeFile   KeyFile.RemoveIfOurs, KeyFile.HasOthers, KeyFile.TakeBack
  *   obtain       SystemVSegments.MakeOrAttach, KeyFile.MayBeInTheMaking, KeyFile.MarkIfBare, SystemVSegments.Attach
