@@ -3,7 +3,8 @@
  * of the file; the file is unlinked and made anew, and may then get the number, and so the key, that it had before.
  *
  * Stands for, step by step (files of src/NativeIpc; run.sh looks whether each of these is still there):
- *   openKey      KeyFile.Open, KeyFile.Lock, KeyFile.Make, KeyFile.MakeLocked, KeyFileTrust.FindStranger, FileLock.Take
+ *   openKey      KeyFile.Open, KeyFile.Lock, NewKeyFile.Make, NewKeyFile.MakeLocked, KeyFileTrust.FindStranger,
+ *                FileLock.Take
  *   release      KeyFile.Dispose
  *   removeFile   KeyFile.RemoveIfOurs, KeyFile.HasOthers, KeyFile.TakeBack
  *   obtain       SystemVSegments.MakeOrAttach, KeyFile.MayBeInTheMaking, KeyFile.MarkIfBare, SystemVSegments.Attach
@@ -15,22 +16,22 @@
  *                SystemVDetach.RemoveAll
  *
  * Properties
- *   the same object     two that use the key at the same time use the same segment, and it has its key (assert in enter)
+ *   the same object     two that use the key at the same time use the same segment, which has its key (assert in enter)
  *   none removed in use who removes a segment finds nobody who uses it (assert in removeSegment)
  *   no key of another   a file is removed only when no object of any of its project ids is left, so who makes one finds
  *                       none under its key (assert in openKey)
  *   one maker           whoever makes a segment does so under the file that the path leads to (assert in obtain)
  *   a death is mended   whoever comes after a death makes or finds the segment, and the last one removes all that
  *                       there is: segment, lock and file (asserts in Last); nobody waits for ever (invalid end states)
- *   one permit          nobody has the segment's lock together with another (assert in locked)
+ *   one permit          nobody has the segment's lock together with another (assert in takeLock)
  *
  * Assumptions
  *   - Each system call is one step; an operation of several semop steps, too. What only the holder of the flock changes
  *     is looked at in the same step as the call before.
  *   - At a death, at any step, at most one in a run: the kernel detaches, then undoes (SEM_UNDO), then closes what was
  *     open and gives back its locks.
- *   - flock(2) waits for as long as it takes. A number of a file is used again only when the file has neither a name nor
- *     a descriptor. Ids of objects are not used again while a process remembers one.
+ *   - flock(2) waits for as long as it takes. A number of a file is used again only when the file has neither a name
+ *     nor a descriptor. Ids of objects are not used again while a process remembers one.
  *   - A young file without an object is waited for once, or not at all: how long does not matter.
  *
  * Left out: files that cannot be locked or linked that way, links, other owners, peers that know no lock (Qt: what the
@@ -97,6 +98,13 @@
 #define LOOKS_GOOD IS_UNUSED
 #endif
 #define KEY(file) (((file) - 1) * PROJECTS + PROJECT)
+
+#define OTHER_KEY ((file - 1) * PROJECTS + 1 - PROJECT)
+#ifdef BREAK_FINISHING
+#define FINISHES false
+#else
+#define FINISHES true
+#endif
 
 /* The file system: what the path leads to, and files by number from 1. */
 byte path;
@@ -194,7 +202,7 @@ inline hasOthers() {
     found = false;
 #ifdef MARKS
     if
-    :: segment[(file - 1) * PROJECTS + 1 - PROJECT] != 0 || set[(file - 1) * PROJECTS + 1 - PROJECT] != 0 -> found = true
+    :: segment[OTHER_KEY] != 0 || set[OTHER_KEY] != 0 -> found = true
     :: else -> skip
     fi
 #endif
@@ -382,7 +390,7 @@ inline openLock() {
             :: MORTAL
             :: d_step {
                     if
-                    :: set[KEY(file)] == 0 -> newSet()
+                    :: set[KEY(file)] == 0 -> newSet(); isMade = true
                     :: else -> skip
                     fi;
                     ownSet[me] = set[KEY(file)];
@@ -394,9 +402,10 @@ inline openLock() {
             :: MORTAL
             :: d_step {
                     if
-                    :: fresh[ownSet[me]] -> value[ownSet[me]] = 1; fresh[ownSet[me]] = false
+                    :: fresh[ownSet[me]] && (isMade || FINISHES) -> value[ownSet[me]] = 1; fresh[ownSet[me]] = false
                     :: else -> skip
-                    fi
+                    fi;
+                    isMade = false
                 }
             fi
         fi;

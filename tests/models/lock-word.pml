@@ -4,11 +4,12 @@
  *
  * Stands for, step by step (files of src/NativeIpc; run.sh looks whether each of these is still there):
  *   take      HeldSemaphore.TryTake, HeldSemaphore.TryAcquire; MappedSemaphore.Sleep tries by the same method
- *   recover   HeldSemaphore.TryRecover, HolderSlots.TryLock, HolderSlots.Unlock
+ *   acquire   HeldSemaphore.TryRecover, HolderSlots.TryLock, HolderSlots.Unlock
  *   give      HeldSemaphore.GiveBack, HeldSemaphore.TryGiveMarked, GlibcSemaphore.Wake
- *   pause     MappedSemaphore.Sleep, GlibcSemaphore.JoinWaiters, GlibcSemaphore.LeaveWaiters; HeldSemaphore.Block around it
+ *             (labels look to join; those from join to leave are a slice of a wait:)
+ *             MappedSemaphore.Sleep, GlibcSemaphore.JoinWaiters, GlibcSemaphore.LeaveWaiters, HeldSemaphore.Block
  *   open      HeldSemaphore.ClaimSlot, HolderSlots.Claim, HeldSemaphore.Repair
- *   close     HeldSemaphore.Close: the file's descriptor goes, and with it the slot's lock
+ *   Ours, out HeldSemaphore.Close: the file's descriptor goes, and with it the slot's lock
  * The C program stands for glibc's sem_wait and sem_post (nptl/sem_waitcommon.c, sem_post.c), from their description.
  *
  * Properties
@@ -16,7 +17,7 @@
  *   no live one robbed  who takes over finds that the holder's process has gone (the same assert: owner is cleared by
  *                       giving, and by the kernel at a death)
  *   no lost permit      nobody is left waiting: an invalid end state; who looks again when nothing else moves gets the
- *                       lock, and needs that look only when a process has died (assert in pause)
+ *                       lock, and needs that look only when a process has died (assert before leave)
  *   taken over, told    who takes after a death in the lock is told, and nobody else is (assert in taken)
  *   the mark stays      who gives finds its own mark (assert in give)
  *
@@ -30,12 +31,13 @@
  *   - Sequential consistency: the code uses full barriers for each exchange.
  *
  * Left out: steps on the promoted object (DirectStep: the same exchanges, tried with no waiters), more than one permit
- * and resets by a peer, asking whether an unknown holder lives (stepping-aside.pml), slots that are all taken or refused,
- * closing with the lock held, the sleepers' watch on the holder's process (an earlier end of a slice).
+ * and resets by a peer, asking whether an unknown holder lives (stepping-aside.pml), slots that are all taken or
+ * refused, closing with the lock held, the sleepers' watch on the holder's process (an earlier end of a slice).
  *
  * Variants: none, three processes of the library; PEER, one of them is a C program; THREADS, two threads of one handle
  * beside two processes.
- * Faults that must be found: see run.sh.
+ * Faults that must be found: see run.sh. One step is not needed for these properties: that who leaves the waiters
+ * passes a wake-up on (BREAK_PASSING). Whoever is woken tries once more before it leaves.
  */
 #ifndef ROUNDS
 #define ROUNDS 1
