@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Measures the library beside C, and beside Qt 6.8, Boost, Python and what .NET itself has where they are installed, and writes the tables:
-# bench/RESULTS.md, bench/results.tsv and the one in bench/README.md. bench/README.md says what each workload measures.
+# Measures the library beside C, and beside Qt 6.8, Boost, Python and what .NET itself has where they are installed, and
+# writes the tables: bench/RESULTS.md, bench/results.tsv and the one in bench/README.md. bench/README.md says what each
+# workload measures.
 #
 #   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel)
 #     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
 #     -m, --minutes N    no further round begins when it would end later than that (15)
 #     -p, --peers LIST   of c,qt,boost,py,net,jit,aot (jit and aot are ours); c is the base of the ratios
-#     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and fails if anything has;
-#                        writes nothing
-#     --quick            one round of c and jit, as short as it can be: shows that everything runs, says nothing about speed, writes nothing
+#     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
+#                        fails if anything has; writes nothing
+#     --quick            one round of c and jit, as short as it can be: shows that everything runs, says nothing about
+#                        speed, writes nothing
 #     --list             the workloads of ours
 #     --help
 #
-# Takes about a quarter of an hour. A table is written only if all workloads and all peers of ours were measured. Raw values: artifacts/bench.
+# Takes about a quarter of an hour. A table is written only if all workloads and all peers of ours were measured. Raw
+# values: artifacts/bench.
 set -u
 cd "$(dirname "$0")" || exit 2
 root=$PWD
@@ -61,8 +64,9 @@ exec 9>"$out/.lock"
 flock -n 9 || { say 'Another bench.sh is running here; they would measure each other.' >&2; exit 2; }
 [ "$NATIVEIPC_BENCH_INSIDE" = no ] || mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 2
 own=$(mktemp -d "${TMPDIR:-/tmp}/nativeipc-bench.XXXXXX") || exit 2
-# The key files of System V on tmpfs, where a user's runtime folder is. On ext4 without a journal each new file is looked for past all inodes that were freed in
-# the last minutes, one by one: hundreds of microseconds, for whoever comes after others (perf: find_inode_bit and recently_deleted are 90 % of C's time).
+# The key files of System V on tmpfs, where a user's runtime folder is. On ext4 without a journal each new file is
+# looked for past all inodes that were freed in the last minutes, one by one: hundreds of microseconds, for whoever
+# comes after others (perf: find_inode_bit and recently_deleted are 90 % of C's time).
 keys=$(mktemp -d /dev/shm/nativeipc-bench.XXXXXX) || exit 2
 trap 'rm -rf "$own" "$keys"' EXIT
 trap 'exit 130' INT

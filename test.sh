@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test. Needs the .NET SDK only: missing Debian packages are installed where that is possible, and a test
-# whose program is missing is skipped with that reason (with CI=true on Linux it fails).
+# Builds everything and runs every test. Needs the .NET SDK only: missing Debian packages are installed where that is
+# possible, and a test whose program is missing is skipped with that reason (with CI=true on Linux it fails).
 #
 #   ./test.sh                        everything
 #   ./test.sh STEP...                these steps only
 #   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
 #   ./test.sh --list                 the steps
 #
-# The bounds of the steps, and of the whole run, grow with how slow the machine is at the time: see slowness in eng/lib.sh.
+# The bounds of the steps, and of the whole run, grow with how slow the machine is at the time: see slowness in
+# eng/lib.sh.
 #
 # The last line is "N passed, N failed, N skipped". Logs: artifacts/test-logs.
 set -u
@@ -17,7 +18,8 @@ root=$PWD
 
 # name             kind     seconds  command
 #   xunit   a test executable: the folder of its project, with variables before it
-#   wine    a test executable, published for Windows and run by Wine: its project, others that it starts, and its own arguments
+#   wine    a test executable, published for Windows and run by Wine: its project, others that it starts, and its own
+#           arguments
 #   script  prints PASS, FAIL and SKIP lines
 steps='
 runner             script   120      eng/runner-test.sh
@@ -45,7 +47,8 @@ demo               script   300      eng/demo-test.sh
 bench              script   300      eng/bench-test.sh
 docs               script   30       eng/docs-test.sh
 '
-# Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest for each repetition.
+# Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
+# for each repetition.
 whole_run=1740
 longest_run=3600
 repetitions=1
@@ -97,7 +100,8 @@ wine_step() { # XML PROJECT... ARGUMENT...
     while [ $# != 0 ] && [ "${1#-}" = "$1" ]; do projects+=("$1"); shift; done
     eng/wine-publish.sh "${projects[@]}" || return
 
-    # So much memory (hexadecimal) that no garbage collection comes while the suite runs: under Wine 8 it can be its end, see the conformance suite's README.md.
+    # So much memory (hexadecimal) that no garbage collection comes while the suite runs: under Wine 8 it can be its
+    # end, see the conformance suite's README.md.
     local -x DOTNET_GCgen0size=40000000
     NATIVEIPC_PEER=$(windows_path "$root/artifacts/win-x64/NativeIpc.Peer.exe") eng/wine-run.sh "artifacts/win-x64/${projects[0]}.exe" \
         -noColor -noAutoReporters -result-xml "$(windows_path "$xml")" "$@"
@@ -164,8 +168,8 @@ fi
 
 [ "$(uname -s)" != Linux ] || install_packages eng/debian-packages.txt "$logs/packages.log"
 
-# No build server outlives a step, keeps its output open or lives in the folder that goes at the end. The first build has a compiler's server,
-# which spares a start for each project, and ends it.
+# No build server outlives a step, keeps its output open or lives in the folder that goes at the end. The first build
+# has a compiler's server, which spares a start for each project, and ends it.
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
 start=$SECONDS
 measure
@@ -176,7 +180,8 @@ if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.sl
     finish
 fi
 end_marked
-# The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for them where it needs one.
+# The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for
+# them where it needs one.
 export UseSharedCompilation=false RunAnalyzers=false
 coloured 32 "build: done ($((SECONDS - start)) s)"
 

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
+# Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when
+# one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 out=$root/artifacts/aot
@@ -32,7 +33,8 @@ if ! dotnet publish "$root/tests/NativeIpc.Aot" -c Release --ucr -nologo -v q -p
 fi
 pass "published without a warning of trimmer or AOT compiler"
 
-# Own folders, and where it is allowed own System V objects and an own /dev/shm: whatever is in them afterwards was left behind.
+# Own folders, and where it is allowed own System V objects and an own /dev/shm: whatever is in them afterwards was left
+# behind.
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 mkdir -m 0700 "$work/runtime" "$work/tmp"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Tests ./bench.sh: every workload of the library and of C gives its rows, the tables are made, a slower row is found, and every micro-benchmark does its
-# work. Never a time. One line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
+# Tests ./bench.sh: every workload of the library and of C gives its rows, the tables are made, a slower row is found,
+# and every micro-benchmark does its work. Never a time. One line per check, PASS, FAIL or SKIP; non-zero exit when one
+# failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched
 out=$root/artifacts/bench

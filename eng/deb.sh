@@ -1,7 +1,8 @@
 #!/bin/bash
-# Makes the Debian package of nipc with Debian's own tools: artifacts/packages/nipc_VERSION_ARCHITECTURE.deb, with the native
-# file, the manual page and the completions. Then it looks at the package: one line per check, PASS, FAIL or SKIP; non-zero exit
-# when one failed. The native file is artifacts/nipc/nipc, which eng/tool-aot.sh makes, or the first argument.
+# Makes the Debian package of nipc with Debian's own tools: artifacts/packages/nipc_VERSION_ARCHITECTURE.deb, with the
+# native file, the manual page and the completions. Then it looks at the package: one line per check, PASS, FAIL or
+# SKIP; non-zero exit when one failed. The native file is artifacts/nipc/nipc, which eng/tool-aot.sh makes, or the first
+# argument.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 packages=$root/artifacts/packages
 failures=0

@@ -18,7 +18,8 @@ export XDG_RUNTIME_DIR=$runtime TMPDIR=$work/tmp
 failures=0
 log=$work/log
 demo=$root/demo.sh
-# What ./demo.sh builds and runs. It serves where ./demo.sh itself was tested already, which looks at each start whether all is built.
+# What ./demo.sh builds and runs. It serves where ./demo.sh itself was tested already, which looks at each start whether
+# all is built.
 built=$root/samples/dotnet/Transfer/bin/Release/net10.0/Transfer
 
 pass() { echo "PASS demo: $1"; }
@@ -28,7 +29,8 @@ fail() {
     failures=1
 }
 
-# What is left of anything that ran since the last call: key files, POSIX objects, System V objects (those only where all of them are ours).
+# What is left of anything that ran since the last call: key files, POSIX objects, System V objects (those only where
+# all of them are ours).
 leftovers() {
     ls -A "$runtime"
     ls -A "$work/tmp" | grep '^nativeipc-demo-'

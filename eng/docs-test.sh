@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the documents: links inside the repository lead somewhere, and the example in the README is the program that the tests run.
+# Checks the documents: links inside the repository lead somewhere, and the example in the README is the program that
+# the tests run.
 cd "$(dirname "$0")/.." || exit 1
 status=0
 verdict() { # NAME REASON: fails when there is a reason

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What test.sh is made of: a watchdog, counting results, packages, and what is left in the system. Works with bash 3.2 (macOS).
+# What test.sh is made of: a watchdog, counting results, packages, and what is left in the system. Works with bash 3.2
+# (macOS).
 
 say() { printf '%s\n' "$*"; }
 
@@ -7,9 +8,10 @@ coloured() { # COLOUR TEXT: coloured on a terminal only
     if [ -t 1 ]; then printf '\033[%sm%s\033[0m\n' "$1" "$2"; else say "$2"; fi
 }
 
-# Runs a command in a process group of its own, with the default action for the signals that the tests send: a background job of a script
-# ignores SIGINT and SIGQUIT, nohup SIGHUP, and a child would inherit that. Output goes to LOG. Returns the command's exit code; 124 when the
-# watchdog ended it. Whatever the command started is ended with it, under Wine too.
+# Runs a command in a process group of its own, with the default action for the signals that the tests send: a
+# background job of a script ignores SIGINT and SIGQUIT, nohup SIGHUP, and a child would inherit that. Output goes to
+# LOG. Returns the command's exit code; 124 when the watchdog ended it. Whatever the command started is ended with it,
+# under Wine too.
 run_watched() { # SECONDS LOG COMMAND...
     local limit=$1 log=$2 end monitor=$- defaults=()
     shift 2
@@ -46,8 +48,9 @@ end_watched() {
     return 0
 }
 
-# Ends what a step has left running, in whatever process group: Wine's programs have their own, but keep the environment. The server and the
-# services of Wine end by themselves, when the last program of theirs has; another run may be using them.
+# Ends what a step has left running, in whatever process group: Wine's programs have their own, but keep the
+# environment. The server and the services of Wine end by themselves, when the last program of theirs has; another run
+# may be using them.
 end_marked() {
     [ -d /proc/self ] || return 0
     local process name
@@ -60,8 +63,8 @@ end_marked() {
     return 0
 }
 
-# How many times slower than an idle machine this one is now: 1 for an idle one, at most 10. From the time that a fixed piece of work takes,
-# the longer of two tries on two cores at once.
+# How many times slower than an idle machine this one is now: 1 for an idle one, at most 10. From the time that a fixed
+# piece of work takes, the longer of two tries on two cores at once.
 slowness() {
     local tenths=1 finished
     for _ in 1 2; do
@@ -79,7 +82,8 @@ patient() { say $(($1 * ${NATIVEIPC_SLOWNESS:-1})); }
 
 fixed_work() { LC_ALL=C awk 'BEGIN { for (i = 0; i < 10000000; i++) x += i }'; }
 
-# Results of an xunit v3 executable (-result-xml): one line "counts PASSED FAILED SKIPPED"; then "SKIP name: reason" and "FAIL name: message" lines.
+# Results of an xunit v3 executable (-result-xml): one line "counts PASSED FAILED SKIPPED"; then "SKIP name: reason" and
+# "FAIL name: message" lines.
 read_xunit() { # FILE
     LC_ALL=C awk '
         function attribute(name,    found) {
@@ -117,7 +121,8 @@ read_lines() { # LOG
         END { print "counts", passed + 0, failed + 0, skipped + 0 }'
 }
 
-# Why programs for Windows cannot be run here; nothing where they can. With CI=true a missing program is no reason: there it is a failure.
+# Why programs for Windows cannot be run here; nothing where they can. With CI=true a missing program is no reason:
+# there it is a failure.
 why_no_wine() { # PROGRAM...: what is needed
     [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
     local program
@@ -128,7 +133,8 @@ why_no_wine() { # PROGRAM...: what is needed
 
 is_installed() { dpkg -s "$1" 2>/dev/null | grep -q '^Status: .* installed$'; }
 
-# Installs the Debian packages of a list that are missing, where that is possible, and says what is still missing and why.
+# Installs the Debian packages of a list that are missing, where that is possible, and says what is still missing and
+# why.
 install_packages() { # LIST LOG
     local list=$1 log=$2 package missing='' failed=''
     if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
@@ -158,7 +164,8 @@ install_packages() { # LIST LOG
     [ -z "$failed" ] || say "Packages: tests that need$failed are skipped (with CI=true on Linux: fail)."
 }
 
-# What is in the system that tests can leave there, one per line: POSIX objects, System V objects, key files, processes of this build.
+# What is in the system that tests can leave there, one per line: POSIX objects, System V objects, key files, processes
+# of this build.
 snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
     {
         if [ -d /dev/shm ]; then
@@ -184,7 +191,8 @@ snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
     } 2>/dev/null | LC_ALL=C sort -u
 }
 
-# Whether a living process uses what a line of a snapshot names: then it belongs to a program outside, since all of ours have ended.
+# Whether a living process uses what a line of a snapshot names: then it belongs to a program outside, since all of ours
+# have ended.
 is_in_use() { # LINE
     case $1 in
         /dev/shm/*) grep -qsF " $1" /proc/[0-9]*/maps ;;

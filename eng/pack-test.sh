@@ -1,6 +1,6 @@
 #!/bin/bash
-# Packs the library and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh project and as a tool: one line per check, PASS, FAIL
-# or SKIP; non-zero exit when one failed.
+# Packs the library and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh
+# project and as a tool: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 packages=$root/artifacts/packages
@@ -132,7 +132,8 @@ else
     fail "a fresh project builds against the package" "dotnet build failed"
 fi
 
-# What a system does not have is marked in the package, so that the compiler's analyzer warns of it, and of nothing else.
+# What a system does not have is marked in the package, so that the compiler's analyzer warns of it, and of nothing
+# else.
 mkdir "$work/platforms"
 cp "$root/tests/NativeIpc.Platforms/Warned.cs" nuget.config "$work/platforms/"
 sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' Hello.csproj >"$work/platforms/Platforms.csproj"

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Builds the peers of tests/NativeIpc.Interop: programs in other languages that share segments and semaphores with NativeIpc.
+# Builds the peers of tests/NativeIpc.Interop: programs in other languages that share segments and semaphores with
+# NativeIpc.
 #
-#     eng/peers.sh      builds what is missing or has changed. One line per peer: PASS with its version, or SKIP with the reason why it is
-#                       missing, which with CI=true is FAIL
+#     eng/peers.sh      builds what is missing or has changed. One line per peer: PASS with its version, or SKIP with
+#                       the reason why it is missing, which with CI=true is FAIL
 #
 # Everything goes to $NATIVEIPC_CACHE, else $XDG_CACHE_HOME/nativeipc, else ~/.cache/nativeipc:
 #     peers/NAME-HASH/peer      a peer, by the hash of its source and of the compiler's version
-#     peers/index.tsv           one line per peer, separated by tabs: name, ok|missing, version or reason, the words of its command line
-#     trixie/                   Debian 13 with Qt 6.8, made by debootstrap (as root, or with sudo); its programs run with their own loader
+#     peers/index.tsv           one line per peer, separated by tabs: name, ok|missing, version or reason, the words of
+#                               its command line
+#     trixie/                   Debian 13 with Qt 6.8, made by debootstrap (as root, or with sudo); its programs run
+#                               with their own loader
 #
 # Safe to run again and at the same time. Takes about 15 s, and two minutes more when trixie/ has to be made.
 set -euo pipefail
@@ -129,7 +132,8 @@ make_trixie() {
     as_root mv "$trixie.new" "$trixie"
 }
 
-# The newest Qt: built inside the folder, run outside it, so that it shares /dev/shm and the System V objects with everyone else.
+# The newest Qt: built inside the folder, run outside it, so that it shares /dev/shm and the System V objects with
+# everyone else.
 qt68() {
     local source=$sources/qt/peer.cpp reason
     if ! make_trixie; then

@@ -29,7 +29,8 @@ else
     bash -c 'trap "" HUP INT QUIT; . "$1"; run_watched 30 "$2" grep ^SigIgn: /proc/self/status' sh "$root/eng/lib.sh" "$work/ignored"
     check 'what it runs ignores no signal, though it is a background job itself' 0 "$(($(awk '{ print "0x" $2 }' "$work/ignored") & 7))"
 
-    # The words after -c's text only mark the processes. A session of its own is what a service or a program of Wine has.
+    # The words after -c's text only mark the processes. A session of its own is what a service or a program of Wine
+    # has.
     run_watched 1 "$work/log" sh -c 'setsid sh -c "exec sleep 1000 # $0" "$0" & sleep 1000' "$work/cut"
     check 'the watchdog says that it ended the command' 124 $?
     none_left 'what a step has started ends when the step is cut, whatever session it has'

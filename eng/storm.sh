@@ -1,13 +1,16 @@
 #!/bin/bash
-# The storm: eight processes lock, count and unlock; one after the other is killed, and nothing may hang, get lost or go untold. One line per
-# check, PASS, FAIL or SKIP; non-zero exit when one failed.
+# The storm: eight processes lock, count and unlock; one after the other is killed, and nothing may hang, get lost or go
+# untold. One line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 #
 #     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm           # the full length; 150 kills per back end otherwise
-#     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start; 40 otherwise
+#     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start;
+#                                                          40 otherwise
 #
-# Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason to fail.
+# Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason
+# to fail.
 #
-#     NATIVEIPC_STORM_MAKER_ROUNDS=10000 NATIVEIPC_STORM_LOOPS=40 ./test.sh storm    # the full length; 200 rounds of each beside 8 loops otherwise
+#     NATIVEIPC_STORM_MAKER_ROUNDS=10000 NATIVEIPC_STORM_LOOPS=40 ./test.sh storm    # the full length; 200 rounds of
+#                                                                                    each beside 8 loops otherwise
 #
 # The same program measures how soon a killed C holder's lock is had again; no test, as a time depends on the machine:
 #
@@ -58,7 +61,8 @@ for type in posix systemv; do
     storm $type-makers "$(patient $((120 + rounds * loops / 20)))" "$out/bin/NativeIpc.Storm" makers $type "$rounds" "$loops"
 done
 
-# Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the conformance suite's README.md.
+# Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the
+# conformance suite's README.md.
 why=$(why_no_wine wine x86_64-w64-mingw32-gcc)
 if [ -n "$why" ]; then
     echo "SKIP storm Windows: $why"

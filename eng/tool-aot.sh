@@ -1,6 +1,7 @@
 #!/bin/bash
-# Publishes nipc as one native file into artifacts/nipc and looks at it: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
-# The step "tool" of test.sh then drives this file. Prints how long it takes to start, beside ipcs; that is measured, not judged.
+# Publishes nipc as one native file into artifacts/nipc and looks at it: one line per check, PASS, FAIL or SKIP;
+# non-zero exit when one failed. The step "tool" of test.sh then drives this file. Prints how long it takes to start,
+# beside ipcs; that is measured, not judged.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 out=$root/artifacts/nipc
 failures=0
@@ -34,8 +35,9 @@ if [ -n "$extra" ]; then fail "one file is enough" "$extra"; else pass "one file
 if said=$("$nipc" key safe aot-smoke --json 2>&1) && echo "$said" | grep -q '"nativeKey": "/aot-smoke"'; then pass "JSON without reflection"; else fail "JSON without reflection" "$said"; fi
 if said=$("$nipc" list 2>&1); then pass "list"; else fail "list" "$said"; fi
 
-# Started without standard descriptors, the program must not print into an object (only native AOT: in the JIT the runtime
-# takes these numbers). One that it makes goes again when its key cannot be printed, so another program's is written.
+# Started without standard descriptors, the program must not print into an object (only native AOT: in the JIT the
+# runtime takes these numbers). One that it makes goes again when its key cannot be printed, so another program's is
+# written.
 if [ "$(uname)" = Linux ]; then
     object=aot-closed-$$
     for closed in '<&- >&-' '<&- >&- 2>&-'; do

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Packs nipc as a .NET tool into a folder (default artifacts/packages): NativeIpc.Tool.linux-x64 with the native file, where that
-# can be made; NativeIpc.Tool.any, which runs on .NET 10 or newer; and NativeIpc.Tool, from which 'dotnet tool install' takes the
-# right one. Further arguments go to dotnet pack.
+# Packs nipc as a .NET tool into a folder (default artifacts/packages): NativeIpc.Tool.linux-x64 with the native file,
+# where that can be made; NativeIpc.Tool.any, which runs on .NET 10 or newer; and NativeIpc.Tool, from which 'dotnet
+# tool install' takes the right one. Further arguments go to dotnet pack.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 out=${1:-$root/artifacts/packages}
 [ $# = 0 ] || shift

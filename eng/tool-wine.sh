@@ -1,7 +1,8 @@
 #!/bin/bash
-# Publishes nipc for Windows into artifacts/win-x64-tool and drives its verbs under Wine: one line per check, PASS, FAIL or SKIP; non-zero exit
-# when one failed. What nipc said is in said.log there. A segment and a semaphore are held by `create --hold` in the background, as on Windows an object lives with its last handle;
-# others by a C program that knows nothing of us (tests/peers/windows/peer.c).
+# Publishes nipc for Windows into artifacts/win-x64-tool and drives its verbs under Wine: one line per check, PASS, FAIL
+# or SKIP; non-zero exit when one failed. What nipc said is in said.log there. A segment and a semaphore are held by
+# `create --hold` in the background, as on Windows an object lives with its last handle; others by a C program that
+# knows nothing of us (tests/peers/windows/peer.c).
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # why_no_wine
 out=$root/artifacts/win-x64-tool
@@ -45,7 +46,8 @@ segment=windows:shm_tool-wine-$$
 semaphore=windows:sem_tool-wine-$$
 holders=()
 
-# Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word to it.
+# Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word
+# to it.
 views=0
 terminal() { tmux -L "tool-wine-$$-$views" "$@"; }
 end_holders() {
@@ -57,7 +59,8 @@ trap end_holders EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-# Into a file, not a pipe: the services of Wine, which the first program starts, would keep it open. Watched, with 124 as the exit code.
+# Into a file, not a pipe: the services of Wine, which the first program starts, would keep it open. Watched, with 124
+# as the exit code.
 check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, has the pattern (empty: nothing at all is said)
     local name=$1 expected=$2 pattern=$3 code
     shift 3
@@ -72,7 +75,8 @@ check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, ha
     fi
 }
 
-# In the background, with a watchdog that passes signals on; waits for the key, which it prints when the object is there.
+# In the background, with a watchdog that passes signals on; waits for the key, which it prints when the object is
+# there.
 hold() { # NAME KEY ARGUMENT...
     local name=$1 key=$2 end=$((SECONDS + 30))
     shift 2
@@ -105,7 +109,8 @@ names() { # NAME TEXT EXPECTED...
     if [ "$found" = "$* " ]; then pass "$name"; else fail "$name" "the order is $found, not $*"; fi
 }
 
-# The C program, which keeps what it makes until its input ends. It keeps one segment and one semaphore; so there are four.
+# The C program, which keeps what it makes until its input ends. It keeps one segment and one semaphore; so there are
+# four.
 peers=()
 peer() { # ANSWERS COMMAND...: a command is words with a comma between them
     local answers=$1 end=$((SECONDS + 30)) number=${#peers[@]} command
@@ -276,7 +281,8 @@ check 'list --unused' 0 'goes with its last handle, so none is unused' list --un
 lacks 'list --unused: nothing' '^windows:'
 check 'list --sort age' 0 'does not tell when an object was made' list --sort age
 
-# Objects of a C program: with the security that the process gives, with an owner that is this user's (as the descriptor names none), and with another one's.
+# Objects of a C program: with the security that the process gives, with an owner that is this user's (as the descriptor
+# names none), and with another one's.
 c=tool-wine-$$-c
 if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A,$c-sem,3,9" "create-mutex,W,$c-mutex" "create-event,W,$c-shm_sem" &&
     peer 'ok new ok new' "create-segment,W,$c-mine,9000,D:(A;;GA;;;WD)" "create-semaphore,W,Global\\$c-all,5,9" &&

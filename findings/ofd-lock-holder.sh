@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The holder of an open file description lock (F_OFD_SETLK) is hidden from lsof and from lslocks 2.38.
 # Guess: lsof marks the descriptor with W, as for flock() and F_SETLK, and lslocks names the process.
-# Seen (lsof 4.95, util-linux 2.38.1 and 2.41): /proc/locks has -1 for the process. So lsof shows the file open without a
-# lock, and lslocks 2.38 says "(undefined)" and -1. The kernel does tell, elsewhere: the line "lock:" of
+# Seen (lsof 4.95, util-linux 2.38.1 and 2.41): /proc/locks has -1 for the process. So lsof shows the file open without
+# a lock, and lslocks 2.38 says "(undefined)" and -1. The kernel does tell, elsewhere: the line "lock:" of
 # /proc/PID/fdinfo/FD, which lslocks 2.41 reads. F_SETLK of the same program is told by all of them.
 . "$(dirname "$0")/lib.sh"
 unpack lsof=4.95.0-1 util-linux=2.38.1-5+deb12u3

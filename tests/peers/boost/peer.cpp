@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A Boost.Interprocess program that shares segments and semaphores: shared_memory_object and named_semaphore (POSIX), xsi_shared_memory
-// (System V; Boost has no System V semaphore, so such a segment has no lock here). It speaks the line protocol of tests/peers/PROTOCOL.md.
+// A Boost.Interprocess program that shares segments and semaphores: shared_memory_object and named_semaphore (POSIX),
+// xsi_shared_memory (System V; Boost has no System V semaphore, so such a segment has no lock here). It speaks the line
+// protocol of tests/peers/PROTOCOL.md.
 //
 //     g++ -std=c++17 -O1 -Wall -Wextra -o peer peer.cpp
 #include <boost/interprocess/mapped_region.hpp>

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// A Qt program that shares segments and semaphores through QSharedMemory and QSystemSemaphore. One source for Qt 5.15, 6.4 and 6.8; it
-// speaks the line protocol of tests/peers/PROTOCOL.md. From Qt 6.6 on, keys are taken as key text (QNativeIpcKey::fromString). Before, a
-// key with a legacy key is setKey(), another System V key is setNativeKey() of a segment.
+// A Qt program that shares segments and semaphores through QSharedMemory and QSystemSemaphore. One source for Qt 5.15,
+// 6.4 and 6.8; it speaks the line protocol of tests/peers/PROTOCOL.md. From Qt 6.6 on, keys are taken as key text
+// (QNativeIpcKey::fromString). Before, a key with a legacy key is setKey(), another System V key is setNativeKey() of a
+// segment.
 //
-// What Qt's calls mean in the words of the protocol: `sem create` and `sem createorreset` are its mode Create, `sem open NAME KEY [COUNT]`
-// and `sem createoropen` its mode Open, which makes a semaphore that is missing.
+// What Qt's calls mean in the words of the protocol: `sem create` and `sem createorreset` are its mode Create, `sem
+// open NAME KEY [COUNT]` and `sem createoropen` its mode Open, which makes a semaphore that is missing.
 //
 // Beyond the protocol:
-//     shm create|open|close ... watch=OTHER   prints `opening` or `closing` before the call, and answers with `seen=N`: the u32 at offset 0
-//                                             of segment OTHER as it was when the call came back
+//     shm create|open|close ... watch=OTHER   prints `opening` or `closing` before the call, and answers with `seen=N`:
+//                                             the u32 at offset 0 of segment OTHER as it was when the call came back
 //     shm create|open ... native              from 6.6 on, too, by setNativeKey() instead of key text
 //     shm attach NAME rw|ro                   attaches the object of a failed create, which `shm create` keeps
-//     key safe|legacy shm|sem TYPE NAME       the key text of platformSafeKey() and legacyNativeKey(); before 6.6, the native key of setKey()
+//     key safe|legacy shm|sem TYPE NAME       the key text of platformSafeKey() and legacyNativeKey(); before 6.6, the
+//                                             native key of setKey()
 //     guard new|run|other|close NAME [TEXT]   the RunGuard idiom: run() and isAnotherRunning()
 //     single start|block|close NAME [TEXT legacy|posix|systemv]   the block that SingleApplication shares
 #include <QtCore>
