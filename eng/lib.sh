@@ -16,10 +16,13 @@ run_watched() { # SECONDS LOG COMMAND...
     local limit=$1 log=$2 end monitor=$- defaults=()
     shift 2
     end=$((SECONDS + limit))
-    if [ "$(type -t "$1")" != function ] && env --default-signal=INT true 2>/dev/null; then defaults=(env --default-signal=HUP,INT,QUIT); fi
+    if [ "$(type -t "$1")" != function ] && env --default-signal=INT true 2>/dev/null; then
+        defaults=(env --default-signal=HUP,INT,QUIT)
+    fi
     watched_mark=nativeipc-step-$$-$RANDOM$RANDOM
     set -m
-    NATIVEIPC_STEP=${NATIVEIPC_STEP:+$NATIVEIPC_STEP,}$watched_mark ${defaults[@]+"${defaults[@]}"} "$@" >"$log" 2>&1 </dev/null &
+    NATIVEIPC_STEP=${NATIVEIPC_STEP:+$NATIVEIPC_STEP,}$watched_mark ${defaults[@]+"${defaults[@]}"} "$@" \
+        >"$log" 2>&1 </dev/null &
     watched=$!
     case $monitor in *m*) ;; *) set +m ;; esac
     while kill -0 "$watched" 2>/dev/null; do
@@ -57,7 +60,10 @@ end_marked() {
     for process in $(grep -lsaF "$watched_mark" /proc/[0-9]*/environ 2>/dev/null); do
         process=${process%/environ}
         read -r name 2>/dev/null <"$process/comm" || continue
-        case $name in wineserver* | services.exe | winedevice.exe | plugplay.exe | svchost.exe | explorer.exe | rpcss.exe) continue ;; esac
+        case $name in
+            wineserver* | services.exe | winedevice.exe | plugplay.exe | svchost.exe | explorer.exe | rpcss.exe)
+                continue ;;
+        esac
         [ "${process#/proc/}" = "$$" ] || kill -KILL "${process#/proc/}" 2>/dev/null
     done
     return 0
@@ -68,7 +74,8 @@ end_marked() {
 slowness() {
     local tenths=1 finished
     for _ in 1 2; do
-        finished=$( { TIMEFORMAT=%R; time { fixed_work & fixed_work; wait; }; } 2>&1 | LC_ALL=C awk '{ printf "%d", $1 * 10 / 0.6 }')
+        finished=$( { TIMEFORMAT=%R; time { fixed_work & fixed_work; wait; }; } 2>&1 |
+            LC_ALL=C awk '{ printf "%d", $1 * 10 / 0.6 }')
         [ "${finished:-0}" -le "$tenths" ] || tenths=$finished
     done
     local times=$(((tenths + 9) / 10))
@@ -100,7 +107,12 @@ read_xunit() { # FILE
         }
         function content() { sub(/^[^>]*>/, ""); return $0 }
         BEGIN { RS = "<" }
-        /^assembly[ \n]/ { seen = 1; passed += attribute("passed"); failed += attribute("failed") + attribute("errors"); skipped += attribute("skipped") }
+        /^assembly[ \n]/ {
+            seen = 1
+            passed += attribute("passed")
+            failed += attribute("failed") + attribute("errors")
+            skipped += attribute("skipped")
+        }
         /^test[ \n]/ { name = attribute("name"); result = attribute("result"); text = "" }
         /^error[ \n]/ { name = attribute("name"); if (name == "") name = attribute("type"); result = "Fail"; text = "" }
         /^(reason|message)>/ { collecting = 1; text = content(); next }
@@ -108,7 +120,12 @@ read_xunit() { # FILE
             if (collecting) print (result == "Skip" ? "SKIP " : "FAIL ") plain(name) ": " plain(text)
             collecting = 0
         }
-        collecting { part = $0; if (!sub(/^!\[CDATA\[/, "", part)) part = "<" part; sub(/\]\]>.*/, "", part); text = text part }
+        collecting {
+            part = $0
+            if (!sub(/^!\[CDATA\[/, "", part)) part = "<" part
+            sub(/\]\]>.*/, "", part)
+            text = text part
+        }
         END { if (seen) print "counts", passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
@@ -127,7 +144,8 @@ why_no_wine() { # PROGRAM...: what is needed
     [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
     local program
     for program; do
-        command -v "$program" >/dev/null || [ "${CI:-}" = true ] || { say "'$program' is missing here (eng/debian-packages.txt)"; return; }
+        command -v "$program" >/dev/null || [ "${CI:-}" = true ] ||
+            { say "'$program' is missing here (eng/debian-packages.txt)"; return; }
     done
 }
 
@@ -172,9 +190,12 @@ snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
             if [ "$(id -u)" = 0 ]; then find /dev/shm -mindepth 1; else find /dev/shm -mindepth 1 -user "$(id -u)"; fi
         fi
         if [ -r /proc/sysvipc/shm ]; then
-            awk 'FNR > 1 { print "System V " (FILENAME ~ /shm$/ ? "segment" : "semaphore"), $2, "with key", $1 }' /proc/sysvipc/shm /proc/sysvipc/sem
+            awk 'FNR > 1 { print "System V " (FILENAME ~ /shm$/ ? "segment" : "semaphore"), $2, "with key", $1 }' \
+                /proc/sysvipc/shm /proc/sysvipc/sem
         elif command -v ipcs >/dev/null; then
-            ipcs -m -s | awk '$1 == "m" || $1 == "s" { print "System V " ($1 == "m" ? "segment" : "semaphore"), $2, "with key", $3 }'
+            ipcs -m -s | awk '
+                $1 == "m" { print "System V segment", $2, "with key", $3 }
+                $1 == "s" { print "System V semaphore", $2, "with key", $3 }'
         fi
         find "$2" -mindepth 1
         # Key files are empty. The .NET runtime and NuGet keep lock files of their own there.
@@ -184,7 +205,8 @@ snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
             local process
             for process in /proc/[0-9]*; do
                 case "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" in
-                    "$3/"*/bin/* | "dotnet $3/"*/bin/*) say "process ${process#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
+                    "$3/"*/bin/* | "dotnet $3/"*/bin/*)
+                        say "process ${process#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
                 esac
             done
         fi
@@ -196,7 +218,10 @@ snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
 is_in_use() { # LINE
     case $1 in
         /dev/shm/*) grep -qsF " $1" /proc/[0-9]*/maps ;;
-        "System V segment "*) awk -v id="$(say "$1" | awk '{ print $4 }')" '$2 == id && $7 > 0 { used = 1 } END { exit !used }' /proc/sysvipc/shm 2>/dev/null ;;
+        "System V segment "*)
+            awk -v id="$(say "$1" | awk '{ print $4 }')" '$2 == id && $7 > 0 { used = 1 } END { exit !used }' \
+                /proc/sysvipc/shm 2>/dev/null
+            ;;
         *) return 1 ;;
     esac
 }

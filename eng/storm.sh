@@ -36,7 +36,8 @@ if [ -z "$linker" ]; then
 fi
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/tests/NativeIpc.Storm" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker -o "$out/bin" >"$out/publish.log" 2>&1; then
+if ! dotnet publish "$root/tests/NativeIpc.Storm" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
+    -o "$out/bin" >"$out/publish.log" 2>&1; then
     tail -n 20 "$out/publish.log" | sed 's/^/    /'
     echo "FAIL storm: published with native AOT: see $out/publish.log"
     exit 1
@@ -58,7 +59,8 @@ for type in posix systemv; do
     storm $type "$(patient $((60 + kills / 4)))" "$out/bin/NativeIpc.Storm" run $type "$kills"
 done
 for type in posix systemv; do
-    storm $type-makers "$(patient $((120 + rounds * loops / 20)))" "$out/bin/NativeIpc.Storm" makers $type "$rounds" "$loops"
+    storm $type-makers "$(patient $((120 + rounds * loops / 20)))" \
+        "$out/bin/NativeIpc.Storm" makers $type "$rounds" "$loops"
 done
 
 # Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the
@@ -72,6 +74,7 @@ elif ! "$root/eng/wine-publish.sh" NativeIpc.Storm >"$out/publish-windows.log" 2
     failed=1
 else
     export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$(patient $((60 + 2 * windows_kills)))
-    storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
+    storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) \
+        "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
 fi
 exit $failed

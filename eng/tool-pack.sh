@@ -15,7 +15,8 @@ if [ "$(uname -sm)" = 'Linux x86_64' ]; then
     command -v clang >/dev/null && linker=clang
     pack -r linux-x64 -p:PublishAot=true -p:CppCompilerAndLinker=$linker "$@" || exit
 else
-    echo 'The package for linux-x64 is made on Linux x64 only: make it there, and publish all of one version together.' >&2
+    echo 'The package for linux-x64 is made on Linux x64 only: make it there,' \
+        'and publish all of one version together.' >&2
 fi
 # With PublishAot the last one holds no files, and does not pack the others again.
 pack -r any "$@" && pack -p:PublishAot=true "$@"

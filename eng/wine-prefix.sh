@@ -37,5 +37,6 @@ if [ ! -e "$mark" ]; then
     # Without the descriptor of the lock, which wineserver would keep; and not before ||, where set -e has no effect.
     if [ ! -e "$mark" ]; then make_prefix < /dev/null > "$folder/wine-boot.log" 2>&1 9>&- & wait $! || :; fi
     exec 9>&-
-    [ -e "$mark" ] || { echo "wine-prefix: no Wine prefix could be made:" >&2; tail -5 "$folder/wine-boot.log" >&2; exit 125; }
+    [ -e "$mark" ] ||
+        { echo "wine-prefix: no Wine prefix could be made:" >&2; tail -5 "$folder/wine-boot.log" >&2; exit 125; }
 fi

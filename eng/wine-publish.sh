@@ -18,4 +18,5 @@ for project; do
 done
 
 mkdir -p "$out"
-x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Werror -municode -o "$out/peer.exe" tests/peers/windows/peer.c -ladvapi32
+x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Werror -municode -o "$out/peer.exe" \
+    tests/peers/windows/peer.c -ladvapi32

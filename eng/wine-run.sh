@@ -15,7 +15,8 @@ set -eu
 # Assert.Skip.
 status=0
 timeout -k 10 "${NATIVEIPC_WINE_TIMEOUT:-$((600 * ${NATIVEIPC_SLOWNESS:-1}))}" wine "$@" || status=$?
-[ $status -ne 124 ] || echo "wine-run: ended by the watchdog after ${NATIVEIPC_WINE_TIMEOUT:-$((600 * ${NATIVEIPC_SLOWNESS:-1}))} s" >&2
+[ $status -ne 124 ] ||
+    echo "wine-run: ended by the watchdog after ${NATIVEIPC_WINE_TIMEOUT:-$((600 * ${NATIVEIPC_SLOWNESS:-1}))} s" >&2
 
 # The services of Wine hold our standard output for some seconds longer, and whoever reads it to its end waits for them.
 # Another run in the same prefix keeps them, so this is bounded.

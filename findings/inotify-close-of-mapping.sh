@@ -22,7 +22,8 @@ static void say(const char *what, int watch)
         ssize_t size = read(watch, events, sizeof events);
         for (ssize_t at = 0; at < size;) {
             struct inotify_event *event = (void *)(events + at);
-            printf(" %s", event->mask == IN_OPEN ? "IN_OPEN" : event->mask == IN_CLOSE_WRITE ? "IN_CLOSE_WRITE" : "another");
+            printf(" %s", event->mask == IN_OPEN ? "IN_OPEN"
+                : event->mask == IN_CLOSE_WRITE ? "IN_CLOSE_WRITE" : "another");
             at += sizeof *event + event->len;
         }
     }

@@ -28,7 +28,10 @@ int main(int argc, char **argv)
 }
 C
 gcc -Wall -o lock lock.c
-row() { awk -v path="$work/locked" -v inode="$(stat -c %i locked)" '$2 == type && ($3 == path || $4 == inode) { print $1 }' type="$1"; }
+row() {
+    awk -v path="$work/locked" -v inode="$(stat -c %i locked)" \
+        '$2 == type && ($3 == path || $4 == inode) { print $1 }' type="$1"
+}
 for kind in POSIX OFDLCK; do
     [ $kind = POSIX ] && arguments='' || arguments=ofd
     coproc ./lock $arguments
@@ -40,7 +43,8 @@ for kind in POSIX OFDLCK; do
         "$(named "$(bookworm/usr/bin/lslocks -rno PID,TYPE,PATH,INODE | row $kind)") $(
         named "$(lslocks_2_41 -rno PID,TYPE,PATH,INODE | row $kind)") $(
         bookworm/usr/bin/lsof -a -p "$COPROC_PID" -F l -- locked | sed -n 's/^l *//p' | grep . || echo none)"
-    expect "$kind: fdinfo of the process" "lock: 1: $kind" "$(awk '/^lock:/ { print $1, $2, $3 }' /proc/"$COPROC_PID"/fdinfo/3)"
+    expect "$kind: fdinfo of the process" "lock: 1: $kind" \
+        "$(awk '/^lock:/ { print $1, $2, $3 }' /proc/"$COPROC_PID"/fdinfo/3)"
     process=$COPROC_PID
     echo >&"${COPROC[1]}"
     while kill -0 "$process" 2>/dev/null; do sleep 0.05; done
