@@ -42,6 +42,10 @@ public sealed record IpcEnumerationOptions
     /// at every thread of who has a semaphore open and, where somebody waits for a System V set, of every process.</summary>
     public bool FindUses { get; set; }
 
+    /// <summary>Whether to describe what else programs share (<see cref="IpcSnapshot.Others"/>): memfds and message queues.
+    /// Default: false; they are only counted then (<see cref="IpcSnapshot.OtherCounts"/>).</summary>
+    public bool IncludeOthers { get; set; }
+
     /// <summary>More folders in which to look for System V key files. Default: none beside the runtime and temporary folders of this user, <c>/tmp</c> and
     /// the runtime folders of other users that may be read (<c>/run/user/*</c>). Folders below them are not searched.</summary>
     public IReadOnlyList<string> KeyFileFolders { get; set; } = [];

@@ -21,8 +21,22 @@ public sealed record IpcObjectInfo
     /// legacy names that were made of ASCII letters only, whose hash proves it.</summary>
     public NativeIpcKey Key { get; internal init; }
 
-    /// <summary>What the system calls it: the file name in <c>/dev/shm</c>, the number of the System V key (<c>0x5100abcd</c>), or the name of the Windows object.</summary>
+    /// <summary>What the system calls it: the file name in <c>/dev/shm</c>, the number of the System V key (<c>0x5100abcd</c>), or the name of the Windows object.
+    /// For a file in a folder there (<see cref="IpcObjectTraits.InSubfolder"/>) its path from <c>/dev/shm</c>. Of a name
+    /// that is no text (<see cref="IpcObjectTraits.NameNotText"/>) the bytes that are no UTF-8 stand as <c>\xff</c>, and each
+    /// backslash twice, so that no two such names look alike.</summary>
     public string NativeName { get; internal init; } = "";
+
+    /// <summary>The path of the file of a POSIX object on Linux, with <see cref="NativeName"/> at its end; null for others,
+    /// and for what has no name any more. Not what a call takes where the name is no text.</summary>
+    public string? FilePath => OperatingSystem.IsLinux() && Type == NativeIpcKeyType.PosixRealtime && (Traits & IpcObjectTraits.Removed) == 0
+        ? $"/dev/shm/{NativeName}" : null;
+
+    /// <summary>The name in the form that leads back to its bytes.</summary>
+    internal string? RawName { get; init; }
+
+    /// <summary>What calls take for <see cref="NativeName"/>.</summary>
+    internal string FileName => RawName ?? NativeName;
 
     /// <summary>The System V id, as <c>ipcs</c> shows it; null for other types, and for a key file without an object.</summary>
     public int? SystemVId { get; internal init; }

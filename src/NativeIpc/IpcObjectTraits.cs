@@ -65,4 +65,13 @@ public enum IpcObjectTraits
     /// made, for other System V semaphores, nor where the record could not be made (docs/design.md, Listing).
     /// </summary>
     Orphaned = 1 << 11,
+
+    /// <summary>A file in a folder of <c>/dev/shm</c> (Linux), up to eight folders deep. No key leads to it, since a POSIX
+    /// name has no slash, so it can be looked at and read by <see cref="IpcObjects"/>, but neither opened nor removed
+    /// here: it goes with the program that has made the folder.</summary>
+    InSubfolder = 1 << 12,
+
+    /// <summary>POSIX, Linux: its name has bytes that are no UTF-8. No key leads to it, since keys are text; it can be looked
+    /// at, read and removed by <see cref="IpcObjects"/>.</summary>
+    NameNotText = 1 << 13,
 }

@@ -22,6 +22,14 @@ public sealed class IpcSnapshot
     /// <summary>The objects: POSIX, then System V, each in the order in which the system tells them; on Windows segments, then semaphores, by name.</summary>
     public IReadOnlyList<IpcObjectInfo> Objects { get; }
 
+    /// <summary>What else there is that programs share, where it was asked for
+    /// (<see cref="IpcEnumerationOptions.IncludeOthers"/>); empty otherwise. Linux.</summary>
+    public IReadOnlyList<IpcOtherObject> Others { get; internal init; } = [];
+
+    /// <summary>How many there are of each kind, of those that fit the type and the kind that were asked for: memfds are
+    /// of no type, and segments; queues are of POSIX or System V, and of neither kind. Linux; empty elsewhere.</summary>
+    public IReadOnlyList<IpcOtherCount> OtherCounts { get; internal init; } = [];
+
     /// <summary>What the platform cannot say, or not to this user: one sentence each. Empty when the list is whole.</summary>
     public IReadOnlyList<string> Notes { get; }
 }

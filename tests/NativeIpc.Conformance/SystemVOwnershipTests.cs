@@ -156,6 +156,26 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         Assert.False(Backend.AnythingExists(key));
     }
 
+    /// <summary>The last one out takes the segment's lock before it removes the segment. It stayed without a word when somebody
+    /// kept that lock and was not attached.</summary>
+    [Fact]
+    public void A_segment_that_stays_since_its_lock_is_kept_is_reported()
+    {
+        NativeIpcKey key = NextKey();
+        using var warnings = new Warnings();
+        using (SystemSemaphore theLock = SystemSemaphore.CreateNew(key, 1))
+        {
+            theLock.Acquire();
+            SharedMemory.CreateNew(key, 100, new() { PeerTimeout = TimeSpan.FromMilliseconds(20) }).Dispose();
+            Assert.True(Backend.SegmentExists(key));
+            Assert.Contains(warnings.Messages, message => message.Contains("still has its lock", StringComparison.Ordinal) && message.Contains(key.NativeKey, StringComparison.Ordinal));
+            theLock.Release();
+        }
+
+        SharedMemory.OpenExisting(key).Dispose();
+        Assert.False(Backend.AnythingExists(key));
+    }
+
     private sealed class Warnings : EventListener
     {
         public ConcurrentBag<string> Messages { get; } = [];

@@ -147,6 +147,7 @@ internal static class Errors
         87 or 263 => 1, // unlink: EPERM
         31 or 66 when call.Arguments[call.Number == 31 ? 1 : 2] == 0 => 1, // IPC_RMID: EPERM
         67 => 22,
+        90 => 1, // chmod of what sem_open has made: EPERM
         73 when call.Arguments[1] != 8 => 37, // flock to look under: ENOLCK
         257 => 24, // opened in order to clean up: EMFILE
         332 => ENOMEM,

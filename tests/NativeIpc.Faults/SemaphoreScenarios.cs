@@ -135,17 +135,18 @@ internal static class SemaphoreScenarios
         return semaphore;
     }
 
+    /// <summary>Takes the permit and gives it back; or does without, when a failure has said that others have it, or have
+    /// set the count, who then are not there.</summary>
     private static void Take(SystemSemaphore semaphore)
     {
-        semaphore.Acquire();
+        if (!semaphore.TryAcquire()) return;
         semaphore.Release();
         semaphore.TryGetCurrentCount(out _);
     }
 
     private static void TakeSeveral(SystemSemaphore semaphore)
     {
-        semaphore.Acquire(2);
-        semaphore.Release(2);
+        if (semaphore.TryAcquire(2)) semaphore.Release(2);
     }
 
     private static void TakeOften(NativeIpcKey key, SystemSemaphoreOptions options)

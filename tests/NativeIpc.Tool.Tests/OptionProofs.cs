@@ -60,6 +60,7 @@ internal static class OptionProofs
             Alike = new() { ["-W"] = "a live view is drawn on a terminal that somebody looks at: LiveViewTests" },
         }, new("list {}", "-s size", Many) { Alike = s_few }, new("list {}", "-r", Many) { Alike = s_few },
         new("list {}", "--no-attachments", Many), new("list {}", "-d keys", Many) { Alike = s_few }, new("list {}", "-W", Many) { Alike = s_few }, new("list {}", "--json", Many),
+        new("list {}", "-a", Many + "ipcmk -Q > /dev/null\n"),
     ];
 
     private const string Both = Segment + Semaphore + "1\n";

@@ -50,7 +50,7 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     /// <summary>Says what a bare name or number stands for.</summary>
     public static void Echo(string text, string? type, string name)
     {
-        if (type is null && !text.Contains(':', StringComparison.Ordinal)) Failures.Say($"{text} is {name}");
+        if (type is null && text != name && !text.Contains(':', StringComparison.Ordinal)) Failures.Say($"{text} is {name}");
     }
 
     /// <summary>Whether objects of other users are accepted.</summary>

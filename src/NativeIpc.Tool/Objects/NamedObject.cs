@@ -1,5 +1,6 @@
 using System.Globalization;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -32,18 +33,38 @@ internal sealed class NamedObject
         (true, _, _) => found.Key.ToString(),
         (_, { } id, IpcObjectKind.SharedMemory) => string.Create(CultureInfo.InvariantCulture, $"shmid:{id}"),
         (_, { } id, _) => string.Create(CultureInfo.InvariantCulture, $"semid:{id}"),
+        _ when found.FilePath is not null => PathOf(found),
         _ => $"{KeyOptions.WordOf(found.Type)}:{found.NativeName}",
     };
+
+    /// <summary>The path of a POSIX object's file, in a form that no other object has: each backslash stands twice, and so
+    /// bytes that are no UTF-8 can stand as <c>\xff</c>.</summary>
+    public static string PathOf(IpcObjectInfo found) => (found.Traits & IpcObjectTraits.NameNotText) != 0 ? found.FilePath ?? found.NativeName
+        : (found.FilePath ?? found.NativeName).Replace("\\", "\\\\", StringComparison.Ordinal);
 
     public SharedMemory OpenSegment(SharedMemoryAccess access, SharedMemoryOptions options)
     {
         if (Found is null) return SharedMemory.OpenExisting(Key, access, options);
+        RequireOpenable(Found);
         if (options.UseLock && !Key.IsValid) options = options with { UseLock = false };
         return SharedMemory.OpenListed(Found, access, options);
     }
 
     public SystemSemaphore OpenSemaphore(SystemSemaphoreOptions options)
-        => Found is null ? SystemSemaphore.OpenExisting(Key, options) : SystemSemaphore.OpenListed(Found, options);
+    {
+        if (Found is null) return SystemSemaphore.OpenExisting(Key, options);
+        RequireOpenable(Found);
+        return SystemSemaphore.OpenListed(Found, options);
+    }
+
+    /// <summary>What System V has without a key is opened by its id; a POSIX object has nothing but its key.</summary>
+    private static void RequireOpenable(IpcObjectInfo found)
+    {
+        if (found.FilePath is null || found.Key.IsValid) return;
+        string why = (found.Traits & IpcObjectTraits.InSubfolder) != 0 ? "it is in a folder of /dev/shm" : "its name is no text";
+        throw new ToolException(ExitCodes.Unsupported,
+            $"No key leads to {NameOf(found)}, since {why}, so it cannot be opened as an object. 'nipc show {ToolWords.ForShell(NameOf(found))}' shows it; a program reads it as the file that it is.");
+    }
 
     /// <summary>The objects that it names, as they are now.</summary>
     /// <param name="kind">Only this kind; null for a segment and a semaphore.</param>
@@ -58,7 +79,7 @@ internal sealed class NamedObject
     public static IReadOnlyList<IpcObjectInfo> Closely(IpcObjectInfo listed)
     {
         var options = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindUses = true, FindSigns = true };
-        return [.. IpcObjects.Enumerate(options).Objects.Where(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName)];
+        return [.. IpcObjects.Enumerate(options).Objects.Where(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName && NameOf(one) == NameOf(listed))];
     }
 
     /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the

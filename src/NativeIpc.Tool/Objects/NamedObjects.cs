@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.IO.Enumeration;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
 /// <summary>
 /// From the words of the command line to objects, the same for every verb: the text of a key (<c>posix:/jobs</c>); with a
 /// type a native name; <c>shmid:N</c>, <c>semid:N</c> and <c>key:N</c> of System V, where <c>0x1f</c> is a key as well; a
-/// bare number, which may be each of them or a name; or a bare name, which is the safe key of the default type. A bare
+/// bare number, which may be each of them or a name; the path of a file in <c>/dev/shm</c>; or a bare name, which is the safe key of the default type. A bare
 /// number that fits several objects is refused with their list. A key may have one of each kind.
 /// </summary>
 internal static class NamedObjects
@@ -15,6 +16,15 @@ internal static class NamedObjects
     private const string SegmentId = "shmid:";
     private const string SetId = "semid:";
     private const string NumericKey = "key:";
+    private const string Folder = "/dev/shm/";
+
+    // What list --all shows besides, and with what it goes.
+    private static readonly (string Prefix, string Answer)[] s_others =
+    [
+        ("memfd:", "is a memfd, which has no key: it goes with the last process that has it. End those; 'nipc list --all' shows them."),
+        ("msqid:", "is a System V message queue, and nipc uses and removes none: 'ipcrm -q ID' does, 'ipcs -q -i ID' shows it."),
+        ("mqueue:", "is a POSIX message queue, and nipc uses and removes none: mq_unlink(3) does, or rm(1) of its file in /dev/mqueue."),
+    ];
 
     /// <summary>Whether a word is a number, or names a System V object by one: what can be found and not made.</summary>
     public static bool IsNumber(string text) => TryParseNumber(text, out _) || PrefixOf(text) is not null;
@@ -26,8 +36,12 @@ internal static class NamedObjects
     public static NamedObject One(string text, string? type, IpcObjectKind kind)
     {
         if (AsKey(text, type, kind) is { } key) return NamedObject.Of(key);
-        return Listed(text, kind) is [var found, ..] ? NamedObject.Of(found) : throw NotThere(text, kind);
+        return Listed(text, kind) is [var found, ..] ? Named(found) : throw NotThere(text, kind);
     }
+
+    /// <summary>By its key where it has one: System V keys may lead to another object than the one of an id.</summary>
+    private static NamedObject Named(IpcObjectInfo found)
+        => found.Key.IsValid && !found.Type.IsSystemV ? NamedObject.Of(found.Key) : NamedObject.Of(found);
 
     /// <summary>What a word names, for a verb that works on a segment, its lock, or both: a key, or the objects of the
     /// list, at least one.</summary>
@@ -62,7 +76,7 @@ internal static class NamedObjects
         var options = new IpcEnumerationOptions { Type = type is null ? null : KeyArguments.ParseType(type), Kind = kind, IncludeAttachments = false };
         IReadOnlyList<IpcObjectInfo> fits = Matching([pattern], IpcObjects.Enumerate(options).Objects);
         if (fits is not [var found]) throw Several(pattern, fits);
-        return found.Key.IsValid && !found.Type.IsSystemV ? NamedObject.Of(found.Key) : NamedObject.Of(found);
+        return Named(found);
     }
 
     public static ToolException NotThere(string text, IpcObjectKind? kind) => new(ExitCodes.NotFound,
@@ -73,14 +87,29 @@ internal static class NamedObjects
             _ => "segment and no semaphore",
         }} {text}. 'nipc list' shows what is there.");
 
-    /// <summary>The key that a word gives without a look at the machine; null for what names an object by a
-    /// number.</summary>
+    /// <summary>The key that a word gives without a look at the machine; null for what names an object by a number or a
+    /// path.</summary>
     private static NativeIpcKey? AsKey(string text, string? type, IpcObjectKind kind)
-        => type is null && IsNumber(text) ? null : KeyArguments.Parse(text, type, kind);
+    {
+        if (type is not null) return KeyArguments.Parse(text, type, kind);
+        (_, string? answer) = Array.Find(s_others, other => text.StartsWith(other.Prefix, StringComparison.Ordinal));
+        if (answer is not null) throw new ToolException(ExitCodes.Unsupported, $"{text} {answer}");
+        return IsNumber(text) || IsPath(text) ? null : KeyArguments.Parse(text, type, kind);
+    }
+
+    /// <summary>Whether a word is the path of a POSIX object, as list shows it where no key leads there.</summary>
+    private static bool IsPath(string text) => OperatingSystem.IsLinux() && text.StartsWith(Folder, StringComparison.Ordinal);
+
+    private static List<IpcObjectInfo> OfPath(string path, IpcObjectKind? kind)
+    {
+        var options = new IpcEnumerationOptions { Type = NativeIpcKeyType.PosixRealtime, Kind = kind, IncludeAttachments = false };
+        return [.. IpcObjects.Enumerate(options).Objects.Where(found => found.FilePath is not null && NamedObject.PathOf(found) is var name && (name == path || PrintableText.Of(name) == path))];
+    }
 
     /// <summary>The objects of the list that a number leads to: those of one reading of it only.</summary>
     private static List<IpcObjectInfo> Listed(string text, IpcObjectKind? kind)
     {
+        if (IsPath(text)) return OfPath(text, kind);
         string? prefix = PrefixOf(text);
         if (!TryParseNumber(text.AsSpan((prefix ?? "").Length), out long number))
             throw ToolException.Usage($"'{text}' has no number after '{prefix}'. Give digits or 0x...: {prefix}12.");

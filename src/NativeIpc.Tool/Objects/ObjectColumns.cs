@@ -48,8 +48,8 @@ internal static class ObjectColumns
         new("group", "GROUP", (found, _) => Account(found.GroupName, found.GroupId)),
         new("lastpid", "LASTPID", (found, _) => Number(found.LastProcessId) ?? "-"),
         new("attached", "ATTACHED", (found, _) => Number(found.AttachmentCount) ?? "?"),
-        new("created", "CREATED", (found, _) => found.Created is { } created ? created.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) : "?"),
-        new("used", "USED", (found, _) => found.LastUsed is { } used ? used.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) : "-"),
+        new("created", "CREATED", (found, _) => found.Created is { } created ? Time(created) : "?"),
+        new("used", "USED", (found, _) => found.LastUsed is { } used ? Time(used) : "-"),
     ];
 
     /// <summary>The columns that <c>-o</c> names, separated by commas.</summary>
@@ -62,8 +62,9 @@ internal static class ObjectColumns
 
     /// <summary>The rows of objects, each made when it is asked for: thousands of them take more memory than their
     /// objects.</summary>
-    public static IReadOnlyList<string[]> Rows(IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns)
-        => new RowList(objects, now, columns);
+    public static IReadOnlyList<string[]> Rows(
+        IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns, IReadOnlyList<IpcOtherObject>? others = null)
+        => new RowList(objects, now, columns, others ?? []);
 
     /// <summary>The cells of an object.</summary>
     public static string[] Row(IpcObjectInfo found, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns)
@@ -179,7 +180,9 @@ internal static class ObjectColumns
     private static string SizeOrValue(IpcObjectInfo found)
         => found.Kind == IpcObjectKind.SharedMemory ? Size(found.Size) : found.Value is { } value ? string.Create(CultureInfo.InvariantCulture, $"={value}") : "?";
 
-    private static string Account(string? name, long? id) => name is not null ? PrintableText.Of(name) : id?.ToString(CultureInfo.InvariantCulture) ?? "?";
+    public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+
+    public static string Account(string? name, long? id) => name is not null ? PrintableText.Of(name) : id?.ToString(CultureInfo.InvariantCulture) ?? "?";
 
     private static string? Number(int? number) => number?.ToString(CultureInfo.InvariantCulture);
 
@@ -187,19 +190,30 @@ internal static class ObjectColumns
     private static string Users(IpcObjectInfo found)
     {
         if (found.Attachments.Count == 0) return Number(found.AttachmentCount) ?? (found.Type.IsSystemV ? "-" : "?");
-        string shown = string.Join(' ', found.Attachments.Take(MostUsersShown).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId}({PrintableText.Of(user.ProcessName)})")));
-        int more = found.Attachments.Count - MostUsersShown;
+        return Users(found.Attachments);
+    }
+
+    /// <summary>Pids and names of the first users.</summary>
+    public static string Users(IReadOnlyList<IpcAttachment> users)
+    {
+        string shown = string.Join(' ', users.Take(MostUsersShown).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId}({PrintableText.Of(user.ProcessName)})")));
+        int more = users.Count - MostUsersShown;
         return more > 0 ? string.Create(CultureInfo.InvariantCulture, $"{shown} +{more}") : shown;
     }
 
-    private sealed class RowList(IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns)
+    private sealed class RowList(
+        IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns, IReadOnlyList<IpcOtherObject> others)
         : IReadOnlyList<string[]>
     {
-        public int Count => objects.Count;
+        public int Count => objects.Count + others.Count;
 
-        public string[] this[int index] => Row(objects[index], now, columns);
+        public string[] this[int index]
+            => index < objects.Count ? Row(objects[index], now, columns) : OtherColumns.Row(others[index - objects.Count], now, columns);
 
-        public IEnumerator<string[]> GetEnumerator() => objects.Select(found => Row(found, now, columns)).GetEnumerator();
+        public IEnumerator<string[]> GetEnumerator()
+        {
+            for (int i = 0; i < Count; i++) yield return this[i];
+        }
 
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }

@@ -65,6 +65,33 @@ internal sealed class ObjectFilter
         return [.. chosen];
     }
 
+    /// <summary>The same of what no key leads to.</summary>
+    public IReadOnlyList<IpcOtherObject> Choose(ParseResult parsed, IReadOnlyList<IpcOtherObject> others)
+    {
+        IEnumerable<IpcOtherObject> chosen = others;
+        if (parsed.GetValue(Mine) && others.Count > 0)
+        {
+            long user = Libc.geteuid();
+            chosen = chosen.Where(found => found.OwnerId == user);
+        }
+
+        chosen = parsed.GetValue(Sort) switch
+        {
+            "key" => chosen.OrderBy(OtherReport.NameOf, StringComparer.Ordinal),
+            "kind" => chosen.OrderBy(found => found.Kind),
+            "size" => chosen.OrderByDescending(found => found.Size ?? 0),
+            "owner" => chosen.OrderBy(found => found.OwnerName ?? "", StringComparer.Ordinal).ThenBy(found => found.OwnerId),
+            "users" => chosen.OrderByDescending(found => found.Attachments.Count),
+            "age" => chosen.OrderBy(found => found.Created),
+            _ => chosen,
+        };
+        return parsed.GetValue(Reverse) ? [.. chosen.Reverse()] : [.. chosen];
+    }
+
+    /// <summary>Whether only some of the objects are asked for, other than by type and kind.</summary>
+    public bool IsSelective(ParseResult parsed)
+        => parsed.GetValue(Mine) || parsed.GetValue(Unused) || parsed.GetValue(Orphaned) || parsed.GetValue(Stale);
+
     /// <summary>Whether an object is asked for.</summary>
     public Func<IpcObjectInfo, bool> Fits(ParseResult parsed)
     {

@@ -35,6 +35,8 @@ internal sealed record ObjectReport(
 {
     public string? Name { get; init; }
 
+    public string? Path { get; init; }
+
     public int? Waiting { get; init; }
 
     public int? MemberCount { get; init; }
@@ -58,7 +60,7 @@ internal sealed record ObjectReport(
         (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Unused, "unused"), (IpcObjectTraits.Orphaned, "orphaned"),
         (IpcObjectTraits.Empty, "empty"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
         (IpcObjectTraits.WrongSize, "wrong-size"), (IpcObjectTraits.KeyFileReplaced, "key-file-replaced"), (IpcObjectTraits.KeyFileMissing, "no-key-file"), (IpcObjectTraits.KeyCollision, "key-collision"),
-        (IpcObjectTraits.NoKey, "no-key"),
+        (IpcObjectTraits.NoKey, "no-key"), (IpcObjectTraits.InSubfolder, "in-folder"), (IpcObjectTraits.NameNotText, "not-utf-8"),
     ];
 
     public static ObjectReport Of(IpcObjectInfo found) => new(
@@ -69,6 +71,7 @@ internal sealed record ObjectReport(
         found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable)
     {
         Name = NamedObject.NameOf(found),
+        Path = found.Key.IsValid ? null : found.FilePath,
         Waiting = found.Waiting,
         MemberCount = found.MemberCount,
         Members = found.Members.Count == 0 ? null : [.. found.Members.Select(MemberReport.Of)],
@@ -85,6 +88,10 @@ internal sealed record ObjectReport(
 /// <summary>What <c>list --json</c> and <c>show --json</c> print.</summary>
 internal sealed record ObjectList(IReadOnlyList<ObjectReport> Objects, IReadOnlyList<string>? Notes)
 {
+    public IReadOnlyList<OtherReport>? Others { get; init; }
+
+    public IReadOnlyList<OtherCount>? OtherCounts { get; init; }
+
     public static ObjectList Of(IEnumerable<IpcObjectInfo> objects, IReadOnlyList<string> notes) => new([.. objects.Select(ObjectReport.Of)], notes.Count == 0 ? null : notes);
 }
 

@@ -7,8 +7,8 @@ namespace NativeIpc.Tool.Output;
 /// Text that came from outside (names, process names, arguments), made harmless for a terminal: what is no visible
 /// character is shown as its code. Those are the control characters of C0 and C1, the format characters (marks of
 /// direction, zero-width characters, tags), line and paragraph separators, blanks other than the one of ASCII, characters
-/// that are drawn as nothing, and halves of surrogate pairs. Bytes that are no UTF-8 have become U+FFFD when they were
-/// read.
+/// that are drawn as nothing, and halves of surrogate pairs. Bytes that are no UTF-8 have become <c>\xff</c> when the
+/// library read them.
 /// </summary>
 /// <remarks>Everything that is printed comes through here, since <see cref="StandardStreams"/>, <see cref="Terminal"/>
 /// and <see cref="ToolJson"/> apply it; a text that may hold a line feed is made one line where it is put into a line.</remarks>

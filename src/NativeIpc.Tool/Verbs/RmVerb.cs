@@ -128,6 +128,12 @@ internal static class RmVerb
     /// <summary>An object of the list that no key leads to.</summary>
     private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo listed, bool force)
     {
+        if ((listed.Traits & IpcObjectTraits.InSubfolder) != 0)
+        {
+            string path = NamedObject.NameOf(listed);
+            return (RemovalOutcome.Of(listed, "failed", $"{path} is a file in a folder of /dev/shm, and no object with a key: it goes with the program that has made the folder. rm(1) removes it as any file, once nobody uses it: 'nipc show {ToolWords.ForShell(path)}'."), ExitCodes.Unsupported);
+        }
+
         try
         {
             if (force && IpcObjects.Remove(listed)) return (RemovalOutcome.Of(listed, "removed"), ExitCodes.Ok);
@@ -280,14 +286,14 @@ internal static class RmVerb
             FindOrphaned = isOrphaned, FindUnused = !isOrphaned, FindSigns = true, KeyFileFolders = parsed.GetValue(s_folders) ?? [],
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        IpcObjectInfo[] listed = [.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))];
+        IReadOnlyList<IpcObjectInfo> listed = Removable([.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))]);
         bool removes = parsed.GetValue(s_yes);
         if (!removes)
         {
             Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, word) with { Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
             if (parsed.GetValue(s_json)) return ExitCodes.Ok;
-            if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Length);
-            if (!removes) Console.Error.WriteLine(listed.Length == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
+            if (listed.Count > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Count);
+            if (!removes) Console.Error.WriteLine(listed.Count == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
         }
 
         return removes ? Report(parsed, listed.Select(found => RemoveOne(found, isNamed: false))) : ExitCodes.Ok;
@@ -302,7 +308,7 @@ internal static class RmVerb
             Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, FindSigns = true,
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        IReadOnlyList<IpcObjectInfo> listed = NamedObjects.Matching(patterns, snapshot.Objects);
+        IReadOnlyList<IpcObjectInfo> listed = Removable(NamedObjects.Matching(patterns, snapshot.Objects));
         if (!parsed.GetValue(s_yes))
         {
             Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, "matches") with { Users = UserReport.Of(found.Attachments), Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
@@ -315,6 +321,16 @@ internal static class RmVerb
         }
 
         return Report(parsed, listed.Select(found => RemoveOne(found, isNamed: true)));
+    }
+
+    /// <summary>Without the files in folders, which go with the programs that have made these; says how many there
+    /// are.</summary>
+    private static IReadOnlyList<IpcObjectInfo> Removable(IReadOnlyList<IpcObjectInfo> objects)
+    {
+        IpcObjectInfo[] removable = [.. objects.Where(found => (found.Traits & IpcObjectTraits.InSubfolder) == 0)];
+        int below = objects.Count - removable.Length;
+        if (below > 0) Failures.Say($"{below} {(below == 1 ? "file in a folder" : "files in folders")} of /dev/shm {(below == 1 ? "stays: it goes" : "stay: they go")} with the program that has made the folder.");
+        return removable;
     }
 
     private static bool Asks(int count)

@@ -34,8 +34,10 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
             else if (catalog.IsOfThisSystem || Options.Type is not null) Note(reason, "Use objects of another type, or ask where the system has these.");
         }
 
+        var others = new Others(this);
+        if (Only is null) others.Take();
         if (_processes is { } scan) NoteUnseen(scan);
-        return new IpcSnapshot(_objects, _notes);
+        return new IpcSnapshot(_objects, _notes) { Others = others.Objects, OtherCounts = others.Counts };
     }
 
     public void Add(IpcObjectInfo found)

@@ -54,6 +54,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     // wants it. Whoever knows removes it by its name.
     private void Examine(IpcObjectInfo found)
     {
+        if (Has(found, IpcObjectTraits.InSubfolder)) return; // another program's own affair
         string what = $"The {(found.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {Name(found)}";
         if (found.LostPermits is > 0 and var lost)
         {
@@ -165,7 +166,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
 
     /// <summary>How an object is called in a sentence: by its key where one is known, else as ipcs calls it.</summary>
     internal static string Name(IpcObjectInfo found)
-        => found.Key.IsValid ? Failure.Printable(found.Key.ToString()) : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"{found.NativeName} (System V id {id})") : Failure.Printable(found.NativeName);
+        => found.Key.IsValid ? Failure.Printable(found.Key.ToString()) : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"{found.NativeName} (System V id {id})") : Failure.Printable(found.FilePath ?? found.NativeName);
 
     private string ToRemove(IpcObjectInfo found)
         => RemoveCommand(found) is { } command ? $" If you know that nobody needs it: '{command}' looks again and removes it." : "";
@@ -178,6 +179,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
         string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Quote(found.Key.ToString())}"
             : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")
+            : Has(found, IpcObjectTraits.NameNotText) && found.FilePath is { } path ? $"nipc rm {Quote(path)}"
             : null;
         return command is not null && Failure.IsPrintable(command) ? command : null;
     }

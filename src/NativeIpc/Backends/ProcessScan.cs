@@ -18,6 +18,8 @@ internal sealed class ProcessScan
 {
     private static ReadOnlySpan<byte> Folder => "/dev/shm/"u8;
 
+    private static ReadOnlySpan<byte> Memfd => "/memfd:"u8;
+
     private static ReadOnlySpan<byte> Deleted => " (deleted)"u8;
 
     private static ReadOnlySpan<byte> SystemVBytes => "/SYSV"u8;
@@ -26,6 +28,7 @@ internal sealed class ProcessScan
     private readonly Dictionary<int, List<int>> _segments = [];
     private readonly Dictionary<int, string> _names = [];
     private readonly Dictionary<FileIdentity, GoneFile> _gone = [];
+    private readonly Dictionary<FileIdentity, GoneFile> _memfds = [];
     private readonly string? _namespace = Libc.LinkText("/proc/self/ns/ipc");
     private readonly byte[] _link = new byte[4096]; // PATH_MAX
     private byte[] _buffer = new byte[64 * 1024];
@@ -50,6 +53,9 @@ internal sealed class ProcessScan
     public bool IsComplete { get; private set; }
 
     public IReadOnlyDictionary<FileIdentity, GoneFile> Gone => _gone;
+
+    /// <summary>The files of memory that have no name in a file system (memfd_create(2)), each once.</summary>
+    public IReadOnlyDictionary<FileIdentity, GoneFile> Memfds => _memfds;
 
     /// <summary>Whether this process is in the first PID namespace, which sees the processes of all the others. Its number is fixed (PROC_PID_INIT_INO).</summary>
     internal static bool SeesEveryProcess => !OperatingSystem.IsLinux() || Libc.LinkText("/proc/self/ns/pid") == "pid:[4026531836]";
@@ -81,6 +87,9 @@ internal sealed class ProcessScan
 
     public IReadOnlyList<IpcAttachment> UsersOf(int systemVId) => Describe(_segments.GetValueOrDefault(systemVId));
 
+    /// <summary>Whether one process, and no other that was seen, has a file.</summary>
+    public bool IsOnlyUser(FileIdentity file, int process) => _files.GetValueOrDefault(file) is [var one] && one == process;
+
     /// <summary>Who waits for a System V set, of this IPC namespace.</summary>
     public IReadOnlyList<IpcAttachment> WaitersOf(int systemVId)
     {
@@ -101,7 +110,7 @@ internal sealed class ProcessScan
     {
         if (_names.TryGetValue(process, out string? known)) return known;
         int length = ReadAll($"/proc/{process}/comm");
-        return _names[process] = length > 0 ? Encoding.UTF8.GetString(_buffer, 0, length).TrimEnd('\n') : "";
+        return _names[process] = length > 0 ? PathText.Show(_buffer.AsSpan(0, length).TrimEnd((byte)'\n')) : "";
     }
 
     /// <summary>Looks at one process; false when this user may not.</summary>
@@ -120,7 +129,11 @@ internal sealed class ProcessScan
             if (path < 0) continue;
             if (line[path..].StartsWith(Folder))
             {
-                ReadFile(process, line, path);
+                ReadFile(process, line, path, Folder.Length);
+            }
+            else if (line[path..].StartsWith(Memfd))
+            {
+                ReadFile(process, line, path, Memfd.Length);
             }
             else if (line[path..].StartsWith(SystemVBytes) && TrySplit(line, out _, out ulong id, out _))
             {
@@ -131,11 +144,11 @@ internal sealed class ProcessScan
         return ReadDescriptors(process);
     }
 
-    private void ReadFile(int process, ReadOnlySpan<byte> line, int path)
+    private void ReadFile(int process, ReadOnlySpan<byte> line, int path, int prefix)
     {
         if (!TrySplit(line, out ulong device, out ulong inode, out long size)) return;
         ReadOnlySpan<byte> range = line[..line.IndexOf((byte)' ')];
-        NoteFile(new FileIdentity(device, inode), process, line[(path + Folder.Length)..], "map_files", range, size);
+        NoteFile(new FileIdentity(device, inode), process, line[(path + prefix)..], "map_files", range, size, isMemfd: prefix == Memfd.Length);
     }
 
     /// <summary>Notes that a process has a file.</summary>
@@ -145,17 +158,30 @@ internal sealed class ProcessScan
     /// <param name="folder">The folder of the process that has a link to it.</param>
     /// <param name="link">The link.</param>
     /// <param name="size">How much of it is mapped.</param>
+    /// <param name="isMemfd">Whether it never had a name in a file system.</param>
     private void NoteFile(
-        FileIdentity file, int process, ReadOnlySpan<byte> name, string folder, ReadOnlySpan<byte> link, long size)
+        FileIdentity file, int process, ReadOnlySpan<byte> name, string folder, ReadOnlySpan<byte> link, long size, bool isMemfd)
     {
+        if (!name.EndsWith(Deleted))
+        {
+            if (!isMemfd) Add(_files, file, process); // a file of the root folder may have such a name
+            return;
+        }
+
         Add(_files, file, process);
-        if (!name.EndsWith(Deleted)) return;
+        if (isMemfd)
+        {
+            if (_memfds.ContainsKey(file)) return;
+            string memfd = PathText.Decode(name[..^Deleted.Length]);
+            _memfds.Add(file, new GoneFile(memfd, $"/proc/{process}/{folder}/{Encoding.ASCII.GetString(link)}", size));
+            return;
+        }
 
         // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode all
         // its life; who opened it by its name tells that.
         if (_gone.TryGetValue(file, out GoneFile known) && !known.Name.StartsWith('#')) return;
         _gone[file] = new GoneFile(
-            Encoding.UTF8.GetString(name[..^Deleted.Length]), $"/proc/{process}/{folder}/{Encoding.ASCII.GetString(link)}", size);
+            PathText.Decode(name[..^Deleted.Length]), $"/proc/{process}/{folder}/{Encoding.ASCII.GetString(link)}", size);
     }
 
     /// <summary>Whether a process has a file mapped; false as well when this user may not see that, or there is no
@@ -211,10 +237,11 @@ internal sealed class ProcessScan
                 // The link is read, not followed, so that a file system that does not answer holds nobody up.
                 ReadOnlySpan<byte> target = Libc.LinkText(folder, name, link);
                 if (target.IsEmpty) isWhole &= HasGone(Marshal.GetLastPInvokeError());
-                if (!target.StartsWith(Folder)) return;
+                bool isMemfd = target.StartsWith(Memfd);
+                if (!isMemfd && !target.StartsWith(Folder)) return;
                 int failure = Libc.Status(folder, name, out FileStatus status);
                 if (failure != 0) isWhole &= HasGone(failure);
-                else if (status.IsRegularFile) NoteFile(status.Identity, process, target[Folder.Length..], "fd", name, 0);
+                else if (status.IsRegularFile) NoteFile(status.Identity, process, target[(isMemfd ? Memfd : Folder).Length..], "fd", name, 0, isMemfd);
             });
         }
 

@@ -91,7 +91,7 @@ internal sealed class Signs
     }
 
     private static string NameOf(int process)
-        => SystemText.FirstLine(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/comm")) ?? "?";
+        => SystemText.Name(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/comm")) ?? "?";
 
     private int ProcessesOf(uint user)
     {

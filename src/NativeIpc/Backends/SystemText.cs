@@ -6,6 +6,19 @@ internal static class SystemText
     /// <summary>The first line; null when the file is missing, empty or not readable.</summary>
     internal static string? FirstLine(string path) => Lines(path).FirstOrDefault();
 
+    /// <summary>A file that has a name in it, and a line feed; null when it is missing or not readable.</summary>
+    internal static string? Name(string path)
+    {
+        try
+        {
+            return Interop.PathText.Show(File.ReadAllBytes(path).AsSpan().TrimEnd((byte)'\n'));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>All lines; none when the file is missing or not readable.</summary>
     internal static string[] Lines(string path)
     {

@@ -1,4 +1,3 @@
-using System.Text;
 using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
@@ -70,7 +69,9 @@ internal sealed class AskMark : IDisposable
     internal static long OffsetOf(string path)
     {
         ulong hash = 14695981039346656037;
-        foreach (byte one in Encoding.UTF8.GetBytes(path[(path.LastIndexOf('/') + 1)..])) hash = (hash ^ one) * 1099511628211;
+        ReadOnlySpan<char> name = path.AsSpan(path.LastIndexOf('/') + 1);
+        Span<byte> bytes = new byte[PathText.MostBytes(name.Length)];
+        foreach (byte one in bytes[..PathText.Encode(name, bytes)]) hash = (hash ^ one) * 1099511628211;
         return (long)(hash >> 3) << 1;
     }
 

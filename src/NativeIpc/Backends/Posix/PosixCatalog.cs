@@ -49,19 +49,32 @@ internal sealed class PosixCatalog : IObjectCatalog
             if (looker.Look(name, null) is { } found) census.Add(found);
         }
 
+        if (census.Options.Wants(IpcObjectKind.SharedMemory)) new PosixSubfolders(census, looker).AddTo(looker.Folders);
         foreach (IpcObjectInfo gone in looker.Gone()) census.Add(gone);
+    }
+
+    private static string PathOf(IpcObjectInfo found) => $"{PosixNames.Folder}/{found.FileName}";
+
+    /// <summary>Somebody else may own the folder, and put a link in its place at any time.</summary>
+    private static void RefuseBelow(IpcObjectInfo found)
+    {
+        if ((found.Traits & IpcObjectTraits.InSubfolder) == 0) return;
+        throw Failure.Found(NativeIpcError.KeyError, Removing, found.NamingKey, "unlink",
+            $"it is a file in a folder of {PosixNames.Folder}, to which no key leads",
+            "It goes with the program that has made the folder, or as any file does: by rm(1), once nobody uses it.");
     }
 
     public Removal RemoveUnused(IpcObjectInfo found)
     {
+        RefuseBelow(found);
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return new Removal(IpcRemovalOutcome.Gone);
-        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        string path = PathOf(found);
         int number = Libc.Status(path, followLink: false, out FileStatus there);
         UseResult result = UseResult.CannotTell("statx", number);
         bool isRemoved = false;
         if (number == 0 || number == Errno.ENOENT)
         {
-            if (number != 0 || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity)
+            if (number != 0 || PosixLook.Identify(found.FileName, there.Identity) != found.ObjectIdentity)
                 return new Removal(IpcRemovalOutcome.Gone);
             bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
             result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
@@ -95,10 +108,11 @@ internal sealed class PosixCatalog : IObjectCatalog
 
     public bool Remove(IpcObjectInfo found)
     {
-        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        RefuseBelow(found);
+        string path = PathOf(found);
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
         bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;
-        if (!isThere || PosixLook.Identify(found.NativeName, there.Identity) != found.ObjectIdentity) return false;
+        if (!isThere || PosixLook.Identify(found.FileName, there.Identity) != found.ObjectIdentity) return false;
 
         // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the
         // same.
@@ -115,8 +129,8 @@ internal sealed class PosixCatalog : IObjectCatalog
     }
 
     public bool IsStill(IpcObjectInfo found)
-        => Libc.Status($"{PosixNames.Folder}/{found.NativeName}", followLink: false, out FileStatus named) == 0
-            && PosixLook.Identify(found.NativeName, named.Identity) == found.ObjectIdentity;
+        => Libc.Status(PathOf(found), followLink: false, out FileStatus named) == 0
+            && PosixLook.Identify(found.FileName, named.Identity) == found.ObjectIdentity;
 
     private static bool Unlink(string attempt, IpcObjectInfo found, string path)
     {
@@ -128,10 +142,10 @@ internal sealed class PosixCatalog : IObjectCatalog
     public int ReturnLostPermits(IpcObjectInfo found)
     {
         const string attempt = "give back lost permits of the semaphore";
-        using AskMark? mark = AskMark.TryBegin($"{PosixNames.Folder}/{found.NativeName}");
-        using var file = new UnixDescriptor(Libc.open($"{PosixNames.Folder}/{found.NativeName}", Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+        using AskMark? mark = AskMark.TryBegin(PathOf(found));
+        using var file = new UnixDescriptor(Libc.open(PathOf(found), Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
         int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
-            : PosixLook.Identify(found.NativeName, status.Identity) == found.ObjectIdentity && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
+            : PosixLook.Identify(found.FileName, status.Identity) == found.ObjectIdentity && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", number);
         if (DeadHolder.GiveBack(found.NamingKey, file)) return 1; // then it is no semaphore whose permits are recorded
@@ -141,12 +155,12 @@ internal sealed class PosixCatalog : IObjectCatalog
     public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
     {
         const string attempt = "read the segment";
-        string path = $"{PosixNames.Folder}/{found.NativeName}";
+        string path = PathOf(found);
         if ((found.Traits & IpcObjectTraits.Removed) != 0) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more", "Its users have it still.");
         using AskMark? mark = AskMark.TryBegin(path);
         using UnixDescriptor file = Libc.OpenToLook(path, out int error);
         if (error != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", error);
-        if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.NativeName, status.Identity) != found.ObjectIdentity)
+        if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.FileName, status.Identity) != found.ObjectIdentity)
             throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "another object has taken its name", "Look again.");
         fixed (byte* to = destination)
         {

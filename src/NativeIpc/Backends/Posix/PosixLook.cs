@@ -24,6 +24,9 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <summary>All names of the folder; null when only one was asked for.</summary>
     public HashSet<string>? Names { get; set; }
 
+    /// <summary>The folders that were met.</summary>
+    public List<string> Folders { get; } = [];
+
     /// <summary>The object behind a name; null when there is none (any more), or what stands there is no object.</summary>
     /// <param name="name">The file's name.</param>
     /// <param name="expected">The kind that was asked for; null when the name decides.</param>
@@ -34,14 +37,10 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (error != 0)
         {
             if (census.Only is { } key && error is not (Errno.ENOENT or Errno.ENOTDIR)) throw PosixErrors.Open(Census.Inspecting, key, "statx", error);
-
-            // .NET reads names as UTF-8; another one cannot be asked about again.
-            if (name.Contains('\uFFFD') && Names is not null)
-                census.Note($"A file of {PosixNames.Folder} has a name that is not UTF-8 (\"{name}\") and was not looked at.",
-                    $"No key leads to it: keys are text. 'ls -ib {PosixNames.Folder}' tells its name byte by byte.");
             return null;
         }
 
+        if (status.IsDirectory) Folders.Add(name);
         if (!status.IsRegularFile) return null; // folders, links, FIFOs and devices were never objects
         bool isPrefixed = Libraries.IsGlibc && name.StartsWith(SemaphorePrefix, StringComparison.Ordinal) && name.Length > SemaphorePrefix.Length;
         IpcObjectKind kind = expected ?? (isPrefixed || (!Libraries.IsGlibc && status.Size == Layout.SizeOfSemT) ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
@@ -55,6 +54,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         IpcObjectTraits traits = IpcObjectTraits.None;
         if (NameRules.IsLegacyName(bare, kind, out string original)) traits |= IpcObjectTraits.LegacyName;
         bool isSemaphore = kind == IpcObjectKind.SystemSemaphore;
+        bool isText = PathText.IsText(file);
+        if (!isText) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
         if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0)) traits |= IpcObjectTraits.LockOfSegment;
@@ -85,8 +86,9 @@ internal sealed class PosixLook(Census census) : IDisposable
         {
             Kind = kind,
             Type = NativeIpcKeyType.PosixRealtime,
-            Key = new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime, original.Length > 0 ? original : null),
-            NativeName = file,
+            Key = !isText ? default : new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime, original.Length > 0 ? original : null),
+            NativeName = PathText.Show(file),
+            RawName = file,
             Size = status.Size,
             Value = value,
             Waiting = waiting,
@@ -108,6 +110,43 @@ internal sealed class PosixLook(Census census) : IDisposable
                 : (traits & IpcObjectTraits.Orphaned) != 0,
             Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status, times) : [],
             ObjectIdentity = Identify(file, status.Identity),
+        };
+    }
+
+    /// <summary>A file in a folder of <c>/dev/shm</c>. It is not opened.</summary>
+    /// <param name="name">Its path from there.</param>
+    /// <param name="status">What it is.</param>
+    /// <param name="times">When it was made and used.</param>
+    public IpcObjectInfo DescribeBelow(string name, in FileStatus status, in FileTimes times)
+    {
+        _named.Add(status.Identity);
+        IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
+        bool? isInUse = users is { Count: > 0 } ? true : SawAll ? false : null;
+        IpcObjectTraits traits = IpcObjectTraits.InSubfolder;
+        if (!PathText.IsText(name)) traits |= IpcObjectTraits.NameNotText;
+        if (status.Size == 0) traits |= IpcObjectTraits.Empty;
+        if (isInUse == false) traits |= IpcObjectTraits.Unused;
+        return new IpcObjectInfo
+        {
+            Kind = IpcObjectKind.SharedMemory,
+            Type = NativeIpcKeyType.PosixRealtime,
+            NativeName = PathText.Show(name),
+            RawName = name,
+            Size = status.Size,
+            Mode = (UnixFileMode)status.Permissions,
+            OwnerId = RealIds.Users.Known(status.Uid),
+            OwnerName = census.Accounts.User(status.Uid),
+            GroupId = RealIds.Groups.Known(status.Gid),
+            GroupName = census.Accounts.Group(status.Gid),
+            AttachmentCount = users is { Count: > 0 } ? users.Count : isInUse == false ? 0 : null,
+            IsInUse = isInUse,
+            Attachments = users ?? [],
+            Created = times.Born ?? times.Changed,
+            LastUsed = times.Written,
+            Traits = traits,
+            Unreadable = isInUse is null && users is not null ? [UseUnseen] : [],
+            Signs = census.Options.FindSigns && isInUse != true ? SignsOf(name, $"{PosixNames.Folder}/{name}", status, times) : [],
+            ObjectIdentity = Identify(name, status.Identity),
         };
     }
 
@@ -300,7 +339,8 @@ internal sealed class PosixLook(Census census) : IDisposable
             {
                 Kind = kind,
                 Type = NativeIpcKeyType.PosixRealtime,
-                NativeName = gone.Name,
+                NativeName = PathText.Show(gone.Name),
+                RawName = gone.Name,
                 Size = isKnown ? status.Size : gone.MappedSize > 0 ? gone.MappedSize : null,
                 Mode = isKnown ? (UnixFileMode)status.Permissions : null,
                 OwnerId = isKnown ? RealIds.Users.Known(status.Uid) : null,

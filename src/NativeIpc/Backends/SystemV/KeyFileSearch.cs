@@ -114,5 +114,5 @@ internal sealed class KeyFileSearch
 
     // null: missing, or another user's.
     private static IEnumerable<string>? Entries(string folder)
-        => Libc.NamesIn(folder, out _)?.Select(name => Path.Combine(folder, name));
+        => Libc.NamesIn(folder, out _)?.Where(PathText.IsText).Select(name => Path.Combine(folder, name));
 }

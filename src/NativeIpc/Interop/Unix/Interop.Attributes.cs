@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.Marshalling;
 
 namespace NativeIpc;
 
@@ -16,8 +17,8 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         private static unsafe partial int fremovexattr(int fd, byte* name); // Linux
 
-        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        private static unsafe partial nint lgetxattr(string path, byte* name, byte* value, nuint size); // Linux
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        private static unsafe partial nint lgetxattr([MarshalUsing(typeof(PathMarshaller))] string path, byte* name, byte* value, nuint size); // Linux
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         private static partial int kill(int process, int signal);

@@ -22,16 +22,17 @@ internal static partial class Interop
         internal static unsafe int StatusAndTimes(string path, bool followLink, out FileStatus status, out FileTimes times)
         {
             byte* buffer = stackalloc byte[Statx.Size];
-            byte* utf8 = (byte*)Marshal.StringToCoTaskMemUTF8(path);
+            scoped PathMarshaller.ManagedToUnmanagedIn bytes = default;
             int error;
             try
             {
+                bytes.FromManaged(path, stackalloc byte[PathMarshaller.ManagedToUnmanagedIn.BufferSize]);
                 nint flags = Flags.AT_STATX_DONT_SYNC | (followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW);
-                error = syscall_statx(s_statx, Flags.AT_FDCWD, utf8, flags, Statx.BASIC_STATS | Statx.BTIME, buffer) == 0 ? 0 : Marshal.GetLastPInvokeError();
+                error = syscall_statx(s_statx, Flags.AT_FDCWD, bytes.ToUnmanaged(), flags, Statx.BASIC_STATS | Statx.BTIME, buffer) == 0 ? 0 : Marshal.GetLastPInvokeError();
             }
             finally
             {
-                Marshal.FreeCoTaskMem((nint)utf8);
+                bytes.Free();
             }
 
             bool found = error == 0;

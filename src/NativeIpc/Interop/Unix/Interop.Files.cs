@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.Marshalling;
 
 namespace NativeIpc;
 
@@ -6,8 +7,8 @@ internal static partial class Interop
 {
     internal static partial class Libc
     {
-        [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        private static partial int open_plain(string path, int oflag, uint mode);
+        [LibraryImport(Libraries.Libc, EntryPoint = "open", SetLastError = true)]
+        private static partial int open_plain([MarshalUsing(typeof(PathMarshaller))] string path, int oflag, uint mode);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         private static partial int open_appleArm64(string path, int oflag, nint p2, nint p3, nint p4, nint p5, nint p6, nint p7, nint mode);
@@ -43,8 +44,8 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int close(int fd);
 
-        [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        internal static partial int unlink(string path);
+        [LibraryImport(Libraries.Libc, SetLastError = true)]
+        internal static partial int unlink([MarshalUsing(typeof(PathMarshaller))] string path);
 
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static partial int mkdir(string path, uint mode);

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace NativeIpc;
 
@@ -31,13 +30,13 @@ internal static partial class Interop
         /// <param name="name">The name, with a zero byte behind it.</param>
         internal delegate void EntryAction(ReadOnlySpan<byte> name);
 
-        /// <summary>The names in a folder, but for . and .., decoded as UTF-8 with U+FFFD for what is none; null where it
-        /// cannot be read. Linux.</summary>
+        /// <summary>The names in a folder, but for . and .., as <see cref="PathText"/> has them; null where it cannot be
+        /// read. Linux.</summary>
         internal static List<string>? NamesIn(string folder, out int error)
         {
             List<string> names = [];
             using UnixDescriptor opened = OpenFolder(folder, out error);
-            if (error == 0) error = ForEachEntry(opened, name => names.Add(Encoding.UTF8.GetString(name)));
+            if (error == 0) error = ForEachEntry(opened, name => names.Add(PathText.Decode(name)));
             return error == 0 ? names : null;
         }
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.InteropServices.Marshalling;
 
 namespace NativeIpc;
 
@@ -167,10 +166,10 @@ internal static partial class Interop
                 return Read(result, buffer, out status);
             }
 
-            scoped Utf8StringMarshaller.ManagedToUnmanagedIn utf8 = default;
+            scoped PathMarshaller.ManagedToUnmanagedIn utf8 = default;
             try
             {
-                utf8.FromManaged(path, stackalloc byte[Utf8StringMarshaller.ManagedToUnmanagedIn.BufferSize]);
+                utf8.FromManaged(path, stackalloc byte[PathMarshaller.ManagedToUnmanagedIn.BufferSize]);
                 return Status(utf8.ToUnmanaged(), followLink, out status);
             }
             finally
