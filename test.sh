@@ -37,6 +37,7 @@ conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/$suite -names
 conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/$suite$portable
 conformance-waitv  xunit    600      NATIVEIPC_NO_IO_URING=1 tests/$suite$waitv
 machine            xunit    900      tests/NativeIpc.Machine
+models             script   110      tests/models/run.sh
 storm              script   600      eng/storm.sh
 faults             script   900      eng/faults.sh
 peers              script   600      eng/peers.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs real programs from Debian 13 beside nipc, each in namespaces of its own (IPC, mounts, processes, network: loopback only) and a
 # /dev/shm of its own: what objects each makes, what nipc says of them, and that nipc neither advises nor does the removal of
-# what lives. No part of ./test.sh: the first run makes $NATIVEIPC_CACHE/wild by debootstrap (1.5 GB). Needs root.
+# what lives. No part of ./test.sh: the first run makes $NATIVEIPC_CACHE/wild by debootstrap (4 GB). Needs root.
 #
 #   eng/wild.sh                all programs; the table goes to artifacts/wild.md, what was seen of each to artifacts/wild/
 #   eng/wild.sh NAME...        these only; eng/wild.sh --list names them
@@ -54,7 +54,7 @@ for name in "${chosen[@]}"; do
     rm -rf "${out:?}/$name"
     mkdir -p "$out/$name"
     # PID 1 of the namespace is the script: with its end everything ends that it started.
-    timeout 180 unshare --ipc --mount --propagation private --pid --net --fork bash "$root/eng/wild/one.sh" "$name" "$debian" "$nipc" "$out/$name" \
+    timeout 600 unshare --ipc --mount --propagation private --pid --net --fork bash "$root/eng/wild/one.sh" "$name" "$debian" "$nipc" "$out/$name" \
         >"$out/$name/log" 2>&1
     code=$?
     if [ $code = 0 ]; then

@@ -225,3 +225,5 @@ start_nginx() { nginx -g 'daemon off; error_log /tmp/nginx.log;'; }
 ready_nginx() { curl -s -o /dev/null http://127.0.0.1/; }
 check_nginx() { curl -s -o /dev/null http://127.0.0.1/; }
 stop_nginx() { nginx -s stop; }
+
+. "$(dirname "${BASH_SOURCE[0]}")/more-programs.sh"

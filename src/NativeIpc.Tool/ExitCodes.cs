@@ -41,7 +41,7 @@ internal static class ExitCodes
         ("2", "The command line or the key cannot be meant"),
         ("3", "There is no such object or file"),
         ("4", "Not allowed"),
-        ("5", "A limit: memory, /dev/shm, System V limits, a size that does not fit"),
+        ("5", "A limit: memory, /dev/shm, System V limits, a size that does not fit, descriptors, threads"),
         ("6", "This platform cannot do or tell it"),
         ("7", "Any other failure"),
         ("126, 127", "run: the command cannot be started; there is none"),

@@ -6,6 +6,8 @@ namespace NativeIpc.Tool;
 /// <summary>From an exception to an exit code and the lines on standard error.</summary>
 internal static class Failures
 {
+    public const string NoThread = "No memory, or no further thread, is to be had: 'ulimit -a' and the cgroup's pids.max show the limits.";
+
     // .NET gives the error number of Unix as HResult. The same on Linux, macOS and the BSDs.
     private const int ENFILE = 23;
     private const int EMFILE = 24;
@@ -25,7 +27,7 @@ internal static class Failures
             IOException { HResult: EMFILE or ENFILE } => (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
             Win32Exception { NativeErrorCode: EMFILE or ENFILE } => (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
             IOException => (ExitCodes.Failure, failure.Message),
-            OutOfMemoryException => (ExitCodes.Limit, "No memory, or no further thread, is to be had: 'ulimit -a' and the cgroup's pids.max show the limits."),
+            OutOfMemoryException => (ExitCodes.Limit, NoThread),
             _ => null,
         };
         exitCode = outcome?.Code ?? ExitCodes.Failure;

@@ -34,7 +34,7 @@ internal static class Interruption
         foreach ((PosixSignal signal, int number) in Signals.Forwarded.Take(4))
         {
             if (Signals.IsIgnored(number)) continue; // nohup, or a job in the background of a script: stays so
-            s_registrations.Add(PosixSignalRegistration.Create(signal, context =>
+            s_registrations.Add(Signals.Watch(signal, context =>
             {
                 context.Cancel = true;
                 s_signal = number;
@@ -44,7 +44,7 @@ internal static class Interruption
 
         // .NET sets the terminal up again when the process goes on, which stops a process that is not in the foreground of it
         // (SIGTTOU), as under timeout(1), which sends SIGCONT after its signal. Only a view that reads keys needs that.
-        if (!OperatingSystem.IsWindows()) s_registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, context => context.Cancel |= !ReadsKeys));
+        if (!OperatingSystem.IsWindows()) s_registrations.Add(Signals.Watch(PosixSignal.SIGCONT, context => context.Cancel |= !ReadsKeys));
         return source;
     }
 }

@@ -70,8 +70,8 @@ public static class IpcObjects
     /// <returns>The findings.</returns>
     public static IReadOnlyList<IpcFinding> Diagnose(IpcEnumerationOptions? options = null)
     {
-        var census = new Census(CopyOf(options) with { FindLostPermits = true });
-        var diagnosis = new Diagnosis(census.Take());
+        IpcEnumerationOptions chosen = CopyOf(options) with { FindLostPermits = true };
+        var diagnosis = new Diagnosis(new Census(chosen).Take(), chosen.KeyFileFolders);
         foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
         diagnosis.Examine();
         return diagnosis.Findings();
@@ -179,7 +179,9 @@ public static class IpcObjects
         for (bool first = true; ; first = false)
         {
             Dictionary<string, IpcObjectInfo> now = [];
-            foreach (IpcObjectInfo found in Enumerate(options).Objects) now[found.ObjectIdentity] = found;
+            // A look reads much of /proc, and may have to let others go first: not on the caller's thread.
+            IpcSnapshot snapshot = await Task.Run(() => Enumerate(options), cancellationToken).ConfigureAwait(false);
+            foreach (IpcObjectInfo found in snapshot.Objects) now[found.ObjectIdentity] = found;
             foreach ((string identity, IpcObjectInfo last) in seen)
             {
                 if (!now.ContainsKey(identity)) yield return new IpcObjectChange(IpcObjectChangeKind.Disappeared, last);

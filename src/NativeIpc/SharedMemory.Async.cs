@@ -65,14 +65,14 @@ public sealed partial class SharedMemory
 
     private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, PeerBound bound)
     {
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return Selector.ForSegment(Opening, key).Open(key, access, options, bound, mustExist: false) is { } opened ? new SharedMemory(opened, options) : null;
     }
 
     // When the time is up: the look that waits for nobody says what is wrong.
     private static SharedMemory OpenAtLast(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options)
     {
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, TimeSpan.Zero, mustExist: true)!, options);
     }
 
@@ -119,17 +119,21 @@ public sealed partial class SharedMemory
 
         public WaitQueue<SharedMemoryLock?> Queue { get; }
 
-        public bool TryTake(out SharedMemoryLock? taken)
+        public bool TryTake(out SharedMemoryLock? taken, out bool isHeldUp)
         {
             taken = null;
+            isHeldUp = false;
             if (Interlocked.Exchange(ref _failure, null) is { } failure) throw failure;
             _owner.CheckOpen();
             SegmentLock current = Volatile.Read(ref _owner._lock)!;
             if (current.TryTakeDirectly() is not 0 and long ticket && _owner.Keeps(current, ticket)) taken = new SharedMemoryLock(current, ticket);
-            else if (!current.HasChanged && TryAcquireFrom(current) is { } acquired && _owner.TryKeep(acquired, out SharedMemoryLock scope)) taken = scope;
+            else if (!current.HasChanged && TryAcquireAtOnce(current, out isHeldUp) is { } acquired
+                && _owner.TryKeep(acquired, out SharedMemoryLock scope)) taken = scope;
             else if (current.HasChanged) OpenElsewhere();
             return taken is not null;
         }
+
+        public void AwaitMoment() => Volatile.Read(ref _owner._lock)!.Semaphore.AwaitMoment();
 
         /// <summary>The lock that is open, changed or not: a look at all goes on to the next one.</summary>
         public SemaphoreObject Enter()

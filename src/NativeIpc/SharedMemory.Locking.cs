@@ -211,6 +211,27 @@ public sealed partial class SharedMemory
         return acquired ? current : null;
     }
 
+    /// <summary>The same without any pause.</summary>
+    private static SegmentLock? TryAcquireAtOnce(SegmentLock current, out bool isHeldUp)
+    {
+        isHeldUp = false;
+        if (!TryEnter(current)) return null;
+        bool acquired = false;
+        try
+        {
+            acquired = current.Semaphore.TryAcquireAtOnce(out isHeldUp);
+        }
+        catch (Exception failure) when (IsGone(current, failure))
+        {
+        }
+        finally
+        {
+            if (!acquired) current.Semaphore.Leave();
+        }
+
+        return acquired ? current : null;
+    }
+
     private static SegmentLock? Try<T>(SegmentLock current, Func<SemaphoreObject, T, bool> acquire, T how)
     {
         if (!TryEnter(current)) return null;

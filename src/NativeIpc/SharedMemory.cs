@@ -74,7 +74,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     public static SharedMemory CreateNew(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
         options = Checked(options);
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(BackendFor(key, size).CreateNew(key, size, options), options);
     }
 
@@ -89,7 +89,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     public static SharedMemory OpenExisting(NativeIpcKey key, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {
         options = Checked(options, access);
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: true)!, options);
     }
 
@@ -104,7 +104,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedMemory? segment, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {
         options = Checked(options, access);
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
         return segment is not null;
@@ -154,7 +154,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     public static SharedMemory CreateOrOpen(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
         options = Checked(options);
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(BackendFor(key, size).CreateOrOpen(key, size, options), options);
     }
 
@@ -258,8 +258,8 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         throw Failure.Found(NativeIpcError.InvalidSize, Creating, key, operation, $"no process has room for {size} bytes", "Ask for less.");
     }
 
-    private static ProcessExit.Call Begin(SharedMemoryOptions options)
-        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
+    private static ProcessExit.Call Begin(in NativeIpcKey key, SharedMemoryOptions options)
+        => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
     private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
     {

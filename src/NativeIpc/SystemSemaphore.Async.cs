@@ -143,7 +143,9 @@ public sealed partial class SystemSemaphore
 
         public IWaitSignal Signal { get; }
 
-        public bool TryTake(out bool taken) => taken = _semaphore.TryAcquire();
+        public bool TryTake(out bool taken, out bool isHeldUp) => taken = _semaphore.TryAcquireAtOnce(out isHeldUp);
+
+        public void AwaitMoment() => _semaphore.AwaitMoment();
 
         public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
 

@@ -61,7 +61,7 @@ public sealed partial class SystemSemaphore : IDisposable
     public static SystemSemaphore CreateNew(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SystemSemaphore(BackendFor(key, initialCount, options).CreateNew(key, initialCount, options), options);
     }
 
@@ -138,7 +138,7 @@ public sealed partial class SystemSemaphore : IDisposable
     public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrOpen(key, initialCount, options), options);
     }
 
@@ -160,7 +160,7 @@ public sealed partial class SystemSemaphore : IDisposable
     public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
-        using ProcessExit.Call call = Begin(options);
+        using ProcessExit.Call call = Begin(key, options);
         return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrReset(key, initialCount, options), options);
     }
 
@@ -360,8 +360,8 @@ public sealed partial class SystemSemaphore : IDisposable
             "Ask for fewer permits, or use a key of another type.");
     }
 
-    private static ProcessExit.Call Begin(SystemSemaphoreOptions options)
-        => ProcessExit.Begin(owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
+    private static ProcessExit.Call Begin(in NativeIpcKey key, SystemSemaphoreOptions options)
+        => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
     private static SystemSemaphoreOptions Checked(in NativeIpcKey key, SystemSemaphoreOptions? options)
     {

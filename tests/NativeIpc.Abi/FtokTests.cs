@@ -54,7 +54,7 @@ public class FtokTests
 
             // And so does the library, without the call.
             if (Interop.Libc.Status(path, followLink: true, out Interop.FileStatus status) == 0)
-                Assert.Equal(c, s_projects.Select(project => Backends.SystemV.KeyFile.FtokOf(status.Identity, project)));
+                Assert.Equal(c, s_projects.Select(project => Backends.SystemV.FileKeys.Of(status.Identity, project)));
         }
     }
 
@@ -62,7 +62,7 @@ public class FtokTests
     public void The_library_knows_what_ftok_gives_here()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
-        Assert.True(Backends.SystemV.KeyFile.s_knowsFtok);
+        Assert.True(Backends.SystemV.FileKeys.s_areKnown);
     }
 
     [Fact]

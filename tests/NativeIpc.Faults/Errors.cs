@@ -129,17 +129,19 @@ internal static class Errors
     public static bool SaysItIsGone(SystemCall call, int error) => NameOfError(error) switch
     {
         // By name or by key; of what is open, nothing is said by that.
-        "ENOENT" or "ENOTDIR" => call.Path.Length > 0 || call.Number is 29 or 64,
+        "ENOENT" or "ENOTDIR" => IsOfObject(call) || call.Number is 29 or 64,
 
         // The id is nobody's.
         "EIDRM" or "EINVAL" => call.Number is 29 or 30 or 31 or 64 or 65 or 66 or 220,
 
         // Somebody else has the name or the key by now.
-        "EEXIST" => call.Number is 29 or 64 or 257 or 265,
-        "EISDIR" or "ELOOP" or "ENXIO" => call.Number == 257, // a folder, a link or a FIFO has the name by now
+        "EEXIST" => call.Number is 29 or 64 || (call.Number is 257 or 265 && IsOfObject(call)),
+        "EISDIR" or "ELOOP" or "ENXIO" => call.Number == 257 && IsOfObject(call), // a folder, a link or a FIFO has the name by now
         "EAGAIN" => call.Number == 72 && call.Arguments[1] is F_SETLEASE or F_SETSIG, // somebody uses it
         _ => false,
     };
+
+    private static bool IsOfObject(SystemCall call) => call.Path.Contains(Place.Prefix, StringComparison.Ordinal);
 
     /// <summary>Whether a call gives something back; how such a one fails after another one has failed, or 0.</summary>
     public static int OfCleanUp(SystemCall call) => call.Number switch

@@ -144,7 +144,7 @@ public class ForeignFileLockTests
         File.Delete(path);
     }
 
-    private static int Opened(string path) => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
+    internal static int Opened(string path) => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
 
     [Fact]
     public void The_lock_of_a_segment_is_made_under_the_lock_of_the_key_file_and_opened_without()

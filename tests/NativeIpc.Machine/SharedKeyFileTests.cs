@@ -55,6 +55,43 @@ public sealed class SharedKeyFileTests
         Assert.False(File.Exists(first.NativeKey), "The file stayed.");
     }
 
+    /// <summary>Both see that nobody is attached. The second one gets the file's lock when the first one has removed
+    /// all, and must not make a lock anew: nobody would remove it, nor the file.</summary>
+    [Fact]
+    public void Of_two_that_detach_last_at_once_the_second_one_makes_no_lock_anew()
+    {
+        (NativeIpcKey first, NativeIpcKey second) = TwoIdsOfOneFile();
+        SharedMemory segment = SharedMemory.CreateNew(first, 10);
+        SharedMemory other = SharedMemory.CreateNew(second, 10);
+        int key = Interop.Libc.ftok(first.NativeKey, (int)first.Type);
+        var detaching = new Thread(segment.Dispose);
+        try
+        {
+            using (new ForeignFileLockTests.Held(first.NativeKey))
+            {
+                detaching.Start();
+                bool waits = SpinWait.SpinUntil(() => ForeignFileLockTests.Opened(first.NativeKey) > 1, Patience.Seconds(30));
+                Assert.True(waits, "It does not wait for the key file.");
+                RemoveSegment(key); // as the first one does; there is no lock yet, and the file stays for the other id
+            }
+
+            detaching.Join();
+            Assert.Equal(-1, Interop.Libc.semget(key, 0, 0));
+            other.Dispose();
+            Assert.False(File.Exists(first.NativeKey), "The file stayed.");
+        }
+        finally
+        {
+            other.Dispose();
+            int left = Interop.Libc.semget(key, 0, 0);
+            if (left != -1) _ = Interop.Libc.semctl(left, 0, Interop.Flags.IPC_RMID);
+            File.Delete(first.NativeKey);
+        }
+    }
+
+    private static unsafe void RemoveSegment(int key)
+        => Assert.Equal(0, Interop.Libc.shmctl(Interop.Libc.shmget(key, 0, 0), Interop.Flags.IPC_RMID, null));
+
     [Fact]
     public void A_file_with_objects_of_one_id_is_not_marked()
     {

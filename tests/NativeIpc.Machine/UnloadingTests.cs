@@ -53,6 +53,21 @@ public class UnloadingTests
         Assert.False(SharedMemory.Remove(key) || SystemSemaphore.Remove(key));
     }
 
+    /// <summary>By then the handlers are taken out of the event, and the context is still listed.</summary>
+    [Theory]
+    [MemberData(nameof(Uses))]
+    public void What_is_used_first_by_a_handler_of_the_unloading_ends_too(Backend backend, string step, string did)
+    {
+        NativeIpcKey key = TestRun.NewKey(backend);
+        VictimResult result = Victims.Run(Situation.Plain,
+        [
+            "kernel-objects", $"copy-begin-unload-with a {step.Replace("KEY", $"{key}", StringComparison.Ordinal)}",
+            "copy a dispose", "copy-unload a", "kernel-objects",
+        ]);
+        result.Did(result[0].Did!, did, "disposed", Unloaded, result[0].Did!);
+        Assert.False(SharedMemory.Remove(key) || SystemSemaphore.Remove(key));
+    }
+
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]

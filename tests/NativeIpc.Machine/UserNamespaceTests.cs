@@ -137,6 +137,27 @@ public sealed class UserNamespaceTests : IDisposable
             13);
     }
 
+    /// <summary>The folder gives its files a stranger group, which shows as the same number as this process's own.</summary>
+    [Fact]
+    public void A_key_file_lets_no_group_in_that_cannot_be_told_from_another()
+    {
+        string folder = Path.Combine(TestRun.Folder, TestRun.NewName());
+        Directory.CreateDirectory(folder);
+        _ = Shell.Run("chown", [$"{Self}:{Stranger}", folder]).Succeeded;
+        _ = Shell.Run("chmod", ["2755", folder]).Succeeded;
+        NativeIpcKey key = TestRun.KeyOf(Path.Combine(folder, "key"));
+        try
+        {
+            Victims.Run(Inside(""), $"segment-create {key} 4096 mode=660 others=true removal=Keep").Did("created 4096");
+            Assert.Equal($"600 {Stranger}", Shell.Run("stat", ["-c", "%a %g", key.NativeKey]).Succeeded.Trim());
+        }
+        finally
+        {
+            SharedMemory.Remove(key);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static void MakeKeyFile(NativeIpcKey key, int owner)
     {
         File.Create(key.NativeKey).Dispose();

@@ -18,6 +18,7 @@ internal static class CopySteps
         "copy" => Run(words[1], words[2..]),
         "copy-begin-unload" => BeginUnload(words[1]),
         "copy-unload" => Unload(words[1]),
+        "copy-begin-unload-with" => BeginUnloadWith(words[1], words[2..]),
         "kernel-objects" => KernelObjects(),
         _ => null,
     };
@@ -32,6 +33,17 @@ internal static class CopySteps
     {
         s_copies[name].BeginUnload();
         return "asked";
+    }
+
+    /// <summary>A handler of the unloading is the first to use the library.</summary>
+    private static string BeginUnloadWith(string name, string[] step)
+    {
+        Copy copy = Load();
+        s_copies.Add(name, copy);
+        string did = "";
+        copy.Context.Unloading += _ => did = copy.Run(step);
+        copy.BeginUnload();
+        return did;
     }
 
     private static string Unload(string name)

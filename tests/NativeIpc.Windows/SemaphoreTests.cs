@@ -83,7 +83,12 @@ public class SemaphoreTests : WindowsTest
         Assert.Equal("ok new", peer.Ask("create-semaphore", "W", name, 1, 3));
         using SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(Key(name), 10);
 
-        Assert.Equal(0, Fails(NativeIpcError.OutOfResources, 298, () => semaphore.Release(3)).PermitsReleased);
+        NativeIpcException failure = Fails(NativeIpcError.OutOfResources, 298, () => semaphore.Release(3));
+        Assert.Equal(0, failure.PermitsReleased);
+        foreach (string part in new[] { semaphore.Key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "would pass 3,", "MaximumCount" })
+            Assert.Contains(part, failure.Message, StringComparison.Ordinal);
+        using (SystemSemaphore opened = SystemSemaphore.OpenExisting(Key(name))) // whose handle may not ask
+            Assert.Contains("would pass 3,", Fails(NativeIpcError.OutOfResources, 298, () => opened.Release(3)).Message, StringComparison.Ordinal);
         semaphore.Release(2);
         Assert.Equal("error ReleaseSemaphore 298", peer.Ask("release", 1));
     }

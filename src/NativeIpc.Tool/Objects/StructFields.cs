@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -20,9 +19,11 @@ internal sealed record StructField(string Type, int Count, bool IsArray, string 
 }
 
 /// <summary>Fields as <c>--struct</c> takes them: <c>i32 width@0, f64[3] place, char[16] name@32</c>. Without an offset a field follows the one before it, without padding.</summary>
-internal static partial class StructFields
+internal static class StructFields
 {
     private const string Types = "u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bool, char[N], bytes[N]";
+
+    private static readonly string[] s_types = ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "bool", "char", "bytes"];
 
     public static IReadOnlyList<StructField> Parse(string text)
     {
@@ -30,17 +31,15 @@ internal static partial class StructFields
         long next = 0;
         foreach (string part in text.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
-            Match match = Form().Match(part);
-            if (!match.Success) throw ToolException.Usage($"'{part}' is no field. Write a type, a name and an offset: i32 width@0. Types: {Types}; other types take [N], too.");
-            bool isArray = match.Groups["count"].Success;
+            if (!TrySplit(part, out string type, out string? number, out string name, out string? offset)) throw ToolException.Usage($"'{part}' is no field. Write a type, a name and an offset: i32 width@0. Types: {Types}; other types take [N], too.");
+            bool isArray = number is not null;
             int count = 1;
-            if (isArray && (!int.TryParse(match.Groups["count"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > 65536))
+            if (isArray && (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > 65536))
                 throw ToolException.Usage($"'{part}' has a count that is not from 1 to 65536.");
-            string type = match.Groups["type"].Value;
             if (!isArray && type is "bytes") throw ToolException.Usage($"'{part}' needs a count: {type}[N].");
-            if (match.Groups["offset"].Success && !TryParseOffset(match.Groups["offset"].Value, out next)) throw ToolException.Usage($"'{part}' has no offset that can be meant. Use digits or 0x....");
+            if (offset is not null && !TryParseOffset(offset, out next)) throw ToolException.Usage($"'{part}' has no offset that can be meant. Use digits or 0x....");
             if (next > long.MaxValue - 65536 * sizeof(long)) throw ToolException.Usage($"'{part}' lies behind the end of any segment.");
-            var field = new StructField(type, count, isArray, match.Groups["name"].Value, next);
+            var field = new StructField(type, count, isArray, name, next);
             fields.Add(field);
             next += field.Length;
         }
@@ -92,6 +91,14 @@ internal static partial class StructFields
             ? long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out offset) && offset >= 0
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out offset);
 
-    [GeneratedRegex(@"^(?<type>u8|i8|u16|i16|u32|i32|u64|i64|f32|f64|bool|char|bytes)(\[(?<count>[0-9]+)\])?\s+(?<name>[\w.\-]+)\s*(@\s*(?<offset>\w+))?$")]
-    private static partial Regex Form();
+    /// <summary>The parts of <c>type[count] name@offset</c>; null for a count or an offset that is not there. False when it has another form.</summary>
+    private static bool TrySplit(string part, out string type, out string? count, out string name, out string? offset)
+    {
+        string[] halves = part.Split('@', 2, StringSplitOptions.TrimEntries);
+        string[] words = halves[0].Split(default(char[]), StringSplitOptions.RemoveEmptyEntries);
+        (type, count, name, offset) = (words.FirstOrDefault(""), null, words.LastOrDefault(""), halves.Length > 1 ? halves[1] : null);
+        if (type.EndsWith(']') && type.IndexOf('[', StringComparison.Ordinal) is > 0 and var at) (type, count) = (type[..at], type[(at + 1)..^1]);
+        return words.Length == 2 && s_types.Contains(type) && offset is not "" && count is not ""
+            && (count ?? "").All(char.IsAsciiDigit) && name.All(c => char.IsLetterOrDigit(c) || c is '_' or '.' or '-');
+    }
 }

@@ -23,13 +23,13 @@ internal sealed class Screen : IDisposable
     {
         if (!OperatingSystem.IsWindows())
         {
-            _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, context =>
+            _registrations.Add(Signals.Watch(PosixSignal.SIGTSTP, context =>
             {
                 context.Cancel = true; // .NET goes on otherwise, too: to stop is what this has to do itself
                 Switch(on: false);
                 _ = Libc.kill(Environment.ProcessId, Libc.SIGSTOP);
             }));
-            _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Switch(on: true)));
+            _registrations.Add(Signals.Watch(PosixSignal.SIGCONT, _ => Switch(on: true)));
         }
 
         Switch(on: true);

@@ -1,10 +1,10 @@
-using System.Text.RegularExpressions;
+using System.Text;
 
 namespace NativeIpc.Tool.Output;
 
 /// <summary>The library's messages are for programmers: they name its members. Here those become what this tool has for
 /// the same. A test goes through every message of the library.</summary>
-internal static partial class ToolWords
+internal static class ToolWords
 {
     // Whole phrases come before the words in them. KEY stands for the key.
     private static readonly (string Library, string Tool)[] s_phrases =
@@ -23,6 +23,7 @@ internal static partial class ToolWords
         ("Read it with IpcObjects.Read, which needs none", "'nipc show', 'nipc read' and 'nipc dump' need none"),
         ("Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount", "Release no more than was acquired or is meant to be there"),
         ("the MaximumCount of this instance", "the maximum"),
+        ("; or set RemoveAtProcessExit to false", ""),
         ("set AllowOtherOwners", "give --allow-other-owners"),
         ("AllowOtherOwners", "--allow-other-owners"),
         ("Make one with PlatformSafeKey or LegacyNativeKey, or", "Make one with 'nipc key safe NAME' or 'nipc key legacy NAME', or"),
@@ -76,18 +77,28 @@ internal static partial class ToolWords
     }
 
     /// <summary>A text with the key in place of KEY.</summary>
-    public static string WithKey(string text, string key) => Placeholder().Replace(text, _ => ForShell(key));
+    public static string WithKey(string text, string key)
+    {
+        const string placeholder = "KEY";
+        var whole = new StringBuilder();
+        int from = 0;
+        for (int at; (at = text.IndexOf(placeholder, from, StringComparison.Ordinal)) >= 0; from = at + placeholder.Length)
+        {
+            bool isWord = !(at > 0 && IsOfWord(text[at - 1])) && !(at + placeholder.Length < text.Length && IsOfWord(text[at + placeholder.Length]));
+            whole.Append(text, from, at - from).Append(isWord ? ForShell(key) : placeholder);
+        }
+
+        return whole.Append(text, from, text.Length - from).ToString();
+    }
 
     /// <summary>A word as a shell takes it: in quotes where it has other characters than names have.</summary>
     public static string ForShell(string word)
-        => word.Length > 0 && !Special().IsMatch(word) ? word : $"\"{ShellSpecial().Replace(word, "\\$0")}\"";
+    {
+        if (word.Length > 0 && word.All(c => IsOfWord(c) || "@%+=:,./-".Contains(c))) return word;
+        var quoted = new StringBuilder("\"");
+        foreach (char c in word) quoted.Append("\"$`\\!".Contains(c) ? "\\" : "").Append(c);
+        return quoted.Append('"').ToString();
+    }
 
-    [GeneratedRegex(@"\bKEY\b")]
-    private static partial Regex Placeholder();
-
-    [GeneratedRegex(@"[^\w@%+=:,./-]")]
-    private static partial Regex Special();
-
-    [GeneratedRegex("[\"$`\\\\!]")]
-    private static partial Regex ShellSpecial();
+    private static bool IsOfWord(char c) => char.IsLetterOrDigit(c) || c == '_';
 }

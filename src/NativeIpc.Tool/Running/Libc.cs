@@ -8,6 +8,9 @@ internal static unsafe partial class Libc
 {
     public const int ENOENT = 2;
     private const int EINTR = 4;
+
+    public static int EAGAIN => OperatingSystem.IsLinux() ? 11 : 35;
+
     private const int EPIPE = 32;
 
     /// <summary>Linux and macOS number it differently.</summary>

@@ -21,6 +21,21 @@ internal static class Signals
     /// no signal counts as ignored.</summary>
     public static bool IsIgnored(int number) => (s_ignored.Value >> (number - 1) & 1) != 0;
 
+    /// <summary>Watches for a signal, for which .NET needs a thread.</summary>
+    /// <exception cref="ToolException">There is none to be had.</exception>
+    public static PosixSignalRegistration Watch(PosixSignal signal, Action<PosixSignalContext> handler)
+    {
+        try
+        {
+            return PosixSignalRegistration.Create(signal, handler);
+        }
+        catch (IOException failure) when (failure.HResult == Libc.EAGAIN)
+        {
+            // .NET takes the number for that of a file that others use.
+            throw new ToolException(ExitCodes.Limit, Failures.NoThread);
+        }
+    }
+
     private static readonly Lazy<ulong> s_ignored = new(() =>
     {
         if (!OperatingSystem.IsLinux()) return 0;

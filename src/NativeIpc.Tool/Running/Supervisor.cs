@@ -23,7 +23,7 @@ internal sealed class Supervisor : IDisposable
     {
         foreach ((PosixSignal signal, int number) in Signals.Forwarded)
         {
-            if (!Signals.IsIgnored(number)) _registrations.Add(PosixSignalRegistration.Create(signal, context => Forward(context, number)));
+            if (!Signals.IsIgnored(number)) _registrations.Add(Signals.Watch(signal, context => Forward(context, number)));
         }
     }
 

@@ -53,7 +53,7 @@ internal static class DoctorVerb
         }
         else
         {
-            Print(findings, mended, parsed.GetValue(s_all));
+            Print(findings, mended, parsed.GetValue(s_all), string.Concat((parsed.GetValue(s_folders) ?? []).Select(folder => $" --folder {Quote(folder)}")));
         }
 
         return isWell ? ExitCodes.Ok : ExitCodes.Conflict;
@@ -72,7 +72,7 @@ internal static class DoctorVerb
         }
     }
 
-    private static void Print(IReadOnlyList<IpcFinding> findings, Dictionary<IpcFinding, bool> mended, bool all)
+    private static void Print(IReadOnlyList<IpcFinding> findings, Dictionary<IpcFinding, bool> mended, bool all, string folders)
     {
         foreach (IGrouping<(IpcSeverity, IpcFindingKind), IpcFinding> alike in findings.GroupBy(finding => (finding.Severity, finding.Kind)))
         {
@@ -89,16 +89,18 @@ internal static class DoctorVerb
         int unused = findings.Count(finding => finding.Kind == IpcFindingKind.Unused);
         int orphaned = findings.Count(finding => finding.Kind == IpcFindingKind.Orphaned);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(errors, "error")}, {Count(warnings, "warning")}{(mended.Count > 0 ? $", {mended.Values.Count(done => done)} mended" : "")}"));
-        if (safe > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc doctor --fix' mends {safe} of them"));
-        if (orphaned > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc rm --orphaned' lists the {orphaned} that dead processes had to remove; with --yes it removes them"));
-        if (unused > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc list --unused' lists the {unused} that nobody has open at this moment"));
+        if (safe > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc doctor --fix{folders}' mends {safe} of them"));
+        if (orphaned > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc rm --orphaned{folders}' lists the {orphaned} that dead processes had to remove; with --yes it removes them"));
+        if (unused > 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'nipc list --unused{folders}' lists the {unused} that nobody has open at this moment"));
     }
 
     /// <summary>A lost permit that was not recorded (a C or Qt program's) looks as one that was taken on purpose (<c>nipc acquire</c>), so that only the user can give it back: with this command.</summary>
     private static string RemedyOf(IpcFinding finding)
         => finding is { Kind: IpcFindingKind.Unused or IpcFindingKind.Orphaned, Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
-            ? $"If a holder was killed, give its permit back: nipc release '{PrintableText.Of(semaphore.Key.ToString()).Replace("'", "'\\''", StringComparison.Ordinal)}'. {finding.Remedy}"
+            ? $"If a holder was killed, give its permit back: nipc release {Quote(semaphore.Key.ToString())}. {finding.Remedy}"
             : finding.Remedy;
+
+    private static string Quote(string text) => $"'{PrintableText.Of(text).Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static string Count(int number, string what) => string.Create(CultureInfo.InvariantCulture, $"{number} {what}{(number == 1 ? "" : "s")}");
 

@@ -4,7 +4,9 @@ using NativeIpc.Errors;
 namespace NativeIpc.Backends;
 
 /// <summary>Collects what is wrong: of the objects here, of the system's side by the back ends. Used by one thread.</summary>
-internal sealed class Diagnosis(IpcSnapshot snapshot)
+/// <param name="snapshot">The objects.</param>
+/// <param name="folders">Where key files were looked for beside the usual places: the commands look there, too.</param>
+internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? folders = null)
 {
     private const string Fix = "nipc doctor --fix";
 
@@ -63,7 +65,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
                 $"{what} has lost {permits}: who took {them} was killed (a 'nipc run', or a program that records its "
                     + $"permits), and no process is left that shares in {them}.",
                 "Give back what was lost, and no more than that; the next 'nipc run' on it does so, too.")
-                { Subject = found, Command = Fix, IsSafeToFix = true });
+                { Subject = found, Command = WithFolder(Fix, found), IsSafeToFix = true });
         }
         else if (found.HasDeadHolder)
         {
@@ -71,7 +73,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
                 $"{what} is taken, and its holder, a process that used this library, was killed: a Qt or C program "
                     + "that waits for it waits for ever.",
                 "Give it back; the next one to take it with this library does so, too, and is told.")
-                { Subject = found, Command = Fix, IsSafeToFix = true });
+                { Subject = found, Command = WithFolder(Fix, found), IsSafeToFix = true });
         }
         else if (Has(found, IpcObjectTraits.Orphaned) || found.IsLeft)
         {
@@ -79,7 +81,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
             Add(new IpcFinding(IpcFindingKind.Orphaned, IpcSeverity.Information,
                 $"{what} was to be removed by a process that has ended without doing so{(isSure ? ", and no process has it open" : "")}.",
                 isSure ? "Remove it." : "Remove it, if no other process has it open: who removes it can ask the kernel, which this look does not.")
-                { Subject = found, Command = RemoveOrphaned });
+                { Subject = found, Command = WithFolder(RemoveOrphaned, found) });
         }
         else if (Has(found, IpcObjectTraits.WrongSize))
         {
@@ -167,6 +169,15 @@ internal sealed class Diagnosis(IpcSnapshot snapshot)
     /// <summary>How an object is called in a sentence: by its key where one is known, else as ipcs calls it.</summary>
     internal static string Name(IpcObjectInfo found)
         => found.Key.IsValid ? Failure.Printable(found.Key.ToString()) : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"{found.NativeName} (System V id {id})") : Failure.Printable(found.FilePath ?? found.NativeName);
+
+    /// <summary>A command that goes through all objects, so that it sees this one.</summary>
+    private string? WithFolder(string command, IpcObjectInfo found)
+    {
+        string? folder = Path.GetDirectoryName(found.KeyFile);
+        if (folder is null || !(folders ?? []).Any(given => Path.TrimEndingDirectorySeparator(Path.GetFullPath(given)) == folder)) return command;
+        string whole = $"{command} --folder {Quote(folder)}";
+        return Failure.IsPrintable(whole) ? whole : null;
+    }
 
     private string ToRemove(IpcObjectInfo found)
         => RemoveCommand(found) is { } command ? $" If you know that nobody needs it: '{command}' looks again and removes it." : "";

@@ -23,11 +23,13 @@ internal readonly struct FileLock : IDisposable
 
     private readonly int _heldPlusOne;
     private readonly bool _closes;
+    private readonly FileLockWait? _lender;
 
-    private FileLock(int held, bool hasWaited, bool closes = false)
+    private FileLock(int held, bool hasWaited, bool closes = false, FileLockWait? lender = null)
     {
         _heldPlusOne = held + 1;
         _closes = closes;
+        _lender = lender;
         HasWaited = hasWaited;
     }
 
@@ -51,6 +53,17 @@ internal readonly struct FileLock : IDisposable
     {
         int how = isShared ? Interop.Flags.LOCK_SH : Interop.Flags.LOCK_EX;
         int number = Try(file, how, hasWaited: false, out taken);
+        if (number != Interop.Errno.EAGAIN) return number;
+
+        // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the lock back
+        // between the try and the look. Safe because of the second try.
+        if (FileLockWait.TryBorrow(file, how) is { } lender)
+        {
+            taken = new FileLock(file, hasWaited: true, lender: lender);
+            return 0;
+        }
+
+        number = Try(file, how, hasWaited: true, out taken);
         if (number != Interop.Errno.EAGAIN) return number;
         bound.ThrowIfCallerIsGone();
         return bound.PeerTimeout == TimeSpan.Zero ? number : Wait(file, how, bound, out taken);
@@ -149,6 +162,12 @@ internal readonly struct FileLock : IDisposable
     public void Dispose()
     {
         if (!IsHeld) return;
+        if (_lender is not null)
+        {
+            _lender.TakeBack();
+            return;
+        }
+
         _ = Interop.Libc.flock(_heldPlusOne - 1, Interop.Flags.LOCK_UN); // cannot fail on an open descriptor that has flock
         if (_closes) _ = Interop.Libc.close(_heldPlusOne - 1);
     }

@@ -9,6 +9,14 @@ namespace NativeIpc.Backends;
 /// <para>It has an open file description of its own (/proc/self/fd; so Linux only): a lock that comes after the caller has given up, and has closed its descriptor, is then nobody's but the thread's, which
 /// gives it back; until then the kernel counts this process among the file's users. A process has <see cref="MostThreads"/> of them, waited for or left behind; whoever finds as many goes on polling.</para>
 /// <para>Interleavings: the thread says that it has the lock, or the caller that it has given up, in one exchange on the same word. Who comes second closes: the caller with the lock, the thread without the caller.</para>
+/// <para>A thread that was left behind takes the file for a moment when it comes free. In that moment a try of this
+/// process would find it held, by nobody who makes or removes anything. So who finds it held tries once more through the
+/// left one's open file (<see cref="TryBorrow"/>): the kernel gives a description again what it has. Interleavings, each
+/// step under the gate. (1) The thread has the lock, and gives it back before: the borrower takes it, as anybody. (2) It has
+/// the lock and comes to the gate later: it finds it lent, and leaves giving back and closing to the borrower.
+/// (3) It is still in flock(2) when the borrower takes the lock: it is given the same lock, and goes on as in (2). (4) The
+/// borrower has given it back, and the thread is still in flock(2): it gets it later, and gives it back. (5) Somebody else
+/// has the lock: the borrower's try says so.</para>
 /// </remarks>
 #pragma warning disable CA1001 // The event has a handle only where its WaitHandle is asked for.
 internal sealed class FileLockWait
@@ -25,6 +33,12 @@ internal sealed class FileLockWait
     private readonly int _how;
     private int _state;
     private int _number;
+
+    // Under the gate: those that were left behind, and what became of each.
+    private static readonly Lock s_gate = new();
+    private static readonly List<FileLockWait> s_left = [];
+    private bool _isLent;
+    private bool _hasEnded;
 
     private FileLockWait(int file, int how)
     {
@@ -68,16 +82,71 @@ internal sealed class FileLockWait
     /// <summary>The caller does not wait any more: a lock that has come meanwhile is given back.</summary>
     public void GiveUp()
     {
-        if (Interlocked.CompareExchange(ref _state, GivenUp, Waiting) == Done && _number == 0) GiveBack();
+        lock (s_gate)
+        {
+            if (Interlocked.CompareExchange(ref _state, GivenUp, Waiting) == Waiting)
+            {
+                s_left.Add(this);
+                return;
+            }
+        }
+
+        if (_number == 0) GiveBack();
+    }
+
+    /// <summary>Takes a file's lock through a wait that was left behind; null when that does not give it.</summary>
+    /// <param name="file">An open file.</param>
+    /// <param name="how">Which lock; an exclusive one is taken for a shared one.</param>
+    public static FileLockWait? TryBorrow(int file, int how)
+    {
+        lock (s_gate)
+        {
+            if (s_left.Count == 0 || Interop.Libc.Status(file, out Interop.FileStatus wanted) != 0) return null;
+            foreach (FileLockWait left in s_left)
+            {
+                // A shared one would make an exclusive one shared when its thread comes to it.
+                if (left._isLent || (left._how != how && left._how != Interop.Flags.LOCK_EX)) continue;
+                if (Interop.Libc.Status(left._file, out Interop.FileStatus status) != 0 || status.Identity != wanted.Identity) continue;
+                if (Interop.Libc.flock(left._file, left._how | Interop.Flags.LOCK_NB) != 0) continue;
+                left._isLent = true;
+                return left;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The borrower has done.</summary>
+    public void TakeBack()
+    {
+        lock (s_gate)
+        {
+            _isLent = false;
+            if (_hasEnded) GiveBack();
+            else _ = Interop.Libc.flock(_file, Interop.Flags.LOCK_UN); // cannot fail on an open descriptor that has flock
+        }
     }
 
     private void Run()
     {
         do _number = Interop.Libc.flock(_file, _how) == 0 ? 0 : Marshal.GetLastPInvokeError();
         while (_number == Interop.Errno.EINTR);
-        if (_number != 0) _ = Interop.Libc.close(_file);
-        if (Interlocked.CompareExchange(ref _state, Done, Waiting) == Waiting) _done.Set();
-        else if (_number == 0) GiveBack();
+        if (Interlocked.CompareExchange(ref _state, Done, Waiting) == Waiting)
+        {
+            if (_number != 0) _ = Interop.Libc.close(_file); // the caller looks at the number first
+            _done.Set();
+        }
+        else
+        {
+            StopPoint.At("filelock.left");
+            lock (s_gate)
+            {
+                s_left.Remove(this);
+                _hasEnded = true;
+                if (!_isLent) GiveBack();
+            }
+        }
+
         Interlocked.Decrement(ref s_threads);
     }
 

@@ -66,15 +66,35 @@ internal static class ProcessExit
     }
 
     /// <summary>Begins a call that may make an object, or attach to one, and list a duty for it; the end of the process waits until it is disposed.</summary>
+    /// <param name="key">The object's key, for messages.</param>
     /// <param name="owns">Whether there may be a duty. What can fail about that fails here, before anything is made.</param>
-    public static Call Begin(bool owns)
+    public static Call Begin(in NativeIpcKey key, bool owns) => Begin(key, owns, s_patience);
+
+    /// <inheritdoc cref="Begin(in NativeIpcKey, bool)"/>
+    /// <param name="key">As there.</param>
+    /// <param name="owns">As there.</param>
+    /// <param name="bound">How long the caller may be held up at the end of the process.</param>
+    /// <exception cref="CallersTimeIsOverException">The process is ending, and the caller's time has passed.</exception>
+    public static Call Begin(in NativeIpcKey key, bool owns, in PeerBound bound)
     {
-        if (owns) EnsureRegistered();
+        if (owns)
+        {
+            try
+            {
+                EnsureRegistered();
+            }
+            catch (IOException failure)
+            {
+                // Of the first one in a process, for whose handlers .NET makes a pipe and a thread.
+                throw BackgroundThread.NoSignals(key, failure);
+            }
+        }
+
         Interlocked.Increment(ref s_callsInside);
         if (IsEnding && !t_isPerforming)
         {
             Interlocked.Decrement(ref s_callsInside);
-            var patience = new Backoff(s_patience);
+            var patience = new Backoff(bound.AtMost(s_patience));
             while (IsEnding && patience.Pause())
             {
             }
@@ -85,7 +105,7 @@ internal static class ProcessExit
         return default;
     }
 
-    /// <summary>A call that <see cref="Begin"/> began.</summary>
+    /// <summary>A call that <see cref="Begin(in NativeIpcKey, bool)"/> began.</summary>
     public readonly struct Call : IDisposable
     {
         public void Dispose()

@@ -49,6 +49,21 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <inheritdoc/>
     public virtual bool TryAcquireQuickly() => TryAcquire();
 
+    /// <summary>As <see cref="TryAcquire"/>, but without any pause: for an asynchronous wait, whose tries run on threads
+    /// and inside gates that others need.</summary>
+    /// <param name="isHeldUp">Whether something else than the count may have kept the permit from being taken, and
+    /// another try after <see cref="AwaitMoment"/> may say more.</param>
+    public virtual bool TryAcquireAtOnce(out bool isHeldUp)
+    {
+        isHeldUp = false;
+        return TryAcquire();
+    }
+
+    /// <summary>Lets pass a moment, some milliseconds at most, for what has held up a try. On a thread that may.</summary>
+    public virtual void AwaitMoment()
+    {
+    }
+
     /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came, also earlier (a signal).</summary>
     public abstract bool Block(TimeSpan slice);
 

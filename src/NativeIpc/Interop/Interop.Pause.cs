@@ -5,8 +5,15 @@ internal static partial class Interop
     /// <summary>The one place where a thread lets time pass: for systems that cannot wait for the thing itself.</summary>
     internal static class Pause
     {
+        [ThreadStatic]
+        private static int t_count;
+
+        /// <summary>How many pauses the calling thread has made so far: shows the tests who waits.</summary>
+        internal static int CountOfThisThread => t_count;
+
         internal static void Microseconds(int microseconds)
         {
+            t_count++;
             if (OperatingSystem.IsWindows())
             {
 #pragma warning disable RS0030 // see the summary

@@ -6,8 +6,15 @@ namespace NativeIpc.Waiting;
 /// <typeparam name="T">What a wait gets: true for a permit, the scope of a lock.</typeparam>
 internal interface IAwaitable<T>
 {
-    /// <summary>Takes one without waiting, and never on behalf of a wait that has gone: called under the queue's gate.</summary>
-    bool TryTake(out T taken);
+    /// <summary>Takes one without waiting, and never on behalf of a wait that has gone: called under the queue's gate, so
+    /// without any pause.</summary>
+    /// <param name="taken">What was taken.</param>
+    /// <param name="isHeldUp">Whether another try after <see cref="AwaitMoment"/> may say more.</param>
+    bool TryTake(out T taken, out bool isHeldUp);
+
+    /// <summary>Lets pass a moment for what has held up a try. Called outside the gate, never on a caller's
+    /// thread.</summary>
+    void AwaitMoment();
 
     /// <summary>What tells that trying again may help.</summary>
     IWaitSignal Signal { get; }
@@ -105,13 +112,14 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         lock (_gate)
         {
             if (_isClosed) throw target.Disposed();
-            if (_waits.Count == 0 && target.TryTake(out T taken))
+            bool isHeldUp = false;
+            if (_waits.Count == 0 && target.TryTake(out T taken, out isHeldUp))
             {
                 ticket?.Begin();
                 return new ValueTask<T?>(taken);
             }
 
-            if (timeout == TimeSpan.Zero) return new ValueTask<T?>(default(T));
+            if (timeout == TimeSpan.Zero && !isHeldUp) return new ValueTask<T?>(default(T));
             wait = ticket is null ? new Wait(this, deadline, cancellationToken)
                 : new TicketedWait(this, deadline, ticket, cancellationToken);
             wait.Node = _waits.AddLast(wait);
@@ -133,7 +141,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
         try
         {
-            wait.Start(timeout);
+            wait.Start(timeout == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : timeout);
+            if (timeout == TimeSpan.Zero) wait.TryElsewhere();
         }
         catch (OutOfMemoryException)
         {
@@ -147,31 +156,45 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     public override bool Pump()
     {
         bool served = false;
+        bool mayPause = true;
         while (true)
         {
-            Wait head;
-            T? taken = default;
-            Exception? failure = null;
-            lock (_gate)
+            Wait? head = TryServe(out T? taken, out Exception? failure, out bool isHeldUp);
+            if (head is null && isHeldUp && mayPause)
             {
-                if (_waits.First is not { } first) return served;
-                head = first.Value;
-                try
-                {
-                    if (!target.TryTake(out taken)) return served;
-                    head.Begin();
-                }
-                catch (Exception found) when (found is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
-                {
-                    failure = found;
-                }
-
-                Remove(head);
+                mayPause = false;
+                target.AwaitMoment();
+                continue;
             }
 
+            if (head is null) return served;
             if (failure is null) head.Serve(taken);
             else head.Fail(failure);
             served |= failure is null;
+        }
+    }
+
+    /// <summary>Takes out the wait at the head, with what it gets; null when there is no wait, or nothing for it.</summary>
+    private Wait? TryServe(out T? taken, out Exception? failure, out bool isHeldUp)
+    {
+        taken = default;
+        failure = null;
+        isHeldUp = false;
+        lock (_gate)
+        {
+            if (_waits.First is not { } first) return null;
+            try
+            {
+                if (!target.TryTake(out taken, out isHeldUp)) return null;
+                first.Value.Begin();
+            }
+            catch (Exception found) when (found is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+            {
+                failure = found;
+            }
+
+            Remove(first.Value);
+            return first.Value;
         }
     }
 
@@ -253,6 +276,14 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             if (_isOver) StopListening();
         }
 
+        /// <summary>Tries once more on a thread that may pause, and gives up.</summary>
+        public void TryElsewhere()
+            => ThreadPool.UnsafeQueueUserWorkItem(static wait =>
+            {
+                wait.PumpQueue();
+                wait.TimeOut();
+            }, this, preferLocal: false);
+
         public void Serve(T? taken)
         {
             StopListening();
@@ -268,6 +299,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             if (queue.ContinuesAtOnce) ThreadPool.UnsafeQueueUserWorkItem(_ => complete(_completion, state), null);
             else complete(_completion, state);
         }
+
+        private void PumpQueue() => queue.Pump();
 
         private void Cancel()
         {

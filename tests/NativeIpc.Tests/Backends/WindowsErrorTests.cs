@@ -32,6 +32,18 @@ public class WindowsErrorTests
         => Check(WindowsErrors.CreateSemaphore(Attempt, new NativeIpcKey(name, NativeIpcKeyType.Windows), number), "CreateSemaphoreW", number, error, remedy);
 
     [Theory]
+    [InlineData(4, "pass 4, the maximum that its creator set")]
+    [InlineData(null, "which this user may not read")]
+    public void A_release_over_the_maximum_names_key_call_maximum_and_remedy(int? maximum, string told)
+    {
+        var key = new NativeIpcKey("x", NativeIpcKeyType.Windows);
+        NativeIpcException failure = WindowsErrors.Release(key, 298, 3, maximum);
+        Assert.Equal((NativeIpcError.OutOfResources, 298), (failure.Error, failure.NativeErrorCode));
+        foreach (string part in new[] { told, key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "298", "no permit was given", "MaximumCount" })
+            Assert.Contains(part, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(@"Global\x", 2, NativeIpcError.NotFound, "on this machine")]
     [InlineData("x", 2, NativeIpcError.NotFound, @"under Global\")]
     [InlineData(@"Global\x", 5, NativeIpcError.PermissionDenied, "grant this user access")] // opening needs no privilege

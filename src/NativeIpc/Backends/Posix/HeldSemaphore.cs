@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using static NativeIpc.Interop;
 
@@ -30,7 +29,7 @@ namespace NativeIpc.Backends.Posix;
 /// unlocking leaves it and says so. (7) A thread proves that this handle is alone while another one of the handle takes: the word then has the handle's mark, or
 /// its count is 1, and the proof exchanges only a word with neither. A process that comes meanwhile is held up by the kernel until the lease is dropped.</para>
 /// </remarks>
-internal sealed class HeldSemaphore : MappedSemaphore
+internal sealed partial class HeldSemaphore : MappedSemaphore
 {
     private const uint Abandoned = GlibcSemaphore.MaximumMark;
     private const string Taking = "take the lock";
@@ -110,6 +109,34 @@ internal sealed class HeldSemaphore : MappedSemaphore
     public override bool TryAcquire() => TryAcquireDirectly() || TryAcquireCounted(looks: true);
 
     public override bool TryAcquireQuickly() => TryAcquireDirectly() || TryAcquireCounted(looks: false);
+
+    /// <inheritdoc/>
+    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    {
+        isHeldUp = false;
+        if (TryAcquireDirectly()) return true;
+        nint page = Enter();
+        try
+        {
+            if (TryTake(page, out GlibcSemaphore.Word seen)) return true;
+            isHeldUp = _aside is not null && seen is { Count: 0, Mark: GlibcSemaphore.Away };
+            if (!isHeldUp) return TryRecover(page, seen);
+            _aside!.ThrowIfLost();
+            return false;
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void AwaitMoment()
+    {
+        if (!TryEnter()) return;
+        _ = _aside?.TryReturnIfOver();
+        Leave();
+    }
 
     private bool TryAcquireDirectly()
     {
@@ -409,64 +436,6 @@ internal sealed class HeldSemaphore : MappedSemaphore
         finally
         {
             Leave();
-        }
-    }
-
-    private void ClaimSlot(bool requiresRecovery)
-    {
-        StopPoint.At("claim.before");
-        int slot = HolderSlots.Claim(Key, Page, _file, out int refusal);
-        StopPoint.At("claim.locked");
-        if (refusal != 0)
-        {
-            // As a process does that knows nothing of slots: peers that have one see an unknown holder, and take
-            // nothing from it while it has the file open.
-            if (requiresRecovery)
-            {
-                throw Failure.Of(NativeIpcError.LockError, "open the lock", Key, "fcntl", refusal,
-                    "Robust and RequireLockRecovery need locks of open file descriptions (F_OFD_SETLK, fcntl(2)), which this kernel or a filter refuses: allow them, or do without.");
-            }
-
-            _hearsOfDeaths = false;
-            NativeIpcEventSource.s_log.NotRecoverable(
-                $"the lock {Failure.Describe(Key)} works without recovery here, since fcntl(F_OFD_SETLK) says \"{Marshal.GetPInvokeErrorMessage(refusal)}\" (error {refusal}): nobody can tell whether a holder lives");
-        }
-        else if (slot < 0)
-        {
-            if (requiresRecovery)
-            {
-                throw Failure.Found(NativeIpcError.LockError, "open the lock", Key, "fcntl",
-                    $"it is open {HolderSlots.Count} times already, and no further holder can be told apart, as Robust and RequireLockRecovery ask", "Open it fewer times, or do without.");
-            }
-
-            NativeIpcEventSource.s_log.NotRecoverable($"the lock {Failure.Describe(Key)} is open more than {HolderSlots.Count} times: should this process die while it holds the lock, nobody can tell");
-        }
-        else
-        {
-            Repair(Page, (uint)slot + 1);
-            HolderSlots.NoteProcess(Page, slot);
-            StopPoint.At("claim.noted");
-        }
-
-        _slot = slot;
-
-        // Somebody may have died between giving the permit and waking the next one.
-        GlibcSemaphore.Word seen = GlibcSemaphore.Look(Page);
-        if (seen.Count > 0 && seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
-    }
-
-    /// <summary>A mark that is in the word when its slot is claimed is that of the slot's last user, who died holding.</summary>
-    internal static void Repair(nint page, uint mark)
-    {
-        while (true)
-        {
-            GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-            if (seen.Mark != mark) return;
-            StopPoint.At("repair.before");
-            if (!GlibcSemaphore.Exchange(page, seen, seen.With(Math.Max(seen.Count, 1), Abandoned))) continue;
-            StopPoint.At("repair.done");
-            if (seen.Waiters > 0) GlibcSemaphore.Wake(page, 1);
-            return;
         }
     }
 

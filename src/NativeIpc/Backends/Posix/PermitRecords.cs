@@ -31,7 +31,7 @@ internal sealed unsafe class PermitRecords : IDisposable
 
     internal const int JournalOffset = 2560;
     private const int RecordsOffset = JournalOffset + sizeof(long);
-    private const long OwnersFirstByte = 1 << 21;
+    internal const long OwnersFirstByte = 1 << 21;
     private const long HeirsFirstByte = OwnersFirstByte + 1024;
 
     /// <summary>The mark of a word that was changed by the operation in the journal.</summary>
@@ -112,18 +112,49 @@ internal sealed unsafe class PermitRecords : IDisposable
     /// <summary>Takes a permit if there is one.</summary>
     internal bool TryTake()
     {
-        if (_slot < 0) return GlibcSemaphore.TryTake(_page);
-        IsHeldUp = false;
-        if (GlibcSemaphore.Look(_page).Count == 0) return false;
-        lock (_gate)
-        {
-            if (!TryEnter(_slot, s_longestTaking))
-            {
-                IsHeldUp = true;
-                return false;
-            }
+        bool taken = TryTake(mayPause: true, out bool isHeldUp);
+        IsHeldUp = isHeldUp;
+        return taken;
+    }
 
-            return Change(_slot, 1);
+    /// <summary>The same without a pause.</summary>
+    /// <param name="isHeldUp">Whether somebody else has the journal.</param>
+    internal bool TryTakeAtOnce(out bool isHeldUp) => TryTake(mayPause: false, out isHeldUp);
+
+    private bool TryTake(bool mayPause, out bool isHeldUp)
+    {
+        isHeldUp = false;
+        if (_slot < 0) return GlibcSemaphore.TryTake(_page);
+        if (GlibcSemaphore.Look(_page).Count == 0) return false;
+        isHeldUp = !TryEnterGate(mayPause);
+        if (isHeldUp) return false;
+        try
+        {
+            isHeldUp = !TryEnter(_slot, mayPause ? s_longestTaking : TimeSpan.Zero);
+            return !isHeldUp && Change(_slot, 1);
+        }
+        finally
+        {
+            _gate.Exit();
+        }
+    }
+
+    // Inside it other threads of this process pause.
+    private bool TryEnterGate(bool mayPause)
+    {
+        if (!mayPause) return _gate.TryEnter();
+        _gate.Enter();
+        return true;
+    }
+
+    /// <summary>Waits a moment for who has the journal.</summary>
+    internal void AwaitMoment()
+    {
+        if (!_gate.TryEnter(s_longestTaking)) return;
+        _gate.Exit();
+        var backoff = new Backoff(s_longestTaking);
+        while (Volatile.Read(ref Journal) != 0 && backoff.Pause())
+        {
         }
     }
 
@@ -150,11 +181,15 @@ internal sealed unsafe class PermitRecords : IDisposable
     }
 
     /// <summary>Gives back what dead owners held.</summary>
+    /// <param name="mayPause">Whether to wait for who has the journal.</param>
+    /// <param name="isHeldUp">Whether somebody else has it, so that not all was given back.</param>
     /// <returns>How many permits.</returns>
-    internal int Mend()
+    internal int Mend(bool mayPause, out bool isHeldUp)
     {
         int given = 0;
-        lock (_gate)
+        isHeldUp = !TryEnterGate(mayPause);
+        if (isHeldUp) return 0;
+        try
         {
             for (int slot = 0; slot < Count; slot++)
             {
@@ -165,13 +200,18 @@ internal sealed unsafe class PermitRecords : IDisposable
                     int held = Read(slot).Held;
                     if (held <= 0 || Libc.IsByteLockedByAnother(_file, HeirsFirstByte + slot)) continue;
                     StopPoint.At("record.mending");
-                    if (TryEnter(slot, s_longestTaking) && Change(slot, -held)) given += held;
+                    if (!TryEnter(slot, mayPause ? s_longestTaking : TimeSpan.Zero)) isHeldUp = true;
+                    else if (Change(slot, -held)) given += held;
                 }
                 finally
                 {
                     Unlock(_file, OwnersFirstByte + slot);
                 }
             }
+        }
+        finally
+        {
+            _gate.Exit();
         }
 
         return given;
@@ -271,10 +311,11 @@ internal sealed unsafe class PermitRecords : IDisposable
         while (seen.Mark == Mark && !GlibcSemaphore.Exchange(_page, seen, seen.With(seen.Count, earlierMark)));
     }
 
-    /// <summary>Waits for the journal, which it takes from an owner that has died.</summary>
+    /// <summary>Waits for the journal, which it takes from an owner that has died. Zero does not wait.</summary>
     private bool TryEnter(int slot, TimeSpan longest)
     {
-        var backoff = new Backoff(longest, longestMicroseconds: 1000, fewestPauses: 10);
+        int fewest = longest == TimeSpan.Zero ? 0 : 10;
+        var backoff = new Backoff(longest, longestMicroseconds: 1000, fewestPauses: fewest);
         while (true)
         {
             int found = Interlocked.CompareExchange(ref Journal, slot + 1, 0);

@@ -117,7 +117,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         using var records = new PermitRecords(key, page, file);
         try
         {
-            return records.Mend();
+            return records.Mend(mayPause: true, out _);
         }
         finally
         {

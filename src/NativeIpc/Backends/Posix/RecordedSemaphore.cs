@@ -41,6 +41,29 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     public override bool TryAcquireQuickly() => TryAcquire(looks: false);
 
+    /// <inheritdoc/>
+    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    {
+        _ = Enter();
+        try
+        {
+            if (_records.TryTakeAtOnce(out isHeldUp)) return true;
+            return !isHeldUp && Mends(mayPause: false, out isHeldUp) && _records.TryTakeAtOnce(out isHeldUp);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void AwaitMoment()
+    {
+        if (!TryEnter()) return;
+        _records.AwaitMoment();
+        Leave();
+    }
+
     private bool TryAcquire(bool looks)
     {
         nint page = Enter();
@@ -84,12 +107,17 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     public override bool Block(TimeSpan slice) => Block(slice, Wakeup.Begin());
 
-    private bool Mends()
+    private bool Mends() => Mends(mayPause: true, out _);
+
+    private bool Mends(bool mayPause, out bool isHeldUp)
     {
+        isHeldUp = false;
         long now = Environment.TickCount64;
         if (now < Volatile.Read(ref _nextLook)) return false;
-        Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
-        return _records.Mend() > 0;
+        if (mayPause) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
+        int given = _records.Mend(mayPause, out isHeldUp);
+        if (!isHeldUp) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
+        return given > 0;
     }
 
     public override void Release(int count)

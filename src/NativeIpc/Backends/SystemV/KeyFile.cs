@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.InteropServices.Marshalling;
 using NativeIpc.Errors;
 using NativeIpc.Platform;
 using static NativeIpc.Interop;
@@ -119,7 +118,7 @@ internal sealed partial class KeyFile : IDisposable
             if (failure is Errno.ENOENT or Errno.ENOTDIR)
             {
                 if (create && !rules.TrustsOthers && rules.Known is not null) KeyFileTrust.CheckFolder(attempt, key, path);
-                if (create && Make(attempt, key, path, rules, out held, out status) is var made && made != -1)
+                if (create && NewKeyFile.Make(attempt, key, path, rules, out held, out status) is var made && made != -1)
                 {
                     if (held.IsHeld) return new KeyFile(attempt, key, made, held, status, isNew: true, rules.TrustsOthers);
                     if (LockNew(attempt, key, path, rules, made) is { } locked) return locked;
@@ -183,8 +182,8 @@ internal sealed partial class KeyFile : IDisposable
             file = Lock(attempt, key, path, rules, made, isLink: false, isNew: true);
 
             // Under the lock, and with the mark that another process may have set before.
-            uint mode = ModeOf(rules) | ((file?.Status.Permissions ?? 0) & SharedMark);
-            int number = file is null ? 0 : Dress(file._descriptor, mode, rules.Group, out _);
+            uint mode = NewKeyFile.ModeOf(rules) | ((file?.Status.Permissions ?? 0) & SharedMark);
+            int number = file is null ? 0 : NewKeyFile.Dress(file._descriptor, mode, rules.Group, out _);
             isGood = number == 0;
             return isGood ? file : throw SystemVErrors.GiveKeyFile(attempt, key, number);
         }
@@ -192,19 +191,14 @@ internal sealed partial class KeyFile : IDisposable
         {
             if (!isGood)
             {
-                // Whoever of ours has it open sees that it has gone, and starts again.
+                // Whoever of ours has it open sees that it has gone, and starts again. Another one may have had the lock
+                // before, and made an object of any id.
                 bool isThere = Libc.Status(path, followLink: false, out FileStatus now) == 0 && now.Identity == identity;
-                if (isThere && !HasObject(now.Identity, path, (int)key.Type)) _ = Libc.unlink(path);
+                bool isUsed = FileKeys.HasObject(now.Identity, path, (int)key.Type) || HasOthers(now, path, (int)key.Type);
+                if (isThere && !isUsed) _ = Libc.unlink(path);
                 file?.Dispose();
             }
         }
-    }
-
-    /// <summary>Whether a segment or a semaphore stands under a file's key.</summary>
-    private static bool HasObject(FileIdentity identity, string path, int projectId)
-    {
-        int ipcKey = s_knowsFtok ? FtokOf(identity, projectId) : Libc.ftok(path, projectId);
-        return Libc.shmget(ipcKey, 0, 0) != -1 || Libc.semget(ipcKey, 0, 0) != -1;
     }
 
     /// <summary>Takes the lock. NFSv4 gives it only to a descriptor that is open for writing (EBADF): then the file is
@@ -266,128 +260,6 @@ internal sealed partial class KeyFile : IDisposable
         }
     }
 
-    /// <summary>Makes the file, and the runtime folder of its user where Qt would have; -1 when the file exists.</summary>
-    /// <remarks>
-    /// Where the system can, the file gets its name when it is locked already: then who makes the file also makes the object, and
-    /// removes both. Otherwise another process may come between, and the file stays when its object goes.
-    /// </remarks>
-    private static int Make(string attempt, in NativeIpcKey key, string path, in Rules rules, out FileLock held, out FileStatus status)
-    {
-        uint mode = ModeOf(rules);
-        int number;
-        int made;
-        for (bool first = true; ; first = false)
-        {
-            if (MakeLocked(attempt, key, path, mode, rules, out int locked, out held, out status)) return locked;
-            made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
-            number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
-            if (number != Errno.ENOENT || !first) break;
-            UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path); // or another process does, at the same moment
-        }
-
-        if (number is Errno.EEXIST or Errno.EISDIR or Errno.EINTR) return -1;
-        if (number != 0)
-        {
-            // Where nothing may be made, an object under a file that exists can still be.
-            return Libc.Status(path, followLink: true, out _) == 0 ? -1
-                : throw SystemVErrors.MakeKeyFile(attempt, key, "open", number);
-        }
-
-        return made;
-    }
-
-    /// <summary>
-    /// The mode of a new file. It is locked through a descriptor that reads, and whoever can open it can keep that
-    /// lock: so those may read it who may write the object. To
-    /// reach the object ftok(3) needs no right on the file itself. Nobody writes into it.
-    /// </summary>
-    private static uint ModeOf(in Rules rules) => 0x180 | (((uint)rules.ObjectMode & 0x12) << 1);
-
-    /// <summary>Mode and group. Returns 0, or the error number.</summary>
-    private static int Dress(int file, uint mode, uint? group, out FileStatus status)
-    {
-        status = default;
-        if (group is { } gid && Libc.fchown(file, uint.MaxValue, gid) != 0) return Marshal.GetLastPInvokeError();
-        int number = Libc.Status(file, out status);
-        if (number != 0) return number;
-
-        // The object gets this process's group, the file in some folders theirs: only the object's group is let in.
-        const uint groupReads = 0x20; // S_IRGRP
-        bool isOther = group is null && (mode & groupReads) != 0 && status.Gid != Libc.getegid();
-        if (isOther && Libc.fchown(file, uint.MaxValue, Libc.getegid()) != 0) mode &= ~groupReads;
-        return status.Permissions != mode && Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
-    }
-
-    /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken. False where that cannot be done.</summary>
-    /// <remarks>
-    /// As long as it has no name nobody else can know it, so an object that has its key by then is not its own: the file gets no name. If that object is
-    /// left from a deleted file, whose inode number the new one got, another file is tried while this one keeps the number; if another file has the same
-    /// key, that is an error which names it.
-    /// </remarks>
-    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in Rules rules, out int descriptor, out FileLock held, out FileStatus status)
-    {
-        const int MostSpares = 8;
-        descriptor = -1;
-        held = default;
-        status = default;
-        if (!OperatingSystem.IsLinux() || System.IO.Path.GetDirectoryName(path) is not { Length: > 0 } folder) return false;
-        Span<int> spares = stackalloc int[MostSpares];
-        int spared = 0;
-        int made = -1;
-        try
-        {
-            while (true)
-            {
-                made = Libc.open(folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, mode);
-                if (made == -1) return false; // whatever it was, the plain way comes to it as well
-                int number = Dress(made, mode, rules.Group, out status);
-                if (number != 0) return false;
-                int ipcKey = s_knowsFtok ? FtokOf(status.Identity, (int)key.Type) : Libc.ftok($"/proc/self/fd/{made}", (int)key.Type);
-                if (KeyFileTrust.FindStranger(path, ipcKey, rules.OwnSegment) is { } stranger)
-                {
-                    // Only now, since it means looking through folders.
-                    string? twin = KeyFileTrust.FindTwin(path, (int)key.Type, ipcKey, status.Identity);
-                    if (spared == MostSpares || twin is not null) throw KeyFileTrust.Refuse(attempt, key, ipcKey, status.Identity, stranger, twin);
-                    NativeIpcEventSource.s_log.KeyFileReplaced($"An object with the System V key 0x{ipcKey:x8} is left from a key file that was deleted (inode {status.Identity.Inode}): the key file {path} is made with another inode.");
-                    spares[spared++] = made;
-                    continue;
-                }
-
-                if (FileLock.Take(made, TimeSpan.Zero, out held) != 0) return false;
-                number = Link(made, path);
-                if (number == 0)
-                {
-                    descriptor = made;
-                    made = -1;
-                    return true;
-                }
-
-                held.Dispose();
-                held = default;
-                return number == Errno.EEXIST;
-            }
-        }
-        finally
-        {
-            if (made != -1 && (spared == 0 || spares[spared - 1] != made)) _ = Libc.close(made);
-            foreach (int spare in spares[..spared]) _ = Libc.close(spare);
-        }
-    }
-
-    private static unsafe int Link(int file, string path)
-    {
-        scoped Utf8StringMarshaller.ManagedToUnmanagedIn utf8 = default;
-        try
-        {
-            utf8.FromManaged(path, stackalloc byte[Utf8StringMarshaller.ManagedToUnmanagedIn.BufferSize]);
-            return UnnamedFile.Link(file, utf8.ToUnmanaged());
-        }
-        finally
-        {
-            utf8.Free();
-        }
-    }
-
     internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>
@@ -432,13 +304,14 @@ internal sealed partial class KeyFile : IDisposable
             + $"(fchmod, error {Marshal.GetLastPInvokeError()}): the last object of one id removes it under the others.");
     }
 
-    /// <summary>Whether an object of another project id stands under the file.</summary>
-    private bool HasOthers()
+    /// <summary>Whether an object of another project id stands under a file, as far as ours have made them: only a
+    /// marked file can have one.</summary>
+    private static bool HasOthers(in FileStatus file, string path, int projectId)
     {
-        string path = Path(Key);
+        if ((file.Permissions & SharedMark) == 0) return false;
         for (int project = 1; project <= 255; project++)
         {
-            if (project != ((int)Key.Type & 0xFF) && HasObject(Status.Identity, path, project)) return true;
+            if (project != (projectId & 0xFF) && FileKeys.HasObject(file.Identity, path, project)) return true;
         }
 
         return false;
@@ -447,22 +320,12 @@ internal sealed partial class KeyFile : IDisposable
     /// <summary>The System V key of the file.</summary>
     public int Ftok(string attempt)
     {
-        if (s_knowsFtok) return FtokOf(Status.Identity, (int)Key.Type);
+        if (FileKeys.s_areKnown) return FileKeys.Of(Status.Identity, (int)Key.Type);
         int result = Libc.ftok(Path(Key), (int)Key.Type);
         int number = Marshal.GetLastPInvokeError();
         // -1 is a failure only with an error number: it is also the key of some file.
         return result != -1 || number == 0 ? result : throw SystemVErrors.KeyFile(attempt, Key, "ftok", number);
     }
-
-    /// <summary>Whether the key of a file can be told from its status, without asking ftok(3), which only makes the same call again.</summary>
-    internal static readonly bool s_knowsFtok = OperatingSystem.IsLinux() && FtokIsKnown("/") && FtokIsKnown("/dev/null") && FtokIsKnown("/proc");
-
-    private static bool FtokIsKnown(string path)
-        => Libc.Status(path, followLink: true, out FileStatus status) != 0 || Libc.ftok(path, 0x51) == FtokOf(status.Identity, 0x51);
-
-    /// <summary>What ftok(3) gives on Linux, by glibc and musl: 8 bits of the project, 8 of the device, 16 of the inode.</summary>
-    internal static int FtokOf(FileIdentity identity, int projectId)
-        => (projectId & 0xFF) << 24 | (int)(identity.Device & 0xFF) << 16 | (int)(identity.Inode & 0xFFFF);
 
     /// <summary>Whether the path still leads to this file; refuses a link of another user on the way.</summary>
     public bool IsStillThere
@@ -507,7 +370,7 @@ internal sealed partial class KeyFile : IDisposable
         if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
         if (Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return;
-        if ((now.Permissions & SharedMark) != 0 && HasOthers()) return;
+        if (HasOthers(now, path, (int)Key.Type)) return;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
             throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
     }

@@ -76,7 +76,9 @@ internal static class KeyFileTrust
             : "it is left from a key file that was deleted, or belongs to one in another folder with the same key (ftok takes 16 bits of the inode and 8 of the device)";
         return Failure.Found(NativeIpcError.KeyError, attempt, key, "ftok",
             $"there was no key file, and {stranger} the System V key 0x{ipcKey:x8} of a new one (inode {made.Inode}) already: {whose}",
-            "Remove the leftover (ipcs, ipcrm -M or -S with that key), or use another path.", Errno.EEXIST);
+            twin is not null ? "Use another path."
+                : $"Remove the leftover ({(OperatingSystem.IsLinux() ? $"'nipc rm 0x{ipcKey:x8}'" : "ipcs, ipcrm -M or -S with that key")}), "
+                + "or use another path.", Errno.EEXIST);
     }
 
     /// <summary>Another file with the same key, in the folder of a key file or one of the default folders; null when there is none to be found.</summary>

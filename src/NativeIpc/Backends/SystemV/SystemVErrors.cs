@@ -84,7 +84,8 @@ internal static class SystemVErrors
     /// <summary>shmget, creating (shmget(2)).</summary>
     public static NativeIpcException CreateSegment(string attempt, in NativeIpcKey key, int number, long size) => number switch
     {
-        Errno.EEXIST => Failure.Of(NativeIpcError.AlreadyExists, attempt, key, "shmget", number, "Open it, use CreateOrOpen, or remove a leftover with Remove (or ipcrm -m)."),
+        Errno.EEXIST => Failure.Of(NativeIpcError.AlreadyExists, attempt, key, "shmget", number,
+            $"Open it, use CreateOrOpen, or remove a leftover with Remove{OrByTool(key, isSegment: true)}."),
         Errno.EINVAL => Failure.Of(NativeIpcError.InvalidSize, attempt, key, "shmget", number,
             $"A size of {size} bytes is more than the system allows "
                 + $"(kernel.shmmax{SystemVLimits.Value("kernel.shmmax")}): ask for less, or raise the limit."),
@@ -98,8 +99,8 @@ internal static class SystemVErrors
             "The whole system has as many files open as it may: end programs, or raise the limit (sysctl "
                 + "fs.file-max)."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "shmget", number,
-            "A segment of another user has this key: let its owner or root remove it (ipcs -m, ipcrm -m), or use "
-                + "another key."),
+            $"A segment of another user has this key: let its owner or root remove it{ByTool(key, isSegment: true)}, or "
+                + "use another key."),
         _ => Unknown(attempt, key, "shmget", number),
     };
 
@@ -126,8 +127,7 @@ internal static class SystemVErrors
         => number is Errno.EPERM or Errno.EACCES
         ? Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
             $"Only its owner, its creator and root may remove a System V object, whatever its mode, and this is user "
-                + $"{Libc.geteuid()}: run as one of them ({(call == "semctl" ? "ipcs -s" : "ipcs -m")} shows the "
-                + $"owner).")
+                + $"{Libc.geteuid()}: run as one of them{OwnerByTool(key)}.")
         : call == "semctl" ? UseSemaphore(attempt, key, call, number) : UseSegment(attempt, key, call, number);
 
     /// <summary>shmctl and semctl with IPC_SET: giving a new object to a group or an owner.</summary>
@@ -159,8 +159,8 @@ internal static class SystemVErrors
             => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "semget", number,
             "The kernel has no memory left: end programs, or raise the memory limit of the container."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "semget", number,
-            "A semaphore of another user has this key: let its owner or root remove it (ipcs -s, ipcrm -s), or use "
-                + "another key."),
+            $"A semaphore of another user has this key: let its owner or root remove it{ByTool(key, isSegment: false)}, "
+                + "or use another key."),
         _ => Unknown(attempt, key, "semget", number),
     };
 
@@ -171,7 +171,7 @@ internal static class SystemVErrors
             "Its mode does not let this user in: let its creator choose a wider Mode, or run as its owner."),
         Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
             $"Only its owner, its creator and root may do that, whatever its mode, and this is user "
-                + $"{Libc.geteuid()}: run as one of them (ipcs -s shows the owner)."),
+                + $"{Libc.geteuid()}: run as one of them{OwnerByTool(key)}."),
         // semctl never says so
         Errno.E2BIG => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "semop", number,
             SystemVLimits.WhyTooManySteps()),
@@ -193,6 +193,21 @@ internal static class SystemVErrors
         => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
             $"The folder {Folder(key)} of the key file does not exist: make it (mkdir -p), or use a key made by "
                 + $"PlatformSafeKey.");
+
+    /// <summary>The command that looks again and removes, to follow "remove it"; nipc lists nothing but on Linux, and a
+    /// key that cannot be typed as it is shown names nothing.</summary>
+    private static string ByTool(in NativeIpcKey key, bool isSegment)
+        => Typed(key) is { } typed ? $" ('nipc rm -k {(isSegment ? "shm" : "sem")} {typed}')"
+            : isSegment ? " (ipcs -m, ipcrm -m)" : " (ipcs -s, ipcrm -s)";
+
+    private static string OrByTool(in NativeIpcKey key, bool isSegment) => ByTool(key, isSegment).Replace(" (", " (or ", StringComparison.Ordinal);
+
+    private static string OwnerByTool(in NativeIpcKey key)
+        => Typed(key) is { } typed ? $" ('nipc show {typed}' tells the owner)" : " (ipcs -a tells the owner)";
+
+    private static string? Typed(in NativeIpcKey key)
+        => OperatingSystem.IsLinux() && Diagnosis.Quote(key.ToString()) is var typed && Failure.IsPrintable(typed) ? typed
+            : null;
 
     private static string Path(in NativeIpcKey key) => Failure.Printable(SystemV.KeyFile.Path(key));
 

@@ -6,6 +6,15 @@ namespace NativeIpc.Backends.SystemV;
 /// message. Whole sentences.</summary>
 internal static class SystemVLimits
 {
+    // Both look again before they remove.
+    private static readonly string s_segmentLeftovers = OperatingSystem.IsLinux()
+        ? "remove leftovers ('nipc list -k shm -t systemv --unused' shows them, 'nipc rm shmid:ID' removes one)"
+        : "remove leftovers (ipcs -m, ipcrm -m)";
+
+    private static readonly string s_setLeftovers = OperatingSystem.IsLinux()
+        ? "remove leftovers ('nipc list -k sem -t systemv' shows all sets, 'nipc rm semid:ID' removes one)"
+        : "remove leftovers (ipcs -s, ipcrm -s)";
+
     private const string SemFile = "/proc/sys/kernel/sem";
     private static readonly string[] s_semNames =
         ["SEMMSL, its first number", "SEMMNS, its second number", "SEMOPM, its third number",
@@ -28,21 +37,21 @@ internal static class SystemVLimits
     {
         if (Find("kernel.shmmni") is { } most && most.Used >= most.Maximum)
             return string.Create(CultureInfo.InvariantCulture,
-                $"The system has all {most.Maximum} segments that kernel.shmmni allows: remove leftovers (ipcs -m, "
-                    + $"ipcrm -m), or raise it (sysctl -w kernel.shmmni={most.Maximum * 2}).");
+                $"The system has all {most.Maximum} segments that kernel.shmmni allows: {s_segmentLeftovers}, or "
+                    + $"raise it (sysctl -w kernel.shmmni={most.Maximum * 2}).");
         if (Find("kernel.shmall") is { } pages)
             return string.Create(CultureInfo.InvariantCulture,
                 $"Together with the {pages.Used} pages of all segments, {size} bytes are more than the "
-                    + $"{pages.Maximum} pages that kernel.shmall allows: remove leftovers (ipcs -m, ipcrm -m), or "
+                    + $"{pages.Maximum} pages that kernel.shmall allows: {s_segmentLeftovers}, or "
                     + $"raise it (sysctl -w kernel.shmall=…).");
-        return "A System V limit is reached (kernel.shmmni segments, kernel.shmall pages): remove leftovers (ipcs "
-            + "-m, ipcrm -m), or raise it.";
+        return $"A System V limit is reached (kernel.shmmni segments, kernel.shmall pages): {s_segmentLeftovers}, or raise "
+            + "it.";
     }
 
     /// <summary>semget found no room for another set.</summary>
     internal static string WhyNoSemaphore(int size)
     {
-        const string remedy = "remove leftovers (ipcs -s, ipcrm -s), or raise it";
+        string remedy = $"{s_setLeftovers}, or raise it";
         if (Find("kernel.sem (SEMMNI)") is { } sets && sets.Used >= sets.Maximum)
             return string.Create(CultureInfo.InvariantCulture,
                 $"The system has all {sets.Maximum} semaphore sets that kernel.sem allows "
@@ -52,8 +61,7 @@ internal static class SystemVLimits
                 $"Of the {all.Maximum} semaphores that kernel.sem allows in all sets together "
                     + $"({s_semNames[(int)Sem.AllSemaphores]}), {all.Used} are there, and {size} more were asked "
                     + $"for: {remedy} ({Raise(Sem.AllSemaphores, Math.Max(all.Maximum * 2, 32000))}).");
-        return "A System V limit is reached (kernel.sem: sets and semaphores): remove leftovers (ipcs -s, ipcrm -s), "
-            + "or raise it.";
+        return $"A System V limit is reached (kernel.sem: sets and semaphores): {remedy}.";
     }
 
     /// <summary>semget takes no set as large as that.</summary>

@@ -172,7 +172,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         // anything is made. Interleaving at the end without that: the duty removes the segment, its set and the key
         // file; a pending wait finds the set gone, comes here, makes the key file anew, and the process is gone before
         // the check below refuses and undoes that.
-        using ProcessExit.Call call = ProcessExit.Begin(owns: false);
+        using ProcessExit.Call call = ProcessExit.Begin(key, owns: false, bound);
         CheckNotRemoved();
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
@@ -270,6 +270,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         if (Lock is not null && Lock.KeyFileIdentity != keyFile) return false; // a peer had it made anew: there may be two to remove
         using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
         if (file is null || !file.IsLocked || file.Status.Identity != keyFile) return false;
+
+        // Race: another process that detached at the same moment had the file first, and has removed all. Safe because
+        // nothing is made for a segment that has gone: nobody would remove a lock that is made here, nor the file.
+        if (!IsUnused) return true;
         int qtLock = SystemVSemaphores.TakeLockNow(ipcKey, (UnixFileMode)((uint)options.Mode & 0x1B6), Lock?.CurrentId);
         if (qtLock == -1) return false;
         bool isLockOver = false;

@@ -290,22 +290,53 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         return null;
     }
 
-    // The set was found gone, and a peer keeps its key file from being looked at.
-    private volatile bool _isHeldUp;
+    // The set that was found gone while a peer keeps what is under the key from being looked at; -1 for none.
+    private volatile int _heldUpId = -1;
+    private int _isReviving;
 
     /// <inheritdoc/>
     public override bool AwaitReady(TimeSpan longest, Wakeup wakeup)
-        => !_isHeldUp || TryRevive(CurrentId, Errno.EIDRM, new PeerBound(_options.PeerTimeout, longest == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : longest, new Sleeper(this, wakeup)));
+        => _heldUpId is var gone && (gone == -1 || TryRevive(gone, Errno.EIDRM, new PeerBound(_options.PeerTimeout,
+            longest == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : longest, new Sleeper(this, wakeup))));
 
     /// <inheritdoc/>
     public override bool Block(TimeSpan longest, Wakeup wakeup) => AwaitReady(longest, wakeup) && base.Block(longest, wakeup);
 
+    /// <inheritdoc/>
+    /// <remarks>A peer that keeps the set from being made anew is waited for on the pool: it may be one that has died in
+    /// the middle, which no try finds out.</remarks>
+    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    {
+        isHeldUp = false;
+        if (TryAcquire()) return true;
+        if (_heldUpId != -1 && Interlocked.Exchange(ref _isReviving, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static semaphore => semaphore.ReviveElsewhere(), this, preferLocal: false);
+        return false;
+    }
+
+    private void ReviveElsewhere()
+    {
+        try
+        {
+            var bound = new PeerBound(_options.PeerTimeout, Timeout.InfiniteTimeSpan, new Sleeper(this, null));
+            if (_heldUpId is var gone && gone != -1) TryRevive(gone, Errno.EIDRM, bound);
+        }
+        catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+        {
+            // The next try of those who wait meets the same, or goes on.
+        }
+        finally
+        {
+            Volatile.Write(ref _isReviving, 0);
+        }
+    }
+
     /// <summary>A wait for a peer that is over when the sleeper is woken or this object is disposed.</summary>
-    private sealed class Sleeper(SystemVSemaphore target, Wakeup wakeup) : IWaitOwner
+    private sealed class Sleeper(SystemVSemaphore target, Wakeup? wakeup) : IWaitOwner
     {
         public bool IsDisposed => target.IsClosed;
 
-        public bool IsWoken => wakeup.IsSet;
+        public bool IsWoken => wakeup is { IsSet: true };
 
         public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
     }
@@ -315,19 +346,20 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         try
         {
             Revive(Acquiring, goneId, number, bound);
-            _isHeldUp = false;
+            _heldUpId = -1;
             return true;
         }
         catch (CallersTimeIsOverException)
         {
-            _isHeldUp = true;
+            _heldUpId = goneId;
             return false;
         }
     }
 
     private void Revive(string attempt, int goneId, int number, in PeerBound bound)
     {
-        using ProcessExit.Call call = ProcessExit.Begin(_options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true });
+        using ProcessExit.Call call = ProcessExit.Begin(
+            Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true }, bound);
         bound.Enter(_gate);
         try
         {
@@ -396,69 +428,5 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     protected override void Close()
     {
         lock (_gate) _removal?.Perform();
-    }
-}
-
-/// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that, once.</summary>
-/// <remarks>The set is removed by its id, so another's set under the same key stays; the file is compared under its lock.</remarks>
-internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound) : ExitDuty
-{
-    private const string Removing = "remove the semaphore";
-
-    private readonly Lock _gate = new();
-    private bool _performed;
-    private volatile bool _hasBegun;
-
-    /// <summary>Whether this process is removing the set, or has removed it. True before any thread can find it gone for that reason.</summary>
-    public bool HasBegun => _hasBegun;
-
-    static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
-
-    public override void Perform()
-    {
-        _hasBegun = true;
-        lock (_gate)
-        {
-            if (!_performed) Remove();
-            _performed = true;
-        }
-
-        ProcessExit.Forget(this);
-    }
-
-    private void Remove()
-    {
-        KeyFile? file = null;
-        try
-        {
-            try
-            {
-                file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(bound), cleansUp: true);
-            }
-            finally
-            {
-                SystemVSupport.RemoveSemaphore(Removing, key, set.Id); // whatever has become of the file
-            }
-
-            // A file that objects of several project ids stood under goes with the last one of them, whoever made it.
-            if (file is not null && (set.MadeKeyFile || file.IsMarked) && file.Status.Identity == set.KeyFile)
-                file.RemoveIfOurs(file.Ftok(Removing));
-        }
-        catch (NativeIpcException failure)
-        {
-            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
-        }
-        finally
-        {
-            file?.Dispose();
-        }
-    }
-
-    /// <summary>The set is gone, and was made anew under <paramref name="keyFile"/>; tells whether this instance had made that file.</summary>
-    public bool Forget(FileIdentity keyFile)
-    {
-        lock (_gate) _performed = true;
-        ProcessExit.Forget(this);
-        return set.MadeKeyFile && set.KeyFile == keyFile;
     }
 }

@@ -128,14 +128,14 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     private static unsafe SystemVSemaphore? TryOpenAtAGlance(in NativeIpcKey key, SystemSemaphoreOptions options)
     {
         string text = KeyFile.Path(key);
-        if (!KeyFile.s_knowsFtok || System.Text.Encoding.UTF8.GetMaxByteCount(text.Length) > Utf8Path.Longest) return null;
+        if (!FileKeys.s_areKnown || System.Text.Encoding.UTF8.GetMaxByteCount(text.Length) > Utf8Path.Longest) return null;
         var path = new Utf8Path(default, text);
         Timespec begin;
         _ = Libc.clock_gettime_at_once(Flags.CLOCK_REALTIME, &begin); // fails only for a clock that is none
         if (!options.AllowOtherOwners && !KeyFileTrust.IsGoodFolder(path)) return null;
         if (Libc.Status(path.Pointer, followLink: false, out FileStatus file) != 0 || file.IsSymbolicLink) return null;
         if (!options.AllowOtherOwners && !RealIds.IsTrusted(file.Uid)) return null;
-        int id = Libc.semget(KeyFile.FtokOf(file.Identity, (int)key.Type), 0, 0);
+        int id = Libc.semget(FileKeys.Of(file.Identity, (int)key.Type), 0, 0);
         if (id == -1 || Look(Opening, key, id, options.AllowOtherOwners, null) is not { LastOperation: not 0 } set) return null;
         bool isOlder = set.LastChange < begin.tv_sec - 1; // the kernel's seconds are up to a tick late
         if (!isOlder && (Libc.Status(path.Pointer, followLink: false, out FileStatus again) != 0 || again.Identity != file.Identity)) return null;
@@ -195,7 +195,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     private static bool IsLockThere(in NativeIpcKey key, FileIdentity keyFile, int ipcKey, SystemSemaphoreOptions options, uint? alsoTrusted, Action check, out SystemVSet set)
     {
         set = default;
-        if (!KeyFile.s_knowsFtok) return false;
+        if (!FileKeys.s_areKnown) return false;
         int id = Libc.semget(ipcKey, 0, 0);
         if (id == -1 || Look(Opening, key, id, options.AllowOtherOwners, alsoTrusted) is not { LastOperation: not 0 } status) return false;
         if (Libc.Status(KeyFile.Path(key), followLink: false, out FileStatus now) != 0 || now.Identity != keyFile) return false;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
 using static NativeIpc.Interop;
@@ -48,13 +49,20 @@ internal static class WindowsErrors
     public static NativeIpcException Security(string attempt, in NativeIpcKey key, int number) => Unknown(attempt, key, "GetKernelObjectSecurity", number);
 
     /// <summary>ReleaseSemaphore; all permits are given, or none.</summary>
-    public static NativeIpcException Release(in NativeIpcKey key, int number, int count)
+    /// <param name="key">The key.</param>
+    /// <param name="number">The error number.</param>
+    /// <param name="count">How many permits were to be given.</param>
+    /// <param name="maximum">The largest count of the semaphore; null where it cannot be told.</param>
+    public static NativeIpcException Release(in NativeIpcKey key, int number, int count, int? maximum)
     {
-        const string attempt = "release the semaphore";
-        return number == Win32Error.ERROR_TOO_MANY_POSTS
-            ? Failure.Of(NativeIpcError.OutOfResources, attempt, key, "ReleaseSemaphore", number,
-                $"0 of {count} permits were given. The count would pass the maximum that its creator set ({int.MaxValue} when made by this library or Qt): release no more than was acquired or is meant to be there.")
-            : Unknown(attempt, key, "ReleaseSemaphore", number);
+        string attempt = $"release {count} permit(s) of the semaphore";
+        if (number != Win32Error.ERROR_TOO_MANY_POSTS) return Unknown(attempt, key, "ReleaseSemaphore", number);
+        string most = maximum is { } known
+            ? string.Create(CultureInfo.InvariantCulture, $"{known}, the maximum that its creator set")
+            : "the maximum that its creator set, which this user may not read";
+        return Failure.Of(NativeIpcError.OutOfResources, attempt, key, "ReleaseSemaphore", number,
+            $"The count would pass {most}, and no permit was given: release no more than was acquired or is meant to be "
+                + "there, or have its creator make it with a larger MaximumCount.");
     }
 
     private static NativeIpcException Create(string attempt, in NativeIpcKey key, string call, int number) => number switch

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using NativeIpc.Errors;
 using static NativeIpc.Interop;
@@ -291,7 +290,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
                 _tookOver = false;
                 if (Interlocked.CompareExchange(ref _table.Record.Owner, 0, owner) != owner) return false;
                 StopPoint.At("windows.unlock.cleared");
-                if (Kernel32.ReleaseSemaphore(_handle, 1, 0) == 0) throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), 1);
+                if (Kernel32.ReleaseSemaphore(_handle, 1, 0) == 0) throw WindowsSemaphore.NotReleased(Key, _handle, 1);
                 StopPoint.At("windows.unlock.released");
             }
             finally
@@ -374,7 +373,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         try
         {
             if (!_wait.WaitOne(0)) return false;
-            if (Kernel32.ReleaseSemaphore(_handle, 1, 0) == 0) throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), 1);
+            if (Kernel32.ReleaseSemaphore(_handle, 1, 0) == 0) throw WindowsSemaphore.NotReleased(Key, _handle, 1);
             return true;
         }
         finally

@@ -37,12 +37,29 @@ internal sealed class WindowsSemaphore : SemaphoreObject
     public override void Release(int count)
     {
         CheckOpen();
-        if (Kernel32.ReleaseSemaphore(_handle, count, 0) == 0) throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), count);
+        if (Kernel32.ReleaseSemaphore(_handle, count, 0) == 0) throw NotReleased(Key, _handle, count);
     }
 
     /// <inheritdoc/>
     public override bool TryUnlock()
-        => Kernel32.ReleaseSemaphore(_handle, 1, 0) != 0 ? true : throw WindowsErrors.Release(Key, Marshal.GetLastPInvokeError(), 1);
+        => Kernel32.ReleaseSemaphore(_handle, 1, 0) != 0 ? true : throw NotReleased(Key, _handle, 1);
+
+    /// <summary>What to throw when ReleaseSemaphore has just failed.</summary>
+    internal static NativeIpcException NotReleased(in NativeIpcKey key, SafeWaitHandle handle, int count)
+        => WindowsErrors.Release(key, Marshal.GetLastPInvokeError(), count, MaximumOf(key, handle));
+
+    /// <summary>The largest count. A handle that was opened to be used may not ask; as long as it is open, the name leads
+    /// to the same semaphore.</summary>
+    private static int? MaximumOf(in NativeIpcKey key, SafeWaitHandle handle)
+    {
+        if (Ask(handle) is { } maximum) return maximum;
+        using SafeWaitHandle asking = Kernel32.OpenSemaphoreW(Kernel32.SEMAPHORE_QUERY_STATE, 0, key.NativeKey);
+        return asking.IsInvalid ? null : Ask(asking);
+    }
+
+    private static unsafe int? Ask(SafeWaitHandle handle)
+        => Ntdll.NtQuerySemaphore(handle, Ntdll.SemaphoreBasicInformation, out Ntdll.SEMAPHORE_BASIC_INFORMATION information,
+            (uint)sizeof(Ntdll.SEMAPHORE_BASIC_INFORMATION), 0) >= 0 ? information.MaximumCount : null;
 
     /// <inheritdoc/>
     public override void ReturnPermit() => TryUnlock();

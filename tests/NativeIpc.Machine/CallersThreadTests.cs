@@ -1,0 +1,162 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Backends;
+using NativeIpc.Backends.Posix;
+using Xunit;
+using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
+
+namespace NativeIpc.Machine;
+
+/// <summary>An asynchronous call never waits on its caller's thread: what it would have to wait for is waited for elsewhere.</summary>
+/// <remarks>Shown by what the thread calls: the pauses that it makes are counted, and so are its reads.</remarks>
+// Beside the tests that look for threads in the queue of a file lock.
+[Collection("Threads that wait for file locks")]
+public class CallersThreadTests
+{
+    private static readonly TimeSpan s_watchdog = TimeSpan.FromMinutes(1);
+    private static readonly SystemSemaphoreOptions s_kept = new() { Removal = RemovalPolicy.Keep };
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public CallersThreadTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's files.");
+
+    /// <summary>Runs a call on this thread, which must not pause in it.</summary>
+    private static T WithoutPause<T>(Func<T> call)
+    {
+        int before = Interop.Pause.CountOfThisThread;
+        T result = call();
+        Assert.Equal(before, Interop.Pause.CountOfThisThread);
+        return result;
+    }
+
+    private static void RemoveSet(NativeIpcKey key)
+        => Assert.Equal(0, Interop.Libc.semctl(Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
+
+    [Fact]
+    public async Task Waits_for_a_set_that_has_vanished_while_a_peer_has_its_key_file_give_their_tasks()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 3, s_kept))
+        {
+            Task acquiring;
+            Task<SystemSemaphorePermit> entering;
+            using (new Held(key.NativeKey))
+            {
+                RemoveSet(key);
+                Assert.False(await WithoutPause(() => gone.TryAcquireAsync(TimeSpan.Zero)));
+                acquiring = WithoutPause(() => gone.AcquireAsync(Cancellation).AsTask());
+                entering = WithoutPause(() => gone.EnterAsync(Cancellation).AsTask());
+                Task<bool> timed = WithoutPause(() => gone.TryAcquireAsync(TimeSpan.FromMilliseconds(50)).AsTask());
+                Assert.False(acquiring.IsCompleted || entering.IsCompleted || timed.IsCompletedSuccessfully);
+                Assert.False(await timed.WaitAsync(s_watchdog, Cancellation));
+            }
+
+            await acquiring.WaitAsync(s_watchdog, Cancellation);
+            (await entering.WaitAsync(s_watchdog, Cancellation)).Dispose();
+        }
+
+        Assert.True(SystemSemaphore.Remove(key));
+    }
+
+    /// <summary>A peer has made the set anew and died before it gave it a count: no try can tell, however often.</summary>
+    [Fact]
+    public async Task A_wait_goes_on_at_a_set_whose_maker_died_before_it_set_the_count()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        Assert.SkipUnless(ProcessScan.SeesEveryProcess, "Needs to see every process.");
+        using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 1, s_kept))
+        {
+            RemoveSet(key);
+            int ipcKey = Interop.Libc.ftok(key.NativeKey, (int)key.Type);
+            Assert.NotEqual(-1, Interop.Libc.semget(ipcKey, 1, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | 0x180));
+            await WithoutPause(() => gone.AcquireAsync(Cancellation).AsTask()).WaitAsync(s_watchdog, Cancellation);
+        }
+
+        Assert.True(SystemSemaphore.Remove(key));
+    }
+
+    [Theory]
+    [InlineData(Backend.Posix)]
+    [InlineData(Backend.SystemV)]
+    public async Task Locking_gives_its_task_while_a_peer_has_the_file_under_which_the_lock_is_made(Backend backend)
+    {
+        NativeIpcKey key = TestRun.NewKey(backend);
+        var options = new SharedMemoryOptions { PeerTimeout = Timeout.InfiniteTimeSpan, Removal = RemovalPolicy.Keep };
+        using (SharedMemory segment = SharedMemory.CreateNew(key, 4096, options))
+        {
+            Task<SharedMemoryLock> locking;
+            Task<SharedMemory> opening;
+            using (new Held(backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey))
+            {
+                Assert.Null(await WithoutPause(() => segment.TryLockAsync(TimeSpan.Zero)));
+                locking = WithoutPause(() => segment.LockAsync(Cancellation).AsTask());
+                opening = WithoutPause(() => SharedMemory.OpenExistingAsync(key, Timeout.InfiniteTimeSpan, cancellationToken: Cancellation));
+                Assert.False(locking.IsCompleted);
+            }
+
+            (await locking.WaitAsync(s_watchdog, Cancellation)).Dispose();
+            (await opening.WaitAsync(s_watchdog, Cancellation)).Dispose();
+        }
+
+        Assert.True(SharedMemory.Remove(key));
+    }
+
+    /// <summary>Another process is in the middle of recording a permit, and does not go on.</summary>
+    [Fact]
+    public async Task A_wait_for_a_recorded_permit_does_not_pause_for_who_has_the_journal()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        Assert.SkipUnless(SystemSemaphore.IsPermitRecordingSupported(key.Type), "Needs recording.");
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 2, new SystemSemaphoreOptions { Recording = PermitRecording.Process });
+        using var journal = new Journal(TestRun.SemaphoreFile(key));
+        journal.Take();
+        Assert.False(await WithoutPause(() => semaphore.TryAcquireAsync(TimeSpan.Zero)));
+        Task<bool> acquiring = WithoutPause(() => semaphore.TryAcquireAsync(s_watchdog).AsTask());
+        Assert.False(acquiring.IsCompleted);
+        journal.Leave();
+        Assert.True(await acquiring.WaitAsync(s_watchdog, Cancellation));
+        Assert.True(await WithoutPause(() => semaphore.TryAcquireAsync(TimeSpan.Zero)));
+        semaphore.Release(2);
+    }
+
+    /// <summary>The journal of a semaphore that records its permits, taken by the one slot that is in use.</summary>
+    private sealed unsafe class Journal : IDisposable
+    {
+        private readonly Interop.UnixDescriptor _file;
+        private readonly nint _page;
+        private readonly int _slot;
+
+        internal Journal(string path)
+        {
+            _file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, 0));
+            _page = Interop.Libc.mmap(0, 4096, Interop.Flags.PROT_READ | Interop.Flags.PROT_WRITE, Interop.Flags.MAP_SHARED, (int)_file.DangerousGetHandle(), 0);
+            _slot = Enumerable.Range(0, PermitRecords.Count).Single(slot => Interop.Libc.IsByteLockedByAnother(_file, PermitRecords.OwnersFirstByte + slot));
+        }
+
+        internal void Take() => Volatile.Write(ref *(int*)(_page + PermitRecords.JournalOffset), _slot + 1);
+
+        internal void Leave() => Volatile.Write(ref *(int*)(_page + PermitRecords.JournalOffset), 0);
+
+        public void Dispose()
+        {
+            _ = Interop.Libc.munmap(_page, 4096);
+            _file.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task Watching_looks_on_another_thread()
+    {
+        using SharedMemory segment = SharedMemory.CreateNew(TestRun.NewKey(Backend.Posix), 4096);
+        await using IAsyncEnumerator<IpcObjectChange> changes = IpcObjects.WatchAsync(TimeSpan.FromHours(1), cancellationToken: Cancellation).GetAsyncEnumerator(Cancellation);
+        long reads = ReadsOfThisThread();
+        long ofLooking = ReadsOfThisThread() - reads;
+        reads = ReadsOfThisThread();
+        ValueTask<bool> first = changes.MoveNextAsync();
+        Assert.Equal(ofLooking, ReadsOfThisThread() - reads);
+        Assert.True(await first);
+    }
+
+    private static long ReadsOfThisThread()
+        => long.Parse(File.ReadLines("/proc/thread-self/io").Single(static line => line.StartsWith("syscr:", StringComparison.Ordinal)).Split(' ')[1],
+            System.Globalization.CultureInfo.InvariantCulture);
+}

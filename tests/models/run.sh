@@ -1,0 +1,110 @@
+#!/bin/bash
+# Models of the library's concurrency core, searched through to the end by spin: each property in each model, then each
+# model with one step broken, in which a violation must be found. One line per check, PASS, FAIL or SKIP; non-zero exit
+# when one failed. Each model says on top what it stands for, what it assumes and what it leaves out.
+#
+#     tests/models/run.sh           # some tens of seconds on two cores
+#     tests/models/run.sh --long    # the larger searches, too: minutes, and 3 GB of memory each
+#     tests/models/run.sh --trail MODEL FLAG...    # the steps to the first violation, e.g. lock-word -DBREAK_RECHECK
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
+models=$root/tests/models
+out=$root/artifacts/models
+export models out
+
+# A model, "holds" or the assertion or end state by which the fault is found, and spin's flags.
+searches='
+lock-word holds
+lock-word holds -DPEER
+lock-word holds -DTHREADS
+lock-word found -DBREAK_PROOF
+lock-word found -DBREAK_RECHECK
+lock-word found -DBREAK_COMPARE
+lock-word found -DBREAK_WAKING
+lock-word found -DBREAK_REPAIR
+lock-word found -DBREAK_TELLING
+lock-word found -DTHREADS -DBREAK_GATE
+key-file holds
+key-file holds -DLOCKS=1
+key-file holds -DMARKS
+key-file found -DBREAK_NAME
+key-file found -DBREAK_LOOK
+key-file found -DBREAK_HOLDING
+key-file found -DMARKS -DBREAK_MARK
+key-file found -DMARKS -DBREAK_FIRST_LOOK
+'
+long_searches='
+lock-word holds -DROUNDS=2
+lock-word holds -DPEER -DROUNDS=2
+key-file holds -DLOCKS=1 -DANYBODY
+key-file holds -DLOCKS=2 -DANYBODY
+key-file holds -DMARKS -DANYBODY
+'
+
+# Makes and runs one search; prints its line.
+search() { # MODEL EXPECTED FLAG...
+    local model=$1 expected=$2 name folder states log
+    shift 2
+    name="$model${*:+ $*}"
+    folder=$out/$(printf '%s' "$name" | tr -c 'A-Za-z0-9\n' _)
+    log=$folder/log
+    mkdir -p "$folder" && cd "$folder" || return 1
+    if ! { spin -a "$@" "$models/$model.pml" && gcc -O1 -w -DSAFETY -DCOLLAPSE -DMEMLIM=3072 -o pan pan.c; } >"$log" 2>&1; then
+        echo "FAIL models: $name: spin or gcc: $(tail -n 1 "$log")"
+        return 1
+    fi
+    nice ./pan -m100000 >"$log" 2>&1
+    states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$log")
+    if [ "$expected" = found ]; then
+        grep -q 'errors: 1' "$log" && grep -qE '^pan:1: (assertion violated|invalid end state)' "$log" &&
+            { echo "PASS models: $name: found by \"$(sed -n 's/^pan:1: \(.*\) (at depth.*/\1/p' "$log")\""; return 0; }
+        echo "FAIL models: $name: a broken step was not noticed: see $log"
+        return 1
+    fi
+    # A search that was cut short, for want of depth or memory, proves nothing.
+    if grep -q 'errors: 0' "$log" && ! grep -qE 'Search not completed|max search depth too small|out of memory' "$log"; then
+        echo "PASS models: $name: $states states"
+        return 0
+    fi
+    echo "FAIL models: $name: $(grep -m 1 '^pan' "$log" || echo 'the search was not completed'): see $log"
+    return 1
+}
+export -f search
+
+# Whether the methods that a model names on top are still there.
+names() { # MODEL
+    local member type method missing='' found=0
+    for member in $(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE '[A-Z][A-Za-z]+\.[A-Z][A-Za-z]+' | sort -u); do
+        type=${member%.*} method=${member#*.}
+        found=1
+        # shellcheck disable=SC2046 # a list of files
+        grep -qw "$method" $(grep -rlE "(class|struct) $type\b" "$root/src/NativeIpc" --include='*.cs') /dev/null || missing="$missing $member"
+    done
+    [ $found = 1 ] && [ -z "$missing" ] && { echo "PASS models: $1 names methods that are there"; return 0; }
+    echo "FAIL models: $1 stands for methods that are not there any more:$missing"
+    return 1
+}
+
+if [ "${1:-}" = --trail ]; then
+    shift
+    search "$1" found "${@:2}" && cd "$out"/"$(printf '%s' "$*" | tr -c 'A-Za-z0-9\n' _)" && spin -t -p -g -l "${@:2}" "$models/$1.pml"
+    exit
+fi
+[ "${1:-}" != --long ] || searches=$searches$long_searches
+
+for program in spin gcc; do
+    command -v $program >/dev/null && continue
+    if [ "${CI:-}" = true ] && [ "$(uname)" = Linux ]; then
+        echo "FAIL models: '$program' is missing (eng/debian-packages.txt)"
+        exit 1
+    fi
+    echo "SKIP models: '$program' is missing here (eng/debian-packages.txt)"
+    exit 0
+done
+
+rm -rf "$out"
+mkdir -p "$out"
+failed=0
+for model in "$models"/*.pml; do names "$(basename "$model" .pml)" || failed=1; done
+# Two at a time; the long ones come first, since each list of a model begins with them.
+printf '%s\n' "$searches" | grep . | xargs -P 2 -I{} bash -c 'search {}' || failed=1
+exit $failed
