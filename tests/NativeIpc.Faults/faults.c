@@ -157,8 +157,8 @@ static int64_t decide(int64_t number, const int64_t *a)
     int64_t result = -error;
 
     /*
-     * mremap can have unmapped its target when it fails (mm/mremap.c unmaps before it takes memory). Calls are not the same
-     * in each run (waits): another one can have come to this number.
+     * mremap can have unmapped its target when it fails (mm/mremap.c unmaps before it takes memory). Calls are not the
+     * same in each run (waits): another one can have come to this number.
      */
     if (error > UNMAPS) {
         if (number == SYS_mremap) fault_raw(SYS_munmap, a[4], a[2], 0, 0, 0, 0);

@@ -48,7 +48,8 @@ search() { # MODEL EXPECTED FLAG...
     folder=$out/$(printf '%s' "$name" | tr -c 'A-Za-z0-9\n' _)
     log=$folder/log
     mkdir -p "$folder" && cd "$folder" || return 1
-    if ! { spin -a "$@" "$models/$model.pml" && gcc -O1 -w -DSAFETY -DCOLLAPSE -DMEMLIM=3072 -o pan pan.c; } >"$log" 2>&1; then
+    if ! { spin -a "$@" "$models/$model.pml" &&
+        gcc -O1 -w -DSAFETY -DCOLLAPSE -DMEMLIM=3072 -o pan pan.c; } >"$log" 2>&1; then
         echo "FAIL models: $name: spin or gcc: $(tail -n 1 "$log")"
         return 1
     fi
@@ -61,7 +62,8 @@ search() { # MODEL EXPECTED FLAG...
         return 1
     fi
     # A search that was cut short, for want of depth or memory, proves nothing.
-    if grep -q 'errors: 0' "$log" && ! grep -qE 'Search not completed|max search depth too small|out of memory' "$log"; then
+    if grep -q 'errors: 0' "$log" &&
+        ! grep -qE 'Search not completed|max search depth too small|out of memory' "$log"; then
         echo "PASS models: $name: $states states"
         return 0
     fi
@@ -73,11 +75,13 @@ export -f search
 # Whether the methods that a model names on top are still there.
 names() { # MODEL
     local member type method missing='' found=0
-    for member in $(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE '[A-Z][A-Za-z]+\.[A-Z][A-Za-z]+' | sort -u); do
+    for member in \
+        $(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE '[A-Z][A-Za-z]+\.[A-Z][A-Za-z]+' | sort -u); do
         type=${member%.*} method=${member#*.}
         found=1
         # shellcheck disable=SC2046 # a list of files
-        grep -qw "$method" $(grep -rlE "(class|struct) $type\b" "$root/src/NativeIpc" --include='*.cs') /dev/null || missing="$missing $member"
+        grep -qw "$method" $(grep -rlE "(class|struct) $type\b" "$root/src/NativeIpc" --include='*.cs') /dev/null ||
+            missing="$missing $member"
     done
     [ $found = 1 ] && [ -z "$missing" ] && { echo "PASS models: $1 names methods that are there"; return 0; }
     echo "FAIL models: $1 stands for methods that are not there any more:$missing"
@@ -86,7 +90,8 @@ names() { # MODEL
 
 if [ "${1:-}" = --trail ]; then
     shift
-    search "$1" found "${@:2}" && cd "$out"/"$(printf '%s' "$*" | tr -c 'A-Za-z0-9\n' _)" && spin -t -p -g -l "${@:2}" "$models/$1.pml"
+    search "$1" found "${@:2}" && cd "$out"/"$(printf '%s' "$*" | tr -c 'A-Za-z0-9\n' _)" &&
+        spin -t -p -g -l "${@:2}" "$models/$1.pml"
     exit
 fi
 [ "${1:-}" != --long ] || searches=$searches$long_searches
