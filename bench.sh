@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Measures the library beside C, and beside Qt 6.8, Boost, Python and what .NET itself has where they are installed, and writes the tables:
-# bench/RESULTS.md, bench/results.tsv and the one in bench/README.md. bench/README.md says what each workload measures.
+# Measures the library beside C, and beside Qt 6.8, Boost, Python and what .NET itself has where they are installed, and
+# writes the tables: bench/RESULTS.md, bench/results.tsv and the one in bench/README.md. bench/README.md says what each
+# workload measures.
 #
 #   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel)
 #     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
 #     -m, --minutes N    no further round begins when it would end later than that (15)
 #     -p, --peers LIST   of c,qt,boost,py,net,jit,aot (jit and aot are ours); c is the base of the ratios
-#     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and fails if anything has;
-#                        writes nothing
-#     --quick            one round of c and jit, as short as it can be: shows that everything runs, says nothing about speed, writes nothing
+#     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
+#                        fails if anything has; writes nothing
+#     --quick            one round of c and jit, as short as it can be: shows that everything runs, says nothing about
+#                        speed, writes nothing
 #     --list             the workloads of ours
 #     --help
 #
-# Takes about a quarter of an hour. A table is written only if all workloads and all peers of ours were measured. Raw values: artifacts/bench.
+# Takes about a quarter of an hour. A table is written only if all workloads and all peers of ours were measured. Raw
+# values: artifacts/bench.
 set -u
 cd "$(dirname "$0")" || exit 2
 root=$PWD
@@ -43,14 +46,16 @@ for name in ${peers//,/ }; do
     case $name in c | qt | boost | py | net | jit | aot) ;; *) say "There is no peer '$name'." >&2; exit 2 ;; esac
 done
 
-[ -z "$compare" ] || [ -f bench/results.tsv ] || { say 'There is no bench/results.tsv to compare with; ./bench.sh writes it.' >&2; exit 2; }
+[ -z "$compare" ] || [ -f bench/results.tsv ] ||
+    { say 'There is no bench/results.tsv to compare with; ./bench.sh writes it.' >&2; exit 2; }
 [ "$(uname -s)" = Linux ] || { say 'The yardsticks run on Linux only.' >&2; exit 2; }
 for program in dotnet gcc; do command -v $program >/dev/null || { say "'$program' is missing." >&2; exit 2; }; done
 
 # Names, limits and leftovers of our own, where that is allowed.
 if [ -z "${NATIVEIPC_BENCH_INSIDE:-}" ]; then
     if [ "$(id -u)" = 0 ] && unshare --ipc --mount true 2>/dev/null; then
-        NATIVEIPC_BENCH_INSIDE=yes exec unshare --ipc --mount --propagation private -- "$root/bench.sh" ${arguments[@]+"${arguments[@]}"}
+        NATIVEIPC_BENCH_INSIDE=yes exec \
+            unshare --ipc --mount --propagation private -- "$root/bench.sh" ${arguments[@]+"${arguments[@]}"}
     fi
     say 'Not root: this runs in the /dev/shm and the IPC name space that all programs share.' >&2
     NATIVEIPC_BENCH_INSIDE=no
@@ -61,15 +66,17 @@ exec 9>"$out/.lock"
 flock -n 9 || { say 'Another bench.sh is running here; they would measure each other.' >&2; exit 2; }
 [ "$NATIVEIPC_BENCH_INSIDE" = no ] || mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 2
 own=$(mktemp -d "${TMPDIR:-/tmp}/nativeipc-bench.XXXXXX") || exit 2
-# The key files of System V on tmpfs, where a user's runtime folder is. On ext4 without a journal each new file is looked for past all inodes that were freed in
-# the last minutes, one by one: hundreds of microseconds, for whoever comes after others (perf: find_inode_bit and recently_deleted are 90 % of C's time).
+# The key files of System V on tmpfs, where a user's runtime folder is. On ext4 without a journal each new file is
+# looked for past all inodes that were freed in the last minutes, one by one: hundreds of microseconds, for whoever
+# comes after others (perf: find_inode_bit and recently_deleted are 90 % of C's time).
 keys=$(mktemp -d /dev/shm/nativeipc-bench.XXXXXX) || exit 2
 trap 'rm -rf "$own" "$keys"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 export XDG_RUNTIME_DIR=$keys
 ulimit -n "$(ulimit -Hn)"
-export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 \
+    UseSharedCompilation=false
 [ -z "$quick" ] || export YARD_QUICK=1
 
 # ---- building: each peer gets its command, or a reason why it is left out ----
@@ -102,22 +109,29 @@ if want qt; then
         inside=/tmp/nativeipc-bench-$$
         mkdir -p "$trixie$inside"
         cp "$sources/yard.h" "$sources/workloads.h" "$sources/yard_qt.cpp" "$trixie$inside/"
-        built qt chroot "$trixie" g++ -std=c++17 -O2 -fPIC -Wall -Wextra "-I/usr/include/$triplet/qt6" "-I/usr/include/$triplet/qt6/QtCore" \
+        built qt chroot "$trixie" g++ -std=c++17 -O2 -fPIC -Wall -Wextra \
+            "-I/usr/include/$triplet/qt6" "-I/usr/include/$triplet/qt6/QtCore" \
             -o "$inside/yard_qt" "$inside/yard_qt.cpp" -lQt6Core
         cp "$trixie$inside/yard_qt" "$out/"
         rm -rf "${trixie:?}$inside"
-        peer qt "$(find "$trixie/usr/lib/$triplet" -maxdepth 1 -name 'ld-linux-*.so.*' | head -n 1) --library-path $trixie/usr/lib/$triplet $out/yard_qt"
+        loader=$(find "$trixie/usr/lib/$triplet" -maxdepth 1 -name 'ld-linux-*.so.*' | head -n 1)
+        peer qt "$loader --library-path $trixie/usr/lib/$triplet $out/yard_qt"
     fi
 fi
 if want boost; then
-    if ! command -v g++ >/dev/null || [ ! -d /usr/include/boost/interprocess ]; then without 'Boost: g++ or libboost-dev is missing'
+    if ! command -v g++ >/dev/null || [ ! -d /usr/include/boost/interprocess ]; then
+        without 'Boost: g++ or libboost-dev is missing'
     else
         built boost g++ -std=c++17 -O2 -Wall -Wextra -o "$out/yard_boost" "$sources/yard_boost.cpp" -lpthread -lrt
         peer boost "$out/yard_boost"
     fi
 fi
 if want py; then
-    if command -v /usr/bin/python3 >/dev/null; then peer py "/usr/bin/python3 $sources/yard.py"; else without 'Python: python3 is missing'; fi
+    if command -v /usr/bin/python3 >/dev/null; then
+        peer py "/usr/bin/python3 $sources/yard.py"
+    else
+        without 'Python: python3 is missing'
+    fi
 fi
 ! want net || peer net "$out/jit/NativeIpc.Yardstick --builtin"
 ! want jit || peer jit "$out/jit/NativeIpc.Yardstick"
@@ -181,7 +195,10 @@ for ((round = 1; round <= rounds; round++)); do
             [ "$code" != 0 ] || continue
             say "$name failed in $selected ($code):" >&2
             tail -n 5 "$own/error" >&2
-            case $name in c | jit | aot) failures=$((failures + 1)) ;; *) missing+=("$name's $selected in round $round, which failed") ;; esac
+            case $name in
+                c | jit | aot) failures=$((failures + 1)) ;;
+                *) missing+=("$name's $selected in round $round, which failed") ;;
+            esac
         done
     done <<<"$groups"
     say "Round $round of $rounds: $((SECONDS - begin)) s" >&2
@@ -192,7 +209,10 @@ for ((round = 1; round <= rounds; round++)); do
 done
 
 # ---- the tables ----
-about="$(date +%F), $(uname -sr), $(getconf GNU_LIBC_VERSION 2>/dev/null || say 'another C library'), .NET $(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 } END { print v }'), $(nproc) cores ($(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)), rounds: $rounds."
+library=$(getconf GNU_LIBC_VERSION 2>/dev/null || say 'another C library')
+runtime=$(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 } END { print v }')
+processor=$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)
+about="$(date +%F), $(uname -sr), $library, .NET $runtime, $(nproc) cores ($processor), rounds: $rounds."
 for reason in ${missing[@]+"${missing[@]}"}; do about="$about Without $reason."; done
 [ -z "$quick" ] || about="$about Quick: the numbers mean nothing."
 "$report" report "$runs" "$root/bench" "$out" "$about" || exit 2
@@ -209,6 +229,7 @@ if [ -n "$whole" ]; then
     awk -v table="$out/targets.md" '
         /<!-- table: begin/ { print; while ((getline line < table) > 0) print line; inside = 1 }
         /<!-- table: end/ { inside = 0 }
-        !inside || /<!-- table: end/ { if (!/<!-- table: begin/) print }' "$root/bench/README.md" >"$own/README.md" && cp "$own/README.md" "$root/bench/README.md"
+        !inside || /<!-- table: end/ { if (!/<!-- table: begin/) print }' "$root/bench/README.md" >"$own/README.md" &&
+        cp "$own/README.md" "$root/bench/README.md"
     say 'Written: bench/RESULTS.md, bench/results.tsv, bench/README.md.'
 fi

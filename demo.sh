@@ -11,7 +11,8 @@ if ! command -v dotnet >/dev/null 2>&1; then
     done
 fi
 if ! dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then
-    echo "demo.sh: the .NET SDK 10 is needed and was not found. Get it from https://dotnet.microsoft.com/download or your distribution." >&2
+    echo "demo.sh: the .NET SDK 10 is needed and was not found." \
+        "Get it from https://dotnet.microsoft.com/download or your distribution." >&2
     exit 127
 fi
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes each system call of each use of an object fail, one at a time, with each error that its man page names; then with a clean-up that
-# fails as well. Looks after each whether descriptors, mappings, names, segments, sets and key files are as before. Takes some minutes.
+# Makes each system call of each use of an object fail, one at a time, with each error that its man page names; then
+# with a clean-up that fails as well. Looks after each whether descriptors, mappings, names, segments, sets and key
+# files are as before. Takes some minutes.
 #
 #   ./faults.sh                           all of it
 #   ./faults.sh all posix.segment.lock    the scenarios whose names begin so

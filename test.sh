@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test. Needs the .NET SDK only: missing Debian packages are installed where that is possible, and a test
-# whose program is missing is skipped with that reason (with CI=true on Linux it fails).
+# Builds everything and runs every test. Needs the .NET SDK only: missing Debian packages are installed where that is
+# possible, and a test whose program is missing is skipped with that reason (with CI=true on Linux it fails).
 #
 #   ./test.sh                        everything
 #   ./test.sh STEP...                these steps only
 #   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
 #   ./test.sh --list                 the steps
 #
-# The bounds of the steps, and of the whole run, grow with how slow the machine is at the time: see slowness in eng/lib.sh.
+# The bounds of the steps, and of the whole run, grow with how slow the machine is at the time: see slowness in
+# eng/lib.sh.
 #
 # The last line is "N passed, N failed, N skipped". Logs: artifacts/test-logs.
 set -u
@@ -15,18 +16,26 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
+# The conformance suite, and those of its classes that are run once more with other ways of waiting.
+suite=NativeIpc.Conformance
+posix_tests() { printf " -class $suite.Posix.%s" "$@"; }
+portable=$(posix_tests WaitTests PendingTests SemaphoreTests LockTests PermitTests MaximumCountTests DisposedTests \
+    DisposeRaceTests OwnershipOfAllTests)
+waitv=$(posix_tests WaitTests PendingTests SemaphoreTests LockTests DisposedTests DisposeRaceTests)
+
 # name             kind     seconds  command
 #   xunit   a test executable: the folder of its project, with variables before it
-#   wine    a test executable, published for Windows and run by Wine: its project, others that it starts, and its own arguments
+#   wine    a test executable, published for Windows and run by Wine: its project, others that it starts, and its own
+#           arguments
 #   script  prints PASS, FAIL and SKIP lines
-steps='
+steps="
 runner             script   120      eng/runner-test.sh
 unit               xunit    300      tests/NativeIpc.Tests
 abi                xunit    300      tests/NativeIpc.Abi
-conformance        xunit    600      tests/NativeIpc.Conformance -namespace- NativeIpc.Conformance.PlainPosix -namespace- NativeIpc.Conformance.Windows
-conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/NativeIpc.Conformance -namespace NativeIpc.Conformance.PlainPosix
-conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/NativeIpc.Conformance -class NativeIpc.Conformance.Posix.WaitTests -class NativeIpc.Conformance.Posix.PendingTests -class NativeIpc.Conformance.Posix.SemaphoreTests -class NativeIpc.Conformance.Posix.LockTests -class NativeIpc.Conformance.Posix.PermitTests -class NativeIpc.Conformance.Posix.MaximumCountTests -class NativeIpc.Conformance.Posix.DisposedTests -class NativeIpc.Conformance.Posix.DisposeRaceTests -class NativeIpc.Conformance.Posix.OwnershipOfAllTests
-conformance-waitv  xunit    600      NATIVEIPC_NO_IO_URING=1 tests/NativeIpc.Conformance -class NativeIpc.Conformance.Posix.WaitTests -class NativeIpc.Conformance.Posix.PendingTests -class NativeIpc.Conformance.Posix.SemaphoreTests -class NativeIpc.Conformance.Posix.LockTests -class NativeIpc.Conformance.Posix.DisposedTests -class NativeIpc.Conformance.Posix.DisposeRaceTests
+conformance        xunit    600      tests/$suite -namespace- $suite.PlainPosix -namespace- $suite.Windows
+conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/$suite -namespace $suite.PlainPosix
+conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/$suite$portable
+conformance-waitv  xunit    600      NATIVEIPC_NO_IO_URING=1 tests/$suite$waitv
 machine            xunit    900      tests/NativeIpc.Machine
 models             script   110      tests/models/run.sh
 storm              script   600      eng/storm.sh
@@ -38,15 +47,16 @@ tool-aot           script   240      eng/tool-aot.sh
 deb                script   200      eng/deb.sh
 tool               xunit    900      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
 wine               wine     400      NativeIpc.Windows
-wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace NativeIpc.Conformance.Windows
+wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace $suite.Windows
 wine-tool          script   400      eng/tool-wine.sh
 aot                script   400      eng/aot-smoke.sh
 pack               script   420      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh
 bench              script   300      eng/bench-test.sh
 docs               script   30       eng/docs-test.sh
-'
-# Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest for each repetition.
+"
+# Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
+# for each repetition.
 whole_run=1740
 longest_run=3600
 repetitions=1
@@ -98,10 +108,12 @@ wine_step() { # XML PROJECT... ARGUMENT...
     while [ $# != 0 ] && [ "${1#-}" = "$1" ]; do projects+=("$1"); shift; done
     eng/wine-publish.sh "${projects[@]}" || return
 
-    # So much memory (hexadecimal) that no garbage collection comes while the suite runs: under Wine 8 it can be its end, see the conformance suite's README.md.
+    # So much memory (hexadecimal) that no garbage collection comes while the suite runs: under Wine 8 it can be its
+    # end, see the conformance suite's README.md.
     local -x DOTNET_GCgen0size=40000000
-    NATIVEIPC_PEER=$(windows_path "$root/artifacts/win-x64/NativeIpc.Peer.exe") eng/wine-run.sh "artifacts/win-x64/${projects[0]}.exe" \
-        -noColor -noAutoReporters -result-xml "$(windows_path "$xml")" "$@"
+    NATIVEIPC_PEER=$(windows_path "$root/artifacts/win-x64/NativeIpc.Peer.exe") \
+        eng/wine-run.sh "artifacts/win-x64/${projects[0]}.exe" -noColor -noAutoReporters \
+        -result-xml "$(windows_path "$xml")" "$@"
 }
 
 windows_path() { say "Z:${1//\//\\}"; }
@@ -117,7 +129,8 @@ measure() {
 }
 
 run_step() { # NAME KIND SECONDS COMMAND...
-    local name=$1 kind=$2 limit=$3 left start=$SECONDS log="$logs/$1$round.log" xml="$logs/$1$round.xml" reason code results counts
+    local name=$1 kind=$2 limit=$3 log="$logs/$1$round.log" xml="$logs/$1$round.xml"
+    local left start=$SECONDS reason code results counts
     shift 3
     if [ "$kind" = wine ] && reason=$(why_no_wine wine x86_64-w64-mingw32-gcc) && [ -n "$reason" ]; then
         coloured 33 "$name: skipped"
@@ -130,7 +143,11 @@ run_step() { # NAME KIND SECONDS COMMAND...
     left=$((whole_run - SECONDS))
     limit=$((limit * slowness))
     [ "$limit" -lt "$left" ] || limit=$left
-    [ "$limit" -ge 1 ] || { coloured 31 "$name: not run"; fail "$name" "no time is left of the $((whole_run / 60)) minutes of a run"; return; }
+    if [ "$limit" -lt 1 ]; then
+        coloured 31 "$name: not run"
+        fail "$name" "no time is left of the $((whole_run / 60)) minutes of a run"
+        return
+    fi
     local command=("$@")
     if [ "$kind" = wine ]; then
         command=(wine_step "$xml" "$@")
@@ -139,7 +156,8 @@ run_step() { # NAME KIND SECONDS COMMAND...
         while [ "${1#*=}" != "$1" ]; do variables+=("$1"); shift; done
         local project=$1
         shift
-        command=(env ${variables[@]+"${variables[@]}"} "$project/bin/Release/net10.0/${project##*/}" -noColor -noAutoReporters -result-xml "$xml" "$@")
+        command=(env ${variables[@]+"${variables[@]}"} "$project/bin/Release/net10.0/${project##*/}"
+            -noColor -noAutoReporters -result-xml "$xml" "$@")
     fi
 
     run_watched "$limit" "$log" "${command[@]}"
@@ -148,7 +166,8 @@ run_step() { # NAME KIND SECONDS COMMAND...
     counts=$(say "$results" | awk '$1 == "counts" { print $2, $3, $4 }')
     # shellcheck disable=SC2086 # three numbers
     set -- ${counts:-0 0 0}
-    coloured "$([ "$2" = 0 ] && [ "$code" = 0 ] && say 32 || say 31)" "$name: $1 passed, $2 failed, $3 skipped ($((SECONDS - start)) s)"
+    coloured "$([ "$2" = 0 ] && [ "$code" = 0 ] && say 32 || say 31)" \
+        "$name: $1 passed, $2 failed, $3 skipped ($((SECONDS - start)) s)"
     say "$results" | grep -E '^(SKIP|FAIL) ' | sed 's/^/  /'
     add "$1" "$2" "$3"
     if [ "$code" = 124 ]; then fail "$name" "the watchdog ended it after $limit s" "$log"
@@ -165,8 +184,8 @@ fi
 
 [ "$(uname -s)" != Linux ] || install_packages eng/debian-packages.txt "$logs/packages.log"
 
-# No build server outlives a step, keeps its output open or lives in the folder that goes at the end. The first build has a compiler's server,
-# which spares a start for each project, and ends it.
+# No build server outlives a step, keeps its output open or lives in the folder that goes at the end. The first build
+# has a compiler's server, which spares a start for each project, and ends it.
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
 start=$SECONDS
 measure
@@ -177,7 +196,8 @@ if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.sl
     finish
 fi
 end_marked
-# The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for them where it needs one.
+# The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for
+# them where it needs one.
 export UseSharedCompilation=false RunAnalyzers=false
 coloured 32 "build: done ($((SECONDS - start)) s)"
 
@@ -216,7 +236,8 @@ fi
 
 # Whatever is new and used by no living process is a leftover.
 snapshot "$TMPDIR" "$XDG_RUNTIME_DIR" "$root" >"$logs/after.txt"
-LC_ALL=C comm -13 "$logs/before.txt" "$logs/after.txt" | while read -r line; do is_in_use "$line" || say "$line"; done >"$logs/leftovers.txt"
+LC_ALL=C comm -13 "$logs/before.txt" "$logs/after.txt" |
+    while read -r line; do is_in_use "$line" || say "$line"; done >"$logs/leftovers.txt"
 if [ -s "$logs/leftovers.txt" ]; then
     coloured 31 'leftovers: found'
     fail leftovers 'the tests left these in the system' "$logs/leftovers.txt"

@@ -93,7 +93,8 @@ def compare(title, commands, target):
         ratio = "" if rows is ours else "%.2f wall, %.2f CPU" % tuple(
             statistics.median(our[at] / max(their[at], 1e-4) for our, their in zip(ours, rows)) for at in (0, 1))
         print("%-34s %-26s %8.1f %8.1f %7.1f %7d  %s" % (
-            title, name, 1000 * statistics.median(row[0] for row in rows), 1000 * statistics.median(row[1] for row in rows),
+            title, name, 1000 * statistics.median(row[0] for row in rows),
+            1000 * statistics.median(row[1] for row in rows),
             max(row[2] for row in rows), rows[-1][3], ratio), flush=True)
         title = ""
     print("%-34s target: %s" % ("", target))
@@ -127,7 +128,8 @@ def main():
                 "1.0 x lsof")
         os.close(end)
         os.waitpid(holder, 0)
-    print("peak memory at 50,000 objects: target 60 MiB; the native file: %.2f MB, target 6" % (os.path.getsize(nipc) / 1e6))
+    print("peak memory at 50,000 objects: target 60 MiB; the native file: %.2f MB, target 6" % (
+        os.path.getsize(nipc) / 1e6))
 
 
 main()

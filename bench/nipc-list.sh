@@ -15,6 +15,8 @@ fi
 trixie=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}/trixie
 libraries=$(find "$trixie/usr/lib" -maxdepth 1 -name '*-linux-gnu' 2>/dev/null | head -n 1)
 lsipc=
-[ ! -x "$trixie/usr/bin/lsipc" ] ||
-    lsipc="$(find "$libraries" -maxdepth 1 -name 'ld-linux-*.so.*' | head -n 1) --library-path $libraries $trixie/usr/bin/lsipc"
+if [ -x "$trixie/usr/bin/lsipc" ]; then
+    loader=$(find "$libraries" -maxdepth 1 -name 'ld-linux-*.so.*' | head -n 1)
+    lsipc="$loader --library-path $libraries $trixie/usr/bin/lsipc"
+fi
 exec python3 "$(dirname "$0")/nipc-list.py" "$lsipc" "$@"

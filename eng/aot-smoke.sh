@@ -1,5 +1,6 @@
 #!/bin/bash
-# Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
+# Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when
+# one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 out=$root/artifacts/aot
@@ -24,7 +25,8 @@ fi
 
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/tests/NativeIpc.Aot" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker -o "$out/bin" >"$out/publish.log" 2>&1 ||
+if ! dotnet publish "$root/tests/NativeIpc.Aot" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
+    -o "$out/bin" >"$out/publish.log" 2>&1 ||
     grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/publish.log"; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
@@ -32,7 +34,8 @@ if ! dotnet publish "$root/tests/NativeIpc.Aot" -c Release --ucr -nologo -v q -p
 fi
 pass "published without a warning of trimmer or AOT compiler"
 
-# Own folders, and where it is allowed own System V objects and an own /dev/shm: whatever is in them afterwards was left behind.
+# Own folders, and where it is allowed own System V objects and an own /dev/shm: whatever is in them afterwards was left
+# behind.
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 mkdir -m 0700 "$work/runtime" "$work/tmp"
@@ -48,7 +51,8 @@ code=$?
 exit $code
 '
 if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
-    run_watched "$(patient 120)" "$work/log" unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
+    run_watched "$(patient 120)" "$work/log" \
+        unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
 else
     run_watched "$(patient 120)" "$work/log" sh -c "$run" sh "$work" "$out/bin/NativeIpc.Aot" ''
 fi
@@ -64,7 +68,11 @@ if [ "$code" = 0 ] && tail -1 "$work/log" | grep -qx 'all ok'; then pass "ran to
     sed 's/^/    /' "$work/log" >&2
     fail "ran to its end" "exit code $code"
 fi
-if [ -s "$work/left" ]; then fail "left nothing behind" "$(tr '\n' ' ' <"$work/left")"; else pass "left nothing behind"; fi
+if [ -s "$work/left" ]; then
+    fail "left nothing behind" "$(tr '\n' ' ' <"$work/left")"
+else
+    pass "left nothing behind"
+fi
 
 # Options that .NET's generator binds, with the JIT and with native AOT.
 configuration() { # NAME COMMAND...
@@ -85,9 +93,11 @@ if ! dotnet build "$root/$project" -c Release -nologo -v q >"$out/configuration.
     sed 's/^/    /' "$out/configuration.log" >&2
     fail "options are bound by the generator, JIT" "the program does not build"
 else
-    configuration "options are bound by the generator, JIT" dotnet "$root/$project/bin/Release/net10.0/NativeIpc.Configuration.dll"
+    configuration "options are bound by the generator, JIT" \
+        dotnet "$root/$project/bin/Release/net10.0/NativeIpc.Configuration.dll"
 fi
-if ! dotnet publish "$root/$project" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker -o "$out/configuration" >"$out/configuration.log" 2>&1 ||
+if ! dotnet publish "$root/$project" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
+    -o "$out/configuration" >"$out/configuration.log" 2>&1 ||
     grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/configuration.log"; then
     sed 's/^/    /' "$out/configuration.log" >&2
     fail "options are bound by the generator, native AOT" "see $out/configuration.log"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Tests ./bench.sh: every workload of the library and of C gives its rows, the tables are made, a slower row is found, and every micro-benchmark does its
-# work. Never a time. One line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
+# Tests ./bench.sh: every workload of the library and of C gives its rows, the tables are made, a slower row is found,
+# and every micro-benchmark does its work. Never a time. One line per check, PASS, FAIL or SKIP; non-zero exit when one
+# failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched
 out=$root/artifacts/bench
@@ -39,12 +40,24 @@ report=$out/report/NativeIpc.BenchReport
 check "the library has all its rows" "$report" missing "$out/runs.tsv" jit "$work/ours"
 check "C has all its rows" "$report" missing "$out/runs.tsv" c "$work/c"
 echo nothing.of.this.name >>"$work/ours"
-if "$report" missing "$out/runs.tsv" jit "$work/ours" >/dev/null; then fail "a row that is not there is missed" "it was not"; else pass "a row that is not there is missed"; fi
-check "every target of C and of the library alone has a number" awk -F'|' '/^## All/ { exit } / C( \(aim [0-9.]+\))? \|/ && $5 !~ /[0-9]/ { print; bad = 1 } END { exit bad }' "$out/RESULTS.md"
+if "$report" missing "$out/runs.tsv" jit "$work/ours" >/dev/null; then
+    fail "a row that is not there is missed" "it was not"
+else
+    pass "a row that is not there is missed"
+fi
+check "every target of C and of the library alone has a number" awk -F'|' \
+    '/^## All/ { exit } / C( \(aim [0-9.]+\))? \|/ && $5 !~ /[0-9]/ { print; bad = 1 } END { exit bad }' \
+    "$out/RESULTS.md"
 check "a table compared with itself has nothing slower" "$report" compare "$out/results.tsv" "$out/results.tsv"
-awk -F'\t' -v OFS='\t' '$1 == "posix.wait_pair" && $2 == "jit" { $4 /= 9; $7 /= 9 } { print }' "$out/results.tsv" >"$work/last.tsv"
+awk -F'\t' -v OFS='\t' \
+    '$1 == "posix.wait_pair" && $2 == "jit" { $4 /= 9; $7 /= 9 } { print }' "$out/results.tsv" >"$work/last.tsv"
 slower=$("$report" compare "$work/last.tsv" "$out/results.tsv")
-if [ $? = 1 ] && echo "$slower" | grep -q '^slower: posix.wait_pair (jit)'; then pass "what became slower is found and named"; else fail "what became slower is found and named" "$slower"; fi
+if [ $? = 1 ] && echo "$slower" | grep -q '^slower: posix.wait_pair (jit)'; then
+    pass "what became slower is found and named"
+else
+    fail "what became slower is found and named" "$slower"
+fi
 
-check "every micro-benchmark does its work" timeout "$(patient 60)" "$root/bench/NativeIpc.Benchmarks/bin/Release/net10.0/NativeIpc.Benchmarks" --check
+check "every micro-benchmark does its work" timeout "$(patient 60)" \
+    "$root/bench/NativeIpc.Benchmarks/bin/Release/net10.0/NativeIpc.Benchmarks" --check
 exit $failures

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Makes the Debian package of nipc with Debian's own tools: artifacts/packages/nipc_VERSION_ARCHITECTURE.deb, with the native
-# file, the manual page and the completions. Then it looks at the package: one line per check, PASS, FAIL or SKIP; non-zero exit
-# when one failed. The native file is artifacts/nipc/nipc, which eng/tool-aot.sh makes, or the first argument.
+# Makes the Debian package of nipc with Debian's own tools: artifacts/packages/nipc_VERSION_ARCHITECTURE.deb, with the
+# native file, the manual page and the completions. Then it looks at the package: one line per check, PASS, FAIL or
+# SKIP; non-zero exit when one failed. The native file is artifacts/nipc/nipc, which eng/tool-aot.sh makes, or the first
+# argument.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 packages=$root/artifacts/packages
 failures=0
@@ -13,7 +14,11 @@ fail() { # NAME REASON
 
 for tool in dpkg-buildpackage dh dh_bash-completion lintian man; do
     command -v $tool >/dev/null && continue
-    if [ "${CI:-}" = true ]; then fail "$tool is there" "it is missing (eng/debian-packages.txt)"; else echo "SKIP deb: no $tool (eng/debian-packages.txt)"; fi
+    if [ "${CI:-}" = true ]; then
+        fail "$tool is there" "it is missing (eng/debian-packages.txt)"
+    else
+        echo "SKIP deb: no $tool (eng/debian-packages.txt)"
+    fi
     exit $failures
 done
 nipc=${1:-$root/artifacts/nipc/nipc}
@@ -65,24 +70,35 @@ fi
 
 dpkg-deb -x "$package" "$work/root"
 for file in usr/bin/nipc usr/share/man/man1/nipc.1.gz usr/share/bash-completion/completions/nipc \
-    usr/share/zsh/vendor-completions/_nipc usr/share/fish/vendor_completions.d/nipc.fish usr/share/doc/nipc/copyright; do
+    usr/share/zsh/vendor-completions/_nipc usr/share/fish/vendor_completions.d/nipc.fish \
+    usr/share/doc/nipc/copyright; do
     if [ -s "$work/root/$file" ]; then pass "it holds $file"; else fail "it holds $file" "missing or empty"; fi
 done
 said=$(man --warnings -l "$work/root/usr/share/man/man1/nipc.1.gz" 2>&1 >"$work/page")
-if [ -z "$said" ] && grep -q 'nipc list' "$work/page"; then pass "man shows the page"; else fail "man shows the page" "$said"; fi
+if [ -z "$said" ] && grep -q 'nipc list' "$work/page"; then
+    pass "man shows the page"
+else
+    fail "man shows the page" "$said"
+fi
 shown=$(dpkg-deb -f "$package" Depends)
-if grep -q 'libc6' <<<"$shown" && ! grep -qi 'dotnet' <<<"$shown"; then pass "it needs libc and no .NET ($shown)"; else fail "it needs libc and no .NET" "$shown"; fi
+if grep -q 'libc6' <<<"$shown" && ! grep -qi 'dotnet' <<<"$shown"; then
+    pass "it needs libc and no .NET ($shown)"
+else
+    fail "it needs libc and no .NET" "$shown"
+fi
 
 # As a user installs and removes it, over a copy of the system that is thrown away.
 # shellcheck disable=SC2016
 install='
     mount -t tmpfs tmpfs "$2" && for folder in usr var etc; do
         mkdir -p "$2/$folder" "$2/$folder.work" &&
-            mount -t overlay -o "lowerdir=/$folder,upperdir=$2/$folder,workdir=$2/$folder.work" overlay "/$folder" || exit 125
+            mount -t overlay -o "lowerdir=/$folder,upperdir=$2/$folder,workdir=$2/$folder.work" overlay "/$folder" ||
+                exit 125
     done
     dpkg -i "$1" && nipc --version && man -w nipc && nipc list >/dev/null && dpkg -r nipc && [ ! -e /usr/bin/nipc ]'
 mkdir "$work/over"
-said=$(cd / && PATH=/usr/sbin:/usr/bin:/sbin:/bin unshare --ipc --mount sh -c "$install" sh "$package" "$work/over" 2>&1)
+said=$(cd / && PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    unshare --ipc --mount sh -c "$install" sh "$package" "$work/over" 2>&1)
 case $? in
     0) pass "dpkg installs and removes it" ;;
     125) echo "SKIP deb: dpkg installs and removes it: no overlay can be mounted here" ;;

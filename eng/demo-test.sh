@@ -4,7 +4,8 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 
 # Where it is allowed: own System V objects and an own /dev/shm, so that everything in them is ours.
-if [ "${1:-}" != --here ] && [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
+if [ "${1:-}" != --here ] && [ "$(uname)" = Linux ] &&
+    unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
     exec unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm && exec "$0" --here isolated' "$0"
 fi
 isolated=${2:-}
@@ -18,7 +19,8 @@ export XDG_RUNTIME_DIR=$runtime TMPDIR=$work/tmp
 failures=0
 log=$work/log
 demo=$root/demo.sh
-# What ./demo.sh builds and runs. It serves where ./demo.sh itself was tested already, which looks at each start whether all is built.
+# What ./demo.sh builds and runs. It serves where ./demo.sh itself was tested already, which looks at each start whether
+# all is built.
 built=$root/samples/dotnet/Transfer/bin/Release/net10.0/Transfer
 
 pass() { echo "PASS demo: $1"; }
@@ -28,7 +30,8 @@ fail() {
     failures=1
 }
 
-# What is left of anything that ran since the last call: key files, POSIX objects, System V objects (those only where all of them are ours).
+# What is left of anything that ran since the last call: key files, POSIX objects, System V objects (those only where
+# all of them are ours).
 leftovers() {
     ls -A "$runtime"
     ls -A "$work/tmp" | grep '^nativeipc-demo-'
@@ -98,7 +101,11 @@ if ! command -v dotnet >/dev/null; then
     exit 0
 fi
 children=dotnet
-if command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null; then children="dotnet c"; else echo "SKIP demo: C half: no C compiler"; fi
+if command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null; then
+    children="dotnet c"
+else
+    echo "SKIP demo: C half: no C compiler"
+fi
 
 head -c 100003 /dev/urandom >"$work/small file"
 : >"$work/empty"
@@ -112,7 +119,8 @@ cd "$root" || exit 1
 demo=$built
 check "an empty file" 0 "nothing is left behind" "$work/empty"
 check "a missing file is an error" 2 "no such file" "$work/none"
-CC=/nonexistent check "without a C compiler the C half is skipped" 0 "The C half is skipped" --type posix "$work/small file"
+CC=/nonexistent check "without a C compiler the C half is skipped" 0 "The C half is skipped" \
+    --type posix "$work/small file"
 
 for child in $children; do
     check "a corrupted copy is noticed ($child)" 1 "MISMATCH" --child "$child" --corrupt "$work/small file"
@@ -154,9 +162,14 @@ for child in $children; do
 done
 
 if command -v script >/dev/null && [ "$(uname)" = Linux ]; then
-    TERM=xterm-256color COLUMNS=100 script -qec "'$root/demo.sh' --type posix '$work/small file'" "$work/typescript" >"$log" 2>&1 </dev/null
+    TERM=xterm-256color COLUMNS=100 script -qec "'$root/demo.sh' --type posix '$work/small file'" "$work/typescript" \
+        >"$log" 2>&1 </dev/null
     code=$?
-    if [ $code = 0 ] && grep -q "$(printf '\033')" "$work/typescript"; then pass "a bar on a terminal"; else fail "a bar on a terminal" "exit code $code, or no escape codes"; fi
+    if [ $code = 0 ] && grep -q "$(printf '\033')" "$work/typescript"; then
+        pass "a bar on a terminal"
+    else
+        fail "a bar on a terminal" "exit code $code, or no escape codes"
+    fi
 else
     echo "SKIP demo: a bar on a terminal: no script(1)"
 fi
@@ -166,8 +179,13 @@ if ! command -v wine >/dev/null; then
     echo "SKIP demo: on Windows: no Wine"
 elif ! [ -d "$root/src/NativeIpc/Backends/Windows" ]; then
     echo "SKIP demo: on Windows: the library has no Windows back end yet"
-elif ! dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo -v q --artifacts-path "$work/artifacts" -o "$work/win" >"$log" 2>&1; then
-    if grep -qE 'error NU1(101|102|301)' "$log"; then echo "SKIP demo: on Windows: the win-x64 runtime cannot be had from a package source"; else fail "on Windows" "cannot be published"; fi
+elif ! dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo -v q \
+    --artifacts-path "$work/artifacts" -o "$work/win" >"$log" 2>&1; then
+    if grep -qE 'error NU1(101|102|301)' "$log"; then
+        echo "SKIP demo: on Windows: the win-x64 runtime cannot be had from a package source"
+    else
+        fail "on Windows" "cannot be published"
+    fi
 else
     export WINEPREFIX=$work/wine WINEDEBUG=-all
     trap 'wineserver -k 2>/dev/null; rm -rf "$work"' EXIT
@@ -179,7 +197,11 @@ else
         run_watched "$(patient 300)" "$log" wine "$work/win/Transfer.exe" $corrupt "$work/small file"
         found=$?
         name="on Windows (Wine): $text"
-        if [ "$found" = "$code" ] && grep -q "$text" "$log" && grep -q 'windows to .NET' "$log"; then pass "$name"; else fail "$name" "exit code $found"; fi
+        if [ "$found" = "$code" ] && grep -q "$text" "$log" && grep -q 'windows to .NET' "$log"; then
+            pass "$name"
+        else
+            fail "$name" "exit code $found"
+        fi
     done
 fi
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the documents: links inside the repository lead somewhere, and the example in the README is the program that the tests run.
+# Checks the documents: links inside the repository lead somewhere, and the example in the README is the program that
+# the tests run.
 cd "$(dirname "$0")/.." || exit 1
 status=0
 verdict() { # NAME REASON: fails when there is a reason
@@ -16,10 +17,12 @@ done < <(grep -oE '\]\([^):]+\)' ./*.md docs/*.md bench/*.md | grep -v ':](#')
 verdict 'links inside the repository lead somewhere' "$broken"
 
 example=$(sed -n '/^```csharp$/,/^```$/p' README.md | sed '1d; /^```$/,$d')
-verdict 'the example of the README is samples/dotnet/Hello/Program.cs' "$(diff <(printf '%s\n' "$example") samples/dotnet/Hello/Program.cs 2>&1 | head -n 3 | tr '\n' ' ')"
+verdict 'the example of the README is samples/dotnet/Hello/Program.cs' \
+    "$(diff <(printf '%s\n' "$example") samples/dotnet/Hello/Program.cs 2>&1 | head -n 3 | tr '\n' ' ')"
 
 class=$(sed -n '/^```csharp$/,/^```$/p' docs/configuration.md | sed '1d; /^```$/,$d')
-shown=$(awk '/internal sealed class ServerOptions/ { on = 1 } on { print } on && /^    }$/ { exit }' tests/NativeIpc.Configuration/Program.cs | sed 's/^    //')
+shown=$(awk '/internal sealed class ServerOptions/ { on = 1 } on { print } on && /^    }$/ { exit }' \
+    tests/NativeIpc.Configuration/Program.cs | sed 's/^    //')
 verdict 'the class in docs/configuration.md is the one of tests/NativeIpc.Configuration' \
     "$(diff <(printf '%s\n' "$class") <(printf '%s\n' "$shown") 2>&1 | head -n 3 | tr '\n' ' ')"
 
@@ -30,7 +33,8 @@ if ! [ -f artifacts/interop-matrix.md ]; then
 elif grep -qE 'FAILED|skipped +\|' artifacts/interop-matrix.md; then
     echo "SKIP docs: $matrix: artifacts/interop-matrix.md is not of a whole run; it has failed or skipped peers"
 else
-    verdict "$matrix" "$(grep -E '^(\||[0-9]+\. )' artifacts/interop-matrix.md | grep -vxFf docs/interop.md | head -n 2 | tr '\n' ' ')"
+    verdict "$matrix" "$(grep -E '^(\||[0-9]+\. )' artifacts/interop-matrix.md |
+        grep -vxFf docs/interop.md | head -n 2 | tr '\n' ' ')"
 fi
 # Written by the tests of nipc's live views. How far columns are apart depends on the length of process ids.
 for screen in list show; do
@@ -38,8 +42,12 @@ for screen in list show; do
     if ! [ -f "artifacts/nipc-screens/$screen.txt" ]; then
         echo "SKIP docs: $name: no artifacts/nipc-screens/$screen.txt, which ./test.sh tool writes (as root, with tmux)"
     else
-        shown=$(awk -v mark="<!-- screen: $screen -->" '$0 == mark { at = 1; next } at && /^```$/ { at++; if (at == 3) exit; next } at == 2' docs/nipc.md)
-        verdict "$name" "$(diff -b <(printf '%s\n' "$shown") "artifacts/nipc-screens/$screen.txt" 2>&1 | head -n 4 | tr '\n' ' ')"
+        shown=$(awk -v mark="<!-- screen: $screen -->" '
+            $0 == mark { at = 1; next }
+            at && /^```$/ { at++; if (at == 3) exit; next }
+            at == 2' docs/nipc.md)
+        verdict "$name" \
+            "$(diff -b <(printf '%s\n' "$shown") "artifacts/nipc-screens/$screen.txt" 2>&1 | head -n 4 | tr '\n' ' ')"
     fi
 done
 exit $status

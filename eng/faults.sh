@@ -1,6 +1,6 @@
 #!/bin/bash
-# Each system call of each use of an object fails once, and nothing may be left. A sample: ./faults.sh runs all of it. Prints PASS, FAIL or
-# SKIP; non-zero exit when something was left.
+# Each system call of each use of an object fails once, and nothing may be left. A sample: ./faults.sh runs all of it.
+# Prints PASS, FAIL or SKIP; non-zero exit when something was left.
 #
 #     NATIVEIPC_FAULTS_SEED=7 ./test.sh faults     # another choice of errors
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What test.sh is made of: a watchdog, counting results, packages, and what is left in the system. Works with bash 3.2 (macOS).
+# What test.sh is made of: a watchdog, counting results, packages, and what is left in the system. Works with bash 3.2
+# (macOS).
 
 say() { printf '%s\n' "$*"; }
 
@@ -7,17 +8,21 @@ coloured() { # COLOUR TEXT: coloured on a terminal only
     if [ -t 1 ]; then printf '\033[%sm%s\033[0m\n' "$1" "$2"; else say "$2"; fi
 }
 
-# Runs a command in a process group of its own, with the default action for the signals that the tests send: a background job of a script
-# ignores SIGINT and SIGQUIT, nohup SIGHUP, and a child would inherit that. Output goes to LOG. Returns the command's exit code; 124 when the
-# watchdog ended it. Whatever the command started is ended with it, under Wine too.
+# Runs a command in a process group of its own, with the default action for the signals that the tests send: a
+# background job of a script ignores SIGINT and SIGQUIT, nohup SIGHUP, and a child would inherit that. Output goes to
+# LOG. Returns the command's exit code; 124 when the watchdog ended it. Whatever the command started is ended with it,
+# under Wine too.
 run_watched() { # SECONDS LOG COMMAND...
     local limit=$1 log=$2 end monitor=$- defaults=()
     shift 2
     end=$((SECONDS + limit))
-    if [ "$(type -t "$1")" != function ] && env --default-signal=INT true 2>/dev/null; then defaults=(env --default-signal=HUP,INT,QUIT); fi
+    if [ "$(type -t "$1")" != function ] && env --default-signal=INT true 2>/dev/null; then
+        defaults=(env --default-signal=HUP,INT,QUIT)
+    fi
     watched_mark=nativeipc-step-$$-$RANDOM$RANDOM
     set -m
-    NATIVEIPC_STEP=${NATIVEIPC_STEP:+$NATIVEIPC_STEP,}$watched_mark ${defaults[@]+"${defaults[@]}"} "$@" >"$log" 2>&1 </dev/null &
+    NATIVEIPC_STEP=${NATIVEIPC_STEP:+$NATIVEIPC_STEP,}$watched_mark ${defaults[@]+"${defaults[@]}"} "$@" \
+        >"$log" 2>&1 </dev/null &
     watched=$!
     case $monitor in *m*) ;; *) set +m ;; esac
     while kill -0 "$watched" 2>/dev/null; do
@@ -46,26 +51,31 @@ end_watched() {
     return 0
 }
 
-# Ends what a step has left running, in whatever process group: Wine's programs have their own, but keep the environment. The server and the
-# services of Wine end by themselves, when the last program of theirs has; another run may be using them.
+# Ends what a step has left running, in whatever process group: Wine's programs have their own, but keep the
+# environment. The server and the services of Wine end by themselves, when the last program of theirs has; another run
+# may be using them.
 end_marked() {
     [ -d /proc/self ] || return 0
     local process name
     for process in $(grep -lsaF "$watched_mark" /proc/[0-9]*/environ 2>/dev/null); do
         process=${process%/environ}
         read -r name 2>/dev/null <"$process/comm" || continue
-        case $name in wineserver* | services.exe | winedevice.exe | plugplay.exe | svchost.exe | explorer.exe | rpcss.exe) continue ;; esac
+        case $name in
+            wineserver* | services.exe | winedevice.exe | plugplay.exe | svchost.exe | explorer.exe | rpcss.exe)
+                continue ;;
+        esac
         [ "${process#/proc/}" = "$$" ] || kill -KILL "${process#/proc/}" 2>/dev/null
     done
     return 0
 }
 
-# How many times slower than an idle machine this one is now: 1 for an idle one, at most 10. From the time that a fixed piece of work takes,
-# the longer of two tries on two cores at once.
+# How many times slower than an idle machine this one is now: 1 for an idle one, at most 10. From the time that a fixed
+# piece of work takes, the longer of two tries on two cores at once.
 slowness() {
     local tenths=1 finished
     for _ in 1 2; do
-        finished=$( { TIMEFORMAT=%R; time { fixed_work & fixed_work; wait; }; } 2>&1 | LC_ALL=C awk '{ printf "%d", $1 * 10 / 0.6 }')
+        finished=$( { TIMEFORMAT=%R; time { fixed_work & fixed_work; wait; }; } 2>&1 |
+            LC_ALL=C awk '{ printf "%d", $1 * 10 / 0.6 }')
         [ "${finished:-0}" -le "$tenths" ] || tenths=$finished
     done
     local times=$(((tenths + 9) / 10))
@@ -79,7 +89,8 @@ patient() { say $(($1 * ${NATIVEIPC_SLOWNESS:-1})); }
 
 fixed_work() { LC_ALL=C awk 'BEGIN { for (i = 0; i < 10000000; i++) x += i }'; }
 
-# Results of an xunit v3 executable (-result-xml): one line "counts PASSED FAILED SKIPPED"; then "SKIP name: reason" and "FAIL name: message" lines.
+# Results of an xunit v3 executable (-result-xml): one line "counts PASSED FAILED SKIPPED"; then "SKIP name: reason" and
+# "FAIL name: message" lines.
 read_xunit() { # FILE
     LC_ALL=C awk '
         function attribute(name,    found) {
@@ -96,7 +107,12 @@ read_xunit() { # FILE
         }
         function content() { sub(/^[^>]*>/, ""); return $0 }
         BEGIN { RS = "<" }
-        /^assembly[ \n]/ { seen = 1; passed += attribute("passed"); failed += attribute("failed") + attribute("errors"); skipped += attribute("skipped") }
+        /^assembly[ \n]/ {
+            seen = 1
+            passed += attribute("passed")
+            failed += attribute("failed") + attribute("errors")
+            skipped += attribute("skipped")
+        }
         /^test[ \n]/ { name = attribute("name"); result = attribute("result"); text = "" }
         /^error[ \n]/ { name = attribute("name"); if (name == "") name = attribute("type"); result = "Fail"; text = "" }
         /^(reason|message)>/ { collecting = 1; text = content(); next }
@@ -104,7 +120,12 @@ read_xunit() { # FILE
             if (collecting) print (result == "Skip" ? "SKIP " : "FAIL ") plain(name) ": " plain(text)
             collecting = 0
         }
-        collecting { part = $0; if (!sub(/^!\[CDATA\[/, "", part)) part = "<" part; sub(/\]\]>.*/, "", part); text = text part }
+        collecting {
+            part = $0
+            if (!sub(/^!\[CDATA\[/, "", part)) part = "<" part
+            sub(/\]\]>.*/, "", part)
+            text = text part
+        }
         END { if (seen) print "counts", passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
@@ -117,18 +138,21 @@ read_lines() { # LOG
         END { print "counts", passed + 0, failed + 0, skipped + 0 }'
 }
 
-# Why programs for Windows cannot be run here; nothing where they can. With CI=true a missing program is no reason: there it is a failure.
+# Why programs for Windows cannot be run here; nothing where they can. With CI=true a missing program is no reason:
+# there it is a failure.
 why_no_wine() { # PROGRAM...: what is needed
     [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || { say 'Wine runs the tests on Linux x64 only'; return; }
     local program
     for program; do
-        command -v "$program" >/dev/null || [ "${CI:-}" = true ] || { say "'$program' is missing here (eng/debian-packages.txt)"; return; }
+        command -v "$program" >/dev/null || [ "${CI:-}" = true ] ||
+            { say "'$program' is missing here (eng/debian-packages.txt)"; return; }
     done
 }
 
 is_installed() { dpkg -s "$1" 2>/dev/null | grep -q '^Status: .* installed$'; }
 
-# Installs the Debian packages of a list that are missing, where that is possible, and says what is still missing and why.
+# Installs the Debian packages of a list that are missing, where that is possible, and says what is still missing and
+# why.
 install_packages() { # LIST LOG
     local list=$1 log=$2 package missing='' failed=''
     if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
@@ -158,16 +182,20 @@ install_packages() { # LIST LOG
     [ -z "$failed" ] || say "Packages: tests that need$failed are skipped (with CI=true on Linux: fail)."
 }
 
-# What is in the system that tests can leave there, one per line: POSIX objects, System V objects, key files, processes of this build.
+# What is in the system that tests can leave there, one per line: POSIX objects, System V objects, key files, processes
+# of this build.
 snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
     {
         if [ -d /dev/shm ]; then
             if [ "$(id -u)" = 0 ]; then find /dev/shm -mindepth 1; else find /dev/shm -mindepth 1 -user "$(id -u)"; fi
         fi
         if [ -r /proc/sysvipc/shm ]; then
-            awk 'FNR > 1 { print "System V " (FILENAME ~ /shm$/ ? "segment" : "semaphore"), $2, "with key", $1 }' /proc/sysvipc/shm /proc/sysvipc/sem
+            awk 'FNR > 1 { print "System V " (FILENAME ~ /shm$/ ? "segment" : "semaphore"), $2, "with key", $1 }' \
+                /proc/sysvipc/shm /proc/sysvipc/sem
         elif command -v ipcs >/dev/null; then
-            ipcs -m -s | awk '$1 == "m" || $1 == "s" { print "System V " ($1 == "m" ? "segment" : "semaphore"), $2, "with key", $3 }'
+            ipcs -m -s | awk '
+                $1 == "m" { print "System V segment", $2, "with key", $3 }
+                $1 == "s" { print "System V semaphore", $2, "with key", $3 }'
         fi
         find "$2" -mindepth 1
         # Key files are empty. The .NET runtime and NuGet keep lock files of their own there.
@@ -177,18 +205,23 @@ snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
             local process
             for process in /proc/[0-9]*; do
                 case "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" in
-                    "$3/"*/bin/* | "dotnet $3/"*/bin/*) say "process ${process#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
+                    "$3/"*/bin/* | "dotnet $3/"*/bin/*)
+                        say "process ${process#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
                 esac
             done
         fi
     } 2>/dev/null | LC_ALL=C sort -u
 }
 
-# Whether a living process uses what a line of a snapshot names: then it belongs to a program outside, since all of ours have ended.
+# Whether a living process uses what a line of a snapshot names: then it belongs to a program outside, since all of ours
+# have ended.
 is_in_use() { # LINE
     case $1 in
         /dev/shm/*) grep -qsF " $1" /proc/[0-9]*/maps ;;
-        "System V segment "*) awk -v id="$(say "$1" | awk '{ print $4 }')" '$2 == id && $7 > 0 { used = 1 } END { exit !used }' /proc/sysvipc/shm 2>/dev/null ;;
+        "System V segment "*)
+            awk -v id="$(say "$1" | awk '{ print $4 }')" '$2 == id && $7 > 0 { used = 1 } END { exit !used }' \
+                /proc/sysvipc/shm 2>/dev/null
+            ;;
         *) return 1 ;;
     esac
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Packs the library and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh project and as a tool: one line per check, PASS, FAIL
-# or SKIP; non-zero exit when one failed.
+# Packs the library and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh
+# project and as a tool: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
 packages=$root/artifacts/packages
@@ -32,7 +32,8 @@ trap 'rm -rf "$work"' EXIT
 pack() {
     local folder=$1 output=$2
     shift 2
-    (cd "$folder" && dotnet pack src/NativeIpc -c Release -nologo -v q -o "$output" "$@") >"$work/pack.log" 2>&1 && return
+    (cd "$folder" && dotnet pack src/NativeIpc -c Release -nologo -v q -o "$output" "$@") >"$work/pack.log" 2>&1 &&
+        return
     sed 's/^/    /' "$work/pack.log" >&2
     return 1
 }
@@ -57,12 +58,18 @@ done
 verify "the readme is the one of the repository" "differs" cmp "$root/README.md" "$work/package/README.md"
 verify "the symbols package has the pdb" "missing or empty" test -s "$work/symbols/lib/net10.0/NativeIpc.pdb"
 nuspec=$work/package/NativeIpc.nuspec
-verify "the licence is an expression" "no licence expression in the nuspec" grep -q '<license type="expression">MIT</license>' "$nuspec"
+verify "the licence is an expression" "no licence expression in the nuspec" \
+    grep -q '<license type="expression">MIT</license>' "$nuspec"
 verify "the readme is declared" "no readme in the nuspec" grep -q '<readme>README.md</readme>' "$nuspec"
-if grep -q '<dependency ' "$nuspec"; then fail "no dependencies" "$(grep '<dependency ' "$nuspec")"; else pass "no dependencies"; fi
+if grep -q '<dependency ' "$nuspec"; then
+    fail "no dependencies" "$(grep '<dependency ' "$nuspec")"
+else
+    pass "no dependencies"
+fi
 extra=$(cd "$work/package" && find lib -type f ! -name NativeIpc.dll ! -name NativeIpc.xml)
 if [ -n "$extra" ]; then fail "nothing else in lib" "$extra"; else pass "nothing else in lib"; fi
-if grep -qaF -e "$root" -e "$HOME/" "$work/package/lib/net10.0/NativeIpc.dll" "$work/symbols/lib/net10.0/NativeIpc.pdb"; then
+if grep -qaF -e "$root" -e "$HOME/" "$work/package/lib/net10.0/NativeIpc.dll" \
+    "$work/symbols/lib/net10.0/NativeIpc.pdb"; then
     fail "no paths of this machine" "the dll or the pdb names $root or $HOME"
 else
     pass "no paths of this machine"
@@ -76,13 +83,20 @@ for copy in one another/longer; do
     cp -R "$root/src/NativeIpc" "$folder/src/"
     rm -rf "$folder/src/NativeIpc/bin" "$folder/src/NativeIpc/obj"
     cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
-    pack "$folder" "$folder/out" ${revision:+-p:SourceRevisionId=$revision} || fail "packs in a copy" "dotnet pack failed"
+    pack "$folder" "$folder/out" ${revision:+-p:SourceRevisionId=$revision} ||
+        fail "packs in a copy" "dotnet pack failed"
     unzip -q "$folder"/out/*.nupkg -d "$folder/package"
     unzip -q "$folder"/out/*.snupkg -d "$folder/symbols"
 done
-verify "the same dll from two clean folders" "differs" cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" "$work/another/longer/NativeIpc/package/lib/net10.0/NativeIpc.dll"
-verify "the same pdb from two clean folders" "differs" cmp "$work/one/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb" "$work/another/longer/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb"
-verify "the same dll as in the package" "differs" cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" "$work/package/lib/net10.0/NativeIpc.dll"
+verify "the same dll from two clean folders" "differs" \
+    cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" \
+    "$work/another/longer/NativeIpc/package/lib/net10.0/NativeIpc.dll"
+verify "the same pdb from two clean folders" "differs" \
+    cmp "$work/one/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb" \
+    "$work/another/longer/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb"
+verify "the same dll as in the package" "differs" \
+    cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" \
+    "$work/package/lib/net10.0/NativeIpc.dll"
 
 # A fresh project that has nothing but the package: no other source, an empty package cache.
 mkdir "$work/hello"
@@ -111,9 +125,12 @@ PROJECT
 cd "$work/hello" || exit 1
 if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hello/out" >"$work/hello.log" 2>&1; then
     pass "a fresh project builds against the package"
-    verify "the package came from the folder" "not in the isolated cache" test -s "$work/cache/nativeipc/$version/lib/net10.0/NativeIpc.dll"
+    verify "the package came from the folder" "not in the isolated cache" \
+        test -s "$work/cache/nativeipc/$version/lib/net10.0/NativeIpc.dll"
     own=
-    if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then own='unshare --ipc --mount'; fi
+    if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
+        own='unshare --ipc --mount'
+    fi
     run_watched "$(patient 60)" said $own sh -c '
         [ -z "$2" ] || mount -t tmpfs tmpfs /dev/shm
         "$1/out/Hello"
@@ -126,25 +143,33 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hel
     else
         fail "the example of the readme runs" "exit code $code: $(cat said)"
     fi
-    if [ -s left ]; then fail "the example leaves nothing behind" "$(cat left)"; else pass "the example leaves nothing behind"; fi
+    if [ -s left ]; then
+        fail "the example leaves nothing behind" "$(cat left)"
+    else
+        pass "the example leaves nothing behind"
+    fi
 else
     sed 's/^/    /' "$work/hello.log" >&2
     fail "a fresh project builds against the package" "dotnet build failed"
 fi
 
-# What a system does not have is marked in the package, so that the compiler's analyzer warns of it, and of nothing else.
+# What a system does not have is marked in the package, so that the compiler's analyzer warns of it, and of nothing
+# else.
 mkdir "$work/platforms"
 cp "$root/tests/NativeIpc.Platforms/Warned.cs" nuget.config "$work/platforms/"
 sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' Hello.csproj >"$work/platforms/Platforms.csproj"
 cd "$work/platforms" || exit 1
-if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -p:RunAnalyzers=true -o "$work/platforms/out" >"$work/platforms.log" 2>&1; then
+if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -p:RunAnalyzers=true -o "$work/platforms/out" \
+    >"$work/platforms.log" 2>&1; then
     expected=$(grep -n '// CA1416$' Warned.cs | cut -d: -f1 | sort -u)
-    warned=$(grep -oE 'Warned\.cs\([0-9]+,[0-9]+\): warning CA1416' "$work/platforms.log" | grep -oE '[0-9]+' | awk 'NR % 3 == 1' | sort -u)
+    warned=$(grep -oE 'Warned\.cs\([0-9]+,[0-9]+\): warning CA1416' "$work/platforms.log" | grep -oE '[0-9]+' |
+        awk 'NR % 3 == 1' | sort -u)
     differing=$(diff <(echo "$expected") <(echo "$warned"))
     if [ -n "$expected" ] && [ -z "$differing" ]; then
         pass "CA1416 warns of what a system does not have, and of nothing else"
     else
-        fail "CA1416 warns of what a system does not have, and of nothing else" "lines expected (<) and warned (>): $differing"
+        fail "CA1416 warns of what a system does not have, and of nothing else" \
+            "lines expected (<) and warned (>): $differing"
     fi
 else
     sed 's/^/    /' "$work/platforms.log" >&2
@@ -171,7 +196,11 @@ else
         fi
     done
     run_watched "$(patient 60)" said "$work/tools/nipc" key safe packed -t posix
-    if [ "$(cat said)" = posix:/packed ]; then pass "the installed tool runs"; else fail "the installed tool runs" "$(cat said)"; fi
+    if [ "$(cat said)" = posix:/packed ]; then
+        pass "the installed tool runs"
+    else
+        fail "the installed tool runs" "$(cat said)"
+    fi
     if [ "$(uname -sm)" = 'Linux x86_64' ]; then
         files=$(unzip -Z1 "$packages/NativeIpc.Tool.linux-x64.$version.nupkg" 'tools/*' | sort | tr '\n' ' ')
         if [ "$files" = 'tools/any/linux-x64/DotnetToolSettings.xml tools/any/linux-x64/nipc ' ]; then
@@ -193,6 +222,7 @@ else
     else
         fail "what the other systems get runs on .NET" "$(cat said)"
     fi
-    verify "and on a newer .NET" "no rollForward Major" grep -q '"rollForward": "Major"' any/tools/net10.0/any/nipc.runtimeconfig.json
+    verify "and on a newer .NET" "no rollForward Major" \
+        grep -q '"rollForward": "Major"' any/tools/net10.0/any/nipc.runtimeconfig.json
 fi
 exit $failures

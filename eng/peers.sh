@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Builds the peers of tests/NativeIpc.Interop: programs in other languages that share segments and semaphores with NativeIpc.
+# Builds the peers of tests/NativeIpc.Interop: programs in other languages that share segments and semaphores with
+# NativeIpc.
 #
-#     eng/peers.sh      builds what is missing or has changed. One line per peer: PASS with its version, or SKIP with the reason why it is
-#                       missing, which with CI=true is FAIL
+#     eng/peers.sh      builds what is missing or has changed. One line per peer: PASS with its version, or SKIP with
+#                       the reason why it is missing, which with CI=true is FAIL
 #
 # Everything goes to $NATIVEIPC_CACHE, else $XDG_CACHE_HOME/nativeipc, else ~/.cache/nativeipc:
 #     peers/NAME-HASH/peer      a peer, by the hash of its source and of the compiler's version
-#     peers/index.tsv           one line per peer, separated by tabs: name, ok|missing, version or reason, the words of its command line
-#     trixie/                   Debian 13 with Qt 6.8, made by debootstrap (as root, or with sudo); its programs run with their own loader
+#     peers/index.tsv           one line per peer, separated by tabs: name, ok|missing, version or reason, the words of
+#                               its command line
+#     trixie/                   Debian 13 with Qt 6.8, made by debootstrap (as root, or with sudo); its programs run
+#                               with their own loader
 #
 # Safe to run again and at the same time. Takes about 15 s, and two minutes more when trixie/ has to be made.
 set -euo pipefail
@@ -88,7 +91,9 @@ compiled() {
 started() {
     local name=$1 package=$2 version
     shift 2
-    if version=$(timeout $((30 * ${NATIVEIPC_SLOWNESS:-1})) "$@" --version 2>>"$log" | head -n 1) && [ -n "$version" ]; then report "$name" ok "$version" "$@"
+    if version=$(timeout $((30 * ${NATIVEIPC_SLOWNESS:-1})) "$@" --version 2>>"$log" | head -n 1) &&
+        [ -n "$version" ]; then
+        report "$name" ok "$version" "$@"
     else report "$name" missing "It does not start; is Debian package $package installed? See $log."
     fi
 }
@@ -121,7 +126,8 @@ make_trixie() {
     fi
     echo "Making $trixie (Debian 13 with Qt 6.8), about two minutes ..."
     as_root rm -rf "$trixie.new"
-    if ! as_root timeout $((480 * ${NATIVEIPC_SLOWNESS:-1})) debootstrap --variant=minbase --include=qt6-base-dev,g++ trixie "$trixie.new" "$mirror" >>"$log" 2>&1; then
+    if ! as_root timeout $((480 * ${NATIVEIPC_SLOWNESS:-1})) \
+        debootstrap --variant=minbase --include=qt6-base-dev,g++ trixie "$trixie.new" "$mirror" >>"$log" 2>&1; then
         as_root rm -rf "$trixie.new"
         reason="debootstrap failed; see $log."
         return 1
@@ -129,7 +135,8 @@ make_trixie() {
     as_root mv "$trixie.new" "$trixie"
 }
 
-# The newest Qt: built inside the folder, run outside it, so that it shares /dev/shm and the System V objects with everyone else.
+# The newest Qt: built inside the folder, run outside it, so that it shares /dev/shm and the System V objects with
+# everyone else.
 qt68() {
     local source=$sources/qt/peer.cpp reason
     if ! make_trixie; then
@@ -145,7 +152,8 @@ qt68() {
         local inside=/tmp/nativeipc-peer
         as_root mkdir -p "$trixie$inside"
         as_root cp "$source" "$trixie$inside/peer.cpp"
-        if ! as_root chroot "$trixie" g++ -O1 -Wall -Wextra -fPIC "-I/usr/include/$triplet/qt6" "-I/usr/include/$triplet/qt6/QtCore" \
+        if ! as_root chroot "$trixie" g++ -O1 -Wall -Wextra -fPIC \
+            "-I/usr/include/$triplet/qt6" "-I/usr/include/$triplet/qt6/QtCore" \
             -o "$inside/peer" "$inside/peer.cpp" -lQt6Core >>"$log" 2>&1; then
             rm -rf "$folder"
             report qt6.8 missing "It did not build; see $log."
@@ -164,7 +172,8 @@ include=/usr/include/$multiarch
 compiled c gcc "$sources/c/peer.c" gcc -std=c11 -Werror
 compiled c-musl musl-tools "$sources/c/peer.c" musl-gcc -static -std=c11 -Werror
 compiled qt5.15 qtbase5-dev "$sources/qt/peer.cpp" g++ -fPIC "-I$include/qt5" "-I$include/qt5/QtCore" -lQt5Core
-compiled qt6.4 qt6-base-dev "$sources/qt/peer.cpp" g++ -std=c++17 -fPIC "-I$include/qt6" "-I$include/qt6/QtCore" -lQt6Core
+compiled qt6.4 qt6-base-dev "$sources/qt/peer.cpp" \
+    g++ -std=c++17 -fPIC "-I$include/qt6" "-I$include/qt6/QtCore" -lQt6Core
 qt68
 compiled boost libboost-dev "$sources/boost/peer.cpp" g++ -std=c++17 -Wno-unused-parameter -lrt -pthread
 interpreted python python3-sysv-ipc "$sources/python/peer.py" /usr/bin/python3

@@ -24,12 +24,16 @@ none_left() { # NAME: what was killed may take a moment to be gone
 }
 
 if [ ! -d /proc/self ] || ! env --default-signal=INT true 2>/dev/null; then
-    echo "SKIP runner: signals that are ignored can be reset by env(1) of coreutils 8.31 and later only, and /proc tells of processes"
+    echo "SKIP runner: signals that are ignored can be reset by env(1) of coreutils 8.31 and later only," \
+        "and /proc tells of processes"
 else
-    bash -c 'trap "" HUP INT QUIT; . "$1"; run_watched 30 "$2" grep ^SigIgn: /proc/self/status' sh "$root/eng/lib.sh" "$work/ignored"
-    check 'what it runs ignores no signal, though it is a background job itself' 0 "$(($(awk '{ print "0x" $2 }' "$work/ignored") & 7))"
+    bash -c 'trap "" HUP INT QUIT; . "$1"; run_watched 30 "$2" grep ^SigIgn: /proc/self/status' \
+        sh "$root/eng/lib.sh" "$work/ignored"
+    check 'what it runs ignores no signal, though it is a background job itself' 0 \
+        "$(($(awk '{ print "0x" $2 }' "$work/ignored") & 7))"
 
-    # The words after -c's text only mark the processes. A session of its own is what a service or a program of Wine has.
+    # The words after -c's text only mark the processes. A session of its own is what a service or a program of Wine
+    # has.
     run_watched 1 "$work/log" sh -c 'setsid sh -c "exec sleep 1000 # $0" "$0" & sleep 1000' "$work/cut"
     check 'the watchdog says that it ended the command' 124 $?
     none_left 'what a step has started ends when the step is cut, whatever session it has'
@@ -40,7 +44,8 @@ fi
 
 check 'an idle machine has bounds as they are written' 30 "$(NATIVEIPC_SLOWNESS=1 patient 30)"
 check 'a machine that is four times slower has longer ones' 120 "$(NATIVEIPC_SLOWNESS=4 patient 30)"
-check 'how slow it is now is a number from 1 to 10' yes "$(case $(slowness) in [1-9] | 10) echo yes ;; *) echo no ;; esac)"
+check 'how slow it is now is a number from 1 to 10' yes \
+    "$(case $(slowness) in [1-9] | 10) echo yes ;; *) echo no ;; esac)"
 for words in '--repeat' '--repeat 0 unit' '--repeat x unit' '--repeat 2' '--repeat 2 no-such-step'; do
     # shellcheck disable=SC2086 # words of a command line
     "$root/test.sh" $words >"$work/said" 2>&1
@@ -54,7 +59,8 @@ else
     # cmd starts a second one; neither ends by itself, as its input does not end.
     # shellcheck disable=SC1091 # makes the prefix, if there is none yet
     (. "$root/eng/wine-prefix.sh")
-    run_watched 10 "$work/log" sh -c '. "$0"; tail -f /dev/null | wine cmd /c "start /b cmd & set /p wait=$1 & pause"' "$root/eng/wine-prefix.sh" "$work/wine"
+    run_watched 10 "$work/log" sh -c '. "$0"; tail -f /dev/null | wine cmd /c "start /b cmd & set /p wait=$1 & pause"' \
+        "$root/eng/wine-prefix.sh" "$work/wine"
     check 'the watchdog ended a program of Wine' 124 $?
     none_left 'what a step has started under Wine ends with it'
 fi

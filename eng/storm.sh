@@ -1,13 +1,16 @@
 #!/bin/bash
-# The storm: eight processes lock, count and unlock; one after the other is killed, and nothing may hang, get lost or go untold. One line per
-# check, PASS, FAIL or SKIP; non-zero exit when one failed.
+# The storm: eight processes lock, count and unlock; one after the other is killed, and nothing may hang, get lost or go
+# untold. One line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 #
 #     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm           # the full length; 150 kills per back end otherwise
-#     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start; 40 otherwise
+#     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start;
+#                                                          40 otherwise
 #
-# Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason to fail.
+# Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason
+# to fail.
 #
-#     NATIVEIPC_STORM_MAKER_ROUNDS=10000 NATIVEIPC_STORM_LOOPS=40 ./test.sh storm    # the full length; 200 rounds of each beside 8 loops otherwise
+#     NATIVEIPC_STORM_MAKER_ROUNDS=10000 NATIVEIPC_STORM_LOOPS=40 ./test.sh storm    # the full length; 200 rounds of
+#                                                                                    each beside 8 loops otherwise
 #
 # The same program measures how soon a killed C holder's lock is had again; no test, as a time depends on the machine:
 #
@@ -33,7 +36,8 @@ if [ -z "$linker" ]; then
 fi
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/tests/NativeIpc.Storm" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker -o "$out/bin" >"$out/publish.log" 2>&1; then
+if ! dotnet publish "$root/tests/NativeIpc.Storm" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
+    -o "$out/bin" >"$out/publish.log" 2>&1; then
     tail -n 20 "$out/publish.log" | sed 's/^/    /'
     echo "FAIL storm: published with native AOT: see $out/publish.log"
     exit 1
@@ -55,10 +59,12 @@ for type in posix systemv; do
     storm $type "$(patient $((60 + kills / 4)))" "$out/bin/NativeIpc.Storm" run $type "$kills"
 done
 for type in posix systemv; do
-    storm $type-makers "$(patient $((120 + rounds * loops / 20)))" "$out/bin/NativeIpc.Storm" makers $type "$rounds" "$loops"
+    storm $type-makers "$(patient $((120 + rounds * loops / 20)))" \
+        "$out/bin/NativeIpc.Storm" makers $type "$rounds" "$loops"
 done
 
-# Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the conformance suite's README.md.
+# Four processes, as JIT: there is no cross-compiler for native AOT. Memory for no garbage collection: see the
+# conformance suite's README.md.
 why=$(why_no_wine wine x86_64-w64-mingw32-gcc)
 if [ -n "$why" ]; then
     echo "SKIP storm Windows: $why"
@@ -68,6 +74,7 @@ elif ! "$root/eng/wine-publish.sh" NativeIpc.Storm >"$out/publish-windows.log" 2
     failed=1
 else
     export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$(patient $((60 + 2 * windows_kills)))
-    storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
+    storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) \
+        "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
 fi
 exit $failed

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Publishes nipc as one native file into artifacts/nipc and looks at it: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
-# The step "tool" of test.sh then drives this file. Prints how long it takes to start, beside ipcs; that is measured, not judged.
+# Publishes nipc as one native file into artifacts/nipc and looks at it: one line per check, PASS, FAIL or SKIP;
+# non-zero exit when one failed. The step "tool" of test.sh then drives this file. Prints how long it takes to start,
+# beside ipcs; that is measured, not judged.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 out=$root/artifacts/nipc
 failures=0
@@ -20,7 +21,8 @@ fi
 
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release --ucr -nologo -v q -p:PublishAot=true -p:TrimmerSingleWarn=false -p:CppCompilerAndLinker=$linker -o "$out" >"$out/publish.log" 2>&1 ||
+if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release --ucr -nologo -v q -p:PublishAot=true \
+    -p:TrimmerSingleWarn=false -p:CppCompilerAndLinker=$linker -o "$out" >"$out/publish.log" 2>&1 ||
     grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/publish.log"; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
@@ -29,13 +31,19 @@ fi
 pass "published without a warning of trimmer or AOT compiler"
 
 nipc=$out/nipc
-extra=$(find "$out" -type f ! -name nipc ! -name 'nipc.dbg' ! -name '*.dSYM' ! -name '*.xml' ! -name '*.pdb' ! -name publish.log)
+extra=$(find "$out" -type f ! -name nipc ! -name 'nipc.dbg' ! -name '*.dSYM' ! -name '*.xml' ! -name '*.pdb' \
+    ! -name publish.log)
 if [ -n "$extra" ]; then fail "one file is enough" "$extra"; else pass "one file is enough"; fi
-if said=$("$nipc" key safe aot-smoke --json 2>&1) && echo "$said" | grep -q '"nativeKey": "/aot-smoke"'; then pass "JSON without reflection"; else fail "JSON without reflection" "$said"; fi
+if said=$("$nipc" key safe aot-smoke --json 2>&1) && echo "$said" | grep -q '"nativeKey": "/aot-smoke"'; then
+    pass "JSON without reflection"
+else
+    fail "JSON without reflection" "$said"
+fi
 if said=$("$nipc" list 2>&1); then pass "list"; else fail "list" "$said"; fi
 
-# Started without standard descriptors, the program must not print into an object (only native AOT: in the JIT the runtime
-# takes these numbers). One that it makes goes again when its key cannot be printed, so another program's is written.
+# Started without standard descriptors, the program must not print into an object (only native AOT: in the JIT the
+# runtime takes these numbers). One that it makes goes again when its key cannot be printed, so another program's is
+# written.
 if [ "$(uname)" = Linux ]; then
     object=aot-closed-$$
     for closed in '<&- >&-' '<&- >&- 2>&-'; do
@@ -44,7 +52,11 @@ if [ "$(uname)" = Linux ]; then
         sh -c "exec \"\$@\" $closed" sh "$nipc" read "posix:/$object" 2>/dev/null
         code=$?
         content=$(od -An -v -tx1 "/dev/shm/$object" 2>&1 | tr -d ' \n0')
-        if [ -e "/dev/shm/$object" ] && [ -z "$content" ] && [ $code -gt 0 ] && [ $code -lt 128 ]; then pass "$what"; else fail "$what" "exit code $code, the segment has: $content"; fi
+        if [ -e "/dev/shm/$object" ] && [ -z "$content" ] && [ $code -gt 0 ] && [ $code -lt 128 ]; then
+            pass "$what"
+        else
+            fail "$what" "exit code $code, the segment has: $content"
+        fi
         rm -f "/dev/shm/$object"
         what="what is made goes again when its key cannot be printed: $closed"
         sh -c "exec \"\$@\" $closed" sh "$nipc" create shm "posix:/$object" 64 2>/dev/null
@@ -67,7 +79,10 @@ milliseconds() {
 if [ -n "${EPOCHREALTIME:-}" ]; then
     times=$(milliseconds)
     for command in "$nipc --version" "$nipc list" ipcs; do
-        echo "$times" | awk -v name="$command" 'index($0, name " ") == 1 { print $NF }' | sort -n | awk -v name="${command#"$out"/}" '{ t[NR] = $1 } END { printf "start: %-15s %.1f ms\n", name, t[int((NR + 1) / 2)] / 1000 }'
+        echo "$times" | awk -v name="$command" 'index($0, name " ") == 1 { print $NF }' | sort -n |
+            awk -v name="${command#"$out"/}" '
+                { t[NR] = $1 }
+                END { printf "start: %-15s %.1f ms\n", name, t[int((NR + 1) / 2)] / 1000 }'
     done
 fi
 echo "size: $(du -h "$nipc" | cut -f1)"

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Publishes nipc for Windows into artifacts/win-x64-tool and drives its verbs under Wine: one line per check, PASS, FAIL or SKIP; non-zero exit
-# when one failed. What nipc said is in said.log there. A segment and a semaphore are held by `create --hold` in the background, as on Windows an object lives with its last handle;
-# others by a C program that knows nothing of us (tests/peers/windows/peer.c).
+# Publishes nipc for Windows into artifacts/win-x64-tool and drives its verbs under Wine: one line per check, PASS, FAIL
+# or SKIP; non-zero exit when one failed. What nipc said is in said.log there. A segment and a semaphore are held by
+# `create --hold` in the background, as on Windows an object lives with its last handle; others by a C program that
+# knows nothing of us (tests/peers/windows/peer.c).
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # why_no_wine
 out=$root/artifacts/win-x64-tool
@@ -28,13 +29,15 @@ done
 # Self-contained, and in the artifacts folder of the other programs for Windows, for the reasons in wine-publish.sh.
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-contained true -nologo -v q --artifacts-path "$root/artifacts/win-x64-build" -o "$out/bin" >"$out/publish.log" 2>&1; then
+if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-contained true -nologo -v q \
+    --artifacts-path "$root/artifacts/win-x64-build" -o "$out/bin" >"$out/publish.log" 2>&1; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail 'published for Windows' "see $out/publish.log"
     exit 1
 fi
 pass 'published for Windows'
-if ! x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Werror -municode -o "$out/peer.exe" "$root/tests/peers/windows/peer.c" -ladvapi32; then
+if ! x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Werror -municode -o "$out/peer.exe" \
+    "$root/tests/peers/windows/peer.c" -ladvapi32; then
     fail 'the C peer is built' 'see above'
     exit 1
 fi
@@ -45,7 +48,8 @@ segment=windows:shm_tool-wine-$$
 semaphore=windows:sem_tool-wine-$$
 holders=()
 
-# Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word to it.
+# Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word
+# to it.
 views=0
 terminal() { tmux -L "tool-wine-$$-$views" "$@"; }
 end_holders() {
@@ -57,8 +61,9 @@ trap end_holders EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-# Into a file, not a pipe: the services of Wine, which the first program starts, would keep it open. Watched, with 124 as the exit code.
-check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, has the pattern (empty: nothing at all is said)
+# What nipc says, both outputs, has the pattern (empty: nothing at all is said). Into a file, not a pipe: the services
+# of Wine, which the first program starts, would keep it open. Watched, with 124 as the exit code.
+check() { # NAME EXIT_CODE PATTERN ARGUMENT...
     local name=$1 expected=$2 pattern=$3 code
     shift 3
     timeout --foreground -k 5 "$(patient 30)" wine "$out/bin/nipc.exe" "$@" >said 2>&1 <"${input:-/dev/null}"
@@ -67,17 +72,20 @@ check() { # NAME EXIT_CODE PATTERN ARGUMENT...: what nipc says, both outputs, ha
     { echo "\$ nipc $* # $code"; cat said.txt; } >>said.log
     if [ $code != "$expected" ]; then fail "$name" "exit code $code, not $expected: $(head -c 600 said.txt)"
     elif [ -z "$pattern" ] && [ -s said.txt ]; then fail "$name" "said $(head -c 600 said.txt)"
-    elif ! grep -qE -- "$pattern" said.txt && [ -n "$pattern" ]; then fail "$name" "said nothing like '$pattern' but $(head -c 600 said.txt)"
+    elif ! grep -qE -- "$pattern" said.txt && [ -n "$pattern" ]; then
+        fail "$name" "said nothing like '$pattern' but $(head -c 600 said.txt)"
     else pass "$name"
     fi
 }
 
-# In the background, with a watchdog that passes signals on; waits for the key, which it prints when the object is there.
+# In the background, with a watchdog that passes signals on; waits for the key, which it prints when the object is
+# there.
 hold() { # NAME KEY ARGUMENT...
     local name=$1 key=$2 end=$((SECONDS + 30))
     shift 2
     : >"held-$name"
-    timeout --foreground -k 5 "$(patient 150)" wine "$out/bin/nipc.exe" create "$@" --hold >"held-$name" 2>&1 </dev/null &
+    timeout --foreground -k 5 "$(patient 150)" wine "$out/bin/nipc.exe" create "$@" --hold \
+        >"held-$name" 2>&1 </dev/null &
     holders+=($!)
     until grep -qF "$key" "held-$name"; do
         if [ $SECONDS -ge $end ] || ! kill -0 $! 2>/dev/null; then
@@ -91,7 +99,11 @@ hold() { # NAME KEY ARGUMENT...
 
 # More about what nipc said last: that it says this, and nothing of that kind.
 has() { # NAME PATTERN
-    if grep -qE -- "$2" said.txt; then pass "$1"; else fail "$1" "said nothing like '$2' but $(head -c 600 said.txt)"; fi
+    if grep -qE -- "$2" said.txt; then
+        pass "$1"
+    else
+        fail "$1" "said nothing like '$2' but $(head -c 600 said.txt)"
+    fi
 }
 lacks() { # NAME PATTERN
     if grep -qE -- "$2" said.txt; then fail "$1" "said $(grep -E -- "$2" said.txt)"; else pass "$1"; fi
@@ -105,7 +117,8 @@ names() { # NAME TEXT EXPECTED...
     if [ "$found" = "$* " ]; then pass "$name"; else fail "$name" "the order is $found, not $*"; fi
 }
 
-# The C program, which keeps what it makes until its input ends. It keeps one segment and one semaphore; so there are four.
+# The C program, which keeps what it makes until its input ends. It keeps one segment and one semaphore; so there are
+# four.
 peers=()
 peer() { # ANSWERS COMMAND...: a command is words with a comma between them
     local answers=$1 end=$((SECONDS + 30)) number=${#peers[@]} command
@@ -130,7 +143,8 @@ peer() { # ANSWERS COMMAND...: a command is words with a comma between them
 view() { # ARGUMENT...
     terminal kill-server 2>/dev/null
     views=$((views + 1)) # another server: that one may still be going, and take the session with it
-    terminal new-session -d -x 110 -y 24 "timeout --foreground -k 5 $(patient 100) wine '$out/bin/nipc.exe' $*; echo code \$?; exec sleep 100"
+    terminal new-session -d -x 110 -y 24 \
+        "timeout --foreground -k 5 $(patient 100) wine '$out/bin/nipc.exe' $*; echo code \$?; exec sleep 100"
 }
 shows() { # NAME PATTERN
     local end=$((SECONDS + 30))
@@ -177,7 +191,11 @@ if hold shm "$segment" shm "$segment" 4096; then
     check 'read' 0 '^Windows$' read "$segment" --offset 7 --length 7 --lock
     check 'read --hex' 0 '^00000000  68 65 6c 6c 6f .*\|hello, Windows\.\.\|$' read "$segment" --hex --length 16
     check 'dump' 0 '' dump "$segment" segment.bin
-    if [ "$(head -c 14 segment.bin)" = 'hello, Windows' ] && [ "$(wc -c <segment.bin)" = 4096 ]; then pass 'dump: the file has the bytes'; else fail 'dump: the file has the bytes' "$(wc -c segment.bin)"; fi
+    if [ "$(head -c 14 segment.bin)" = 'hello, Windows' ] && [ "$(wc -c <segment.bin)" = 4096 ]; then
+        pass 'dump: the file has the bytes'
+    else
+        fail 'dump: the file has the bytes' "$(wc -c segment.bin)"
+    fi
     check 'dump to a file that is there' 1 'is there already' dump "$segment" segment.bin
     printf 'BYE' >bytes.bin
     input=bytes.bin check 'write from standard input' 0 '' write "$segment"
@@ -218,7 +236,9 @@ fi
 if [ -n "${shm_holder:-}" ] && hold lock "${segment}_sem" sem "${segment}_sem" 1; then
     lock_holder=$!
     check 'doctor: a free lock is well' 0 '^0 errors, 0 warnings' doctor
-    wine "$out/bin/nipc.exe" run --sem "${segment}_sem" --robust -- "$(echo "Z:$out/bin/nipc.exe" | tr / '\\')" create sem "$semaphore-child" 1 --hold >held-child 2>&1 </dev/null &
+    wine "$out/bin/nipc.exe" run --sem "${segment}_sem" --robust \
+        -- "$(echo "Z:$out/bin/nipc.exe" | tr / '\\')" create sem "$semaphore-child" 1 --hold \
+        >held-child 2>&1 </dev/null &
     victim=$!
     holders+=($victim)
     end=$((SECONDS + 30))
@@ -227,12 +247,17 @@ if [ -n "${shm_holder:-}" ] && hold lock "${segment}_sem" sem "${segment}_sem" 1
     check 'doctor: a taken lock is well' 0 '^0 errors, 0 warnings' doctor
     kill -KILL $victim
     wait $victim 2>/dev/null
-    check 'doctor: a lock whose holder was killed' 1 "${segment}_sem, the lock of a segment, is taken, and the last process of this library that held it was killed" doctor
+    killed='is taken, and the last process of this library that held it was killed'
+    check 'doctor: a lock whose holder was killed' 1 \
+        "${segment}_sem, the lock of a segment, $killed" doctor
     has 'doctor: a lock whose holder was killed: what to do' "^ +\\$ nipc release \"${segment}_sem\"\$"
     check 'release of what a killed holder had' 0 '' release "${segment}_sem"
     check 'doctor: the lock is mended' 0 '^0 errors, 0 warnings' doctor
     for child in $(living); do # what the killed one ran
-        if tr '\0' ' ' <"$child" 2>/dev/null | grep -qF "create sem $semaphore-child 1"; then child=${child#/proc/}; kill -TERM "${child%/cmdline}"; fi
+        if tr '\0' ' ' <"$child" 2>/dev/null | grep -qF "create sem $semaphore-child 1"; then
+            child=${child#/proc/}
+            kill -TERM "${child%/cmdline}"
+        fi
     done
     kill -TERM "$lock_holder"
     wait "$lock_holder"
@@ -251,9 +276,12 @@ if hold sem "$semaphore" sem "$semaphore" 1; then
     check 'run when the time is up' 9 'no permit free' run --sem "$semaphore" -w 0 -E 9 -- cmd /c exit 0
     check 'release' 0 '' release "$semaphore"
     check "run: the command's exit code" 7 '' run --sem "$semaphore" -- cmd /c exit 7
-    check 'run: the permit is held meanwhile' 1 'no permit free' run --sem "$semaphore" -- "$(echo "Z:$out/bin/nipc.exe" | tr / '\\')" acquire "$semaphore" -w 0
-    check 'run of a command that is not there' 127 "Cannot start 'no-such-command': [^.]*\. The permit was given back\.$" run --sem "$semaphore" -- no-such-command
-    check 'run of a command in a folder that is not there' 127 'Cannot start' run --sem "$semaphore" -- 'C:\no-such-folder\program.exe'
+    check 'run: the permit is held meanwhile' 1 'no permit free' run --sem "$semaphore" \
+        -- "$(echo "Z:$out/bin/nipc.exe" | tr / '\\')" acquire "$semaphore" -w 0
+    check 'run of a command that is not there' 127 \
+        "Cannot start 'no-such-command': [^.]*\. The permit was given back\.$" run --sem "$semaphore" -- no-such-command
+    check 'run of a command in a folder that is not there' 127 'Cannot start' run --sem "$semaphore" \
+        -- 'C:\no-such-folder\program.exe'
     check 'acquire of more than there are' 1 'no permit free' acquire "$semaphore" --count 2 --timeout 0
     check 'run gave its permit back each time' 0 '' acquire "$semaphore" --timeout 0
     check 'release of several' 0 '' release "$semaphore" --count 2
@@ -276,12 +304,15 @@ check 'list --unused' 0 'goes with its last handle, so none is unused' list --un
 lacks 'list --unused: nothing' '^windows:'
 check 'list --sort age' 0 'does not tell when an object was made' list --sort age
 
-# Objects of a C program: with the security that the process gives, with an owner that is this user's (as the descriptor names none), and with another one's.
+# Objects of a C program: with the security that the process gives, with an owner that is this user's (as the descriptor
+# names none), and with another one's.
 c=tool-wine-$$-c
-if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A,$c-sem,3,9" "create-mutex,W,$c-mutex" "create-event,W,$c-shm_sem" &&
+if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A,$c-sem,3,9" \
+    "create-mutex,W,$c-mutex" "create-event,W,$c-shm_sem" &&
     peer 'ok new ok new' "create-segment,W,$c-mine,9000,D:(A;;GA;;;WD)" "create-semaphore,W,Global\\$c-all,5,9" &&
     peer 'ok new' "create-segment,W,$c-none,9000,D:(D;;GA;;;WD)" &&
-    peer 'ok new ok new' "create-segment,W,$c-others,20000,O:SYD:(A;;GA;;;WD)" "create-semaphore,W,$c-shut,1,9,D:(A;;0x100002;;;WD)"; then
+    peer 'ok new ok new' "create-segment,W,$c-others,20000,O:SYD:(A;;GA;;;WD)" \
+        "create-semaphore,W,$c-shut,1,9,D:(A;;0x100002;;;WD)"; then
     check 'list: a segment of C, in whole pages' 0 "^windows:$c-shm +- +shm +8192 " list
     has 'list: a semaphore of C, by its ANSI name' "^windows:$c-sem +- +sem +=3 "
     has 'list: a semaphore of all sessions' "^windows:Global.$c-all +- +sem +=5 "
@@ -292,7 +323,8 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     check 'list --sort size' 0 . list -k shm --sort size
     names 'list --sort size: the order' "$c" "windows:$c-others" "windows:$c-mine" "windows:$c-shm" "windows:$c-none"
     check 'list --sort key --reverse' 0 . list -k shm --sort key --reverse
-    names 'list --sort key --reverse: the order' "$c" "windows:$c-shm" "windows:$c-others" "windows:$c-none" "windows:$c-mine"
+    names 'list --sort key --reverse: the order' "$c" \
+        "windows:$c-shm" "windows:$c-others" "windows:$c-none" "windows:$c-mine"
     check 'list --mine' 0 "^windows:$c-mine " list --mine
     lacks 'list --mine: none of others, and none without an owner' "^windows:($c-(others|shm|sem)|shm_)"
     has 'list --mine: what it cannot say' 'not tell the owner, and --mine leaves'
@@ -300,11 +332,14 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     has 'list --json: what may not be looked at' 'access control list does not let this user read the count'
     check 'show: the owner' 0 '^owner +.*SYSTEM$' show "windows:$c-others" --length 0
     check 'show of a mutex' 3 'no segment and no semaphore' show "windows:$c-mutex"
-    check 'read of what is shut' 4 "'nipc show windows:$c-none' says what this user may know of it" read "windows:$c-none"
-    check 'show of what is shut' 0 '^unreadable +Its access control list does not let this user look at it' show "windows:$c-none"
+    check 'read of what is shut' 4 "'nipc show windows:$c-none' says what this user may know of it" \
+        read "windows:$c-none"
+    check 'show of what is shut' 0 '^unreadable +Its access control list does not let this user look at it' \
+        show "windows:$c-none"
     has 'show of what is shut: its size' '^size +not known'
     check 'value of what may not be read' 6 'does not tell the count' value "windows:$c-shut"
-    check 'doctor: a lock that cannot be made' 1 "cannot be locked: its lock would be the semaphore '$c-shm_sem', and an object of another kind \(Event\)" doctor
+    check 'doctor: a lock that cannot be made' 1 \
+        "cannot be locked: its lock would be the semaphore '$c-shm_sem', and an object of another kind \(Event\)" doctor
 
     # --watch into a pipe: what was there, what comes and goes; ends as by Ctrl-C.
     timeout --foreground -k 5 "$(patient 60)" wine "$out/bin/nipc.exe" list --watch 200ms >watched 2>&1 </dev/null &
@@ -330,7 +365,11 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     kill -INT $watch
     wait $watch
     code=$?
-    if [ $code = 0 ]; then pass 'Ctrl-C ends list --watch'; else fail 'Ctrl-C ends list --watch' "exit code $code, not 0"; fi
+    if [ $code = 0 ]; then
+        pass 'Ctrl-C ends list --watch'
+    else
+        fail 'Ctrl-C ends list --watch' "exit code $code, not 0"
+    fi
     kill -TERM "${peers[@]}"
     wait "${peers[@]}"
     check 'list: the objects of C have gone with it' 0 "^$segment " list
@@ -338,14 +377,23 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
 fi
 
 # So that the look at the end is known to see them.
-[ ${#holders[@]} = 0 ] || if [ -n "$(living)" ]; then pass 'the holders are seen'; else fail 'the holders are seen' 'no process has nipc.exe in its command line'; fi
+[ ${#holders[@]} = 0 ] ||
+    if [ -n "$(living)" ]; then
+        pass 'the holders are seen'
+    else
+        fail 'the holders are seen' 'no process has nipc.exe in its command line'
+    fi
 
 # The end: the one as by Ctrl-C, the other killed.
 if [ -n "${shm_holder:-}" ]; then
     kill -INT "$shm_holder"
     wait "$shm_holder"
     code=$?
-    if [ $code = 130 ]; then pass 'Ctrl-C ends create --hold'; else fail 'Ctrl-C ends create --hold' "exit code $code, not 130: $(cat held-shm)"; fi
+    if [ $code = 130 ]; then
+        pass 'Ctrl-C ends create --hold'
+    else
+        fail 'Ctrl-C ends create --hold' "exit code $code, not 130: $(cat held-shm)"
+    fi
     check 'the segment has gone with its holder' 3 'nipc create' read "$segment"
 fi
 if [ -n "${sem_holder:-}" ]; then

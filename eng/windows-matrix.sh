@@ -1,11 +1,12 @@
 #!/bin/sh
-# Prints the versions of Wine and of the compiler, and what the C peer for Windows did, one row for its W and one for its A functions, as NativeIpc.Interop does for the peers on Linux, and
-# appends that to artifacts/interop-matrix.md if that is there.
+# Prints the versions of Wine and of the compiler, and what the C peer for Windows did, one row for its W and one for
+# its A functions, as NativeIpc.Interop does for the peers on Linux, and appends that to artifacts/interop-matrix.md if
+# that is there.
 #
 #     eng/windows-matrix.sh RESULTS.xml      of NativeIpc.Windows (-result-xml)
 #
-# A test counts for the scenario and direction of its trait "scenario", and for A if "A" is one of its arguments, else for W.
-# ok: all passed; FAILED: one did not; skipped: all were; -: there is no such test.
+# A test counts for the scenario and direction of its trait "scenario", and for A if "A" is one of its arguments, else
+# for W. ok: all passed; FAILED: one did not; skipped: all were; -: there is no such test.
 set -eu
 [ -s "${1:-}" ] || { echo "usage: $0 RESULTS.xml" >&2; exit 2; }
 case $1 in /*) results=$1 ;; *) results=$PWD/$1 ;; esac

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # ACE's named mutex has no file: its System V key is the CRC-32 of its name, and its set has three semaphores.
-# Guess: like Qt and POCO, ACE takes ftok() of a file, and its mutex and its semaphore of one name are objects of one kind.
-# Seen (libace 7.0.8): ACE_Process_Mutex "jobs" is the set of three semaphores with the key crc32("jobs"), which any
-# program with another string of that sum, or that number as its key, meets. ACE_Process_Semaphore "jobs" is the
+# Guess: like Qt and POCO, ACE takes ftok() of a file, and its mutex and its semaphore of one name are objects of one
+# kind. Seen (libace 7.0.8): ACE_Process_Mutex "jobs" is the set of three semaphores with the key crc32("jobs"), which
+# any program with another string of that sum, or that number as its key, meets. ACE_Process_Semaphore "jobs" is the
 # POSIX semaphore /jobs. What made either removes it at its end, whoever else has it.
 . "$(dirname "$0")/lib.sh"
 unpack libace-dev=7.0.8+dfsg-2 libace-7.0.8=7.0.8+dfsg-2

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # inotify's IN_CLOSE_WRITE of a file that is mapped comes when the mapping goes, and not when its descriptor is closed.
 # Guess: close(2) of the only descriptor gives IN_CLOSE_WRITE, and a mapping gives no event at all.
-# Seen (Linux 6.18, /dev/shm): open, mmap, close give IN_OPEN alone; munmap gives IN_CLOSE_WRITE. So a watcher can tell that
-# the last user of a POSIX segment has let go, though a store into the memory gives no event and segments are used without a
-# descriptor.
+# Seen (Linux 6.18, /dev/shm): open, mmap, close give IN_OPEN alone; munmap gives IN_CLOSE_WRITE. So a watcher can tell
+# that the last user of a POSIX segment has let go, though a store into the memory gives no event and segments are used
+# without a descriptor.
 . "$(dirname "$0")/lib.sh"
 printf 'kernel: %s\n' "$(uname -r)"
 cat >watch.c <<'C'
@@ -22,7 +22,8 @@ static void say(const char *what, int watch)
         ssize_t size = read(watch, events, sizeof events);
         for (ssize_t at = 0; at < size;) {
             struct inotify_event *event = (void *)(events + at);
-            printf(" %s", event->mask == IN_OPEN ? "IN_OPEN" : event->mask == IN_CLOSE_WRITE ? "IN_CLOSE_WRITE" : "another");
+            printf(" %s", event->mask == IN_OPEN ? "IN_OPEN"
+                : event->mask == IN_CLOSE_WRITE ? "IN_CLOSE_WRITE" : "another");
             at += sizeof *event + event->len;
         }
     }

@@ -3,7 +3,8 @@
 # Guess: a name that is taken is an error, as a key that is taken would be, and what it names stays as it was.
 # Seen (util-linux 2.41): `ipcmk --posix-shmem SIZE --name NAME` opens what is there and cuts or grows it, while other
 # programs may have it mapped; what lay behind the new end is gone. `ipcmk --posix-semaphore` leaves the count of
-# what is there. Both print what they print for a new one. A new semaphore begins with 0, and no option gives it a permit.
+# what is there. Both print what they print for a new one. A new semaphore begins with 0, and no option gives it a
+# permit.
 . "$(dirname "$0")/lib.sh"
 unpack_pool u/util-linux/util-linux_2.41-5 g/glibc/libc6_2.41-12
 libraries=$work/root/usr/lib/x86_64-linux-gnu

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The holder of an open file description lock (F_OFD_SETLK) is hidden from lsof and from lslocks 2.38.
 # Guess: lsof marks the descriptor with W, as for flock() and F_SETLK, and lslocks names the process.
-# Seen (lsof 4.95, util-linux 2.38.1 and 2.41): /proc/locks has -1 for the process. So lsof shows the file open without a
-# lock, and lslocks 2.38 says "(undefined)" and -1. The kernel does tell, elsewhere: the line "lock:" of
+# Seen (lsof 4.95, util-linux 2.38.1 and 2.41): /proc/locks has -1 for the process. So lsof shows the file open without
+# a lock, and lslocks 2.38 says "(undefined)" and -1. The kernel does tell, elsewhere: the line "lock:" of
 # /proc/PID/fdinfo/FD, which lslocks 2.41 reads. F_SETLK of the same program is told by all of them.
 . "$(dirname "$0")/lib.sh"
 unpack lsof=4.95.0-1 util-linux=2.38.1-5+deb12u3
@@ -28,7 +28,10 @@ int main(int argc, char **argv)
 }
 C
 gcc -Wall -o lock lock.c
-row() { awk -v path="$work/locked" -v inode="$(stat -c %i locked)" '$2 == type && ($3 == path || $4 == inode) { print $1 }' type="$1"; }
+row() {
+    awk -v path="$work/locked" -v inode="$(stat -c %i locked)" \
+        '$2 == type && ($3 == path || $4 == inode) { print $1 }' type="$1"
+}
 for kind in POSIX OFDLCK; do
     [ $kind = POSIX ] && arguments='' || arguments=ofd
     coproc ./lock $arguments
@@ -40,7 +43,8 @@ for kind in POSIX OFDLCK; do
         "$(named "$(bookworm/usr/bin/lslocks -rno PID,TYPE,PATH,INODE | row $kind)") $(
         named "$(lslocks_2_41 -rno PID,TYPE,PATH,INODE | row $kind)") $(
         bookworm/usr/bin/lsof -a -p "$COPROC_PID" -F l -- locked | sed -n 's/^l *//p' | grep . || echo none)"
-    expect "$kind: fdinfo of the process" "lock: 1: $kind" "$(awk '/^lock:/ { print $1, $2, $3 }' /proc/"$COPROC_PID"/fdinfo/3)"
+    expect "$kind: fdinfo of the process" "lock: 1: $kind" \
+        "$(awk '/^lock:/ { print $1, $2, $3 }' /proc/"$COPROC_PID"/fdinfo/3)"
     process=$COPROC_PID
     echo >&"${COPROC[1]}"
     while kill -0 "$process" 2>/dev/null; do sleep 0.05; done

@@ -2,8 +2,8 @@
 # POCO's NamedEvent counts on Unix: three calls of set() let three waiters through, one after the other.
 # Guess: it is an auto-reset event, as on Windows and as POCO's Event within a process is: set() on an event that is
 # set already changes nothing, so one wait returns.
-# Seen (libpoco 1.11.0): it is a System V semaphore, and set() adds one. Three set() and three wait() all return, and the
-# count is 0 again only then. The Event of the same library, used within the process, returns from one wait.
+# Seen (libpoco 1.11.0): it is a System V semaphore, and set() adds one. Three set() and three wait() all return, and
+# the count is 0 again only then. The Event of the same library, used within the process, returns from one wait.
 . "$(dirname "$0")/lib.sh"
 unpack libpoco-dev=1.11.0-3+deb12u1 libpocofoundation80=1.11.0-3+deb12u1 libpcre2-8-0=10.42-1 libpcre3=2:8.39-15
 cat >event.cpp <<'C'

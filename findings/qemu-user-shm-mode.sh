@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Under qemu-user, IPC_STAT writes only half of shm_perm.mode: the other bytes stay what the caller's buffer held.
 # Guess: of the calls of System V and POSIX IPC, qemu-user either makes all as the kernel does or fails with ENOSYS.
-# Seen (qemu-user-static 7.2, an x86-64 program on x86-64; the same with arm64): of some 60 calls tried, all answer as on
-# Linux, but for futex_waitv and io_uring, which are ENOSYS, and for the mode of segments and sets: glibc's field has 32
-# bits, qemu writes 16. A program that compares the whole mode sees another one than it gave, unless it had cleared the
-# buffer before the call.
+# Seen (qemu-user-static 7.2, an x86-64 program on x86-64; the same with arm64): of some 60 calls tried, all answer as
+# on Linux, but for futex_waitv and io_uring, which are ENOSYS, and for the mode of segments and sets: glibc's field has
+# 32 bits, qemu writes 16. A program that compares the whole mode sees another one than it gave, unless it had cleared
+# the buffer before the call.
 . "$(dirname "$0")/lib.sh"
 unpack qemu-user-static=1:7.2+dfsg-7+deb12u18+b3
 cat >mode.c <<'C'

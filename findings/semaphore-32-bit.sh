@@ -27,7 +27,8 @@ sed -i "s|GROUP.*|GROUP ( $libraries/libc.so.6 $work/root/usr/lib32/libc_nonshar
 gcc -Wall -o wide count.c -pthread
 gcc -m32 -o narrow count.c -isystem root/usr/include/x86_64-linux-gnu -isystem /usr/include/x86_64-linux-gnu \
     -B root/usr/lib32/ -B root/usr/lib/gcc/x86_64-linux-gnu/12/32/ -Lroot/usr/lib/gcc/x86_64-linux-gnu/12/32 \
-    "-L$libraries" -Lroot/usr/lib32 "-Lroot/lib32" "-Wl,--dynamic-linker,$libraries/ld-linux.so.2" "-Wl,-rpath,$libraries"
+    "-L$libraries" -Lroot/usr/lib32 "-Lroot/lib32" "-Wl,--dynamic-linker,$libraries/ld-linux.so.2" \
+    "-Wl,-rpath,$libraries"
 expect 'made by 32 bits' '3 to the 32-bit program, 6 to the 64-bit program' "$(./narrow /narrow 3), $(./wide /narrow)"
 expect 'made by 64 bits' '3 to the 64-bit program, 1 to the 32-bit program' "$(./wide /wide 3), $(./narrow /wide)"
 expect 'sizes' '16 32' "$(stat -c %s /dev/shm/sem.narrow /dev/shm/sem.wide | paste -sd ' ')"

@@ -9,8 +9,13 @@
 . "$(dirname "$0")/lib.sh"
 unpack libipc-shareable-perl=1.13-1 libjson-perl=4.10000-1 libstring-crc32-perl=2.100-2
 export PERL5LIB=$work/root/usr/share/perl5:$work/root/usr/lib/x86_64-linux-gnu/perl5/5.36
-objects() { echo "$(grep -c . </proc/sysvipc/shm) $(grep -c . </proc/sysvipc/sem)" | awk '{ print $1 - 1 " segments, " $2 - 1 " sets" }'; }
-shared() { perl -MIPC::Shareable -e 'tie my %shared, "IPC::Shareable", { key => "jobs", create => 1, mode => 0600 };'"$1"; }
+objects() {
+    echo "$(grep -c . </proc/sysvipc/shm) $(grep -c . </proc/sysvipc/sem)" |
+        awk '{ print $1 - 1 " segments, " $2 - 1 " sets" }'
+}
+shared() {
+    perl -MIPC::Shareable -e 'tie my %shared, "IPC::Shareable", { key => "jobs", create => 1, mode => 0600 };'"$1"
+}
 shared '$shared{first} = 1;'
 expect 'a flat hash' '1 segments, 1 sets' "$(objects)"
 shared '$shared{next} = { inner => { innermost => 1 } };'

@@ -1,8 +1,8 @@
-/* The workloads, once for every peer in C and C++. Before it is included, a peer defines Y_PEER (a word for its names), the list
-   `static const char *const y_names[]`, and:
-     p_sem_create, p_sem_open, p_sem_close, p_sem_remove, p_acquire, p_try, p_release        a semaphore is a void *
-     p_seg_create, p_seg_attach, p_seg_detach, p_seg_remove                                  a segment is a struct y_segment
-     p_lock_open, p_lock, p_unlock, p_lock_close                                             the lock of a segment
+/* The workloads, once for every peer in C and C++. Before it is included, a peer defines Y_PEER (a word for its names),
+   the list `static const char *const y_names[]`, and:
+     p_sem_create, p_sem_open, p_sem_close, p_sem_remove, p_acquire, p_try, p_release    a semaphore is a void *
+     p_seg_create, p_seg_attach, p_seg_detach, p_seg_remove                              a segment is a struct y_segment
+     p_lock_open, p_lock, p_unlock, p_lock_close                                         the lock of a segment
    The kind is a constant wherever they are called, so that nothing is decided in a loop. */
 static volatile long y_sink;
 static char y_name[64];
@@ -293,7 +293,8 @@ static void run_segment(const char *name)
     enum y_kind k = y_kind_of(name);
     y_size = strstr(name, "64m") ? Y_BIG : 4096;
     y_writes = strstr(name, "write") != NULL;
-    y_how_now = strstr(name, "@reserve") ? Y_RESERVE : strstr(name, "@populate") ? Y_POPULATE : strstr(name, "@qtproto") ? Y_QTPROTO : strstr(name, "@whole") ? Y_WHOLE : Y_PLAIN;
+    y_how_now = strstr(name, "@reserve") ? Y_RESERVE : strstr(name, "@populate") ? Y_POPULATE
+        : strstr(name, "@qtproto") ? Y_QTPROTO : strstr(name, "@whole") ? Y_WHOLE : Y_PLAIN;
     int batches = y_size == Y_BIG ? 5 : 11;
     y_undo = 1;
     if (strstr(name, "create")) {
@@ -384,8 +385,10 @@ static const struct { const char *prefix; void (*run)(const char *); } y_runs[] 
 #endif
     {"posix.try", run_pair}, {"posix.wait", run_pair}, {"sysv.pair", run_pair}, {"lock.", run_lock},
     {"pp.crowd.", run_crowd}, {"pp.", run_pingpong}, {"contend.", run_contention},
-    {"posix.sem.open", run_open}, {"sysv.sem.open", run_open}, {"posix.sem.create", run_create}, {"sysv.sem.create", run_create},
-    {"posix.shm", run_segment}, {"sysv.shm", run_segment}, {"copy.", run_copy}, {"rand.", run_copy}, {"scale.", run_scale},
+    {"posix.sem.open", run_open}, {"sysv.sem.open", run_open}, {"posix.sem.create", run_create},
+    {"sysv.sem.create", run_create},
+    {"posix.shm", run_segment}, {"sysv.shm", run_segment}, {"copy.", run_copy}, {"rand.", run_copy},
+    {"scale.", run_scale},
 };
 static void y_run(const char *name)
 {

@@ -1,6 +1,7 @@
-/* C: what the operating system gives with nothing on top. The base of every ratio. Variants of segments: @reserve also reserves the memory,
-   @qtproto does what Qt's protocol asks for (the segment's semaphore opened, taken and given back around it), @populate fills the mapping, @whole
-   promises what the library does: the segment has its name only when it has its size and its mode, and the name is removed only if it still leads to it. */
+/* C: what the operating system gives with nothing on top. The base of every ratio. Variants of segments: @reserve also
+   reserves the memory, @qtproto does what Qt's protocol asks for (the segment's semaphore opened, taken and given back
+   around it), @populate fills the mapping, @whole promises what the library does: the segment has its name only when it
+   has its size and its mode, and the name is removed only if it still leads to it. */
 #include "yard.h"
 #include <pthread.h>
 #include <sys/file.h>
@@ -93,7 +94,9 @@ static void p_lock_close(enum y_kind k, const char *name, void *s)
 
 static void posix_map(int fd, struct y_segment *m, enum y_how how)
 {
-    m->data = (char *)Y_PASS_ERRORS(mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED | (how == Y_POPULATE ? MAP_POPULATE : 0), fd, 0), MAP_FAILED);
+    m->data = (char *)Y_PASS_ERRORS(
+        mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED | (how == Y_POPULATE ? MAP_POPULATE : 0), fd, 0),
+        MAP_FAILED);
     close(fd);
 }
 static char whole_path[80];
@@ -125,7 +128,8 @@ static void p_seg_create(enum y_kind k, const char *name, struct y_segment *m, e
     }
     if (k == Y_POSIX) {
         char lock[80];
-        snprintf(lock, sizeof lock, "/%s", name); /* the lock has the segment's key: /dev/shm/sem.NAME beside /dev/shm/NAME */
+        /* the lock has the segment's key: /dev/shm/sem.NAME beside /dev/shm/NAME */
+        snprintf(lock, sizeof lock, "/%s", name);
         if (how == Y_QTPROTO) {
             m->own = Y_PASS_ERRORS(sem_open(lock, O_CREAT | O_EXCL, 0600, 1), SEM_FAILED);
             sem_wait((sem_t *)m->own);
@@ -251,20 +255,26 @@ static const char *const y_names[] = {
     "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.sysv.x", "pp.crowd.4",
     "contend.posix.2", "contend.posix.4", "contend.posix.8", "contend.sysv.2", "contend.sysv.4", "contend.sysv.8",
     "posix.sem.open_close", "posix.sem.create_destroy", "sysv.sem.open", "sysv.sem.create_destroy",
-    "posix.shm4k.create_destroy", "posix.shm4k.create_destroy@reserve", "posix.shm4k.create_destroy@qtproto", "posix.shm4k.create_destroy@whole",
+    "posix.shm4k.create_destroy", "posix.shm4k.create_destroy@reserve", "posix.shm4k.create_destroy@qtproto",
+    "posix.shm4k.create_destroy@whole",
     "posix.shm4k.attach_detach", "posix.shm4k.attach_detach@qtproto",
-    "sysv.shm4k.create_destroy", "sysv.shm4k.create_destroy@qtproto", "sysv.shm4k.attach_detach", "sysv.shm4k.attach_detach@qtproto",
-    "posix.shm64m.create_touch", "posix.shm64m.attach_touch", "posix.shm64m.attach_write", "posix.shm64m.attach_write@populate",
+    "sysv.shm4k.create_destroy", "sysv.shm4k.create_destroy@qtproto", "sysv.shm4k.attach_detach",
+    "sysv.shm4k.attach_detach@qtproto",
+    "posix.shm64m.create_touch", "posix.shm64m.attach_touch", "posix.shm64m.attach_write",
+    "posix.shm64m.attach_write@populate",
     "sysv.shm64m.create_touch", "sysv.shm64m.attach_touch",
     "copy.in64m", "copy.out64m", "copy.4k", "rand.read8",
-    "scale.posix.sem.100", "scale.posix.sem.1000", "scale.posix.sem.10000", "scale.posix.shm.100", "scale.posix.shm.1000", "scale.posix.shm.4000",
-    "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.shm.100", "scale.sysv.shm.1000", "scale.sysv.shm.4000",
+    "scale.posix.sem.100", "scale.posix.sem.1000", "scale.posix.sem.10000", "scale.posix.shm.100",
+    "scale.posix.shm.1000", "scale.posix.shm.4000",
+    "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.shm.100", "scale.sysv.shm.1000",
+    "scale.sysv.shm.4000",
     "cancel",
 };
 #define Y_MORE {"cancel", run_cancel}, {"lock.sysv@two", run_lock_two},
 #include "workloads.h"
 
-/* A lock of two semaphores in one set, the second of which counts the takings: what a lock needs that tells of dead holders. */
+/* A lock of two semaphores in one set, the second of which counts the takings: what a lock needs that tells of dead
+   holders. */
 static void w_lock_two(void *c, long n)
 {
     struct sembuf take[] = {{1, 0, IPC_NOWAIT}, {0, -1, SEM_UNDO | IPC_NOWAIT}, {1, 1, IPC_NOWAIT}};
@@ -281,7 +291,8 @@ static void run_lock_two(const char *name)
     semctl(id, 0, IPC_RMID);
 }
 
-/* The latencies of 40 cancellations at times that are not in step with the slices, and the wake-ups of ten idle seconds. */
+/* The latencies of 40 cancellations at times that are not in step with the slices, and the wake-ups of ten idle
+   seconds. */
 static void run_cancel(const char *name)
 {
     enum { COUNT = 40 };

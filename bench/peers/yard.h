@@ -1,6 +1,6 @@
-/* Timing, batching, pinning and children, shared by the yardsticks in C and C++. NativeIpc.Yardstick/Harness.cs is the same in C#: the two have
-   to measure alike. A peer includes this file, defines the p_ functions that workloads.h asks for and the list of its workloads, and includes
-   workloads.h. */
+/* Timing, batching, pinning and children, shared by the yardsticks in C and C++. NativeIpc.Yardstick/Harness.cs is the
+   same in C#: the two have to measure alike. A peer includes this file, defines the p_ functions that workloads.h asks
+   for and the list of its workloads, and includes workloads.h. */
 #ifndef YARD_H
 #define YARD_H
 #ifndef _GNU_SOURCE
@@ -27,7 +27,8 @@
 #define Y_BIG (64L << 20)
 #define Y_INLINE static inline __attribute__((always_inline, unused))
 #define Y_UNUSED __attribute__((unused))
-#define Y_PASS_ERRORS(call, failed) __extension__({ __typeof__(call) y_result = (call); if (y_result == (failed)) y_die(#call); y_result; })
+#define Y_PASS_ERRORS(call, failed) \
+    __extension__({ __typeof__(call) y_result = (call); if (y_result == (failed)) y_die(#call); y_result; })
 
 enum y_kind { Y_POSIX, Y_SYSV };
 /* What a variant (name@variant) asks of a segment. Only C has them. */

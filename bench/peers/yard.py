@@ -56,7 +56,8 @@ def key_of(name, make):
 class SystemVSemaphore:
     def __init__(self, name, count=None):
         self.path, key = key_of(name, count is not None)
-        self.semaphore = sysv_ipc.Semaphore(key, sysv_ipc.IPC_CREX, initial_value=count) if count is not None else sysv_ipc.Semaphore(key)
+        self.semaphore = (sysv_ipc.Semaphore(key, sysv_ipc.IPC_CREX, initial_value=count) if count is not None
+                          else sysv_ipc.Semaphore(key))
 
     def calls(self):
         return self.semaphore.acquire, self.semaphore.release, None
@@ -85,7 +86,8 @@ class PosixSegment:
 class SystemVSegment:
     def __init__(self, name, size=None):
         self.path, key = key_of(name, size is not None)
-        self.memory = sysv_ipc.SharedMemory(key, sysv_ipc.IPC_CREX, size=size, init_character=b"\0") if size else sysv_ipc.SharedMemory(key)
+        self.memory = (sysv_ipc.SharedMemory(key, sysv_ipc.IPC_CREX, size=size, init_character=b"\0") if size
+                       else sysv_ipc.SharedMemory(key))
         self.view = memoryview(self.memory)
 
     def close(self):
@@ -300,9 +302,11 @@ WORK = [
     *((f"contend.{k}.{n}", contend) for k in KINDS for n in (2, 4, 8)),
     ("posix.sem.open_close", opens), ("posix.sem.create_destroy", opens),
     *((n, opens) for n in ("sysv.sem.open", "sysv.sem.create_destroy") if sysv_ipc),
-    *((f"{k}.shm{n}", segments) for k in KINDS for n in ("4k.create_destroy", "4k.attach_detach", "64m.create_touch", "64m.attach_touch")),
+    *((f"{k}.shm{n}", segments) for k in KINDS
+      for n in ("4k.create_destroy", "4k.attach_detach", "64m.create_touch", "64m.attach_touch")),
     *((n, copies) for n in ("copy.in64m", "copy.out64m", "copy.4k", "rand.read8")),
-    *((f"scale.{k}.{n}", scale) for k in KINDS for n in ("sem.100", "sem.1000", "sem.10000", "shm.100", "shm.1000", "shm.4000")),
+    *((f"scale.{k}.{n}", scale) for k in KINDS
+      for n in ("sem.100", "sem.1000", "sem.10000", "shm.100", "shm.1000", "shm.4000")),
 ]
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@
 using namespace boost::interprocess;
 static int y_undo Y_UNUSED;
 
-static void *p_sem_create(enum y_kind, const char *name, unsigned count) { return new named_semaphore(create_only, name, count, permissions(0600)); }
+static void *p_sem_create(enum y_kind, const char *name, unsigned count)
+{
+    return new named_semaphore(create_only, name, count, permissions(0600));
+}
 static void *p_sem_open(enum y_kind, const char *name) { return new named_semaphore(open_only, name); }
 static void p_sem_close(enum y_kind, void *s) { delete (named_semaphore *)s; }
 static void p_sem_remove(enum y_kind, const char *name, void *) { named_semaphore::remove(name); }
@@ -72,8 +75,10 @@ static const char *const y_names[] = {
     "posix.try_pair", "posix.wait_pair", "lock.posix", "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.crowd.4",
     "contend.posix.2", "contend.posix.4", "contend.posix.8", "posix.sem.open_close", "posix.sem.create_destroy",
     "posix.shm4k.create_destroy", "posix.shm4k.attach_detach", "sysv.shm4k.create_destroy", "sysv.shm4k.attach_detach",
-    "posix.shm64m.create_touch", "posix.shm64m.attach_touch", "posix.shm64m.attach_write", "sysv.shm64m.create_touch", "sysv.shm64m.attach_touch",
+    "posix.shm64m.create_touch", "posix.shm64m.attach_touch", "posix.shm64m.attach_write", "sysv.shm64m.create_touch",
+    "sysv.shm64m.attach_touch",
     "copy.in64m", "copy.out64m", "copy.4k", "rand.read8",
-    "scale.posix.sem.100", "scale.posix.sem.1000", "scale.posix.sem.10000", "scale.posix.shm.100", "scale.posix.shm.1000", "scale.posix.shm.4000",
+    "scale.posix.sem.100", "scale.posix.sem.1000", "scale.posix.sem.10000", "scale.posix.shm.100",
+    "scale.posix.shm.1000", "scale.posix.shm.4000",
 };
 #include "workloads.h"

@@ -9,9 +9,10 @@
  *     systemv:/path          shmget and semget with ftok(path, 81)
  *     systemv-N:/path        the same with ftok(path, N)
  *
- * The segment is a ring of four slots; each is a length, a sequence number (both 32 bits in native order) and the data. The semaphore FREE
- * counts the slots that may be filled, FILLED those that may be read; length 0 ends the transfer. When all three objects are open this
- * program prints "ready", and at the end "sha256 DIGEST COUNT" with the number of bytes.
+ * The segment is a ring of four slots; each is a length, a sequence number (both 32 bits in native order) and the data.
+ * The semaphore FREE counts the slots that may be filled, FILLED those that may be read; length 0 ends the transfer.
+ * When all three objects are open this program prints "ready", and at the end "sha256 DIGEST COUNT" with the number of
+ * bytes.
  *
  *     cc -O2 -std=c11 -pthread -o transfer transfer.c        (glibc before 2.34: and -lrt)
  */
@@ -63,7 +64,8 @@ static int hex(char c)
     return -1;
 }
 
-/* Decodes %XX in place. As in Qt, one '%' without two hex digits behind it means that nothing of this part is decoded. */
+/* Decodes %XX in place. As in Qt, one '%' without two hex digits behind it means that nothing of this part is
+ * decoded. */
 static void percent_decode(char *part, const char *text)
 {
     for (const char *p = part; *p; p++)
@@ -127,11 +129,13 @@ static struct key parse_key(const char *text)
         check_query(query, text);
     }
 
-    /* "//" at the start is an empty authority, as in a URL; a native key that starts with two slashes is written "/%2F". */
+    /* "//" at the start is an empty authority, as in a URL; a native key that starts with two slashes is written
+     * "/%2F". */
     if (strncmp(path, "//", 2) == 0) {
         size_t end = 2 + strcspn(path + 2, "/");
         size_t length = end - 2;
-        if (length > 2 || strspn(path + 2, "@:") < length || (length == 2 && strncmp(path + 2, "@:", 2) != 0)) refuse("a key cannot name a host", text);
+        if (length > 2 || strspn(path + 2, "@:") < length || (length == 2 && strncmp(path + 2, "@:", 2) != 0))
+            refuse("a key cannot name a host", text);
         memmove(path, path + end, strlen(path + end) + 1);
     }
 
@@ -261,12 +265,14 @@ struct sha256 {
 };
 
 static const uint32_t sha256_constants[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
-    0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
-    0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
-    0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
-    0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
-    0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
 static uint32_t rotate(uint32_t x, int n)
@@ -278,16 +284,19 @@ static void sha256_block(uint32_t state[8], const unsigned char *data)
 {
     uint32_t w[64];
     for (int i = 0; i < 16; i++)
-        w[i] = (uint32_t)data[4 * i] << 24 | (uint32_t)data[4 * i + 1] << 16 | (uint32_t)data[4 * i + 2] << 8 | data[4 * i + 3];
+        w[i] = (uint32_t)data[4 * i] << 24 | (uint32_t)data[4 * i + 1] << 16 | (uint32_t)data[4 * i + 2] << 8
+            | data[4 * i + 3];
     for (int i = 16; i < 64; i++) {
         uint32_t s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ (w[i - 15] >> 3);
         uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ (w[i - 2] >> 10);
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
 
-    uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6],
+        h = state[7];
     for (int i = 0; i < 64; i++) {
-        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + sha256_constants[i] + w[i];
+        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g))
+            + sha256_constants[i] + w[i];
         uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         h = g;
         g = f;
@@ -311,7 +320,8 @@ static void sha256_block(uint32_t state[8], const unsigned char *data)
 
 static void sha256_start(struct sha256 *hash)
 {
-    static const uint32_t first[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+    static const uint32_t first[8] =
+        { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
     memcpy(hash->state, first, sizeof first);
     hash->count = 0;
 }

@@ -1,9 +1,9 @@
 /*
  * Makes single system calls of a thread fail: what Injector.cs loads. Linux on x86-64.
  *
- * A seccomp filter on the calling thread turns each call that matters into SIGSYS. The handler counts it, writes it down,
- * and makes it: from an address that the filter lets through. The call whose turn it is fails instead, and is not made.
- * Threads that are started by that thread inherit the filter.
+ * A seccomp filter on the calling thread turns each call that matters into SIGSYS. The handler counts it, writes it
+ * down, and makes it: from an address that the filter lets through. The call whose turn it is fails instead, and is not
+ * made. Threads that are started by that thread inherit the filter.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -65,7 +65,8 @@ __asm__(".text\n"
 static const int trapped[] = {
     SYS_open, SYS_openat, SYS_close, SYS_dup3, SYS_fcntl, SYS_flock, SYS_read, SYS_pread64, SYS_pwrite64, SYS_write,
     SYS_stat, SYS_fstat, SYS_lstat, SYS_newfstatat, SYS_statx, SYS_ftruncate, SYS_fallocate, SYS_linkat, SYS_unlink,
-    SYS_unlinkat, SYS_mkdir, SYS_chmod, SYS_fchmod, SYS_fchown, SYS_utimensat, SYS_getdents64, SYS_access, SYS_faccessat,
+    SYS_unlinkat, SYS_mkdir, SYS_chmod, SYS_fchmod, SYS_fchown, SYS_utimensat, SYS_getdents64, SYS_access,
+    SYS_faccessat,
     SYS_readlink, SYS_mremap, SYS_shmget, SYS_shmat, SYS_shmdt, SYS_shmctl,
     SYS_semget, SYS_semctl, SYS_semop, SYS_semtimedop, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_wait,
     SYS_pidfd_open, SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_io_uring_setup,
@@ -156,8 +157,8 @@ static int64_t decide(int64_t number, const int64_t *a)
     int64_t result = -error;
 
     /*
-     * mremap can have unmapped its target when it fails (mm/mremap.c unmaps before it takes memory). Calls are not the same
-     * in each run (waits): another one can have come to this number.
+     * mremap can have unmapped its target when it fails (mm/mremap.c unmaps before it takes memory). Calls are not the
+     * same in each run (waits): another one can have come to this number.
      */
     if (error > UNMAPS) {
         if (number == SYS_mremap) fault_raw(SYS_munmap, a[4], a[2], 0, 0, 0, 0);
@@ -165,8 +166,8 @@ static int64_t decide(int64_t number, const int64_t *a)
     }
 
     /*
-     * A close that fails has closed all the same (close(2)). Nor is there a reason for which the others do not unmap what
-     * is mapped as a whole: should they say so, nothing must be done twice.
+     * A close that fails has closed all the same (close(2)). Nor is there a reason for which the others do not unmap
+     * what is mapped as a whole: should they say so, nothing must be done twice.
      */
     if (error == 0 || number == SYS_close || number == SYS_munmap || number == SYS_shmdt) {
         result = fault_raw(number, a[0], a[1], a[2], a[3], a[4], a[5]);

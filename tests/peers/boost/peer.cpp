@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A Boost.Interprocess program that shares segments and semaphores: shared_memory_object and named_semaphore (POSIX), xsi_shared_memory
-// (System V; Boost has no System V semaphore, so such a segment has no lock here). It speaks the line protocol of tests/peers/PROTOCOL.md.
+// A Boost.Interprocess program that shares segments and semaphores: shared_memory_object and named_semaphore (POSIX),
+// xsi_shared_memory (System V; Boost has no System V semaphore, so such a segment has no lock here). It speaks the line
+// protocol of tests/peers/PROTOCOL.md.
 //
 //     g++ -std=c++17 -O1 -Wall -Wextra -o peer peer.cpp
 #include <boost/interprocess/mapped_region.hpp>
@@ -80,7 +81,9 @@ ipc::named_semaphore &lockOf(Segment &segment)
 {
     if (!segment.key.posix) throw Unsupported("Boost has no System V semaphore");
     // Whoever comes first makes it, value 1.
-    if (!segment.lock) segment.lock = std::make_unique<ipc::named_semaphore>(ipc::open_or_create, segment.key.native.c_str(), 1u, ipc::permissions(0600));
+    if (!segment.lock)
+        segment.lock = std::make_unique<ipc::named_semaphore>(
+            ipc::open_or_create, segment.key.native.c_str(), 1u, ipc::permissions(0600));
     return *segment.lock;
 }
 
@@ -95,7 +98,8 @@ std::string segment(const std::vector<std::string> &words)
         const ipc::mode_t mode = made.writable ? ipc::read_write : ipc::read_only;
         if (made.key.posix) {
             ipc::shared_memory_object object = creates
-                ? ipc::shared_memory_object(ipc::create_only, made.key.native.c_str(), ipc::read_write, ipc::permissions(0600))
+                ? ipc::shared_memory_object(ipc::create_only, made.key.native.c_str(), ipc::read_write,
+                    ipc::permissions(0600))
                 : ipc::shared_memory_object(ipc::open_only, made.key.native.c_str(), mode);
             if (creates) object.truncate(std::stoll(words.at(4)));
             made.region = ipc::mapped_region(object, mode);
@@ -121,7 +125,8 @@ std::string segment(const std::vector<std::string> &words)
             if (found) ipc::named_semaphore::remove(key.native.c_str());
             return found ? "ok true" : "ok false";
         }
-        const ipc::xsi_shared_memory object(ipc::open_only, ipc::xsi_key(key.native.c_str(), std::uint8_t(key.project)));
+        const ipc::xsi_shared_memory object(ipc::open_only,
+            ipc::xsi_key(key.native.c_str(), std::uint8_t(key.project)));
         const bool found = ipc::xsi_shared_memory::remove(object.get_shmid());
         unlink(key.native.c_str());
         return found ? "ok true" : "ok false";
@@ -137,7 +142,8 @@ std::string segment(const std::vector<std::string> &words)
         const size_t offset = std::stoull(words.at(3));
         const std::string &hex = words.at(4);
         if (offset + hex.size() / 2 > at.region.get_size()) throw std::invalid_argument("past the end");
-        for (size_t i = 0; i < hex.size() / 2; i++) bytes[offset + i] = std::uint8_t(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
+        for (size_t i = 0; i < hex.size() / 2; i++)
+            bytes[offset + i] = std::uint8_t(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
         return "ok";
     }
     if (verb == "read") {
@@ -190,9 +196,13 @@ std::string semaphore(const std::vector<std::string> &words)
         const char *name = key.native.c_str();
         if (verb == "remove") return ipc::named_semaphore::remove(name) ? "ok true" : "ok false";
         auto &at = semaphores[words.at(2)];
-        if (verb == "create") at = std::make_unique<ipc::named_semaphore>(ipc::create_only, name, unsigned(std::stoul(words.at(4))), ipc::permissions(0600));
+        if (verb == "create")
+            at = std::make_unique<ipc::named_semaphore>(ipc::create_only, name, unsigned(std::stoul(words.at(4))),
+                ipc::permissions(0600));
         else if (verb == "open") at = std::make_unique<ipc::named_semaphore>(ipc::open_only, name);
-        else at = std::make_unique<ipc::named_semaphore>(ipc::open_or_create, name, unsigned(std::stoul(words.at(4))), ipc::permissions(0600));
+        else
+            at = std::make_unique<ipc::named_semaphore>(ipc::open_or_create, name, unsigned(std::stoul(words.at(4))),
+                ipc::permissions(0600));
         return verb == "create" ? "ok created" : "ok opened";
     }
     const auto found = semaphores.find(words.at(2));
@@ -248,7 +258,8 @@ void closeAll()
 int main(int argc, char **argv)
 {
     if (argc > 1 && std::string(argv[1]) == "--version") {
-        std::cout << "Boost " << BOOST_VERSION / 100000 << '.' << BOOST_VERSION / 100 % 1000 << '.' << BOOST_VERSION % 100 << std::endl;
+        std::cout << "Boost " << BOOST_VERSION / 100000 << '.' << BOOST_VERSION / 100 % 1000 << '.'
+            << BOOST_VERSION % 100 << std::endl;
         return 0;
     }
     std::string line;

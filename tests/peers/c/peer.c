@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program that knows nothing of NativeIpc and shares segments and semaphores with it through the C library alone: shm_open and sem_open,
- * shmget and semget. It speaks the line protocol of tests/peers/PROTOCOL.md, and is built with glibc and with musl.
+ * A program that knows nothing of NativeIpc and shares segments and semaphores with it through the C library alone:
+ * shm_open and sem_open, shmget and semget. It speaks the line protocol of tests/peers/PROTOCOL.md, and is built with
+ * glibc and with musl.
  *
  *     gcc -std=c11 -O1 -Wall -Wextra -Werror -o peer peer.c
  *     musl-gcc -static -std=c11 -O1 -Wall -Wextra -Werror -o peer-musl peer.c
  *
  * Beyond the protocol:
- *     shm create NAME KEY SIZE stop-before-size    makes the POSIX name, or the System V key file, and nothing else, as a creator does
- *                                                  that dies in between
- *     shm open NAME KEY rw|ro part=OFFSET,LENGTH   maps only a part (POSIX); offsets are those of the segment all the same
+ *     shm create NAME KEY SIZE stop-before-size    makes the POSIX name, or the System V key file, and nothing else, as
+ *                                                  a creator does that dies in between
+ *     shm open NAME KEY rw|ro part=OFFSET,LENGTH   maps only a part (POSIX); offsets are those of the segment all the
+ *                                                  same
  *
- * With musl, a semaphore and a segment of one name are one file in /dev/shm, and a semaphore of glibc is another file. So a POSIX segment has
- * no lock here, and locking answers Unsupported.
+ * With musl, a semaphore and a segment of one name are one file in /dev/shm, and a semaphore of glibc is another file.
+ * So a POSIX segment has no lock here, and locking answers Unsupported.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -76,14 +78,18 @@ static void failed(const char *call) {
         : number == EEXIST ? "AlreadyExists"
         : number == ENOENT || number == EIDRM ? "NotFound"
         : number == ENAMETOOLONG || number == ENOTDIR ? "KeyError"
-        : number == ENOSPC || number == ENOMEM || number == EMFILE || number == ERANGE || number == EOVERFLOW ? "OutOfResources"
+        : number == ENOSPC || number == ENOMEM || number == EMFILE || number == ERANGE || number == EOVERFLOW
+            ? "OutOfResources"
         : "Unknown";
     printf("error %s %s: %s (%d)\n", kind, call, strerror(number), number);
     fflush(stdout);
 }
 
 static int hex(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9' ? c - '0'
+        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+        : -1;
 }
 
 /* Key text: TYPE:PATH[?...], percent escapes in the path; what this program does not need is not checked. */
@@ -139,7 +145,8 @@ static key_t system_v_key(const struct key *key, int create) {
 static const char *option(int from, const char *name) {
     size_t length = strlen(name);
     for (int i = from; i < count; i++) {
-        if (strncmp(words[i], name, length) == 0 && (words[i][length] == '\0' || words[i][length] == '=')) return words[i][length] == '=' ? words[i] + length + 1 : words[i] + length;
+        if (strncmp(words[i], name, length) == 0 && (words[i][length] == '\0' || words[i][length] == '='))
+            return words[i][length] == '=' ? words[i] + length + 1 : words[i] + length;
     }
     return NULL;
 }
@@ -162,7 +169,8 @@ static void segment_attach(int create) {
     int stop = option(5, "stop-before-size") != NULL;
 
     if (is_posix(key.type)) {
-        int file = create ? shm_open(key.native, O_RDWR | O_CREAT | O_EXCL, 0600) : shm_open(key.native, segment->writable ? O_RDWR : O_RDONLY, 0);
+        int file = create ? shm_open(key.native, O_RDWR | O_CREAT | O_EXCL, 0600)
+            : shm_open(key.native, segment->writable ? O_RDWR : O_RDONLY, 0);
         if (file == -1) {
             failed("shm_open");
             return;
@@ -190,7 +198,8 @@ static void segment_attach(int create) {
             segment->from = strtoull(part, &end, 10);
             segment->mapped = strtoull(end + 1, NULL, 10);
         }
-        void *address = mmap(NULL, segment->mapped, PROT_READ | (segment->writable ? PROT_WRITE : 0), MAP_SHARED, file, (off_t)segment->from);
+        void *address = mmap(NULL, segment->mapped, PROT_READ | (segment->writable ? PROT_WRITE : 0), MAP_SHARED, file,
+            (off_t)segment->from);
         if (address == MAP_FAILED) {
             failed("mmap");
             close(file);
@@ -570,14 +579,17 @@ int main(int argc, char **argv) {
     while (fgets(input, sizeof input, stdin) != NULL) {
         input[strcspn(input, "\n")] = '\0';
         count = 0;
-        for (char *word = strtok(input, " "); word != NULL && count < 16; word = strtok(NULL, " ")) words[count++] = word;
+        for (char *word = strtok(input, " "); word != NULL && count < 16; word = strtok(NULL, " "))
+            words[count++] = word;
         const char *first = count > 0 ? words[0] : "";
         static struct key key;
         if (strcmp(first, "shm") == 0) segment_command();
         else if (strcmp(first, "sem") == 0) semaphore_command();
-        else if (strcmp(first, "key") == 0 && count > 2 && strcmp(words[1], "parse") == 0 && parse_key(words[2], &key)) {
+        else if (strcmp(first, "key") == 0 && count > 2 && strcmp(words[1], "parse") == 0
+            && parse_key(words[2], &key)) {
             printf("ok %d ", key.type);
-            for (const char *p = key.native; *p != '\0'; p++) printf(*p == ' ' || *p == '%' ? "%%%02X" : "%c", (unsigned char)*p);
+            for (const char *p = key.native; *p != '\0'; p++)
+                printf(*p == ' ' || *p == '%' ? "%%%02X" : "%c", (unsigned char)*p);
             line("");
         } else if (strcmp(first, "reset") == 0) {
             close_all();

@@ -1,13 +1,14 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: MIT
 #
-# A Perl program that shares System V segments and semaphores, with what perl brings: shmget, semget, semop, and IPC::SysV for attaching.
-# It speaks the line protocol of tests/peers/PROTOCOL.md.
+# A Perl program that shares System V segments and semaphores, with what perl brings: shmget, semget, semop, and
+# IPC::SysV for attaching. It speaks the line protocol of tests/peers/PROTOCOL.md.
 use strict;
 use warnings;
 use Errno qw(EACCES EPERM EEXIST ENOENT EIDRM ENAMETOOLONG ENOSPC ENOMEM EAGAIN EINTR);
 use Fcntl qw(O_RDWR O_CREAT O_EXCL);
-use IPC::SysV qw(ftok shmat shmdt memread memwrite IPC_CREAT IPC_EXCL IPC_RMID IPC_STAT IPC_NOWAIT SETVAL GETVAL SEM_UNDO SHM_RDONLY);
+use IPC::SysV qw(ftok shmat shmdt memread memwrite
+    IPC_CREAT IPC_EXCL IPC_RMID IPC_STAT IPC_NOWAIT SETVAL GETVAL SEM_UNDO SHM_RDONLY);
 
 $| = 1;
 my (%segments, %semaphores);
@@ -194,7 +195,11 @@ while (my $line = <STDIN>) {
         print "ok\n";
         $first eq 'reset' ? next : exit 0;
     }
-    my $answer = eval { $first eq 'shm' ? segment_command(@words) : $first eq 'sem' ? semaphore_command(@words) : die "Unsupported no such command\n" };
+    my $answer = eval {
+        $first eq 'shm' ? segment_command(@words)
+            : $first eq 'sem' ? semaphore_command(@words)
+            : die "Unsupported no such command\n"
+    };
     if (defined $answer) {
         print $answer eq '' ? "ok\n" : "ok $answer\n";
     } else {

@@ -1,10 +1,11 @@
 <?php
 // SPDX-License-Identifier: MIT
 //
-// A PHP program that shares System V segments (shmop) and semaphores (sysvsem). It speaks the line protocol of tests/peers/PROTOCOL.md.
+// A PHP program that shares System V segments (shmop) and semaphores (sysvsem). It speaks the line protocol of
+// tests/peers/PROTOCOL.md.
 //
-// sem_get() makes a set of three semaphores, number 0 of which is the semaphore, and refuses a set of one. So PHP cannot open a semaphore or a
-// lock that another language has made; the others can open those of PHP.
+// sem_get() makes a set of three semaphores, number 0 of which is the semaphore, and refuses a set of one. So PHP
+// cannot open a semaphore or a lock that another language has made; the others can open those of PHP.
 
 error_reporting(E_ALL);
 
@@ -44,7 +45,8 @@ function say(string $text): void
 
 function systemVKey(string $text, bool $create): array
 {
-    if (!preg_match('/^systemv(?:-(\d+))?:([^?#]*)/', $text, $parts)) throw new Failure('Unsupported', 'only System V keys');
+    if (!preg_match('/^systemv(?:-(\d+))?:([^?#]*)/', $text, $parts))
+        throw new Failure('Unsupported', 'only System V keys');
     $path = rawurldecode($parts[2]);
     if ($create && !file_exists($path)) {
         touch($path);
@@ -74,7 +76,8 @@ function segmentCommand(array $words): string
         $creates = $verb === 'create';
         [$number, ] = systemVKey($words[3], $creates);
         $writable = $creates || $words[4] === 'rw';
-        $made = $creates ? shmop_open($number, 'n', 0600, (int)$words[4]) : shmop_open($number, $writable ? 'w' : 'a', 0, 0);
+        $made = $creates ? shmop_open($number, 'n', 0600, (int)$words[4])
+            : shmop_open($number, $writable ? 'w' : 'a', 0, 0);
         if ($made === false) throw failed();
         $segments[$name] = ['segment' => $made, 'key' => $number, 'writable' => $writable, 'lock' => null];
         return 'ok ' . shmop_size($made) . ($creates ? ' created' : ' opened');

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """A Python program that shares segments and semaphores.
 
-POSIX segments through multiprocessing.shared_memory, POSIX semaphores through the C library (ctypes), System V through Debian's
-python3-sysv-ipc. It speaks the line protocol of tests/peers/PROTOCOL.md.
+POSIX segments through multiprocessing.shared_memory, POSIX semaphores through the C library (ctypes), System V through
+Debian's python3-sysv-ipc. It speaks the line protocol of tests/peers/PROTOCOL.md.
 
-multiprocessing has a resource tracker that unlinks, when this process ends, every segment it has opened, also those of others, and that takes
-ASCII names only. It is kept out: this program removes only on `shm remove`. Python 3.13 has track=False for that.
+multiprocessing has a resource tracker that unlinks, when this process ends, every segment it has opened, also those of
+others, and that takes ASCII names only. It is kept out: this program removes only on `shm remove`. Python 3.13 has
+track=False for that.
 """
 
 import ctypes
@@ -152,7 +153,8 @@ class Segment:
         else:
             key = ftok(kind, native, create=size is not None)
             if size is not None:
-                self.shared = sysv_ipc.SharedMemory(key, sysv_ipc.IPC_CREX, 0o600, size, b"\0")  # it fills new segments, with spaces by default
+                # it fills new segments, with spaces by default
+                self.shared = sysv_ipc.SharedMemory(key, sysv_ipc.IPC_CREX, 0o600, size, b"\0")
             else:
                 self.shared = sysv_ipc.SharedMemory(key)
                 if not writable:
@@ -262,7 +264,8 @@ def semaphore_command(verb, words):
             made = PosixSemaphore(native, flags, count)
         else:
             key = ftok(kind, native, create=verb != "open")
-            made = SystemVSemaphore(key, {"create": sysv_ipc.IPC_CREX, "open": 0, "createoropen": sysv_ipc.IPC_CREAT}[verb], count)
+            made = SystemVSemaphore(
+                key, {"create": sysv_ipc.IPC_CREX, "open": 0, "createoropen": sysv_ipc.IPC_CREAT}[verb], count)
         semaphores[words[0]] = made
         return "ok created" if verb == "create" else "ok opened"
     if verb == "remove":

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// A Qt program that shares segments and semaphores through QSharedMemory and QSystemSemaphore. One source for Qt 5.15, 6.4 and 6.8; it
-// speaks the line protocol of tests/peers/PROTOCOL.md. From Qt 6.6 on, keys are taken as key text (QNativeIpcKey::fromString). Before, a
-// key with a legacy key is setKey(), another System V key is setNativeKey() of a segment.
+// A Qt program that shares segments and semaphores through QSharedMemory and QSystemSemaphore. One source for Qt 5.15,
+// 6.4 and 6.8; it speaks the line protocol of tests/peers/PROTOCOL.md. From Qt 6.6 on, keys are taken as key text
+// (QNativeIpcKey::fromString). Before, a key with a legacy key is setKey(), another System V key is setNativeKey() of a
+// segment.
 //
-// What Qt's calls mean in the words of the protocol: `sem create` and `sem createorreset` are its mode Create, `sem open NAME KEY [COUNT]`
-// and `sem createoropen` its mode Open, which makes a semaphore that is missing.
+// What Qt's calls mean in the words of the protocol: `sem create` and `sem createorreset` are its mode Create,
+// `sem open NAME KEY [COUNT]` and `sem createoropen` its mode Open, which makes a semaphore that is missing.
 //
 // Beyond the protocol:
-//     shm create|open|close ... watch=OTHER   prints `opening` or `closing` before the call, and answers with `seen=N`: the u32 at offset 0
-//                                             of segment OTHER as it was when the call came back
+//     shm create|open|close ... watch=OTHER   prints `opening` or `closing` before the call, and answers with `seen=N`:
+//                                             the u32 at offset 0 of segment OTHER as it was when the call came back
 //     shm create|open ... native              from 6.6 on, too, by setNativeKey() instead of key text
 //     shm attach NAME rw|ro                   attaches the object of a failed create, which `shm create` keeps
-//     key safe|legacy shm|sem TYPE NAME       the key text of platformSafeKey() and legacyNativeKey(); before 6.6, the native key of setKey()
+//     key safe|legacy shm|sem TYPE NAME       the key text of platformSafeKey() and legacyNativeKey(); before 6.6, the
+//                                             native key of setKey()
 //     guard new|run|other|close NAME [TEXT]   the RunGuard idiom: run() and isAnotherRunning()
 //     single start|block|close NAME [TEXT legacy|posix|systemv]   the block that SingleApplication shares
 #include <QtCore>
@@ -213,7 +215,8 @@ struct Block
     char user[128];
     quint16 checksum;
 };
-static_assert(sizeof(Block) == 152 && offsetof(Block, user) == 16 && offsetof(Block, checksum) == 144, "the layout that is shared");
+static_assert(sizeof(Block) == 152 && offsetof(Block, user) == 16 && offsetof(Block, checksum) == 144,
+    "the layout that is shared");
 
 quint16 checksumOf(const Block *block)
 {
@@ -229,11 +232,16 @@ class Single
 public:
     Single(const QString &name, const QString &keys)
     {
-        QString key = QString::fromLatin1(QCryptographicHash::hash(QByteArray("SingleApplication") + name.toUtf8(), QCryptographicHash::Sha256).toBase64());
+        QString key = QString::fromLatin1(QCryptographicHash::hash(
+            QByteArray("SingleApplication") + name.toUtf8(), QCryptographicHash::Sha256).toBase64());
         key.replace(QLatin1Char('/'), QLatin1Char('_'));
 #if HAS_NATIVE_KEYS
-        if (keys == QLatin1String("posix")) m_segment = std::make_unique<QSharedMemory>(QSharedMemory::platformSafeKey(key, QNativeIpcKey::Type::PosixRealtime));
-        else if (keys == QLatin1String("systemv")) m_segment = std::make_unique<QSharedMemory>(QSharedMemory::platformSafeKey(key, QNativeIpcKey::Type::SystemV));
+        if (keys == QLatin1String("posix"))
+            m_segment = std::make_unique<QSharedMemory>(
+                QSharedMemory::platformSafeKey(key, QNativeIpcKey::Type::PosixRealtime));
+        else if (keys == QLatin1String("systemv"))
+            m_segment = std::make_unique<QSharedMemory>(
+                QSharedMemory::platformSafeKey(key, QNativeIpcKey::Type::SystemV));
 #else
         Q_UNUSED(keys);
 #endif
@@ -274,8 +282,11 @@ public:
     {
         if (!m_segment->lock()) return QStringLiteral("error LockError %1").arg(m_segment->errorString());
         const Block *block = data();
-        const QString answer = QStringLiteral("ok %1 %2 %3 %4 %5").arg(block->primary ? QStringLiteral("true") : QStringLiteral("false")).arg(block->secondaries).arg(block->pid)
-            .arg(quoted(QString::fromUtf8(block->user)), checksumOf(block) == block->checksum ? QStringLiteral("true") : QStringLiteral("false"));
+        const QString answer = QStringLiteral("ok %1 %2 %3 %4 %5")
+            .arg(block->primary ? QStringLiteral("true") : QStringLiteral("false"))
+            .arg(block->secondaries).arg(block->pid)
+            .arg(quoted(QString::fromUtf8(block->user)),
+                checksumOf(block) == block->checksum ? QStringLiteral("true") : QStringLiteral("false"));
         m_segment->unlock();
         return answer;
     }
@@ -354,9 +365,12 @@ private:
             const bool creates = verb == QLatin1String("create");
             m_readOnly[name] = !creates && word(4) == QLatin1String("ro");
             QSharedMemory &at = *m_segments[name];
-            const bool done = creates ? at.create(word(4).toInt()) : at.attach(m_readOnly[name] ? QSharedMemory::ReadOnly : QSharedMemory::ReadWrite);
+            const bool done = creates ? at.create(word(4).toInt())
+                : at.attach(m_readOnly[name] ? QSharedMemory::ReadOnly : QSharedMemory::ReadWrite);
             const QString note = seen();
-            if (done) return line(QStringLiteral("ok %1 %2%3").arg(at.size()).arg(creates ? QStringLiteral("created") : QStringLiteral("opened"), note));
+            if (done)
+                return line(QStringLiteral("ok %1 %2%3").arg(at.size())
+                    .arg(creates ? QStringLiteral("created") : QStringLiteral("opened"), note));
             fail(kindOf(at.error()), at.errorString() + note);
             if (!creates) m_segments.erase(name);
             return;
@@ -370,7 +384,8 @@ private:
         const qint64 offset = word(3).toLongLong();
         if (verb == QLatin1String("attach")) {
             m_readOnly[name] = word(3) == QLatin1String("ro");
-            if (at.attach(m_readOnly[name] ? QSharedMemory::ReadOnly : QSharedMemory::ReadWrite)) line(QStringLiteral("ok %1 opened").arg(at.size()));
+            if (at.attach(m_readOnly[name] ? QSharedMemory::ReadOnly : QSharedMemory::ReadWrite))
+                line(QStringLiteral("ok %1 opened").arg(at.size()));
             else fail(kindOf(at.error()), at.errorString());
         } else if (verb == QLatin1String("size")) {
             line(QStringLiteral("ok %1").arg(at.size()));
@@ -414,7 +429,8 @@ private:
         const QString name = word(2);
         const bool creates = verb == QLatin1String("create") || verb == QLatin1String("createorreset");
         if (creates || verb == QLatin1String("open") || verb == QLatin1String("createoropen")) {
-            std::unique_ptr<QSystemSemaphore> made = semaphoreOf(word(3), word(4).toInt(), creates ? QSystemSemaphore::Create : QSystemSemaphore::Open);
+            std::unique_ptr<QSystemSemaphore> made =
+                semaphoreOf(word(3), word(4).toInt(), creates ? QSystemSemaphore::Create : QSystemSemaphore::Open);
             if (!made) return fail("Unsupported", QStringLiteral("this Qt has no such keys"));
             if (made->error() != QSystemSemaphore::NoError) return fail(kindOf(made->error()), made->errorString());
             m_semaphores[name] = std::move(made);
@@ -458,18 +474,23 @@ private:
             if (!key.isValid()) return fail("KeyError", QStringLiteral("Qt rejects it"));
             const QString text = key.toString();
             const int query = int(text.indexOf(QLatin1String("?legacyKey=")));
-            return line(QStringLiteral("ok %1 %2 %3").arg(int(quint16(key.type()))).arg(quoted(key.nativeKey()), query < 0 ? QString() : quoted(decoded(text.mid(query + 11)))).trimmed());
+            return line(QStringLiteral("ok %1 %2 %3").arg(int(quint16(key.type())))
+                .arg(quoted(key.nativeKey()), query < 0 ? QString() : quoted(decoded(text.mid(query + 11)))).trimmed());
         }
         const bool segments = word(2) == QLatin1String("shm");
-        const QNativeIpcKey::Type type = word(3) == QLatin1String("posix") ? QNativeIpcKey::Type::PosixRealtime : QNativeIpcKey::Type::SystemV;
+        const QNativeIpcKey::Type type = word(3) == QLatin1String("posix") ? QNativeIpcKey::Type::PosixRealtime
+            : QNativeIpcKey::Type::SystemV;
         const QString name = decoded(word(4));
         QNativeIpcKey key;
-        if (verb == QLatin1String("safe")) key = segments ? QSharedMemory::platformSafeKey(name, type) : QSystemSemaphore::platformSafeKey(name, type);
-        else if (verb == QLatin1String("legacy")) key = segments ? QSharedMemory::legacyNativeKey(name, type) : QSystemSemaphore::legacyNativeKey(name, type);
+        if (verb == QLatin1String("safe"))
+            key = segments ? QSharedMemory::platformSafeKey(name, type) : QSystemSemaphore::platformSafeKey(name, type);
+        else if (verb == QLatin1String("legacy"))
+            key = segments ? QSharedMemory::legacyNativeKey(name, type) : QSystemSemaphore::legacyNativeKey(name, type);
         else return fail("Unsupported", QStringLiteral("no such command"));
         line(QStringLiteral("ok ") + key.toString().replace(QLatin1Char(' '), QStringLiteral("%20")));
 #else
-        if (verb != QLatin1String("legacy") || word(2) != QLatin1String("shm")) return fail("Unsupported", QStringLiteral("this Qt has no key text"));
+        if (verb != QLatin1String("legacy") || word(2) != QLatin1String("shm"))
+            return fail("Unsupported", QStringLiteral("this Qt has no key text"));
         QSharedMemory segment;
         segment.setKey(decoded(word(4)));
         line(QStringLiteral("ok ") + quoted(segment.nativeKey()));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program that knows nothing of NativeIpc and shares segments and semaphores with it through the Windows API alone, by the W functions
- * and by the A functions. Part of the tests of NativeIpc.
+ * A program that knows nothing of NativeIpc and shares segments and semaphores with it through the Windows API alone,
+ * by the W functions and by the A functions. Part of the tests of NativeIpc.
  *
  *     x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Werror -municode -o peer.exe peer.c -ladvapi32
  *
- * peer.exe VERB ARGUMENT...    does one thing, and ends with 0, with 1 when the system refused, or with 2 when it was not understood
+ * peer.exe VERB ARGUMENT...    does one thing, and ends with 0, with 1 when the system refused, or with 2 when it was
+ *                              not understood
  * peer.exe session             reads lines "VERB<TAB>ARGUMENT..." in UTF-8 and keeps what it opens; ends with its input
  *
  * Every command is answered by one line:
@@ -28,8 +29,10 @@
  *     release COUNT                             answers the count before
  *     close-semaphore
  *     create-mutex API NAME | create-event API NAME
- *     describe KIND NAME                        answers the owner and the access control list in text form; KIND is segment, semaphore or mutex
- *     add OFFSET TIMES                          adds 1 to the 32 bits there so many times, each between an acquire and a release
+ *     describe KIND NAME                        answers the owner and the access control list in text form; KIND is
+ *                                               segment, semaphore or mutex
+ *     add OFFSET TIMES                          adds 1 to the 32 bits there so many times, each between an acquire and
+ *                                               a release
  *     parse TEXT                                answers the native key of a key text "windows:..."
  *     legacy KIND NAME                          answers the name of Qt before 6.6; KIND is sharedmemory or systemsem
  */
@@ -67,7 +70,8 @@ static int is(const wchar_t *text, const char *word)
 static int ansi(const wchar_t *name, char *out, int size)
 {
     BOOL lost = FALSE;
-    if (WideCharToMultiByte(CP_ACP, WC_NO_BEST_FIT_CHARS, name, -1, out, size, NULL, &lost) == 0) return refused("WideCharToMultiByte", GetLastError());
+    if (WideCharToMultiByte(CP_ACP, WC_NO_BEST_FIT_CHARS, name, -1, out, size, NULL, &lost) == 0)
+        return refused("WideCharToMultiByte", GetLastError());
     return lost ? refused("WideCharToMultiByte", ERROR_NO_UNICODE_TRANSLATION) : DONE;
 }
 
@@ -104,7 +108,8 @@ static unsigned long long size_of_view(void)
     return VirtualQuery(view, &region, sizeof region) ? region.RegionSize : 0;
 }
 
-static int make_section(const wchar_t *api, const wchar_t *name, unsigned long long size, DWORD protect, const wchar_t *sddl, DWORD *error)
+static int make_section(const wchar_t *api, const wchar_t *name, unsigned long long size, DWORD protect,
+    const wchar_t *sddl, DWORD *error)
 {
     SECURITY_ATTRIBUTES attributes;
     SECURITY_ATTRIBUTES *chosen = security(sddl, &attributes);
@@ -146,7 +151,8 @@ static int open_segment(int n, wchar_t **a)
 {
     char narrow[1024];
     if (n < 3) return NOT_UNDERSTOOD;
-    DWORD access = is(a[2], "all") ? FILE_MAP_ALL_ACCESS : is(a[2], "write") ? FILE_MAP_READ | FILE_MAP_WRITE : FILE_MAP_READ;
+    DWORD access = is(a[2], "all") ? FILE_MAP_ALL_ACCESS : is(a[2], "write") ? FILE_MAP_READ | FILE_MAP_WRITE
+        : FILE_MAP_READ;
     close_segment();
     if (is(a[0], "A"))
     {
@@ -254,7 +260,8 @@ static int release(int n, wchar_t **a)
 {
     LONG before;
     if (n < 1 || !semaphore) return NOT_UNDERSTOOD;
-    if (!ReleaseSemaphore(semaphore, wcstol(a[0], NULL, 10), &before)) return refused("ReleaseSemaphore", GetLastError());
+    if (!ReleaseSemaphore(semaphore, wcstol(a[0], NULL, 10), &before))
+        return refused("ReleaseSemaphore", GetLastError());
     printf("ok %ld\n", before);
     return DONE;
 }
@@ -266,7 +273,8 @@ static int add(int n, wchar_t **a)
     volatile unsigned *at = (volatile unsigned *)(view + wcstoull(a[0], NULL, 10));
     for (unsigned long left = wcstoul(a[1], NULL, 10); left > 0; left--)
     {
-        if (WaitForSingleObject(semaphore, INFINITE) != WAIT_OBJECT_0) return refused("WaitForSingleObject", GetLastError());
+        if (WaitForSingleObject(semaphore, INFINITE) != WAIT_OBJECT_0)
+            return refused("WaitForSingleObject", GetLastError());
         *at = *at + 1;
         if (!ReleaseSemaphore(semaphore, 1, &before)) return refused("ReleaseSemaphore", GetLastError());
         if (before != 0) return refused("ReleaseSemaphore", 0); /* somebody gave a second permit */
@@ -279,7 +287,8 @@ static int parse(int n, wchar_t **a)
     static const wchar_t prefix[] = L"windows:";
     char text[4096];
     if (n < 1 || wcsncmp(a[0], prefix, wcslen(prefix)) != 0) return NOT_UNDERSTOOD;
-    if (!WideCharToMultiByte(CP_UTF8, 0, a[0] + wcslen(prefix), -1, text, sizeof text, NULL, NULL)) return refused("WideCharToMultiByte", GetLastError());
+    if (!WideCharToMultiByte(CP_UTF8, 0, a[0] + wcslen(prefix), -1, text, sizeof text, NULL, NULL))
+        return refused("WideCharToMultiByte", GetLastError());
     char *out = text;
     for (const char *in = text; *in && *in != '?'; in++)
     {
@@ -310,10 +319,13 @@ static int legacy(int n, wchar_t **a)
     HCRYPTPROV provider;
     HCRYPTHASH state;
     if (n < 2) return NOT_UNDERSTOOD;
-    if (!WideCharToMultiByte(CP_UTF8, 0, a[1], -1, text, sizeof text, NULL, NULL)) return refused("WideCharToMultiByte", GetLastError());
-    if (!CryptAcquireContextW(&provider, NULL, NULL, PROV_RSA_FULL, CRYPT_VERIFYCONTEXT)) return refused("CryptAcquireContext", GetLastError());
+    if (!WideCharToMultiByte(CP_UTF8, 0, a[1], -1, text, sizeof text, NULL, NULL))
+        return refused("WideCharToMultiByte", GetLastError());
+    if (!CryptAcquireContextW(&provider, NULL, NULL, PROV_RSA_FULL, CRYPT_VERIFYCONTEXT))
+        return refused("CryptAcquireContext", GetLastError());
     if (!CryptCreateHash(provider, CALG_SHA1, 0, 0, &state)) return refused("CryptCreateHash", GetLastError());
-    if (!CryptHashData(state, (const BYTE *)text, (DWORD)strlen(text), 0)) return refused("CryptHashData", GetLastError());
+    if (!CryptHashData(state, (const BYTE *)text, (DWORD)strlen(text), 0))
+        return refused("CryptHashData", GetLastError());
     if (!CryptGetHashParam(state, HP_HASHVAL, hash, &length, 0)) return refused("CryptGetHashParam", GetLastError());
     CryptDestroyHash(state);
     CryptReleaseContext(provider, 0);
