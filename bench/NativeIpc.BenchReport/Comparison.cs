@@ -3,9 +3,9 @@ using System.Globalization;
 namespace NativeIpc.BenchReport;
 
 /// <summary>
-/// What of ours has become slower than the last table says. Ratios to C are compared where there are any, since the pace of a machine changes; the rest by
-/// its value. Noise is what the rounds of both tables are apart, and at least ten percent, a quarter where there were fewer than three rounds; half as much again where
-/// nothing is divided by C.
+/// What of ours has become slower than the last table says. Ratios to C are compared where there are any, since the
+/// pace of a machine changes; the rest by its value. Noise is what the rounds of both tables are apart, and at least
+/// ten percent, a quarter where there were fewer than three rounds; half as much again where nothing is divided by C.
 /// </summary>
 internal static class Comparison
 {
@@ -18,16 +18,23 @@ internal static class Comparison
         {
             if (!last.TryGetValue((current.Workload, current.Peer), out Result? old)) continue;
             bool divided = old.Ratio is not null && current.Ratio is not null;
-            (double was, double @is) = divided ? (old.Ratio!.Value, current.Ratio!.Value) : (old.Median, current.Median);
-            double noise = divided ? Math.Max(Math.Min(old.Rounds, current.Rounds) < 3 ? LeastOfFew : Least, Math.Max(old.Spread ?? 0, current.Spread ?? 0)) : IsCount(current.Workload) ? 0 : Math.Max(LeastAlone, Apart(old) + Apart(current));
+            (double was, double @is) = divided
+                ? (old.Ratio!.Value, current.Ratio!.Value) : (old.Median, current.Median);
+            double noise = divided ? Math.Max(Math.Min(old.Rounds, current.Rounds) < 3 ? LeastOfFew : Least,
+                Math.Max(old.Spread ?? 0, current.Spread ?? 0)) : IsCount(current.Workload)
+                    ? 0 : Math.Max(LeastAlone, Apart(old) + Apart(current));
             if (@is > was * (1 + noise))
-                yield return string.Create(CultureInfo.InvariantCulture, $"{current.Workload} ({current.Peer}): {Shown(current, divided, was)} before, {Shown(current, divided, @is)} now, noise {noise:P0}");
+                yield return string.Create(CultureInfo.InvariantCulture,
+                    $"{current.Workload} ({current.Peer}): {Shown(current, divided, was)} "
+                        + $"before, {Shown(current, divided, @is)} now, noise {noise:P0}");
         }
     }
 
-    private static bool IsCount(string workload) => workload.StartsWith("alloc.", StringComparison.Ordinal) || workload.EndsWith(".maps_left", StringComparison.Ordinal);
+    private static bool IsCount(string workload) => workload.StartsWith("alloc.", StringComparison.Ordinal)
+        || workload.EndsWith(".maps_left", StringComparison.Ordinal);
 
     private static double Apart(Result result) => result.Median == 0 ? 0 : (result.Max - result.Min) / result.Median;
 
-    private static string Shown(Result result, bool divided, double value) => divided ? Text.Ratio(value) + " C" : Text.Value(result.Workload, value);
+    private static string Shown(Result result, bool divided, double value)
+        => divided ? Text.Ratio(value) + " C" : Text.Value(result.Workload, value);
 }

@@ -11,9 +11,11 @@ internal sealed class Measured(double[] values)
 
     public double Max => _sorted[^1];
 
-    public double Median => _sorted.Length % 2 == 1 ? _sorted[_sorted.Length / 2] : (_sorted[(_sorted.Length / 2) - 1] + _sorted[_sorted.Length / 2]) / 2;
+    public double Median => _sorted.Length % 2 == 1
+        ? _sorted[_sorted.Length / 2] : (_sorted[(_sorted.Length / 2) - 1] + _sorted[_sorted.Length / 2]) / 2;
 
-    /// <summary>How far the rounds are apart, as a part of their median: the middle half of them, or all where there are fewer than four.</summary>
+    /// <summary>How far the rounds are apart, as a part of their median: the middle half of them, or all where there
+    /// are fewer than four.</summary>
     public double Spread
     {
         get

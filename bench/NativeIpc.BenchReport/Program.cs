@@ -6,9 +6,12 @@ switch (args)
     case ["report", var runsPath, var bench, var to, var about]:
         Runs runs = Runs.Read(runsPath);
         Target[] targets = [.. Target.Read(Path.Combine(bench, "targets.tsv"))];
-        Dictionary<string, string> explanations = File.ReadLines(Path.Combine(bench, "explanations.tsv")).Where(line => line.Length > 0 && line[0] != '#')
-            .Select(line => (line, at: line.LastIndexOf('\t'))).ToDictionary(item => item.line[..item.at], item => item.line[(item.at + 1)..]);
-        foreach (string orphan in explanations.Keys.Except(targets.Select(Tables.Key))) Console.Error.WriteLine($"explanations.tsv: no target is '{orphan}'.");
+        Dictionary<string, string> explanations = File.ReadLines(Path.Combine(bench, "explanations.tsv"))
+            .Where(line => line.Length > 0 && line[0] != '#')
+            .Select(line => (line, at: line.LastIndexOf('\t'))).ToDictionary(item => item.line[..item.at],
+                item => item.line[(item.at + 1)..]);
+        foreach (string orphan in explanations.Keys.Except(targets.Select(Tables.Key)))
+            Console.Error.WriteLine($"explanations.tsv: no target is '{orphan}'.");
         string reached = Tables.Targets(runs, targets, explanations);
         File.WriteAllText(Path.Combine(to, "targets.md"), reached);
         File.WriteAllText(Path.Combine(to, "RESULTS.md"), $"""
@@ -34,16 +37,23 @@ switch (args)
     case ["compare", var last, var now]:
         string[] regressions = [.. Comparison.Regressions(Result.Read(last), Result.Read(now))];
         foreach (string regression in regressions) Console.WriteLine($"slower: {regression}");
-        Console.WriteLine(regressions.Length == 0 ? "Nothing is slower than in the last table." : $"{regressions.Length} slower than in the last table.");
+        Console.WriteLine(regressions.Length == 0
+            ? "Nothing is slower than in the last table." : $"{regressions.Length} slower than in the last table.");
         return regressions.Length == 0 ? 0 : 1;
 
     case ["missing", var produced, var peer, var list]:
         Runs all = Runs.Read(produced);
-        string[] missing = [.. File.ReadLines(list).Where(name => !all.Workloads.Any(workload => (workload == name || workload.StartsWith(name + ".", StringComparison.Ordinal)) && all.Of(peer, workload) is not null))];
+        string[] missing = [.. File.ReadLines(list)
+            .Where(
+                name =>
+                    !all.Workloads.Any(workload =>
+                        (workload == name || workload.StartsWith(name + ".", StringComparison.Ordinal))
+                            && all.Of(peer, workload) is not null))];
         foreach (string name in missing) Console.WriteLine(name);
         return missing.Length == 0 ? 0 : 1;
 
     default:
-        Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER ABOUT | compare LAST NOW | missing RUNS PEER LIST");
+        Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER ABOUT | compare "
+            + "LAST NOW | missing RUNS PEER LIST");
         return 2;
 }

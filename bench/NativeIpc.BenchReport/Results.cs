@@ -3,7 +3,8 @@ using System.Globalization;
 namespace NativeIpc.BenchReport;
 
 /// <summary>results.tsv: what was measured last, for programs and for the next comparison.</summary>
-internal sealed record Result(string Workload, string Peer, int Rounds, double Median, double Min, double Max, double? Ratio, double? Spread)
+internal sealed record Result(string Workload, string Peer, int Rounds, double Median, double Min, double Max,
+    double? Ratio, double? Spread)
 {
     private const string Head = "workload\tpeer\trounds\tmedian\tmin\tmax\tratio_to_c\tratio_spread";
 
@@ -13,7 +14,8 @@ internal sealed record Result(string Workload, string Peer, int Rounds, double M
            let measured = runs.Of(peer, workload)
            where measured is not null
            let ratio = peer == "c" ? null : runs.Ratio(peer, workload, "c", runs.BaseOf(workload))
-           select new Result(workload, peer, measured.Count, measured.Median, measured.Min, measured.Max, ratio?.Median, ratio?.Spread);
+           select new Result(workload, peer, measured.Count, measured.Median, measured.Min, measured.Max, ratio?.Median,
+               ratio?.Spread);
 
     public static void Write(string path, IEnumerable<Result> results)
         => File.WriteAllLines(path, [Head, .. results.Select(r => string.Create(CultureInfo.InvariantCulture,
@@ -22,7 +24,9 @@ internal sealed record Result(string Workload, string Peer, int Rounds, double M
     public static IEnumerable<Result> Read(string path)
         => from line in File.ReadLines(path).Skip(1)
            let c = line.Split('\t')
-           select new Result(c[0], c[1], int.Parse(c[2], CultureInfo.InvariantCulture), Number(c[3])!.Value, Number(c[4])!.Value, Number(c[5])!.Value, Number(c[6]), Number(c[7]));
+           select new Result(c[0], c[1], int.Parse(c[2], CultureInfo.InvariantCulture), Number(c[3])!.Value,
+               Number(c[4])!.Value, Number(c[5])!.Value, Number(c[6]), Number(c[7]));
 
-    private static double? Number(string text) => text.Length == 0 ? null : double.Parse(text, CultureInfo.InvariantCulture);
+    private static double? Number(string text)
+        => text.Length == 0 ? null : double.Parse(text, CultureInfo.InvariantCulture);
 }

@@ -17,23 +17,30 @@ internal sealed class Runs
         Runs runs = new();
         foreach (string line in File.ReadLines(path))
         {
-            if (line.Split('\t') is not [var round, var peer, var workload, var value]) throw new FormatException($"{path}: '{line}' is not round, peer, workload, value.");
+            if (line.Split('\t') is not [var round, var peer, var workload, var value])
+                throw new FormatException($"{path}: '{line}' is not round, peer, workload, value.");
             if (!runs.Peers.Contains(peer)) runs.Peers.Add(peer);
             if (!runs.Workloads.Contains(workload)) runs.Workloads.Add(workload);
-            if (!runs._values.TryGetValue((peer, workload), out var rounds)) runs._values[(peer, workload)] = rounds = [];
+            if (!runs._values.TryGetValue((peer, workload), out var rounds))
+                runs._values[(peer, workload)] = rounds = [];
             rounds[int.Parse(round, CultureInfo.InvariantCulture)] = double.Parse(value, CultureInfo.InvariantCulture);
         }
 
         return runs;
     }
 
-    public Measured? Of(string peer, string workload) => _values.TryGetValue((peer, workload), out var rounds) ? new Measured([.. rounds.Values]) : null;
+    public Measured? Of(string peer, string workload)
+        => _values.TryGetValue((peer, workload), out var rounds) ? new Measured([.. rounds.Values]) : null;
 
-    /// <summary>The quotients of the rounds in which both were measured: whatever the machine did meanwhile fell on both.</summary>
+    /// <summary>The quotients of the rounds in which both were measured: whatever the machine did meanwhile fell on
+    /// both.</summary>
     public Measured? Ratio(string peer, string workload, string divisorPeer, string divisor)
     {
-        if (!_values.TryGetValue((peer, workload), out var ours) || !_values.TryGetValue((divisorPeer, divisor), out var others)) return null;
-        double[] ratios = [.. ours.Where(pair => others.GetValueOrDefault(pair.Key) > 0).Select(pair => pair.Value / others[pair.Key])];
+        if (!_values.TryGetValue((peer, workload), out var ours)
+            || !_values.TryGetValue((divisorPeer, divisor), out var others))
+            return null;
+        double[] ratios = [.. ours.Where(pair => others.GetValueOrDefault(pair.Key) > 0)
+            .Select(pair => pair.Value / others[pair.Key])];
         return ratios.Length == 0 ? null : new Measured(ratios);
     }
 
@@ -46,7 +53,8 @@ internal sealed class Runs
         return workload[..at] + (dot < 0 ? "" : workload[dot..]);
     }
 
-    /// <summary>What a workload is compared with: the same of C, or for a variant that C does not have the plain one.</summary>
+    /// <summary>What a workload is compared with: the same of C, or for a variant that C does not have the plain
+    /// one.</summary>
     public string BaseOf(string workload)
     {
         if (_values.ContainsKey(("c", workload))) return workload;

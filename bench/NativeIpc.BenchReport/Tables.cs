@@ -10,11 +10,13 @@ internal static class Tables
 
     private static readonly Dictionary<string, string> s_heads = new()
     {
-        ["c"] = "C", ["qt"] = "Qt 6.8", ["boost"] = "Boost", ["py"] = "Python", ["net"] = ".NET", ["jit"] = "ours, JIT", ["aot"] = "ours, AOT",
+        ["c"] = "C", ["qt"] = "Qt 6.8", ["boost"] = "Boost", ["py"] = "Python", ["net"] = ".NET", ["jit"] = "ours, JIT",
+        ["aot"] = "ours, AOT",
     };
 
     /// <summary>Each target with what was reached.</summary>
-    public static string Targets(Runs runs, IReadOnlyList<Target> targets, IReadOnlyDictionary<string, string> explanations)
+    public static string Targets(Runs runs, IReadOnlyList<Target> targets,
+        IReadOnlyDictionary<string, string> explanations)
     {
         StringBuilder text = new("| What | | Target | JIT | AOT | | Explanation |\n|---|---|---|---|---|---|---|\n");
         string row = "";
@@ -22,7 +24,9 @@ internal static class Tables
         {
             Measured? jit = target.Of(runs, "jit"), aot = target.Of(runs, "aot");
             string verdict = Name((Verdict)Math.Max((int)target.Judge(jit), (int)target.Judge(aot)));
-            text.Append(CultureInfo.InvariantCulture, $"| {(target.Row == row ? "" : target.Row)} | {target.Label} | {target.Goal} | {target.Shown(jit)} | {target.Shown(aot)} | {verdict} | {explanations.GetValueOrDefault(Key(target), "")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {(target.Row == row ? "" : target.Row)} | {target.Label} | {target.Goal} | {target.Shown(jit)} "
+                    + $"| {target.Shown(aot)} | {verdict} | {explanations.GetValueOrDefault(Key(target), "")} |\n");
             row = target.Row;
         }
 
@@ -34,15 +38,19 @@ internal static class Tables
     {
         string[] peers = [.. s_heads.Keys.Where(peer => peer != "c" && runs.Peers.Contains(peer))];
         StringBuilder text = new();
-        text.Append("| Workload | C |").AppendJoin('|', peers.Select(peer => $" {s_heads[peer]} ")).Append("|\n|---|---|");
+        text.Append("| Workload | C |").AppendJoin('|',
+            peers.Select(peer => $" {s_heads[peer]} ")).Append("|\n|---|---|");
         foreach (string _ in peers) text.Append("---|");
         text.Append('\n');
         foreach (string workload in Ordered(runs))
         {
             string plain = runs.BaseOf(workload);
             if (runs.Of("c", plain) is not { Median: > 0 } c) continue;
-            text.Append(CultureInfo.InvariantCulture, $"| `{workload}` | {(plain == workload ? "" : "*")}{BenchReport.Text.Value(plain, c.Median)} |");
-            foreach (string peer in peers) text.Append(CultureInfo.InvariantCulture, $" {(runs.Ratio(peer, workload, "c", plain) is { } ratio ? BenchReport.Text.Ratio(ratio.Median) : "–")} |");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| `{workload}` | {(plain == workload ? "" : "*")}{BenchReport.Text.Value(plain, c.Median)} |");
+            foreach (string peer in peers)
+                text.Append(CultureInfo.InvariantCulture,
+                    $" {(runs.Ratio(peer, workload, "c", plain) is { } ratio ? BenchReport.Text.Ratio(ratio.Median) : "–")} |");
             text.Append('\n');
         }
 
@@ -59,13 +67,15 @@ internal static class Tables
             if ((jit is null && aot is null) || runs.Of("c", runs.BaseOf(workload)) is { Median: > 0 }) continue;
             text.Append(CultureInfo.InvariantCulture, $"| `{workload}` | {Value(jit)} | {Value(aot)} |\n");
 
-            string Value(Measured? measured) => measured is null ? "–" : BenchReport.Text.Value(workload, measured.Median);
+            string Value(Measured? measured)
+                => measured is null ? "–" : BenchReport.Text.Value(workload, measured.Median);
         }
 
         return text.ToString();
     }
 
-    public static string Key(Target target) => $"{target.Row}\t{target.Label}\t{(target.Divisor is null ? "-" : $"{target.DivisorPeer}:{target.Divisor}")}";
+    public static string Key(Target target)
+        => $"{target.Row}\t{target.Label}\t{(target.Divisor is null ? "-" : $"{target.DivisorPeer}:{target.Divisor}")}";
 
     public static string Name(Verdict verdict) => verdict switch
     {
@@ -75,8 +85,13 @@ internal static class Tables
         _ => "not measured",
     };
 
-    // As the yardsticks list them, a variant behind its plain workload whoever has it. What is left over is in the table of targets.
+    // As the yardsticks list them, a variant behind its plain workload whoever has it. What is left over is in the
+    // table of targets.
     private static IEnumerable<string> Ordered(Runs runs)
-        => runs.Workloads.Where(name => !name.EndsWith("_left", StringComparison.Ordinal)).Select((name, index) => (name, index)).OrderBy(item => runs.Workloads.FindIndex(other => other == Runs.Plain(item.name)) is >= 0 and var at ? at : item.index)
-            .ThenBy(item => item.name.Contains('@', StringComparison.Ordinal)).ThenBy(item => item.index).Select(item => item.name);
+        => runs.Workloads.Where(name => !name.EndsWith("_left", StringComparison.Ordinal))
+            .Select((name, index) => (name, index))
+            .OrderBy(item => runs.Workloads.FindIndex(other => other == Runs.Plain(item.name)) is >= 0 and var at
+                ? at : item.index)
+            .ThenBy(item => item.name.Contains('@', StringComparison.Ordinal)).ThenBy(item => item.index)
+            .Select(item => item.name);
 }

@@ -5,7 +5,8 @@ namespace NativeIpc.BenchReport;
 internal enum Verdict { NotMeasured, Met, WithinNoise, NotMet }
 
 /// <summary>A line of targets.tsv.</summary>
-internal sealed record Target(string Row, string Label, string Workload, string? DivisorPeer, string? Divisor, double AtMost, double? Aim)
+internal sealed record Target(string Row, string Label, string Workload, string? DivisorPeer, string? Divisor,
+    double AtMost, double? Aim)
 {
     public static IEnumerable<Target> Read(string path)
         => from line in File.ReadLines(path)
@@ -17,11 +18,13 @@ internal sealed record Target(string Row, string Label, string Workload, string?
     /// <summary>What a peer of ours (jit, aot) reached.</summary>
     public Measured? Of(Runs runs, string ours)
     {
-        if (Divisor is not null) return runs.Ratio(ours, Workload, DivisorPeer == "ours" ? ours : DivisorPeer!, Divisor);
+        if (Divisor is not null)
+            return runs.Ratio(ours, Workload, DivisorPeer == "ours" ? ours : DivisorPeer!, Divisor);
         int star = Workload.IndexOf('*', StringComparison.Ordinal);
         if (star < 0) return runs.Of(ours, Workload);
         Measured[] all = [.. from name in runs.Workloads
-                             where name.StartsWith(Workload[..star], StringComparison.Ordinal) && name.EndsWith(Workload[(star + 1)..], StringComparison.Ordinal)
+                             where name.StartsWith(Workload[..star], StringComparison.Ordinal)
+                                 && name.EndsWith(Workload[(star + 1)..], StringComparison.Ordinal)
                              select runs.Of(ours, name) into measured
                              where measured is not null
                              select measured];
@@ -33,14 +36,18 @@ internal sealed record Target(string Row, string Label, string Workload, string?
     {
         null => Verdict.NotMeasured,
         _ when Rounded(measured.Median) <= AtMost => Verdict.Met,
-        _ when Divisor is not null && measured.Count > 1 && measured.Median * (1 - measured.Spread) <= AtMost => Verdict.WithinNoise,
+        _ when Divisor is not null && measured.Count > 1
+            && measured.Median * (1 - measured.Spread) <= AtMost => Verdict.WithinNoise,
         _ => Verdict.NotMet,
     };
 
-    public string Goal => Divisor is null ? Text.Value(Workload, AtMost) + (Aim is { } aim ? $" (aim {Text.Value(Workload, aim)})" : "")
-        : string.Create(CultureInfo.InvariantCulture, $"{AtMost}× {Against}") + (Aim is { } wish ? string.Create(CultureInfo.InvariantCulture, $" (aim {wish})") : "");
+    public string Goal => Divisor is null
+        ? Text.Value(Workload, AtMost) + (Aim is { } aim ? $" (aim {Text.Value(Workload, aim)})" : "")
+        : string.Create(CultureInfo.InvariantCulture, $"{AtMost}× {Against}")
+            + (Aim is { } wish ? string.Create(CultureInfo.InvariantCulture, $" (aim {wish})") : "");
 
-    public string Shown(Measured? measured) => measured is null ? "–" : Divisor is null ? Text.Value(Workload, measured.Median) : Text.Ratio(measured.Median);
+    public string Shown(Measured? measured) => measured is null
+        ? "–" : Divisor is null ? Text.Value(Workload, measured.Median) : Text.Ratio(measured.Median);
 
     private string Against => DivisorPeer switch
     {

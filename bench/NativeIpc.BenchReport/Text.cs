@@ -5,7 +5,8 @@ namespace NativeIpc.BenchReport;
 /// <summary>Numbers as a reader wants them.</summary>
 internal static class Text
 {
-    public static string Ratio(double ratio) => ratio.ToString(ratio < 0.1 ? "0.000" : ratio < 10 ? "0.00" : "0", CultureInfo.InvariantCulture) + "×";
+    public static string Ratio(double ratio)
+        => ratio.ToString(ratio < 0.1 ? "0.000" : ratio < 10 ? "0.00" : "0", CultureInfo.InvariantCulture) + "×";
 
     /// <summary>The value of a workload, with its unit.</summary>
     public static string Value(string workload, double value) => workload.Split('.')[^1] switch
@@ -13,7 +14,8 @@ internal static class Text
         "idle_wakeups_s" => Number(value) + " /s",
         "idle_cpu_us_s" => Number(value) + " µs/s",
         "maps_left" or "fds_left" or "threads" or "cores" => Number(value),
-        _ when workload.StartsWith("alloc.", StringComparison.Ordinal) || workload.StartsWith("object.", StringComparison.Ordinal) => Number(value) + " B",
+        _ when workload.StartsWith("alloc.", StringComparison.Ordinal)
+            || workload.StartsWith("object.", StringComparison.Ordinal) => Number(value) + " B",
         _ => Time(value),
     };
 
@@ -24,5 +26,6 @@ internal static class Text
         _ => Number(ns / 1e6) + " ms",
     };
 
-    private static string Number(double value) => value.ToString(value < 10 ? "0.##" : value < 100 ? "0.#" : "0", CultureInfo.InvariantCulture);
+    private static string Number(double value)
+        => value.ToString(value < 10 ? "0.##" : value < 100 ? "0.#" : "0", CultureInfo.InvariantCulture);
 }

@@ -3,10 +3,12 @@ using BenchmarkDotNet.Attributes;
 
 namespace NativeIpc.Benchmarks;
 
-/// <summary><c>--check</c>: runs each benchmark once for each of its parameters, without BenchmarkDotNet, so that a test sees that all of them work.</summary>
+/// <summary><c>--check</c>: runs each benchmark once for each of its parameters, without BenchmarkDotNet, so that a
+/// test sees that all of them work.</summary>
 internal static class Check
 {
-    /// <summary>A result that is not as it must be ends the benchmark: a number for work that was not done would be worse than none.</summary>
+    /// <summary>A result that is not as it must be ends the benchmark: a number for work that was not done would be
+    /// worse than none.</summary>
     public static void That(bool done)
     {
         if (!done) throw new InvalidOperationException("The benchmark did not do its work.");
@@ -16,7 +18,8 @@ internal static class Check
     {
         foreach (Type type in typeof(Check).Assembly.GetTypes().Where(type => type.GetMethods().Any(IsBenchmark)))
         {
-            PropertyInfo? parameter = type.GetProperties().FirstOrDefault(property => property.GetCustomAttribute<ParamsAttribute>() is not null);
+            PropertyInfo? parameter = type.GetProperties()
+                .FirstOrDefault(property => property.GetCustomAttribute<ParamsAttribute>() is not null);
             foreach (object? value in parameter?.GetCustomAttribute<ParamsAttribute>()!.Values ?? [null])
             {
                 object benchmarks = Activator.CreateInstance(type)!;
@@ -39,5 +42,6 @@ internal static class Check
 
     private static void Call<TAttribute>(object target)
         where TAttribute : Attribute
-        => target.GetType().GetMethods().SingleOrDefault(method => method.GetCustomAttribute<TAttribute>() is not null)?.Invoke(target, null);
+        => target.GetType().GetMethods()
+            .SingleOrDefault(method => method.GetCustomAttribute<TAttribute>() is not null)?.Invoke(target, null);
 }

@@ -3,11 +3,13 @@ using BenchmarkDotNet.Attributes;
 
 namespace NativeIpc.Benchmarks;
 
-/// <summary>Opening and letting go of what is there, beside a named Mutex and a MemoryMappedFile over a file in /dev/shm.</summary>
+/// <summary>Opening and letting go of what is there, beside a named Mutex and a MemoryMappedFile over a file in
+/// /dev/shm.</summary>
 [MemoryDiagnoser]
 public class OpenBenchmarks : IDisposable
 {
-    private readonly string _path = $"/dev/shm/bench-{Environment.ProcessId}-file", _name = $"bench-{Environment.ProcessId}-open";
+    private readonly string _path = $"/dev/shm/bench-{Environment.ProcessId}-file",
+        _name = $"bench-{Environment.ProcessId}-open";
     private SystemSemaphore _semaphore = null!;
     private SharedMemory _segment = null!;
     private Mutex _mutex = null!;

@@ -2,7 +2,8 @@ using BenchmarkDotNet.Attributes;
 
 namespace NativeIpc.Benchmarks;
 
-/// <summary>An acquire and a release with nobody else there, beside a named Mutex, which is what .NET has for this on every system.</summary>
+/// <summary>An acquire and a release with nobody else there, beside a named Mutex, which is what .NET has for this on
+/// every system.</summary>
 [MemoryDiagnoser]
 public class SemaphoreBenchmarks : IDisposable
 {
@@ -16,7 +17,8 @@ public class SemaphoreBenchmarks : IDisposable
     [GlobalSetup]
     public void SetUp()
     {
-        _semaphore = SystemSemaphore.CreateNew(SystemSemaphore.PlatformSafeKey($"bench-{Environment.ProcessId}", Type), 1);
+        _semaphore = SystemSemaphore.CreateNew(
+            SystemSemaphore.PlatformSafeKey($"bench-{Environment.ProcessId}", Type), 1);
         _mutex = new Mutex(false, $"bench-{Environment.ProcessId}");
     }
 

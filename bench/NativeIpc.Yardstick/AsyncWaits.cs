@@ -3,9 +3,10 @@ using System.Diagnostics;
 namespace NativeIpc.Yardstick;
 
 /// <summary>
-/// A thousand waits pending on a hundred semaphores, which another process releases: one a millisecond for the latencies, then all at once for the CPU time.
-/// In turn with them the same process releases a thread that blocks on a semaphore of its own, and one that hands each permit on to the thread pool (<c>pool</c>): what a continuation there costs
-/// whoever waits.
+/// A thousand waits pending on a hundred semaphores, which another process releases: one a millisecond for the
+/// latencies, then all at once for the CPU time. In turn with them the same process releases a thread that blocks on a
+/// semaphore of its own, and one that hands each permit on to the thread pool (<c>pool</c>): what a continuation there
+/// costs whoever waits.
 /// </summary>
 internal static class AsyncWaits
 {
@@ -18,10 +19,12 @@ internal static class AsyncWaits
 
     public static void Run(string name)
     {
-        List<SystemSemaphore> all = [.. Enumerable.Range(0, Semaphores).Select(i => Harness.Fresh(Harness.SemaphoreKey(name, $"async{i}"), 0))];
+        List<SystemSemaphore> all = [.. Enumerable.Range(0,
+            Semaphores).Select(i => Harness.Fresh(Harness.SemaphoreKey(name, $"async{i}"), 0))];
         SystemSemaphoreOptions brief = new() { AllowSynchronousContinuations = true };
         List<SystemSemaphore> atOnce = [.. all.Select(semaphore => SystemSemaphore.OpenExisting(semaphore.Key, brief))];
-        List<SystemSemaphore> threads = [.. s_threads.Select(thread => Harness.Fresh(Harness.SemaphoreKey(name, thread), 0))];
+        List<SystemSemaphore> threads =
+            [.. s_threads.Select(thread => Harness.Fresh(Harness.SemaphoreKey(name, thread), 0))];
         NativeIpcKey key = Harness.SegmentKey(name, "async");
         SharedMemory.Remove(key);
         using SharedMemory stamps = SharedMemory.CreateNew(key, Bytes);
@@ -34,7 +37,8 @@ internal static class AsyncWaits
         new Round(atOnce, stamps).Let(releaser, "burst");
 
         List<double> blocked = [], pool = [];
-        Thread[] waiting = [new(() => Blocked(threads[0], stamps, blocked)), new(() => HandOn(threads[1], stamps, pool))];
+        Thread[] waiting = [new(() => Blocked(threads[0], stamps, blocked)),
+            new(() => HandOn(threads[1], stamps, pool))];
         foreach (Thread thread in waiting) thread.Start();
         Print(name + ".latency", new Round(all, stamps).Let(releaser, "paced"));
         Print(name + ".at_once", new Round(atOnce, stamps).Let(releaser, "paced"));
@@ -63,7 +67,8 @@ internal static class AsyncWaits
 
     // Those of the library have its name; the runtime starts some of its own whenever it likes.
     private static int OwnThreads()
-        => Directory.GetDirectories("/proc/self/task").Count(task => File.ReadAllText(task + "/comm").StartsWith("NativeIpc", StringComparison.Ordinal));
+        => Directory.GetDirectories("/proc/self/task")
+            .Count(task => File.ReadAllText(task + "/comm").StartsWith("NativeIpc", StringComparison.Ordinal));
 
     private static void Print(string name, List<double> latencies)
     {
@@ -76,7 +81,8 @@ internal static class AsyncWaits
         for (int i = 0; i < 2 * Waits; i++)
         {
             semaphore.Acquire();
-            latencies.Add(Harness.Now() - Volatile.Read(ref stamps.GetReference<long>((Waits + (i % Waits)) * sizeof(long))));
+            latencies.Add(
+                Harness.Now() - Volatile.Read(ref stamps.GetReference<long>((Waits + (i % Waits)) * sizeof(long))));
         }
     }
 
@@ -102,8 +108,10 @@ internal static class AsyncWaits
     public static void Release(string[] arguments)
     {
         string name = arguments[0];
-        List<SystemSemaphore> all = [.. Enumerable.Range(0, Semaphores).Select(i => SystemSemaphore.OpenExisting(Harness.SemaphoreKey(name, $"async{i}")))];
-        List<SystemSemaphore> threads = [.. s_threads.Select(thread => SystemSemaphore.OpenExisting(Harness.SemaphoreKey(name, thread)))];
+        List<SystemSemaphore> all = [.. Enumerable.Range(0,
+            Semaphores).Select(i => SystemSemaphore.OpenExisting(Harness.SemaphoreKey(name, $"async{i}")))];
+        List<SystemSemaphore> threads =
+            [.. s_threads.Select(thread => SystemSemaphore.OpenExisting(Harness.SemaphoreKey(name, thread)))];
         using SharedMemory stamps = SharedMemory.OpenExisting(Harness.SegmentKey(name, "async"));
         Harness.Ready();
         while (Console.ReadLine() is { } how)

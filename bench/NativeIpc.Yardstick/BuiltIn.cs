@@ -3,8 +3,9 @@ using System.IO.MemoryMappedFiles;
 namespace NativeIpc.Yardstick;
 
 /// <summary>
-/// The nearest thing that .NET itself has, for <c>--builtin</c>: a named Mutex for a semaphore of value 1 and for the lock, a file lock, and
-/// MemoryMappedFile over a file in /dev/shm with its accessor. Named semaphores .NET has on Windows only.
+/// The nearest thing that .NET itself has, for <c>--builtin</c>: a named Mutex for a semaphore of value 1 and for the
+/// lock, a file lock, and MemoryMappedFile over a file in /dev/shm with its accessor. Named semaphores .NET has on
+/// Windows only.
 /// </summary>
 internal static class BuiltIn
 {
@@ -64,7 +65,8 @@ internal static class BuiltIn
         long size = name.Contains("64m", StringComparison.Ordinal) ? Harness.Big : 4096;
         string path = Path.Combine("/dev/shm", Name + "segment");
         File.Delete(path);
-        bool create = name.Contains("create", StringComparison.Ordinal), write = create || name.Contains("write", StringComparison.Ordinal);
+        bool create = name.Contains("create", StringComparison.Ordinal), write = create
+            || name.Contains("write", StringComparison.Ordinal);
         if (!create) Use(path, FileMode.CreateNew, size, write: true);
         Action<long> body = n =>
         {
@@ -87,8 +89,10 @@ internal static class BuiltIn
         {
             byte[] own = GC.AllocateUninitializedArray<byte>((int)Harness.Big, pinned: true);
             view.WriteArray(0, own, 0, own.Length);
-            Action<long> body = name.StartsWith("rand", StringComparison.Ordinal) ? Random(view) : name.Contains("in64m", StringComparison.Ordinal) ? In(view, own) : Out(view, own);
-            Harness.Print(name, Harness.Measure(body, batches: 3)); // warm: optimized, the accessor is several times slower than at first
+            Action<long> body = name.StartsWith("rand", StringComparison.Ordinal)
+                ? Random(view) : name.Contains("in64m", StringComparison.Ordinal) ? In(view, own) : Out(view, own);
+            // Warm: optimized, the accessor is several times slower than at first
+            Harness.Print(name, Harness.Measure(body, batches: 3));
         }
 
         File.Delete(path);
@@ -128,7 +132,8 @@ internal static class BuiltIn
 
     private static unsafe void Use(string path, FileMode mode, long size, bool write)
     {
-        using MemoryMappedFile file = MemoryMappedFile.CreateFromFile(path, mode, null, mode == FileMode.Open ? 0 : size);
+        using MemoryMappedFile file = MemoryMappedFile.CreateFromFile(path, mode, null,
+            mode == FileMode.Open ? 0 : size);
         using MemoryMappedViewAccessor view = file.CreateViewAccessor();
         if (size != Harness.Big) return;
         byte* bytes = null;

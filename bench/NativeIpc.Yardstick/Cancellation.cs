@@ -3,8 +3,8 @@ using System.Globalization;
 namespace NativeIpc.Yardstick;
 
 /// <summary>
-/// From <c>Cancel()</c> to the exception on the thread that is blocked in <c>Acquire</c>: median and 99th percentile. And how often such a thread wakes up
-/// while nothing happens: voluntary context switches a second.
+/// From <c>Cancel()</c> to the exception on the thread that is blocked in <c>Acquire</c>: median and 99th percentile.
+/// And how often such a thread wakes up while nothing happens: voluntary context switches a second.
 /// </summary>
 internal static class Cancellation
 {
@@ -38,7 +38,8 @@ internal static class Cancellation
     private static long Switches(int thread)
     {
         const string Label = "voluntary_ctxt_switches:";
-        string line = File.ReadLines($"/proc/self/task/{thread}/status").First(line => line.StartsWith(Label, StringComparison.Ordinal));
+        string line = File.ReadLines($"/proc/self/task/{thread}/status")
+            .First(line => line.StartsWith(Label, StringComparison.Ordinal));
         return long.Parse(line.AsSpan(Label.Length), NumberStyles.Integer, CultureInfo.InvariantCulture);
     }
 

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace NativeIpc.Yardstick;
 
 /// <summary>
-/// Moving data to and from a segment of 64 MiB: through its span, and as variants through the calls that are safe against a racing Dispose
-/// (<c>@write</c>: Read and Write; <c>@reference</c>: GetReadOnlyReference for each word).
+/// Moving data to and from a segment of 64 MiB: through its span, and as variants through the calls that are safe
+/// against a racing Dispose (<c>@write</c>: Read and Write; <c>@reference</c>: GetReadOnlyReference for each word).
 /// </summary>
 internal static unsafe class Copies
 {
@@ -19,14 +19,16 @@ internal static unsafe class Copies
         byte* own = (byte*)NativeMemory.AlignedAlloc((nuint)Harness.Big, 4096);
         new Span<byte>(own, (int)Harness.Big).Fill(2);
         segment.Span.Fill(1);
-        Harness.Print(name, Harness.Measure(name.StartsWith("rand", StringComparison.Ordinal) ? Reading(name, segment) : Copying(name, segment, own)));
+        Harness.Print(name, Harness.Measure(
+            name.StartsWith("rand", StringComparison.Ordinal) ? Reading(name, segment) : Copying(name, segment, own)));
         NativeMemory.AlignedFree(own);
     }
 
     private static Action<long> Copying(string name, SharedMemory segment, byte* own)
     {
         int length = name.Contains("4k", StringComparison.Ordinal) ? 4096 : (int)Harness.Big;
-        bool into = !name.Contains("out64m", StringComparison.Ordinal), outOf = !name.Contains("in64m", StringComparison.Ordinal);
+        bool into = !name.Contains("out64m", StringComparison.Ordinal), outOf = !name.Contains("in64m",
+            StringComparison.Ordinal);
         if (name.EndsWith("@write", StringComparison.Ordinal))
         {
             return n =>

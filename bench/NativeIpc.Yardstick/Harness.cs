@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 
 namespace NativeIpc.Yardstick;
 
-/// <summary>Timing, batching and children, the counterpart of <c>bench/peers/yard.h</c>: the two have to measure alike.</summary>
+/// <summary>Timing, batching and children, the counterpart of <c>bench/peers/yard.h</c>: the two have to measure
+/// alike.</summary>
 internal static class Harness
 {
     public const long Big = 64L << 20;
@@ -35,7 +36,8 @@ internal static class Harness
         Console.Out.Flush();
     }
 
-    /// <summary>The median of eleven batches of about 10 ms; <paramref name="body"/> does the operation n times.</summary>
+    /// <summary>The median of eleven batches of about 10 ms; <paramref name="body"/> does the operation n
+    /// times.</summary>
     public static double Measure(Action<long> body, int batches = 11)
     {
         WarmUp(body);
@@ -50,7 +52,8 @@ internal static class Harness
         return Median([.. Enumerable.Range(0, Quick ? 1 : 5).Select(_ => (double)Timed(body, 1))]);
     }
 
-    /// <summary>Until the JIT has settled: enough calls, then the time that its background compilation takes. Native code has nothing to settle.</summary>
+    /// <summary>Until the JIT has settled: enough calls, then the time that its background compilation takes. Native
+    /// code has nothing to settle.</summary>
     public static void WarmUp(Action<long> body)
     {
         for (int i = 0; i < (Quick ? 2 : 40); i++) body(1);
@@ -85,7 +88,8 @@ internal static class Harness
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         })!;
-        return child.StandardOutput.ReadLine() == "ready" ? child : throw new InvalidOperationException($"The child '{role}' did not start.");
+        return child.StandardOutput.ReadLine() == "ready"
+            ? child : throw new InvalidOperationException($"The child '{role}' did not start.");
     }
 
     /// <summary>In the child: all is set up.</summary>
@@ -102,7 +106,8 @@ internal static class Harness
         child.Dispose();
     }
 
-    /// <summary>Blocks until a thread of this process sleeps in the kernel. It must do so for no other reason than the one that is meant.</summary>
+    /// <summary>Blocks until a thread of this process sleeps in the kernel. It must do so for no other reason than the
+    /// one that is meant.</summary>
     public static void WaitUntilAsleep(int thread)
     {
         while (true)
@@ -113,18 +118,22 @@ internal static class Harness
         }
     }
 
-    /// <summary>Lets time pass. Nothing is waited for but the time itself: what is measured is what happens meanwhile.</summary>
+    /// <summary>Lets time pass. Nothing is waited for but the time itself: what is measured is what happens
+    /// meanwhile.</summary>
     public static void Pass(int milliseconds)
     {
         using ManualResetEventSlim never = new();
         never.Wait(milliseconds);
     }
 
-    public static NativeIpcKeyType TypeOf(string name) => name.Contains("sysv", StringComparison.Ordinal) ? NativeIpcKeyType.SystemV : NativeIpcKeyType.PosixRealtime;
+    public static NativeIpcKeyType TypeOf(string name)
+        => name.Contains("sysv", StringComparison.Ordinal) ? NativeIpcKeyType.SystemV : NativeIpcKeyType.PosixRealtime;
 
-    public static NativeIpcKey SemaphoreKey(string workload, string name) => SystemSemaphore.PlatformSafeKey("yard_o_" + name, TypeOf(workload));
+    public static NativeIpcKey SemaphoreKey(string workload, string name)
+        => SystemSemaphore.PlatformSafeKey("yard_o_" + name, TypeOf(workload));
 
-    public static NativeIpcKey SegmentKey(string workload, string name) => SharedMemory.PlatformSafeKey("yard_o_" + name, TypeOf(workload));
+    public static NativeIpcKey SegmentKey(string workload, string name)
+        => SharedMemory.PlatformSafeKey("yard_o_" + name, TypeOf(workload));
 
     /// <summary>A new semaphore, whatever an earlier run left behind.</summary>
     public static SystemSemaphore Fresh(NativeIpcKey key, int count, SystemSemaphoreOptions? options = null)

@@ -1,8 +1,9 @@
 namespace NativeIpc.Yardstick;
 
 /// <summary>
-/// What a workload has put off: mappings of shared objects and descriptors that are there when its last batch ends and were not when it had done the same
-/// a few times, before any collection. Deferred work would show here, and its time is in the loop that was measured.
+/// What a workload has put off: mappings of shared objects and descriptors that are there when its last batch ends and
+/// were not when it had done the same a few times, before any collection. Deferred work would show here, and its time
+/// is in the loop that was measured.
 /// </summary>
 internal static class Leftovers
 {
@@ -22,9 +23,12 @@ internal static class Leftovers
 
     // The runtime maps memory of its own meanwhile: only shared objects count.
     private static int Mappings()
-        => File.ReadLines("/proc/self/maps").Count(line => line.Contains("/dev/shm/", StringComparison.Ordinal) || line.Contains("/SYSV", StringComparison.Ordinal));
+        => File.ReadLines("/proc/self/maps")
+            .Count(line => line.Contains("/dev/shm/", StringComparison.Ordinal)
+                || line.Contains("/SYSV", StringComparison.Ordinal));
 
     // The runtime opens assemblies meanwhile, too: they do not count.
     private static int Descriptors()
-        => new DirectoryInfo("/proc/self/fd").GetFiles().Count(file => file.LinkTarget is { } target && !target.EndsWith(".dll", StringComparison.Ordinal));
+        => new DirectoryInfo("/proc/self/fd").GetFiles()
+            .Count(file => file.LinkTarget is { } target && !target.EndsWith(".dll", StringComparison.Ordinal));
 }

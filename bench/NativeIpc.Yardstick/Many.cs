@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace NativeIpc.Yardstick;
 
-/// <summary>Several processes that repeat something for 300 ms: the wall time, and the CPU time of all of them, for one operation.</summary>
+/// <summary>Several processes that repeat something for 300 ms: the wall time, and the CPU time of all of them, for one
+/// operation.</summary>
 internal static class Many
 {
     private static readonly long s_span = Harness.Quick ? 30_000_000 : 300_000_000;

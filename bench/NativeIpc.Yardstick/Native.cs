@@ -2,14 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Yardstick;
 
-/// <summary>What .NET does not give: the core a thread runs on, and the CPU time of any process to the nanosecond.</summary>
+/// <summary>What .NET does not give: the core a thread runs on, and the CPU time of any process to the
+/// nanosecond.</summary>
 internal static partial class Native
 {
     /// <summary>Binds the calling thread to one core.</summary>
     public static unsafe void Pin(int core)
     {
         ulong mask = 1UL << core;
-        if (sched_setaffinity(0, sizeof(ulong), &mask) != 0) throw new InvalidOperationException("sched_setaffinity failed.");
+        if (sched_setaffinity(0, sizeof(ulong), &mask) != 0)
+            throw new InvalidOperationException("sched_setaffinity failed.");
     }
 
     public static unsafe void Unpin()
@@ -18,11 +20,13 @@ internal static partial class Native
         _ = sched_setaffinity(0, sizeof(ulong), &mask);
     }
 
-    /// <summary>CPU time of all threads of a process, in nanoseconds. Its clock is made as clock_getcpuclockid(3) does.</summary>
+    /// <summary>CPU time of all threads of a process, in nanoseconds. Its clock is made as clock_getcpuclockid(3)
+    /// does.</summary>
     public static unsafe long CpuTime(int process)
     {
         Timespec time;
-        if (clock_gettime((~process << 3) | 2, &time) != 0) throw new InvalidOperationException($"clock_gettime failed for process {process}.");
+        if (clock_gettime((~process << 3) | 2, &time) != 0)
+            throw new InvalidOperationException($"clock_gettime failed for process {process}.");
         return (time.Seconds * 1_000_000_000) + time.Nanoseconds;
     }
 

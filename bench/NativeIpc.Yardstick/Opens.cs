@@ -10,7 +10,8 @@ internal static class Opens
         NativeIpcKey key = Harness.SemaphoreKey(name, "open");
         using Process keeper = Harness.StartChild("keep-semaphore", name);
 
-        // As old as nearly all sets are when they are opened: one that may have been made this very second costs ours a look more (docs/design.md).
+        // As old as nearly all sets are when they are opened: one that may have been made this very second costs ours a
+        // look more (docs/design.md).
         if (Harness.TypeOf(name).IsSystemV && !Harness.Quick) Harness.Pass(2100);
         Leftovers.Measure(name, OpenAndClose(key));
         keeper.StandardInput.Close();

@@ -1,8 +1,8 @@
 namespace NativeIpc.Yardstick;
 
 /// <summary>
-/// The operations that programs repeat, each of which has to allocate nothing. The yardstick prints how many bytes each costs; a test of the
-/// conformance suite, which compiles this file too, asserts that there are none.
+/// The operations that programs repeat, each of which has to allocate nothing. The yardstick prints how many bytes each
+/// costs; a test of the conformance suite, which compiles this file too, asserts that there are none.
 /// </summary>
 internal sealed class Operations : IDisposable
 {
@@ -30,7 +30,11 @@ internal sealed class Operations : IDisposable
             ["Acquire(token), Release"] = () => { _semaphore.Acquire(token); _semaphore.Release(); },
             ["TryAcquire, Release"] = () => { Check(_semaphore.TryAcquire()); _semaphore.Release(); },
             ["TryAcquire(timeout), Release"] = () => { Check(_semaphore.TryAcquire(second)); _semaphore.Release(); },
-            ["TryAcquire(timeout, token), Release"] = () => { Check(_semaphore.TryAcquire(second, token)); _semaphore.Release(); },
+            ["TryAcquire(timeout, token), Release"] = () =>
+            {
+                Check(_semaphore.TryAcquire(second, token));
+                _semaphore.Release();
+            },
             ["AcquireAsync at once, Release"] = () => { AtOnce(_semaphore.AcquireAsync(token)); _semaphore.Release(); },
             ["TryAcquire without a permit"] = () => Check(!_empty.TryAcquire()),
             ["TryAcquire(timeout) that blocks"] = () => Check(!_empty.TryAcquire(soon)),
@@ -39,7 +43,11 @@ internal sealed class Operations : IDisposable
             ["Lock, Dispose"] = () => _segment.Lock().Dispose(),
             ["Lock(token), Dispose"] = () => _segment.Lock(token).Dispose(),
             ["TryLock, Dispose"] = () => { Check(_segment.TryLock(out SharedMemoryLock scope)); scope.Dispose(); },
-            ["TryLock(timeout), Dispose"] = () => { Check(_segment.TryLock(second, out SharedMemoryLock scope)); scope.Dispose(); },
+            ["TryLock(timeout), Dispose"] = () =>
+            {
+                Check(_segment.TryLock(second, out SharedMemoryLock scope));
+                scope.Dispose();
+            },
             ["LockAsync at once, Dispose"] = () => AtOnce(_segment.LockAsync(token)).Dispose(),
             ["Read"] = () => _segment.Read(0, _bytes),
             ["Write"] = () => _segment.Write(0, _bytes),
@@ -62,7 +70,8 @@ internal sealed class Operations : IDisposable
     /// <summary>What is asked for once and kept: these make an object, and the yardstick prints its size.</summary>
     public IReadOnlyDictionary<string, Action> Making { get; }
 
-    /// <summary>What an operation allocates on this thread, in bytes, once it has been done often enough for the JIT and for what is made only once.</summary>
+    /// <summary>What an operation allocates on this thread, in bytes, once it has been done often enough for the JIT
+    /// and for what is made only once.</summary>
     public static double BytesOf(Action operation, int times)
     {
         for (int i = 0; i < times; i++) operation();

@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace NativeIpc.Yardstick;
 
 /// <summary>
-/// Creating and attaching segments of 4 KiB and 64 MiB. Plain: without the lock that Qt's protocol has. Variants: <c>@sparse</c> (plain, memory not reserved),
-/// <c>@default</c> (default options), <c>@qtproto</c> (default options, and the lock taken once: what Qt does in each create and attach), <c>@populate</c>.
+/// Creating and attaching segments of 4 KiB and 64 MiB. Plain: without the lock that Qt's protocol has. Variants:
+/// <c>@sparse</c> (plain, memory not reserved), <c>@default</c> (default options), <c>@qtproto</c> (default options,
+/// and the lock taken once: what Qt does in each create and attach), <c>@populate</c>.
 /// </summary>
 internal static class Segments
 {
@@ -14,7 +15,8 @@ internal static class Segments
     {
         NativeIpcKey key = Harness.SegmentKey(name, "segment");
         SharedMemory.Remove(key);
-        (long size, bool takeLock, SharedMemoryOptions options) = (SizeOf(name), TakesLock(name), OptionsOf(name, RemovalPolicy.Default));
+        (long size, bool takeLock, SharedMemoryOptions options) = (SizeOf(name), TakesLock(name),
+            OptionsOf(name, RemovalPolicy.Default));
         Leftovers.Measure(name, Body, slow: size == Harness.Big);
 
         void Body(long n)
@@ -32,7 +34,8 @@ internal static class Segments
     {
         NativeIpcKey key = Harness.SegmentKey(name, "segment");
         SharedMemory.Remove(key);
-        (long size, bool takeLock, bool write) = (SizeOf(name), TakesLock(name), name.Contains("write", StringComparison.Ordinal));
+        (long size, bool takeLock, bool write) = (SizeOf(name), TakesLock(name),
+            name.Contains("write", StringComparison.Ordinal));
         SharedMemoryOptions options = OptionsOf(name, RemovalPolicy.Keep);
         using Process keeper = Harness.StartChild("keep", name);
         Leftovers.Measure(name, Body, slow: size == Harness.Big);
@@ -51,10 +54,12 @@ internal static class Segments
         }
     }
 
-    /// <summary>In a child: keeps the segment, as another process would, so that the last detach never comes inside the measurement.</summary>
+    /// <summary>In a child: keeps the segment, as another process would, so that the last detach never comes inside the
+    /// measurement.</summary>
     public static void Keep(string[] arguments)
     {
-        using SharedMemory segment = SharedMemory.CreateNew(Harness.SegmentKey(arguments[0], "segment"), SizeOf(arguments[0]));
+        using SharedMemory segment = SharedMemory.CreateNew(Harness.SegmentKey(arguments[0], "segment"),
+            SizeOf(arguments[0]));
         segment.Lock().Dispose();
         Write(segment.Span);
         Harness.Ready();
@@ -65,7 +70,8 @@ internal static class Segments
 
     private static bool TakesLock(string name) => name.EndsWith("@qtproto", StringComparison.Ordinal);
 
-    private static SharedMemoryOptions OptionsOf(string name, RemovalPolicy plainRemoval) => name[(name.IndexOf('@', StringComparison.Ordinal) + 1)..] switch
+    private static SharedMemoryOptions OptionsOf(string name, RemovalPolicy plainRemoval)
+        => name[(name.IndexOf('@', StringComparison.Ordinal) + 1)..] switch
     {
         "qtproto" or "default" => new(),
         "sparse" => new() { UseLock = false, Removal = plainRemoval, Allocation = SharedMemoryAllocation.Sparse },

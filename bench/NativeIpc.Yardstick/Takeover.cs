@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace NativeIpc.Yardstick;
 
-/// <summary>From the SIGKILL of the process that holds a segment's lock to the lock in the hands of the one that waits for it.</summary>
+/// <summary>From the SIGKILL of the process that holds a segment's lock to the lock in the hands of the one that waits
+/// for it.</summary>
 internal static class Takeover
 {
     public static void Run(string name)
@@ -31,7 +32,8 @@ internal static class Takeover
             long taken = Harness.Now();
             killer.Join();
             holder.WaitForExit();
-            if (Harness.TypeOf(name) == NativeIpcKeyType.PosixRealtime && !scope.WasAbandoned) throw new InvalidOperationException("The lock came without the news that its holder died.");
+            if (Harness.TypeOf(name) == NativeIpcKeyType.PosixRealtime && !scope.WasAbandoned)
+                throw new InvalidOperationException("The lock came without the news that its holder died.");
             latencies.Add(taken - killed);
         }
 

@@ -8,21 +8,27 @@ internal static class Workloads
         (Pairs.Lock, ["lock.posix", "lock.sysv"]),
         (PingPong.Run, ["pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.posix.spin.x", "pp.sysv.x"]),
         (PingPong.Crowd, ["pp.crowd.4"]),
-        (Contention.Run, ["contend.posix.2", "contend.posix.4", "contend.posix.8", "contend.sysv.2", "contend.sysv.4", "contend.sysv.8"]),
+        (Contention.Run, ["contend.posix.2", "contend.posix.4", "contend.posix.8", "contend.sysv.2", "contend.sysv.4",
+            "contend.sysv.8"]),
         (Opens.Open, ["posix.sem.open_close", "sysv.sem.open"]),
         (Opens.Create, ["posix.sem.create_destroy", "sysv.sem.create_destroy"]),
         (Segments.Create, [
-            "posix.shm4k.create_destroy", "posix.shm4k.create_destroy@sparse", "posix.shm4k.create_destroy@default", "posix.shm4k.create_destroy@qtproto",
+            "posix.shm4k.create_destroy", "posix.shm4k.create_destroy@sparse", "posix.shm4k.create_destroy@default",
+            "posix.shm4k.create_destroy@qtproto",
             "sysv.shm4k.create_destroy", "sysv.shm4k.create_destroy@default", "sysv.shm4k.create_destroy@qtproto",
             "posix.shm64m.create_touch", "posix.shm64m.create_touch@populate", "sysv.shm64m.create_touch"]),
         (Segments.Attach, [
             "posix.shm4k.attach_detach", "posix.shm4k.attach_detach@default", "posix.shm4k.attach_detach@qtproto",
             "sysv.shm4k.attach_detach", "sysv.shm4k.attach_detach@default", "sysv.shm4k.attach_detach@qtproto",
-            "posix.shm64m.attach_touch", "posix.shm64m.attach_touch@populate", "posix.shm64m.attach_write", "posix.shm64m.attach_write@populate", "sysv.shm64m.attach_touch"]),
-        (Copies.Run, ["copy.in64m", "copy.in64m@write", "copy.out64m", "copy.out64m@write", "copy.4k", "copy.4k@write", "rand.read8", "rand.read8@reference"]),
+            "posix.shm64m.attach_touch", "posix.shm64m.attach_touch@populate", "posix.shm64m.attach_write",
+            "posix.shm64m.attach_write@populate", "sysv.shm64m.attach_touch"]),
+        (Copies.Run, ["copy.in64m", "copy.in64m@write", "copy.out64m", "copy.out64m@write", "copy.4k", "copy.4k@write",
+            "rand.read8", "rand.read8@reference"]),
         (Scaling.Run, [
-            "scale.posix.shm.100", "scale.posix.shm.1000", "scale.posix.shm.4000", "scale.posix.sem.100", "scale.posix.sem.1000", "scale.posix.sem.10000",
-            "scale.sysv.shm.100", "scale.sysv.shm.1000", "scale.sysv.shm.4000", "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000"]),
+            "scale.posix.shm.100", "scale.posix.shm.1000", "scale.posix.shm.4000", "scale.posix.sem.100",
+            "scale.posix.sem.1000", "scale.posix.sem.10000",
+            "scale.sysv.shm.100", "scale.sysv.shm.1000", "scale.sysv.shm.4000", "scale.sysv.sem.100",
+            "scale.sysv.sem.1000", "scale.sysv.sem.10000"]),
         (Cancellation.Run, ["cancel"]),
         (AsyncWaits.Run, ["async"]),
         (Takeover.Run, ["takeover.posix", "takeover.sysv"]),
@@ -36,7 +42,8 @@ internal static class Workloads
         (BuiltIn.MutexContention, ["contend.posix.2@mutex", "contend.posix.4@mutex", "contend.posix.8@mutex"]),
         (BuiltIn.MutexOpen, ["posix.sem.open_close@mutex", "posix.sem.create_destroy@mutex"]),
         (BuiltIn.Segment, [
-            "posix.shm4k.create_destroy@mmf", "posix.shm4k.attach_detach@mmf", "posix.shm64m.create_touch@mmf", "posix.shm64m.attach_touch@mmf", "posix.shm64m.attach_write@mmf"]),
+            "posix.shm4k.create_destroy@mmf", "posix.shm4k.attach_detach@mmf", "posix.shm64m.create_touch@mmf",
+            "posix.shm64m.attach_touch@mmf", "posix.shm64m.attach_write@mmf"]),
         (BuiltIn.Copy, ["copy.in64m@accessor", "copy.out64m@accessor", "rand.read8@accessor"]),
     ];
 

@@ -6,8 +6,8 @@ using NativeIpc.Tool.Verbs;
 
 namespace NativeIpc.Tool;
 
-/// <summary>The command line as a whole. A new verb is one file in Verbs with a class of the same shape as the others, and one line in <see cref="Verbs"/>;
-/// CONTRIBUTING.md says what belongs to it.</summary>
+/// <summary>The command line as a whole. A new verb is one file in Verbs with a class of the same shape as the others,
+/// and one line in <see cref="Verbs"/>; CONTRIBUTING.md says what belongs to it.</summary>
 internal static class Cli
 {
     private static Command[] Verbs =>

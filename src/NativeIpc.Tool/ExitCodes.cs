@@ -1,11 +1,13 @@
 namespace NativeIpc.Tool;
 
-/// <summary>What the process ends with. A contract with scripts (docs/nipc.md): numbers are added, never changed.</summary>
+/// <summary>What the process ends with. A contract with scripts (docs/nipc.md): numbers are added, never
+/// changed.</summary>
 internal static class ExitCodes
 {
     public const int Ok = 0;
 
-    /// <summary>The time was up, or something stands in the way: it exists already, is in use, a peer is in the middle of making it.</summary>
+    /// <summary>The time was up, or something stands in the way: it exists already, is in use, a peer is in the middle
+    /// of making it.</summary>
     public const int Conflict = 1;
 
     /// <summary>The command line cannot be meant, or the key cannot name an object here.</summary>
@@ -37,7 +39,8 @@ internal static class ExitCodes
     public static (string Code, string Meaning)[] Meanings =>
     [
         ("0", "Done"),
-        ("1", "The time was up; it exists already, is in use, or a peer is in the middle of it; doctor found something"),
+        ("1",
+            "The time was up; it exists already, is in use, or a peer is in the middle of it; doctor found something"),
         ("2", "The command line or the key cannot be meant"),
         ("3", "There is no such object or file"),
         ("4", "Not allowed"),

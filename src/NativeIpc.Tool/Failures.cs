@@ -6,13 +6,15 @@ namespace NativeIpc.Tool;
 /// <summary>From an exception to an exit code and the lines on standard error.</summary>
 internal static class Failures
 {
-    public const string NoThread = "No memory, or no further thread, is to be had: 'ulimit -a' and the cgroup's pids.max show the limits.";
+    public const string NoThread =
+        "No memory, or no further thread, is to be had: 'ulimit -a' and the cgroup's pids.max show the limits.";
 
     // .NET gives the error number of Unix as HResult. The same on Linux, macOS and the BSDs.
     private const int ENFILE = 23;
     private const int EMFILE = 24;
 
-    /// <summary>Says on standard error what went wrong; the exit code for it. A bug of the tool is not caught here, and ends with its stack.</summary>
+    /// <summary>Says on standard error what went wrong; the exit code for it. A bug of the tool is not caught here, and
+    /// ends with its stack.</summary>
     public static bool TryReport(Exception failure, out int exitCode)
     {
         while (failure is TypeInitializationException { InnerException: { } inner }) failure = inner;
@@ -24,15 +26,18 @@ internal static class Failures
             PlatformNotSupportedException => (ExitCodes.Unsupported, failure.Message),
             UnauthorizedAccessException => (ExitCodes.Permission, failure.Message),
             FileNotFoundException or DirectoryNotFoundException => (ExitCodes.NotFound, failure.Message),
-            IOException { HResult: EMFILE or ENFILE } => (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
-            Win32Exception { NativeErrorCode: EMFILE or ENFILE } => (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
+            IOException { HResult: EMFILE or ENFILE } =>
+                (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
+            Win32Exception { NativeErrorCode: EMFILE or ENFILE } =>
+                (ExitCodes.Limit, $"No further descriptor is to be had ('ulimit -n'): {failure.Message}"),
             IOException => (ExitCodes.Failure, failure.Message),
             OutOfMemoryException => (ExitCodes.Limit, NoThread),
             _ => null,
         };
         exitCode = outcome?.Code ?? ExitCodes.Failure;
         if (outcome is { } said) Say(said.Message);
-        foreach (string detail in (failure as ToolException)?.Details ?? []) Console.Error.WriteLine(PrintableText.Of(detail));
+        foreach (string detail in (failure as ToolException)?.Details ?? [])
+            Console.Error.WriteLine(PrintableText.Of(detail));
         return outcome is not null;
     }
 
@@ -42,10 +47,12 @@ internal static class Failures
         string key = NameOf(failure.Key);
         string message = ToolWords.Of(failure.Message, key);
         bool isSemaphore = failure.Message.Contains(" semaphore ", StringComparison.Ordinal);
-        return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isSemaphore) is not { } hint ? message : $"{message} {ToolWords.WithKey(hint, key)}";
+        return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isSemaphore) is not { } hint
+            ? message : $"{message} {ToolWords.WithKey(hint, key)}";
     }
 
-    /// <summary>What names the object on the command line. The library calls an object without a key by its number.</summary>
+    /// <summary>What names the object on the command line. The library calls an object without a key by its
+    /// number.</summary>
     private static string NameOf(in NativeIpcKey key)
     {
         const int longestRepeated = 200;
@@ -56,27 +63,45 @@ internal static class Failures
 
     public static void Say(string message) => Console.Error.WriteLine($"nipc: {PrintableText.Of(message)}");
 
-    /// <summary>What this tool can do. On Windows nothing is removed, and objects are there while somebody holds them.</summary>
+    /// <summary>What this tool can do. On Windows nothing is removed, and objects are there while somebody holds
+    /// them.</summary>
     private static string? Hint(NativeIpcError error, bool isSemaphore) => (error, OperatingSystem.IsWindows()) switch
     {
         (NativeIpcError.AlreadyExists, true) => "--or-open takes what is there, 'nipc show KEY' describes it.",
-        (NativeIpcError.AlreadyExists, _) => "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it.",
-        (NativeIpcError.NotFound, true) => "'nipc list' shows what is there, 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT --hold' make it, and keep it until they end.",
+        (NativeIpcError.AlreadyExists, _) =>
+            "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it.",
+        (NativeIpcError.NotFound, true) =>
+            "'nipc list' shows what is there, 'nipc create shm KEY SIZE --hold' and 'nipc create sem KEY COUNT "
+                + "--hold' make it, and keep it until they end.",
         (NativeIpcError.NotFound, _) => "'nipc list' shows what is there, 'nipc create' makes it.",
         (NativeIpcError.PermissionDenied, false) => "'nipc show KEY' says whose it is and its mode.",
-        (NativeIpcError.PermissionDenied, true) => "'nipc show KEY' says what this user may know of it, and whose it is if it lets that be asked.",
+        (NativeIpcError.PermissionDenied, true) =>
+            "'nipc show KEY' says what this user may know of it, and whose it is if it lets that be asked.",
         (NativeIpcError.InvalidSize, true) => "'nipc show KEY' says how large it is; give a smaller size.",
-        (NativeIpcError.OutOfResources, _) when isSemaphore => "'nipc value KEY' prints its count, 'nipc doctor' says which limit is near.",
-        (NativeIpcError.OutOfResources, true) => "'nipc doctor --json' prints how much memory may still be promised, 'nipc list -k shm -s size' what segments take.",
-        (NativeIpcError.InvalidSize, false) => "'nipc show KEY' says how large it is; give a smaller size, or 'nipc rm KEY' and create it anew. 'nipc doctor --json' prints the limits.",
-        (NativeIpcError.OutOfResources, false) => "'nipc doctor' says which limit is reached and how to raise it, 'nipc list -k shm -s size' what segments take.",
-        (NativeIpcError.LockError, true) => "'nipc doctor' finds a lock whose holder was killed; try again, or leave --lock out.",
-        (NativeIpcError.LockError, false) => "'nipc show KEY' says who uses it and its lock; try again, or leave --lock out. 'nipc doctor' finds what is half-created.",
-        (NativeIpcError.KeyError, _) => "'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can be used; 'nipc show KEY' says what has the name.",
+        (NativeIpcError.OutOfResources, _)
+            when isSemaphore => "'nipc value KEY' prints its count, 'nipc doctor' says which limit is near.",
+        (NativeIpcError.OutOfResources, true) =>
+            "'nipc doctor --json' prints how much memory may still be promised, 'nipc list -k shm -s size' what "
+                + "segments take.",
+        (NativeIpcError.InvalidSize, false) =>
+            "'nipc show KEY' says how large it is; give a smaller size, or 'nipc rm KEY' and create it anew. 'nipc "
+                + "doctor --json' prints the limits.",
+        (NativeIpcError.OutOfResources, false) =>
+            "'nipc doctor' says which limit is reached and how to raise it, 'nipc list -k shm -s size' what segments "
+                + "take.",
+        (NativeIpcError.LockError, true) =>
+            "'nipc doctor' finds a lock whose holder was killed; try again, or leave --lock out.",
+        (NativeIpcError.LockError, false) =>
+            "'nipc show KEY' says who uses it and its lock; try again, or leave --lock out. 'nipc doctor' finds what "
+                + "is half-created.",
+        (NativeIpcError.KeyError, _) =>
+            "'nipc key parse KEY --explain' says which rule the key breaks, 'nipc key safe NAME' makes one that can "
+                + "be used; 'nipc show KEY' says what has the name.",
         _ => null,
     };
 
-    /// <summary>The name of a parameter in the code, which .NET appends, says nothing to a user of the command line.</summary>
+    /// <summary>The name of a parameter in the code, which .NET appends, says nothing to a user of the command
+    /// line.</summary>
     private static string WithoutParameter(Exception failure)
     {
         string message = failure.Message;

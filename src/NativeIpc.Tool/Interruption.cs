@@ -3,8 +3,8 @@ using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool;
 
-/// <summary>Ctrl-C and its kin, for verbs that have something to put back: they watch <see cref="Token"/>. A verb that never asks for it is ended by the
-/// signal at once, as by default.</summary>
+/// <summary>Ctrl-C and its kin, for verbs that have something to put back: they watch <see cref="Token"/>. A verb that
+/// never asks for it is ended by the signal at once, as by default.</summary>
 internal static class Interruption
 {
     private static readonly Lazy<CancellationTokenSource> s_source = new(Watch);
@@ -20,7 +20,8 @@ internal static class Interruption
     /// <summary>Whether .NET has set the terminal up to read keys, and is to do so again after a stop.</summary>
     public static bool ReadsKeys { get; set; }
 
-    /// <summary>Watches no longer: what comes now has its default effect, or is another's. What came already counts.</summary>
+    /// <summary>Watches no longer: what comes now has its default effect, or is another's. What came already
+    /// counts.</summary>
     public static void Stop()
     {
         foreach (PosixSignalRegistration registration in s_registrations) registration.Dispose();
@@ -42,9 +43,11 @@ internal static class Interruption
             }));
         }
 
-        // .NET sets the terminal up again when the process goes on, which stops a process that is not in the foreground of it
-        // (SIGTTOU), as under timeout(1), which sends SIGCONT after its signal. Only a view that reads keys needs that.
-        if (!OperatingSystem.IsWindows()) s_registrations.Add(Signals.Watch(PosixSignal.SIGCONT, context => context.Cancel |= !ReadsKeys));
+        // .NET sets the terminal up again when the process goes on, which stops a process that is not in the foreground
+        // of it (SIGTTOU), as under timeout(1), which sends SIGCONT after its signal. Only a view that reads keys needs
+        // that.
+        if (!OperatingSystem.IsWindows())
+            s_registrations.Add(Signals.Watch(PosixSignal.SIGCONT, context => context.Cancel |= !ReadsKeys));
         return source;
     }
 }

@@ -8,21 +8,26 @@ try
 {
     StandardStreams.Install();
 
-    if (args is [['[', 's', 'u', 'g', 'g', 'e', 's', 't', ':', .. string position], string line]) return Suggestions.Print(line, position.TrimEnd(']'));
+    if (args is [['[', 's', 'u', 'g', 'g', 'e', 's', 't', ':', .. string position], string line])
+        return Suggestions.Print(line, position.TrimEnd(']'));
 
     // A word that starts with @ is an argument like any other, and no file of arguments.
-    ParseResult parsed = Cli.Root().Parse(CommandLine.Normalize(args), new ParserConfiguration { ResponseFileTokenReplacer = null });
+    ParseResult parsed = Cli.Root().Parse(CommandLine.Normalize(args),
+        new ParserConfiguration { ResponseFileTokenReplacer = null });
     if (parsed.Action is ParseErrorAction)
     {
-        string? meant = args.Length > 0 && parsed.CommandResult.Command is RootCommand root ? CommandLine.Suggest(args[0], root) : null;
+        string? meant = args.Length > 0 && parsed.CommandResult.Command is RootCommand root
+            ? CommandLine.Suggest(args[0], root) : null;
         if (meant is not null) Failures.Say($"There is no verb '{args[0]}'. Did you mean '{meant}'?");
         else foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors) Failures.Say(error.Message);
         Console.Error.WriteLine($"Try '{Cli.PathOf(parsed.CommandResult.Command)} --help'.");
         return ExitCodes.Usage;
     }
 
-    // Signals are the verbs' own business (Interruption): the parser's two seconds of grace would end a wait for a permit half way.
-    return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    // Signals are the verbs' own business (Interruption): the parser's two seconds of grace would end a wait for a
+    // permit half way.
+    return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = null });
 }
 catch (OperationCanceledException) when (Interruption.Signal != 0)
 {

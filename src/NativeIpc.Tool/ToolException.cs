@@ -1,6 +1,7 @@
 namespace NativeIpc.Tool;
 
-/// <summary>A failure that the tool itself found. The message says what is wrong and what to do, as the library's do.</summary>
+/// <summary>A failure that the tool itself found. The message says what is wrong and what to do, as the library's
+/// do.</summary>
 #pragma warning disable CA1032 // an exit code belongs to each
 internal sealed class ToolException(int exitCode, string message) : Exception(message)
 #pragma warning restore CA1032

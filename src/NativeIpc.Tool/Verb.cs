@@ -10,7 +10,8 @@ internal sealed class Verb(string name, string description, params string[] exam
     /// <summary>Lines that can be typed as they are, with <c>nipc</c> in front.</summary>
     public IReadOnlyList<string> Examples { get; } = examples;
 
-    /// <summary>What the verb does; its result is the exit code. Exceptions are reported by <see cref="Failures"/>.</summary>
+    /// <summary>What the verb does; its result is the exit code. Exceptions are reported by
+    /// <see cref="Failures"/>.</summary>
     public Verb Does(Func<ParseResult, int> action)
     {
         SetAction(parsed =>

@@ -2,7 +2,8 @@ namespace NativeIpc;
 
 /// <summary>A process that has an object open or attached, or waits for it.</summary>
 /// <param name="ProcessId">The process id, as this process's PID namespace counts.</param>
-/// <param name="ProcessName">Its name as the system shows it (<c>/proc/PID/comm</c>, at most 15 bytes on Linux); empty when it has just ended.</param>
+/// <param name="ProcessName">Its name as the system shows it (<c>/proc/PID/comm</c>, at most 15 bytes on Linux); empty
+/// when it has just ended.</param>
 public readonly record struct IpcAttachment(int ProcessId, string ProcessName)
 {
     /// <summary>What it does with a semaphore, as far as it was looked for

@@ -1,6 +1,7 @@
 namespace NativeIpc;
 
-/// <summary>Something that is wrong, or worth knowing, about the IPC objects of this machine; and how to mend it.</summary>
+/// <summary>Something that is wrong, or worth knowing, about the IPC objects of this machine; and how to mend
+/// it.</summary>
 /// <param name="Kind">What it is.</param>
 /// <param name="Severity">How much it matters.</param>
 /// <param name="Summary">What was found, in one or two sentences.</param>
@@ -14,8 +15,8 @@ public sealed record IpcFinding(IpcFindingKind Kind, IpcSeverity Severity, strin
     /// <summary>The object it is about; null for findings about the machine.</summary>
     public IpcObjectInfo? Subject { get; internal init; }
 
-    /// <summary>Whether <see cref="IpcObjects.TryMend"/> mends it without any loss, by proof and not by a guess: permits
-    /// are given back that nobody holds, as the records in the semaphore say. False for objects that are empty, unused or
-    /// look broken: somebody may have left them so on purpose.</summary>
+    /// <summary>Whether <see cref="IpcObjects.TryMend"/> mends it without any loss, by proof and not by a guess:
+    /// permits are given back that nobody holds, as the records in the semaphore say. False for objects that are empty,
+    /// unused or look broken: somebody may have left them so on purpose.</summary>
     public bool IsSafeToFix { get; internal init; }
 }

@@ -6,6 +6,7 @@ public enum IpcObjectKind
     /// <summary>A segment of shared memory; see <see cref="NativeIpc.SharedMemory"/>.</summary>
     SharedMemory = 0,
 
-    /// <summary>A counting semaphore; see <see cref="NativeIpc.SystemSemaphore"/>. On System V: a set, of which number 0 is used.</summary>
+    /// <summary>A counting semaphore; see <see cref="NativeIpc.SystemSemaphore"/>. On System V: a set, of which number
+    /// 0 is used.</summary>
     SystemSemaphore = 1,
 }

@@ -7,7 +7,8 @@ public enum IpcObjectTraits
     /// <summary>Nothing.</summary>
     None = 0,
 
-    /// <summary>A semaphore that is the lock of a segment: it stands under the segment's key (Windows: with <c>_sem</c> behind it), or under the legacy key that belongs to the segment's.</summary>
+    /// <summary>A semaphore that is the lock of a segment: it stands under the segment's key (Windows: with <c>_sem</c>
+    /// behind it), or under the legacy key that belongs to the segment's.</summary>
     LockOfSegment = 1,
 
     /// <summary>The name is one that Qt 4.4 to 6.5 made (<c>qipc_…</c>).</summary>
@@ -29,24 +30,28 @@ public enum IpcObjectTraits
     /// <summary>Its name is gone, or it is marked to be destroyed, and processes are still attached.</summary>
     Removed = 1 << 4,
 
-    /// <summary>A file with the name of a POSIX semaphore and another size than this process's semaphores have: one of a
-    /// 32-bit program (16 bytes), a segment whose name begins with <c>sem.</c>, or a broken one. The C library kills a
-    /// process that uses it as a semaphore.</summary>
+    /// <summary>A file with the name of a POSIX semaphore and another size than this process's semaphores have: one of
+    /// a 32-bit program (16 bytes), a segment whose name begins with <c>sem.</c>, or a broken one. The C library kills
+    /// a process that uses it as a semaphore.</summary>
     WrongSize = 1 << 5,
 
-    /// <summary>System V: none of the folders that were searched has a file with this key. It may have been made with a number instead of a file, or with a file elsewhere.</summary>
+    /// <summary>System V: none of the folders that were searched has a file with this key. It may have been made with a
+    /// number instead of a file, or with a file elsewhere.</summary>
     KeyFileMissing = 1 << 6,
 
     /// <summary>
-    /// System V: none of the folders has a file with this key, but one has a younger file on the same file system, of the same owner, that leads to no object: the key file was
-    /// probably removed and made anew, so who opens it now misses this object.
+    /// System V: none of the folders has a file with this key, but one has a younger file on the same file system, of
+    /// the same owner, that leads to no object: the key file was probably removed and made anew, so who opens it now
+    /// misses this object.
     /// </summary>
     KeyFileReplaced = 1 << 7,
 
-    /// <summary>System V: two or more files lead to this object (<c>ftok(3)</c> takes 16 bits of the inode and 8 of the device).</summary>
+    /// <summary>System V: two or more files lead to this object (<c>ftok(3)</c> takes 16 bits of the inode and 8 of the
+    /// device).</summary>
     KeyCollision = 1 << 8,
 
-    /// <summary>System V: made with IPC_PRIVATE, or its key was taken away by its removal. No key leads to it.</summary>
+    /// <summary>System V: made with IPC_PRIVATE, or its key was taken away by its removal. No key leads to
+    /// it.</summary>
     NoKey = 1 << 9,
 
     /// <summary>
@@ -66,12 +71,12 @@ public enum IpcObjectTraits
     /// </summary>
     Orphaned = 1 << 11,
 
-    /// <summary>A file in a folder of <c>/dev/shm</c> (Linux), up to eight folders deep. No key leads to it, since a POSIX
-    /// name has no slash, so it can be looked at and read by <see cref="IpcObjects"/>, but neither opened nor removed
-    /// here: it goes with the program that has made the folder.</summary>
+    /// <summary>A file in a folder of <c>/dev/shm</c> (Linux), up to eight folders deep. No key leads to it, since a
+    /// POSIX name has no slash, so it can be looked at and read by <see cref="IpcObjects"/>, but neither opened nor
+    /// removed here: it goes with the program that has made the folder.</summary>
     InSubfolder = 1 << 12,
 
-    /// <summary>POSIX, Linux: its name has bytes that are no UTF-8. No key leads to it, since keys are text; it can be looked
-    /// at, read and removed by <see cref="IpcObjects"/>.</summary>
+    /// <summary>POSIX, Linux: its name has bytes that are no UTF-8. No key leads to it, since keys are text; it can be
+    /// looked at, read and removed by <see cref="IpcObjects"/>.</summary>
     NameNotText = 1 << 13,
 }

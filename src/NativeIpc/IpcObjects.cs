@@ -6,15 +6,21 @@ using NativeIpc.Errors;
 namespace NativeIpc;
 
 /// <summary>
-/// The IPC objects of this machine: lists, inspects, watches, diagnoses and removes segments and semaphores of every back end, whoever made them, in whatever language.
+/// The IPC objects of this machine: lists, inspects, watches, diagnoses and removes segments and semaphores of every
+/// back end, whoever made them, in whatever language.
 /// </summary>
 /// <remarks>
-/// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's namespaces; Windows lists the sections and semaphores of this session and those under
-/// <c>Global\</c> (<c>NtQueryDirectoryObject</c>). Elsewhere the system has no list of POSIX objects; what cannot be listed is said in <see cref="IpcSnapshot.Notes"/>.</para>
-/// <para>Windows tells kind, name, size, count, owner and the number of handles, to whom the object's access control list lets ask. It does not tell which processes have an object open, when it was made, nor by
-/// whom, and it has no modes. Nothing is ever unused, orphaned or removed there: an object goes with its last handle.</para>
-/// <para>Looking never waits for a lock, a FIFO or a device, never creates and never changes anything. An object that goes meanwhile is left out; what cannot be read of one does not end the
-/// enumeration: see <see cref="IpcObjectInfo.Unreadable"/>. On Windows every look opens a handle for some microseconds, and an object whose last user lets go meanwhile lives on for as long.</para>
+/// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's
+/// namespaces; Windows lists the sections and semaphores of this session and those under <c>Global\</c>
+/// (<c>NtQueryDirectoryObject</c>). Elsewhere the system has no list of POSIX objects; what cannot be listed is said in
+/// <see cref="IpcSnapshot.Notes"/>.</para>
+/// <para>Windows tells kind, name, size, count, owner and the number of handles, to whom the object's access control
+/// list lets ask. It does not tell which processes have an object open, when it was made, nor by whom, and it has no
+/// modes. Nothing is ever unused, orphaned or removed there: an object goes with its last handle.</para>
+/// <para>Looking never waits for a lock, a FIFO or a device, never creates and never changes anything. An object that
+/// goes meanwhile is left out; what cannot be read of one does not end the enumeration: see
+/// <see cref="IpcObjectInfo.Unreadable"/>. On Windows every look opens a handle for some microseconds, and an object
+/// whose last user lets go meanwhile lives on for as long.</para>
 /// <para>Thread safety: every member may be called from any thread at any time.</para>
 /// </remarks>
 public static class IpcObjects
@@ -22,7 +28,8 @@ public static class IpcObjects
     /// <summary>Whether the objects of a back end can be listed on this system.</summary>
     /// <param name="type">The key type; any System V type stands for all of them.</param>
     /// <returns>True when <see cref="Enumerate"/> lists them.</returns>
-    public static bool CanEnumerate(NativeIpcKeyType type) => Selector.Catalogs.Any(catalog => catalog.Handles(type) && catalog.WhyNotListed() is null);
+    public static bool CanEnumerate(NativeIpcKeyType type)
+        => Selector.Catalogs.Any(catalog => catalog.Handles(type) && catalog.WhyNotListed() is null);
 
     /// <summary>Lists the segments and semaphores of the machine.</summary>
     /// <param name="options">What to look for, and how closely; null for everything.</param>
@@ -33,9 +40,11 @@ public static class IpcObjects
     /// <param name="key">The key.</param>
     /// <param name="kind">Segment or semaphore: one key may lead to one of each.</param>
     /// <returns>The object; null when there is none.</returns>
-    /// <exception cref="NativeIpcException">KeyError for a key that cannot work here; PermissionDenied when this user may
-    /// not look into the folder of the object or its key file, so that it cannot be told whether there is one.</exception>
-    /// <exception cref="PlatformNotSupportedException">This system does not let objects of this type be looked at; see <see cref="CanEnumerate"/>.</exception>
+    /// <exception cref="NativeIpcException">KeyError for a key that cannot work here; PermissionDenied when this user
+    /// may not look into the folder of the object or its key file, so that it cannot be told whether there is
+    /// one.</exception>
+    /// <exception cref="PlatformNotSupportedException">This system does not let objects of this type be looked at; see
+    /// <see cref="CanEnumerate"/>.</exception>
     [UnsupportedOSPlatform("macos")]
     public static IpcObjectInfo? Inspect(NativeIpcKey key, IpcObjectKind kind)
     {
@@ -43,18 +52,23 @@ public static class IpcObjects
         if (kind == IpcObjectKind.SharedMemory) Selector.ForSegment(attempt, key);
         else Selector.ForSemaphore(attempt, key);
         IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
-        if (catalog.WhyNotListed() is { } reason) throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
-        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true, FindUses = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
+        if (catalog.WhyNotListed() is { } reason)
+            throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
+        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true,
+            FindUses = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
     }
 
-    /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is cancelled.</summary>
-    /// <param name="interval">How long to wait between two looks; more than zero. Each costs what <see cref="Enumerate"/> does, on the thread pool.</param>
+    /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is
+    /// cancelled.</summary>
+    /// <param name="interval">How long to wait between two looks; more than zero. Each costs what
+    /// <see cref="Enumerate"/> does, on the thread pool.</param>
     /// <param name="options">What to look for, and how closely; null for everything.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The changes, as long as they are asked for. What came and went between two looks is not seen.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="interval"/> is not a positive time.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static IAsyncEnumerable<IpcObjectChange> WatchAsync(TimeSpan interval, IpcEnumerationOptions? options = null, CancellationToken cancellationToken = default)
+    public static IAsyncEnumerable<IpcObjectChange> WatchAsync(TimeSpan interval, IpcEnumerationOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(interval, TimeSpan.Zero);
         return Watch(interval, CopyOf(options), cancellationToken);
@@ -65,8 +79,8 @@ public static class IpcObjects
         => options is null ? IpcEnumerationOptions.s_default : options with { };
 
     /// <summary>Says what is wrong with the IPC objects of this machine and how to mend it; the worst first.</summary>
-    /// <param name="options">Which objects to look at, and where else to look for key files; null for everything. What is
-    /// wrong with the machine is told whatever they say.</param>
+    /// <param name="options">Which objects to look at, and where else to look for key files; null for everything. What
+    /// is wrong with the machine is told whatever they say.</param>
     /// <returns>The findings.</returns>
     public static IReadOnlyList<IpcFinding> Diagnose(IpcEnumerationOptions? options = null)
     {
@@ -78,12 +92,13 @@ public static class IpcObjects
     }
 
     /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: gives back
-    /// permits that nobody holds. What may be as its maker wants it (an empty file, a set of zeros, an object that nobody
-    /// uses now) is never removed here.</summary>
+    /// permits that nobody holds. What may be as its maker wants it (an empty file, a set of zeros, an object that
+    /// nobody uses now) is never removed here.</summary>
     /// <param name="finding">What <see cref="Diagnose"/> said.</param>
     /// <returns>True when it was mended; false when it is not safe, or not so any more.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="finding"/> is null.</exception>
-    /// <exception cref="NativeIpcException">As <see cref="TryRemoveUnused"/>; LockError where the file has no record locks.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="TryRemoveUnused"/>; LockError where the file has no record
+    /// locks.</exception>
     public static bool TryMend(IpcFinding finding)
     {
         ArgumentNullException.ThrowIfNull(finding);
@@ -97,16 +112,20 @@ public static class IpcObjects
     /// <returns>The limits that the system tells; empty where it tells none.</returns>
     public static IReadOnlyList<IpcLimit> GetLimits() => [.. Selector.Catalogs.SelectMany(catalog => catalog.Limits())];
 
-    /// <summary>Removes an object that was listed, unless somebody uses it or its name leads to another one by now. For leftovers of a crash.</summary>
-    /// <remarks>POSIX: under a lease, which the kernel gives only while no other process has the file open or mapped, so nobody can come in between. System V segments: nobody is attached; a program
-    /// that attaches at this very moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only
+    /// <summary>Removes an object that was listed, unless somebody uses it or its name leads to another one by now. For
+    /// leftovers of a crash.</summary>
+    /// <remarks>POSIX: under a lease, which the kernel gives only while no other process has the file open or mapped,
+    /// so nobody can come in between. System V segments: nobody is attached; a program that attaches at this very
+    /// moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only
     /// the lock of a segment that is gone or that nobody uses is removed, if nobody waits for it and the process that
-    /// used it last is dead. The lock of a segment is an object of its own and stays, with System V also the key file, until it is removed itself.</remarks>
+    /// used it last is dead. The lock of a segment is an object of its own and stays, with System V also the key file,
+    /// until it is removed itself.</remarks>
     /// <param name="found">The object, as it was listed.</param>
     /// <returns>True when it was removed; false when it is in use, gone, or another one, or a System V semaphore of
     /// which that cannot be told.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
-    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
+    /// handle.</exception>
     /// <exception cref="NativeIpcException">PermissionDenied: the kernel tells only its owner and root whether it is
     /// used; LockError when that cannot be told since another process keeps a lock on its file, or
     /// when others keep making and removing it.</exception>
@@ -126,7 +145,8 @@ public static class IpcObjects
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
     /// handle.</exception>
-    /// <exception cref="NativeIpcException">PermissionDenied: nobody uses it, and this user may not remove it.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied: nobody uses it, and this user may not remove
+    /// it.</exception>
     [UnsupportedOSPlatform("windows")]
     public static IpcRemovalOutcome RemoveUnused(IpcObjectInfo found, out string? reason)
     {
@@ -136,12 +156,15 @@ public static class IpcObjects
         return removal.Outcome;
     }
 
-    /// <summary>Removes an object that was listed, also one that no key leads to, whatever its use, unless its name leads to another one by now. Who is attached goes on; who comes later does not find it.</summary>
+    /// <summary>Removes an object that was listed, also one that no key leads to, whatever its use, unless its name
+    /// leads to another one by now. Who is attached goes on; who comes later does not find it.</summary>
     /// <param name="found">The object, as it was listed.</param>
     /// <returns>True when it was removed; false when it is gone, or another one.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
-    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last handle.</exception>
-    /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing it.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
+    /// handle.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing
+    /// it.</exception>
     [UnsupportedOSPlatform("windows")]
     public static bool Remove(IpcObjectInfo found)
     {
@@ -149,9 +172,11 @@ public static class IpcObjects
         return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found);
     }
 
-    /// <summary>Reads bytes of a segment that was listed, also of one that no key leads to. Nothing is mapped for longer than the call, and nobody is kept out.</summary>
-    /// <remarks>POSIX: by <c>pread(2)</c>, so that a segment that is cut meanwhile gives fewer bytes. System V: attached read-only for the call, which the kernel counts and notes as a use. Windows: mapped read-only for
-    /// the call; pages that are only reserved end the reading.</remarks>
+    /// <summary>Reads bytes of a segment that was listed, also of one that no key leads to. Nothing is mapped for
+    /// longer than the call, and nobody is kept out.</summary>
+    /// <remarks>POSIX: by <c>pread(2)</c>, so that a segment that is cut meanwhile gives fewer bytes. System V:
+    /// attached read-only for the call, which the kernel counts and notes as a use. Windows: mapped read-only for the
+    /// call; pages that are only reserved end the reading.</remarks>
     /// <param name="found">The segment, as it was listed.</param>
     /// <param name="offset">Where to begin, in bytes.</param>
     /// <param name="destination">Where the bytes go.</param>
@@ -159,12 +184,15 @@ public static class IpcObjects
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="ArgumentException"><paramref name="found"/> is no segment.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="offset"/> is negative.</exception>
-    /// <exception cref="NativeIpcException">NotFound when it is gone, or its name leads to another one by now (Windows does not tell one from another: the bytes are then those of the one that has the name); PermissionDenied; OutOfResources.</exception>
+    /// <exception cref="NativeIpcException">NotFound when it is gone, or its name leads to another one by now (Windows
+    /// does not tell one from another: the bytes are then those of the one that has the name); PermissionDenied;
+    /// OutOfResources.</exception>
     public static int Read(IpcObjectInfo found, long offset, Span<byte> destination)
     {
         ArgumentNullException.ThrowIfNull(found);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("Only segments have bytes.", nameof(found));
+        if (found.Kind != IpcObjectKind.SharedMemory)
+            throw new ArgumentException("Only segments have bytes.", nameof(found));
         return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Read(found, offset, destination);
     }
 
@@ -172,7 +200,8 @@ public static class IpcObjects
     internal static bool IsStill(IpcObjectInfo found)
         => Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).IsStill(found);
 
-    private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Dictionary<string, IpcObjectInfo> seen = [];
         using var timer = new PeriodicTimer(interval);
@@ -189,7 +218,9 @@ public static class IpcObjects
 
             foreach ((string identity, IpcObjectInfo found) in now)
             {
-                if (!seen.TryGetValue(identity, out IpcObjectInfo? last)) yield return new IpcObjectChange(first ? IpcObjectChangeKind.Found : IpcObjectChangeKind.Appeared, found);
+                if (!seen.TryGetValue(identity, out IpcObjectInfo? last))
+                    yield return new IpcObjectChange(
+                        first ? IpcObjectChangeKind.Found : IpcObjectChangeKind.Appeared, found);
                 else if (!found.LooksAs(last)) yield return new IpcObjectChange(IpcObjectChangeKind.Changed, found);
             }
 

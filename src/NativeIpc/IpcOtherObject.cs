@@ -12,20 +12,21 @@ public enum IpcOtherKind
     /// does.</summary>
     SystemVMessageQueue = 1,
 
-    /// <summary>A POSIX message queue (<c>mq_overview(7)</c>), a file of <c>/dev/mqueue</c> where that is mounted. It stays
-    /// until it is removed, by <c>mq_unlink(3)</c> or as a file there.</summary>
+    /// <summary>A POSIX message queue (<c>mq_overview(7)</c>), a file of <c>/dev/mqueue</c> where that is mounted. It
+    /// stays until it is removed, by <c>mq_unlink(3)</c> or as a file there.</summary>
     PosixMessageQueue = 2,
 }
 
 /// <summary>How many there are of one kind of <see cref="IpcOtherObject"/>.</summary>
 /// <param name="Kind">What is counted.</param>
 /// <param name="Count">How many; null where that is not known: memfds without a look at the processes
-/// (<see cref="IpcEnumerationOptions.IncludeAttachments"/>), POSIX queues where <c>/dev/mqueue</c> is not mounted.</param>
+/// (<see cref="IpcEnumerationOptions.IncludeAttachments"/>), POSIX queues where <c>/dev/mqueue</c> is not
+/// mounted.</param>
 /// <param name="IsAtLeast">Whether there may be more, since not every process could be looked at.</param>
 public readonly record struct IpcOtherCount(IpcOtherKind Kind, int? Count, bool IsAtLeast);
 
-/// <summary>One of those, as it was when it was looked at. What the system does not say, or not to this user, is null. An
-/// immutable value; safe to share between threads.</summary>
+/// <summary>One of those, as it was when it was looked at. What the system does not say, or not to this user, is null.
+/// An immutable value; safe to share between threads.</summary>
 /// <remarks>Linux: <c>memfd_create(2)</c>, <c>sysvipc(7)</c>, <c>mq_overview(7)</c>, <c>proc(5)</c>. None of it is
 /// opened.</remarks>
 public sealed record IpcOtherObject
@@ -37,8 +38,8 @@ public sealed record IpcOtherObject
     /// <summary>What it is.</summary>
     public IpcOtherKind Kind { get; internal init; }
 
-    /// <summary>A memfd's name, which its maker gave and which others may have, too; the number of a System V queue's key
-    /// (<c>0x5100abcd</c>); the name of a POSIX queue, with its slash. Bytes that are no UTF-8 stand as
+    /// <summary>A memfd's name, which its maker gave and which others may have, too; the number of a System V queue's
+    /// key (<c>0x5100abcd</c>); the name of a POSIX queue, with its slash. Bytes that are no UTF-8 stand as
     /// <c>\xff</c>.</summary>
     public string Name { get; internal init; } = "";
 
@@ -72,8 +73,8 @@ public sealed record IpcOtherObject
     /// <summary>The name of the group; null where it has none.</summary>
     public string? GroupName { get; internal init; }
 
-    /// <summary>The processes that were seen to have a memfd open or mapped; empty for queues, whose users the system does
-    /// not tell.</summary>
+    /// <summary>The processes that were seen to have a memfd open or mapped; empty for queues, whose users the system
+    /// does not tell.</summary>
     public IReadOnlyList<IpcAttachment> Attachments { get; internal init; } = [];
 
     /// <summary>When it was made, UTC; of a System V queue, when it was made or changed last.</summary>

@@ -1,6 +1,7 @@
 namespace NativeIpc;
 
-/// <summary>What became of an object that was to be removed if nobody uses it (<see cref="IpcObjects.RemoveUnused"/>).</summary>
+/// <summary>What became of an object that was to be removed if nobody uses it
+/// (<see cref="IpcObjects.RemoveUnused"/>).</summary>
 public enum IpcRemovalOutcome
 {
     /// <summary>Nobody used it, and it is removed.</summary>

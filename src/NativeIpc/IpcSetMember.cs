@@ -1,6 +1,7 @@
 namespace NativeIpc;
 
-/// <summary>One semaphore of a System V set, as <c>semctl(2)</c> tells (<c>ipcs -s -i ID</c> prints the same).</summary>
+/// <summary>One semaphore of a System V set, as <c>semctl(2)</c> tells (<c>ipcs -s -i ID</c> prints the
+/// same).</summary>
 /// <param name="Value">The count; null where this user may not read the set, as is everything else then.</param>
 /// <param name="Waiting">How many threads wait for the count to grow (GETNCNT).</param>
 /// <param name="WaitingForZero">How many wait for it to become 0 (GETZCNT).</param>

@@ -3,7 +3,8 @@ namespace NativeIpc;
 /// <summary>The platforms whose key rules differ. See <see cref="NativeIpcKeyRules"/>.</summary>
 public enum KeyPlatform
 {
-    /// <summary>Linux with glibc: semaphores live in files called <c>sem.NAME</c>, so their names are four bytes shorter.</summary>
+    /// <summary>Linux with glibc: semaphores live in files called <c>sem.NAME</c>, so their names are four bytes
+    /// shorter.</summary>
     Linux = 0,
 
     /// <summary>Linux with musl.</summary>

@@ -20,8 +20,9 @@ public enum LockHolder
     DeadProcess = 3,
 
     /// <summary>
-    /// It is taken, and not by a process that uses this library, as far as can be proven: a Qt or C program may be inside. It is never taken away; if its holder
-    /// was killed, it stays taken until no process has it open any more, or until it is removed by hand.
+    /// It is taken, and not by a process that uses this library, as far as can be proven: a Qt or C program may be
+    /// inside. It is never taken away; if its holder was killed, it stays taken until no process has it open any more,
+    /// or until it is removed by hand.
     /// </summary>
     Unknown = 4,
 }

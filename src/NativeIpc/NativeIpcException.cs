@@ -1,11 +1,12 @@
 namespace NativeIpc;
 
 /// <summary>
-/// A failure of the operating system, or of the object that a key names, told apart by <see cref="Error"/>. Its message says
-/// what was tried, on which key, what the system said and what to do next.
+/// A failure of the operating system, or of the object that a key names, told apart by <see cref="Error"/>. Its message
+/// says what was tried, on which key, what the system said and what to do next.
 /// </summary>
-/// <remarks>Wrong arguments are <see cref="ArgumentException"/>, use after Dispose is <see cref="ObjectDisposedException"/>,
-/// use against an object's access is <see cref="InvalidOperationException"/>; none of these is a NativeIpcException.</remarks>
+/// <remarks>Wrong arguments are <see cref="ArgumentException"/>, use after Dispose is
+/// <see cref="ObjectDisposedException"/>, use against an object's access is <see cref="InvalidOperationException"/>;
+/// none of these is a NativeIpcException.</remarks>
 public sealed class NativeIpcException : IOException
 {
     /// <summary>Makes an exception of unknown kind; provided for serializers and tests.</summary>
@@ -31,7 +32,8 @@ public sealed class NativeIpcException : IOException
         Operation = "";
     }
 
-    internal NativeIpcException(NativeIpcError error, string operation, in NativeIpcKey key, int nativeErrorCode, string message, Exception? inner = null)
+    internal NativeIpcException(NativeIpcError error, string operation, in NativeIpcKey key, int nativeErrorCode,
+        string message, Exception? inner = null)
         : base(message, inner)
     {
         Error = error;
@@ -43,16 +45,18 @@ public sealed class NativeIpcException : IOException
     /// <summary>The kind of failure.</summary>
     public NativeIpcError Error { get; }
 
-    /// <summary>The number that the system gave: <c>errno</c> on Unix, <c>GetLastError()</c> on Windows; 0 when the failure was found
-    /// before or without a system call.</summary>
+    /// <summary>The number that the system gave: <c>errno</c> on Unix, <c>GetLastError()</c> on Windows; 0 when the
+    /// failure was found before or without a system call.</summary>
     public int NativeErrorCode { get; }
 
-    /// <summary>The call that failed: the name of the system call, or of the library's own operation when no system call was made.</summary>
+    /// <summary>The call that failed: the name of the system call, or of the library's own operation when no system
+    /// call was made.</summary>
     public string Operation { get; }
 
     /// <summary>The key of the object.</summary>
     public NativeIpcKey Key { get; }
 
-    /// <summary>How many permits a failed <see cref="SystemSemaphore.Release(int)"/> had given before it failed; 0 for every other failure.</summary>
+    /// <summary>How many permits a failed <see cref="SystemSemaphore.Release(int)"/> had given before it failed; 0 for
+    /// every other failure.</summary>
     public int PermitsReleased { get; internal init; }
 }

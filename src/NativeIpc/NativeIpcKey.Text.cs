@@ -6,7 +6,8 @@ namespace NativeIpc;
 public readonly partial struct NativeIpcKey
 {
     /// <summary>The text form, as Qt 6.6 and later writes it.</summary>
-    /// <returns>The text; empty for the invalid key and for types that have no text form (every value from 0x102 up).</returns>
+    /// <returns>The text; empty for the invalid key and for types that have no text form (every value from 0x102
+    /// up).</returns>
     public override string ToString() => KeyText.Format(Type, NativeKey, LegacyKey);
 
     /// <summary>The text form; see <see cref="ToString()"/>.</summary>
@@ -27,7 +28,8 @@ public readonly partial struct NativeIpcKey
     /// <param name="provider">Not used.</param>
     /// <returns>Whether the text fitted.</returns>
     /// <exception cref="FormatException"><paramref name="format"/> is another one.</exception>
-    public bool TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null)
+    public bool TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format = default,
+        IFormatProvider? provider = null)
     {
         ThrowUnlessGeneral(format);
         string text = ToString();
@@ -40,7 +42,8 @@ public readonly partial struct NativeIpcKey
     /// <param name="text">The text. White space is never trimmed.</param>
     /// <returns>The key, which is valid and may be of a type that this system does not support.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="text"/> is null.</exception>
-    /// <exception cref="FormatException">The text is not a key; the message says which part is wrong and where.</exception>
+    /// <exception cref="FormatException">The text is not a key; the message says which part is wrong and
+    /// where.</exception>
     public static NativeIpcKey Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -70,10 +73,12 @@ public readonly partial struct NativeIpcKey
     /// <param name="text">The text. White space is never trimmed.</param>
     /// <param name="key">The key, or the invalid key when the text is none.</param>
     /// <returns>Whether the text is a key; false for null.</returns>
-    public static bool TryParse([NotNullWhen(true)] string? text, out NativeIpcKey key) => KeyText.TryParse(text, out key, out _);
+    public static bool TryParse([NotNullWhen(true)] string? text, out NativeIpcKey key)
+        => KeyText.TryParse(text, out key, out _);
 
     /// <inheritdoc cref="TryParse(string?, out NativeIpcKey)"/>
-    public static bool TryParse(ReadOnlySpan<char> text, out NativeIpcKey key) => KeyText.TryParse(text, out key, out _);
+    public static bool TryParse(ReadOnlySpan<char> text, out NativeIpcKey key)
+        => KeyText.TryParse(text, out key, out _);
 
     /// <inheritdoc cref="TryParse(string?, out NativeIpcKey)"/>
     /// <param name="s">The text. White space is never trimmed.</param>
@@ -86,7 +91,8 @@ public readonly partial struct NativeIpcKey
     /// <param name="s">The text. White space is never trimmed.</param>
     /// <param name="provider">Not used: the text does not depend on a culture.</param>
     /// <param name="result">The key, or the invalid key when the text is none.</param>
-    public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out NativeIpcKey result) => KeyText.TryParse(s, out result, out _);
+    public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out NativeIpcKey result)
+        => KeyText.TryParse(s, out result, out _);
 
     private static void ThrowUnlessGeneral(ReadOnlySpan<char> format)
     {

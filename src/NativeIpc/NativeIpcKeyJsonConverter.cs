@@ -4,12 +4,12 @@ using System.Text.Json.Serialization;
 namespace NativeIpc;
 
 /// <summary>
-/// Reads and writes a <see cref="NativeIpcKey"/> as a JSON string in its text form, and the invalid key as null. It is public for the
-/// source generator of System.Text.Json; programs need not name it.
+/// Reads and writes a <see cref="NativeIpcKey"/> as a JSON string in its text form, and the invalid key as null. It is
+/// public for the source generator of System.Text.Json; programs need not name it.
 /// </summary>
-/// <remarks>A key that JSON would not give back as it is is refused with <see cref="JsonException"/> when written: one with a lone surrogate (JSON
-/// is UTF-8), one whose legacy key starts with U+FEFF, or one whose type has no text form. As the name of a property the invalid
-/// key is refused too. Thread-safe.</remarks>
+/// <remarks>A key that JSON would not give back as it is is refused with <see cref="JsonException"/> when written: one
+/// with a lone surrogate (JSON is UTF-8), one whose legacy key starts with U+FEFF, or one whose type has no text form.
+/// As the name of a property the invalid key is refused too. Thread-safe.</remarks>
 public sealed class NativeIpcKeyJsonConverter : JsonConverter<NativeIpcKey>
 {
     /// <summary>True: null is the invalid key.</summary>
@@ -17,7 +17,8 @@ public sealed class NativeIpcKeyJsonConverter : JsonConverter<NativeIpcKey>
 
     /// <inheritdoc/>
     /// <exception cref="JsonException">The value is neither null nor a string with the text form of a key.</exception>
-    public override NativeIpcKey Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
+    public override NativeIpcKey Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        => reader.TokenType switch
     {
         JsonTokenType.Null => default,
         JsonTokenType.String => ReadText(ref reader),
@@ -35,7 +36,8 @@ public sealed class NativeIpcKeyJsonConverter : JsonConverter<NativeIpcKey>
 
     /// <inheritdoc/>
     /// <exception cref="JsonException">The name is not the text form of a key.</exception>
-    public override NativeIpcKey ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => ReadText(ref reader);
+    public override NativeIpcKey ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert,
+        JsonSerializerOptions options) => ReadText(ref reader);
 
     /// <inheritdoc/>
     /// <exception cref="JsonException">The key is the invalid one, or would not come back as it is.</exception>
@@ -51,7 +53,8 @@ public sealed class NativeIpcKeyJsonConverter : JsonConverter<NativeIpcKey>
         {
             return NativeIpcKey.Parse(reader.GetString()!);
         }
-        catch (Exception exception) when (exception is FormatException or InvalidOperationException) // GetString: text that is not Unicode
+        // GetString: text that is not Unicode
+        catch (Exception exception) when (exception is FormatException or InvalidOperationException)
         {
             throw new JsonException(exception.Message, exception);
         }
@@ -60,10 +63,13 @@ public sealed class NativeIpcKeyJsonConverter : JsonConverter<NativeIpcKey>
     private static string SafeText(in NativeIpcKey key)
     {
         string text = key.ToString();
-        if (text.Length == 0) throw new JsonException($"A key of type {key.Type} has no text form, so it cannot be written as JSON.");
+        if (text.Length == 0)
+            throw new JsonException($"A key of type {key.Type} has no text form, so it cannot be written as JSON.");
         if (Keys.KeyText.IndexOfLoneSurrogate(text) is var at and >= 0)
-            throw new JsonException($"The key has a lone surrogate (at position {at} of its text form), which JSON cannot carry.");
-        if (NativeIpcKey.Parse(text) != key) throw new JsonException("The legacy key starts with U+FEFF, which the text form of a key loses.");
+            throw new JsonException(
+                $"The key has a lone surrogate (at position {at} of its text form), which JSON cannot carry.");
+        if (NativeIpcKey.Parse(text) != key)
+            throw new JsonException("The legacy key starts with U+FEFF, which the text form of a key loses.");
         return text;
     }
 }

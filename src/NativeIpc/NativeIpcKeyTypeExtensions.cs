@@ -9,7 +9,8 @@ public static class NativeIpcKeyTypeExtensions
         public bool IsSystemV => (ushort)type is >= 1 and <= 255;
 
         /// <summary>The System V type whose objects are found with <c>ftok(path, projectId)</c>.</summary>
-        /// <param name="projectId">The project id, 1 to 255; 81 ('Q') is <see cref="NativeIpcKeyType.SystemV"/>.</param>
+        /// <param name="projectId">The project id, 1 to 255; 81 ('Q') is
+        /// <see cref="NativeIpcKeyType.SystemV"/>.</param>
         /// <returns>The key type with that value.</returns>
         /// <exception cref="ArgumentOutOfRangeException"><paramref name="projectId"/> is not in 1 to 255.</exception>
         public static NativeIpcKeyType FromProjectId(int projectId)

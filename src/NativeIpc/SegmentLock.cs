@@ -3,19 +3,27 @@ using NativeIpc.Backends;
 
 namespace NativeIpc;
 
-/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope carries.</summary>
+/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope
+/// carries.</summary>
 /// <remarks>
-/// <para>A ticket is ended once, whoever comes: copies of a scope, a second Dispose, the segment's Dispose, on any threads (<see cref="TryEnd"/>). Nearly always that is the thread that took it, and
-/// it does so without an interlocked step: it says that it is ending the ticket, looks for strangers, and then ends it. Another thread says that there is a stranger, has the system put a
-/// barrier into every thread of the process, and waits until the taker is not in the middle. Interleavings: either the taker said that it is ending before the barrier, and the stranger sees that and
+/// <para>A ticket is ended once, whoever comes: copies of a scope, a second Dispose, the segment's Dispose, on any
+/// threads (<see cref="TryEnd"/>). Nearly always that is the thread that took it, and it does so without an interlocked
+/// step: it says that it is ending the ticket, looks for strangers, and then ends it. Another thread says that there is
+/// a stranger, has the system put a barrier into every thread of the process, and waits until the taker is not in the
+/// middle. Interleavings: either the taker said that it is ending before the barrier, and the stranger sees that and
 /// waits; or it looks for strangers after it, sees one, and becomes one itself. Strangers come one by one.</para>
-/// <para>Only the holder of the semaphore is between the acquire and Take, so what is noted there takes no interlocked steps; after a peer's reset there can be two, who are told unless
-/// they come in the same nanoseconds. The ticket is ended before the permit is given; a Dispose in between gives it in its place (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not
-/// counted that somebody is inside.</para>
-/// <para>A lock that another one has replaced is closed as soon as no scope holds it (<see cref="Retire"/>); who replaces one in a loop would use up the descriptors otherwise. Interleavings: (1) Nobody holds it: it is
-/// closed at once. Threads that sleep in it are woken and go on at the new one; the descriptor and the page go with the last of those who are counted in, to whom pending asynchronous waits belong. (2) A
-/// scope holds it: the one that replaced says that there is a stranger, for good, so whoever ends the ticket comes by the gate of the strangers, finds the lock retired, and closes it after giving the permit. (3) The
-/// taker was ending its ticket without having seen that: it is waited for. (4) A thread takes it after all: see SharedMemory.Keeps. (5) Dispose at the same time: closing twice closes once.</para>
+/// <para>Only the holder of the semaphore is between the acquire and Take, so what is noted there takes no interlocked
+/// steps; after a peer's reset there can be two, who are told unless they come in the same nanoseconds. The ticket is
+/// ended before the permit is given; a Dispose in between gives it in its place
+/// (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not counted that somebody is inside.</para>
+/// <para>A lock that another one has replaced is closed as soon as no scope holds it (<see cref="Retire"/>); who
+/// replaces one in a loop would use up the descriptors otherwise. Interleavings: (1) Nobody holds it: it is closed at
+/// once. Threads that sleep in it are woken and go on at the new one; the descriptor and the page go with the last of
+/// those who are counted in, to whom pending asynchronous waits belong. (2) A scope holds it: the one that replaced
+/// says that there is a stranger, for good, so whoever ends the ticket comes by the gate of the strangers, finds the
+/// lock retired, and closes it after giving the permit. (3) The taker was ending its ticket without having seen that:
+/// it is waited for. (4) A thread takes it after all: see SharedMemory.Keeps. (5) Dispose at the same time: closing
+/// twice closes once.</para>
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
@@ -41,7 +49,8 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     private volatile Action<SegmentLock>? _closed; // what is told when a retired lock is closed
     private int _unchangedAt = -1;
 
-    // The last tickets whose holders may not have been alone. The first one of a lock that stands in for another is such a one.
+    // The last tickets whose holders may not have been alone. The first one of a lock that stands in for another is
+    // such a one.
     private long _firstDoubtful = 1;
     private long _lastDoubtful = replacesAnother ? 1 : 0;
 
@@ -60,7 +69,8 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <returns>The ticket; 0 when it was not taken, also when the name may have changed.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long TryTakeDirectly()
-        => (_unchangedAt == Volatile.Read(ref NameChanges.s_count) || IsUnchanged()) && Semaphore.TryTakeDirectly() ? Note() : 0;
+        => (_unchangedAt == Volatile.Read(ref NameChanges.s_count) || IsUnchanged()) && Semaphore.TryTakeDirectly()
+            ? Note() : 0;
 
     private bool IsUnchanged()
     {
@@ -172,7 +182,8 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         return false;
     }
 
-    /// <summary>Makes whoever ends a ticket come by the gate of the strangers, and waits until nobody is ending this one without having seen that. The ticket that holds then.</summary>
+    /// <summary>Makes whoever ends a ticket come by the gate of the strangers, and waits until nobody is ending this
+    /// one without having seen that. The ticket that holds then.</summary>
     private long ShutOut(long ticket)
     {
         Volatile.Write(ref _hasStranger, 1);
@@ -210,8 +221,10 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
 
     private static Taker MakeTaker() => t_taker = new Taker();
 
-    /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new one.</summary>
-    public bool WasReplaced(long ticket) => HasChanged || (ticket >= Volatile.Read(ref _firstDoubtful) && ticket <= Volatile.Read(ref _lastDoubtful));
+    /// <summary>Whether the holder of a ticket may have been inside together with others, at the old lock and the new
+    /// one.</summary>
+    public bool WasReplaced(long ticket)
+        => HasChanged || (ticket >= Volatile.Read(ref _firstDoubtful) && ticket <= Volatile.Read(ref _lastDoubtful));
 
     /// <summary>Whether the holder of a ticket took over from one that died.</summary>
     public bool WasAbandoned(long ticket) => ticket != 0 && Volatile.Read(ref _abandonedTicket) == ticket;

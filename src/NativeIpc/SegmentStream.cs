@@ -1,6 +1,7 @@
 namespace NativeIpc;
 
-/// <summary>A stream over a segment: fixed length, every access through the copying calls, which are safe against a racing Dispose.</summary>
+/// <summary>A stream over a segment: fixed length, every access through the copying calls, which are safe against a
+/// racing Dispose.</summary>
 internal sealed class SegmentStream(SharedMemory segment) : Stream
 {
     private long _position;
@@ -84,9 +85,12 @@ internal sealed class SegmentStream(SharedMemory segment) : Stream
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         ObjectDisposedException.ThrowIf(_closed, this);
-        if (segment.Access == SharedMemoryAccess.Read) throw new NotSupportedException("The segment was opened for reading only.");
+        if (segment.Access == SharedMemoryAccess.Read)
+            throw new NotSupportedException("The segment was opened for reading only.");
         if (buffer.Length > segment.Size - _position)
-            throw new NotSupportedException($"{buffer.Length} bytes at position {_position} reach past the end of the segment ({segment.Size} bytes), which cannot grow.");
+            throw new NotSupportedException(
+                $"{buffer.Length} bytes at position {_position} reach past the end of the segment ({segment.Size} "
+                    + $"bytes), which cannot grow.");
         segment.Write(_position, buffer);
         _position += buffer.Length;
     }

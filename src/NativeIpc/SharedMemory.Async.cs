@@ -8,35 +8,45 @@ public sealed partial class SharedMemory
     private WaitQueue<SharedMemoryLock?>? _lockQueue;
 
     /// <summary>Takes the lock, waiting for it without a thread.</summary>
-    /// <remarks>Asynchronous waits on one instance are served in the order in which they came. The scope may be disposed on any thread.</remarks>
+    /// <remarks>Asynchronous waits on one instance are served in the order in which they came. The scope may be
+    /// disposed on any thread.</remarks>
     /// <param name="cancellationToken">Ends the wait; the lock is not taken then.</param>
     /// <returns>A task that gives the scope; dispose it to release the lock.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
-    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with
+    /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public async ValueTask<SharedMemoryLock> LockAsync(CancellationToken cancellationToken = default)
         => (await TryLockAsync(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false)).GetValueOrDefault();
 
     /// <summary>Takes the lock, waiting for it at most for a time on the monotonic clock, without a thread.</summary>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="cancellationToken">Ends the wait; the lock is not taken then.</param>
     /// <returns>A task that gives the scope, or null when the time passed.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
-    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with
+    /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public ValueTask<SharedMemoryLock?> TryLockAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
-        => LockQueue() is { } queue ? queue.WaitAsync(timeout, cancellationToken) : OpenLockAndWaitAsync(new Deadline(timeout), cancellationToken);
+        => LockQueue() is { } queue ? queue.WaitAsync(timeout, cancellationToken)
+            : OpenLockAndWaitAsync(new Deadline(timeout), cancellationToken);
 
-    /// <summary>A peer keeps the lock from being opened at once: that is waited for on the pool, as long as the caller waits.</summary>
-    private async ValueTask<SharedMemoryLock?> OpenLockAndWaitAsync(Deadline deadline, CancellationToken cancellationToken)
+    /// <summary>A peer keeps the lock from being opened at once: that is waited for on the pool, as long as the caller
+    /// waits.</summary>
+    private async ValueTask<SharedMemoryLock?> OpenLockAndWaitAsync(Deadline deadline,
+        CancellationToken cancellationToken)
     {
         try
         {
             if (deadline.Rest == TimeSpan.Zero) return null;
-            await Task.Run(() => CurrentLock(new PeerBound(_options.PeerTimeout, deadline.Rest, this, cancellationToken)), cancellationToken).ConfigureAwait(false);
+            await Task.Run(
+                () => CurrentLock(new PeerBound(_options.PeerTimeout, deadline.Rest, this, cancellationToken)),
+                cancellationToken).ConfigureAwait(false);
         }
         catch (CallersTimeIsOverException)
         {
@@ -48,35 +58,45 @@ public sealed partial class SharedMemory
 
     /// <summary>Attaches to a segment, waiting without a thread until a peer has made it.</summary>
     /// <param name="key">The key, as the maker gives it.</param>
-    /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once,
+    /// <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
     /// <param name="access">Whether it may be written.</param>
-    /// <param name="options">Removal, lock; null for the defaults. In this call the timeout takes the place of <see cref="SharedMemoryOptions.PeerTimeout"/>.</param>
+    /// <param name="options">Removal, lock; null for the defaults. In this call the timeout takes the place of
+    /// <see cref="SharedMemoryOptions.PeerTimeout"/>.</param>
     /// <param name="cancellationToken">Ends the wait, within about 20 ms.</param>
     /// <returns>The segment.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    /// <exception cref="NativeIpcException">NotFound when the time passed; LockError when a peer held the key file then; otherwise as <see cref="OpenExisting"/>.</exception>
-    public static Task<SharedMemory> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
+    /// <exception cref="NativeIpcException">NotFound when the time passed; LockError when a peer held the key file
+    /// then; otherwise as <see cref="OpenExisting"/>.</exception>
+    public static Task<SharedMemory> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout,
+        SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
         SharedMemoryOptions? options = null, CancellationToken cancellationToken = default)
     {
         SharedMemoryOptions wanted = Checked(options, access);
-        return OpenWaiter.WaitAsync(bound => TryOpen(key, access, wanted, bound), () => OpenAtLast(key, access, wanted), timeout, cancellationToken);
+        return OpenWaiter.WaitAsync(bound => TryOpen(key, access, wanted, bound), () => OpenAtLast(key, access, wanted),
+            timeout, cancellationToken);
     }
 
-    private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, PeerBound bound)
+    private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options,
+        PeerBound bound)
     {
         using ProcessExit.Call call = Begin(key, options);
-        return Selector.ForSegment(Opening, key).Open(key, access, options, bound, mustExist: false) is { } opened ? new SharedMemory(opened, options) : null;
+        return Selector.ForSegment(Opening, key).Open(key, access, options, bound, mustExist: false) is { } opened
+            ? new SharedMemory(opened, options) : null;
     }
 
     // When the time is up: the look that waits for nobody says what is wrong.
     private static SharedMemory OpenAtLast(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options)
     {
         using ProcessExit.Call call = Begin(key, options);
-        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, TimeSpan.Zero, mustExist: true)!, options);
+        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, TimeSpan.Zero,
+            mustExist: true)!, options);
     }
 
-    /// <summary>The queue of the asynchronous waits; null when there is none yet, and a peer keeps the lock from being opened at once.</summary>
+    /// <summary>The queue of the asynchronous waits; null when there is none yet, and a peer keeps the lock from being
+    /// opened at once.</summary>
     private WaitQueue<SharedMemoryLock?>? LockQueue(bool isOpened = false)
     {
         CheckOpen();
@@ -97,10 +117,12 @@ public sealed partial class SharedMemory
 
     /// <summary>Waits on whichever lock is the current one.</summary>
     /// <remarks>
-    /// Whoever tries here does so under the queue's gate, and may be the thread that serves all other queues: so it tries the lock that is open, and
-    /// has another one opened on the pool, where a peer may be waited for. Interleavings. (1) The lock changes while a wait joins: the next look at all finds that,
-    /// and begins to open. (2) The new one is opened and nobody tried it yet: the pool does, when it has opened it. (3) It cannot be opened: the
-    /// first wait gets the failure, and the next look opens again for the others, each of which is told in its turn. (4) Dispose: ends the wait for the peer, as that of any other thread.
+    /// Whoever tries here does so under the queue's gate, and may be the thread that serves all other queues: so it
+    /// tries the lock that is open, and has another one opened on the pool, where a peer may be waited for.
+    /// Interleavings. (1) The lock changes while a wait joins: the next look at all finds that, and begins to open. (2)
+    /// The new one is opened and nobody tried it yet: the pool does, when it has opened it. (3) It cannot be opened:
+    /// the first wait gets the failure, and the next look opens again for the others, each of which is told in its
+    /// turn. (4) Dispose: ends the wait for the peer, as that of any other thread.
     /// </remarks>
     private sealed class Locks : IAwaitable<SharedMemoryLock?>
     {
@@ -126,7 +148,8 @@ public sealed partial class SharedMemory
             if (Interlocked.Exchange(ref _failure, null) is { } failure) throw failure;
             _owner.CheckOpen();
             SegmentLock current = Volatile.Read(ref _owner._lock)!;
-            if (current.TryTakeDirectly() is not 0 and long ticket && _owner.Keeps(current, ticket)) taken = new SharedMemoryLock(current, ticket);
+            if (current.TryTakeDirectly() is not 0 and long ticket && _owner.Keeps(current, ticket))
+                taken = new SharedMemoryLock(current, ticket);
             else if (!current.HasChanged && TryAcquireAtOnce(current, out isHeldUp) is { } acquired
                 && _owner.TryKeep(acquired, out SharedMemoryLock scope)) taken = scope;
             else if (current.HasChanged) OpenElsewhere();
@@ -160,7 +183,8 @@ public sealed partial class SharedMemory
 
         private void OpenElsewhere()
         {
-            if (Interlocked.Exchange(ref _isOpening, 1) == 0) ThreadPool.UnsafeQueueUserWorkItem(static locks => locks.Open(), this, preferLocal: false);
+            if (Interlocked.Exchange(ref _isOpening, 1) == 0)
+                ThreadPool.UnsafeQueueUserWorkItem(static locks => locks.Open(), this, preferLocal: false);
         }
 
         private void Open()
@@ -169,7 +193,8 @@ public sealed partial class SharedMemory
             {
                 _owner.CurrentLock(new PeerBound(_owner._options.PeerTimeout, Timeout.InfiniteTimeSpan, _owner));
             }
-            catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+            catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException
+                or PlatformNotSupportedException or InvalidOperationException)
             {
                 Volatile.Write(ref _failure, failure);
             }

@@ -11,26 +11,34 @@ public sealed partial class SharedMemory
     private readonly List<SegmentLock> _retiredLocks = [];
     private SegmentLock? _lock;
 
-    /// <summary>Takes the segment's lock across processes, waiting for it as long as it takes: the lock that Qt's <c>QSharedMemory::lock()</c> takes.</summary>
+    /// <summary>Takes the segment's lock across processes, waiting for it as long as it takes: the lock that Qt's
+    /// <c>QSharedMemory::lock()</c> takes.</summary>
     /// <remarks>
-    /// <para>The lock is a semaphore of value 1, made or opened when it is first needed and removed only together with the segment's name. It
-    /// is not re-entrant: a second Lock waits for the first scope to end. The scope may end on another thread; disposing the segment ends
-    /// it too. On System V the kernel gives the lock back when its holder dies.</para>
-    /// <para>A lock whose name a peer has removed or replaced (a failed <c>create()</c> of Qt does that) is noticed on Linux: this
-    /// instance then meets the others at the new one, and <see cref="SharedMemoryLock.WasReplaced"/> tells. On System V that is the key file;
-    /// a lock that a peer reset or removed under the same key file is not noticed.</para>
-    /// <para>When a holder that uses this library was killed, the next one gets the lock and <see cref="SharedMemoryLock.WasAbandoned"/> is true for it, where
-    /// <see cref="LockStatus.IsRecoverable"/> says so (docs/crashes.md). Elsewhere the lock stays taken: for ever on POSIX, on Windows while anybody has it open.</para>
+    /// <para>The lock is a semaphore of value 1, made or opened when it is first needed and removed only together with
+    /// the segment's name. It is not re-entrant: a second Lock waits for the first scope to end. The scope may end on
+    /// another thread; disposing the segment ends it too. On System V the kernel gives the lock back when its holder
+    /// dies.</para>
+    /// <para>A lock whose name a peer has removed or replaced (a failed <c>create()</c> of Qt does that) is noticed on
+    /// Linux: this instance then meets the others at the new one, and <see cref="SharedMemoryLock.WasReplaced"/> tells.
+    /// On System V that is the key file; a lock that a peer reset or removed under the same key file is not
+    /// noticed.</para>
+    /// <para>When a holder that uses this library was killed, the next one gets the lock and
+    /// <see cref="SharedMemoryLock.WasAbandoned"/> is true for it, where <see cref="LockStatus.IsRecoverable"/> says so
+    /// (docs/crashes.md). Elsewhere the lock stays taken: for ever on POSIX, on Windows while anybody has it
+    /// open.</para>
     /// </remarks>
     /// <returns>The scope; dispose it to release the lock.</returns>
-    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with
+    /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
-    /// <exception cref="NativeIpcException">LockError when the lock cannot be made or opened: the segment has lost its name, its name is too long
-    /// for a lock, or (musl) is the lock's file itself; PermissionDenied; KeyError when what has the lock's name is no semaphore; OutOfResources.</exception>
+    /// <exception cref="NativeIpcException">LockError when the lock cannot be made or opened: the segment has lost its
+    /// name, its name is too long for a lock, or (musl) is the lock's file itself; PermissionDenied; KeyError when what
+    /// has the lock's name is no semaphore; OutOfResources.</exception>
     public SharedMemoryLock Lock()
     {
         SegmentLock? current = Volatile.Read(ref _lock);
-        if (current is not null && current.TryTakeDirectly() is not 0 and long ticket && Keeps(current, ticket)) return new SharedMemoryLock(current, ticket);
+        if (current is not null && current.TryTakeDirectly() is not 0 and long ticket && Keeps(current, ticket))
+            return new SharedMemoryLock(current, ticket);
         TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
         return scope;
     }
@@ -39,7 +47,8 @@ public sealed partial class SharedMemory
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>The scope; dispose it to release the lock.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
-    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with
+    /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public SharedMemoryLock Lock(CancellationToken cancellationToken)
@@ -51,25 +60,31 @@ public sealed partial class SharedMemory
     /// <summary>Takes the lock if it is free now.</summary>
     /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
     /// <returns>False when somebody holds it.</returns>
-    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with
+    /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public bool TryLock(out SharedMemoryLock scope) => TryLock(TimeSpan.Zero, out scope);
 
     /// <summary>Takes the lock, waiting for it at most for a time, on the monotonic clock.</summary>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="scope">The scope; dispose it to release the lock. Without effect when the result is false.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
-    /// <returns>False when the time passed, also when a peer that makes or removes the lock kept its file for so long.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <returns>False when the time passed, also when a peer that makes or removes the lock kept its file for so
+    /// long.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; the lock was not taken.</exception>
-    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with
+    /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public bool TryLock(TimeSpan timeout, out SharedMemoryLock scope, CancellationToken cancellationToken = default)
     {
         SegmentLock? direct = Volatile.Read(ref _lock);
-        if (direct is not null && !cancellationToken.IsCancellationRequested && Deadline.IsValid(timeout) && direct.TryTakeDirectly() is not 0 and long atOnce
+        if (direct is not null && !cancellationToken.IsCancellationRequested && Deadline.IsValid(timeout)
+            && direct.TryTakeDirectly() is not 0 and long atOnce
             && Keeps(direct, atOnce))
         {
             scope = new SharedMemoryLock(direct, atOnce);
@@ -81,7 +96,9 @@ public sealed partial class SharedMemory
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            return TryLock(deadline, timeout == TimeSpan.Zero, new PeerBound(_options.PeerTimeout, deadline.Rest, this, cancellationToken), out scope, cancellationToken);
+            return TryLock(deadline, timeout == TimeSpan.Zero,
+                new PeerBound(_options.PeerTimeout, deadline.Rest, this, cancellationToken), out scope,
+                cancellationToken);
         }
         catch (CallersTimeIsOverException)
         {
@@ -89,13 +106,15 @@ public sealed partial class SharedMemory
         }
     }
 
-    private bool TryLock(in Deadline deadline, bool isOnce, in PeerBound bound, out SharedMemoryLock scope, CancellationToken cancellationToken)
+    private bool TryLock(in Deadline deadline, bool isOnce, in PeerBound bound, out SharedMemoryLock scope,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
             SegmentLock tried = CurrentLock(bound);
             SegmentLock? current = TryAcquireFrom(tried);
-            if (current is null && tried.HasChanged) current = TryAcquireFrom(CurrentLock(bound)); // removed by a peer: the one that stands there now may be free
+            // Removed by a peer: the one that stands there now may be free
+            if (current is null && tried.HasChanged) current = TryAcquireFrom(CurrentLock(bound));
             if (current is null)
             {
                 scope = default;
@@ -109,7 +128,8 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Notes that a lock was acquired, and leaves it; false when it was given back, since it is not the one to be had any more.</summary>
+    /// <summary>Notes that a lock was acquired, and leaves it; false when it was given back, since it is not the one to
+    /// be had any more.</summary>
     private bool TryKeep(SegmentLock acquired, out SharedMemoryLock scope)
     {
         try
@@ -126,9 +146,11 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Tells who holds the segment's lock, without waiting for it and without changing anything; but on Windows a free lock is taken and given back at once.</summary>
+    /// <summary>Tells who holds the segment's lock, without waiting for it and without changing anything; but on
+    /// Windows a free lock is taken and given back at once.</summary>
     /// <returns>What could be seen.</returns>
-    /// <exception cref="InvalidOperationException">The segment was opened with <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
+    /// <exception cref="InvalidOperationException">The segment was opened with
+    /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public LockStatus GetLockStatus()
@@ -155,12 +177,16 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Whether the lock that was just taken is to be kept: not when a Dispose has begun, nor when another one has replaced it meanwhile; then it is given back.</summary>
+    /// <summary>Whether the lock that was just taken is to be kept: not when a Dispose has begun, nor when another one
+    /// has replaced it meanwhile; then it is given back.</summary>
     /// <remarks>
-    /// <para>Interleavings with Dispose on another thread: the taking comes before the semaphore is closed, and its holder is noted in time for Dispose to give the lock back; or it is not,
-    /// and then closing finds it taken (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the taking finds it closed. The scope of a lock that was given back releases nothing.</para>
-    /// <para>With a replacement: the new lock is published before the old one is looked at (<see cref="SegmentLock.Retire"/>), and the ticket is noted before this look. So one of the two sees
-    /// the other: the old one stays open for its holder, or the taker goes on to the new one, or both.</para>
+    /// <para>Interleavings with Dispose on another thread: the taking comes before the semaphore is closed, and its
+    /// holder is noted in time for Dispose to give the lock back; or it is not, and then closing finds it taken
+    /// (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the taking finds it closed. The scope of a lock that was
+    /// given back releases nothing.</para>
+    /// <para>With a replacement: the new lock is published before the old one is looked at
+    /// (<see cref="SegmentLock.Retire"/>), and the ticket is noted before this look. So one of the two sees the other:
+    /// the old one stays open for its holder, or the taker goes on to the new one, or both.</para>
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool Keeps(SegmentLock taken, long ticket)
@@ -189,8 +215,8 @@ public sealed partial class SharedMemory
         return false;
     }
 
-    /// <summary>Tries once. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it before
-    /// the caller has noted that it holds it.</summary>
+    /// <summary>Tries once. Gives the lock back entered when it was acquired, so that a racing Dispose cannot close it
+    /// before the caller has noted that it holds it.</summary>
     private static SegmentLock? TryAcquireFrom(SegmentLock current)
     {
         // As Try, without its delegate: the fewer methods are on the stack in a system call, the sooner it is back.
@@ -251,7 +277,8 @@ public sealed partial class SharedMemory
         return acquired ? current : null;
     }
 
-    /// <summary>Whether the lock is not to be had here any more, and the next turn goes on at another one: a peer has removed it (System V), or it was replaced while this thread was in it.</summary>
+    /// <summary>Whether the lock is not to be had here any more, and the next turn goes on at another one: a peer has
+    /// removed it (System V), or it was replaced while this thread was in it.</summary>
     private static bool IsGone(SegmentLock current, Exception failure)
     {
         bool isRemoved = failure is NativeIpcException { Error: NativeIpcError.NotFound };
@@ -268,14 +295,17 @@ public sealed partial class SharedMemory
     }
 
     /// <remarks>
-    /// It may have to wait for a peer, so it is opened outside the gate: each thread waits by its own bound, and Dispose for none of them. Interleavings. (1) Two threads open it: the first
-    /// one to come to the gate publishes its own, the other closes what it has opened, unused. (2) A thread opens what is replaced again before it comes to the gate: the next look at the name
-    /// says so. (3) Dispose comes first: nothing is published after it has closed what there is.
+    /// It may have to wait for a peer, so it is opened outside the gate: each thread waits by its own bound, and
+    /// Dispose for none of them. Interleavings. (1) Two threads open it: the first one to come to the gate publishes
+    /// its own, the other closes what it has opened, unused. (2) A thread opens what is replaced again before it comes
+    /// to the gate: the next look at the name says so. (3) Dispose comes first: nothing is published after it has
+    /// closed what there is.
     /// </remarks>
     private SegmentLock OpenLock(in PeerBound bound)
     {
         if (!_options.UseLock)
-            throw new InvalidOperationException($"The segment {Failure.Describe(Key)} was opened with UseLock = false, so it has no lock.");
+            throw new InvalidOperationException(
+                $"The segment {Failure.Describe(Key)} was opened with UseLock = false, so it has no lock.");
 
         bool added = false;
         SegmentLock? replaced = null;
@@ -361,9 +391,11 @@ public sealed partial class SharedMemory
         public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock(bound))) is not null;
 
         public bool TryAcquireQuickly()
-            => (Acquired = Try(owner.CurrentLock(bound), static (semaphore, _) => semaphore.TryAcquireQuickly(), 0)) is not null;
+            => (Acquired = Try(owner.CurrentLock(bound), static (semaphore, _) => semaphore.TryAcquireQuickly(),
+                0)) is not null;
 
         public bool Block(TimeSpan longest, Wakeup wakeup)
-            => (Acquired = Try(owner.CurrentLock(bound), static (semaphore, how) => semaphore.Block(how.longest, how.wakeup), (longest, wakeup))) is not null;
+            => (Acquired = Try(owner.CurrentLock(bound),
+                static (semaphore, how) => semaphore.Block(how.longest, how.wakeup), (longest, wakeup))) is not null;
     }
 }

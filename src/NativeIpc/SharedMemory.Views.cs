@@ -7,8 +7,10 @@ namespace NativeIpc;
 
 public sealed partial class SharedMemory
 {
-    /// <summary>All bytes, to read and write. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
-    /// <exception cref="InvalidOperationException">The attachment is read-only, or the segment is over 2 GiB: use <see cref="GetSpan"/>.</exception>
+    /// <summary>All bytes, to read and write. Fast and raw: it must not be used after Dispose, nor after the last use
+    /// of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
+    /// <exception cref="InvalidOperationException">The attachment is read-only, or the segment is over 2 GiB: use
+    /// <see cref="GetSpan"/>.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public Span<byte> Span
     {
@@ -19,8 +21,10 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>All bytes, to read. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
-    /// <exception cref="InvalidOperationException">The segment is over 2 GiB: use <see cref="GetReadOnlySpan"/>.</exception>
+    /// <summary>All bytes, to read. Fast and raw: it must not be used after Dispose, nor after the last use of this
+    /// instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
+    /// <exception cref="InvalidOperationException">The segment is over 2 GiB: use
+    /// <see cref="GetReadOnlySpan"/>.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public ReadOnlySpan<byte> ReadOnlySpan
     {
@@ -31,8 +35,10 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>All bytes, to read and write, for APIs that take memory. Its spans must not be used after Dispose; asking it for one then throws.</summary>
-    /// <exception cref="InvalidOperationException">The attachment is read-only, or the segment is over 2 GiB.</exception>
+    /// <summary>All bytes, to read and write, for APIs that take memory. Its spans must not be used after Dispose;
+    /// asking it for one then throws.</summary>
+    /// <exception cref="InvalidOperationException">The attachment is read-only, or the segment is over 2
+    /// GiB.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public Memory<byte> Memory
     {
@@ -43,7 +49,8 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>All bytes, to read, for APIs that take memory. Its spans must not be used after Dispose; asking it for one then throws.</summary>
+    /// <summary>All bytes, to read, for APIs that take memory. Its spans must not be used after Dispose; asking it for
+    /// one then throws.</summary>
     /// <exception cref="InvalidOperationException">The segment is over 2 GiB.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public ReadOnlyMemory<byte> ReadOnlyMemory
@@ -55,7 +62,8 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Some of the bytes, to read and write. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
+    /// <summary>Some of the bytes, to read and write. Fast and raw: it must not be used after Dispose, nor after the
+    /// last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
     /// <param name="offset">In bytes, from the start.</param>
     /// <param name="length">In bytes.</param>
     /// <returns>The bytes.</returns>
@@ -68,7 +76,8 @@ public sealed partial class SharedMemory
         return _segment.Slice(offset, length);
     }
 
-    /// <summary>Some of the bytes, to read. Fast and raw: it must not be used after Dispose, nor after the last use of this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
+    /// <summary>Some of the bytes, to read. Fast and raw: it must not be used after Dispose, nor after the last use of
+    /// this instance, which a collection then lets go of: hold it with <c>using</c>.</summary>
     /// <param name="offset">In bytes, from the start.</param>
     /// <param name="length">In bytes.</param>
     /// <returns>The bytes.</returns>
@@ -80,8 +89,9 @@ public sealed partial class SharedMemory
         return _segment.Slice(offset, length);
     }
 
-    /// <summary>A value in the segment, to read and write in place, also with <see cref="Volatile"/> and <see cref="Interlocked"/>. It must not be
-    /// used after Dispose, nor after the last use of this instance: hold it with <c>using</c>.</summary>
+    /// <summary>A value in the segment, to read and write in place, also with <see cref="Volatile"/> and
+    /// <see cref="Interlocked"/>. It must not be used after Dispose, nor after the last use of this instance: hold it
+    /// with <c>using</c>.</summary>
     /// <typeparam name="T">A type without references, laid out as the peer lays it out.</typeparam>
     /// <param name="offset">In bytes, from the start; a multiple of the type's alignment.</param>
     /// <returns>The value's place.</returns>
@@ -96,7 +106,8 @@ public sealed partial class SharedMemory
         return ref _segment.At<T>(offset);
     }
 
-    /// <summary>A value in the segment, to read in place. It must not be used after Dispose, nor after the last use of this instance: hold it with <c>using</c>.</summary>
+    /// <summary>A value in the segment, to read in place. It must not be used after Dispose, nor after the last use of
+    /// this instance: hold it with <c>using</c>.</summary>
     /// <typeparam name="T">A type without references, laid out as the peer lays it out.</typeparam>
     /// <param name="offset">In bytes, from the start; a multiple of the type's alignment.</param>
     /// <returns>The value's place.</returns>
@@ -111,8 +122,9 @@ public sealed partial class SharedMemory
     }
 
     /// <summary>Copies bytes out of the segment. Safe against a Dispose on another thread.</summary>
-    /// <remarks>For POSIX on Linux by a system call on the descriptor: slower for a few bytes than a span, but safe when a peer has shortened the
-    /// segment, which ends a process that touches the missing bytes through a span (SIGBUS).</remarks>
+    /// <remarks>For POSIX on Linux by a system call on the descriptor: slower for a few bytes than a span, but safe
+    /// when a peer has shortened the segment, which ends a process that touches the missing bytes through a span
+    /// (SIGBUS).</remarks>
     /// <param name="offset">In bytes, from the start.</param>
     /// <param name="destination">Where they go; its length says how many.</param>
     /// <exception cref="ArgumentOutOfRangeException">They are not all inside the segment.</exception>
@@ -133,8 +145,9 @@ public sealed partial class SharedMemory
     }
 
     /// <summary>Copies bytes into the segment. Safe against a Dispose on another thread.</summary>
-    /// <remarks>For POSIX on Linux by a system call on the descriptor: slower for a few bytes than a span, but safe when a peer has shortened the
-    /// segment, which ends a process that touches the missing bytes through a span (SIGBUS).</remarks>
+    /// <remarks>For POSIX on Linux by a system call on the descriptor: slower for a few bytes than a span, but safe
+    /// when a peer has shortened the segment, which ends a process that touches the missing bytes through a span
+    /// (SIGBUS).</remarks>
     /// <param name="offset">In bytes, from the start.</param>
     /// <param name="source">The bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">They are not all inside the segment.</exception>
@@ -155,9 +168,11 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>Asks the system for the size of the segment now, which a POSIX peer may have changed since it was opened.</summary>
-    /// <remarks>Spans reach as far as the segment did when it was opened: while it is shorter, touching the missing bytes ends the process (SIGBUS), and no check can
-    /// exclude that it happens right after this one. <see cref="Read"/>, <see cref="Write"/> and streams are safe at any time.</remarks>
+    /// <summary>Asks the system for the size of the segment now, which a POSIX peer may have changed since it was
+    /// opened.</summary>
+    /// <remarks>Spans reach as far as the segment did when it was opened: while it is shorter, touching the missing
+    /// bytes ends the process (SIGBUS), and no check can exclude that it happens right after this one.
+    /// <see cref="Read"/>, <see cref="Write"/> and streams are safe at any time.</remarks>
     /// <returns>The size in bytes: <see cref="Size"/> or more.</returns>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">InvalidSize when it has become shorter.</exception>
@@ -175,8 +190,8 @@ public sealed partial class SharedMemory
         }
     }
 
-    /// <summary>A stream over all bytes, of fixed length, starting at 0; writable if the attachment is. Safe against a Dispose on another thread.
-    /// Closing it does not dispose the segment.</summary>
+    /// <summary>A stream over all bytes, of fixed length, starting at 0; writable if the attachment is. Safe against a
+    /// Dispose on another thread. Closing it does not dispose the segment.</summary>
     /// <returns>The stream. As other streams, it is for one thread at a time.</returns>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public Stream OpenStream()
@@ -185,8 +200,8 @@ public sealed partial class SharedMemory
         return new SegmentStream(this);
     }
 
-    /// <summary>Keeps the memory mapped until the scope is disposed, whoever disposes the segment meanwhile: spans, references and pointers
-    /// of the scope are safe inside it.</summary>
+    /// <summary>Keeps the memory mapped until the scope is disposed, whoever disposes the segment meanwhile: spans,
+    /// references and pointers of the scope are safe inside it.</summary>
     /// <returns>The scope; dispose it.</returns>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public SharedMemoryAccessScope BeginAccess()
@@ -232,7 +247,9 @@ public sealed partial class SharedMemory
 
         [DoesNotReturn]
         static void Throw(Segment segment)
-            => throw new InvalidOperationException($"The segment {Failure.Describe(segment.Key)} was opened for reading only; open it with SharedMemoryAccess.ReadWrite to write.");
+            => throw new InvalidOperationException(
+                $"The segment {Failure.Describe(segment.Key)} was opened for reading only; open it with "
+                    + $"SharedMemoryAccess.ReadWrite to write.");
     }
 
     [DoesNotReturn]
@@ -240,7 +257,9 @@ public sealed partial class SharedMemory
 
     [DoesNotReturn]
     private void ThrowTooLong()
-        => throw new InvalidOperationException($"The segment {Failure.Describe(Key)} has {Size} bytes, more than one span can hold; use GetSpan, Read, Write or OpenStream.");
+        => throw new InvalidOperationException(
+            $"The segment {Failure.Describe(Key)} has {Size} bytes, more than one span can hold; use GetSpan, Read, "
+                + $"Write or OpenStream.");
 
     private sealed class Manager(SharedMemory owner, int length) : MemoryManager<byte>
     {

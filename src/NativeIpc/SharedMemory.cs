@@ -10,20 +10,23 @@ using NativeIpc.Platform;
 namespace NativeIpc;
 
 /// <summary>
-/// A named segment of memory that every process on the machine can attach to, in whatever language it is written: QSharedMemory in Qt,
-/// <c>shm_open</c>, <c>shmget</c> or <c>CreateFileMappingW</c> in C.
+/// A named segment of memory that every process on the machine can attach to, in whatever language it is written:
+/// QSharedMemory in Qt, <c>shm_open</c>, <c>shmget</c> or <c>CreateFileMappingW</c> in C.
 /// </summary>
 /// <remarks>
-/// <para>Attach is <c>mmap(2)</c>, <c>shmat(2)</c> or <c>MapViewOfFile</c>; detach, which Dispose does, is their reverse. All of the segment is mapped;
-/// its bytes belong to its users, nothing of this library is hidden in them.</para>
-/// <para>Removal by default: on POSIX the instance that made the segment removes the name when it lets go (who is attached goes on, who comes
-/// later does not find it); on System V the last one to detach removes the segment, its lock and the key file; Windows removes it with the
-/// last handle. <see cref="RemovalPolicy"/> says it in full. A crash leaves the segment behind on Unix: CreateNew then says AlreadyExists, OpenExisting and CreateOrOpen work, and
+/// <para>Attach is <c>mmap(2)</c>, <c>shmat(2)</c> or <c>MapViewOfFile</c>; detach, which Dispose does, is their
+/// reverse. All of the segment is mapped; its bytes belong to its users, nothing of this library is hidden in
+/// them.</para>
+/// <para>Removal by default: on POSIX the instance that made the segment removes the name when it lets go (who is
+/// attached goes on, who comes later does not find it); on System V the last one to detach removes the segment, its
+/// lock and the key file; Windows removes it with the last handle. <see cref="RemovalPolicy"/> says it in full. A crash
+/// leaves the segment behind on Unix: CreateNew then says AlreadyExists, OpenExisting and CreateOrOpen work, and
 /// <see cref="Remove"/> removes it.</para>
-/// <para>Thread safety: every member may be called from any thread at any time, also while another one disposes; the bytes themselves are
-/// as unprotected as any memory, which is what <see cref="Lock()"/> is for. Raw spans, memory and references are the exception: they
-/// trust the caller not to dispose while they are used, and to keep the instance alive (<c>using</c>, or <see cref="GC.KeepAlive"/>): an instance that nothing
-/// refers to any more is let go of by a garbage collection, as if it had been disposed.</para>
+/// <para>Thread safety: every member may be called from any thread at any time, also while another one disposes; the
+/// bytes themselves are as unprotected as any memory, which is what <see cref="Lock()"/> is for. Raw spans, memory and
+/// references are the exception: they trust the caller not to dispose while they are used, and to keep the instance
+/// alive (<c>using</c>, or <see cref="GC.KeepAlive"/>): an instance that nothing refers to any more is let go of by a
+/// garbage collection, as if it had been disposed.</para>
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
 public sealed partial class SharedMemory : IDisposable, IWaitOwner
@@ -31,8 +34,8 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     private const string Creating = "create the segment";
     private const string Opening = "open the segment";
 
-    // What a user process has at most on any 64-bit system (x86-64 with five levels). Asked for more, a /dev/shm without a limit would
-    // take all memory before the mapping fails.
+    // What a user process has at most on any 64-bit system (x86-64 with five levels). Asked for more, a /dev/shm
+    // without a limit would take all memory before the mapping fails.
     private const long LargestAddressSpace = 1L << 56;
 
     private readonly Segment _segment;
@@ -48,14 +51,15 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// <summary>The key that the segment was made or opened with.</summary>
     public NativeIpcKey Key => _segment.Key;
 
-    /// <summary>The size in bytes, as the system reports it: what was asked for on Linux and for System V, rounded up to pages on Windows and for
-    /// POSIX on macOS.</summary>
+    /// <summary>The size in bytes, as the system reports it: what was asked for on Linux and for System V, rounded up
+    /// to pages on Windows and for POSIX on macOS.</summary>
     public long Size => _segment.Size;
 
     /// <summary>What this attachment allows.</summary>
     public SharedMemoryAccess Access => _segment.Access;
 
-    /// <summary>Whether this instance made the segment, rather than finding it; a half-created leftover that it finished counts as made.</summary>
+    /// <summary>Whether this instance made the segment, rather than finding it; a half-created leftover that it
+    /// finished counts as made.</summary>
     public bool CreatedNew => _segment.CreatedNew;
 
     /// <summary>Which object of the system this is; for tests and diagnosis.</summary>
@@ -68,9 +72,9 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// <returns>The segment, to read and write.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is less than 1.</exception>
-    /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied; InvalidSize for more than
-    /// the system can ever give; OutOfResources when memory, /dev/shm, descriptors or System V limits are used up; LockError when a peer
-    /// is stuck in the middle of making or removing it.</exception>
+    /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied;
+    /// InvalidSize for more than the system can ever give; OutOfResources when memory, /dev/shm, descriptors or System
+    /// V limits are used up; LockError when a peer is stuck in the middle of making or removing it.</exception>
     public static SharedMemory CreateNew(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
         options = Checked(options);
@@ -83,14 +87,18 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// <param name="access">Whether it may be written.</param>
     /// <param name="options">Removal, lock, waiting bound; null for the defaults.</param>
     /// <returns>The segment.</returns>
-    /// <exception cref="ArgumentException">The options or <paramref name="access"/> hold a value that has no meaning.</exception>
-    /// <exception cref="NativeIpcException">NotFound, also for a half-created leftover once <see cref="SharedMemoryOptions.PeerTimeout"/> has
-    /// passed; KeyError; PermissionDenied; OutOfResources; LockError.</exception>
-    public static SharedMemory OpenExisting(NativeIpcKey key, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
+    /// <exception cref="ArgumentException">The options or <paramref name="access"/> hold a value that has no
+    /// meaning.</exception>
+    /// <exception cref="NativeIpcException">NotFound, also for a half-created leftover once
+    /// <see cref="SharedMemoryOptions.PeerTimeout"/> has passed; KeyError; PermissionDenied; OutOfResources;
+    /// LockError.</exception>
+    public static SharedMemory OpenExisting(NativeIpcKey key, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
+        SharedMemoryOptions? options = null)
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(key, options);
-        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: true)!, options);
+        return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout,
+            mustExist: true)!, options);
     }
 
     /// <summary>Attaches to a segment if it exists.</summary>
@@ -98,22 +106,26 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// <param name="segment">The segment; null when there is none.</param>
     /// <param name="access">Whether it may be written.</param>
     /// <param name="options">Removal, lock, waiting bound; null for the defaults.</param>
-    /// <returns>False when there is none, or still only a half-created one once <see cref="SharedMemoryOptions.PeerTimeout"/> has passed.</returns>
-    /// <exception cref="ArgumentException">The options or <paramref name="access"/> hold a value that has no meaning.</exception>
+    /// <returns>False when there is none, or still only a half-created one once
+    /// <see cref="SharedMemoryOptions.PeerTimeout"/> has passed.</returns>
+    /// <exception cref="ArgumentException">The options or <paramref name="access"/> hold a value that has no
+    /// meaning.</exception>
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
-    public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedMemory? segment, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
+    public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedMemory? segment,
+        SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {
         options = Checked(options, access);
         using ProcessExit.Call call = Begin(key, options);
-        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout, mustExist: false);
+        Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout,
+            mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
         return segment is not null;
     }
 
-    /// <summary>Attaches to a segment that was listed, also to one that no key leads to: System V segments that were made
-    /// with <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
-    /// <remarks>Where a key leads to it, this is <see cref="OpenExisting"/> of that key, but for the comparison. Without
-    /// one, letting go never removes it, <see cref="Key"/> is what failures call it, and it has no lock, as if
+    /// <summary>Attaches to a segment that was listed, also to one that no key leads to: System V segments that were
+    /// made with <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
+    /// <remarks>Where a key leads to it, this is <see cref="OpenExisting"/> of that key, but for the comparison.
+    /// Without one, letting go never removes it, <see cref="Key"/> is what failures call it, and it has no lock, as if
     /// <see cref="SharedMemoryOptions.UseLock"/> were false. Follows <c>shmat(2)</c>.</remarks>
     /// <param name="found">The segment, as <see cref="IpcObjects"/> listed it.</param>
     /// <param name="access">Whether it may be written.</param>
@@ -124,7 +136,8 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// <paramref name="access"/> hold a value that has no meaning.</exception>
     /// <exception cref="NativeIpcException">NotFound, also when another object has its name by now; PermissionDenied;
     /// OutOfResources; LockError; KeyError for a POSIX file with a name that no key can have.</exception>
-    public static SharedMemory OpenListed(IpcObjectInfo found, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
+    public static SharedMemory OpenListed(IpcObjectInfo found, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
+        SharedMemoryOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(found);
         if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("It is no segment.", nameof(found));
@@ -149,8 +162,9 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// <returns>The segment, to read and write; <see cref="CreatedNew"/> says which of the two happened.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is less than 1.</exception>
-    /// <exception cref="NativeIpcException">InvalidSize when the segment that exists is smaller, unless <see cref="SharedMemoryOptions.AllowSmaller"/>;
-    /// AlreadyExists only for a half-created leftover of another user, which is not recovered; otherwise as <see cref="CreateNew"/>.</exception>
+    /// <exception cref="NativeIpcException">InvalidSize when the segment that exists is smaller, unless
+    /// <see cref="SharedMemoryOptions.AllowSmaller"/>; AlreadyExists only for a half-created leftover of another user,
+    /// which is not recovered; otherwise as <see cref="CreateNew"/>.</exception>
     public static SharedMemory CreateOrOpen(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
         options = Checked(options);
@@ -158,42 +172,52 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         return new SharedMemory(BackendFor(key, size).CreateOrOpen(key, size, options), options);
     }
 
-    /// <summary>Removes the name of a segment and of its lock, whatever its use: who is attached goes on, who comes later does not find it.</summary>
-    /// <remarks>Meant for leftovers of a crash. A lock whose segment is gone already is removed by <see cref="SystemSemaphore.Remove"/> of the lock's key.</remarks>
+    /// <summary>Removes the name of a segment and of its lock, whatever its use: who is attached goes on, who comes
+    /// later does not find it.</summary>
+    /// <remarks>Meant for leftovers of a crash. A lock whose segment is gone already is removed by
+    /// <see cref="SystemSemaphore.Remove"/> of the lock's key.</remarks>
     /// <param name="key">The key.</param>
     /// <returns>False when there was no segment.</returns>
-    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a segment with its last handle.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a segment with its last
+    /// handle.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
     [UnsupportedOSPlatform("windows")]
     public static bool Remove(NativeIpcKey key) => Selector.ForSegment("remove the segment", key).Remove(key);
 
-    /// <summary>Whether segments with keys of a type can be used here, asked of the running system and not only of the compiler.</summary>
+    /// <summary>Whether segments with keys of a type can be used here, asked of the running system and not only of the
+    /// compiler.</summary>
     /// <param name="type">The key type.</param>
     /// <returns>True when they can.</returns>
     public static bool IsKeyTypeSupported(NativeIpcKeyType type) => Selector.SupportsSegments(type);
 
-    /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same as Qt makes of it.</summary>
+    /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same
+    /// as Qt makes of it.</summary>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused when it is used.</returns>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused
+    /// when it is used.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
 
     /// <inheritdoc cref="PlatformSafeKey(string)"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key. A type of another platform gives an empty native key, as in Qt.</param>
-    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type) => PlatformSafeKey(name, type, out _);
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type)
+        => PlatformSafeKey(name, type, out _);
 
     /// <inheritdoc cref="PlatformSafeKey(string)"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
-    /// <param name="wasCut">Whether the name was too long for the platform and was cut, as Qt does without saying: two names may then give one key.</param>
+    /// <param name="wasCut">Whether the name was too long for the platform and was cut, as Qt does without saying: two
+    /// names may then give one key.</param>
     public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type, out bool wasCut)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return NameRules.PlatformSafeKey(name, type, IpcObjectKind.SharedMemory, PlatformEnvironment.Current, out wasCut);
+        return NameRules.PlatformSafeKey(name, type, IpcObjectKind.SharedMemory, PlatformEnvironment.Current,
+            out wasCut);
     }
 
-    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be cut.</summary>
+    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be
+    /// cut.</summary>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
     /// <returns>The key.</returns>
@@ -205,7 +229,8 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         return wasCut ? throw new ArgumentException(NameRules.DescribeCut(name, key), nameof(name)) : key;
     }
 
-    /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSharedMemory::setKey</c>); it remembers the name, also in its text form.</summary>
+    /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSharedMemory::setKey</c>); it remembers the name, also
+    /// in its text form.</summary>
     /// <param name="name">The name that the Qt program uses.</param>
     /// <returns>The key, of <see cref="NativeIpcKey.LegacyDefaultType"/>.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
@@ -221,11 +246,13 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     }
 
     /// <summary>
-    /// Detaches: releases the lock if this instance holds it, removes what it owns under its policy, and unmaps as soon as the last call that
-    /// is using the memory on another thread has ended. A removal that fails is reported by the event source "NativeIpc".
+    /// Detaches: releases the lock if this instance holds it, removes what it owns under its policy, and unmaps as soon
+    /// as the last call that is using the memory on another thread has ended. A removal that fails is reported by the
+    /// event source "NativeIpc".
     /// </summary>
-    /// <remarks>On System V the last one to detach waits for a peer that holds the lock, for <see cref="SharedMemoryOptions.PeerTimeout"/> at most, and
-    /// then leaves the removal to that peer. Where another thread is still using the memory, System V detaches and removes when that ends.</remarks>
+    /// <remarks>On System V the last one to detach waits for a peer that holds the lock, for
+    /// <see cref="SharedMemoryOptions.PeerTimeout"/> at most, and then leaves the removal to that peer. Where another
+    /// thread is still using the memory, System V detaches and removes when that ends.</remarks>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
@@ -249,19 +276,24 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         return $"{nameof(SharedMemory)} {Failure.Name(Key)} ({Size} bytes{state})";
     }
 
-    private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size, [CallerMemberName] string operation = "")
+    private static ISharedMemoryBackend BackendFor(in NativeIpcKey key, long size,
+        [CallerMemberName] string operation = "")
     {
         if (size < 1)
-            throw new ArgumentOutOfRangeException(nameof(size), size, $"Cannot create the segment {Failure.Describe(key)}: its size must be at least 1 byte.");
+            throw new ArgumentOutOfRangeException(nameof(size), size,
+                $"Cannot create the segment {Failure.Describe(key)}: its size must be at least 1 byte.");
         ISharedMemoryBackend backend = Selector.ForSegment(Creating, key);
         if (size <= LargestAddressSpace) return backend;
-        throw Failure.Found(NativeIpcError.InvalidSize, Creating, key, operation, $"no process has room for {size} bytes", "Ask for less.");
+        throw Failure.Found(NativeIpcError.InvalidSize, Creating, key, operation,
+            $"no process has room for {size} bytes", "Ask for less.");
     }
 
     private static ProcessExit.Call Begin(in NativeIpcKey key, SharedMemoryOptions options)
-        => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
+        => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()
+            && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
-    private static SharedMemoryOptions Checked(SharedMemoryOptions? options, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
+    private static SharedMemoryOptions Checked(SharedMemoryOptions? options,
+        SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
     {
         // A copy, since options can be changed: what was checked is what is used.
         options = options is null ? SharedMemoryOptions.s_default : options with { };
@@ -270,7 +302,8 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         OptionRules.CheckDefined(options.Allocation, SharedMemoryAllocation.Populate);
         OptionRules.CheckDefined(access, SharedMemoryAccess.Read);
         OptionRules.CheckBound(options.PeerTimeout);
-        OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group, options.AllowOtherOwners);
+        OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group,
+            options.AllowOtherOwners);
         return options;
     }
 }

@@ -58,7 +58,8 @@ public sealed class SharedMemoryAccessScope : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private Segment Open() => Volatile.Read(ref _segment) ?? throw new ObjectDisposedException(nameof(SharedMemoryAccessScope));
+    private Segment Open() => Volatile.Read(ref _segment)
+        ?? throw new ObjectDisposedException(nameof(SharedMemoryAccessScope));
 
     private Segment Writable()
     {

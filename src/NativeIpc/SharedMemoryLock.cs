@@ -4,8 +4,8 @@ using NativeIpc.Errors;
 namespace NativeIpc;
 
 /// <summary>
-/// Holds the lock of a segment until it is disposed. A copy is the same scope: however often and on whatever thread it is disposed, the lock
-/// is released once. <c>default</c> holds nothing.
+/// Holds the lock of a segment until it is disposed. A copy is the same scope: however often and on whatever thread it
+/// is disposed, the lock is released once. <c>default</c> holds nothing.
 /// </summary>
 [DebuggerDisplay("{ToString(),nq}")]
 public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLock>
@@ -20,15 +20,16 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
     }
 
     /// <summary>
-    /// Whether a peer removed, replaced or reset the lock while this scope held it, or just before: another process may be, or have been,
-    /// inside at the same time, so the data may be inconsistent. Noticed on Linux, a moment after it happens, and on System V also when the
-    /// scope ends (ask again then); elsewhere always false.
+    /// Whether a peer removed, replaced or reset the lock while this scope held it, or just before: another process may
+    /// be, or have been, inside at the same time, so the data may be inconsistent. Noticed on Linux, a moment after it
+    /// happens, and on System V also when the scope ends (ask again then); elsewhere always false.
     /// </summary>
     public bool WasReplaced => _lock?.WasReplaced(_ticket) == true;
 
     /// <summary>
-    /// Whether the holder before this one was killed while it held the lock, so that the data may be inconsistent: the scope holds the
-    /// lock all the same, and who comes next is not told again. See docs/crashes.md for what each back end notices.
+    /// Whether the holder before this one was killed while it held the lock, so that the data may be inconsistent: the
+    /// scope holds the lock all the same, and who comes next is not told again. See docs/crashes.md for what each back
+    /// end notices.
     /// </summary>
     public bool WasAbandoned => _lock?.WasAbandoned(_ticket) == true;
 

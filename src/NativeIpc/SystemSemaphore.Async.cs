@@ -12,7 +12,8 @@ public sealed partial class SystemSemaphore
     private bool _isDisposed;
 
     /// <summary>Takes a permit, waiting for it without a thread.</summary>
-    /// <remarks>Asynchronous waits on one instance are served in the order in which they came; they do not hold a thread each: see docs/waiting.md.</remarks>
+    /// <remarks>Asynchronous waits on one instance are served in the order in which they came; they do not hold a
+    /// thread each: see docs/waiting.md.</remarks>
     /// <param name="cancellationToken">Ends the wait; no permit is taken then.</param>
     /// <returns>A task that ends when the permit is taken.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
@@ -22,26 +23,33 @@ public sealed partial class SystemSemaphore
         => _ = await Queue().WaitAsync(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Takes a permit, waiting for it at most for a time on the monotonic clock, without a thread.</summary>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="cancellationToken">Ends the wait; no permit is taken then.</param>
-    /// <returns>A task that gives false when the time passed; no permit was taken then, and no less time has passed.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <returns>A task that gives false when the time passed; no permit was taken then, and no less time has
+    /// passed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
     public ValueTask<bool> TryAcquireAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
         => Queue().WaitAsync(timeout, cancellationToken);
 
-    /// <summary>Takes several permits in one step, waiting until there are as many. System V only: <c>semop(2)</c> with -n.</summary>
+    /// <summary>Takes several permits in one step, waiting until there are as many. System V only: <c>semop(2)</c> with
+    /// -n.</summary>
     /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1, or more than the semaphore can ever have.</exception>
-    /// <exception cref="PlatformNotSupportedException">The system has no such operation for this type of key (<see cref="IsMultipleAcquireSupported"/>).</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1, or more than the
+    /// semaphore can ever have.</exception>
+    /// <exception cref="PlatformNotSupportedException">The system has no such operation for this type of key
+    /// (<see cref="IsMultipleAcquireSupported"/>).</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
     [UnsupportedOSPlatform("windows")]
-    public void Acquire(int count, CancellationToken cancellationToken = default) => TryAcquireSeveral(count, Timeout.InfiniteTimeSpan, cancellationToken);
+    public void Acquire(int count, CancellationToken cancellationToken = default)
+        => TryAcquireSeveral(count, Timeout.InfiniteTimeSpan, cancellationToken);
 
     /// <summary>Takes several permits in one step if there are as many now. System V only.</summary>
     /// <inheritdoc cref="Acquire(int, CancellationToken)" path="/exception"/>
@@ -50,10 +58,12 @@ public sealed partial class SystemSemaphore
     [UnsupportedOSPlatform("windows")]
     public bool TryAcquire(int count) => TryAcquireSeveral(count, TimeSpan.Zero, CancellationToken.None);
 
-    /// <summary>Takes several permits in one step, waiting at most for a time on the monotonic clock. System V only.</summary>
+    /// <summary>Takes several permits in one step, waiting at most for a time on the monotonic clock. System V
+    /// only.</summary>
     /// <inheritdoc cref="Acquire(int, CancellationToken)" path="/exception"/>
     /// <param name="count">How many, 1 or more; 1 works with every key type.</param>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed; no permit was taken then.</returns>
     [UnsupportedOSPlatform("windows")]
@@ -76,20 +86,27 @@ public sealed partial class SystemSemaphore
 
     /// <summary>Opens a semaphore, waiting without a thread until a peer has made it.</summary>
     /// <param name="key">The key, as the maker gives it.</param>
-    /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
-    /// <param name="options">Undo policy; null for the defaults. In this call the timeout takes the place of <see cref="SystemSemaphoreOptions.PeerTimeout"/>.</param>
+    /// <param name="timeout">The longest wait, on the monotonic clock; zero tries once,
+    /// <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="options">Undo policy; null for the defaults. In this call the timeout takes the place of
+    /// <see cref="SystemSemaphoreOptions.PeerTimeout"/>.</param>
     /// <param name="cancellationToken">Ends the wait, within about 20 ms.</param>
     /// <returns>The semaphore. This instance does not remove it.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    /// <exception cref="NativeIpcException">NotFound when the time passed; LockError when a peer held the key file then; otherwise as <see cref="OpenExisting"/>.</exception>
-    public static Task<SystemSemaphore> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout, SystemSemaphoreOptions? options = null, CancellationToken cancellationToken = default)
+    /// <exception cref="NativeIpcException">NotFound when the time passed; LockError when a peer held the key file
+    /// then; otherwise as <see cref="OpenExisting"/>.</exception>
+    public static Task<SystemSemaphore> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout,
+        SystemSemaphoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         SystemSemaphoreOptions wanted = Checked(key, options);
-        return OpenWaiter.WaitAsync(bound => Open(bound, mustExist: false), () => Open(TimeSpan.Zero, mustExist: true)!, timeout, cancellationToken);
+        return OpenWaiter.WaitAsync(bound => Open(bound, mustExist: false), () => Open(TimeSpan.Zero, mustExist: true)!,
+            timeout, cancellationToken);
 
         SystemSemaphore? Open(PeerBound bound, bool mustExist)
-            => Selector.ForSemaphore(Opening, key).Open(key, wanted, bound, mustExist) is { } opened ? new SystemSemaphore(opened, wanted) : null;
+            => Selector.ForSemaphore(Opening, key).Open(key, wanted, bound, mustExist) is { } opened
+                ? new SystemSemaphore(opened, wanted) : null;
     }
 
     private WaitQueue<bool> Queue()
@@ -124,7 +141,8 @@ public sealed partial class SystemSemaphore
         public PermitWaits(SystemSemaphore owner)
         {
             _semaphore = owner._semaphore;
-            // A registered wait is called back on the pool anyway; and what comes after a wait may dispose, which waits for the callback.
+            // A registered wait is called back on the pool anyway; and what comes after a wait may dispose, which waits
+            // for the callback.
             Queue = new WaitQueue<bool>(this, owner._continuesAtOnce && _semaphore.WaitHandle is null);
             Signal = _semaphore.WaitHandle is { } handle ? new RegisteredWait(handle, () => Queue.Offer(true), GiveBack)
                 : _semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any
@@ -189,6 +207,7 @@ public sealed partial class SystemSemaphore
         public bool TryAcquireQuickly() => TryAcquire();
 
         public bool Block(TimeSpan longest, Wakeup wakeup)
-            => semaphore.AwaitReady(longest, wakeup) && semaphore.TryAcquireSeveral(count, longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
+            => semaphore.AwaitReady(longest, wakeup)
+                && semaphore.TryAcquireSeveral(count, longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
     }
 }

@@ -10,16 +10,19 @@ using NativeIpc.Waiting;
 namespace NativeIpc;
 
 /// <summary>
-/// A named counting semaphore that every process on the machine can open, in whatever language it is written: QSystemSemaphore in Qt,
-/// <c>sem_open</c>, <c>semget</c> or <c>CreateSemaphoreW</c> in C.
+/// A named counting semaphore that every process on the machine can open, in whatever language it is written:
+/// QSystemSemaphore in Qt, <c>sem_open</c>, <c>semget</c> or <c>CreateSemaphoreW</c> in C.
 /// </summary>
 /// <remarks>
-/// <para>Acquire is <c>sem_wait(3)</c>, <c>semop(2)</c> with -1, or <c>WaitForSingleObject</c>; release is <c>sem_post(3)</c>, <c>semop(2)</c> with +n,
-/// or <c>ReleaseSemaphore</c>. Of a System V set only semaphore number 0 is used.</para>
-/// <para>A semaphore outlives its processes on Unix: after a crash it is still there, with whatever count it had. <see cref="CreateOrOpen"/>
-/// keeps such an unknown count and can therefore block for ever; the safe way to start afresh is <see cref="CreateOrReset"/>.</para>
-/// <para>Thread safety: every member may be called from any thread at any time. A Dispose on one thread ends the waits of the others
-/// with <see cref="ObjectDisposedException"/>; docs/waiting.md says how soon.</para>
+/// <para>Acquire is <c>sem_wait(3)</c>, <c>semop(2)</c> with -1, or <c>WaitForSingleObject</c>; release is
+/// <c>sem_post(3)</c>, <c>semop(2)</c> with +n, or <c>ReleaseSemaphore</c>. Of a System V set only semaphore number 0
+/// is used.</para>
+/// <para>A semaphore outlives its processes on Unix: after a crash it is still there, with whatever count it had.
+/// <see cref="CreateOrOpen"/>
+/// keeps such an unknown count and can therefore block for ever; the safe way to start afresh is
+/// <see cref="CreateOrReset"/>.</para>
+/// <para>Thread safety: every member may be called from any thread at any time. A Dispose on one thread ends the waits
+/// of the others with <see cref="ObjectDisposedException"/>; docs/waiting.md says how soon.</para>
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
 public sealed partial class SystemSemaphore : IDisposable
@@ -40,7 +43,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <summary>The key that the semaphore was made or opened with.</summary>
     public NativeIpcKey Key => _semaphore.Key;
 
-    /// <summary>Whether this instance made the semaphore, rather than finding it. Remains readable after Dispose.</summary>
+    /// <summary>Whether this instance made the semaphore, rather than finding it. Remains readable after
+    /// Dispose.</summary>
     public bool CreatedNew => _semaphore.CreatedNew;
 
     /// <summary>Which object of the system this is; for tests and diagnosis.</summary>
@@ -50,19 +54,21 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
     /// <param name="initialCount">The number of permits at first, 0 or more.</param>
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
-    /// <returns>The semaphore. This instance removes it when it is disposed, unless the removal policy says otherwise.</returns>
+    /// <returns>The semaphore. This instance removes it when it is disposed, unless the removal policy says
+    /// otherwise.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
     /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
     /// 1.</exception>
-    /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied; OutOfResources, also for
-    /// a count over the maximum of the back end (2^31-1, on System V 32,767); LockError when a peer is stuck in the middle of making or
-    /// removing it.</exception>
+    /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied;
+    /// OutOfResources, also for a count over the maximum of the back end (2^31-1, on System V 32,767); LockError when a
+    /// peer is stuck in the middle of making or removing it.</exception>
     public static SystemSemaphore CreateNew(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
         using ProcessExit.Call call = Begin(key, options);
-        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateNew(key, initialCount, options), options);
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateNew(key, initialCount, options),
+            options);
     }
 
     /// <summary>Opens a semaphore that must exist.</summary>
@@ -70,33 +76,39 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <param name="options">Undo policy and waiting bound; null for the defaults.</param>
     /// <returns>The semaphore. This instance does not remove it.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
-    /// <exception cref="NativeIpcException">NotFound; KeyError, also when what has the name is no semaphore; PermissionDenied; OutOfResources.</exception>
+    /// <exception cref="NativeIpcException">NotFound; KeyError, also when what has the name is no semaphore;
+    /// PermissionDenied; OutOfResources.</exception>
     public static SystemSemaphore OpenExisting(NativeIpcKey key, SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
-        return new SystemSemaphore(Selector.ForSemaphore(Opening, key).Open(key, options, options.PeerTimeout, mustExist: true)!, options);
+        return new SystemSemaphore(Selector.ForSemaphore(Opening, key).Open(key, options, options.PeerTimeout,
+            mustExist: true)!, options);
     }
 
     /// <summary>Opens a semaphore if it exists.</summary>
     /// <param name="key">The key, as the maker gave it.</param>
     /// <param name="semaphore">The semaphore; null when there is none.</param>
     /// <param name="options">Undo policy and waiting bound; null for the defaults.</param>
-    /// <returns>False when there is none; on System V also when only a key file is there once <see cref="SystemSemaphoreOptions.PeerTimeout"/> has passed.</returns>
+    /// <returns>False when there is none; on System V also when only a key file is there once
+    /// <see cref="SystemSemaphoreOptions.PeerTimeout"/> has passed.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
-    public static bool TryOpenExisting(NativeIpcKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemSemaphore? semaphore, SystemSemaphoreOptions? options = null)
+    public static bool TryOpenExisting(NativeIpcKey key,
+        [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemSemaphore? semaphore,
+        SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
-        SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, options, options.PeerTimeout, mustExist: false);
+        SemaphoreObject? opened = Selector.ForSemaphore(Opening, key).Open(key, options, options.PeerTimeout,
+            mustExist: false);
         semaphore = opened is null ? null : new SystemSemaphore(opened, options);
         return semaphore is not null;
     }
 
     /// <summary>Opens a semaphore that was listed, also one that no key leads to: System V sets that were made with
     /// <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
-    /// <remarks>Where a key leads to it, this is <see cref="OpenExisting"/> of that key, but for the comparison. Without
-    /// one, letting go never removes it, and <see cref="Key"/> is what failures call it. Of a set only member 0 is used.
-    /// Follows <c>semop(2)</c>.</remarks>
+    /// <remarks>Where a key leads to it, this is <see cref="OpenExisting"/> of that key, but for the comparison.
+    /// Without one, letting go never removes it, and <see cref="Key"/> is what failures call it. Of a set only member 0
+    /// is used. Follows <c>semop(2)</c>.</remarks>
     /// <param name="found">The semaphore, as <see cref="IpcObjects"/> listed it.</param>
     /// <param name="options">Removal, undo, owners; null for the defaults.</param>
     /// <returns>The semaphore.</returns>
@@ -124,29 +136,35 @@ public sealed partial class SystemSemaphore : IDisposable
     }
 
     /// <summary>Opens a semaphore and leaves its count as it is, or makes it: Qt's mode <i>Open</i>.</summary>
-    /// <remarks>The count of one that a crash left behind is unknown: waiting on it can last for ever. To start afresh, use <see cref="CreateOrReset"/>.</remarks>
+    /// <remarks>The count of one that a crash left behind is unknown: waiting on it can last for ever. To start afresh,
+    /// use <see cref="CreateOrReset"/>.</remarks>
     /// <param name="key">The key.</param>
-    /// <param name="initialCount">The number of permits if it is made now, 0 or more. On System V also if it must be made anew because a
-    /// peer removed it while this instance uses it.</param>
+    /// <param name="initialCount">The number of permits if it is made now, 0 or more. On System V also if it must be
+    /// made anew because a peer removed it while this instance uses it.</param>
     /// <param name="options">Mode, removal, undo; null for the defaults.</param>
-    /// <returns>The semaphore; <see cref="CreatedNew"/> says which of the two happened. It is removed by this instance only if it made it.</returns>
+    /// <returns>The semaphore; <see cref="CreatedNew"/> says which of the two happened. It is removed by this instance
+    /// only if it made it.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
     /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
     /// 1.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; OutOfResources; LockError.</exception>
-    public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
+    public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount,
+        SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
         using ProcessExit.Call call = Begin(key, options);
-        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrOpen(key, initialCount, options), options);
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrOpen(key, initialCount, options),
+            options);
     }
 
-    /// <summary>Makes a semaphore, or takes over the one that exists and sets its count: Qt's mode <i>Create</i>, and the safe way to start afresh.</summary>
+    /// <summary>Makes a semaphore, or takes over the one that exists and sets its count: Qt's mode <i>Create</i>, and
+    /// the safe way to start afresh.</summary>
     /// <remarks>
-    /// The existing semaphore keeps its identity, so that nobody is split off (Qt unlinks a POSIX one and makes another). This instance
-    /// becomes the owner that removes it; its mode stays. On System V setting the count also clears what the kernel would take back for every process.
-    /// Windows cannot set the count of a live semaphore: AlreadyExists there, unless <see cref="SystemSemaphoreOptions.AcceptExistingCount"/>.
+    /// The existing semaphore keeps its identity, so that nobody is split off (Qt unlinks a POSIX one and makes
+    /// another). This instance becomes the owner that removes it; its mode stays. On System V setting the count also
+    /// clears what the kernel would take back for every process. Windows cannot set the count of a live semaphore:
+    /// AlreadyExists there, unless <see cref="SystemSemaphoreOptions.AcceptExistingCount"/>.
     /// </remarks>
     /// <param name="key">The key.</param>
     /// <param name="initialCount">The number of permits from now on, 0 or more.</param>
@@ -156,23 +174,29 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
     /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
     /// 1.</exception>
-    /// <exception cref="NativeIpcException">AlreadyExists (Windows only); KeyError; PermissionDenied; OutOfResources; LockError.</exception>
-    public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount, SystemSemaphoreOptions? options = null)
+    /// <exception cref="NativeIpcException">AlreadyExists (Windows only); KeyError; PermissionDenied; OutOfResources;
+    /// LockError.</exception>
+    public static SystemSemaphore CreateOrReset(NativeIpcKey key, int initialCount,
+        SystemSemaphoreOptions? options = null)
     {
         options = Checked(key, options);
         using ProcessExit.Call call = Begin(key, options);
-        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrReset(key, initialCount, options), options);
+        return new SystemSemaphore(BackendFor(key, initialCount, options).CreateOrReset(key, initialCount, options),
+            options);
     }
 
-    /// <summary>Removes a semaphore whatever its use: those who have it open keep it on POSIX, and on System V find it gone or make it anew.</summary>
+    /// <summary>Removes a semaphore whatever its use: those who have it open keep it on POSIX, and on System V find it
+    /// gone or make it anew.</summary>
     /// <param name="key">The key.</param>
     /// <returns>False when there was none.</returns>
-    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a semaphore with its last handle.</exception>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes a semaphore with its last
+    /// handle.</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
     [UnsupportedOSPlatform("windows")]
     public static bool Remove(NativeIpcKey key) => Selector.ForSemaphore("remove the semaphore", key).Remove(key);
 
-    /// <summary>Whether semaphores with keys of a type can be used here, asked of the running system and not only of the compiler.</summary>
+    /// <summary>Whether semaphores with keys of a type can be used here, asked of the running system and not only of
+    /// the compiler.</summary>
     /// <param name="type">The key type.</param>
     /// <returns>True when they can.</returns>
     public static bool IsKeyTypeSupported(NativeIpcKeyType type) => Selector.SupportsSemaphores(type);
@@ -183,37 +207,48 @@ public sealed partial class SystemSemaphore : IDisposable
     [SupportedOSPlatformGuard("linux")]
     public static bool IsPermitRecordingSupported(NativeIpcKeyType type) => Selector.RecordsPermits(type);
 
-    /// <summary>Gives back the permits that killed holders had recorded (<see cref="SystemSemaphoreOptions.Recording"/>) and no living process shares in. Waits for nobody.</summary>
-    /// <remarks>Instances that record do so themselves, before they wait and while they wait; this is for those who wait in another way. Several that call it at once give each permit back once.</remarks>
+    /// <summary>Gives back the permits that killed holders had recorded
+    /// (<see cref="SystemSemaphoreOptions.Recording"/>) and no living process shares in. Waits for nobody.</summary>
+    /// <remarks>Instances that record do so themselves, before they wait and while they wait; this is for those who
+    /// wait in another way. Several that call it at once give each permit back once.</remarks>
     /// <param name="key">The key.</param>
-    /// <param name="options">Whether a semaphore of another user is accepted (<see cref="SystemSemaphoreOptions.AllowOtherOwners"/>); null for the defaults.</param>
+    /// <param name="options">Whether a semaphore of another user is accepted
+    /// (<see cref="SystemSemaphoreOptions.AllowOtherOwners"/>); null for the defaults.</param>
     /// <returns>How many permits were given; 0 also when there is no semaphore, and where none are recorded.</returns>
-    /// <exception cref="NativeIpcException">KeyError, also when what has the name is no semaphore; PermissionDenied; OutOfResources; LockError where the file has no record locks.</exception>
+    /// <exception cref="NativeIpcException">KeyError, also when what has the name is no semaphore; PermissionDenied;
+    /// OutOfResources; LockError where the file has no record locks.</exception>
     public static int ReturnLostPermits(NativeIpcKey key, SystemSemaphoreOptions? options = null)
-        => Selector.ForSemaphore("give back lost permits of the semaphore", key).ReturnLostPermits(key, options ?? SystemSemaphoreOptions.s_default);
+        => Selector.ForSemaphore("give back lost permits of the semaphore", key).ReturnLostPermits(key,
+            options ?? SystemSemaphoreOptions.s_default);
 
-    /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same as Qt makes of it.</summary>
+    /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same
+    /// as Qt makes of it.</summary>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused when it is used.</returns>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused
+    /// when it is used.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
 
     /// <inheritdoc cref="PlatformSafeKey(string)"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key. A type of another platform gives an empty native key, as in Qt.</param>
-    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type) => PlatformSafeKey(name, type, out _);
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type)
+        => PlatformSafeKey(name, type, out _);
 
     /// <inheritdoc cref="PlatformSafeKey(string)"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
-    /// <param name="wasCut">Whether the name was too long for the platform and was cut, as Qt does without saying: two names may then give one key.</param>
+    /// <param name="wasCut">Whether the name was too long for the platform and was cut, as Qt does without saying: two
+    /// names may then give one key.</param>
     public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type, out bool wasCut)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return NameRules.PlatformSafeKey(name, type, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current, out wasCut);
+        return NameRules.PlatformSafeKey(name, type, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current,
+            out wasCut);
     }
 
-    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be cut.</summary>
+    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be
+    /// cut.</summary>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
     /// <returns>The key.</returns>
@@ -225,7 +260,8 @@ public sealed partial class SystemSemaphore : IDisposable
         return wasCut ? throw new ArgumentException(NameRules.DescribeCut(name, key), nameof(name)) : key;
     }
 
-    /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSystemSemaphore::setKey</c>); it remembers the name, also in its text form.</summary>
+    /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSystemSemaphore::setKey</c>); it remembers the name,
+    /// also in its text form.</summary>
     /// <param name="name">The name that the Qt program uses.</param>
     /// <returns>The key, of <see cref="NativeIpcKey.LegacyDefaultType"/>.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
@@ -242,11 +278,12 @@ public sealed partial class SystemSemaphore : IDisposable
 
     /// <summary>Takes a permit, waiting for it as long as it takes.</summary>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
-    /// <exception cref="NativeIpcException">NotFound when it was removed while in use and this instance only opened it (System V);
-    /// PermissionDenied (System V); OutOfResources (System V undo records).</exception>
+    /// <exception cref="NativeIpcException">NotFound when it was removed while in use and this instance only opened it
+    /// (System V); PermissionDenied (System V); OutOfResources (System V undo records).</exception>
     public void Acquire()
     {
-        if (!_semaphore.TryAcquire()) Waiter.Wait(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
+        if (!_semaphore.TryAcquire())
+            Waiter.Wait(new One(_semaphore), new Deadline(Timeout.InfiniteTimeSpan), CancellationToken.None);
     }
 
     /// <summary>Takes a permit, waiting for it until the token is cancelled.</summary>
@@ -264,10 +301,12 @@ public sealed partial class SystemSemaphore : IDisposable
     public bool TryAcquire() => _semaphore.TryAcquire();
 
     /// <summary>Takes a permit, waiting for it at most for a time, on the monotonic clock.</summary>
-    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>False when the time passed; no permit was taken, and no less time has passed.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over 2^31-1 ms.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
@@ -277,12 +316,14 @@ public sealed partial class SystemSemaphore : IDisposable
         => Waiter.Acquire(new One(_semaphore), new Deadline(timeout), cancellationToken);
 
     /// <summary>Gives permits.</summary>
-    /// <param name="count">How many, 1 or more. All at once or none, but POSIX on macOS and musl gives one after the other.</param>
+    /// <param name="count">How many, 1 or more. All at once or none, but POSIX on macOS and musl gives one after the
+    /// other.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">OutOfResources when the count would pass its maximum, or
     /// <see cref="SystemSemaphoreOptions.MaximumCount"/>; <see cref="NativeIpcException.PermitsReleased"/>
-    /// says how many were given. NotFound when it was removed while in use and this instance only opened it (System V).</exception>
+    /// says how many were given. NotFound when it was removed while in use and this instance only opened it (System
+    /// V).</exception>
     public void Release(int count = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
@@ -296,11 +337,13 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">As <see cref="Acquire()"/>.</exception>
     public bool TryGetCurrentCount(out int count) => _semaphore.TryGetCount(out count);
 
-    /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: whether the acquire that this instance holds took over from a holder that was killed, so that
-    /// what the semaphore protects may be inconsistent. Asked by the holder, between its acquire and its release. Otherwise false.</summary>
+    /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: whether the acquire that this instance holds took
+    /// over from a holder that was killed, so that what the semaphore protects may be inconsistent. Asked by the
+    /// holder, between its acquire and its release. Otherwise false.</summary>
     public bool WasAbandoned => _semaphore.TookOver;
 
-    /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: tells who holds the semaphore, without waiting for it. Otherwise <see cref="LockHolder.CannotTell"/>.</summary>
+    /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: tells who holds the semaphore, without waiting for
+    /// it. Otherwise <see cref="LockHolder.CannotTell"/>.</summary>
     /// <returns>What could be seen.</returns>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public LockStatus GetLockStatus()
@@ -316,11 +359,11 @@ public sealed partial class SystemSemaphore : IDisposable
         }
     }
 
-    /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal that fails is reported by
-    /// the event source "NativeIpc". Permits that are held by a <see cref="SystemSemaphorePermit"/> are given back.
-    /// Others that this instance has acquired stay taken; if it recorded them, they count as lost from now on; on
-    /// System V, the kernel gives back at the end of the
-    /// process what the undo policy covers.</summary>
+    /// <summary>Lets go of the semaphore, and removes it if this instance owns it and the policy says so. A removal
+    /// that fails is reported by the event source "NativeIpc". Permits that are held by a
+    /// <see cref="SystemSemaphorePermit"/> are given back. Others that this instance has acquired stay taken; if it
+    /// recorded them, they count as lost from now on; on System V, the kernel gives back at the end of the process what
+    /// the undo policy covers.</summary>
     public void Dispose()
     {
         CloseQueue();
@@ -333,7 +376,8 @@ public sealed partial class SystemSemaphore : IDisposable
     public override string ToString()
         => $"{nameof(SystemSemaphore)} {Failure.Name(Key)}{(_semaphore.IsClosed ? " (disposed)" : "")}";
 
-    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options, [CallerMemberName] string operation = "")
+    private static ISemaphoreBackend BackendFor(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options,
+        [CallerMemberName] string operation = "")
     {
         if (initialCount < 0)
         {
@@ -344,7 +388,8 @@ public sealed partial class SystemSemaphore : IDisposable
         if (options.Robust && initialCount != 1)
         {
             throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
-                $"Cannot create the semaphore {Failure.Describe(key)} with Robust: such a semaphore is a lock, and begins with a count of 1.");
+                $"Cannot create the semaphore {Failure.Describe(key)} with Robust: such a semaphore is a lock, and "
+                    + $"begins with a count of 1.");
         }
 
         if (initialCount > options.MaximumCount)
@@ -356,12 +401,14 @@ public sealed partial class SystemSemaphore : IDisposable
 
         ISemaphoreBackend backend = Selector.ForSemaphore(Creating, key);
         if (initialCount <= backend.MaximumCount) return backend;
-        throw Failure.Found(NativeIpcError.OutOfResources, Creating, key, operation, $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
+        throw Failure.Found(NativeIpcError.OutOfResources, Creating, key, operation,
+            $"an initial count of {initialCount} is over the maximum of {backend.MaximumCount}",
             "Ask for fewer permits, or use a key of another type.");
     }
 
     private static ProcessExit.Call Begin(in NativeIpcKey key, SystemSemaphoreOptions options)
-        => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows() && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
+        => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()
+            && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
     private static SystemSemaphoreOptions Checked(in NativeIpcKey key, SystemSemaphoreOptions? options)
     {
@@ -375,16 +422,26 @@ public sealed partial class SystemSemaphore : IDisposable
         if (options.MaximumCount < 1)
             throw new ArgumentException($"MaximumCount is {options.MaximumCount}; it must be 1 or more.",
                 nameof(options));
-        OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group, options.AllowOtherOwners);
+        OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group,
+            options.AllowOtherOwners);
         if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
-            throw new ArgumentException("Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder had.", nameof(options));
+            throw new ArgumentException(
+                "Robust needs the undo policy Both: on System V it is the kernel that gives back what a dead holder "
+                    + "had.", nameof(options));
         if (options.Robust && OperatingSystem.IsMacOS())
-            throw new PlatformNotSupportedException("Robust is not offered on macOS: a POSIX semaphore keeps no record of its holder there, and the next one cannot be told.");
+            throw new PlatformNotSupportedException(
+                "Robust is not offered on macOS: a POSIX semaphore keeps no record of its holder there, and the next "
+                    + "one cannot be told.");
         if (options.Recording == PermitRecording.None) return options;
         if (options.Robust || options.Removal == RemovalPolicy.LastOneOut)
-            throw new ArgumentException("Recording goes neither with Robust, which records its one holder in another way, nor with RemovalPolicy.LastOneOut, for which a program that inherits the record would be a user.", nameof(options));
+            throw new ArgumentException(
+                "Recording goes neither with Robust, which records its one holder in another way, nor with "
+                    + "RemovalPolicy.LastOneOut, for which a program that inherits the record would be a user.",
+                nameof(options));
         if (!IsPermitRecordingSupported(key.Type))
-            throw new PlatformNotSupportedException($"Recording is not offered for {Failure.Describe(key)}: permits are recorded for POSIX keys on Linux with glibc. System V gives them back by itself (Undo); elsewhere do without.");
+            throw new PlatformNotSupportedException(
+                $"Recording is not offered for {Failure.Describe(key)}: permits are recorded for POSIX keys on Linux "
+                    + $"with glibc. System V gives them back by itself (Undo); elsewhere do without.");
         return options;
     }
 }

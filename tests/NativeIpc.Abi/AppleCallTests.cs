@@ -3,8 +3,8 @@ using Xunit;
 namespace NativeIpc.Abi;
 
 /// <summary>
-/// Apple arm64 takes variadic arguments from the stack only, which a fixed declaration does not put there. Compiled for that target,
-/// our padded declarations must leave every variadic argument where the variadic prototype leaves it.
+/// Apple arm64 takes variadic arguments from the stack only, which a fixed declaration does not put there. Compiled for
+/// that target, our padded declarations must leave every variadic argument where the variadic prototype leaves it.
 /// </summary>
 public class AppleCallTests
 {
@@ -17,7 +17,8 @@ public class AppleCallTests
 
     private static readonly string[] s_x64Registers = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"];
 
-    // The prototypes as POSIX has them, with the variadic types that Apple's mode_t (unsigned short) and union semun give. From the stored facts: no SDK here.
+    // The prototypes as POSIX has them, with the variadic types that Apple's mode_t (unsigned short) and union semun
+    // give. From the stored facts: no SDK here.
     private static readonly Dictionary<string, Prototype> s_prototypes = new()
     {
         ["sem_open"] = new("void *", ["const char *", "int"], ["unsigned short", "unsigned int"], [4, 4]),
@@ -32,14 +33,17 @@ public class AppleCallTests
     public void Every_padded_declaration_is_checked_here()
         => Assert.Equal(
             s_prototypes.Keys.Order(),
-            NativeDeclaration.All.Where(declaration => declaration.Name.EndsWith("_appleArm64", StringComparison.Ordinal)).Select(declaration => declaration.EntryPoint).Order());
+            NativeDeclaration.All.Where(declaration =>
+                declaration.Name.EndsWith("_appleArm64",
+                    StringComparison.Ordinal)).Select(declaration => declaration.EntryPoint).Order());
 
     [Theory]
     [MemberData(nameof(Functions))]
     public void The_padded_declaration_passes_what_the_variadic_call_passes_on_arm64(string function)
     {
         Prototype prototype = s_prototypes[function];
-        (CallState variadic, CallState ours) = Compile(Arm64, function, NativeDeclaration.Of(function + "_appleArm64").Parameters);
+        (CallState variadic, CallState ours) = Compile(Arm64, function,
+            NativeDeclaration.Of(function + "_appleArm64").Parameters);
 
         for (int i = 0; i < prototype.Named.Length; i++)
         {
@@ -61,7 +65,8 @@ public class AppleCallTests
     public void The_plain_declaration_passes_nothing_on_the_stack_of_arm64(string function)
     {
         Prototype prototype = s_prototypes[function];
-        (CallState variadic, CallState plain) = Compile(Arm64, function, NativeDeclaration.Of(function + "_plain").Parameters);
+        (CallState variadic, CallState plain) = Compile(Arm64, function,
+            NativeDeclaration.Of(function + "_plain").Parameters);
 
         Assert.Empty(plain.Stack);
         for (int i = 0; i < prototype.Variadic.Length; i++)
@@ -88,7 +93,8 @@ public class AppleCallTests
     public void The_plain_declaration_passes_what_the_variadic_call_passes_on_x64(string function)
     {
         Prototype prototype = s_prototypes[function];
-        (CallState variadic, CallState plain) = Compile(X64, function, NativeDeclaration.Of(function + "_plain").Parameters);
+        (CallState variadic, CallState plain) = Compile(X64, function,
+            NativeDeclaration.Of(function + "_plain").Parameters);
 
         // A variadic call also puts the number of vector registers into al. It counts for reading float arguments only.
         ulong[] arguments = [.. s_named[..prototype.Named.Length], .. s_variadic[..prototype.Variadic.Length]];
@@ -108,14 +114,17 @@ public class AppleCallTests
         Assert.Equal(0UL, padded.Register(s_x64Registers[s_prototypes[function].Named.Length]));
     }
 
-    /// <summary>The state at the call of the variadic prototype, and at the call of a fixed one with these C# parameters.</summary>
-    private static (CallState Variadic, CallState Fixed) Compile(string target, string function, IReadOnlyList<Type> parameters)
+    /// <summary>The state at the call of the variadic prototype, and at the call of a fixed one with these C#
+    /// parameters.</summary>
+    private static (CallState Variadic, CallState Fixed) Compile(string target, string function,
+        IReadOnlyList<Type> parameters)
     {
         Prototype prototype = s_prototypes[function];
         string[] types = [.. parameters.Select(NativeDeclaration.CType)];
         int named = prototype.Named.Length;
         int padding = parameters.Count - named - prototype.Variadic.Length;
-        IEnumerable<string> variadicArguments = Cast(prototype.Named, s_named).Concat(Cast(prototype.Variadic, s_variadic));
+        IEnumerable<string> variadicArguments = Cast(prototype.Named,
+            s_named).Concat(Cast(prototype.Variadic, s_variadic));
         IEnumerable<string> fixedArguments =
         [
             .. Cast(types[..named], s_named),
@@ -136,7 +145,8 @@ public class AppleCallTests
     }
 
     private static IEnumerable<string> Cast(string[] types, ulong[] values)
-        => types.Zip(values, (type, value) => type == "union semun" ? $"(union semun){{ .buf = (void *){value} }}" : $"({type}){value}");
+        => types.Zip(values, (type, value) =>
+            type == "union semun" ? $"(union semun){{ .buf = (void *){value} }}" : $"({type}){value}");
 
     /// <param name="Returns">The type of the result.</param>
     /// <param name="Named">The types in front of the dots.</param>

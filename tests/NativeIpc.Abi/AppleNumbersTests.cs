@@ -4,18 +4,22 @@ using Xunit;
 namespace NativeIpc.Abi;
 
 /// <summary>
-/// Constants and layouts of Apple. There is no SDK here: the values and the structures are typed from the stored facts (platform-abi.md,
-/// sections 1 and 2; errno, MAP_FIXED and S_IF* also from the xnu sources, CLOCK_REALTIME from the SDK's time.h). What this proves is that
-/// Interop agrees with them, and that clang lays these structures out so for both Apple targets.
+/// Constants and layouts of Apple. There is no SDK here: the values and the structures are typed from the stored facts
+/// (platform-abi.md, sections 1 and 2; errno, MAP_FIXED and S_IF* also from the xnu sources, CLOCK_REALTIME from the
+/// SDK's time.h). What this proves is that Interop agrees with them, and that clang lays these structures out so for
+/// both Apple targets.
 /// </summary>
 public class AppleNumbersTests
 {
     private static readonly Dictionary<string, long> s_flags = new()
     {
-        ["O_RDONLY"] = 0, ["O_RDWR"] = 2, ["O_CREAT"] = 0x200, ["O_EXCL"] = 0x800, ["O_CLOEXEC"] = 0x1000000, ["O_NONBLOCK"] = 4, ["O_NOFOLLOW"] = 0x100,
-        ["PROT_READ"] = 1, ["PROT_WRITE"] = 2, ["MAP_SHARED"] = 1, ["MAP_PRIVATE"] = 2, ["MAP_FIXED"] = 0x10, ["MAP_ANONYMOUS"] = 0x1000,
+        ["O_RDONLY"] = 0, ["O_RDWR"] = 2, ["O_CREAT"] = 0x200, ["O_EXCL"] = 0x800, ["O_CLOEXEC"] = 0x1000000,
+        ["O_NONBLOCK"] = 4, ["O_NOFOLLOW"] = 0x100,
+        ["PROT_READ"] = 1, ["PROT_WRITE"] = 2, ["MAP_SHARED"] = 1, ["MAP_PRIVATE"] = 2, ["MAP_FIXED"] = 0x10,
+        ["MAP_ANONYMOUS"] = 0x1000,
         ["LOCK_SH"] = 1, ["LOCK_EX"] = 2, ["LOCK_NB"] = 4, ["LOCK_UN"] = 8,
-        ["IPC_CREAT"] = 0x200, ["IPC_EXCL"] = 0x400, ["IPC_NOWAIT"] = 0x800, ["IPC_RMID"] = 0, ["IPC_SET"] = 1, ["IPC_STAT"] = 2,
+        ["IPC_CREAT"] = 0x200, ["IPC_EXCL"] = 0x400, ["IPC_NOWAIT"] = 0x800, ["IPC_RMID"] = 0, ["IPC_SET"] = 1,
+        ["IPC_STAT"] = 2,
         ["SEM_UNDO"] = 0x1000, ["SHM_RDONLY"] = 0x1000,
         ["GETNCNT"] = 3, ["GETPID"] = 4, ["GETVAL"] = 5, ["GETZCNT"] = 7, ["SETVAL"] = 8,
         ["S_IFMT"] = 0xF000, ["S_IFREG"] = 0x8000, ["S_IFDIR"] = 0x4000, ["S_IFLNK"] = 0xA000,
@@ -25,27 +29,37 @@ public class AppleNumbersTests
     private static readonly Dictionary<string, long> s_errno = new()
     {
         ["EPERM"] = 1, ["ENOENT"] = 2, ["ESRCH"] = 3, ["EINTR"] = 4, ["EIO"] = 5, ["ENXIO"] = 6, ["E2BIG"] = 7,
-            ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EFAULT"] = 14, ["EBUSY"] = 16, ["EEXIST"] = 17, ["EXDEV"] = 18, ["ENODEV"] = 19,
-        ["ENOTDIR"] = 20, ["EISDIR"] = 21, ["EINVAL"] = 22, ["ENFILE"] = 23, ["EMFILE"] = 24, ["ETXTBSY"] = 26, ["EFBIG"] = 27, ["ENOSPC"] = 28, ["EROFS"] = 30, ["EMLINK"] = 31,
-        ["EDEADLK"] = 11, ["ERANGE"] = 34, ["EAGAIN"] = 35, ["ENOTSUP"] = 45, ["ETIMEDOUT"] = 60, ["ELOOP"] = 62, ["ENAMETOOLONG"] = 63, ["EDQUOT"] = 69, ["ETIME"] = 101, ["ECANCELED"] = 89,
+            ["EBADF"] = 9, ["ENOMEM"] = 12, ["EACCES"] = 13, ["EFAULT"] = 14, ["EBUSY"] = 16, ["EEXIST"] = 17,
+            ["EXDEV"] = 18, ["ENODEV"] = 19,
+        ["ENOTDIR"] = 20, ["EISDIR"] = 21, ["EINVAL"] = 22, ["ENFILE"] = 23, ["EMFILE"] = 24, ["ETXTBSY"] = 26,
+        ["EFBIG"] = 27, ["ENOSPC"] = 28, ["EROFS"] = 30, ["EMLINK"] = 31,
+        ["EDEADLK"] = 11, ["ERANGE"] = 34, ["EAGAIN"] = 35, ["ENOTSUP"] = 45, ["ETIMEDOUT"] = 60, ["ELOOP"] = 62,
+        ["ENAMETOOLONG"] = 63, ["EDQUOT"] = 69, ["ETIME"] = 101, ["ECANCELED"] = 89,
         ["ENOLCK"] = 77, ["ENOSYS"] = 78, ["EOVERFLOW"] = 84, ["EIDRM"] = 90, ["EOPNOTSUPP"] = 102,
     };
 
     /// <summary>Flags that are passed on Linux only, each with the reason why Apple has no use for it.</summary>
     private static readonly Dictionary<string, string> s_linuxFlags = new()
     {
-        ["O_TMPFILE"] = "no unnamed files on Apple", ["O_NOATIME"] = "no such flag", ["AT_STATX_DONT_SYNC"] = "for statx",
-        ["AT_FDCWD"] = "for linkat and statx", ["AT_SYMLINK_FOLLOW"] = "for linkat", ["AT_SYMLINK_NOFOLLOW"] = "for statx", ["AT_EMPTY_PATH"] = "for statx",
+        ["O_TMPFILE"] = "no unnamed files on Apple", ["O_NOATIME"] = "no such flag",
+        ["AT_STATX_DONT_SYNC"] = "for statx",
+        ["AT_FDCWD"] = "for linkat and statx", ["AT_SYMLINK_FOLLOW"] = "for linkat",
+        ["AT_SYMLINK_NOFOLLOW"] = "for statx", ["AT_EMPTY_PATH"] = "for statx",
         ["MAP_NORESERVE"] = "another value on Apple, and not needed", ["MAP_POPULATE"] = "no such flag",
-        ["MADV_HUGEPAGE"] = "no such advice", ["MADV_POPULATE_READ"] = "no such advice", ["MADV_POPULATE_WRITE"] = "no such advice",
+        ["MADV_HUGEPAGE"] = "no such advice", ["MADV_POPULATE_READ"] = "no such advice",
+        ["MADV_POPULATE_WRITE"] = "no such advice",
         ["SHM_DEST"] = "not visible to programs on Apple", ["ST_RDONLY"] = "segments are no files",
         ["CLOCK_MONOTONIC"] = "for sem_clockwait, which Apple lacks",
         ["IN_CLOSE_WRITE"] = "no inotify", ["IN_MASK_ADD"] = "no inotify",
-        ["IN_ATTRIB"] = "no inotify", ["IN_DELETE_SELF"] = "no inotify", ["IN_MOVE_SELF"] = "no inotify", ["IN_IGNORED"] = "no inotify",
-        ["FUTEX_WAKE"] = "no futexes", ["FUTEX_WAIT_BITSET"] = "no futexes", ["FUTEX_WAKE_BITSET"] = "no futexes", ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
-        ["EPOLL_CTL_ADD"] = "no epoll", ["EPOLLIN"] = "no epoll", ["EPOLLONESHOT"] = "no epoll", ["EPOLL_CLOEXEC"] = "no epoll", ["EFD_CLOEXEC"] = "no eventfd", ["O_PATH"] = "no such flag",
+        ["IN_ATTRIB"] = "no inotify", ["IN_DELETE_SELF"] = "no inotify", ["IN_MOVE_SELF"] = "no inotify",
+        ["IN_IGNORED"] = "no inotify",
+        ["FUTEX_WAKE"] = "no futexes", ["FUTEX_WAIT_BITSET"] = "no futexes", ["FUTEX_WAKE_BITSET"] = "no futexes",
+        ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
+        ["EPOLL_CTL_ADD"] = "no epoll", ["EPOLLIN"] = "no epoll", ["EPOLLONESHOT"] = "no epoll",
+        ["EPOLL_CLOEXEC"] = "no epoll", ["EFD_CLOEXEC"] = "no eventfd", ["O_PATH"] = "no such flag",
         ["MREMAP_MAYMOVE"] = "no such call", ["MREMAP_FIXED"] = "no such call",
-        ["F_RDLCK"] = "for locks of open file descriptions", ["F_WRLCK"] = "for locks of open file descriptions", ["F_UNLCK"] = "for locks of open file descriptions",
+        ["F_RDLCK"] = "for locks of open file descriptions", ["F_WRLCK"] = "for locks of open file descriptions",
+        ["F_UNLCK"] = "for locks of open file descriptions",
         ["F_OFD_GETLK"] = "no such locks", ["F_OFD_SETLK"] = "no such locks",
         ["F_SETFL"] = "for O_NOATIME", ["RLIMIT_FSIZE"] = "segments are no files", ["F_SETSIG"] = "for leases",
             ["F_SETLEASE"] = "no leases", ["SIGURG"] = "for leases",
@@ -74,7 +88,8 @@ public class AppleNumbersTests
         ["SizeOfIpcBuffer"] = "room for the largest structure; the check is that both fit",
     };
 
-    // 64-bit: int is 4 bytes, long 8. The two System V structures are packed to 4 bytes, which leaves the times unaligned.
+    // 64-bit: int is 4 bytes, long 8. The two System V structures are packed to 4 bytes, which leaves the times
+    // unaligned.
     private const string Structures = """
         #define offsetof(type, field) __builtin_offsetof(type, field)
 
@@ -163,8 +178,10 @@ public class AppleNumbersTests
     [Fact]
     public void Error_numbers_are_those_of_the_facts()
     {
-        Assert.Equal(s_errno.OrderBy(pair => pair.Key), Numbers.Of(typeof(Interop.ErrnoOf<AppleArm64>)).OrderBy(pair => pair.Key));
-        Assert.Equal(s_errno.OrderBy(pair => pair.Key), Numbers.Of(typeof(Interop.ErrnoOf<AppleX64>)).OrderBy(pair => pair.Key));
+        Assert.Equal(s_errno.OrderBy(pair => pair.Key),
+            Numbers.Of(typeof(Interop.ErrnoOf<AppleArm64>)).OrderBy(pair => pair.Key));
+        Assert.Equal(s_errno.OrderBy(pair => pair.Key),
+            Numbers.Of(typeof(Interop.ErrnoOf<AppleX64>)).OrderBy(pair => pair.Key));
     }
 
     [Fact]
@@ -172,7 +189,8 @@ public class AppleNumbersTests
     {
         Assert.Equal(s_flags.OrderBy(pair => pair.Key), AppleFlags<AppleArm64>());
         Assert.Equal(s_flags.OrderBy(pair => pair.Key), AppleFlags<AppleX64>());
-        Assert.All(s_linuxFlags.Keys, name => Assert.Contains(name, Numbers.Of(typeof(Interop.FlagsOf<AppleArm64>)))); // no stale exceptions
+        // No stale exceptions
+        Assert.All(s_linuxFlags.Keys, name => Assert.Contains(name, Numbers.Of(typeof(Interop.FlagsOf<AppleArm64>))));
     }
 
     [Theory]
@@ -180,7 +198,8 @@ public class AppleNumbersTests
     public void Offsets_are_those_of_the_structures(string target)
     {
         using var folder = new TempFolder();
-        IEnumerable<Check> checks = target.StartsWith("arm64", StringComparison.Ordinal) ? Layout<AppleArm64>() : Layout<AppleX64>();
+        IEnumerable<Check> checks = target.StartsWith("arm64", StringComparison.Ordinal)
+            ? Layout<AppleArm64>() : Layout<AppleX64>();
 
         _ = Compiler.CheckSyntax(target, folder.Write("layout.c", Structures + Check.Assertions(checks))).Succeeded;
     }
@@ -190,40 +209,52 @@ public class AppleNumbersTests
     public void Offsets_of_Linux_are_refused(string target)
     {
         using var folder = new TempFolder();
-        string errors = Compiler.CheckSyntax(target, folder.Write("layout.c", Structures + Check.Assertions(Layout<LinuxX64>())), "-ferror-limit=0").Error;
+        string errors = Compiler.CheckSyntax(target,
+            folder.Write("layout.c", Structures + Check.Assertions(Layout<LinuxX64>())), "-ferror-limit=0").Error;
 
         Assert.All(s_layout.Keys, name => Assert.Contains($"Layout.{name} is ", errors, StringComparison.Ordinal));
     }
 
     private static IEnumerable<KeyValuePair<string, long>> AppleFlags<TTarget>()
         where TTarget : Interop.ITarget
-        => Numbers.Of(typeof(Interop.FlagsOf<TTarget>)).Where(pair => !s_linuxFlags.ContainsKey(pair.Key)).OrderBy(pair => pair.Key);
+        => Numbers.Of(typeof(Interop.FlagsOf<TTarget>)).Where(pair => !s_linuxFlags.ContainsKey(pair.Key))
+            .OrderBy(pair => pair.Key);
 
     private static IEnumerable<Check> Layout<TTarget>()
         where TTarget : Interop.ITarget
     {
-        foreach ((string name, long value) in Numbers.Of(typeof(Interop.LayoutOf<TTarget>)).Where(pair => !s_linuxLayout.ContainsKey(pair.Key)))
+        foreach ((string name, long value) in Numbers.Of(typeof(Interop.LayoutOf<TTarget>))
+            .Where(pair => !s_linuxLayout.ContainsKey(pair.Key)))
         {
-            if (!s_layout.TryGetValue(name, out string? c)) throw new InvalidOperationException($"Say in {nameof(s_layout)} what Layout.{name} is in C.");
+            if (!s_layout.TryGetValue(name, out string? c))
+                throw new InvalidOperationException($"Say in {nameof(s_layout)} what Layout.{name} is in C.");
             yield return new("Layout." + name, c, value);
             if (name.StartsWith("IpcPerm", StringComparison.Ordinal)) // one constant for both structures
             {
-                yield return new($"Layout.{name} (semaphores)", c.Replace("shm", "sem", StringComparison.Ordinal), value);
+                yield return new($"Layout.{name} (semaphores)",
+                    c.Replace("shm", "sem", StringComparison.Ordinal), value);
             }
         }
 
         foreach ((string name, long value) in Numbers.Of(typeof(Interop.AppleStat)))
         {
-            yield return new("AppleStat." + name, name == nameof(Interop.AppleStat.Size) ? "sizeof(struct stat)" : $"offsetof(struct stat, {name})", value);
+            yield return new("AppleStat." + name,
+                name == nameof(Interop.AppleStat.Size)
+                    ? "sizeof(struct stat)" : $"offsetof(struct stat, {name})", value);
         }
 
-        yield return new("SizeOfIpcBuffer", $"sizeof(struct shmid_ds) <= {Interop.Layout.SizeOfIpcBuffer} && sizeof(struct semid_ds) <= {Interop.Layout.SizeOfIpcBuffer}", 1);
+        yield return new("SizeOfIpcBuffer",
+            $"sizeof(struct shmid_ds) <= {Interop.Layout.SizeOfIpcBuffer} && sizeof(struct semid_ds) "
+                + $"<= {Interop.Layout.SizeOfIpcBuffer}", 1);
         yield return new("the buffer of Status", $"sizeof(struct stat) <= {Interop.Statx.Size}", 1);
         yield return new("Sembuf", "sizeof(struct sembuf)", SizeOf<Interop.Sembuf>());
-        yield return new("Sembuf.sem_op", "offsetof(struct sembuf, sem_op)", Marshal.OffsetOf<Interop.Sembuf>("sem_op"));
-        yield return new("Sembuf.sem_flg", "offsetof(struct sembuf, sem_flg)", Marshal.OffsetOf<Interop.Sembuf>("sem_flg"));
+        yield return new("Sembuf.sem_op", "offsetof(struct sembuf, sem_op)",
+            Marshal.OffsetOf<Interop.Sembuf>("sem_op"));
+        yield return new("Sembuf.sem_flg", "offsetof(struct sembuf, sem_flg)",
+            Marshal.OffsetOf<Interop.Sembuf>("sem_flg"));
         yield return new("Timespec", "sizeof(struct timespec)", SizeOf<Interop.Timespec>());
-        yield return new("Timespec.tv_nsec", "offsetof(struct timespec, tv_nsec)", Marshal.OffsetOf<Interop.Timespec>("tv_nsec"));
+        yield return new("Timespec.tv_nsec", "offsetof(struct timespec, tv_nsec)",
+            Marshal.OffsetOf<Interop.Timespec>("tv_nsec"));
     }
 
     private static unsafe long SizeOf<T>()

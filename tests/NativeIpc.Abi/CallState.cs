@@ -3,8 +3,9 @@ using System.Globalization;
 namespace NativeIpc.Abi;
 
 /// <summary>
-/// What a function has put into argument registers and onto the stack at the moment it calls another, read from assembly text. It
-/// understands the few instructions that clang needs to pass constants, and refuses any other rather than guess.
+/// What a function has put into argument registers and onto the stack at the moment it calls another, read from
+/// assembly text. It understands the few instructions that clang needs to pass constants, and refuses any other rather
+/// than guess.
 /// </summary>
 internal sealed class CallState
 {
@@ -19,11 +20,14 @@ internal sealed class CallState
     /// <summary>Argument registers with a known value: x0 to x7, or rdi, rsi, rdx, rcx, r8 and r9.</summary>
     internal ulong? Register(string name) => _registers.GetValueOrDefault(name);
 
-    /// <summary>The bytes with a known value at and above the stack pointer, where the callee looks for arguments.</summary>
+    /// <summary>The bytes with a known value at and above the stack pointer, where the callee looks for
+    /// arguments.</summary>
     internal IReadOnlyDictionary<long, byte> Stack
-        => _bytes.Where(stored => stored.Key >= _stackPointer).ToDictionary(stored => stored.Key - _stackPointer, stored => stored.Value);
+        => _bytes.Where(stored => stored.Key >= _stackPointer).ToDictionary(stored => stored.Key - _stackPointer,
+            stored => stored.Value);
 
-    /// <summary>The number in the lower bytes of one of the words that Apple arm64 gives to variadic arguments; null where they are not all known.</summary>
+    /// <summary>The number in the lower bytes of one of the words that Apple arm64 gives to variadic arguments; null
+    /// where they are not all known.</summary>
     internal ulong? Slot(int index, int size)
     {
         ulong value = 0;
@@ -57,7 +61,8 @@ internal sealed class CallState
                     break;
                 case "movk" when operands is [_, _, _]:
                     int shift = (int)Immediate(operands[2].Replace("lsl ", "", StringComparison.Ordinal));
-                    state._registers[X(operands[0])] = (state.Arm64Value(operands[0]) & ~(0xFFFFUL << shift)) | ((ulong)Immediate(operands[1]) << shift);
+                    state._registers[X(operands[0])] = (state.Arm64Value(operands[0]) & ~(0xFFFFUL << shift))
+                        | ((ulong)Immediate(operands[1]) << shift);
                     break;
                 case "str":
                     state.Store(state.Arm64Address(operands[1..]), operands[0]);
@@ -85,14 +90,17 @@ internal sealed class CallState
             {
                 case "callq" or "call" or "jmp":
                     return state;
-                case "movl" or "movq" or "movabsq" when operands is [['$', .. string number], ['%', .. string register]]:
-                    state._registers[R(register)] = (ulong)Immediate(number) & (mnemonic == "movl" ? uint.MaxValue : ulong.MaxValue);
+                case "movl" or "movq" or "movabsq"
+                    when operands is [['$', .. string number], ['%', .. string register]]:
+                    state._registers[R(register)] =
+                        (ulong)Immediate(number) & (mnemonic == "movl" ? uint.MaxValue : ulong.MaxValue);
                     break;
                 case "xorl" when operands[0] == operands[1]:
                     state._registers[R(operands[0][1..])] = 0;
                     break;
                 case "pushq" or "subq" or "xorps" or "movups" or "movaps":
-                case "movq" when operands[1].EndsWith("(%rsp)", StringComparison.Ordinal) || operands is ["%rsp", "%rbp"]:
+                case "movq" when operands[1].EndsWith("(%rsp)", StringComparison.Ordinal)
+                    || operands is ["%rsp", "%rbp"]:
                     break;
                 default:
                     throw Unknown(mnemonic, operands);
@@ -102,7 +110,8 @@ internal sealed class CallState
         throw new InvalidOperationException($"{function} calls nothing.");
     }
 
-    private static IEnumerable<(string Mnemonic, string[] Operands)> Instructions(string assembly, string function, char comment)
+    private static IEnumerable<(string Mnemonic, string[] Operands)> Instructions(string assembly, string function,
+        char comment)
         => assembly.Split('\n')
             .Select(line => line.Contains(comment) ? line[..line.IndexOf(comment)] : line)
             .Select(line => line.Trim())
@@ -113,7 +122,8 @@ internal sealed class CallState
             .Select(line => line.Split((char[]?)null, 2, StringSplitOptions.RemoveEmptyEntries))
             .Select(parts => (parts[0], parts.Length == 1 ? [] : parts[1].Split(',', StringSplitOptions.TrimEntries)));
 
-    private ulong? Arm64Value(string register) => register is "xzr" or "wzr" ? 0 : _registers.GetValueOrDefault(X(register));
+    private ulong? Arm64Value(string register)
+        => register is "xzr" or "wzr" ? 0 : _registers.GetValueOrDefault(X(register));
 
     // "[sp]", "[sp, #16]" and, moving the stack pointer first, "[sp, #-16]!".
     private long Arm64Address(string[] operands)
@@ -136,7 +146,8 @@ internal sealed class CallState
         }
     }
 
-    private static int Size(string register) => register[0] == 'w' ? 4 : register[0] == 'x' ? 8 : throw Unknown("a register", [register]);
+    private static int Size(string register)
+        => register[0] == 'w' ? 4 : register[0] == 'x' ? 8 : throw Unknown("a register", [register]);
 
     private static string X(string register) => "x" + register[1..];
 

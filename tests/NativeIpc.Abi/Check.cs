@@ -9,7 +9,8 @@ internal sealed record Check(string Name, string C, long Value)
     internal static string Assertions(IEnumerable<Check> checks)
         => Lines(checks, (check, number) =>
             // By way of an enumerator, for which clang folds pointers such as SEM_FAILED, too.
-            $"enum {{ check{number} = (long long)({check.C}) }};\n_Static_assert(check{number} == {check.Value}LL, \"{check.Name} is {check.Value} in C#\");");
+            $"enum {{ check{number} = (long long)({check.C}) }};\n_Static_assert(check{number} == {check.Value}LL, "
+                + $"\"{check.Name} is {check.Value} in C#\");");
 
     /// <summary>C statements that print every number as name=value.</summary>
     internal static string Prints(IEnumerable<Check> checks)

@@ -5,7 +5,8 @@ using Xunit;
 
 namespace NativeIpc.Abi;
 
-/// <summary>What Interop reads out of struct statx is what fstat and lstat tell a C program about the same file.</summary>
+/// <summary>What Interop reads out of struct statx is what fstat and lstat tell a C program about the same
+/// file.</summary>
 public class FileStatusTests
 {
     private const string Source = """

@@ -46,7 +46,8 @@ public class FtokTests
 
         foreach (string path in paths)
         {
-            IEnumerable<int> c = Shell.Run(program, [path, .. s_projects.Select(project => project.ToString(CultureInfo.InvariantCulture))]).Succeeded
+            IEnumerable<int> c = Shell.Run(program,
+                [path, .. s_projects.Select(project => project.ToString(CultureInfo.InvariantCulture))]).Succeeded
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => int.Parse(line, CultureInfo.InvariantCulture));
 

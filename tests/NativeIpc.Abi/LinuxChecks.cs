@@ -12,8 +12,10 @@ internal sealed class LinuxChecks
         ["Layout.SizeOfIpcBuffer"] = "room for the largest structure; the check is that both fit",
     };
 
-    /// <summary>Numbers of the kernel that a C library does not repeat (SEMVMX), or not in every supported version (musl 1.2.3: MADV_POPULATE_*).</summary>
-    private static readonly HashSet<string> s_kernelFlags = ["SEMVMX", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE", "FUTEX_WAKE", "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET", "FUTEX_PRIVATE_FLAG", "FUTEX_32"];
+    /// <summary>Numbers of the kernel that a C library does not repeat (SEMVMX), or not in every supported version
+    /// (musl 1.2.3: MADV_POPULATE_*).</summary>
+    private static readonly HashSet<string> s_kernelFlags = ["SEMVMX", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE",
+        "FUTEX_WAKE", "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET", "FUTEX_PRIVATE_FLAG", "FUTEX_32"];
 
     private static readonly Dictionary<string, string> s_layout = new()
     {
@@ -82,22 +84,27 @@ internal sealed class LinuxChecks
 
     private LinuxChecks(Type flags, Type errno, Type layout, Architecture architecture)
     {
-        foreach ((string name, long value) in Numbers.Of(flags)) (s_kernelFlags.Contains(name) ? _kernel : _libc).Add(new("Flags." + name, name, value));
+        foreach ((string name, long value) in Numbers.Of(flags))
+            (s_kernelFlags.Contains(name) ? _kernel : _libc).Add(new("Flags." + name, name, value));
         foreach ((string name, long value) in Numbers.Of(errno)) _libc.Add(new("Errno." + name, name, value));
 
         foreach ((string name, long value) in Numbers.Of(layout))
         {
             if (s_notInC.ContainsKey("Layout." + name)) continue;
-            if (!s_layout.TryGetValue(name, out string? c)) throw new InvalidOperationException($"Say in {nameof(s_layout)} what Layout.{name} is in C.");
+            if (!s_layout.TryGetValue(name, out string? c))
+                throw new InvalidOperationException($"Say in {nameof(s_layout)} what Layout.{name} is in C.");
             _libc.Add(new("Layout." + name, c, value));
         }
 
         long buffer = Interop.Layout.SizeOfIpcBuffer;
         Libc($"sizeof(struct shmid_ds) <= {buffer}", 1);
         Libc($"sizeof(struct semid_ds) <= {buffer}", 1);
-        Libc("offsetof(struct semid_ds, sem_perm.uid)", _libc.Single(check => check.Name == "Layout.IpcPermUid").Value); // one constant for both
-        Libc("offsetof(struct semid_ds, sem_perm.cuid)", _libc.Single(check => check.Name == "Layout.IpcPermCuid").Value);
-        Libc("offsetof(struct semid_ds, sem_perm.mode)", _libc.Single(check => check.Name == "Layout.IpcPermMode").Value);
+        // One constant for both
+        Libc("offsetof(struct semid_ds, sem_perm.uid)", _libc.Single(check => check.Name == "Layout.IpcPermUid").Value);
+        Libc("offsetof(struct semid_ds, sem_perm.cuid)",
+            _libc.Single(check => check.Name == "Layout.IpcPermCuid").Value);
+        Libc("offsetof(struct semid_ds, sem_perm.mode)",
+            _libc.Single(check => check.Name == "Layout.IpcPermMode").Value);
 
         foreach ((string name, long value) in Numbers.Of(typeof(Interop.Statx)))
         {
@@ -152,15 +159,18 @@ internal sealed class LinuxChecks
 
     internal static LinuxChecks Of<TTarget>(Architecture architecture)
         where TTarget : Interop.ITarget
-        => new(typeof(Interop.FlagsOf<TTarget>), typeof(Interop.ErrnoOf<TTarget>), typeof(Interop.LayoutOf<TTarget>), architecture);
+        => new(typeof(Interop.FlagsOf<TTarget>), typeof(Interop.ErrnoOf<TTarget>), typeof(Interop.LayoutOf<TTarget>),
+            architecture);
 
     internal IEnumerable<Check> All => _libc.Concat(_kernel);
 
     /// <summary>A program in two sources that prints name=value for every check.</summary>
     internal string[] WriteProgram(TempFolder folder) =>
     [
-        folder.Write("libc.c", $"{LibcHeaders}\nvoid kernel(void);\nint main(void)\n{{\n{Check.Prints(_libc)}    kernel();\n    return 0;\n}}\n"),
-        folder.Write("kernel.c", $"{KernelHeaders}\nvoid kernel(void);\nvoid kernel(void)\n{{\n{Check.Prints(_kernel)}}}\n"),
+        folder.Write("libc.c", $"{LibcHeaders}\nvoid kernel(void);\nint main(void)\n{{\n{Check.Prints(_libc)}    "
+            + $"kernel();\n    return 0;\n}}\n"),
+        folder.Write("kernel.c",
+            $"{KernelHeaders}\nvoid kernel(void);\nvoid kernel(void)\n{{\n{Check.Prints(_kernel)}}}\n"),
     ];
 
     /// <summary>Two sources that compile only where every number is right.</summary>
@@ -182,7 +192,8 @@ internal sealed class LinuxChecks
         where T : unmanaged
     {
         check($"sizeof({name})", sizeof(T));
-        foreach (FieldInfo field in typeof(T).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
+        foreach (FieldInfo field in typeof(T).GetFields(
+            BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
         {
             if (field.Name == "reserved") continue; // has underscores in C, and is 0
             check($"offsetof({name}, {field.Name})", Marshal.OffsetOf<T>(field.Name));
@@ -213,7 +224,8 @@ internal sealed class LinuxChecks
         Struct<Interop.UringWait>("struct io_uring_getevents_arg", Kernel);
     }
 
-    /// <summary>Widths that a read at an offset implies, the structures of inotify and passwd, and the types behind the parameters of the declarations.</summary>
+    /// <summary>Widths that a read at an offset implies, the structures of inotify and passwd, and the types behind the
+    /// parameters of the declarations.</summary>
     private void AddWhatCodeReliesOnWithoutAName()
     {
         Libc(SizeOf("struct shmid_ds", "shm_perm.uid"), 4);
@@ -221,10 +233,12 @@ internal sealed class LinuxChecks
         Libc(SizeOf("struct shmid_ds", "shm_nattch"), 8);
         Libc(SizeOf("struct shmid_ds", "shm_cpid"), 4);
         Libc(SizeOf("struct semid_ds", "sem_otime"), 8);
-        Libc($"{SizeOf("struct semid_ds", "sem_nsems")} >= 2", 1); // little-endian; musl declares two of its eight bytes
+        // little-endian; musl declares two of its eight bytes
+        Libc($"{SizeOf("struct semid_ds", "sem_nsems")} >= 2", 1);
         Libc(SizeOf("struct shmid_ds", "shm_perm.cuid"), 4);
 
-        foreach ((string field, int size) in new[] { ("nlink", 4), ("uid", 4), ("gid", 4), ("mode", 2), ("ino", 8), ("size", 8), ("dev_major", 4), ("dev_minor", 4) })
+        foreach ((string field, int size) in new[] { ("nlink", 4), ("uid", 4), ("gid", 4), ("mode", 2), ("ino", 8),
+            ("size", 8), ("dev_major", 4), ("dev_minor", 4) })
         {
             Kernel(SizeOf("struct statx", "stx_" + field), size);
         }
@@ -238,7 +252,8 @@ internal sealed class LinuxChecks
         Kernel(SizeOf("struct statx", "stx_mask"), 4);
         Kernel("offsetof(struct statx_timestamp, tv_nsec)", 8);
 
-        foreach ((string field, int offset) in new[] { ("wd", 0), ("mask", 4), ("cookie", 8), ("len", 12), ("name", 16) })
+        foreach ((string field, int offset) in new[] { ("wd", 0), ("mask", 4), ("cookie", 8), ("len", 12),
+            ("name", 16) })
         {
             Libc($"offsetof(struct inotify_event, {field})", offset);
         }

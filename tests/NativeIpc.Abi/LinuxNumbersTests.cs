@@ -20,26 +20,34 @@ public class LinuxNumbersTests
         Dictionary<string, long> c = Shell.Run(program, []).Succeeded
             .Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => (Line: line, At: line.LastIndexOf('=')))
-            .ToDictionary(split => split.Line[..split.At], split => long.Parse(split.Line[(split.At + 1)..], CultureInfo.InvariantCulture));
+            .ToDictionary(split => split.Line[..split.At],
+                split => long.Parse(split.Line[(split.At + 1)..], CultureInfo.InvariantCulture));
 
         Assert.Equal(LinuxChecks.Here.All.Select(check => check.Name).Order(), c.Keys.Order());
-        Assert.Empty(LinuxChecks.Here.All.Where(check => c[check.Name] != check.Value).Select(check => $"{check.Name}: C# {check.Value}, {compiler} {c[check.Name]}"));
+        Assert.Empty(LinuxChecks.Here.All.Where(check => c[check.Name] != check.Value)
+            .Select(check => $"{check.Name}: C# {check.Value}, {compiler} {c[check.Name]}"));
     }
 
     [Fact]
     public void The_numbers_for_arm64_are_those_of_its_headers()
     {
         using var folder = new TempFolder();
-        foreach (string source in LinuxChecks.Of<LinuxArm64>(Architecture.Arm64).WriteAssertions(folder)) _ = CheckArm64(source).Succeeded;
+        foreach (string source in LinuxChecks.Of<LinuxArm64>(Architecture.Arm64).WriteAssertions(folder))
+            _ = CheckArm64(source).Succeeded;
     }
 
     [Fact]
     public void The_numbers_for_x64_are_refused_by_the_headers_of_arm64()
     {
         using var folder = new TempFolder();
-        string errors = string.Concat(LinuxChecks.Of<LinuxX64>(Architecture.X64).WriteAssertions(folder).Select(source => CheckArm64(source).Error));
+        string errors = string.Concat(
+            LinuxChecks.Of<LinuxX64>(Architecture.X64).WriteAssertions(folder)
+                .Select(source => CheckArm64(source).Error));
 
-        foreach (string name in new[] { "Flags.O_NOFOLLOW", "Flags.O_TMPFILE", "SYS_statx", "__NR_statx", "SYS_getdents64", "__NR_getdents64", "__NR_semop", "__NR_semtimedop", "SYS_futex", "__NR_futex", "Layout.SemCtime", "Layout.SemNsems", "Layout.SizeOfEpollEvent", "Layout.EpollData", "SYS_newfstatat", "offsetof(struct stat, st_mode)" })
+        foreach (string name in new[] { "Flags.O_NOFOLLOW", "Flags.O_TMPFILE", "SYS_statx", "__NR_statx",
+            "SYS_getdents64", "__NR_getdents64", "__NR_semop", "__NR_semtimedop", "SYS_futex", "__NR_futex",
+            "Layout.SemCtime", "Layout.SemNsems", "Layout.SizeOfEpollEvent", "Layout.EpollData", "SYS_newfstatat",
+            "offsetof(struct stat, st_mode)" })
         {
             Assert.Contains(name + " is ", errors, StringComparison.Ordinal);
         }
@@ -59,5 +67,6 @@ public class LinuxNumbersTests
     }
 
     private static ShellResult CheckArm64(string source)
-        => Compiler.CheckSyntax("aarch64-linux-gnu", source, [.. Compiler.CrossHeaders(), "-ferror-limit=0", "-Wno-gnu-folding-constant"]);
+        => Compiler.CheckSyntax("aarch64-linux-gnu", source,
+            [.. Compiler.CrossHeaders(), "-ferror-limit=0", "-Wno-gnu-folding-constant"]);
 }

@@ -3,12 +3,15 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Abi;
 
-/// <summary>What the runtime calls for a declaration of Interop.Libc: the native symbol and the parameter types behind the marshalling.</summary>
+/// <summary>What the runtime calls for a declaration of Interop.Libc: the native symbol and the parameter types behind
+/// the marshalling.</summary>
 /// <param name="Name">The name in C#.</param>
 /// <param name="EntryPoint">The name in C.</param>
 /// <param name="ReturnType">The type of the result.</param>
-/// <param name="Parameters">The types of the parameters. A descriptor is an <see cref="int"/>, although SafeHandle widens it to a register.</param>
-internal sealed record NativeDeclaration(string Name, string EntryPoint, Type ReturnType, IReadOnlyList<Type> Parameters)
+/// <param name="Parameters">The types of the parameters. A descriptor is an <see cref="int"/>, although SafeHandle
+/// widens it to a register.</param>
+internal sealed record NativeDeclaration(string Name, string EntryPoint, Type ReturnType,
+    IReadOnlyList<Type> Parameters)
 {
     internal static IReadOnlyList<NativeDeclaration> All { get; } =
     [
@@ -41,11 +44,16 @@ internal sealed record NativeDeclaration(string Name, string EntryPoint, Type Re
     {
         ParameterInfo[] declared = typeof(Interop.Libc)
             .GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
-            .Single(other => other.Name == NameOf(method) && (other == method || other.IsDefined(typeof(LibraryImportAttribute))))
+            .Single(other => other.Name == NameOf(method)
+                && (other == method || other.IsDefined(typeof(LibraryImportAttribute))))
             .GetParameters();
-        return method.GetParameters().Select((parameter, i) => declared[i].ParameterType == typeof(Interop.UnixDescriptor) ? typeof(int) : parameter.ParameterType);
+        return method.GetParameters().Select(
+            (parameter, i) => declared[i].ParameterType == typeof(Interop.UnixDescriptor)
+                ? typeof(int) : parameter.ParameterType);
     }
 
-    // Where LibraryImport marshals, the P/Invoke is a local function of the declaration: <sem_open_plain>g____PInvoke|4_0.
-    private static string NameOf(MethodInfo method) => method.Name.StartsWith('<') ? method.Name[1..method.Name.IndexOf('>')] : method.Name;
+    // Where LibraryImport marshals, the P/Invoke is a local function of the declaration:
+    // <sem_open_plain>g____PInvoke|4_0.
+    private static string NameOf(MethodInfo method)
+        => method.Name.StartsWith('<') ? method.Name[1..method.Name.IndexOf('>')] : method.Name;
 }

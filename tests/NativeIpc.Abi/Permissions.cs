@@ -5,10 +5,12 @@ namespace NativeIpc.Abi;
 /// <summary>Permission bits, as octal text.</summary>
 internal static class Permissions
 {
-    /// <summary>What the umask leaves of a mode. It is read from /proc, since umask(2) tells it only by changing it for the whole process.</summary>
+    /// <summary>What the umask leaves of a mode. It is read from /proc, since umask(2) tells it only by changing it for
+    /// the whole process.</summary>
     internal static string AfterUmask(int mode)
     {
-        string line = File.ReadLines("/proc/self/status").Single(line => line.StartsWith("Umask:", StringComparison.Ordinal));
+        string line = File.ReadLines("/proc/self/status")
+            .Single(line => line.StartsWith("Umask:", StringComparison.Ordinal));
         int umask = Convert.ToInt32(line["Umask:".Length..].Trim(), 8);
         return Convert.ToString(mode & ~umask, 8);
     }
@@ -16,7 +18,8 @@ internal static class Permissions
     /// <summary>The permissions a file has.</summary>
     internal static string Of(string path)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status)); // see FileStatusTests
+        // See FileStatusTests
+        Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
         return Convert.ToString(status.Permissions, 8);
     }
 }

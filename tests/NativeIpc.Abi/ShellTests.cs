@@ -11,10 +11,12 @@ public class ShellTests
     [Fact]
     public void Output_error_and_exit_code_are_returned()
     {
-        ShellResult result = Shell.Run("sh", ["-c", "echo \"$1 $NAME\"; echo wrong >&2; exit 3", "sh", "a  b"], environment: [new("NAME", "value")]);
+        ShellResult result = Shell.Run("sh", ["-c", "echo \"$1 $NAME\"; echo wrong >&2; exit 3", "sh", "a  b"],
+            environment: [new("NAME", "value")]);
 
         Assert.Equal((3, "a  b value\n", "wrong\n"), (result.ExitCode, result.Output, result.Error));
-        Assert.Contains("wrong", Assert.Throws<InvalidOperationException>(() => result.Succeeded).Message, StringComparison.Ordinal);
+        Assert.Contains("wrong", Assert.Throws<InvalidOperationException>(() => result.Succeeded).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

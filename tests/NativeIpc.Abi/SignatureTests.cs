@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Abi;
 
-/// <summary>Every declaration that Interop has for Linux names a function of the headers and gives it as many arguments of as many bytes.</summary>
+/// <summary>Every declaration that Interop has for Linux names a function of the headers and gives it as many arguments
+/// of as many bytes.</summary>
 public class SignatureTests
 {
     /// <summary>Declarations that are never called on Linux.</summary>
@@ -16,7 +17,8 @@ public class SignatureTests
     /// <summary>Functions that musl 1.2.3 lacks. Code asks Libraries.HasSemaphoreFunction first.</summary>
     private static readonly HashSet<string> s_notInMusl = ["sem_clockwait"];
 
-    // C++ only because templates can look into a function type. Variadic functions are compared as far as their named parameters go.
+    // C++ only because templates can look into a function type. Variadic functions are compared as far as their named
+    // parameters go.
     private const string Shapes = """
         extern "C++" {
         template <class T> struct size { static constexpr unsigned long value = sizeof(T); };
@@ -42,10 +44,12 @@ public class SignatureTests
         """;
 
     [Fact]
-    public void Declarations_fit_the_functions_of_glibc() => _ = Compile(Compiler.Target("gnu"), GlibcHeaders(), Assertions([])).Succeeded;
+    public void Declarations_fit_the_functions_of_glibc()
+        => _ = Compile(Compiler.Target("gnu"), GlibcHeaders(), Assertions([])).Succeeded;
 
     [Fact]
-    public void Declarations_fit_the_functions_of_glibc_on_arm64() => _ = Compile("aarch64-linux-gnu", Compiler.CrossHeaders(), Assertions([])).Succeeded;
+    public void Declarations_fit_the_functions_of_glibc_on_arm64()
+        => _ = Compile("aarch64-linux-gnu", Compiler.CrossHeaders(), Assertions([])).Succeeded;
 
     [Fact]
     public void Declarations_fit_the_functions_of_musl()
@@ -63,15 +67,19 @@ public class SignatureTests
     [InlineData("fits(sem_open, 8, 8, 4)", true)]
     [InlineData("fits(sem_open, 8, 8, 8, 4)", false)]
     public void The_check_sees_a_wrong_size(string check, bool fits)
-        => Assert.Equal(fits, Compile(Compiler.Target("gnu"), GlibcHeaders(), $"static_assert({check}, \"\");").ExitCode == 0);
+        => Assert.Equal(fits,
+            Compile(Compiler.Target("gnu"), GlibcHeaders(), $"static_assert({check}, \"\");").ExitCode == 0);
 
     [Fact]
     public void No_declaration_is_left_out_without_need()
-        => Assert.All(s_appleOnly.Concat(s_notInMusl), name => Assert.Contains(NativeDeclaration.All, declaration => declaration.Name == name));
+        => Assert.All(s_appleOnly.Concat(s_notInMusl),
+            name => Assert.Contains(NativeDeclaration.All, declaration => declaration.Name == name));
 
     private static string Assertions(HashSet<string> missing) => string.Concat(NativeDeclaration.All
         .Where(declaration => !s_appleOnly.Contains(declaration.Name) && !missing.Contains(declaration.EntryPoint))
-        .Select(declaration => $"static_assert(fits({declaration.EntryPoint}, {string.Join(", ", Sizes(declaration))}), \"{declaration.Name}\");\n"));
+        .Select(
+            declaration => $"static_assert(fits({declaration.EntryPoint}, {string.Join(", ", Sizes(declaration))}), "
+                + $"\"{declaration.Name}\");\n"));
 
     private static IEnumerable<int> Sizes(NativeDeclaration declaration)
         => declaration.Parameters.Prepend(declaration.ReturnType).Select(type => NativeDeclaration.CType(type) switch
@@ -82,12 +90,14 @@ public class SignatureTests
         });
 
     private static string[] GlibcHeaders()
-        => ["-nostdlibinc", "-isystem", Peers.Require("/usr/include/" + Compiler.Target("gnu"), "libc6-dev"), "-isystem", "/usr/include"];
+        => ["-nostdlibinc", "-isystem", Peers.Require("/usr/include/" + Compiler.Target("gnu"), "libc6-dev"),
+            "-isystem", "/usr/include"];
 
     private static ShellResult Compile(string target, string[] headers, string assertions)
     {
         using var folder = new TempFolder();
         string source = folder.Write("signatures.cpp", LinuxChecks.LibcHeaders + Shapes + assertions);
-        return Compiler.CheckSyntax(target, source, ["-std=c++14", "-nostdinc++", "-ferror-limit=0", "-Wno-macro-redefined", .. headers]);
+        return Compiler.CheckSyntax(target, source,
+            ["-std=c++14", "-nostdinc++", "-ferror-limit=0", "-Wno-macro-redefined", .. headers]);
     }
 }

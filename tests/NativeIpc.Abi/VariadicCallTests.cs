@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Abi;
 
-/// <summary>On Linux, the variadic functions of the C library get the mode and the value that our fixed declarations pass.</summary>
+/// <summary>On Linux, the variadic functions of the C library get the mode and the value that our fixed declarations
+/// pass.</summary>
 public sealed class VariadicCallTests : IDisposable
 {
     private static int s_count;
@@ -26,7 +27,8 @@ public sealed class VariadicCallTests : IDisposable
     [InlineData(0b110_000_000, 0)] // 0600
     public void Sem_open_gets_mode_and_value(int mode, int value)
     {
-        nint semaphore = Interop.Libc.sem_open(_name, Interop.Flags.O_CREAT | Interop.Flags.O_EXCL, (uint)mode, (uint)value);
+        nint semaphore = Interop.Libc.sem_open(_name, Interop.Flags.O_CREAT | Interop.Flags.O_EXCL, (uint)mode,
+            (uint)value);
         int error = Marshal.GetLastPInvokeError();
         Assert.True(semaphore != Interop.Libc.SEM_FAILED, $"errno {error}");
         try
@@ -50,7 +52,8 @@ public sealed class VariadicCallTests : IDisposable
     [InlineData(0b110_000_000)]
     public void Shm_open_gets_the_mode(int mode)
     {
-        int descriptor = Interop.Libc.shm_open(_name, Interop.Flags.O_CREAT | Interop.Flags.O_EXCL | Interop.Flags.O_RDWR, (uint)mode);
+        int descriptor = Interop.Libc.shm_open(_name,
+            Interop.Flags.O_CREAT | Interop.Flags.O_EXCL | Interop.Flags.O_RDWR, (uint)mode);
         int error = Marshal.GetLastPInvokeError();
         Assert.True(descriptor != -1, $"errno {error}");
         using var segment = new Interop.UnixDescriptor(descriptor);
@@ -65,7 +68,8 @@ public sealed class VariadicCallTests : IDisposable
     public void Open_gets_the_mode(int mode)
     {
         string path = _folder.PathOf("opened");
-        int descriptor = Interop.Libc.open(path, Interop.Flags.O_CREAT | Interop.Flags.O_EXCL | Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, (uint)mode);
+        int descriptor = Interop.Libc.open(path,
+            Interop.Flags.O_CREAT | Interop.Flags.O_EXCL | Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, (uint)mode);
         int error = Marshal.GetLastPInvokeError();
         Assert.True(descriptor != -1, $"errno {error}");
         using var file = new Interop.UnixDescriptor(descriptor);

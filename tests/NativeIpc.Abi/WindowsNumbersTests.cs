@@ -5,7 +5,8 @@ using Xunit;
 
 namespace NativeIpc.Abi;
 
-/// <summary>Every constant, layout and declaration of Interop for Windows, against the headers of mingw-w64. Compiled and not run.</summary>
+/// <summary>Every constant, layout and declaration of Interop for Windows, against the headers of mingw-w64. Compiled
+/// and not run.</summary>
 public class WindowsNumbersTests
 {
     private const string Headers = """
@@ -34,7 +35,8 @@ public class WindowsNumbersTests
     [Fact]
     public void Wrong_numbers_are_refused()
     {
-        string errors = Compile(Check.Assertions(Numbers().Select(check => check with { Value = check.Value + 1 }))).Error;
+        string errors = Compile(Check.Assertions(
+            Numbers().Select(check => check with { Value = check.Value + 1 }))).Error;
 
         Assert.All(Numbers(), check => Assert.Contains($"{check.Name} is ", errors, StringComparison.Ordinal));
     }
@@ -44,37 +46,50 @@ public class WindowsNumbersTests
 
     [Fact]
     public void A_wrong_declaration_is_refused()
-        => Assert.NotEqual(0, Compile(Prototypes().Replace("static SIZE_T (WINAPI *test_VirtualQuery)", "static DWORD (WINAPI *test_VirtualQuery)", StringComparison.Ordinal)).ExitCode);
+        => Assert.NotEqual(0,
+            Compile(Prototypes().Replace("static SIZE_T (WINAPI *test_VirtualQuery)",
+                "static DWORD (WINAPI *test_VirtualQuery)", StringComparison.Ordinal)).ExitCode);
 
     private static IEnumerable<Check> Numbers()
     {
         // Named as in C, each of them: a number that is added later is checked without a change here.
-        foreach (Type table in new[] { typeof(Interop.Kernel32), typeof(Interop.Advapi32), typeof(Interop.Ntdll), typeof(Interop.Win32Error) })
+        foreach (Type table in new[] { typeof(Interop.Kernel32), typeof(Interop.Advapi32), typeof(Interop.Ntdll),
+            typeof(Interop.Win32Error) })
         {
-            foreach ((string name, long value) in Abi.Numbers.Of(table)) yield return new($"{table.Name}.{name}", name, value);
+            foreach ((string name, long value) in Abi.Numbers.Of(table))
+                yield return new($"{table.Name}.{name}", name, value);
         }
 
-        foreach (Type layout in new[] { typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION), typeof(Interop.Kernel32.SECURITY_ATTRIBUTES), typeof(Interop.Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION),
-            typeof(Interop.Kernel32.MEMORYSTATUSEX), typeof(Interop.Ntdll.UNICODE_STRING), typeof(Interop.Ntdll.OBJECT_ATTRIBUTES), typeof(Interop.Ntdll.OBJECT_DIRECTORY_INFORMATION), typeof(Interop.Ntdll.SEMAPHORE_BASIC_INFORMATION) })
+        foreach (Type layout in new[] { typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION),
+            typeof(Interop.Kernel32.SECURITY_ATTRIBUTES), typeof(Interop.Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION),
+            typeof(Interop.Kernel32.MEMORYSTATUSEX), typeof(Interop.Ntdll.UNICODE_STRING),
+            typeof(Interop.Ntdll.OBJECT_ATTRIBUTES), typeof(Interop.Ntdll.OBJECT_DIRECTORY_INFORMATION),
+            typeof(Interop.Ntdll.SEMAPHORE_BASIC_INFORMATION) })
         {
             yield return new($"sizeof({layout.Name})", $"sizeof({layout.Name})", Marshal.SizeOf(layout));
             foreach (FieldInfo field in layout.GetFields(BindingFlags.Instance | BindingFlags.NonPublic))
             {
-                yield return new(field.Name, $"offsetof({layout.Name}, {field.Name})", Marshal.OffsetOf(layout, field.Name));
-                yield return new($"sizeof {field.Name}", $"sizeof((({layout.Name} *)0)->{field.Name})", Marshal.SizeOf(field.FieldType));
+                yield return new(field.Name, $"offsetof({layout.Name}, {field.Name})",
+                    Marshal.OffsetOf(layout, field.Name));
+                yield return new($"sizeof {field.Name}", $"sizeof((({layout.Name} *)0)->{field.Name})",
+                    Marshal.SizeOf(field.FieldType));
             }
         }
     }
 
     /// <summary>
-    /// C that compiles only where each function has these parameters and this result, each typed as C types it; and where that type has
-    /// the width and kind of the C# one, which is what the calling convention sees.
+    /// C that compiles only where each function has these parameters and this result, each typed as C types it; and
+    /// where that type has the width and kind of the C# one, which is what the calling convention sees.
     /// </summary>
     private static string Prototypes()
     {
         MethodInfo[] declared = [.. new[] { typeof(Interop.Kernel32), typeof(Interop.Advapi32), typeof(Interop.Ntdll) }
-            .SelectMany(library => library.GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
-            .Where(method => method.IsDefined(typeof(LibraryImportAttribute)) || (method.IsDefined(typeof(DllImportAttribute)) && !method.Name.Contains('<', StringComparison.Ordinal)))];
+            .SelectMany(
+                library => library.GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            .Where(
+                method => method.IsDefined(typeof(LibraryImportAttribute))
+                    || (method.IsDefined(typeof(DllImportAttribute))
+                        && !method.Name.Contains('<', StringComparison.Ordinal)))];
         Assert.Equal(s_signatures.Keys.Order(), declared.Select(method => method.Name).Order());
         return string.Concat(declared.Select(method =>
         {
@@ -82,11 +97,14 @@ public class WindowsNumbersTests
             Type[] types = [method.ReturnType, .. method.GetParameters().Select(parameter => parameter.ParameterType)];
             Assert.Equal(c.Length, types.Length);
             return $"static {c[0]} (WINAPI *test_{method.Name})({string.Join(", ", c.Skip(1))}) = {method.Name};\n"
-                + string.Concat(types.Select((type, i) => $"_Static_assert(sizeof({c[i]}) == {Width(type)}, \"{method.Name} {i}\");\n"));
+                + string.Concat(
+                    types.Select(
+                        (type, i) => $"_Static_assert(sizeof({c[i]}) == {Width(type)}, \"{method.Name} {i}\");\n"));
         }));
     }
 
-    /// <summary>The result and the parameters, as the documentation of Windows types them; that these are right is what is compiled.</summary>
+    /// <summary>The result and the parameters, as the documentation of Windows types them; that these are right is what
+    /// is compiled.</summary>
     private static readonly Dictionary<string, string[]> s_signatures = new()
     {
         ["CreateFileMappingW"] = ["HANDLE", "HANDLE", "LPSECURITY_ATTRIBUTES", "DWORD", "DWORD", "DWORD", "LPCWSTR"],
@@ -100,8 +118,10 @@ public class WindowsNumbersTests
         ["ReleaseMutex"] = ["BOOL", "HANDLE"],
         ["WaitForSingleObject"] = ["DWORD", "HANDLE", "DWORD"],
         ["LocalFree"] = ["HLOCAL", "HLOCAL"],
-        ["ConvertStringSecurityDescriptorToSecurityDescriptorW"] = ["BOOL", "LPCWSTR", "DWORD", "PSECURITY_DESCRIPTOR *", "PULONG"],
-        ["GetKernelObjectSecurity"] = ["BOOL", "HANDLE", "SECURITY_INFORMATION", "PSECURITY_DESCRIPTOR", "DWORD", "LPDWORD"],
+        ["ConvertStringSecurityDescriptorToSecurityDescriptorW"] = ["BOOL", "LPCWSTR", "DWORD",
+            "PSECURITY_DESCRIPTOR *", "PULONG"],
+        ["GetKernelObjectSecurity"] = ["BOOL", "HANDLE", "SECURITY_INFORMATION", "PSECURITY_DESCRIPTOR",
+            "DWORD", "LPDWORD"],
         ["NtQueryObject"] = ["NTSTATUS", "HANDLE", "OBJECT_INFORMATION_CLASS", "PVOID", "ULONG", "PULONG"],
         ["GlobalMemoryStatusEx"] = ["BOOL", "LPMEMORYSTATUSEX"],
         ["NtOpenDirectoryObject"] = ["NTSTATUS", "PHANDLE", "ACCESS_MASK", "POBJECT_ATTRIBUTES"],
@@ -110,12 +130,15 @@ public class WindowsNumbersTests
         ["ReleaseSemaphore"] = ["BOOL", "HANDLE", "LONG", "LPLONG"],
     };
 
-    private static int Width(Type type) => type == typeof(byte) ? 1 : type == typeof(int) || type == typeof(uint) ? 4 : 8; // the others are pointers, handles, nuint and by-refs
+    // The others are pointers, handles, nuint and by-refs
+    private static int Width(Type type)
+        => type == typeof(byte) ? 1 : type == typeof(int) || type == typeof(uint) ? 4 : 8;
 
     private static ShellResult Compile(string source)
     {
         using var folder = new TempFolder();
         string compiler = Peers.Require("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64");
-        return Shell.Run(compiler, ["-std=c11", "-Wall", "-Wno-unused-variable", "-Werror", "-fsyntax-only", folder.Write("windows.c", Headers + source)]);
+        return Shell.Run(compiler, ["-std=c11", "-Wall", "-Wno-unused-variable", "-Werror", "-fsyntax-only",
+            folder.Write("windows.c", Headers + source)]);
     }
 }

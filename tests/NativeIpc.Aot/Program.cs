@@ -6,9 +6,10 @@ using System.Text.Json.Serialization;
 using NativeIpc;
 using NativeIpc.Aot;
 
-// Published with native AOT: uses every part of the library that could need what trimming takes away. Prints "ok NAME" per part and ends
-// with 1 at the first failure. "leave SEGMENT SEMAPHORE [signal]" is its second process, which makes both and ends without Dispose;
-// "cancel SEGMENT SEMAPHORE" is one that has a handler of its own, gets SIGTERM, goes on with both and then ends without Dispose.
+// Published with native AOT: uses every part of the library that could need what trimming takes away. Prints "ok NAME"
+// per part and ends with 1 at the first failure. "leave SEGMENT SEMAPHORE [signal]" is its second process, which makes
+// both and ends without Dispose; "cancel SEGMENT SEMAPHORE" is one that has a handler of its own, gets SIGTERM, goes on
+// with both and then ends without Dispose.
 if (args is ["cancel", string keptSegment, string keptSemaphore])
 {
     var handled = new TaskCompletionSource<Thread>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -20,7 +21,8 @@ if (args is ["cancel", string keptSegment, string keptSemaphore])
     var segment = SharedMemory.CreateNew(NativeIpcKey.Parse(keptSegment), 4096);
     var semaphore = SystemSemaphore.CreateNew(NativeIpcKey.Parse(keptSemaphore), 1);
     SendTerm(Environment.ProcessId);
-    handled.Task.Result.Join(); // the runtime's thread for the handlers of this signal, which ends after the last of them
+    // The runtime's thread for the handlers of this signal, which ends after the last of them
+    handled.Task.Result.Join();
     segment.Span[4095] = 42;
     using (var again = SharedMemory.OpenExisting(segment.Key)) Expect(again.Span[4095], (byte)42);
     using (var again = SystemSemaphore.OpenExisting(semaphore.Key)) Expect(again.TryAcquire(), true);
@@ -64,7 +66,8 @@ try
         Document back = JsonSerializer.Deserialize(text, DocumentContext.Default.Document)!;
         Expect(back.Key, document.Key);
         Expect(back.Counts[NativeIpcKey.Parse("windows:x")], 1);
-        Throws<JsonException>(() => JsonSerializer.Deserialize("""{"Key":"nonsense"}""", DocumentContext.Default.Document));
+        Throws<JsonException>(
+            () => JsonSerializer.Deserialize("""{"Key":"nonsense"}""", DocumentContext.Default.Document));
     });
 
     Step("type converter", () =>
@@ -94,7 +97,8 @@ try
         Step($"{name}: exit without Dispose", () => LeaveBehind(SegmentKey(type), SemaphoreKey(type), signal: false));
         if (OperatingSystem.IsWindows()) continue;
         Step($"{name}: SIGTERM without Dispose", () => LeaveBehind(SegmentKey(type), SemaphoreKey(type), signal: true));
-        Step($"{name}: SIGTERM that the program cancels", () => KeepInSpiteOfSignal(SegmentKey(type), SemaphoreKey(type)));
+        Step($"{name}: SIGTERM that the program cancels",
+            () => KeepInSpiteOfSignal(SegmentKey(type), SemaphoreKey(type)));
     }
 }
 catch (Exception failure)
@@ -126,7 +130,8 @@ NativeIpcKey SemaphoreKey(NativeIpcKeyType type) => SystemSemaphore.PlatformSafe
 
 static void UseSegment(NativeIpcKey key)
 {
-    using var made = SharedMemory.CreateNew(key, 8192, new SharedMemoryOptions { Allocation = SharedMemoryAllocation.Populate });
+    using var made = SharedMemory.CreateNew(key, 8192,
+        new SharedMemoryOptions { Allocation = SharedMemoryAllocation.Populate });
     using var opened = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read);
     made.Span[8191] = 42;
     made.GetReference<long>(8) = 1234567890123;
@@ -140,7 +145,8 @@ static void UseSegment(NativeIpcKey key)
 
     using (SharedMemoryAccessScope scope = opened.BeginAccess()) Expect(scope.GetReadOnlySpan(8191, 1)[0], (byte)42);
     Expect(opened.ReadOnlyMemory.Span[0], (byte)'t');
-    using (System.Buffers.MemoryHandle pinned = opened.ReadOnlyMemory.Pin()) Expect(pinned.Equals(default(System.Buffers.MemoryHandle)), false);
+    using (System.Buffers.MemoryHandle pinned = opened.ReadOnlyMemory.Pin())
+        Expect(pinned.Equals(default(System.Buffers.MemoryHandle)), false);
     Throws<InvalidOperationException>(() => opened.Span[0] = 1);
 }
 
@@ -171,7 +177,8 @@ static void UseLock(NativeIpcKey key)
         Expect(made.Span[1], (byte)2);
     }
 
-    // The thread that watches the lock's name (Linux): a lock that a peer removes is noticed, and all meet at the new one.
+    // The thread that watches the lock's name (Linux): a lock that a peer removes is noticed, and all meet at the new
+    // one.
     if (OperatingSystem.IsLinux() && key.Type == NativeIpcKeyType.PosixRealtime)
     {
         SystemSemaphore.Remove(key);
@@ -188,7 +195,8 @@ static void UseLock(NativeIpcKey key)
 
 static void UseSemaphore(NativeIpcKey key)
 {
-    using var made = SystemSemaphore.CreateOrReset(key, 1, new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None });
+    using var made = SystemSemaphore.CreateOrReset(key, 1,
+        new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None });
     using var opened = SystemSemaphore.OpenExisting(key);
     opened.Acquire();
     Expect(opened.TryAcquire(), false);
@@ -219,15 +227,20 @@ static void SeeErrors(NativeIpcKey segmentKey, NativeIpcKey semaphoreKey)
     Expect(SystemSemaphore.TryOpenExisting(semaphoreKey, out _), false);
     using var segment = SharedMemory.CreateNew(segmentKey, 1);
     using var semaphore = SystemSemaphore.CreateNew(semaphoreKey, 0);
-    Expect(Throws<NativeIpcException>(() => SharedMemory.CreateNew(segmentKey, 1).Dispose()).Error, NativeIpcError.AlreadyExists);
-    Expect(Throws<NativeIpcException>(() => SystemSemaphore.CreateNew(semaphoreKey, 0).Dispose()).Error, NativeIpcError.AlreadyExists);
-    Expect(Throws<NativeIpcException>(() => SharedMemory.OpenExisting(default).Dispose()).Error, NativeIpcError.KeyError);
+    Expect(Throws<NativeIpcException>(() => SharedMemory.CreateNew(segmentKey, 1).Dispose()).Error,
+        NativeIpcError.AlreadyExists);
+    Expect(Throws<NativeIpcException>(() => SystemSemaphore.CreateNew(semaphoreKey, 0).Dispose()).Error,
+        NativeIpcError.AlreadyExists);
+    Expect(Throws<NativeIpcException>(() => SharedMemory.OpenExisting(default).Dispose()).Error,
+        NativeIpcError.KeyError);
 }
 
 static void LeaveBehind(NativeIpcKey segment, NativeIpcKey semaphore, bool signal)
 {
-    string[] arguments = ["leave", segment.ToString(), semaphore.ToString(), .. signal ? ["signal"] : Array.Empty<string>()];
-    var start = new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true, RedirectStandardInput = true };
+    string[] arguments = ["leave", segment.ToString(), semaphore.ToString(),
+        .. signal ? ["signal"] : Array.Empty<string>()];
+    var start = new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true,
+        RedirectStandardInput = true };
     using Process child = Process.Start(start)!;
     Expect(child.StandardOutput.ReadLine(), "made");
     if (signal)
@@ -245,7 +258,8 @@ static void LeaveBehind(NativeIpcKey segment, NativeIpcKey semaphore, bool signa
 
 static void KeepInSpiteOfSignal(NativeIpcKey segment, NativeIpcKey semaphore)
 {
-    var start = new ProcessStartInfo(Environment.ProcessPath!, ["cancel", segment.ToString(), semaphore.ToString()]) { RedirectStandardOutput = true };
+    var start = new ProcessStartInfo(Environment.ProcessPath!,
+        ["cancel", segment.ToString(), semaphore.ToString()]) { RedirectStandardOutput = true };
     using Process child = Process.Start(start)!;
     Expect(child.StandardOutput.ReadToEnd(), "kept\n");
     child.WaitForExit();
@@ -262,7 +276,8 @@ static void SendTerm(int processId)
 
 static void Expect<T>(T found, T wanted)
 {
-    if (!EqualityComparer<T>.Default.Equals(found, wanted)) throw new InvalidOperationException($"found {found}, expected {wanted}");
+    if (!EqualityComparer<T>.Default.Equals(found, wanted))
+        throw new InvalidOperationException($"found {found}, expected {wanted}");
 }
 
 static Exception? Record(Action action)

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>What all test classes share: their back end, unique keys, peers, and the end of both after each test.</summary>
+/// <summary>What all test classes share: their back end, unique keys, peers, and the end of both after each
+/// test.</summary>
 /// <remarks>A test that not every back end can have says what it <see cref="Needs"/>.</remarks>
 public abstract class ConformanceTests<TProvider> : IDisposable
     where TProvider : Provider, new()
@@ -55,10 +56,13 @@ public abstract class ConformanceTests<TProvider> : IDisposable
     private protected static NativeIpcError ErrorOf(Action action) => Assert.Throws<NativeIpcException>(action).Error;
 
     /// <summary>Runs something on a thread of its own.</summary>
-    private protected static Task Start(Action action) => Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private protected static Task Start(Action action) => Task.Factory.StartNew(action, CancellationToken.None,
+        TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-    private protected static Task<T> Start<T>(Func<T> function) => Task.Factory.StartNew(function, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private protected static Task<T> Start<T>(Func<T> function) => Task.Factory.StartNew(function,
+        CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Waits for a task, and fails if it takes longer than the watchdog allows.</summary>
-    private protected static void Finish(params Task[] tasks) => Assert.True(Task.WaitAll(tasks, s_watchdog), "The watchdog went off.");
+    private protected static void Finish(params Task[] tasks)
+        => Assert.True(Task.WaitAll(tasks, s_watchdog), "The watchdog went off.");
 }

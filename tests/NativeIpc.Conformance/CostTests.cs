@@ -58,7 +58,8 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
-    /// <summary>Each doubling holds a process with several threads up until all cores have passed a quiet point.</summary>
+    /// <summary>Each doubling holds a process with several threads up until all cores have passed a quiet
+    /// point.</summary>
     [BackendFact(Needs.Posix | Needs.Linux)]
     public void The_table_of_descriptors_does_not_double_again_and_again_under_many_segments()
     {
@@ -66,7 +67,8 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         try
         {
             int limit = Number(File.ReadLines("/proc/self/limits"), "Max open files");
-            Assert.InRange(Number(File.ReadLines("/proc/self/status"), "FDSize:"), Math.Min(8192, limit / 2), int.MaxValue);
+            Assert.InRange(Number(File.ReadLines("/proc/self/status"), "FDSize:"), Math.Min(8192, limit / 2),
+                int.MaxValue);
         }
         finally
         {
@@ -74,7 +76,8 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         }
 
         static int Number(IEnumerable<string> lines, string name)
-            => int.Parse(lines.First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture);
+            => int.Parse(lines.First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split(
+                (char[]?)null, StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture);
     }
 
     [BackendFact(Needs.Linux)]
@@ -85,8 +88,10 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         using SharedMemory segment = SharedMemory.CreateNew(key, size);
         segment.Span.Fill(7);
         using SharedMemory plain = SharedMemory.OpenExisting(key);
-        using SharedMemory populated = SharedMemory.OpenExisting(key, options: new() { Allocation = SharedMemoryAllocation.Populate });
-        using SharedMemory reader = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new() { Allocation = SharedMemoryAllocation.Populate });
+        using SharedMemory populated = SharedMemory.OpenExisting(key,
+            options: new() { Allocation = SharedMemoryAllocation.Populate });
+        using SharedMemory reader = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read,
+            new() { Allocation = SharedMemoryAllocation.Populate });
         Assert.Equal(0, ResidentKilobytes(plain.ReadOnlySpan));
         Assert.Equal(size / 1024, ResidentKilobytes(populated.ReadOnlySpan));
         Assert.Equal(size / 1024, ResidentKilobytes(reader.ReadOnlySpan));
@@ -101,7 +106,8 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         foreach (int size in (int[])[4096, 1 << 20, 5 << 20])
         {
             NativeIpcKey key = NextKey();
-            using SharedMemory segment = SharedMemory.CreateNew(key, size, new() { Allocation = SharedMemoryAllocation.Populate });
+            using SharedMemory segment = SharedMemory.CreateNew(key, size,
+                new() { Allocation = SharedMemoryAllocation.Populate });
             Assert.Equal(size / 1024, ResidentKilobytes(segment.ReadOnlySpan));
             Assert.False(segment.ReadOnlySpan.ContainsAnyExcept((byte)0));
         }
@@ -166,9 +172,11 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         fixed (byte* first = bytes)
         {
             string start = ((nint)first).ToString("x", CultureInfo.InvariantCulture) + "-";
-            IEnumerable<string> lines = File.ReadLines("/proc/self/smaps").SkipWhile(line => !line.StartsWith(start, StringComparison.Ordinal));
+            IEnumerable<string> lines = File.ReadLines("/proc/self/smaps")
+                .SkipWhile(line => !line.StartsWith(start, StringComparison.Ordinal));
             string resident = lines.First(line => line.StartsWith("Rss:", StringComparison.Ordinal));
-            return int.Parse(resident.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+            return int.Parse(resident.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                CultureInfo.InvariantCulture);
         }
     }
 }

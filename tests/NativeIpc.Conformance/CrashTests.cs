@@ -113,7 +113,8 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Backend.MakeHalfCreatedSegment(key);
         var options = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(milliseconds) };
         long start = Stopwatch.GetTimestamp();
-        NativeIpcException failure = Assert.Throws<NativeIpcException>(() => SharedMemory.OpenExisting(key, options: options));
+        NativeIpcException failure = Assert.Throws<NativeIpcException>(
+            () => SharedMemory.OpenExisting(key, options: options));
         Assert.True(Stopwatch.GetElapsedTime(start) >= options.PeerTimeout);
         Assert.Equal(NativeIpcError.NotFound, failure.Error);
         Assert.Contains("half-created", failure.Message, StringComparison.Ordinal);
@@ -130,7 +131,8 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Backend.MakeHalfCreatedSegment(key);
         Assert.Equal(0, Interop.Libc.Status(Backend.FileOf(key), followLink: false, out Interop.FileStatus before));
         var options = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(100) };
-        using SharedMemory segment = verb == "create" ? SharedMemory.CreateNew(key, 500, options) : SharedMemory.CreateOrOpen(key, 500, options);
+        using SharedMemory segment = verb == "create"
+            ? SharedMemory.CreateNew(key, 500, options) : SharedMemory.CreateOrOpen(key, 500, options);
         Assert.True(segment.CreatedNew);
         Assert.Equal(500, segment.Size);
         Assert.False(segment.ReadOnlySpan.ContainsAnyExcept((byte)0));
@@ -210,7 +212,11 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Backend.MakeHalfCreatedSegment(key);
         using var looks = new OpenWatch(Backend.FileOf(key));
         SharedMemory? segment = null;
-        Task opening = Start(() => Assert.True(SharedMemory.TryOpenExisting(key, out segment, options: new() { PeerTimeout = s_watchdog })));
+        Task opening =
+            Start(
+                () =>
+                    Assert.True(SharedMemory.TryOpenExisting(key, out segment,
+                        options: new() { PeerTimeout = s_watchdog })));
         looks.WaitFor(3, s_watchdog);
         Backend.FinishSegment(key, 500);
         Finish(opening);
@@ -247,7 +253,8 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         Assert.Equal("", Shell.Run("chown", ["65534", Backend.FileOf(key)]).Succeeded);
-        Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SharedMemory.CreateNew(key, 10, new() { PeerTimeout = TimeSpan.Zero })));
+        Assert.Equal(NativeIpcError.AlreadyExists,
+            ErrorOf(() => SharedMemory.CreateNew(key, 10, new() { PeerTimeout = TimeSpan.Zero })));
         Assert.Equal(0, new FileInfo(Backend.FileOf(key)).Length);
     }
 
@@ -260,7 +267,8 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         Backend.MakeHalfCreatedSegment(key);
         var options = new SystemSemaphoreOptions { PeerTimeout = TimeSpan.FromMilliseconds(80) };
         long start = Stopwatch.GetTimestamp();
-        NativeIpcException failure = Assert.Throws<NativeIpcException>(() => SystemSemaphore.OpenExisting(key, options));
+        NativeIpcException failure = Assert.Throws<NativeIpcException>(
+            () => SystemSemaphore.OpenExisting(key, options));
         Assert.True(Stopwatch.GetElapsedTime(start) >= options.PeerTimeout);
         Assert.Equal(NativeIpcError.NotFound, failure.Error);
         Assert.Contains("half-created", failure.Message, StringComparison.Ordinal);
@@ -280,7 +288,8 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         peer.Post($"sem open s {key} timeout=50000");
         peer.Await("opening");
         looks.WaitFor(3, s_watchdog);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1,
+            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
         Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, 1));
         Assert.Equal("opened", peer.Answer());
         Assert.Equal(id.ToString(CultureInfo.InvariantCulture), peer.Ask("sem id s"));
@@ -313,7 +322,8 @@ internal static class CreatingPeers
     internal static bool CreatedOrExisted(this PeerProcess peer)
     {
         string answer = peer.AnswerOrFailure();
-        Assert.True(answer.StartsWith("ok 500 created", StringComparison.Ordinal) || answer.StartsWith("error AlreadyExists", StringComparison.Ordinal), answer);
+        Assert.True(answer.StartsWith("ok 500 created", StringComparison.Ordinal)
+            || answer.StartsWith("error AlreadyExists", StringComparison.Ordinal), answer);
         return answer.StartsWith("ok", StringComparison.Ordinal);
     }
 }

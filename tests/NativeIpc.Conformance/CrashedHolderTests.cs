@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>Whoever locks after a holder that was killed gets the lock and is told; a living holder is never robbed (mission F2).</summary>
+/// <summary>Whoever locks after a holder that was killed gets the lock and is told; a living holder is never robbed
+/// (mission F2).</summary>
 public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -211,7 +212,8 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
 
     internal static void AssertTakenOver(SharedMemory segment, bool isTold = true)
     {
-        Assert.True(segment.TryLock(s_watchdog, out SharedMemoryLock scope, Cancellation), $"Not taken over: {segment.GetLockStatus()}");
+        Assert.True(segment.TryLock(s_watchdog, out SharedMemoryLock scope, Cancellation),
+            $"Not taken over: {segment.GetLockStatus()}");
         Assert.Equal(isTold, scope.WasAbandoned);
         Assert.Equal(Environment.ProcessId, segment.GetLockStatus().ProcessId);
 

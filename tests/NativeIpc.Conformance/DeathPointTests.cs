@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>A process is killed at each point between two steps of the lock; what the next one finds is what HeldSemaphore says (POSIX).</summary>
+/// <summary>A process is killed at each point between two steps of the lock; what the next one finds is what
+/// HeldSemaphore says (POSIX).</summary>
 public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -22,8 +23,10 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         {
             while (handles.Count < 499) handles.Add(SystemSemaphore.OpenExisting(key, robust));
             Assert.True(segment.GetLockStatus().IsRecoverable);
-            Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => SystemSemaphore.OpenExisting(key, robust)).Error);
-            using SharedMemory demanding = SharedMemory.OpenExisting(key, options: new() { RequireLockRecovery = true });
+            Assert.Equal(NativeIpcError.LockError,
+                Assert.Throws<NativeIpcException>(() => SystemSemaphore.OpenExisting(key, robust)).Error);
+            using SharedMemory demanding = SharedMemory.OpenExisting(key,
+                options: new() { RequireLockRecovery = true });
             Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => demanding.Lock()).Error);
             using SharedMemory plain = SharedMemory.OpenExisting(key);
             using (plain.Lock())
@@ -46,10 +49,12 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         NativeIpcKey key = NextKey();
         List<SystemSemaphore> handles = [];
         using SharedMemory plain = SharedMemory.CreateNew(key, 100);
-        SystemSemaphore.CreateNew(Provider.LockKey(key), 1, new() { Removal = RemovalPolicy.Keep, Robust = true }).Dispose();
+        SystemSemaphore.CreateNew(Provider.LockKey(key), 1,
+            new() { Removal = RemovalPolicy.Keep, Robust = true }).Dispose();
         try
         {
-            while (handles.Count < Backends.Posix.HolderSlots.Count) handles.Add(SystemSemaphore.OpenExisting(key, new() { Robust = true }));
+            while (handles.Count < Backends.Posix.HolderSlots.Count)
+                handles.Add(SystemSemaphore.OpenExisting(key, new() { Robust = true }));
             _ = plain.GetLockStatus(); // opens the lock
         }
         finally
@@ -157,7 +162,8 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 100);
         PeerProcess first = Stopping(segment.Key, "take.done");
         PeerProcess second = Stopping(segment.Key, point);
-        second.Ask("shm status a"); // has a slot of its own now, and cannot get that of the first one, which it would repair
+        // Has a slot of its own now, and cannot get that of the first one, which it would repair
+        second.Ask("shm status a");
         first.Post("shm lock a");
         first.Await("locking");
         KillAt(first, "take.done");

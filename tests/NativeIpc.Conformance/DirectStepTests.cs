@@ -5,7 +5,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>Objects that were used so often that their operations are single steps on memory (MappedSemaphore): they end like all others, and leave nothing.</summary>
+/// <summary>Objects that were used so often that their operations are single steps on memory (MappedSemaphore): they
+/// end like all others, and leave nothing.</summary>
 [Collection(nameof(Alone))]
 public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
@@ -17,7 +18,8 @@ public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         using SystemSemaphore anchor = SystemSemaphore.CreateNew(key, 1);
-        int before = Collected(); // what the frame of an asynchronous test that has just ended, below this one, still refers to
+        // What the frame of an asynchronous test that has just ended, below this one, still refers to
+        int before = Collected();
         int highest = 0;
         for (int i = 0; i < MappedSemaphore.MostDeferred + 500; i++)
         {
@@ -26,8 +28,10 @@ public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
         }
 
         Assert.True(highest > before, "No object was promoted.");
-        Assert.True(highest <= MappedSemaphore.MostDeferred + 100, $"{highest} pages wait."); // with what earlier tests of this process had open
-        Assert.True(SpinWait.SpinUntil(() => Collected() <= before, s_watchdog), $"{MappedSemaphore.Deferred} pages are left, {before} were there before.");
+        // With what earlier tests of this process had open
+        Assert.True(highest <= MappedSemaphore.MostDeferred + 100, $"{highest} pages wait.");
+        Assert.True(SpinWait.SpinUntil(() => Collected() <= before, s_watchdog),
+            $"{MappedSemaphore.Deferred} pages are left, {before} were there before.");
         Assert.True(anchor.TryAcquire());
         Assert.False(anchor.TryAcquire());
     }
@@ -39,7 +43,8 @@ public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
         SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.Keep });
         UseOften(semaphore);
         Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SystemSemaphore.CreateNew(key, 5)));
-        Assert.False(SystemSemaphore.CreateOrOpen(key, 5, new() { Reclaim = true, Removal = RemovalPolicy.Keep }).CreatedNew);
+        Assert.False(SystemSemaphore.CreateOrOpen(key, 5,
+            new() { Reclaim = true, Removal = RemovalPolicy.Keep }).CreatedNew);
         semaphore.Dispose();
         SystemSemaphore last = SystemSemaphore.OpenExisting(key, new() { Removal = RemovalPolicy.LastOneOut });
         UseOften(last);
@@ -152,7 +157,8 @@ public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         LeaveTakenByADeadStranger(segment);
-        using SharedMemoryLock scope = await segment.LockAsync(Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation);
+        using SharedMemoryLock scope = await segment.LockAsync(Cancellation).AsTask().WaitAsync(s_watchdog,
+            Cancellation);
         Assert.True(scope.WasAbandoned);
         Assert.False(segment.TryLock(out _));
     }

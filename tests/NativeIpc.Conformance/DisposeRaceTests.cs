@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>Dispose races with every use on other threads; run in a peer, since what goes wrong there would end the process.</summary>
+/// <summary>Dispose races with every use on other threads; run in a peer, since what goes wrong there would end the
+/// process.</summary>
 /// <remarks>NATIVEIPC_STRESS_SECONDS is the time for all back ends together; 16 by default.</remarks>
 public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
@@ -12,7 +13,8 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
     private const int ShareOfTotal = 8; // four back ends on Unix, two kinds of objects
 
     private static int Milliseconds { get; } =
-        (Environment.GetEnvironmentVariable("NATIVEIPC_STRESS_SECONDS") is { Length: > 0 } set ? int.Parse(set, CultureInfo.InvariantCulture) : 16) * 1000 / ShareOfTotal;
+        (Environment.GetEnvironmentVariable("NATIVEIPC_STRESS_SECONDS") is { Length: > 0 } set
+            ? int.Parse(set, CultureInfo.InvariantCulture) : 16) * 1000 / ShareOfTotal;
 
     [Theory]
     [InlineData("shm")]
@@ -57,7 +59,8 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         {
             segment.OpenLock(options.PeerTimeout).Dispose();
         }
-        catch (Exception gone) when (gone is ObjectDisposedException or NativeIpcException { Error: NativeIpcError.LockError })
+        catch (Exception gone) when (gone is ObjectDisposedException
+            or NativeIpcException { Error: NativeIpcError.LockError })
         {
             // It tells that there is no lock any more.
         }
@@ -66,13 +69,15 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(Backend.AnythingExists(key));
     }
 
-    /// <summary>A thread that knows nothing of a Dispose on another one ends its scope, or takes the lock and does no more: when both are through, the lock is free, once.</summary>
+    /// <summary>A thread that knows nothing of a Dispose on another one ends its scope, or takes the lock and does no
+    /// more: when both are through, the lock is free, once.</summary>
     [Theory]
     [InlineData(false, true)]
     [InlineData(true, true)]
     [InlineData(false, false)]
     [InlineData(true, false)]
-    public void A_lock_is_given_back_whatever_its_holder_does_while_the_segment_is_disposed(bool wasUsedOften, bool ends)
+    public void A_lock_is_given_back_whatever_its_holder_does_while_the_segment_is_disposed(
+        bool wasUsedOften, bool ends)
     {
         NativeIpcKey key = NextKey();
         using SharedMemory anchor = SharedMemory.CreateNew(key, 100);
@@ -95,7 +100,8 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         for (int round = 0; round < rounds; round++)
         {
             segment = SharedMemory.OpenExisting(key, options: new() { Removal = RemovalPolicy.Keep });
-            for (int i = 0; i < (wasUsedOften ? 20 : 1); i++) segment.Lock().Dispose(); // often enough to go the direct way
+            // Often enough to go the direct way
+            for (int i = 0; i < (wasUsedOften ? 20 : 1); i++) segment.Lock().Dispose();
             if (ends) scope = segment.Lock();
             Meet((round * 4) + 2);
             Thread.SpinWait(round % 50 / 2);
@@ -137,7 +143,8 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         foreach (string count in answer.Split(' '))
         {
             string[] pair = count.Split('=');
-            Assert.True(long.Parse(pair[1], CultureInfo.InvariantCulture) > 0, $"Nothing was done: {count} in {answer}");
+            Assert.True(long.Parse(pair[1], CultureInfo.InvariantCulture) > 0,
+                $"Nothing was done: {count} in {answer}");
         }
     }
 }

@@ -8,7 +8,8 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
     // What may be asked afterwards: facts that were noted when it was opened.
-    private static readonly string[] s_remaining = ["get_WasAbandoned", "get_Key", "get_Size", "get_Access", "get_CreatedNew", "ToString", "Dispose"];
+    private static readonly string[] s_remaining = ["get_WasAbandoned", "get_Key", "get_Size", "get_Access",
+        "get_CreatedNew", "ToString", "Dispose"];
 
     [Fact]
     public void Every_method_of_a_disposed_segment_throws()
@@ -49,7 +50,8 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
                 foreach ((string name, Action<SharedMemory> call) in calls)
                 {
                     ObjectDisposedException failure = Assert.Throws<ObjectDisposedException>(() => call(segment));
-                    Assert.True(failure.ObjectName == typeof(SharedMemory).FullName, $"{name} names {failure.ObjectName}.");
+                    Assert.True(failure.ObjectName == typeof(SharedMemory).FullName,
+                        $"{name} names {failure.ObjectName}.");
                 }
 
                 Assert.Equal(key, segment.Key);
@@ -69,8 +71,10 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
         segment.Dispose();
         Assert.Throws<ObjectDisposedException>(() => stream.ReadByte());
         Assert.Throws<ObjectDisposedException>(() => stream.WriteByte(1));
-        Assert.ThrowsAsync<ObjectDisposedException>(() => stream.ReadAsync(new byte[1], 0, 1, Cancellation)).Wait(Cancellation);
-        Assert.ThrowsAsync<ObjectDisposedException>(() => stream.WriteAsync(new byte[1], 0, 1, Cancellation)).Wait(Cancellation);
+        Assert.ThrowsAsync<ObjectDisposedException>(() => stream.ReadAsync(new byte[1], 0, 1, Cancellation))
+            .Wait(Cancellation);
+        Assert.ThrowsAsync<ObjectDisposedException>(() => stream.WriteAsync(new byte[1], 0, 1, Cancellation))
+            .Wait(Cancellation);
         Assert.Throws<ObjectDisposedException>(() => memory.Span[0]);
         stream.Dispose();
     }
@@ -124,7 +128,9 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
 
     private static void Covers(Type type, IEnumerable<string> names)
     {
-        IEnumerable<string> all = type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly).Select(method => method.Name).Distinct();
+        IEnumerable<string> all = type.GetMethods(
+            BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly).Select(method => method.Name)
+            .Distinct();
         Assert.Equal(all.Except(s_remaining).Order(), names.Distinct().Order());
     }
 }

@@ -9,14 +9,17 @@ public static class LifetimeCases
     public static TheoryData<string> Orders =>
     [
         "maker", "maker first", "first maker",
-        "maker first second", "maker second first", "first maker second", "second maker first", "first second maker", "second first maker",
+        "maker first second", "maker second first", "first maker second", "second maker first", "first second maker",
+        "second first maker",
     ];
 
     /// <summary>How a process ends normally.</summary>
-    public static TheoryData<string> Ends => OperatingSystem.IsWindows() ? ["exit", "quit"] : ["exit", "quit", .. s_signals];
+    public static TheoryData<string> Ends
+        => OperatingSystem.IsWindows() ? ["exit", "quit"] : ["exit", "quit", .. s_signals];
 
     /// <summary>Without what disposes.</summary>
-    public static TheoryData<string> EndsWithoutDispose => OperatingSystem.IsWindows() ? ["exit"] : ["exit", .. s_signals];
+    public static TheoryData<string> EndsWithoutDispose
+        => OperatingSystem.IsWindows() ? ["exit"] : ["exit", .. s_signals];
 
     /// <summary>What ends a process that reads no commands.</summary>
     public static TheoryData<string> Signals => [.. s_signals];
@@ -37,7 +40,8 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     public void A_segment_is_gone_when_all_have_let_go_in_whatever_order(string order)
     {
         NativeIpcKey key = NextKey();
-        Dictionary<string, PeerProcess> peers = StartAll(order, maker => $"shm create a {key} 100", other => $"shm open a {key} rw");
+        Dictionary<string, PeerProcess> peers = StartAll(order, maker => $"shm create a {key} 100",
+            other => $"shm open a {key} rw");
         bool makerIsGone = false;
         int left = peers.Count;
         foreach (string who in order.Split(' '))
@@ -64,7 +68,8 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     public void A_segment_with_its_lock_is_gone_when_all_have_let_go_in_whatever_order(string order)
     {
         NativeIpcKey key = NextKey();
-        Dictionary<string, PeerProcess> peers = StartAll(order, maker => $"shm create a {key} 100", other => $"shm open a {key} rw");
+        Dictionary<string, PeerProcess> peers = StartAll(order, maker => $"shm create a {key} 100",
+            other => $"shm open a {key} rw");
         foreach (PeerProcess peer in peers.Values) peer.Ask("shm add a 0 10");
         string[] names = order.Split(' ');
         for (int i = 0; i < names.Length; i++)
@@ -83,7 +88,8 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     public void A_semaphore_goes_with_its_maker(string order)
     {
         NativeIpcKey key = NextKey();
-        Dictionary<string, PeerProcess> peers = StartAll(order, maker => $"sem create a {key} 1", other => $"sem open a {key}");
+        Dictionary<string, PeerProcess> peers = StartAll(order, maker => $"sem create a {key} 1",
+            other => $"sem open a {key}");
         bool makerIsGone = false;
         int left = peers.Count;
         foreach (string who in order.Split(' '))
@@ -181,7 +187,8 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     public void Under_Keep_a_semaphore_and_its_count_stay_until_Remove()
     {
         NativeIpcKey key = NextKey();
-        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 5, new() { Removal = RemovalPolicy.Keep })) semaphore.Acquire();
+        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 5, new() { Removal = RemovalPolicy.Keep }))
+            semaphore.Acquire();
         using (SystemSemaphore semaphore = SystemSemaphore.OpenExisting(key))
         {
             for (int i = 0; i < 4; i++) Assert.True(semaphore.TryAcquire());
@@ -243,7 +250,8 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         File.Copy(PeerProcess.Program, executable);
         long length = new FileInfo(executable).Length;
         NativeIpcKey key = Names.Track(new NativeIpcKey(executable, Backend.Type));
-        using (SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Removal = RemovalPolicy.Keep, UseLock = false }))
+        using (SharedMemory segment = SharedMemory.CreateNew(key, 100,
+            new() { Removal = RemovalPolicy.Keep, UseLock = false }))
         using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.Keep }))
         {
             PeerProcess peer = Peer();
@@ -266,7 +274,8 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     {
         // The segment without a lock, which would be the same semaphore.
         NativeIpcKey key = NextKey();
-        SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { UseLock = false, Removal = RemovalPolicy.Keep });
+        SharedMemory segment = SharedMemory.CreateNew(key, 100,
+            new() { UseLock = false, Removal = RemovalPolicy.Keep });
         SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.Keep });
         segment.Dispose();
         semaphore.Dispose();
@@ -281,7 +290,8 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     public void A_key_file_is_made_empty_and_readable_for_those_who_may_write_the_object()
     {
         NativeIpcKey key = NextKey();
-        using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Mode = (UnixFileMode)Convert.ToInt32("660", 8) });
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100,
+            new() { Mode = (UnixFileMode)Convert.ToInt32("660", 8) });
         Assert.Equal(0, new FileInfo(key.NativeKey).Length);
         Assert.Equal("640", Convert.ToString((int)File.GetUnixFileMode(key.NativeKey), 8));
     }
@@ -450,14 +460,16 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
             return;
         }
 
-        Assert.SkipWhen(IsIgnored(peer.Id, signal), $"{how} is ignored in this session (nohup, or a background job), and so in the peer.");
+        Assert.SkipWhen(IsIgnored(peer.Id, signal),
+            $"{how} is ignored in this session (nohup, or a background job), and so in the peer.");
         peer.Signal(signal);
         Assert.Equal(128 + signal, peer.WaitForEnd());
     }
 
     private static bool IsIgnored(int processId, int signal)
     {
-        string? line = OperatingSystem.IsLinux() ? File.ReadLines($"/proc/{processId}/status").FirstOrDefault(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) : null;
+        string? line = OperatingSystem.IsLinux() ? File.ReadLines($"/proc/{processId}/status")
+            .FirstOrDefault(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) : null;
         return line is not null && (Convert.ToUInt64(line[7..].Trim(), 16) >> (signal - 1) & 1) != 0;
     }
 

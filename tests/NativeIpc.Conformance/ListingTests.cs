@@ -5,12 +5,14 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>Listing, inspecting, watching and removing what is listed (mission F5). Linux; other tests make objects at the same time, so each looks for its own.</summary>
+/// <summary>Listing, inspecting, watching and removing what is listed (mission F5). Linux; other tests make objects at
+/// the same time, so each looks for its own.</summary>
 [Collection(nameof(Alone))]
 public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
-    private static readonly IpcEnumerationOptions s_everything = new() { KeyFileFolders = [TestNames.Folder], FindUnused = true };
+    private static readonly IpcEnumerationOptions s_everything = new() { KeyFileFolders = [TestNames.Folder],
+        FindUnused = true };
 
     [BackendFact(Needs.Linux)]
     public void A_segment_of_another_process_is_listed_with_its_size_mode_owner_and_users()
@@ -32,7 +34,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
 
         using SharedMemory also = SharedMemory.OpenExisting(key);
         found = Listed(key, IpcObjectKind.SharedMemory)!;
-        int[] users = [Environment.ProcessId, peer.Id]; // whose order is not that of their starts once the numbers have wrapped
+        // Whose order is not that of their starts once the numbers have wrapped
+        int[] users = [Environment.ProcessId, peer.Id];
         Assert.Equal(users.Order(), found.Attachments.Select(each => each.ProcessId).Order());
         Assert.Equal(2, found.AttachmentCount);
     }
@@ -44,7 +47,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         DateTimeOffset before = TimeProvider.System.GetUtcNow();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         DateTimeOffset created = Listed(key, IpcObjectKind.SharedMemory)!.Created!.Value;
-        Assert.InRange(created, before.AddSeconds(-1.1), TimeProvider.System.GetUtcNow()); // System V tells whole seconds, file systems the time of the last tick
+        // System V tells whole seconds, file systems the time of the last tick
+        Assert.InRange(created, before.AddSeconds(-1.1), TimeProvider.System.GetUtcNow());
     }
 
     [BackendFact(Needs.Linux)]
@@ -68,7 +72,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         using (segment.Lock()) Assert.Equal((0, IpcObjectTraits.LockOfSegment), ValueAndTraits());
         Assert.Equal((1, IpcObjectTraits.LockOfSegment), ValueAndTraits());
 
-        (int?, IpcObjectTraits) ValueAndTraits() => Listed(key, IpcObjectKind.SystemSemaphore) is { } found ? (found.Value, found.Traits) : default;
+        (int?, IpcObjectTraits) ValueAndTraits()
+            => Listed(key, IpcObjectKind.SystemSemaphore) is { } found ? (found.Value, found.Traits) : default;
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
@@ -118,7 +123,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         IpcObjectInfo listed = Listed(key, IpcObjectKind.SharedMemory)!;
         Assert.True(SharedMemory.Remove(key));
         SharedMemory.CreateNew(key, 100, keep).Dispose();
-        if (Listed(key, IpcObjectKind.SharedMemory)!.ObjectIdentity == listed.ObjectIdentity) Assert.Skip("The system gave the new object the number of the old one.");
+        if (Listed(key, IpcObjectKind.SharedMemory)!.ObjectIdentity == listed.ObjectIdentity)
+            Assert.Skip("The system gave the new object the number of the old one.");
         Assert.False(IpcObjects.TryRemoveUnused(listed));
         Assert.False(IpcObjects.Remove(listed));
         Assert.True(Backend.SegmentExists(key));
@@ -134,15 +140,18 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(SharedMemory.Remove(key));
         Assert.Null(Listed(key, IpcObjectKind.SharedMemory));
 
-        // POSIX objects of this library do not tell the name that they had, and one that is just being made looks the same for a moment.
+        // POSIX objects of this library do not tell the name that they had, and one that is just being made looks the
+        // same for a moment.
         IpcObjectInfo? found = null;
         Assert.True(SpinWait.SpinUntil(() => (found = Removed()) is not null, s_watchdog));
         Assert.Equal(peer.Id, Assert.Single(found!.Attachments).ProcessId);
         Assert.Equal(54321, found.Size);
         Assert.False(found.Key.IsValid);
 
-        IpcObjectInfo? Removed() => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(each => each.Type == Backend.Type && (each.Traits & IpcObjectTraits.Removed) != 0
-            && each.Attachments.Any(user => user.ProcessId == peer.Id) && (Backend.IsSystemV ? each.SystemVId == id : each.Size == 54321));
+        IpcObjectInfo? Removed() => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(
+            each => each.Type == Backend.Type && (each.Traits & IpcObjectTraits.Removed) != 0
+            && each.Attachments.Any(user => user.ProcessId == peer.Id)
+            && (Backend.IsSystemV ? each.SystemVId == id : each.Size == 54321));
     }
 
     [BackendFact(Needs.Linux)]
@@ -158,7 +167,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
             IpcObjectInfo listed = Listed(key, kind)!;
 
             // The list looks for neither of these.
-            IpcObjectInfo inspected = IpcObjects.Inspect(key, kind)! with { LostPermits = null, Waiting = listed.Waiting };
+            IpcObjectInfo inspected = IpcObjects.Inspect(key, kind)! with { LostPermits = null,
+                Waiting = listed.Waiting };
             Assert.True(listed.LooksAs(inspected), $"{listed}\n{inspected}");
         }
     }
@@ -184,10 +194,14 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         segment.Lock().Dispose();
         NativeIpcKeyType other = Backend.IsSystemV ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.SystemV;
-        Assert.DoesNotContain(IpcObjects.Enumerate(s_everything with { Type = other }).Objects, found => found.Key == key);
+        Assert.DoesNotContain(IpcObjects.Enumerate(s_everything with { Type = other }).Objects,
+            found => found.Key == key);
         Assert.Equal([IpcObjectKind.SystemSemaphore],
-            IpcObjects.Enumerate(s_everything with { Type = Backend.Type, Kind = IpcObjectKind.SystemSemaphore }).Objects.Where(found => found.Key == key).Select(found => found.Kind));
-        IpcObjectInfo quick = IpcObjects.Enumerate(s_everything with { IncludeAttachments = false }).Objects.First(found => found.Key == key && found.Kind == IpcObjectKind.SharedMemory);
+            IpcObjects.Enumerate(s_everything with { Type = Backend.Type,
+                Kind = IpcObjectKind.SystemSemaphore }).Objects.Where(found => found.Key == key)
+                .Select(found => found.Kind));
+        IpcObjectInfo quick = IpcObjects.Enumerate(s_everything with { IncludeAttachments = false }).Objects.First(
+            found => found.Key == key && found.Kind == IpcObjectKind.SharedMemory);
         Assert.Empty(quick.Attachments);
         Assert.Equal(IpcObjectTraits.None, quick.Traits); // in use, as the kernel says
     }
@@ -202,7 +216,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         SystemSemaphore.CreateNew(key, 1, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep }).Dispose();
         SystemSemaphore? semaphore = null;
         List<IpcObjectChangeKind> seen = [];
-        await foreach (IpcObjectChange change in IpcObjects.WatchAsync(TimeSpan.FromMilliseconds(20), options, watchdog.Token))
+        await foreach (IpcObjectChange change in IpcObjects.WatchAsync(TimeSpan.FromMilliseconds(20), options,
+            watchdog.Token))
         {
             if (change.Subject.Key != key) continue;
             seen.Add(change.Kind);
@@ -226,14 +241,16 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(IpcObjectChangeKind.Disappeared, seen[^1]);
     }
 
-    /// <summary>The list opens files to read counts and to ask for leases; a last one out must not take that for a user.</summary>
+    /// <summary>The list opens files to read counts and to ask for leases; a last one out must not take that for a
+    /// user.</summary>
     [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
     public void Listing_does_not_keep_a_last_one_out_from_removing()
     {
         using var over = new CancellationTokenSource();
         Task lister = Start(() =>
         {
-            var often = new IpcEnumerationOptions { Type = Backend.Type, Kind = IpcObjectKind.SystemSemaphore, IncludeAttachments = false };
+            var often = new IpcEnumerationOptions { Type = Backend.Type, Kind = IpcObjectKind.SystemSemaphore,
+                IncludeAttachments = false };
             while (!over.IsCancellationRequested) _ = IpcObjects.Enumerate(often);
         });
         var lastOut = new SystemSemaphoreOptions { Removal = RemovalPolicy.LastOneOut };
@@ -252,13 +269,15 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     public void What_is_no_object_is_left_out_and_holds_nobody_up()
     {
         string name = TestNames.NextName();
-        string[] planted = [$"/dev/shm/{name}fifo", $"/dev/shm/sem.{name}fifo", $"/dev/shm/{name}folder", $"/dev/shm/{name}link", $"/dev/shm/sem.{name}link"];
+        string[] planted = [$"/dev/shm/{name}fifo", $"/dev/shm/sem.{name}fifo", $"/dev/shm/{name}folder",
+            $"/dev/shm/{name}link", $"/dev/shm/sem.{name}link"];
         foreach (string path in planted) Names.TrackPath(path);
         foreach (string fifo in planted[..2]) _ = Shell.Run("mkfifo", [fifo]).Succeeded;
         Directory.CreateDirectory(planted[2]);
         File.CreateSymbolicLink(planted[3], "/dev/null");
         File.CreateSymbolicLink(planted[4], planted[1]);
-        Assert.DoesNotContain(IpcObjects.Enumerate(s_everything).Objects, found => found.NativeName.Contains(name, StringComparison.Ordinal));
+        Assert.DoesNotContain(IpcObjects.Enumerate(s_everything).Objects,
+            found => found.NativeName.Contains(name, StringComparison.Ordinal));
         foreach (string path in planted) Assert.True(Path.Exists(path) || new FileInfo(path).LinkTarget is not null);
     }
 
@@ -270,7 +289,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "abc");
         Assert.Equal(IpcObjectTraits.Empty, Listed(key, IpcObjectKind.SharedMemory)!.Traits & ~IpcObjectTraits.Unused);
         IpcObjectInfo broken = Listed(key, IpcObjectKind.SystemSemaphore)!;
-        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment, broken.Traits & ~IpcObjectTraits.Unused);
+        Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment,
+            broken.Traits & ~IpcObjectTraits.Unused);
         Assert.Null(broken.Value);
         IpcFinding finding = Assert.Single(IpcObjects.Diagnose(), finding => finding.Subject?.Key == key);
         Assert.Equal((IpcFindingKind.WrongSize, false), (finding.Kind, finding.IsSafeToFix));
@@ -308,7 +328,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         IpcObjectInfo found = Listed(key, IpcObjectKind.SharedMemory)!;
         Assert.Equal(IpcObjectTraits.LegacyName, found.Traits);
         Assert.Equal(name, found.Key.LegacyKey);
-        IpcObjectInfo itsLock = Listed(SystemSemaphore.LegacyNativeKey(name, Backend.Type), IpcObjectKind.SystemSemaphore)!;
+        IpcObjectInfo itsLock = Listed(SystemSemaphore.LegacyNativeKey(name, Backend.Type),
+            IpcObjectKind.SystemSemaphore)!;
         Assert.Equal(IpcObjectTraits.LegacyName | IpcObjectTraits.LockOfSegment, itsLock.Traits);
     }
 
@@ -325,16 +346,20 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal([segment.NativeName, id, segment.OwnerName!, "640", "12345", "1"], row[..6]);
         row = RowOf(Shell.Run("ipcs", ["-m", "-p"]).Succeeded, id, column: 0);
         Assert.Equal([id, segment.OwnerName!, $"{segment.CreatorProcessId}", $"{segment.LastProcessId}"], row[..4]);
-        Assert.Contains($"{segment.NativeName} {id} 0640 {segment.OwnerName}", string.Join(' ', Shell.Run("lsipc", ["-m", "-i", id, "--raw", "--noheadings", "-P", "-o", "KEY,ID,PERMS,OWNER"]).Succeeded
+        Assert.Contains($"{segment.NativeName} {id} 0640 {segment.OwnerName}",
+            string.Join(' ', Shell.Run("lsipc",
+                ["-m", "-i", id, "--raw", "--noheadings", "-P", "-o", "KEY,ID,PERMS,OWNER"]).Succeeded
             .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
 
         IpcObjectInfo set = Listed(key, IpcObjectKind.SystemSemaphore)!;
         string setId = set.SystemVId!.Value.ToString(CultureInfo.InvariantCulture);
-        Assert.Equal([set.NativeName, setId, set.OwnerName!], RowOf(Shell.Run("ipcs", ["-s"]).Succeeded, setId, column: 1)[..3]);
+        Assert.Equal([set.NativeName, setId, set.OwnerName!],
+            RowOf(Shell.Run("ipcs", ["-s"]).Succeeded, setId, column: 1)[..3]);
         Assert.Equal(segment.SystemVKey, set.SystemVKey);
 
         static string[] RowOf(string table, string id, int column)
-            => Assert.Single(table.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), row => row.Length > 3 && row[column] == id);
+            => Assert.Single(table.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)),
+                row => row.Length > 3 && row[column] == id);
     }
 
     [BackendFact(Needs.Linux | Needs.SystemV)]
@@ -354,7 +379,9 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(IpcObjectTraits.KeyFileMissing | IpcObjectTraits.KeyFileReplaced, ById(id)!.Traits);
         Assert.True(IpcObjects.Remove(ById(id)!));
 
-        static IpcObjectInfo? ById(int? id) => IpcObjects.Enumerate(s_everything).Objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == id);
+        static IpcObjectInfo? ById(int? id)
+            => IpcObjects.Enumerate(s_everything).Objects.FirstOrDefault(
+                found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == id);
     }
 
     [BackendFact(Needs.Linux | Needs.SystemV)]
@@ -366,7 +393,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((id, 0, IpcObjectTraits.Empty), (found.SystemVId, found.Value, found.Traits));
         Assert.Equal(IpcRemovalOutcome.CannotTell, IpcObjects.RemoveUnused(found, out string? reason));
         Assert.Contains("may be about to give it a count", reason, StringComparison.Ordinal);
-        Assert.DoesNotContain(IpcObjects.Diagnose(), finding => finding.Subject?.SystemVId == id && finding.IsSafeToFix);
+        Assert.DoesNotContain(IpcObjects.Diagnose(),
+            finding => finding.Subject?.SystemVId == id && finding.IsSafeToFix);
         Assert.False(IpcObjects.TryRemoveUnused(found));
         Assert.True(Backend.SemaphoreExists(key));
     }
@@ -385,7 +413,9 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
             "operation" => Perl($"semop({id}, pack('s3', 1, 1, 0)); semop({id}, pack('s3', 1, -1, 0))"),
             _ => Perl($"semop({id}, pack('s3', 1, -1, 0))"),
         };
-        if (sign == "waiter") SpinWait.SpinUntil(() => NativeIpc.Interop.Libc.semctl(id, 1, NativeIpc.Interop.Flags.GETNCNT) == 1, Patience.Seconds(30));
+        if (sign == "waiter")
+            SpinWait.SpinUntil(() => NativeIpc.Interop.Libc.semctl(id, 1, NativeIpc.Interop.Flags.GETNCNT) == 1,
+                Patience.Seconds(30));
         else waiter!.WaitForExit();
         Assert.Equal(IpcObjectTraits.None, Listed(key, IpcObjectKind.SystemSemaphore)!.Traits);
         using SystemSemaphore opened = SystemSemaphore.CreateOrOpen(key, 5);
@@ -418,5 +448,6 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     }
 
     private IpcObjectInfo? Listed(NativeIpcKey key, IpcObjectKind kind)
-        => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(found => found.Kind == kind && found.Type == Backend.Type && found.Key.NativeKey == key.NativeKey);
+        => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(
+            found => found.Kind == kind && found.Type == Backend.Type && found.Key.NativeKey == key.NativeKey);
 }

@@ -69,7 +69,8 @@ public abstract partial class LockTests<TProvider>
             {
                 try
                 {
-                    segment.Lock().Dispose(); // POSIX users keep the lock that they have; a System V set is gone for all
+                    // POSIX users keep the lock that they have; a System V set is gone for all
+                    segment.Lock().Dispose();
                     Assert.True(Backend.IsPosix);
                 }
                 catch (NativeIpcException failure)
@@ -133,7 +134,8 @@ public abstract partial class LockTests<TProvider>
         SharedMemoryLock scope = holder.Lock(); // never released before the end
         PeerProcess peer = Peer();
         peer.Ask($"shm open a {key} rw");
-        Assert.Equal("false", peer.Ask("shm trylock a")); // it has opened the old lock: one that opens the new one first has nothing to be told
+        // It has opened the old lock: one that opens the new one first has nothing to be told
+        Assert.Equal("false", peer.Ask("shm trylock a"));
         peer.Post("shm lock a");
         peer.Await("locking");
         File.Delete(PosixProvider.SemaphoreFileOf(key));
@@ -257,7 +259,8 @@ public abstract partial class LockTests<TProvider>
         MakeLock(peer, key);
         peer.Ask($"shm open holder {key} rw");
         peer.Ask("shm lock holder");
-        Task<SharedMemoryLock> waiting = awaits ? segment.LockAsync(Cancellation).AsTask() : Start(() => segment.Lock(Cancellation));
+        Task<SharedMemoryLock> waiting = awaits
+            ? segment.LockAsync(Cancellation).AsTask() : Start(() => segment.Lock(Cancellation));
         Until(() => IsMapped(key, ""));
 
         // The new one is taken from the first moment on: that of another segment, under this one's name.
@@ -297,14 +300,16 @@ public abstract partial class LockTests<TProvider>
         segment.Write(0, [1]);
         string answer = user.Answer();
         TestContext.Current.TestOutputHelper?.WriteLine(answer);
-        Dictionary<string, int> counts = answer.Split(' ').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => int.Parse(pair[1], CultureInfo.InvariantCulture));
+        Dictionary<string, int> counts = answer.Split(' ').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0],
+            pair => int.Parse(pair[1], CultureInfo.InvariantCulture));
         Assert.All(counts, count => Assert.True(count.Value > 0, count.Key));
         Assert.InRange(counts["most"], 1, 200);
         Assert.InRange(counts["last"], 1, 100);
         LockIsFree(key);
     }
 
-    /// <summary>Removes the lock's name, if there is one, and has a peer make a new lock, so that its name shows in the list of mappings.</summary>
+    /// <summary>Removes the lock's name, if there is one, and has a peer make a new lock, so that its name shows in the
+    /// list of mappings.</summary>
     private static void MakeLock(PeerProcess peer, in NativeIpcKey key)
     {
         File.Delete(PosixProvider.SemaphoreFileOf(key));

@@ -136,7 +136,10 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
 
         SharedMemoryLock scope = holder.Lock();
         using var source = new CancellationTokenSource();
-        Task waiting = Start(() => Assert.Equal(source.Token, Assert.Throws<OperationCanceledException>(() => segment.Lock(source.Token)).CancellationToken));
+        Task waiting =
+            Start(
+                () => Assert.Equal(source.Token,
+                    Assert.Throws<OperationCanceledException>(() => segment.Lock(source.Token)).CancellationToken));
         source.CancelAfter(30);
         Finish(waiting);
         scope.Dispose();
@@ -149,7 +152,8 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
     public void A_timeout_without_meaning_is_a_wrong_argument(double milliseconds)
     {
         using SharedMemory segment = SharedMemory.CreateNew(NextKey(), Size);
-        Assert.Throws<ArgumentOutOfRangeException>(() => segment.TryLock(TimeSpan.FromMilliseconds(milliseconds), out _));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => segment.TryLock(TimeSpan.FromMilliseconds(milliseconds), out _));
     }
 
     [Fact]
@@ -320,7 +324,8 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
     public void Remove_removes_the_lock_too()
     {
         NativeIpcKey key = NextKey();
-        using (SharedMemory segment = SharedMemory.CreateNew(key, Size, new() { Removal = RemovalPolicy.Keep })) segment.Lock().Dispose();
+        using (SharedMemory segment = SharedMemory.CreateNew(key, Size, new() { Removal = RemovalPolicy.Keep }))
+            segment.Lock().Dispose();
         Assert.True(Backend.LockExists(key));
         Assert.True(SharedMemory.Remove(key));
         Assert.False(Backend.AnythingExists(key));
@@ -405,9 +410,11 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         NativeIpcKey key = NextKey();
-        using SharedMemory segment = SharedMemory.CreateNew(key, Size, new() { Mode = (UnixFileMode)Convert.ToInt32("644", 8) });
+        using SharedMemory segment = SharedMemory.CreateNew(key, Size,
+            new() { Mode = (UnixFileMode)Convert.ToInt32("644", 8) });
         using SharedMemoryLock scope = segment.Lock();
-        PeerProcess other = Peer(Peers.Require("setpriv", "util-linux"), "--reuid", "65534", "--regid", "65534", "--clear-groups", PeerProcess.Program);
+        PeerProcess other = Peer(Peers.Require("setpriv", "util-linux"), "--reuid", "65534", "--regid", "65534",
+            "--clear-groups", PeerProcess.Program);
         other.Ask($"shm open a {key} ro");
         Assert.Equal("false", other.Ask("shm trylock a"));
         scope.Dispose();

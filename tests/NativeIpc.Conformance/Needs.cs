@@ -5,7 +5,8 @@ using Xunit.v3;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>What a back end must be, or the system must have, for a test to say anything about it. Where that is not so, the test is not one of that back end's: it is not discovered.</summary>
+/// <summary>What a back end must be, or the system must have, for a test to say anything about it. Where that is not
+/// so, the test is not one of that back end's: it is not discovered.</summary>
 [Flags]
 public enum Needs
 {
@@ -32,7 +33,8 @@ public enum Needs
     /// <summary>It is noticed when a name leads to another object.</summary>
     ComparedNames = 1 << 6,
 
-    /// <summary>A lock for everyone who may read the segment. The plain calls cannot go beyond the umask: there it is for the owner only.</summary>
+    /// <summary>A lock for everyone who may read the segment. The plain calls cannot go beyond the umask: there it is
+    /// for the owner only.</summary>
     LockModeBeyondUmask = 1 << 7,
 
     /// <summary>The count of a live semaphore can be set.</summary>
@@ -45,8 +47,8 @@ public enum Needs
     SmallMaximum = 1 << 10,
 
     /// <summary>
-    /// A garbage collection that is asked for. Under Wine 8 the CLR dies in the first finalizers of this program ("Internal CLR error
-    /// 0x80131506", in RunFinalizers; cause unknown).
+    /// A garbage collection that is asked for. Under Wine 8 the CLR dies in the first finalizers of this program
+    /// ("Internal CLR error 0x80131506", in RunFinalizers; cause unknown).
     /// </summary>
     Finalizers = 1 << 11,
 
@@ -57,7 +59,8 @@ public enum Needs
 /// <summary>A fact about the back ends that have what it needs.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer(typeof(BackendFactDiscoverer))]
-public sealed class BackendFactAttribute(Needs needs, [CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : FactAttribute(file, line), IBackendTest
+public sealed class BackendFactAttribute(Needs needs, [CallerFilePath] string? file = null,
+    [CallerLineNumber] int line = -1) : FactAttribute(file, line), IBackendTest
 {
     public Needs Needs => needs;
 }
@@ -65,7 +68,8 @@ public sealed class BackendFactAttribute(Needs needs, [CallerFilePath] string? f
 /// <summary>A theory about the back ends that have what it needs.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer(typeof(BackendTheoryDiscoverer))]
-public sealed class BackendTheoryAttribute(Needs needs, [CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : TheoryAttribute(file, line), IBackendTest
+public sealed class BackendTheoryAttribute(Needs needs, [CallerFilePath] string? file = null,
+    [CallerLineNumber] int line = -1) : TheoryAttribute(file, line), IBackendTest
 {
     public Needs Needs => needs;
 }
@@ -78,7 +82,9 @@ internal interface IBackendTest
     static bool Belongs(IFactAttribute test, Type testClass)
     {
         Type? suite = testClass;
-        while (suite is not null && !(suite.IsGenericType && suite.GetGenericTypeDefinition() == typeof(ConformanceTests<>))) suite = suite.BaseType;
+        while (suite is not null
+            && !(suite.IsGenericType && suite.GetGenericTypeDefinition() == typeof(ConformanceTests<>)))
+            suite = suite.BaseType;
         if (suite is null) throw new InvalidOperationException($"{testClass} is no suite of a back end.");
         var provider = (Provider)Activator.CreateInstance(suite.GenericTypeArguments[0])!;
         return provider.Gives.HasFlag(((IBackendTest)test).Needs);
@@ -88,13 +94,17 @@ internal interface IBackendTest
 /// <summary>Finds no test where its needs are not met.</summary>
 public sealed class BackendFactDiscoverer : FactDiscoverer
 {
-    public override async ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute)
-        => IBackendTest.Belongs(factAttribute, testMethod.TestClass.Class) ? await base.Discover(discoveryOptions, testMethod, factAttribute) : [];
+    public override async ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
+        ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute)
+        => IBackendTest.Belongs(factAttribute, testMethod.TestClass.Class)
+            ? await base.Discover(discoveryOptions, testMethod, factAttribute) : [];
 }
 
 /// <summary>Finds no test where its needs are not met.</summary>
 public sealed class BackendTheoryDiscoverer : TheoryDiscoverer
 {
-    public override async ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute)
-        => IBackendTest.Belongs(factAttribute, testMethod.TestClass.Class) ? await base.Discover(discoveryOptions, testMethod, factAttribute) : [];
+    public override async ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
+        ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute)
+        => IBackendTest.Belongs(factAttribute, testMethod.TestClass.Class)
+            ? await base.Discover(discoveryOptions, testMethod, factAttribute) : [];
 }

@@ -2,7 +2,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>Waits, by inotify(7), until a file has been opened a number of times: that is how a process which waits for a change of it is seen to wait. Linux only.</summary>
+/// <summary>Waits, by inotify(7), until a file has been opened a number of times: that is how a process which waits for
+/// a change of it is seen to wait. Linux only.</summary>
 internal sealed class OpenWatch : IDisposable
 {
     private const uint IN_OPEN = 0x20;

@@ -4,14 +4,17 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>What is known to be left behind: what this library recorded, by a process that is proved dead. Linux.</summary>
+/// <summary>What is known to be left behind: what this library recorded, by a process that is proved dead.
+/// Linux.</summary>
 [Collection(nameof(Alone))]
 public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
-    private static readonly IpcEnumerationOptions s_asking = new() { KeyFileFolders = [TestNames.Folder], FindOrphaned = true, FindSigns = true };
+    private static readonly IpcEnumerationOptions s_asking = new() { KeyFileFolders = [TestNames.Folder],
+        FindOrphaned = true, FindSigns = true };
 
-    protected OrphanedTests() => Assert.SkipUnless(HasAttributes("/dev/shm") && HasAttributes(TestNames.Folder), "The file system has no attributes (tmpfs: since Linux 6.6).");
+    protected OrphanedTests() => Assert.SkipUnless(HasAttributes("/dev/shm") && HasAttributes(TestNames.Folder),
+        "The file system has no attributes (tmpfs: since Linux 6.6).");
 
     [BackendTheory(Needs.Linux | Needs.Leftovers)]
     [InlineData("", true)]
@@ -19,7 +22,8 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
     [InlineData("lastout", true)]
     [InlineData("noexit", true)]
     [InlineData("keep", false)]
-    public void A_segment_and_its_lock_are_orphaned_when_the_process_that_had_to_remove_them_was_killed(string policy, bool isOrphaned)
+    public void A_segment_and_its_lock_are_orphaned_when_the_process_that_had_to_remove_them_was_killed(string policy,
+        bool isOrphaned)
     {
         NativeIpcKey key = NextKey();
         PeerProcess maker = Peer();
@@ -30,9 +34,11 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(isOrphaned, IsOrphaned(key, IpcObjectKind.SharedMemory));
         Assert.Equal(isOrphaned, IsOrphaned(key, IpcObjectKind.SystemSemaphore));
         if (!isOrphaned) return;
-        Assert.Contains(IpcObjects.Diagnose(new IpcEnumerationOptions { KeyFileFolders = s_asking.KeyFileFolders }), finding => finding.Kind == IpcFindingKind.Orphaned && finding.Subject!.Key.NativeKey == key.NativeKey);
+        Assert.Contains(IpcObjects.Diagnose(new IpcEnumerationOptions { KeyFileFolders = s_asking.KeyFileFolders }),
+            finding => finding.Kind == IpcFindingKind.Orphaned && finding.Subject!.Key.NativeKey == key.NativeKey);
         IpcObjectInfo[] left = [.. Enum.GetValues<IpcObjectKind>().Select(kind => Listed(key, kind)!)];
-        foreach (IpcObjectInfo one in left) Assert.Equal(IpcRemovalOutcome.Removed, IpcObjects.RemoveUnused(one, out _));
+        foreach (IpcObjectInfo one in left)
+            Assert.Equal(IpcRemovalOutcome.Removed, IpcObjects.RemoveUnused(one, out _));
         Assert.False(Backend.AnythingExists(key));
     }
 
@@ -59,7 +65,8 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
         maker.Ask($"sem create s {key} 1");
         maker.Kill();
         Assert.False(IsOrphaned(key, IpcObjectKind.SystemSemaphore));
-        Assert.Equal(IpcRemovalOutcome.CannotTell, IpcObjects.RemoveUnused(Listed(key, IpcObjectKind.SystemSemaphore)!, out string? reason));
+        Assert.Equal(IpcRemovalOutcome.CannotTell,
+            IpcObjects.RemoveUnused(Listed(key, IpcObjectKind.SystemSemaphore)!, out string? reason));
         Assert.Contains("does not count", reason, StringComparison.Ordinal);
     }
 
@@ -106,7 +113,9 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
         next.Ask($"sem {verb} s {key} 1{(keeps ? " keep" : " lastout")}");
         next.Kill();
         Assert.Equal(!keeps, IsOrphaned(key, IpcObjectKind.SystemSemaphore));
-        if (!keeps) Assert.Contains(Listed(key, IpcObjectKind.SystemSemaphore)!.Signs, sign => sign.Text.Contains($"process {next.Id},", StringComparison.Ordinal));
+        if (!keeps)
+            Assert.Contains(Listed(key, IpcObjectKind.SystemSemaphore)!.Signs,
+                sign => sign.Text.Contains($"process {next.Id},", StringComparison.Ordinal));
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
@@ -123,7 +132,8 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
         IpcRemovalOutcome WaitUntilUnused(IpcObjectInfo one)
         {
             IpcRemovalOutcome outcome = IpcRemovalOutcome.InUse;
-            Assert.True(SpinWait.SpinUntil(() => (outcome = IpcObjects.RemoveUnused(one, out _)) != IpcRemovalOutcome.InUse, s_watchdog));
+            Assert.True(SpinWait.SpinUntil(
+                () => (outcome = IpcObjects.RemoveUnused(one, out _)) != IpcRemovalOutcome.InUse, s_watchdog));
             return outcome;
         }
     }
@@ -133,20 +143,27 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         File.WriteAllText(Backend.FileOf(key), "made by somebody else");
-        IpcObjectInfo found = Assert.Single(IpcObjects.Enumerate(s_asking with { FindUnused = true }).Objects, one => one.Key == key);
+        IpcObjectInfo found = Assert.Single(IpcObjects.Enumerate(s_asking with { FindUnused = true }).Objects,
+            one => one.Key == key);
         Assert.Equal(IpcObjectTraits.Unused, found.Traits);
-        Assert.DoesNotContain(IpcObjects.Diagnose(), finding => finding.Subject?.Key == key && finding.Kind == IpcFindingKind.Orphaned);
+        Assert.DoesNotContain(IpcObjects.Diagnose(),
+            finding => finding.Subject?.Key == key && finding.Kind == IpcFindingKind.Orphaned);
     }
 
     private static bool HasAttributes(string folder)
     {
         string path = Path.Combine(folder, TestNames.NextName());
-        using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose });
-        return NativeIpc.Interop.Libc.SetAttribute((int)file.SafeFileHandle.DangerousGetHandle(), "user.nativeipc\0"u8, "x"u8) == 0;
+        using var file = new FileStream(path,
+            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite,
+                Options = FileOptions.DeleteOnClose });
+        return NativeIpc.Interop.Libc.SetAttribute((int)file.SafeFileHandle.DangerousGetHandle(), "user.nativeipc\0"u8,
+            "x"u8) == 0;
     }
 
-    private bool IsOrphaned(NativeIpcKey key, IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Orphaned) != 0;
+    private bool IsOrphaned(NativeIpcKey key, IpcObjectKind kind)
+        => (Listed(key, kind)!.Traits & IpcObjectTraits.Orphaned) != 0;
 
     private IpcObjectInfo? Listed(NativeIpcKey key, IpcObjectKind kind)
-        => IpcObjects.Enumerate(s_asking).Objects.SingleOrDefault(found => found.Kind == kind && found.Type == Backend.Type && found.Key.NativeKey == key.NativeKey);
+        => IpcObjects.Enumerate(s_asking).Objects.SingleOrDefault(
+            found => found.Kind == kind && found.Type == Backend.Type && found.Key.NativeKey == key.NativeKey);
 }

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>Who removes what, also when users are killed (mission F3), and what a peer that shortens a segment can do.</summary>
+/// <summary>Who removes what, also when users are killed (mission F3), and what a peer that shortens a segment can
+/// do.</summary>
 public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -171,18 +172,22 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to give an object to a group of another.");
         NativeIpcKey key = NextKey();
         NativeIpcKey semaphoreKey = NextKey();
-        const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+        const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
+            | UnixFileMode.GroupWrite;
         using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Group = "daemon", Mode = mode });
         segment.Lock().Dispose();
-        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(semaphoreKey, 1, new() { Group = "1", Mode = mode });
-        foreach (string file in new[] { Backend.FileOf(key), PosixProvider.SemaphoreFileOf(Provider.LockKey(key)), PosixProvider.SemaphoreFileOf(semaphoreKey) })
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(semaphoreKey, 1,
+            new() { Group = "1", Mode = mode });
+        foreach (string file in new[] { Backend.FileOf(key), PosixProvider.SemaphoreFileOf(Provider.LockKey(key)),
+            PosixProvider.SemaphoreFileOf(semaphoreKey) })
         {
             Assert.Equal(0, Interop.Libc.Status(file, followLink: false, out Interop.FileStatus status));
             Assert.Equal(1u, status.Gid);
             Assert.Equal((uint)mode, status.Permissions);
         }
 
-        Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(NextKey(), 100, new() { Group = "no such group" }));
+        Assert.Throws<ArgumentException>(
+            () => SharedMemory.CreateNew(NextKey(), 100, new() { Group = "no such group" }));
     }
 
     [Fact]

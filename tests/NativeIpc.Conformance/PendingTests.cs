@@ -16,7 +16,8 @@ public abstract class PendingTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey[] keys = [.. Enumerable.Range(0, 100).Select(_ => NextKey())];
         SystemSemaphore[] semaphores = [.. keys.Select(key => group.Add(SystemSemaphore.CreateNew(key, 0)))];
         int before = Process.GetCurrentProcess().Threads.Count;
-        Task[] waits = [.. Enumerable.Range(0, 1000).Select(i => semaphores[i % 100].AcquireAsync(Cancellation).AsTask())];
+        Task[] waits = [.. Enumerable.Range(0,
+            1000).Select(i => semaphores[i % 100].AcquireAsync(Cancellation).AsTask())];
         int added = Process.GetCurrentProcess().Threads.Count - before;
         Assert.True(added <= 8, $"{added} threads more");
         PeerProcess peer = Peer();
@@ -25,7 +26,8 @@ public abstract class PendingTests<TProvider> : ConformanceTests<TProvider>
         {
             for (int i = 0; i < 100; i++) peer.Ask($"sem release s{i}");
             await Task.WhenAll(waits[(turn * 100)..((turn * 100) + 100)]).WaitAsync(s_watchdog, Cancellation);
-            Assert.DoesNotContain(waits[((turn * 100) + 100)..], wait => wait.IsCompleted); // who came later is served later
+            // Who came later is served later
+            Assert.DoesNotContain(waits[((turn * 100) + 100)..], wait => wait.IsCompleted);
         }
 
         Assert.All(semaphores, semaphore => Assert.False(semaphore.TryAcquire()));

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>Permits that are recorded are given back when their holder was killed, each once, whenever it died (POSIX; the points are those that PermitRecords lists).</summary>
+/// <summary>Permits that are recorded are given back when their holder was killed, each once, whenever it died (POSIX;
+/// the points are those that PermitRecords lists).</summary>
 public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -34,7 +35,8 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((0, 8), (SystemSemaphore.ReturnLostPermits(key), Count(semaphore)));
         stopped.Signal(PeerProcess.SIGKILL);
         stopped.WaitForEnd();
-        Assert.Equal((1, 9), (SystemSemaphore.ReturnLostPermits(key), Count(semaphore))); // the plain one's is gone: nobody has recorded it
+        // The plain one's is gone: nobody has recorded it
+        Assert.Equal((1, 9), (SystemSemaphore.ReturnLostPermits(key), Count(semaphore)));
     }
 
     [BackendTheory(Needs.Recovery)]
@@ -200,7 +202,8 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         SystemSemaphore.CreateNew(key, 5, new() { Removal = RemovalPolicy.Keep }).Dispose();
         Holder(key, 2).Kill();
         Assert.Equal(2, Lost(key));
-        using (SystemSemaphore reset = SystemSemaphore.CreateOrReset(key, 5, new() { Removal = RemovalPolicy.Keep })) Assert.Equal(5, Count(reset));
+        using (SystemSemaphore reset = SystemSemaphore.CreateOrReset(key, 5, new() { Removal = RemovalPolicy.Keep }))
+            Assert.Equal(5, Count(reset));
         Assert.Equal((0, 0), (Lost(key), SystemSemaphore.ReturnLostPermits(key)));
         Holder(key, 2).Kill();
         SystemSemaphore.Remove(key);
@@ -291,9 +294,12 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         Assert.Throws<ArgumentException>(() => SystemSemaphore.CreateNew(key, 1, s_recorded with { Robust = true }));
-        Assert.Throws<ArgumentException>(() => SystemSemaphore.CreateNew(key, 1, s_recorded with { Removal = RemovalPolicy.LastOneOut }));
-        Assert.Throws<ArgumentException>(() => SystemSemaphore.CreateNew(key, 1, new() { Recording = (PermitRecording)3 }));
-        Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.CreateNew(NativeIpcKey.Parse("systemv:/tmp/nobody"), 1, s_recorded));
+        Assert.Throws<ArgumentException>(
+            () => SystemSemaphore.CreateNew(key, 1, s_recorded with { Removal = RemovalPolicy.LastOneOut }));
+        Assert.Throws<ArgumentException>(
+            () => SystemSemaphore.CreateNew(key, 1, new() { Recording = (PermitRecording)3 }));
+        Assert.Throws<PlatformNotSupportedException>(
+            () => SystemSemaphore.CreateNew(NativeIpcKey.Parse("systemv:/tmp/nobody"), 1, s_recorded));
         Assert.False(SystemSemaphore.IsPermitRecordingSupported(NativeIpcKeyType.SystemV));
         Assert.Equal(0, SystemSemaphore.ReturnLostPermits(key)); // there is none
         File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "no semaphore");
@@ -332,14 +338,17 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         return count;
     }
 
-    private static int? Lost(in NativeIpcKey key) => IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore)?.LostPermits;
+    private static int? Lost(in NativeIpcKey key)
+        => IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore)?.LostPermits;
 
-    /// <summary>So many are lost, others can still take and record, and mending gives the count that there was.</summary>
+    /// <summary>So many are lost, others can still take and record, and mending gives the count that there
+    /// was.</summary>
     private static void AssertMends(SystemSemaphore semaphore, int lost, int count)
     {
         Assert.Equal(lost, Lost(semaphore.Key));
         Assert.Equal(lost, SystemSemaphore.ReturnLostPermits(semaphore.Key));
-        Assert.Equal((0, 0, count), (Lost(semaphore.Key), SystemSemaphore.ReturnLostPermits(semaphore.Key), Count(semaphore)));
+        Assert.Equal((0, 0, count), (Lost(semaphore.Key), SystemSemaphore.ReturnLostPermits(semaphore.Key),
+            Count(semaphore)));
         using SystemSemaphore next = SystemSemaphore.OpenExisting(semaphore.Key, s_recorded);
         Assert.True(next.TryAcquire());
         next.Release();
@@ -347,5 +356,6 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(0u, Word(semaphore.Key).Mark);
     }
 
-    private static Backends.Posix.GlibcSemaphore.Word Word(in NativeIpcKey key) => new(BitConverter.ToUInt64(File.ReadAllBytes(PosixProvider.SemaphoreFileOf(key))));
+    private static Backends.Posix.GlibcSemaphore.Word Word(in NativeIpcKey key)
+        => new(BitConverter.ToUInt64(File.ReadAllBytes(PosixProvider.SemaphoreFileOf(key))));
 }

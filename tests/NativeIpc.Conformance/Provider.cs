@@ -4,13 +4,15 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>What the suite has to know of a back end: how to make keys, what it promises beyond the rest, and where the system keeps its objects.</summary>
+/// <summary>What the suite has to know of a back end: how to make keys, what it promises beyond the rest, and where the
+/// system keeps its objects.</summary>
 public abstract class Provider
 {
     /// <summary>Set in a process that runs the plain POSIX calls, and in its peers.</summary>
     internal static bool IsPlainProcess { get; } = Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1";
 
-    private static readonly bool s_isWine = OperatingSystem.IsWindows() && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
+    private static readonly bool s_isWine = OperatingSystem.IsWindows()
+        && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
 
     public abstract NativeIpcKeyType Type { get; }
 
@@ -67,9 +69,11 @@ public abstract class Provider
 
     internal bool LockExists(in NativeIpcKey key) => SemaphoreExists(LockKey(key));
 
-    internal static NativeIpcKey LockKey(in NativeIpcKey key) => NameRules.LockKey(key, NativeIpc.Platform.PlatformEnvironment.Current);
+    internal static NativeIpcKey LockKey(in NativeIpcKey key)
+        => NameRules.LockKey(key, NativeIpc.Platform.PlatformEnvironment.Current);
 
-    /// <summary>Leaves a segment as a creator that died in the middle leaves it: POSIX without a size, System V a key file alone.</summary>
+    /// <summary>Leaves a segment as a creator that died in the middle leaves it: POSIX without a size, System V a key
+    /// file alone.</summary>
     internal abstract void MakeHalfCreatedSegment(in NativeIpcKey key);
 
     /// <summary>Does the rest of what such a creator would have done.</summary>
@@ -110,7 +114,8 @@ public class PosixProvider : Provider
 
     internal static string SemaphoreFileOf(in NativeIpcKey key) => "/dev/shm/sem." + key.NativeKey.TrimStart('/');
 
-    internal override int ModeOf(in NativeIpcKey key) => OperatingSystem.IsWindows() ? 0 : (int)File.GetUnixFileMode(FileOf(key));
+    internal override int ModeOf(in NativeIpcKey key)
+        => OperatingSystem.IsWindows() ? 0 : (int)File.GetUnixFileMode(FileOf(key));
 }
 
 /// <summary>POSIX with only the calls that the standard has, as on Apple.</summary>
@@ -138,25 +143,29 @@ public class SystemVProvider : Provider
 
     internal override bool SemaphoreExists(in NativeIpcKey key) => SemaphoreId(key) != -1;
 
-    internal override bool AnythingExists(in NativeIpcKey key) => File.Exists(key.NativeKey) || base.AnythingExists(key);
+    internal override bool AnythingExists(in NativeIpcKey key)
+        => File.Exists(key.NativeKey) || base.AnythingExists(key);
 
     internal override void MakeHalfCreatedSegment(in NativeIpcKey key) => File.Create(key.NativeKey).Dispose();
 
     internal override void FinishSegment(in NativeIpcKey key, int size)
-        => Assert.NotEqual(-1, Interop.Libc.shmget(Ftok(key), (nuint)size, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8)));
+        => Assert.NotEqual(-1, Interop.Libc.shmget(Ftok(key), (nuint)size,
+            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8)));
 
     internal override string FileOf(in NativeIpcKey key) => key.NativeKey;
 
     internal override int ModeOf(in NativeIpcKey key)
     {
-        Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SegmentId(key), out Backends.SystemV.SegmentStatus status));
+        Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SegmentId(key),
+            out Backends.SystemV.SegmentStatus status));
         return (int)status.Mode & Convert.ToInt32("777", 8);
     }
 
     internal static int Ftok(in NativeIpcKey key) => Interop.Libc.ftok(key.NativeKey, (int)key.Type);
 
     /// <summary>Whether a file system gives each new file the next number.</summary>
-    internal static bool CountsInodes(string folder) => NextInode(folder) is var first && NextInode(folder) - first is > 0 and < 4096;
+    internal static bool CountsInodes(string folder)
+        => NextInode(folder) is var first && NextInode(folder) - first is > 0 and < 4096;
 
     /// <summary>One test at a time counts inodes up.</summary>
     internal static readonly Lock s_inodes = new();
@@ -182,9 +191,11 @@ public class SystemVProvider : Provider
 
     private static Interop.FileStatus s_probe;
 
-    internal static int SegmentId(in NativeIpcKey key) => Path.Exists(key.NativeKey) ? Interop.Libc.shmget(Ftok(key), 0, 0) : -1;
+    internal static int SegmentId(in NativeIpcKey key)
+        => Path.Exists(key.NativeKey) ? Interop.Libc.shmget(Ftok(key), 0, 0) : -1;
 
-    internal static int SemaphoreId(in NativeIpcKey key) => Path.Exists(key.NativeKey) ? Interop.Libc.semget(Ftok(key), 0, 0) : -1;
+    internal static int SemaphoreId(in NativeIpcKey key)
+        => Path.Exists(key.NativeKey) ? Interop.Libc.semget(Ftok(key), 0, 0) : -1;
 }
 
 /// <summary>System V with another project id than Qt's.</summary>

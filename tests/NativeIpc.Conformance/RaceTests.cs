@@ -5,7 +5,8 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>Eight processes create, open and let go of one object as fast as they can (mission C3, C5).</summary>
-/// <remarks>The rounds are run inside the peers, by their bulk commands. NATIVEIPC_RACE_ROUNDS sets another number of them.</remarks>
+/// <remarks>The rounds are run inside the peers, by their bulk commands. NATIVEIPC_RACE_ROUNDS sets another number of
+/// them.</remarks>
 public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -15,7 +16,8 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     private static readonly TimeSpan s_long = Patience.Minutes(5);
 
     private static int Rounds(int usual)
-        => Environment.GetEnvironmentVariable("NATIVEIPC_RACE_ROUNDS") is { Length: > 0 } set ? int.Parse(set, CultureInfo.InvariantCulture) : usual;
+        => Environment.GetEnvironmentVariable("NATIVEIPC_RACE_ROUNDS") is { Length: > 0 } set
+            ? int.Parse(set, CultureInfo.InvariantCulture) : usual;
 
     [BackendTheory(Needs.Leftovers)]
     [InlineData("shm")]
@@ -26,7 +28,10 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         NativeIpcKey barrierKey = Names.Next(NativeIpcKey.DefaultType);
         using SharedMemory barrier = SharedMemory.CreateNew(barrierKey, 4096);
-        Dictionary<string, string>[] results = Run(index => string.Create(CultureInfo.InvariantCulture, $"race barrier {kind} {key} {barrierKey} {index} {Peers} {rounds}"));
+        Dictionary<string, string>[] results =
+            Run(
+                index => string.Create(CultureInfo.InvariantCulture,
+                    $"race barrier {kind} {key} {barrierKey} {index} {Peers} {rounds}"));
         Assert.Equal(0, Number(results[0], "differing"));
         Assert.Equal(0, Number(results[0], "left"));
         Assert.Equal(rounds, results.Sum(result => Number(result, "created")));
@@ -40,7 +45,8 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     {
         int rounds = Rounds(10_000);
         NativeIpcKey key = NextKey();
-        Dictionary<string, string>[] results = Run(_ => string.Create(CultureInfo.InvariantCulture, $"race keep {kind} {key} {rounds}"));
+        Dictionary<string, string>[] results =
+            Run(_ => string.Create(CultureInfo.InvariantCulture, $"race keep {kind} {key} {rounds}"));
         Assert.Equal(1, results.Sum(result => Number(result, "created")));
         string identity = Assert.Single(results.Select(result => result["identities"]).Distinct());
         Assert.NotEmpty(identity);
@@ -53,7 +59,8 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     [InlineData("sem")]
     public void With_the_default_policy_there_are_as_many_objects_as_makers_and_no_error(string kind)
     {
-        // System V ids come again after 65,536 objects: in parts that cannot make so many, each id must still be another object.
+        // System V ids come again after 65,536 objects: in parts that cannot make so many, each id must still be
+        // another object.
         int part = Backend.IsSystemV ? 40_000 / Peers : int.MaxValue;
         for (int left = Rounds(10_000); left > 0; left -= part) RaceWithTheDefaultPolicy(kind, Math.Min(left, part));
     }
@@ -61,15 +68,20 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     private void RaceWithTheDefaultPolicy(string kind, int rounds)
     {
         NativeIpcKey key = NextKey();
-        string[] files = [.. Enumerable.Range(0, Peers).Select(_ => Names.TrackPath(Path.Combine(Path.GetTempPath(), TestNames.NextName())))];
-        Dictionary<string, string>[] results = Run(index => string.Create(CultureInfo.InvariantCulture, $"race default {kind} {key} {rounds} {index} {files[index]}"));
+        string[] files = [.. Enumerable.Range(0,
+            Peers).Select(_ => Names.TrackPath(Path.Combine(Path.GetTempPath(), TestNames.NextName())))];
+        Dictionary<string, string>[] results =
+            Run(
+                index => string.Create(CultureInfo.InvariantCulture,
+                    $"race default {kind} {key} {rounds} {index} {files[index]}"));
         int made = results.Sum(result => Number(result, "created"));
         TestContext.Current.TestOutputHelper?.WriteLine($"{made} objects in {rounds} rounds of {Peers} processes");
         string[][] met = [.. files.SelectMany(File.ReadLines).Distinct().Select(line => line.Split(' '))];
         Assert.False(Backend.SegmentExists(key) || Backend.SemaphoreExists(key), "The object is left.");
         Assert.False(Backend.AnythingExists(key), "The key file is left.");
 
-        // Every object was met by its maker. Two tokens in one object, or one token in two, would be a lost or a doubled one.
+        // Every object was met by its maker. Two tokens in one object, or one token in two, would be a lost or a
+        // doubled one.
         if (kind == "shm")
         {
             Assert.Equal(made, met.Length);
@@ -85,8 +97,12 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     {
         PeerProcess[] peers = [.. Enumerable.Range(0, Peers).Select(_ => Peer())];
         for (int i = 0; i < Peers; i++) peers[i].Post(command(i));
-        return [.. peers.Select(peer => peer.Answer(s_long).Split(' ').Select(word => word.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]))];
+        return [
+            .. peers.Select(
+                peer => peer.Answer(s_long).Split(' ').Select(word => word.Split('=')).ToDictionary(pair => pair[0],
+                    pair => pair[1]))];
     }
 
-    private static int Number(Dictionary<string, string> result, string name) => int.Parse(result[name], CultureInfo.InvariantCulture);
+    private static int Number(Dictionary<string, string> result, string name)
+        => int.Parse(result[name], CultureInfo.InvariantCulture);
 }

@@ -104,8 +104,10 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
     public void A_size_that_the_system_cannot_give_is_told_and_leaves_nothing()
     {
         NativeIpcKey key = NextKey();
-        Assert.Contains(ErrorOf(() => SharedMemory.CreateNew(key, long.MaxValue)), new[] { NativeIpcError.InvalidSize, NativeIpcError.OutOfResources });
-        Assert.Contains(ErrorOf(() => SharedMemory.CreateOrOpen(key, long.MaxValue)), new[] { NativeIpcError.InvalidSize, NativeIpcError.OutOfResources });
+        Assert.Contains(ErrorOf(() => SharedMemory.CreateNew(key, long.MaxValue)),
+            new[] { NativeIpcError.InvalidSize, NativeIpcError.OutOfResources });
+        Assert.Contains(ErrorOf(() => SharedMemory.CreateOrOpen(key, long.MaxValue)),
+            new[] { NativeIpcError.InvalidSize, NativeIpcError.OutOfResources });
         Assert.False(Backend.AnythingExists(key));
     }
 
@@ -115,7 +117,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
         var impatient = new SharedMemoryOptions { PeerTimeout = TimeSpan.Zero, Removal = RemovalPolicy.Keep };
-        Parallel.For(0, 2000, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ => SharedMemory.OpenExisting(key, options: impatient).Dispose());
+        Parallel.For(0, 2000, new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            _ => SharedMemory.OpenExisting(key, options: impatient).Dispose());
         Assert.True(segment.Size >= 4096);
     }
 
@@ -188,7 +191,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
     public void A_key_of_no_type_or_of_another_platform_says_KeyError()
     {
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.CreateNew(default, 10)));
-        var foreign = new NativeIpcKey("x", OperatingSystem.IsWindows() ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.Windows);
+        var foreign = new NativeIpcKey("x",
+            OperatingSystem.IsWindows() ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.Windows);
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.CreateNew(foreign, 10)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.OpenExisting(foreign)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateNew(foreign, 1)));
@@ -219,7 +223,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
     public void A_slash_inside_a_posix_name_says_KeyError()
     {
         // A rule of POSIX names on Linux.
-        Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.CreateNew(new NativeIpcKey("/a/b", Backend.Type), 10)));
+        Assert.Equal(NativeIpcError.KeyError,
+            ErrorOf(() => SharedMemory.CreateNew(new NativeIpcKey("/a/b", Backend.Type), 10)));
     }
 
     [BackendFact(Needs.Posix | Needs.Linux)]
@@ -262,7 +267,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Directory.CreateDirectory(Names.TrackPath(Backend.FileOf(key)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SharedMemory.OpenExisting(key)));
-        Assert.Contains(ErrorOf(() => SharedMemory.CreateNew(key, 10)), new[] { NativeIpcError.KeyError, NativeIpcError.AlreadyExists });
+        Assert.Contains(ErrorOf(() => SharedMemory.CreateNew(key, 10)),
+            new[] { NativeIpcError.KeyError, NativeIpcError.AlreadyExists });
     }
 
     [BackendFact(Needs.Posix | Needs.Linux | Needs.ComparedNames)]
@@ -293,7 +299,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         string setpriv = OtherUser();
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 10);
-        using PeerProcess other = Peer(setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", PeerProcess.Program);
+        using PeerProcess other = Peer(setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups",
+            PeerProcess.Program);
         Assert.Equal("PermissionDenied", other.AskFailing($"shm open a {key} rw"));
         Assert.Equal("PermissionDenied", other.AskFailing($"shm open a {key} ro"));
         Assert.Equal("PermissionDenied", other.AskFailing($"shm createoropen a {key} 10"));
@@ -305,10 +312,12 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
     {
         string setpriv = OtherUser();
         NativeIpcKey key = NextKey();
-        const UnixFileMode readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        const UnixFileMode readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
+            | UnixFileMode.OtherRead;
         using SharedMemory segment = SharedMemory.CreateNew(key, 10, new() { Mode = readable });
         segment.Span[0] = 0xAB;
-        using PeerProcess other = Peer(setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", PeerProcess.Program);
+        using PeerProcess other = Peer(setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups",
+            PeerProcess.Program);
         Assert.Equal("PermissionDenied", other.AskFailing($"shm open a {key} rw"));
         Assert.Equal("10 opened", other.Ask($"shm open a {key} ro"));
         Assert.Equal("ab", other.Ask("shm read a 0 1"));
@@ -321,7 +330,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
     public void The_mode_is_exact_whatever_the_umask(string octal)
     {
         NativeIpcKey key = NextKey();
-        using SharedMemory segment = SharedMemory.CreateNew(key, 10, new() { Mode = (UnixFileMode)Convert.ToInt32(octal, 8) });
+        using SharedMemory segment = SharedMemory.CreateNew(key, 10,
+            new() { Mode = (UnixFileMode)Convert.ToInt32(octal, 8) });
         Assert.Equal(octal, Convert.ToString(Backend.ModeOf(key), 8));
     }
 
@@ -337,7 +347,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
             new() { Allocation = (SharedMemoryAllocation)9 },
             new() { PeerTimeout = TimeSpan.FromSeconds(-2) },
         ];
-        foreach (SharedMemoryOptions options in wrong) Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(key, 10, options));
+        foreach (SharedMemoryOptions options in wrong)
+            Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(key, 10, options));
         Assert.Throws<ArgumentException>(() => SharedMemory.OpenExisting(key, (SharedMemoryAccess)9));
         Assert.False(Backend.AnythingExists(key));
     }
@@ -365,7 +376,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.NotEmpty(failure.Operation);
         Assert.NotEqual(0, failure.NativeErrorCode);
         Assert.Contains(key.ToString(), failure.Message, StringComparison.Ordinal);
-        Assert.Contains(failure.NativeErrorCode.ToString(CultureInfo.InvariantCulture), failure.Message, StringComparison.Ordinal);
+        Assert.Contains(failure.NativeErrorCode.ToString(CultureInfo.InvariantCulture), failure.Message,
+            StringComparison.Ordinal);
     }
 
     private string OtherUser()

@@ -244,9 +244,12 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
     public void An_initial_count_over_the_maximum_says_OutOfResources_and_leaves_nothing()
     {
         NativeIpcKey key = NextKey();
-        Assert.Equal(NativeIpcError.OutOfResources, ErrorOf(() => SystemSemaphore.CreateNew(key, Backend.MaximumCount + 1)));
-        Assert.Equal(NativeIpcError.OutOfResources, ErrorOf(() => SystemSemaphore.CreateOrOpen(key, Backend.MaximumCount + 1)));
-        Assert.Equal(NativeIpcError.OutOfResources, ErrorOf(() => SystemSemaphore.CreateOrReset(key, Backend.MaximumCount + 1)));
+        Assert.Equal(NativeIpcError.OutOfResources,
+            ErrorOf(() => SystemSemaphore.CreateNew(key, Backend.MaximumCount + 1)));
+        Assert.Equal(NativeIpcError.OutOfResources,
+            ErrorOf(() => SystemSemaphore.CreateOrOpen(key, Backend.MaximumCount + 1)));
+        Assert.Equal(NativeIpcError.OutOfResources,
+            ErrorOf(() => SystemSemaphore.CreateOrReset(key, Backend.MaximumCount + 1)));
         Assert.False(Backend.AnythingExists(key));
     }
 
@@ -396,7 +399,8 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
-        PeerProcess other = Peer(Peers.Require("setpriv", "util-linux"), "--reuid", "65534", "--regid", "65534", "--clear-groups", PeerProcess.Program);
+        PeerProcess other = Peer(Peers.Require("setpriv", "util-linux"), "--reuid", "65534", "--regid", "65534",
+            "--clear-groups", PeerProcess.Program);
         Assert.Equal("PermissionDenied", other.AskFailing($"sem open s {key}"));
         Assert.Equal("PermissionDenied", other.AskFailing($"sem createoropen s {key} 4"));
         Assert.Equal("PermissionDenied", other.AskFailing($"sem createorreset t {key} 4"));

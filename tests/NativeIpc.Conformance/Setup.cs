@@ -13,9 +13,12 @@ internal static class Setup
     [ModuleInitializer]
     internal static void ChooseCalls()
     {
-        if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
-        if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1") AppContext.SetSwitch("NativeIpc.PortableWaits", true);
-        if (Environment.GetEnvironmentVariable("NATIVEIPC_NO_IO_URING") == "1") AppContext.SetSwitch("NativeIpc.NoIoUring", true);
+        if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1")
+            AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
+        if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1")
+            AppContext.SetSwitch("NativeIpc.PortableWaits", true);
+        if (Environment.GetEnvironmentVariable("NATIVEIPC_NO_IO_URING") == "1")
+            AppContext.SetSwitch("NativeIpc.NoIoUring", true);
     }
 #pragma warning restore CA2255
 }
@@ -27,23 +30,30 @@ public sealed class Leftovers : IDisposable
     {
         PeerProcess.EndIdle();
         List<string> left = [];
-        if (Directory.Exists("/dev/shm")) left.AddRange(Directory.EnumerateFileSystemEntries("/dev/shm", $"*{TestNames.Prefix}*"));
+        if (Directory.Exists("/dev/shm"))
+            left.AddRange(Directory.EnumerateFileSystemEntries("/dev/shm", $"*{TestNames.Prefix}*"));
         left.AddRange(Directory.EnumerateFileSystemEntries(TestNames.Folder));
         if (OperatingSystem.IsLinux())
         {
-            left.AddRange(Table("shm").Where(row => IsOurs(Column(row, 4))).Select(row => $"System V segment {Column(row, 1)}"));
-            left.AddRange(Table("sem").Where(row => IsOurs(LastUser(Column(row, 1)))).Select(row => $"System V semaphore {Column(row, 1)}"));
+            left.AddRange(Table("shm").Where(row => IsOurs(Column(row, 4)))
+                .Select(row => $"System V segment {Column(row, 1)}"));
+            left.AddRange(Table("sem").Where(row => IsOurs(LastUser(Column(row, 1))))
+                .Select(row => $"System V semaphore {Column(row, 1)}"));
         }
 
         Directory.Delete(TestNames.Folder, recursive: true);
         Assert.True(left.Count == 0, $"Left in the system after the tests: {string.Join(", ", left)}");
     }
 
-    private static string[] Table(string kind) => File.Exists($"/proc/sysvipc/{kind}") ? File.ReadAllLines($"/proc/sysvipc/{kind}")[1..] : [];
+    private static string[] Table(string kind)
+        => File.Exists($"/proc/sysvipc/{kind}") ? File.ReadAllLines($"/proc/sysvipc/{kind}")[1..] : [];
 
-    private static int Column(string row, int column) => int.Parse(row.Split(' ', StringSplitOptions.RemoveEmptyEntries)[column], System.Globalization.CultureInfo.InvariantCulture);
+    private static int Column(string row, int column)
+        => int.Parse(row.Split(' ', StringSplitOptions.RemoveEmptyEntries)[column],
+            System.Globalization.CultureInfo.InvariantCulture);
 
     private static int LastUser(int semaphore) => Interop.Libc.semctl(semaphore, 0, Interop.Flags.GETPID);
 
-    private static bool IsOurs(int processId) => processId == Environment.ProcessId || PeerProcess.WasStarted(processId);
+    private static bool IsOurs(int processId)
+        => processId == Environment.ProcessId || PeerProcess.WasStarted(processId);
 }

@@ -6,8 +6,9 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>
-/// A dead holder that left no mark, as Qt and C programs do, is found although several processes of this library have the lock open: they let go of it for a moment
-/// (SteppingAside). A program that knows nothing of this and has it open, holding or not, is never taken for dead (POSIX).
+/// A dead holder that left no mark, as Qt and C programs do, is found although several processes of this library have
+/// the lock open: they let go of it for a moment (SteppingAside). A program that knows nothing of this and has it open,
+/// holding or not, is never taken for dead (POSIX).
 /// </summary>
 public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
@@ -47,7 +48,8 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         using SharedMemory segment = OpenLock(key);
         Idle(key);
         LeaveDeadForeignHolder(key);
-        using SharedMemoryLock scope = await segment.LockAsync(Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation);
+        using SharedMemoryLock scope = await segment.LockAsync(Cancellation).AsTask().WaitAsync(s_watchdog,
+            Cancellation);
         Assert.True(scope.WasAbandoned);
     }
 
@@ -356,10 +358,12 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         foreign.Acquire(Cancellation);
         SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
         using Interop.UnixDescriptor newcomer = OpenFileOfLock(key);
-        nint page = Interop.Libc.mmap(0, Interop.Layout.SizeOfSemT, Interop.Flags.PROT_READ | Interop.Flags.PROT_WRITE, Interop.Flags.MAP_SHARED, (int)newcomer.DangerousGetHandle(), 0);
+        nint page = Interop.Libc.mmap(0, Interop.Layout.SizeOfSemT, Interop.Flags.PROT_READ | Interop.Flags.PROT_WRITE,
+            Interop.Flags.MAP_SHARED, (int)newcomer.DangerousGetHandle(), 0);
         for (int slot = 0; slot < HolderSlots.Count; slot++)
         {
-            if (slot != handle.Slot) HolderSlots.NoteAside(page, slot); // so that each claim comes to the one place soon
+            // So that each claim comes to the one place soon
+            if (slot != handle.Slot) HolderSlots.NoteAside(page, slot);
         }
 
         bool isOver = false;
@@ -407,18 +411,21 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         using SharedMemory segment = OpenLock(key);
         LeaveDeadForeignHolder(key);
         SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
-        IpcObjectInfo found = Assert.IsType<IpcObjectInfo>(IpcObjects.Inspect(Provider.LockKey(key), IpcObjectKind.SystemSemaphore));
+        IpcObjectInfo found = Assert.IsType<IpcObjectInfo>(
+            IpcObjects.Inspect(Provider.LockKey(key), IpcObjectKind.SystemSemaphore));
         handle.StepAside();
         Assert.False(IpcObjects.TryRemoveUnused(found));
         Assert.True(SpinWait.SpinUntil(handle.TryReturn, s_watchdog));
     }
 
     private static Interop.UnixDescriptor OpenFileOfLock(in NativeIpcKey key)
-        => new(PosixSemaphores.OpenFile(Provider.LockKey(key), Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, TimeSpan.FromSeconds(1), out _));
+        => new(PosixSemaphores.OpenFile(Provider.LockKey(key), Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC,
+            TimeSpan.FromSeconds(1), out _));
 
     private static Interop.FileIdentity IdentityOfLock(in NativeIpcKey key)
     {
-        Assert.Equal(0, Interop.Libc.Status(PosixProvider.SemaphoreFileOf(Provider.LockKey(key)), followLink: true, out Interop.FileStatus status));
+        Assert.Equal(0, Interop.Libc.Status(PosixProvider.SemaphoreFileOf(Provider.LockKey(key)), followLink: true,
+            out Interop.FileStatus status));
         return status.Identity;
     }
 

@@ -106,11 +106,13 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
         holder.Kill();
         Assert.Equal(LockHolder.Nobody, segment.GetLockStatus().Holder);
 
-        // Number 0 only, as Qt does: a foreign holder, whose death tells nobody, after one whose death is still to be told.
+        // Number 0 only, as Qt does: a foreign holder, whose death tells nobody, after one whose death is still to be
+        // told.
         using (SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key)))
         {
             foreign.Acquire();
-            Assert.Equal(new LockStatus(LockHolder.Unknown, Environment.ProcessId, true) { IsHeldByThisProcess = true }, segment.GetLockStatus());
+            Assert.Equal(new LockStatus(LockHolder.Unknown, Environment.ProcessId, true) { IsHeldByThisProcess = true },
+                segment.GetLockStatus());
             Assert.False(segment.TryLock(out _));
             foreign.Release();
         }
@@ -123,7 +125,8 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
     {
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Removal = RemovalPolicy.Keep });
-        using SystemSemaphore foreign = SystemSemaphore.CreateNew(Provider.LockKey(key), 1, new() { Removal = RemovalPolicy.Keep });
+        using SystemSemaphore foreign = SystemSemaphore.CreateNew(Provider.LockKey(key), 1,
+            new() { Removal = RemovalPolicy.Keep });
         PeerProcess holder = Peer();
         holder.Ask($"shm open a {key} rw keep");
         holder.Ask("shm lock a");
@@ -184,8 +187,10 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
     public void A_robust_semaphore_refuses_what_it_cannot_be()
     {
         NativeIpcKey key = NextKey();
-        Assert.Throws<ArgumentException>(() => SystemSemaphore.CreateNew(key, 1, s_robust with { Undo = SystemVUndoPolicy.None }));
-        Assert.Throws<ArgumentException>(() => SystemSemaphore.CreateNew(key, 1, s_robust with { Undo = SystemVUndoPolicy.AcquireOnly }));
+        Assert.Throws<ArgumentException>(
+            () => SystemSemaphore.CreateNew(key, 1, s_robust with { Undo = SystemVUndoPolicy.None }));
+        Assert.Throws<ArgumentException>(
+            () => SystemSemaphore.CreateNew(key, 1, s_robust with { Undo = SystemVUndoPolicy.AcquireOnly }));
         Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateNew(key, 2, s_robust));
         Assert.False(Backend.AnythingExists(key));
     }

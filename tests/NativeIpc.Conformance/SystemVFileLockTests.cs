@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>What a process does while it holds a key file's lock, or waits for it: shown by the calls that it makes.</summary>
+/// <summary>What a process does while it holds a key file's lock, or waits for it: shown by the calls that it
+/// makes.</summary>
 public abstract class SystemVFileLockTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : SystemVProvider, new()
 {
@@ -26,11 +27,14 @@ public abstract class SystemVFileLockTests<TProvider> : ConformanceTests<TProvid
             _ = Interop.Libc.close(held);
         });
 
-        string[] refused = [.. calls.Where(call => call.Contains("flock(", StringComparison.Ordinal) && call.Contains("EAGAIN", StringComparison.Ordinal))];
+        string[] refused = [.. calls.Where(
+            call => call.Contains("flock(", StringComparison.Ordinal)
+                && call.Contains("EAGAIN", StringComparison.Ordinal))];
         Assert.Equal(2, refused.Length);
         string thread = refused[0].Split(' ')[0];
         Assert.StartsWith(thread, refused[1], StringComparison.Ordinal);
-        Assert.DoesNotContain(calls, call => call.StartsWith(thread, StringComparison.Ordinal) && call.Contains("nanosleep", StringComparison.Ordinal));
+        Assert.DoesNotContain(calls, call =>
+            call.StartsWith(thread, StringComparison.Ordinal) && call.Contains("nanosleep", StringComparison.Ordinal));
     }
 
     [BackendFact(Needs.Linux)]
@@ -73,7 +77,8 @@ public abstract class SystemVFileLockTests<TProvider> : ConformanceTests<TProvid
         string trace = Path.Combine(TestNames.Folder, TestNames.NextName() + ".trace");
         try
         {
-            PeerProcess peer = Peer(Peers.Require("strace", "strace"), ["-f", "-qq", "-o", trace, "-e", $"trace={which}", "-e", "signal=none", .. more, PeerProcess.Program]);
+            PeerProcess peer = Peer(Peers.Require("strace", "strace"),
+                ["-f", "-qq", "-o", trace, "-e", $"trace={which}", "-e", "signal=none", .. more, PeerProcess.Program]);
             use(peer);
             peer.Quit();
             return File.ReadAllLines(trace);

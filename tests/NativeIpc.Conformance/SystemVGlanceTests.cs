@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>A System V semaphore opens without its key file's lock: with one look at the file when the set is older than that look for certain, with a second one otherwise.</summary>
+/// <summary>A System V semaphore opens without its key file's lock: with one look at the file when the set is older
+/// than that look for certain, with a second one otherwise.</summary>
 public abstract class SystemVGlanceTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : SystemVProvider, new()
 {
@@ -18,7 +19,8 @@ public abstract class SystemVGlanceTests<TProvider> : ConformanceTests<TProvider
         string trace = Path.Combine(TestNames.Folder, TestNames.NextName() + ".trace");
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 2);
-        PeerProcess peer = Peer(Peers.Require("strace", "strace"), ["-f", "-qq", "-o", trace, "-e", "trace=flock,%%stat", "-e", "signal=none", PeerProcess.Program]);
+        PeerProcess peer = Peer(Peers.Require("strace", "strace"),
+            ["-f", "-qq", "-o", trace, "-e", "trace=flock,%%stat", "-e", "signal=none", PeerProcess.Program]);
         try
         {
             peer.Ask($"sem open warm {key}"); // with everything that happens once in a process
@@ -32,10 +34,12 @@ public abstract class SystemVGlanceTests<TProvider> : ConformanceTests<TProvider
                 peer.Ask($"sem open young{opened++} {key}");
                 young = Looks() - before;
             }
-            while (Stopwatch.GetElapsedTime(begin) > s_youth && opened < 20); // so slow that the set may not have been young
+            // So slow that the set may not have been young
+            while (Stopwatch.GetElapsedTime(begin) > s_youth && opened < 20);
 
             long touched = Stopwatch.GetTimestamp();
-            Assert.True(SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(touched) > s_age, s_watchdog), "The clock stands.");
+            Assert.True(SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(touched) > s_age, s_watchdog),
+                "The clock stands.");
             before = Looks();
             peer.Ask($"sem open old {key}");
             int old = Looks() - before;
@@ -56,6 +60,7 @@ public abstract class SystemVGlanceTests<TProvider> : ConformanceTests<TProvider
         // SETVAL notes the time of the change, as making a set does.
         void Touch() => SystemSemaphore.CreateOrReset(key, 2, new() { Removal = RemovalPolicy.Keep }).Dispose();
 
-        int Looks() => File.ReadLines(trace).Count(line => line.Contains($"\"{key.NativeKey}\"", StringComparison.Ordinal));
+        int Looks() => File.ReadLines(trace)
+            .Count(line => line.Contains($"\"{key.NativeKey}\"", StringComparison.Ordinal));
     }
 }

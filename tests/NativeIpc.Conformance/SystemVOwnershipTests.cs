@@ -58,8 +58,10 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
     public void Semaphores_refuse_what_needs_a_count_of_users_and_say_why()
     {
         NativeIpcKey key = NextKey();
-        string lastOut = Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.LastOneOut })).Message;
-        string reclaim = Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.CreateOrOpen(key, 1, new() { Reclaim = true })).Message;
+        string lastOut = Assert.Throws<PlatformNotSupportedException>(
+            () => SystemSemaphore.CreateNew(key, 1, new() { Removal = RemovalPolicy.LastOneOut })).Message;
+        string reclaim = Assert.Throws<PlatformNotSupportedException>(
+            () => SystemSemaphore.CreateOrOpen(key, 1, new() { Reclaim = true })).Message;
         Assert.Contains("does not count who uses", lastOut, StringComparison.Ordinal);
         Assert.Contains("does not count who uses", reclaim, StringComparison.Ordinal);
         Assert.False(Backend.AnythingExists(key));
@@ -79,7 +81,8 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         victim.Ask("shm lock a");
         victim.Kill();
         var reclaim = new SharedMemoryOptions { Reclaim = true };
-        using SharedMemory segment = verb == "create" ? SharedMemory.CreateNew(key, 200, reclaim) : SharedMemory.CreateOrOpen(key, 200, reclaim);
+        using SharedMemory segment = verb == "create"
+            ? SharedMemory.CreateNew(key, 200, reclaim) : SharedMemory.CreateOrOpen(key, 200, reclaim);
         Assert.True(segment.CreatedNew);
         Assert.Equal(200, segment.Size);
         Assert.False(segment.ReadOnlySpan.ContainsAnyExcept((byte)0));
@@ -94,7 +97,8 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         PeerProcess user = Peer();
         user.Ask($"shm create a {key} 100");
         user.Ask("shm write a 0 2a");
-        Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SharedMemory.CreateNew(key, 100, new() { Reclaim = true })));
+        Assert.Equal(NativeIpcError.AlreadyExists,
+            ErrorOf(() => SharedMemory.CreateNew(key, 100, new() { Reclaim = true })));
         using SharedMemory segment = SharedMemory.CreateOrOpen(key, 100, new() { Reclaim = true });
         Assert.False(segment.CreatedNew);
         Assert.Equal(0x2a, segment.Span[0]);
@@ -103,22 +107,28 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
     [Fact]
     public void A_group_is_given_by_name_or_number_and_one_that_is_not_there_is_refused()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Needs root, to give objects away.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Needs root, to give objects away.");
         NativeIpcKey key = NextKey();
         NativeIpcKey other = NextKey();
-        using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { Group = "1234", Mode = (UnixFileMode)0x1B0 }); // 0660
+        // 0660
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100,
+            new() { Group = "1234", Mode = (UnixFileMode)0x1B0 });
         using (segment.Lock())
         {
-            Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SystemVProvider.SegmentId(key), out Backends.SystemV.SegmentStatus status));
+            Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SystemVProvider.SegmentId(key),
+                out Backends.SystemV.SegmentStatus status));
             Assert.Equal(1234u, status.Gid);
-            Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(SystemVProvider.SemaphoreId(Provider.LockKey(key)), out Backends.SystemV.SetStatus locked));
+            Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(
+                SystemVProvider.SemaphoreId(Provider.LockKey(key)), out Backends.SystemV.SetStatus locked));
             Assert.Equal(1234u, locked.Gid);
             Assert.Equal(0, Interop.Libc.Status(key.NativeKey, followLink: false, out Interop.FileStatus file));
             Assert.Equal(1234u, file.Gid);
         }
 
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(other, 1, new() { Group = "daemon" });
-        Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(SystemVProvider.SemaphoreId(other), out Backends.SystemV.SetStatus set));
+        Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(SystemVProvider.SemaphoreId(other),
+            out Backends.SystemV.SetStatus set));
         Assert.Equal(Platform.UserGroups.Resolve("daemon"), set.Gid);
         NativeIpcKey third = NextKey();
         Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(third, 100, new() { Group = "no such group" }));
@@ -134,7 +144,8 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         File.Move(key.NativeKey, Names.TrackPath(key.NativeKey + ".old"));
         File.WriteAllText(key.NativeKey, "");
         Assert.Equal(0, Interop.Libc.Status(key.NativeKey, followLink: true, out Interop.FileStatus status));
-        NativeIpcException failure = Assert.Throws<NativeIpcException>(() => SharedMemory.OpenExisting(key, options: new() { PeerTimeout = TimeSpan.Zero }));
+        NativeIpcException failure = Assert.Throws<NativeIpcException>(
+            () => SharedMemory.OpenExisting(key, options: new() { PeerTimeout = TimeSpan.Zero }));
         Assert.Equal(NativeIpcError.NotFound, failure.Error);
         Assert.Contains($"inode {status.Identity.Inode}", failure.Message, StringComparison.Ordinal);
         Assert.Contains($"0x{SystemVProvider.Ftok(key):x8}", failure.Message, StringComparison.Ordinal);
@@ -152,12 +163,14 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
             File.WriteAllText(key.NativeKey, "");
         }
 
-        Assert.Contains(warnings.Messages, message => message.Contains("deleted and made anew", StringComparison.Ordinal) && message.Contains(key.NativeKey, StringComparison.Ordinal));
+        Assert.Contains(warnings.Messages,
+            message => message.Contains("deleted and made anew", StringComparison.Ordinal)
+                && message.Contains(key.NativeKey, StringComparison.Ordinal));
         Assert.False(Backend.AnythingExists(key));
     }
 
-    /// <summary>The last one out takes the segment's lock before it removes the segment. It stayed without a word when somebody
-    /// kept that lock and was not attached.</summary>
+    /// <summary>The last one out takes the segment's lock before it removes the segment. It stayed without a word when
+    /// somebody kept that lock and was not attached.</summary>
     [Fact]
     public void A_segment_that_stays_since_its_lock_is_kept_is_reported()
     {
@@ -168,7 +181,9 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
             theLock.Acquire();
             SharedMemory.CreateNew(key, 100, new() { PeerTimeout = TimeSpan.FromMilliseconds(20) }).Dispose();
             Assert.True(Backend.SegmentExists(key));
-            Assert.Contains(warnings.Messages, message => message.Contains("still has its lock", StringComparison.Ordinal) && message.Contains(key.NativeKey, StringComparison.Ordinal));
+            Assert.Contains(warnings.Messages,
+                message => message.Contains("still has its lock", StringComparison.Ordinal)
+                    && message.Contains(key.NativeKey, StringComparison.Ordinal));
             theLock.Release();
         }
 
@@ -194,7 +209,8 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
     [Fact]
     public void Two_key_files_with_one_ftok_are_noticed_and_named()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && SystemVProvider.CountsInodes("/dev/shm"), "Needs a tmpfs that numbers its files one after the other.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && SystemVProvider.CountsInodes("/dev/shm"),
+            "Needs a tmpfs that numbers its files one after the other.");
         NativeIpcKey first = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
         NativeIpcKey second = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
         using SharedMemory segment = SharedMemory.CreateNew(first, 100, s_keep);

@@ -64,7 +64,8 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         for (int i = 0; i < 20_000; i++) Assert.True(consumer.TryAcquire());
         producer.Post("sem produce s 20000");
         string failure = producer.FailureLine();
-        Assert.StartsWith("OutOfResources 12768 were given", failure, StringComparison.Ordinal); // the kernel's record goes to -32,768
+        // The kernel's record goes to -32,768
+        Assert.StartsWith("OutOfResources 12768 were given", failure, StringComparison.Ordinal);
         Assert.Contains("AcquireOnly", failure, StringComparison.Ordinal);
         Assert.Equal(12_768, Count(consumer));
     }
@@ -177,7 +178,8 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         SystemSemaphore.CreateNew(key, 3, new() { Removal = RemovalPolicy.Keep }).Dispose();
         using SystemSemaphore semaphore = SystemSemaphore.OpenExisting(key);
         Assert.True(SystemSemaphore.Remove(key));
-        foreach (Action use in new Action[] { () => semaphore.Acquire(), () => semaphore.TryAcquire(), () => semaphore.Release(), () => semaphore.TryGetCurrentCount(out _) })
+        foreach (Action use in new Action[] { () => semaphore.Acquire(), () => semaphore.TryAcquire(),
+            () => semaphore.Release(), () => semaphore.TryGetCurrentCount(out _) })
         {
             NativeIpcException failure = Assert.Throws<NativeIpcException>(use);
             Assert.Equal(NativeIpcError.NotFound, failure.Error);
@@ -215,10 +217,12 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         // Between semget and SETVAL, where a peer may have died.
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1,
+            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
         Assert.NotEqual(-1, id);
         Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SystemSemaphore.CreateNew(key, 4)));
-        using SystemSemaphore semaphore = resets ? SystemSemaphore.CreateOrReset(key, 4) : SystemSemaphore.CreateOrOpen(key, 4);
+        using SystemSemaphore semaphore = resets
+            ? SystemSemaphore.CreateOrReset(key, 4) : SystemSemaphore.CreateOrOpen(key, 4);
         Assert.Equal(4, Count(semaphore));
         Assert.Equal(id.ToString(System.Globalization.CultureInfo.InvariantCulture), semaphore.ObjectIdentity);
         if (!resets) Assert.True(semaphore.CreatedNew);
@@ -229,7 +233,8 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1,
+            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
         PeerProcess peer = Peer();
         peer.Ask($"sem open s {key}");
         Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, 2));
@@ -245,7 +250,8 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 3, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 3,
+            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
         for (int i = 0; i < 3; i++) Assert.Equal(0, Interop.Libc.semctl(id, i, Interop.Flags.SETVAL, 10 + i));
         using SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(key, 1, new() { Removal = RemovalPolicy.Keep });
         semaphore.Acquire();
@@ -262,7 +268,8 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         unsafe
         {
             byte* buffer = stackalloc byte[Interop.Layout.SizeOfIpcBuffer];
-            Assert.Equal(0, Interop.Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Interop.Flags.IPC_STAT, (nint)buffer));
+            Assert.Equal(0, Interop.Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Interop.Flags.IPC_STAT,
+                (nint)buffer));
             Assert.NotEqual(0, *(long*)(buffer + Interop.Layout.SemOtime));
         }
     }

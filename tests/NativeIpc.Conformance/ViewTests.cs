@@ -219,8 +219,10 @@ public abstract class ViewTests<TProvider> : ConformanceTests<TProvider>
         stream.Position = segment.Size - 2;
         Assert.Equal(2, stream.Read(some));
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream.ReadAsync(some, 0, 3, new CancellationToken(true)));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream.WriteAsync(some, 0, 3, new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => stream.ReadAsync(some, 0, 3, new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => stream.WriteAsync(some, 0, 3, new CancellationToken(true)));
     }
 
     [Fact]
@@ -256,7 +258,8 @@ public abstract class ViewTests<TProvider> : ConformanceTests<TProvider>
         // Only a sparse POSIX segment is this large for nothing.
         const long size = 3L << 30;
         NativeIpcKey key = NextKey();
-        using SharedMemory segment = SharedMemory.CreateNew(key, size, new() { Allocation = SharedMemoryAllocation.Sparse });
+        using SharedMemory segment = SharedMemory.CreateNew(key, size,
+            new() { Allocation = SharedMemoryAllocation.Sparse });
         Assert.Equal(size, segment.Size);
         segment.GetSpan(size - 4, 4)[3] = 0x44;
         segment.GetReference<int>(size - 8) = 0x11223344;

@@ -24,8 +24,10 @@ public abstract partial class WaitTests<TProvider>
             Thread thread = await waiting.WaitAsync(s_watchdog, Cancellation);
 
             // The registered waits of Windows call back on the pool.
-            Assert.True(thread.IsThreadPoolThread == (!isBrief || Backend.Type == NativeIpcKeyType.Windows), thread.Name);
-            Assert.True(thread.IsThreadPoolThread || thread.Name!.StartsWith("NativeIpc wait", StringComparison.Ordinal), thread.Name);
+            Assert.True(thread.IsThreadPoolThread == (!isBrief || Backend.Type == NativeIpcKeyType.Windows),
+                thread.Name);
+            Assert.True(thread.IsThreadPoolThread
+                || thread.Name!.StartsWith("NativeIpc wait", StringComparison.Ordinal), thread.Name);
         }
     }
 
@@ -34,7 +36,8 @@ public abstract partial class WaitTests<TProvider>
     {
         SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0, s_brief);
         using var source = new CancellationTokenSource();
-        Task<Thread> cancelled = ContinueAfter(semaphore, source.Token), timedOut = ContinueAfterTimeOut(semaphore), disposed = ContinueAfter(semaphore);
+        Task<Thread> cancelled = ContinueAfter(semaphore, source.Token), timedOut = ContinueAfterTimeOut(semaphore),
+            disposed = ContinueAfter(semaphore);
         await timedOut.WaitAsync(s_watchdog, Cancellation);
         Thread? ending = null;
         Finish(Start(() =>
@@ -43,7 +46,8 @@ public abstract partial class WaitTests<TProvider>
             source.Cancel();
             semaphore.Dispose();
         }));
-        foreach (Task<Thread> wait in new[] { cancelled, disposed }) Assert.NotSame(ending, await wait.WaitAsync(s_watchdog, Cancellation));
+        foreach (Task<Thread> wait in new[] { cancelled, disposed })
+            Assert.NotSame(ending, await wait.WaitAsync(s_watchdog, Cancellation));
         Assert.All(new[] { cancelled, timedOut, disposed }, static wait => Assert.True(wait.Result.IsThreadPoolThread));
     }
 
@@ -51,7 +55,8 @@ public abstract partial class WaitTests<TProvider>
     public async Task A_brief_continuation_may_wait_again_release_and_dispose_its_semaphore()
     {
         NativeIpcKey key = NextKey(), answerKey = NextKey();
-        using SystemSemaphore other = SystemSemaphore.CreateNew(key, 0), answer = SystemSemaphore.CreateNew(answerKey, 0);
+        using SystemSemaphore other = SystemSemaphore.CreateNew(key, 0),
+            answer = SystemSemaphore.CreateNew(answerKey, 0);
         SystemSemaphore semaphore = SystemSemaphore.OpenExisting(key, s_brief);
         Task serving = Serve().ContinueWith(static done => done.GetAwaiter().GetResult(), TaskScheduler.Default);
         Task<Thread> behind = ContinueAfter(semaphore);
@@ -78,7 +83,8 @@ public abstract partial class WaitTests<TProvider>
         }
     }
 
-    /// <summary>With futex_waitv two dispatchers serve so many: each one's continuation disposes what the other one watches, at the same time.</summary>
+    /// <summary>With futex_waitv two dispatchers serve so many: each one's continuation disposes what the other one
+    /// watches, at the same time.</summary>
     [BackendFact(Needs.Recovery | Needs.Posix)]
     public async Task Brief_continuations_on_two_dispatchers_may_dispose_what_the_other_one_watches()
     {
@@ -98,7 +104,8 @@ public abstract partial class WaitTests<TProvider>
         Task first = DisposeAfter(waited[0], waited[^1]), last = DisposeAfter(waited[^1], waited[0]);
         pending.AddRange([ContinueAfter(waited[0]), ContinueAfter(waited[^1])]); // so that they are still watched
         // By others: with one dispatcher the first continuation may have disposed the second semaphore by then.
-        using SystemSemaphore giver = SystemSemaphore.OpenExisting(keys[0]), lastGiver = SystemSemaphore.OpenExisting(keys[^1]);
+        using SystemSemaphore giver = SystemSemaphore.OpenExisting(keys[0]),
+            lastGiver = SystemSemaphore.OpenExisting(keys[^1]);
         giver.Release();
         lastGiver.Release();
         await first.WaitAsync(s_watchdog, Cancellation);
@@ -139,7 +146,9 @@ public abstract partial class WaitTests<TProvider>
             for (int i = 0; i < races; i++)
             {
                 go.Wait();
-                if (Interop.Libc.sem_clockwait(peer, Interop.Flags.CLOCK_MONOTONIC, Interop.Timespec.After(s_watchdog, Interop.Flags.CLOCK_MONOTONIC)) != 0) return;
+                if (Interop.Libc.sem_clockwait(peer, Interop.Flags.CLOCK_MONOTONIC,
+                    Interop.Timespec.After(s_watchdog, Interop.Flags.CLOCK_MONOTONIC)) != 0)
+                    return;
                 gone.Release();
             }
         });
@@ -164,7 +173,8 @@ public abstract partial class WaitTests<TProvider>
                 // Then the permit is the peer's.
             }
 
-            Assert.True(await gone.WaitAsync(s_watchdog / 2, Cancellation), $"The peer sleeps beside its permit in race {i}.");
+            Assert.True(await gone.WaitAsync(s_watchdog / 2, Cancellation),
+                $"The peer sleeps beside its permit in race {i}.");
         }
 
         Finish(blocking);
@@ -172,9 +182,11 @@ public abstract partial class WaitTests<TProvider>
         TestContext.Current.TestOutputHelper?.WriteLine($"{races} races, {taken} won by the release");
     }
 
-    // The test itself, and whatever the test framework runs after it, goes on on the pool: on the thread that serves all waits it would wait for itself.
+    // The test itself, and whatever the test framework runs after it, goes on on the pool: on the thread that serves
+    // all waits it would wait for itself.
     private static Task<Thread> ContinueAfter(SystemSemaphore semaphore, CancellationToken cancellationToken = default)
-        => ContinueThereAfter(semaphore, cancellationToken).ContinueWith(static done => done.Result, TaskScheduler.Default);
+        => ContinueThereAfter(semaphore, cancellationToken).ContinueWith(static done => done.Result,
+            TaskScheduler.Default);
 
     private static async Task<Thread> ContinueThereAfter(SystemSemaphore semaphore, CancellationToken cancellationToken)
     {

@@ -8,7 +8,8 @@ namespace NativeIpc.Conformance;
 public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
-    private static int Races { get; } = int.Parse(Environment.GetEnvironmentVariable("NATIVEIPC_CANCEL_RACES") is { Length: > 0 } given ? given : "20000");
+    private static int Races { get; } = int.Parse(
+        Environment.GetEnvironmentVariable("NATIVEIPC_CANCEL_RACES") is { Length: > 0 } given ? given : "20000");
 
     [Fact]
     public async Task A_permit_that_is_there_is_taken_at_once()
@@ -29,7 +30,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         {
             var timeout = TimeSpan.FromMilliseconds(milliseconds);
             long start = Stopwatch.GetTimestamp();
-            Assert.False(await semaphore.TryAcquireAsync(timeout, Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
+            Assert.False(await semaphore.TryAcquireAsync(timeout, Cancellation).AsTask().WaitAsync(s_watchdog,
+                Cancellation));
             Assert.True(Stopwatch.GetElapsedTime(start) >= timeout);
             start = Stopwatch.GetTimestamp();
             Assert.False(semaphore.TryAcquire(timeout, Cancellation));
@@ -45,7 +47,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     public async Task Timeouts_that_mean_nothing_are_refused()
     {
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 1);
-        foreach (TimeSpan bad in new[] { TimeSpan.FromMilliseconds(-2), TimeSpan.FromMilliseconds(int.MaxValue + 1.0), TimeSpan.MinValue })
+        foreach (TimeSpan bad in new[] { TimeSpan.FromMilliseconds(-2), TimeSpan.FromMilliseconds(int.MaxValue + 1.0),
+            TimeSpan.MinValue })
         {
             Assert.Throws<ArgumentOutOfRangeException>(() => semaphore.TryAcquire(bad));
             await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await semaphore.TryAcquireAsync(bad));
@@ -63,7 +66,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         Task<bool> trying = semaphore.TryAcquireAsync(s_watchdog, source.Token).AsTask();
         Task blocked = Start(() => semaphore.Acquire(source.Token));
         await source.CancelAsync();
-        Assert.Equal(source.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting)).CancellationToken);
+        Assert.Equal(source.Token,
+            (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting)).CancellationToken);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => trying);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => blocked);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await semaphore.AcquireAsync(source.Token));
@@ -86,7 +90,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
             Start(() => semaphore.TryAcquire(s_watchdog)),
         ];
         semaphore.Dispose();
-        foreach (Task wait in waits) await Assert.ThrowsAsync<ObjectDisposedException>(() => wait.WaitAsync(s_watchdog, Cancellation));
+        foreach (Task wait in waits)
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => wait.WaitAsync(s_watchdog, Cancellation));
         other.Release();
         Assert.True(other.TryAcquire());
         Assert.False(other.TryAcquire());
@@ -157,14 +162,16 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     [InlineData(true)]
     public async Task Cancelling_against_a_release_of_another_process_neither_loses_nor_makes_a_permit(bool blocks)
     {
-        // The peer gives one permit for each that it gets of the other semaphore. Without undo, which would end after 32,767 releases.
+        // The peer gives one permit for each that it gets of the other semaphore. Without undo, which would end after
+        // 32,767 releases.
         NativeIpcKey key = NextKey();
         NativeIpcKey goKey = NextKey();
         var options = new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None };
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0, options);
         using SystemSemaphore go = SystemSemaphore.CreateNew(goKey, 0, options);
         PeerProcess peer = Peer();
-        foreach ((string name, NativeIpcKey opened) in new[] { ("s", key), ("go", goKey) }) peer.Ask($"sem open {name} {opened}{(Backend.IsSystemV ? " undo=none" : "")}");
+        foreach ((string name, NativeIpcKey opened) in new[] { ("s", key), ("go", goKey) })
+            peer.Ask($"sem open {name} {opened}{(Backend.IsSystemV ? " undo=none" : "")}");
         int races = IsWine ? 20 : Races / (blocks ? 200 : 20);
         int taken = 0;
         peer.Post($"sem relay go s {races}");
@@ -172,7 +179,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         for (int i = 0; i < races; i++)
         {
             using var source = new CancellationTokenSource();
-            Task<bool> waiting = blocks ? Task.Run(() => semaphore.TryAcquire(s_watchdog, source.Token), Cancellation) : semaphore.TryAcquireAsync(s_watchdog, source.Token).AsTask();
+            Task<bool> waiting = blocks ? Task.Run(() => semaphore.TryAcquire(s_watchdog, source.Token), Cancellation)
+                : semaphore.TryAcquireAsync(s_watchdog, source.Token).AsTask();
             go.Release();
 
             // A permit comes within some 50 microseconds, and is seen at once or, by who polls, within milliseconds.
@@ -235,16 +243,19 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         for (int i = 0; i < races; i++)
         {
             var timeout = TimeSpan.FromMilliseconds(1 + (i % 2));
-            TimeSpan untilRelease = timeout + TimeSpan.FromMicroseconds(((i % 60) - 10) * 50); // timers are late by up to some milliseconds
+            // Timers are late by up to some milliseconds
+            TimeSpan untilRelease = timeout + TimeSpan.FromMicroseconds(((i % 60) - 10) * 50);
             long start = Stopwatch.GetTimestamp();
-            Task<bool> waiting = blocks ? Start(() => semaphore.TryAcquire(timeout)) : semaphore.TryAcquireAsync(timeout, Cancellation).AsTask();
+            Task<bool> waiting = blocks ? Start(() => semaphore.TryAcquire(timeout))
+                : semaphore.TryAcquireAsync(timeout, Cancellation).AsTask();
             while (Stopwatch.GetElapsedTime(start) < untilRelease) Thread.SpinWait(1);
             semaphore.Release();
             bool got = await waiting.WaitAsync(s_watchdog, Cancellation);
             if (got) taken++;
 
             // The registered wait of Windows may have taken it for the wait that is over, and is giving it back.
-            bool left = got || Backend.Type != NativeIpcKeyType.Windows ? semaphore.TryAcquire() : semaphore.TryAcquire(s_watchdog, Cancellation);
+            bool left = got || Backend.Type != NativeIpcKeyType.Windows
+                ? semaphore.TryAcquire() : semaphore.TryAcquire(s_watchdog, Cancellation);
             Assert.True(left == !got, $"Race {i} has lost or made a permit.");
             Assert.False(semaphore.TryAcquire(), $"Race {i} made a permit.");
         }
@@ -261,7 +272,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         peer.Ask($"shm open a {key} rw");
         peer.Post("shm lock a");
         peer.Answer();
-        Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(30), Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
+        Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(30),
+            Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
         Task<SharedMemoryLock> first = segment.LockAsync(Cancellation).AsTask();
         Task<SharedMemoryLock?> second = segment.TryLockAsync(s_watchdog, Cancellation).AsTask();
         using var source = new CancellationTokenSource();
@@ -303,12 +315,20 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         NativeIpcKey semaphoreKey = NextKey();
-        Assert.Equal(NativeIpcError.NotFound, (await Assert.ThrowsAsync<NativeIpcException>(() => SharedMemory.OpenExistingAsync(key, TimeSpan.FromMilliseconds(30), cancellationToken: Cancellation))).Error);
-        Assert.Equal(NativeIpcError.NotFound, (await Assert.ThrowsAsync<NativeIpcException>(() => SystemSemaphore.OpenExistingAsync(semaphoreKey, TimeSpan.Zero, cancellationToken: Cancellation))).Error);
+        Assert.Equal(NativeIpcError.NotFound,
+            (await Assert.ThrowsAsync<NativeIpcException>(
+                () => SharedMemory.OpenExistingAsync(key, TimeSpan.FromMilliseconds(30),
+                    cancellationToken: Cancellation))).Error);
+        Assert.Equal(NativeIpcError.NotFound,
+            (await Assert.ThrowsAsync<NativeIpcException>(
+                () => SystemSemaphore.OpenExistingAsync(semaphoreKey, TimeSpan.Zero,
+                    cancellationToken: Cancellation))).Error);
         using var source = new CancellationTokenSource();
-        Task<SharedMemory> cancelled = SharedMemory.OpenExistingAsync(key, Timeout.InfiniteTimeSpan, cancellationToken: source.Token);
+        Task<SharedMemory> cancelled = SharedMemory.OpenExistingAsync(key, Timeout.InfiniteTimeSpan,
+            cancellationToken: source.Token);
         Task<SharedMemory> opening = SharedMemory.OpenExistingAsync(key, s_watchdog, cancellationToken: Cancellation);
-        Task<SystemSemaphore> openingSemaphore = SystemSemaphore.OpenExistingAsync(semaphoreKey, Timeout.InfiniteTimeSpan, cancellationToken: Cancellation);
+        Task<SystemSemaphore> openingSemaphore = SystemSemaphore.OpenExistingAsync(semaphoreKey,
+            Timeout.InfiniteTimeSpan, cancellationToken: Cancellation);
         await source.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
         PeerProcess peer = Peer();
@@ -367,7 +387,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         locking.Post("shm lock a");
         locking.Await("locking");
         using Process acquirer = Process.GetProcessById(acquiring.Id), locker = Process.GetProcessById(locking.Id);
-        Assert.False(never.TryAcquire(TimeSpan.FromSeconds(1), Cancellation)); // until they are blocked, and what runs is compiled
+        // Until they are blocked, and what runs is compiled
+        Assert.False(never.TryAcquire(TimeSpan.FromSeconds(1), Cancellation));
         TimeSpan acquirersBefore = acquirer.TotalProcessorTime, lockersBefore = locker.TotalProcessorTime;
         long start = Stopwatch.GetTimestamp();
         Assert.False(never.TryAcquire(TimeSpan.FromSeconds(2), Cancellation)); // the system counts in hundredths
@@ -375,7 +396,8 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
         acquirer.Refresh();
         locker.Refresh();
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"A process that is blocked in Acquire took {(acquirer.TotalProcessorTime - acquirersBefore) / time:P2} of a core, one in Lock {(locker.TotalProcessorTime - lockersBefore) / time:P2}.");
+            $"A process that is blocked in Acquire took {(acquirer.TotalProcessorTime - acquirersBefore) / time:P2} "
+                + $"of a core, one in Lock {(locker.TotalProcessorTime - lockersBefore) / time:P2}.");
         semaphore.Release();
         held.Dispose();
         Assert.Equal("", acquiring.Answer());

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Conformance;
 
-/// <summary>A process is killed at each point between two steps of the lock; what the next one finds is what WindowsHeldSemaphore says.</summary>
+/// <summary>A process is killed at each point between two steps of the lock; what the next one finds is what
+/// WindowsHeldSemaphore says.</summary>
 public abstract class WindowsDeathPointTests<TProvider> : CrashedHolderTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -154,7 +155,8 @@ public abstract class WindowsDeathPointTests<TProvider> : CrashedHolderTests<TPr
         first.Post("shm lock a");
         first.Await("locking");
         KillAt(first, "take.taken");
-        using SharedMemoryLock scope = await segment.LockAsync(Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation);
+        using SharedMemoryLock scope = await segment.LockAsync(Cancellation).AsTask().WaitAsync(s_watchdog,
+            Cancellation);
         Assert.True(scope.WasAbandoned);
     }
 
@@ -230,7 +232,8 @@ public abstract class WindowsDeathPointTests<TProvider> : CrashedHolderTests<TPr
             {
                 Assert.Equal(0, Suspension.NtSuspendProcess(process.SafeHandle));
                 Assert.False(segment.TryLock(s_manyProofs, out _, Cancellation));
-                Assert.Equal(point == "take.done" ? LockHolder.Process : LockHolder.Unknown, segment.GetLockStatus().Holder);
+                Assert.Equal(point == "take.done" ? LockHolder.Process : LockHolder.Unknown,
+                    segment.GetLockStatus().Holder);
                 Assert.Equal(0, Suspension.NtResumeProcess(process.SafeHandle));
             }
 

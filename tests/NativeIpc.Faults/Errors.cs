@@ -2,7 +2,8 @@ using System.Collections.Frozen;
 
 namespace NativeIpc.Faults;
 
-/// <summary>The system calls that are made to fail, and the errors that their man pages name. Numbers of Linux x86-64.</summary>
+/// <summary>The system calls that are made to fail, and the errors that their man pages name. Numbers of Linux
+/// x86-64.</summary>
 internal static class Errors
 {
     /// <summary>Added to an error of mremap(2): it has unmapped its target when it fails.</summary>
@@ -94,19 +95,24 @@ internal static class Errors
     private static readonly FrozenDictionary<long, (string Name, int[] Errors)> s_byNumber = s_calls.ToFrozenDictionary(
         call => call.Number, call => (call.Name, call.Errors.Split(' ').Select(name => s_numbers[name]).ToArray()));
 
-    private static readonly FrozenDictionary<int, string> s_names = s_numbers.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);
+    private static readonly FrozenDictionary<int, string> s_names = s_numbers.ToFrozenDictionary(pair => pair.Value,
+        pair => pair.Key);
 
-    public static string NameOf(long call) => s_byNumber.TryGetValue(call, out (string Name, int[]) known) ? known.Name : $"call {call}";
+    public static string NameOf(long call)
+        => s_byNumber.TryGetValue(call, out (string Name, int[]) known) ? known.Name : $"call {call}";
 
     public static string NameOfError(int error)
         => error > Unmaps ? $"{NameOfError(error - Unmaps)} after unmapping" : s_names[error];
 
     /// <summary>How many arguments are worth showing.</summary>
-    public static int CountOfArguments(long call) => s_byNumber.TryGetValue(call, out (string Name, int[]) known) ? known.Name switch
+    public static int CountOfArguments(long call)
+        => s_byNumber.TryGetValue(call, out (string Name, int[]) known) ? known.Name switch
     {
         "close" or "unlink" or "shmdt" or "epoll_create1" or "inotify_init1" => 1,
-        "open" or "flock" or "ftruncate" or "fchmod" or "chmod" or "munmap" or "stat" or "lstat" or "fstat" or "access" or "mkdir" or "eventfd2" or "statfs" or "fstatfs" => 2,
-        "dup3" or "fcntl" or "read" or "write" or "fchown" or "shmget" or "shmat" or "shmctl" or "semget" or "semop" or "madvise" => 3,
+        "open" or "flock" or "ftruncate" or "fchmod" or "chmod" or "munmap" or "stat" or "lstat" or "fstat" or "access"
+            or "mkdir" or "eventfd2" or "statfs" or "fstatfs" => 2,
+        "dup3" or "fcntl" or "read" or "write" or "fchown" or "shmget" or "shmat" or "shmctl" or "semget" or "semop"
+            or "madvise" => 3,
         "mmap" => 6,
         "statx" or "linkat" or "mremap" => 5,
         _ => 4,
@@ -136,7 +142,8 @@ internal static class Errors
 
         // Somebody else has the name or the key by now.
         "EEXIST" => call.Number is 29 or 64 || (call.Number is 257 or 265 && IsOfObject(call)),
-        "EISDIR" or "ELOOP" or "ENXIO" => call.Number == 257 && IsOfObject(call), // a folder, a link or a FIFO has the name by now
+        // A folder, a link or a FIFO has the name by now
+        "EISDIR" or "ELOOP" or "ENXIO" => call.Number == 257 && IsOfObject(call),
         "EAGAIN" => call.Number == 72 && call.Arguments[1] is F_SETLEASE or F_SETSIG, // somebody uses it
         _ => false,
     };

@@ -21,7 +21,9 @@ internal sealed record SystemCall(long Number, long[] Arguments, long Result, st
 
     public override string ToString()
     {
-        string arguments = string.Join(", ", Arguments.Take(Errors.CountOfArguments(Number)).Select(a => a is > -4096 and < 0x1_0000_0000 ? $"{a}" : $"0x{a:x}"));
+        string arguments = string.Join(", ",
+            Arguments.Take(Errors.CountOfArguments(Number))
+                .Select(a => a is > -4096 and < 0x1_0000_0000 ? $"{a}" : $"0x{a:x}"));
         string path = Path.Length == 0 ? "" : $" \"{Path}\"";
         return $"{Errors.NameOf(Number)}({arguments}){path} = {Result}";
     }
@@ -66,12 +68,14 @@ internal static unsafe partial class Injector
         }
 
         s_library = NativeLibrary.Load(built);
-        NativeLibrary.SetDllImportResolver(typeof(Injector).Assembly, static (name, _, _) => name == Library ? s_library : 0);
+        NativeLibrary.SetDllImportResolver(typeof(Injector).Assembly,
+            static (name, _, _) => name == Library ? s_library : 0);
         int number = fault_install();
         return number == 0 ? null : $"seccomp: {Marshal.GetPInvokeErrorMessage(number)}";
     }
 
-    /// <summary>Counts the calls of this thread, or of all threads that it has started, from here on, and makes those of a plan fail.</summary>
+    /// <summary>Counts the calls of this thread, or of all threads that it has started, from here on, and makes those
+    /// of a plan fail.</summary>
     public static void Begin(in Plan plan, bool onAllThreads)
         => fault_begin(plan.Call, plan.Error, plan.Then, plan.ThenError, onAllThreads ? Threads : 0);
 
@@ -92,7 +96,8 @@ internal static unsafe partial class Injector
         {
             byte* at = (byte*)fault_call(i);
             var words = new ReadOnlySpan<long>(at, 9);
-            calls[i] = new(words[0], words[1..7].ToArray(), words[7], Marshal.PtrToStringUTF8((nint)at + (9 * sizeof(long))) ?? "", words[8] != 0);
+            calls[i] = new(words[0], words[1..7].ToArray(), words[7],
+                Marshal.PtrToStringUTF8((nint)at + (9 * sizeof(long))) ?? "", words[8] != 0);
         }
 
         Debug.Assert(count < 2 || (nint)fault_call(1) - (nint)fault_call(0) == SizeOfCall);

@@ -20,7 +20,8 @@ internal static partial class Place
     public static NativeIpcKeyType SystemV { get; } = (NativeIpcKeyType)0x66;
 
     public static NativeIpcKey Key(bool isPosix, string name = "object")
-        => isPosix ? new($"/{Prefix}{name}", NativeIpcKeyType.PosixRealtime) : new(Path.Combine(KeyFiles, name), SystemV);
+        => isPosix ? new($"/{Prefix}{name}", NativeIpcKeyType.PosixRealtime)
+            : new(Path.Combine(KeyFiles, name), SystemV);
 
     /// <summary>The file in /dev/shm of a POSIX segment.</summary>
     public static string SegmentFile(NativeIpcKey key) => "/dev/shm" + key.NativeKey;
@@ -40,8 +41,10 @@ internal static partial class Place
         foreach (string one in named)
         {
             string[] words = one.Split(' ');
-            if (words is ["System", "V", "shm", var segment]) _ = shmctl(int.Parse(segment, CultureInfo.InvariantCulture), IPC_RMID, 0);
-            else if (words is ["System", "V", "sem", var set]) _ = semctl(int.Parse(set, CultureInfo.InvariantCulture), 0, IPC_RMID);
+            if (words is ["System", "V", "shm", var segment])
+                _ = shmctl(int.Parse(segment, CultureInfo.InvariantCulture), IPC_RMID, 0);
+            else if (words is ["System", "V", "sem", var set])
+                _ = semctl(int.Parse(set, CultureInfo.InvariantCulture), 0, IPC_RMID);
             else if (Directory.Exists(one)) Directory.Delete(one, recursive: true);
             else File.Delete(one);
         }

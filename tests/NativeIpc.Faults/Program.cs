@@ -16,7 +16,8 @@ if (Environment.GetEnvironmentVariable(Session.RuntimeSwitch) != "0")
     return process.ExitCode;
 }
 
-string[] usage = ["usage: NativeIpc.Faults list | sample SEED | all [PREFIX] | trace NAME | one NAME CALL ERROR [THEN ERROR]"];
+string[] usage =
+    ["usage: NativeIpc.Faults list | sample SEED | all [PREFIX] | trace NAME | one NAME CALL ERROR [THEN ERROR]"];
 Scenario[] scenarios =
 [
     .. SegmentScenarios.All(isPosix: true), .. SemaphoreScenarios.All(isPosix: true),
@@ -36,7 +37,8 @@ try
         return 0;
     }
 
-    Console.WriteLine($"faults: {string.Join(' ', args)}"); // the console opens what it needs now, and not while somebody counts
+    // The console opens what it needs now, and not while somebody counts
+    Console.WriteLine($"faults: {string.Join(' ', args)}");
     using var runner = new Runner();
     switch (args)
     {
@@ -46,7 +48,8 @@ try
         case ["all", .. var rest]:
             foreach (Scenario scenario in scenarios)
             {
-                if (rest is [] || scenario.Name.StartsWith(rest[0], StringComparison.Ordinal)) Session.All(runner, scenario);
+                if (rest is [] || scenario.Name.StartsWith(rest[0], StringComparison.Ordinal))
+                    Session.All(runner, scenario);
             }
 
             break;
@@ -62,8 +65,10 @@ try
     }
 
     if (runner.LeftByLibc > 0)
-        Console.WriteLine($"left by sem_open(3), whose own unlink was made to fail: {runner.LeftByLibc} temporary names; removed");
-    Console.WriteLine($"left alone: {Injector.LeftAlone} calls of the runtime that start threads; it ends the process when one fails");
+        Console.WriteLine(
+            $"left by sem_open(3), whose own unlink was made to fail: {runner.LeftByLibc} temporary names; removed");
+    Console.WriteLine($"left alone: {Injector.LeftAlone} calls of the runtime that start threads; it ends the process "
+        + $"when one fails");
     Console.WriteLine($"{(runner.Faults == 0 ? "PASS" : "FAIL")} faults: {runner.Cases} cases, {runner.Faults} faults");
     return runner.Faults == 0 ? 0 : 1;
 }

@@ -95,12 +95,13 @@ internal sealed class Runner : IDisposable
         Snapshot end = Snapshot.Take();
         foreach ((string what, bool isNamed) in end.DifferencesFrom(empty))
         {
-            // What the library watches with comes to be when a wait has lasted for a while, and stays: the first run with
-            // such a wait has it, and it is there in all later ones.
+            // What the library watches with comes to be when a wait has lasted for a while, and stays: the first run
+            // with such a wait has it, and it is there in all later ones.
             if (plan.Call < 0 && what.Contains("anon_inode:", StringComparison.Ordinal)) continue;
             if (!isNamed) Tell($"at the end: {what}");
             else if (plan.Call < 0 && !scenario.Leaves) Tell($"although nothing failed: {what}");
-            else if (plan.Call >= 0 && !MayStay(scenario, what, before, prepared, failure, isSaidGone)) Tell($"at the end: {what}");
+            else if (plan.Call >= 0 && !MayStay(scenario, what, before, prepared, failure, isSaidGone))
+                Tell($"at the end: {what}");
         }
 
         Place.Clear(end.Named);
@@ -112,12 +113,14 @@ internal sealed class Runner : IDisposable
     private void Judge(Scenario scenario, Exception? failure, SystemCall? failed)
     {
         if (failure is null) return;
-        if (failure is not NativeIpcException ipc) Tell($"{failure.GetType().Name} comes out: {failure.Message}\n{failure.StackTrace}");
+        if (failure is not NativeIpcException ipc)
+            Tell($"{failure.GetType().Name} comes out: {failure.Message}\n{failure.StackTrace}");
         else if (failed is null && !scenario.IsRefused) Tell($"it fails although no call does: {failure.Message}");
         else if (ipc.Error == NativeIpcError.Unknown) Tell($"the error is not explained: {ipc.Message}");
     }
 
-    /// <summary>What has names may stay only where that was said, by an event or by the exception of who was to remove it.</summary>
+    /// <summary>What has names may stay only where that was said, by an event or by the exception of who was to remove
+    /// it.</summary>
     private void Compare(Scenario scenario, Snapshot before, Snapshot after, Exception? failure, bool isSaidGone)
     {
         // It has other descriptors and mappings meanwhile, and another object: the look at the end tells whether all of
@@ -143,7 +146,8 @@ internal sealed class Runner : IDisposable
     }
 
     /// <summary>Whether what has a name may be there when all is disposed, after a failure.</summary>
-    private bool MayStay(Scenario scenario, string what, Snapshot before, IDisposable? prepared, Exception? failure, bool isSaidGone)
+    private bool MayStay(Scenario scenario, string what, Snapshot before, IDisposable? prepared, Exception? failure,
+        bool isSaidGone)
         => scenario.Leaves || isSaidGone || IsSaid(scenario, what, failure)
 
             // Nobody's duty: it was left there on purpose, for a use that has failed.
@@ -154,12 +158,14 @@ internal sealed class Runner : IDisposable
     /// while the segment stays.</summary>
     private bool IsSaid(Scenario scenario, string what, Exception? failure)
     {
-        IEnumerable<string> said = scenario.SaysWhatIsLeft && failure is not null ? _listener.Messages.Append(failure.Message) : _listener.Messages;
+        IEnumerable<string> said = scenario.SaysWhatIsLeft && failure is not null
+            ? _listener.Messages.Append(failure.Message) : _listener.Messages;
         string native = Place.Key(scenario.IsPosix).NativeKey;
         string kind = what.Contains("System V sem", StringComparison.Ordinal) ? "semaphore"
             : what.Contains("System V shm", StringComparison.Ordinal) ? "segment" : "";
         return said.Any(message => message.Contains(native, StringComparison.Ordinal)
-            && (message.Contains(kind, StringComparison.Ordinal) || message.Contains("segment", StringComparison.Ordinal)));
+            && (message.Contains(kind, StringComparison.Ordinal)
+                || message.Contains("segment", StringComparison.Ordinal)));
     }
 
     /// <summary>
@@ -171,9 +177,12 @@ internal sealed class Runner : IDisposable
     {
         foreach (string path in calls.Where(call => call.MakesPath).Select(call => call.Path).Distinct())
         {
-            bool isSeen = path.StartsWith(Place.KeyFiles, StringComparison.Ordinal) || path.Contains(Place.Prefix, StringComparison.Ordinal);
+            bool isSeen = path.StartsWith(Place.KeyFiles, StringComparison.Ordinal)
+                || path.Contains(Place.Prefix, StringComparison.Ordinal);
             if (isSeen || !File.Exists(path)) continue;
-            if (Place.IsTemporaryOfLibc(path) && calls.Any(call => call is { Unlinks: true, IsMadeToFail: true } && call.Path == path)) LeftByLibc++;
+            if (Place.IsTemporaryOfLibc(path)
+                && calls.Any(call => call is { Unlinks: true, IsMadeToFail: true } && call.Path == path))
+                LeftByLibc++;
             else Tell($"left: {path}");
             if (Place.IsTemporaryOfLibc(path)) File.Delete(path);
         }

@@ -33,9 +33,11 @@ internal sealed record Scenario(string Name, bool IsPosix, Action<NativeIpcKey> 
     /// <summary>It removes by name, and says by its exception what it could not remove.</summary>
     public bool SaysWhatIsLeft { get; init; }
 
-    /// <summary>What was open before lets go of what it has, and has something else instead, until it is disposed.</summary>
+    /// <summary>What was open before lets go of what it has, and has something else instead, until it is
+    /// disposed.</summary>
     public bool Exchanges { get; init; }
 
-    /// <summary>A page, and its file, may stay until the garbage collector says that nobody knows its address.</summary>
+    /// <summary>A page, and its file, may stay until the garbage collector says that nobody knows its
+    /// address.</summary>
     public bool LeavesPage { get; init; }
 }

@@ -20,16 +20,20 @@ internal static class SegmentScenarios
         yield return Of("create", key => SharedMemory.CreateNew(key, 4096, s_plain).Dispose());
         yield return Of("create.sparse", Create(s_plain with { Allocation = SharedMemoryAllocation.Sparse }));
         yield return Of("create.populate", Create(s_plain with { Allocation = SharedMemoryAllocation.Populate }));
-        yield return Of("create.populate.large", Create(s_plain with { Allocation = SharedMemoryAllocation.Populate }, Large));
+        yield return Of("create.populate.large",
+            Create(s_plain with { Allocation = SharedMemoryAllocation.Populate }, Large));
         yield return Of("create.mode", Create(s_plain with { Mode = (UnixFileMode)0x1B6 }));
         yield return Of("create.group", Create(s_plain with { Group = "0" }));
         yield return Of("create.keep", Create(s_keep)) with { Leaves = true };
         if (isPosix) yield return Of("create.last-one-out", Create(s_last));
         yield return Of("create.reclaim", Create(s_reclaim)) with { Prepare = Leave, Removes = true };
-        yield return Of("create.exists", key => Fails(() => SharedMemory.CreateNew(key, 4096, s_plain))) with { Prepare = Made, IsRefused = true };
+        yield return Of("create.exists",
+            key => Fails(() => SharedMemory.CreateNew(key, 4096, s_plain))) with { Prepare = Made, IsRefused = true };
         yield return Of("create-or-open.new", key => SharedMemory.CreateOrOpen(key, 4096, s_plain).Dispose());
-        yield return Of("create-or-open", key => SharedMemory.CreateOrOpen(key, 4096, s_plain).Dispose()) with { Prepare = Made };
-        yield return Of("create-or-open.small", key => Fails(() => SharedMemory.CreateOrOpen(key, 1 << 20, s_plain))) with
+        yield return Of("create-or-open",
+            key => SharedMemory.CreateOrOpen(key, 4096, s_plain).Dispose()) with { Prepare = Made };
+        yield return Of("create-or-open.small",
+            key => Fails(() => SharedMemory.CreateOrOpen(key, 1 << 20, s_plain))) with
         {
             Prepare = Made,
             IsRefused = true,
@@ -39,17 +43,21 @@ internal static class SegmentScenarios
             Prepare = Leave,
             Removes = true,
         };
-        yield return Of("half-created", key => SharedMemory.CreateOrOpen(key, 4096, s_plain with { PeerTimeout = TimeSpan.Zero }).Dispose()) with
+        yield return Of("half-created",
+            key => SharedMemory.CreateOrOpen(key, 4096, s_plain with { PeerTimeout = TimeSpan.Zero }).Dispose()) with
         {
             Prepare = HalfCreated,
             Removes = true,
         };
-        yield return Of("open", key => SharedMemory.OpenExisting(key, options: s_plain).Dispose()) with { Prepare = Made };
-        yield return Of("open.read", key => SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, s_plain).Dispose()) with
+        yield return Of("open", key =>
+            SharedMemory.OpenExisting(key, options: s_plain).Dispose()) with { Prepare = Made };
+        yield return Of("open.read", key =>
+            SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, s_plain).Dispose()) with
         {
             Prepare = Made,
         };
-        yield return Of("open.populate", Open(s_plain with { Allocation = SharedMemoryAllocation.Populate })) with { Prepare = Made };
+        yield return Of("open.populate",
+            Open(s_plain with { Allocation = SharedMemoryAllocation.Populate })) with { Prepare = Made };
         yield return Of("open.missing", key => SharedMemory.TryOpenExisting(key, out _, options: s_plain));
         yield return Of("open.async", key => Wait(SharedMemory.OpenExistingAsync(key, s_bound, options: s_plain))) with
         {
@@ -61,9 +69,11 @@ internal static class SegmentScenarios
             yield return Of("open.last-one-out.beside", Open(s_last)) with { Prepare = Made };
         }
 
-        yield return Of("remove", key => SharedMemory.Remove(key)) with { Prepare = Leave, Removes = true, SaysWhatIsLeft = true };
+        yield return Of("remove", key => SharedMemory.Remove(key)) with { Prepare = Leave, Removes = true,
+            SaysWhatIsLeft = true };
         yield return Of("dispose", null!) with { Prepare = Made, Removes = true, ActOn = (_, made) => made.Dispose() };
-        yield return Of("dispose.locked", null!) with { Prepare = Locked, Removes = true, ActOn = (_, made) => made.Dispose() };
+        yield return Of("dispose.locked", null!) with { Prepare = Locked, Removes = true,
+            ActOn = (_, made) => made.Dispose() };
         yield return Of("bytes", null!) with { Prepare = Made, ActOn = (_, made) => UseBytes((SharedMemory)made) };
 
         // The lock. The segment's creator makes it, and keeps it until its own end: with it in this list.
@@ -71,20 +81,26 @@ internal static class SegmentScenarios
         yield return Of("lock.life.recoverable", UseLock(s_recoverable));
         yield return Of("lock.life.mode", UseLock(s_plain with { Mode = (UnixFileMode)0x1B6 }));
         yield return Of("lock", key => LockOf(key, s_plain)) with { Prepare = MadeWithLock, Check = CanLock };
-        yield return Of("lock.recoverable", key => LockOf(key, s_recoverable)) with { Prepare = MadeWithLock, Check = CanLock };
-        yield return Of("lock.first", key => LockOnce(key, s_keep)) with { Prepare = Made, Check = CanLock, Leaves = true };
+        yield return Of("lock.recoverable", key => LockOf(key, s_recoverable)) with { Prepare = MadeWithLock,
+            Check = CanLock };
+        yield return Of("lock.first", key => LockOnce(key, s_keep)) with { Prepare = Made, Check = CanLock,
+            Leaves = true };
         yield return Of("lock.wait", key => WaitForLock(key)) with { Prepare = Locked, LeavesPage = true };
         yield return Of("lock.wait.async", key => WaitForLockAsync(key)) with { Prepare = Locked, LeavesPage = true };
-        yield return Of("lock.wait.async.threads", key => WaitForLockAsync(key)) with { Prepare = Locked, OnAllThreads = true, LeavesPage = true };
+        yield return Of("lock.wait.async.threads", key => WaitForLockAsync(key)) with { Prepare = Locked,
+            OnAllThreads = true, LeavesPage = true };
         yield return Of("lock.status", key => StatusOf(key)) with { Prepare = Locked, LeavesPage = true };
-        yield return Of("lock.often", key => LockOften(key)) with { Prepare = MadeWithLock, Check = CanLock, LeavesPage = true };
-        yield return Of("lock.replaced", null!) with { Prepare = LockRemoved, ActOn = (_, made) => LockAgain((SharedMemory)made), Leaves = true, Exchanges = true };
+        yield return Of("lock.often", key => LockOften(key)) with { Prepare = MadeWithLock, Check = CanLock,
+            LeavesPage = true };
+        yield return Of("lock.replaced", null!) with { Prepare = LockRemoved,
+            ActOn = (_, made) => LockAgain((SharedMemory)made), Leaves = true, Exchanges = true };
     }
 
     private static Action<NativeIpcKey> Create(SharedMemoryOptions options, long size = 4096)
         => key => SharedMemory.CreateNew(key, size, options).Dispose();
 
-    private static Action<NativeIpcKey> Open(SharedMemoryOptions options) => key => SharedMemory.OpenExisting(key, options: options).Dispose();
+    private static Action<NativeIpcKey> Open(SharedMemoryOptions options)
+        => key => SharedMemory.OpenExisting(key, options: options).Dispose();
 
     private static SharedMemory Made(NativeIpcKey key) => SharedMemory.CreateNew(key, 4096, s_plain);
 
@@ -181,7 +197,8 @@ internal static class SegmentScenarios
     private static void WaitForLock(NativeIpcKey key)
     {
         using SharedMemory segment = SharedMemory.OpenExisting(key, options: s_plain);
-        if (segment.TryLock(TimeSpan.FromMilliseconds(2), out _)) throw new InvalidOperationException("Two hold the lock.");
+        if (segment.TryLock(TimeSpan.FromMilliseconds(2), out _))
+            throw new InvalidOperationException("Two hold the lock.");
     }
 
     private static void WaitForLockAsync(NativeIpcKey key)
@@ -200,7 +217,8 @@ internal static class SegmentScenarios
     private static void CanLock(NativeIpcKey key)
     {
         using SharedMemory segment = SharedMemory.OpenExisting(key, options: s_plain);
-        if (!segment.TryLock(TimeSpan.FromSeconds(5), out SharedMemoryLock scope)) throw new InvalidOperationException("The lock is taken.");
+        if (!segment.TryLock(TimeSpan.FromSeconds(5), out SharedMemoryLock scope))
+            throw new InvalidOperationException("The lock is taken.");
         scope.Dispose();
     }
 

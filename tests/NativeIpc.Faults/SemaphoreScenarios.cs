@@ -16,7 +16,8 @@ internal static class SemaphoreScenarios
         foreach ((string kind, SystemSemaphoreOptions options) in Kinds(isPosix))
         {
             yield return Of($"{kind}.create", key => SystemSemaphore.CreateNew(key, 1, options).Dispose());
-            yield return Of($"{kind}.create-or-open", key => SystemSemaphore.CreateOrOpen(key, 1, options).Dispose()) with
+            yield return Of($"{kind}.create-or-open",
+                key => SystemSemaphore.CreateOrOpen(key, 1, options).Dispose()) with
             {
                 Prepare = key => SystemSemaphore.CreateNew(key, 1, options),
                 Removes = options.Removal == RemovalPolicy.LastOneOut,
@@ -24,7 +25,8 @@ internal static class SemaphoreScenarios
             yield return Of($"{kind}.reset.new", key => SystemSemaphore.CreateOrReset(key, 1, options).Dispose());
             yield return Of($"{kind}.reset", key => SystemSemaphore.CreateOrReset(key, 1, options).Dispose()) with
             {
-                Prepare = key => SystemSemaphore.CreateNew(key, 0, options with { Robust = false, Recording = PermitRecording.None }),
+                Prepare = key => SystemSemaphore.CreateNew(key, 0,
+                    options with { Robust = false, Recording = PermitRecording.None }),
                 Removes = true,
                 OnlyRemovesWhenDone = true,
             };
@@ -68,22 +70,27 @@ internal static class SemaphoreScenarios
         }
 
         yield return Of("create.keep", key => SystemSemaphore.CreateNew(key, 1, keep).Dispose()) with { Leaves = true };
-        yield return Of("create.mode", key => SystemSemaphore.CreateNew(key, 1, s_plain with { Mode = (UnixFileMode)0x1B6 }).Dispose());
-        yield return Of("create.group", key => SystemSemaphore.CreateNew(key, 1, s_plain with { Group = "0" }).Dispose());
+        yield return Of("create.mode",
+            key => SystemSemaphore.CreateNew(key, 1, s_plain with { Mode = (UnixFileMode)0x1B6 }).Dispose());
+        yield return Of("create.group",
+            key => SystemSemaphore.CreateNew(key, 1, s_plain with { Group = "0" }).Dispose());
         yield return Of("create.exists", CreateExisting) with
         {
             Prepare = key => SystemSemaphore.CreateNew(key, 1, s_plain),
             IsRefused = true,
         };
         yield return Of("open.missing", key => SystemSemaphore.TryOpenExisting(key, out _, s_plain));
-        yield return Of("open.async", key => SystemSemaphore.OpenExistingAsync(key, s_bound, s_plain).GetAwaiter().GetResult().Dispose()) with
+        yield return Of("open.async", key =>
+            SystemSemaphore.OpenExistingAsync(key, s_bound, s_plain).GetAwaiter().GetResult().Dispose()) with
         {
             Prepare = key => SystemSemaphore.CreateNew(key, 1, s_plain),
         };
-        yield return Of("remove", key => SystemSemaphore.Remove(key)) with { Prepare = Leave, Removes = true, SaysWhatIsLeft = true };
+        yield return Of("remove", key => SystemSemaphore.Remove(key)) with { Prepare = Leave, Removes = true,
+            SaysWhatIsLeft = true };
         if (isPosix)
         {
-            yield return Of("create.reclaim", key => SystemSemaphore.CreateNew(key, 1, s_plain with { Reclaim = true }).Dispose()) with
+            yield return Of("create.reclaim",
+                key => SystemSemaphore.CreateNew(key, 1, s_plain with { Reclaim = true }).Dispose()) with
             {
                 Prepare = Leave,
                 Removes = true,
@@ -91,7 +98,8 @@ internal static class SemaphoreScenarios
         }
         else
         {
-            yield return Of("revive", null!) with { Prepare = Removed, ActOn = (_, made) => Take((SystemSemaphore)made), Exchanges = true };
+            yield return Of("revive", null!) with { Prepare = Removed, ActOn = (_, made) => Take((SystemSemaphore)made),
+                Exchanges = true };
             yield return Of("several", null!) with
             {
                 Prepare = key => SystemSemaphore.CreateNew(key, 3, s_plain),
@@ -135,8 +143,8 @@ internal static class SemaphoreScenarios
         return semaphore;
     }
 
-    /// <summary>Takes the permit and gives it back; or does without, when a failure has said that others have it, or have
-    /// set the count, who then are not there.</summary>
+    /// <summary>Takes the permit and gives it back; or does without, when a failure has said that others have it, or
+    /// have set the count, who then are not there.</summary>
     private static void Take(SystemSemaphore semaphore)
     {
         if (!semaphore.TryAcquire()) return;
@@ -164,7 +172,8 @@ internal static class SemaphoreScenarios
     private static void WaitForAsync(NativeIpcKey key, SystemSemaphoreOptions options)
     {
         using SystemSemaphore semaphore = SystemSemaphore.OpenExisting(key, options);
-        if (semaphore.TryAcquireAsync(s_wait).AsTask().GetAwaiter().GetResult()) throw new InvalidOperationException("Two have the permit.");
+        if (semaphore.TryAcquireAsync(s_wait).AsTask().GetAwaiter().GetResult())
+            throw new InvalidOperationException("Two have the permit.");
     }
 
     private static void Live(NativeIpcKey key, SystemSemaphoreOptions options)

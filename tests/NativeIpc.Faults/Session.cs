@@ -19,7 +19,8 @@ internal static class Session
         }
     }
 
-    /// <summary>Each call with each of its errors; and for the first of them, each clean-up after it that fails as well.</summary>
+    /// <summary>Each call with each of its errors; and for the first of them, each clean-up after it that fails as
+    /// well.</summary>
     public static void All(Runner runner, Scenario scenario)
     {
         SystemCall[] calls = Begin(runner, scenario);
@@ -55,7 +56,8 @@ internal static class Session
     public static void One(Runner runner, Scenario scenario, int call, string error, string[] then)
     {
         SystemCall[] calls = runner.Trace(scenario);
-        Plan plan = then is [var second, var secondError] ? new(call, Number(error), int.Parse(second), Number(secondError)) : new(call, Number(error));
+        Plan plan = then is [var second, var secondError]
+            ? new(call, Number(error), int.Parse(second), Number(secondError)) : new(call, Number(error));
         Print(runner.Run(scenario, plan, calls[call]));
     }
 
@@ -70,7 +72,8 @@ internal static class Session
     {
         int cases = runner.Cases, faults = runner.Faults;
         SystemCall[] calls = runner.Trace(scenario);
-        if (runner.Faults != faults) Console.WriteLine($"    ({scenario.Name}: {runner.Cases - cases} runs without a failure)");
+        if (runner.Faults != faults)
+            Console.WriteLine($"    ({scenario.Name}: {runner.Cases - cases} runs without a failure)");
         return calls;
     }
 }

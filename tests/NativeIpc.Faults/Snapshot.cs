@@ -2,14 +2,15 @@ using System.Globalization;
 
 namespace NativeIpc.Faults;
 
-/// <summary>What of the system this process has, and what of it has names: of the objects of this run, not of other programs.</summary>
+/// <summary>What of the system this process has, and what of it has names: of the objects of this run, not of other
+/// programs.</summary>
 internal sealed class Snapshot
 {
-    private readonly Dictionary<int, string?> _descriptors;
+    private readonly Dictionary<int, string> _descriptors;
     private readonly Dictionary<string, int> _mappings;
     private readonly HashSet<string> _named;
 
-    private Snapshot(Dictionary<int, string?> descriptors, Dictionary<string, int> mappings, HashSet<string> named)
+    private Snapshot(Dictionary<int, string> descriptors, Dictionary<string, int> mappings, HashSet<string> named)
     {
         _descriptors = descriptors;
         _mappings = mappings;
@@ -26,38 +27,45 @@ internal sealed class Snapshot
     /// <param name="isNamed">Whether each one is something that stays.</param>
     public IEnumerable<(string What, bool IsNamed)> DifferencesFrom(Snapshot before)
     {
-        foreach ((int descriptor, string? target) in _descriptors)
+        foreach ((int descriptor, string target) in _descriptors)
         {
-            if (!before._descriptors.ContainsKey(descriptor)) yield return ($"descriptor {descriptor} is left: {target}", false);
+            if (!before._descriptors.ContainsKey(descriptor))
+                yield return ($"descriptor {descriptor} is left: {target}", false);
         }
 
-        foreach ((int descriptor, string? target) in before._descriptors)
+        foreach ((int descriptor, string target) in before._descriptors)
         {
-            if (!_descriptors.ContainsKey(descriptor)) yield return ($"descriptor {descriptor} was closed, and is somebody else's: {target}", false);
+            if (!_descriptors.ContainsKey(descriptor))
+                yield return ($"descriptor {descriptor} was closed, and is somebody else's: {target}", false);
         }
 
         foreach (string place in _mappings.Keys.Union(before._mappings.Keys))
         {
             int more = _mappings.GetValueOrDefault(place) - before._mappings.GetValueOrDefault(place);
-            if (more != 0) yield return ($"{(more > 0 ? "left" : "too many unmapped")}: {Math.Abs(more)} mapping(s) of {place}", false);
+            if (more != 0)
+                yield return ($"{(more > 0 ? "left" : "too many unmapped")}: {Math.Abs(more)} mapping(s) of {place}",
+                    false);
         }
 
         foreach (string name in _named.Except(before._named)) yield return ($"left: {name}", true);
-        foreach (string name in before._named.Except(_named)) yield return ($"removed, and is somebody else's: {name}", true);
+        foreach (string name in before._named.Except(_named))
+            yield return ($"removed, and is somebody else's: {name}", true);
     }
 
-    // But for the runtime's own: a part of .NET (and of the library, for the lines of a stack) that is needed for the first time to describe a failure, and the pipe by
-    // which one thread that starts another one waits for it, on whatever thread. The library has no pipes (pipe2(2) is
-    // called by nothing of it), and no assemblies.
-    private static Dictionary<int, string?> Descriptors()
+    // But for the runtime's own: a part of .NET (and of the library, for the lines of a stack) that is needed for the
+    // first time to describe a failure, and the pipe by which one thread that starts another one waits for it, on
+    // whatever thread. The library has no pipes (pipe2(2) is called by nothing of it), and no assemblies.
+    private static Dictionary<int, string> Descriptors()
     {
-        Dictionary<int, string?> found = [];
+        Dictionary<int, string> found = [];
         foreach (int descriptor in Injector.Descriptors())
         {
             string? target = Target(descriptor);
-            bool isRuntimes = target?.EndsWith(".dll", StringComparison.Ordinal) == true || target?.EndsWith(".pdb", StringComparison.Ordinal) == true
+            bool isRuntimes = target?.EndsWith(".dll", StringComparison.Ordinal) == true
+                || target?.EndsWith(".pdb", StringComparison.Ordinal) == true
                 || target?.StartsWith("pipe:", StringComparison.Ordinal) == true;
-            if (!isRuntimes) found.Add(descriptor, target);
+            // Null: closed since, so it is not left
+            if (target is not null && !isRuntimes) found.Add(descriptor, target);
         }
 
         return found;
@@ -71,7 +79,7 @@ internal sealed class Snapshot
         }
         catch (IOException)
         {
-            return "closed meanwhile";
+            return null;
         }
     }
 
@@ -84,11 +92,15 @@ internal sealed class Snapshot
             if (path < 0) path = line.IndexOf("anon_inode:", StringComparison.Ordinal);
             if (path < 0) continue;
             string place = line[path..];
-            if (!place.StartsWith("/dev/shm/", StringComparison.Ordinal) && !place.StartsWith("/SYSV", StringComparison.Ordinal)
-                && !place.StartsWith("/dev/zero", StringComparison.Ordinal) && !place.StartsWith("anon_inode:", StringComparison.Ordinal)) continue;
+            if (!place.StartsWith("/dev/shm/", StringComparison.Ordinal)
+                && !place.StartsWith("/SYSV", StringComparison.Ordinal)
+                && !place.StartsWith("/dev/zero", StringComparison.Ordinal)
+                && !place.StartsWith("anon_inode:", StringComparison.Ordinal))
+                    continue;
 
             // The number of a file without a name differs each time.
-            if (place.StartsWith("/dev/shm/#", StringComparison.Ordinal)) place = "a file of /dev/shm made without a name";
+            if (place.StartsWith("/dev/shm/#", StringComparison.Ordinal))
+                place = "a file of /dev/shm made without a name";
             found[place] = found.GetValueOrDefault(place) + 1;
         }
 
@@ -117,7 +129,8 @@ internal sealed class Snapshot
             {
                 string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 int key = int.Parse(fields[0], CultureInfo.InvariantCulture);
-                if ((key >> 24 & 0xFF) == (int)Place.SystemV) yield return (kind, int.Parse(fields[1], CultureInfo.InvariantCulture));
+                if ((key >> 24 & 0xFF) == (int)Place.SystemV)
+                    yield return (kind, int.Parse(fields[1], CultureInfo.InvariantCulture));
             }
         }
     }

@@ -4,8 +4,8 @@ using NativeIpc.Testing;
 namespace NativeIpc.Guides;
 
 /// <summary>
-/// Compiles the .NET side of a page: a program in one file, as <c>dotnet run FILE.cs</c> takes it, against the library that stands beside
-/// this test program instead of the package that its first line names.
+/// Compiles the .NET side of a page: a program in one file, as <c>dotnet run FILE.cs</c> takes it, against the library
+/// that stands beside this test program instead of the package that its first line names.
 /// </summary>
 internal static class CSharpProgram
 {
@@ -55,15 +55,18 @@ internal static class CSharpProgram
             string usings = Path.Combine(folder, "usings.g.cs");
             File.WriteAllText(usings, ImplicitUsings);
             string framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
-            IEnumerable<string> references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            IEnumerable<string> references =
+                ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
                 .Where(path => Path.GetDirectoryName(path) == framework)
                 .Append(Library)
                 .Select(path => "-reference:" + path);
             ShellResult result = Shell.Run(
                 Place.Dotnet,
-                ["exec", Place.Compiler, "-nologo", "-noconfig", "-warnaserror", "-nullable:enable", "-features:FileBasedProgram", "-out:" + program, .. references, usings, file],
+                ["exec", Place.Compiler, "-nologo", "-noconfig", "-warnaserror", "-nullable:enable",
+                    "-features:FileBasedProgram", "-out:" + program, .. references, usings, file],
                 folder);
-            return result.ExitCode == 0 ? File.ReadAllBytes(program) : throw new InvalidOperationException(result.Output + result.Error);
+            return result.ExitCode == 0 ? File.ReadAllBytes(program)
+                : throw new InvalidOperationException(result.Output + result.Error);
         });
 
         File.WriteAllBytes(program, bytes);
@@ -91,7 +94,8 @@ internal static class CSharpProgram
         // Two projects in one folder must not share an obj folder.
         _ = Shell.Run(
             Place.Dotnet,
-            ["publish", project, "-nologo", "-v", "q", "-r", "win-x64", "--self-contained", "true", "--artifacts-path", Path.Combine(folder, "build-" + name), "-o", output],
+            ["publish", project, "-nologo", "-v", "q", "-r", "win-x64", "--self-contained", "true", "--artifacts-path",
+                Path.Combine(folder, "build-" + name), "-o", output],
             folder,
             watchdog: Patience.Minutes(3)).Succeeded;
         return Path.Combine(output, name + ".exe");

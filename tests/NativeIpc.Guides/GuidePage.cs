@@ -2,17 +2,20 @@ namespace NativeIpc.Guides;
 
 /// <summary>A fenced block: the language, the attributes after it, and the text.</summary>
 /// <remarks>docs/guides/README.md tells writers what the attributes mean.</remarks>
-internal sealed record GuideBlock(string Language, IReadOnlyDictionary<string, string> Attributes, string Text, int Line)
+internal sealed record GuideBlock(string Language, IReadOnlyDictionary<string, string> Attributes,
+    string Text, int Line)
 {
     internal string? this[string attribute] => Attributes.GetValueOrDefault(attribute);
 
     internal bool Has(string attribute) => Attributes.ContainsKey(attribute);
 }
 
-/// <summary>What stands under one heading of the second level: programs, how they are built, and what they print.</summary>
+/// <summary>What stands under one heading of the second level: programs, how they are built, and what they
+/// print.</summary>
 internal sealed record GuideSection(string Title, IReadOnlyList<GuideBlock> Blocks)
 {
-    /// <summary>The ways to build the peer, each of which is run; one without a name where the section has no choice.</summary>
+    /// <summary>The ways to build the peer, each of which is run; one without a name where the section has no
+    /// choice.</summary>
     internal IEnumerable<string> Variants
     {
         get
@@ -32,7 +35,8 @@ internal static class GuidePage
     private static readonly HashSet<string> s_programs = ["csharp", "c", "cpp", "python", "perl", "php", "console"];
 
     internal static IEnumerable<string> All
-        => Directory.EnumerateFiles(Place.Guides, "*.md").Select(path => Path.GetFileName(path)).Where(name => name != "README.md").Order(StringComparer.Ordinal);
+        => Directory.EnumerateFiles(Place.Guides, "*.md").Select(path => Path.GetFileName(path))
+            .Where(name => name != "README.md").Order(StringComparer.Ordinal);
 
     internal static IReadOnlyList<GuideSection> Read(string page)
     {
@@ -66,11 +70,15 @@ internal static class GuidePage
     private static GuideBlock Block(string info, string[] text, int line, string page)
     {
         string[] words = info.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var attributes = words.Skip(1).Select(word => word.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "");
-        var block = new GuideBlock(words.FirstOrDefault() ?? "", attributes, string.Concat(text.Select(one => one + "\n")), line);
-        bool isRun = block.Has("file") || block.Has("build") || block.Has("run") || block.Has("terminal") || block.Has("shown");
+        var attributes = words.Skip(1).Select(word => word.Split('=', 2)).ToDictionary(pair => pair[0],
+            pair => pair.ElementAtOrDefault(1) ?? "");
+        var block = new GuideBlock(words.FirstOrDefault() ?? "", attributes,
+            string.Concat(text.Select(one => one + "\n")), line);
+        bool isRun = block.Has("file") || block.Has("build") || block.Has("run") || block.Has("terminal")
+            || block.Has("shown");
         return s_programs.Contains(block.Language) && !isRun
-            ? throw new FormatException($"{page}:{line}: nothing says what a test does with this block (file=, build, run, terminal= or shown).")
+            ? throw new FormatException(
+                $"{page}:{line}: nothing says what a test does with this block (file=, build, run, terminal= or shown).")
             : block;
     }
 }

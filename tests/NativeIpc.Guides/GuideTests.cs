@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Guides;
 
-/// <summary>The pages of docs/guides keep what they promise: each of their programs is built and run, and prints what the page shows.</summary>
+/// <summary>The pages of docs/guides keep what they promise: each of their programs is built and run, and prints what
+/// the page shows.</summary>
 public partial class GuideTests(ITestOutputHelper log)
 {
     public static TheoryData<string, string, string> Sections
@@ -40,14 +41,17 @@ public partial class GuideTests(ITestOutputHelper log)
     [Fact]
     public void Index_leads_to_every_page_and_no_link_leads_nowhere()
     {
-        Assert.Equal(GuidePage.All, Links("README.md").Where(GuidePage.All.Contains).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(GuidePage.All, Links("README.md").Where(GuidePage.All.Contains).Distinct()
+            .Order(StringComparer.Ordinal));
         foreach (string page in GuidePage.All.Append("README.md"))
         {
-            Assert.All(Links(page), link => Assert.True(Path.Exists(Path.Combine(Place.Guides, link)), $"{page} leads to {link}"));
+            Assert.All(Links(page), link =>
+                Assert.True(Path.Exists(Path.Combine(Place.Guides, link)), $"{page} leads to {link}"));
         }
     }
 
-    private static IEnumerable<string> Links(string page) => Link().Matches(File.ReadAllText(Path.Combine(Place.Guides, page)))
+    private static IEnumerable<string> Links(string page)
+        => Link().Matches(File.ReadAllText(Path.Combine(Place.Guides, page)))
         .Select(link => link.Groups[1].Value)
         .Where(link => !link.Contains("://", StringComparison.Ordinal));
 

@@ -4,8 +4,9 @@ using NativeIpc.Testing;
 namespace NativeIpc.Guides;
 
 /// <summary>
-/// A machine's names for the programs of one section: where the kernel allows it, an IPC namespace and a /dev/shm of their own, so that what
-/// they leave behind is told apart from what others do meanwhile. Elsewhere the names of this machine.
+/// A machine's names for the programs of one section: where the kernel allows it, an IPC namespace and a /dev/shm of
+/// their own, so that what they leave behind is told apart from what others do meanwhile. Elsewhere the names of this
+/// machine.
 /// </summary>
 internal sealed class Machine : IDisposable
 {
@@ -26,7 +27,8 @@ internal sealed class Machine : IDisposable
         if (apart)
         {
             string[] user = Environment.UserName == "root" ? [] : ["--map-root-user"];
-            var start = new ProcessStartInfo("unshare", [.. user, "--ipc", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /dev/shm && echo ready && read end"])
+            var start = new ProcessStartInfo("unshare",
+                [.. user, "--ipc", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /dev/shm && echo ready && read end"])
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
@@ -36,7 +38,8 @@ internal sealed class Machine : IDisposable
             Task<string?> ready = _holder.StandardOutput.ReadLineAsync();
             if (ready.Wait(s_watchdog) && ready.Result == "ready")
             {
-                _enter = ["nsenter", "--target", $"{_holder.Id}", "--ipc", "--mount", .. user.Length == 0 ? user : ["--user", "--preserve-credentials"], "--"];
+                _enter = ["nsenter", "--target", $"{_holder.Id}", "--ipc", "--mount",
+                    .. user.Length == 0 ? user : ["--user", "--preserve-credentials"], "--"];
             }
         }
 

@@ -15,7 +15,8 @@ internal static class Place
 
     /// <summary>The Debian 13 that has a Qt with native IPC keys; test.sh makes it.</summary>
     internal static string Debian13 { get; } = Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
+            ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
         "nativeipc",
         "trixie");
 

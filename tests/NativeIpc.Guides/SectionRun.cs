@@ -5,9 +5,9 @@ using Xunit;
 namespace NativeIpc.Guides;
 
 /// <summary>
-/// One section of a page, done as a reader does it: its files written into a new folder, the peer built as the page says, and its commands
-/// run in their terminals. Two things are other than on the page: <c>dotnet</c> runs what was compiled before, and <c>org.example</c> is a
-/// name of this run.
+/// One section of a page, done as a reader does it: its files written into a new folder, the peer built as the page
+/// says, and its commands run in their terminals. Two things are other than on the page: <c>dotnet</c> runs what was
+/// compiled before, and <c>org.example</c> is a name of this run.
 /// </summary>
 [SupportedOSPlatform("linux")]
 internal sealed class SectionRun : IDisposable
@@ -30,10 +30,13 @@ internal sealed class SectionRun : IDisposable
         _variant = variant;
         _log = log;
         _folder = Directory.CreateTempSubdirectory("guide-").FullName;
-        foreach (string folder in new[] { "bin", "tmp", "run" }) Directory.CreateDirectory(PathOf(folder), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        foreach (string folder in new[] { "bin", "tmp", "run" })
+            Directory.CreateDirectory(PathOf(folder),
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         _environment = new()
         {
-            ["PATH"] = PathOf("bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", // Debian's programs, whatever else a developer has
+            // Debian's programs, whatever else a developer has
+            ["PATH"] = PathOf("bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             ["TMPDIR"] = PathOf("tmp"),
             ["XDG_RUNTIME_DIR"] = PathOf("run"),
             ["DOTNET_EnableDiagnostics"] = "0", // it keeps files in TMPDIR
@@ -42,24 +45,30 @@ internal sealed class SectionRun : IDisposable
         };
     }
 
-    private IEnumerable<GuideBlock> Blocks => _section.Blocks.Where(block => block["as"] is not { } name || name == _variant);
+    private IEnumerable<GuideBlock> Blocks
+        => _section.Blocks.Where(block => block["as"] is not { } name || name == _variant);
 
     private bool IsForWindows => _section.Blocks.Any(block => block["in"] == "windows");
 
     internal void Run()
     {
         RequireTools();
-        foreach (GuideBlock block in Blocks.Where(block => block.Has("file"))) File.WriteAllText(PathOf(block["file"]!), block.Text);
-        foreach (GuideBlock block in Blocks.Where(block => block.Language == "csharp")) CompileDotnetSide(block["file"]!);
+        foreach (GuideBlock block in Blocks.Where(block => block.Has("file")))
+            File.WriteAllText(PathOf(block["file"]!), block.Text);
+        foreach (GuideBlock block in Blocks.Where(block => block.Language == "csharp"))
+            CompileDotnetSide(block["file"]!);
         foreach (GuideBlock block in Blocks.Where(block => block.Has("build"))) Build(block);
         WriteShims();
 
         using var machine = new Machine(apart: !IsForWindows);
-        Assert.SkipUnless(machine.IsApart || !Blocks.Any(block => block.Has("alone")), "This user may not make namespaces.");
+        Assert.SkipUnless(machine.IsApart || !Blocks.Any(block => block.Has("alone")),
+            "This user may not make namespaces.");
         foreach (GuideBlock[] session in Sessions()) Run(session, machine);
 
         if (!IsForWindows) Assert.Empty(machine.NewNames); // Wine keeps names in its server
-        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(PathOf("tmp")), path => !Path.GetFileName(path).StartsWith("wine-", StringComparison.Ordinal)); // its server's
+        // Its server's
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(PathOf("tmp")),
+            path => !Path.GetFileName(path).StartsWith("wine-", StringComparison.Ordinal));
         Assert.Empty(Directory.EnumerateFileSystemEntries(PathOf("run")));
         Assert.Empty(Directory.EnumerateFileSystemEntries("/tmp", "*" + _name + "*"));
     }
@@ -70,8 +79,10 @@ internal sealed class SectionRun : IDisposable
 
     private void RequireTools()
     {
-        if (Blocks.Any(block => block["in"] == "debian13")) Peers.Require(Place.Debian13, "debootstrap; test.sh makes the folder");
-        foreach (string need in Blocks.Select(block => block["needs"]).OfType<string>().SelectMany(needs => needs.Split(',')))
+        if (Blocks.Any(block => block["in"] == "debian13"))
+            Peers.Require(Place.Debian13, "debootstrap; test.sh makes the folder");
+        foreach (string need in Blocks.Select(block => block["needs"]).OfType<string>()
+            .SelectMany(needs => needs.Split(',')))
         {
             string[] parts = need.Split(':');
             Peers.Require(parts[0], parts[1]);
@@ -111,16 +122,22 @@ internal sealed class SectionRun : IDisposable
         Directory.CreateDirectory(outside);
         try
         {
-            foreach (string file in Directory.EnumerateFiles(_folder)) File.Copy(file, Path.Combine(outside, Path.GetFileName(file)));
+            foreach (string file in Directory.EnumerateFiles(_folder))
+                File.Copy(file, Path.Combine(outside, Path.GetFileName(file)));
             string[] user = Environment.UserName == "root" ? [] : ["unshare", "--map-root-user"];
-            string[] words = [.. user, "/usr/sbin/chroot", Place.Debian13, "sh", "-c", $"cd {inside} && PATH=/usr/bin:/bin TMPDIR=/tmp {command}"];
+            string[] words = [.. user, "/usr/sbin/chroot", Place.Debian13, "sh", "-c",
+                $"cd {inside} && PATH=/usr/bin:/bin TMPDIR=/tmp {command}"];
             Succeed(words[0], words[1..], null);
-            foreach (string made in Directory.EnumerateFiles(outside).Where(file => !File.Exists(PathOf(Path.GetFileName(file)))))
+            foreach (string made in Directory.EnumerateFiles(outside)
+                .Where(file => !File.Exists(PathOf(Path.GetFileName(file)))))
             {
-                // It runs with the loader and the libraries that it was built with, which are newer than this machine's.
+                // It runs with the loader and the libraries that it was built with, which are newer than this
+                // machine's.
                 string name = Path.GetFileName(made);
                 File.Copy(made, PathOf(name + ".elf"));
-                WriteScript(PathOf(name), $"exec {Place.Debian13}/lib64/ld-linux-x86-64.so.2 --library-path {Place.Debian13}/usr/lib/x86_64-linux-gnu {PathOf(name + ".elf")} \"$@\"");
+                WriteScript(PathOf(name),
+                    $"exec {Place.Debian13}/lib64/ld-linux-x86-64.so.2 "
+                        + $"--library-path {Place.Debian13}/usr/lib/x86_64-linux-gnu {PathOf(name + ".elf")} \"$@\"");
             }
         }
         finally
@@ -132,15 +149,18 @@ internal sealed class SectionRun : IDisposable
     private void Succeed(string program, string[] arguments, string? folder)
     {
         ShellResult result = Shell.Run(program, arguments, folder, _environment);
-        Assert.True(result.ExitCode == 0 && result.Error.Length == 0, $"{string.Join(' ', arguments)}\n{result.Output}{result.Error}");
+        Assert.True(result.ExitCode == 0 && result.Error.Length == 0,
+            $"{string.Join(' ', arguments)}\n{result.Output}{result.Error}");
     }
 
     private void WriteShims()
     {
-        string run = IsForWindows ? $"exec {Place.WineRun} {PathOf("windows")}/\"${{file%.cs}}.exe\" \"$@\"" : $"exec {Place.Dotnet} exec \"{_folder}/${{file%.cs}}.dll\" \"$@\"";
+        string run = IsForWindows ? $"exec {Place.WineRun} {PathOf("windows")}/\"${{file%.cs}}.exe\" \"$@\""
+            : $"exec {Place.Dotnet} exec \"{_folder}/${{file%.cs}}.dll\" \"$@\"";
         WriteScript(PathOf("bin/dotnet"), $"[ \"$1\" = run ] || exit 2\nfile=$2\nshift 2\n{run}");
         if (!IsForWindows) return;
-        foreach (string program in Directory.EnumerateFiles(_folder, "*.exe")) WriteScript(PathOf("bin/" + Path.GetFileName(program)), $"exec {Place.WineRun} {program} \"$@\"");
+        foreach (string program in Directory.EnumerateFiles(_folder, "*.exe"))
+            WriteScript(PathOf("bin/" + Path.GetFileName(program)), $"exec {Place.WineRun} {program} \"$@\"");
     }
 
     private static void WriteScript(string path, string text)
@@ -169,7 +189,9 @@ internal sealed class SectionRun : IDisposable
 
     private void Run(GuideBlock[] session, Machine machine)
     {
-        Terminal[] terminals = [.. session.Select(block => new Terminal(block.Text.Replace(PageName, _name, StringComparison.Ordinal), machine, _folder, _environment))];
+        Terminal[] terminals = [.. session.Select(
+            block => new Terminal(block.Text.Replace(PageName, _name, StringComparison.Ordinal), machine, _folder,
+                _environment))];
         try
         {
             var runs = new List<Task<bool>>();
@@ -192,5 +214,6 @@ internal sealed class SectionRun : IDisposable
         _log.WriteLine(Transcripts(terminals));
     }
 
-    private static string Transcripts(Terminal[] terminals) => string.Join('\n', terminals.Select(terminal => terminal.Transcript));
+    private static string Transcripts(Terminal[] terminals)
+        => string.Join('\n', terminals.Select(terminal => terminal.Transcript));
 }

@@ -35,7 +35,8 @@ public class SectionRunTests
     [InlineData("$ touch $XDG_RUNTIME_DIR/key\n")]
     [InlineData("$ ipcmk -M 1 > /dev/null\n")]
     [InlineData("$ ipcmk -S 1 > /dev/null\n")]
-    public void Other_output_a_failure_or_a_leftover_fails(string text) => Assert.ThrowsAny<XunitException>(() => Run(text));
+    public void Other_output_a_failure_or_a_leftover_fails(string text)
+        => Assert.ThrowsAny<XunitException>(() => Run(text));
 
     private void Run(string text)
     {

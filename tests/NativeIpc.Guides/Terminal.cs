@@ -41,7 +41,8 @@ internal sealed partial class Terminal : IDisposable
         }
     }
 
-    /// <summary>Runs the commands one after the other; false as soon as one failed or printed something else than the page says.</summary>
+    /// <summary>Runs the commands one after the other; false as soon as one failed or printed something else than the
+    /// page says.</summary>
     internal async Task<bool> RunAsync()
     {
         try
@@ -73,7 +74,8 @@ internal sealed partial class Terminal : IDisposable
     {
         Write("$ " + command);
         (string program, string[] arguments) = _machine.Command(command, _folder);
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true,
+            RedirectStandardOutput = true };
         foreach ((string name, string? value) in _environment) start.Environment[name] = value;
 
         using var process = new Process { StartInfo = start };
@@ -102,11 +104,15 @@ internal sealed partial class Terminal : IDisposable
         return process.ExitCode == 0 && asThePageSays;
     }
 
-    // A line that is only "…" stands for any number of lines, "…" within a line for any text. Blanks count as one, empty lines not at all.
+    // A line that is only "…" stands for any number of lines, "…" within a line for any text. Blanks count as one,
+    // empty lines not at all.
     private static Regex Pattern(string expected) => new(
-        "^" + string.Concat(expected.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(line => line == "…"
+        "^" + string.Concat(expected.Split('\n',
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(line => line == "…"
             ? "(.*\n)*"
-            : Blanks().Replace(Regex.Escape(Blanks().Replace(line, "\u0001")).Replace("…", ".*", StringComparison.Ordinal), "\u0001").Replace("\u0001", "[ \t]+", StringComparison.Ordinal) + "\n")) + "$",
+            : Blanks().Replace(Regex.Escape(Blanks().Replace(line, "\u0001")).Replace("…", ".*",
+                StringComparison.Ordinal), "\u0001").Replace("\u0001", "[ \t]+",
+                    StringComparison.Ordinal) + "\n")) + "$",
         RegexOptions.CultureInvariant);
 
     private void Write(string line)

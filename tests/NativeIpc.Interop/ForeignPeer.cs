@@ -6,7 +6,8 @@ using System.Text;
 namespace NativeIpc.Foreign;
 
 /// <summary>A process of another language that is commanded line by line (tests/peers/PROTOCOL.md).</summary>
-/// <remarks>Nothing waits without a watchdog: a peer that does not answer in time is killed, and the test fails with what was said.</remarks>
+/// <remarks>Nothing waits without a watchdog: a peer that does not answer in time is killed, and the test fails with
+/// what was said.</remarks>
 internal sealed class ForeignPeer : IDisposable
 {
     private static readonly TimeSpan s_watchdog = Patience.Seconds(120);
@@ -39,17 +40,21 @@ internal sealed class ForeignPeer : IDisposable
         return new ForeignPeer(new ProcessStartInfo(words[0], words[1..]));
     }
 
-    /// <summary>Starts a peer of the index as the first process of another PID namespace, in which it sees none of the others. Needs root.</summary>
+    /// <summary>Starts a peer of the index as the first process of another PID namespace, in which it sees none of the
+    /// others. Needs root.</summary>
     internal static ForeignPeer StartApart(PeerKind kind)
     {
         string[] words = PeerIndex.Require(kind.Name);
         return new ForeignPeer(new ProcessStartInfo("unshare", ["--pid", "--fork", "--kill-child", .. words]));
     }
 
-    /// <summary>Starts a process of ours that speaks the same protocol: NATIVEIPC_PEER, or where the build has put it.</summary>
+    /// <summary>Starts a process of ours that speaks the same protocol: NATIVEIPC_PEER, or where the build has put
+    /// it.</summary>
     internal static ForeignPeer StartOurs()
-        => new(new ProcessStartInfo(Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given
-            : typeof(ForeignPeer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(data => data.Key == "OurPeer").Value!));
+        => new(
+            new ProcessStartInfo(Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given
+            : typeof(ForeignPeer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                .First(data => data.Key == "OurPeer").Value!));
 
     /// <summary>Whether a process was one of the peers of this run.</summary>
     internal static bool WasStarted(int processId) => s_everStarted.ContainsKey(processId);
@@ -78,7 +83,8 @@ internal sealed class ForeignPeer : IDisposable
     internal string Answer()
     {
         string answer = AnswerLine();
-        return answer == "ok" ? "" : answer.StartsWith("ok ", StringComparison.Ordinal) ? answer[3..] : throw Broken("Expected 'ok'.");
+        return answer == "ok" ? "" : answer.StartsWith("ok ", StringComparison.Ordinal)
+            ? answer[3..] : throw Broken("Expected 'ok'.");
     }
 
     /// <summary>Sends a command that must succeed: what follows <c>ok</c>.</summary>
@@ -118,7 +124,8 @@ internal sealed class ForeignPeer : IDisposable
     internal void Stop()
     {
         Signal("STOP");
-        if (!SpinWait.SpinUntil(() => File.ReadAllText($"/proc/{Id}/stat").Split(") ")[^1][0] == 'T', s_watchdog)) throw Broken("It does not stop.");
+        if (!SpinWait.SpinUntil(() => File.ReadAllText($"/proc/{Id}/stat").Split(") ")[^1][0] == 'T', s_watchdog))
+            throw Broken("It does not stop.");
     }
 
     /// <summary>Lets a stopped one go on.</summary>
@@ -167,7 +174,8 @@ internal sealed class ForeignPeer : IDisposable
     private string ReadLine()
     {
         Task<string?> reading = _process.StandardOutput.ReadLineAsync();
-        if (!reading.Wait(s_watchdog)) throw Broken($"The watchdog ended it: no answer in {s_watchdog.TotalSeconds} s.");
+        if (!reading.Wait(s_watchdog))
+            throw Broken($"The watchdog ended it: no answer in {s_watchdog.TotalSeconds} s.");
         if (reading.Result is not { } line) throw Broken("It has ended.");
         Note("<", line);
         return line;

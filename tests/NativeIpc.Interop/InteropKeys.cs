@@ -5,7 +5,8 @@ using Xunit;
 
 namespace NativeIpc.Foreign;
 
-/// <summary>Keys that no other process uses, and the removal of everything under them after the test, whatever has become of it.</summary>
+/// <summary>Keys that no other process uses, and the removal of everything under them after the test, whatever has
+/// become of it.</summary>
 internal sealed class InteropKeys : IDisposable
 {
     private static int s_counter;
@@ -15,16 +16,21 @@ internal sealed class InteropKeys : IDisposable
     private readonly List<string> _paths = [];
 
     /// <summary>What every name of this process contains.</summary>
-    internal static string Prefix { get; } = string.Create(CultureInfo.InvariantCulture, $"nii{Environment.ProcessId}.");
+    internal static string Prefix { get; } = string.Create(CultureInfo.InvariantCulture,
+        $"nii{Environment.ProcessId}.");
 
     /// <summary>The folder of this process's key files.</summary>
-    internal static string Folder { get; } = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), Prefix + "keys")).FullName;
+    internal static string Folder { get; } =
+        Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), Prefix + "keys")).FullName;
 
-    internal static string NextName() => Prefix + Interlocked.Increment(ref s_counter).ToString(CultureInfo.InvariantCulture);
+    internal static string NextName()
+        => Prefix + Interlocked.Increment(ref s_counter).ToString(CultureInfo.InvariantCulture);
 
-    internal NativeIpcKey Segment(string backEnd, string? name = null) => Make(backEnd, name ?? NextName(), SharedMemory.LegacyNativeKey);
+    internal NativeIpcKey Segment(string backEnd, string? name = null)
+        => Make(backEnd, name ?? NextName(), SharedMemory.LegacyNativeKey);
 
-    internal NativeIpcKey Semaphore(string backEnd, string? name = null) => Make(backEnd, name ?? NextName(), SystemSemaphore.LegacyNativeKey);
+    internal NativeIpcKey Semaphore(string backEnd, string? name = null)
+        => Make(backEnd, name ?? NextName(), SystemSemaphore.LegacyNativeKey);
 
     /// <summary>Removes what is under a key of the test's own making, too.</summary>
     internal NativeIpcKey Track(in NativeIpcKey key)
@@ -35,7 +41,8 @@ internal sealed class InteropKeys : IDisposable
         return key;
     }
 
-    /// <summary>Makes files that get the inode numbers of key files that a peer has just removed, so that a file made anew is another one.</summary>
+    /// <summary>Makes files that get the inode numbers of key files that a peer has just removed, so that a file made
+    /// anew is another one.</summary>
     internal void TakeFreedNumbers()
     {
         for (int i = 0; i < 8; i++)
@@ -46,7 +53,8 @@ internal sealed class InteropKeys : IDisposable
         }
     }
 
-    /// <summary>Notes the numbers that the key files stand for now, so that objects can be found when a peer has removed the files.</summary>
+    /// <summary>Notes the numbers that the key files stand for now, so that objects can be found when a peer has
+    /// removed the files.</summary>
     internal void Note()
     {
         foreach (NativeIpcKey key in _keys)
@@ -69,12 +77,14 @@ internal sealed class InteropKeys : IDisposable
             else
             {
                 File.Delete(SystemObjects.SegmentFile(key));
-                if (key.NativeKey.Length <= 252) File.Delete(SystemObjects.SemaphoreFile(key)); // longer, it cannot have one
+                // Longer, it cannot have one
+                if (key.NativeKey.Length <= 252) File.Delete(SystemObjects.SemaphoreFile(key));
             }
         }
     }
 
-    private NativeIpcKey Make(string backEnd, string name, Func<string, NativeIpcKeyType, NativeIpcKey> legacy) => Track(backEnd switch
+    private NativeIpcKey Make(string backEnd, string name, Func<string, NativeIpcKeyType, NativeIpcKey> legacy)
+        => Track(backEnd switch
     {
         BackEnd.Posix => new NativeIpcKey("/" + name, NativeIpcKeyType.PosixRealtime),
         BackEnd.SystemV => new NativeIpcKey(Path.Combine(Folder, name), NativeIpcKeyType.SystemV),
@@ -82,7 +92,8 @@ internal sealed class InteropKeys : IDisposable
     });
 }
 
-/// <summary>Around the run: prints what the peers are, then the matrix, and fails if anything of this run is left in the system.</summary>
+/// <summary>Around the run: prints what the peers are, then the matrix, and fails if anything of this run is left in
+/// the system.</summary>
 public sealed class Leftovers : IDisposable
 {
     // What processes with the same numbers have left before.
@@ -90,7 +101,8 @@ public sealed class Leftovers : IDisposable
 
     public Leftovers()
     {
-        foreach (PeerKind kind in PeerKind.All) Console.WriteLine($"Peer {kind.Title}: {PeerIndex.Describe(kind.Name)}");
+        foreach (PeerKind kind in PeerKind.All)
+            Console.WriteLine($"Peer {kind.Title}: {PeerIndex.Describe(kind.Name)}");
     }
 
     public void Dispose()

@@ -7,7 +7,8 @@ public sealed class ListingTests
 {
     public static TheoryData<string, string> WithSegments() => PeerKind.Each((_, _, has) => has.HasFlag(Has.Segment));
 
-    public static TheoryData<string, string> WithSemaphores() => PeerKind.Each((_, _, has) => has.HasFlag(Has.Semaphore));
+    public static TheoryData<string, string> WithSemaphores()
+        => PeerKind.Each((_, _, has) => has.HasFlag(Has.Semaphore));
 
     [Theory]
     [MemberData(nameof(WithSegments))]
@@ -42,7 +43,9 @@ public sealed class ListingTests
 
     private static IpcObjectInfo Listed(NativeIpcKey key, IpcObjectKind kind)
     {
-        var options = new IpcEnumerationOptions { KeyFileFolders = key.Type.IsSystemV ? [System.IO.Path.GetDirectoryName(key.NativeKey)!] : [] };
-        return Assert.Single(IpcObjects.Enumerate(options).Objects, found => found.Kind == kind && found.Key.Type == key.Type && found.Key.NativeKey == key.NativeKey);
+        var options = new IpcEnumerationOptions
+            { KeyFileFolders = key.Type.IsSystemV ? [System.IO.Path.GetDirectoryName(key.NativeKey)!] : [] };
+        return Assert.Single(IpcObjects.Enumerate(options).Objects,
+            found => found.Kind == kind && found.Key.Type == key.Type && found.Key.NativeKey == key.NativeKey);
     }
 }

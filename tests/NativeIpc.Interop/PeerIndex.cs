@@ -10,7 +10,9 @@ internal static class PeerIndex
     internal static string Path { get; } = Variable("NATIVEIPC_PEERS")
         ?? System.IO.Path.Combine(
             Variable("NATIVEIPC_CACHE")
-                ?? System.IO.Path.Combine(Variable("XDG_CACHE_HOME") ?? System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "nativeipc"),
+                ?? System.IO.Path.Combine(Variable("XDG_CACHE_HOME")
+                    ?? System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
+                        ".cache"), "nativeipc"),
             "peers",
             "index.tsv");
 
@@ -30,7 +32,8 @@ internal static class PeerIndex
     internal static string? WhyMissing(string name)
         => !OperatingSystem.IsLinux() ? "The peers are built for Linux."
         : !File.Exists(Path) ? $"{Path} is missing: run eng/peers.sh."
-        : !s_rows.Value.TryGetValue(name, out string[]? row) ? $"{Path} does not know the peer {name}: run eng/peers.sh."
+        : !s_rows.Value.TryGetValue(name, out string[]? row)
+            ? $"{Path} does not know the peer {name}: run eng/peers.sh."
         : row[1] == "ok" ? null
         : row[2];
 
@@ -38,7 +41,9 @@ internal static class PeerIndex
     internal static string Describe(string name) => WhyMissing(name) ?? s_rows.Value[name][2];
 
     private static Dictionary<string, string[]> Read()
-        => File.ReadAllLines(Path).Select(line => line.Split('\t')).Where(row => row.Length >= 3).ToDictionary(row => row[0]);
+        => File.ReadAllLines(Path).Select(line => line.Split('\t')).Where(row => row.Length >= 3)
+            .ToDictionary(row => row[0]);
 
-    private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+    private static string? Variable(string name)
+        => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }

@@ -21,7 +21,8 @@ public enum Has
     All = Segment | ReadOnly | Lock | Semaphore,
 }
 
-/// <summary>The back ends as the peers have them: two kinds of keys, and the System V keys that Qt before 6.6 makes of a name.</summary>
+/// <summary>The back ends as the peers have them: two kinds of keys, and the System V keys that Qt before 6.6 makes of
+/// a name.</summary>
 public static class BackEnd
 {
     public const string Posix = "posix";
@@ -53,7 +54,8 @@ public sealed record PeerKind(string Name, string Title, params (string BackEnd,
         new("boost", "C++ Boost", (BackEnd.Posix, Has.All), (BackEnd.SystemV, Has.Segment | Has.ReadOnly)),
         new("python", "Python", (BackEnd.Posix, Has.Segment | Has.Lock | Has.Semaphore), (BackEnd.SystemV, Has.All)),
         new("perl", "Perl", (BackEnd.SystemV, Has.All)),
-        new("php", "PHP", (BackEnd.SystemV, Has.Segment | Has.ReadOnly | Has.Lock)), // its own lock only: sem_get() makes sets of three
+        // Its own lock only: sem_get() makes sets of three
+        new("php", "PHP", (BackEnd.SystemV, Has.Segment | Has.ReadOnly | Has.Lock)),
     ];
 
     public bool IsQt => Name.StartsWith("qt", StringComparison.Ordinal);

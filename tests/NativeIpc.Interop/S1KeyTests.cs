@@ -24,7 +24,8 @@ public sealed class S1KeyTests : Scenario
 
     public static TheoryData<string, string, string> KeyText() => PeerKind.EachWay((kind, _, _) => kind.HasKeyText);
 
-    public static TheoryData<string, string, string> LegacyNames() => PeerKind.EachWay((kind, backEnd, _) => kind.IsQt && backEnd == BackEnd.Legacy);
+    public static TheoryData<string, string, string> LegacyNames()
+        => PeerKind.EachWay((kind, backEnd, _) => kind.IsQt && backEnd == BackEnd.Legacy);
 
     private static string NameOf(string kind, int longest)
     {
@@ -36,21 +37,25 @@ public sealed class S1KeyTests : Scenario
             "longest" => unique,
             _ => unique,
         };
-        return kind == "longest" ? name.PadRight(longest - (Encoding.UTF8.GetByteCount(name) - name.Length), 'x') : name;
+        return kind == "longest" ? name.PadRight(longest - (Encoding.UTF8.GetByteCount(name) - name.Length),
+            'x') : name;
     }
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void both_meet_under_a_native_key(string peer, string backEnd, string direction, string kind) => Run(peer, backEnd, direction, stage =>
+    public void both_meet_under_a_native_key(string peer, string backEnd, string direction, string kind)
+        => Run(peer, backEnd, direction, stage =>
     {
-        // A file name has 255 bytes: sem.NAME for the lock that Qt makes with every segment; 18 + letters + 40 in legacy keys.
+        // A file name has 255 bytes: sem.NAME for the lock that Qt makes with every segment; 18 + letters + 40 in
+        // legacy keys.
         int longest = backEnd switch
         {
             BackEnd.Posix => stage.Kind.IsQt ? 251 : 255,
             BackEnd.Legacy => 197,
             _ => 255,
         };
-        string name = kind == "longest" && backEnd == BackEnd.Legacy ? string.Create(CultureInfo.InvariantCulture, $"{InteropKeys.NextName()}").PadRight(197, 'x') : NameOf(kind, longest);
+        string name = kind == "longest" && backEnd == BackEnd.Legacy ? string.Create(CultureInfo.InvariantCulture,
+            $"{InteropKeys.NextName()}").PadRight(197, 'x') : NameOf(kind, longest);
         NativeIpcKey key = stage.Keys.Segment(backEnd, name);
         SharedMemory segment = stage.Share(key);
         segment.Write(0, "from us"u8);
@@ -59,32 +64,41 @@ public sealed class S1KeyTests : Scenario
 
     [Theory]
     [MemberData(nameof(KeyText))]
-    public void key_text_means_the_same_to_both(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void key_text_means_the_same_to_both(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKeyType type = stage.IsPosix ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.SystemV;
         foreach (string name in s_kinds.Select(kind => NameOf(kind, 197)).Append("a/b c").Append("?#&=+;"))
         {
-            NativeIpcKey segment = backEnd == BackEnd.Legacy ? SharedMemory.LegacyNativeKey(name, type) : SharedMemory.PlatformSafeKey(name, type);
-            NativeIpcKey semaphore = backEnd == BackEnd.Legacy ? SystemSemaphore.LegacyNativeKey(name, type) : SystemSemaphore.PlatformSafeKey(name, type);
+            NativeIpcKey segment = backEnd == BackEnd.Legacy
+                ? SharedMemory.LegacyNativeKey(name, type) : SharedMemory.PlatformSafeKey(name, type);
+            NativeIpcKey semaphore = backEnd == BackEnd.Legacy
+                ? SystemSemaphore.LegacyNativeKey(name, type) : SystemSemaphore.PlatformSafeKey(name, type);
             if (stage.IsOurs)
             {
-                Assert.Equal($"{(int)type} {Quoted(segment.NativeKey)} {Quoted(segment.LegacyKey)}".TrimEnd(), stage.Peer.Ask($"key parse {ForeignPeer.Word(segment)}"));
-                Assert.Equal($"{(int)type} {Quoted(semaphore.NativeKey)} {Quoted(semaphore.LegacyKey)}".TrimEnd(), stage.Peer.Ask($"key parse {ForeignPeer.Word(semaphore)}"));
+                Assert.Equal($"{(int)type} {Quoted(segment.NativeKey)} {Quoted(segment.LegacyKey)}".TrimEnd(),
+                    stage.Peer.Ask($"key parse {ForeignPeer.Word(segment)}"));
+                Assert.Equal($"{(int)type} {Quoted(semaphore.NativeKey)} {Quoted(semaphore.LegacyKey)}".TrimEnd(),
+                    stage.Peer.Ask($"key parse {ForeignPeer.Word(semaphore)}"));
             }
             else
             {
                 string how = backEnd == BackEnd.Legacy ? "legacy" : "safe";
-                Assert.Equal(segment, NativeIpcKey.Parse(stage.Peer.Ask($"key {how} shm {backEnd} {ForeignPeer.Word(name)}"), CultureInfo.InvariantCulture));
-                Assert.Equal(semaphore, NativeIpcKey.Parse(stage.Peer.Ask($"key {how} sem {backEnd} {ForeignPeer.Word(name)}"), CultureInfo.InvariantCulture));
+                Assert.Equal(segment, NativeIpcKey.Parse(
+                    stage.Peer.Ask($"key {how} shm {backEnd} {ForeignPeer.Word(name)}"), CultureInfo.InvariantCulture));
+                Assert.Equal(semaphore, NativeIpcKey.Parse(
+                    stage.Peer.Ask($"key {how} sem {backEnd} {ForeignPeer.Word(name)}"), CultureInfo.InvariantCulture));
             }
         }
     });
 
     [Theory]
     [MemberData(nameof(KeyText))]
-    public void qt_meets_by_native_key_too(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void qt_meets_by_native_key_too(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
-        // A key that remembers a legacy name has another lock than the same native key without it, so the bytes are all that is shared then.
+        // A key that remembers a legacy name has another lock than the same native key without it, so the bytes are all
+        // that is shared then.
         foreach (string kind in s_kinds)
         {
             NativeIpcKey key = stage.Keys.Segment(backEnd, NameOf(kind, 197));
@@ -111,7 +125,8 @@ public sealed class S1KeyTests : Scenario
 
     [Theory]
     [MemberData(nameof(LegacyNames))]
-    public void qt_makes_the_same_legacy_key_of_a_name(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void qt_makes_the_same_legacy_key_of_a_name(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         foreach (string name in s_kinds.Select(kind => NameOf(kind, 197)))
         {
@@ -122,5 +137,6 @@ public sealed class S1KeyTests : Scenario
         }
     });
 
-    private static string Quoted(string text) => text.Replace("%", "%25", StringComparison.Ordinal).Replace(" ", "%20", StringComparison.Ordinal);
+    private static string Quoted(string text)
+        => text.Replace("%", "%25", StringComparison.Ordinal).Replace(" ", "%20", StringComparison.Ordinal);
 }

@@ -7,13 +7,16 @@ public sealed class S2ByteTests : Scenario
 {
     protected override int Number => 2;
 
-    public static TheoryData<string, string, string> Segments() => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Segment));
+    public static TheoryData<string, string, string> Segments()
+        => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Segment));
 
-    public static TheoryData<string, string, string> PosixC() => PeerKind.EachWay((kind, backEnd, _) => kind.Name is "c" or "c-musl" && backEnd == BackEnd.Posix);
+    public static TheoryData<string, string, string> PosixC()
+        => PeerKind.EachWay((kind, backEnd, _) => kind.Name is "c" or "c-musl" && backEnd == BackEnd.Posix);
 
     [Theory]
     [MemberData(nameof(Segments))]
-    public void bytes_and_sizes_are_the_same_for_both(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void bytes_and_sizes_are_the_same_for_both(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         foreach (int size in new[] { 1, 152, 4096, 5000, 1 << 20 })
         {
@@ -40,7 +43,8 @@ public sealed class S2ByteTests : Scenario
 
     [Theory]
     [MemberData(nameof(Segments))]
-    public void a_read_only_attach_reads_and_cannot_write(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_read_only_attach_reads_and_cannot_write(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         using SharedMemory segment = stage.Share(key);
@@ -73,12 +77,14 @@ public sealed class S2ByteTests : Scenario
 
     [Theory]
     [MemberData(nameof(PosixC))]
-    public void a_peer_may_map_only_a_part_of_three_gibibytes(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_peer_may_map_only_a_part_of_three_gibibytes(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         const long size = 3L << 30;
         const long from = (2L << 30) + (64 << 10);
         NativeIpcKey key = stage.Keys.Segment(backEnd);
-        using SharedMemory segment = stage.Share(key, size, new SharedMemoryOptions { Allocation = SharedMemoryAllocation.Sparse });
+        using SharedMemory segment = stage.Share(key, size,
+            new SharedMemoryOptions { Allocation = SharedMemoryAllocation.Sparse });
         Assert.Equal(size, segment.Size);
         using ForeignPeer partial = stage.StartAnother();
         Assert.Equal($"{size} opened", partial.Ask($"shm open p {ForeignPeer.Word(key)} rw part={from},65536"));

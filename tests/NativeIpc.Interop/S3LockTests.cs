@@ -11,11 +11,14 @@ public sealed class S3LockTests : Scenario
 
     public static TheoryData<string, string, string> Locks() => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Lock));
 
-    public static TheoryData<string, string, string> NoLocks() => PeerKind.EachWay((_, _, has) => !has.HasFlag(Has.Lock));
+    public static TheoryData<string, string, string> NoLocks()
+        => PeerKind.EachWay((_, _, has) => !has.HasFlag(Has.Lock));
 
-    public static TheoryData<string, string, string> QtLocks() => PeerKind.EachWay((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
+    public static TheoryData<string, string, string> QtLocks()
+        => PeerKind.EachWay((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
 
-    /// <summary>A shared segment whose lock both can open. PHP can open no lock but its own: sem_get() wants a set of three.</summary>
+    /// <summary>A shared segment whose lock both can open. PHP can open no lock but its own: sem_get() wants a set of
+    /// three.</summary>
     private static bool ShareLocked(Stage stage, in NativeIpcKey key, out SharedMemory segment)
     {
         segment = stage.Share(key);
@@ -38,7 +41,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void additions_of_both_under_the_lock_are_all_there(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void additions_of_both_under_the_lock_are_all_there(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         if (!ShareLocked(stage, stage.Keys.Segment(backEnd), out SharedMemory segment)) return;
 
@@ -58,7 +62,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void a_blocked_lock_of_theirs_goes_on_when_we_release(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_blocked_lock_of_theirs_goes_on_when_we_release(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         if (!ShareLocked(stage, stage.Keys.Segment(backEnd), out SharedMemory segment)) return;
         SharedMemoryLock scope = segment.Lock();
@@ -78,7 +83,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void a_blocked_lock_of_ours_goes_on_when_they_release(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_blocked_lock_of_ours_goes_on_when_they_release(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         if (!ShareLocked(stage, stage.Keys.Segment(backEnd), out SharedMemory segment)) return;
         stage.Peer.Ask("shm lock a");
@@ -98,7 +104,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(NoLocks))]
-    public void a_peer_without_the_lock_says_so(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_peer_without_the_lock_says_so(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         SharedMemory segment = stage.Share(stage.Keys.Segment(backEnd));
         string failure = stage.Kind.IsQt ? "LockError" : "Unsupported";
@@ -121,7 +128,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(QtLocks))]
-    public void attach_and_detach_of_qt_wait_while_we_hold_the_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void attach_and_detach_of_qt_wait_while_we_hold_the_lock(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         NativeIpcKey markKey = stage.Keys.Segment(backEnd);
@@ -145,7 +153,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void our_attach_and_detach_do_not_wait_for_the_holder(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void our_attach_and_detach_do_not_wait_for_the_holder(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         if (!ShareLocked(stage, key, out SharedMemory segment)) return;
@@ -173,10 +182,12 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(QtSystemV))]
-    public void our_last_detach_waits_a_bounded_time_for_a_qt_holder_and_then_leaves_the_removal_to_others(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void our_last_detach_waits_a_bounded_time_for_a_qt_holder_and_then_leaves_the_removal_to_others(string peer,
+        string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
-        SharedMemory segment = stage.Share(key, options: new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(40) });
+        SharedMemory segment = stage.Share(key,
+            options: new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(40) });
         using ForeignPeer other = stage.StartAnother();
 
         // A Qt object that is not attached can hold the lock: after a create() that failed.
@@ -193,7 +204,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void a_failed_create_of_ours_does_not_touch_the_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_failed_create_of_ours_does_not_touch_the_lock(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         if (!ShareLocked(stage, key, out SharedMemory segment)) return;
@@ -212,7 +224,8 @@ public sealed class S3LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(QtLocks))]
-    public void a_failed_create_of_qt_breaks_the_lock_and_we_notice(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_failed_create_of_qt_breaks_the_lock_and_we_notice(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -255,7 +268,8 @@ public sealed class S3LockTests : Scenario
         other.Ask("shm close b");
         if (stage.BackEnd == BackEnd.SystemV)
         {
-            // With the lock the key file that the segment's own key comes from: the segment has lost its name. The bytes stay.
+            // With the lock the key file that the segment's own key comes from: the segment has lost its name. The
+            // bytes stay.
             Assert.False(File.Exists(key.NativeKey));
             Fails(NativeIpcError.NotFound, () => SharedMemory.OpenExisting(key));
 

@@ -11,13 +11,16 @@ public sealed class S4AsyncTests : Scenario
 
     protected override int Number => 4;
 
-    public static TheoryData<string, string, string> Semaphores() => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Semaphore));
+    public static TheoryData<string, string, string> Semaphores()
+        => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Semaphore));
 
-    public static TheoryData<string, string, string> Locks() => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name != "php");
+    public static TheoryData<string, string, string> Locks()
+        => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name != "php");
 
     [Theory]
     [MemberData(nameof(Semaphores))]
-    public void an_awaited_acquire_is_completed_by_them_and_a_cancelled_one_takes_nothing(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void an_awaited_acquire_is_completed_by_them_and_a_cancelled_one_takes_nothing(string peer, string backEnd,
+        string direction) => Run(peer, backEnd, direction, stage =>
     {
         SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 0);
         using var source = new CancellationTokenSource();
@@ -38,7 +41,8 @@ public sealed class S4AsyncTests : Scenario
 
     [Theory]
     [MemberData(nameof(Semaphores))]
-    public void cancelling_against_their_release_neither_loses_nor_makes_a_permit(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void cancelling_against_their_release_neither_loses_nor_makes_a_permit(string peer, string backEnd,
+        string direction) => Run(peer, backEnd, direction, stage =>
     {
         SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 0);
         for (int i = 0; i < Races; i++)
@@ -51,14 +55,16 @@ public sealed class S4AsyncTests : Scenario
             source.Cancel();
             if (i % 2 == 0) stage.Peer.Answer();
             Until(() => waiting.IsCompleted, "the end of the wait");
-            Assert.True(waiting.IsCompletedSuccessfully || (waiting.IsCanceled && semaphore.TryAcquire(s_watchdog)), $"The permit of race {i} is lost.");
+            Assert.True(waiting.IsCompletedSuccessfully || (waiting.IsCanceled && semaphore.TryAcquire(s_watchdog)),
+                $"The permit of race {i} is lost.");
             Assert.False(semaphore.TryAcquire(), $"Race {i} made a permit.");
         }
     });
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void an_awaited_lock_is_completed_by_their_unlock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void an_awaited_lock_is_completed_by_their_unlock(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         SharedMemory segment = stage.Share(stage.Keys.Segment(backEnd));
         stage.Peer.Ask("shm lock a");

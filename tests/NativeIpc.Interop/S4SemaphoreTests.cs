@@ -7,15 +7,18 @@ public sealed class S4SemaphoreTests : Scenario
 {
     protected override int Number => 4;
 
-    public static TheoryData<string, string, string> Semaphores() => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Semaphore));
+    public static TheoryData<string, string, string> Semaphores()
+        => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Semaphore));
 
-    public static TheoryData<string, string> MuslPosix() => PeerKind.Each((kind, backEnd, _) => kind.Name == "c-musl" && backEnd == BackEnd.Posix);
+    public static TheoryData<string, string> MuslPosix()
+        => PeerKind.Each((kind, backEnd, _) => kind.Name == "c-musl" && backEnd == BackEnd.Posix);
 
     public static TheoryData<string, string> Php() => PeerKind.Each((kind, _, _) => kind.Name == "php");
 
     [Theory]
     [MemberData(nameof(Semaphores))]
-    public void counts_add_up_between_producer_and_consumer(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void counts_add_up_between_producer_and_consumer(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         const int many = 500;
         SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 3);
@@ -45,7 +48,8 @@ public sealed class S4SemaphoreTests : Scenario
 
     [Theory]
     [MemberData(nameof(Semaphores))]
-    public void a_blocked_acquire_of_theirs_is_woken_by_us(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_blocked_acquire_of_theirs_is_woken_by_us(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 0);
         stage.Peer.Post("sem acquire s 2");
@@ -60,7 +64,8 @@ public sealed class S4SemaphoreTests : Scenario
 
     [Theory]
     [MemberData(nameof(Semaphores))]
-    public void a_blocked_acquire_of_ours_is_woken_by_them(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_blocked_acquire_of_ours_is_woken_by_them(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 0);
         using var started = new ManualResetEventSlim();
@@ -78,14 +83,17 @@ public sealed class S4SemaphoreTests : Scenario
     });
 
     public static TheoryData<string, string, string> QtSystemV()
-        => PeerKind.EachWay((kind, backEnd, has) => kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Semaphore));
+        => PeerKind.EachWay((kind, backEnd, has) =>
+            kind.IsQt && backEnd != BackEnd.Posix && has.HasFlag(Has.Semaphore));
 
     [Theory]
     [MemberData(nameof(QtSystemV))]
-    public void a_qt_producer_ends_at_the_limit_of_its_undo_record_and_ours_need_not(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_qt_producer_ends_at_the_limit_of_its_undo_record_and_ours_need_not(string peer, string backEnd,
+        string direction) => Run(peer, backEnd, direction, stage =>
     {
         const int share = 8000;
-        SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 0, new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None });
+        SystemSemaphore semaphore = stage.ShareSemaphore(stage.Keys.Semaphore(backEnd), 0,
+            new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None });
         for (int i = 0; i < 4; i++)
         {
             stage.Peer.Ask($"sem produce s {share}");
@@ -123,7 +131,8 @@ public sealed class S4SemaphoreTests : Scenario
             stage.Peer.Ask($"sem create s {ForeignPeer.Word(key)} 1");
             Fails(NativeIpcError.NotFound, () => SystemSemaphore.OpenExisting(key));
 
-            // Theirs is a file of 32 bytes under the name that a segment would have: what is opened as a segment is that, and creating refuses.
+            // Theirs is a file of 32 bytes under the name that a segment would have: what is opened as a segment is
+            // that, and creating refuses.
             Assert.Equal(32, new FileInfo(SystemObjects.SegmentFile(key)).Length);
             Fails(NativeIpcError.AlreadyExists, () => SharedMemory.CreateNew(key, 4096));
             stage.Limit(Limits.MuslAndGlibc, only: true);

@@ -2,7 +2,8 @@ using Xunit;
 
 namespace NativeIpc.Foreign;
 
-/// <summary>Scenario 5: who removes what, in every order of letting go. States are those of <see cref="Seen"/>.</summary>
+/// <summary>Scenario 5: who removes what, in every order of letting go. States are those of
+/// <see cref="Seen"/>.</summary>
 public sealed class S5LifetimeTests : Scenario
 {
     private const string WeFirst = "we first";
@@ -10,16 +11,20 @@ public sealed class S5LifetimeTests : Scenario
 
     protected override int Number => 5;
 
-    public static TheoryData<string, string, string, string> Segments() => Ordered((_, _, has) => has.HasFlag(Has.Segment));
+    public static TheoryData<string, string, string, string> Segments()
+        => Ordered((_, _, has) => has.HasFlag(Has.Segment));
 
     public static TheoryData<string, string, string, string> Semaphores()
         => Ordered((kind, _, has) => has.HasFlag(Has.Semaphore) || kind.Name == "php");
 
-    public static TheoryData<string, string, string> QtLocks() => PeerKind.EachWay((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
+    public static TheoryData<string, string, string> QtLocks()
+        => PeerKind.EachWay((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
 
-    public static TheoryData<string, string> QtLocksOfOurs() => PeerKind.Each((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
+    public static TheoryData<string, string> QtLocksOfOurs()
+        => PeerKind.Each((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
 
-    public static TheoryData<string, string, string> EachSegment() => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Segment));
+    public static TheoryData<string, string, string> EachSegment()
+        => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Segment));
 
     private static TheoryData<string, string, string, string> Ordered(Func<PeerKind, string, Has, bool> matches)
     {
@@ -35,7 +40,8 @@ public sealed class S5LifetimeTests : Scenario
 
     [Theory]
     [MemberData(nameof(Segments))]
-    public void a_segment_is_removed_by_whose_duty_it_is(string peer, string backEnd, string direction, string order) => Run(peer, backEnd, direction, stage =>
+    public void a_segment_is_removed_by_whose_duty_it_is(string peer, string backEnd, string direction, string order)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -49,7 +55,8 @@ public sealed class S5LifetimeTests : Scenario
             segment.Lock().Dispose();
         }
 
-        string all = "S" + (locks ? "L" : "") + (stage.IsPosix ? "" : "F") + (stage.BackEnd == BackEnd.Legacy ? "f" : "");
+        string all = "S" + (locks ? "L" : "") + (stage.IsPosix ? "" : "F")
+            + (stage.BackEnd == BackEnd.Legacy ? "f" : "");
         var seen = new Seen(key);
         Assert.Equal(all, seen.State);
         bool weFirst = order == WeFirst;
@@ -96,7 +103,8 @@ public sealed class S5LifetimeTests : Scenario
 
     [Theory]
     [MemberData(nameof(Semaphores))]
-    public void a_semaphore_is_removed_by_its_maker(string peer, string backEnd, string direction, string order) => Run(peer, backEnd, direction, stage =>
+    public void a_semaphore_is_removed_by_its_maker(string peer, string backEnd, string direction, string order)
+        => Run(peer, backEnd, direction, stage =>
     {
         if (stage.Kind.Name == "php" && stage.IsOurs)
         {
@@ -135,7 +143,8 @@ public sealed class S5LifetimeTests : Scenario
 
     [Theory]
     [MemberData(nameof(QtLocksOfOurs))]
-    public void a_lock_that_we_made_survives_qt_visitors(string peer, string backEnd) => Run(peer, backEnd, Direction.Ours, stage =>
+    public void a_lock_that_we_made_survives_qt_visitors(string peer, string backEnd)
+        => Run(peer, backEnd, Direction.Ours, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Keep(SharedMemory.CreateNew(key, 4096));
@@ -161,7 +170,8 @@ public sealed class S5LifetimeTests : Scenario
 
     [Theory]
     [MemberData(nameof(QtSystemV))]
-    public void letting_go_of_a_segment_that_has_lost_its_name_spares_the_one_that_has_it_now(string peer, string backEnd) => Run(peer, backEnd, Direction.Ours, stage =>
+    public void letting_go_of_a_segment_that_has_lost_its_name_spares_the_one_that_has_it_now(string peer,
+        string backEnd) => Run(peer, backEnd, Direction.Ours, stage =>
     {
         foreach (bool isHeld in new[] { true, false })
         {
@@ -191,7 +201,8 @@ public sealed class S5LifetimeTests : Scenario
 
     [Theory]
     [MemberData(nameof(EachSegment))]
-    public void a_process_that_ends_without_letting_go_leaves_it_to_the_other(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_process_that_ends_without_letting_go_leaves_it_to_the_other(string peer, string backEnd,
+        string direction) => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -214,7 +225,8 @@ public sealed class S5LifetimeTests : Scenario
 
     [Theory]
     [MemberData(nameof(QtLocks))]
-    public void a_qt_process_that_ends_last_removes_what_qt_removes(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_qt_process_that_ends_last_removes_what_qt_removes(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -229,7 +241,8 @@ public sealed class S5LifetimeTests : Scenario
 
     [Theory]
     [MemberData(nameof(SystemVSemaphores))]
-    public void what_a_process_that_ended_has_released_is_taken_back_only_where_it_asked_for_it(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void what_a_process_that_ended_has_released_is_taken_back_only_where_it_asked_for_it(string peer,
+        string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Semaphore(backEnd);
         SystemSemaphore semaphore = stage.ShareSemaphore(key, 0);

@@ -9,20 +9,27 @@ public sealed class S6CrashTests : Scenario
 
     protected override int Number => 6;
 
-    public static TheoryData<string, string, string> Segments() => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Segment));
+    public static TheoryData<string, string, string> Segments()
+        => PeerKind.EachWay((_, _, has) => has.HasFlag(Has.Segment));
 
-    public static TheoryData<string, string, string> Locks() => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock));
+    public static TheoryData<string, string, string> Locks()
+        => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock));
 
     // PHP opens no set of two.
-    public static TheoryData<string, string, string> SystemVLocks() => PeerKind.EachWay((kind, backEnd, has) => has.HasFlag(Has.Lock) && backEnd != BackEnd.Posix && kind.Name != "php");
+    public static TheoryData<string, string, string> SystemVLocks()
+        => PeerKind.EachWay((kind, backEnd, has) =>
+            has.HasFlag(Has.Lock) && backEnd != BackEnd.Posix && kind.Name != "php");
 
-    public static TheoryData<string, string, string> Semaphores() => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Semaphore));
+    public static TheoryData<string, string, string> Semaphores()
+        => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Semaphore));
 
-    public static TheoryData<string, string> HalfCreators() => PeerKind.Each((kind, _, _) => kind.Name is "c" or "c-musl");
+    public static TheoryData<string, string> HalfCreators()
+        => PeerKind.Each((kind, _, _) => kind.Name is "c" or "c-musl");
 
     [Theory]
     [MemberData(nameof(Segments))]
-    public void killed_while_attached(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void killed_while_attached(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -35,7 +42,8 @@ public sealed class S6CrashTests : Scenario
 
         // The leftover: there for those who create, found by those who open.
         Fails(NativeIpcError.AlreadyExists, () => SharedMemory.CreateNew(key, 4096));
-        using (SharedMemory found = SharedMemory.CreateOrOpen(key, 4096, new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
+        using (SharedMemory found = SharedMemory.CreateOrOpen(key, 4096,
+            new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
         {
             Assert.False(found.CreatedNew);
             byte[] read = new byte[1];
@@ -51,7 +59,8 @@ public sealed class S6CrashTests : Scenario
             return;
         }
 
-        // System V: the next one to detach is the last one. POSIX: its maker is dead, so it is there until it is removed.
+        // System V: the next one to detach is the last one. POSIX: its maker is dead, so it is there until it is
+        // removed.
         using (SharedMemory last = SharedMemory.OpenExisting(key))
         {
         }
@@ -64,7 +73,8 @@ public sealed class S6CrashTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void killed_while_holding_the_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void killed_while_holding_the_lock(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         if (stage.Kind.Name == "php" && stage.IsOurs)
         {
@@ -100,7 +110,8 @@ public sealed class S6CrashTests : Scenario
         Assert.Equal(LockHolder.Unknown, segment.GetLockStatus().Holder);
         using ForeignPeer other = ForeignPeer.StartOurs();
         other.Ask($"shm open a {ForeignPeer.Word(key)} rw keep");
-        Assert.Equal("false", other.Ask("shm trylock a")); // which opens the lock in one more process of ours, and is too soon for a proof
+        // Which opens the lock in one more process of ours, and is too soon for a proof
+        Assert.Equal("false", other.Ask("shm trylock a"));
         Assert.True(segment.TryLock(s_patience, out SharedMemoryLock scope));
         Assert.True(scope.WasAbandoned);
         Assert.Equal("false", other.Ask("shm trylock a"));
@@ -111,7 +122,8 @@ public sealed class S6CrashTests : Scenario
 
     [Theory]
     [MemberData(nameof(Semaphores))]
-    public void killed_while_holding_a_permit(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void killed_while_holding_a_permit(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Semaphore(backEnd);
         SystemSemaphore semaphore = stage.ShareSemaphore(key, 1);
@@ -138,7 +150,8 @@ public sealed class S6CrashTests : Scenario
 
     [Theory]
     [MemberData(nameof(HalfCreators))]
-    public void killed_after_creating_and_before_sizing(string peer, string backEnd) => Run(peer, backEnd, Direction.Theirs, stage =>
+    public void killed_after_creating_and_before_sizing(string peer, string backEnd)
+        => Run(peer, backEnd, Direction.Theirs, stage =>
     {
         var soon = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(20) };
         NativeIpcKey key = stage.Keys.Segment(backEnd);
@@ -146,7 +159,8 @@ public sealed class S6CrashTests : Scenario
         stage.Keys.Note();
         stage.Peer.Kill();
 
-        NativeIpcException failure = Fails(NativeIpcError.NotFound, () => SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, soon));
+        NativeIpcException failure = Fails(NativeIpcError.NotFound,
+            () => SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, soon));
         Assert.Contains("half-created", failure.Message, StringComparison.Ordinal);
         Assert.False(SharedMemory.TryOpenExisting(key, out _, SharedMemoryAccess.ReadWrite, soon));
 
@@ -165,7 +179,8 @@ public sealed class S6CrashTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void ours_killed_while_holding_the_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void ours_killed_while_holding_the_lock(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         if (stage.Kind.Name == "php" && stage.IsOurs)
         {
@@ -203,7 +218,8 @@ public sealed class S6CrashTests : Scenario
         {
             // The kernel gives nothing back; the next one of ours takes over, and releases to whoever waits.
             stage.Limit(Limits.PosixNeedsOneOfOurs);
-            using SharedMemory third = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+            using SharedMemory third = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite,
+                new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
             Assert.True(third.TryLock(s_patience, out SharedMemoryLock scope));
             Assert.True(scope.WasAbandoned);
             scope.Dispose();
@@ -216,7 +232,8 @@ public sealed class S6CrashTests : Scenario
 
     [Theory]
     [MemberData(nameof(SystemVLocks))]
-    public void ours_killed_under_a_lock_that_we_made_is_told_after_their_turn(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void ours_killed_under_a_lock_that_we_made_is_told_after_their_turn(string peer, string backEnd,
+        string direction) => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         using ForeignPeer ours = ForeignPeer.StartOurs();
@@ -235,7 +252,8 @@ public sealed class S6CrashTests : Scenario
 
         stage.Keys.Note();
         ours.Ask("shm lock a");
-        using SharedMemory third = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        using SharedMemory third = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite,
+            new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
 
         // A set that they have made cannot tell; it shows a holder of ours as any other.
         bool tells = third.GetLockStatus() == new LockStatus(LockHolder.Process, ours.Id, IsRecoverable: true);
@@ -256,7 +274,8 @@ public sealed class S6CrashTests : Scenario
 
     [Theory]
     [MemberData(nameof(Segments))]
-    public void ours_killed_while_attached(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void ours_killed_while_attached(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         using ForeignPeer ours = ForeignPeer.StartOurs();

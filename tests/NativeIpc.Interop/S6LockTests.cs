@@ -2,12 +2,14 @@ using Xunit;
 
 namespace NativeIpc.Foreign;
 
-/// <summary>Scenario 6 at the lock of a segment: holders that only stand still are not robbed, and waiters that are killed take nothing with them.</summary>
+/// <summary>Scenario 6 at the lock of a segment: holders that only stand still are not robbed, and waiters that are
+/// killed take nothing with them.</summary>
 public sealed class S6LockTests : Scenario
 {
     private static readonly TimeSpan s_patience = Patience.Seconds(60);
 
-    // Longer than it takes until the last of the first looks whether an unknown holder is gone for good (0.1, 0.3 and 0.7 s).
+    // Longer than it takes until the last of the first looks whether an unknown holder is gone for good (0.1, 0.3 and
+    // 0.7 s).
     private const int ManyLooks = 900;
 
     // Threads of this process.
@@ -16,15 +18,19 @@ public sealed class S6LockTests : Scenario
     protected override int Number => 6;
 
     // PHP locks only what it has made itself; one like Perl and Python are, as far as the lock goes, C.
-    public static TheoryData<string, string, string> QtAndC() => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name is "qt6.8" or "c");
+    public static TheoryData<string, string, string> QtAndC()
+        => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name is "qt6.8" or "c");
 
-    public static TheoryData<string, string, string> C() => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name == "c");
+    public static TheoryData<string, string, string> C()
+        => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name == "c");
 
-    public static TheoryData<string, string, string> Locks() => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name != "php");
+    public static TheoryData<string, string, string> Locks()
+        => PeerKind.EachWay((kind, _, has) => has.HasFlag(Has.Lock) && kind.Name != "php");
 
     [Theory]
     [MemberData(nameof(QtAndC))]
-    public void a_stopped_holder_is_not_robbed(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_stopped_holder_is_not_robbed(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -46,7 +52,8 @@ public sealed class S6LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(C))]
-    public void a_holder_in_another_PID_namespace_is_not_robbed(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_holder_in_another_PID_namespace_is_not_robbed(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, for another PID namespace.");
         NativeIpcKey key = stage.Keys.Segment(backEnd);
@@ -63,7 +70,8 @@ public sealed class S6LockTests : Scenario
         holder.Quit();
     });
 
-    /// <summary>Waits for the lock in this process and in another one of ours until they have looked many times; then in this one alone.</summary>
+    /// <summary>Waits for the lock in this process and in another one of ours until they have looked many times; then
+    /// in this one alone.</summary>
     private static void AssertNotRobbed(SharedMemory segment, Stage stage)
     {
         int time = stage.IsPosix ? ManyLooks : 200; // on System V the kernel alone gives back what a holder had
@@ -84,7 +92,8 @@ public sealed class S6LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(QtAndC))]
-    public void a_dead_holder_is_unknown_until_the_other_one_of_its_kind_has_ended(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_dead_holder_is_unknown_until_the_other_one_of_its_kind_has_ended(string peer, string backEnd,
+        string direction) => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -121,7 +130,8 @@ public sealed class S6LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void killed_while_waiting_for_the_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void killed_while_waiting_for_the_lock(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
@@ -151,7 +161,8 @@ public sealed class S6LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(Locks))]
-    public void ours_killed_while_waiting_for_their_lock(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void ours_killed_while_waiting_for_their_lock(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);

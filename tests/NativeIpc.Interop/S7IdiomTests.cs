@@ -12,13 +12,16 @@ public sealed class S7IdiomTests : Scenario
 {
     protected override int Number => 7;
 
-    public static TheoryData<string, string, string> Guards() => PeerKind.EachWay((kind, backEnd, _) => kind.IsQt && backEnd == BackEnd.Legacy);
+    public static TheoryData<string, string, string> Guards()
+        => PeerKind.EachWay((kind, backEnd, _) => kind.IsQt && backEnd == BackEnd.Legacy);
 
-    public static TheoryData<string, string, string> Blocks() => PeerKind.EachWay((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
+    public static TheoryData<string, string, string> Blocks()
+        => PeerKind.EachWay((kind, _, has) => kind.IsQt && has.HasFlag(Has.Lock));
 
     [Theory]
     [MemberData(nameof(Guards))]
-    public void a_program_guarded_by_run_guard_runs_once(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_program_guarded_by_run_guard_runs_once(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         string name = InteropKeys.NextName();
         stage.Keys.Track(RunGuard.SegmentKey(name));
@@ -57,7 +60,8 @@ public sealed class S7IdiomTests : Scenario
 
     [Theory]
     [MemberData(nameof(Guards))]
-    public void a_guarded_program_that_crashed_does_not_bar_the_next(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void a_guarded_program_that_crashed_does_not_bar_the_next(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         string name = InteropKeys.NextName();
         stage.Keys.Track(RunGuard.SegmentKey(name));
@@ -77,7 +81,8 @@ public sealed class S7IdiomTests : Scenario
         else
         {
             // The next one is theirs, with one of ours that looks in between.
-            using (SharedMemory.OpenExisting(RunGuard.SegmentKey(name), SharedMemoryAccess.Read, new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
+            using (SharedMemory.OpenExisting(RunGuard.SegmentKey(name), SharedMemoryAccess.Read,
+                new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
             {
             }
 
@@ -93,7 +98,8 @@ public sealed class S7IdiomTests : Scenario
 
     [Theory]
     [MemberData(nameof(Blocks))]
-    public void the_block_of_a_single_application_is_kept_by_both(string peer, string backEnd, string direction) => Run(peer, backEnd, direction, stage =>
+    public void the_block_of_a_single_application_is_kept_by_both(string peer, string backEnd, string direction)
+        => Run(peer, backEnd, direction, stage =>
     {
         string name = InteropKeys.NextName();
         string start = $"{name} {backEnd}";
@@ -104,11 +110,13 @@ public sealed class S7IdiomTests : Scenario
             Assert.True(ours.Start("dotnet user"));
             Assert.Equal("secondary 1", stage.Peer.Ask($"single start s {start}"));
             stage.Keys.Note();
-            string expected = string.Create(CultureInfo.InvariantCulture, $"true 1 {Environment.ProcessId} dotnet%20user true");
+            string expected = string.Create(CultureInfo.InvariantCulture,
+                $"true 1 {Environment.ProcessId} dotnet%20user true");
             Assert.Equal(expected, stage.Peer.Ask("single block s"));
             Assert.Equal((true, 1u, (long)Environment.ProcessId, "dotnet user", true), ours.Describe());
             using (var second = new SingleBlock(key)) Assert.False(second.Start("another"));
-            Assert.Equal(expected.Replace("true 1", "true 2", StringComparison.Ordinal), stage.Peer.Ask("single block s"));
+            Assert.Equal(expected.Replace("true 1", "true 2", StringComparison.Ordinal),
+                stage.Peer.Ask("single block s"));
             stage.Peer.Ask("single close s");
         }
         else
@@ -118,13 +126,15 @@ public sealed class S7IdiomTests : Scenario
             using var ours = new SingleBlock(key);
             Assert.False(ours.Start("dotnet user"));
             Assert.Equal((true, 1u, (long)stage.Peer.Id, "qt user", true), ours.Describe());
-            Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"true 1 {stage.Peer.Id} qt%20user true"), stage.Peer.Ask("single block s"));
+            Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"true 1 {stage.Peer.Id} qt%20user true"),
+                stage.Peer.Ask("single block s"));
             using ForeignPeer third = stage.StartAnother();
             Assert.Equal("secondary 2", third.Ask($"single start s {start}"));
             third.Ask("single close s");
             if (backEnd == BackEnd.SystemV)
             {
-                // The failed create() of the second Qt program took the key file with it when that program ended. Those who are attached go on.
+                // The failed create() of the second Qt program took the key file with it when that program ended. Those
+                // who are attached go on.
                 Assert.False(SharedMemory.TryOpenExisting(key, out _));
                 stage.Limit(Limits.QtTakesTheName);
             }
@@ -134,7 +144,8 @@ public sealed class S7IdiomTests : Scenario
         }
     });
 
-    /// <summary>The idiom as a .NET program would have it: whether the segment is there says whether one runs.</summary>
+    /// <summary>The idiom as a .NET program would have it: whether the segment is there says whether one
+    /// runs.</summary>
     private sealed class RunGuard : IDisposable
     {
         private readonly NativeIpcKey _key;
@@ -146,7 +157,8 @@ public sealed class S7IdiomTests : Scenario
             _key = SegmentKey(name);
             _lock = SystemSemaphore.CreateOrOpen(SemaphoreKey(name), 1);
             _lock.Acquire();
-            if (SharedMemory.TryOpenExisting(_key, out SharedMemory? leftover)) leftover.Dispose(); // removes what a crash has left
+            // Removes what a crash has left
+            if (SharedMemory.TryOpenExisting(_key, out SharedMemory? leftover)) leftover.Dispose();
             _lock.Release();
         }
 
@@ -163,9 +175,11 @@ public sealed class S7IdiomTests : Scenario
             }
         }
 
-        public static NativeIpcKey SegmentKey(string name) => SharedMemory.LegacyNativeKey(Hash(name, "_sharedmemKey"), NativeIpcKeyType.SystemV);
+        public static NativeIpcKey SegmentKey(string name)
+            => SharedMemory.LegacyNativeKey(Hash(name, "_sharedmemKey"), NativeIpcKeyType.SystemV);
 
-        public static NativeIpcKey SemaphoreKey(string name) => SystemSemaphore.LegacyNativeKey(Hash(name, "_memLockKey"), NativeIpcKeyType.SystemV);
+        public static NativeIpcKey SemaphoreKey(string name)
+            => SystemSemaphore.LegacyNativeKey(Hash(name, "_memLockKey"), NativeIpcKeyType.SystemV);
 
         public bool TryToRun()
         {
@@ -199,7 +213,8 @@ public sealed class S7IdiomTests : Scenario
         }
 
 #pragma warning disable CA5350 // the hash that the idiom has
-        private static string Hash(string name, string salt) => Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes(name + salt)));
+        private static string Hash(string name, string salt)
+            => Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes(name + salt)));
 #pragma warning restore CA5350
     }
 
@@ -213,7 +228,8 @@ public sealed class S7IdiomTests : Scenario
 
         public static NativeIpcKey Key(string name, string backEnd)
         {
-            string text = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes("SingleApplication" + name))).Replace('/', '_');
+            string text = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes("SingleApplication" + name)))
+                .Replace('/', '_');
             return backEnd switch
             {
                 BackEnd.Posix => SharedMemory.PlatformSafeKey(text, NativeIpcKeyType.PosixRealtime),
@@ -237,7 +253,8 @@ public sealed class S7IdiomTests : Scenario
             }
             else
             {
-                BinaryPrimitives.WriteUInt32LittleEndian(block[4..], BinaryPrimitives.ReadUInt32LittleEndian(block[4..]) + 1);
+                BinaryPrimitives.WriteUInt32LittleEndian(block[4..],
+                    BinaryPrimitives.ReadUInt32LittleEndian(block[4..]) + 1);
             }
 
             BinaryPrimitives.WriteUInt16LittleEndian(block[Checked..], Checksum(block[..Checked]));
@@ -248,8 +265,10 @@ public sealed class S7IdiomTests : Scenario
         {
             using SharedMemoryLock scope = _segment.Lock();
             ReadOnlySpan<byte> block = _segment.GetReadOnlySpan(0, Size);
-            return (block[0] != 0, BinaryPrimitives.ReadUInt32LittleEndian(block[4..]), BinaryPrimitives.ReadInt64LittleEndian(block[8..]),
-                Encoding.UTF8.GetString(block[16..144]).TrimEnd('\0'), BinaryPrimitives.ReadUInt16LittleEndian(block[Checked..]) == Checksum(block[..Checked]));
+            return (block[0] != 0, BinaryPrimitives.ReadUInt32LittleEndian(block[4..]),
+                BinaryPrimitives.ReadInt64LittleEndian(block[8..]),
+                Encoding.UTF8.GetString(block[16..144]).TrimEnd('\0'),
+                BinaryPrimitives.ReadUInt16LittleEndian(block[Checked..]) == Checksum(block[..Checked]));
         }
 
         public void Dispose() => _segment.Dispose();

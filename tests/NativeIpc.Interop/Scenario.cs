@@ -17,7 +17,8 @@ public abstract class Scenario
         {
             using var stage = new Stage(kind, backEnd, direction);
             body(stage);
-            foreach (string limit in stage.Limits) Matrix.Add(peer, backEnd, Number, direction, Matrix.Outcome.Limit, limit);
+            foreach (string limit in stage.Limits)
+                Matrix.Add(peer, backEnd, Number, direction, Matrix.Outcome.Limit, limit);
             if (!stage.IsOnlyLimit) Matrix.Add(peer, backEnd, Number, direction, Matrix.Outcome.Ok);
         }
         catch (Exception failure)
@@ -28,14 +29,16 @@ public abstract class Scenario
         }
     }
 
-    /// <summary>Waits for something that another thread or process does by itself; the watchdog fails the test.</summary>
+    /// <summary>Waits for something that another thread or process does by itself; the watchdog fails the
+    /// test.</summary>
     private protected static void Until(Func<bool> isSo, string what)
     {
         if (!SpinWait.SpinUntil(isSo, Patience.Seconds(60))) Assert.Fail($"The watchdog: {what} did not come to be.");
     }
 
     /// <summary>Runs a call that may block on a thread of its own.</summary>
-    private protected static Task<T> Start<T>(Func<T> call) => Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private protected static Task<T> Start<T>(Func<T> call)
+        => Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>What a call gives that may block: the watchdog fails the test.</summary>
     private protected static T Finish<T>(Task<T> running)
@@ -99,8 +102,10 @@ internal sealed class Stage : IDisposable
         return other;
     }
 
-    /// <summary>A segment that both have: made by one, opened by the other. The peer calls it by <paramref name="name"/>.</summary>
-    internal SharedMemory Share(in NativeIpcKey key, long size = 4096, SharedMemoryOptions? options = null, string name = "a")
+    /// <summary>A segment that both have: made by one, opened by the other. The peer calls it by
+    /// <paramref name="name"/>.</summary>
+    internal SharedMemory Share(in NativeIpcKey key, long size = 4096, SharedMemoryOptions? options = null,
+        string name = "a")
     {
         SharedMemory segment;
         if (IsOurs)

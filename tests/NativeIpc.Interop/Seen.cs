@@ -1,6 +1,7 @@
 namespace NativeIpc.Foreign;
 
-/// <summary>What the system holds under a key, also when a peer has removed the key file: numbers are noted at the start.</summary>
+/// <summary>What the system holds under a key, also when a peer has removed the key file: numbers are noted at the
+/// start.</summary>
 internal sealed class Seen
 {
     private readonly NativeIpcKey _key;
@@ -17,9 +18,11 @@ internal sealed class Seen
         _lockNumber = SystemObjects.Ftok(_lockKey);
     }
 
-    /// <summary>S the segment, L the semaphore or lock, F the key file, f the lock's own key file (legacy keys).</summary>
+    /// <summary>S the segment, L the semaphore or lock, F the key file, f the lock's own key file (legacy
+    /// keys).</summary>
     internal string State => _key.Type.IsSystemV
         ? (SystemObjects.SegmentExists(_number) ? "S" : "") + (SystemObjects.SemaphoreExists(_lockNumber) ? "L" : "")
-            + (File.Exists(_key.NativeKey) ? "F" : "") + (_lockKey.NativeKey != _key.NativeKey && File.Exists(_lockKey.NativeKey) ? "f" : "")
+            + (File.Exists(_key.NativeKey) ? "F" : "")
+            + (_lockKey.NativeKey != _key.NativeKey && File.Exists(_lockKey.NativeKey) ? "f" : "")
         : (SystemObjects.SegmentExists(_key) ? "S" : "") + (SystemObjects.SemaphoreExists(_lockKey) ? "L" : "");
 }

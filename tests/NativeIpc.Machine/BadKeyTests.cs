@@ -8,7 +8,8 @@ public class BadKeyTests
 {
     private const string KeyCheck = "key check";
 
-    public BadKeyTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "The rules and limits asserted here are those of Linux.");
+    public BadKeyTests() => Assert.SkipUnless(OperatingSystem.IsLinux(),
+        "The rules and limits asserted here are those of Linux.");
 
     private static void AssertRefused(NativeIpcKey key)
     {
@@ -22,12 +23,14 @@ public class BadKeyTests
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]
-    public void An_empty_key_is_refused(Backend backend) => AssertRefused(new NativeIpcKey("", TestRun.TypeOf(backend)));
+    public void An_empty_key_is_refused(Backend backend)
+        => AssertRefused(new NativeIpcKey("", TestRun.TypeOf(backend)));
 
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]
-    public void A_key_with_NUL_is_refused(Backend backend) => AssertRefused(new NativeIpcKey(TestRun.NewKey(backend).NativeKey + "\0more", TestRun.TypeOf(backend)));
+    public void A_key_with_NUL_is_refused(Backend backend)
+        => AssertRefused(new NativeIpcKey(TestRun.NewKey(backend).NativeKey + "\0more", TestRun.TypeOf(backend)));
 
     [Theory]
     [InlineData(Backend.Posix)]
@@ -43,7 +46,8 @@ public class BadKeyTests
     [InlineData("/a/b")]
     [InlineData("a/b")]
     [InlineData("/a/")]
-    public void A_POSIX_key_that_is_no_file_name_is_refused(string nativeKey) => AssertRefused(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime));
+    public void A_POSIX_key_that_is_no_file_name_is_refused(string nativeKey)
+        => AssertRefused(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime));
 
     [Fact]
     public void A_POSIX_key_over_255_bytes_is_refused()
@@ -58,7 +62,8 @@ public class BadKeyTests
         Assert.SkipUnless(Interop.Libraries.IsGlibc, "The file of a semaphore has a longer name with glibc only.");
         var key = new NativeIpcKey($"/{TestRun.NewName()}-".PadRight(253, 'x'), NativeIpcKeyType.PosixRealtime);
 
-        foreach (Outcome outcome in Calls.WithSemaphore(key)) outcome.AssertSays(NativeIpcError.KeyError, key, KeyCheck, 0);
+        foreach (Outcome outcome in Calls.WithSemaphore(key))
+            outcome.AssertSays(NativeIpcError.KeyError, key, KeyCheck, 0);
         using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
         Outcome.From("Lock", () => $"{segment.Lock()}").AssertSays(NativeIpcError.LockError, key, "sem_open", 0);
     }
@@ -67,7 +72,8 @@ public class BadKeyTests
     public void A_System_V_path_that_is_too_long_is_refused()
     {
         AssertRefused(new NativeIpcKey("/tmp/" + new string('x', 256), TestRun.SystemV));
-        AssertRefused(new NativeIpcKey("/" + string.Join('/', Enumerable.Repeat(new string('x', 200), 21)), TestRun.SystemV));
+        AssertRefused(new NativeIpcKey("/" + string.Join('/', Enumerable.Repeat(new string('x', 200), 21)),
+            TestRun.SystemV));
     }
 
     [Theory]
@@ -86,7 +92,8 @@ public class BadKeyTests
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         VictimResult result = Victims.Run(Situation.Plain,
-            "refuse-systemv", $"supports {(int)TestRun.SystemV}", $"supports {(int)NativeIpcKeyType.PosixRealtime}", $"segment-create {key} 4096", $"semaphore-create {key} 1");
+            "refuse-systemv", $"supports {(int)TestRun.SystemV}", $"supports {(int)NativeIpcKeyType.PosixRealtime}",
+            $"segment-create {key} 4096", $"semaphore-create {key} 1");
 
         Assert.Equal("segments False, semaphores False", result[1].Did);
         Assert.Equal("segments True, semaphores True", result[2].Did);

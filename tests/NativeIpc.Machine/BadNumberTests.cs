@@ -9,7 +9,8 @@ public class BadNumberTests
     private const int EOVERFLOW = 75;
     private const int ERANGE = 34;
 
-    public BadNumberTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "The limits asserted here are those of Linux.");
+    public BadNumberTests() => Assert.SkipUnless(OperatingSystem.IsLinux(),
+        "The limits asserted here are those of Linux.");
 
     public static TheoryData<Backend, long> Sizes(long[] sizes)
     {
@@ -28,7 +29,8 @@ public class BadNumberTests
     {
         NativeIpcKey key = TestRun.NewKey(backend);
         Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, size)}").AssertIsWrongArgument("size", key);
-        Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, size)}").AssertIsWrongArgument("size", key);
+        Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, size)}")
+            .AssertIsWrongArgument("size", key);
     }
 
     [Theory]
@@ -39,11 +41,14 @@ public class BadNumberTests
         foreach (SharedMemoryAllocation allocation in Enum.GetValues<SharedMemoryAllocation>())
         {
             var options = new SharedMemoryOptions { Allocation = allocation };
-            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, size, options)}").AssertSays(NativeIpcError.InvalidSize, key, "CreateNew", 0);
-            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, size, options)}").AssertSays(NativeIpcError.InvalidSize, key, "CreateOrOpen", 0);
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, size, options)}")
+                .AssertSays(NativeIpcError.InvalidSize, key, "CreateNew", 0);
+            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, size, options)}")
+                .AssertSays(NativeIpcError.InvalidSize, key, "CreateOrOpen", 0);
         }
 
-        Assert.Equal("missing", Calls.WithSegment(key).Single(outcome => outcome.Step == "SharedMemory.TryOpenExisting").Did);
+        Assert.Equal("missing", Calls.WithSegment(key)
+            .Single(outcome => outcome.Step == "SharedMemory.TryOpenExisting").Did);
     }
 
     [Theory]
@@ -67,7 +72,8 @@ public class BadNumberTests
         using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
         segment.Span[4095] = 42;
 
-        Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 4097)}").AssertSays(NativeIpcError.InvalidSize, key, "CreateOrOpen", 0);
+        Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 4097)}")
+            .AssertSays(NativeIpcError.InvalidSize, key, "CreateOrOpen", 0);
         using SharedMemory again = SharedMemory.OpenExisting(key);
         Assert.Equal(4096, again.Size);
         Assert.Equal(42, again.Span[4095]);
@@ -81,9 +87,12 @@ public class BadNumberTests
     public void A_negative_count_is_a_wrong_argument(Backend backend, int count)
     {
         NativeIpcKey key = TestRun.NewKey(backend);
-        Outcome.From("CreateNew", () => $"{SystemSemaphore.CreateNew(key, count)}").AssertIsWrongArgument("initialCount", key);
-        Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(key, count)}").AssertIsWrongArgument("initialCount", key);
-        Outcome.From("CreateOrReset", () => $"{SystemSemaphore.CreateOrReset(key, count)}").AssertIsWrongArgument("initialCount", key);
+        Outcome.From("CreateNew", () => $"{SystemSemaphore.CreateNew(key, count)}")
+            .AssertIsWrongArgument("initialCount", key);
+        Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(key, count)}")
+            .AssertIsWrongArgument("initialCount", key);
+        Outcome.From("CreateOrReset", () => $"{SystemSemaphore.CreateOrReset(key, count)}")
+            .AssertIsWrongArgument("initialCount", key);
     }
 
     [Theory]
@@ -93,10 +102,13 @@ public class BadNumberTests
     public void A_count_over_the_maximum_of_System_V_is_out_of_resources(int count)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        Outcome.From("CreateNew", () => $"{SystemSemaphore.CreateNew(key, count)}").AssertSays(NativeIpcError.OutOfResources, key, "CreateNew", 0);
-        Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(key, count)}").AssertSays(NativeIpcError.OutOfResources, key, "CreateOrOpen", 0);
+        Outcome.From("CreateNew", () => $"{SystemSemaphore.CreateNew(key, count)}")
+            .AssertSays(NativeIpcError.OutOfResources, key, "CreateNew", 0);
+        Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(key, count)}")
+            .AssertSays(NativeIpcError.OutOfResources, key, "CreateOrOpen", 0);
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 3);
-        Outcome.From("CreateOrReset", () => $"{SystemSemaphore.CreateOrReset(key, count)}").AssertSays(NativeIpcError.OutOfResources, key, "CreateOrReset", 0);
+        Outcome.From("CreateOrReset", () => $"{SystemSemaphore.CreateOrReset(key, count)}")
+            .AssertSays(NativeIpcError.OutOfResources, key, "CreateOrReset", 0);
         Assert.True(semaphore.TryGetCurrentCount(out int left) && left == 3, $"The count is {left} now.");
     }
 
@@ -119,7 +131,8 @@ public class BadNumberTests
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, int.MaxValue);
-        Outcome.From("Release", () => Release(semaphore, count)).AssertSays(NativeIpcError.OutOfResources, key, "sem_post", EOVERFLOW);
+        Outcome.From("Release", () => Release(semaphore, count)).AssertSays(NativeIpcError.OutOfResources, key,
+            "sem_post", EOVERFLOW);
         Assert.True(semaphore.TryGetCurrentCount(out int left) && left == int.MaxValue);
     }
 
@@ -131,8 +144,10 @@ public class BadNumberTests
     public void A_release_past_the_maximum_of_System_V_gives_nothing(int count)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 32767, new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None });
-        Outcome.From("Release", () => Release(semaphore, count)).AssertSays(NativeIpcError.OutOfResources, key, "semop", ERANGE);
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 32767,
+            new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None });
+        Outcome.From("Release", () => Release(semaphore, count)).AssertSays(NativeIpcError.OutOfResources, key,
+            "semop", ERANGE);
         Assert.True(semaphore.TryGetCurrentCount(out int left) && left == 32767);
     }
 

@@ -19,8 +19,10 @@ public class BusyEndTests
             NativeIpcKey segment = TestRun.NewKey(backend);
             NativeIpcKey semaphore = TestRun.NewKey(backend);
             (int[] exitCodes, string said) = Victims.RunGroup(4, "INT", "\"waits\"",
-                $"segment-create-or-open {segment} 4096", $"semaphore-create-or-open {semaphore} 0", "semaphore-acquire-in-thread", "wait-for-ever");
-            Assert.True(exitCodes is [130, 130, 130, 130], $"Time {time}: ended with {string.Join(", ", exitCodes)}.\n{said}");
+                $"segment-create-or-open {segment} 4096", $"semaphore-create-or-open {semaphore} 0",
+                "semaphore-acquire-in-thread", "wait-for-ever");
+            Assert.True(exitCodes is [130, 130, 130, 130],
+                $"Time {time}: ended with {string.Join(", ", exitCodes)}.\n{said}");
             AssertNothingLeft(segment, $"time {time}\n{said}");
             AssertNothingLeft(semaphore, $"time {time}\n{said}");
         }
@@ -35,7 +37,8 @@ public class BusyEndTests
     [InlineData(Backend.SystemV, "segment", 15)]
     [InlineData(Backend.SystemV, "semaphore", 0)]
     [InlineData(Backend.SystemV, "semaphore", 15)]
-    public void An_end_while_a_thread_makes_and_disposes_objects_leaves_nothing(Backend backend, string kind, int signal)
+    public void An_end_while_a_thread_makes_and_disposes_objects_leaves_nothing(Backend backend,
+        string kind, int signal)
     {
         for (int time = 0; time < Times; time++)
         {
@@ -44,7 +47,8 @@ public class BusyEndTests
             VictimResult result = Victims.Run(Situation.Plain, [$"{kind}-churn {key}", .. end]);
             Assert.Equal("churns", result[0].Did);
             AssertNothingLeft(key, $"time {time}\n{result.Error}");
-            Assert.True(result.ExitCode == (signal == 0 ? 0 : 128 + signal), $"Time {time}: ended with {result.ExitCode}.\n{result.Error}");
+            Assert.True(result.ExitCode == (signal == 0 ? 0 : 128 + signal),
+                $"Time {time}: ended with {result.ExitCode}.\n{result.Error}");
         }
     }
 
@@ -69,7 +73,8 @@ public class BusyEndTests
 
     private static void AssertNothingLeft(NativeIpcKey key, string where)
     {
-        bool[] left = [SharedMemory.Remove(key), SystemSemaphore.Remove(key), key.Type == TestRun.SystemV && File.Exists(key.NativeKey)];
+        bool[] left = [SharedMemory.Remove(key), SystemSemaphore.Remove(key),
+            key.Type == TestRun.SystemV && File.Exists(key.NativeKey)];
         if (left[2]) File.Delete(key.NativeKey);
         Assert.True(!left.Contains(true), $"Left: segment {left[0]}, semaphore {left[1]}, key file {left[2]}; {where}");
     }

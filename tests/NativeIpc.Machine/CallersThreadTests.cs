@@ -7,7 +7,8 @@ using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 
 namespace NativeIpc.Machine;
 
-/// <summary>An asynchronous call never waits on its caller's thread: what it would have to wait for is waited for elsewhere.</summary>
+/// <summary>An asynchronous call never waits on its caller's thread: what it would have to wait for is waited for
+/// elsewhere.</summary>
 /// <remarks>Shown by what the thread calls: the pauses that it makes are counted, and so are its reads.</remarks>
 // Beside the tests that look for threads in the queue of a file lock.
 [Collection("Threads that wait for file locks")]
@@ -30,7 +31,8 @@ public class CallersThreadTests
     }
 
     private static void RemoveSet(NativeIpcKey key)
-        => Assert.Equal(0, Interop.Libc.semctl(Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
+        => Assert.Equal(0, Interop.Libc.semctl(
+            Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
 
     [Fact]
     public async Task Waits_for_a_set_that_has_vanished_while_a_peer_has_its_key_file_give_their_tasks()
@@ -58,7 +60,8 @@ public class CallersThreadTests
         Assert.True(SystemSemaphore.Remove(key));
     }
 
-    /// <summary>A peer has made the set anew and died before it gave it a count: no try can tell, however often.</summary>
+    /// <summary>A peer has made the set anew and died before it gave it a count: no try can tell, however
+    /// often.</summary>
     [Fact]
     public async Task A_wait_goes_on_at_a_set_whose_maker_died_before_it_set_the_count()
     {
@@ -68,7 +71,8 @@ public class CallersThreadTests
         {
             RemoveSet(key);
             int ipcKey = Interop.Libc.ftok(key.NativeKey, (int)key.Type);
-            Assert.NotEqual(-1, Interop.Libc.semget(ipcKey, 1, Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | 0x180));
+            Assert.NotEqual(-1, Interop.Libc.semget(ipcKey, 1,
+                Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | 0x180));
             await WithoutPause(() => gone.AcquireAsync(Cancellation).AsTask()).WaitAsync(s_watchdog, Cancellation);
         }
 
@@ -90,7 +94,10 @@ public class CallersThreadTests
             {
                 Assert.Null(await WithoutPause(() => segment.TryLockAsync(TimeSpan.Zero)));
                 locking = WithoutPause(() => segment.LockAsync(Cancellation).AsTask());
-                opening = WithoutPause(() => SharedMemory.OpenExistingAsync(key, Timeout.InfiniteTimeSpan, cancellationToken: Cancellation));
+                opening =
+                    WithoutPause(
+                        () => SharedMemory.OpenExistingAsync(key, Timeout.InfiniteTimeSpan,
+                            cancellationToken: Cancellation));
                 Assert.False(locking.IsCompleted);
             }
 
@@ -101,12 +108,14 @@ public class CallersThreadTests
         Assert.True(SharedMemory.Remove(key));
     }
 
-    /// <summary>Calls that may make something are held up while the process ends, which a signal may only seem to do.</summary>
+    /// <summary>Calls that may make something are held up while the process ends, which a signal may only seem to
+    /// do.</summary>
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]
     public void Locking_while_the_process_seems_to_end_gives_its_task(Backend backend)
-        => Victims.Run(Situation.Plain, $"segment-create {TestRun.NewKey(backend)} 100", "segment-lock-async-at-end", "dispose")
+        => Victims.Run(Situation.Plain, $"segment-create {TestRun.NewKey(backend)} 100",
+            "segment-lock-async-at-end", "dispose")
             .Did("created 100", "0 True", "disposed");
 
     /// <summary>Another process is in the middle of recording a permit, and does not go on.</summary>
@@ -115,7 +124,8 @@ public class CallersThreadTests
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         Assert.SkipUnless(SystemSemaphore.IsPermitRecordingSupported(key.Type), "Needs recording.");
-        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 2, new SystemSemaphoreOptions { Recording = PermitRecording.Process });
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 2,
+            new SystemSemaphoreOptions { Recording = PermitRecording.Process });
         using var journal = new Journal(TestRun.SemaphoreFile(key));
         journal.Take();
         Assert.False(await WithoutPause(() => semaphore.TryAcquireAsync(TimeSpan.Zero)));
@@ -136,9 +146,12 @@ public class CallersThreadTests
 
         internal Journal(string path)
         {
-            _file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, 0));
-            _page = Interop.Libc.mmap(0, 4096, Interop.Flags.PROT_READ | Interop.Flags.PROT_WRITE, Interop.Flags.MAP_SHARED, (int)_file.DangerousGetHandle(), 0);
-            _slot = Enumerable.Range(0, PermitRecords.Count).Single(slot => Interop.Libc.IsByteLockedByAnother(_file, PermitRecords.OwnersFirstByte + slot));
+            _file = new Interop.UnixDescriptor(
+                Interop.Libc.open(path, Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, 0));
+            _page = Interop.Libc.mmap(0, 4096, Interop.Flags.PROT_READ | Interop.Flags.PROT_WRITE,
+                Interop.Flags.MAP_SHARED, (int)_file.DangerousGetHandle(), 0);
+            _slot = Enumerable.Range(0, PermitRecords.Count)
+                .Single(slot => Interop.Libc.IsByteLockedByAnother(_file, PermitRecords.OwnersFirstByte + slot));
         }
 
         internal void Take() => Volatile.Write(ref *(int*)(_page + PermitRecords.JournalOffset), _slot + 1);
@@ -156,7 +169,8 @@ public class CallersThreadTests
     public async Task Watching_looks_on_another_thread()
     {
         using SharedMemory segment = SharedMemory.CreateNew(TestRun.NewKey(Backend.Posix), 4096);
-        await using IAsyncEnumerator<IpcObjectChange> changes = IpcObjects.WatchAsync(TimeSpan.FromHours(1), cancellationToken: Cancellation).GetAsyncEnumerator(Cancellation);
+        await using IAsyncEnumerator<IpcObjectChange> changes = IpcObjects.WatchAsync(TimeSpan.FromHours(1),
+            cancellationToken: Cancellation).GetAsyncEnumerator(Cancellation);
         long reads = ReadsOfThisThread();
         long ofLooking = ReadsOfThisThread() - reads;
         reads = ReadsOfThisThread();
@@ -166,6 +180,7 @@ public class CallersThreadTests
     }
 
     private static long ReadsOfThisThread()
-        => long.Parse(File.ReadLines("/proc/thread-self/io").Single(static line => line.StartsWith("syscr:", StringComparison.Ordinal)).Split(' ')[1],
+        => long.Parse(File.ReadLines("/proc/thread-self/io")
+            .Single(static line => line.StartsWith("syscr:", StringComparison.Ordinal)).Split(' ')[1],
             System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -3,17 +3,19 @@ using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A call that has a time or a token of its own waits by that, whoever holds a file lock, and nobody else waits with it.</summary>
+/// <summary>A call that has a time or a token of its own waits by that, whoever holds a file lock, and nobody else
+/// waits with it.</summary>
 /// <remarks>
-/// No time shows that a call does not wait: the file is held until the call has come back, and a peer may be waited for without an end. So a call that waited for
-/// the peer would never come back, and the watchdog would end the test.
+/// No time shows that a call does not wait: the file is held until the call has come back, and a peer may be waited for
+/// without an end. So a call that waited for the peer would never come back, and the watchdog would end the test.
 /// </remarks>
 // One after the other: a process has few threads that wait for file locks, and these tests look for them.
 [Collection("Threads that wait for file locks")]
 public class CallersTimeTests
 {
     private static readonly TimeSpan s_watchdog = TimeSpan.FromMinutes(1);
-    private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan, Removal = RemovalPolicy.Keep };
+    private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan,
+        Removal = RemovalPolicy.Keep };
 
     // Not without an end: a young key file without an object is one in the making for as long.
     private static readonly SystemSemaphoreOptions s_kept = new() { Removal = RemovalPolicy.Keep };
@@ -22,9 +24,11 @@ public class CallersTimeTests
 
     public CallersTimeTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
-    private static string FileOf(NativeIpcKey key, Backend backend) => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;
+    private static string FileOf(NativeIpcKey key, Backend backend)
+        => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;
 
-    private static Task<T> Start<T>(Func<T> call) => Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private static Task<T> Start<T>(Func<T> call)
+        => Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private static T Finish<T>(Task<T> call)
     {
@@ -32,7 +36,8 @@ public class CallersTimeTests
         return call.Result;
     }
 
-    /// <summary>Waits until somebody waits for the file in the system's queue, which takes an open file of its own.</summary>
+    /// <summary>Waits until somebody waits for the file in the system's queue, which takes an open file of its
+    /// own.</summary>
     private static void AwaitWaiter(string path, int opened)
         => Assert.True(SpinWait.SpinUntil(() => Opened(path) > opened, s_watchdog), "Nobody waits.");
 
@@ -40,7 +45,9 @@ public class CallersTimeTests
     private static int Opened(string path)
     {
         Assert.Equal(0, Interop.Libc.Status(path, followLink: true, out Interop.FileStatus file));
-        return Directory.GetFiles("/proc/self/fd").Count(link => Interop.Libc.Status(link, followLink: true, out Interop.FileStatus one) == 0 && one.Identity == file.Identity);
+        return Directory.GetFiles("/proc/self/fd")
+            .Count(link => Interop.Libc.Status(link, followLink: true, out Interop.FileStatus one) == 0
+                && one.Identity == file.Identity);
     }
 
     [Theory]
@@ -79,7 +86,8 @@ public class CallersTimeTests
             Task<bool> locking = Start(() => segment.TryLock(Timeout.InfiniteTimeSpan, out _, source.Token));
             AwaitWaiter(FileOf(key, backend), before);
             source.Cancel();
-            Assert.IsAssignableFrom<OperationCanceledException>(Assert.Throws<AggregateException>(() => Finish(locking)).InnerException);
+            Assert.IsAssignableFrom<OperationCanceledException>(
+                Assert.Throws<AggregateException>(() => Finish(locking)).InnerException);
         }
 
         Assert.True(SharedMemory.Remove(key));
@@ -103,7 +111,8 @@ public class CallersTimeTests
                 segment.Dispose();
                 return true;
             })));
-            Assert.IsType<ObjectDisposedException>(Assert.Throws<AggregateException>(() => Finish(locking)).InnerException);
+            Assert.IsType<ObjectDisposedException>(
+                Assert.Throws<AggregateException>(() => Finish(locking)).InnerException);
         }
 
         Assert.True(SharedMemory.Remove(key));
@@ -112,7 +121,8 @@ public class CallersTimeTests
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]
-    public async Task An_asynchronous_lock_gives_its_task_while_the_file_is_held_and_goes_on_when_it_comes_free(Backend backend)
+    public async Task An_asynchronous_lock_gives_its_task_while_the_file_is_held_and_goes_on_when_it_comes_free(
+        Backend backend)
     {
         NativeIpcKey key = TestRun.NewKey(backend);
         using (SharedMemory segment = SharedMemory.CreateNew(key, 4096, s_patient))
@@ -121,12 +131,15 @@ public class CallersTimeTests
             using (new Held(FileOf(key, backend)))
             {
                 locking = Finish(Start(() => segment.LockAsync().AsTask()));
-                Assert.Null(await segment.TryLockAsync(TimeSpan.Zero, Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
-                Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(50), Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
+                Assert.Null(await segment.TryLockAsync(TimeSpan.Zero, Cancellation).AsTask().WaitAsync(s_watchdog,
+                    Cancellation));
+                Assert.Null(await segment.TryLockAsync(TimeSpan.FromMilliseconds(50),
+                    Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation));
                 using var source = new CancellationTokenSource();
                 Task<SharedMemoryLock> cancelled = segment.LockAsync(source.Token).AsTask();
                 await source.CancelAsync();
-                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled.WaitAsync(s_watchdog, Cancellation));
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                    () => cancelled.WaitAsync(s_watchdog, Cancellation));
                 Assert.False(locking.IsCompleted);
             }
 
@@ -136,15 +149,18 @@ public class CallersTimeTests
         Assert.True(SharedMemory.Remove(key));
     }
 
-    /// <summary>The lock's name goes, so another lock has to be opened; the thread that serves all asynchronous waits must not do that.</summary>
+    /// <summary>The lock's name goes, so another lock has to be opened; the thread that serves all asynchronous waits
+    /// must not do that.</summary>
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]
     public async Task A_lock_that_cannot_be_opened_does_not_hold_up_waits_for_other_objects(Backend backend)
     {
         NativeIpcKey key = TestRun.NewKey(backend), otherKey = TestRun.NewKey(backend);
-        using (SharedMemory holder = SharedMemory.CreateNew(key, 4096, s_patient), segment = SharedMemory.OpenExisting(key, options: s_patient))
-        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(otherKey, 0), other = SystemSemaphore.OpenExisting(otherKey))
+        using (SharedMemory holder = SharedMemory.CreateNew(key, 4096, s_patient),
+            segment = SharedMemory.OpenExisting(key, options: s_patient))
+        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(otherKey, 0),
+            other = SystemSemaphore.OpenExisting(otherKey))
         {
             SharedMemoryLock held = holder.Lock(Cancellation);
             Task<SharedMemoryLock> locking = segment.LockAsync(Cancellation).AsTask();
@@ -175,7 +191,9 @@ public class CallersTimeTests
     private static void RemoveLock(NativeIpcKey key, Backend backend)
     {
         if (backend == Backend.Posix) File.Delete(TestRun.SemaphoreFile(key));
-        else Assert.Equal(0, Interop.Libc.semctl(Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
+        else
+            Assert.Equal(0, Interop.Libc.semctl(
+                Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
     }
 
     [Fact]
@@ -183,7 +201,8 @@ public class CallersTimeTests
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV), otherKey = TestRun.NewKey(Backend.SystemV);
         using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 1, s_kept))
-        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(otherKey, 0), other = SystemSemaphore.OpenExisting(otherKey))
+        using (SystemSemaphore semaphore = SystemSemaphore.CreateNew(otherKey, 0),
+            other = SystemSemaphore.OpenExisting(otherKey))
         {
             Assert.True(gone.TryAcquire());
             Task waitingForGone = gone.AcquireAsync(Cancellation).AsTask();
@@ -219,9 +238,16 @@ public class CallersTimeTests
             Task<SharedMemory> opening, short_;
             using (new Held(key.NativeKey))
             {
-                opening = Finish(Start(() => SharedMemory.OpenExistingAsync(key, Timeout.InfiniteTimeSpan, options: atOnce)));
-                short_ = Finish(Start(() => SharedMemory.OpenExistingAsync(key, TimeSpan.FromMilliseconds(60), options: s_patient)));
-                Assert.Equal(NativeIpcError.LockError, (await Assert.ThrowsAsync<NativeIpcException>(() => short_.WaitAsync(s_watchdog, Cancellation))).Error);
+                opening =
+                    Finish(Start(() => SharedMemory.OpenExistingAsync(key, Timeout.InfiniteTimeSpan, options: atOnce)));
+                short_ =
+                    Finish(
+                        Start(
+                            () => SharedMemory.OpenExistingAsync(key, TimeSpan.FromMilliseconds(60),
+                                options: s_patient)));
+                Assert.Equal(NativeIpcError.LockError,
+                    (await Assert.ThrowsAsync<NativeIpcException>(
+                        () => short_.WaitAsync(s_watchdog, Cancellation))).Error);
                 Assert.False(opening.IsCompleted);
             }
 

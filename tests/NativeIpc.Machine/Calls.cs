@@ -2,7 +2,8 @@ using NativeIpc.Victim;
 
 namespace NativeIpc.Machine;
 
-/// <summary>Every call that makes, opens or removes an object, so that a rule can be shown to hold for all of them.</summary>
+/// <summary>Every call that makes, opens or removes an object, so that a rule can be shown to hold for all of
+/// them.</summary>
 internal static class Calls
 {
     private static readonly SharedMemoryOptions s_segment = new() { PeerTimeout = TimeSpan.FromMilliseconds(50) };
@@ -14,7 +15,9 @@ internal static class Calls
         ("CreateOrOpen", key => Use(SharedMemory.CreateOrOpen(key, 4096, s_segment))),
         ("OpenExisting", key => Use(SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, s_segment))),
         ("OpenExisting for reading", key => Use(SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, s_segment))),
-        ("TryOpenExisting", key => SharedMemory.TryOpenExisting(key, out SharedMemory? found, SharedMemoryAccess.ReadWrite, s_segment) ? Use(found) : "missing"),
+        ("TryOpenExisting",
+            key => SharedMemory.TryOpenExisting(key, out SharedMemory? found, SharedMemoryAccess.ReadWrite, s_segment)
+                ? Use(found) : "missing"),
         ("Remove", key => SharedMemory.Remove(key) ? "removed" : "missing"),
     ];
 
@@ -24,15 +27,19 @@ internal static class Calls
         ("CreateOrOpen", key => Use(SystemSemaphore.CreateOrOpen(key, 1, s_semaphore))),
         ("CreateOrReset", key => Use(SystemSemaphore.CreateOrReset(key, 1, s_semaphore))),
         ("OpenExisting", key => Use(SystemSemaphore.OpenExisting(key, s_semaphore))),
-        ("TryOpenExisting", key => SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? found, s_semaphore) ? Use(found) : "missing"),
+        ("TryOpenExisting",
+            key => SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? found, s_semaphore)
+                ? Use(found) : "missing"),
         ("Remove", key => SystemSemaphore.Remove(key) ? "removed" : "missing"),
     ];
 
     /// <summary>What each call comes to with a key.</summary>
-    internal static IEnumerable<Outcome> WithSegment(NativeIpcKey key) => Segments.Select(call => Outcome.From($"SharedMemory.{call.Name}", () => call.Run(key)));
+    internal static IEnumerable<Outcome> WithSegment(NativeIpcKey key)
+        => Segments.Select(call => Outcome.From($"SharedMemory.{call.Name}", () => call.Run(key)));
 
     /// <inheritdoc cref="WithSegment"/>
-    internal static IEnumerable<Outcome> WithSemaphore(NativeIpcKey key) => Semaphores.Select(call => Outcome.From($"SystemSemaphore.{call.Name}", () => call.Run(key)));
+    internal static IEnumerable<Outcome> WithSemaphore(NativeIpcKey key)
+        => Semaphores.Select(call => Outcome.From($"SystemSemaphore.{call.Name}", () => call.Run(key)));
 
     private static string Use(SharedMemory segment)
     {

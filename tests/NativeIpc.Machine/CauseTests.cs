@@ -106,8 +106,8 @@ public class CauseTests
     [InlineData("refuse-tmpfile")]
     public void A_devshm_without_inodes_names_inodes_and_one_without_bytes_names_bytes(string calls)
     {
-        // The folder and three objects. From Linux 6.6 on the attribute that says who removes an object counts, too: a part
-        // of one inode.
+        // The folder and three objects. From Linux 6.6 on the attribute that says who removes an object counts, too: a
+        // part of one inode.
         int most = Environment.OSVersion.Version >= new Version(6, 6) ? 5 : 4;
         Situation inodes =
             new() { MountFirst = $"mount -t tmpfs -o size=64m,nr_inodes={most},mode=1777 none /dev/shm",

@@ -2,14 +2,17 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>Several copies of the library in a process, as plug-ins bring them: at a signal that ends it, each removes what it owns.</summary>
+/// <summary>Several copies of the library in a process, as plug-ins bring them: at a signal that ends it, each removes
+/// what it owns.</summary>
 public class CopiesTests
 {
-    private readonly NativeIpcKey[] _keys = [.. Enumerable.Range(0, 6).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
+    private readonly NativeIpcKey[] _keys =
+        [.. Enumerable.Range(0, 6).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
 
     public CopiesTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
-    private string[] MakeIn(string copy, int first) => [$"{copy} segment-create {_keys[first]} 100".Trim(), $"{copy} segment-create {_keys[first + 1]} 100".Trim()];
+    private string[] MakeIn(string copy, int first)
+        => [$"{copy} segment-create {_keys[first]} 100".Trim(), $"{copy} segment-create {_keys[first + 1]} 100".Trim()];
 
     private void AssertNothingLeft() => Assert.DoesNotContain(true, _keys.Select(SharedMemory.Remove).ToArray());
 
@@ -20,7 +23,8 @@ public class CopiesTests
     [InlineData(15)]
     public void What_any_of_the_copies_owns_goes_at_a_signal(int signal)
     {
-        VictimResult result = Victims.Run(Situation.Plain, [.. MakeIn("copy a", 0), .. MakeIn("copy b", 2), .. MakeIn("", 4), $"signal {signal}", "wait-for-ever"]);
+        VictimResult result = Victims.Run(Situation.Plain,
+            [.. MakeIn("copy a", 0), .. MakeIn("copy b", 2), .. MakeIn("", 4), $"signal {signal}", "wait-for-ever"]);
         Assert.All(result.Outcomes[..6], outcome => Assert.Equal("created 100", outcome.Did));
         Assert.Equal(128 + signal, result.ExitCode);
         AssertNothingLeft();
@@ -30,12 +34,14 @@ public class CopiesTests
     public void A_handler_that_cancels_keeps_what_any_of_the_copies_owns_until_the_end()
     {
         VictimResult result = Victims.Run(Situation.Plain,
-            [.. MakeIn("copy a", 0), .. MakeIn("copy b", 2), "on-signal 15 cancel", "signal 15", "await-handlers", .. _keys[..4].Select(key => $"segment-open {key}")]);
+            [.. MakeIn("copy a", 0), .. MakeIn("copy b", 2), "on-signal 15 cancel", "signal 15", "await-handlers",
+                .. _keys[..4].Select(key => $"segment-open {key}")]);
         Assert.All(result.Outcomes[7..], outcome => Assert.Equal("opened 100", outcome.Did));
         AssertNothingLeft();
     }
 
-    /// <summary>SIGINT and SIGQUIT are not taken over: the runtime catches them for the console by then, and whether for somebody else it does not tell.</summary>
+    /// <summary>SIGINT and SIGQUIT are not taken over: the runtime catches them for the console by then, and whether
+    /// for somebody else it does not tell.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(15)]

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>What nobody refers to any more is let go of as by Dispose, and the thread of the finalizers, which serves the whole process, waits for nobody meanwhile.</summary>
+/// <summary>What nobody refers to any more is let go of as by Dispose, and the thread of the finalizers, which serves
+/// the whole process, waits for nobody meanwhile.</summary>
 public class FinalizerTests
 {
     private static readonly TimeSpan s_watchdog = Patience.Minutes(1);
@@ -25,26 +26,34 @@ public class FinalizerTests
             ["semaphore-create KEY 1 removal=LastOneOut"],
             ["semaphore-create KEY 1 recording=Process"],
         }
-        where backend == Backend.Posix || !steps.Any(step => step.StartsWith("semaphore", StringComparison.Ordinal) && (step.Contains("LastOneOut", StringComparison.Ordinal) || step.Contains("recording", StringComparison.Ordinal)))
+        where backend == Backend.Posix
+            || !steps.Any(
+                step => step.StartsWith("semaphore", StringComparison.Ordinal)
+                    && (step.Contains("LastOneOut", StringComparison.Ordinal)
+                        || step.Contains("recording", StringComparison.Ordinal)))
         select (backend, steps));
 
-    /// <summary>Another process keeps the lock of the object's file, or of its key file, for which the removal waits.</summary>
+    /// <summary>Another process keeps the lock of the object's file, or of its key file, for which the removal
+    /// waits.</summary>
     [Theory]
     [MemberData(nameof(Dropped))]
     public void The_thread_of_the_finalizers_does_not_wait(Backend backend, string[] steps)
     {
         NativeIpcKey key = TestRun.NewKey(backend);
         bool isSegment = steps[0].StartsWith("segment", StringComparison.Ordinal);
-        string file = backend == Backend.SystemV ? key.NativeKey : isSegment ? TestRun.SegmentFile(key) : TestRun.SemaphoreFile(key);
+        string file = backend == Backend.SystemV
+            ? key.NativeKey : isSegment ? TestRun.SegmentFile(key) : TestRun.SemaphoreFile(key);
         string trace = Path.Combine(TestRun.Folder, TestRun.NewName());
         string[] made = [.. steps.Select(step => step.Replace("KEY", $"{key}", StringComparison.Ordinal))];
-        VictimResult result = Victims.Run(new Situation { Trace = trace, Traced = "trace=flock,semop,semtimedop,futex,clock_nanosleep,nanosleep" },
+        VictimResult result = Victims.Run(
+            new Situation { Trace = trace, Traced = "trace=flock,semop,semtimedop,futex,clock_nanosleep,nanosleep" },
             ["finalizer-thread", .. made, $"flock {file}", "drop", "unflock"]);
         string thread = result[0].Did!;
         Assert.Equal(["locked", "dropped", "unlocked"], result.Outcomes[^3..].Select(outcome => outcome.Did));
         string[] lines = File.ReadAllLines(trace);
         File.Delete(trace);
-        string[] waits = [.. lines.Where(line => line.StartsWith(thread + " ", StringComparison.Ordinal) && IsWait(line))];
+        string[] waits = [.. lines.Where(
+            line => line.StartsWith(thread + " ", StringComparison.Ordinal) && IsWait(line))];
         Assert.True(waits.Length == 0, string.Join('\n', waits.Take(4)));
         Assert.False(SharedMemory.Remove(key) | SystemSemaphore.Remove(key), "It stayed.");
         Assert.False(File.Exists(file));
@@ -60,9 +69,12 @@ public class FinalizerTests
         Collect();
         foreach (NativeIpcKey key in keys)
         {
-            Until(() => !SharedMemory.TryOpenExisting(key, out SharedMemory? there) || Close(there), $"The segment {key} stayed.");
-            Until(() => !SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? there) || Close(there), $"The lock of {key} stayed.");
-            if (backend == Backend.SystemV) Until(() => !File.Exists(key.NativeKey), $"The key file {key.NativeKey} stayed.");
+            Until(() => !SharedMemory.TryOpenExisting(key, out SharedMemory? there) || Close(there),
+                $"The segment {key} stayed.");
+            Until(() => !SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? there) || Close(there),
+                $"The lock of {key} stayed.");
+            if (backend == Backend.SystemV)
+                Until(() => !File.Exists(key.NativeKey), $"The key file {key.NativeKey} stayed.");
         }
     }
 
@@ -70,13 +82,15 @@ public class FinalizerTests
     [InlineData(Backend.Posix, false)]
     [InlineData(Backend.Posix, true)]
     [InlineData(Backend.SystemV, true)]
-    public void A_lock_that_is_dropped_while_it_is_held_is_free_and_was_not_abandoned(Backend backend, bool isRecoverable)
+    public void A_lock_that_is_dropped_while_it_is_held_is_free_and_was_not_abandoned(Backend backend,
+        bool isRecoverable)
     {
         NativeIpcKey key = TestRun.NewKey(backend);
         using SharedMemory other = SharedMemory.CreateNew(key, 100);
         string[] steps = isRecoverable ? [] : ["switch NativeIpc.PortableWaits"];
         VictimResult result = Victims.Run(Situation.Plain,
-            [.. steps, $"segment-open {key}", "segment-lock", "drop", $"segment-open {key}", "segment-wait 60000", "segment-was-abandoned"]);
+            [.. steps, $"segment-open {key}", "segment-lock", "drop", $"segment-open {key}", "segment-wait 60000",
+                "segment-was-abandoned"]);
         Assert.Equal(["dropped", "opened 100", "True", "False"], result.Outcomes[^4..].Select(outcome => outcome.Did));
     }
 
@@ -103,7 +117,8 @@ public class FinalizerTests
     public void A_dropped_segment_is_watched_no_more()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        VictimResult result = Victims.Run(Situation.Plain, [$"segment-lock-often {key} 20", "watches", "drop", "await-no-watch"]);
+        VictimResult result = Victims.Run(Situation.Plain,
+            [$"segment-lock-often {key} 20", "watches", "drop", "await-no-watch"]);
         result.Did("locked", "watches", "dropped", "none");
     }
 
@@ -150,9 +165,12 @@ public class FinalizerTests
         return false;
     }
 
-    private static void Until(Func<bool> isDone, string otherwise) => Assert.True(SpinWait.SpinUntil(isDone, s_watchdog), otherwise);
+    private static void Until(Func<bool> isDone, string otherwise)
+        => Assert.True(SpinWait.SpinUntil(isDone, s_watchdog), otherwise);
 
     private static bool IsWait(string line)
-        => line.Contains("nanosleep", StringComparison.Ordinal) || (line.Contains("semtimedop", StringComparison.Ordinal) && !line.Contains("IPC_NOWAIT", StringComparison.Ordinal))
+        => line.Contains("nanosleep", StringComparison.Ordinal)
+            || (line.Contains("semtimedop", StringComparison.Ordinal)
+                && !line.Contains("IPC_NOWAIT", StringComparison.Ordinal))
             || (line.Contains("flock", StringComparison.Ordinal) && line.Contains("EAGAIN", StringComparison.Ordinal));
 }

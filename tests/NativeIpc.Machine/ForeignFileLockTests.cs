@@ -20,8 +20,10 @@ public class ForeignFileLockTests
 
         internal Held(string path)
         {
-            _file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
-            Assert.Equal(0, Interop.Libc.flock((int)_file.DangerousGetHandle(), Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
+            _file = new Interop.UnixDescriptor(
+                Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+            Assert.Equal(0, Interop.Libc.flock((int)_file.DangerousGetHandle(),
+                Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
         }
 
         // Not by closing: a child of another test that has not come to its exec yet has the open file, too.
@@ -51,8 +53,10 @@ public class ForeignFileLockTests
     public void A_locked_key_file_does_not_keep_Dispose_from_returning()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        var segment = SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) });
-        var semaphore = SystemSemaphore.CreateNew(TestRun.KeyOf(key.NativeKey), 1, new SystemSemaphoreOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        var segment = SharedMemory.CreateNew(key, 4096,
+            new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        var semaphore = SystemSemaphore.CreateNew(TestRun.KeyOf(key.NativeKey), 1,
+            new SystemSemaphoreOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) });
         using (new Held(key.NativeKey))
         {
             semaphore.Dispose();
@@ -63,7 +67,8 @@ public class ForeignFileLockTests
         Assert.False(File.Exists(key.NativeKey));
     }
 
-    /// <summary>A wait in the system's queue cannot be ended, so its thread is left behind: with a descriptor of its own, and only a few of them.</summary>
+    /// <summary>A wait in the system's queue cannot be ended, so its thread is left behind: with a descriptor of its
+    /// own, and only a few of them.</summary>
     [Fact]
     public void Waits_that_were_given_up_are_few_and_leave_nothing_when_the_lock_comes_free()
     {
@@ -74,14 +79,16 @@ public class ForeignFileLockTests
         {
             for (int i = 0; i < 10; i++)
             {
-                Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 4096, options)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+                Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 4096, options)}")
+                    .AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
                 Assert.InRange(Opened(key.NativeKey), 1, 5); // the lock's own, and a few that wait
             }
 
             Assert.InRange(Opened(key.NativeKey), 2, 5);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => Opened(key.NativeKey) == 0, Patience.Seconds(30)), "A thread kept the lock, or its descriptor.");
+        Assert.True(SpinWait.SpinUntil(() => Opened(key.NativeKey) == 0, Patience.Seconds(30)),
+            "A thread kept the lock, or its descriptor.");
         using var made = SharedMemory.CreateNew(key, 4096, options);
         Assert.True(made.CreatedNew);
     }
@@ -94,18 +101,23 @@ public class ForeignFileLockTests
     {
         string path = TestRun.NewKey(Backend.SystemV).NativeKey;
         await File.WriteAllTextAsync(path, "", TestContext.Current.CancellationToken);
-        using var file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+        using var file = new Interop.UnixDescriptor(
+            Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
         Task<FileLock> taking;
         using (new Held(path))
         {
-            taking = Task.Factory.StartNew(Take, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, Patience.Seconds(30)), "Nobody joined the queue."); // with the holder's, and that of this test
+            taking = Task.Factory.StartNew(Take, CancellationToken.None, TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+            // With the holder's, and that of this test
+            Assert.True(SpinWait.SpinUntil(() => Opened(path) == 3, Patience.Seconds(30)), "Nobody joined the queue.");
         }
 
         FileLock taken = await taking.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken);
         Assert.True(taken.IsHeld && taken.HasWaited);
-        using (var another = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0)))
-            Assert.Equal(-1, Interop.Libc.flock((int)another.DangerousGetHandle(), Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
+        using (var another = new Interop.UnixDescriptor(
+            Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0)))
+            Assert.Equal(-1, Interop.Libc.flock((int)another.DangerousGetHandle(),
+                Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
         taken.Dispose();
         new Held(path).Dispose();
         Assert.Equal(1, Opened(path));
@@ -113,7 +125,8 @@ public class ForeignFileLockTests
 
         FileLock Take()
         {
-            Assert.Equal(0, FileLock.Take((int)file.DangerousGetHandle(), TimeSpan.FromMilliseconds(milliseconds), out FileLock held));
+            Assert.Equal(0, FileLock.Take((int)file.DangerousGetHandle(), TimeSpan.FromMilliseconds(milliseconds),
+                out FileLock held));
             return held;
         }
     }
@@ -123,7 +136,8 @@ public class ForeignFileLockTests
     {
         string path = TestRun.NewKey(Backend.SystemV).NativeKey;
         File.WriteAllText(path, "");
-        using var file = new Interop.UnixDescriptor(Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+        using var file = new Interop.UnixDescriptor(
+            Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
         bool wasInterrupted = false;
         var thread = new Thread(() =>
         {
@@ -144,12 +158,14 @@ public class ForeignFileLockTests
             Assert.True(thread.Join(Patience.Seconds(30)) && wasInterrupted);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => Opened(path) == 1, Patience.Seconds(30)), "The lock, or its descriptor, was kept.");
+        Assert.True(SpinWait.SpinUntil(() => Opened(path) == 1, Patience.Seconds(30)),
+            "The lock, or its descriptor, was kept.");
         new Held(path).Dispose();
         File.Delete(path);
     }
 
-    internal static int Opened(string path) => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
+    internal static int Opened(string path)
+        => Directory.GetFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
 
     [Fact]
     public void The_lock_of_a_segment_is_made_under_the_lock_of_the_key_file_and_opened_without()
@@ -161,10 +177,13 @@ public class ForeignFileLockTests
         using (new Held(key.NativeKey))
         {
             Assert.False(first.TryLock(out _)); // the caller's time is over first
-            Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => first.Lock(TestContext.Current.CancellationToken)).Error);
+            Assert.Equal(NativeIpcError.LockError,
+                Assert.Throws<NativeIpcException>(() => first.Lock(TestContext.Current.CancellationToken)).Error);
         }
 
-        Assert.True(first.TryLock(TimeSpan.FromMinutes(1), out SharedMemoryLock made, TestContext.Current.CancellationToken)); // a thread that was left in the queue has the file for a moment
+        // A thread that was left in the queue has the file for a moment
+        Assert.True(first.TryLock(TimeSpan.FromMinutes(1), out SharedMemoryLock made,
+            TestContext.Current.CancellationToken));
         made.Dispose();
         using (new Held(key.NativeKey))
         {
@@ -182,7 +201,8 @@ public class ForeignFileLockTests
         using (new Held(TestRun.SegmentFile(key)))
         {
             Outcome.From("Lock", () => $"{segment.Lock()}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
-            using (SharedMemory.OpenExisting(key)) Assert.False(File.Exists(TestRun.SemaphoreFile(key)), "A lock was made.");
+            using (SharedMemory.OpenExisting(key))
+                Assert.False(File.Exists(TestRun.SemaphoreFile(key)), "A lock was made.");
             segment.Dispose();
             Assert.False(File.Exists(TestRun.SegmentFile(key)), "Dispose left the name.");
         }
@@ -196,9 +216,13 @@ public class ForeignFileLockTests
         var options = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(50) };
         using (new Held(TestRun.SegmentFile(key)))
         {
-            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 4096, options)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
-            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 4096, options)}").AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
-            Outcome.From("OpenExisting", () => $"{SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, options)}").AssertSays(NativeIpcError.NotFound, key, "shm_open", 0);
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 4096, options)}")
+                .AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 4096, options)}")
+                .AssertSays(NativeIpcError.LockError, key, "flock", EAGAIN);
+            Outcome.From("OpenExisting", () =>
+                $"{SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, options)}")
+                .AssertSays(NativeIpcError.NotFound, key, "shm_open", 0);
             Assert.Equal(0, new FileInfo(TestRun.SegmentFile(key)).Length);
         }
 

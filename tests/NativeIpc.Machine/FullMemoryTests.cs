@@ -21,7 +21,8 @@ public class FullMemoryTests
     public void A_segment_that_does_not_fit_is_out_of_resources_when_it_is_created(string allocation, bool plainCalls)
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm,
-            plainCalls ? "refuse-tmpfile" : "umask 22", $"segment-create {s_key} 65537 allocation={allocation}", $"segment-create-or-open {s_key} 65537 allocation={allocation}", $"segment-try-open {s_key}");
+            plainCalls ? "refuse-tmpfile" : "umask 22", $"segment-create {s_key} 65537 allocation={allocation}",
+            $"segment-create-or-open {s_key} 65537 allocation={allocation}", $"segment-try-open {s_key}");
         result[1].AssertSays(NativeIpcError.OutOfResources, s_key, "posix_fallocate", ENOSPC);
         result[2].AssertSays(NativeIpcError.OutOfResources, s_key, "posix_fallocate", ENOSPC);
         Assert.Equal("missing", result[3].Did);
@@ -34,7 +35,8 @@ public class FullMemoryTests
     public void A_segment_that_was_created_can_be_filled_when_devshm_is_full(bool plainCalls)
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm,
-            plainCalls ? "refuse-tmpfile" : "umask 22", $"segment-create {s_key} 65536", $"segment-create {s_other} 1", $"semaphore-create {s_other} 1", "segment-lock", "segment-fill", "dispose");
+            plainCalls ? "refuse-tmpfile" : "umask 22", $"segment-create {s_key} 65536", $"segment-create {s_other} 1",
+            $"semaphore-create {s_other} 1", "segment-lock", "segment-fill", "dispose");
         Assert.Equal("created 65536", result[1].Did);
         result[2].AssertSays(NativeIpcError.OutOfResources, s_other, "posix_fallocate", ENOSPC);
         result[3].AssertSays(NativeIpcError.OutOfResources, s_other, plainCalls ? "sem_open" : "pwrite", ENOSPC);
@@ -48,7 +50,8 @@ public class FullMemoryTests
     [Fact]
     public void A_lock_that_a_peer_has_made_is_found_when_devshm_is_full()
     {
-        VictimResult result = Victims.Run(Situation.SmallDevShm, $"semaphore-create {s_key} 1", $"segment-create {s_key} 61440", $"segment-create {s_other} 1", "segment-lock", "dispose");
+        VictimResult result = Victims.Run(Situation.SmallDevShm, $"semaphore-create {s_key} 1",
+            $"segment-create {s_key} 61440", $"segment-create {s_other} 1", "segment-lock", "dispose");
         result[2].AssertSays(NativeIpcError.OutOfResources, s_other, "posix_fallocate", ENOSPC);
         Assert.Equal(("locked", "disposed"), (result[3].Did, result[4].Did));
         result.LeftNothing();
@@ -56,7 +59,8 @@ public class FullMemoryTests
 
     [Fact]
     public void A_sparse_segment_may_be_larger_than_devshm()
-        => Victims.Run(Situation.SmallDevShm, $"segment-create {s_key} 1048576 allocation=Sparse", "dispose").Did("created 1048576", "disposed").LeftNothing();
+        => Victims.Run(Situation.SmallDevShm, $"segment-create {s_key} 1048576 allocation=Sparse",
+            "dispose").Did("created 1048576", "disposed").LeftNothing();
 
     [Fact]
     public void Writing_to_a_sparse_segment_when_devshm_is_full_says_so()
@@ -87,10 +91,13 @@ public class FullMemoryTests
         const long size = 1L << 30;
         NativeIpcKey there = TestRun.NewKey(backend);
         NativeIpcKey key = TestRun.NewKey(backend);
-        using (SharedMemory segment = SharedMemory.CreateNew(there, size, new SharedMemoryOptions { Allocation = SharedMemoryAllocation.Sparse }))
+        using (SharedMemory segment = SharedMemory.CreateNew(there, size,
+            new SharedMemoryOptions { Allocation = SharedMemoryAllocation.Sparse }))
         {
             VictimResult result = Victims.Run(Situation.Plain, $"limit-address-space {size / 8}",
-                $"segment-create {key} {size} allocation=Sparse", $"segment-create-or-open {key} {size} allocation=Sparse", $"segment-open {there}", $"segment-read {there}", $"segment-try-open {there}");
+                $"segment-create {key} {size} allocation=Sparse",
+                $"segment-create-or-open {key} {size} allocation=Sparse", $"segment-open {there}",
+                $"segment-read {there}", $"segment-try-open {there}");
             string call = backend == Backend.Posix ? "mmap" : "shmat";
             result[1].AssertSays(NativeIpcError.OutOfResources, key, call, ENOMEM);
             result[2].AssertSays(NativeIpcError.OutOfResources, key, call, ENOMEM);

@@ -4,18 +4,21 @@ using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A wait for a file lock that was given up leaves a thread behind, which takes the file for a moment when it comes
-/// free. No call of this process takes that for somebody else's.</summary>
+/// <summary>A wait for a file lock that was given up leaves a thread behind, which takes the file for a moment when it
+/// comes free. No call of this process takes that for somebody else's.</summary>
 [Collection("Threads that wait for file locks")]
 public class GivenUpFileLockTests
 {
     private const int Rounds = 100;
-    private static readonly SharedMemoryOptions s_impatient = new() { PeerTimeout = TimeSpan.Zero, Removal = RemovalPolicy.Keep };
-    private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan, Removal = RemovalPolicy.Keep };
+    private static readonly SharedMemoryOptions s_impatient = new() { PeerTimeout = TimeSpan.Zero,
+        Removal = RemovalPolicy.Keep };
+    private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan,
+        Removal = RemovalPolicy.Keep };
 
     public GivenUpFileLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
-    private static string FileOf(NativeIpcKey key, Backend backend) => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;
+    private static string FileOf(NativeIpcKey key, Backend backend)
+        => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;
 
     /// <summary>Has the file, until a wait of this process for it was given up.</summary>
     private static void GiveUp(SharedMemory segment, string path)
@@ -41,7 +44,8 @@ public class GivenUpFileLockTests
             using (SharedMemory segment = SharedMemory.CreateNew(key, 4096, s_patient))
             {
                 GiveUp(segment, FileOf(key, backend));
-                Assert.True(segment.TryLock(out SharedMemoryLock scope), $"Round {round}: somebody seems to have the file.");
+                Assert.True(segment.TryLock(out SharedMemoryLock scope),
+                    $"Round {round}: somebody seems to have the file.");
                 scope.Dispose();
             }
         }
@@ -59,7 +63,8 @@ public class GivenUpFileLockTests
             using (SharedMemory segment = SharedMemory.CreateNew(key, 4096, s_patient))
             {
                 GiveUp(segment, FileOf(key, backend));
-                SharedMemoryLock? scope = await segment.TryLockAsync(TimeSpan.Zero, TestContext.Current.CancellationToken);
+                SharedMemoryLock? scope = await segment.TryLockAsync(TimeSpan.Zero,
+                    TestContext.Current.CancellationToken);
                 Assert.True(scope.HasValue, $"Round {round}: somebody seems to have the file.");
                 scope.Value.Dispose();
             }

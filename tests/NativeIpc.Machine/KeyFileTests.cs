@@ -24,7 +24,8 @@ public sealed class KeyFileTests : IDisposable
 
     private NativeIpcKey Key(string name) => TestRun.KeyOf(Path.Combine(_folder, name));
 
-    private static IEnumerable<Outcome> All(NativeIpcKey key) => [.. Calls.WithSegment(key), .. Calls.WithSemaphore(key)];
+    private static IEnumerable<Outcome> All(NativeIpcKey key)
+        => [.. Calls.WithSegment(key), .. Calls.WithSemaphore(key)];
 
     [Theory]
     [InlineData("missing/key")]
@@ -35,8 +36,10 @@ public sealed class KeyFileTests : IDisposable
         NativeIpcKey key = Key(name);
         foreach (Outcome outcome in All(key))
         {
-            if (outcome.Step.Contains(".Create", StringComparison.Ordinal)) outcome.AssertSays(NativeIpcError.KeyError, key, "open");
-            else if (outcome.Step.Contains(".Open", StringComparison.Ordinal)) outcome.AssertSays(NativeIpcError.NotFound, key, "open", ENOENT);
+            if (outcome.Step.Contains(".Create", StringComparison.Ordinal))
+                outcome.AssertSays(NativeIpcError.KeyError, key, "open");
+            else if (outcome.Step.Contains(".Open", StringComparison.Ordinal))
+                outcome.AssertSays(NativeIpcError.NotFound, key, "open", ENOENT);
             else Assert.Equal("missing", outcome.Did);
         }
 
@@ -104,7 +107,8 @@ public sealed class KeyFileTests : IDisposable
         NativeIpcKey key = Key("foreign");
         File.WriteAllText(key.NativeKey, "");
         _ = Shell.Run("chown", ["65534", key.NativeKey]).Succeeded;
-        foreach (Outcome outcome in All(key).Where(outcome => !outcome.Step.EndsWith("Remove", StringComparison.Ordinal)))
+        foreach (Outcome outcome in All(key)
+            .Where(outcome => !outcome.Step.EndsWith("Remove", StringComparison.Ordinal)))
             outcome.AssertSays(NativeIpcError.PermissionDenied, key, "key file check", 13);
         AssertServesBoth(key, allowOtherOwners: true);
         Assert.True(File.Exists(key.NativeKey));
@@ -117,9 +121,12 @@ public sealed class KeyFileTests : IDisposable
         NativeIpcKey key = Key("key");
         File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         VictimResult result = Victims.Run(Situation.Nobody,
-            $"segment-create {key} 1", $"segment-create-or-open {key} 1", $"segment-open {key}", $"segment-try-open {key}", $"segment-remove {key}",
-            $"semaphore-create {key} 1", $"semaphore-create-or-open {key} 1", $"semaphore-reset {key} 1", $"semaphore-open {key}", $"semaphore-try-open {key}", $"semaphore-remove {key}");
-        foreach (Outcome outcome in result.Outcomes) outcome.AssertSays(NativeIpcError.PermissionDenied, key, "open", 13);
+            $"segment-create {key} 1", $"segment-create-or-open {key} 1", $"segment-open {key}",
+            $"segment-try-open {key}", $"segment-remove {key}",
+            $"semaphore-create {key} 1", $"semaphore-create-or-open {key} 1", $"semaphore-reset {key} 1",
+            $"semaphore-open {key}", $"semaphore-try-open {key}", $"semaphore-remove {key}");
+        foreach (Outcome outcome in result.Outcomes)
+            outcome.AssertSays(NativeIpcError.PermissionDenied, key, "open", 13);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder));
     }
 
@@ -129,7 +136,9 @@ public sealed class KeyFileTests : IDisposable
         NativeIpcKey there = Key("there");
         NativeIpcKey missing = Key("missing");
         VictimResult result = Victims.Run(
-            new Situation { MountFirst = $"mount -t tmpfs none {_folder}; touch {there.NativeKey}; mount -o remount,ro {_folder}" },
+            new Situation
+                { MountFirst =
+                    $"mount -t tmpfs none {_folder}; touch {there.NativeKey}; mount -o remount,ro {_folder}" },
             $"segment-create {there} 4096", $"semaphore-create {there} 1", "dispose",
             $"segment-create {missing} 4096", $"semaphore-create {missing} 1", $"segment-try-open {missing}");
         Assert.Equal(("created 4096", "created", "disposed"), (result[0].Did, result[1].Did, result[2].Did));
@@ -143,7 +152,8 @@ public sealed class KeyFileTests : IDisposable
     {
         NativeIpcKey key = Key("key");
         VictimResult result = Victims.Run(
-            new Situation { MountFirst = $"mount -t tmpfs -o nr_inodes=2 none {_folder}; touch {_folder}/other", After = $"ls -A {_folder}; rm {_folder}/other" },
+            new Situation { MountFirst = $"mount -t tmpfs -o nr_inodes=2 none {_folder}; touch {_folder}/other",
+                After = $"ls -A {_folder}; rm {_folder}/other" },
             $"segment-create {key} 4096", $"semaphore-create {key} 1");
         result[0].AssertSays(NativeIpcError.OutOfResources, key, "open", ENOSPC);
         result[1].AssertSays(NativeIpcError.OutOfResources, key, "open", ENOSPC);
@@ -171,7 +181,8 @@ public sealed class KeyFileTests : IDisposable
         }
 
         Assert.Equal(existed, Path.Exists(key.NativeKey));
-        Assert.False(SharedMemory.TryOpenExisting(key, out _, SharedMemoryAccess.Read, segments with { PeerTimeout = TimeSpan.Zero }));
+        Assert.False(SharedMemory.TryOpenExisting(key, out _, SharedMemoryAccess.Read,
+            segments with { PeerTimeout = TimeSpan.Zero }));
         Assert.False(SystemSemaphore.TryOpenExisting(key, out _, semaphores with { PeerTimeout = TimeSpan.Zero }));
     }
 }

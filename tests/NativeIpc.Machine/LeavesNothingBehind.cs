@@ -17,7 +17,8 @@ public sealed class LeavesNothingBehind : IDisposable
     {
         string[] left =
         [
-            .. Directory.EnumerateFileSystemEntries("/dev/shm").Where(path => path.Contains(TestRun.Prefix, StringComparison.Ordinal)),
+            .. Directory.EnumerateFileSystemEntries("/dev/shm")
+                .Where(path => path.Contains(TestRun.Prefix, StringComparison.Ordinal)),
             .. SystemVObjects().Where(line => !_before.Contains(line)),
             .. Directory.EnumerateFileSystemEntries(TestRun.Folder, "*", SearchOption.AllDirectories),
         ];

@@ -12,8 +12,10 @@ namespace NativeIpc.Machine;
 public sealed class LockedFolderTests
 {
     private static readonly SharedMemoryOptions s_lastOut = new() { Removal = RemovalPolicy.LastOneOut };
-    private static readonly SystemSemaphoreOptions s_lastLockOut = new() { Removal = RemovalPolicy.LastOneOut, Robust = true };
-    private static readonly SharedMemoryOptions s_reclaim = new() { Reclaim = true, PeerTimeout = TimeSpan.FromMilliseconds(50) };
+    private static readonly SystemSemaphoreOptions s_lastLockOut = new() { Removal = RemovalPolicy.LastOneOut,
+        Robust = true };
+    private static readonly SharedMemoryOptions s_reclaim = new() { Reclaim = true,
+        PeerTimeout = TimeSpan.FromMilliseconds(50) };
 
     public LockedFolderTests()
     {
@@ -21,7 +23,8 @@ public sealed class LockedFolderTests
         Victims.NeedRoot();
     }
 
-    private static IDisposable FolderLockedByNobody() => Victims.Start(Situation.Nobody, "flock /dev/shm", "wait-for-ever");
+    private static IDisposable FolderLockedByNobody()
+        => Victims.Start(Situation.Nobody, "flock /dev/shm", "wait-for-ever");
 
     /// <summary>The warnings of the library, of this process.</summary>
     private sealed class Warnings : EventListener
@@ -30,7 +33,8 @@ public sealed class LockedFolderTests
 
         internal string[] About(NativeIpcKey key)
         {
-            lock (_messages) return [.. _messages.Where(message => message.Contains(key.NativeKey, StringComparison.Ordinal))];
+            lock (_messages)
+                return [.. _messages.Where(message => message.Contains(key.NativeKey, StringComparison.Ordinal))];
         }
 
         protected override void OnEventSourceCreated(EventSource eventSource)
@@ -62,7 +66,8 @@ public sealed class LockedFolderTests
         Assert.False(File.Exists(TestRun.SemaphoreFile(key)), "Its lock stayed.");
 
         NativeIpcKey semaphore = TestRun.NewKey(Backend.Posix);
-        SystemSemaphore.CreateNew(semaphore, 1, new SystemSemaphoreOptions { Removal = RemovalPolicy.LastOneOut }).Dispose();
+        SystemSemaphore.CreateNew(semaphore, 1,
+            new SystemSemaphoreOptions { Removal = RemovalPolicy.LastOneOut }).Dispose();
         Assert.False(File.Exists(TestRun.SemaphoreFile(semaphore)), "The semaphore stayed.");
     }
 
@@ -77,7 +82,8 @@ public sealed class LockedFolderTests
         for (int round = 0; round < (isFolderLocked ? 50 : 300); round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-            SharedMemory[] users = [.. Enumerable.Range(0, Users).Select(_ => SharedMemory.CreateOrOpen(key, 100, s_lastOut))];
+            SharedMemory[] users = [.. Enumerable.Range(0,
+                Users).Select(_ => SharedMemory.CreateOrOpen(key, 100, s_lastOut))];
             Assert.True(users[0].TryLock(out SharedMemoryLock made));
             made.Dispose();
             Thread[] threads = [.. users.Select(user => new Thread(() =>
@@ -92,8 +98,8 @@ public sealed class LockedFolderTests
         }
     }
 
-    /// <summary>Between fork(2) and execve(2) a child has all that its parent has open: it is no user of it. Not tried for
-    /// a semaphore that is not robust: it has no descriptor but while it is opened.</summary>
+    /// <summary>Between fork(2) and execve(2) a child has all that its parent has open: it is no user of it. Not tried
+    /// for a semaphore that is not robust: it has no descriptor but while it is opened.</summary>
     [Fact]
     public void The_last_one_out_removes_while_its_process_starts_others()
     {
@@ -136,7 +142,8 @@ public sealed class LockedFolderTests
         for (int round = 0; round < 5; round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-            (_, string said) = Victims.RunGroup(4, "TERM", "ed 100\"", $"segment-create-or-open {key} 100 removal=LastOneOut", "wait-for-ever");
+            (_, string said) = Victims.RunGroup(4, "TERM", "ed 100\"",
+                $"segment-create-or-open {key} 100 removal=LastOneOut", "wait-for-ever");
             bool stayed = File.Exists(TestRun.SegmentFile(key));
             SharedMemory.Remove(key);
             Assert.False(stayed, $"The segment stayed in round {round}.\n{said}");
@@ -148,12 +155,15 @@ public sealed class LockedFolderTests
     {
         using IDisposable stranger = FolderLockedByNobody();
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        using (SharedMemory stale = SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Removal = RemovalPolicy.Keep })) stale.Span[0] = 42;
+        using (SharedMemory stale = SharedMemory.CreateNew(key, 100,
+            new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
+            stale.Span[0] = 42;
         using (SharedMemory fresh = SharedMemory.CreateOrOpen(key, 50, s_reclaim))
         {
             Assert.True(fresh.CreatedNew);
             Assert.Equal(0, fresh.Span[0]);
-            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}").AssertSays(NativeIpcError.AlreadyExists, key, "shm_open", 17);
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}")
+                .AssertSays(NativeIpcError.AlreadyExists, key, "shm_open", 17);
             using SharedMemory used = SharedMemory.CreateOrOpen(key, 50, s_reclaim);
             Assert.False(used.CreatedNew);
         }
@@ -167,18 +177,24 @@ public sealed class LockedFolderTests
     public void Reclaim_fails_and_says_so_where_a_reader_of_the_object_has_it_locked()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose(); // 0644
+        // 0644
+        SharedMemory.CreateNew(key, 100,
+            new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose();
         NativeIpcKey semaphore = TestRun.NewKey(Backend.Posix);
-        SystemSemaphore.CreateNew(semaphore, 3, new SystemSemaphoreOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose();
+        SystemSemaphore.CreateNew(semaphore, 3,
+            new SystemSemaphoreOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose();
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
         {
-            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
-            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}").AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
+            Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 50, s_reclaim)}")
+                .AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
+            Outcome.From("CreateNew", () => $"{SharedMemory.CreateNew(key, 50, s_reclaim)}")
+                .AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
         }
 
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SemaphoreFile(semaphore)}", "wait-for-ever"))
         {
-            Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(semaphore, 1, new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero })}")
+            Outcome.From("CreateOrOpen", () =>
+                $"{SystemSemaphore.CreateOrOpen(semaphore, 1, new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero })}")
                 .AssertSays(NativeIpcError.LockError, semaphore, "flock", Errno.EAGAIN);
         }
 
@@ -190,7 +206,8 @@ public sealed class LockedFolderTests
     {
         using var warnings = new Warnings();
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { Mode = (UnixFileMode)0x1A4, PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        SharedMemory segment = SharedMemory.CreateNew(key, 100,
+            s_lastOut with { Mode = (UnixFileMode)0x1A4, PeerTimeout = TimeSpan.FromMilliseconds(50) });
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever")) segment.Dispose();
         Assert.Contains("cannot be told", Assert.Single(warnings.About(key)), StringComparison.Ordinal);
         Assert.True(SharedMemory.Remove(key));
@@ -207,14 +224,16 @@ public sealed class LockedFolderTests
         using (File.OpenRead(TestRun.SegmentFile(key))) // with a shared lock, as .NET's streams have
         {
             segment.Dispose();
-            Assert.False(SharedMemory.CreateOrOpen(key, 50, s_reclaim with { Removal = RemovalPolicy.Keep }).CreatedNew);
+            Assert.False(SharedMemory.CreateOrOpen(key, 50,
+                s_reclaim with { Removal = RemovalPolicy.Keep }).CreatedNew);
         }
 
         Assert.Empty(warnings.About(key));
         Assert.True(SharedMemory.Remove(key));
     }
 
-    /// <summary>Whoever asks is cut off wherever the machine likes, for as long as it likes, with the file open: he is no user.</summary>
+    /// <summary>Whoever asks is cut off wherever the machine likes, for as long as it likes, with the file open: he is
+    /// no user.</summary>
     [Theory]
     [InlineData(false, true)] // looks, or waits to ask
     [InlineData(true, true)] // asks, or has asked and has yet to close the file
@@ -223,7 +242,8 @@ public sealed class LockedFolderTests
     {
         using var warnings = new Warnings();
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { PeerTimeout = TimeSpan.FromMilliseconds(50) });
+        SharedMemory segment = SharedMemory.CreateNew(key, 100,
+            s_lastOut with { PeerTimeout = TimeSpan.FromMilliseconds(50) });
         using (AskMark? mark = AskMark.TryBegin(TestRun.SegmentFile(key)))
         using (UnixDescriptor? file = hasItOpen ? Libc.OpenToLook(TestRun.SegmentFile(key), out _) : null)
         {
@@ -248,14 +268,16 @@ public sealed class LockedFolderTests
         using (AskMark? mark = AskMark.TryBegin(TestRun.SemaphoreFile(key)))
         {
             mark!.Ask();
-            IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(one => one.Key == key);
+            IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(
+                one => one.Key == key);
             Assert.Equal((7, false), (found.Value, found.IsInUse));
         }
 
         Assert.True(SystemSemaphore.Remove(key));
     }
 
-    /// <summary>Who asks may meet others who ask: what one of them does for an instant must not look like a user to another.</summary>
+    /// <summary>Who asks may meet others who ask: what one of them does for an instant must not look like a user to
+    /// another.</summary>
     [Fact]
     public void Who_asks_never_takes_what_another_one_who_asks_takes_for_the_lock_of_a_user()
     {
@@ -265,7 +287,9 @@ public sealed class LockedFolderTests
         using (FolderLockedByNobody())
         using (File.OpenRead(TestRun.SegmentFile(key))) // with a shared lock, as .NET's streams have
         {
-            Victims.Run(new Situation { Trace = trace, Traced = "trace=flock" }, "listen", $"segment-open {key} removal=LastOneOut", "dispose", "events").Did("listens", "opened 100", "disposed", "");
+            Victims.Run(new Situation { Trace = trace, Traced = "trace=flock" }, "listen",
+                $"segment-open {key} removal=LastOneOut", "dispose", "events").Did("listens", "opened 100",
+                    "disposed", "");
             Assert.True(File.Exists(TestRun.SegmentFile(key)), "It was removed under its user.");
         }
 
@@ -281,12 +305,15 @@ public sealed class LockedFolderTests
     {
         using IDisposable stranger = FolderLockedByNobody();
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        using (SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }))
+        using (SharedMemory.CreateNew(key, 100,
+            new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }))
             Assert.True(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory) is { IsInUse: true });
-        IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(one => one.Key == key);
+        IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(
+            one => one.Key == key);
         Assert.False(found.IsInUse);
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
-            Outcome.From("TryRemoveUnused", () => $"{IpcObjects.TryRemoveUnused(found)}").AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
+            Outcome.From("TryRemoveUnused", () => $"{IpcObjects.TryRemoveUnused(found)}")
+                .AssertSays(NativeIpcError.LockError, key, "flock", Errno.EAGAIN);
         Assert.True(IpcObjects.TryRemoveUnused(found));
     }
 
@@ -295,8 +322,10 @@ public sealed class LockedFolderTests
     public void Remove_takes_away_what_a_stranger_has_made_and_locked()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        Victims.Run(Situation.Nobody, $"segment-create {key} 4096 removal=Keep", "segment-lock").Did("created 4096", "locked");
-        using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever")) Assert.True(SharedMemory.Remove(key));
+        Victims.Run(Situation.Nobody, $"segment-create {key} 4096 removal=Keep",
+            "segment-lock").Did("created 4096", "locked");
+        using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
+            Assert.True(SharedMemory.Remove(key));
         Assert.False(File.Exists(TestRun.SegmentFile(key)));
         Assert.False(File.Exists(TestRun.SemaphoreFile(key)));
     }

@@ -7,7 +7,8 @@ namespace NativeIpc.Machine;
 /// <summary>Modes are what was asked for, whatever the umask.</summary>
 public class ModeTests
 {
-    public ModeTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc, "Looks at the files of glibc on Linux.");
+    public ModeTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        "Looks at the files of glibc on Linux.");
 
     [Theory]
     [InlineData("0", "600", "600", "umask 0")]
@@ -21,10 +22,12 @@ public class ModeTests
         NativeIpcKey segment = TestRun.NewKey(Backend.Posix);
         NativeIpcKey semaphore = TestRun.NewKey(Backend.Posix);
         VictimResult result = Victims.Run(also == "hide-proc" ? new Situation { MountFirst = "true" } : Situation.Plain,
-            $"umask {umask}", also, $"segment-create {segment} 4096 mode={mode} removal=Keep", "segment-lock", $"semaphore-create {semaphore} 1 mode={mode} removal=Keep");
+            $"umask {umask}", also, $"segment-create {segment} 4096 mode={mode} removal=Keep", "segment-lock",
+            $"semaphore-create {semaphore} 1 mode={mode} removal=Keep");
         Assert.Equal(("created 4096", "locked", "created"), (result[2].Did, result[3].Did, result[4].Did));
 
-        string[] modes = [ModeOf(TestRun.SegmentFile(segment)), ModeOf(TestRun.SemaphoreFile(segment)), ModeOf(TestRun.SemaphoreFile(semaphore))];
+        string[] modes = [ModeOf(TestRun.SegmentFile(segment)), ModeOf(TestRun.SemaphoreFile(segment)),
+            ModeOf(TestRun.SemaphoreFile(semaphore))];
         Assert.True(SharedMemory.Remove(segment) && SystemSemaphore.Remove(semaphore));
         Assert.Equal([mode, lockMode, mode], modes);
     }
@@ -34,15 +37,18 @@ public class ModeTests
     [InlineData("22", "666", "666", "644")]
     [InlineData("777", "640", "660", "600")]
     [InlineData("77", "660", "660", "640")]
-    public void System_V_objects_locks_and_key_files_have_their_exact_modes(string umask, string mode, string lockMode, string keyFileMode)
+    public void System_V_objects_locks_and_key_files_have_their_exact_modes(string umask, string mode, string lockMode,
+        string keyFileMode)
     {
         NativeIpcKey segment = TestRun.NewKey(Backend.SystemV);
         NativeIpcKey semaphore = TestRun.NewKey(Backend.SystemV);
         VictimResult result = Victims.Run(Situation.Plain,
-            $"umask {umask}", $"segment-create {segment} 4096 mode={mode} removal=Keep", "segment-lock", $"semaphore-create {semaphore} 1 mode={mode} removal=Keep");
+            $"umask {umask}", $"segment-create {segment} 4096 mode={mode} removal=Keep", "segment-lock",
+            $"semaphore-create {semaphore} 1 mode={mode} removal=Keep");
         Assert.Equal(("created 4096", "locked", "created"), (result[1].Did, result[2].Did, result[3].Did));
 
-        string[] modes = [ModeOf("shm", segment), ModeOf("sem", segment), ModeOf("sem", semaphore), ModeOf(segment.NativeKey), ModeOf(semaphore.NativeKey)];
+        string[] modes = [ModeOf("shm", segment), ModeOf("sem", segment), ModeOf("sem", semaphore),
+            ModeOf(segment.NativeKey), ModeOf(semaphore.NativeKey)];
         Assert.True(SharedMemory.Remove(segment) && SystemSemaphore.Remove(semaphore));
         Assert.Equal([mode, lockMode, mode, keyFileMode, keyFileMode], modes);
     }
@@ -54,8 +60,10 @@ public class ModeTests
     public void A_mode_that_makes_no_sense_is_a_wrong_argument(int mode)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        Assert.Throws<ArgumentException>("options", () => SharedMemory.CreateNew(key, 1, new SharedMemoryOptions { Mode = (UnixFileMode)mode }));
-        Assert.Throws<ArgumentException>("options", () => SystemSemaphore.CreateNew(key, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)mode }));
+        Assert.Throws<ArgumentException>("options",
+            () => SharedMemory.CreateNew(key, 1, new SharedMemoryOptions { Mode = (UnixFileMode)mode }));
+        Assert.Throws<ArgumentException>("options",
+            () => SystemSemaphore.CreateNew(key, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)mode }));
     }
 
     private static string ModeOf(string path)
@@ -67,6 +75,7 @@ public class ModeTests
     private static string ModeOf(string kind, NativeIpcKey key)
     {
         string ipcKey = Interop.Libc.ftok(key.NativeKey, (int)key.Type).ToString(CultureInfo.InvariantCulture);
-        return File.ReadLines($"/proc/sysvipc/{kind}").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Single(fields => fields[0] == ipcKey)[2];
+        return File.ReadLines($"/proc/sysvipc/{kind}").Select(
+            line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Single(fields => fields[0] == ipcKey)[2];
     }
 }

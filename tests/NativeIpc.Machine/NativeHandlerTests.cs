@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A library in C that was there before the runtime handles a signal and goes on: nothing of a living process is removed.</summary>
+/// <summary>A library in C that was there before the runtime handles a signal and goes on: nothing of a living process
+/// is removed.</summary>
 public class NativeHandlerTests
 {
     // Its handler makes the file that the environment names, as the sign that the signal has come.
@@ -43,14 +44,17 @@ public class NativeHandlerTests
             string built = Path.Combine(folder, "handler.so");
             string sign = Path.Combine(folder, "handled");
             File.WriteAllText(source, Source);
-            Assert.Equal("", Shell.Run(Peers.Require("gcc", "gcc"), ["-shared", "-fPIC", "-o", built, source], "/").Error);
+            Assert.Equal("", Shell.Run(Peers.Require("gcc", "gcc"), ["-shared", "-fPIC", "-o", built, source],
+                "/").Error);
 
             NativeIpcKey posix = TestRun.NewKey(Backend.Posix);
             NativeIpcKey systemV = TestRun.NewKey(Backend.SystemV);
-            var situation = new Situation { Environment = new() { ["LD_PRELOAD"] = built, ["NATIVE_HANDLER_SIGN"] = sign } };
+            var situation = new Situation { Environment = new() { ["LD_PRELOAD"] = built,
+                ["NATIVE_HANDLER_SIGN"] = sign } };
             VictimResult result = Victims.Run(situation,
             [
-                $"segment-create {posix} 4096", $"segment-create {systemV} 4096", $"signal {signal}", $"await-file {sign}",
+                $"segment-create {posix} 4096", $"segment-create {systemV} 4096", $"signal {signal}",
+                $"await-file {sign}",
                 "is-ending", $"segment-open {posix}", $"segment-open {systemV}",
             ]);
             result.Did("created 4096", "created 4096", "sent", "there", "False", "opened 4096", "opened 4096");

@@ -14,9 +14,11 @@ public class NewCallTests
     private const string OlderUname = "--uname-2.6"; // setarch(8): the kernel says that it is an old one
     private const string NewCalls = "trace=io_uring_setup,io_uring_enter,io_uring_register,pidfd_open,futex_waitv";
 
-    private static readonly string[] s_waits = ["segment-wait 1000", "segment-wait-async 100", "semaphore-wait 20", "semaphore-wait-async 20"];
+    private static readonly string[] s_waits = ["segment-wait 1000", "segment-wait-async 100", "semaphore-wait 20",
+        "semaphore-wait-async 20"];
 
-    public NewCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc, "Uses seccomp, and waits that only glibc offers.");
+    public NewCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        "Uses seccomp, and waits that only glibc offers.");
 
     /// <summary>Waits in vain in every way for what the test holds.</summary>
     private static VictimResult Wait(Situation situation, params string[] first)
@@ -26,14 +28,16 @@ public class NewCallTests
         using SharedMemory memory = SharedMemory.CreateNew(segment, 4096);
         using SystemSemaphore empty = SystemSemaphore.CreateNew(semaphore, 0);
         using SharedMemoryLock held = memory.Lock();
-        VictimResult result = Victims.Run(situation, [.. first, $"segment-open {segment}", $"semaphore-open {semaphore}", .. s_waits]);
+        VictimResult result = Victims.Run(situation,
+            [.. first, $"segment-open {segment}", $"semaphore-open {semaphore}", .. s_waits]);
         Assert.True(result.ExitCode == 0, $"It ended with {result.ExitCode}.\n{result.Error}");
         return result.Did([.. first.Select(_ => "switched"), "opened 4096", "opened", .. s_waits.Select(_ => "False")]);
     }
 
     [Fact]
     public void An_old_kernel_is_asked_for_nothing_new()
-        => Wait(new Situation { Filter = KillsForNewNumbers, Through = [Peers.Require("setarch", "util-linux"), OlderUname] });
+        => Wait(new Situation { Filter = KillsForNewNumbers,
+            Through = [Peers.Require("setarch", "util-linux"), OlderUname] });
 
     [Fact]
     public void The_switch_avoids_all_new_numbers_on_a_new_kernel_with_an_old_filter()
@@ -52,7 +56,8 @@ public class NewCallTests
 
     [Fact]
     public void Without_the_ring_by_a_switch_its_numbers_are_not_asked_for()
-        => Wait(new Situation { Filter = "io_uring_setup:kill,io_uring_enter:kill,io_uring_register:kill" }, "switch NativeIpc.NoIoUring");
+        => Wait(new Situation { Filter = "io_uring_setup:kill,io_uring_enter:kill,io_uring_register:kill" },
+            "switch NativeIpc.NoIoUring");
 
     [Fact]
     public void A_filter_that_refuses_new_numbers_is_no_obstacle()
@@ -68,7 +73,9 @@ public class NewCallTests
         SkipUnlessRing();
         string trace = Path.Combine(TestRun.Folder, TestRun.NewName());
         Wait(new Situation { Trace = trace, Traced = NewCalls }, turnedOn.Length == 0 ? [] : [$"switch {turnedOn}"]);
-        string[] asked = [.. File.ReadLines(trace).Select(line => line.Split(['(', ' '], StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length > 1).Select(words => words[1])
+        string[] asked = [.. File.ReadLines(trace)
+            .Select(line => line.Split(['(', ' '], StringSplitOptions.RemoveEmptyEntries))
+            .Where(words => words.Length > 1).Select(words => words[1])
             .Where(name => name is "io_uring_setup" or "pidfd_open" or "futex_waitv").Distinct().Order()];
         Assert.Equal(expected, string.Join(',', asked.Where(name => name != "pidfd_open")));
         Assert.True(mayWatchProcesses || !asked.Contains("pidfd_open"), "A process was watched.");

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A process that has no file descriptor left (ulimit -n) gets a clear error, and can still clean up.</summary>
+/// <summary>A process that has no file descriptor left (ulimit -n) gets a clear error, and can still clean
+/// up.</summary>
 public class NoDescriptorTests
 {
     private const int EMFILE = 24;
@@ -19,23 +20,32 @@ public class NoDescriptorTests
         NativeIpcKey key = TestRun.NewKey(backend);
         string[] steps =
         [
-            $"segment-create {key} 4096", $"segment-create-or-open {key} 4096", $"segment-open {there}", $"segment-read {there}", $"segment-try-open {there}", $"segment-remove {there}",
-            $"semaphore-create {key} 1", $"semaphore-create-or-open {key} 1", $"semaphore-reset {key} 1", $"semaphore-open {there}", $"semaphore-try-open {there}", "segment-lock",
+            $"segment-create {key} 4096", $"segment-create-or-open {key} 4096", $"segment-open {there}",
+            $"segment-read {there}", $"segment-try-open {there}", $"segment-remove {there}",
+            $"semaphore-create {key} 1", $"semaphore-create-or-open {key} 1", $"semaphore-reset {key} 1",
+            $"semaphore-open {there}", $"semaphore-try-open {there}", "segment-lock",
         ];
-        VictimResult result = Victims.Run(Situation.Plain, [$"segment-create {there} 4096", $"semaphore-create {TestRun.NewKey(backend)} 1", "use-up-descriptors", .. steps, "segment-fill"]);
+        VictimResult result = Victims.Run(Situation.Plain,
+            [$"segment-create {there} 4096", $"semaphore-create {TestRun.NewKey(backend)} 1", "use-up-descriptors",
+                .. steps, "segment-fill"]);
 
         Assert.Equal(steps.Length + 4, result.Outcomes.Length);
         Assert.EndsWith("error 24", result[2].Did, StringComparison.Ordinal);
         foreach (Outcome outcome in result.Outcomes[3..^1])
         {
-            bool isOnThere = outcome.Step == "segment-lock" || outcome.Step.Contains(there.ToString()!, StringComparison.Ordinal);
-            bool isShmOpen = backend == Backend.Posix && outcome.Step.StartsWith("segment-", StringComparison.Ordinal) && outcome.Step != "segment-lock" && !outcome.Step.Contains("remove", StringComparison.Ordinal)
-                && !outcome.Step.StartsWith("segment-create posix", StringComparison.Ordinal); // makes a file without a name first
-            outcome.AssertSays(NativeIpcError.OutOfResources, isOnThere ? there : key, isShmOpen ? "shm_open" : "open", EMFILE);
+            bool isOnThere = outcome.Step == "segment-lock"
+                || outcome.Step.Contains(there.ToString()!, StringComparison.Ordinal);
+            bool isShmOpen = backend == Backend.Posix && outcome.Step.StartsWith("segment-", StringComparison.Ordinal)
+                && outcome.Step != "segment-lock" && !outcome.Step.Contains("remove", StringComparison.Ordinal)
+                // Makes a file without a name first
+                && !outcome.Step.StartsWith("segment-create posix", StringComparison.Ordinal);
+            outcome.AssertSays(NativeIpcError.OutOfResources, isOnThere ? there : key,
+                isShmOpen ? "shm_open" : "open", EMFILE);
         }
 
         Assert.Equal("filled", result.Outcomes[^1].Did);
-        Assert.False(Path.Exists(backend == Backend.Posix ? TestRun.SegmentFile(there) : there.NativeKey), "The end of the process left it.");
+        Assert.False(Path.Exists(backend == Backend.Posix ? TestRun.SegmentFile(there) : there.NativeKey),
+            "The end of the process left it.");
     }
 
     [Theory]
@@ -49,15 +59,18 @@ public class NoDescriptorTests
         NativeIpcKey plain = TestRun.NewKey(backend);
         NativeIpcKey semaphore = TestRun.NewKey(backend);
         VictimResult result = Victims.Run(Situation.Plain,
-            $"segment-create {locked} 4096", "segment-lock", $"segment-create {plain} 4096", $"semaphore-create {semaphore} 1", "use-up-descriptors", end, $"supports {(int)TestRun.SystemV}");
+            $"segment-create {locked} 4096", "segment-lock", $"segment-create {plain} 4096",
+            $"semaphore-create {semaphore} 1", "use-up-descriptors", end, $"supports {(int)TestRun.SystemV}");
 
-        Assert.Equal(("created 4096", "locked", "created 4096", "created"), (result[0].Did, result[1].Did, result[2].Did, result[3].Did));
+        Assert.Equal(("created 4096", "locked", "created 4096", "created"),
+            (result[0].Did, result[1].Did, result[2].Did, result[3].Did));
         Assert.True(result.ExitCode == 0, $"It ended with {result.ExitCode}.\n{result.Error}");
         foreach (NativeIpcKey key in new[] { locked, plain, semaphore })
         {
             Assert.False(SharedMemory.TryOpenExisting(key, out _), $"The segment {key} stayed.");
             Assert.False(SystemSemaphore.TryOpenExisting(key, out _), $"The semaphore {key} stayed.");
-            if (backend == Backend.SystemV) Assert.False(File.Exists(key.NativeKey), $"The key file {key.NativeKey} stayed.");
+            if (backend == Backend.SystemV)
+                Assert.False(File.Exists(key.NativeKey), $"The key file {key.NativeKey} stayed.");
         }
     }
 }

@@ -8,7 +8,9 @@ namespace NativeIpc.Machine;
 /// </summary>
 public class NoThreadTests
 {
-    private static readonly Situation s_nobody = Situation.Nobody with { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } }; // the runtime's own compiler wants a thread now and then
+    // The runtime's own compiler wants a thread now and then
+    private static readonly Situation s_nobody =
+        Situation.Nobody with { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } };
 
     public NoThreadTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's limits.");
 
@@ -22,8 +24,10 @@ public class NoThreadTests
         NativeIpcKey semaphore = TestRun.NewKey(backend);
         NativeIpcKey segment = TestRun.NewKey(backend);
         VictimResult result = Victims.Run(s_nobody,
-            [$"switch {(turnedOn.Length == 0 ? "NativeIpc.None" : turnedOn)}", $"semaphore-create {semaphore} 0", $"segment-create {segment} 4096", "segment-lock", $"segment-open {segment}", "limit-threads",
-            "semaphore-wait 120", "segment-wait 120", "semaphore-fail-async 1", "segment-fail-async 1", "lift-limit-of-threads", "semaphore-wait-async 20", "segment-wait-async 20",
+            [$"switch {(turnedOn.Length == 0 ? "NativeIpc.None" : turnedOn)}", $"semaphore-create {semaphore} 0",
+                $"segment-create {segment} 4096", "segment-lock", $"segment-open {segment}", "limit-threads",
+            "semaphore-wait 120", "segment-wait 120", "semaphore-fail-async 1", "segment-fail-async 1",
+            "lift-limit-of-threads", "semaphore-wait-async 20", "segment-wait-async 20",
             "semaphore-wait 1", "semaphore-release 1", "semaphore-wait 1", "dispose"]);
         foreach (int failed in new[] { 8, 9 })
         {
@@ -32,7 +36,9 @@ public class NoThreadTests
             Assert.Contains("pids.max", result[failed].Did, StringComparison.Ordinal);
         }
 
-        string?[] others = [.. result.Outcomes.Where((_, i) => i is not (8 or 9)).Select(outcome => outcome.Did ?? $"{outcome.Exception}: {outcome.Message}")];
-        Assert.Equal(["switched", "created", "created 4096", "locked", "opened 4096", "limited", "False", "False", "lifted", "False", "False", "False", "released", "True", "disposed"], others);
+        string?[] others = [.. result.Outcomes.Where((_, i) => i is not (8 or 9))
+            .Select(outcome => outcome.Did ?? $"{outcome.Exception}: {outcome.Message}")];
+        Assert.Equal(["switched", "created", "created 4096", "locked", "opened 4096", "limited", "False", "False",
+            "lifted", "False", "False", "False", "released", "True", "disposed"], others);
     }
 }

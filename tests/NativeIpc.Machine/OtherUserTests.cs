@@ -9,8 +9,10 @@ public class OtherUserTests
 {
     private const string ProtectedRegular = "/proc/sys/fs/protected_regular";
 
-    private static readonly SharedMemoryOptions s_open = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true }; // 0666
-    private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true };
+    // 0666
+    private static readonly SharedMemoryOptions s_open = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true };
+    private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = (UnixFileMode)0x1B6,
+        AllowOtherOwners = true };
 
     public OtherUserTests()
     {
@@ -28,10 +30,12 @@ public class OtherUserTests
         segment.Span[0] = 42;
 
         VictimResult result = Victims.Run(Situation.Nobody,
-            $"segment-create {key} 4096", $"segment-create-or-open {key} 4096", $"segment-open {key}", $"segment-read {key}", $"segment-try-open {key}", $"segment-remove {key}");
+            $"segment-create {key} 4096", $"segment-create-or-open {key} 4096", $"segment-open {key}",
+            $"segment-read {key}", $"segment-try-open {key}", $"segment-remove {key}");
         bool posix = backend == Backend.Posix;
         result[0].AssertSays(NativeIpcError.AlreadyExists, key, posix ? "shm_open" : "shmget", 17);
-        for (int i = 1; i < 5; i++) result[i].AssertSays(NativeIpcError.PermissionDenied, key, posix ? "shm_open" : "shmat", 13);
+        for (int i = 1; i < 5; i++)
+            result[i].AssertSays(NativeIpcError.PermissionDenied, key, posix ? "shm_open" : "shmat", 13);
         result[5].AssertSays(NativeIpcError.PermissionDenied, key, posix ? "shm_unlink" : "shmctl");
 
         using SharedMemory again = SharedMemory.OpenExisting(key);
@@ -48,10 +52,12 @@ public class OtherUserTests
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 3);
 
         VictimResult result = Victims.Run(Situation.Nobody,
-            $"semaphore-create {key} 1", $"semaphore-create-or-open {key} 1", $"semaphore-reset {key} 1", $"semaphore-open {key}", $"semaphore-try-open {key}", $"semaphore-remove {key}");
+            $"semaphore-create {key} 1", $"semaphore-create-or-open {key} 1", $"semaphore-reset {key} 1",
+            $"semaphore-open {key}", $"semaphore-try-open {key}", $"semaphore-remove {key}");
         bool posix = backend == Backend.Posix;
         result[0].AssertSays(NativeIpcError.AlreadyExists, key, posix ? "sem_open" : "semget", 17);
-        for (int i = 1; i < 5; i++) result[i].AssertSays(NativeIpcError.PermissionDenied, key, posix ? "open" : "semctl", 13);
+        for (int i = 1; i < 5; i++)
+            result[i].AssertSays(NativeIpcError.PermissionDenied, key, posix ? "open" : "semctl", 13);
         result[5].AssertSays(NativeIpcError.PermissionDenied, key, posix ? "sem_unlink" : "semctl");
 
         using SystemSemaphore again = SystemSemaphore.OpenExisting(key);
@@ -66,8 +72,10 @@ public class OtherUserTests
         NativeIpcKey key = TestRun.NewKey(backend);
         using (SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4 })) // 0644
         {
-            VictimResult result = Victims.Run(Situation.Nobody, $"segment-open {key}", $"segment-read {key}", "segment-lock", "dispose");
-            result[0].AssertSays(NativeIpcError.PermissionDenied, key, backend == Backend.Posix ? "shm_open" : "shmat", 13);
+            VictimResult result = Victims.Run(Situation.Nobody, $"segment-open {key}", $"segment-read {key}",
+                "segment-lock", "dispose");
+            result[0].AssertSays(NativeIpcError.PermissionDenied, key,
+                backend == Backend.Posix ? "shm_open" : "shmat", 13);
             Assert.Equal(("opened 4096", "locked", "disposed"), (result[1].Did, result[2].Did, result[3].Did));
             using SharedMemory again = SharedMemory.OpenExisting(key, options: s_open); // its lock is the other user's
             Assert.True(again.TryLock(out SharedMemoryLock scope));
@@ -84,7 +92,8 @@ public class OtherUserTests
     {
         NativeIpcKey key = TestRun.NewKey(backend);
         Victims.Run(Situation.Nobody, $"segment-create {key} 4096 removal=Keep").Did("created 4096");
-        using (SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep, AllowOtherOwners = true }))
+        using (SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite,
+            new SharedMemoryOptions { Removal = RemovalPolicy.Keep, AllowOtherOwners = true }))
         {
             Assert.True(segment.TryLock(out SharedMemoryLock scope));
             scope.Dispose();
@@ -100,8 +109,10 @@ public class OtherUserTests
     public void A_group_that_this_user_may_not_give_to_is_permission_denied_and_nothing_is_left(Backend backend)
     {
         NativeIpcKey key = TestRun.NewKey(backend);
-        VictimResult result = Victims.Run(Situation.Nobody, $"segment-create {key} 4096 mode=660 group=0", $"semaphore-create {key} 1 mode=660 group=0");
-        foreach (Outcome outcome in result.Outcomes) outcome.AssertSays(NativeIpcError.PermissionDenied, key, "fchown", 1);
+        VictimResult result = Victims.Run(Situation.Nobody, $"segment-create {key} 4096 mode=660 group=0",
+            $"semaphore-create {key} 1 mode=660 group=0");
+        foreach (Outcome outcome in result.Outcomes)
+            outcome.AssertSays(NativeIpcError.PermissionDenied, key, "fchown", 1);
         Assert.False(SharedMemory.TryOpenExisting(key, out _));
         Assert.False(SystemSemaphore.TryOpenExisting(key, out _));
         Assert.False(Path.Exists(backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey));
@@ -119,13 +130,18 @@ public class OtherUserTests
         {
             // Made by nobody, met by root.
             NativeIpcKey theirs = TestRun.NewKey(backend);
-            NativeIpcKey theirSemaphore = TestRun.NewKey(backend); // with System V, a semaphore under the segment's key would be its lock
-            Victims.Run(Situation.Nobody, $"segment-create {theirs} 4096 mode=666 removal=Keep", $"semaphore-create {theirSemaphore} 2 mode=666 removal=Keep").Did("created 4096", "created");
+            // With System V, a semaphore under the segment's key would be its lock
+            NativeIpcKey theirSemaphore = TestRun.NewKey(backend);
+            Victims.Run(Situation.Nobody, $"segment-create {theirs} 4096 mode=666 removal=Keep",
+                $"semaphore-create {theirSemaphore} 2 mode=666 removal=Keep").Did("created 4096", "created");
             string file = backend == Backend.Posix ? TestRun.SegmentFile(theirs) : theirs.NativeKey;
             AssertThatOpeningWithCreateFails(file);
-            using (SharedMemory segment = SharedMemory.CreateOrOpen(theirs, 4096, s_open)) Assert.False(segment.CreatedNew);
-            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(theirSemaphore, 7, s_openSemaphore)) Assert.False(semaphore.CreatedNew);
-            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrReset(theirSemaphore, 5, s_openSemaphore)) Assert.True(semaphore.TryGetCurrentCount(out int count) && count == 5);
+            using (SharedMemory segment = SharedMemory.CreateOrOpen(theirs, 4096, s_open))
+                Assert.False(segment.CreatedNew);
+            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(theirSemaphore, 7, s_openSemaphore))
+                Assert.False(semaphore.CreatedNew);
+            using (SystemSemaphore semaphore = SystemSemaphore.CreateOrReset(theirSemaphore, 5, s_openSemaphore))
+                Assert.True(semaphore.TryGetCurrentCount(out int count) && count == 5);
             SharedMemory.Remove(theirs);
             if (backend == Backend.SystemV)
             {
@@ -140,7 +156,9 @@ public class OtherUserTests
             using (SharedMemory.CreateNew(ours, 4096, s_open))
             using (SystemSemaphore.CreateNew(ourSemaphore, 2, s_openSemaphore))
             {
-                Victims.Run(Situation.Nobody, $"segment-create-or-open {ours} 4096", $"semaphore-create-or-open {ourSemaphore} 9", "semaphore-count", $"semaphore-reset {ourSemaphore} 4 removal=Keep", "semaphore-count")
+                Victims.Run(Situation.Nobody, $"segment-create-or-open {ours} 4096",
+                    $"semaphore-create-or-open {ourSemaphore} 9", "semaphore-count",
+                    $"semaphore-reset {ourSemaphore} 4 removal=Keep", "semaphore-count")
                     .Did("opened 4096", "opened", "2", "opened", "4");
             }
         }
@@ -153,7 +171,8 @@ public class OtherUserTests
     // Otherwise the setting would not be in force, and the test would show nothing.
     private static void AssertThatOpeningWithCreateFails(string file)
     {
-        int opened = Interop.Libc.open(file, Interop.Flags.O_RDONLY | Interop.Flags.O_CREAT | Interop.Flags.O_CLOEXEC, 0x180);
+        int opened = Interop.Libc.open(file,
+            Interop.Flags.O_RDONLY | Interop.Flags.O_CREAT | Interop.Flags.O_CLOEXEC, 0x180);
         Assert.Equal((-1, 13), (opened, Marshal.GetLastPInvokeError()));
     }
 

@@ -2,10 +2,12 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A program with signal handlers of its own decides whether a signal ends it; what it owns goes when it ends, not before.</summary>
+/// <summary>A program with signal handlers of its own decides whether a signal ends it; what it owns goes when it ends,
+/// not before.</summary>
 public class OwnHandlerTests
 {
-    private readonly NativeIpcKey[] _keys = [.. Enumerable.Range(0, 4).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
+    private readonly NativeIpcKey[] _keys =
+        [.. Enumerable.Range(0, 4).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
 
     public OwnHandlerTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
@@ -15,14 +17,16 @@ public class OwnHandlerTests
         $"semaphore-create {_keys[2]} 1", $"semaphore-create {_keys[3]} 1",
     ];
 
-    private static readonly string[] s_madeAll = ["created 4096", "locked", "created 4096", "locked", "created", "created"];
+    private static readonly string[] s_madeAll = ["created 4096", "locked", "created 4096", "locked",
+        "created", "created"];
 
     [Theory]
     [InlineData(15, true)]
     [InlineData(15, false)]
     [InlineData(2, true)]
     [InlineData(2, false)]
-    public void After_a_signal_that_a_handler_cancels_everything_is_there_until_the_end(int signal, bool registeredFirst)
+    public void After_a_signal_that_a_handler_cancels_everything_is_there_until_the_end(int signal,
+        bool registeredFirst)
     {
         string Register = $"on-signal {signal} cancel";
         string[] make = registeredFirst ? [Register, .. MakeAll] : [.. MakeAll, Register];
@@ -30,10 +34,12 @@ public class OwnHandlerTests
         VictimResult result = Victims.Run(Situation.Plain,
         [
             .. make, $"signal {signal}", "await-handlers",
-            "segment-fill", "semaphore-acquire", $"segment-open {_keys[0]}", "segment-fill", $"segment-open {_keys[1]}", "segment-fill",
+            "segment-fill", "semaphore-acquire", $"segment-open {_keys[0]}", "segment-fill", $"segment-open {_keys[1]}",
+            "segment-fill",
             $"semaphore-open {_keys[2]}", "semaphore-acquire", $"semaphore-open {_keys[3]}", "semaphore-count",
         ]);
-        result.Did([.. made, "sent", "handled", "filled", "acquired", "opened 4096", "filled", "opened 4096", "filled", "opened", "acquired", "opened", "0"]);
+        result.Did([.. made, "sent", "handled", "filled", "acquired", "opened 4096", "filled", "opened 4096", "filled",
+            "opened", "acquired", "opened", "0"]);
         Assert.Equal(0, result.ExitCode);
         AssertLeft(false);
     }
@@ -41,7 +47,8 @@ public class OwnHandlerTests
     [Fact]
     public void An_earlier_handler_that_lets_the_signal_end_the_process_keeps_everything_in_the_system()
     {
-        VictimResult result = Victims.Run(Situation.Plain, ["on-signal 15 look", .. MakeAll, "signal 15", "wait-for-ever"]);
+        VictimResult result = Victims.Run(Situation.Plain,
+            ["on-signal 15 look", .. MakeAll, "signal 15", "wait-for-ever"]);
         Assert.Equal(s_madeAll, result.Outcomes[1..7].Select(outcome => outcome.Did));
         Assert.Equal(143, result.ExitCode);
         AssertLeft(true);
@@ -51,7 +58,8 @@ public class OwnHandlerTests
     [Fact]
     public void A_later_handler_that_lets_the_signal_end_the_process_leaves_nothing()
     {
-        VictimResult result = Victims.Run(Situation.Plain, [.. MakeAll, "on-signal 15 look", "signal 15", "wait-for-ever"]);
+        VictimResult result = Victims.Run(Situation.Plain,
+            [.. MakeAll, "on-signal 15 look", "signal 15", "wait-for-ever"]);
         Assert.Equal(s_madeAll, result.Outcomes[..6].Select(outcome => outcome.Did));
         Assert.Equal(143, result.ExitCode);
         AssertLeft(false);
@@ -66,7 +74,8 @@ public class OwnHandlerTests
         AssertLeft(false);
     }
 
-    /// <summary>The runtime catches both for its console, too, and does not tell whether for somebody else as well.</summary>
+    /// <summary>The runtime catches both for its console, too, and does not tell whether for somebody else as
+    /// well.</summary>
     [Theory]
     [InlineData(2)] // SIGINT
     [InlineData(3)] // SIGQUIT
@@ -76,7 +85,8 @@ public class OwnHandlerTests
         string useConsole = $"supports {(int)TestRun.SystemV}"; // a step's outcome is printed
         Assert.Equal(128 + signal, Victims.Run(Situation.Plain, [useConsole, .. end]).ExitCode);
         AssertLeft(true);
-        Assert.Equal(128 + signal, Victims.Run(Situation.Plain, [useConsole, "switch NativeIpc.RemoveAtSignal", .. end]).ExitCode);
+        Assert.Equal(128 + signal, Victims.Run(Situation.Plain,
+            [useConsole, "switch NativeIpc.RemoveAtSignal", .. end]).ExitCode);
         AssertLeft(false);
     }
 
@@ -86,7 +96,8 @@ public class OwnHandlerTests
         VictimResult result = Victims.Run(new Situation { IsProcessOne = true },
         [
             .. MakeAll, "on-signal 15 look", "signal 15", "await-handlers",
-            $"segment-open {_keys[0]}", $"segment-open {_keys[1]}", $"semaphore-open {_keys[2]}", $"semaphore-open {_keys[3]}",
+            $"segment-open {_keys[0]}", $"segment-open {_keys[1]}", $"semaphore-open {_keys[2]}",
+            $"semaphore-open {_keys[3]}",
         ]);
         result.Did([.. s_madeAll, "registered", "sent", "handled", "opened 4096", "opened 4096", "opened", "opened"]);
         AssertLeft(false);

@@ -5,16 +5,19 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>What is no object but stands under an object's name in /dev/shm is told as such, and stays as it is. The calls run in another
-/// process, since one that goes wrong hangs or dies of SIGBUS.</summary>
+/// <summary>What is no object but stands under an object's name in /dev/shm is told as such, and stays as it is. The
+/// calls run in another process, since one that goes wrong hangs or dies of SIGBUS.</summary>
 public class PlantedFileTests
 {
-    private static readonly string[] s_segmentSteps = ["segment-create", "segment-create-or-open", "segment-open", "segment-read", "segment-try-open", "segment-remove"];
-    private static readonly string[] s_semaphoreSteps = ["semaphore-create", "semaphore-create-or-open", "semaphore-reset", "semaphore-open", "semaphore-try-open", "semaphore-remove"];
+    private static readonly string[] s_segmentSteps = ["segment-create", "segment-create-or-open", "segment-open",
+        "segment-read", "segment-try-open", "segment-remove"];
+    private static readonly string[] s_semaphoreSteps = ["semaphore-create", "semaphore-create-or-open",
+        "semaphore-reset", "semaphore-open", "semaphore-try-open", "semaphore-remove"];
 
     public static TheoryData<Planted> AllPlanted => [.. Enum.GetValues<Planted>()];
 
-    public PlantedFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc, "The files are where glibc on Linux keeps objects.");
+    public PlantedFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        "The files are where glibc on Linux keeps objects.");
 
     public enum Planted
     {
@@ -54,7 +57,8 @@ public class PlantedFileTests
         byte[] content = [.. Enumerable.Repeat((byte)7, size)];
         File.WriteAllBytes(path, content);
 
-        VictimResult result = Victims.Run(Situation.Plain, [.. s_semaphoreSteps[..^1].Select(step => $"{step} {key} 1")]);
+        VictimResult result = Victims.Run(Situation.Plain,
+            [.. s_semaphoreSteps[..^1].Select(step => $"{step} {key} 1")]);
         foreach (Outcome outcome in result.Outcomes) outcome.AssertSays(NativeIpcError.KeyError, key, "sem_open", 0);
         Assert.Equal(content, File.ReadAllBytes(path));
 
@@ -68,7 +72,8 @@ public class PlantedFileTests
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         File.WriteAllBytes(TestRun.SemaphoreFile(key), new byte[16]);
 
-        VictimResult result = Victims.Run(Situation.Plain, $"segment-create {key} 4096", "segment-lock", "segment-fill", "dispose");
+        VictimResult result = Victims.Run(Situation.Plain, $"segment-create {key} 4096", "segment-lock",
+            "segment-fill", "dispose");
         result[1].AssertSays(NativeIpcError.KeyError, key, "sem_open", 0);
         Assert.Equal(("filled", "disposed"), (result[2].Did, result[3].Did));
         File.Delete(TestRun.SemaphoreFile(key));
@@ -82,7 +87,8 @@ public class PlantedFileTests
         {
             VictimResult result = Victims.Run(Situation.Plain, [.. steps.Select(step => $"{step} {key} {arguments}")]);
             Assert.Equal(steps.Length, result.Outcomes.Length);
-            foreach (Outcome outcome in result.Outcomes) outcome.AssertSays(NativeIpcError.KeyError, key, outcome.Operation!);
+            foreach (Outcome outcome in result.Outcomes)
+                outcome.AssertSays(NativeIpcError.KeyError, key, outcome.Operation!);
             Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
             Assert.Equal(planted, Kind(status, target));
             if (planted == Planted.LinkToFile) Assert.Equal("data", File.ReadAllText(target));

@@ -36,7 +36,8 @@ public sealed class PlantedSystemVTests : IDisposable
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         string target = Path.Combine(TestRun.Folder, TestRun.NewName());
         File.WriteAllText(target, "data");
-        _ = Shell.Run("sh", ["-c", $"{plant.Replace("{target}", target, StringComparison.Ordinal).Replace("{path}", key.NativeKey, StringComparison.Ordinal)} && chown -h 65534 {key.NativeKey}"]).Succeeded;
+        _ = Shell.Run("sh", ["-c",
+            $"{plant.Replace("{target}", target, StringComparison.Ordinal).Replace("{path}", key.NativeKey, StringComparison.Ordinal)} && chown -h 65534 {key.NativeKey}"]).Succeeded;
         string before = Seen();
         foreach (Outcome outcome in WithSegment(key).Concat(WithSemaphore(key)))
         {
@@ -57,15 +58,19 @@ public sealed class PlantedSystemVTests : IDisposable
         NativeIpcKey key = PlantedUnder("shmget({key}, 4096, 01666)", "-M");
         foreach (Outcome outcome in WithSegment(key))
         {
-            if (outcome.Step.EndsWith("CreateNew", StringComparison.Ordinal)) outcome.AssertSays(NativeIpcError.AlreadyExists, key, "shmget", 17);
+            if (outcome.Step.EndsWith("CreateNew", StringComparison.Ordinal))
+                outcome.AssertSays(NativeIpcError.AlreadyExists, key, "shmget", 17);
             else outcome.AssertSays(NativeIpcError.PermissionDenied, key, "shmctl", 13);
         }
 
-        Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(Interop.Libc.shmget(Ftok(key), 0, 0), out Backends.SystemV.SegmentStatus status));
+        Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(Interop.Libc.shmget(Ftok(key), 0, 0),
+            out Backends.SystemV.SegmentStatus status));
         Assert.Equal((4096L, 0L, 65534u), (status.Size, status.Attached, status.Uid));
-        NativeIpcException reclaimed = Assert.Throws<NativeIpcException>(() => SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Reclaim = true }));
+        NativeIpcException reclaimed = Assert.Throws<NativeIpcException>(
+            () => SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Reclaim = true }));
         Assert.Equal(NativeIpcError.PermissionDenied, reclaimed.Error);
-        using SharedMemory allowed = SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { AllowOtherOwners = true, Removal = RemovalPolicy.Keep });
+        using SharedMemory allowed = SharedMemory.OpenExisting(key,
+            options: new SharedMemoryOptions { AllowOtherOwners = true, Removal = RemovalPolicy.Keep });
         Assert.Equal(4096, allowed.Size);
     }
 
@@ -78,12 +83,14 @@ public sealed class PlantedSystemVTests : IDisposable
         NativeIpcKey key = PlantedUnder($"semget({{key}}, {size}, 01666)", "-S");
         foreach (Outcome outcome in WithSemaphore(key))
         {
-            if (outcome.Step.EndsWith("CreateNew", StringComparison.Ordinal)) outcome.AssertSays(NativeIpcError.AlreadyExists, key, "semget", 17);
+            if (outcome.Step.EndsWith("CreateNew", StringComparison.Ordinal))
+                outcome.AssertSays(NativeIpcError.AlreadyExists, key, "semget", 17);
             else outcome.AssertSays(NativeIpcError.PermissionDenied, key, "semctl", 13);
         }
 
         // The same set as the lock of a segment of our own.
-        using (SharedMemory segment = SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
+        using (SharedMemory segment = SharedMemory.CreateNew(key, 100,
+            new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
         {
             NativeIpcException refused = Assert.Throws<NativeIpcException>(() => segment.TryLock(out _));
             Assert.Equal(NativeIpcError.PermissionDenied, refused.Error);
@@ -120,7 +127,8 @@ public sealed class PlantedSystemVTests : IDisposable
 
     private static IEnumerable<Outcome> WithSemaphore(NativeIpcKey key) => All(Calls.Semaphores, key);
 
-    private static IEnumerable<Outcome> All(IReadOnlyList<(string Name, Func<NativeIpcKey, string> Run)> calls, NativeIpcKey key)
+    private static IEnumerable<Outcome> All(IReadOnlyList<(string Name, Func<NativeIpcKey, string> Run)> calls,
+        NativeIpcKey key)
         => calls.Where(call => call.Name != "Remove").Select(call => Outcome.From(call.Name, () => call.Run(key)));
 
     private static int Ftok(NativeIpcKey key) => Interop.Libc.ftok(key.NativeKey, (int)key.Type);
@@ -132,7 +140,8 @@ public sealed class PlantedSystemVTests : IDisposable
         File.WriteAllText(key.NativeKey, "");
         string number = Ftok(key).ToString(CultureInfo.InvariantCulture);
         _ = Shell.Run(Peers.Require("setpriv", "util-linux"),
-            ["--reuid=65534", "--regid=65534", "--clear-groups", s_perl, "-e", $"defined({call.Replace("{key}", number, StringComparison.Ordinal)}) or die $!"], "/").Succeeded;
+            ["--reuid=65534", "--regid=65534", "--clear-groups", s_perl, "-e",
+                $"defined({call.Replace("{key}", number, StringComparison.Ordinal)}) or die $!"], "/").Succeeded;
         _paths.Add(key.NativeKey);
         _removals.Add($"{ipcrm} {number}");
         return key;

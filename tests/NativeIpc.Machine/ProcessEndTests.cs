@@ -2,7 +2,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A process that ends normally without disposing leaves nothing behind; one that is killed leaves everything usable.</summary>
+/// <summary>A process that ends normally without disposing leaves nothing behind; one that is killed leaves everything
+/// usable.</summary>
 public class ProcessEndTests
 {
     private readonly NativeIpcKey[] _segments = [TestRun.NewKey(Backend.Posix), TestRun.NewKey(Backend.SystemV)];
@@ -12,12 +13,14 @@ public class ProcessEndTests
 
     private string[] MakeAll(string options = "") =>
     [
-        $"segment-create {_segments[0]} 4096 {options}", "segment-lock", $"segment-create {_segments[1]} 4096 {options}", "segment-lock",
+        $"segment-create {_segments[0]} 4096 {options}", "segment-lock",
+        $"segment-create {_segments[1]} 4096 {options}", "segment-lock",
         $"semaphore-create {_semaphores[0]} 1 {options}", $"semaphore-create {_semaphores[1]} 1 {options}",
     ];
 
     private static void AssertMadeAll(VictimResult result)
-        => Assert.Equal(["created 4096", "locked", "created 4096", "locked", "created", "created"], result.Outcomes[..6].Select(outcome => outcome.Did));
+        => Assert.Equal(["created 4096", "locked", "created 4096", "locked", "created", "created"],
+            result.Outcomes[..6].Select(outcome => outcome.Did));
 
     private void AssertNothingLeft()
     {
@@ -25,7 +28,8 @@ public class ProcessEndTests
         {
             Assert.False(SharedMemory.TryOpenExisting(key, out _), $"The segment {key} stayed.");
             Assert.False(SystemSemaphore.TryOpenExisting(key, out _), $"The semaphore or lock {key} stayed.");
-            if (key.Type == TestRun.SystemV) Assert.False(File.Exists(key.NativeKey), $"The key file {key.NativeKey} stayed.");
+            if (key.Type == TestRun.SystemV)
+                Assert.False(File.Exists(key.NativeKey), $"The key file {key.NativeKey} stayed.");
         }
     }
 
@@ -64,7 +68,8 @@ public class ProcessEndTests
     public void A_signal_that_is_ignored_stays_ignored()
     {
         VictimResult result = Victims.Run(new Situation { Before = "trap '' HUP" },
-            [.. MakeAll(), "signal 1", $"supports {(int)TestRun.SystemV}", $"segment-open {_segments[0]}", $"semaphore-open {_semaphores[1]}"]);
+            [.. MakeAll(), "signal 1", $"supports {(int)TestRun.SystemV}", $"segment-open {_segments[0]}",
+                $"semaphore-open {_semaphores[1]}"]);
         AssertMadeAll(result);
         Assert.Equal(("opened 4096", "opened"), (result[8].Did, result[9].Did));
         Assert.Equal(0, result.ExitCode);
@@ -78,11 +83,14 @@ public class ProcessEndTests
     [InlineData("", "signal 9")]
     public void What_is_not_to_be_removed_or_cannot_be_stays_usable(string options, string last)
     {
-        VictimResult result = Victims.Run(Situation.Plain, last.StartsWith("signal", StringComparison.Ordinal) ? [.. MakeAll(options), last, "wait-for-ever"] : [.. MakeAll(options), last]);
+        VictimResult result = Victims.Run(Situation.Plain,
+            last.StartsWith("signal", StringComparison.Ordinal)
+                ? [.. MakeAll(options), last, "wait-for-ever"] : [.. MakeAll(options), last]);
         AssertMadeAll(result);
         foreach (NativeIpcKey key in _segments)
         {
-            using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+            using SharedMemory segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite,
+                new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
             Assert.Equal(4096, segment.Size);
         }
 

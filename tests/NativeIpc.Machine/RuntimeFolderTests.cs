@@ -21,7 +21,8 @@ public sealed class RuntimeFolderTests : IDisposable
 
     public void Dispose() => Directory.Delete(_temporary, recursive: true);
 
-    private Situation With(string? runtimeFolder) => new() { Environment = new() { ["TMPDIR"] = _temporary, ["XDG_RUNTIME_DIR"] = runtimeFolder } };
+    private Situation With(string? runtimeFolder)
+        => new() { Environment = new() { ["TMPDIR"] = _temporary, ["XDG_RUNTIME_DIR"] = runtimeFolder } };
 
     public enum Unfit
     {
@@ -75,7 +76,8 @@ public sealed class RuntimeFolderTests : IDisposable
         Victims.Run(situation, $"segment-open {key}", $"semaphore-open {key}", $"segment-remove {key}");
         Assert.False(Path.Exists(_fallback), "Opening made the folder.");
 
-        Victims.Run(situation, "umask 277", $"segment-create {key} 4096", "dispose").Did("was 22", "created 4096", "disposed");
+        Victims.Run(situation, "umask 277", $"segment-create {key} 4096", "dispose").Did("was 22", "created 4096",
+            "disposed");
         Assert.Equal(OwnerOnly, File.GetUnixFileMode(_fallback));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_fallback));
     }
@@ -86,7 +88,8 @@ public sealed class RuntimeFolderTests : IDisposable
         string named = Path.Combine(_temporary, "named");
         Directory.CreateDirectory(named, OwnerOnly);
         NativeIpcKey key = TestRun.KeyOf(Path.Combine(named, "name"));
-        Victims.Run(With(named), $"safe-key {(int)TestRun.SystemV} name", $"semaphore-create {key} 1", "dispose").Did(key.ToString()!, "created", "disposed");
+        Victims.Run(With(named), $"safe-key {(int)TestRun.SystemV} name", $"semaphore-create {key} 1",
+            "dispose").Did(key.ToString()!, "created", "disposed");
         Assert.False(Path.Exists(_fallback));
         Assert.Empty(Directory.EnumerateFileSystemEntries(named));
     }

@@ -7,13 +7,15 @@ namespace NativeIpc.Machine;
 /// <summary>What a failure has to tell.</summary>
 internal static partial class Says
 {
-    /// <summary>Asserts the kind of a failure, and that its message names the key in both forms, the call, the system's number and a remedy.</summary>
+    /// <summary>Asserts the kind of a failure, and that its message names the key in both forms, the call, the system's
+    /// number and a remedy.</summary>
     /// <param name="outcome">What happened.</param>
     /// <param name="kind">The kind of failure.</param>
     /// <param name="key">The key of the object.</param>
     /// <param name="call">The call that failed.</param>
     /// <param name="number">The number that the system gave; null to leave it open.</param>
-    internal static void AssertSays(this Outcome outcome, NativeIpcError kind, NativeIpcKey key, string call, int? number = null)
+    internal static void AssertSays(this Outcome outcome, NativeIpcError kind, NativeIpcKey key, string call,
+        int? number = null)
     {
         string all = $"{outcome}";
         Assert.True(outcome.Exception == nameof(NativeIpcException), all);
@@ -25,7 +27,8 @@ internal static partial class Says
         Assert.Contains(Shown(key.ToString() ?? ""), message, StringComparison.Ordinal);
         Assert.Contains($"\"{Shown(key.NativeKey)}", message, StringComparison.Ordinal);
         Assert.Contains(call, message, StringComparison.Ordinal);
-        if (outcome.NativeErrorCode != 0) Assert.Contains($"error {outcome.NativeErrorCode})", message, StringComparison.Ordinal);
+        if (outcome.NativeErrorCode != 0)
+            Assert.Contains($"error {outcome.NativeErrorCode})", message, StringComparison.Ordinal);
         Assert.Matches(EndsInRemedy(), message);
     }
 
@@ -37,12 +40,13 @@ internal static partial class Says
         Assert.Contains(key.ToString()!, outcome.Message, StringComparison.Ordinal);
     }
 
-    // Long keys are cut, and control characters and halves of surrogate pairs are written out, so that a message stays one
-    // line.
+    // Long keys are cut, and control characters and halves of surrogate pairs are written out, so that a message stays
+    // one line.
     private static string Shown(string text)
     {
         string head = text.Length > 300 ? text[..300] : text;
-        return string.Concat(head.Select((c, i) => char.IsControl(c) || IsHalf(head, i) ? $"\\u{(int)c:x4}" : c.ToString()));
+        return string.Concat(head.Select(
+            (c, i) => char.IsControl(c) || IsHalf(head, i) ? $"\\u{(int)c:x4}" : c.ToString()));
     }
 
     private static bool IsHalf(string text, int at)

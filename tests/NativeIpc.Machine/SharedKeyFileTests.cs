@@ -16,7 +16,8 @@ public sealed class SharedKeyFileTests
         return (first, new NativeIpcKey(first.NativeKey, first.Type + 1));
     }
 
-    private static bool IsMarked(NativeIpcKey key) => (File.GetUnixFileMode(key.NativeKey) & UnixFileMode.UserExecute) != 0;
+    private static bool IsMarked(NativeIpcKey key)
+        => (File.GetUnixFileMode(key.NativeKey) & UnixFileMode.UserExecute) != 0;
 
     [Fact]
     public void A_key_file_stays_as_long_as_an_object_of_another_project_id_stands_under_it()
@@ -70,7 +71,8 @@ public sealed class SharedKeyFileTests
             using (new ForeignFileLockTests.Held(first.NativeKey))
             {
                 detaching.Start();
-                bool waits = SpinWait.SpinUntil(() => ForeignFileLockTests.Opened(first.NativeKey) > 1, Patience.Seconds(30));
+                bool waits = SpinWait.SpinUntil(() => ForeignFileLockTests.Opened(first.NativeKey) > 1,
+                    Patience.Seconds(30));
                 Assert.True(waits, "It does not wait for the key file.");
                 RemoveSegment(key); // as the first one does; there is no lock yet, and the file stays for the other id
             }
@@ -119,7 +121,11 @@ public sealed class SharedKeyFileTests
             }
 
             SharedMemory? segment = null, other = null;
-            Thread[] threads = [new(() => { barrier.SignalAndWait(); segment = SharedMemory.CreateNew(first, 10); }), new(() => { barrier.SignalAndWait(); other = SharedMemory.CreateNew(second, 10); })];
+            Thread[] threads = [new(() =>
+            {
+                barrier.SignalAndWait();
+                segment = SharedMemory.CreateNew(first, 10);
+            }), new(() => { barrier.SignalAndWait(); other = SharedMemory.CreateNew(second, 10); })];
             foreach (Thread thread in threads) thread.Start();
             foreach (Thread thread in threads) thread.Join();
             Assert.True(IsMarked(first), $"Not marked in round {round}.");
@@ -138,7 +144,8 @@ public sealed class SharedKeyFileTests
         NativeIpcKeyType type = backend == Backend.Posix ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.SystemV;
         foreach (bool removes in new[] { false, true })
         {
-            SharedMemory segment = SharedMemory.CreateNew(SharedMemory.LegacyNativeKey(TestRun.NewName(), type), 10, removes ? s_keep : null);
+            SharedMemory segment = SharedMemory.CreateNew(SharedMemory.LegacyNativeKey(TestRun.NewName(), type), 10,
+                removes ? s_keep : null);
             NativeIpcKey key = segment.Key;
             using (SharedMemory bare = SharedMemory.OpenExisting(new NativeIpcKey(key.NativeKey, type)))
             {
@@ -150,8 +157,10 @@ public sealed class SharedKeyFileTests
 
             segment.Dispose();
             if (removes) Assert.True(SharedMemory.Remove(key));
-            Assert.False(SystemSemaphore.TryOpenExisting(new NativeIpcKey(key.NativeKey, type), out _), "The lock under the bare native key stayed.");
-            Assert.False(SystemSemaphore.TryOpenExisting(SystemSemaphore.LegacyNativeKey(key.LegacyKey, type), out _), "The lock stayed.");
+            Assert.False(SystemSemaphore.TryOpenExisting(new NativeIpcKey(key.NativeKey, type), out _),
+                "The lock under the bare native key stayed.");
+            Assert.False(SystemSemaphore.TryOpenExisting(SystemSemaphore.LegacyNativeKey(key.LegacyKey, type), out _),
+                "The lock stayed.");
             Assert.False(backend == Backend.SystemV && File.Exists(key.NativeKey), "The key file stayed.");
         }
     }

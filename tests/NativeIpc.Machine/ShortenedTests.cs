@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A peer that was let in shortens the file of an object: what copies says so, and what touches the missing memory ends the process.</summary>
+/// <summary>A peer that was let in shortens the file of an object: what copies says so, and what touches the missing
+/// memory ends the process.</summary>
 public sealed class ShortenedTests : IDisposable
 {
     private const int SIGBUS = 7;
@@ -13,7 +14,8 @@ public sealed class ShortenedTests : IDisposable
 
     public ShortenedTests()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc, "The files are where glibc on Linux keeps objects.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+            "The files are where glibc on Linux keeps objects.");
         Victims.NeedRoot();
     }
 
@@ -23,7 +25,8 @@ public sealed class ShortenedTests : IDisposable
         File.Delete(TestRun.SemaphoreFile(_key));
     }
 
-    private static string Shorten(string path, int size) => $"run {string.Join(' ', Victims.AsUser(Situation.NobodysId))} truncate -s {size} {path}";
+    private static string Shorten(string path, int size)
+        => $"run {string.Join(' ', Victims.AsUser(Situation.NobodysId))} truncate -s {size} {path}";
 
     [Theory]
     [InlineData(100)]
@@ -31,9 +34,11 @@ public sealed class ShortenedTests : IDisposable
     public void Calls_that_copy_say_invalid_size_and_the_process_lives(int size)
     {
         VictimResult result = Victims.Run(Situation.Plain,
-            $"segment-create {_key} 8192 mode=666 removal=Keep", "segment-verify", Shorten(TestRun.SegmentFile(_key), size),
+            $"segment-create {_key} 8192 mode=666 removal=Keep", "segment-verify",
+            Shorten(TestRun.SegmentFile(_key), size),
             "segment-verify", "segment-copy-out", "segment-copy-in", "segment-stream", "dispose");
-        Assert.Equal(("created 8192", "8192", "ran", "disposed", 0), (result[0].Did, result[1].Did, result[2].Did, result[7].Did, result.ExitCode));
+        Assert.Equal(("created 8192", "8192", "ran", "disposed", 0),
+            (result[0].Did, result[1].Did, result[2].Did, result[7].Did, result.ExitCode));
         for (int i = 3; i < 7; i++) result[i].AssertSays(NativeIpcError.InvalidSize, _key, "statx", 0);
         Assert.Equal(size, new FileInfo(TestRun.SegmentFile(_key)).Length); // nothing was written behind its end
     }
@@ -44,7 +49,8 @@ public sealed class ShortenedTests : IDisposable
     public void A_span_that_touches_what_is_missing_ends_the_process(string touch)
     {
         VictimResult result = Victims.Run(Situation.Plain,
-            $"segment-create {_key} 8192 mode=666 removal=Keep", "segment-touch 8000", Shorten(TestRun.SegmentFile(_key), 0), touch, "dispose");
+            $"segment-create {_key} 8192 mode=666 removal=Keep", "segment-touch 8000",
+            Shorten(TestRun.SegmentFile(_key), 0), touch, "dispose");
         Assert.Equal(["created 8192", "0", "ran"], result.Outcomes.Select(outcome => outcome.Did));
 
         // The runtime may make an abort of it.
@@ -55,7 +61,8 @@ public sealed class ShortenedTests : IDisposable
     public void A_semaphore_that_a_user_who_was_let_in_shortens_ends_the_process_at_its_next_use()
     {
         VictimResult result = Victims.Run(Situation.Plain,
-            $"semaphore-create {_key} 1 mode=666 removal=Keep", Shorten(TestRun.SemaphoreFile(_key), 0), "semaphore-acquire", "dispose");
+            $"semaphore-create {_key} 1 mode=666 removal=Keep", Shorten(TestRun.SemaphoreFile(_key), 0),
+            "semaphore-acquire", "dispose");
         Assert.Equal(["created", "ran"], result.Outcomes.Select(outcome => outcome.Did));
         Assert.Contains(result.ExitCode, (int[])[128 + SIGBUS, 128 + SIGABRT]);
     }
@@ -65,8 +72,10 @@ public sealed class ShortenedTests : IDisposable
     {
         VictimResult result = Victims.Run(Situation.Plain,
             $"segment-create {_key} 8192 mode=644 removal=Keep", $"semaphore-create {_key} 1 mode=644 removal=Keep",
-            Shorten(TestRun.SegmentFile(_key), 0), Shorten(TestRun.SemaphoreFile(_key), 0), "segment-verify", "semaphore-acquire");
-        Assert.Equal(("InvalidOperationException", "InvalidOperationException"), (result[2].Exception, result[3].Exception));
+            Shorten(TestRun.SegmentFile(_key), 0), Shorten(TestRun.SemaphoreFile(_key), 0), "segment-verify",
+            "semaphore-acquire");
+        Assert.Equal(("InvalidOperationException", "InvalidOperationException"),
+            (result[2].Exception, result[3].Exception));
         Assert.Equal(("8192", "acquired"), (result[4].Did, result[5].Did));
     }
 }

@@ -3,15 +3,19 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A lock that nobody contends for takes no system call (System V: no other than semop), although its replacement is noticed.</summary>
-/// <remarks>Shown by seccomp(2): the thread is killed at any other call. Compiled at once, so that no part of it is compiled anew meanwhile.</remarks>
+/// <summary>A lock that nobody contends for takes no system call (System V: no other than semop), although its
+/// replacement is noticed.</summary>
+/// <remarks>Shown by seccomp(2): the thread is killed at any other call. Compiled at once, so that no part of it is
+/// compiled anew meanwhile.</remarks>
 public sealed class SilentLockTests
 {
     private const int SIGSYS = 31;
 
-    private static readonly Situation s_compiledAtOnce = new() { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } };
+    private static readonly Situation s_compiledAtOnce = new()
+        { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } };
 
-    public SilentLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc, "Uses seccomp, and the word of glibc's semaphores.");
+    public SilentLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        "Uses seccomp, and the word of glibc's semaphores.");
 
     [Theory]
     [InlineData(Backend.Posix)]

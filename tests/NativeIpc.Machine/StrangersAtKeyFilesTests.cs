@@ -25,7 +25,9 @@ public sealed class StrangersAtKeyFilesTests
         {
             Assert.NotNull(Victims.Run(Situation.Nobody, $"flock {key.NativeKey}")[0].Exception);
             using IDisposable reader = Victims.Start(Situation.Nobody, $"segment-read {key}", "wait-for-ever");
-            Assert.Equal(["opened 100", "locked", "disposed"], Victims.Run(Situation.Nobody, $"segment-read {key}", "segment-lock", "dispose").Outcomes.Select(outcome => outcome.Did));
+            Assert.Equal(["opened 100", "locked", "disposed"],
+                Victims.Run(Situation.Nobody, $"segment-read {key}", "segment-lock",
+                    "dispose").Outcomes.Select(outcome => outcome.Did));
         }
 
         // The reader was killed; it may not remove, so the segment is the owner's to remove.
@@ -44,7 +46,8 @@ public sealed class StrangersAtKeyFilesTests
         var options = new SharedMemoryOptions { Mode = Readable };
         using SharedMemory first = SharedMemory.CreateNew(key, Size, options);
         Task<VictimResult> reading = Task.Run(
-            () => Victims.Run(Situation.Nobody, $"segment-read-again-and-again {key} {Size} {end}"), TestContext.Current.CancellationToken);
+            () => Victims.Run(Situation.Nobody, $"segment-read-again-and-again {key} {Size} {end}"),
+            TestContext.Current.CancellationToken);
         first.Dispose();
         for (int round = 0; round < 3000 && !reading.IsCompleted; round++)
         {
@@ -73,7 +76,8 @@ public sealed class StrangersAtKeyFilesTests
         foreach (string? first in new[] { null, "refuse-tmpfile" })
         {
             NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-            VictimResult result = Victims.Run(Situation.Plain, [.. first is null ? (string[])[] : [first], $"segment-create {key} 100 mode={mode} removal=Keep"]);
+            VictimResult result = Victims.Run(Situation.Plain,
+                [.. first is null ? (string[])[] : [first], $"segment-create {key} 100 mode={mode} removal=Keep"]);
             Assert.Equal("created 100", result.Outcomes[^1].Did);
             string actual = Shell.Run("stat", ["-c", "%a", key.NativeKey]).Succeeded.Trim();
             Assert.True(SharedMemory.Remove(key));
@@ -146,9 +150,11 @@ public sealed class StrangersAtKeyFilesTests
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         NativeIpcKey semaphore = TestRun.NewKey(Backend.SystemV);
         VictimResult result = Victims.Run(Situation.Plain, $"refuse-flock {number}",
-            $"segment-create {key} 100", "segment-lock", $"segment-open {key}", $"segment-create-or-open {key} 100", $"semaphore-create {semaphore} 1", $"semaphore-open {semaphore}", "dispose",
+            $"segment-create {key} 100", "segment-lock", $"segment-open {key}", $"segment-create-or-open {key} 100",
+            $"semaphore-create {semaphore} 1", $"semaphore-open {semaphore}", "dispose",
             $"segment-try-open {key}", $"segment-create {key} 100 removal=Keep", $"segment-remove {key}");
-        Assert.Equal(["created 100", "locked", "opened 100", "opened 100", "created", "opened", "disposed", "missing", "created 100", "removed"],
+        Assert.Equal(["created 100", "locked", "opened 100", "opened 100", "created", "opened", "disposed", "missing",
+            "created 100", "removed"],
             result.Outcomes[1..].Select(outcome => outcome.Did ?? $"{outcome}"));
         Assert.False(File.Exists(key.NativeKey), "The key file of the segment stayed.");
         Assert.False(File.Exists(semaphore.NativeKey), "The key file of the semaphore stayed.");
@@ -162,7 +168,8 @@ public sealed class StrangersAtKeyFilesTests
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         NativeIpcKey semaphore = TestRun.NewKey(Backend.SystemV);
-        VictimResult result = Victims.Run(Situation.Plain, "listen", $"refuse-flock {number}", $"segment-create {key} 100", "segment-lock",
+        VictimResult result = Victims.Run(Situation.Plain, "listen", $"refuse-flock {number}",
+            $"segment-create {key} 100", "segment-lock",
             "events", $"segment-open {key}", $"semaphore-create {semaphore} 1", "dispose", "events");
         Assert.Contains("no locks", Assert.Single(result[4].Did!.Split('\n')), StringComparison.Ordinal);
         Assert.Equal(("disposed", ""), (result[7].Did, result[8].Did));
@@ -174,7 +181,8 @@ public sealed class StrangersAtKeyFilesTests
     public void Without_unnamed_files_and_locks_it_is_the_same(int number)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        Victims.Run(Situation.Plain, "refuse-tmpfile", $"refuse-flock {number}", $"segment-create {key} 100", "segment-lock", "dispose").Did("refused", "refused", "created 100", "locked", "disposed");
+        Victims.Run(Situation.Plain, "refuse-tmpfile", $"refuse-flock {number}", $"segment-create {key} 100",
+            "segment-lock", "dispose").Did("refused", "refused", "created 100", "locked", "disposed");
         Assert.False(File.Exists(key.NativeKey), "The key file stayed.");
     }
 

@@ -14,7 +14,8 @@ public class SystemVLimitTests
 
     public SystemVLimitTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's name spaces.");
 
-    private static Situation With(string limits) => new() { IsPrivateIpc = true, Before = limits, After = Situation.ListSystemV };
+    private static Situation With(string limits)
+        => new() { IsPrivateIpc = true, Before = limits, After = Situation.ListSystemV };
 
     private void AssertNothingLeft(VictimResult result)
     {
@@ -47,7 +48,9 @@ public class SystemVLimitTests
     public void No_room_for_a_segment_is_out_of_resources(string limit, int size)
     {
         VictimResult result = Victims.Run(With(limit),
-            $"segment-create {_first} 4096", $"segment-create {_second} {size}", $"segment-create-or-open {_second} {size}", $"segment-try-open {_second} timeout=0", $"segment-create-or-open {_first} 1", "segment-fill");
+            $"segment-create {_first} 4096", $"segment-create {_second} {size}",
+            $"segment-create-or-open {_second} {size}", $"segment-try-open {_second} timeout=0",
+            $"segment-create-or-open {_first} 1", "segment-fill");
         Assert.Equal("created 4096", result[0].Did);
         for (int i = 1; i < 3; i++)
         {
@@ -65,7 +68,8 @@ public class SystemVLimitTests
     public void No_room_for_a_semaphore_is_out_of_resources(string limit)
     {
         VictimResult result = Victims.Run(With(limit),
-            $"semaphore-create {_first} 3", $"semaphore-create {_second} 1", $"semaphore-create-or-open {_second} 1", $"semaphore-reset {_second} 1", $"semaphore-try-open {_second} timeout=0",
+            $"semaphore-create {_first} 3", $"semaphore-create {_second} 1", $"semaphore-create-or-open {_second} 1",
+            $"semaphore-reset {_second} 1", $"semaphore-try-open {_second} timeout=0",
             $"semaphore-create-or-open {_first} 1", "semaphore-count");
         Assert.Equal("created", result[0].Did);
         for (int i = 1; i < 4; i++)

@@ -1,6 +1,7 @@
 namespace NativeIpc.Machine;
 
-/// <summary>The names of this run: everything it makes has them, so that a leftover can be told from what others made meanwhile.</summary>
+/// <summary>The names of this run: everything it makes has them, so that a leftover can be told from what others made
+/// meanwhile.</summary>
 internal static class TestRun
 {
     private static int s_lastNumber;
@@ -10,10 +11,12 @@ internal static class TestRun
     /// <summary>Key files live here; anybody may make some, as in /tmp.</summary>
     internal static string Folder { get; } = MakeFolder();
 
-    /// <summary>The type of all System V keys of this run: neither Qt's project id nor one that other tests use, so that its objects can be found by their keys.</summary>
+    /// <summary>The type of all System V keys of this run: neither Qt's project id nor one that other tests use, so
+    /// that its objects can be found by their keys.</summary>
     internal static NativeIpcKeyType SystemV { get; } = (NativeIpcKeyType)(0x20 + (Environment.ProcessId % 0x30));
 
-    internal static NativeIpcKeyType TypeOf(Backend backend) => backend == Backend.Posix ? NativeIpcKeyType.PosixRealtime : SystemV;
+    internal static NativeIpcKeyType TypeOf(Backend backend)
+        => backend == Backend.Posix ? NativeIpcKeyType.PosixRealtime : SystemV;
 
     /// <summary>A name that no other test has.</summary>
     internal static string NewName() => $"{Prefix}{Interlocked.Increment(ref s_lastNumber)}";

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A collectible AssemblyLoadContext is unloaded after the library was used in it: threads, registrations and watches end.</summary>
+/// <summary>A collectible AssemblyLoadContext is unloaded after the library was used in it: threads, registrations and
+/// watches end.</summary>
 public class UnloadingTests
 {
     private const string Unloaded = "unloaded";
@@ -34,7 +35,8 @@ public class UnloadingTests
     {
         NativeIpcKey key = TestRun.NewKey(backend);
         VictimResult result = Victims.Run(Situation.Plain,
-            ["kernel-objects", $"copy a {step.Replace("KEY", $"{key}", StringComparison.Ordinal)}", "copy a dispose", "copy-unload a", "kernel-objects"]);
+            ["kernel-objects", $"copy a {step.Replace("KEY", $"{key}", StringComparison.Ordinal)}", "copy a dispose",
+                "copy-unload a", "kernel-objects"]);
         result.Did(result[0].Did!, did, "disposed", Unloaded, result[0].Did!);
         Assert.False(SharedMemory.Remove(key) || SystemSemaphore.Remove(key));
     }
@@ -47,7 +49,8 @@ public class UnloadingTests
         VictimResult result = Victims.Run(Situation.Plain,
         [
             "kernel-objects", "copy a supports 1", "copy-begin-unload a",
-            $"copy a {step.Replace("KEY", $"{key}", StringComparison.Ordinal)}", "copy a dispose", "copy-unload a", "kernel-objects",
+            $"copy a {step.Replace("KEY", $"{key}", StringComparison.Ordinal)}", "copy a dispose", "copy-unload a",
+            "kernel-objects",
         ]);
         result.Did(result[0].Did!, result[1].Did!, "asked", did, "disposed", Unloaded, result[0].Did!);
         Assert.False(SharedMemory.Remove(key) || SystemSemaphore.Remove(key));
@@ -75,9 +78,11 @@ public class UnloadingTests
     {
         NativeIpcKey[] keys = [TestRun.NewKey(backend), TestRun.NewKey(backend)];
         VictimResult result = Victims.Run(Situation.Plain,
-            [$"copy a segment-create {keys[0]} 100", "copy a segment-lock", $"copy a semaphore-create {keys[1]} 1", "copy-unload a", $"segment-try-open {keys[0]}", $"semaphore-try-open {keys[1]}"]);
+            [$"copy a segment-create {keys[0]} 100", "copy a segment-lock", $"copy a semaphore-create {keys[1]} 1",
+                "copy-unload a", $"segment-try-open {keys[0]}", $"semaphore-try-open {keys[1]}"]);
         result.Did("created 100", "locked", "created", Unloaded, "missing", "missing");
-        Assert.False(SharedMemory.Remove(keys[0]) || SystemSemaphore.Remove(keys[0]) || SystemSemaphore.Remove(keys[1]));
+        Assert.False(SharedMemory.Remove(keys[0]) || SystemSemaphore.Remove(keys[0])
+            || SystemSemaphore.Remove(keys[1]));
     }
 
     [Theory]
@@ -90,9 +95,12 @@ public class UnloadingTests
             NativeIpcKey[] keys = [TestRun.NewKey(backend), TestRun.NewKey(backend)];
             string[] last = end.StartsWith("signal", StringComparison.Ordinal) ? [end, "wait-for-ever"] : [end];
             VictimResult result = Victims.Run(Situation.Plain,
-                [$"copy a segment-create {keys[0]} 100", "copy a segment-lock", $"copy a semaphore-create {keys[1]} 1", "copy-begin-unload a", .. last]);
-            Assert.Equal(["created 100", "locked", "created", "asked"], result.Outcomes[..4].Select(outcome => outcome.Did));
-            Assert.False(SharedMemory.Remove(keys[0]) | SystemSemaphore.Remove(keys[0]) | SystemSemaphore.Remove(keys[1]));
+                [$"copy a segment-create {keys[0]} 100", "copy a segment-lock", $"copy a semaphore-create {keys[1]} 1",
+                    "copy-begin-unload a", .. last]);
+            Assert.Equal(["created 100", "locked", "created", "asked"],
+                result.Outcomes[..4].Select(outcome => outcome.Did));
+            Assert.False(SharedMemory.Remove(keys[0]) | SystemSemaphore.Remove(keys[0])
+                | SystemSemaphore.Remove(keys[1]));
         }
     }
 

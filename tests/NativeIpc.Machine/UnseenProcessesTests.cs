@@ -10,8 +10,8 @@ public class UnseenProcessesTests
 
     public UnseenProcessesTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's /proc.");
 
-    /// <summary>A process whose descriptors could not all be read counted as seen unless the error was EACCES or EPERM, so what
-    /// it used was taken for unused.</summary>
+    /// <summary>A process whose descriptors could not all be read counted as seen unless the error was EACCES or EPERM,
+    /// so what it used was taken for unused.</summary>
     /// <param name="number">ENOMEM, EMFILE, EIO.</param>
     [Theory]
     [InlineData(12)]

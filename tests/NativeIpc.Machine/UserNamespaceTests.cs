@@ -137,7 +137,8 @@ public sealed class UserNamespaceTests : IDisposable
             13);
     }
 
-    /// <summary>The folder gives its files a stranger group, which shows as the same number as this process's own.</summary>
+    /// <summary>The folder gives its files a stranger group, which shows as the same number as this process's
+    /// own.</summary>
     [Fact]
     public void A_key_file_lets_no_group_in_that_cannot_be_told_from_another()
     {

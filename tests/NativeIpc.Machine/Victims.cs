@@ -23,7 +23,8 @@ internal static class Victims
         ["DOTNET_DbgEnableMiniDump"] = "0",
     };
 
-    private static bool MustRun => string.Equals(Environment.GetEnvironmentVariable("CI"), "true", StringComparison.OrdinalIgnoreCase);
+    private static bool MustRun => string.Equals(Environment.GetEnvironmentVariable("CI"), "true",
+        StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Skips unless the tests run as root.</summary>
     internal static void NeedRoot()
@@ -47,13 +48,16 @@ internal static class Victims
         return new VictimResult(result);
     }
 
-    /// <summary>Starts steps in a process that goes on while the test does, and waits until the first one is done.</summary>
+    /// <summary>Starts steps in a process that goes on while the test does, and waits until the first one is
+    /// done.</summary>
     /// <returns>What ends it, by SIGKILL.</returns>
     internal static IDisposable Start(Situation situation, params string[] steps)
     {
         string[] command = Command(situation, steps);
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, WorkingDirectory = "/" };
-        foreach (KeyValuePair<string, string?> variable in EnvironmentOf(situation)) start.Environment[variable.Key] = variable.Value;
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true,
+            WorkingDirectory = "/" };
+        foreach (KeyValuePair<string, string?> variable in EnvironmentOf(situation))
+            start.Environment[variable.Key] = variable.Value;
         var running = new RunningVictim(Process.Start(start)!);
         running.AwaitFirstStep();
         return running;
@@ -93,7 +97,8 @@ internal static class Victims
         if (situation.MountFirst is not null || situation.Before is not null || situation.After is not null)
         {
             string setUp = string.Join("\n", new[] { situation.MountFirst, situation.Before }.OfType<string>());
-            command.AddRange(["sh", "-c", $"set -e\n{setUp}\nset +e\n\"$@\"\ncode=$?\n{situation.After}\nexit $code", "sh"]);
+            command.AddRange(
+                ["sh", "-c", $"set -e\n{setUp}\nset +e\n\"$@\"\ncode=$?\n{situation.After}\nexit $code", "sh"]);
         }
 
         if (situation.User is { } user) command.AddRange(AsUser(user));
@@ -106,14 +111,16 @@ internal static class Victims
         if (situation.UserNamespace is { } mapping) command.AddRange([Peers.Require("unshare", "util-linux"), "--user",
             .. mapping]);
         if (situation.Filter is { } rules) command.AddRange([Path.Combine(s_folder.Value, Program), "under", rules]);
-        if (situation.Trace is { } file) command.AddRange([Peers.Require("strace", "strace"), "-f", "-q", "-y", "-o", file, "-e", situation.Traced]);
+        if (situation.Trace is { } file)
+            command.AddRange([Peers.Require("strace", "strace"), "-f", "-q", "-y", "-o", file, "-e", situation.Traced]);
         command.AddRange(situation.Through);
         command.Add(Path.Combine(s_folder.Value, Program));
         command.AddRange(steps);
         return [.. command];
     }
 
-    /// <summary>The words before a command that run it as another user, in the group of the same number and no other.</summary>
+    /// <summary>The words before a command that run it as another user, in the group of the same number and no
+    /// other.</summary>
     internal static string[] AsUser(int user)
     {
         NeedRoot();
@@ -123,7 +130,8 @@ internal static class Victims
     private static Dictionary<string, string?> EnvironmentOf(Situation situation)
     {
         Dictionary<string, string?> environment = new(s_environment);
-        foreach (KeyValuePair<string, string?> variable in situation.Environment ?? []) environment[variable.Key] = variable.Value;
+        foreach (KeyValuePair<string, string?> variable in situation.Environment ?? [])
+            environment[variable.Key] = variable.Value;
         return environment;
     }
 
@@ -134,9 +142,11 @@ internal static class Victims
         {
             Task<string?> reading = process.StandardOutput.ReadLineAsync();
             bool came = reading.Wait(Patience.Minutes(1));
-            if (came && reading.Result is { } line && JsonSerializer.Deserialize<Outcome>(line) is { Did: not null }) return;
+            if (came && reading.Result is { } line && JsonSerializer.Deserialize<Outcome>(line) is { Did: not null })
+                return;
             Dispose();
-            throw new InvalidOperationException($"The program did not begin: {(came ? reading.Result : "the watchdog ended it")}");
+            throw new InvalidOperationException(
+                $"The program did not begin: {(came ? reading.Result : "the watchdog ended it")}");
         }
 
         public void Dispose()
@@ -147,13 +157,17 @@ internal static class Victims
         }
     }
 
-    /// <summary>Runs the same steps in processes of one process group, and sends the group a signal when each has said a line.</summary>
+    /// <summary>Runs the same steps in processes of one process group, and sends the group a signal when each has said
+    /// a line.</summary>
     /// <returns>The exit codes, and the standard error of all.</returns>
-    internal static (int[] ExitCodes, string Error) RunGroup(int processes, string signal, string lineOfEach, params string[] steps)
+    internal static (int[] ExitCodes, string Error) RunGroup(int processes, string signal, string lineOfEach,
+        params string[] steps)
     {
-        // A pipeline, since a shell lets its background jobs ignore SIGINT. The shells outlive the signal, to tell the exit codes.
+        // A pipeline, since a shell lets its background jobs ignore SIGINT. The shells outlive the signal, to tell the
+        // exit codes.
         const string Member = "{ trap : INT TERM HUP; \"$@\" >&3 </dev/null; echo \"code $?\" >&3; }";
-        string pipeline = $"trap : INT TERM HUP; {{ {string.Join(" | ", Enumerable.Repeat(Member, processes))}; }} 3>&1";
+        string pipeline =
+            $"trap : INT TERM HUP; {{ {string.Join(" | ", Enumerable.Repeat(Member, processes))}; }} 3>&1";
         string[] command = [.. s_defaultSignals.Value, Peers.Require("setsid", "util-linux"), "sh", "-c", pipeline,
             "sh", Path.Combine(s_folder.Value, Program), .. steps];
         var start = new ProcessStartInfo(command[0], command[1..])
@@ -162,7 +176,8 @@ internal static class Victims
             RedirectStandardError = true,
             WorkingDirectory = "/",
         };
-        foreach (KeyValuePair<string, string?> variable in s_environment) start.Environment[variable.Key] = variable.Value;
+        foreach (KeyValuePair<string, string?> variable in s_environment)
+            start.Environment[variable.Key] = variable.Value;
 
         using Process group = Process.Start(start)!;
         using var watchdog = new Timer(_ => Shell.Run("kill", ["-KILL", "--", $"-{group.Id}"]), null,
@@ -173,8 +188,10 @@ internal static class Victims
         while (group.StandardOutput.ReadLine() is { } line)
         {
             said.Add(line);
-            if (line.StartsWith("code ", StringComparison.Ordinal)) exitCodes.Add(int.Parse(line[5..], CultureInfo.InvariantCulture));
-            else if (line.Contains(lineOfEach, StringComparison.Ordinal) && --processes == 0) _ = Shell.Run("kill", [$"-{signal}", "--", $"-{group.Id}"]).Succeeded;
+            if (line.StartsWith("code ", StringComparison.Ordinal))
+                exitCodes.Add(int.Parse(line[5..], CultureInfo.InvariantCulture));
+            else if (line.Contains(lineOfEach, StringComparison.Ordinal) && --processes == 0)
+                _ = Shell.Run("kill", [$"-{signal}", "--", $"-{group.Id}"]).Succeeded;
         }
 
         group.WaitForExit();
@@ -186,14 +203,16 @@ internal static class Victims
         if (s_folder.IsValueCreated) Directory.Delete(s_folder.Value, recursive: true);
     }
 
-    /// <summary>Copies the program to where every user may run it: the build's folder may be in somebody's home.</summary>
+    /// <summary>Copies the program to where every user may run it: the build's folder may be in somebody's
+    /// home.</summary>
     private static string Publish()
     {
         string folder = Directory.CreateTempSubdirectory($"{TestRun.Prefix}program-").FullName;
         const UnixFileMode forAll = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         File.SetUnixFileMode(folder, forAll);
-        foreach (string file in new[] { Program, $"{Program}.dll", $"{Program}.runtimeconfig.json", $"{Program}.deps.json", "NativeIpc.dll" })
+        foreach (string file in new[] { Program, $"{Program}.dll", $"{Program}.runtimeconfig.json",
+            $"{Program}.deps.json", "NativeIpc.dll" })
         {
             string copy = Path.Combine(folder, file);
             File.Copy(Path.Combine(AppContext.BaseDirectory, file), copy);
@@ -206,8 +225,10 @@ internal static class Victims
     private static string? FindNamespaceProblem()
     {
         ShellResult result = Shell.Run("unshare",
-            ["--ipc", "--mount", "--propagation", "private", "sh", "-c", "mount -t tmpfs none /dev/shm && cat /proc/sys/kernel/shmmni > /proc/sys/kernel/shmmni"]);
-        return result.ExitCode == 0 ? null : $"Private mounts and System V limits cannot be had here: {result.Error.Trim()}";
+            ["--ipc", "--mount", "--propagation", "private", "sh", "-c",
+                "mount -t tmpfs none /dev/shm && cat /proc/sys/kernel/shmmni > /proc/sys/kernel/shmmni"]);
+        return result.ExitCode == 0 ? null
+            : $"Private mounts and System V limits cannot be had here: {result.Error.Trim()}";
     }
 }
 
@@ -227,7 +248,8 @@ internal sealed record Situation
     internal static Situation As(int user) => new() { User = user };
 
     /// <summary>With a /dev/shm of its own, of a few pages.</summary>
-    internal static Situation SmallDevShm { get; } = new() { MountFirst = "mount -t tmpfs -o size=64k,mode=1777 none /dev/shm", After = ListDevShm };
+    internal static Situation SmallDevShm { get; } = new()
+        { MountFirst = "mount -t tmpfs -o size=64k,mode=1777 none /dev/shm", After = ListDevShm };
 
     /// <summary>Prints what is in /dev/shm at the end.</summary>
     internal const string ListDevShm = "ls -A /dev/shm";
@@ -284,7 +306,9 @@ internal sealed class VictimResult
         OtherLines = [.. lines.Where(line => !IsOutcome(line))];
         ExitCode = result.ExitCode;
         Error = result.Error;
-        if (Outcomes.Length == 0) throw new InvalidOperationException($"The program did nothing and ended with {ExitCode}.\n{result.Output}\n{Error}");
+        if (Outcomes.Length == 0)
+            throw new InvalidOperationException(
+                $"The program did nothing and ended with {ExitCode}.\n{result.Output}\n{Error}");
     }
 
     internal Outcome[] Outcomes { get; }
@@ -296,13 +320,17 @@ internal sealed class VictimResult
     internal string Error { get; }
 
     /// <summary>What the one step of a name that failed, or did something, came to.</summary>
-    internal Outcome this[int step] => Outcomes.Length > step ? Outcomes[step] : throw new InvalidOperationException($"Only {Outcomes.Length} steps; the program ended with {ExitCode}.\n{Error}");
+    internal Outcome this[int step]
+        => Outcomes.Length > step ? Outcomes[step]
+            : throw new InvalidOperationException(
+                $"Only {Outcomes.Length} steps; the program ended with {ExitCode}.\n{Error}");
 
     /// <summary>Asserts what every step did; a failure shows all of them.</summary>
     internal VictimResult Did(params string[] expected)
     {
         string[] actual = [.. Outcomes.Select(outcome => outcome.Did ?? $"{outcome.Exception}: {outcome.Message}")];
-        Assert.True(expected.SequenceEqual(actual), $"Expected:\n{string.Join('\n', expected)}\nActual:\n{string.Join('\n', actual)}\n{Error}");
+        Assert.True(expected.SequenceEqual(actual),
+            $"Expected:\n{string.Join('\n', expected)}\nActual:\n{string.Join('\n', actual)}\n{Error}");
         return this;
     }
 

@@ -10,7 +10,8 @@ internal static class KeyCommands
         {
             case "parse":
                 NativeIpcKey key = words.NextKey();
-                return string.Create(CultureInfo.InvariantCulture, $"ok {(int)key.Type} {Words.Quote(key.NativeKey)} {Words.Quote(key.LegacyKey)}").TrimEnd();
+                return string.Create(CultureInfo.InvariantCulture,
+                    $"ok {(int)key.Type} {Words.Quote(key.NativeKey)} {Words.Quote(key.LegacyKey)}").TrimEnd();
             case var other:
                 throw new FormatException($"No such command: key {other}.");
         }

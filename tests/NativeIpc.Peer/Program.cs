@@ -2,9 +2,12 @@ using NativeIpc;
 using NativeIpc.Peer;
 
 // Before the first use: the library reads the switch once.
-if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1") AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
-if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1") AppContext.SetSwitch("NativeIpc.PortableWaits", true);
-if (Environment.GetEnvironmentVariable("NATIVEIPC_NO_IO_URING") == "1") AppContext.SetSwitch("NativeIpc.NoIoUring", true);
+if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1")
+    AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);
+if (Environment.GetEnvironmentVariable("NATIVEIPC_PORTABLE_WAITS") == "1")
+    AppContext.SetSwitch("NativeIpc.PortableWaits", true);
+if (Environment.GetEnvironmentVariable("NATIVEIPC_NO_IO_URING") == "1")
+    AppContext.SetSwitch("NativeIpc.NoIoUring", true);
 
 AppContext.SetSwitch("NativeIpc.StopPoints", true);
 
@@ -42,7 +45,8 @@ while (input.ReadLine() is { } line)
                 answer = StressCommands.Run(words, output);
                 break;
             case "timed":
-                answer = TimedWaits.RunAsync(words.NextKey(), words.NextKey(), words.NextKey(), TimeSpan.FromMilliseconds(words.NextInt())).GetAwaiter().GetResult();
+                answer = TimedWaits.RunAsync(words.NextKey(), words.NextKey(), words.NextKey(),
+                    TimeSpan.FromMilliseconds(words.NextInt())).GetAwaiter().GetResult();
                 break;
             case "reset":
                 segments.CloseAll();
@@ -70,7 +74,8 @@ while (input.ReadLine() is { } line)
     {
         answer = $"error Disposed {Words.OneLine(failure.Message)}";
     }
-    catch (Exception failure) when (failure is ArgumentException or InvalidOperationException or FormatException or PlatformNotSupportedException or KeyNotFoundException)
+    catch (Exception failure) when (failure is ArgumentException or InvalidOperationException or FormatException
+        or PlatformNotSupportedException or KeyNotFoundException)
     {
         answer = $"error Usage {Words.OneLine($"{failure.GetType().Name}: {failure.Message}")}";
     }

@@ -27,7 +27,8 @@ internal static class RaceCommands
     }
 
     /// <summary>All take the object together, compare what they have, and let go together.</summary>
-    private static string Barrier(Func<bool, IRaced> take, Func<bool, IRaced> find, NativeIpcKey barrierKey, int index, int peers, int rounds)
+    private static string Barrier(Func<bool, IRaced> take, Func<bool, IRaced> find, NativeIpcKey barrierKey, int index,
+        int peers, int rounds)
     {
         using SharedMemory shared = SharedMemory.OpenExisting(barrierKey);
         var barrier = new SpinningBarrier(shared, peers);
@@ -39,7 +40,8 @@ internal static class RaceCommands
             barrier.Join();
             IRaced raced = take(false);
             if (raced.CreatedNew) created++;
-            SpinningBarrier.Slot(shared, index) = new RoundResult { Identity = Hash(raced.Identity), CreatedNew = raced.CreatedNew ? 1 : 0 };
+            SpinningBarrier.Slot(shared, index) = new RoundResult { Identity = Hash(raced.Identity),
+                CreatedNew = raced.CreatedNew ? 1 : 0 };
             barrier.Join();
             if (index == 0)
             {
@@ -80,10 +82,12 @@ internal static class RaceCommands
             if (raced.CreatedNew) created++;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"ok created={created} identities={string.Join(',', identities)}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"ok created={created} identities={string.Join(',', identities)}");
     }
 
-    /// <summary>The same with the default policy. A maker marks its segment with a token; the file lists every object met, with its token.</summary>
+    /// <summary>The same with the default policy. A maker marks its segment with a token; the file lists every object
+    /// met, with its token.</summary>
     private static string Default(Func<bool, IRaced> take, int rounds, int index, string file)
     {
         var met = new HashSet<string>();
@@ -110,8 +114,10 @@ internal static class RaceCommands
         {
             "shm" => keeps => new RacedSegment(SharedMemory.CreateOrOpen(key, Size, keeps ? keep : null)),
             "sem" => keeps => new RacedSemaphore(SystemSemaphore.CreateOrOpen(key, 1, keeps ? keepCount : null)),
-            "shm-find" => _ => SharedMemory.TryOpenExisting(key, out SharedMemory? segment, options: atOnce) ? new RacedSegment(segment) : new Nothing(),
-            "sem-find" => _ => SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? semaphore, countAtOnce) ? new RacedSemaphore(semaphore) : new Nothing(),
+            "shm-find" => _ => SharedMemory.TryOpenExisting(key, out SharedMemory? segment, options: atOnce)
+                ? new RacedSegment(segment) : new Nothing(),
+            "sem-find" => _ => SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? semaphore, countAtOnce)
+                ? new RacedSemaphore(semaphore) : new Nothing(),
             _ => throw new FormatException($"Neither shm nor sem: {kind}."),
         };
     }
@@ -131,7 +137,8 @@ internal static class RaceCommands
 
         bool CreatedNew { get; }
 
-        /// <summary>The mark of the object: the maker sets it, others wait for it. 0 where the object holds no bytes.</summary>
+        /// <summary>The mark of the object: the maker sets it, others wait for it. 0 where the object holds no
+        /// bytes.</summary>
         long Token(long own);
     }
 
@@ -155,7 +162,8 @@ internal static class RaceCommands
         public RacedSegment(SharedMemory segment)
         {
             _segment = segment;
-            if (segment.Size is < Size or > Size + 65536) throw new InvalidOperationException($"The segment has {segment.Size} bytes instead of {Size}.");
+            if (segment.Size is < Size or > Size + 65536)
+                throw new InvalidOperationException($"The segment has {segment.Size} bytes instead of {Size}.");
         }
 
         public string Identity => _segment.ObjectIdentity;
@@ -167,7 +175,8 @@ internal static class RaceCommands
             ref long place = ref _segment.GetReference<long>(0);
             if (CreatedNew)
             {
-                if (_segment.ReadOnlySpan.ContainsAnyExcept((byte)0)) throw new InvalidOperationException("A segment that this process made is not empty.");
+                if (_segment.ReadOnlySpan.ContainsAnyExcept((byte)0))
+                    throw new InvalidOperationException("A segment that this process made is not empty.");
                 Volatile.Write(ref place, own);
                 return own;
             }
@@ -177,7 +186,8 @@ internal static class RaceCommands
             {
                 long token = Volatile.Read(ref place);
                 if (token != 0) return token;
-                if (Stopwatch.GetElapsedTime(start) > s_patience) throw new InvalidOperationException("Nobody made the segment that was opened.");
+                if (Stopwatch.GetElapsedTime(start) > s_patience)
+                    throw new InvalidOperationException("Nobody made the segment that was opened.");
                 Thread.Yield();
             }
         }
@@ -198,9 +208,12 @@ internal static class RaceCommands
 
         public void Dispose() => semaphore.Dispose();
 
-        // With the plain calls nothing but the name tells which file it is; that is right as long as nobody removes it meanwhile.
+        // With the plain calls nothing but the name tells which file it is; that is right as long as nobody removes it
+        // meanwhile.
         private string NamedFile()
-            => OperatingSystem.IsLinux() && Interop.Libc.Status($"/dev/shm/sem.{semaphore.Key.NativeKey.TrimStart('/')}", followLink: false, out Interop.FileStatus status) == 0
+            => OperatingSystem.IsLinux() && Interop.Libc.Status(
+                $"/dev/shm/sem.{semaphore.Key.NativeKey.TrimStart('/')}", followLink: false,
+                out Interop.FileStatus status) == 0
                 ? status.Identity.ToString()
                 : "";
     }
@@ -212,12 +225,14 @@ internal static class RaceCommands
         public int CreatedNew;
     }
 
-    /// <summary>A barrier in a segment of its own: a counter that only grows, which everyone watches until all have added themselves.</summary>
+    /// <summary>A barrier in a segment of its own: a counter that only grows, which everyone watches until all have
+    /// added themselves.</summary>
     private sealed class SpinningBarrier(SharedMemory shared, int peers)
     {
         private int _joined;
 
-        public static ref RoundResult Slot(SharedMemory shared, int index) => ref shared.GetReference<RoundResult>(64 + (index * 64));
+        public static ref RoundResult Slot(SharedMemory shared, int index)
+            => ref shared.GetReference<RoundResult>(64 + (index * 64));
 
         public void Join()
         {
@@ -227,7 +242,8 @@ internal static class RaceCommands
             long start = Stopwatch.GetTimestamp();
             while (Volatile.Read(ref arrived) < _joined)
             {
-                if (Stopwatch.GetElapsedTime(start) > s_patience) throw new InvalidOperationException("Not all peers came to the barrier; one of them has failed.");
+                if (Stopwatch.GetElapsedTime(start) > s_patience)
+                    throw new InvalidOperationException("Not all peers came to the barrier; one of them has failed.");
                 Thread.Yield();
             }
         }

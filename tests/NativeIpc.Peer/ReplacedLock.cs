@@ -3,13 +3,16 @@ using System.Globalization;
 
 namespace NativeIpc.Peer;
 
-/// <summary>Uses the lock of a segment in every way while somebody else replaces it again and again, until he sets the segment's first byte; counts this process's descriptors on the way.</summary>
-/// <remarks>The scopes that were told of a replacement are counted at offset 4, for him to see that this process has come on.</remarks>
+/// <summary>Uses the lock of a segment in every way while somebody else replaces it again and again, until he sets the
+/// segment's first byte; counts this process's descriptors on the way.</summary>
+/// <remarks>The scopes that were told of a replacement are counted at offset 4, for him to see that this process has
+/// come on.</remarks>
 internal sealed class ReplacedLock(NativeIpcKey key, TextWriter output)
 {
     private const int LooksBetweenCounts = 20;
 
-    private readonly SharedMemory _segment = SharedMemory.OpenExisting(key, options: new() { Removal = RemovalPolicy.Keep });
+    private readonly SharedMemory _segment = SharedMemory.OpenExisting(key,
+        options: new() { Removal = RemovalPolicy.Keep });
     private long _locked;
     private long _tried;
     private long _handedOn;
@@ -36,7 +39,8 @@ internal sealed class ReplacedLock(NativeIpcKey key, TextWriter output)
 
         int last = Descriptors();
         return string.Create(CultureInfo.InvariantCulture,
-            $"ok locked={_locked} tried={_tried} handedon={_handedOn} awaited={_awaited} most={_mostDescriptors} last={last} ms={Stopwatch.GetElapsedTime(start).TotalMilliseconds:0}");
+            $"ok locked={_locked} tried={_tried} handedon={_handedOn} awaited={_awaited} most={_mostDescriptors} "
+                + $"last={last} ms={Stopwatch.GetElapsedTime(start).TotalMilliseconds:0}");
     }
 
     private void Lock()
@@ -100,5 +104,6 @@ internal sealed class ReplacedLock(NativeIpcKey key, TextWriter output)
 
     private static int Descriptors() => Directory.GetFiles("/proc/self/fd").Length;
 
-    private static Task Start(Action use) => Task.Factory.StartNew(use, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private static Task Start(Action use)
+        => Task.Factory.StartNew(use, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

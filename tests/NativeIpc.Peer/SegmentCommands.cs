@@ -27,7 +27,8 @@ internal sealed class SegmentCommands(TextWriter output)
                 NativeIpcKey key = words.NextKey();
                 long size = words.NextLong();
                 SharedMemoryOptions options = Options(words);
-                return Keep(name, verb == "create" ? SharedMemory.CreateNew(key, size, options) : SharedMemory.CreateOrOpen(key, size, options));
+                return Keep(name, verb == "create"
+                    ? SharedMemory.CreateNew(key, size, options) : SharedMemory.CreateOrOpen(key, size, options));
             case "open":
                 key = words.NextKey();
                 SharedMemoryAccess access = words.Next() switch
@@ -54,7 +55,8 @@ internal sealed class SegmentCommands(TextWriter output)
             case "lock":
                 int milliseconds = words.NextIntOr(Timeout.Infinite);
                 output.WriteLine("locking");
-                if (!_segments[name].TryLock(TimeSpan.FromMilliseconds(milliseconds), out SharedMemoryLock taken)) return "error Timeout the lock was not free in time";
+                if (!_segments[name].TryLock(TimeSpan.FromMilliseconds(milliseconds), out SharedMemoryLock taken))
+                    return "error Timeout the lock was not free in time";
                 _scopes[name] = taken;
                 return taken.WasAbandoned ? "ok abandoned" : taken.WasReplaced ? "ok replaced" : "ok";
             case "status":
@@ -64,13 +66,15 @@ internal sealed class SegmentCommands(TextWriter output)
                 if (free) _scopes[name] = taken;
                 return $"ok {Text(free)}";
             case "unlock":
-                if (!_scopes.Remove(name, out SharedMemoryLock scope)) throw new InvalidOperationException("It is not locked.");
+                if (!_scopes.Remove(name, out SharedMemoryLock scope))
+                    throw new InvalidOperationException("It is not locked.");
                 bool replaced = scope.WasReplaced;
                 scope.Dispose();
                 return replaced ? "ok replaced" : "ok";
             case "close":
                 _scopes.Remove(name);
-                if (!_segments.Remove(name, out SharedMemory? closing)) throw new KeyNotFoundException($"No segment {name}.");
+                if (!_segments.Remove(name, out SharedMemory? closing))
+                    throw new KeyNotFoundException($"No segment {name}.");
                 closing.Dispose();
                 return "ok";
             default:
@@ -86,7 +90,8 @@ internal sealed class SegmentCommands(TextWriter output)
             throw new InvalidOperationException($"There is a segment {name} already.");
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"ok {segment.Size} {(segment.CreatedNew ? "created" : "opened")}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"ok {segment.Size} {(segment.CreatedNew ? "created" : "opened")}");
     }
 
     private string Add(SharedMemory segment, long offset, int times)
@@ -124,7 +129,8 @@ internal sealed class SegmentCommands(TextWriter output)
                 "sparse" => options with { Allocation = SharedMemoryAllocation.Sparse },
                 "populate" => options with { Allocation = SharedMemoryAllocation.Populate },
                 "mode" => options with { Mode = (UnixFileMode)Convert.ToInt32(value, 8) },
-                "timeout" => options with { PeerTimeout = TimeSpan.FromMilliseconds(int.Parse(value, CultureInfo.InvariantCulture)) },
+                "timeout" => options with { PeerTimeout =
+                    TimeSpan.FromMilliseconds(int.Parse(value, CultureInfo.InvariantCulture)) },
                 _ => throw new FormatException($"No such option: {option}."),
             };
             if (option == "timeout") output.WriteLine("opening");
@@ -134,7 +140,8 @@ internal sealed class SegmentCommands(TextWriter output)
     }
 
     internal static string Status(LockStatus status)
-        => string.Create(CultureInfo.InvariantCulture, $"ok {status.Holder} {(status.ProcessId is { } id ? id : "-")} {Text(status.IsRecoverable)}");
+        => string.Create(CultureInfo.InvariantCulture,
+            $"ok {status.Holder} {(status.ProcessId is { } id ? id : "-")} {Text(status.IsRecoverable)}");
 
     internal static string Text(bool value) => value ? "true" : "false";
 }

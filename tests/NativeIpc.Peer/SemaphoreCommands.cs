@@ -16,7 +16,9 @@ internal sealed class SemaphoreCommands(TextWriter output)
     {
         string verb = words.Next();
         if (verb == "remove") return $"ok {SegmentCommands.Text(SystemSemaphore.Remove(words.NextKey()))}";
-        if (verb == "mend") return string.Create(CultureInfo.InvariantCulture, $"ok {SystemSemaphore.ReturnLostPermits(words.NextKey())}");
+        if (verb == "mend")
+            return string.Create(CultureInfo.InvariantCulture,
+                $"ok {SystemSemaphore.ReturnLostPermits(words.NextKey())}");
         string name = words.Next();
         switch (verb)
         {
@@ -68,7 +70,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
             case "produce":
                 return Produce(_semaphores[name], words.NextInt());
             case "value":
-                return _semaphores[name].TryGetCurrentCount(out int value) ? string.Create(CultureInfo.InvariantCulture, $"ok {value}") : "ok unknown";
+                return _semaphores[name].TryGetCurrentCount(out int value)
+                    ? string.Create(CultureInfo.InvariantCulture, $"ok {value}") : "ok unknown";
             case "abandoned":
                 return $"ok {SegmentCommands.Text(_semaphores[name].WasAbandoned)}";
             case "status":
@@ -76,7 +79,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
             case "id":
                 return $"ok {_semaphores[name].ObjectIdentity}";
             case "close":
-                if (!_semaphores.Remove(name, out SystemSemaphore? closing)) throw new KeyNotFoundException($"No semaphore {name}.");
+                if (!_semaphores.Remove(name, out SystemSemaphore? closing))
+                    throw new KeyNotFoundException($"No semaphore {name}.");
                 closing.Dispose();
                 return "ok";
             default:
@@ -110,7 +114,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
         }
         catch (NativeIpcException failure)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"error {failure.Error} {given} were given; {Words.OneLine(failure.Message)}");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"error {failure.Error} {given} were given; {Words.OneLine(failure.Message)}");
         }
     }
 
@@ -140,7 +145,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
                     },
                 },
                 "mode" => options with { Mode = (UnixFileMode)Convert.ToInt32(value, 8) },
-                "timeout" => options with { PeerTimeout = TimeSpan.FromMilliseconds(int.Parse(value, CultureInfo.InvariantCulture)) },
+                "timeout" => options with { PeerTimeout =
+                    TimeSpan.FromMilliseconds(int.Parse(value, CultureInfo.InvariantCulture)) },
                 _ => throw new FormatException($"No such option: {option}."),
             };
             if (option == "timeout") output.WriteLine("opening");

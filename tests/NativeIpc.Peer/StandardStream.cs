@@ -9,7 +9,8 @@ internal static class StandardStream
     /// <summary>Opens one of them.</summary>
     /// <param name="descriptor">0, 1 or 2.</param>
     internal static Stream Open(int descriptor) => !OperatingSystem.IsWindows()
-        ? new FileStream(new SafeFileHandle(descriptor, ownsHandle: false), descriptor == 0 ? FileAccess.Read : FileAccess.Write, bufferSize: 0)
+        ? new FileStream(new SafeFileHandle(descriptor, ownsHandle: false),
+            descriptor == 0 ? FileAccess.Read : FileAccess.Write, bufferSize: 0)
         : descriptor switch
         {
             0 => Console.OpenStandardInput(),

@@ -2,7 +2,8 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Peer;
 
-/// <summary>Stops the process for ever where a test wants to kill it: at a named point between two steps of the library.</summary>
+/// <summary>Stops the process for ever where a test wants to kill it: at a named point between two steps of the
+/// library.</summary>
 internal sealed class StopCommands
 {
     private readonly TextWriter _output;

@@ -4,7 +4,8 @@ using System.Globalization;
 
 namespace NativeIpc.Peer;
 
-/// <summary>Disposes an object again and again under threads that use it in every way, or has its lock replaced: they may see ObjectDisposedException, and nothing else.</summary>
+/// <summary>Disposes an object again and again under threads that use it in every way, or has its lock replaced: they
+/// may see ObjectDisposedException, and nothing else.</summary>
 internal static class StressCommands
 {
     private const int Size = 64 * 1024;
@@ -37,7 +38,8 @@ internal static class StressCommands
 
     /// <summary>Each Dispose removes the segment and its lock, which threads may be making at that moment.</summary>
     private static string RemovedSegment(NativeIpcKey key, TimeSpan time)
-        => new Stress<SharedMemory>(() => WhenGone(() => SharedMemory.CreateNew(key, Size)), SegmentUses) { DisposesFirst = true }.Run(time);
+        => new Stress<SharedMemory>(() => WhenGone(() => SharedMemory.CreateNew(key, Size)),
+            SegmentUses) { DisposesFirst = true }.Run(time);
 
     private static (string Name, Action<SharedMemory> Use)[] SegmentUses =>
     [
@@ -76,13 +78,15 @@ internal static class StressCommands
         }),
     ];
 
-    /// <summary>Not where it is false at once: a thread that only asks that takes the processor from the others.</summary>
+    /// <summary>Not where it is false at once: a thread that only asks that takes the processor from the
+    /// others.</summary>
     private static (string Name, Action<SystemSemaphore> Use)[] CountUses(SystemSemaphore sample)
         => sample.TryGetCurrentCount(out _) ? [("count", semaphore => semaphore.TryGetCurrentCount(out _))] : [];
 
     private static string Semaphore(NativeIpcKey key, TimeSpan time)
     {
-        using SystemSemaphore anchor = SystemSemaphore.CreateOrOpen(key, 0, new() { Removal = RemovalPolicy.Keep, Undo = SystemVUndoPolicy.None });
+        using SystemSemaphore anchor = SystemSemaphore.CreateOrOpen(key, 0,
+            new() { Removal = RemovalPolicy.Keep, Undo = SystemVUndoPolicy.None });
         var options = new SystemSemaphoreOptions { Undo = SystemVUndoPolicy.None };
         long given = 0;
         long taken = 0;
@@ -120,7 +124,8 @@ internal static class StressCommands
                 }),
             ]).Run(time);
         while (anchor.TryAcquire()) taken++;
-        return given == taken ? result : string.Create(CultureInfo.InvariantCulture, $"error Unknown {given} permits were given and {taken} taken");
+        return given == taken ? result : string.Create(CultureInfo.InvariantCulture,
+            $"error Unknown {given} permits were given and {taken} taken");
 
         void Release(SystemSemaphore semaphore, int count)
         {
@@ -153,7 +158,8 @@ internal static class StressCommands
                 }
             })) { DisposesFirst = true }.Run(time);
 
-    /// <summary>Makes an object when the uses of the one before that Dispose found under way have ended, and it with them.</summary>
+    /// <summary>Makes an object when the uses of the one before that Dispose found under way have ended, and it with
+    /// them.</summary>
     private static T WhenGone<T>(Func<T> create)
     {
         long start = Stopwatch.GetTimestamp();
@@ -163,7 +169,8 @@ internal static class StressCommands
             {
                 return create();
             }
-            catch (NativeIpcException failure) when (failure.Error == NativeIpcError.AlreadyExists && Stopwatch.GetElapsedTime(start) < s_patience)
+            catch (NativeIpcException failure)
+                when (failure.Error == NativeIpcError.AlreadyExists && Stopwatch.GetElapsedTime(start) < s_patience)
             {
                 Thread.Yield();
             }
@@ -179,7 +186,8 @@ internal static class StressCommands
         private volatile Exception? _failure;
         private volatile bool _isOver;
 
-        /// <summary>Whether an object is gone before the next one is made, instead of having the next one opened beside it.</summary>
+        /// <summary>Whether an object is gone before the next one is made, instead of having the next one opened beside
+        /// it.</summary>
         public bool DisposesFirst { get; init; }
 
         public string Run(TimeSpan time)
@@ -207,7 +215,8 @@ internal static class StressCommands
             _current!.Dispose();
             foreach (Thread thread in threads) thread.Join();
             if (_failure is { } failure) return $"error Unknown {Words.OneLine(failure.ToString())}";
-            string counts = string.Join(' ', uses.Select((use, i) => string.Create(CultureInfo.InvariantCulture, $"{use.Name}={_done[i]}")));
+            string counts = string.Join(' ',
+                uses.Select((use, i) => string.Create(CultureInfo.InvariantCulture, $"{use.Name}={_done[i]}")));
             return string.Create(CultureInfo.InvariantCulture, $"ok disposed={disposed} cut={_cut.Sum()} {counts}");
 
             bool IsOver() => Stopwatch.GetElapsedTime(start) >= time || _failure is not null;
@@ -235,7 +244,9 @@ internal static class StressCommands
                 try
                 {
                     use(_current!);
-                    if (Interlocked.Increment(ref _done[index]) % 64 == 0 && OperatingSystem.IsWindows()) Thread.Yield(); // Wine 8: see Conformance/README.md, "Under Wine 8"
+                    // Wine 8: see Conformance/README.md, "Under Wine 8"
+                    if (Interlocked.Increment(ref _done[index]) % 64 == 0 && OperatingSystem.IsWindows())
+                        Thread.Yield();
                 }
                 catch (ObjectDisposedException)
                 {

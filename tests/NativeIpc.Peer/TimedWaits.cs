@@ -3,10 +3,12 @@ using System.Globalization;
 
 namespace NativeIpc.Peer;
 
-/// <summary>Waits in every way for what does not come, and says how long each wait was on the monotonic clock.</summary>
+/// <summary>Waits in every way for what does not come, and says how long each wait was on the monotonic
+/// clock.</summary>
 internal static class TimedWaits
 {
-    public static async Task<string> RunAsync(NativeIpcKey empty, NativeIpcKey locked, NativeIpcKey missing, TimeSpan time)
+    public static async Task<string> RunAsync(NativeIpcKey empty, NativeIpcKey locked, NativeIpcKey missing,
+        TimeSpan time)
     {
         using SystemSemaphore semaphore = SystemSemaphore.OpenExisting(empty);
         using SharedMemory segment = SharedMemory.OpenExisting(locked);
@@ -20,7 +22,9 @@ internal static class TimedWaits
             ("lockasync", async () => await segment.TryLockAsync(time).ConfigureAwait(false) is not null),
             ("open", () => IsFoundAsync(SharedMemory.OpenExistingAsync(missing, time))),
             ("opensemaphore", () => IsFoundAsync(SystemSemaphore.OpenExistingAsync(missing, time))),
-            .. SystemSemaphore.IsMultipleAcquireSupported(empty.Type) ? new (string, Func<Task<bool>>)[] { ("several", () => Task.FromResult(semaphore.TryAcquire(2, time, CancellationToken.None))) } : [],
+            .. SystemSemaphore.IsMultipleAcquireSupported(empty.Type)
+                ? new (string, Func<Task<bool>>)[] { ("several",
+                    () => Task.FromResult(semaphore.TryAcquire(2, time, CancellationToken.None))) } : [],
         ];
         string answer = string.Create(CultureInfo.InvariantCulture, $"ok jump={jump:0}");
         foreach ((string name, Func<Task<bool>> wait) in waits)

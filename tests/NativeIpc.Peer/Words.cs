@@ -33,7 +33,8 @@ internal sealed class Words(string line)
     }
 
     /// <summary>Text as one word.</summary>
-    public static string Quote(string text) => text.Replace("%", "%25", StringComparison.Ordinal).Replace(" ", "%20", StringComparison.Ordinal)
+    public static string Quote(string text)
+        => text.Replace("%", "%25", StringComparison.Ordinal).Replace(" ", "%20", StringComparison.Ordinal)
         .Replace("\n", "%0A", StringComparison.Ordinal).Replace("\r", "%0D", StringComparison.Ordinal);
 
     /// <summary>A message without line ends.</summary>

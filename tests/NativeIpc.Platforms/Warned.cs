@@ -1,4 +1,5 @@
-// Compiled by eng/pack-test.sh against the package: each line that ends with CA1416 must give that warning, and no other line may.
+// Compiled by eng/pack-test.sh against the package: each line that ends with CA1416 must give that warning, and no
+// other line may.
 using NativeIpc;
 
 internal static class Warned

@@ -2,10 +2,11 @@ using System.Diagnostics;
 
 namespace NativeIpc.Storm;
 
-/// <summary>Eight processes make, open and let go of one object, as fast as they can, beside processes that only compute: a peer that is merely not scheduled is no reason to fail.</summary>
+/// <summary>Eight processes make, open and let go of one object, as fast as they can, beside processes that only
+/// compute: a peer that is merely not scheduled is no reason to fail.</summary>
 /// <remarks>
-/// Every maker takes the file lock in every round, and on a machine with far more to do than it has processors for is cut off while it holds it, again and
-/// again. No call may fail for that, with LockError or with anything else.
+/// Every maker takes the file lock in every round, and on a machine with far more to do than it has processors for is
+/// cut off while it holds it, again and again. No call may fail for that, with LockError or with anything else.
 /// </remarks>
 internal static class Makers
 {
@@ -15,7 +16,8 @@ internal static class Makers
     public static int Run(NativeIpcKeyType type, int rounds, int loops)
     {
         string name = $"makers-{Environment.ProcessId}-{Random.Shared.Next():x}";
-        NativeIpcKey segmentKey = SharedMemory.PlatformSafeKey(name, type), semaphoreKey = SystemSemaphore.PlatformSafeKey(name + "-count", type);
+        NativeIpcKey segmentKey = SharedMemory.PlatformSafeKey(name, type),
+            semaphoreKey = SystemSemaphore.PlatformSafeKey(name + "-count", type);
         List<Process> computing = [];
         var watch = Stopwatch.StartNew();
         int made = 0, opened = 0, lockErrors = 0, otherErrors = 0;
@@ -24,7 +26,8 @@ internal static class Makers
         try
         {
             for (int i = 0; i < loops; i++) computing.Add(Start("loop"));
-            Process[] makers = [.. Enumerable.Range(0, Count).Select(_ => Start("maker", segmentKey.ToString(), semaphoreKey.ToString(), $"{rounds}"))];
+            Process[] makers = [.. Enumerable.Range(0,
+                Count).Select(_ => Start("maker", segmentKey.ToString(), semaphoreKey.ToString(), $"{rounds}"))];
             computing.AddRange(makers); // ended with the rest if something fails here
             foreach (Process maker in makers)
             {
@@ -54,18 +57,25 @@ internal static class Makers
             }
         }
 
-        bool isLeft = SharedMemory.TryOpenExisting(segmentKey, out SharedMemory? left) | SystemSemaphore.TryOpenExisting(semaphoreKey, out SystemSemaphore? count);
+        bool isLeft = SharedMemory.TryOpenExisting(segmentKey, out SharedMemory? left)
+            | SystemSemaphore.TryOpenExisting(semaphoreKey, out SystemSemaphore? count);
         left?.Dispose();
         count?.Dispose();
-        Console.WriteLine($"storm {type}: {Count} makers beside {loops} busy loops, {rounds} rounds each: {made} made, {opened} opened, {lockErrors} lock errors, {otherErrors} other errors, the longest round {longest:F0} ms, {watch.Elapsed.TotalSeconds:F0} s");
-        bool isGood = Check("no maker got a lock error", lockErrors == 0, $"{lockErrors}; {string.Join("; ", findings)}");
-        isGood &= Check("no maker got another error", otherErrors == 0 && (findings.Count == 0 || lockErrors > 0), $"{otherErrors}; {string.Join("; ", findings)}");
-        isGood &= Check("every round of each was made or opened", made + opened + lockErrors + otherErrors == Count * rounds, $"{made + opened} of {Count * rounds}");
+        Console.WriteLine($"storm {type}: {Count} makers beside {loops} busy loops, {rounds} rounds each: {made} "
+            + $"made, {opened} opened, {lockErrors} lock errors, {otherErrors} other errors, the longest "
+            + $"round {longest:F0} ms, {watch.Elapsed.TotalSeconds:F0} s");
+        bool isGood = Check("no maker got a lock error", lockErrors == 0,
+            $"{lockErrors}; {string.Join("; ", findings)}");
+        isGood &= Check("no maker got another error", otherErrors == 0 && (findings.Count == 0 || lockErrors > 0),
+            $"{otherErrors}; {string.Join("; ", findings)}");
+        isGood &= Check("every round of each was made or opened",
+            made + opened + lockErrors + otherErrors == Count * rounds, $"{made + opened} of {Count * rounds}");
         return Check("no object was left", !isLeft, "one is there") && isGood ? 0 : 1;
 
         bool Check(string what, bool holds, string finding)
         {
-            Console.WriteLine(holds ? $"PASS storm {type}: makers: {what}" : $"FAIL storm {type}: makers: {what}: {finding}");
+            Console.WriteLine(holds ? $"PASS storm {type}: makers: {what}"
+                : $"FAIL storm {type}: makers: {what}: {finding}");
             return holds;
         }
     }
@@ -115,7 +125,8 @@ internal static class Makers
             longest = Math.Max(longest, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }
 
-        Console.WriteLine(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{made} {opened} {lockErrors} {otherErrors} {longest:F1}{(finding.Length > 0 ? " " : "")}{finding}"));
+        Console.WriteLine(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"{made} {opened} {lockErrors} {otherErrors} {longest:F1}{(finding.Length > 0 ? " " : "")}{finding}"));
         return 0;
     }
 }

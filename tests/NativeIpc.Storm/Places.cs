@@ -15,7 +15,8 @@ internal enum Phase
     Stopped,
 }
 
-/// <summary>What the workers change while they hold the lock, by plain reads and writes: two inside at once show.</summary>
+/// <summary>What the workers change while they hold the lock, by plain reads and writes: two inside at once
+/// show.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Guarded
 {

@@ -4,10 +4,12 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Storm;
 
-/// <summary>Processes, eight as a rule, lock, count and unlock in a loop; one is killed at a random moment when all eight run, and replaced.</summary>
+/// <summary>Processes, eight as a rule, lock, count and unlock in a loop; one is killed at a random moment when all
+/// eight run, and replaced.</summary>
 /// <remarks>
-/// Half of the victims are whoever is inside at the moment of choosing, since all but one wait. A victim is stopped first, looked at, and
-/// then killed where it stands: so what it was doing is known and not guessed. Every tenth newcomer, or second in a short run, is told to stop at the next named point, and is killed there.
+/// Half of the victims are whoever is inside at the moment of choosing, since all but one wait. A victim is stopped
+/// first, looked at, and then killed where it stands: so what it was doing is known and not guessed. Every tenth
+/// newcomer, or second in a short run, is told to stop at the next named point, and is killed there.
 /// </remarks>
 internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int workers)
 {
@@ -15,20 +17,25 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
 
     private static readonly string[] s_posixPoints =
     [
-        "claim.before", "claim.locked", "claim.noted", "take.before", "take.done", "wait.joined", "wait.woken", "wait.taken", "wait.left",
+        "claim.before", "claim.locked", "claim.noted", "take.before", "take.done", "wait.joined", "wait.woken",
+        "wait.taken", "wait.left",
         "unlock.before", "unlock.done", "unlock.woken", "recover.locked", "recover.taken", "recover.done",
     ];
 
-    private static readonly string[] s_systemVPoints = ["systemv.lock.before", "systemv.lock.taken", "systemv.lock.mending", "systemv.lock.mended", "systemv.unlock.before", "systemv.unlock.after"];
+    private static readonly string[] s_systemVPoints = ["systemv.lock.before", "systemv.lock.taken",
+        "systemv.lock.mending", "systemv.lock.mended", "systemv.unlock.before", "systemv.unlock.after"];
 
     private static readonly string[] s_windowsPoints =
     [
-        "windows.claim.before", "windows.claim.owned", "windows.claim.noted", "windows.take.before", "windows.take.announced", "windows.take.taken", "windows.take.noted", "windows.take.done",
-        "windows.unlock.before", "windows.unlock.announced", "windows.unlock.cleared", "windows.unlock.released", "windows.unlock.done",
+        "windows.claim.before", "windows.claim.owned", "windows.claim.noted", "windows.take.before",
+        "windows.take.announced", "windows.take.taken", "windows.take.noted", "windows.take.done",
+        "windows.unlock.before", "windows.unlock.announced", "windows.unlock.cleared", "windows.unlock.released",
+        "windows.unlock.done",
         "windows.recover.owned", "windows.recover.taken", "windows.recover.done",
     ];
 
-    private readonly string[] _points = type == NativeIpcKeyType.PosixRealtime ? s_posixPoints : type == NativeIpcKeyType.Windows ? s_windowsPoints : s_systemVPoints;
+    private readonly string[] _points = type == NativeIpcKeyType.PosixRealtime
+        ? s_posixPoints : type == NativeIpcKeyType.Windows ? s_windowsPoints : s_systemVPoints;
     private readonly Dictionary<string, int> _hits = [];
     private readonly Process?[] _processes = new Process?[workers];
     private readonly string[] _pointOf = new string[workers];
@@ -38,7 +45,8 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     private int _holders;
     private int _waiters;
 
-    // Windows: had the permit, or had given it back, without the record saying so. Nobody can tell which, so the next one is told to be careful.
+    // Windows: had the permit, or had given it back, without the record saying so. Nobody can tell which, so the next
+    // one is told to be careful.
     private int _between;
 
     public int Run()
@@ -48,7 +56,8 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         NativeIpcKey reportKey = SharedMemory.PlatformSafeKey(name + "-reports", type);
         var noLock = new SharedMemoryOptions { UseLock = false };
         using SharedMemory reports = SharedMemory.CreateNew(reportKey, Report.SizeOfAll, noLock);
-        using SharedMemory segment = SharedMemory.CreateNew(guardedKey, Guarded.Size, new() { RequireLockRecovery = true });
+        using SharedMemory segment = SharedMemory.CreateNew(guardedKey, Guarded.Size,
+            new() { RequireLockRecovery = true });
         segment.Lock().Dispose();
         try
         {
@@ -66,14 +75,16 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
                     continue;
                 }
 
-                using (var pause = new ManualResetEvent(false)) pause.WaitOne(Random.Shared.Next(3)); // the killer's timer
+                // The killer's timer
+                using (var pause = new ManualResetEvent(false)) pause.WaitOne(Random.Shared.Next(3));
                 ref Guarded guarded = ref segment.GetReference<Guarded>(0);
                 int victim = Random.Shared.Next(workers);
                 if (done % 2 == 0)
                 {
                     long inside;
                     var spinning = Stopwatch.StartNew();
-                    while ((inside = Volatile.Read(ref guarded.Inside)) == 0 && spinning.ElapsedMilliseconds < 100) Thread.SpinWait(5);
+                    while ((inside = Volatile.Read(ref guarded.Inside)) == 0 && spinning.ElapsedMilliseconds < 100)
+                        Thread.SpinWait(5);
                     if (inside != 0) victim = (int)inside - 1;
                 }
 
@@ -98,7 +109,8 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         }
     }
 
-    private static Phase PhaseOf(SharedMemory reports, int index) => (Phase)Volatile.Read(ref reports.GetReference<Report>(index * 64).Phase);
+    private static Phase PhaseOf(SharedMemory reports, int index)
+        => (Phase)Volatile.Read(ref reports.GetReference<Report>(index * 64).Phase);
 
     /// <summary>Waits until each of them has made a turn since it was started, or stands at its point.</summary>
     private bool AwaitAll(SharedMemory reports, SharedMemory segment)
@@ -124,7 +136,9 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
             if (ready == workers) return true;
             if (watch.Elapsed > s_watchdog)
             {
-                string phases = string.Join(' ', Enumerable.Range(0, workers).Select(i => $"{_processes[i]!.Id}:{PhaseOf(reports, i)}:{_pointOf[i]}"));
+                string phases = string.Join(' ',
+                    Enumerable.Range(0, workers).Select(
+                        i => $"{_processes[i]!.Id}:{PhaseOf(reports, i)}:{_pointOf[i]}"));
                 Console.WriteLine($"FAIL storm {type}: it hangs: {segment.GetLockStatus()}, {phases}");
                 return false;
             }
@@ -133,7 +147,8 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         }
     }
 
-    private void Kill(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int victim, SharedMemory reports, SharedMemory segment)
+    private void Kill(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int victim, SharedMemory reports,
+        SharedMemory segment)
     {
         Process process = _processes[victim]!;
         Stop(process);
@@ -141,18 +156,23 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
 
         // Who was given the permit but no processor so far looks unknown, too, but not for long; the victim stays so.
         var watch = Stopwatch.StartNew();
-        while (status.Holder == LockHolder.Unknown && OperatingSystem.IsWindows() && watch.ElapsedMilliseconds < 500) status = segment.GetLockStatus();
+        while (status.Holder == LockHolder.Unknown && OperatingSystem.IsWindows() && watch.ElapsedMilliseconds < 500)
+            status = segment.GetLockStatus();
         Phase phase = PhaseOf(reports, victim);
         if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) NoteDeathOfHolder(segment);
         if (Volatile.Read(ref segment.GetReference<Guarded>(0).Inside) == victim + 1) _inside++;
         if (status.Holder == LockHolder.Process && status.ProcessId == process.Id) _holders++;
         else if (status.Holder == LockHolder.Unknown && OperatingSystem.IsWindows()) _between++;
-        else if (phase == Phase.Waiting || (phase == Phase.Stopped && _pointOf[victim].Contains("wait", StringComparison.Ordinal))) _waiters++;
+        else if (phase == Phase.Waiting
+            || (phase == Phase.Stopped && _pointOf[victim].Contains("wait", StringComparison.Ordinal)))
+            _waiters++;
         process.Kill();
         process.WaitForExit();
         process.Dispose();
-        _processes[victim] = null; // or a failure to start the next one would keep the end of the run from ending the others
-        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim]) && Random.Shared.Next(kills < 100 ? 2 : 10) == 0;
+        // Or a failure to start the next one would keep the end of the run from ending the others
+        _processes[victim] = null;
+        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim])
+            && Random.Shared.Next(kills < 100 ? 2 : 10) == 0;
         _pointOf[victim] = "-";
         Start(guardedKey, reportKey, victim, reports, isSpecial ? _points[_nextPoint++ % _points.Length] : "-");
     }
@@ -165,8 +185,9 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     private int _failedStarts;
 
     /// <summary>
-    /// Keeps the account of who has to be told. The victim has the lock and stands still, so nobody changes what it guards; whoever comes next has to be told, once.
-    /// A victim that had taken over itself, and was stopped before it noted that it was told, passes the one telling on: it has made no turn since.
+    /// Keeps the account of who has to be told. The victim has the lock and stands still, so nobody changes what it
+    /// guards; whoever comes next has to be told, once. A victim that had taken over itself, and was stopped before it
+    /// noted that it was told, passes the one telling on: it has made no turn since.
     /// </summary>
     private void NoteDeathOfHolder(SharedMemory segment)
     {
@@ -180,12 +201,14 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         _turnsAtDeath = turns;
     }
 
-    private void Start(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int index, SharedMemory reports, string point)
+    private void Start(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int index, SharedMemory reports,
+        string point)
     {
         Volatile.Write(ref reports.GetReference<Report>(index * 64).ProcessId, 0);
         _pointOf[index] = point;
         _age[index] = 0;
-        _processes[index] = StartWorker(new(Environment.ProcessPath!, ["worker", guardedKey.ToString(), reportKey.ToString(), $"{index}", point]));
+        _processes[index] = StartWorker(
+            new(Environment.ProcessPath!, ["worker", guardedKey.ToString(), reportKey.ToString(), $"{index}", point]));
     }
 
     /// <summary>Starts a process, up to five times: Wine 8 fails to now and then, by ERROR_INTERNAL_ERROR.</summary>
@@ -198,7 +221,8 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
             {
                 return Process.Start(start)!;
             }
-            catch (Win32Exception failure) when (OperatingSystem.IsWindows() && failure.NativeErrorCode == InternalError && attempt < 5)
+            catch (Win32Exception failure)
+                when (OperatingSystem.IsWindows() && failure.NativeErrorCode == InternalError && attempt < 5)
             {
                 _failedStarts++;
             }
@@ -209,11 +233,13 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     {
         if (OperatingSystem.IsWindows())
         {
-            if (NtSuspendProcess(process.SafeHandle) is not 0 and var status) throw new InvalidOperationException($"NtSuspendProcess says 0x{status:x}.");
+            if (NtSuspendProcess(process.SafeHandle) is not 0 and var status)
+                throw new InvalidOperationException($"NtSuspendProcess says 0x{status:x}.");
             return;
         }
 
-        if (kill(process.Id, Sigstop) != 0) throw new InvalidOperationException($"kill says {Marshal.GetLastPInvokeError()}.");
+        if (kill(process.Id, Sigstop) != 0)
+            throw new InvalidOperationException($"kill says {Marshal.GetLastPInvokeError()}.");
         while (File.ReadAllText($"/proc/{process.Id}/stat").Split(')')[^1][1] != 'T') Thread.Yield();
     }
 
@@ -227,32 +253,42 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
 
     private int Judge(SharedMemory segment)
     {
-        // One more turn, so that the last victim's lock is taken over; then the lock keeps the others out while this process looks.
+        // One more turn, so that the last victim's lock is taken over; then the lock keeps the others out while this
+        // process looks.
         using SharedMemoryLock scope = segment.Lock();
         Guarded seen = segment.GetReference<Guarded>(0);
         long takeovers = seen.Takeovers + (scope.WasAbandoned ? 1 : 0);
         long fromInside = seen.TakeoversFromInside + (scope.WasAbandoned && seen.Inside != 0 ? 1 : 0);
         string hits = string.Join(", ", _points.Select(point => $"{point} {_hits.GetValueOrDefault(point)}"));
-        Console.WriteLine($"storm {type}: {kills} kills: {_holders} of holders ({_inside} of them inside), {_waiters} of waiters{(_between > 0 ? $", {_between} between taking and noting" : "")}; {takeovers} takeovers told, {fromInside} of them from inside; {seen.Counter} turns");
+        Console.WriteLine($"storm {type}: {kills} kills: {_holders} of holders ({_inside} of them inside), {_waiters} "
+            + $"of waiters{(_between > 0 ? $", {_between} between taking and noting" : "")}; {takeovers} takeovers "
+            + $"told, {fromInside} of them from inside; {seen.Counter} turns");
         Console.WriteLine($"storm {type}: killed at points: {hits}");
-        if (_failedStarts > 0) Console.WriteLine($"storm {type}: the system failed to start a process {_failedStarts} times, and was asked again");
+        if (_failedStarts > 0)
+            Console.WriteLine(
+                $"storm {type}: the system failed to start a process {_failedStarts} times, and was asked again");
         bool isGood = true;
         Check("nobody was inside together with another", seen.Intruders == 0, $"{seen.Intruders} times");
         if (type != NativeIpcKeyType.Windows) // where deaths between two steps are told, too, so only bounds are known
         {
-            Console.WriteLine($"storm {type}: {_toldTogether} holders died before they could be told of the one before: told with the next one");
-            Check("who took over was told, each time, and nobody else", _untold == 0 && takeovers == _tellingsDue && takeovers == _holders - _toldTogether,
-                $"{_holders} holders died, {_toldTogether} told with the next one, {takeovers} takeovers told, {_untold} times the account was wrong, at the end by {_tellingsDue - takeovers}");
+            Console.WriteLine($"storm {type}: {_toldTogether} holders died before they could be told of the one "
+                + $"before: told with the next one");
+            Check("who took over was told, each time, and nobody else",
+                _untold == 0 && takeovers == _tellingsDue && takeovers == _holders - _toldTogether,
+                $"{_holders} holders died, {_toldTogether} told with the next one, {takeovers} takeovers "
+                    + $"told, {_untold} times the account was wrong, at the end by {_tellingsDue - takeovers}");
         }
 
         Check("no update was lost", seen.LostUpdates == 0, $"{seen.LostUpdates} times");
         Check("every death inside was told", takeovers >= _inside, $"{_inside} deaths inside, {takeovers} told");
-        Check("nobody was told of a death that was none", takeovers <= _holders + _between, $"{_holders} holders died, {_between} between two steps, {takeovers} told");
+        Check("nobody was told of a death that was none", takeovers <= _holders + _between,
+            $"{_holders} holders died, {_between} between two steps, {takeovers} told");
         Check("nothing hung", true, "");
         Check($"at least {kills / 4} victims held the lock", _holders >= kills / 4, $"{_holders}");
         int leastWaiters = kills / (kills >= 2000 ? 4 : 8); // in a short run on a busy machine, chance has more to say
         Check($"at least {leastWaiters} victims waited", _waiters >= leastWaiters, $"{_waiters}");
-        if (kills >= 2000) Check("each named point was hit", _points.All(_hits.ContainsKey), hits); // in a short run not each has its turn; DeathPointTests has them all
+        // In a short run not each has its turn; DeathPointTests has them all
+        if (kills >= 2000) Check("each named point was hit", _points.All(_hits.ContainsKey), hits);
 
         return isGood ? 0 : 1;
 

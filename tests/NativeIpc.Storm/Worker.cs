@@ -2,7 +2,8 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Storm;
 
-/// <summary>Locks, counts and unlocks until it is killed, or stops at a named point in order to be killed there.</summary>
+/// <summary>Locks, counts and unlocks until it is killed, or stops at a named point in order to be killed
+/// there.</summary>
 internal static class Worker
 {
     // Suspending a process under Wine takes milliseconds.
@@ -20,7 +21,9 @@ internal static class Worker
         Volatile.Write(ref report.ProcessId, Environment.ProcessId);
 
         // Not at the first time: then all would stop in the same state of the lock.
-        int remaining = point.Contains("claim", StringComparison.Ordinal) || point.Contains("recover", StringComparison.Ordinal) || point.StartsWith("re", StringComparison.Ordinal) ? 1 : Random.Shared.Next(1, 20);
+        int remaining = point.Contains("claim", StringComparison.Ordinal)
+            || point.Contains("recover", StringComparison.Ordinal)
+            || point.StartsWith("re", StringComparison.Ordinal) ? 1 : Random.Shared.Next(1, 20);
         StopPoint.Reached = reached =>
         {
             if (reached != point || --remaining > 0) return;
@@ -36,7 +39,8 @@ internal static class Worker
                 Enter(ref guarded, index, scope.WasAbandoned);
                 Volatile.Write(ref report.Phase, (int)Phase.Inside);
                 long counter = guarded.Counter;
-                Thread.SpinWait(Random.Shared.Next(4) == 0 ? s_longTurn : Random.Shared.Next(200)); // long enough, at times, for the killer to meet somebody inside
+                // Long enough, at times, for the killer to meet somebody inside
+                Thread.SpinWait(Random.Shared.Next(4) == 0 ? s_longTurn : Random.Shared.Next(200));
                 guarded.Counter = counter + 1;
                 guarded.Turns[index]++;
                 Volatile.Write(ref guarded.Inside, 0);

@@ -35,7 +35,9 @@ public class PathTextTests
             Assert.Equal(System.Text.Unicode.Utf8.IsValid(name), isText);
             string said = PathText.Show(name);
             Assert.Equal(said, Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(said))); // it is text
-            if (!isText) Assert.Equal(Convert.ToHexString(name), shown.TryGetValue(said, out string? other) ? other : shown[said] = Convert.ToHexString(name));
+            if (!isText)
+                Assert.Equal(Convert.ToHexString(name),
+                    shown.TryGetValue(said, out string? other) ? other : shown[said] = Convert.ToHexString(name));
         }
     }
 

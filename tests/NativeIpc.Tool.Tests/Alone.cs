@@ -35,11 +35,13 @@ internal static class Alone
         }
     }
 
-    /// <summary>Runs a script that ends with 0, and gives what it wrote to standard output, without the last line feed.</summary>
+    /// <summary>Runs a script that ends with 0, and gives what it wrote to standard output, without the last line
+    /// feed.</summary>
     internal static string Succeed(string script)
     {
         ShellResult result = Run(script);
-        Assert.True(result.ExitCode == 0, $"The script ended with {result.ExitCode}:\n{script}\n{result.Output}{result.Error}");
+        Assert.True(result.ExitCode == 0,
+            $"The script ended with {result.ExitCode}:\n{script}\n{result.Output}{result.Error}");
         return result.Output.TrimEnd('\n');
     }
 }

@@ -5,15 +5,20 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>The tool uses the public surface of the library, and asks the system itself for no more than starting a command and who the user is.</summary>
+/// <summary>The tool uses the public surface of the library, and asks the system itself for no more than starting a
+/// command and who the user is.</summary>
 public partial class ArchitectureTests
 {
-    private static IEnumerable<string> Sources => Directory.EnumerateFiles(Nipc.Sources, "*.cs", SearchOption.AllDirectories)
-        .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
+    private static IEnumerable<string> Sources
+        => Directory.EnumerateFiles(Nipc.Sources, "*.cs", SearchOption.AllDirectories)
+        .Where(
+            file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}",
+                StringComparison.Ordinal));
 
     [Fact]
     public void The_library_has_no_secrets_for_the_tool()
-        => Assert.DoesNotContain(typeof(SharedMemory).Assembly.GetCustomAttributes<InternalsVisibleToAttribute>(), friend => friend.AssemblyName.Split(',')[0] is "nipc" or "NativeIpc.Tool");
+        => Assert.DoesNotContain(typeof(SharedMemory).Assembly.GetCustomAttributes<InternalsVisibleToAttribute>(),
+            friend => friend.AssemblyName.Split(',')[0] is "nipc" or "NativeIpc.Tool");
 
     [Fact]
     public void The_tool_takes_no_way_around_the_public_surface()
@@ -21,18 +26,25 @@ public partial class ArchitectureTests
 
     [Fact]
     public void Native_calls_stand_in_one_file()
-        => Assert.Equal(["Running/Libc.cs"], Sources.Where(file => File.ReadAllText(file).Contains("[LibraryImport", StringComparison.Ordinal)).Select(file => Path.GetRelativePath(Nipc.Sources, file)));
+        => Assert.Equal(["Running/Libc.cs"],
+            Sources.Where(file => File.ReadAllText(file).Contains("[LibraryImport", StringComparison.Ordinal))
+                .Select(file => Path.GetRelativePath(Nipc.Sources, file)));
 
     /// <summary>What is printed comes through one function, so that nothing that comes from outside reaches a terminal
     /// raw.</summary>
     [Theory]
     [InlineData(@"OpenStandard(Output|Error)|Set(Out|Error)\(|Console\.(Out|Error) =", "Output/StandardStreams.cs")]
-    [InlineData(@"\bRaw(Out|Error)\b", "Output/ProgressBar.cs", "Output/Screen.cs", "Output/StandardStreams.cs", "Output/Terminal.cs")]
+    [InlineData(@"\bRaw(Out|Error)\b", "Output/ProgressBar.cs", "Output/Screen.cs", "Output/StandardStreams.cs",
+        "Output/Terminal.cs")]
     [InlineData(@"\\u001b|\\e\[|\\x1b", "Output/ProgressBar.cs", "Output/Screen.cs", "Output/StyledText.cs")]
     [InlineData(@"Utf8JsonWriter|JsonSerializer\.Serialize", "Output/ToolJson.cs")]
-    [InlineData(@"\bOpenOutput\b", "Output/StandardStreams.cs", "Output/ToolJson.cs", "Verbs/DumpVerb.cs", "Verbs/ReadVerb.cs")] // bytes of a segment
+    // Bytes of a segment
+    [InlineData(@"\bOpenOutput\b", "Output/StandardStreams.cs", "Output/ToolJson.cs", "Verbs/DumpVerb.cs",
+        "Verbs/ReadVerb.cs")]
     public void Text_is_printed_in_one_way(string way, params string[] files)
-        => Assert.Equal(files.Order(), Sources.Where(file => Regex.IsMatch(File.ReadAllText(file), way)).Select(file => Path.GetRelativePath(Nipc.Sources, file)).Order());
+        => Assert.Equal(files.Order(),
+            Sources.Where(file => Regex.IsMatch(File.ReadAllText(file), way))
+                .Select(file => Path.GetRelativePath(Nipc.Sources, file)).Order());
 
     [Theory]
     [InlineData("Output/StandardStreams.cs")]
@@ -40,7 +52,8 @@ public partial class ArchitectureTests
     [InlineData("Output/ProgressBar.cs")]
     [InlineData("Output/PrintableJson.cs")]
     public void The_ways_to_print_escape(string file)
-        => Assert.Contains("PrintableText.", File.ReadAllText(Path.Combine(Nipc.Sources, file)), StringComparison.Ordinal);
+        => Assert.Contains("PrintableText.", File.ReadAllText(Path.Combine(Nipc.Sources, file)),
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("[UnsafeAccessor(UnsafeAccessorKind.Method)]")]

@@ -28,9 +28,11 @@ public class BytesTests : OneType
         Nipc.Succeed("write", $"{segment.Key}", "--text", "hé");
         Nipc.Succeed("write", $"{segment.Key}", "--offset", "17", "--hex", "0xFF 00 7f");
         Assert.Equal(
-            "00000000  68 c3 a9 00 00 00 00 00  00 00 00 00 00 00 00 00  |h...............|\n00000010  00 ff 00 7f                                       |....|",
+            "00000000  68 c3 a9 00 00 00 00 00  00 00 00 00 00 00 00 00  |h...............|\n00000010  00 ff 00 7f    "
+                + "                                   |....|",
             Nipc.Succeed("read", $"{segment.Key}", "--hex"));
-        Assert.Equal("00000002  a9 00                                             |..|", Nipc.Succeed("read", $"{segment.Key}", "-x", "-o", "2", "-n", "2"));
+        Assert.Equal("00000002  a9 00                                             |..|",
+            Nipc.Succeed("read", $"{segment.Key}", "-x", "-o", "2", "-n", "2"));
     }
 
     [Fact]
@@ -57,7 +59,8 @@ public class BytesTests : OneType
         using SharedMemory segment = Make(type, 8);
         using (segment.Lock())
         {
-            Assert.Contains("lock", Nipc.Fail(1, "write", $"{segment.Key}", "--lock", "--timeout", "50ms", "--text", "x"), StringComparison.Ordinal);
+            Assert.Contains("lock", Nipc.Fail(1, "write", $"{segment.Key}", "--lock", "--timeout", "50ms", "--text",
+                "x"), StringComparison.Ordinal);
             Nipc.Fail(1, "read", $"{segment.Key}", "-L", "-w", "0");
             Assert.Equal(0, segment.ReadOnlySpan[0]);
         }
@@ -77,7 +80,8 @@ public class BytesTests : OneType
         string file = NewFile();
         Assert.Empty(Nipc.Succeed("dump", $"{segment.Key}", file, "--lock"));
         Assert.Equal(segment.ReadOnlySpan.ToArray(), File.ReadAllBytes(file));
-        if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
 
         Assert.Contains("--force", Nipc.Fail(1, "dump", $"{segment.Key}", file), StringComparison.Ordinal);
         byte[] before = segment.ReadOnlySpan.ToArray();
@@ -119,7 +123,8 @@ public class BytesTests : OneType
         string file = NewFile();
         using SharedMemoryLock held = segment.Lock();
         using var dump = new RunningNipc("dump", $"{segment.Key}", file, "--lock");
-        Watch.Until(() => Directory.GetFiles(TestNames.Folder, Path.GetFileName(file) + ".nipc-*").Length == 1, dump.Process);
+        Watch.Until(() => Directory.GetFiles(TestNames.Folder, Path.GetFileName(file) + ".nipc-*").Length == 1,
+            dump.Process);
         dump.Signal(PeerProcess.SIGINT);
         Assert.Equal(130, dump.WaitForEnd());
         Assert.Empty(Directory.GetFiles(TestNames.Folder, Path.GetFileName(file) + "*"));
@@ -129,10 +134,13 @@ public class BytesTests : OneType
     public void A_reader_that_goes_away_early_is_no_error()
     {
         using SharedMemory segment = Make("posix", 4 << 20);
-        ShellResult result = Shell.Run("bash", ["-c", $"set -o pipefail; '{Nipc.Program}' read '{segment.Key}' | head -c 3 | wc -c; '{Nipc.Program}' read -x '{segment.Key}' | head -n 1"]);
+        ShellResult result = Shell.Run("bash", ["-c",
+            $"set -o pipefail; '{Nipc.Program}' read '{segment.Key}' | head -c 3 | wc -c; '{Nipc.Program}' read -x "
+                + $"'{segment.Key}' | head -n 1"]);
         Assert.Equal("", result.Error);
         Assert.StartsWith("3\n00000000 ", result.Output, StringComparison.Ordinal);
     }
 
-    private SharedMemory Make(string type, long size) => SharedMemory.CreateNew(NewKey(OperatingSystem.IsWindows() ? "windows" : type), size);
+    private SharedMemory Make(string type, long size)
+        => SharedMemory.CreateNew(NewKey(OperatingSystem.IsWindows() ? "windows" : type), size);
 }

@@ -33,7 +33,8 @@ public sealed class CompletionTests
         Complete("nipc cre", "nipc create");
         Type("nipc show posix:/fr\\ ");
         terminal.Press("Tab", "Enter");
-        terminal.Await(screen => screen.Contains("native key  /fr a$(touch planted)", StringComparison.Ordinal), "the object with the hostile name");
+        terminal.Await(screen => screen.Contains("native key  /fr a$(touch planted)", StringComparison.Ordinal),
+            "the object with the hostile name");
         Type("ls -a; echo o'ver'");
         terminal.Press("Enter");
         string seen = terminal.Await(screen => screen.Contains("over", StringComparison.Ordinal), "the end");
@@ -43,7 +44,8 @@ public sealed class CompletionTests
         {
             Type(typed);
             terminal.Press("Tab");
-            terminal.Await(screen => screen.Contains($"> {expected} ", StringComparison.Ordinal) || screen.EndsWith($"> {expected}", StringComparison.Ordinal), expected);
+            terminal.Await(screen => screen.Contains($"> {expected} ", StringComparison.Ordinal)
+                || screen.EndsWith($"> {expected}", StringComparison.Ordinal), expected);
             terminal.Press("C-u", "C-l");
             terminal.Await(screen => !screen.Contains(typed, StringComparison.Ordinal), "an empty line");
         }
@@ -54,7 +56,8 @@ public sealed class CompletionTests
     [Fact]
     public void A_key_is_completed_by_fish()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Namespaces of its own need root, on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Namespaces of its own need root, on Linux.");
         string fish = Peers.Require("fish", "fish"), folder = Path.GetDirectoryName(Nipc.Program)!;
         const string script = """
             nipc completion fish | source
@@ -66,7 +69,8 @@ public sealed class CompletionTests
             """;
         const string mounts = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && HOME=/dev/shm exec \"$0\" -c \"$1\"";
         ShellResult result = Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", mounts, fish, script],
-            environment: [new("HOSTILE", Hostile), new("PATH", $"{folder}:{Environment.GetEnvironmentVariable("PATH")}")]);
+            environment: [new("HOSTILE", Hostile),
+                new("PATH", $"{folder}:{Environment.GetEnvironmentVariable("PATH")}")]);
         string[] lines = result.Succeeded.Split('\n');
         Assert.Contains("posix:/frames", lines);
         Assert.Contains(Hostile, lines);

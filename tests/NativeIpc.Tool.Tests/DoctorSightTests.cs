@@ -14,7 +14,8 @@ public class DoctorSightTests
 
     [Theory]
     [InlineData("$i = shmget(0, 4096, 01600); syscall(30, $i, 0, 0); shmctl($i, 0, 0)")] // marked in use: X11, fio
-    [InlineData("$i = shmget(0, 4096, 01600); syscall(30, $i, 0, 0)")] // IPC_PRIVATE: its users have the id from its maker
+    // IPC_PRIVATE: its users have the id from its maker
+    [InlineData("$i = shmget(0, 4096, 01600); syscall(30, $i, 0, 0)")]
     [InlineData("open(F, '+>', '/dev/shm/gone'); print F 'x' x 4096; unlink '/dev/shm/gone'")]
     [InlineData("open(F, '+>', '/dev/shm/app.lck'); flock(F, 2)")]
     [InlineData("open(F, '+>', '/dev/shm/sem.u32'); syswrite(F, 'x' x 16)")]
@@ -32,14 +33,19 @@ public class DoctorSightTests
     public void Files_without_a_name_are_told_while_they_fill_the_folder()
     {
         ShellResult result = Run("mount -o remount,size=1m /dev/shm || exit 99\n"
-            + While("open(F, '+>', '/dev/shm/gone'); syswrite(F, 'x' x 1048576); unlink '/dev/shm/gone'", "$N doctor --all"));
-        Assert.Contains("info     1 objects of /dev/shm have no name any more and are in use, with 1048576 bytes together.", result.Output, StringComparison.Ordinal);
+            + While("open(F, '+>', '/dev/shm/gone'); syswrite(F, 'x' x 1048576); unlink '/dev/shm/gone'",
+                "$N doctor --all"));
+        Assert.Contains(
+            "info     1 objects of /dev/shm have no name any more and are in use, with 1048576 bytes together.",
+            result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_folder_that_is_read_only_is_an_error_and_nothing_in_it_is_advised_to_be_removed()
     {
-        ShellResult result = Run("echo abc > /dev/shm/sem.x; echo abc > /dev/shm/unused; mount -o remount,ro /dev/shm || exit 99\n$N doctor --all; echo \"ended with $?\"");
+        ShellResult result = Run(
+            "echo abc > /dev/shm/sem.x; echo abc > /dev/shm/unused; mount -o remount,ro /dev/shm || exit 99\n$N "
+                + "doctor --all; echo \"ended with $?\"");
         Assert.Contains("error    /dev/shm is read-only", result.Output, StringComparison.Ordinal);
         Assert.Contains("$ mount -o remount,rw /dev/shm", result.Output, StringComparison.Ordinal);
         Assert.Contains("ended with 1", result.Output, StringComparison.Ordinal);
@@ -75,13 +81,16 @@ public class DoctorSightTests
         Assert.DoesNotContain("this user", Run("as_user $N list").Error, StringComparison.Ordinal);
 
         // Of this user's own object, too, only a lease would tell, which a look does not take.
-        Assert.Contains("this user", Run("as_user $N create shm posix:/mine 10; as_user $N list").Error, StringComparison.Ordinal);
+        Assert.Contains("this user", Run("as_user $N create shm posix:/mine 10; as_user $N list").Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Key_files_are_looked_for_in_the_folders_that_are_given()
     {
-        ShellResult result = Run("mkdir keys; $N create shm \"systemv:$PWD/keys/x\" 100 > /dev/null; $N doctor --all; echo ==; $N doctor --all --folder \"$PWD/keys\"; $N rm \"systemv:$PWD/keys/x\"");
+        ShellResult result = Run(
+            "mkdir keys; $N create shm \"systemv:$PWD/keys/x\" 100 > /dev/null; $N doctor --all; echo ==; $N doctor "
+                + "--all --folder \"$PWD/keys\"; $N rm \"systemv:$PWD/keys/x\"");
         string[] said = result.Succeeded.Split("==\n");
         Assert.Contains("The segment 0x51", said[0], StringComparison.Ordinal);
         Assert.Contains("The segment systemv:/", said[1], StringComparison.Ordinal);
@@ -89,7 +98,8 @@ public class DoctorSightTests
 
     /// <summary>Commands that run while a perl has made something and has it still.</summary>
     private static string While(string state, string commands)
-        => $"STATE={Quote(state)} exec perl -e 'eval $ENV{{STATE}}; $@ and die; exit(system(@ARGV) >> 8)' sh -c {Quote(commands)}\n";
+        => $"STATE={Quote(state)} exec perl -e 'eval $ENV{{STATE}}; $@ and die; exit(system(@ARGV) >> 8)' sh "
+            + $"-c {Quote(commands)}\n";
 
     private static string Quote(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 

@@ -29,10 +29,12 @@ public sealed class DoctorTests : IDisposable
         Assert.DoesNotContain('\u001b', said);
 
         JsonElement[] findings = Findings("--fix");
-        JsonElement stays = Assert.Single(findings, finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "wrong-size");
+        JsonElement stays = Assert.Single(findings,
+            finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "wrong-size");
         Assert.False(stays.GetProperty("safeToFix").GetBoolean());
         Assert.True(File.Exists(broken));
-        foreach (JsonElement unused in findings.Where(finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "unused"))
+        foreach (JsonElement unused in findings.Where(
+            finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "unused"))
             Assert.False(unused.GetProperty("safeToFix").GetBoolean());
         Nipc.Succeed("rm", "-k", "sem", key.ToString());
         Assert.False(File.Exists(broken));
@@ -46,7 +48,8 @@ public sealed class DoctorTests : IDisposable
         Nipc.Succeed("create", "shm", key.ToString(), "100");
         Nipc.Succeed("create", "sem", key.ToString(), "0"); // as sem_open(name, O_CREAT, 0600, 0) leaves it
         Assert.DoesNotContain(Findings("--fix"), finding => Of(finding, key)
-            && (finding.GetProperty("finding").GetString() == "lost-permit" || finding.GetProperty("severity").GetString() != "information"));
+            && (finding.GetProperty("finding").GetString() == "lost-permit"
+                || finding.GetProperty("severity").GetString() != "information"));
         Assert.True(File.Exists($"/dev/shm/sem.{key.NativeKey[1..]}"));
     }
 
@@ -62,8 +65,10 @@ public sealed class DoctorTests : IDisposable
             holder.WaitForEnd();
         }
 
-        JsonElement lost = Assert.Single(Findings("--fix"), finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "lost-permit");
-        Assert.Equal(("error", true), (lost.GetProperty("severity").GetString(), lost.GetProperty("fixed").GetBoolean()));
+        JsonElement lost = Assert.Single(Findings("--fix"),
+            finding => Of(finding, key) && finding.GetProperty("finding").GetString() == "lost-permit");
+        Assert.Equal(("error", true), (lost.GetProperty("severity").GetString(),
+            lost.GetProperty("fixed").GetBoolean()));
         Assert.Equal("1", Nipc.Succeed("value", key.ToString()));
         using SharedMemory segment = SharedMemory.OpenExisting(key);
         Assert.True(segment.TryLock(out SharedMemoryLock held));
@@ -77,12 +82,14 @@ public sealed class DoctorTests : IDisposable
     [InlineData("sem.u32", "0123456789abcdef")] // of a 32-bit program
     public void A_file_that_may_be_as_it_should_be_is_no_warning(string name, string bytes)
     {
-        string file = _names.TrackPath($"/dev/shm/{(name.StartsWith("sem.", StringComparison.Ordinal) ? "sem." : "")}{TestNames.NextName()}{name}");
+        string file = _names.TrackPath(
+            $"/dev/shm/{(name.StartsWith("sem.", StringComparison.Ordinal) ? "sem." : "")}{TestNames.NextName()}{name}");
         File.WriteAllText(file, bytes);
         foreach (FileStream? open in (FileStream?[])[File.OpenRead(file), null]) // in use, and not
         {
             Assert.DoesNotContain(Findings("--fix"), finding => finding.TryGetProperty("object", out JsonElement about)
-                && about.GetProperty("nativeName").GetString() == Path.GetFileName(file) && finding.GetProperty("severity").GetString() != "information");
+                && about.GetProperty("nativeName").GetString() == Path.GetFileName(file)
+                && finding.GetProperty("severity").GetString() != "information");
             Assert.True(File.Exists(file));
             open?.Dispose();
         }
@@ -94,13 +101,16 @@ public sealed class DoctorTests : IDisposable
     public void A_set_of_a_living_program_is_never_removed(int members, string use)
     {
         string made = $"semget(0, {members}, 01600)";
-        using var peer = new RunningNipc("perl", ["-e", $"$| = 1; $s = {made}; print \"$s\\n\"; print {use} ? \"ok\\n\" : \"$!\\n\""]);
+        using var peer = new RunningNipc("perl",
+            ["-e", $"$| = 1; $s = {made}; print \"$s\\n\"; print {use} ? \"ok\\n\" : \"$!\\n\""]);
         string id = peer.ReadLine();
         try
         {
             Assert.DoesNotContain(Findings("--fix"), finding => finding.TryGetProperty("object", out JsonElement about)
-                && about.TryGetProperty("id", out JsonElement number) && $"{number.GetInt32()}" == id && about.GetProperty("kind").GetString() == "sem"
-                && (finding.GetProperty("safeToFix").GetBoolean() || finding.GetProperty("severity").GetString() != "information"));
+                && about.TryGetProperty("id", out JsonElement number) && $"{number.GetInt32()}" == id
+                && about.GetProperty("kind").GetString() == "sem"
+                && (finding.GetProperty("safeToFix").GetBoolean()
+                    || finding.GetProperty("severity").GetString() != "information"));
             if (use == "<STDIN>") peer.Process.StandardInput.WriteLine();
             else Shell.Run("perl", ["-e", $"semop({id}, pack('s3', 1, 1, 0))"]);
             Assert.Equal("ok", peer.ReadLine());
@@ -115,7 +125,9 @@ public sealed class DoctorTests : IDisposable
     public void A_machine_without_faults_is_well()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Namespaces of its own need root.");
-        ShellResult result = Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec \"$0\" doctor", Nipc.Program]);
+        ShellResult result = Shell.Run("unshare",
+            ["-im", "--propagation", "private", "sh", "-c",
+                "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec \"$0\" doctor", Nipc.Program]);
         Assert.Contains("0 errors, 0 warnings", result.Succeeded, StringComparison.Ordinal);
         Assert.Contains("IPC namespace of its own", result.Output, StringComparison.Ordinal);
     }
@@ -135,5 +147,7 @@ public sealed class DoctorTests : IDisposable
         return result;
     }
 
-    private static bool Of(JsonElement finding, NativeIpcKey key) => finding.TryGetProperty("object", out JsonElement about) && about.TryGetProperty("key", out JsonElement text) && text.GetString() == key.ToString();
+    private static bool Of(JsonElement finding, NativeIpcKey key)
+        => finding.TryGetProperty("object", out JsonElement about) && about.TryGetProperty("key", out JsonElement text)
+            && text.GetString() == key.ToString();
 }

@@ -5,7 +5,8 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>The picture of the machine: read by Graphviz itself, and with no names that do more than be shown.</summary>
+/// <summary>The picture of the machine: read by Graphviz itself, and with no names that do more than be
+/// shown.</summary>
 public partial class GraphTests : OneType
 {
     public GraphTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
@@ -19,14 +20,18 @@ public partial class GraphTests : OneType
         Nipc.Succeed("create", "shm", $"{used}", "64");
         Nipc.Succeed("create", "sem", $"{used}", "1");
         Nipc.Succeed("create", "shm", $"{unused}", "64");
-        using SharedMemory segment = SharedMemory.OpenExisting(used, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        using SharedMemory segment = SharedMemory.OpenExisting(used,
+            options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
         string text = Nipc.Succeed("graph", "--format", format);
-        string inUse = NodeOf(text, $"{used}", "shm"), idle = NodeOf(text, $"{unused}", "shm"), semaphore = NodeOf(text, $"{used}", "sem");
+        string inUse = NodeOf(text, $"{used}", "shm"), idle = NodeOf(text, $"{unused}", "shm"), semaphore = NodeOf(text,
+            $"{used}", "sem");
         Assert.Contains($"    p{Environment.ProcessId}{line}{inUse}", text, StringComparison.Ordinal);
-        Assert.DoesNotContain($"{line}{idle}\n", text.Replace(";", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.DoesNotContain($"{line}{idle}\n", text.Replace(";", "", StringComparison.Ordinal),
+            StringComparison.Ordinal);
         Assert.Matches($"{inUse} (-- {semaphore} \\[style=dashed, label=\"lock\"\\]|-\\. lock \\.- {semaphore})", text);
         // Whether nobody has it open is known where all processes may be looked at.
-        string inList = Nipc.Succeed("list", "-o", "key,users,flags", "--no-header").Split('\n').Single(row => row.StartsWith($"{unused} ", StringComparison.Ordinal));
+        string inList = Nipc.Succeed("list", "-o", "key,users,flags",
+            "--no-header").Split('\n').Single(row => row.StartsWith($"{unused} ", StringComparison.Ordinal));
         bool isKnown = inList.Contains("unused", StringComparison.Ordinal);
         Assert.Equal(isKnown, Regex.IsMatch(text, $"(?m)^    {idle}.*(dashed|:::unused)"));
         string usedOnly = Nipc.Succeed("graph", "--format", format, "--used");
@@ -54,7 +59,10 @@ public partial class GraphTests : OneType
 
             // Mermaid is not in Debian: nothing but letters, digits and codes may stand in a label.
             string text = Nipc.Succeed("graph", "--format", "mermaid");
-            Assert.All(text.Split('\n')[2..], line => Assert.Matches(@"^    (p[0-9]+\(""LABEL""\)|o[0-9]+(\[""LABEL""\]|\{\{""LABEL""\}\})(:::\w+)?|p[0-9]+ --- o[0-9]+|o[0-9]+ -\. lock \.- o[0-9]+|classDef .*)$", Label().Replace(line, "\"LABEL\"")));
+            Assert.All(text.Split('\n')[2..],
+                line =>
+                    Assert.Matches(
+                        @"^    (p[0-9]+\(""LABEL""\)|o[0-9]+(\[""LABEL""\]|\{\{""LABEL""\}\})(:::\w+)?|p[0-9]+ --- o[0-9]+|o[0-9]+ -\. lock \.- o[0-9]+|classDef .*)$", Label().Replace(line, "\"LABEL\"")));
         }
         finally
         {
@@ -63,9 +71,11 @@ public partial class GraphTests : OneType
     }
 
     /// <summary>As the text of a key has it.</summary>
-    private static string Encoded(string name) => new NativeIpcKey("/" + name, NativeIpcKeyType.PosixRealtime).ToString()["posix:/".Length..];
+    private static string Encoded(string name)
+        => new NativeIpcKey("/" + name, NativeIpcKeyType.PosixRealtime).ToString()["posix:/".Length..];
 
-    private static string NodeOf(string text, string key, string kind) => Regex.Match(text, $"(?m)^    (o[0-9]+).*{Regex.Escape(key)}(<br/>|\\\\n){kind} ").Groups[1].Value;
+    private static string NodeOf(string text, string key, string kind)
+        => Regex.Match(text, $"(?m)^    (o[0-9]+).*{Regex.Escape(key)}(<br/>|\\\\n){kind} ").Groups[1].Value;
 
     [GeneratedRegex(@"""([\p{L}\p{Nd} /:._=,?-]|#[0-9]+;|<br/>)*""")]
     private static partial Regex Label();

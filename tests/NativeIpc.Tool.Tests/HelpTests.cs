@@ -31,7 +31,9 @@ public partial class HelpTests
     {
         string help = HelpOf(command);
         if (help.Contains(" COMMAND --help'", StringComparison.Ordinal)) return; // a group of verbs: they have them
-        string[] examples = help[(help.IndexOf("Examples:\n", StringComparison.Ordinal) + "Examples:\n".Length)..].TrimEnd('\n').Split('\n');
+        string[] examples =
+            help[(help.IndexOf("Examples:\n", StringComparison.Ordinal) + "Examples:\n".Length)..].TrimEnd('\n')
+                .Split('\n');
         Assert.NotEmpty(examples);
         Assert.All(examples, example => Assert.StartsWith($"  nipc {command}", example, StringComparison.Ordinal));
     }
@@ -39,7 +41,8 @@ public partial class HelpTests
     [Fact]
     public void A_mistake_on_the_command_line_is_exit_code_2_and_says_where_help_is()
     {
-        Assert.Contains("nipc create shm --help", Nipc.Fail(2, "create", "shm", "posix:/x", "12", "--nonsense"), StringComparison.Ordinal);
+        Assert.Contains("nipc create shm --help", Nipc.Fail(2, "create", "shm", "posix:/x", "12", "--nonsense"),
+            StringComparison.Ordinal);
         Assert.Contains("nipc --help", Nipc.Fail(2, "nonsense"), StringComparison.Ordinal);
         Nipc.Fail(2, "create");
     }
@@ -51,31 +54,38 @@ public partial class HelpTests
     [InlineData("bash", "complete -o default -F _nipc nipc")]
     [InlineData("zsh", "compdef _nipc nipc")]
     [InlineData("fish", "complete -c nipc")]
-    public void Completion_is_printed_for_each_shell(string shell, string line) => Assert.Contains(line, Nipc.Succeed("completion", shell), StringComparison.Ordinal);
+    public void Completion_is_printed_for_each_shell(string shell, string line)
+        => Assert.Contains(line, Nipc.Succeed("completion", shell), StringComparison.Ordinal);
 
     [Fact]
     public void Bash_completes_verbs_and_options()
     {
         string folder = Path.GetDirectoryName(Nipc.Program)!;
-        string script = $"PATH='{folder}':$PATH; {Nipc.Succeed("completion", "bash")}\ncomplete_line() {{ COMP_LINE=$1 COMP_POINT=${{#1}}; read -ra COMP_WORDS <<<\"$1\"; COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _nipc; echo \"${{COMPREPLY[*]}}\"; }}\n";
+        string script = $"PATH='{folder}':$PATH; {Nipc.Succeed("completion", "bash")}\ncomplete_line() {{ "
+            + $"COMP_LINE=$1 COMP_POINT=${{#1}}; read -ra COMP_WORDS <<<\"$1\"; COMP_CWORD=$((${{#COMP_WORDS[@]}} - "
+            + $"1)); _nipc; echo \"${{COMPREPLY[*]}}\"; }}\n";
         Assert.Equal("create", Shell.Run("bash", ["-c", script + "complete_line 'nipc cre'"]).Succeeded.Trim());
-        Assert.Equal("--or-open", Shell.Run("bash", ["-c", script + "complete_line 'nipc create shm --or'"]).Succeeded.Trim());
+        Assert.Equal("--or-open", Shell.Run("bash",
+            ["-c", script + "complete_line 'nipc create shm --or'"]).Succeeded.Trim());
     }
 
     [Fact]
     public void The_manual_page_has_every_verb_and_option_that_help_has()
     {
-        string page = Nipc.Succeed("man").Replace("\\-", "-", StringComparison.Ordinal).Replace("\\(aq", "'", StringComparison.Ordinal);
+        string page = Nipc.Succeed("man").Replace("\\-", "-", StringComparison.Ordinal).Replace("\\(aq", "'",
+            StringComparison.Ordinal);
         foreach (string command in Walk(""))
         {
             string help = HelpOf(command);
             if (help.Contains(" COMMAND --help'", StringComparison.Ordinal)) continue;
-            Assert.Contains($"\n.SS {help[..help.IndexOf('\n', StringComparison.Ordinal)]["Usage: ".Length..]}\n", page, StringComparison.Ordinal);
+            Assert.Contains($"\n.SS {help[..help.IndexOf('\n', StringComparison.Ordinal)]["Usage: ".Length..]}\n", page,
+                StringComparison.Ordinal);
             foreach (string option in help.Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)))
                 Assert.Contains($"\n.TP\n\\fB{option[2..].Split("  ")[0]}\\fR\n", page, StringComparison.Ordinal);
         }
 
-        foreach (string row in File.ReadAllLines(Path.Combine(Nipc.Documents, "nipc.md")).Where(row => ExitCodeRow().IsMatch(row)))
+        foreach (string row in File.ReadAllLines(Path.Combine(Nipc.Documents, "nipc.md"))
+            .Where(row => ExitCodeRow().IsMatch(row)))
         {
             string[] cells = row.Replace("`", "", StringComparison.Ordinal).Split('|', StringSplitOptions.TrimEntries);
             Assert.Contains($"\n.TP\n\\fB{cells[1]}\\fR\n{cells[2]}\n", page, StringComparison.Ordinal);
@@ -102,7 +112,8 @@ public partial class HelpTests
     [GeneratedRegex(@"^\| [0-9]+(, [0-9]+|\+N)? \| ")]
     private static partial Regex ExitCodeRow();
 
-    private static string HelpOf(string command) => s_helps.GetOrAdd(command, _ => Nipc.Succeed([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]) + "\n");
+    private static string HelpOf(string command) => s_helps.GetOrAdd(command,
+        _ => Nipc.Succeed([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]) + "\n");
 
     /// <summary>All commands, by what help itself lists.</summary>
     private static IEnumerable<string> Walk(string command)
@@ -110,7 +121,8 @@ public partial class HelpTests
         yield return command;
         string help = HelpOf(command);
         if (!help.Contains(" COMMAND --help'", StringComparison.Ordinal)) yield break;
-        foreach (string line in help.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal) && char.IsAsciiLetterLower(line[2])))
+        foreach (string line in help.Split('\n')
+            .Where(line => line.StartsWith("  ", StringComparison.Ordinal) && char.IsAsciiLetterLower(line[2])))
         {
             foreach (string sub in Walk($"{command} {line.Trim().Split(' ')[0]}".Trim())) yield return sub;
         }

@@ -10,7 +10,8 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>What <c>--json</c> prints is what docs/nipc-json.md says: field by field in the code, and by running verbs.</summary>
+/// <summary>What <c>--json</c> prints is what docs/nipc-json.md says: field by field in the code, and by running
+/// verbs.</summary>
 public class JsonSchemaTests : OneType
 {
     private const string Page = "nipc-json.md";
@@ -31,8 +32,11 @@ public class JsonSchemaTests : OneType
             JsonObject definition = Definitions[record]!.AsObject();
             HashSet<string> required = [.. definition["required"]!.AsArray().Select(name => (string)name!)];
             string[] inPage = [.. definition["properties"]!.AsObject().OrderBy(pair => pair.Key, StringComparer.Ordinal)
-                .Select(pair => $"{record}.{pair.Key}: {TypeOf(pair.Value!)}{(required.Contains(pair.Key) ? "" : "?")}")];
-            Assert.True(inCode.SequenceEqual(inPage), $"docs/{Page} and the code differ.\nOnly in the code: {Join(inCode.Except(inPage))}\nOnly on the page: {Join(inPage.Except(inCode))}");
+                .Select(
+                    pair => $"{record}.{pair.Key}: {TypeOf(pair.Value!)}{(required.Contains(pair.Key) ? "" : "?")}")];
+            Assert.True(inCode.SequenceEqual(inPage),
+                $"docs/{Page} and the code differ.\nOnly in the code: {Join(inCode.Except(inPage))}\nOnly on the "
+                    + $"page: {Join(inPage.Except(inCode))}");
         }
 
         static string Join(IEnumerable<string> lines) => string.Join(", ", lines);
@@ -48,22 +52,27 @@ public class JsonSchemaTests : OneType
             foreach ((string name, JsonNode? field) in definition["properties"]!.AsObject())
             {
                 Assert.False(string.IsNullOrWhiteSpace((string?)field!["description"]), $"{record}.{name}");
-                if (TypeOf(field) is not "any" and var type) Assert.True(types.TryAdd(name, type) || types[name] == type, $"{record}.{name} is {type}, and {types[name]} elsewhere");
+                if (TypeOf(field) is not "any" and var type)
+                    Assert.True(types.TryAdd(name, type) || types[name] == type,
+                        $"{record}.{name} is {type}, and {types[name]} elsewhere");
             }
         }
 
-        Assert.DoesNotContain(types.Keys, name => name.Contains("process", StringComparison.OrdinalIgnoreCase)); // pid, and name
+        // Pid, and name
+        Assert.DoesNotContain(types.Keys, name => name.Contains("process", StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]
     public void The_findings_that_are_written_down_are_those_of_the_library()
         => Assert.Equal(Enum.GetNames<IpcFindingKind>().Select(Nipc.Word).Order(),
-            Definitions["FindingReport"]!["properties"]!["finding"]!["enum"]!.AsArray().Select(word => (string)word!).Order());
+            Definitions["FindingReport"]!["properties"]!["finding"]!["enum"]!.AsArray()
+                .Select(word => (string)word!).Order());
 
     [Fact]
     public void What_the_verbs_print_fits_the_schema()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The keys are those of Unix, and there are planted files in /dev/shm.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(),
+            "The keys are those of Unix, and there are planted files in /dev/shm.");
         NativeIpcKey segment = NewKey("posix"), semaphore = NewKey("posix"), set = NewKey("systemv");
         string broken = $"/dev/shm/sem.{NewKey("posix").NativeKey[1..]}";
         File.WriteAllText(broken, "abc");
@@ -74,11 +83,13 @@ public class JsonSchemaTests : OneType
             Check("CreatedObject", 0, "create", "shm", $"{set}", "64");
             Check("CreatedObject", 0, "create", "sem", $"{set}", "1");
             Check("SemaphoreValue", 0, "value", $"{semaphore}");
-            using SharedMemory used = SharedMemory.OpenExisting(segment, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+            using SharedMemory used = SharedMemory.OpenExisting(segment,
+                options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
             Check("ObjectList", 0, "list", "--folder", TestNames.Folder);
             Check("ObjectList", 0, "show", $"{segment}", "--struct", "u8 a, f64 b, char[4] c, u16[2] d, u64 e@60");
             Check("ObjectList", 0, "show", $"{set}");
-            Check("DoctorReport", null, "doctor"); // --fix acts on the whole machine, and other tests run beside this one
+            // --fix acts on the whole machine, and other tests run beside this one
+            Check("DoctorReport", null, "doctor");
             Check("KeyReport", 0, "key", "safe", "frames");
             Check("KeyReport", 0, "key", "legacy", "frames");
             Check("KeyReport", 0, "key", "parse", "windows:" + new string('x', 300));
@@ -96,20 +107,23 @@ public class JsonSchemaTests : OneType
     [Fact]
     public void What_doctor_mends_fits_the_schema()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Namespaces of its own need root, on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Namespaces of its own need root, on Linux.");
         const string script = """
             mount -t tmpfs -o mode=1777 tmpfs /dev/shm && "$0" create sem posix:/w 1 > /dev/null || exit 125
             "$0" run --sem posix:/w -- sh -c 'kill -9 $PPID' 2> /dev/null | cat # until the command has ended, too
             exec "$0" doctor --fix --json
             """;
-        ShellResult result = Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", script, Nipc.Program]);
+        ShellResult result = Shell.Run("unshare",
+            ["-im", "--propagation", "private", "sh", "-c", script, Nipc.Program]);
         Assert.Contains("\"fixed\"", result.Output, StringComparison.Ordinal);
         Validate("DoctorReport", result.Output);
     }
 
     [Fact]
     public void A_field_that_is_not_written_down_is_seen()
-        => Assert.ThrowsAny<Exception>(() => Validate("SemaphoreValue", """{"key": "posix:/x", "value": 1, "processId": 2}"""));
+        => Assert.ThrowsAny<Exception>(
+            () => Validate("SemaphoreValue", """{"key": "posix:/x", "value": 1, "processId": 2}"""));
 
     private static void Check(string definition, int? exitCode, params string[] verb)
     {
@@ -118,7 +132,8 @@ public class JsonSchemaTests : OneType
         Validate(definition, result.Output);
     }
 
-    /// <summary>By the definition alone, in which no other fields may stand; for users they may, since fields are added.</summary>
+    /// <summary>By the definition alone, in which no other fields may stand; for users they may, since fields are
+    /// added.</summary>
     private static void Validate(string definition, string json)
     {
         JsonObject strict = s_schema.DeepClone().AsObject();
@@ -126,9 +141,12 @@ public class JsonSchemaTests : OneType
         strict.Remove("anyOf");
         strict["$ref"] = $"#/$defs/{definition}";
         using JsonDocument document = JsonDocument.Parse(json);
-        EvaluationResults found = JsonSchema.FromText(strict.ToJsonString(), new BuildOptions { SchemaRegistry = new SchemaRegistry() })
+        EvaluationResults found = JsonSchema.FromText(strict.ToJsonString(),
+            new BuildOptions { SchemaRegistry = new SchemaRegistry() })
             .Evaluate(document.RootElement, new EvaluationOptions { OutputFormat = OutputFormat.List });
-        string wrong = string.Join('\n', (found.Details ?? []).Where(each => each.Errors is not null).SelectMany(each => each.Errors!.Select(error => $"{each.InstanceLocation}: {error.Value}")));
+        string wrong = string.Join('\n',
+            (found.Details ?? []).Where(each => each.Errors is not null)
+                .SelectMany(each => each.Errors!.Select(error => $"{each.InstanceLocation}: {error.Value}")));
         Assert.True(found.IsValid, $"{definition}: {wrong}\n{json}");
     }
 
@@ -142,13 +160,15 @@ public class JsonSchemaTests : OneType
     /// <summary>What the verbs hand to the printer.</summary>
     private static IEnumerable<Type> Roots()
         => Context().GetType().GetProperties().Select(property => property.PropertyType)
-            .Where(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(JsonTypeInfo<>)).Select(type => type.GenericTypeArguments[0])
+            .Where(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(JsonTypeInfo<>))
+            .Select(type => type.GenericTypeArguments[0])
             .Where(type => type.Assembly == Nipc.Code);
 
     private static JsonSerializerContext Context()
     {
         Type type = Nipc.Code.GetType("NativeIpc.Tool.Output.ToolJson", throwOnError: true)!;
-        return (JsonSerializerContext)type.GetProperty("Default", BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!;
+        return (JsonSerializerContext)type.GetProperty("Default",
+            BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!;
     }
 
     private static void Walk(Type type, Dictionary<string, SortedDictionary<string, string>> printed)
@@ -159,7 +179,8 @@ public class JsonSchemaTests : OneType
         var nullability = new NullabilityInfoContext();
         foreach (JsonPropertyInfo field in Context().GetTypeInfo(type)!.Properties)
         {
-            PropertyInfo property = type.GetProperties().Single(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name) == field.Name);
+            PropertyInfo property = type.GetProperties()
+                .Single(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name) == field.Name);
             bool isOptional = nullability.Create(property).ReadState == NullabilityState.Nullable;
             fields.Add(field.Name, TypeOf(field.PropertyType, printed) + (isOptional ? "?" : ""));
         }
@@ -172,7 +193,8 @@ public class JsonSchemaTests : OneType
         if (type == typeof(int) || type == typeof(long)) return "integer";
         if (type == typeof(bool)) return "boolean";
         if (typeof(JsonNode).IsAssignableFrom(type)) return "any";
-        if (type.IsGenericType && typeof(IEnumerable).IsAssignableFrom(type)) return $"array of {TypeOf(type.GenericTypeArguments[0], printed)}";
+        if (type.IsGenericType && typeof(IEnumerable).IsAssignableFrom(type))
+            return $"array of {TypeOf(type.GenericTypeArguments[0], printed)}";
         Assert.True(type.Assembly == Nipc.Code, $"The schema has no words for {type}.");
         Walk(type, printed);
         return type.Name;

@@ -3,10 +3,12 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary><c>nipc key code</c>: each program is built and run against an object of the tool's making, whose name has what a literal must escape.</summary>
+/// <summary><c>nipc key code</c>: each program is built and run against an object of the tool's making, whose name has
+/// what a literal must escape.</summary>
 public class KeyCodeTests : OneType
 {
-    /// <summary>Quotes, a backslash, a trigraph, a percent sign, digits after what is escaped, and more than ASCII.</summary>
+    /// <summary>Quotes, a backslash, a trigraph, a percent sign, digits after what is escaped, and more than
+    /// ASCII.</summary>
     private const string Awkward = "a\"b'\\n%41??=é1😀";
 
     public static TheoryData<string, string, string> Programs()
@@ -49,7 +51,8 @@ public class KeyCodeTests : OneType
             _ => RunQt(folder, code),
         };
 
-        Assert.Contains(kind == "sem" ? "acquired" : language == "python" && type != "posix" ? "the first byte is 42" : "100 bytes, the first one is 42", output, StringComparison.Ordinal);
+        Assert.Contains(kind == "sem" ? "acquired" : language == "python" && type != "posix"
+            ? "the first byte is 42" : "100 bytes, the first one is 42", output, StringComparison.Ordinal);
         if (kind == "sem") Assert.Equal("1", Nipc.Succeed("value", $"{key}"));
     }
 
@@ -61,20 +64,27 @@ public class KeyCodeTests : OneType
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The cross compiler of Debian is asked.");
         string compiler = Peers.Require("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64");
         string folder = Names.TrackPath(Directory.CreateDirectory(NewFile()).FullName);
-        string name = "windows:" + Awkward.Replace("\\", "", StringComparison.Ordinal).Replace("??", "", StringComparison.Ordinal);
+        string name = "windows:" + Awkward.Replace("\\", "", StringComparison.Ordinal).Replace("??", "",
+            StringComparison.Ordinal);
         string file = Write(folder, "open.c", Nipc.Succeed("key", "code", name, "--lang", "c", "-k", kind) + "\n");
-        Assert.Empty(Shell.Run(compiler, ["-Wall", "-Wextra", "-Werror", "-o", Path.Combine(folder, "open.exe"), file]).Succeeded);
-        Assert.Empty(Shell.Run(Peers.Require("python3", "python3"), ["-m", "py_compile", Write(folder, "open.py", Nipc.Succeed("key", "code", name, "--lang", "python", "-k", kind))]).Succeeded);
+        Assert.Empty(Shell.Run(compiler,
+            ["-Wall", "-Wextra", "-Werror", "-o", Path.Combine(folder, "open.exe"), file]).Succeeded);
+        Assert.Empty(Shell.Run(Peers.Require("python3", "python3"),
+            ["-m", "py_compile", Write(folder, "open.py",
+                Nipc.Succeed("key", "code", name, "--lang", "python", "-k", kind))]).Succeeded);
     }
 
     private static string RunC(string folder, string code)
     {
         string program = Path.Combine(folder, "open");
-        Assert.Empty(Shell.Run(Peers.Require("gcc", "gcc"), ["-Wall", "-Wextra", "-Werror", "-pthread", "-o", program, Write(folder, "open.c", code), "-lrt"]).Succeeded);
+        Assert.Empty(Shell.Run(Peers.Require("gcc", "gcc"),
+            ["-Wall", "-Wextra", "-Werror", "-pthread", "-o", program, Write(folder, "open.c", code),
+                "-lrt"]).Succeeded);
         return Shell.Run(program, []).Succeeded;
     }
 
-    /// <summary>By the compiler of the SDK, against the library that stands beside this program instead of the package.</summary>
+    /// <summary>By the compiler of the SDK, against the library that stands beside this program instead of the
+    /// package.</summary>
     private static string RunCSharp(string folder, string code)
     {
         File.WriteAllText(Path.Combine(folder, "open.csproj"), $"""
@@ -91,26 +101,34 @@ public class KeyCodeTests : OneType
             </Project>
             """);
         Write(folder, "open.cs", code);
-        return Shell.Run(Peers.Require("dotnet", "dotnet-sdk-10.0"), ["run", "--project", folder], folder, watchdog: Patience.Minutes(3)).Succeeded;
+        return Shell.Run(Peers.Require("dotnet", "dotnet-sdk-10.0"), ["run", "--project", folder], folder,
+            watchdog: Patience.Minutes(3)).Succeeded;
     }
 
-    /// <summary>With Qt 6.8 in the folder of Debian 13 that eng/peers.sh makes; where it is not, the test is skipped.</summary>
+    /// <summary>With Qt 6.8 in the folder of Debian 13 that eng/peers.sh makes; where it is not, the test is
+    /// skipped.</summary>
     private static string RunQt(string folder, string code)
     {
         string cache = Environment.GetEnvironmentVariable("NATIVEIPC_CACHE")
-            ?? Path.Combine(Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetEnvironmentVariable("HOME")!, ".cache"), "nativeipc");
+            ?? Path.Combine(Environment.GetEnvironmentVariable("XDG_CACHE_HOME")
+                ?? Path.Combine(Environment.GetEnvironmentVariable("HOME")!, ".cache"), "nativeipc");
         string trixie = Path.Combine(cache, "trixie");
-        Assert.SkipUnless(Directory.Exists(Path.Combine(trixie, "usr/include/x86_64-linux-gnu/qt6/QtCore")), "Qt 6.8 is missing here: eng/peers.sh makes it.");
+        Assert.SkipUnless(Directory.Exists(Path.Combine(trixie, "usr/include/x86_64-linux-gnu/qt6/QtCore")),
+            "Qt 6.8 is missing here: eng/peers.sh makes it.");
         Assert.SkipUnless(Environment.UserName == "root", "Compiling in the folder with Qt 6.8 (chroot) needs root.");
 
-        // Compiled inside, where its compiler and headers are; run outside with the loader of its own, as the peers are.
+        // Compiled inside, where its compiler and headers are; run outside with the loader of its own, as the peers
+        // are.
         string inside = "/tmp/" + Path.GetFileName(folder);
         Directory.CreateDirectory(trixie + inside);
         try
         {
             Write(trixie + inside, "open.cpp", code);
-            _ = Shell.Run("chroot", [trixie, "sh", "-c", $"i=/usr/include/x86_64-linux-gnu/qt6; g++ -fPIC -Wall -I$i -I$i/QtCore -o {inside}/open {inside}/open.cpp -lQt6Core"], watchdog: Patience.Minutes(2)).Succeeded;
-            return Shell.Run($"{trixie}/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", ["--library-path", $"{trixie}/usr/lib/x86_64-linux-gnu", $"{trixie}{inside}/open"]).Succeeded;
+            _ = Shell.Run("chroot", [trixie, "sh", "-c",
+                $"i=/usr/include/x86_64-linux-gnu/qt6; g++ -fPIC -Wall -I$i -I$i/QtCore "
+                    + $"-o {inside}/open {inside}/open.cpp -lQt6Core"], watchdog: Patience.Minutes(2)).Succeeded;
+            return Shell.Run($"{trixie}/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+                ["--library-path", $"{trixie}/usr/lib/x86_64-linux-gnu", $"{trixie}{inside}/open"]).Succeeded;
         }
         finally
         {

@@ -3,26 +3,33 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary><c>nipc key</c>. The rules themselves are tested in NativeIpc.Tests; here, that each is reached from the command line.</summary>
+/// <summary><c>nipc key</c>. The rules themselves are tested in NativeIpc.Tests; here, that each is reached from the
+/// command line.</summary>
 public class KeyTests
 {
     [Theory]
     [InlineData("posix:/frames", "key", "safe", "frames", "-p", "linux")]
     [InlineData("posix:/frames", "key", "safe", "frames", "-t", "posix", "-p", "macos")]
-    [InlineData("systemv:/run/user/7/frames", "key", "safe", "frames", "-t", "systemv", "-p", "linux", "-d", "/run/user/7")]
+    [InlineData("systemv:/run/user/7/frames", "key", "safe", "frames", "-t", "systemv", "-p", "linux", "-d",
+        "/run/user/7")]
     [InlineData("systemv-84:/tmp/f", "key", "safe", "/tmp/f", "-t", "systemv-84", "-p", "linux")]
     [InlineData("windows:shm_frames", "key", "safe", "frames", "-p", "windows")]
     [InlineData("windows:sem_frames", "key", "safe", "frames", "-t", "windows", "-k", "sem")]
     [InlineData("windows:Global\\sem_frames", "key", "safe", "Global\\frames", "-t", "windows", "-k", "sem")]
-    [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key", "legacy", "frames", "-p", "linux", "-d", "/tmp")]
-    [InlineData("posix:/qipc_systemsem_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key", "legacy", "frames", "-p", "android", "-k", "sem")]
-    [InlineData("windows:qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key", "legacy", "frames", "-p", "windows")]
+    [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key",
+        "legacy", "frames", "-p", "linux", "-d", "/tmp")]
+    [InlineData("posix:/qipc_systemsem_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key",
+        "legacy", "frames", "-p", "android", "-k", "sem")]
+    [InlineData("windows:qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key",
+        "legacy", "frames", "-p", "windows")]
     [InlineData("windows:shm_frames", "key", "convert", "posix:/frames", "--to", "windows")]
     [InlineData("posix:/Local\\frames", "key", "convert", "windows:Local\\sem_frames", "--to", "posix")]
     [InlineData("posix:/frames", "key", "convert", "systemv:/run/user/7/frames", "--to", "posix", "-p", "linux")]
     [InlineData("posix:/frames", "key", "convert", "frames", "-t", "posix", "--to", "posix", "-p", "linux")]
-    [InlineData("posix:/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key", "convert", "windows:x?legacyKey=frames", "--to", "posix", "-p", "linux")]
-    public void A_key_is_made(string expected, params string[] arguments) => Assert.Equal(expected, Nipc.Succeed(arguments));
+    [InlineData("posix:/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key",
+        "convert", "windows:x?legacyKey=frames", "--to", "posix", "-p", "linux")]
+    public void A_key_is_made(string expected, params string[] arguments)
+        => Assert.Equal(expected, Nipc.Succeed(arguments));
 
     [Fact]
     public void A_cut_name_is_made_as_Qt_makes_it_and_told_on_standard_error()
@@ -32,14 +39,16 @@ public class KeyTests
         Assert.Equal(0, result.ExitCode);
         Assert.Equal($"posix:/{name[..29]}\n", result.Output);
         Assert.Contains("was cut", result.Error, StringComparison.Ordinal);
-        Assert.Contains("shorter", Nipc.Fail(2, "key", "safe", name, "-p", "macos", "--strict"), StringComparison.Ordinal);
+        Assert.Contains("shorter", Nipc.Fail(2, "key", "safe", name, "-p", "macos", "--strict"),
+            StringComparison.Ordinal);
         Assert.True(Nipc.Json("key", "safe", name, "-p", "macos", "--json").GetProperty("wasCut").GetBoolean());
     }
 
     [Fact]
     public void Explain_names_the_rule_of_each_part_and_the_limit()
     {
-        string text = Nipc.Succeed("key", "safe", "a\u00e9", "-t", "systemv", "-p", "linux", "-d", "/run/user/7", "--explain");
+        string text = Nipc.Succeed("key", "safe", "a\u00e9", "-t", "systemv", "-p", "linux", "-d", "/run/user/7",
+            "--explain");
         Assert.Matches(@"\n +/run/user/7/ +the user's runtime folder", text);
         Assert.Matches(@"\n +aé +the name\n", text);
         Assert.Contains("15 of at most 4095 bytes", text, StringComparison.Ordinal);
@@ -53,40 +62,53 @@ public class KeyTests
 
     [Theory]
     [InlineData("posix:/frames", @"\n +/ +.*\n +frames +the name\n", "-p", "linux")]
-    [InlineData("systemv:/run/user/7/frames", @"\n +/run/user/7/ +the user's runtime folder.*\n +frames +the name\n", "-p", "linux", "-d", "/run/user/7")]
-    [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", @"\n +frames +the ASCII letters of the name\n", "-p", "linux", "-d", "/tmp")]
-    [InlineData("posix:/a%2Fb", @"\nusable +no, on linux: ", "-p", "linux")] // no name gives that: the rule that it breaks is told
-    public void Parse_explains_a_key_that_is_there(string key, string expected, params string[] options) => Assert.Matches(expected, Nipc.Succeed(["key", "parse", key, "--explain", .. options]) + "\n");
+    [InlineData("systemv:/run/user/7/frames", @"\n +/run/user/7/ +the user's runtime folder.*\n +frames +the name\n",
+        "-p", "linux", "-d", "/run/user/7")]
+    [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames",
+        @"\n +frames +the ASCII letters of the name\n", "-p", "linux", "-d", "/tmp")]
+    // No name gives that: the rule that it breaks is told
+    [InlineData("posix:/a%2Fb", @"\nusable +no, on linux: ", "-p", "linux")]
+    public void Parse_explains_a_key_that_is_there(string key, string expected, params string[] options)
+        => Assert.Matches(expected, Nipc.Succeed(["key", "parse", key, "--explain", .. options]) + "\n");
 
     [Fact]
     public void The_parts_are_the_native_key()
     {
         foreach (string[] arguments in (string[][])[
-            ["key", "safe", "x", "-p", "linux"], ["key", "safe", "x", "-t", "systemv", "-p", "linux", "-d", "/r"], ["key", "safe", @"Local\x", "-p", "windows"],
-            ["key", "safe", new string('x', 300), "-p", "windows"], ["key", "legacy", "1", "-p", "linux", "-d", "/t"], ["key", "legacy", "x", "-p", "macos", "-t", "posix"], ["key", "legacy", "x y", "-p", "windows"]])
+            ["key", "safe", "x", "-p", "linux"], ["key", "safe", "x", "-t", "systemv", "-p", "linux", "-d", "/r"],
+            ["key", "safe", @"Local\x", "-p", "windows"],
+            ["key", "safe", new string('x', 300), "-p", "windows"], ["key", "legacy", "1", "-p", "linux", "-d", "/t"],
+            ["key", "legacy", "x", "-p", "macos", "-t", "posix"], ["key", "legacy", "x y", "-p", "windows"]])
         {
             JsonElement key = Nipc.Json([.. arguments, "--json"]);
-            Assert.Equal(key.GetProperty("nativeKey").GetString(), string.Concat(key.GetProperty("parts").EnumerateArray().Select(part => part.GetProperty("text").GetString())));
+            Assert.Equal(key.GetProperty("nativeKey").GetString(),
+                string.Concat(key.GetProperty("parts").EnumerateArray()
+                    .Select(part => part.GetProperty("text").GetString())));
         }
     }
 
     [Fact]
     public void Parse_takes_a_key_apart()
     {
-        JsonElement key = Nipc.Json("key", "parse", "systemv-84:/tmp/a%3Fb?legacyKey=n", "-p", "linux", "-d", "/tmp", "--json");
+        JsonElement key = Nipc.Json("key", "parse", "systemv-84:/tmp/a%3Fb?legacyKey=n", "-p", "linux", "-d",
+            "/tmp", "--json");
         Assert.Equal("systemv-84", key.GetProperty("type").GetString());
         Assert.Equal("/tmp/a?b", key.GetProperty("nativeKey").GetString());
         Assert.Equal("n", key.GetProperty("legacyKey").GetString());
-        Assert.StartsWith("systemv-84:/tmp/qipc_systemsem_n", key.GetProperty("lockKey").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("systemv-84:/tmp/qipc_systemsem_n", key.GetProperty("lockKey").GetString(),
+            StringComparison.Ordinal);
         Assert.False(key.TryGetProperty("violation", out _));
-        Assert.Equal("windows:x_sem", Nipc.Json("key", "parse", "windows:x", "--json").GetProperty("lockKey").GetString());
+        Assert.Equal("windows:x_sem", Nipc.Json("key", "parse", "windows:x",
+            "--json").GetProperty("lockKey").GetString());
     }
 
     [Fact]
     public void Parse_says_why_a_key_cannot_be_used()
     {
-        Assert.Contains("slash inside", Nipc.Succeed("key", "parse", "posix:/a/b", "-p", "linux"), StringComparison.Ordinal);
-        Assert.Contains("does not have objects of this type", Nipc.Succeed("key", "parse", "posix:/a", "-p", "windows"), StringComparison.Ordinal);
+        Assert.Contains("slash inside", Nipc.Succeed("key", "parse", "posix:/a/b", "-p", "linux"),
+            StringComparison.Ordinal);
+        Assert.Contains("does not have objects of this type", Nipc.Succeed("key", "parse", "posix:/a", "-p", "windows"),
+            StringComparison.Ordinal);
     }
 
     [Theory]

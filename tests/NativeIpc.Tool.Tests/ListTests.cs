@@ -21,14 +21,16 @@ public sealed class ListTests : IDisposable
         NativeIpcKey key = _names.Next(type);
         using SharedMemory segment = SharedMemory.CreateNew(key, 12345);
         segment.Lock(TestContext.Current.CancellationToken).Dispose();
-        JsonElement[] found = [.. List("--folder", TestNames.Folder).Where(each => Text(each, "key") == key.ToString())];
+        JsonElement[] found = [.. List("--folder",
+            TestNames.Folder).Where(each => Text(each, "key") == key.ToString())];
         Assert.Equal(["shm", "sem"], found.Select(each => Text(each, "kind")).OrderDescending());
         JsonElement shm = found.Single(each => Text(each, "kind") == "shm");
         Assert.Equal(12345, shm.GetProperty("size").GetInt64());
         Assert.Equal("0600", Text(shm, "mode"));
         Assert.Equal(Environment.UserName, Text(shm, "owner"));
         Assert.Equal(1, shm.GetProperty("attached").GetInt32());
-        Assert.Equal(Environment.ProcessId, Assert.Single(shm.GetProperty("users").EnumerateArray()).GetProperty("pid").GetInt32());
+        Assert.Equal(Environment.ProcessId,
+            Assert.Single(shm.GetProperty("users").EnumerateArray()).GetProperty("pid").GetInt32());
         Assert.False(shm.TryGetProperty("flags", out _));
         JsonElement sem = found.Single(each => Text(each, "kind") == "sem");
         Assert.Equal(1, sem.GetProperty("value").GetInt32());
@@ -36,7 +38,8 @@ public sealed class ListTests : IDisposable
         if (type == NativeIpcKeyType.SystemV)
         {
             Assert.Equal(key.NativeKey, Text(shm, "keyFile"));
-            Assert.Contains($"{Text(shm, "ipcKey")} {shm.GetProperty("id")} ", Shell.Run("ipcs", ["-m"]).Succeeded, StringComparison.Ordinal);
+            Assert.Contains($"{Text(shm, "ipcKey")} {shm.GetProperty("id")} ", Shell.Run("ipcs", ["-m"]).Succeeded,
+                StringComparison.Ordinal);
         }
     }
 
@@ -49,7 +52,9 @@ public sealed class ListTests : IDisposable
         Assert.DoesNotContain('\u001b', output);
         Assert.StartsWith("KEY ", output, StringComparison.Ordinal);
         string row = Assert.Single(output.Split('\n'), line => line.StartsWith($"{key} ", StringComparison.Ordinal));
-        Assert.Equal(["sem", "=4", "0600", Environment.UserName, "-", $"{Environment.ProcessId}({File.ReadAllText("/proc/self/comm").TrimEnd()})"], row.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[2..8]);
+        Assert.Equal(["sem", "=4", "0600", Environment.UserName, "-",
+            $"{Environment.ProcessId}({File.ReadAllText("/proc/self/comm").TrimEnd()})"], row.Split("  ",
+                StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[2..8]);
     }
 
     [Fact]
@@ -68,7 +73,8 @@ public sealed class ListTests : IDisposable
         Assert.Contains("'nonsense'", wrong, StringComparison.Ordinal);
         Assert.Contains("lastpid", wrong, StringComparison.Ordinal);
         foreach (string option in new[] { "--wide", "--no-header", "-o=key" }) Nipc.Fail(2, "list", "--json", option);
-        foreach (string name in Nipc.Run("list", "-o", "?").Error.Split("Use ")[1].TrimEnd('.', '\n').Split(", ")) Nipc.Succeed("list", "-o", name);
+        foreach (string name in Nipc.Run("list", "-o", "?").Error.Split("Use ")[1].TrimEnd('.', '\n').Split(", "))
+            Nipc.Succeed("list", "-o", name);
     }
 
     [Fact]
@@ -77,21 +83,26 @@ public sealed class ListTests : IDisposable
         NativeIpcKey[] keys = [.. Enumerable.Range(0, 3).Select(_ => _names.Next(NativeIpcKeyType.PosixRealtime))];
         for (int i = 0; i < keys.Length; i++) Nipc.Succeed("create", "shm", keys[i].ToString(), $"{(i + 1) * 1000}");
         Nipc.Succeed("create", "sem", keys[0].ToString(), "1");
-        using SharedMemory used = SharedMemory.OpenExisting(keys[2], options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        using SharedMemory used = SharedMemory.OpenExisting(keys[2],
+            options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
 
         Assert.Equal([keys[2], keys[1], keys[0]], Keys("--kind", "shm", "--sort", "size"));
         Assert.Equal([keys[0], keys[1], keys[2]], Keys("--kind", "shm", "--sort", "size", "--reverse"));
-        Assert.Equal([keys[2], keys[0], keys[1]], [keys[2], .. Keys("--kind", "shm", "--sort", "users").Skip(1).OrderBy(key => Array.IndexOf(keys, key))]);
+        Assert.Equal([keys[2], keys[0], keys[1]],
+            [keys[2], .. Keys("--kind", "shm", "--sort", "users").Skip(1).OrderBy(key => Array.IndexOf(keys, key))]);
         Assert.Equal([keys[2]], Keys("--kind", "shm", "--sort", "users").Take(1));
         Assert.Equal([keys[0]], Keys("--kind", "sem"));
 
         // Where not all processes can be seen, only the kernel could tell, which is not asked.
         bool isTold = IpcObjects.Inspect(keys[0], IpcObjectKind.SharedMemory)!.IsInUse == false;
         Assert.Equal(isTold ? [keys[0], keys[1]] : [], Keys("--kind", "shm", "--unused", "--mine", "--sort", "key"));
-        Assert.Equal(!isTold, Nipc.Run("list", "--unused").Error.Contains("not known whether somebody has", StringComparison.Ordinal));
+        Assert.Equal(!isTold, Nipc.Run("list", "--unused").Error.Contains("not known whether somebody has",
+            StringComparison.Ordinal));
         Assert.Empty(Keys("--type", "systemv"));
 
-        NativeIpcKey[] Keys(params string[] options) => [.. List(options).Select(each => Text(each, "key")).Where(text => keys.Any(key => key.ToString() == text)).Select(text => NativeIpcKey.Parse(text!))];
+        NativeIpcKey[] Keys(params string[] options)
+            => [.. List(options).Select(each => Text(each, "key"))
+                .Where(text => keys.Any(key => key.ToString() == text)).Select(text => NativeIpcKey.Parse(text!))];
     }
 
     [Fact]
@@ -100,7 +111,8 @@ public sealed class ListTests : IDisposable
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Becoming another user needs root.");
         const string user = "54321";
         Assert.SkipWhen(Shell.Run("getent", ["passwd", user]).ExitCode == 0, $"User {user} has a name here.");
-        NativeIpcKey mine = _names.Next(NativeIpcKeyType.PosixRealtime), others = _names.Next(NativeIpcKeyType.PosixRealtime);
+        NativeIpcKey mine = _names.Next(NativeIpcKeyType.PosixRealtime),
+            others = _names.Next(NativeIpcKeyType.PosixRealtime);
         Nipc.Succeed("create", "shm", others.ToString(), "100", "--mode", "666");
         ShellResult created = AsUser("create", "shm", mine.ToString(), "100");
         Assert.SkipWhen(created.ExitCode is 126 or 127, "The tool's folder is closed to other users here.");
@@ -108,12 +120,15 @@ public sealed class ListTests : IDisposable
         Assert.Equal([mine.ToString()], KeysOf(AsUser("list", "--mine", "--json")));
         Assert.Equal([others.ToString()], KeysOf(Nipc.Run("list", "--mine", "--json")));
 
-        ShellResult AsUser(params string[] arguments) => Shell.Run("setpriv", ["--reuid", user, "--regid", user, "--clear-groups", Nipc.Program, .. arguments], environment: [new("DOTNET_CLI_HOME", "/tmp")]);
+        ShellResult AsUser(params string[] arguments)
+            => Shell.Run("setpriv", ["--reuid", user, "--regid", user, "--clear-groups", Nipc.Program, .. arguments],
+                environment: [new("DOTNET_CLI_HOME", "/tmp")]);
 
         string?[] KeysOf(ShellResult listed)
         {
             using JsonDocument document = JsonDocument.Parse(listed.Succeeded);
-            return [.. document.RootElement.GetProperty("objects").EnumerateArray().Select(each => Text(each, "key")).Where(key => key == mine.ToString() || key == others.ToString())];
+            return [.. document.RootElement.GetProperty("objects").EnumerateArray().Select(each => Text(each, "key"))
+                .Where(key => key == mine.ToString() || key == others.ToString())];
         }
     }
 
@@ -176,7 +191,8 @@ public sealed class ListTests : IDisposable
             while (true)
             {
                 using JsonDocument line = JsonDocument.Parse(watching.ReadLine());
-                if (Text(line.RootElement.GetProperty("object"), "key") == wanted.ToString()) return line.RootElement.Clone();
+                if (Text(line.RootElement.GetProperty("object"), "key") == wanted.ToString())
+                    return line.RootElement.Clone();
             }
         }
     }
@@ -187,18 +203,24 @@ public sealed class ListTests : IDisposable
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Becoming another user needs root.");
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 4);
-        ShellResult result = Shell.Run("setpriv", ["--reuid", "65534", "--regid", "65534", "--clear-groups", Nipc.Program, "list", "--json"]);
+        ShellResult result = Shell.Run("setpriv",
+            ["--reuid", "65534", "--regid", "65534", "--clear-groups", Nipc.Program, "list", "--json"]);
         Assert.SkipWhen(result.ExitCode is 126 or 127, "The tool's folder is closed to other users here.");
         using JsonDocument document = JsonDocument.Parse(result.Succeeded);
-        JsonElement found = document.RootElement.GetProperty("objects").EnumerateArray().Single(each => Text(each, "key") == key.ToString());
+        JsonElement found = document.RootElement.GetProperty("objects").EnumerateArray()
+            .Single(each => Text(each, "key") == key.ToString());
         Assert.False(found.TryGetProperty("value", out _));
-        Assert.Contains(found.GetProperty("unreadable").EnumerateArray(), reason => reason.GetString()!.Contains("count", StringComparison.Ordinal));
-        Assert.Contains(document.RootElement.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("processes", StringComparison.Ordinal));
+        Assert.Contains(found.GetProperty("unreadable").EnumerateArray(),
+            reason => reason.GetString()!.Contains("count", StringComparison.Ordinal));
+        Assert.Contains(document.RootElement.GetProperty("notes").EnumerateArray(),
+            note => note.GetString()!.Contains("processes", StringComparison.Ordinal));
         Assert.False(found.TryGetProperty("flags", out _)); // nobody says that it is unused who does not know
         Assert.False(found.TryGetProperty("attached", out _)); // nor that nobody uses it
     }
 
-    private static JsonElement[] List(params string[] options) => [.. Nipc.Json(["list", "--json", .. options]).GetProperty("objects").EnumerateArray()];
+    private static JsonElement[] List(params string[] options)
+        => [.. Nipc.Json(["list", "--json", .. options]).GetProperty("objects").EnumerateArray()];
 
-    private static string? Text(JsonElement element, string property) => element.TryGetProperty(property, out JsonElement value) ? value.GetString() : null;
+    private static string? Text(JsonElement element, string property)
+        => element.TryGetProperty(property, out JsonElement value) ? value.GetString() : null;
 }

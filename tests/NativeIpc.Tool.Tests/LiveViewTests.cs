@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>The live views in a real terminal. Two of the screens are those of docs/nipc.md: they are written to artifacts/nipc-screens, and the docs step of test.sh compares them.</summary>
+/// <summary>The live views in a real terminal. Two of the screens are those of docs/nipc.md: they are written to
+/// artifacts/nipc-screens, and the docs step of test.sh compares them.</summary>
 public sealed partial class LiveViewTests
 {
     private const string Objects = """
@@ -20,9 +21,13 @@ public sealed partial class LiveViewTests
     [Fact]
     public void List_watches_what_comes_and_goes_until_it_is_interrupted()
     {
-        using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" list --watch 200ms; echo \"ended with $?\"; exec cat", 110, 16);
-        string screen = terminal.Await(screen => screen.Contains("posix:/camera", StringComparison.Ordinal) && screen.Contains("(tail)", StringComparison.Ordinal), "the list");
-        Assert.StartsWith("6 objects, every 0.2s  /dev/shm ██░░░░░░░░░░░░░░░░░░ 16M of 256M\n", screen, StringComparison.Ordinal);
+        using var terminal = new TerminalScreen(
+            $"{Objects}\n\"$NIPC\" list --watch 200ms; echo \"ended with $?\"; exec cat", 110, 16);
+        string screen = terminal.Await(
+            screen => screen.Contains("posix:/camera", StringComparison.Ordinal)
+                && screen.Contains("(tail)", StringComparison.Ordinal), "the list");
+        Assert.StartsWith("6 objects, every 0.2s  /dev/shm ██░░░░░░░░░░░░░░░░░░ 16M of 256M\n", screen,
+            StringComparison.Ordinal);
         Assert.EndsWith("\nEnter shows, / filters, r removes, q ends", screen, StringComparison.Ordinal);
         Assert.Matches(@"posix:/half +- +shm +0 .* \? +\d+s +empty", screen);
         Assert.Matches(@"\n0x51[0-9a-f]{6} +[0-9]+ +shm +4096 .* unused,no-key-file", screen);
@@ -30,9 +35,11 @@ public sealed partial class LiveViewTests
 
         // Made and removed by another window of the same terminal, which is in the same namespaces.
         terminal.Open("$NIPC create sem posix:/newcomer 9");
-        terminal.Await(screen => screen.Contains("posix:/newcomer", StringComparison.Ordinal) && screen.StartsWith("7 objects", StringComparison.Ordinal), "the new object");
+        terminal.Await(screen => screen.Contains("posix:/newcomer", StringComparison.Ordinal)
+            && screen.StartsWith("7 objects", StringComparison.Ordinal), "the new object");
         terminal.Open("$NIPC rm posix:/newcomer");
-        terminal.Await(screen => !screen.Contains("posix:/newcomer", StringComparison.Ordinal) && screen.StartsWith("6 objects", StringComparison.Ordinal), "the list without it");
+        terminal.Await(screen => !screen.Contains("posix:/newcomer", StringComparison.Ordinal)
+            && screen.StartsWith("6 objects", StringComparison.Ordinal), "the list without it");
         terminal.Press("C-c");
         terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
     }
@@ -40,15 +47,19 @@ public sealed partial class LiveViewTests
     [Fact]
     public void The_list_is_something_to_work_in()
     {
-        using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" list --watch 200ms -s key; echo \"ended with $?\"; stty -a | grep -o ' -\\?echo '; exec cat", 110, 24);
+        using var terminal = new TerminalScreen(
+            $"{Objects}\n\"$NIPC\" list --watch 200ms -s key; echo \"ended with $?\"; stty -a | grep -o ' -\\?echo '; "
+                + $"exec cat", 110, 24);
         terminal.Await(screen => screen.Contains("(tail)", StringComparison.Ordinal), "the list");
 
         // Enter shows the chosen one.
         terminal.Press("Home", "Down");
         string Chosen(string key) => $"\u001b[7m{key} ";
-        terminal.Await(screen => screen.Contains(Chosen("posix:/camera"), StringComparison.Ordinal), "the second one chosen", withEscapes: true);
+        terminal.Await(screen => screen.Contains(Chosen("posix:/camera"), StringComparison.Ordinal),
+            "the second one chosen", withEscapes: true);
         terminal.Press("Enter");
-        string sheet = terminal.Await(screen => screen.Contains("\nsegment     posix:/camera\n", StringComparison.Ordinal), "its sheet");
+        string sheet = terminal.Await(
+            screen => screen.Contains("\nsegment     posix:/camera\n", StringComparison.Ordinal), "its sheet");
         Assert.Contains("size        16777216 bytes", sheet, StringComparison.Ordinal);
         Assert.Contains("|camera 7....8...|", sheet, StringComparison.Ordinal);
         terminal.Press("PageDown");
@@ -58,21 +69,27 @@ public sealed partial class LiveViewTests
         // A text filters, and removing asks.
         terminal.Await(screen => screen.Contains("\nKEY ", StringComparison.Ordinal), "the list again");
         terminal.Press("/", "w", "o", "r", "k");
-        terminal.Await(screen => screen.StartsWith("1 of 6 objects", StringComparison.Ordinal) && screen.EndsWith("\n/work", StringComparison.Ordinal), "what fits");
+        terminal.Await(screen => screen.StartsWith("1 of 6 objects", StringComparison.Ordinal)
+            && screen.EndsWith("\n/work", StringComparison.Ordinal), "what fits");
         terminal.Press("Enter", "r");
-        terminal.Await(screen => screen.Contains("Remove semaphore posix:/workers? y removes it", StringComparison.Ordinal), "the question");
+        terminal.Await(
+            screen => screen.Contains("Remove semaphore posix:/workers? y removes it", StringComparison.Ordinal),
+            "the question");
         terminal.Press("n");
         terminal.Await(screen => screen.Contains("r removes, q ends", StringComparison.Ordinal), "no for an answer");
         terminal.Press("r", "y");
-        terminal.Await(screen => screen.StartsWith("0 of 5 objects", StringComparison.Ordinal) && screen.Contains("removed sem posix:/workers", StringComparison.Ordinal), "the removal");
+        terminal.Await(screen => screen.StartsWith("0 of 5 objects", StringComparison.Ordinal)
+            && screen.Contains("removed sem posix:/workers", StringComparison.Ordinal), "the removal");
 
         // What is in use stays.
         terminal.Press("/", "c", "a", "m", "Enter");
         terminal.Await(screen => screen.StartsWith("1 of 5 objects", StringComparison.Ordinal), "another filter");
         terminal.Press("r", "y");
-        terminal.Await(screen => screen.Contains("posix:/camera is in use by", StringComparison.Ordinal), "the refusal");
+        terminal.Await(screen => screen.Contains("posix:/camera is in use by", StringComparison.Ordinal),
+            "the refusal");
         terminal.Press("q");
-        terminal.Await(screen => screen.Contains("ended with 0\n echo", StringComparison.Ordinal), "the end, with the terminal as it was");
+        terminal.Await(screen => screen.Contains("ended with 0\n echo", StringComparison.Ordinal),
+            "the end, with the terminal as it was");
     }
 
     [Fact]
@@ -81,17 +98,21 @@ public sealed partial class LiveViewTests
         string record = Path.Combine(Path.GetTempPath(), NativeIpc.Testing.TestNames.NextName());
         try
         {
-            using var terminal = new TerminalScreen("\"$NIPC\" create sem posix:/count 8 > /dev/null; : > /dev/shm/go; read x; \"$NIPC\" list --watch 50ms -s key; exec cat", 100, 12);
+            using var terminal = new TerminalScreen(
+                "\"$NIPC\" create sem posix:/count 8 > /dev/null; : > /dev/shm/go; read x; \"$NIPC\" list --watch "
+                    + "50ms -s key; exec cat", 100, 12);
             terminal.RecordTo(record);
             terminal.Press("Enter");
             terminal.Await(screen => screen.Contains("█ 8 to 8 in ", StringComparison.Ordinal), "its history");
             terminal.Open("$NIPC acquire posix:/count -n 6");
-            terminal.Await(screen => screen.Contains("█▂", StringComparison.Ordinal) && screen.Contains(" 2 to 8 in ", StringComparison.Ordinal), "the new count");
+            terminal.Await(screen => screen.Contains("█▂", StringComparison.Ordinal)
+                && screen.Contains(" 2 to 8 in ", StringComparison.Ordinal), "the new count");
             terminal.Await(screen => screen.Contains(" in 24 looks", StringComparison.Ordinal), "a full history");
             terminal.Press("q");
             string written = File.ReadAllText(record);
             Assert.Single(Regex.Matches(written, "KEY "));
-            Assert.InRange(Regex.Count(written, "posix:/go"), 1, 3); // when it came, when its colour went, and when another one was chosen
+            // When it came, when its colour went, and when another one was chosen
+            Assert.InRange(Regex.Count(written, "posix:/go"), 1, 3);
             Assert.InRange(Regex.Count(written, "every"), 1, 1);
         }
         finally
@@ -107,25 +128,33 @@ public sealed partial class LiveViewTests
         terminal.Press("echo before; $NIPC list --watch", "Enter");
         terminal.Await(screen => screen.StartsWith("0 objects", StringComparison.Ordinal), "the list");
         terminal.Press("C-z");
-        terminal.Await(screen => screen.Contains("before", StringComparison.Ordinal) && screen.Contains("Stopped", StringComparison.Ordinal), "what was there before");
+        terminal.Await(screen => screen.Contains("before", StringComparison.Ordinal)
+            && screen.Contains("Stopped", StringComparison.Ordinal), "what was there before");
         terminal.Press("fg", "Enter");
-        terminal.Await(screen => screen.StartsWith("0 objects", StringComparison.Ordinal) && screen.Contains("q ends", StringComparison.Ordinal), "the list again");
+        terminal.Await(screen => screen.StartsWith("0 objects", StringComparison.Ordinal)
+            && screen.Contains("q ends", StringComparison.Ordinal), "the list again");
         terminal.Press("q");
-        terminal.Await(screen => screen.Contains("before", StringComparison.Ordinal) && !screen.Contains("q ends", StringComparison.Ordinal), "the end");
+        terminal.Await(screen => screen.Contains("before", StringComparison.Ordinal)
+            && !screen.Contains("q ends", StringComparison.Ordinal), "the end");
     }
 
     [Fact]
     public void A_list_that_is_longer_than_the_screen_says_how_many_are_left_out()
     {
-        using var terminal = new TerminalScreen("for i in 1 2 3 4 5 6 7 8 9; do : > /dev/shm/object$i; done; \"$NIPC\" list --watch; exec cat", 80, 8);
+        using var terminal = new TerminalScreen(
+            "for i in 1 2 3 4 5 6 7 8 9; do : > /dev/shm/object$i; done; \"$NIPC\" list --watch; exec cat", 80, 8);
         string screen = terminal.Await(screen => screen.Contains("… and 5 more", StringComparison.Ordinal), "the rest");
-        Assert.Equal(4, screen.Split('\n').Count(line => line.Contains("object", StringComparison.Ordinal) && line.Contains("posix:", StringComparison.Ordinal)));
+        Assert.Equal(4, screen.Split('\n')
+            .Count(line => line.Contains("object", StringComparison.Ordinal)
+                && line.Contains("posix:", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void Show_marks_the_bytes_that_changed()
     {
-        using var terminal = new TerminalScreen($"{Objects}\n\"$NIPC\" show posix:/camera --struct 'char[8] name@0, u32 width, u32 height' --length 48 --watch 200ms; echo \"ended with $?\"; exec cat", 90, 26);
+        using var terminal = new TerminalScreen(
+            $"{Objects}\n\"$NIPC\" show posix:/camera --struct 'char[8] name@0, u32 width, u32 height' --length 48 "
+                + $"--watch 200ms; echo \"ended with $?\"; exec cat", 90, 26);
         string screen = terminal.Await(screen => screen.Contains("00000020", StringComparison.Ordinal), "the dump");
         Assert.Contains("|camera 7....8...|", screen, StringComparison.Ordinal);
         Assert.Matches(@"(?m)^width +1920$", screen);
@@ -134,17 +163,20 @@ public sealed partial class LiveViewTests
         Assert.DoesNotContain(marked, terminal.Capture(withEscapes: true), StringComparison.Ordinal);
 
         // The mark is there for one look; a counter that runs keeps it there.
-        terminal.Open("i=0; while :; do i=$((i + 1)); printf \\\\001\\\\$((i % 2)) | $NIPC write posix:/camera --offset 36 || exit; done");
+        terminal.Open("i=0; while :; do i=$((i + 1)); printf \\\\001\\\\$((i % 2)) | $NIPC write posix:/camera "
+            + "--offset 36 || exit; done");
         string seen = terminal.Await(screen => Marked().IsMatch(screen), "a marked byte", withEscapes: true);
         Assert.Matches(@"00000020  00 00 00 00 ", seen);
         terminal.Press("C-c");
         terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
     }
 
-    /// <summary>Writes a screen for the docs step, with what differs from run to run made alike: process ids, ids, ages and times.</summary>
+    /// <summary>Writes a screen for the docs step, with what differs from run to run made alike: process ids, ids, ages
+    /// and times.</summary>
     private static void Keep(string name, string screen)
     {
-        string folder = Path.Combine(typeof(LiveViewTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "ToolSources").Value!, "../../artifacts/nipc-screens");
+        string folder = Path.Combine(typeof(LiveViewTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(data => data.Key == "ToolSources").Value!, "../../artifacts/nipc-screens");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, name + ".txt"), Alike(screen) + "\n");
     }

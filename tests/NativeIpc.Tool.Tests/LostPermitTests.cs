@@ -5,7 +5,8 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>What becomes of the permit of <c>nipc run</c> on a POSIX semaphore when the supervisor is killed: it is the command's as long as that lives, and is given back once afterwards.</summary>
+/// <summary>What becomes of the permit of <c>nipc run</c> on a POSIX semaphore when the supervisor is killed: it is the
+/// command's as long as that lives, and is given back once afterwards.</summary>
 [Collection("doctor --fix")]
 public sealed class LostPermitTests : OneType
 {
@@ -25,7 +26,9 @@ public sealed class LostPermitTests : OneType
         JsonElement lost = Single(Doctor(1), key, "LostPermit");
         Assert.Equal("error", lost.GetProperty("severity").GetString());
         Assert.Equal("nipc doctor --fix", lost.GetProperty("command").GetString());
-        Assert.Contains(permits == 1 ? "has lost a permit: who took it was killed" : "has lost 3 permits: who took them was killed", lost.GetProperty("summary").GetString(), StringComparison.Ordinal);
+        Assert.Contains(permits == 1 ? "has lost a permit: who took it was killed"
+            : "has lost 3 permits: who took them was killed", lost.GetProperty("summary").GetString(),
+            StringComparison.Ordinal);
         Assert.Equal(3 - permits, CountByC(key)); // found, and nothing changed
         Assert.True(Single(Doctor(null, "--fix"), key, "LostPermit").GetProperty("fixed").GetBoolean());
         Assert.Equal("3", Nipc.Succeed("value", $"{key}"));
@@ -123,7 +126,8 @@ public sealed class LostPermitTests : OneType
         string leaves = "sleep 1000 < /dev/null > /dev/null 2>&1 & echo $!; ";
 
         // The supervisor lives: it gives back when the command ends, whatever that leaves behind.
-        int left = int.Parse(Nipc.Succeed("run", "--sem", $"{key}", "--", "sh", "-c", leaves), CultureInfo.InvariantCulture);
+        int left = int.Parse(Nipc.Succeed("run", "--sem", $"{key}", "--", "sh", "-c", leaves),
+            CultureInfo.InvariantCulture);
         Assert.Equal("1", Nipc.Succeed("value", $"{key}"));
         RunningNipc.Kill(left, PeerProcess.SIGKILL);
 
@@ -145,7 +149,8 @@ public sealed class LostPermitTests : OneType
     public void A_supervisor_that_is_killed_while_it_waits_has_lost_nothing()
     {
         NativeIpcKey key = Make(1);
-        using var run = new RunningNipc("run", "--sem", $"{key}", "--count", "2", "--", "true"); // has one, and waits for the other
+        // Has one, and waits for the other
+        using var run = new RunningNipc("run", "--sem", $"{key}", "--count", "2", "--", "true");
         Watch.Until(() => CountByC(key) == 0, run.Process);
         Assert.Empty(Of(Doctor(null, "--fix"), key, "LostPermit"));
         run.Signal(PeerProcess.SIGKILL);
@@ -170,10 +175,13 @@ public sealed class LostPermitTests : OneType
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "A PID namespace of its own needs root.");
         NativeIpcKey key = Make(1);
-        Assert.SkipUnless(Shell.Run("unshare", ["--pid", "--fork", "true"]).ExitCode == 0, "This container makes no PID namespaces.");
+        Assert.SkipUnless(Shell.Run("unshare", ["--pid", "--fork", "true"]).ExitCode == 0,
+            "This container makes no PID namespaces.");
 
         // Its first process is the supervisor, so that killing it ends everything in there.
-        using var run = new RunningNipc("unshare", ["--pid", "--fork", "--kill-child", "--mount-proc", Nipc.Program, "run", "--sem", $"{key}", "--", "sh", "-c", Waiting]);
+        using var run = new RunningNipc("unshare",
+            ["--pid", "--fork", "--kill-child", "--mount-proc", Nipc.Program, "run", "--sem", $"{key}", "--", "sh",
+                "-c", Waiting]);
         run.ReadLine();
         Assert.Empty(Of(Doctor(null, "--fix"), key, "LostPermit"));
         Assert.Equal(0, CountByC(key));
@@ -192,7 +200,8 @@ public sealed class LostPermitTests : OneType
         Nipc.Succeed("acquire", $"{key}");
         JsonElement named = Single(Doctor(null, "--fix"), key, "Unused");
         Assert.Equal("information", named.GetProperty("severity").GetString());
-        Assert.StartsWith($"If a holder was killed, give its permit back: nipc release '{key}'.", named.GetProperty("remedy").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith($"If a holder was killed, give its permit back: nipc release '{key}'.",
+            named.GetProperty("remedy").GetString(), StringComparison.Ordinal);
         Assert.Equal("0", Nipc.Succeed("value", $"{key}"));
     }
 
@@ -206,7 +215,8 @@ public sealed class LostPermitTests : OneType
     /// <summary>A run that is killed together with its command.</summary>
     private static void KillAll(in NativeIpcKey key, int permits)
     {
-        using var run = new RunningNipc("run", "--sem", $"{key}", "--count", permits.ToString(CultureInfo.InvariantCulture), "--", "sh", "-c", Waiting);
+        using var run = new RunningNipc("run", "--sem", $"{key}", "--count",
+            permits.ToString(CultureInfo.InvariantCulture), "--", "sh", "-c", Waiting);
         int command = int.Parse(run.ReadLine(), CultureInfo.InvariantCulture);
         Assert.NotEqual(run.Process.Id, command);
         run.Process.Kill(entireProcessTree: true);
@@ -216,7 +226,8 @@ public sealed class LostPermitTests : OneType
 
     private static readonly Lazy<string> s_counter = new(() =>
     {
-        string folder = Directory.CreateTempSubdirectory("nipc-c").FullName, source = Path.Combine(folder, "count.c"), program = Path.Combine(folder, "count");
+        string folder = Directory.CreateTempSubdirectory("nipc-c").FullName, source = Path.Combine(folder, "count.c"),
+            program = Path.Combine(folder, "count");
         File.WriteAllText(source, """
             #include <fcntl.h>
             #include <semaphore.h>
@@ -236,14 +247,18 @@ public sealed class LostPermitTests : OneType
     });
 
     /// <summary>The count as a C program sees it.</summary>
-    private static int CountByC(in NativeIpcKey key) => int.Parse(Shell.Run(s_counter.Value, [key.NativeKey]).Succeeded, CultureInfo.InvariantCulture);
+    private static int CountByC(in NativeIpcKey key)
+        => int.Parse(Shell.Run(s_counter.Value, [key.NativeKey]).Succeeded, CultureInfo.InvariantCulture);
 
-    /// <summary>How many wait, as the C library counts: in the upper half of the word, below this library's marks.</summary>
-    private static int Waiters(in NativeIpcKey key) => (int)(BitConverter.ToUInt64(File.ReadAllBytes($"/dev/shm/sem.{key.NativeKey[1..]}")) >> 32) & 0x7FFFFF;
+    /// <summary>How many wait, as the C library counts: in the upper half of the word, below this library's
+    /// marks.</summary>
+    private static int Waiters(in NativeIpcKey key)
+        => (int)(BitConverter.ToUInt64(File.ReadAllBytes($"/dev/shm/sem.{key.NativeKey[1..]}")) >> 32) & 0x7FFFFF;
 
     /// <summary>How many permits <c>show</c> calls lost; 0 where it says nothing.</summary>
     private static int LostBy(in NativeIpcKey key)
-        => Nipc.Json("show", $"{key}", "-k", "sem", "--json").GetProperty("objects")[0].TryGetProperty("lostPermits", out JsonElement lost) ? lost.GetInt32() : 0;
+        => Nipc.Json("show", $"{key}", "-k", "sem", "--json").GetProperty("objects")[0].TryGetProperty("lostPermits",
+            out JsonElement lost) ? lost.GetInt32() : 0;
 
     private static JsonElement[] Doctor(int? exitCode, params string[] options)
     {
@@ -255,8 +270,11 @@ public sealed class LostPermitTests : OneType
     }
 
     private static JsonElement[] Of(JsonElement[] findings, NativeIpcKey key, string kind)
-        => [.. findings.Where(finding => finding.GetProperty("finding").GetString() == Nipc.Word(kind) && finding.TryGetProperty("object", out JsonElement found) && found.ValueKind == JsonValueKind.Object
+        => [
+            .. findings.Where(finding => finding.GetProperty("finding").GetString() == Nipc.Word(kind)
+                && finding.TryGetProperty("object", out JsonElement found) && found.ValueKind == JsonValueKind.Object
             && found.TryGetProperty("key", out JsonElement text) && text.GetString() == key.ToString())];
 
-    private static JsonElement Single(JsonElement[] findings, in NativeIpcKey key, string kind) => Assert.Single(Of(findings, key, kind));
+    private static JsonElement Single(JsonElement[] findings, in NativeIpcKey key, string kind)
+        => Assert.Single(Of(findings, key, kind));
 }

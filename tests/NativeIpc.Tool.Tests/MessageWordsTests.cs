@@ -12,21 +12,27 @@ public partial class MessageWordsTests : OneType
     // What the tool never sets or does, so that the messages about it never come.
     private static readonly string[] s_neverAsked =
     [
-        "Reclaim", "LastOneOut", "PeerTimeout", "CurrentUserOnly", "SecurityDescriptor", "RequireLockRecovery", "MaximumCount", "Recording", "NamesAsTheyAre",
-        "IsHeld", "IsRecoverable", "WasTakenByThisThread", "StoppedProcesses", "UnseenUsers", "GetSpan", "SharedMemoryAccess.ReadWrite", "UseLock = false, so",
+        "Reclaim", "LastOneOut", "PeerTimeout", "CurrentUserOnly", "SecurityDescriptor", "RequireLockRecovery",
+        "MaximumCount", "Recording", "NamesAsTheyAre",
+        "IsHeld", "IsRecoverable", "WasTakenByThisThread", "StoppedProcesses", "UnseenUsers", "GetSpan",
+        "SharedMemoryAccess.ReadWrite", "UseLock = false, so",
     ];
 
     [Fact]
     public void Every_message_of_the_library_is_told_in_words_of_the_tool()
     {
         HashSet<string> members = [.. typeof(SharedMemory).Assembly.GetExportedTypes()
-            .SelectMany(type => type.GetMembers(BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly).Select(member => member.Name).Append(type.Name))
+            .SelectMany(
+                type =>
+                    type.GetMembers(BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance
+                        | BindingFlags.DeclaredOnly).Select(member => member.Name).Append(type.Name))
             .Where(name => name.Skip(1).Any(char.IsUpper)), "Sparse", "Populate", "Reserve", "Robust"];
         members.ExceptWith(["NativeIpc", "SystemV"]);
         string[] messages = [.. Messages()];
         Assert.Contains(messages, message => message.Contains("CreateOrOpen", StringComparison.Ordinal));
         string[] foreign = [.. messages.Select(message => ToolWords.Of(message, "posix:/x"))
-            .Where(told => told.Contains("KEY", StringComparison.Ordinal) || Member().Matches(told).Any(word => members.Contains(word.Value)))];
+            .Where(told => told.Contains("KEY", StringComparison.Ordinal)
+                || Member().Matches(told).Any(word => members.Contains(word.Value)))];
         Assert.True(foreign.Length == 0, string.Join('\n', foreign));
     }
 
@@ -35,10 +41,13 @@ public partial class MessageWordsTests : OneType
     {
         string library = Path.GetFullPath(Path.Combine(Nipc.Sources, "../NativeIpc"));
         return Directory.EnumerateFiles(library, "*.cs", SearchOption.AllDirectories)
-            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Where(
+                file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}",
+                    StringComparison.Ordinal))
             .SelectMany(file => Literal().Matches(Joint().Replace(Comment().Replace(File.ReadAllText(file), ""), "")))
             .Select(text => Hole().Replace(text.Value, "{}"))
-            .Where(text => text.Contains(' ', StringComparison.Ordinal) && !Code().IsMatch(text) && !s_neverAsked.Any(word => text.Contains(word, StringComparison.Ordinal)));
+            .Where(text => text.Contains(' ', StringComparison.Ordinal) && !Code().IsMatch(text)
+                && !s_neverAsked.Any(word => text.Contains(word, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -51,7 +60,8 @@ public partial class MessageWordsTests : OneType
             Says(3, $"make it with 'nipc create'; 'nipc list' shows what is there", "read", $"{key}");
             Says(3, $"make it with 'nipc create'", "acquire", $"{key}");
             Nipc.Succeed("create", "shm", $"{key}", "64");
-            Says(1, $"--or-open takes what is there, 'nipc show {key}' describes it, 'nipc rm {key}' removes it", "create", "shm", $"{key}", "64");
+            Says(1, $"--or-open takes what is there, 'nipc show {key}' describes it, 'nipc rm {key}' removes it",
+                "create", "shm", $"{key}", "64");
             Says(5, $"'nipc rm {key}'", "create", "shm", $"{key}", "65", "--or-open");
             Nipc.Succeed("rm", $"{key}");
         }

@@ -7,8 +7,10 @@ namespace NativeIpc.Tool.Tests;
 public class NamingTests : OneType
 {
     // A segment and a set of the number that PostgreSQL prints, and one of each that no key leads to.
-    private const string Numbered = "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
-    private const string Private = "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
+    private const string Numbered =
+        "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
+    private const string Private =
+        "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
 
     [Theory]
     [InlineData("$N read 5432001 -r -n 5", "hello")]
@@ -32,7 +34,8 @@ public class NamingTests : OneType
     [InlineData("$N release semid:1; $N value 1", "4")]
     [InlineData("$N run --sem semid:1 -n 3 $N value semid:1; $N value semid:1", "0\n3")]
     [InlineData("$N value semid:1 --json | grep -c '\"id\": 1'", "1")]
-    [InlineData("$N rm key:5432001 | grep ^removed; $N list --no-attachments | grep -c 0x0052e2c1", "removed shm shmid:0\nremoved sem semid:0\n0")]
+    [InlineData("$N rm key:5432001 | grep ^removed; $N list --no-attachments | grep -c 0x0052e2c1",
+        "removed shm shmid:0\nremoved sem semid:0\n0")]
     [InlineData("$N rm shmid:1 semid:1 | grep ^removed", "removed shm shmid:1\nremoved sem semid:1")]
     [InlineData("$N rm 5432001 -k sem | grep ^removed", "removed sem semid:0")]
     public void Numbers_lead_to_System_V_objects_in_every_verb(string script, string output)
@@ -57,7 +60,8 @@ public class NamingTests : OneType
         Assert.Contains("fits several objects", result.Error, StringComparison.Ordinal);
         Assert.Contains($"\n  {one} ", result.Error, StringComparison.Ordinal);
         Assert.Contains($"\n  {other} ", result.Error, StringComparison.Ordinal);
-        Assert.Equal("3", Alone.Run(Numbered + Private + script + "; $N value semid:1").Output.TrimEnd('\n').Split('\n')[^1]);
+        Assert.Equal("3", Alone.Run(Numbered + Private + script + "; $N value semid:1").Output.TrimEnd('\n')
+            .Split('\n')[^1]);
     }
 
     [Theory]
@@ -132,7 +136,8 @@ public class NamingTests : OneType
     [InlineData("acquire $K -w 0", false)]
     [InlineData("release $K", false)]
     [InlineData("run --sem $K true", false)]
-    public void Root_needs_to_allow_other_owners_of_semaphores_for_what_changes_or_waits(string verb, bool looks) => Shared("create sem $K 3", verb, looks);
+    public void Root_needs_to_allow_other_owners_of_semaphores_for_what_changes_or_waits(string verb, bool looks)
+        => Shared("create sem $K 3", verb, looks);
 
     [Theory]
     [InlineData("read $K", true)]
@@ -142,7 +147,8 @@ public class NamingTests : OneType
     [InlineData("read $K --lock -w 1", false)]
     [InlineData("dump $K out2 --lock -w 1", false)]
     [InlineData("restore $K in", false)]
-    public void Root_needs_to_allow_other_owners_of_segments_for_what_changes_or_waits(string verb, bool looks) => Shared("create shm $K 16", verb, looks);
+    public void Root_needs_to_allow_other_owners_of_segments_for_what_changes_or_waits(string verb, bool looks)
+        => Shared("create shm $K 16", verb, looks);
 
     private static void Shared(string create, string verb, bool looks)
     {
@@ -186,7 +192,8 @@ public class NamingTests : OneType
             """;
         string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
         Assert.Equal(["matches shm posix:/a*", "matches shm posix:/ab"], lines[..2].Order(StringComparer.Ordinal));
-        Assert.Equal(["matches shm posix:/b", "3", "2", "2", "2", "removed shm posix:/a*", "ab", "b", "removed shm posix:/ab", "b"], lines[2..]);
+        Assert.Equal(["matches shm posix:/b", "3", "2", "2", "2", "removed shm posix:/a*", "ab", "b",
+            "removed shm posix:/ab", "b"], lines[2..]);
     }
 
     [Fact]
@@ -240,7 +247,8 @@ public class NamingTests : OneType
             $N show -g 'posix:/on*' --json | grep -c '"name": "posix'
             $N show 'posix:/on*'; echo $?; $N show -g 'posix:/x*'; echo $?
             """;
-        Assert.Equal("segment     posix:/once\nsegment     posix:/one\nsemaphore   posix:/on\nvalue       1\n3\n3\n3", Alone.Succeed(script));
+        Assert.Equal("segment     posix:/once\nsegment     posix:/one\nsemaphore   posix:/on\nvalue       1\n3\n3\n3",
+            Alone.Succeed(script));
     }
 
     /// <summary>The names of the fields are those of docs/nipc-json.md in every verb.</summary>
@@ -255,7 +263,9 @@ public class NamingTests : OneType
             perl -e 'shmget(0,64,01600)'; $N rm shmid:0 --json | f
             """;
         Assert.Equal(
-            ["key:posix:/a name:posix:/a ", "key:posix:/s name:posix:/s ", "key:posix:/s name:posix:/s ", "key:posix:/a name:posix:/a ", "key:posix:/a name:posix:/a ", "key:posix:/a name:posix:/a ",
-                "key:posix:/a key:posix:/none name:posix:/a name:posix:/none ", "id:0 name:shmid:0 "], Alone.Run(script).Output.TrimEnd('\n').Split('\n'));
+            ["key:posix:/a name:posix:/a ", "key:posix:/s name:posix:/s ", "key:posix:/s name:posix:/s ",
+                "key:posix:/a name:posix:/a ", "key:posix:/a name:posix:/a ", "key:posix:/a name:posix:/a ",
+                "key:posix:/a key:posix:/none name:posix:/a name:posix:/none ", "id:0 name:shmid:0 "],
+            Alone.Run(script).Output.TrimEnd('\n').Split('\n'));
     }
 }

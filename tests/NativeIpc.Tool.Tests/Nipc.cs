@@ -8,10 +8,12 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>The built tool, as a process. The variable NIPC names another one to be used if it is there: test.sh gives the native AOT file, which starts 50 times faster.</summary>
+/// <summary>The built tool, as a process. The variable NIPC names another one to be used if it is there: test.sh gives
+/// the native AOT file, which starts 50 times faster.</summary>
 internal static class Nipc
 {
-    internal static string Program { get; } = Environment.GetEnvironmentVariable("NIPC") is { Length: > 0 } given && File.Exists(given) ? Path.GetFullPath(given) : Path.Combine(Metadata("ToolFolder"), "nipc");
+    internal static string Program { get; } = Environment.GetEnvironmentVariable("NIPC") is { Length: > 0 } given
+        && File.Exists(given) ? Path.GetFullPath(given) : Path.Combine(Metadata("ToolFolder"), "nipc");
 
     /// <summary>The sources of the tool.</summary>
     internal static string Sources { get; } = Metadata("ToolSources");
@@ -25,7 +27,8 @@ internal static class Nipc
     /// <summary>Runs it to its end, without input.</summary>
     internal static ShellResult Run(params string[] arguments) => Shell.Run(Program, arguments);
 
-    internal static ShellResult RunWith(IEnumerable<KeyValuePair<string, string?>> environment, params string[] arguments) => Shell.Run(Program, arguments, environment: environment);
+    internal static ShellResult RunWith(IEnumerable<KeyValuePair<string, string?>> environment,
+        params string[] arguments) => Shell.Run(Program, arguments, environment: environment);
 
     /// <summary>Runs it to its end with standard input, and gives the bytes of standard output.</summary>
     internal static (int ExitCode, byte[] Output, string Error) Feed(byte[] input, params string[] arguments)
@@ -45,15 +48,19 @@ internal static class Nipc
     internal static string Succeed(params string[] arguments)
     {
         ShellResult result = Run(arguments);
-        Assert.True(result.ExitCode == 0, $"nipc {string.Join(' ', arguments)} ended with {result.ExitCode}:\n{result.Output}{result.Error}");
+        Assert.True(result.ExitCode == 0,
+            $"nipc {string.Join(' ', arguments)} ended with {result.ExitCode}:\n{result.Output}{result.Error}");
         return result.Output.TrimEnd('\n', '\r');
     }
 
-    /// <summary>Runs it, expects an exit code and an empty standard output, and gives what it says on standard error.</summary>
+    /// <summary>Runs it, expects an exit code and an empty standard output, and gives what it says on standard
+    /// error.</summary>
     internal static string Fail(int exitCode, params string[] arguments)
     {
         ShellResult result = Run(arguments);
-        Assert.True(result.ExitCode == exitCode, $"nipc {string.Join(' ', arguments)} ended with {result.ExitCode} instead of {exitCode}:\n{result.Output}{result.Error}");
+        Assert.True(result.ExitCode == exitCode,
+            $"nipc {string.Join(' ', arguments)} ended with {result.ExitCode} instead "
+                + $"of {exitCode}:\n{result.Output}{result.Error}");
         Assert.Empty(result.Output);
         Assert.StartsWith("nipc: ", result.Error, StringComparison.Ordinal);
         return result.Error;
@@ -68,7 +75,8 @@ internal static class Nipc
     /// <summary>How JSON spells a member of an enumeration of the library.</summary>
     internal static string Word(string member) => JsonNamingPolicy.KebabCaseLower.ConvertName(member);
 
-    private static string Metadata(string key) => typeof(Nipc).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == key).Value!;
+    private static string Metadata(string key) => typeof(Nipc).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(data => data.Key == key).Value!;
 }
 
 /// <summary>The tool while it runs. Disposing kills it with its children.</summary>
@@ -85,7 +93,8 @@ internal sealed partial class RunningNipc : IDisposable
     {
         var start = new ProcessStartInfo(program, arguments)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = new UTF8Encoding(false), StandardInputEncoding = new UTF8Encoding(false),
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            StandardOutputEncoding = new UTF8Encoding(false), StandardInputEncoding = new UTF8Encoding(false),
         };
         Process = Process.Start(start)!;
     }
@@ -97,7 +106,8 @@ internal sealed partial class RunningNipc : IDisposable
     {
         Task<string?> reading = Process.StandardOutput.ReadLineAsync();
         Assert.True(reading.Wait(s_watchdog), "The watchdog ended the tool: it said nothing.");
-        return reading.Result ?? throw new InvalidOperationException($"The tool ended: {Process.StandardError.ReadToEnd()}");
+        return reading.Result ?? throw new InvalidOperationException(
+            $"The tool ended: {Process.StandardError.ReadToEnd()}");
     }
 
     internal void Signal(int number) => Kill(Process.Id, number);

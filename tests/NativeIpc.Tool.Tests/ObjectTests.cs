@@ -18,16 +18,19 @@ public class ObjectTests : OneType
         Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey(type);
         Assert.Equal($"{key}", Nipc.Succeed("create", "shm", $"{key}", "64k", "-m", "640"));
-        using var segment = SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        using var segment = SharedMemory.OpenExisting(key,
+            options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
         Assert.Equal(64 * 1024, segment.Size);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, IpcObjects.Inspect(key, IpcObjectKind.SharedMemory)!.Mode);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead,
+            IpcObjects.Inspect(key, IpcObjectKind.SharedMemory)!.Mode);
 
         Assert.Contains("--or-open", Nipc.Fail(1, "create", "shm", $"{key}", "64k"), StringComparison.Ordinal);
         JsonElement opened = Nipc.Json("create", "shm", $"{key}", "1", "--or-open", "--json");
         Assert.False(opened.GetProperty("createdNew").GetBoolean());
         Assert.Equal(64 * 1024, opened.GetProperty("size").GetInt64());
         Assert.Equal($"{key}", opened.GetProperty("key").GetString());
-        Assert.Contains($"'nipc rm {key}'", Nipc.Fail(5, "create", "shm", $"{key}", "65k", "--or-open"), StringComparison.Ordinal);
+        Assert.Contains($"'nipc rm {key}'", Nipc.Fail(5, "create", "shm", $"{key}", "65k", "--or-open"),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -38,7 +41,8 @@ public class ObjectTests : OneType
         NativeIpcKey key = NewKey(type);
         Nipc.Succeed("create", "sem", $"{key}", "3");
         Nipc.Fail(1, "create", "sem", $"{key}", "3");
-        Assert.Equal(3, Nipc.Json("create", "sem", $"{key}", "9", "--or-open", "--json").GetProperty("value").GetInt32());
+        Assert.Equal(3, Nipc.Json("create", "sem", $"{key}", "9", "--or-open",
+            "--json").GetProperty("value").GetInt32());
         Assert.Equal(7, Nipc.Json("create", "sem", $"{key}", "7", "--reset", "--json").GetProperty("value").GetInt32());
     }
 
@@ -48,13 +52,16 @@ public class ObjectTests : OneType
         Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey("systemv-84");
         Nipc.Succeed("create", "sem", "--type", "systemv-84", key.NativeKey, "1");
-        Assert.Equal("1\n", Encoding.UTF8.GetString(Nipc.Feed(Encoding.UTF8.GetBytes($"{key}\n"), "value", "-").Output));
+        Assert.Equal("1\n",
+            Encoding.UTF8.GetString(Nipc.Feed(Encoding.UTF8.GetBytes($"{key}\n"), "value", "-").Output));
         NativeIpcKey second = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{second}", "1");
         (int code, byte[] output, _) = Nipc.Feed(Encoding.UTF8.GetBytes($"{key}\n\n{second}\n"), "rm", "-");
         Assert.Equal(0, code);
-        string[] removed = [.. Encoding.UTF8.GetString(output).Split('\n').Where(line => line.StartsWith("removed ", StringComparison.Ordinal))];
-        Assert.Equal([$"removed sem {key}", $"removed shm {second}"], removed); // under the set stands what was known of its use
+        string[] removed = [.. Encoding.UTF8.GetString(output).Split('\n')
+            .Where(line => line.StartsWith("removed ", StringComparison.Ordinal))];
+        // Under the set stands what was known of its use
+        Assert.Equal([$"removed sem {key}", $"removed shm {second}"], removed);
     }
 
     [Theory]
@@ -85,7 +92,8 @@ public class ObjectTests : OneType
         NativeIpcKey key = NewKey(OperatingSystem.IsWindows() ? "windows" : "systemv");
         using var holder = new RunningNipc("create", "shm", $"{key}", "10", "--hold");
         Assert.Equal($"{key}", holder.ReadLine());
-        Assert.True(SharedMemory.TryOpenExisting(key, out SharedMemory? segment, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep }));
+        Assert.True(SharedMemory.TryOpenExisting(key, out SharedMemory? segment,
+            options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep }));
         segment.Dispose();
         holder.Signal(signal);
         Assert.Equal(128 + signal, holder.WaitForEnd());
@@ -109,7 +117,8 @@ public class ObjectTests : OneType
             Assert.Equal(1, json.ExitCode);
             JsonElement outcome = JsonDocument.Parse(json.Output).RootElement.GetProperty("outcomes")[0];
             Assert.Equal("in-use", outcome.GetProperty("outcome").GetString());
-            Assert.Contains(outcome.GetProperty("users").EnumerateArray(), user => user.GetProperty("pid").GetInt32() == Environment.ProcessId);
+            Assert.Contains(outcome.GetProperty("users").EnumerateArray(),
+                user => user.GetProperty("pid").GetInt32() == Environment.ProcessId);
             Assert.Equal($"removed shm {key}", Nipc.Succeed("rm", $"{key}", "--force"));
         }
 
@@ -121,10 +130,12 @@ public class ObjectTests : OneType
     [InlineData("sem")]
     public void What_processes_of_another_container_use_is_refused_unless_forced(string kind)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "A PID namespace needs root, on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "A PID namespace needs root, on Linux.");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", kind, $"{key}", "10");
-        using (IDisposable user = kind == "shm" ? SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep })
+        using (IDisposable user = kind == "shm"
+            ? SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep })
             : SystemSemaphore.OpenExisting(key, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep }))
         {
             ShellResult result = FromContainer();
@@ -138,7 +149,8 @@ public class ObjectTests : OneType
         Nipc.Succeed("create", kind, $"{key}", "10");
         Assert.Contains("\"removed\"", FromContainer().Succeeded, StringComparison.Ordinal);
 
-        ShellResult FromContainer(params string[] options) => Shell.Run("unshare", ["--pid", "--fork", "--mount-proc", Nipc.Program, "rm", $"{key}", "--json", .. options]);
+        ShellResult FromContainer(params string[] options) => Shell.Run("unshare",
+            ["--pid", "--fork", "--mount-proc", Nipc.Program, "rm", $"{key}", "--json", .. options]);
     }
 
     [Fact]
@@ -173,9 +185,11 @@ public class ObjectTests : OneType
         Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey(type);
         Nipc.Succeed("create", "sem", $"{key}", type == "posix" ? "2147483647" : "32767");
-        Assert.Contains($"'nipc value {key}' prints its count", Nipc.Fail(5, "release", $"{key}"), StringComparison.Ordinal);
+        Assert.Contains($"'nipc value {key}' prints its count", Nipc.Fail(5, "release", $"{key}"),
+            StringComparison.Ordinal);
         string broken = type == "posix" ? "posix:/a/b" : $"{type}:/{new string('k', 4096)}";
-        Assert.Contains("--explain' says which rule", Nipc.Fail(2, "create", "shm", broken, "1"), StringComparison.Ordinal);
+        Assert.Contains("--explain' says which rule", Nipc.Fail(2, "create", "shm", broken, "1"),
+            StringComparison.Ordinal);
         Assert.Contains("--explain' says which rule", Nipc.Fail(2, "rm", "--force", broken), StringComparison.Ordinal);
     }
 
@@ -183,12 +197,14 @@ public class ObjectTests : OneType
     public void A_lock_that_cannot_be_made_is_told_with_the_way_without_it()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The lengths are those of Linux.");
-        NativeIpcKey key = Names.Track(NativeIpcKey.Parse($"posix:/{TestNames.NextName().PadRight(255, 'k')}")); // a segment may have it; its lock would have four bytes more
+        // A segment may have it; its lock would have four bytes more
+        NativeIpcKey key = Names.Track(NativeIpcKey.Parse($"posix:/{TestNames.NextName().PadRight(255, 'k')}"));
         Nipc.Succeed("create", "shm", $"{key}", "10");
         
         // So long a key is not repeated in the remedy.
         string said = Nipc.Fail(1, "write", $"{key}", "--text", "x", "--lock");
-        Assert.Contains("'nipc show KEY' says who uses it and its lock; try again, or leave --lock out", said, StringComparison.Ordinal);
+        Assert.Contains("'nipc show KEY' says who uses it and its lock; try again, or leave --lock out", said,
+            StringComparison.Ordinal);
         Assert.Single(Regex.Matches(said, "Use a shorter name"));
         Nipc.Succeed("write", $"{key}", "--text", "x");
     }
@@ -196,12 +212,14 @@ public class ObjectTests : OneType
     [Fact]
     public void Where_the_system_does_not_say_who_uses_an_object_rm_says_that_it_cannot_tell()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Hiding /proc/sysvipc needs root, on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Hiding /proc/sysvipc needs root, on Linux.");
         NativeIpcKey key = NewKey("systemv");
         Nipc.Succeed("create", "shm", $"{key}", "10");
 
         // /proc without sysvipc, as a kernel or a container may have it.
-        string all = Names.TrackPath(Directory.CreateDirectory(Path.Combine(TestNames.Folder, TestNames.NextName())).FullName);
+        string all = Names.TrackPath(Directory.CreateDirectory(
+            Path.Combine(TestNames.Folder, TestNames.NextName())).FullName);
         ShellResult result = Hidden("rm", $"{key}", "--json");
         Assert.True(result.ExitCode == 6, result.Output + result.Error);
         using JsonDocument document = JsonDocument.Parse(result.Output);
@@ -218,7 +236,8 @@ public class ObjectTests : OneType
                 for each in '{{all}}'/*; do [ "${each##*/}" = sysvipc ] || ln -s "$each" /proc/; done
                 exec "$0" "$@"
                 """;
-            ShellResult result = Shell.Run("unshare", ["-m", "--propagation", "private", "sh", "-c", script, Nipc.Program, .. arguments]);
+            ShellResult result = Shell.Run("unshare",
+                ["-m", "--propagation", "private", "sh", "-c", script, Nipc.Program, .. arguments]);
             Assert.SkipWhen(result.ExitCode == 125, $"This container does not let /proc be replaced: {result.Error}");
             return result;
         }
@@ -227,7 +246,8 @@ public class ObjectTests : OneType
     [Fact]
     public void A_stranger_who_locks_the_folder_or_the_file_does_not_make_rm_remove_what_is_in_use()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Becoming other users needs root, on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Becoming other users needs root, on Linux.");
         string setpriv = Peers.Require("setpriv", "util-linux");
         NativeIpcKey key = NewKey("posix");
         string file = $"/dev/shm{key.NativeKey}";
@@ -238,13 +258,15 @@ public class ObjectTests : OneType
             using (Waiting(65534, "sh", "-c", "exec 3<\"$0\"; echo ready; exec cat", file))
             {
                 ShellResult used = As(1234, Nipc.Program, "rm", $"{key}", "--json");
-                Assert.True(used.ExitCode == 1 && used.Output.Contains("\"in-use\"", StringComparison.Ordinal), used.Output + used.Error);
+                Assert.True(used.ExitCode == 1 && used.Output.Contains("\"in-use\"", StringComparison.Ordinal),
+                    used.Output + used.Error);
             }
 
             using (Waiting(65534, "sh", "-c", Flock, file))
             {
                 ShellResult unknown = As(1234, Nipc.Program, "rm", $"{key}", "--json");
-                Assert.True(unknown.ExitCode == 6 && unknown.Output.Contains("\"cannot-tell\"", StringComparison.Ordinal), unknown.Output + unknown.Error);
+                Assert.True(unknown.ExitCode == 6 && unknown.Output.Contains("\"cannot-tell\"",
+                    StringComparison.Ordinal), unknown.Output + unknown.Error);
                 Assert.Contains("--force", unknown.Error, StringComparison.Ordinal);
             }
 
@@ -252,11 +274,14 @@ public class ObjectTests : OneType
             Assert.Equal($"removed shm {key}\n", As(1234, Nipc.Program, "rm", $"{key}").Succeeded);
         }
 
-        ShellResult As(int user, params string[] command) => Shell.Run(setpriv, [$"--reuid={user}", $"--regid={user}", "--clear-groups", .. command], environment: [new("DOTNET_CLI_HOME", "/tmp")]);
+        ShellResult As(int user, params string[] command)
+            => Shell.Run(setpriv, [$"--reuid={user}", $"--regid={user}", "--clear-groups", .. command],
+                environment: [new("DOTNET_CLI_HOME", "/tmp")]);
 
         RunningNipc Waiting(int user, params string[] command)
         {
-            var running = new RunningNipc(setpriv, [$"--reuid={user}", $"--regid={user}", "--clear-groups", .. command]);
+            var running = new RunningNipc(setpriv,
+                [$"--reuid={user}", $"--regid={user}", "--clear-groups", .. command]);
             Assert.Equal("ready", running.ReadLine());
             return running;
         }
@@ -265,13 +290,17 @@ public class ObjectTests : OneType
     [Fact]
     public void What_another_user_owns_is_exit_code_4()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root", "Becoming another user needs root, on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root",
+            "Becoming another user needs root, on Linux.");
         string setpriv = Peers.Require("setpriv", "util-linux");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "1");
-        foreach (string[] verb in (string[][])[["read", $"{key}"], ["write", $"{key}", "--text", "x"], ["rm", $"{key}"]])
+        foreach (string[] verb in (string[][])[["read", $"{key}"], ["write", $"{key}", "--text", "x"],
+            ["rm", $"{key}"]])
         {
-            ShellResult result = Shell.Run(setpriv, ["--reuid", "65534", "--regid", "65534", "--clear-groups", Nipc.Program, .. verb], environment: [new("DOTNET_CLI_HOME", "/tmp")]);
+            ShellResult result = Shell.Run(setpriv,
+                ["--reuid", "65534", "--regid", "65534", "--clear-groups", Nipc.Program, .. verb],
+                environment: [new("DOTNET_CLI_HOME", "/tmp")]);
             Assert.True(result.ExitCode == 4, $"{verb[0]}: {result.ExitCode}\n{result.Output}{result.Error}");
         }
     }

@@ -7,7 +7,8 @@ public abstract class OneType : IDisposable
 {
     private protected TestNames Names { get; } = new();
 
-    public static Xunit.TheoryData<string> Types() => OperatingSystem.IsWindows() ? ["windows"] : ["posix", "systemv", "systemv-84"];
+    public static Xunit.TheoryData<string> Types()
+        => OperatingSystem.IsWindows() ? ["windows"] : ["posix", "systemv", "systemv-84"];
 
     private protected NativeIpcKey NewKey(string type) => Names.Next(NativeIpcKey.Parse(type + ":x").Type);
 

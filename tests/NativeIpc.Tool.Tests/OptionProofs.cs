@@ -15,7 +15,8 @@ internal sealed record OptionProof(string Line, string Option, string SetUp = ""
     /// <summary>Whether another user than root gives it.</summary>
     internal bool IsOfUser { get; init; }
 
-    /// <summary>Options beside which it makes no difference here, although it acts, each with the reason: not run.</summary>
+    /// <summary>Options beside which it makes no difference here, although it acts, each with the reason: not
+    /// run.</summary>
     internal Dictionary<string, string> Alike { get; init; } = [];
 }
 
@@ -23,7 +24,8 @@ internal sealed record OptionProof(string Line, string Option, string SetUp = ""
 internal static class OptionProofs
 {
     private const string Segment = "printf 'abcdefghij' > /dev/shm/x\n";
-    private const string Semaphore = "sem() { { printf \"\\\\$(printf %o $2)\"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }; sem x ";
+    private const string Semaphore =
+        "sem() { { printf \"\\\\$(printf %o $2)\"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }; sem x ";
     private const string Foreign = "chown 1 /dev/shm/*; chmod 666 /dev/shm/*\n";
 
     // Segments and semaphores of both types, used and unused, of two users, with a key file that only --folder finds.
@@ -37,52 +39,67 @@ internal static class OptionProofs
 
         """;
 
-    private const string LongName = "printf a > /dev/shm/0123456789012345678901234567890123456789012345678901234567890123456789\n";
+    private const string LongName =
+        "printf a > /dev/shm/0123456789012345678901234567890123456789012345678901234567890123456789\n";
 
     // Its maker, who was to remove it, is killed.
-    private const string Orphan = "mkfifo said; $N create shm posix:/o 10 --hold > said & read line < said; kill -9 $!; wait; rm said\n";
+    private const string Orphan =
+        "mkfifo said; $N create shm posix:/o 10 --hold > said & read line < said; kill -9 $!; wait; rm said\n";
 
     private static readonly OptionProof[] s_key =
     [
-        new("key VERB x {}", "-t systemv"), new("key VERB x -t windows {}", "-k sem"), new("key VERB x {}", "-p windows"),
-        new("key VERB x -t systemv {}", "-d /elsewhere"), new($"key VERB {new string('x', 5000)} {{}}", "--strict") { Refuses = true },
+        new("key VERB x {}", "-t systemv"), new("key VERB x -t windows {}", "-k sem"), new("key VERB x {}",
+            "-p windows"),
+        new("key VERB x -t systemv {}", "-d /elsewhere"), new($"key VERB {new string('x', 5000)} {{}}",
+            "--strict") { Refuses = true },
         new("key VERB x {}", "-e"), new("key VERB x {}", "--json"),
     ];
 
-    private static readonly Dictionary<string, string> s_few = new() { ["--orphaned"] = "one object, or none, is orphaned" };
+    private static readonly Dictionary<string, string> s_few = new()
+        { ["--orphaned"] = "one object, or none, is orphaned" };
 
     private static readonly OptionProof[] s_list =
     [
-        new("list {}", "-t systemv", Many), new("list {}", "-k sem", Many), new("list {}", "--mine", Many) { IsOfUser = true, Alike = s_few },
-        new("list {}", "--unused", Many) { Alike = s_few }, new("list {}", "--orphaned", Many + Orphan) { Alike = new() { ["-W"] = "what is not there is never told" } }, new("list {}", "-o key", Many), new("list {}", "--no-header", Many),
+        new("list {}", "-t systemv", Many), new("list {}", "-k sem", Many), new("list {}", "--mine",
+            Many) { IsOfUser = true, Alike = s_few },
+        new("list {}", "--unused", Many) { Alike = s_few }, new("list {}", "--orphaned",
+            Many + Orphan) { Alike = new() { ["-W"] = "what is not there is never told" } }, new("list {}", "-o key",
+                Many), new("list {}", "--no-header", Many),
         new("script -qec \"stty cols 40; $N list {}\" /dev/null", "--wide", Many + LongName)
         {
             Alike = new() { ["-W"] = "a live view is drawn on a terminal that somebody looks at: LiveViewTests" },
         }, new("list {}", "-s size", Many) { Alike = s_few }, new("list {}", "-r", Many) { Alike = s_few },
-        new("list {}", "--no-attachments", Many), new("list {}", "-d keys", Many) { Alike = s_few }, new("list {}", "-W", Many) { Alike = s_few }, new("list {}", "--json", Many),
+        new("list {}", "--no-attachments", Many), new("list {}", "-d keys", Many) { Alike = s_few }, new("list {}",
+            "-W", Many) { Alike = s_few }, new("list {}", "--json", Many),
         new("list {}", "-a", Many + "ipcmk -Q > /dev/null\n"),
     ];
 
     private const string Both = Segment + Semaphore + "1\n";
 
-    private static readonly Dictionary<string, string> s_patterns = new() { ["-g"] = "a pattern names its type itself" };
+    private static readonly Dictionary<string, string> s_patterns = new()
+        { ["-g"] = "a pattern names its type itself" };
 
     private static readonly OptionProof[] s_show =
     [
-        new("show /x {}", "-t posix", Both) { Alike = s_patterns }, new("show 'posix:/*' {}", "-g", Both), new("show posix:/x {}", "-k sem", Both),
-        new("show posix:/x {}", "-o 2", Both), new("show posix:/x {}", "-n 4", Both), new("show posix:/x {}", "-S 'u16 a'", Both),
-        new("show posix:/x -S 'u16 a' {}", "--endian big", Both), new("script -qec \"$N show posix:/x {}\" /dev/null", "-W", Both),
+        new("show /x {}", "-t posix", Both) { Alike = s_patterns }, new("show 'posix:/*' {}", "-g", Both),
+        new("show posix:/x {}", "-k sem", Both),
+        new("show posix:/x {}", "-o 2", Both), new("show posix:/x {}", "-n 4", Both), new("show posix:/x {}",
+            "-S 'u16 a'", Both),
+        new("show posix:/x -S 'u16 a' {}", "--endian big", Both), new("script -qec \"$N show posix:/x {}\" /dev/null",
+            "-W", Both),
         new("show posix:/x {}", "--json", Both),
     ];
 
     private static OptionProof[] Locked(string line, string setUp) =>
     [
-        new(line, "-L", setUp), new(line.Replace("{}", "-L {}", StringComparison.Ordinal), "-w 0", setUp + Semaphore + "0\nexec 7< /dev/shm/sem.x\n") { Waits = true },
+        new(line, "-L", setUp), new(line.Replace("{}", "-L {}", StringComparison.Ordinal), "-w 0",
+            setUp + Semaphore + "0\nexec 7< /dev/shm/sem.x\n") { Waits = true },
     ];
 
     private static OptionProof[] Create(string line) =>
     [
-        new(line.Replace("posix:", "", StringComparison.Ordinal), "-t posix"), new(line, "-m 664"), new(line, "-g 65534"), new(line, "--or-open", Segment + Semaphore + "1\n"),
+        new(line.Replace("posix:", "", StringComparison.Ordinal), "-t posix"), new(line, "-m 664"), new(line,
+            "-g 65534"), new(line, "--or-open", Segment + Semaphore + "1\n"),
         new(line, "--hold"), new(line, "--json"),
     ];
 
@@ -93,56 +110,84 @@ internal static class OptionProofs
         "show" => s_show,
         "graph" =>
         [
-            new("graph {}", "-f mermaid", Many), new("graph {}", "-t systemv", Many), new("graph {}", "-k sem", Many), new("graph {}", "--mine", Many) { IsOfUser = true },
+            new("graph {}", "-f mermaid", Many), new("graph {}", "-t systemv", Many), new("graph {}", "-k sem", Many),
+            new("graph {}", "--mine", Many) { IsOfUser = true },
             new("graph {}", "-d keys", Many), new("graph {}", "--used", Many),
         ],
         "doctor" =>
         [
-            new("doctor {}", "--fix", "$N create sem posix:/w 1 > /dev/null; $N run --sem posix:/w -- sh -c 'kill -9 $PPID' 2> /dev/null | cat\n"),
-            new("doctor {}", "-a", "for i in $(seq 9); do printf abc > /dev/shm/sem.$i; done\n"), new("doctor {}", "-d keys", Many), new("doctor {}", "--json", Segment),
+            new("doctor {}", "--fix",
+                "$N create sem posix:/w 1 > /dev/null; $N run --sem posix:/w -- sh -c 'kill -9 $PPID' 2> /dev/null | "
+                    + "cat\n"),
+            new("doctor {}", "-a", "for i in $(seq 9); do printf abc > /dev/shm/sem.$i; done\n"), new("doctor {}",
+                "-d keys", Many), new("doctor {}", "--json", Segment),
         ],
         "key parse" =>
         [
-            new("key parse /x {}", "-t posix"), new("key parse posix:/x {}", "-k sem"), new("key parse posix:/x {}", "-p macos"),
-            new("key parse systemv:/elsewhere/x -e {}", "-d /elsewhere"), new("key parse /x -t posix {}", "-e"), new("key parse posix:/x {}", "--json"),
+            new("key parse /x {}", "-t posix"), new("key parse posix:/x {}", "-k sem"), new("key parse posix:/x {}",
+                "-p macos"),
+            new("key parse systemv:/elsewhere/x -e {}", "-d /elsewhere"), new("key parse /x -t posix {}", "-e"),
+            new("key parse posix:/x {}", "--json"),
         ],
-        "key safe" => [.. s_key.Select(proof => proof with { Line = proof.Line.Replace("VERB", "safe", StringComparison.Ordinal) })],
-        "key legacy" => [new("key legacy x {}", "-t posix"), .. s_key[1..].Select(proof => proof with { Line = proof.Line.Replace("VERB", "legacy", StringComparison.Ordinal) })],
+        "key safe" => [.. s_key.Select(
+            proof => proof with { Line = proof.Line.Replace("VERB", "safe", StringComparison.Ordinal) })],
+        "key legacy" => [new("key legacy x {}", "-t posix"),
+            .. s_key[1..].Select(
+                proof => proof with { Line = proof.Line.Replace("VERB", "legacy", StringComparison.Ordinal) })],
         "key convert" =>
         [
-            new("key convert posix:/x {}", "--to windows"), new("key convert /x --to windows {}", "-t posix"), new("key convert posix:/x --to windows {}", "-k sem"),
-            new("key convert posix:/x --to posix -e {}", "-p macos"), new("key convert posix:/x --to systemv {}", "-d /elsewhere"),
-            new($"key convert posix:/{new string('x', 5000)} --to systemv {{}}", "--strict") { Refuses = true }, new("key convert posix:/x --to systemv {}", "-e"), new("key convert posix:/x --to systemv {}", "--json"),
+            new("key convert posix:/x {}", "--to windows"), new("key convert /x --to windows {}", "-t posix"),
+            new("key convert posix:/x --to windows {}", "-k sem"),
+            new("key convert posix:/x --to posix -e {}", "-p macos"), new("key convert posix:/x --to systemv {}",
+                "-d /elsewhere"),
+            new($"key convert posix:/{new string('x', 5000)} --to systemv {{}}", "--strict") { Refuses = true },
+            new("key convert posix:/x --to systemv {}", "-e"), new("key convert posix:/x --to systemv {}", "--json"),
         ],
-        "key code" => [new("key code posix:/x {}", "-l c"), new("key code posix:/x -l c {}", "-k sem"), new("key code /x -l c {}", "-t posix")],
+        "key code" => [new("key code posix:/x {}", "-l c"), new("key code posix:/x -l c {}", "-k sem"),
+            new("key code /x -l c {}", "-t posix")],
         "create shm" => Create("create shm posix:/x 10 {}"),
-        "create sem" => [.. Create("create sem posix:/x 1 {}"), new("create sem posix:/x 5 {}", "--reset", Semaphore + "1\n")],
+        "create sem" => [.. Create("create sem posix:/x 1 {}"),
+            new("create sem posix:/x 5 {}", "--reset", Semaphore + "1\n")],
         "rm" =>
         [
             new("rm /x {}", "-t posix", Segment) { Alike = new() { ["--glob"] = "a pattern names its type itself" } },
-            new("rm posix:/x {}", "-k sem", Both), new("rm posix:/x {}", "-f", Both + "exec 7< /dev/shm/x 8< /dev/shm/sem.x\n"),
+            new("rm posix:/x {}", "-k sem", Both), new("rm posix:/x {}", "-f",
+                Both + "exec 7< /dev/shm/x 8< /dev/shm/sem.x\n"),
             new("rm 'posix:/*' {}", "--glob", Segment), new("rm --glob 'posix:/*' {}", "--dry-run", Both),
-            new("rm {}", "--orphaned", Orphan), new("rm {}", "--unused", Both), new("rm --unused {}", "-y", Both), new("rm --unused {}", "-d keys", Many) { Alike = new() { ["-k sem"] = "the key file is that of a segment" } }, new("rm posix:/x {}", "--json", Segment),
+            new("rm {}", "--orphaned", Orphan), new("rm {}", "--unused", Both), new("rm --unused {}", "-y", Both),
+            new("rm --unused {}", "-d keys",
+                Many) { Alike = new() { ["-k sem"] = "the key file is that of a segment" } }, new("rm posix:/x {}",
+                    "--json", Segment),
         ],
         "read" =>
         [
-            new("read /x {}", "-t posix", Segment) { Alike = s_patterns }, new("read 'posix:/*' {}", "-g", Segment), new("read posix:/x {}", "-o 2", Segment), new("read posix:/x {}", "-n 4", Segment), new("read posix:/x {}", "-x", Segment),
-            new("script -qec \"$N read posix:/x {}\" /dev/null", "-r", Segment), .. Locked("read posix:/x {}", Segment), new("read posix:/x {}", "-O", Segment + Foreign) { IsOfUser = true },
+            new("read /x {}", "-t posix", Segment) { Alike = s_patterns }, new("read 'posix:/*' {}", "-g", Segment),
+            new("read posix:/x {}", "-o 2", Segment), new("read posix:/x {}", "-n 4", Segment), new("read posix:/x {}",
+                "-x", Segment),
+            new("script -qec \"$N read posix:/x {}\" /dev/null", "-r", Segment), .. Locked("read posix:/x {}", Segment),
+            new("read posix:/x {}", "-O", Segment + Foreign) { IsOfUser = true },
         ],
         "write" =>
         [
-            new("write /x -s 1 {}", "-t posix", Segment) { Alike = s_patterns }, new("write 'posix:/*' -s 1 {}", "-g", Segment), new("write posix:/x -s 1 {}", "-o 2", Segment), new("write posix:/x {}", "-s 2", Segment), new("write posix:/x {}", "-x 33", Segment),
+            new("write /x -s 1 {}", "-t posix", Segment) { Alike = s_patterns }, new("write 'posix:/*' -s 1 {}", "-g",
+                Segment), new("write posix:/x -s 1 {}", "-o 2", Segment), new("write posix:/x {}", "-s 2", Segment),
+            new("write posix:/x {}", "-x 33", Segment),
             .. Locked("write posix:/x -s 1 {}", Segment), new("write posix:/x -s 1 {}", "-O", Segment + Foreign),
         ],
         "dump" =>
         [
-            new("dump /x file {}", "-t posix", Segment) { Alike = s_patterns }, new("dump 'posix:/*' file {}", "-g", Segment), new("dump posix:/x file {}", "-f", Segment + "printf old > file\n"), .. Locked("dump posix:/x file {}", Segment),
+            new("dump /x file {}", "-t posix", Segment) { Alike = s_patterns }, new("dump 'posix:/*' file {}", "-g",
+                Segment), new("dump posix:/x file {}", "-f", Segment + "printf old > file\n"),
+            .. Locked("dump posix:/x file {}", Segment),
             new("dump posix:/x file {}", "-O", Segment + Foreign) { IsOfUser = true },
         ],
         "restore" =>
         [
-            new("restore /x file {}", "-t posix", Segment + "printf new > file\n") { Alike = s_patterns }, new("restore 'posix:/*' file {}", "-g", Segment + "printf new > file\n"), new("restore posix:/x file {}", "-c", "printf new > file\n"),
-            new("restore posix:/x file -c {}", "-m 664", "printf new > file\n"), .. Locked("restore posix:/x file {}", Segment + "printf new > file\n").Select(proof => proof with
+            new("restore /x file {}", "-t posix", Segment + "printf new > file\n") { Alike = s_patterns },
+            new("restore 'posix:/*' file {}", "-g", Segment + "printf new > file\n"), new("restore posix:/x file {}",
+                "-c", "printf new > file\n"),
+            new("restore posix:/x file -c {}", "-m 664", "printf new > file\n"), .. Locked("restore posix:/x file {}",
+                Segment + "printf new > file\n").Select(proof => proof with
             {
                 Alike = new() { ["-c"] = "it makes a segment, and here is one" },
             }),
@@ -150,25 +195,35 @@ internal static class OptionProofs
         ],
         "acquire" =>
         [
-            new("acquire /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("acquire 'posix:/*' {}", "-g", Semaphore + "4\n"), new("acquire posix:/x {}", "-n 2", Semaphore + "4\n"), new("acquire posix:/x {}", "-w 0", Semaphore + "0\n") { Waits = true },
+            new("acquire /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("acquire 'posix:/*' {}",
+                "-g", Semaphore + "4\n"), new("acquire posix:/x {}", "-n 2", Semaphore + "4\n"),
+            new("acquire posix:/x {}", "-w 0", Semaphore + "0\n") { Waits = true },
             new("acquire posix:/x {}", "-O", Semaphore + "4\n" + Foreign),
         ],
         "release" =>
         [
-            new("release /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("release 'posix:/*' {}", "-g", Semaphore + "4\n"), new("release posix:/x {}", "-n 2", Semaphore + "4\n"), new("release posix:/x {}", "-O", Semaphore + "4\n" + Foreign),
+            new("release /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("release 'posix:/*' {}",
+                "-g", Semaphore + "4\n"), new("release posix:/x {}", "-n 2", Semaphore + "4\n"),
+            new("release posix:/x {}", "-O", Semaphore + "4\n" + Foreign),
         ],
         "value" =>
         [
-            new("value /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("value 'posix:/*' {}", "-g", Semaphore + "4\n"), new("value posix:/x {}", "--json", Semaphore + "4\n"), new("value posix:/x {}", "-O", Semaphore + "4\n" + Foreign) { IsOfUser = true },
+            new("value /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("value 'posix:/*' {}", "-g",
+                Semaphore + "4\n"), new("value posix:/x {}", "--json", Semaphore + "4\n"), new("value posix:/x {}",
+                    "-O", Semaphore + "4\n" + Foreign) { IsOfUser = true },
         ],
         "run" =>
         [
-            new("run {} $N value posix:/x", "-s posix:/x", Semaphore + "4\n"), new("run -s /x {} true", "-t posix", Semaphore + "4\n"), new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
-            new("run -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true }, new("run -s posix:/x {} true", "-c 3"),
-            new("run -s posix:/x {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"), new("run -s posix:/x -w 0 {} true", "-E 9", Semaphore + "0\n"),
+            new("run {} $N value posix:/x", "-s posix:/x", Semaphore + "4\n"), new("run -s /x {} true", "-t posix",
+                Semaphore + "4\n"), new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
+            new("run -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true },
+            new("run -s posix:/x {} true", "-c 3"),
+            new("run -s posix:/x {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"),
+            new("run -s posix:/x -w 0 {} true", "-E 9", Semaphore + "0\n"),
             new("run -s posix:/x {} true", "-O", Semaphore + "4\n" + Foreign),
         ],
-        "demo" => [new("demo file --child dotnet {}", "-t posix", "printf new > file\n"), new("demo file -t posix {}", "--child dotnet", "printf new > file\n")],
+        "demo" => [new("demo file --child dotnet {}", "-t posix", "printf new > file\n"),
+            new("demo file -t posix {}", "--child dotnet", "printf new > file\n")],
         _ => [],
     };
 }

@@ -6,8 +6,8 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>No option is accepted and ignored: with each one a verb ends otherwise than without it, alone and beside each
-/// other option of the verb, or it is refused as an error of the command line.</summary>
+/// <summary>No option is accepted and ignored: with each one a verb ends otherwise than without it, alone and beside
+/// each other option of the verb, or it is refused as an error of the command line.</summary>
 public partial class OptionTests
 {
     private const string Mark = "@@";
@@ -37,14 +37,19 @@ public partial class OptionTests
         Alone.Require();
         OptionProof[] proofs = OptionProofs.Of(verb);
         OptionProof proof = Assert.Single(proofs, proof => Names(proof, verb, option));
-        OptionProof?[] beside = !IsNative ? [null] : [null, .. proofs.Where(other => other != proof && !proof.Alike.ContainsKey(other.Option) && !proof.Line.Contains($" {other.Option.Split(' ')[0]} ", StringComparison.Ordinal))];
+        OptionProof?[] beside = !IsNative
+            ? [null]
+            : [null,
+                .. proofs.Where(other => other != proof && !proof.Alike.ContainsKey(other.Option)
+                    && !proof.Line.Contains($" {other.Option.Split(' ')[0]} ", StringComparison.Ordinal))];
         foreach (OptionProof? second in beside)
         {
             string other = second?.Option ?? "";
             string[] outcomes = Run(Script(proof, other));
             (string without, string with) = (outcomes[0], outcomes[1]);
             bool isRefused = with.StartsWith("2\n", StringComparison.Ordinal);
-            Assert.False(second is null && isRefused && !proof.Refuses && !with.Contains("belongs to", StringComparison.Ordinal), $"{proof.Option} is refused where it is to act: {with}");
+            Assert.False(second is null && isRefused && !proof.Refuses && !with.Contains("belongs to",
+                StringComparison.Ordinal), $"{proof.Option} is refused where it is to act: {with}");
             Assert.False(with == without && !isRefused,
                 $"'nipc {proof.Line}' with {other} does the same with {proof.Option} and without it:\n{with}");
         }
@@ -52,11 +57,15 @@ public partial class OptionTests
 
     [Fact]
     public void What_has_a_proof_is_an_option()
-        => Assert.Empty(Verbs.SelectMany(verb => OptionProofs.Of(verb.Key).Where(proof => !verb.Value.Any(option => Names(proof, verb.Key, option))).Select(proof => $"{verb.Key} {proof.Option}")));
+        => Assert.Empty(Verbs.SelectMany(
+            verb => OptionProofs.Of(verb.Key).Where(proof => !verb.Value.Any(option => Names(proof, verb.Key, option)))
+                .Select(proof => $"{verb.Key} {proof.Option}")));
 
-    private static bool Names(OptionProof proof, string verb, string option) => Spellings[$"{verb} {option}"].Contains(proof.Option.Split(' ')[0]);
+    private static bool Names(OptionProof proof, string verb, string option)
+        => Spellings[$"{verb} {option}"].Contains(proof.Option.Split(' ')[0]);
 
-    /// <summary>Runs the line, with another option, without and with the option, each time in the same surroundings.</summary>
+    /// <summary>Runs the line, with another option, without and with the option, each time in the same
+    /// surroundings.</summary>
     private static string Script(OptionProof proof, string other)
     {
         var script = new StringBuilder($$"""
@@ -80,8 +89,10 @@ public partial class OptionTests
             string line = proof.Line.Replace("{}", $"{other} {option}", StringComparison.Ordinal);
             string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
             bool goesOn = Regex.IsMatch(line, @" -W| --hold");
-            string start = $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "30")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
-            script.Append("fresh\n").Append(proof.SetUp).Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
+            string start =
+                $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "30")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
+            script.Append("fresh\n").Append(proof.SetUp)
+                .Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
             script.Append("echo \"$said\"; state; echo '").Append(Mark).Append("end'\n");
         }
 
@@ -124,13 +135,16 @@ public partial class OptionTests
         foreach (object verb in All(command, "Subcommands"))
         {
             if ((bool)Get(verb, "Hidden")!) continue;
-            foreach (KeyValuePair<string, string[]> found in Read(verb, $"{path} {Get(verb, "Name")}".Trim())) yield return found;
+            foreach (KeyValuePair<string, string[]> found in Read(verb, $"{path} {Get(verb, "Name")}".Trim()))
+                yield return found;
         }
     }
 
     private static object Root() => Nipc.Code.GetType("NativeIpc.Tool.Cli")!.GetMethod("Root")!.Invoke(null, null)!;
 
-    private static IEnumerable<object> All(object of, string property) => ((System.Collections.IEnumerable)Get(of, property)!).Cast<object>();
+    private static IEnumerable<object> All(object of, string property)
+        => ((System.Collections.IEnumerable)Get(of, property)!).Cast<object>();
 
-    private static object? Get(object of, string property) => of.GetType().GetProperty(property, BindingFlags.Public | BindingFlags.Instance)!.GetValue(of);
+    private static object? Get(object of, string property)
+        => of.GetType().GetProperty(property, BindingFlags.Public | BindingFlags.Instance)!.GetValue(of);
 }

@@ -6,7 +6,8 @@ using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
-/// <summary>What no key leads to: files in folders of /dev/shm, names that are no text, memfds and message queues.</summary>
+/// <summary>What no key leads to: files in folders of /dev/shm, names that are no text, memfds and message
+/// queues.</summary>
 public sealed partial class OtherObjectsTests : OneType
 {
     public OtherObjectsTests() => Alone.Require();
@@ -27,7 +28,8 @@ public sealed partial class OtherObjectsTests : OneType
         Assert.Equal(expected, lines[..3].Select(line => line.Replace("unused,", "", StringComparison.Ordinal)));
         Assert.Matches(@"^/dev/shm/d/x +\d+\(", lines[3]);
         Assert.StartsWith("00000000  61 62 63", lines[4], StringComparison.Ordinal);
-        Assert.Equal(["00000003", "      \"path\": \"/dev/shm/d/e/y\"", "0"], [lines[5], lines[6].TrimEnd(','), lines[7]]);
+        Assert.Equal(["00000003", "      \"path\": \"/dev/shm/d/e/y\"", "0"],
+            [lines[5], lines[6].TrimEnd(','), lines[7]]);
     }
 
     [Fact]
@@ -40,8 +42,10 @@ public sealed partial class OtherObjectsTests : OneType
             """;
         ShellResult result = Alone.Run(script);
         Assert.Equal("/dev/shm/1/2/3/4/5/6/7/8/in  shm\n/dev/shm/1/2/3/4/5/6/7/8/in  shm\n", result.Output);
-        Assert.Contains("nipc: 2 folders in /dev/shm could not be looked into.\n", result.Error, StringComparison.Ordinal);
-        Assert.Contains("nipc: 3 folders in /dev/shm could not be looked into.\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("nipc: 2 folders in /dev/shm could not be looked into.\n", result.Error,
+            StringComparison.Ordinal);
+        Assert.Contains("nipc: 3 folders in /dev/shm could not be looked into.\n", result.Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -54,8 +58,10 @@ public sealed partial class OtherObjectsTests : OneType
             """;
         ShellResult result = Alone.Run(script);
         Assert.Equal("6\n6\n3\n6\n6\nremoved shm posix:/top\n/dev/shm:\nd\n\n/dev/shm/d:\nx\n", result.Output);
-        Assert.Contains("No key leads to /dev/shm/d/x, since it is in a folder of /dev/shm", result.Error, StringComparison.Ordinal);
-        Assert.Contains("it goes with the program that has made the folder. rm(1) removes it as any file", result.Error, StringComparison.Ordinal);
+        Assert.Contains("No key leads to /dev/shm/d/x, since it is in a folder of /dev/shm", result.Error,
+            StringComparison.Ordinal);
+        Assert.Contains("it goes with the program that has made the folder. rm(1) removes it as any file", result.Error,
+            StringComparison.Ordinal);
         Assert.Contains("1 file in a folder of /dev/shm stays", result.Error, StringComparison.Ordinal);
     }
 
@@ -75,12 +81,16 @@ public sealed partial class OtherObjectsTests : OneType
         string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
         string[] expected =
         [
-            @"/dev/shm/\xfe 2", @"/dev/shm/\xff 1", @"/dev/shm/\xff\\xff 4", @"/dev/shm/\xff\u001b]0;x 5", @"/dev/shm/sem.\x80 32", @"posix:/\xff 3", "posix:/text 6", "1",
-            @"""name"": ""/dev/shm/\\xff\u001B]0;x""", "size 2 bytes", @"segment /dev/shm/\xff", "size 1 bytes", @"segment posix:/\xff", "size 3 bytes",
+            @"/dev/shm/\xfe 2", @"/dev/shm/\xff 1", @"/dev/shm/\xff\\xff 4", @"/dev/shm/\xff\u001b]0;x 5",
+            @"/dev/shm/sem.\x80 32", @"posix:/\xff 3", "posix:/text 6", "1",
+            @"""name"": ""/dev/shm/\\xff\u001B]0;x""", "size 2 bytes", @"segment /dev/shm/\xff", "size 1 bytes",
+            @"segment posix:/\xff", "size 3 bytes",
             "value 3", "6", "segment posix:/text",
-            @"removed shm /dev/shm/\xff\u001b]0;x", @"removed shm /dev/shm/\xff", "3", @"removed shm posix:/\xff", @"sem.\200", "text", @"\376", @"\377\\xff",
+            @"removed shm /dev/shm/\xff\u001b]0;x", @"removed shm /dev/shm/\xff", "3", @"removed shm posix:/\xff",
+            @"sem.\200", "text", @"\376", @"\377\\xff",
         ];
-        Assert.Equal(expected, lines.Select(line => string.Join(' ', line.TrimEnd(',').Split(' ', StringSplitOptions.RemoveEmptyEntries))));
+        Assert.Equal(expected, lines.Select(
+            line => string.Join(' ', line.TrimEnd(',').Split(' ', StringSplitOptions.RemoveEmptyEntries))));
     }
 
     [Fact]
@@ -105,26 +115,35 @@ public sealed partial class OtherObjectsTests : OneType
         Assert.NotEqual(-1, file);
         using var owned = new Microsoft.Win32.SafeHandles.SafeFileHandle(file, ownsHandle: true);
         RandomAccess.SetLength(owned, 12_345);
-        using var peer = new RunningNipc("sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"exec 9<>/proc/{Environment.ProcessId}/fd/{file} && echo open && read line")]);
+        using var peer = new RunningNipc("sh",
+            ["-c", string.Create(CultureInfo.InvariantCulture,
+                $"exec 9<>/proc/{Environment.ProcessId}/fd/{file} && echo open && read line")]);
         Assert.Equal("open", peer.ReadLine());
         ShellResult listed = Nipc.Run("list");
         Assert.Matches(@"nipc: Besides: .*\d+ memfds?, .*'nipc list --all' shows them\.\n$", listed.Error);
         Assert.DoesNotContain("memfd:", listed.Output, StringComparison.Ordinal);
 
         JsonElement list = Nipc.Json("list", "--all", "--json");
-        JsonElement found = Assert.Single(list.GetProperty("others").EnumerateArray(), other => other.GetProperty("name").GetString() == $"memfd:{name}");
-        Assert.Equal((12_345, "memfd", name), (found.GetProperty("size").GetInt32(), found.GetProperty("kind").GetString(), found.GetProperty("nativeName").GetString()));
-        int[] users = [.. found.GetProperty("users").EnumerateArray().Select(user => user.GetProperty("pid").GetInt32())];
+        JsonElement found = Assert.Single(list.GetProperty("others").EnumerateArray(),
+            other => other.GetProperty("name").GetString() == $"memfd:{name}");
+        Assert.Equal((12_345, "memfd", name),
+            (found.GetProperty("size").GetInt32(), found.GetProperty("kind").GetString(),
+                found.GetProperty("nativeName").GetString()));
+        int[] users = [.. found.GetProperty("users").EnumerateArray()
+            .Select(user => user.GetProperty("pid").GetInt32())];
         Assert.Equal(new[] { Environment.ProcessId, peer.Process.Id }.Order(), users.Order());
         JsonElement count = CountOf(list, "memfd");
         Assert.True(count.GetProperty("count").GetInt32() >= 1);
-        Assert.Matches($@"(?m)^memfd:{name} +- +memfd +12.1k .* {Environment.ProcessId}\(", Nipc.Succeed("list", "--all", "--wide"));
-        Assert.Contains("with the last process that has it", Nipc.Fail(6, "rm", $"memfd:{name}"), StringComparison.Ordinal);
+        Assert.Matches($@"(?m)^memfd:{name} +- +memfd +12.1k .* {Environment.ProcessId}\(",
+            Nipc.Succeed("list", "--all", "--wide"));
+        Assert.Contains("with the last process that has it", Nipc.Fail(6, "rm", $"memfd:{name}"),
+            StringComparison.Ordinal);
 
         // Without a look at the processes nothing is known, which is not 0.
         JsonElement blind = Nipc.Json("list", "--all", "--no-attachments", "--json");
         Assert.False(CountOf(blind, "memfd").TryGetProperty("count", out _));
-        Assert.Contains("Memfds are known only by a look at the processes, which was not asked for.", blind.GetProperty("notes").EnumerateArray().Select(note => note.GetString()));
+        Assert.Contains("Memfds are known only by a look at the processes, which was not asked for.",
+            blind.GetProperty("notes").EnumerateArray().Select(note => note.GetString()));
     }
 
     [Fact]
@@ -143,15 +162,21 @@ public sealed partial class OtherObjectsTests : OneType
         ShellResult result = Alone.Run(script);
         Assert.SkipWhen(result.ExitCode == 99, $"This container does not let the machine be made so: {result.Error}");
         string[] parts = result.Output.Split("==\n");
-        JsonElement unmounted = JsonDocument.Parse(parts[0]).RootElement, mounted = JsonDocument.Parse(parts[2]).RootElement;
+        JsonElement unmounted = JsonDocument.Parse(parts[0]).RootElement,
+            mounted = JsonDocument.Parse(parts[2]).RootElement;
         Assert.False(CountOf(unmounted, "mqueue").TryGetProperty("count", out _));
         Assert.Equal(2, CountOf(unmounted, "msg").GetProperty("count").GetInt32());
-        Assert.Contains("nipc: Besides: ? memfds, 2 System V message queues, ? POSIX message queues. 'nipc list --all' shows them.", result.Error, StringComparison.Ordinal);
-        Assert.Contains("nipc: Besides: ? memfds, 2 System V message queues, 1 POSIX message queue. 'nipc list --all' shows them.", result.Error, StringComparison.Ordinal);
+        Assert.Contains("nipc: Besides: ? memfds, 2 System V message queues, ? POSIX message queues. 'nipc list "
+            + "--all' shows them.", result.Error, StringComparison.Ordinal);
+        Assert.Contains("nipc: Besides: ? memfds, 2 System V message queues, 1 POSIX message queue. 'nipc list --all' "
+            + "shows them.", result.Error, StringComparison.Ordinal);
         Assert.Equal(1, CountOf(mounted, "mqueue").GetProperty("count").GetInt32());
         JsonElement[] others = [.. mounted.GetProperty("others").EnumerateArray()];
-        Assert.Equal(["msqid:0", "msqid:1", "mqueue:/jobs"], others.Select(other => other.GetProperty("name").GetString()));
-        Assert.Equal((1, 5, "0x00000007"), (others[1].GetProperty("messages").GetInt32(), others[1].GetProperty("size").GetInt32(), others[1].GetProperty("ipcKey").GetString()));
+        Assert.Equal(["msqid:0", "msqid:1", "mqueue:/jobs"],
+            others.Select(other => other.GetProperty("name").GetString()));
+        Assert.Equal((1, 5, "0x00000007"),
+            (others[1].GetProperty("messages").GetInt32(), others[1].GetProperty("size").GetInt32(),
+                others[1].GetProperty("ipcKey").GetString()));
         Assert.Matches(@"(?m)^msqid:1 +1 +msg +5 +0600 +root ", parts[3]);
         Assert.Matches(@"(?m)^mqueue:/jobs +- +mqueue +\? +0644 +root ", parts[3]);
         Assert.EndsWith("6\n6\n", parts[4], StringComparison.Ordinal);
@@ -160,8 +185,10 @@ public sealed partial class OtherObjectsTests : OneType
     }
 
     private static JsonElement CountOf(JsonElement list, string kind)
-        => Assert.Single(list.GetProperty("otherCounts").EnumerateArray(), count => count.GetProperty("kind").GetString() == kind);
+        => Assert.Single(list.GetProperty("otherCounts").EnumerateArray(),
+            count => count.GetProperty("kind").GetString() == kind);
 
-    [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8,
+        SetLastError = true)]
     private static partial int CreateMemfd(string name, uint flags);
 }

@@ -17,13 +17,17 @@ public class OutputTests : OneType
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         string file = NewFile();
-        KeyValuePair<string, string?>[] environment = [new("NO_COLOR", noColour), new("TERM", "xterm-256color"), new("COLORTERM", "truecolor"), new("FORCE_COLOR", "1")];
+        KeyValuePair<string, string?>[] environment = [new("NO_COLOR", noColour), new("TERM", "xterm-256color"),
+            new("COLORTERM", "truecolor"), new("FORCE_COLOR", "1")];
         foreach (string[] verb in (string[][])[
-            ["create", "shm", $"{key}", "64"], ["read", $"{key}"], ["list"], ["show", $"{key}"], ["doctor"], ["dump", $"{key}", file], ["restore", $"{key}", file], ["key", "safe", "x", "-e"],
-            ["rm", "--unused"], ["rm", $"{key}"], ["demo", file, "--type", "posix", "--child", "dotnet"], ["--help"], ["nonsense"]])
+            ["create", "shm", $"{key}", "64"], ["read", $"{key}"], ["list"], ["show", $"{key}"], ["doctor"], ["dump",
+                $"{key}", file], ["restore", $"{key}", file], ["key", "safe", "x", "-e"],
+            ["rm", "--unused"], ["rm", $"{key}"], ["demo", file, "--type", "posix", "--child", "dotnet"], ["--help"],
+            ["nonsense"]])
         {
             ShellResult result = Nipc.RunWith(environment, verb);
-            Assert.False((result.Output + result.Error).Contains('\e', StringComparison.Ordinal), $"nipc {verb[0]}:\n{result.Output}{result.Error}");
+            Assert.False((result.Output + result.Error).Contains('\e', StringComparison.Ordinal),
+                $"nipc {verb[0]}:\n{result.Output}{result.Error}");
         }
     }
 
@@ -33,12 +37,15 @@ public class OutputTests : OneType
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         foreach (string[] verb in (string[][])[
-            ["create", "sem", $"{key}", "1"], ["value", $"{key}"], ["list"], ["doctor"], ["key", "safe", "x"], ["key", "legacy", "x"], ["key", "parse", "posix:/x"], ["key", "convert", "posix:/x", "--to", "windows"], ["rm", $"{key}"]])
+            ["create", "sem", $"{key}", "1"], ["value", $"{key}"], ["list"], ["doctor"], ["key", "safe", "x"], ["key",
+                "legacy", "x"], ["key", "parse", "posix:/x"], ["key", "convert", "posix:/x", "--to", "windows"],
+            ["rm", $"{key}"]])
         {
             ShellResult result = Nipc.Run([.. verb, "--json"]);
             Assert.EndsWith("\n", result.Output, StringComparison.Ordinal);
             using JsonDocument document = JsonDocument.Parse(result.Output);
-            Assert.True(document.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.Array, $"nipc {verb[0]}");
+            Assert.True(document.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.Array,
+                $"nipc {verb[0]}");
         }
     }
 
@@ -55,10 +62,11 @@ public class OutputTests : OneType
         Nipc.Fail(2, "demo", "--child", "cobol");
     }
 
-    /// <summary>What a terminal would act on, or not show, as it may stand in a name, a file, or an argument: C0, DEL, C1,
-    /// direction, zero width, line ends, blanks, what is drawn as nothing, tags.</summary>
+    /// <summary>What a terminal would act on, or not show, as it may stand in a name, a file, or an argument: C0, DEL,
+    /// C1, direction, zero width, line ends, blanks, what is drawn as nothing, tags.</summary>
     public static TheoryData<string> Invisible
-        => new("\e]0;x\a\u007f\u009b31m\u202e\u2066\u200b\u200d\ufeff\u2028\u2029\u0085\u00a0\u3164\ufe0f\U000e0041", "a\nb");
+        => new("\e]0;x\a\u007f\u009b31m\u202e\u2066\u200b\u200d\ufeff\u2028\u2029\u0085\u00a0\u3164\ufe0f\U000e0041",
+            "a\nb");
 
     [Theory]
     [MemberData(nameof(Invisible))]
@@ -72,11 +80,15 @@ public class OutputTests : OneType
         try
         {
             foreach (string[] verb in (string[][])[
-                ["list"], ["list", "--json"], ["show", key], ["show", key, "--json"], ["doctor", "--all"], ["doctor", "--json"],
+                ["list"], ["list", "--json"], ["show", key], ["show", key, "--json"], ["doctor", "--all"],
+                ["doctor", "--json"],
                 ["create", "shm", key, "64"], ["rm", "posix:/none-" + text], ["key", "parse", key, "--explain"],
-                ["key", "safe", text, "--explain"], ["key", "safe", text, "--json"], ["key", "code", key, "--lang", "c"],
-                ["acquire", key], ["read", text], ["read", key, "--offset", text], ["list", "--" + text], [text], ["show", key, "--struct", text],
-                ["run", "--sem", key, "true"], ["run", "--sem", "posix:/none", text], ["dump", key, $"/none/{text}"], ["rm", "--unused", "--json"], ["rm", key]])
+                ["key", "safe", text, "--explain"], ["key", "safe", text, "--json"], ["key", "code", key,
+                    "--lang", "c"],
+                ["acquire", key], ["read", text], ["read", key, "--offset", text], ["list", "--" + text], [text],
+                ["show", key, "--struct", text],
+                ["run", "--sem", key, "true"], ["run", "--sem", "posix:/none", text], ["dump", key, $"/none/{text}"],
+                ["rm", "--unused", "--json"], ["rm", key]])
             {
                 ShellResult result = Nipc.Run(verb);
                 AssertVisible(result);
@@ -98,10 +110,12 @@ public class OutputTests : OneType
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Names of processes are told on Linux.");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "64");
-        string open = $"open(F, '<', '/dev/shm{key.NativeKey}'); syscall(157, 15, my $n = \"\\e[31m\\xe2\\x80\\xae\\xff\\n\"); $| = 1; print \"ready\\n\"; <STDIN>";
+        string open = $"open(F, '<', '/dev/shm{key.NativeKey}'); syscall(157, 15, my $n = "
+            + $"\"\\e[31m\\xe2\\x80\\xae\\xff\\n\"); $| = 1; print \"ready\\n\"; <STDIN>";
         using var peer = new RunningNipc("perl", ["-e", open]); // prctl(PR_SET_NAME)
         Assert.Equal("ready", peer.ReadLine());
-        foreach (string[] verb in (string[][])[["list"], ["show", $"{key}"], ["rm", $"{key}"], ["list", "--json"], ["doctor", "--all"]])
+        foreach (string[] verb in (string[][])[["list"], ["show", $"{key}"], ["rm", $"{key}"], ["list", "--json"],
+            ["doctor", "--all"]])
         {
             ShellResult result = Nipc.Run(verb);
             AssertVisible(result);
@@ -129,7 +143,8 @@ public class OutputTests : OneType
     {
         string all = result.Output + result.Error;
         Assert.DoesNotContain(all.EnumerateRunes(), rune => Rune.GetUnicodeCategory(rune)
-            is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+            is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator
                 or UnicodeCategory.SpaceSeparator
             ? rune.Value is not (' ' or '\n') : rune.Value is 0x3164 or 0xFE0F);
     }
@@ -151,13 +166,16 @@ public class OutputTests : OneType
     [InlineData("create sem posix:/new 1", ">/dev/full", 7)]
     [InlineData("restore posix:/x /tmp", "", 7)]
     [InlineData("--help", ">/dev/full", 7)]
-    public void A_stream_that_is_closed_or_full_ends_with_a_documented_exit_code(string verb, string streams, int exitCode)
+    public void A_stream_that_is_closed_or_full_ends_with_a_documented_exit_code(string verb, string streams,
+        int exitCode)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's.");
         Alone.Require();
 
         // What failed has left nothing, and nothing was printed into what took the place of a closed stream.
-        ShellResult result = Alone.Run($"printf abcd > /dev/shm/x; \"$N\" {verb} {streams}; code=$?; [ \"$(cd /dev/shm; echo *) $(cat /dev/shm/x)\" = 'x abcd' ] || exit 88; exit $code");
+        ShellResult result = Alone.Run(
+            $"printf abcd > /dev/shm/x; \"$N\" {verb} {streams}; code=$?; [ \"$(cd /dev/shm; echo *) $(cat "
+                + $"/dev/shm/x)\" = 'x abcd' ] || exit 88; exit $code");
         Assert.Equal(exitCode, result.ExitCode);
         Assert.DoesNotContain("Unhandled", result.Error, StringComparison.Ordinal);
     }
@@ -242,10 +260,13 @@ public class OutputTests : OneType
     private static void RequireNativeFile()
     {
         Alone.Require();
-        Assert.SkipWhen(File.Exists(Nipc.Program + ".dll"), "The runtime of .NET loads files and starts threads at any time, and aborts or waits without: only the native file does with few.");
+        Assert.SkipWhen(File.Exists(Nipc.Program + ".dll"),
+            "The runtime of .NET loads files and starts threads at any time, and aborts or waits without: only the "
+                + "native file does with few.");
     }
 
-    private static string Prelude(string limited) => $"few() {{ n=$1; shift; {limited}; }}\nprintf abcd > /dev/shm/x; chmod 666 /dev/shm/x\n{Least}";
+    private static string Prelude(string limited)
+        => $"few() {{ n=$1; shift; {limited}; }}\nprintf abcd > /dev/shm/x; chmod 666 /dev/shm/x\n{Least}";
 
     [Fact]
     public void The_spellings_that_people_try_work()
@@ -278,7 +299,9 @@ public class OutputTests : OneType
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "64");
-        ShellResult result = Nipc.Run([.. verb.Replace("KEY", $"{key}", StringComparison.Ordinal).Split(' '), number, .. verb.StartsWith("run", StringComparison.Ordinal) ? ["true"] : Array.Empty<string>()]);
+        ShellResult result = Nipc.Run(
+            [.. verb.Replace("KEY", $"{key}", StringComparison.Ordinal).Split(' '), number,
+                .. verb.StartsWith("run", StringComparison.Ordinal) ? ["true"] : Array.Empty<string>()]);
         Assert.Equal((2, ""), (result.ExitCode, result.Output));
         Assert.DoesNotContain("System.", result.Error, StringComparison.Ordinal);
     }

@@ -27,7 +27,8 @@ public class PermitTests : OneType
     public void When_the_time_is_up_the_exit_code_is_1_and_nothing_is_taken(string type)
     {
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NewKey(type), 2, s_options);
-        Assert.Contains("0.05 s", Nipc.Fail(1, "acquire", $"{semaphore.Key}", "--count", "3", "--timeout", "50ms"), StringComparison.Ordinal);
+        Assert.Contains("0.05 s", Nipc.Fail(1, "acquire", $"{semaphore.Key}", "--count", "3", "--timeout", "50ms"),
+            StringComparison.Ordinal);
         Nipc.Fail(1, "acquire", $"{semaphore.Key}", "-n", "3", "-w", "0");
         Assert.True(semaphore.TryAcquire() && semaphore.TryAcquire());
         Assert.False(semaphore.TryAcquire());
@@ -52,8 +53,10 @@ public class PermitTests : OneType
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NewKey(type), 1, s_options);
         using var waiting = new RunningNipc("acquire", $"{semaphore.Key}", "--count", "2");
 
-        // Several at once is one step on System V, so that what shows the wait there is the handler of the signal itself.
-        if (type == "posix") Watch.Until(() => semaphore.TryGetCurrentCount(out int count) && count == 0, waiting.Process);
+        // Several at once is one step on System V, so that what shows the wait there is the handler of the signal
+        // itself.
+        if (type == "posix")
+            Watch.Until(() => semaphore.TryGetCurrentCount(out int count) && count == 0, waiting.Process);
         else Watch.Until(() => Watch.Catches(waiting.Process.Id, PeerProcess.SIGINT), waiting.Process);
         waiting.Signal(PeerProcess.SIGINT);
         Assert.Equal(130, waiting.WaitForEnd());

@@ -99,8 +99,10 @@ public sealed class RemovalTests : OneType
         Peers.Require("perl", "perl");
         NativeIpcKey key = NewKey("systemv");
         Nipc.Succeed("create", "sem", $"{key}", "0");
-        string number = Nipc.Json("show", $"{key}", "--json").GetProperty("objects")[0].GetProperty("ipcKey").GetString()!;
-        using (var waiter = new RunningNipc("perl", ["-e", $"$s=semget({number},0,0); $|=1; print \"waits\\n\"; semop($s,pack('s3',0,-1,0)); print \"had\\n\"; <STDIN>"]))
+        string number = Nipc.Json("show", $"{key}",
+            "--json").GetProperty("objects")[0].GetProperty("ipcKey").GetString()!;
+        using (var waiter = new RunningNipc("perl", ["-e",
+            $"$s=semget({number},0,0); $|=1; print \"waits\\n\"; semop($s,pack('s3',0,-1,0)); print \"had\\n\"; <STDIN>"]))
         {
             Assert.Equal("waits", waiter.ReadLine());
             Watch.Until(() => Nipc.Run("rm", $"{key}").ExitCode == 1 || !Exists());
@@ -113,12 +115,14 @@ public sealed class RemovalTests : OneType
             Assert.Contains($"{waiter.Process.Id} (perl)", result.Error, StringComparison.Ordinal);
         }
 
-        Assert.StartsWith($"removed sem {key}\n    Nobody waits for it, and who operated on it last has ended.", Nipc.Succeed("rm", $"{key}"), StringComparison.Ordinal);
+        Assert.StartsWith($"removed sem {key}\n    Nobody waits for it, and who operated on it last has ended.",
+            Nipc.Succeed("rm", $"{key}"), StringComparison.Ordinal);
 
         bool Exists() => IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore) is not null;
     }
 
-    /// <summary>The kernel tells who operated last on each member: its number, or 0 for one of another PID namespace.</summary>
+    /// <summary>The kernel tells who operated last on each member: its number, or 0 for one of another PID
+    /// namespace.</summary>
     [Theory]
     [InlineData("semop($s,pack(q(s3),1,1,0))")]
     [InlineData("semctl($s,1,16,3)")] // SETVAL, which is no operation
@@ -135,7 +139,8 @@ public sealed class RemovalTests : OneType
             END
             """);
         Assert.Equal(2, output.Split("code 6\n").Length - 1);
-        Assert.Contains("cannot be seen from here (another PID namespace). --force removes it all the same.", output, StringComparison.Ordinal);
+        Assert.Contains("cannot be seen from here (another PID namespace). --force removes it all the same.", output,
+            StringComparison.Ordinal);
         Assert.Contains("\"cannot-tell\"", output, StringComparison.Ordinal);
         Assert.EndsWith("removed sem semid:0\ncode 0\n", output, StringComparison.Ordinal);
     }
@@ -146,7 +151,8 @@ public sealed class RemovalTests : OneType
     {
         Peers.Require("perl", "perl");
         const string set = "perl -e '$s=semget(7,2,01600); semop($s,pack(\"s3\",1,1,0))'\n";
-        string output = Private(set + "$n rm semid:0\n" + set + "$n rm key:7\n" + set + "$n rm -g --yes 'semid:*'\n" + set + "$n rm key:7 --json");
+        string output = Private(set + "$n rm semid:0\n" + set + "$n rm key:7\n" + set + "$n rm -g --yes 'semid:*'\n"
+            + set + "$n rm key:7 --json");
         Assert.Equal(3, Regex.Count(output, """
             (?m)^removed sem semid:\d+
                 Nobody waits for it, and who operated on it last has ended\. The kernel does not count its other users\.
@@ -168,7 +174,8 @@ public sealed class RemovalTests : OneType
             $n create shm posix:/idle 10; $n create shm posix:/used 10; exec 9<>/dev/shm/used
             $n rm {options}
             """);
-        Assert.Matches($@"{word} shm posix:/idle\n    It was made, or changed last, |{word} shm posix:/idle\n    It was made \d{{4}}-\d\d-\d\d [0-9:]{{8}}Z \(\d+s ago\)\.\n    Its owner \(root\) has ", output);
+        Assert.Matches(
+            $@"{word} shm posix:/idle\n    It was made, or changed last, |{word} shm posix:/idle\n    It was made \d{{4}}-\d\d-\d\d [0-9:]{{8}}Z \(\d+s ago\)\.\n    Its owner \(root\) has ", output);
         Assert.Equal(word == "matches", Regex.IsMatch(output, @"matches shm posix:/used\n    In use by \d+ \("));
     }
 
@@ -192,7 +199,8 @@ public sealed class RemovalTests : OneType
             """);
         Assert.EndsWith("made\nok\nok\n", output, StringComparison.Ordinal);
         Assert.Matches(@"0x5045524c .* shm .* unused", output);
-        Assert.Equal(word == "--stale", output.Contains("--stale is the old word for --orphaned", StringComparison.Ordinal));
+        Assert.Equal(word == "--stale",
+            output.Contains("--stale is the old word for --orphaned", StringComparison.Ordinal));
     }
 
     /// <summary>What this library recorded, and nothing else, is removed by --orphaned.</summary>
@@ -224,7 +232,8 @@ public sealed class RemovalTests : OneType
             kill $4; wait
             """);
         string[] parts = output.Split("none yet\n", 2)[1].Split("== removing\n");
-        string[] expected = ["shm posix:/left", "sem posix:/left", "sem posix:/leftsem", "shm systemv:/dev/shm/run/left", "sem systemv:/dev/shm/run/left"];
+        string[] expected = ["shm posix:/left", "sem posix:/left", "sem posix:/leftsem",
+            "shm systemv:/dev/shm/run/left", "sem systemv:/dev/shm/run/left"];
         foreach (string one in expected)
         {
             Assert.Contains($"orphaned {one}\n", parts[0], StringComparison.Ordinal);
@@ -233,12 +242,14 @@ public sealed class RemovalTests : OneType
 
         Assert.Equal(expected.Length, parts[1].Split("removed ").Length - 1);
         Assert.Contains("which has ended, has to remove it", parts[0], StringComparison.Ordinal);
-        Assert.Contains("posix:/left was to be removed by a process that has ended", parts[0], StringComparison.Ordinal);
+        Assert.Contains("posix:/left was to be removed by a process that has ended", parts[0],
+            StringComparison.Ordinal);
         Assert.Contains("$ nipc rm", parts[0], StringComparison.Ordinal);
         Assert.DoesNotContain("kept", parts[0], StringComparison.Ordinal);
         Assert.DoesNotContain("foreign", parts[0], StringComparison.Ordinal);
         string left = parts[1].Split("== left\n")[1];
-        Assert.StartsWith("/dev/shm:\nforeign\nkept\nlives\nrun\nsem.keptsem\n\n/dev/shm/run:\nkept\nout\n", left, StringComparison.Ordinal);
+        Assert.StartsWith("/dev/shm:\nforeign\nkept\nlives\nrun\nsem.keptsem\n\n/dev/shm/run:\nkept\nout\n", left,
+            StringComparison.Ordinal);
         Assert.Contains("systemv:/dev/shm/run/kept", left, StringComparison.Ordinal);
     }
 
@@ -249,12 +260,16 @@ public sealed class RemovalTests : OneType
         (string, NativeIpcKey)[] all = [("shm", key), ("sem", semaphore), ("shm", systemV)];
         foreach ((string kind, NativeIpcKey one) in all)
         {
-            using (var maker = new RunningNipc("create", kind, $"{one}", "10", "--hold")) Assert.Equal($"{one}", maker.ReadLine());
-            Assert.Contains($"orphaned {kind} {one}\n", Nipc.Run("rm", "--orphaned", "--folder", TestNames.Folder).Output, StringComparison.Ordinal);
+            using (var maker = new RunningNipc("create", kind, $"{one}", "10", "--hold"))
+                Assert.Equal($"{one}", maker.ReadLine());
+            Assert.Contains($"orphaned {kind} {one}\n",
+                Nipc.Run("rm", "--orphaned", "--folder", TestNames.Folder).Output, StringComparison.Ordinal);
             Assert.Contains("has ended, has to remove it", Nipc.Succeed("show", $"{one}"), StringComparison.Ordinal);
             Nipc.Succeed("create", kind, $"{one}", "10", "--or-open");
-            Assert.DoesNotContain($"{kind} {one}\n", Nipc.Run("rm", "--orphaned", "--folder", TestNames.Folder).Output, StringComparison.Ordinal);
-            Assert.Contains($"unused {kind} {one}\n", Nipc.Run("rm", "--unused", "--folder", TestNames.Folder).Output, StringComparison.Ordinal);
+            Assert.DoesNotContain($"{kind} {one}\n", Nipc.Run("rm", "--orphaned", "--folder", TestNames.Folder).Output,
+                StringComparison.Ordinal);
+            Assert.Contains($"unused {kind} {one}\n", Nipc.Run("rm", "--unused", "--folder", TestNames.Folder).Output,
+                StringComparison.Ordinal);
             Assert.DoesNotContain("has to remove it", Nipc.Succeed("show", $"{one}"), StringComparison.Ordinal);
         }
     }
@@ -290,11 +305,17 @@ public sealed class RemovalTests : OneType
     public void On_a_terminal_the_list_is_shown_and_the_user_is_asked()
     {
         Assert.SkipUnless(TerminalScreen.WhyNot is null, TerminalScreen.WhyNot ?? "");
-        using var terminal = new TerminalScreen("\"$NIPC\" create shm posix:/left 10 >/dev/null; \"$NIPC\" rm --unused; ls /dev/shm; echo ==; \"$NIPC\" rm --unused; echo \"ended with $?\"; ls /dev/shm; exec cat", 100, 24);
-        string screen = terminal.Await(screen => screen.Contains("Remove it? [y/N]", StringComparison.Ordinal), "the question");
+        using var terminal = new TerminalScreen(
+            "\"$NIPC\" create shm posix:/left 10 >/dev/null; \"$NIPC\" rm --unused; ls /dev/shm; echo ==; \"$NIPC\" "
+                + "rm --unused; echo \"ended with $?\"; ls /dev/shm; exec cat", 100, 24);
+        string screen = terminal.Await(screen => screen.Contains("Remove it? [y/N]", StringComparison.Ordinal),
+            "the question");
         Assert.Contains("unused shm posix:/left", screen, StringComparison.Ordinal);
         terminal.Press("Enter");
-        terminal.Await(screen => screen.Contains("Nothing was removed yet", StringComparison.Ordinal) && screen.Contains("\nleft\n==", StringComparison.Ordinal) && screen.TrimEnd().EndsWith("[y/N]", StringComparison.Ordinal), "the object, and the next question");
+        terminal.Await(
+            screen => screen.Contains("Nothing was removed yet", StringComparison.Ordinal)
+                && screen.Contains("\nleft\n==", StringComparison.Ordinal)
+                && screen.TrimEnd().EndsWith("[y/N]", StringComparison.Ordinal), "the object, and the next question");
         terminal.Press("y", "Enter");
         screen = terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the removal");
         Assert.Contains("removed shm posix:/left", screen, StringComparison.Ordinal);
@@ -312,9 +333,11 @@ public sealed class RemovalTests : OneType
         foreach (string[] verb in (string[][])[["list"], ["doctor"], ["show", $"{key}", "--length", "0"]])
         {
             // Also where not all processes can be seen, as in containers.
-            foreach (string[] way in (string[][])[[], ["setpriv", "--bounding-set", AsInContainers, "--inh-caps", AsInContainers]])
+            foreach (string[] way in (string[][])[[],
+                ["setpriv", "--bounding-set", AsInContainers, "--inh-caps", AsInContainers]])
             {
-                ShellResult result = Shell.Run(strace, ["-f", "-qq", "-e", "trace=open,openat,fcntl", "-o", calls, .. way, Nipc.Program, .. verb]);
+                ShellResult result = Shell.Run(strace,
+                    ["-f", "-qq", "-e", "trace=open,openat,fcntl", "-o", calls, .. way, Nipc.Program, .. verb]);
                 Assert.True(result.ExitCode is 0 or 1, result.Output + result.Error);
                 string said = File.ReadAllText(calls);
                 Assert.Contains("/proc/", said, StringComparison.Ordinal);
@@ -324,7 +347,8 @@ public sealed class RemovalTests : OneType
         }
     }
 
-    /// <summary>stat(2) of a link in /proc/PID/fd asks the file system that it leads to, which may never answer.</summary>
+    /// <summary>stat(2) of a link in /proc/PID/fd asks the file system that it leads to, which may never
+    /// answer.</summary>
     [Fact]
     public void Looking_follows_no_link_to_what_is_no_object()
     {
@@ -333,16 +357,22 @@ public sealed class RemovalTests : OneType
         ShellResult result = Shell.Run(strace, ["-f", "-qq", "-e", "trace=%file", "-o", calls, Nipc.Program, "list"]);
         Assert.Equal(0, result.ExitCode);
         string[] said = File.ReadAllLines(calls);
-        Assert.Contains(said, line => line.Contains("readlinkat(", StringComparison.Ordinal) && line.Contains("/dev/null", StringComparison.Ordinal));
-        Assert.DoesNotContain(said, line => line.Contains("stat", StringComparison.Ordinal) && Regex.IsMatch(line, "\"/proc/[0-9]+/fd/"));
+        Assert.Contains(said,
+            line => line.Contains("readlinkat(", StringComparison.Ordinal)
+                && line.Contains("/dev/null", StringComparison.Ordinal));
+        Assert.DoesNotContain(said, line =>
+            line.Contains("stat", StringComparison.Ordinal) && Regex.IsMatch(line, "\"/proc/[0-9]+/fd/"));
     }
 
-    private static string OutcomeOf(ShellResult result) => JsonDocument.Parse(result.Output).RootElement.GetProperty("outcomes")[0].GetProperty("outcome").GetString()!;
+    private static string OutcomeOf(ShellResult result)
+        => JsonDocument.Parse(result.Output).RootElement.GetProperty("outcomes")[0].GetProperty("outcome").GetString()!;
 
     private static ShellResult Contained(params string[] arguments)
-        => Shell.Run("setpriv", ["--bounding-set", AsInContainers, "--inh-caps", AsInContainers, Nipc.Program, .. arguments]);
+        => Shell.Run("setpriv", ["--bounding-set", AsInContainers, "--inh-caps", AsInContainers, Nipc.Program,
+            .. arguments]);
 
     /// <summary>What a script prints in a /dev/shm and an IPC namespace of its own, errors included.</summary>
     private static string Private(string script)
-        => Shell.Run("unshare", ["--ipc", "--mount", "bash", "-c", $"mount -t tmpfs -o mode=1777 tmpfs /dev/shm && n='{Nipc.Program}' && exec 2>&1 || exit\n{script}"]).Output;
+        => Shell.Run("unshare", ["--ipc", "--mount", "bash", "-c",
+            $"mount -t tmpfs -o mode=1777 tmpfs /dev/shm && n='{Nipc.Program}' && exec 2>&1 || exit\n{script}"]).Output;
 }

@@ -14,7 +14,8 @@ public class RunTests : OneType
     public void The_permit_is_held_while_the_command_runs_and_the_exit_code_is_its_own(string type)
     {
         using SystemSemaphore semaphore = Make(type, 3);
-        using var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--count", "2", "--", "sh", "-c", "echo $$; read line; exit 42");
+        using var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--count", "2", "--", "sh", "-c",
+            "echo $$; read line; exit 42");
         run.ReadLine();
         Assert.Equal(1, Count(semaphore));
         run.Process.StandardInput.WriteLine();
@@ -53,14 +54,16 @@ public class RunTests : OneType
     public void With_robust_the_next_one_gets_the_permit_of_a_supervisor_that_was_killed()
     {
         using SystemSemaphore semaphore = Make("posix", 1);
-        using (var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--robust", "--", "sh", "-c", "echo $$; read line"))
+        using (var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--robust", "--", "sh", "-c",
+            "echo $$; read line"))
         {
             run.ReadLine();
             run.Process.Kill(entireProcessTree: true);
             run.WaitForEnd();
         }
 
-        Assert.Equal("mine", Nipc.Succeed("run", "--sem", $"{semaphore.Key}", "--robust", "--timeout", "30", "--", "echo", "mine"));
+        Assert.Equal("mine", Nipc.Succeed("run", "--sem", $"{semaphore.Key}", "--robust", "--timeout", "30", "--",
+            "echo", "mine"));
         Assert.Equal(1, Count(semaphore));
     }
 
@@ -94,18 +97,26 @@ public class RunTests : OneType
     public void Arguments_and_environment_and_descriptors_reach_the_command(string type)
     {
         using SystemSemaphore semaphore = Make(type, 1);
-        Assert.Equal("[@a][--sem][b c][]", Nipc.Succeed("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c", "printf '[%s]' \"$@\"", "x", "@a", "--sem", "b c", ""));
-        Assert.Equal("v\n", Nipc.RunWith([new("NIPC_TEST", "v")], "run", "--sem", $"{semaphore.Key}", "--", "printenv", "NIPC_TEST").Output);
-        Assert.Equal("in", System.Text.Encoding.ASCII.GetString(Nipc.Feed("in"u8.ToArray(), "run", "--sem", $"{semaphore.Key}", "--", "cat").Output));
+        Assert.Equal("[@a][--sem][b c][]",
+            Nipc.Succeed("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c", "printf '[%s]' \"$@\"", "x", "@a",
+                "--sem", "b c", ""));
+        Assert.Equal("v\n", Nipc.RunWith([new("NIPC_TEST", "v")], "run", "--sem", $"{semaphore.Key}", "--", "printenv",
+            "NIPC_TEST").Output);
+        Assert.Equal("in", System.Text.Encoding.ASCII.GetString(
+            Nipc.Feed("in"u8.ToArray(), "run", "--sem", $"{semaphore.Key}", "--", "cat").Output));
 
-        // Descriptors of the tool's own stay with the tool: the command has what this test gave, what ls opens itself, and on POSIX the one whose lock says that the command lives.
-        string[] with = Descriptors(Nipc.Succeed("run", "--sem", $"{semaphore.Key}", "--", "ls", "-l", "/proc/self/fd")), without = Descriptors(Shell.Run("ls", ["-l", "/proc/self/fd"]).Output);
+        // Descriptors of the tool's own stay with the tool: the command has what this test gave, what ls opens itself,
+        // and on POSIX the one whose lock says that the command lives.
+        string[] with = Descriptors(Nipc.Succeed("run", "--sem", $"{semaphore.Key}", "--", "ls", "-l",
+            "/proc/self/fd")), without = Descriptors(Shell.Run("ls", ["-l", "/proc/self/fd"]).Output);
         string[] more = [.. with.Where(line => line.Contains("/dev/shm/sem.", StringComparison.Ordinal))];
-        if (type == "posix") Assert.StartsWith("lr-x", Assert.Single(more), StringComparison.Ordinal); // for reading only
+        // For reading only
+        if (type == "posix") Assert.StartsWith("lr-x", Assert.Single(more), StringComparison.Ordinal);
         else Assert.Empty(more);
         Assert.Equal(without.Length, with.Length - more.Length);
 
-        static string[] Descriptors(string listing) => [.. listing.Split('\n').Where(line => line.Contains(" -> ", StringComparison.Ordinal))];
+        static string[] Descriptors(string listing)
+            => [.. listing.Split('\n').Where(line => line.Contains(" -> ", StringComparison.Ordinal))];
     }
 
     [Theory]
@@ -119,20 +130,24 @@ public class RunTests : OneType
         Assert.Matches(@"SigCgt:\s+0+\n", status);
     }
 
-    // What whoever started the tests ignores (Python: SIGXFSZ) stays so, in a command of the tool as in any other. SIGPIPE is what .NET ignores; the tool gives it back.
+    // What whoever started the tests ignores (Python: SIGXFSZ) stays so, in a command of the tool as in any other.
+    // SIGPIPE is what .NET ignores; the tool gives it back.
     private static ulong IgnoredHere() => Ignored(Shell.Run("cat", ["/proc/self/status"]).Succeeded) & ~Sigpipe;
 
     private const ulong Sigpipe = 1 << (13 - 1);
 
     private static ulong Ignored(string status)
-        => ulong.Parse(System.Text.RegularExpressions.Regex.Match(status, @"SigIgn:\s+([0-9a-f]+)").Groups[1].Value, System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
+        => ulong.Parse(System.Text.RegularExpressions.Regex.Match(status, @"SigIgn:\s+([0-9a-f]+)").Groups[1].Value,
+            System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
 
     [Theory]
     [MemberData(nameof(Types))]
     public void What_nohup_ignores_stays_ignored(string type)
     {
         using SystemSemaphore semaphore = Make(type, 1);
-        string status = Shell.Run("sh", ["-c", $"trap '' HUP INT; exec '{Nipc.Program}' run --sem '{semaphore.Key}' -- cat /proc/self/status"]).Succeeded;
+        string status = Shell.Run("sh",
+            ["-c",
+                $"trap '' HUP INT; exec '{Nipc.Program}' run --sem '{semaphore.Key}' -- cat /proc/self/status"]).Succeeded;
         Assert.Equal(IgnoredHere() | 3, Ignored(status));
     }
 
@@ -141,9 +156,11 @@ public class RunTests : OneType
     public void Signals_reach_the_command(string type)
     {
         using SystemSemaphore semaphore = Make(type, 1);
-        foreach ((string name, int number) in new[] { ("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3), ("USR1", 10), ("USR2", 12) })
+        foreach ((string name, int number) in new[] { ("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3), ("USR1", 10),
+            ("USR2", 12) })
         {
-            using var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c", $"trap 'echo got {name}; exit 9' {name}; echo ready; while :; do read line || :; done");
+            using var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c",
+                $"trap 'echo got {name}; exit 9' {name}; echo ready; while :; do read line || :; done");
             Assert.Equal("ready", run.ReadLine());
             run.Signal(number);
             Assert.Equal($"got {name}", run.ReadLine());
@@ -183,8 +200,10 @@ public class RunTests : OneType
     public void Create_makes_the_semaphore_once(string type)
     {
         NativeIpcKey key = NewKey(type);
-        Assert.Equal("1", Nipc.Succeed("run", "--sem", $"{key}", "--create", "2", "--", Nipc.Program, "value", $"{key}"));
-        Assert.Equal("1", Nipc.Succeed("run", "--sem", $"{key}", "--create", "7", "--", Nipc.Program, "value", $"{key}"));
+        Assert.Equal("1", Nipc.Succeed("run", "--sem", $"{key}", "--create", "2", "--", Nipc.Program,
+            "value", $"{key}"));
+        Assert.Equal("1", Nipc.Succeed("run", "--sem", $"{key}", "--create", "7", "--", Nipc.Program,
+            "value", $"{key}"));
         Assert.Equal("2", Nipc.Succeed("value", $"{key}"));
     }
 
@@ -197,7 +216,8 @@ public class RunTests : OneType
 
         // Each makes a file, counts how many there are, and takes its own away.
         string script = $"cd '{folder}' && touch $$ && ls | wc -l && rm $$";
-        RunningNipc[] runs = [.. Enumerable.Range(0, 8).Select(_ => new RunningNipc("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c", script))];
+        RunningNipc[] runs = [.. Enumerable.Range(0,
+            8).Select(_ => new RunningNipc("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c", script))];
         foreach (RunningNipc run in runs)
         {
             Assert.InRange(int.Parse(run.ReadLine(), CultureInfo.InvariantCulture), 1, 2);

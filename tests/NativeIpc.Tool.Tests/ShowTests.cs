@@ -28,8 +28,10 @@ public sealed class ShowTests : IDisposable
         random.NextBytes(segment.Span[..200]);
         "some text in a segment"u8.CopyTo(segment.Span[120..]);
         random.NextBytes(segment.Span[3001..3100]);
-        string[] lines = Nipc.Succeed("show", key.ToString(), "--offset", Number(offset), "-n", Number(length)).Split('\n');
-        string expected = Shell.Run("hexdump", ["-C", "-s", Number(offset), "-n", Number(length), "/dev/shm" + key.NativeKey]).Succeeded;
+        string[] lines = Nipc.Succeed("show", key.ToString(), "--offset", Number(offset), "-n",
+            Number(length)).Split('\n');
+        string expected = Shell.Run("hexdump",
+            ["-C", "-s", Number(offset), "-n", Number(length), "/dev/shm" + key.NativeKey]).Succeeded;
         Assert.Equal(expected.TrimEnd('\n').Split('\n'), lines.SkipWhile(line => line.Length > 0).Skip(1));
     }
 
@@ -49,7 +51,8 @@ public sealed class ShowTests : IDisposable
         Assert.Contains("|System V........|", shown, StringComparison.Ordinal);
         Assert.Contains("|System V........|", Nipc.Succeed("show", id, "--kind", "shm"), StringComparison.Ordinal);
         Assert.Contains("|System V........|", Nipc.Succeed("show", number, "--kind", "shm"), StringComparison.Ordinal);
-        Assert.Contains("|System V........|", Nipc.Succeed("show", "--type", "systemv", key.NativeKey), StringComparison.Ordinal);
+        Assert.Contains("|System V........|", Nipc.Succeed("show", "--type", "systemv", key.NativeKey),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -87,13 +90,19 @@ public sealed class ShowTests : IDisposable
         "name\0rest"u8.CopyTo(bytes[32..]);
         Put(bytes[50..52], 7);
         Put(bytes[52..54], 8);
-        const string layout = "u8 a@0, i8 b@0, bool c@1, i16 d@2, u16 e@2, i32 f@4, u32 g@4, i64 h@8, u64 i@0x8, f32 j@16, f64 k@24, char[9] l@32, bytes[3] m@32, u16[2] n@50, u8 o, i32 p@98, f64 q@56";
-        JsonElement shown = Nipc.Json("show", key.ToString(), "--json", "--endian", endian, "--struct", layout).GetProperty("objects")[0].GetProperty("fields");
-        string[] values = [.. shown.EnumerateArray().Select(field => field.TryGetProperty("value", out JsonElement value) ? value.ToString() : "none")];
+        const string layout = "u8 a@0, i8 b@0, bool c@1, i16 d@2, u16 e@2, i32 f@4, u32 g@4, i64 h@8, u64 i@0x8, f32 "
+            + "j@16, f64 k@24, char[9] l@32, bytes[3] m@32, u16[2] n@50, u8 o, i32 p@98, f64 q@56";
+        JsonElement shown = Nipc.Json("show", key.ToString(), "--json", "--endian", endian, "--struct",
+            layout).GetProperty("objects")[0].GetProperty("fields");
+        string[] values = [.. shown.EnumerateArray()
+            .Select(field => field.TryGetProperty("value", out JsonElement value) ? value.ToString() : "none")];
         Assert.Equal(
-            ["200", "-56", "True", "-2", "65534", "-70000", "4294897296", "-5000000000", "18446744068709551616", "1.5", "-0.25", "name", "6e616d", "[7,8]", "0", "none", "0"],
-            values.Select(value => value.Replace("\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal)));
-        Assert.Contains("behind the end", Field(Nipc.Succeed("show", key.ToString(), "--struct", "i32 p@98"), "p"), StringComparison.Ordinal);
+            ["200", "-56", "True", "-2", "65534", "-70000", "4294897296", "-5000000000", "18446744068709551616", "1.5",
+                "-0.25", "name", "6e616d", "[7,8]", "0", "none", "0"],
+            values.Select(
+                value => value.Replace("\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal)));
+        Assert.Contains("behind the end", Field(Nipc.Succeed("show", key.ToString(), "--struct", "i32 p@98"), "p"),
+            StringComparison.Ordinal);
 
         void Put(Span<byte> to, long value)
         {
@@ -132,7 +141,8 @@ public sealed class ShowTests : IDisposable
     }
 
     private static string Field(string shown, string label)
-        => Assert.Single(shown.Split('\n'), line => line.StartsWith(label.PadRight(12), StringComparison.Ordinal))[12..];
+        => Assert.Single(shown.Split('\n'),
+            line => line.StartsWith(label.PadRight(12), StringComparison.Ordinal))[12..];
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

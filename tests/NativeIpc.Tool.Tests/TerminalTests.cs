@@ -15,7 +15,9 @@ public sealed class TerminalTests
             rm -r "$PWD"; echo "ended with $?"; exec cat
             """, 100, 20);
         string screen = terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
-        Assert.Equal(2, screen.Split('\n').Count(line => line.StartsWith("big.bin ━", StringComparison.Ordinal) && line.Contains("100%", StringComparison.Ordinal)));
+        Assert.Equal(2, screen.Split('\n')
+            .Count(line => line.StartsWith("big.bin ━", StringComparison.Ordinal)
+                && line.Contains("100%", StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -27,7 +29,9 @@ public sealed class TerminalTests
     public void A_list_fits_the_width_of_the_terminal(int columns, string verb, int longest)
     {
         const string name = "posix:/qipc_sharedmemory_camerafeedofthefrontdoor8843d7f92416211de9ebb963ff4ce28125932878";
-        using var terminal = new TerminalScreen($"\"$NIPC\" create sem '{name}' 1 > /dev/null; \"$NIPC\" create shm posix:/中文の鍵 9 > /dev/null; \"$NIPC\" {verb} 2> /dev/null; echo over; exec cat", columns, 12);
+        using var terminal = new TerminalScreen(
+            $"\"$NIPC\" create sem '{name}' 1 > /dev/null; \"$NIPC\" create shm posix:/中文の鍵 9 > /dev/null; "
+                + $"\"$NIPC\" {verb} 2> /dev/null; echo over; exec cat", columns, 12);
         string screen = terminal.Await(screen => screen.EndsWith("over", StringComparison.Ordinal), "the end");
         string[] lines = screen.Split('\n');
         if (longest > columns)
@@ -36,7 +40,8 @@ public sealed class TerminalTests
             return;
         }
 
-        Assert.Equal(verb.Contains("header", StringComparison.Ordinal) ? 3 : 4, lines.Length); // no line goes on in the next one
+        // No line goes on in the next one
+        Assert.Equal(verb.Contains("header", StringComparison.Ordinal) ? 3 : 4, lines.Length);
         string row = Assert.Single(lines, line => line.Contains("932878", StringComparison.Ordinal));
         Assert.Matches(@"posix:/\w*…\w*932878|sem\.qipc\w*…", row);
         Assert.Contains("中文の鍵", screen, StringComparison.Ordinal);
@@ -46,8 +51,11 @@ public sealed class TerminalTests
     [Fact]
     public void Read_shows_a_hexdump_and_NO_COLOR_is_respected()
     {
-        using var terminal = new TerminalScreen("\"$NIPC\" create shm posix:/a 3; \"$NIPC\" read posix:/a; NO_COLOR=1 \"$NIPC\" dump posix:/a /tmp/$$.bin; rm /tmp/$$.bin; echo over; exec cat", 100, 20);
-        string screen = terminal.Await(screen => screen.Contains("over", StringComparison.Ordinal), "the end", withEscapes: true);
+        using var terminal = new TerminalScreen(
+            "\"$NIPC\" create shm posix:/a 3; \"$NIPC\" read posix:/a; NO_COLOR=1 \"$NIPC\" dump posix:/a "
+                + "/tmp/$$.bin; rm /tmp/$$.bin; echo over; exec cat", 100, 20);
+        string screen = terminal.Await(screen => screen.Contains("over", StringComparison.Ordinal), "the end",
+            withEscapes: true);
         Assert.Contains("00000000  00 00 00 ", screen, StringComparison.Ordinal);
         Assert.DoesNotMatch(@"\e\[[0-9;]*3[0-9]|\e\[[0-9;]*9[0-9]", screen);
     }
@@ -63,7 +71,8 @@ public sealed class TerminalTests
             until [ "$("$NIPC" value {{key}})" = 0 ]; do :; done
             "$NIPC" acquire {{key}}; echo "ended with $?"; "$NIPC" release {{key}}; exec cat
             """, 200, 12);
-        string screen = terminal.Await(screen => screen.Contains("Ctrl-C gives up", StringComparison.Ordinal), "the note");
+        string screen = terminal.Await(screen => screen.Contains("Ctrl-C gives up", StringComparison.Ordinal),
+            "the note");
         Assert.Matches($"nipc: Waiting for {key}, {whom}", screen);
         terminal.Open(": > /dev/shm/go");
         terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the permit");
@@ -86,7 +95,9 @@ public sealed class TerminalTests
         string record = Path.Combine(Path.GetTempPath(), NativeIpc.Testing.TestNames.NextName());
         try
         {
-            using var terminal = new TerminalScreen("read x; \"$NIPC\" create sem posix:/s 1; \"$NIPC\" value posix:/s; \"$NIPC\" list 2> /dev/null; echo over; exec cat", 100, 12);
+            using var terminal = new TerminalScreen(
+                "read x; \"$NIPC\" create sem posix:/s 1; \"$NIPC\" value posix:/s; \"$NIPC\" list 2> /dev/null; echo "
+                    + "over; exec cat", 100, 12);
             terminal.RecordTo(record);
             terminal.Press("Enter");
             terminal.Await(screen => screen.EndsWith("over", StringComparison.Ordinal), "the end");
@@ -113,7 +124,8 @@ public sealed class TerminalTests
         terminal.Press("C-c");
         terminal.Await(screen => screen.Contains("caught", StringComparison.Ordinal), "the signal");
         terminal.Open(": > /dev/shm/go");
-        string screen = terminal.Await(screen => screen.Contains("ended with 5\n1", StringComparison.Ordinal), "the end");
+        string screen = terminal.Await(
+            screen => screen.Contains("ended with 5\n1", StringComparison.Ordinal), "the end");
         Assert.Single(screen.Split('\n'), line => line.Contains("caught", StringComparison.Ordinal));
     }
 }

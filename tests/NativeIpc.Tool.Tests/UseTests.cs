@@ -16,11 +16,13 @@ public sealed class UseTests : OneType
         Nipc.Succeed("create", "sem", $"{key}", "3");
         using var holder = new RunningNipc("run", "--sem", $"{key}", "-n", "3", "sh", "-c", "echo has it; read x");
         Assert.Equal("has it", holder.ReadLine());
-        using SystemSemaphore idle = SystemSemaphore.OpenExisting(key, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep });
+        using SystemSemaphore idle = SystemSemaphore.OpenExisting(key,
+            new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep });
         using var waiter = new RunningNipc("acquire", $"{key}");
         Watch.Until(() => Uses(key).GetValueOrDefault(waiter.Process.Id) == "waits", waiter.Process);
         string sheet = Nipc.Succeed("show", $"{key}");
-        Assert.Matches($@"\nholders +{holder.Process.Id} nipc \(3 permits\)\n +[0-9]+ sh \(3 permits\)\nwaiters +{waiter.Process.Id} nipc\nothers +{Environment.ProcessId} ", sheet);
+        Assert.Matches(
+            $@"\nholders +{holder.Process.Id} nipc \(3 permits\)\n +[0-9]+ sh \(3 permits\)\nwaiters +{waiter.Process.Id} nipc\nothers +{Environment.ProcessId} ", sheet);
         Dictionary<int, string> uses = Uses(key);
         Assert.Equal("holds", uses[holder.Process.Id]);
         Assert.Equal("open", uses[Environment.ProcessId]);
@@ -55,7 +57,8 @@ public sealed class UseTests : OneType
             """;
         string all = Alone.Run(script).Output;
         string output = all[..all.IndexOf('{', StringComparison.Ordinal)];
-        Assert.Matches(@"\nmembers +3\n  0 +value 0, waiting 0, waiting for zero 0, last pid none\n  1 +value 7, waiting 0, waiting for zero 0, last pid \d+\n  2 +value 0, waiting 1, waiting for zero 0, last pid none\n", output);
+        Assert.Matches(
+            @"\nmembers +3\n  0 +value 0, waiting 0, waiting for zero 0, last pid none\n  1 +value 7, waiting 0, waiting for zero 0, last pid \d+\n  2 +value 0, waiting 1, waiting for zero 0, last pid none\n", output);
         Assert.Matches(@"\nwaiters +\d+ perl\n", output);
         string[] ipcs = [.. output.Split('\n').Where(line => line.StartsWith("ipcs ", StringComparison.Ordinal))];
         Assert.Equal("ipcs 0 0 0 0", ipcs[0]);
@@ -71,5 +74,6 @@ public sealed class UseTests : OneType
 
     private static Dictionary<int, string> Uses(NativeIpcKey key)
         => Nipc.Json("show", $"{key}", "--json").GetProperty("objects")[0].GetProperty("users").EnumerateArray()
-            .ToDictionary(user => user.GetProperty("pid").GetInt32(), user => user.TryGetProperty("use", out JsonElement use) ? use.GetString()! : "open");
+            .ToDictionary(user => user.GetProperty("pid").GetInt32(),
+                user => user.TryGetProperty("use", out JsonElement use) ? use.GetString()! : "open");
 }

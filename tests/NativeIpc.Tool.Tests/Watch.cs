@@ -19,8 +19,10 @@ internal static class Watch
         }
     }
 
-    /// <summary>Whether this process may look at every other one, so that what no process has open is known to be unused.</summary>
-    internal static bool SeesAllProcesses => Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)).All(MayBeRead);
+    /// <summary>Whether this process may look at every other one, so that what no process has open is known to be
+    /// unused.</summary>
+    internal static bool SeesAllProcesses
+        => Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)).All(MayBeRead);
 
     private static bool MayBeRead(string process)
     {
@@ -39,13 +41,17 @@ internal static class Watch
         }
     }
 
-    /// <summary>Whether a process has a handler for a signal. SIGINT is handled by .NET only once the tool asks for it: with SIGHUP, which .NET leaves alone until then.</summary>
-    internal static bool Catches(int processId, int signal) => Bits(processId, "SigCgt", signal) && Bits(processId, "SigCgt", 1);
+    /// <summary>Whether a process has a handler for a signal. SIGINT is handled by .NET only once the tool asks for it:
+    /// with SIGHUP, which .NET leaves alone until then.</summary>
+    internal static bool Catches(int processId, int signal)
+        => Bits(processId, "SigCgt", signal) && Bits(processId, "SigCgt", 1);
 
     internal static bool Bits(int processId, string field, int signal)
     {
-        string line = File.ReadLines($"/proc/{processId}/status").Single(line => line.StartsWith(field + ":", StringComparison.Ordinal));
-        return (ulong.Parse(line.AsSpan(field.Length + 1).Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) >> (signal - 1) & 1) != 0;
+        string line = File.ReadLines($"/proc/{processId}/status")
+            .Single(line => line.StartsWith(field + ":", StringComparison.Ordinal));
+        return (ulong.Parse(line.AsSpan(field.Length + 1).Trim(), NumberStyles.AllowHexSpecifier,
+            CultureInfo.InvariantCulture) >> (signal - 1) & 1) != 0;
     }
 
     /// <summary>Whether a process lives. One that has ended and was not waited for does not.</summary>

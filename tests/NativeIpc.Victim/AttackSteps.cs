@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Victim;
 
-/// <summary>Steps of a process that means harm: what it does goes on in the background until the process ends.</summary>
+/// <summary>Steps of a process that means harm: what it does goes on in the background until the process
+/// ends.</summary>
 internal static partial class AttackSteps
 {
     private const int AtCurrentFolder = -100; // AT_FDCWD
@@ -32,7 +33,8 @@ internal static partial class AttackSteps
     };
 
     /// <summary>
-    /// Puts one thing after the other under a name, each in one call: a file as it should be, files of other sizes, a symbolic link, a FIFO.
+    /// Puts one thing after the other under a name, each in one call: a file as it should be, files of other sizes, a
+    /// symbolic link, a FIFO.
     /// </summary>
     /// <param name="path">The name.</param>
     /// <param name="linkTarget">Where the symbolic link leads to.</param>
@@ -66,7 +68,8 @@ internal static partial class AttackSteps
                     else if (Marshal.GetLastPInvokeError() == NoSuchFile)
                     {
                         // The victim has removed it, as the owner of what it took for an object.
-                        if (File.Exists(stash[i]) || new FileInfo(stash[i]).LinkTarget is not null) _ = rename(stash[i], path);
+                        if (File.Exists(stash[i]) || new FileInfo(stash[i]).LinkTarget is not null)
+                            _ = rename(stash[i], path);
                         (now, kinds[i]) = (kinds[i], Kind.Valid);
                         Make(Kind.Valid, stash[i]);
                     }
@@ -103,7 +106,8 @@ internal static partial class AttackSteps
         }
     }
 
-    /// <summary>Keeps everybody else from opening a file of this user's own, until the kernel takes that away (fs.lease-break-time, 45 s).</summary>
+    /// <summary>Keeps everybody else from opening a file of this user's own, until the kernel takes that away
+    /// (fs.lease-break-time, 45 s).</summary>
     private static string Lease(string path)
     {
         const int setLease = 1024; // F_SETLEASE
@@ -113,7 +117,8 @@ internal static partial class AttackSteps
         _ = Signal(signal, ignore);
         int descriptor = open(path, 2); // O_RDWR
         if (descriptor == -1 || fcntl(descriptor, setLease, writeLease) != 0)
-            throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"No lease: error {Marshal.GetLastPInvokeError()}"));
+            throw new InvalidOperationException(
+                string.Create(CultureInfo.InvariantCulture, $"No lease: error {Marshal.GetLastPInvokeError()}"));
         return "leased";
     }
 

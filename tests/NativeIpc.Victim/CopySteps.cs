@@ -6,13 +6,15 @@ using NativeIpc.Testing;
 
 namespace NativeIpc.Victim;
 
-/// <summary>Steps in copies of the library, each in an AssemblyLoadContext of its own that can be unloaded, as plug-ins have it.</summary>
+/// <summary>Steps in copies of the library, each in an AssemblyLoadContext of its own that can be unloaded, as plug-ins
+/// have it.</summary>
 internal static class CopySteps
 {
     private static readonly Dictionary<string, Copy> s_copies = [];
 
     /// <summary>Runs a step of this kind; null when it is of another kind.</summary>
-    /// <remarks><c>copy NAME STEP</c> runs one of <see cref="IpcSteps"/> in a copy, which is made when it is first named.</remarks>
+    /// <remarks><c>copy NAME STEP</c> runs one of <see cref="IpcSteps"/> in a copy, which is made when it is first
+    /// named.</remarks>
     internal static string? TryRun(string[] words) => words[0] switch
     {
         "copy" => Run(words[1], words[2..]),
@@ -68,12 +70,15 @@ internal static class CopySteps
         return new WeakReference(copy.Context, trackResurrection: true);
     }
 
-    /// <summary>What the library opens for itself, and of the signals that the process handles the one that the runtime leaves alone.</summary>
+    /// <summary>What the library opens for itself, and of the signals that the process handles the one that the runtime
+    /// leaves alone.</summary>
     private static string KernelObjects()
     {
-        IEnumerable<string> open = new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(file => file.LinkTarget ?? "")
+        IEnumerable<string> open = new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos()
+            .Select(file => file.LinkTarget ?? "")
             .Where(target => target.StartsWith("anon_inode:", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
-        string caught = File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigCgt:", StringComparison.Ordinal));
+        string caught = File.ReadLines("/proc/self/status")
+            .First(line => line.StartsWith("SigCgt:", StringComparison.Ordinal));
         const int hangup = 1; // bit 0 is SIGHUP
         bool handles = (Convert.ToUInt64(caught["SigCgt:".Length..].Trim(), 16) & hangup) != 0;
         return $"{string.Join(' ', open)}{(handles ? " SIGHUP" : "")}";
@@ -83,7 +88,8 @@ internal static class CopySteps
     {
         var context = new Context();
         Assembly program = context.LoadFromAssemblyName(new AssemblyName("NativeIpc.Victim"));
-        return new Copy(context, Activator.CreateInstance(program.GetType(typeof(IpcSteps).FullName!)!, nonPublic: true)!);
+        return new Copy(context, Activator.CreateInstance(program.GetType(typeof(IpcSteps).FullName!)!,
+            nonPublic: true)!);
     }
 
     /// <summary>A copy of the library, and the steps that use it.</summary>
@@ -101,7 +107,8 @@ internal static class CopySteps
 
         internal string Run(string[] step)
         {
-            MethodInfo run = steps.GetType().GetMethod(nameof(IpcSteps.Run), BindingFlags.Instance | BindingFlags.NonPublic)!;
+            MethodInfo run = steps.GetType().GetMethod(nameof(IpcSteps.Run),
+                BindingFlags.Instance | BindingFlags.NonPublic)!;
             try
             {
                 return (string)run.Invoke(steps, [step])!;
@@ -114,7 +121,8 @@ internal static class CopySteps
         }
     }
 
-    /// <summary>It has no field that leads to what is loaded in it, nor does a table with it as the key: .NET keeps a context itself until it is unloaded, which then never is.</summary>
+    /// <summary>It has no field that leads to what is loaded in it, nor does a table with it as the key: .NET keeps a
+    /// context itself until it is unloaded, which then never is.</summary>
     private sealed class Context() : AssemblyLoadContext(isCollectible: true)
     {
         protected override Assembly? Load(AssemblyName assemblyName)

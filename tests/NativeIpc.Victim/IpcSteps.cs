@@ -4,7 +4,8 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Victim;
 
-/// <summary>Steps that use the library. The last segment, semaphore and lock made or opened are kept for the steps after.</summary>
+/// <summary>Steps that use the library. The last segment, semaphore and lock made or opened are kept for the steps
+/// after.</summary>
 internal sealed class IpcSteps
 {
     private readonly List<IDisposable> _kept = [];
@@ -22,7 +23,8 @@ internal sealed class IpcSteps
             "segment-create-or-open" => Keep(SharedMemory.CreateOrOpen(Key, Size, SegmentOptions)),
             "segment-open" => Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions)),
             "segment-read" => Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.Read, SegmentOptions)),
-            "segment-try-open" => SharedMemory.TryOpenExisting(Key, out SharedMemory? found, SharedMemoryAccess.ReadWrite, SegmentOptions) ? Keep(found) : "missing",
+            "segment-try-open" => SharedMemory.TryOpenExisting(Key, out SharedMemory? found,
+                SharedMemoryAccess.ReadWrite, SegmentOptions) ? Keep(found) : "missing",
             "segment-read-again-and-again" => ReadAgainAndAgain(),
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-owner" => IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory) is { } found ? $"owner "
@@ -32,7 +34,8 @@ internal sealed class IpcSteps
             "segment-drop-locked" => DropLocked(),
             "segment-wait-twice" => WaitTwice(),
             "segment-wait-for-own" => $"{Second().TryLock(TimeSpan.FromMilliseconds(Count), out _)}",
-            "segment-wait-for-own-async" => $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
+            "segment-wait-for-own-async" =>
+                $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
             "segment-lock-often" => LockOften(),
             "segment-attend" => Attend(),
             "life-thread" => NativeIpc.Backends.Windows.LifeThread.Run(() => Thread.CurrentThread.Name!),
@@ -47,9 +50,11 @@ internal sealed class IpcSteps
             "semaphore-create-or-open" => Keep(SystemSemaphore.CreateOrOpen(Key, Count, SemaphoreOptions)),
             "semaphore-reset" => Keep(SystemSemaphore.CreateOrReset(Key, Count, SemaphoreOptions)),
             "semaphore-open" => Keep(SystemSemaphore.OpenExisting(Key, SemaphoreOptions)),
-            "semaphore-try-open" => SystemSemaphore.TryOpenExisting(Key, out SystemSemaphore? found, SemaphoreOptions) ? Keep(found) : "missing",
+            "semaphore-try-open" => SystemSemaphore.TryOpenExisting(Key, out SystemSemaphore? found, SemaphoreOptions)
+                ? Keep(found) : "missing",
             "semaphore-remove" => SystemSemaphore.Remove(Key) ? "removed" : "missing",
-            "semaphore-count" => _semaphore!.TryGetCurrentCount(out int count) ? count.ToString(CultureInfo.InvariantCulture) : "unknown",
+            "semaphore-count" => _semaphore!.TryGetCurrentCount(out int count)
+                ? count.ToString(CultureInfo.InvariantCulture) : "unknown",
             "semaphore-release" => Release(),
             "semaphore-acquire" => _semaphore!.TryAcquire() ? "acquired" : "none left",
             "semaphore-wait" => $"{_semaphore!.TryAcquire(Milliseconds)}",
@@ -60,13 +65,16 @@ internal sealed class IpcSteps
             "segment-was-abandoned" => $"{_lock.WasAbandoned}",
             "semaphore-was-abandoned" => $"{_semaphore!.WasAbandoned}",
             "segment-lock-async-at-end" => LockAsyncAtEnd(),
-            "segment-wait-async" => $"{_segment!.TryLockAsync(Milliseconds).AsTask().GetAwaiter().GetResult() is not null}",
-            "segment-open-and-lock" => $"{Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions))}, {Lock()}",
+            "segment-wait-async" =>
+                $"{_segment!.TryLockAsync(Milliseconds).AsTask().GetAwaiter().GetResult() is not null}",
+            "segment-open-and-lock" =>
+                $"{Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions))}, {Lock()}",
             "segment-status" => $"{_segment!.GetLockStatus()}",
             "semaphore-acquire-in-thread" => AcquireInThread(),
             "segment-churn" => Churn(key => SharedMemory.CreateNew(key, 4096)),
             "semaphore-churn" => Churn(key => SystemSemaphore.CreateNew(key, 1)),
-            "safe-key" => SharedMemory.PlatformSafeKey(words[2], (NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)).ToString(),
+            "safe-key" => SharedMemory.PlatformSafeKey(words[2],
+                (NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)).ToString(),
             "supports" => Supports((NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-access" => Access(),
             "segment-dispose" => DisposeSegment(),
@@ -91,7 +99,8 @@ internal sealed class IpcSteps
         [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
         static void MakeLocked(NativeIpcKey key)
         {
-            if (!SharedMemory.CreateNew(key, 100).TryLock(out _)) throw new InvalidOperationException("The lock of a new segment was not free.");
+            if (!SharedMemory.CreateNew(key, 100).TryLock(out _))
+                throw new InvalidOperationException("The lock of a new segment was not free.");
         }
     }
 
@@ -102,7 +111,8 @@ internal sealed class IpcSteps
     {
         SharedMemory first = SharedMemory.CreateNew(Key, 100);
         SharedMemory second = SharedMemory.OpenExisting(Key);
-        if (!first.TryLock(out SharedMemoryLock _)) throw new InvalidOperationException("The lock of a new segment was not free.");
+        if (!first.TryLock(out SharedMemoryLock _))
+            throw new InvalidOperationException("The lock of a new segment was not free.");
         Task<SharedMemoryLock> pending = second.LockAsync().AsTask();
         _pending.AddRange([first, second, pending]);
         _kept.AddRange([first, second]);
@@ -146,7 +156,8 @@ internal sealed class IpcSteps
 
     private bool RemoveAtProcessExit => bool.Parse(Option("exit", "true"));
 
-    private TimeSpan PeerTimeout => TimeSpan.FromMilliseconds(int.Parse(Option("timeout", "1000"), CultureInfo.InvariantCulture));
+    private TimeSpan PeerTimeout => TimeSpan.FromMilliseconds(
+        int.Parse(Option("timeout", "1000"), CultureInfo.InvariantCulture));
 
     private SharedMemoryOptions SegmentOptions => new()
     {
@@ -176,7 +187,8 @@ internal sealed class IpcSteps
     };
 
     private string Option(string name, string otherwise)
-        => Array.Find(_words, word => word.StartsWith(name + "=", StringComparison.Ordinal)) is { } found ? found[(name.Length + 1)..] : otherwise;
+        => Array.Find(_words, word => word.StartsWith(name + "=", StringComparison.Ordinal)) is { } found
+            ? found[(name.Length + 1)..] : otherwise;
 
     private string Keep(SharedMemory segment)
     {
@@ -204,7 +216,8 @@ internal sealed class IpcSteps
         string end = _words[3];
         while (!File.Exists(end))
         {
-            if (!SharedMemory.TryOpenExisting(Key, out SharedMemory? segment, SharedMemoryAccess.Read, SegmentOptions)) continue;
+            if (!SharedMemory.TryOpenExisting(Key, out SharedMemory? segment, SharedMemoryAccess.Read, SegmentOptions))
+                continue;
             attached++;
             foreach (string line in File.ReadLines("/proc/sysvipc/shm"))
             {
@@ -282,7 +295,8 @@ internal sealed class IpcSteps
         }
     });
 
-    /// <summary>Uses the segment on a thread that dies of a system call, but of the one that a System V lock is made of. It ends with the process only, since ending is a system call, too.</summary>
+    /// <summary>Uses the segment on a thread that dies of a system call, but of the one that a System V lock is made
+    /// of. It ends with the process only, since ending is a system call, too.</summary>
     private string Silently(Action<SharedMemory> use)
     {
         SharedMemory segment = _segment!;
@@ -350,7 +364,8 @@ internal sealed class IpcSteps
         return "waits";
     }
 
-    /// <summary>Makes and disposes one object after the other until the process ends; the next step comes when the first one is through.</summary>
+    /// <summary>Makes and disposes one object after the other until the process ends; the next step comes when the
+    /// first one is through.</summary>
     private string Churn(Func<NativeIpcKey, IDisposable> make)
     {
         NativeIpcKey key = Key;

@@ -2,13 +2,15 @@ using System.Globalization;
 
 namespace NativeIpc.Victim;
 
-/// <summary>Steps that use an object again and again while somebody swaps what has its name, and count what came of it.</summary>
+/// <summary>Steps that use an object again and again while somebody swaps what has its name, and count what came of
+/// it.</summary>
 internal static class MeetSteps
 {
     /// <summary>Runs a step of this kind; null when it is of another kind.</summary>
     /// <remarks>
-    /// <c>semaphore-meet KEY ROUNDS SEES [robust] [others]</c>, and the same with segment-meet and lock-meet. SEES names, separated by commas, what has to be
-    /// seen before the rounds end: <c>ok</c>, or an error. Gives one line per outcome: its number and the first message.
+    /// <c>semaphore-meet KEY ROUNDS SEES [robust] [others]</c>, and the same with segment-meet and lock-meet. SEES
+    /// names, separated by commas, what has to be seen before the rounds end: <c>ok</c>, or an error. Gives one line
+    /// per outcome: its number and the first message.
     /// </remarks>
     internal static string? TryRun(string[] words)
     {
@@ -30,7 +32,8 @@ internal static class MeetSteps
         int rounds = int.Parse(words[2], CultureInfo.InvariantCulture);
         string[] wanted = words[3].Split(',');
         Dictionary<string, (int Count, string Message)> seen = [];
-        for (int round = 0; round < rounds || (!Array.TrueForAll(wanted, seen.ContainsKey) && round < longest * rounds); round++)
+        for (int round = 0; round < rounds
+            || (!Array.TrueForAll(wanted, seen.ContainsKey) && round < longest * rounds); round++)
         {
             string outcome = "ok";
             string message = "";
@@ -44,7 +47,8 @@ internal static class MeetSteps
                 message = $"{failure.Operation}|{failure.Message}";
             }
 
-            seen[outcome] = seen.TryGetValue(outcome, out (int Count, string Message) before) ? (before.Count + 1, before.Message) : (1, message);
+            seen[outcome] = seen.TryGetValue(outcome, out (int Count, string Message) before)
+                ? (before.Count + 1, before.Message) : (1, message);
         }
 
         return string.Join('\n', seen.Select(pair => $"{pair.Key}|{pair.Value.Count}|{pair.Value.Message}"));
@@ -102,7 +106,8 @@ internal static class MeetSteps
         segment.Write(segment.Size - 1, [0xEE]);
     }
 
-    // POSIX names that go are not the attacker's to swap any more, if he is another user. System V objects of key files that are swapped away nobody finds again.
+    // POSIX names that go are not the attacker's to swap any more, if he is another user. System V objects of key files
+    // that are swapped away nobody finds again.
     private static RemovalPolicy RemovalOf(NativeIpcKey key, int round, bool others)
         => key.Type.IsSystemV || (round % 2 == 1 && !others) ? RemovalPolicy.Default : RemovalPolicy.Keep;
 

@@ -8,13 +8,15 @@ namespace NativeIpc.Victim;
 /// <param name="Operation">The operation of a NativeIpcException.</param>
 /// <param name="NativeErrorCode">The native number of a NativeIpcException.</param>
 /// <param name="Message">The message of the exception.</param>
-public sealed record Outcome(string Step, string? Did, string? Exception, NativeIpcError? Error, string? Operation, int NativeErrorCode, string? Message)
+public sealed record Outcome(string Step, string? Did, string? Exception, NativeIpcError? Error, string? Operation,
+    int NativeErrorCode, string? Message)
 {
     /// <summary>Describes an exception.</summary>
     public static Outcome Of(string step, Exception exception)
     {
         var ipc = exception as NativeIpcException;
-        return new Outcome(step, null, exception.GetType().Name, ipc?.Error, ipc?.Operation, ipc?.NativeErrorCode ?? 0, exception.Message);
+        return new Outcome(step, null, exception.GetType().Name, ipc?.Error, ipc?.Operation, ipc?.NativeErrorCode ?? 0,
+            exception.Message);
     }
 
     /// <summary>Runs a step that may fail.</summary>

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Victim;
 
-/// <summary>Makes the kernel refuse system calls to this process, with seccomp(2): stands for kernels and file systems that lack them.</summary>
+/// <summary>Makes the kernel refuse system calls to this process, with seccomp(2): stands for kernels and file systems
+/// that lack them.</summary>
 internal static unsafe partial class SystemCallFilter
 {
     private const ushort LoadWord = 0x20; // BPF_LD | BPF_W | BPF_ABS
@@ -67,14 +68,17 @@ internal static unsafe partial class SystemCallFilter
     // The numbers of the calls that rules name, on x64 and on arm64.
     private static readonly Dictionary<string, (uint X64, uint Arm64)> s_numbers = new()
     {
-        ["openat"] = (257, 56), ["link"] = (86, uint.MaxValue), ["linkat"] = (265, 37), ["fcntl"] = (72, 25), ["fallocate"] = (285, 47), ["statx"] = (332, 291),
-        ["newfstatat"] = (262, 79), ["madvise"] = (28, 233), ["pidfd_open"] = (434, 434), ["io_uring_setup"] = (425, 425), ["io_uring_enter"] = (426, 426), ["io_uring_register"] = (427, 427),
+        ["openat"] = (257, 56), ["link"] = (86, uint.MaxValue), ["linkat"] = (265, 37), ["fcntl"] = (72, 25),
+        ["fallocate"] = (285, 47), ["statx"] = (332, 291),
+        ["newfstatat"] = (262, 79), ["madvise"] = (28, 233), ["pidfd_open"] = (434, 434), ["io_uring_setup"] = (425,
+            425), ["io_uring_enter"] = (426, 426), ["io_uring_register"] = (427, 427),
         ["futex_waitv"] = (449, 449), ["clone3"] = (435, 435),
     };
 
     private static readonly Dictionary<string, uint> s_actions = new()
     {
-        ["kill"] = KillProcess, ["EPERM"] = Refuse | 1, ["EACCES"] = Refuse | 13, ["EINVAL"] = Refuse | 22, ["ENOLCK"] = Refuse | 37, ["ENOSYS"] = Refuse | NoSuchCall, ["EOPNOTSUPP"] = Refuse | NotSupported,
+        ["kill"] = KillProcess, ["EPERM"] = Refuse | 1, ["EACCES"] = Refuse | 13, ["EINVAL"] = Refuse | 22,
+        ["ENOLCK"] = Refuse | 37, ["ENOSYS"] = Refuse | NoSuchCall, ["EOPNOTSUPP"] = Refuse | NotSupported,
     };
 
     /// <summary>
@@ -106,7 +110,9 @@ internal static unsafe partial class SystemCallFilter
                 {
                     bool isMask = parts[1][1] == '&';
                     program.Add(new(LoadWord, 0, 0, (uint)(OffsetOfFirstArgument + (8 * (parts[1][0] - '0')))));
-                    program.Add(new(isMask ? JumpIfSet : JumpIfEqual, 0, 1, uint.Parse(parts[1][2..], isMask ? NumberStyles.HexNumber : NumberStyles.None, CultureInfo.InvariantCulture)));
+                    program.Add(new(isMask ? JumpIfSet : JumpIfEqual, 0, 1,
+                        uint.Parse(parts[1][2..], isMask ? NumberStyles.HexNumber : NumberStyles.None,
+                            CultureInfo.InvariantCulture)));
                 }
             }
 
@@ -122,7 +128,8 @@ internal static unsafe partial class SystemCallFilter
         throw new InvalidOperationException($"{command[0]}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
-    /// <summary>As in a sandbox that lets nobody ask for the status of files: neither by statx(2) nor by newfstatat.</summary>
+    /// <summary>As in a sandbox that lets nobody ask for the status of files: neither by statx(2) nor by
+    /// newfstatat.</summary>
     internal static string RefuseStatus() => Install(
     [
         new Instruction(LoadWord, 0, 0, OffsetOfNumber),
@@ -152,7 +159,8 @@ internal static unsafe partial class SystemCallFilter
         fixed (Instruction* first = program)
         {
             var whole = new Program { Length = (ushort)program.Length, Instructions = first };
-            SystemSteps.Check(prctl(22, 2, (nuint)(&whole), 0, 0)); // PR_SET_SECCOMP, SECCOMP_MODE_FILTER: this thread only
+            // PR_SET_SECCOMP, SECCOMP_MODE_FILTER: this thread only
+            SystemSteps.Check(prctl(22, 2, (nuint)(&whole), 0, 0));
         }
 
         return "refused";

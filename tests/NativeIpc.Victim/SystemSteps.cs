@@ -38,10 +38,12 @@ internal static partial class SystemSteps
         "unseen" => Unseen(),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
-        "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture), cancels: words[2] == "cancel"),
+        "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture),
+            cancels: words[2] == "cancel"),
         "await-handlers" => SignalHandler.Await(),
         "await-file" => AwaitFile(words[1]),
-        "is-ending" => $"{NativeIpc.Backends.ProcessExit.IsEnding}", // while it is, calls that make something are held up
+        // While it is, calls that make something are held up
+        "is-ending" => $"{NativeIpc.Backends.ProcessExit.IsEnding}",
         "run" => Run(words[1..]),
         "wait-for-ever" => WaitForEver(),
         "exit" => Exit(int.Parse(words[1], CultureInfo.InvariantCulture)),
@@ -99,7 +101,9 @@ internal static partial class SystemSteps
 
     /// <summary>The numbers by which this process has files open whose names have a part.</summary>
     private static string DescriptorsOf(string part)
-        => string.Join(' ', Directory.GetFiles("/proc/self/fd").Where(path => File.ResolveLinkTarget(path, returnFinalTarget: false) is { } target && target.FullName.Contains(part, StringComparison.Ordinal))
+        => string.Join(' ', Directory.GetFiles("/proc/self/fd")
+            .Where(path => File.ResolveLinkTarget(path, returnFinalTarget: false) is { } target
+                && target.FullName.Contains(part, StringComparison.Ordinal))
             .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)).Order());
 
     private static string MakeFile(string path)
@@ -122,7 +126,8 @@ internal static partial class SystemSteps
 
     /// <summary>How many processes a look at all objects says that it has not seen.</summary>
     private static string Unseen()
-        => IpcObjects.Enumerate().Notes.Select(note => note.Split(' ')).FirstOrDefault(words => words[1].StartsWith("process", StringComparison.Ordinal)) is { } found
+        => IpcObjects.Enumerate().Notes.Select(note => note.Split(' '))
+            .FirstOrDefault(words => words[1].StartsWith("process", StringComparison.Ordinal)) is { } found
             ? $"{found[0]} unseen" : "0 unseen";
 
     // The runtime needs /proc to start, so it is hidden only now. Only for a process in a mount name space of its own.
@@ -142,7 +147,8 @@ internal static partial class SystemSteps
     {
         using Process process = Process.Start(command[0], command[1..]);
         process.WaitForExit();
-        return process.ExitCode == 0 ? "ran" : throw new InvalidOperationException($"{command[0]} ended with {process.ExitCode}.");
+        return process.ExitCode == 0 ? "ran"
+            : throw new InvalidOperationException($"{command[0]} ended with {process.ExitCode}.");
     }
 
     private static string AwaitFile(string path)

@@ -2,7 +2,8 @@ using Xunit;
 
 namespace NativeIpc.WindowsTests;
 
-/// <summary>Objects whose access control list, or protection, gives less than everything: those of a service, say.</summary>
+/// <summary>Objects whose access control list, or protection, gives less than everything: those of a service,
+/// say.</summary>
 public class AccessTests : WindowsTest
 {
     private const string ReadOnly = "D:(A;;0x4;;;WD)"; // FILE_MAP_READ for everyone
@@ -40,7 +41,8 @@ public class AccessTests : WindowsTest
 
         Assert.Equal("ok 66", peer.Ask("read", 0, 1));
         using Peer other = Peer.Start();
-        Assert.Equal("error OpenFileMapping 5", other.Ask("open-segment", "W", name, "all")); // so the list is enforced here
+        // So the list is enforced here
+        Assert.Equal("error OpenFileMapping 5", other.Ask("open-segment", "W", name, "all"));
     }
 
     [Fact]
@@ -52,7 +54,8 @@ public class AccessTests : WindowsTest
 
         using SystemSemaphore opened = SystemSemaphore.OpenExisting(Key(name));
         using SystemSemaphore created = SystemSemaphore.CreateOrOpen(Key(name), 1);
-        using SystemSemaphore accepted = SystemSemaphore.CreateOrReset(Key(name), 1, new() { AcceptExistingCount = true });
+        using SystemSemaphore accepted = SystemSemaphore.CreateOrReset(Key(name), 1,
+            new() { AcceptExistingCount = true });
 
         opened.Acquire();
         created.Release();
@@ -101,14 +104,17 @@ public class AccessTests : WindowsTest
     }
 
     // Skipped by the attribute: see IsWine.
-    [Fact(Skip = "Wine 8 lets anybody, a C program too, map a PAGE_READONLY section for writing.", SkipWhen = nameof(IsWine))]
+    [Fact(Skip = "Wine 8 lets anybody, a C program too, map a PAGE_READONLY section for writing.",
+        SkipWhen = nameof(IsWine))]
     public void A_section_without_write_protection_cannot_be_written()
     {
         string name = NewName();
         using Peer peer = Peer.Start();
         Assert.Equal("ok", peer.Ask("create-section", "W", name, 100, PageReadOnly));
 
-        Assert.Contains("reading only", Fails(NativeIpcError.PermissionDenied, 5, () => SharedMemory.OpenExisting(Key(name))).Message, StringComparison.Ordinal);
+        Assert.Contains("reading only",
+            Fails(NativeIpcError.PermissionDenied, 5, () => SharedMemory.OpenExisting(Key(name))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

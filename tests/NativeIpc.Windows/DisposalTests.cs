@@ -72,7 +72,8 @@ public class DisposalTests : WindowsTest
     {
         NativeIpcKey key = NewKey();
         using SharedMemory kept = SharedMemory.CreateNew(key, 100);
-        SharedMemory dropped = SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { RequireLockRecovery = isRecoverable });
+        SharedMemory dropped = SharedMemory.OpenExisting(key,
+            options: new SharedMemoryOptions { RequireLockRecovery = isRecoverable });
         Assert.True(dropped.TryLock(out _));
         object held = Value(dropped, "_lock");
         Drop(held.GetType().GetProperty("Semaphore")!.GetValue(held)!);
@@ -87,7 +88,8 @@ public class DisposalTests : WindowsTest
         => owner.GetType().GetField(field, BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(owner)!;
 
     private static void Drop(object semaphore)
-        => semaphore.GetType().GetMethod("WasDropped", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(semaphore, null);
+        => semaphore.GetType().GetMethod("WasDropped",
+            BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(semaphore, null);
 
     /// <summary>Repeats the actions, each on its own thread, until the object that they use is disposed.</summary>
     private static async Task Race(Action dispose, params Action[] actions)

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace NativeIpc.WindowsTests;
 
-/// <summary>The record of who holds a lock, beside a C program that knows nothing of it: as holder, as waiter and as victim.</summary>
+/// <summary>The record of who holds a lock, beside a C program that knows nothing of it: as holder, as waiter and as
+/// victim.</summary>
 public partial class HolderTests : WindowsTest
 {
     private static readonly TimeSpan s_manyProofs = TimeSpan.FromMilliseconds(400);
@@ -45,7 +46,8 @@ public partial class HolderTests : WindowsTest
         Assert.Equal("ok", peer.Ask("open-semaphore", "W", key.NativeKey, "least"));
         peer.Tell("acquire", -1);
         Assert.False(next.TryAcquire(s_manyProofs));
-        Assert.Equal(new LockStatus(LockHolder.Process, Environment.ProcessId, IsRecoverable: true) { IsHeldByThisProcess = true }, next.GetLockStatus());
+        Assert.Equal(new LockStatus(LockHolder.Process, Environment.ProcessId,
+            IsRecoverable: true) { IsHeldByThisProcess = true }, next.GetLockStatus());
         holder.Dispose(); // without releasing: as dead
 
         Assert.Equal(LockHolder.DeadProcess, next.GetLockStatus().Holder);
@@ -105,7 +107,8 @@ public partial class HolderTests : WindowsTest
             string owner = peer.Ask("read", 8, 8)["ok ".Length..];
             int slot = int.Parse(owner[..2], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             Assert.Equal("01000000000000", owner[2..]); // the first turn
-            Assert.Equal($"ok {Convert.ToHexStringLower(BitConverter.GetBytes(Environment.ProcessId))}", peer.Ask("read", slot * 64, 4));
+            Assert.Equal($"ok {Convert.ToHexStringLower(BitConverter.GetBytes(Environment.ProcessId))}",
+                peer.Ask("read", slot * 64, 4));
             Assert.StartsWith("ok ", peer.Ask("describe", "mutex", $"{name}{slot}"), StringComparison.Ordinal);
             peer.Ask("close-segment");
         }
@@ -137,7 +140,9 @@ public partial class HolderTests : WindowsTest
         peer.Ask("write", 0, "58");
         Assert.Equal("ok new", peer.Ask("create-semaphore", "W", key.NativeKey, 1, 1));
 
-        Assert.Contains("something else", Fails(NativeIpcError.KeyError, 0, () => SystemSemaphore.OpenExisting(key, s_robust)).Message, StringComparison.Ordinal);
+        Assert.Contains("something else",
+            Fails(NativeIpcError.KeyError, 0, () => SystemSemaphore.OpenExisting(key, s_robust)).Message,
+            StringComparison.Ordinal);
         Assert.Equal("ok 5800000000000000", peer.Ask("read", 0, 8));
     }
 

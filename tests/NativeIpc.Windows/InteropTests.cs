@@ -15,11 +15,13 @@ public class InteropTests : WindowsTest
         segment.Write(10, [1, 2, 3]);
         using Peer peer = Peer.Start();
 
-        foreach (string access in new[] { "read", "write", "all" }) Assert.Equal("ok 4096", peer.Ask("open-segment", functions, key.NativeKey, access));
+        foreach (string access in new[] { "read", "write", "all" })
+            Assert.Equal("ok 4096", peer.Ask("open-segment", functions, key.NativeKey, access));
         Assert.Equal("ok 0001020300", peer.Ask("read", 9, 5));
         Assert.Equal("ok", peer.Ask("write", 4095, "fe"));
         Assert.Equal(0xfe, segment.ReadOnlySpan[4095]);
-        Assert.Equal("ok existing", peer.Ask("create-segment", functions, key.NativeKey, 100)); // as Qt's create, which then fails
+        // As Qt's create, which then fails
+        Assert.Equal("ok existing", peer.Ask("create-segment", functions, key.NativeKey, 100));
     }
 
     [Theory]
@@ -51,7 +53,8 @@ public class InteropTests : WindowsTest
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
         using Peer peer = Peer.Start();
 
-        foreach (string access in new[] { "least", "all" }) Assert.Equal("ok", peer.Ask("open-semaphore", functions, key.NativeKey, access));
+        foreach (string access in new[] { "least", "all" })
+            Assert.Equal("ok", peer.Ask("open-semaphore", functions, key.NativeKey, access));
         Assert.Equal("ok existing", peer.Ask("create-semaphore", functions, key.NativeKey, 1, int.MaxValue)); // as Qt
         Assert.Equal("ok", peer.Ask("acquire", 0));
         Assert.False(semaphore.TryAcquire());
@@ -139,7 +142,8 @@ public class InteropTests : WindowsTest
         using Peer peer = Peer.Start();
 
         string answer = peer.Ask("open-segment", functions, name, "read");
-        Assert.SkipWhen(answer.StartsWith("error WideCharToMultiByte", StringComparison.Ordinal), $"The ANSI code page here has no '{text}'.");
+        Assert.SkipWhen(answer.StartsWith("error WideCharToMultiByte", StringComparison.Ordinal),
+            $"The ANSI code page here has no '{text}'.");
         Assert.Equal("ok 4096", answer);
         Assert.Equal("ok", peer.Ask("open-semaphore", functions, name + "s", "least"));
     }

@@ -32,10 +32,12 @@ public class LockTests : WindowsTest
         NativeIpcKey key = NewKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 1);
         using Peer peer = Peer.Start();
-        Assert.Equal("error OpenSemaphore 2", peer.Ask("open-semaphore", functions, key.NativeKey + "_sem", "all")); // made when it is first needed
+        // Made when it is first needed
+        Assert.Equal("error OpenSemaphore 2", peer.Ask("open-semaphore", functions, key.NativeKey + "_sem", "all"));
         SharedMemoryLock held = segment.Lock();
 
-        Assert.Equal("ok existing", peer.Ask("create-semaphore", functions, key.NativeKey + "_sem", 1, int.MaxValue)); // as Qt opens it
+        // As Qt opens it
+        Assert.Equal("ok existing", peer.Ask("create-semaphore", functions, key.NativeKey + "_sem", 1, int.MaxValue));
         Assert.Equal("timeout", peer.Ask("acquire", 20));
         peer.Tell("acquire", -1);
         segment.Span[0] = 0x33;
@@ -76,10 +78,12 @@ public class LockTests : WindowsTest
     public void The_lock_of_a_legacy_segment_is_the_legacy_semaphore()
     {
         string name = NewName();
-        using SharedMemory segment = SharedMemory.CreateNew(SharedMemory.LegacyNativeKey(name, NativeIpcKeyType.Windows), 1);
+        using SharedMemory segment = SharedMemory.CreateNew(
+            SharedMemory.LegacyNativeKey(name, NativeIpcKeyType.Windows), 1);
         using SharedMemoryLock held = segment.Lock();
 
-        using SystemSemaphore semaphore = SystemSemaphore.OpenExisting(SystemSemaphore.LegacyNativeKey(name, NativeIpcKeyType.Windows));
+        using SystemSemaphore semaphore =
+            SystemSemaphore.OpenExisting(SystemSemaphore.LegacyNativeKey(name, NativeIpcKeyType.Windows));
         Assert.False(semaphore.TryAcquire());
         Assert.False(SystemSemaphore.TryOpenExisting(Key(segment.Key.NativeKey + "_sem"), out _));
     }

@@ -10,7 +10,8 @@ public class NameTests : WindowsTest
         Assert.True(SharedMemory.IsKeyTypeSupported(NativeIpcKeyType.Windows));
         Assert.True(SystemSemaphore.IsKeyTypeSupported(NativeIpcKeyType.Windows));
         Assert.Equal(NativeIpcKeyType.Windows, NativeIpcKey.DefaultType);
-        foreach (NativeIpcKeyType type in new[] { NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV, (NativeIpcKeyType)1, NativeIpcKeyType.Invalid })
+        foreach (NativeIpcKeyType type in new[] { NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV,
+            (NativeIpcKeyType)1, NativeIpcKeyType.Invalid })
         {
             Assert.False(SharedMemory.IsKeyTypeSupported(type));
             Assert.False(SystemSemaphore.IsKeyTypeSupported(type));
@@ -38,7 +39,8 @@ public class NameTests : WindowsTest
 
     // Not as data: xunit writes it as UTF-8, in which there is none.
     [Fact]
-    public void A_lone_surrogate_is_refused_before_any_call() => Fails(NativeIpcError.KeyError, 0, () => SharedMemory.CreateNew(Key("a\ud800"), 1));
+    public void A_lone_surrogate_is_refused_before_any_call()
+        => Fails(NativeIpcError.KeyError, 0, () => SharedMemory.CreateNew(Key("a\ud800"), 1));
 
     [Fact]
     [Trait("scenario", "1 →")]

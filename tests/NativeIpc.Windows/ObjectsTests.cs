@@ -5,7 +5,8 @@ using Xunit;
 
 namespace NativeIpc.WindowsTests;
 
-/// <summary>What is listed and told of the named objects, ours and those of a C program that knows nothing of us.</summary>
+/// <summary>What is listed and told of the named objects, ours and those of a C program that knows nothing of
+/// us.</summary>
 public class ObjectsTests : WindowsTest
 {
     private const string Everyone = "D:(A;;GRGWGX;;;WD)";
@@ -34,7 +35,8 @@ public class ObjectsTests : WindowsTest
                 $"SystemSemaphore {name}-sem  3 1",
             ],
             Mine(name).Select(Line));
-        Assert.All(Mine(name), found => Assert.Equal((NativeIpcKeyType.Windows, Key(found.NativeName)), (found.Type, found.Key)));
+        Assert.All(Mine(name), found =>
+            Assert.Equal((NativeIpcKeyType.Windows, Key(found.NativeName)), (found.Type, found.Key)));
         Assert.Equal(2, Mine(name, new() { Kind = IpcObjectKind.SystemSemaphore }).Count);
         Assert.All(Mine(name, new() { IncludeAttachments = false }), found => Assert.Null(found.AttachmentCount));
         Assert.Contains("handles", Assert.Single(IpcObjects.Enumerate().Notes), StringComparison.Ordinal);
@@ -54,11 +56,13 @@ public class ObjectsTests : WindowsTest
     [Fact]
     public void Objects_of_all_sessions_have_their_prefix()
     {
-        Assert.SkipWhen(!IsWine && !Environment.IsPrivilegedProcess, "Making objects under Global\\ needs a privilege.");
+        Assert.SkipWhen(!IsWine && !Environment.IsPrivilegedProcess,
+            "Making objects under Global\\ needs a privilege.");
         string name = NewName();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(Key($@"Global\{name}"), 2);
 
-        IpcObjectInfo found = Assert.Single(IpcObjects.Enumerate().Objects, one => one.NativeName.EndsWith(name, StringComparison.Ordinal));
+        IpcObjectInfo found = Assert.Single(IpcObjects.Enumerate().Objects,
+            one => one.NativeName.EndsWith(name, StringComparison.Ordinal));
         Assert.Equal(2, IpcObjects.Inspect(semaphore.Key, IpcObjectKind.SystemSemaphore)?.Value);
         using SystemSemaphore opened = SystemSemaphore.OpenExisting(found.Key);
         Assert.True(opened.TryAcquire());
@@ -85,7 +89,8 @@ public class ObjectsTests : WindowsTest
         using (segment.Lock())
         {
             IpcObjectInfo found = Assert.Single(Mine(key.NativeKey), one => one.Kind == IpcObjectKind.SystemSemaphore);
-            Assert.Equal((key.NativeKey + "_sem", IpcObjectTraits.LockOfSegment, 0), (found.NativeName, found.Traits, found.Value ?? -1));
+            Assert.Equal((key.NativeKey + "_sem", IpcObjectTraits.LockOfSegment, 0),
+                (found.NativeName, found.Traits, found.Value ?? -1));
         }
 
         List<IpcObjectInfo> now = Mine(key.NativeKey);
@@ -96,13 +101,16 @@ public class ObjectsTests : WindowsTest
     [Fact]
     public void Legacy_names_are_told_and_tell_the_original_where_it_is_proven()
     {
-        string letters = string.Concat(NewName("legacy").Select(c => char.IsAsciiDigit(c) ? (char)('a' + c - '0') : 'x'));
+        string letters = string.Concat(
+            NewName("legacy").Select(c => char.IsAsciiDigit(c) ? (char)('a' + c - '0') : 'x'));
         NativeIpcKey key = SharedMemory.LegacyNativeKey(letters, NativeIpcKeyType.Windows);
         using SharedMemory segment = SharedMemory.CreateNew(key, 1);
         using SharedMemoryLock scope = segment.Lock();
 
-        IReadOnlyList<IpcObjectInfo> found = [.. IpcObjects.Enumerate().Objects.Where(one => one.Key.LegacyKey == letters)];
-        Assert.Equal([IpcObjectTraits.LegacyName, IpcObjectTraits.LegacyName | IpcObjectTraits.LockOfSegment], found.Select(one => one.Traits));
+        IReadOnlyList<IpcObjectInfo> found =
+            [.. IpcObjects.Enumerate().Objects.Where(one => one.Key.LegacyKey == letters)];
+        Assert.Equal([IpcObjectTraits.LegacyName, IpcObjectTraits.LegacyName | IpcObjectTraits.LockOfSegment],
+            found.Select(one => one.Traits));
         Assert.Equal(key, found[0].Key);
     }
 
@@ -111,12 +119,15 @@ public class ObjectsTests : WindowsTest
     public void The_owner_is_told_by_name()
     {
         string name = NewName();
-        using SharedMemory segment = SharedMemory.CreateNew(Key(name + "-ours"), 1, new() { CurrentUserOnly = true, UseLock = false });
+        using SharedMemory segment = SharedMemory.CreateNew(Key(name + "-ours"), 1,
+            new() { CurrentUserOnly = true, UseLock = false });
         using Peer peer = Peer.Start();
         Assert.Equal("ok new", peer.Ask("create-semaphore", "W", name + "-peer", 1, 1, "O:SY" + Everyone));
         using var self = WindowsIdentity.GetCurrent();
 
-        Assert.Equal([self.User!.Translate(typeof(NTAccount)).Value, new SecurityIdentifier("S-1-5-18").Translate(typeof(NTAccount)).Value], Mine(name).Select(found => found.OwnerName));
+        Assert.Equal([self.User!.Translate(typeof(NTAccount)).Value,
+            new SecurityIdentifier("S-1-5-18").Translate(typeof(NTAccount)).Value],
+            Mine(name).Select(found => found.OwnerName));
     }
 
     [Fact]
@@ -188,7 +199,8 @@ public class ObjectsTests : WindowsTest
         SystemSemaphore? semaphore = null;
         List<string> seen = [];
         using CancellationTokenSource watchdog = new(Patience.Seconds(60));
-        await foreach (IpcObjectChange change in IpcObjects.WatchAsync(TimeSpan.FromMilliseconds(20), new() { Kind = IpcObjectKind.SystemSemaphore }, watchdog.Token))
+        await foreach (IpcObjectChange change in IpcObjects.WatchAsync(TimeSpan.FromMilliseconds(20),
+            new() { Kind = IpcObjectKind.SystemSemaphore }, watchdog.Token))
         {
             semaphore ??= SystemSemaphore.CreateNew(key, 2);
             if (change.Subject.Key != key) continue;
@@ -209,15 +221,20 @@ public class ObjectsTests : WindowsTest
         using CancellationTokenSource end = new();
         Task coming = Start(() =>
         {
-            for (int i = 0; !end.IsCancellationRequested; i++) SystemSemaphore.CreateNew(Key(string.Create(CultureInfo.InvariantCulture, $"{name}-passing-{i}")), 1).Dispose();
+            for (int i = 0; !end.IsCancellationRequested; i++)
+                SystemSemaphore.CreateNew(Key(string.Create(CultureInfo.InvariantCulture, $"{name}-passing-{i}")),
+                    1).Dispose();
         });
         try
         {
-            for (int i = 0; i < 100; i++) stay.Add(SystemSemaphore.CreateNew(Key(string.Create(CultureInfo.InvariantCulture, $"{name}-staying-{i}")), i));
+            for (int i = 0; i < 100; i++)
+                stay.Add(SystemSemaphore.CreateNew(
+                    Key(string.Create(CultureInfo.InvariantCulture, $"{name}-staying-{i}")), i));
             for (int round = 0; round < 10; round++)
             {
                 List<IpcObjectInfo> found = Mine($"{name}-staying");
-                Assert.Equal(stay.Select(one => one.Key.NativeKey).Order(StringComparer.Ordinal), found.Select(one => one.NativeName));
+                Assert.Equal(stay.Select(one => one.Key.NativeKey).Order(StringComparer.Ordinal),
+                    found.Select(one => one.NativeName));
                 Assert.Equal(Enumerable.Range(0, 100), found.Select(one => one.Value ?? -1).Order());
             }
         }
@@ -235,7 +252,9 @@ public class ObjectsTests : WindowsTest
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NewKey(), 1);
         IpcObjectInfo found = IpcObjects.Inspect(semaphore.Key, IpcObjectKind.SystemSemaphore)!;
 
-        Assert.Contains("last handle", Assert.Throws<PlatformNotSupportedException>(() => IpcObjects.Remove(found)).Message, StringComparison.Ordinal);
+        Assert.Contains("last handle",
+            Assert.Throws<PlatformNotSupportedException>(() => IpcObjects.Remove(found)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<PlatformNotSupportedException>(() => IpcObjects.TryRemoveUnused(found));
     }
 
@@ -253,7 +272,8 @@ public class ObjectsTests : WindowsTest
         holder.Dispose(); // without releasing: as dead
 
         IpcFinding found = Assert.Single(About(key));
-        Assert.Equal((IpcFindingKind.LostPermit, IpcSeverity.Error, false), (found.Kind, found.Severity, found.IsSafeToFix));
+        Assert.Equal((IpcFindingKind.LostPermit, IpcSeverity.Error, false),
+            (found.Kind, found.Severity, found.IsSafeToFix));
         Assert.Equal($"nipc read \"{key}\" --lock --length 1", found.Command);
         Assert.Empty(About(other));
         segment.Lock().Dispose();
@@ -296,13 +316,15 @@ public class ObjectsTests : WindowsTest
     [Fact]
     public void One_name_in_this_session_and_in_all_sessions_is_found()
     {
-        Assert.SkipWhen(!IsWine && !Environment.IsPrivilegedProcess, "Making objects under Global\\ needs a privilege.");
+        Assert.SkipWhen(!IsWine && !Environment.IsPrivilegedProcess,
+            "Making objects under Global\\ needs a privilege.");
         NativeIpcKey key = NewKey();
         using SystemSemaphore session = SystemSemaphore.CreateNew(key, 1);
         Assert.Empty(About(key));
         using SystemSemaphore all = SystemSemaphore.CreateNew(Key($@"Global\{key.NativeKey}"), 1);
 
-        Assert.Equal((IpcFindingKind.Namespace, IpcSeverity.Warning), About(key).Select(one => (one.Kind, one.Severity)).Single());
+        Assert.Equal((IpcFindingKind.Namespace, IpcSeverity.Warning),
+            About(key).Select(one => (one.Kind, one.Severity)).Single());
     }
 
     [Fact]
@@ -315,13 +337,16 @@ public class ObjectsTests : WindowsTest
     }
 
     /// <summary>The objects of a name, and those that a test has named after it.</summary>
-    private static List<IpcObjectInfo> Mine(string name, IpcEnumerationOptions? options = null) => [.. IpcObjects.Enumerate(options).Objects.Where(found => IsOf(found, name))];
+    private static List<IpcObjectInfo> Mine(string name, IpcEnumerationOptions? options = null)
+        => [.. IpcObjects.Enumerate(options).Objects.Where(found => IsOf(found, name))];
 
     private static bool IsOf(IpcObjectInfo found, string name)
-        => found.NativeName == name || found.NativeName.StartsWith(name + "-", StringComparison.Ordinal) || found.NativeName.StartsWith(name + "_", StringComparison.Ordinal);
+        => found.NativeName == name || found.NativeName.StartsWith(name + "-", StringComparison.Ordinal)
+            || found.NativeName.StartsWith(name + "_", StringComparison.Ordinal);
 
     private static List<IpcFinding> About(NativeIpcKey key)
         => [.. IpcObjects.Diagnose().Where(found => found.Subject is { } subject && IsOf(subject, key.NativeKey))];
 
-    private static string Line(IpcObjectInfo found) => string.Create(CultureInfo.InvariantCulture, $"{found.Kind} {found.NativeName} {found.Size} {found.Value} {found.AttachmentCount}");
+    private static string Line(IpcObjectInfo found) => string.Create(CultureInfo.InvariantCulture,
+        $"{found.Kind} {found.NativeName} {found.Size} {found.Value} {found.AttachmentCount}");
 }

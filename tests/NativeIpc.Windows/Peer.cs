@@ -19,8 +19,11 @@ internal sealed class Peer : IDisposable
         string path = string.IsNullOrEmpty(chosen) ? Path.Combine(AppContext.BaseDirectory, "peer.exe") : chosen;
         if (!File.Exists(path))
         {
-            string reason = $"{path} is missing: build tests/peers/windows/peer.c (eng/wine-publish.sh does), or set NATIVEIPC_WINDOWS_PEER.";
-            if (!string.IsNullOrEmpty(chosen) || string.Equals(Environment.GetEnvironmentVariable("CI"), "true", StringComparison.OrdinalIgnoreCase)) Assert.Fail(reason);
+            string reason = $"{path} is missing: build tests/peers/windows/peer.c (eng/wine-publish.sh does), or set "
+                + $"NATIVEIPC_WINDOWS_PEER.";
+            if (!string.IsNullOrEmpty(chosen)
+                || string.Equals(Environment.GetEnvironmentVariable("CI"), "true", StringComparison.OrdinalIgnoreCase))
+                Assert.Fail(reason);
             Assert.Skip(reason);
         }
 

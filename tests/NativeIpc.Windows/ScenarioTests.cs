@@ -15,7 +15,8 @@ public class ScenarioTests : WindowsTest
             var names = new TheoryData<string, string>();
             foreach (string functions in new[] { "W", "A" })
             {
-                foreach (string kind in new[] { "plain", "unicode", "percent", "longest", "legacy", "legacy unicode" }) names.Add(functions, kind);
+                foreach (string kind in new[] { "plain", "unicode", "percent", "longest", "legacy", "legacy unicode" })
+                    names.Add(functions, kind);
             }
 
             return names;
@@ -70,7 +71,8 @@ public class ScenarioTests : WindowsTest
         semaphore.Acquire();
         Assert.Equal("timeout", peer.Ask("acquire", 0));
 
-        static NativeIpcKey FromText(string native) => NativeIpcKey.Parse("windows:" + native.Replace("%", "%25", StringComparison.Ordinal));
+        static NativeIpcKey FromText(string native)
+            => NativeIpcKey.Parse("windows:" + native.Replace("%", "%25", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -284,7 +286,8 @@ public class ScenarioTests : WindowsTest
         Assert.Equal(0x5b, seen);
     }
 
-    /// <summary>Windows gives nothing back for a process that died. Who holds the lock instead, one of the living or nobody, is proven only when no peer is left.</summary>
+    /// <summary>Windows gives nothing back for a process that died. Who holds the lock instead, one of the living or
+    /// nobody, is proven only when no peer is left.</summary>
     private static void IsTakenOverWhenNoPeerIsLeft(SharedMemory segment, string functions, Peer holder)
     {
         NativeIpcKey key = segment.Key;
@@ -315,13 +318,15 @@ public class ScenarioTests : WindowsTest
         string unique = NewName();
         string name = kind switch
         {
-            "unicode" or "legacy unicode" => unique + (functions == "A" ? "-é" : "-ключ 鍵 🔑"), // the A functions know one code page
+            // The A functions know one code page
+            "unicode" or "legacy unicode" => unique + (functions == "A" ? "-é" : "-ключ 鍵 🔑"),
             "percent" => unique + "-50%25 of 100%, %zz",
             "longest" => unique.PadRight(258, 'x'), // 259 with the letter behind it
             _ => unique,
         };
         return kind.StartsWith("legacy", StringComparison.Ordinal)
-            ? (SharedMemory.LegacyNativeKey(name, NativeIpcKeyType.Windows), SystemSemaphore.LegacyNativeKey(name, NativeIpcKeyType.Windows), name)
+            ? (SharedMemory.LegacyNativeKey(name, NativeIpcKeyType.Windows),
+                SystemSemaphore.LegacyNativeKey(name, NativeIpcKeyType.Windows), name)
             : (Key(name + "m"), Key(name + "s"), name);
     }
 }

@@ -21,7 +21,8 @@ public class SecurityTests : WindowsTest
         Assert.Equal("ok 4096", peer.Ask("open-segment", "W", key.NativeKey, "write"));
         Assert.Equal("error OpenFileMapping 5", peer.Ask("open-segment", "W", key.NativeKey, "all"));
         Assert.Equal("ok", peer.Ask("open-semaphore", "W", key.NativeKey + "_sem", "least"));
-        Assert.EndsWith("D:(A;;GXGWGR;;;WD)", peer.Ask("describe", "semaphore", key.NativeKey + "_sem"), StringComparison.Ordinal);
+        Assert.EndsWith("D:(A;;GXGWGR;;;WD)", peer.Ask("describe", "semaphore", key.NativeKey + "_sem"),
+            StringComparison.Ordinal);
         Assert.Equal("ok 16384", peer.Ask("open-segment", "W", key.NativeKey + "_sem_holder", "write"));
         Assert.Equal("error OpenFileMapping 5", peer.Ask("open-segment", "W", key.NativeKey + "_sem_holder", "all"));
 
@@ -34,11 +35,14 @@ public class SecurityTests : WindowsTest
     public void A_security_descriptor_is_that_of_a_semaphore()
     {
         NativeIpcKey key = NewKey();
-        using SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(key, 1, new() { SecurityDescriptor = "D:(A;;GR;;;WD)" });
+        using SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(key, 1,
+            new() { SecurityDescriptor = "D:(A;;GR;;;WD)" });
         using Peer peer = Peer.Start();
 
         Assert.Equal("error OpenSemaphore 5", peer.Ask("open-semaphore", "W", key.NativeKey, "least"));
-        Assert.Contains("access control list", Fails(NativeIpcError.PermissionDenied, 5, () => SystemSemaphore.OpenExisting(key)).Message, StringComparison.Ordinal);
+        Assert.Contains("access control list",
+            Fails(NativeIpcError.PermissionDenied, 5, () => SystemSemaphore.OpenExisting(key)).Message,
+            StringComparison.Ordinal);
         semaphore.Acquire();
     }
 
@@ -61,20 +65,24 @@ public class SecurityTests : WindowsTest
         using WindowsIdentity user = WindowsIdentity.GetCurrent();
         using SharedMemory segment = SharedMemory.CreateNew(key, 1, new() { CurrentUserOnly = true });
         using SharedMemoryLock scope = segment.Lock();
-        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(Key(key.NativeKey + "s"), 1, new() { CurrentUserOnly = true });
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(Key(key.NativeKey + "s"), 1,
+            new() { CurrentUserOnly = true });
         using Peer peer = Peer.Start();
 
         string[] seen =
         [
-            peer.Ask("describe", "segment", key.NativeKey), peer.Ask("describe", "segment", key.NativeKey + "_sem_holder"),
-            peer.Ask("describe", "semaphore", key.NativeKey + "_sem"), peer.Ask("describe", "semaphore", key.NativeKey + "s"),
+            peer.Ask("describe", "segment", key.NativeKey), peer.Ask("describe", "segment",
+                key.NativeKey + "_sem_holder"),
+            peer.Ask("describe", "semaphore", key.NativeKey + "_sem"), peer.Ask("describe", "semaphore",
+                key.NativeKey + "s"),
         ];
         Assert.All(seen, text =>
         {
             Assert.Matches($"^ok O:{user.User!.Value}D:P?\\(A;;[^;]*;;;{user.User.Value}\\)$", text);
         });
         Assert.Equal("ok 4096", peer.Ask("open-segment", "W", key.NativeKey, "all")); // a peer of the same user
-        using SharedMemory opened = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, new() { CurrentUserOnly = true });
+        using SharedMemory opened = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read,
+            new() { CurrentUserOnly = true });
         Assert.False(opened.TryLock(out _));
     }
 
@@ -90,7 +98,8 @@ public class SecurityTests : WindowsTest
         var mine = new SharedMemoryOptions { CurrentUserOnly = true };
         var mineToo = new SystemSemaphoreOptions { CurrentUserOnly = true };
 
-        Assert.Contains("S-1-5-18", Fails(NativeIpcError.PermissionDenied, 0, () => SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, mine)).Message, StringComparison.Ordinal);
+        Assert.Contains("S-1-5-18", Fails(NativeIpcError.PermissionDenied, 0,
+            () => SharedMemory.OpenExisting(key, SharedMemoryAccess.Read, mine)).Message, StringComparison.Ordinal);
         Fails(NativeIpcError.PermissionDenied, 0, () => SharedMemory.CreateOrOpen(key, 1, mine));
         Fails(NativeIpcError.PermissionDenied, 0, () => SystemSemaphore.OpenExisting(semaphoreKey, mineToo));
         Fails(NativeIpcError.PermissionDenied, 0, () => SystemSemaphore.CreateOrOpen(semaphoreKey, 1, mineToo));
@@ -108,11 +117,14 @@ public class SecurityTests : WindowsTest
 
         Action[] calls =
         [
-            () => SharedMemory.CreateNew(key, 1, segments), () => SharedMemory.CreateOrOpen(key, 1, segments), () => SharedMemory.OpenExisting(key, options: segments),
+            () => SharedMemory.CreateNew(key, 1, segments), () => SharedMemory.CreateOrOpen(key, 1, segments),
+            () => SharedMemory.OpenExisting(key, options: segments),
             () => SystemSemaphore.CreateNew(key, 1, semaphores), () => SystemSemaphore.CreateOrOpen(key, 1, semaphores),
-            () => SystemSemaphore.CreateOrReset(key, 1, semaphores), () => SystemSemaphore.OpenExisting(key, semaphores),
+            () => SystemSemaphore.CreateOrReset(key, 1, semaphores),
+            () => SystemSemaphore.OpenExisting(key, semaphores),
         ];
-        Assert.All(calls, call => Assert.Contains(Wrong, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal));
+        Assert.All(calls,
+            call => Assert.Contains(Wrong, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal));
         Assert.False(SharedMemory.TryOpenExisting(key, out _));
     }
 }

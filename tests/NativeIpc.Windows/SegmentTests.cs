@@ -47,7 +47,8 @@ public class SegmentTests : WindowsTest
 
         Assert.True(made.CreatedNew);
         Assert.False(opened.CreatedNew);
-        NativeIpcException failure = Fails(NativeIpcError.InvalidSize, 0, () => SharedMemory.CreateOrOpen(key, page + 1));
+        NativeIpcException failure = Fails(NativeIpcError.InvalidSize, 0,
+            () => SharedMemory.CreateOrOpen(key, page + 1));
         Assert.Contains($"it has {page} bytes", failure.Message, StringComparison.Ordinal);
         using SharedMemory smaller = SharedMemory.CreateOrOpen(key, page + 1, new() { AllowSmaller = true });
         Assert.Equal(page, smaller.Size);
@@ -133,7 +134,8 @@ public class SegmentTests : WindowsTest
     public void Options_of_Unix_change_nothing()
     {
         NativeIpcKey key = NewKey();
-        var options = new SharedMemoryOptions { Mode = (UnixFileMode)0x1b6, Removal = RemovalPolicy.Keep, RemoveAtProcessExit = false };
+        var options = new SharedMemoryOptions { Mode = (UnixFileMode)0x1b6, Removal = RemovalPolicy.Keep,
+            RemoveAtProcessExit = false };
 
         SharedMemory.CreateNew(key, 1, options).Dispose();
 
@@ -146,8 +148,12 @@ public class SegmentTests : WindowsTest
         NativeIpcKey key = NewKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 1);
 
-        Assert.Contains("last handle", Assert.Throws<PlatformNotSupportedException>(() => SharedMemory.Remove(key)).Message, StringComparison.Ordinal);
-        Assert.Contains("last handle", Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.Remove(key)).Message, StringComparison.Ordinal);
+        Assert.Contains("last handle",
+            Assert.Throws<PlatformNotSupportedException>(() => SharedMemory.Remove(key)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("last handle",
+            Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.Remove(key)).Message,
+            StringComparison.Ordinal);
         SharedMemory.OpenExisting(key).Dispose();
     }
 

@@ -54,7 +54,8 @@ public class SemaphoreTests : WindowsTest
             Assert.True(made.CreatedNew);
             Fails(NativeIpcError.AlreadyExists, 183, () => SystemSemaphore.CreateOrReset(key, 5));
 
-            using SystemSemaphore accepted = SystemSemaphore.CreateOrReset(key, 5, new() { AcceptExistingCount = true });
+            using SystemSemaphore accepted = SystemSemaphore.CreateOrReset(key, 5,
+                new() { AcceptExistingCount = true });
             Assert.False(accepted.CreatedNew);
             Assert.True(accepted.TryAcquire());
             Assert.False(accepted.TryAcquire());
@@ -85,10 +86,12 @@ public class SemaphoreTests : WindowsTest
 
         NativeIpcException failure = Fails(NativeIpcError.OutOfResources, 298, () => semaphore.Release(3));
         Assert.Equal(0, failure.PermitsReleased);
-        foreach (string part in new[] { semaphore.Key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "would pass 3,", "MaximumCount" })
+        foreach (string part in new[] { semaphore.Key.ToString(), "release 3 permit(s)", "ReleaseSemaphore",
+            "would pass 3,", "MaximumCount" })
             Assert.Contains(part, failure.Message, StringComparison.Ordinal);
         using (SystemSemaphore opened = SystemSemaphore.OpenExisting(Key(name))) // whose handle may not ask
-            Assert.Contains("would pass 3,", Fails(NativeIpcError.OutOfResources, 298, () => opened.Release(3)).Message, StringComparison.Ordinal);
+            Assert.Contains("would pass 3,", Fails(NativeIpcError.OutOfResources, 298, () => opened.Release(3)).Message,
+                StringComparison.Ordinal);
         semaphore.Release(2);
         Assert.Equal("error ReleaseSemaphore 298", peer.Ask("release", 1));
     }
@@ -161,7 +164,8 @@ public class SemaphoreTests : WindowsTest
         thread.Start();
         thread.Interrupt();
 
-        Assert.IsType<ThreadInterruptedException>(await ended.Task.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken));
+        Assert.IsType<ThreadInterruptedException>(
+            await ended.Task.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -169,7 +173,8 @@ public class SemaphoreTests : WindowsTest
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateNew(NewKey(), -1));
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NewKey(), 0);
-        Assert.Throws<ArgumentOutOfRangeException>(() => semaphore.Release(0)); // Windows documents a failure, Wine has none
+        // Windows documents a failure, Wine has none
+        Assert.Throws<ArgumentOutOfRangeException>(() => semaphore.Release(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => semaphore.Release(-1));
     }
 }

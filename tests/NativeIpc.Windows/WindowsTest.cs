@@ -4,29 +4,33 @@ using Xunit;
 
 namespace NativeIpc.WindowsTests;
 
-/// <summary>What every test here has: it is skipped elsewhere than on Windows and Wine, and its names are its own.</summary>
+/// <summary>What every test here has: it is skipped elsewhere than on Windows and Wine, and its names are its
+/// own.</summary>
 public abstract class WindowsTest
 {
     private static int s_lastName;
 
     /// <summary>
-    /// For SkipWhen. Under Wine 8 a test that ends by an exception, Assert.Skip too, makes a later one hang. That is xunit.v3 4.0.2 with .NET 10 there:
-    /// seen without this library too, not on Linux; cause unknown. So what is known beforehand is skipped by the attribute.
+    /// For SkipWhen. Under Wine 8 a test that ends by an exception, Assert.Skip too, makes a later one hang. That is
+    /// xunit.v3 4.0.2 with .NET 10 there: seen without this library too, not on Linux; cause unknown. So what is known
+    /// beforehand is skipped by the attribute.
     /// </summary>
     public static bool IsWine { get; } = OperatingSystem.IsWindows()
         && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
 
     /// <summary>
-    /// The functions of the C peer, a row of the matrix each (eng/windows-matrix.sh). A test of one of the scenarios says which by a trait:
-    /// → we create and they open; ← they create and we open.
+    /// The functions of the C peer, a row of the matrix each (eng/windows-matrix.sh). A test of one of the scenarios
+    /// says which by a trait: → we create and they open; ← they create and we open.
     /// </summary>
     public static TheoryData<string> Functions => ["W", "A"];
 
-    protected WindowsTest() => Assert.SkipUnless(OperatingSystem.IsWindows(), "Windows kernel objects: runs on Windows, and on Linux under Wine (eng/wine-test.sh).");
+    protected WindowsTest() => Assert.SkipUnless(OperatingSystem.IsWindows(),
+        "Windows kernel objects: runs on Windows, and on Linux under Wine (eng/wine-test.sh).");
 
     /// <summary>A name that no other test and no other process uses.</summary>
     protected static string NewName(string text = "nipc")
-        => string.Create(CultureInfo.InvariantCulture, $"{text}-{Environment.ProcessId}-{Interlocked.Increment(ref s_lastName)}");
+        => string.Create(CultureInfo.InvariantCulture,
+            $"{text}-{Environment.ProcessId}-{Interlocked.Increment(ref s_lastName)}");
 
     protected static NativeIpcKey Key(string nativeKey) => new(nativeKey, NativeIpcKeyType.Windows);
 
@@ -35,16 +39,20 @@ public abstract class WindowsTest
     protected static NativeIpcException Fails(NativeIpcError error, int number, Action action)
     {
         NativeIpcException failure = Assert.Throws<NativeIpcException>(action);
-        Assert.True((error, number) == (failure.Error, failure.NativeErrorCode), $"{failure.Error}, {failure.NativeErrorCode}: {failure.Message}");
+        Assert.True((error, number) == (failure.Error, failure.NativeErrorCode),
+            $"{failure.Error}, {failure.NativeErrorCode}: {failure.Message}");
         Assert.StartsWith("Cannot ", failure.Message, StringComparison.Ordinal);
         Assert.EndsWith(".", failure.Message, StringComparison.Ordinal);
         return failure;
     }
 
     /// <summary>Fails when what should be over soon is not.</summary>
-    protected static async Task Soon(Task task) => await task.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken);
+    protected static async Task Soon(Task task)
+        => await task.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken);
 
-    /// <summary>Something blocking, on a thread of its own: the pool of a machine with few cores may be busy waiting.</summary>
+    /// <summary>Something blocking, on a thread of its own: the pool of a machine with few cores may be busy
+    /// waiting.</summary>
     protected static Task Start(Action action)
-        => Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        => Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
 }

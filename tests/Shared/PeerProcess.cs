@@ -7,10 +7,11 @@ using System.Text;
 namespace NativeIpc.Testing;
 
 /// <summary>
-/// A second process that is commanded line by line (tests/peers/PROTOCOL.md). Rented ones go on living for the next test; one that was
-/// killed, signalled or told to end does not.
+/// A second process that is commanded line by line (tests/peers/PROTOCOL.md). Rented ones go on living for the next
+/// test; one that was killed, signalled or told to end does not.
 /// </summary>
-/// <remarks>Nothing waits without a watchdog: a peer that does not answer in time is killed, and the test fails with what was said.</remarks>
+/// <remarks>Nothing waits without a watchdog: a peer that does not answer in time is killed, and the test fails with
+/// what was said.</remarks>
 internal sealed partial class PeerProcess : IDisposable
 {
     internal const int SIGHUP = 1;
@@ -43,8 +44,10 @@ internal sealed partial class PeerProcess : IDisposable
         s_everStarted[_process.Id] = 0;
     }
 
-    /// <summary>The peer built from tests/NativeIpc.Peer: NATIVEIPC_PEER if set, else where the build has put it.</summary>
-    internal static string Program { get; } = Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given : Built();
+    /// <summary>The peer built from tests/NativeIpc.Peer: NATIVEIPC_PEER if set, else where the build has put
+    /// it.</summary>
+    internal static string Program { get; } =
+        Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given : Built();
 
     /// <summary>Whether a process was one of the peers of this run.</summary>
     internal static bool WasStarted(int processId) => s_everStarted.ContainsKey(processId);
@@ -52,12 +55,14 @@ internal sealed partial class PeerProcess : IDisposable
     internal int Id => _process.Id;
 
     /// <summary>A peer that may have served other tests before, with nothing open.</summary>
-    internal static PeerProcess Rent() => s_idle.TryTake(out PeerProcess? idle) ? idle : new PeerProcess(new ProcessStartInfo(Program), isRented: true);
+    internal static PeerProcess Rent() => s_idle.TryTake(out PeerProcess? idle)
+        ? idle : new PeerProcess(new ProcessStartInfo(Program), isRented: true);
 
     /// <summary>A peer of its own.</summary>
     /// <param name="program">Another program that speaks the protocol; null for the one of this repository.</param>
     /// <param name="arguments">Its arguments.</param>
-    internal static PeerProcess Start(string? program = null, params string[] arguments) => new(new ProcessStartInfo(program ?? Program, arguments), isRented: false);
+    internal static PeerProcess Start(string? program = null, params string[] arguments)
+        => new(new ProcessStartInfo(program ?? Program, arguments), isRented: false);
 
     /// <summary>Ends the peers that nobody rents any more.</summary>
     internal static void EndIdle()
@@ -85,7 +90,8 @@ internal sealed partial class PeerProcess : IDisposable
     internal string Answer(TimeSpan? watchdog = null)
     {
         string answer = AnswerLine(watchdog);
-        return answer == "ok" ? "" : answer.StartsWith("ok ", StringComparison.Ordinal) ? answer[3..] : throw Broken("Expected 'ok'.");
+        return answer == "ok" ? "" : answer.StartsWith("ok ", StringComparison.Ordinal)
+            ? answer[3..] : throw Broken("Expected 'ok'.");
     }
 
     /// <summary>Waits for a posted command to fail: the kind of the error.</summary>
@@ -212,7 +218,8 @@ internal sealed partial class PeerProcess : IDisposable
 
     private static string Built()
     {
-        string? folder = typeof(PeerProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(data => data.Key == "PeerFolder")?.Value;
+        string? folder = typeof(PeerProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .FirstOrDefault(data => data.Key == "PeerFolder")?.Value;
         return folder is null
             ? throw new InvalidOperationException("Set NATIVEIPC_PEER to the peer program.")
             : Path.Combine(folder, OperatingSystem.IsWindows() ? "NativeIpc.Peer.exe" : "NativeIpc.Peer");

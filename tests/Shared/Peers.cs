@@ -3,8 +3,8 @@ using Xunit;
 namespace NativeIpc.Testing;
 
 /// <summary>
-/// Programs that tests need beside .NET. A missing one is a visible skip on a developer's machine. On the Linux machines of CI, which
-/// install eng/debian-packages.txt, it is a failure, so that a check cannot go missing unseen.
+/// Programs that tests need beside .NET. A missing one is a visible skip on a developer's machine. On the Linux
+/// machines of CI, which install eng/debian-packages.txt, it is a failure, so that a check cannot go missing unseen.
 /// </summary>
 internal static class Peers
 {

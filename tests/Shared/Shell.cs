@@ -8,8 +8,8 @@ internal static class Shell
     private static readonly TimeSpan s_watchdog = Patience.Minutes(1);
 
     /// <summary>
-    /// Runs a program and collects what it writes. A program still running when the watchdog goes off is killed with all its children,
-    /// and the test fails with what was written until then.
+    /// Runs a program and collects what it writes. A program still running when the watchdog goes off is killed with
+    /// all its children, and the test fails with what was written until then.
     /// </summary>
     /// <param name="program">A path, or a name on PATH.</param>
     /// <param name="arguments">Passed as they are, without a shell.</param>
@@ -30,7 +30,8 @@ internal static class Shell
             RedirectStandardError = true,
             WorkingDirectory = workingDirectory ?? "",
         };
-        foreach (KeyValuePair<string, string?> variable in environment ?? []) start.Environment[variable.Key] = variable.Value;
+        foreach (KeyValuePair<string, string?> variable in environment ?? [])
+            start.Environment[variable.Key] = variable.Value;
 
         using var process = new Process { StartInfo = start };
         process.Start();

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace NativeIpc.Testing;
 
 /// <summary>
-/// Names that no other process uses, of process id and counter and short enough for Apple (30 bytes), and their removal after the test,
-/// whatever has become of it.
+/// Names that no other process uses, of process id and counter and short enough for Apple (30 bytes), and their removal
+/// after the test, whatever has become of it.
 /// </summary>
 internal sealed class TestNames : IDisposable
 {
@@ -18,7 +18,8 @@ internal sealed class TestNames : IDisposable
     internal static string Prefix => s_prefix;
 
     /// <summary>The folder of this process's key files, without links in its path.</summary>
-    internal static string Folder { get; } = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), s_prefix + "keys")).FullName;
+    internal static string Folder { get; } =
+        Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), s_prefix + "keys")).FullName;
 
     internal static string NextName() => s_prefix + Base36(Interlocked.Increment(ref s_counter));
 
@@ -53,7 +54,8 @@ internal sealed class TestNames : IDisposable
             if (SystemSemaphore.IsKeyTypeSupported(key.Type)) Try(() => SystemSemaphore.Remove(key));
             if (key.Type.IsSystemV) _paths.Add(key.NativeKey);
             string name = key.NativeKey.TrimStart('/');
-            if (key.Type == NativeIpcKeyType.PosixRealtime && name.Length > 0) _paths.AddRange($"/dev/shm/{name}", $"/dev/shm/sem.{name}");
+            if (key.Type == NativeIpcKeyType.PosixRealtime && name.Length > 0)
+                _paths.AddRange($"/dev/shm/{name}", $"/dev/shm/sem.{name}");
         }
 
         foreach (string path in _paths)

@@ -5,19 +5,23 @@ namespace Transfer;
 /// <summary>What is shown on a terminal: a bar for each transfer, and a table of them.</summary>
 internal static class Bars
 {
-    public static bool AreShown => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true };
+    public static bool AreShown => !Console.IsOutputRedirected
+        && AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true };
 
     /// <summary>Makes the transfers, one after the other.</summary>
     /// <param name="names">What each is called.</param>
     /// <param name="size">How many bytes each moves.</param>
     /// <param name="transfer">Makes one of them, by its index.</param>
-    public static Task<List<Outcome>> ShowAsync(string[] names, long size, Func<int, IProgressView, Task<Outcome>> transfer)
+    public static Task<List<Outcome>> ShowAsync(string[] names, long size,
+        Func<int, IProgressView, Task<Outcome>> transfer)
         => AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(),
+                new PercentageColumn(), new ElapsedTimeColumn())
             .StartAsync(async context =>
             {
                 List<Outcome> outcomes = [];
-                ProgressTask[] tasks = Array.ConvertAll(names, name => context.AddTask(name, autoStart: false, maxValue: Math.Max(1, size)));
+                ProgressTask[] tasks = Array.ConvertAll(names,
+                    name => context.AddTask(name, autoStart: false, maxValue: Math.Max(1, size)));
                 for (int i = 0; i < tasks.Length; i++)
                 {
                     outcomes.Add(await transfer(i, new BarView(tasks[i])));
@@ -36,7 +40,8 @@ internal static class Bars
         foreach (Outcome outcome in outcomes)
         {
             table.AddRow(new Text(outcome.TypeName), new Text(outcome.Language), new Text(outcome.Speed),
-                outcome.Agrees ? new Text($"{outcome.Digest![..8]}…{outcome.Digest[^8..]}") : new Text(outcome.Failure!, new Style(Color.Red)));
+                outcome.Agrees ? new Text($"{outcome.Digest![..8]}…{outcome.Digest[^8..]}")
+                    : new Text(outcome.Failure!, new Style(Color.Red)));
         }
 
         AnsiConsole.Write(table);

@@ -17,7 +17,8 @@ internal sealed class CCompiler : IDisposable
         await using (FileStream file = File.Create(source))
             await text.CopyToAsync(file, cancellation);
 
-        string[] compilers = Environment.GetEnvironmentVariable("CC") is { Length: > 0 } chosen ? [chosen] : ["cc", "gcc", "clang"];
+        string[] compilers = Environment.GetEnvironmentVariable("CC") is { Length: > 0 } chosen
+            ? [chosen] : ["cc", "gcc", "clang"];
         foreach (string compiler in compilers)
         {
             var start = new ProcessStartInfo(compiler) { RedirectStandardError = true };
@@ -38,7 +39,8 @@ internal sealed class CCompiler : IDisposable
             {
                 string messages = await process.StandardError.ReadToEndAsync(cancellation);
                 await process.WaitForExitAsync(cancellation);
-                if (process.ExitCode != 0) throw new IOException($"{compiler} cannot compile samples/c/transfer.c:\n{messages.Trim()}");
+                if (process.ExitCode != 0)
+                    throw new IOException($"{compiler} cannot compile samples/c/transfer.c:\n{messages.Trim()}");
                 return (new PeerProgram("C", program, []), null);
             }
         }

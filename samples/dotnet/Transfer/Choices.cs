@@ -43,7 +43,8 @@ internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool Dotne
         if (child is not (null or "dotnet" or "c")) throw new UsageException($"--child is dotnet or c.\n\n{Usage}");
         file ??= LargestLibrary();
         if (!System.IO.File.Exists(file)) throw new UsageException($"There is no such file: {file}");
-        return new Choices(file, types.Count > 0 ? [.. types] : SupportedTypes(), child is null or "dotnet", child is null or "c", corrupt);
+        return new Choices(file, types.Count > 0 ? [.. types] : SupportedTypes(), child is null or "dotnet",
+            child is null or "c", corrupt);
     }
 
     private static string Value(string[] args, ref int i)
@@ -51,24 +52,29 @@ internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool Dotne
 
     public static NativeIpcKeyType ParseType(string text)
     {
-        if (!NativeIpcKey.TryParse(text + ":/x", out NativeIpcKey key)) throw new UsageException($"Not a key type: {text}\n\n{Usage}");
-        return IsSupported(key.Type) ? key.Type : throw new UsageException($"This machine does not support keys of type {text}.");
+        if (!NativeIpcKey.TryParse(text + ":/x", out NativeIpcKey key))
+            throw new UsageException($"Not a key type: {text}\n\n{Usage}");
+        return IsSupported(key.Type) ? key.Type
+            : throw new UsageException($"This machine does not support keys of type {text}.");
     }
 
     public static NativeIpcKeyType[] SupportedTypes()
     {
         // Any project id from 1 to 255 is a System V type of its own; 'T' stands for all that are not Qt's 'Q'.
-        NativeIpcKeyType[] all = [NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV, NativeIpcKeyType.FromProjectId('T'), NativeIpcKeyType.Windows];
+        NativeIpcKeyType[] all = [NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.SystemV,
+            NativeIpcKeyType.FromProjectId('T'), NativeIpcKeyType.Windows];
         NativeIpcKeyType[] supported = Array.FindAll(all, IsSupported);
         return supported.Length > 0 ? supported : throw new UsageException("This machine supports no type of key.");
     }
 
-    private static bool IsSupported(NativeIpcKeyType type) => SharedMemory.IsKeyTypeSupported(type) && SystemSemaphore.IsKeyTypeSupported(type);
+    private static bool IsSupported(NativeIpcKeyType type)
+        => SharedMemory.IsKeyTypeSupported(type) && SystemSemaphore.IsKeyTypeSupported(type);
 
     /// <summary>A real file of some size that is there wherever this program runs.</summary>
     public static string LargestLibrary()
     {
-        string folder = RuntimeEnvironment.GetRuntimeDirectory(); // of a program without a runtime (native AOT): its own
+        // Of a program without a runtime (native AOT): its own
+        string folder = RuntimeEnvironment.GetRuntimeDirectory();
         FileInfo? largest = new DirectoryInfo(folder).EnumerateFiles("*.dll").MaxBy(file => file.Length);
         return largest?.FullName ?? Environment.ProcessPath!;
     }

@@ -13,7 +13,8 @@ internal static class Demo
         try
         {
             // The first one ends the demo in good order; all that it made is disposed on the way out.
-            foreach (PosixSignal signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT })
+            foreach (PosixSignal signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP,
+                PosixSignal.SIGQUIT })
             {
                 registrations.Add(PosixSignalRegistration.Create(signal, context =>
                 {
@@ -38,7 +39,8 @@ internal static class Demo
     private static async Task<int> RunAsync(Choices choices, CancellationToken cancellation)
     {
         long size = new FileInfo(choices.File).Length;
-        Console.WriteLine($"{choices.File}, {size:N0} bytes, from process {Environment.ProcessId} through {Ring.SegmentSize / 1024} KiB of shared memory");
+        Console.WriteLine($"{choices.File}, {size:N0} bytes, from process {Environment.ProcessId} "
+            + $"through {Ring.SegmentSize / 1024} KiB of shared memory");
 
         List<PeerProgram> programs = choices.DotnetChild ? [PeerProgram.Dotnet()] : [];
         using CCompiler? compiler = choices.CChild && !OperatingSystem.IsWindows() ? new CCompiler() : null;
@@ -51,17 +53,20 @@ internal static class Demo
 
         if (whyNoC is not null) Console.WriteLine($"The C half is skipped: {whyNoC}.");
 
-        (NativeIpcKeyType Type, PeerProgram Program)[] runs = [.. from program in programs from type in choices.Types select (type, program)];
+        (NativeIpcKeyType Type, PeerProgram Program)[] runs =
+            [.. from program in programs from type in choices.Types select (type, program)];
         if (runs.Length == 0) throw new UsageException("Nothing is left to do.");
         List<Outcome> outcomes = Bars.AreShown
-            ? await Bars.ShowAsync([.. runs.Select(run => NameOf(run.Type, run.Program))], size, (i, view) => SendAsync(runs[i], view))
+            ? await Bars.ShowAsync([.. runs.Select(run => NameOf(run.Type, run.Program))], size,
+                (i, view) => SendAsync(runs[i], view))
             : await WithLinesAsync();
 
         if (Bars.AreShown) Bars.ShowTable(outcomes);
         else ShowLines(outcomes);
         bool good = outcomes.TrueForAll(outcome => outcome.Agrees);
         Console.WriteLine(good
-            ? $"{(outcomes.Count == 1 ? "The copy has" : $"All {outcomes.Count} copies have")} the SHA-256 {outcomes[0].Digest}, and nothing is left behind."
+            ? $"{(outcomes.Count == 1 ? "The copy has" : $"All {outcomes.Count} copies have")} the "
+                + $"SHA-256 {outcomes[0].Digest}, and nothing is left behind."
             : $"{outcomes.Count(outcome => !outcome.Agrees)} of {outcomes.Count} transfers failed.");
         return good ? 0 : 1;
 
@@ -77,11 +82,13 @@ internal static class Demo
         }
     }
 
-    private static string NameOf(NativeIpcKeyType type, PeerProgram program) => $"{Outcome.NameOf(type)} to {program.Language}";
+    private static string NameOf(NativeIpcKeyType type, PeerProgram program)
+        => $"{Outcome.NameOf(type)} to {program.Language}";
 
     private static void ShowLines(List<Outcome> outcomes)
     {
         foreach (Outcome outcome in outcomes)
-            Console.WriteLine($"{(outcome.Agrees ? "ok  " : "FAIL")}  {outcome.TypeName,-11}  {outcome.Language,-4}  {outcome.Speed,10}  {outcome.Failure ?? outcome.Digest}");
+            Console.WriteLine($"{(outcome.Agrees ? "ok  " : "FAIL")}  {outcome.TypeName,-11}  {outcome.Language,-4} "
+                + $" {outcome.Speed,10}  {outcome.Failure ?? outcome.Digest}");
     }
 }

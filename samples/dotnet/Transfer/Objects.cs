@@ -6,12 +6,15 @@ namespace Transfer;
 /// <summary>The three objects of one transfer, made by the parent, and what must be gone afterwards.</summary>
 internal sealed class Objects : IDisposable
 {
-    // Both sides release what the other acquires, tens of thousands of times: the kernel must keep no account of it (System V).
+    // Both sides release what the other acquires, tens of thousands of times: the kernel must keep no account of it
+    // (System V).
     public static readonly SystemSemaphoreOptions SemaphoreOptions = WithoutUndo();
 
-    // The demo handles the ending signals itself (Demo.RunAsync), in its own order: first the receiver ends, then the objects go.
+    // The demo handles the ending signals itself (Demo.RunAsync), in its own order: first the receiver ends, then the
+    // objects go.
     private static readonly SharedMemoryOptions s_ownSegment = new() { RemoveAtProcessExit = false };
-    private static readonly SystemSemaphoreOptions s_ownSemaphore = SemaphoreOptions with { RemoveAtProcessExit = false };
+    private static readonly SystemSemaphoreOptions s_ownSemaphore =
+        SemaphoreOptions with { RemoveAtProcessExit = false };
 
     private static readonly string s_unique = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
     private static int s_count;
@@ -36,11 +39,14 @@ internal sealed class Objects : IDisposable
 
     public SystemSemaphore Filled { get; }
 
-    /// <summary>Three keys that nobody has: 29 characters at most (macOS), with a '%' and a space that the text form and the child must get right.</summary>
+    /// <summary>Three keys that nobody has: 29 characters at most (macOS), with a '%' and a space that the text form
+    /// and the child must get right.</summary>
     public static (NativeIpcKey Segment, NativeIpcKey Free, NativeIpcKey Filled) NewKeys(NativeIpcKeyType type)
     {
         string name = $"demo 100% {s_unique}-{++s_count}";
-        return (SharedMemory.PlatformSafeKeyUncut(name + "d", type), SystemSemaphore.PlatformSafeKeyUncut(name + "e", type), SystemSemaphore.PlatformSafeKeyUncut(name + "f", type));
+        return (SharedMemory.PlatformSafeKeyUncut(name + "d", type),
+            SystemSemaphore.PlatformSafeKeyUncut(name + "e", type),
+            SystemSemaphore.PlatformSafeKeyUncut(name + "f", type));
     }
 
     public static Objects Create((NativeIpcKey Segment, NativeIpcKey Free, NativeIpcKey Filled) keys)
@@ -78,7 +84,8 @@ internal sealed class Objects : IDisposable
         }
 
         // The third is the lock of the segment, which has the segment's own key on Unix.
-        NativeIpcKey[] semaphores = keys.Segment.Type == NativeIpcKeyType.Windows ? [keys.Free, keys.Filled] : [keys.Free, keys.Filled, keys.Segment];
+        NativeIpcKey[] semaphores = keys.Segment.Type == NativeIpcKeyType.Windows
+            ? [keys.Free, keys.Filled] : [keys.Free, keys.Filled, keys.Segment];
         foreach (NativeIpcKey key in semaphores)
         {
             if (!SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? semaphore)) continue;
@@ -89,7 +96,8 @@ internal sealed class Objects : IDisposable
         foreach (NativeIpcKey key in new[] { keys.Segment, keys.Free, keys.Filled })
         {
             string[] files = key.Type.IsSystemV ? [key.NativeKey]
-                : OperatingSystem.IsLinux() ? ["/dev/shm" + key.NativeKey, "/dev/shm/sem." + key.NativeKey.TrimStart('/')]
+                : OperatingSystem.IsLinux() ? ["/dev/shm" + key.NativeKey,
+                    "/dev/shm/sem." + key.NativeKey.TrimStart('/')]
                 : [];
             foreach (string file in Array.FindAll(files, File.Exists)) yield return $"file {file}";
         }

@@ -11,7 +11,8 @@ internal sealed record PeerProgram(string Language, string File, string[] FirstA
     {
         string program = Environment.ProcessPath!;
         bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet"; // "dotnet Transfer.dll"
-        return new PeerProgram(".NET", program, isHost ? [Environment.GetCommandLineArgs()[0], "receive"] : ["receive"]);
+        return new PeerProgram(".NET", program,
+            isHost ? [Environment.GetCommandLineArgs()[0], "receive"] : ["receive"]);
     }
 }
 
@@ -26,7 +27,8 @@ internal sealed class Peer : IDisposable
 
     public Peer(PeerProgram program, params ReadOnlySpan<NativeIpcKey> keys)
     {
-        var start = new ProcessStartInfo(program.File) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program.File) { RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true };
         foreach (string argument in program.FirstArguments) start.ArgumentList.Add(argument);
         foreach (NativeIpcKey key in keys) start.ArgumentList.Add(key.ToString());
         _process = Process.Start(start)!;
@@ -38,7 +40,8 @@ internal sealed class Peer : IDisposable
     /// <summary>The next line that it prints.</summary>
     public async Task<string> ReadLineAsync(CancellationToken cancellation)
     {
-        string? line = await _process.StandardOutput.ReadLineAsync(cancellation).AsTask().WaitAsync(Patience, cancellation);
+        string? line = await _process.StandardOutput.ReadLineAsync(cancellation).AsTask().WaitAsync(Patience,
+            cancellation);
         return line ?? throw await EndedEarlyAsync(cancellation);
     }
 
@@ -76,6 +79,7 @@ internal sealed class Peer : IDisposable
     {
         await _process.WaitForExitAsync(cancellation).WaitAsync(Patience, cancellation);
         string complaints = (await _complaints.WaitAsync(Patience, cancellation)).Trim();
-        return new IOException($"Process {Id} ended with code {_process.ExitCode}{(complaints.Length > 0 ? $": {complaints}" : ", without a word")}");
+        return new IOException($"Process {Id} ended with "
+            + $"code {_process.ExitCode}{(complaints.Length > 0 ? $": {complaints}" : ", without a word")}");
     }
 }

@@ -13,7 +13,8 @@ catch (UsageException usage)
     await (usage.IsHelp ? Console.Out : Console.Error).WriteLineAsync(usage.Message);
     return usage.IsHelp ? 0 : 2;
 }
-catch (Exception failure) when (failure is NativeIpcException or IOException or FormatException or UnauthorizedAccessException or TimeoutException)
+catch (Exception failure) when (failure is NativeIpcException or IOException or FormatException
+    or UnauthorizedAccessException or TimeoutException)
 {
     await Console.Error.WriteLineAsync($"Transfer: {failure.Message}");
     return 1;

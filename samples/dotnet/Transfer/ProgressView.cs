@@ -16,7 +16,8 @@ internal sealed class LineView(string name, long size) : IProgressView
 {
     private long _last = Stopwatch.GetTimestamp();
 
-    public void Started(int processId, NativeIpcKey key) => Console.WriteLine($"{name}: process {processId} receives through {key}");
+    public void Started(int processId, NativeIpcKey key)
+        => Console.WriteLine($"{name}: process {processId} receives through {key}");
 
     public void Moved(long bytes)
     {

@@ -3,7 +3,8 @@ using NativeIpc;
 
 namespace Transfer;
 
-/// <summary>The second process: opens what the three keys name, takes the file out of the ring and prints its hash.</summary>
+/// <summary>The second process: opens what the three keys name, takes the file out of the ring and prints its
+/// hash.</summary>
 internal static class Receiver
 {
     public static int Run(NativeIpcKey segmentKey, NativeIpcKey freeKey, NativeIpcKey filledKey)
@@ -21,7 +22,8 @@ internal static class Receiver
         {
             for (uint sequence = 0; ; sequence++)
             {
-                if (!filled.TryAcquire(Peer.Patience, parentEnded.Token)) throw new TimeoutException("The sender is stuck.");
+                if (!filled.TryAcquire(Peer.Patience, parentEnded.Token))
+                    throw new TimeoutException("The sender is stuck.");
                 ReadOnlySpan<byte> chunk = ring.Filled(sequence);
                 if (chunk.IsEmpty) break;
                 hash.AppendData(chunk);
@@ -74,5 +76,6 @@ internal sealed record Receipt(string Digest, long Count)
     public override string ToString() => $"sha256 {Digest} {Count}";
 
     public static Receipt? Parse(string line)
-        => line.Split(' ') is ["sha256", { Length: 64 } digest, string count] && long.TryParse(count, out long bytes) ? new Receipt(digest, bytes) : null;
+        => line.Split(' ') is ["sha256", { Length: 64 } digest, string count] && long.TryParse(count, out long bytes)
+            ? new Receipt(digest, bytes) : null;
 }

@@ -3,8 +3,9 @@ using NativeIpc;
 namespace Transfer;
 
 /// <summary>
-/// Four slots in a segment; each holds a length, a sequence number (32 bits each, in the machine's order) and that many bytes. Who may touch
-/// which slot is the business of the two semaphores; length 0 ends the transfer. The same in samples/c/transfer.c.
+/// Four slots in a segment; each holds a length, a sequence number (32 bits each, in the machine's order) and that many
+/// bytes. Who may touch which slot is the business of the two semaphores; length 0 ends the transfer. The same in
+/// samples/c/transfer.c.
 /// </summary>
 internal readonly struct Ring(SharedMemory segment)
 {
@@ -32,7 +33,8 @@ internal readonly struct Ring(SharedMemory segment)
         ReadOnlySpan<byte> slot = segment.GetReadOnlySpan(Offset(sequence), _slotSize);
         uint length = BitConverter.ToUInt32(slot);
         uint found = BitConverter.ToUInt32(slot[4..]);
-        if (length > Capacity || found != sequence) throw new IOException($"The ring is damaged: slot {found} of {length} bytes instead of slot {sequence}.");
+        if (length > Capacity || found != sequence)
+            throw new IOException($"The ring is damaged: slot {found} of {length} bytes instead of slot {sequence}.");
         return slot.Slice(Header, (int)length);
     }
 

@@ -5,11 +5,13 @@ using NativeIpc;
 namespace Transfer;
 
 /// <summary>What came of one transfer.</summary>
-internal sealed record Outcome(NativeIpcKeyType Type, string Language, long Bytes, TimeSpan Time, string? Digest, string? Failure)
+internal sealed record Outcome(NativeIpcKeyType Type, string Language, long Bytes, TimeSpan Time, string? Digest,
+    string? Failure)
 {
     public bool Agrees => Failure is null;
 
-    public string Speed => Agrees && Time > TimeSpan.Zero && Bytes > 0 ? $"{Bytes / 1e6 / Time.TotalSeconds:N0} MB/s" : "-";
+    public string Speed => Agrees && Time > TimeSpan.Zero && Bytes > 0
+        ? $"{Bytes / 1e6 / Time.TotalSeconds:N0} MB/s" : "-";
 
     /// <summary>The type as the text form of a key has it.</summary>
     public string TypeName => NameOf(Type);
@@ -20,7 +22,8 @@ internal sealed record Outcome(NativeIpcKeyType Type, string Language, long Byte
 /// <summary>The first process: makes the objects, starts the second one, and feeds it the file.</summary>
 internal static class Sender
 {
-    public static async Task<Outcome> SendAsync(string path, PeerProgram program, NativeIpcKeyType type, bool corrupt, IProgressView view, CancellationToken cancellation)
+    public static async Task<Outcome> SendAsync(string path, PeerProgram program, NativeIpcKeyType type, bool corrupt,
+        IProgressView view, CancellationToken cancellation)
     {
         var keys = Objects.NewKeys(type);
         Outcome outcome;
@@ -29,7 +32,8 @@ internal static class Sender
             await using FileStream file = File.OpenRead(path);
             using Objects objects = Objects.Create(keys);
             using var peer = new Peer(program, keys.Segment, keys.Free, keys.Filled);
-            if (await peer.ReadLineAsync(cancellation) != "ready") throw new IOException($"Process {peer.Id} is no receiver.");
+            if (await peer.ReadLineAsync(cancellation) != "ready")
+                throw new IOException($"Process {peer.Id} is no receiver.");
             view.Started(peer.Id, keys.Segment);
 
             long started = Stopwatch.GetTimestamp();
@@ -45,10 +49,13 @@ internal static class Sender
         }
 
         string[] leftovers = [.. Objects.FindLeftovers(keys)];
-        return leftovers.Length == 0 ? outcome : outcome with { Failure = $"{outcome.Failure}{(outcome.Failure is null ? "" : "; ")}left behind: {string.Join(", ", leftovers)}" };
+        return leftovers.Length == 0 ? outcome
+            : outcome with { Failure =
+                $"{outcome.Failure}{(outcome.Failure is null ? "" : "; ")}left behind: {string.Join(", ", leftovers)}" };
     }
 
-    private static async Task<(string Digest, long Count)> FeedAsync(FileStream file, Objects objects, Peer peer, bool corrupt, IProgressView view, CancellationToken cancellation)
+    private static async Task<(string Digest, long Count)> FeedAsync(FileStream file, Objects objects, Peer peer,
+        bool corrupt, IProgressView view, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var ring = new Ring(objects.Segment);
@@ -77,6 +84,7 @@ internal static class Sender
     private static string? Compare(string digest, long count, string answer)
     {
         if (Receipt.Parse(answer) is not { } receipt) return $"the receiver said \"{answer}\"";
-        return receipt.Digest == digest && receipt.Count == count ? null : $"MISMATCH: sent {count} bytes, {digest}; received {receipt.Count} bytes, {receipt.Digest}";
+        return receipt.Digest == digest && receipt.Count == count
+            ? null : $"MISMATCH: sent {count} bytes, {digest}; received {receipt.Count} bytes, {receipt.Digest}";
     }
 }

@@ -3,7 +3,8 @@ using NativeIpc.Tool.Verbs;
 
 namespace NativeIpc.Tool.Arguments;
 
-/// <summary>The words of the command line before they are parsed: the spellings that people try, and where the command of <c>run</c> begins.</summary>
+/// <summary>The words of the command line before they are parsed: the spellings that people try, and where the command
+/// of <c>run</c> begins.</summary>
 internal static class CommandLine
 {
     public static string[] Normalize(string[] words) => words switch
@@ -22,7 +23,8 @@ internal static class CommandLine
         const int Farthest = 2;
         if (word.StartsWith('-')) return null;
         IEnumerable<string> verbs = root.Subcommands.Where(verb => !verb.Hidden).Select(verb => verb.Name);
-        return verbs.Where(verb => verb != word && Distance(word, verb) <= Farthest).MinBy(verb => Distance(word, verb));
+        return verbs.Where(verb => verb != word && Distance(word, verb) <= Farthest)
+            .MinBy(verb => Distance(word, verb));
     }
 
     /// <summary>How many letters have to be changed, added or left out (Levenshtein).</summary>
@@ -34,14 +36,16 @@ internal static class CommandLine
             int[] row = new int[other.Length + 1];
             row[0] = i;
             for (int j = 1; j <= other.Length; j++)
-                row[j] = Math.Min(Math.Min(row[j - 1], last[j]) + 1, last[j - 1] + (one[i - 1] == other[j - 1] ? 0 : 1));
+                row[j] = Math.Min(Math.Min(row[j - 1], last[j]) + 1,
+                    last[j - 1] + (one[i - 1] == other[j - 1] ? 0 : 1));
             last = row;
         }
 
         return last[^1];
     }
 
-    /// <summary>Puts <c>--</c> before the first word that is neither an option nor its value, as flock(1), env(1) and timeout(1) read theirs.</summary>
+    /// <summary>Puts <c>--</c> before the first word that is neither an option nor its value, as flock(1), env(1) and
+    /// timeout(1) read theirs.</summary>
     private static string[] BeginCommand(string[] words, IList<Option> options)
     {
         for (int i = 1; i < words.Length; i++)

@@ -3,8 +3,9 @@ using System.Globalization;
 
 namespace NativeIpc.Tool.Arguments;
 
-/// <summary>Keys as arguments: the text of a key, or with <c>--type</c> a native name; <c>-</c> reads keys from standard
-/// input, one per line. Verbs that use objects take bare names as well; <see cref="ObjectArgument"/> takes numbers, too.</summary>
+/// <summary>Keys as arguments: the text of a key, or with <c>--type</c> a native name; <c>-</c> reads keys from
+/// standard input, one per line. Verbs that use objects take bare names as well; <see cref="ObjectArgument"/> takes
+/// numbers, too.</summary>
 internal static class KeyArguments
 {
     public static Option<string?> TypeOption() => new("--type", "-t")
@@ -13,14 +14,17 @@ internal static class KeyArguments
         Description = "KEY is a native name of type posix, systemv[-N], windows",
     };
 
-    public static Argument<string> One() => new("KEY") { Description = "Key (posix:/name), or with --type a native name" };
+    public static Argument<string> One()
+        => new("KEY") { Description = "Key (posix:/name), or with --type a native name" };
 
-    public static Argument<string> New() => new("KEY") { Description = "Key (posix:/name), a name, or with --type a native name" };
+    public static Argument<string> New()
+        => new("KEY") { Description = "Key (posix:/name), a name, or with --type a native name" };
 
     public static Argument<string[]> Several() => new("KEY")
     {
         Arity = ArgumentArity.ZeroOrMore,
-        Description = "Keys (posix:/name), names, shmid:N, semid:N, System V keys; - reads them from standard input, a line each",
+        Description = "Keys (posix:/name), names, shmid:N, semid:N, System V keys; - reads them from standard input, "
+            + "a line each",
     };
 
     /// <summary>The words that were given; those of standard input stand where <c>-</c> stood.</summary>
@@ -42,7 +46,8 @@ internal static class KeyArguments
     }
 
     /// <summary>The first line of standard input.</summary>
-    public static string ReadLine() => Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
+    public static string ReadLine()
+        => Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
 
     /// <summary>The text of one key, which has its type; <c>-</c> is the first line of standard input.</summary>
     public static NativeIpcKey ReadOne(string text, string? type)
@@ -56,7 +61,8 @@ internal static class KeyArguments
         catch (FormatException failure)
         {
             string hint = text.Contains(':', StringComparison.Ordinal) ? ""
-                : " For a bare native name give its --type (posix, systemv or windows); 'nipc key safe NAME' makes a key from a name.";
+                : " For a bare native name give its --type (posix, systemv or windows); 'nipc key safe NAME' makes a "
+                    + "key from a name.";
             throw ToolException.Usage(failure.Message + hint);
         }
     }
@@ -69,12 +75,14 @@ internal static class KeyArguments
     {
         if (text == "-") text = ReadLine();
         return type is not null || !Objects.NamedObjects.IsNumber(text) ? Parse(text, type, kind)
-            : throw ToolException.Usage($"'{text}' is a number, which leads to what is there already. Give a key: {SafeKey(text, kind)}.");
+            : throw ToolException.Usage(
+                $"'{text}' is a number, which leads to what is there already. Give a key: {SafeKey(text, kind)}.");
     }
 
     /// <summary>A key, or a bare name: the safe key of the default type.</summary>
     public static NativeIpcKey Parse(string text, string? type, IpcObjectKind kind)
-        => type is not null || text.Length == 0 || text.Contains(':', StringComparison.Ordinal) ? ReadOne(text, type) : SafeKey(text, kind);
+        => type is not null || text.Length == 0 || text.Contains(':', StringComparison.Ordinal)
+            ? ReadOne(text, type) : SafeKey(text, kind);
 
     /// <summary>The key that a bare name stands for.</summary>
     public static NativeIpcKey SafeKey(string name, IpcObjectKind kind)
@@ -82,10 +90,12 @@ internal static class KeyArguments
         if (name.Contains('/', StringComparison.Ordinal) || name.Contains('\\', StringComparison.Ordinal))
         {
             throw ToolException.Usage($"'{name}' is no bare name, since it has a slash: give the key with its type "
-                + $"({(OperatingSystem.IsWindows() ? $"windows:{name}" : $"posix:{name}, or systemv:{name} for a key file")}), or a native name with --type.");
+                + $"({(OperatingSystem.IsWindows() ? $"windows:{name}" : $"posix:{name}, or systemv:{name} for a key "
+                    + $"file")}), or a native name with --type.");
         }
 
-        NativeIpcKey key = kind == IpcObjectKind.SystemSemaphore ? SystemSemaphore.PlatformSafeKey(name, NativeIpcKey.DefaultType, out bool wasCut)
+        NativeIpcKey key = kind == IpcObjectKind.SystemSemaphore
+            ? SystemSemaphore.PlatformSafeKey(name, NativeIpcKey.DefaultType, out bool wasCut)
             : SharedMemory.PlatformSafeKey(name, NativeIpcKey.DefaultType, out wasCut);
         return wasCut ? throw ToolException.Usage($"The name '{name}' is too long for a key of this system.") : key;
     }
@@ -96,8 +106,10 @@ internal static class KeyArguments
         "systemv" => NativeIpcKeyType.SystemV,
         "windows" => NativeIpcKeyType.Windows,
         _ when text.StartsWith("systemv-", StringComparison.Ordinal)
-            && int.TryParse(text.AsSpan("systemv-".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id is >= 1 and <= 255
+            && int.TryParse(text.AsSpan("systemv-".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int id)
+            && id is >= 1 and <= 255
             => NativeIpcKeyType.FromProjectId(id),
-        _ => throw ToolException.Usage($"'{text}' is no key type. Use posix, systemv, systemv-N (N from 1 to 255) or windows."),
+        _ => throw ToolException.Usage(
+            $"'{text}' is no key type. Use posix, systemv, systemv-N (N from 1 to 255) or windows."),
     };
 }

@@ -12,28 +12,35 @@ internal static class KeyCompletion
     private static readonly string[] s_semaphores = ["acquire", "release", "value", "run"];
     private static readonly string[] s_both = ["show", "rm"];
 
-    /// <summary>Gives every argument and option that is called KEY its source. The KEY of <c>create</c> is a new one.</summary>
+    /// <summary>Gives every argument and option that is called KEY its source. The KEY of <c>create</c> is a new
+    /// one.</summary>
     public static void AddTo(Command root)
     {
         foreach (Command verb in root.Subcommands)
         {
             if (KindOf(verb.Name) is not { } kind) continue;
-            foreach (Argument argument in verb.Arguments.Where(argument => argument.Name == "KEY")) argument.CompletionSources.Add(context => Find(context, kind));
-            foreach (Option option in verb.Options.Where(option => option.HelpName == "KEY")) option.CompletionSources.Add(context => Find(context, kind));
+            foreach (Argument argument in verb.Arguments.Where(argument => argument.Name == "KEY"))
+                argument.CompletionSources.Add(context => Find(context, kind));
+            foreach (Option option in verb.Options.Where(option => option.HelpName == "KEY"))
+                option.CompletionSources.Add(context => Find(context, kind));
         }
     }
 
     private static (bool Segments, bool Semaphores)? KindOf(string verb)
-        => s_both.Contains(verb) ? (true, true) : s_segments.Contains(verb) ? (true, false) : s_semaphores.Contains(verb) ? (false, true) : null;
+        => s_both.Contains(verb) ? (true, true)
+            : s_segments.Contains(verb) ? (true, false) : s_semaphores.Contains(verb) ? (false, true) : null;
 
     private static IEnumerable<CompletionItem> Find(CompletionContext context, (bool Segments, bool Semaphores) kind)
     {
-        string? type = context.ParseResult.CommandResult.Command.Options.FirstOrDefault(option => option.Name == "--type") is Option<string?> option ? context.ParseResult.GetValue(option) : null;
-        var options = new IpcEnumerationOptions { IncludeAttachments = false, Type = type is null ? null : KeyArguments.ParseType(type) };
+        string? type = context.ParseResult.CommandResult.Command.Options.FirstOrDefault(
+            option => option.Name == "--type") is Option<string?> option ? context.ParseResult.GetValue(option) : null;
+        var options = new IpcEnumerationOptions { IncludeAttachments = false,
+            Type = type is null ? null : KeyArguments.ParseType(type) };
         return IpcObjects.Enumerate(options).Objects
             .Where(found => found.Kind == IpcObjectKind.SharedMemory ? kind.Segments : kind.Semaphores)
             .Select(found => type is not null ? found.Key.NativeKey : NamedObject.NameOf(found))
-            .Where(name => name.Length > 0 && PrintableText.Of(name) == name) // what a terminal would not show, nobody can choose
+            // What a terminal would not show, nobody can choose
+            .Where(name => name.Length > 0 && PrintableText.Of(name) == name)
             .Distinct().Order(StringComparer.Ordinal)
             .Select(name => new CompletionItem(name));
     }

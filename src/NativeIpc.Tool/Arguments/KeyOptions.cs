@@ -7,18 +7,22 @@ internal static class KeyOptions
 {
     private static readonly (string Word, KeyPlatform Platform)[] s_platforms =
     [
-        ("linux", KeyPlatform.Linux), ("musl", KeyPlatform.LinuxMusl), ("android", KeyPlatform.Android), ("macos", KeyPlatform.Apple), ("windows", KeyPlatform.Windows),
+        ("linux", KeyPlatform.Linux), ("musl", KeyPlatform.LinuxMusl), ("android", KeyPlatform.Android), ("macos",
+            KeyPlatform.Apple), ("windows", KeyPlatform.Windows),
     ];
 
     public static Option<string> Kind(string? description = null)
     {
-        var option = new Option<string>("--kind", "-k") { HelpName = "shm|sem", Description = description ?? "What the key is for: shm (default) or sem", DefaultValueFactory = _ => "shm" };
+        var option = new Option<string>("--kind", "-k") { HelpName = "shm|sem",
+            Description = description ?? "What the key is for: shm (default) or sem",
+            DefaultValueFactory = _ => "shm" };
         return option.AcceptOnlyFromAmong("shm", "sem");
     }
 
     public static Option<string?> Platform()
     {
-        var option = new Option<string?>("--platform", "-p") { HelpName = "PLATFORM", Description = "Whose rules: linux (default: as here), musl, android, macos, windows" };
+        var option = new Option<string?>("--platform", "-p") { HelpName = "PLATFORM",
+            Description = "Whose rules: linux (default: as here), musl, android, macos, windows" };
         option.AcceptOnlyFromAmong([.. s_platforms.Select(platform => platform.Word)]);
         return option;
     }
@@ -29,21 +33,27 @@ internal static class KeyOptions
         Description = "Folder of System V keys there (default: as here)",
     };
 
-    public static IpcObjectKind ParseKind(string word) => word == "sem" ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
+    public static IpcObjectKind ParseKind(string word)
+        => word == "sem" ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
 
     public static string WordOf(KeyPlatform platform) => s_platforms.Single(pair => pair.Platform == platform).Word;
 
     public static string WordOf(IpcObjectKind kind) => kind == IpcObjectKind.SystemSemaphore ? "sem" : "shm";
 
     /// <summary>The type as the text form of a key has it.</summary>
-    public static string WordOf(NativeIpcKeyType type) => new NativeIpcKey("", type).ToString().TrimEnd(':') is { Length: > 0 } word ? word : ((ushort)type).ToString();
+    public static string WordOf(NativeIpcKeyType type)
+        => new NativeIpcKey("", type).ToString().TrimEnd(':') is { Length: > 0 } word
+            ? word : ((ushort)type).ToString();
 
-    /// <summary>The rules that were asked for. The folders of this machine stand for those of another Unix, unless one was given.</summary>
+    /// <summary>The rules that were asked for. The folders of this machine stand for those of another Unix, unless one
+    /// was given.</summary>
     public static NativeIpcKeyRules Rules(string? platformWord, string? folder)
     {
-        KeyPlatform platform = platformWord is null ? NativeIpcKeyRules.Current.Platform : s_platforms.Single(pair => pair.Word == platformWord).Platform;
+        KeyPlatform platform = platformWord is null
+            ? NativeIpcKeyRules.Current.Platform : s_platforms.Single(pair => pair.Word == platformWord).Platform;
         if (folder is null && platform == NativeIpcKeyRules.Current.Platform) return NativeIpcKeyRules.Current;
-        bool areFoldersAlike = platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl && NativeIpcKeyRules.Current.Platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl;
+        bool areFoldersAlike = platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl
+            && NativeIpcKeyRules.Current.Platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl;
         return new NativeIpcKeyRules(platform)
         {
             RuntimeDirectory = folder ?? (areFoldersAlike ? NativeIpcKeyRules.Current.RuntimeDirectory : null),
@@ -60,7 +70,9 @@ internal static class KeyOptions
         }
         catch (InvalidOperationException)
         {
-            throw ToolException.Usage("A System V key is a path, and this machine does not know the folder of the other one. Give it with --folder.");
+            throw ToolException.Usage(
+                "A System V key is a path, and this machine does not know the folder of the other one. Give it with "
+                    + "--folder.");
         }
     }
 }

@@ -4,8 +4,8 @@ using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Arguments;
 
-/// <summary>The argument of a verb that works on one object, and the options that say what it means and whose it may be.
-/// <see cref="NamedObjects"/> says what words it takes; <c>-</c> is a line of standard input.</summary>
+/// <summary>The argument of a verb that works on one object, and the options that say what it means and whose it may
+/// be. <see cref="NamedObjects"/> says what words it takes; <c>-</c> is a line of standard input.</summary>
 /// <param name="kind">The kind that the verb works on.</param>
 internal sealed class ObjectArgument(IpcObjectKind kind)
 {
@@ -25,7 +25,8 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     /// <summary>For patterns: <c>*</c> is legal in names, so they need the option.</summary>
     public static Option<bool> GlobOption(string description) => new("--glob", "-g") { Description = description };
 
-    public static Option<bool> OwnersOption() => new("--allow-other-owners", "-O") { Description = "Use it also when another user made it" };
+    public static Option<bool> OwnersOption()
+        => new("--allow-other-owners", "-O") { Description = "Use it also when another user made it" };
 
     /// <summary>The object that was named. A bare name or number is told with what it stands for.</summary>
     public NamedObject Read(ParseResult parsed)
@@ -50,14 +51,16 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     /// <summary>Says what a bare name or number stands for.</summary>
     public static void Echo(string text, string? type, string name)
     {
-        if (type is null && text != name && !text.Contains(':', StringComparison.Ordinal)) Failures.Say($"{text} is {name}");
+        if (type is null && text != name && !text.Contains(':', StringComparison.Ordinal))
+            Failures.Say($"{text} is {name}");
     }
 
     /// <summary>Whether objects of other users are accepted.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="onlyLooks">Whether the verb neither changes anything nor waits: root, whom every object lets in, may
-    /// look at what others have planted, and must not be ruled by it.</param>
-    public bool AcceptsOthers(ParseResult parsed, bool onlyLooks) => AcceptsOthers(parsed.GetValue(AllowOtherOwners), onlyLooks);
+    /// <param name="onlyLooks">Whether the verb neither changes anything nor waits: root, whom every object lets in,
+    /// may look at what others have planted, and must not be ruled by it.</param>
+    public bool AcceptsOthers(ParseResult parsed, bool onlyLooks)
+        => AcceptsOthers(parsed.GetValue(AllowOtherOwners), onlyLooks);
 
     /// <inheritdoc cref="AcceptsOthers(ParseResult, bool)"/>
     public static bool AcceptsOthers(bool allowed, bool onlyLooks)
@@ -66,14 +69,15 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     /// <summary>Options to open a segment that was named: nothing is removed when the verb ends.</summary>
     public SharedMemoryOptions SegmentOptions(ParseResult parsed, NamedObject named, bool locks, bool onlyLooks)
     {
-        if (locks && !named.Key.IsValid) throw ToolException.Usage($"{named.Name} has no key, and so no lock: leave --lock out.");
+        if (locks && !named.Key.IsValid)
+            throw ToolException.Usage($"{named.Name} has no key, and so no lock: leave --lock out.");
         var options = new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks };
         if (AcceptsOthers(parsed, onlyLooks && !locks)) options.AllowOtherOwners = true;
         return options;
     }
 
-    /// <summary>Options to open a semaphore: undo is off, since on System V the kernel would take back what this process
-    /// does as soon as it ends.</summary>
+    /// <summary>Options to open a semaphore: undo is off, since on System V the kernel would take back what this
+    /// process does as soon as it ends.</summary>
     public SystemSemaphoreOptions SemaphoreOptions(ParseResult parsed, bool onlyLooks)
     {
         var options = new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep, Undo = SystemVUndoPolicy.None };

@@ -4,7 +4,8 @@ using System.Globalization;
 
 namespace NativeIpc.Tool.Arguments;
 
-/// <summary>Sizes, times and modes as people write them. What cannot be meant is an error of the command line, with the forms that can.</summary>
+/// <summary>Sizes, times and modes as people write them. What cannot be meant is an error of the command line, with the
+/// forms that can.</summary>
 internal static class Values
 {
     private const UnixFileMode OwnerAccess = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -22,7 +23,8 @@ internal static class Values
         HelpName = "MODE",
         Description = "Permission bits, octal, whatever the umask (default 600)",
         DefaultValueFactory = _ => OwnerAccess,
-        CustomParser = result => Parsed<UnixFileMode?>(result, text => TryParseMode(text, out UnixFileMode mode) ? mode : null,
+        CustomParser = result => Parsed<UnixFileMode?>(result,
+            text => TryParseMode(text, out UnixFileMode mode) ? mode : null,
             "is no mode. Use octal digits, such as 600, 660 or 666.") ?? OwnerAccess,
     };
 
@@ -32,7 +34,8 @@ internal static class Values
         CustomParser = result => ParsedSize(result) ?? 0,
     };
 
-    public static Option<long?> SizeOption(string name, string valueName, string description, params string[] aliases) => new(name, aliases)
+    public static Option<long?> SizeOption(string name, string valueName, string description, params string[] aliases)
+        => new(name, aliases)
     {
         HelpName = valueName,
         Description = description,
@@ -44,9 +47,12 @@ internal static class Values
     {
         size = 0;
         if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
-            return long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out size) && size >= 0;
+            return long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out size)
+                && size >= 0;
         int digits = text.AsSpan().IndexOfAnyExceptInRange('0', '9');
-        if (digits == 0 || !long.TryParse(digits < 0 ? text : text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out size)) return false;
+        if (digits == 0 || !long.TryParse(digits < 0 ? text : text.AsSpan(0, digits), NumberStyles.None,
+            CultureInfo.InvariantCulture, out size))
+            return false;
         int shift = digits < 0 ? 0 : text[digits..].ToUpperInvariant() switch
         {
             "B" => 0,
@@ -73,7 +79,9 @@ internal static class Values
             "h" => 3600,
             _ => 0,
         };
-        if (unit == 0 || !double.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)) return false;
+        if (unit == 0 || !double.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint,
+            CultureInfo.InvariantCulture, out double value))
+            return false;
         if (value * unit > int.MaxValue / 1000d) return false; // what the library takes: about 24 days
         time = TimeSpan.FromSeconds(value * unit);
         return true;
@@ -102,17 +110,20 @@ internal static class Values
     /// <param name="least">The least number that can be meant.</param>
     /// <param name="most">The largest one.</param>
     /// <param name="aliases">Other names.</param>
-    public static Option<int?> NumberOption(string name, string description, int least, int most, params string[] aliases) => new(name, aliases)
+    public static Option<int?> NumberOption(string name, string description, int least, int most,
+        params string[] aliases) => new(name, aliases)
     {
         HelpName = "N",
         Description = description,
         CustomParser = result => Parsed<int?>(result,
-            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most ? number : null,
+            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                && number >= least && number <= most ? number : null,
             $"is no number from {least} to {most}."),
     };
 
     private static long? ParsedSize(ArgumentResult result)
-        => Parsed<long?>(result, text => TryParseSize(text, out long size) ? size : null, "is no number of bytes. Use digits, 0x..., or a unit: 64k, 16M, 2G.");
+        => Parsed<long?>(result, text => TryParseSize(text, out long size) ? size : null,
+            "is no number of bytes. Use digits, 0x..., or a unit: 64k, 16M, 2G.");
 
     private static T? Parsed<T>(ArgumentResult result, Func<string, T?> parse, string complaint)
     {

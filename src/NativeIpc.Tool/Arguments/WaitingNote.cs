@@ -11,9 +11,11 @@ internal static class WaitingNote
     private const int MostNamed = 5;
 
     /// <summary>As <see cref="Permits.TryAcquire"/>. What is said goes to standard error.</summary>
-    public static bool TryAcquire(NamedObject named, SystemSemaphore semaphore, int count, TimeSpan? timeout, CancellationToken cancellation)
+    public static bool TryAcquire(NamedObject named, SystemSemaphore semaphore, int count, TimeSpan? timeout,
+        CancellationToken cancellation)
     {
-        if (!Terminal.IsErrorInteractive || timeout == TimeSpan.Zero || OperatingSystem.IsWindows()) return Permits.TryAcquire(semaphore, count, timeout, cancellation);
+        if (!Terminal.IsErrorInteractive || timeout == TimeSpan.Zero || OperatingSystem.IsWindows())
+            return Permits.TryAcquire(semaphore, count, timeout, cancellation);
         if (Permits.TryAcquire(semaphore, count, TimeSpan.Zero, cancellation)) return true;
 
         // Beside the wait, since the look at all processes takes its time.
@@ -42,7 +44,8 @@ internal static class WaitingNote
         string waiting = $"Waiting for {named.Name}";
         try
         {
-            return named.Objects(IpcObjectKind.SystemSemaphore) is [var found, ..] ? $"{waiting}, {Whom(found)}. Ctrl-C gives up." : $"{waiting}. Ctrl-C gives up.";
+            return named.Objects(IpcObjectKind.SystemSemaphore) is [var found, ..]
+                ? $"{waiting}, {Whom(found)}. Ctrl-C gives up." : $"{waiting}. Ctrl-C gives up.";
         }
         catch (Exception failure) when (failure is NativeIpcException or PlatformNotSupportedException or ToolException)
         {
@@ -55,9 +58,11 @@ internal static class WaitingNote
         IpcAttachment[] others = [.. found.Attachments.Where(user => user.ProcessId != Environment.ProcessId)];
         List<string> parts = [];
         Add(others.Where(user => user.Use == IpcUse.Holds), "held by");
-        Add(others.Where(user => user.Use == IpcUse.Open), parts.Count > 0 ? "open in" : "which says of nobody who holds it; open in");
+        Add(others.Where(user => user.Use == IpcUse.Open),
+            parts.Count > 0 ? "open in" : "which says of nobody who holds it; open in");
         if (found.Members is [{ LastProcessId: > 0 and var last }, ..])
-            parts.Add(string.Create(CultureInfo.InvariantCulture, $"last used by {last}{(Libc.HasProcess(last) ? "" : ", which has ended")}"));
+            parts.Add(string.Create(CultureInfo.InvariantCulture,
+                $"last used by {last}{(Libc.HasProcess(last) ? "" : ", which has ended")}"));
         Add(others.Where(user => user.Use == IpcUse.Waits), "as do");
         return parts.Count > 0 ? string.Join("; ", parts) : "which nobody has open that can be seen from here";
 
@@ -65,8 +70,11 @@ internal static class WaitingNote
         {
             IpcAttachment[] all = [.. users];
             if (all.Length == 0) return;
-            string names = string.Join(", ", all.Take(MostNamed).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId} ({user.ProcessName})")));
-            parts.Add($"{what} {names}{(all.Length > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {all.Length - MostNamed} more") : "")}");
+            string names = string.Join(", ",
+                all.Take(MostNamed).Select(user =>
+                    string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId} ({user.ProcessName})")));
+            parts.Add(
+                $"{what} {names}{(all.Length > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {all.Length - MostNamed} more") : "")}");
         }
     }
 }

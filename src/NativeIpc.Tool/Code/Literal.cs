@@ -6,20 +6,23 @@ namespace NativeIpc.Tool.Code;
 /// <summary>Text as a literal of another language, whatever it holds.</summary>
 internal static class Literal
 {
-    /// <summary>C and C++: the bytes of UTF-8; what is not plain ASCII in octal, which ends after three digits whatever follows.</summary>
+    /// <summary>C and C++: the bytes of UTF-8; what is not plain ASCII in octal, which ends after three digits whatever
+    /// follows.</summary>
     public static string C(string text)
     {
         var literal = new StringBuilder("\"");
         foreach (byte unit in Encoding.UTF8.GetBytes(text))
         {
-            if (unit is >= 0x20 and < 0x7f and not (byte)'"' and not (byte)'\\' and not (byte)'?') literal.Append((char)unit);
+            if (unit is >= 0x20 and < 0x7f and not (byte)'"' and not (byte)'\\' and not (byte)'?')
+                literal.Append((char)unit);
             else literal.Append('\\').Append(Convert.ToString(unit, 8).PadLeft(3, '0'));
         }
 
         return literal.Append('"').ToString();
     }
 
-    /// <summary>C on Windows: UTF-16 units. A hexadecimal escape would swallow digits after it, so the literal is split there.</summary>
+    /// <summary>C on Windows: UTF-16 units. A hexadecimal escape would swallow digits after it, so the literal is split
+    /// there.</summary>
     public static string WideC(string text)
     {
         var literal = new StringBuilder("L\"");

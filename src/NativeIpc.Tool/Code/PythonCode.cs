@@ -36,13 +36,16 @@ internal static class PythonCode
 
     public static string For(in NativeIpcKey key, IpcObjectKind kind) => (key.Type, kind) switch
     {
-        (NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory) => "# Attaches to a POSIX segment. Run: python3 open.py\nimport mmap\n" + Unix + $$"""
+        (NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory) =>
+            "# Attaches to a POSIX segment. Run: python3 open.py\nimport mmap\n" + Unix + $$"""
             file = checked(libc.shm_open({{Bytes(key.NativeKey)}}, os.O_RDWR), -1, "shm_open")
             with mmap.mmap(file, 0) as segment:
                 print(f"{len(segment)} bytes, the first one is {segment[0]}")
 
             """,
-        (NativeIpcKeyType.PosixRealtime, _) => "# Opens a POSIX semaphore, takes a permit and gives it back. Run: python3 open.py\n" + Unix.Replace("find_library(\"rt\")", "find_library(\"pthread\")", StringComparison.Ordinal)
+        (NativeIpcKeyType.PosixRealtime, _) =>
+            "# Opens a POSIX semaphore, takes a permit and gives it back. Run: python3 open.py\n"
+                + Unix.Replace("find_library(\"rt\")", "find_library(\"pthread\")", StringComparison.Ordinal)
             .Replace("in librt", "in libpthread", StringComparison.Ordinal) + $$"""
             libc.sem_open.restype = ctypes.c_void_p
             semaphore = libc.sem_open({{Bytes(key.NativeKey)}}, 0)
@@ -52,7 +55,8 @@ internal static class PythonCode
             checked(libc.sem_post(ctypes.c_void_p(semaphore)), -1, "sem_post")
 
             """,
-        (NativeIpcKeyType.Windows, IpcObjectKind.SharedMemory) => "# Attaches to a Windows segment. Run: python open.py\n" + Windows + $$"""
+        (NativeIpcKeyType.Windows, IpcObjectKind.SharedMemory) =>
+            "# Attaches to a Windows segment. Run: python open.py\n" + Windows + $$"""
             kernel32.OpenFileMappingW.restype = wintypes.HANDLE
             kernel32.OpenFileMappingW.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.LPCWSTR]
             kernel32.MapViewOfFile.restype = ctypes.c_void_p
@@ -64,7 +68,8 @@ internal static class PythonCode
             print(f"attached, the first byte is {ctypes.c_ubyte.from_address(address).value}")
 
             """,
-        (NativeIpcKeyType.Windows, _) => "# Opens a Windows semaphore, takes a permit and gives it back. Run: python open.py\n" + Windows + $$"""
+        (NativeIpcKeyType.Windows, _) =>
+            "# Opens a Windows semaphore, takes a permit and gives it back. Run: python open.py\n" + Windows + $$"""
             kernel32.OpenSemaphoreW.restype = wintypes.HANDLE
             kernel32.OpenSemaphoreW.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.LPCWSTR]
             kernel32.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
@@ -77,7 +82,8 @@ internal static class PythonCode
             checked(kernel32.ReleaseSemaphore(semaphore, 1, None))
 
             """,
-        (_, IpcObjectKind.SharedMemory) => "# Attaches to a System V segment, whose key is made from a file. Run: python3 open.py\n" + Unix + $$"""
+        (_, IpcObjectKind.SharedMemory) =>
+            "# Attaches to a System V segment, whose key is made from a file. Run: python3 open.py\n" + Unix + $$"""
             libc.shmat.restype = ctypes.c_void_p
             key = checked(libc.ftok({{Bytes(key.NativeKey)}}, {{(int)key.Type}}), -1, "ftok")
             segment = checked(libc.shmget(key, 0, 0), -1, "shmget")
@@ -86,7 +92,8 @@ internal static class PythonCode
             libc.shmdt(ctypes.c_void_p(address))
 
             """,
-        _ => "# Opens a System V semaphore (number 0 of its set), takes a permit and gives it back. Run: python3 open.py\n" + Unix + $$"""
+        _ => "# Opens a System V semaphore (number 0 of its set), takes a permit and gives it back. Run: python3 "
+            + "open.py\n" + Unix + $$"""
             class sembuf(ctypes.Structure):
                 _fields_ = [("sem_num", ctypes.c_ushort), ("sem_op", ctypes.c_short), ("sem_flg", ctypes.c_short)]
 

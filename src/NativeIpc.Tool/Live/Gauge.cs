@@ -15,8 +15,10 @@ internal static class Gauge
         double part = Math.Clamp((double)used / maximum, 0, 1);
         int filled = (int)Math.Ceiling(part * Width);
         Style style = part > 0.9 ? Style.Red : part > 0.7 ? Style.Yellow : Style.Green;
-        return line.Append($"  {limit.Name} ").Append(new string('█', filled), style).Append(new string('░', Width - filled), Style.Dim)
-            .Append(string.Create(CultureInfo.InvariantCulture, $" {ObjectColumns.Size(used)} of {ObjectColumns.Size(maximum)}"));
+        return line.Append($"  {limit.Name} ").Append(new string('█', filled),
+            style).Append(new string('░', Width - filled), Style.Dim)
+            .Append(string.Create(CultureInfo.InvariantCulture,
+                $" {ObjectColumns.Size(used)} of {ObjectColumns.Size(maximum)}"));
     }
 
     /// <summary>The limit that is shown; null where the system has none such.</summary>

@@ -2,9 +2,10 @@ using System.Collections.Concurrent;
 
 namespace NativeIpc.Tool.Live;
 
-/// <summary>The keys that are pressed on the terminal, read by a thread of its own, which ends with the process.</summary>
-/// <remarks>Between two reads .NET gives the terminal back as it was: it echoes no key that is pressed while the thread waits in
-/// a read, which is nearly always.</remarks>
+/// <summary>The keys that are pressed on the terminal, read by a thread of its own, which ends with the
+/// process.</summary>
+/// <remarks>Between two reads .NET gives the terminal back as it was: it echoes no key that is pressed while the thread
+/// waits in a read, which is nearly always.</remarks>
 internal sealed class Keyboard : IDisposable
 {
     private readonly ConcurrentQueue<ConsoleKeyInfo> _keys = new();

@@ -8,15 +8,16 @@ namespace NativeIpc.Tool.Live;
 internal sealed record LiveLook(IReadOnlyList<IpcObjectInfo> Objects, IpcLimit? Memory);
 
 /// <summary>
-/// The list as something to work in: one object is chosen, can be shown, and removed after a question; a text filters. Used
-/// by one thread: looks are taken by another, which gives them to <see cref="Take"/> through the loop.
+/// The list as something to work in: one object is chosen, can be shown, and removed after a question; a text filters.
+/// Used by one thread: looks are taken by another, which gives them to <see cref="Take"/> through the loop.
 /// </summary>
 /// <param name="columns">The columns.</param>
 /// <param name="hasHeadings">Whether there is a line of headings.</param>
 /// <param name="isWide">Whether nothing is shortened: lines end at the edge.</param>
 /// <param name="hasKeys">Whether there is a keyboard to work with.</param>
 /// <param name="remove">Removes an object, and says what became of it.</param>
-internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHeadings, bool isWide, bool hasKeys, Func<IpcObjectInfo, string> remove)
+internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHeadings, bool isWide, bool hasKeys,
+    Func<IpcObjectInfo, string> remove)
 {
     private const int MostBytes = 4096;
     private const int ShortHistory = 24; // beside the keys, on 80 columns
@@ -56,7 +57,8 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
         return acted;
     }
 
-    /// <summary>What is there now; what has come or changed since the last look stands out until the next one.</summary>
+    /// <summary>What is there now; what has come or changed since the last look stands out until the next
+    /// one.</summary>
     public void Take(LiveLook look)
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
@@ -65,16 +67,20 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
         foreach (IpcObjectInfo found in look.Objects)
         {
             string identity = IdentityOf(found);
-            string state = string.Join(' ', ObjectColumns.Row(found, now, [.. ObjectColumns.Usual.Where(column => column.Name != "age")]));
+            string state = string.Join(' ',
+                ObjectColumns.Row(found, now, [.. ObjectColumns.Usual.Where(column => column.Name != "age")]));
             states[identity] = state;
             if (_states is not null)
-                _styles[identity] = !_states.TryGetValue(identity, out string? before) ? Style.Green : before != state ? Style.Yellow : Style.Plain;
+                _styles[identity] = !_states.TryGetValue(identity, out string? before)
+                    ? Style.Green : before != state ? Style.Yellow : Style.Plain;
             if (found.Value is not { } value) continue;
-            if (!_histories.TryGetValue(identity, out ValueHistory? history)) _histories[identity] = history = new ValueHistory();
+            if (!_histories.TryGetValue(identity, out ValueHistory? history))
+                _histories[identity] = history = new ValueHistory();
             history.Add(value);
         }
 
-        foreach (string gone in _histories.Keys.Where(identity => !states.ContainsKey(identity)).ToList()) _histories.Remove(gone);
+        foreach (string gone in _histories.Keys.Where(identity => !states.ContainsKey(identity)).ToList())
+            _histories.Remove(gone);
         _states = states;
         _objects = look.Objects;
         _memory = look.Memory;
@@ -106,7 +112,9 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
         List<StyledText> lines = [];
         string count = _filter.Length == 0 ? string.Create(CultureInfo.InvariantCulture, $"{_objects.Count} objects")
             : string.Create(CultureInfo.InvariantCulture, $"{_shown.Count} of {_objects.Count} objects");
-        lines.Add(Gauge.AppendTo(new StyledText(string.Create(CultureInfo.InvariantCulture, $"{count}, every {interval.TotalSeconds}s")), _memory));
+        lines.Add(
+            Gauge.AppendTo(new StyledText(
+                string.Create(CultureInfo.InvariantCulture, $"{count}, every {interval.TotalSeconds}s")), _memory));
         int room = Math.Max(1, height - (hasHeadings ? 3 : 2));
         if (_mode == Mode.Sheet) DrawSheet(lines, height - 2);
         else DrawList(lines, width, room);
@@ -115,7 +123,8 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
         return lines;
     }
 
-    private static string IdentityOf(IpcObjectInfo found) => string.Create(CultureInfo.InvariantCulture, $"{found.Kind} {found.Type} {found.NativeName} {found.SystemVId}");
+    private static string IdentityOf(IpcObjectInfo found) => string.Create(CultureInfo.InvariantCulture,
+        $"{found.Kind} {found.Type} {found.NativeName} {found.SystemVId}");
 
     private IpcObjectInfo? Chosen => _shown.FirstOrDefault(found => IdentityOf(found) == _chosen);
 
@@ -123,8 +132,10 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         _shown = [.. _objects.Where(found => _filter.Length == 0
-            || ObjectColumns.Row(found, now, ObjectColumns.Usual).Any(cell => cell.Contains(_filter, StringComparison.OrdinalIgnoreCase)))];
-        if (_mode == Mode.List && Chosen is null) _chosen = _shown.Count > 0 ? IdentityOf(_shown[Math.Min(_top, _shown.Count - 1)]) : "";
+            || ObjectColumns.Row(found, now,
+                ObjectColumns.Usual).Any(cell => cell.Contains(_filter, StringComparison.OrdinalIgnoreCase)))];
+        if (_mode == Mode.List && Chosen is null)
+            _chosen = _shown.Count > 0 ? IdentityOf(_shown[Math.Min(_top, _shown.Count - 1)]) : "";
     }
 
     private void DrawList(List<StyledText> lines, int width, int room)
@@ -146,13 +157,17 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
             {
                 string identity = IdentityOf(part[first]);
                 bool isChosen = hasKeys && identity == _chosen;
-                lines.Add(new StyledText(isChosen ? CellWidth.Pad(line, width) : line, isChosen ? Style.Inverse : _styles.GetValueOrDefault(identity)));
+                lines.Add(new StyledText(isChosen ? CellWidth.Pad(line, width) : line,
+                    isChosen ? Style.Inverse : _styles.GetValueOrDefault(identity)));
             }
 
             first++;
         }
 
-        if (isCut) lines.Add(new StyledText(string.Create(CultureInfo.InvariantCulture, $"… and {_shown.Count - part.Length} more"), Style.Dim));
+        if (isCut)
+            lines.Add(
+                new StyledText(string.Create(CultureInfo.InvariantCulture, $"… and {_shown.Count - part.Length} more"),
+                    Style.Dim));
     }
 
     private void DrawSheet(List<StyledText> lines, int room)
@@ -164,8 +179,10 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
             return;
         }
 
-        List<StyledText> sheet = [.. ObjectSheet.Of(found).Select(line => new StyledText($"{line.Label,-12}{line.Value}"))];
-        if (found.Value is not null && _histories.TryGetValue(_chosen, out ValueHistory? history)) sheet.Add(new StyledText($"{"history",-12}{history.Bars(ValueHistory.Most)}"));
+        List<StyledText> sheet = [.. ObjectSheet.Of(found)
+            .Select(line => new StyledText($"{line.Label,-12}{line.Value}"))];
+        if (found.Value is not null && _histories.TryGetValue(_chosen, out ValueHistory? history))
+            sheet.Add(new StyledText($"{"history",-12}{history.Bars(ValueHistory.Most)}"));
         if (found is { Kind: IpcObjectKind.SharedMemory, Size: > 0 } && (found.Traits & IpcObjectTraits.Removed) == 0)
         {
             sheet.Add(new StyledText());
@@ -195,11 +212,17 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
         if (!hasKeys) return new StyledText("Ctrl-C ends", Style.Dim);
         if (_mode == Mode.Filter) return new StyledText($"/{_filter}").Append(" ", Style.Inverse);
         if (_mode == Mode.Question)
-            return new StyledText(Chosen is { } victim ? $"Remove {(victim.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {NamedObject.NameOf(victim)}? y removes it, any other key keeps it" : "It is gone. Any key goes on", Style.Bold);
+            return new StyledText(Chosen is { } victim
+                ? $"Remove {(victim.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {NamedObject.NameOf(victim)}? y removes it, any other key keeps it" : "It is gone. Any key goes on", Style.Bold);
         if (_message.Length > 0) return new StyledText(_message, Style.Bold);
-        if (_mode == Mode.Sheet) return new StyledText("Up and Down scroll, Esc goes back, r removes, q ends", Style.Dim);
-        var line = new StyledText($"Enter shows, / filters{(_filter.Length > 0 ? $" ({_filter}; Esc: all)" : "")}, r removes, q ends", Style.Dim);
-        return Chosen is { Value: not null } && _histories.TryGetValue(_chosen, out ValueHistory? history) ? line.Append($"  {history.Bars(ShortHistory)}") : line;
+        if (_mode == Mode.Sheet)
+            return new StyledText("Up and Down scroll, Esc goes back, r removes, q ends", Style.Dim);
+        var line =
+            new StyledText(
+                $"Enter shows, / filters{(_filter.Length > 0 ? $" ({_filter}; Esc: all)" : "")}, r removes, q ends",
+                Style.Dim);
+        return Chosen is { Value: not null } && _histories.TryGetValue(_chosen, out ValueHistory? history)
+            ? line.Append($"  {history.Bars(ShortHistory)}") : line;
     }
 
     private void PressAnywhere(ConsoleKeyInfo key)
@@ -229,7 +252,8 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
                 (_mode, _scrolled) = (Mode.Sheet, 0);
                 _bytes.Forget();
                 return;
-            case ConsoleKey.Enter or ConsoleKey.Escape or ConsoleKey.Backspace or ConsoleKey.LeftArrow when _mode == Mode.Sheet:
+            case ConsoleKey.Enter or ConsoleKey.Escape or ConsoleKey.Backspace or ConsoleKey.LeftArrow
+                when _mode == Mode.Sheet:
                 _mode = Mode.List;
                 Filter();
                 return;

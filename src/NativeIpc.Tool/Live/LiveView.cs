@@ -19,7 +19,8 @@ internal static class LiveView
     };
 
     /// <summary>How often to look; null when it was not asked for.</summary>
-    public static TimeSpan? Interval(ParseResult parsed, Option<TimeSpan?> option) => parsed.GetResult(option) is null ? null : parsed.GetValue(option) ?? s_default;
+    public static TimeSpan? Interval(ParseResult parsed, Option<TimeSpan?> option)
+        => parsed.GetResult(option) is null ? null : parsed.GetValue(option) ?? s_default;
 
     /// <summary>Draws until Ctrl-C, which ends the view as it was meant to end: exit code 0.</summary>
     /// <param name="interval">How long to wait between two looks.</param>
@@ -36,7 +37,8 @@ internal static class LiveView
         return ExitCodes.Ok;
     }
 
-    /// <summary>Draws the list, takes keys, and looks again and again, until the user or Ctrl-C ends it: exit code 0.</summary>
+    /// <summary>Draws the list, takes keys, and looks again and again, until the user or Ctrl-C ends it: exit code
+    /// 0.</summary>
     /// <param name="interval">How long to wait between two looks.</param>
     /// <param name="keyboard">The keys; null where there are none.</param>
     /// <param name="list">The list.</param>
@@ -49,7 +51,8 @@ internal static class LiveView
         Task<LiveLook>? looking = null;
         list.Take(look());
         using var screen = new Screen();
-        WaitHandle[] events = keyboard is null ? [token.WaitHandle, looked] : [token.WaitHandle, looked, keyboard.Pressed];
+        WaitHandle[] events = keyboard is null
+            ? [token.WaitHandle, looked] : [token.WaitHandle, looked, keyboard.Pressed];
         pause.Change(interval, Timeout.InfiniteTimeSpan);
         while (!list.IsOver && !token.IsCancellationRequested)
         {
@@ -73,7 +76,8 @@ internal static class LiveView
         Task<LiveLook> Look()
         {
             Task<LiveLook> task = Task.Run(look);
-            _ = task.ContinueWith(_ => looked.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = task.ContinueWith(_ => looked.Set(), CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             return task;
         }
     }
@@ -83,7 +87,8 @@ internal static class LiveView
         if (result.Tokens.Count == 0) return s_default;
         string text = result.Tokens[^1].Value;
         if (Values.TryParseTime(text, out TimeSpan time) && time >= TimeSpan.FromMilliseconds(10)) return time;
-        result.AddError($"'{text}' is no time to wait between two looks. Use seconds (1, 0.5) or a unit: 500ms, 2s; 10ms at least.");
+        result.AddError($"'{text}' is no time to wait between two looks. Use seconds (1, 0.5) or a unit: 500ms, 2s; "
+            + $"10ms at least.");
         return null;
     }
 }

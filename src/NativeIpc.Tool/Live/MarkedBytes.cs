@@ -2,8 +2,8 @@ using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Live;
 
-/// <summary>Bytes of a segment that is looked at again and again: what differs from the last look stands out, also where
-/// there are no colours.</summary>
+/// <summary>Bytes of a segment that is looked at again and again: what differs from the last look stands out, also
+/// where there are no colours.</summary>
 internal sealed class MarkedBytes
 {
     private byte[]? _last;

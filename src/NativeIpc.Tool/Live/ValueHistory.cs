@@ -23,7 +23,9 @@ internal sealed class ValueHistory
         int[] values = [.. _values.TakeLast(most)];
         if (values.Length == 0) return "";
         int highest = Math.Max(1, values.Max());
-        string bars = string.Concat(values.Select(value => Heights[(int)((long)value * (Heights.Length - 1) / highest)]));
-        return string.Create(CultureInfo.InvariantCulture, $"{bars} {values.Min()} to {values.Max()} in {values.Length} looks");
+        string bars = string.Concat(values.Select(
+            value => Heights[(int)((long)value * (Heights.Length - 1) / highest)]));
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{bars} {values.Min()} to {values.Max()} in {values.Length} looks");
     }
 }

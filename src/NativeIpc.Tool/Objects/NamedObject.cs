@@ -4,7 +4,8 @@ using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
-/// <summary>What an argument of a verb names: a key, whether or not anything stands under it, or an object of the list.</summary>
+/// <summary>What an argument of a verb names: a key, whether or not anything stands under it, or an object of the
+/// list.</summary>
 internal sealed class NamedObject
 {
     private NamedObject(NativeIpcKey key, IpcObjectInfo? found)
@@ -37,9 +38,10 @@ internal sealed class NamedObject
         _ => $"{KeyOptions.WordOf(found.Type)}:{found.NativeName}",
     };
 
-    /// <summary>The path of a POSIX object's file, in a form that no other object has: each backslash stands twice, and so
-    /// bytes that are no UTF-8 can stand as <c>\xff</c>.</summary>
-    public static string PathOf(IpcObjectInfo found) => (found.Traits & IpcObjectTraits.NameNotText) != 0 ? found.FilePath ?? found.NativeName
+    /// <summary>The path of a POSIX object's file, in a form that no other object has: each backslash stands twice, and
+    /// so bytes that are no UTF-8 can stand as <c>\xff</c>.</summary>
+    public static string PathOf(IpcObjectInfo found)
+        => (found.Traits & IpcObjectTraits.NameNotText) != 0 ? found.FilePath ?? found.NativeName
         : (found.FilePath ?? found.NativeName).Replace("\\", "\\\\", StringComparison.Ordinal);
 
     public SharedMemory OpenSegment(SharedMemoryAccess access, SharedMemoryOptions options)
@@ -61,9 +63,11 @@ internal sealed class NamedObject
     private static void RequireOpenable(IpcObjectInfo found)
     {
         if (found.FilePath is null || found.Key.IsValid) return;
-        string why = (found.Traits & IpcObjectTraits.InSubfolder) != 0 ? "it is in a folder of /dev/shm" : "its name is no text";
+        string why = (found.Traits & IpcObjectTraits.InSubfolder) != 0
+            ? "it is in a folder of /dev/shm" : "its name is no text";
         throw new ToolException(ExitCodes.Unsupported,
-            $"No key leads to {NameOf(found)}, since {why}, so it cannot be opened as an object. 'nipc show {ToolWords.ForShell(NameOf(found))}' shows it; a program reads it as the file that it is.");
+            $"No key leads to {NameOf(found)}, since {why}, so it cannot be opened as an object. 'nipc "
+                + $"show {ToolWords.ForShell(NameOf(found))}' shows it; a program reads it as the file that it is.");
     }
 
     /// <summary>The objects that it names, as they are now.</summary>
@@ -78,13 +82,17 @@ internal sealed class NamedObject
     /// <summary>An object of the list once more, closely: nothing when it is gone.</summary>
     public static IReadOnlyList<IpcObjectInfo> Closely(IpcObjectInfo listed)
     {
-        var options = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindUses = true, FindSigns = true };
-        return [.. IpcObjects.Enumerate(options).Objects.Where(one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName && NameOf(one) == NameOf(listed))];
+        var options = new IpcEnumerationOptions { Type = listed.Type, Kind = listed.Kind, FindUses = true,
+            FindSigns = true };
+        return [.. IpcObjects.Enumerate(options).Objects.Where(
+            one => one.SystemVId == listed.SystemVId && one.NativeName == listed.NativeName
+                && NameOf(one) == NameOf(listed))];
     }
 
     /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the
     /// semaphore that was asked for.</summary>
     private IpcObjectInfo? Inspect(IpcObjectKind kind, bool isOnly)
-        => !isOnly && kind == IpcObjectKind.SystemSemaphore && NativeIpcKeyRules.Current.FindViolation(Key, kind) is not null
+        => !isOnly && kind == IpcObjectKind.SystemSemaphore
+            && NativeIpcKeyRules.Current.FindViolation(Key, kind) is not null
             ? null : IpcObjects.Inspect(Key, kind);
 }

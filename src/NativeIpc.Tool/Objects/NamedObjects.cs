@@ -6,10 +6,11 @@ using NativeIpc.Tool.Output;
 namespace NativeIpc.Tool.Objects;
 
 /// <summary>
-/// From the words of the command line to objects, the same for every verb: the text of a key (<c>posix:/jobs</c>); with a
-/// type a native name; <c>shmid:N</c>, <c>semid:N</c> and <c>key:N</c> of System V, where <c>0x1f</c> is a key as well; a
-/// bare number, which may be each of them or a name; the path of a file in <c>/dev/shm</c>; or a bare name, which is the safe key of the default type. A bare
-/// number that fits several objects is refused with their list. A key may have one of each kind.
+/// From the words of the command line to objects, the same for every verb: the text of a key (<c>posix:/jobs</c>); with
+/// a type a native name; <c>shmid:N</c>, <c>semid:N</c> and <c>key:N</c> of System V, where <c>0x1f</c> is a key as
+/// well; a bare number, which may be each of them or a name; the path of a file in <c>/dev/shm</c>; or a bare name,
+/// which is the safe key of the default type. A bare number that fits several objects is refused with their list. A key
+/// may have one of each kind.
 /// </summary>
 internal static class NamedObjects
 {
@@ -21,12 +22,16 @@ internal static class NamedObjects
     // What list --all shows besides, and with what it goes.
     private static readonly (string Prefix, string Answer)[] s_others =
     [
-        ("memfd:", "is a memfd, which has no key: it goes with the last process that has it. End those; 'nipc list --all' shows them."),
-        ("msqid:", "is a System V message queue, and nipc uses and removes none: 'ipcrm -q ID' does, 'ipcs -q -i ID' shows it."),
-        ("mqueue:", "is a POSIX message queue, and nipc uses and removes none: mq_unlink(3) does, or rm(1) of its file in /dev/mqueue."),
+        ("memfd:", "is a memfd, which has no key: it goes with the last process that has it. End those; 'nipc list "
+            + "--all' shows them."),
+        ("msqid:", "is a System V message queue, and nipc uses and removes none: 'ipcrm -q ID' does, 'ipcs -q -i ID' "
+            + "shows it."),
+        ("mqueue:", "is a POSIX message queue, and nipc uses and removes none: mq_unlink(3) does, or rm(1) of its "
+            + "file in /dev/mqueue."),
     ];
 
-    /// <summary>Whether a word is a number, or names a System V object by one: what can be found and not made.</summary>
+    /// <summary>Whether a word is a number, or names a System V object by one: what can be found and not
+    /// made.</summary>
     public static bool IsNumber(string text) => TryParseNumber(text, out _) || PrefixOf(text) is not null;
 
     /// <summary>The one object that a word names, for a verb that works on one.</summary>
@@ -52,19 +57,28 @@ internal static class NamedObjects
     {
         if (AsKey(text, type, kind ?? IpcObjectKind.SharedMemory) is { } key)
         {
-            bool isBare = OperatingSystem.IsWindows() && kind is null && type is null && !text.Contains(':', StringComparison.Ordinal);
-            return isBare ? [NamedObject.Of(key), NamedObject.Of(KeyArguments.SafeKey(text, IpcObjectKind.SystemSemaphore))] : [NamedObject.Of(key)];
+            bool isBare = OperatingSystem.IsWindows() && kind is null && type is null
+                && !text.Contains(':', StringComparison.Ordinal);
+            return isBare ? [NamedObject.Of(key),
+                NamedObject.Of(KeyArguments.SafeKey(text, IpcObjectKind.SystemSemaphore))] : [NamedObject.Of(key)];
         }
 
-        return Listed(text, kind) is { Count: > 0 } found ? [.. found.Select(NamedObject.Of)] : throw NotThere(text, kind);
+        return Listed(text, kind) is { Count: > 0 } found
+            ? [.. found.Select(NamedObject.Of)] : throw NotThere(text, kind);
     }
 
-    /// <summary>The objects whose name fits one of some patterns (<c>*</c>, <c>?</c>), at least one: of a list, or as they
-    /// are now.</summary>
-    public static IReadOnlyList<IpcObjectInfo> Matching(IReadOnlyList<string> patterns, IReadOnlyList<IpcObjectInfo> objects)
+    /// <summary>The objects whose name fits one of some patterns (<c>*</c>, <c>?</c>), at least one: of a list, or as
+    /// they are now.</summary>
+    public static IReadOnlyList<IpcObjectInfo> Matching(IReadOnlyList<string> patterns,
+        IReadOnlyList<IpcObjectInfo> objects)
     {
-        List<IpcObjectInfo> fits = [.. objects.Where(found => patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, NamedObject.NameOf(found), ignoreCase: false)))];
-        return fits.Count > 0 ? fits : throw new ToolException(ExitCodes.NotFound, $"Nothing fits {string.Join(" or ", patterns)}. 'nipc list' shows what is there.");
+        List<IpcObjectInfo> fits = [.. objects.Where(
+            found =>
+                patterns.Any(
+                    pattern => FileSystemName.MatchesSimpleExpression(pattern, NamedObject.NameOf(found),
+                        ignoreCase: false)))];
+        return fits.Count > 0 ? fits : throw new ToolException(ExitCodes.NotFound,
+            $"Nothing fits {string.Join(" or ", patterns)}. 'nipc list' shows what is there.");
     }
 
     /// <summary>The one object whose name fits a pattern, for a verb that works on one.</summary>
@@ -73,7 +87,8 @@ internal static class NamedObjects
     /// <param name="kind">The kind that the verb works on.</param>
     public static NamedObject OneMatching(string pattern, string? type, IpcObjectKind kind)
     {
-        var options = new IpcEnumerationOptions { Type = type is null ? null : KeyArguments.ParseType(type), Kind = kind, IncludeAttachments = false };
+        var options = new IpcEnumerationOptions { Type = type is null ? null : KeyArguments.ParseType(type),
+            Kind = kind, IncludeAttachments = false };
         IReadOnlyList<IpcObjectInfo> fits = Matching([pattern], IpcObjects.Enumerate(options).Objects);
         if (fits is not [var found]) throw Several(pattern, fits);
         return Named(found);
@@ -98,12 +113,16 @@ internal static class NamedObjects
     }
 
     /// <summary>Whether a word is the path of a POSIX object, as list shows it where no key leads there.</summary>
-    private static bool IsPath(string text) => OperatingSystem.IsLinux() && text.StartsWith(Folder, StringComparison.Ordinal);
+    private static bool IsPath(string text)
+        => OperatingSystem.IsLinux() && text.StartsWith(Folder, StringComparison.Ordinal);
 
     private static List<IpcObjectInfo> OfPath(string path, IpcObjectKind? kind)
     {
-        var options = new IpcEnumerationOptions { Type = NativeIpcKeyType.PosixRealtime, Kind = kind, IncludeAttachments = false };
-        return [.. IpcObjects.Enumerate(options).Objects.Where(found => found.FilePath is not null && NamedObject.PathOf(found) is var name && (name == path || PrintableText.Of(name) == path))];
+        var options = new IpcEnumerationOptions { Type = NativeIpcKeyType.PosixRealtime, Kind = kind,
+            IncludeAttachments = false };
+        return [.. IpcObjects.Enumerate(options).Objects.Where(
+            found => found.FilePath is not null && NamedObject.PathOf(found) is var name
+                && (name == path || PrintableText.Of(name) == path))];
     }
 
     /// <summary>The objects of the list that a number leads to: those of one reading of it only.</summary>
@@ -116,60 +135,78 @@ internal static class NamedObjects
         bool isHex = text.Contains("0x", StringComparison.OrdinalIgnoreCase);
         if (prefix is null && isHex) prefix = NumericKey; // nothing prints ids that way
         if (prefix == NumericKey && number == 0)
-            throw ToolException.Usage("0 is IPC_PRIVATE, to which no key leads: name the object by shmid:N or semid:N.");
-        if ((prefix == SegmentId && kind == IpcObjectKind.SystemSemaphore) || (prefix == SetId && kind == IpcObjectKind.SharedMemory))
-            throw ToolException.Usage($"'{text}' is a {(prefix == SetId ? "semaphore" : "segment")}, and this takes a {(prefix == SetId ? "segment" : "semaphore")}.");
+            throw ToolException.Usage(
+                "0 is IPC_PRIVATE, to which no key leads: name the object by shmid:N or semid:N.");
+        if ((prefix == SegmentId && kind == IpcObjectKind.SystemSemaphore)
+            || (prefix == SetId && kind == IpcObjectKind.SharedMemory))
+            throw ToolException.Usage(
+                $"'{text}' is a {(prefix == SetId ? "semaphore" : "segment")}, and this takes "
+                    + $"a {(prefix == SetId ? "segment" : "semaphore")}.");
 
         List<IReadOnlyList<IpcObjectInfo>> readings = [];
         if (IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV))
         {
             var options = new IpcEnumerationOptions { Type = NativeIpcKeyType.SystemV, Kind = kind };
             IReadOnlyList<IpcObjectInfo> all = IpcObjects.Enumerate(options).Objects;
-            if (prefix is null or SegmentId) Add(found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == number);
-            if (prefix is null or SetId) Add(found => found.Kind == IpcObjectKind.SystemSemaphore && found.SystemVId == number);
-            if (prefix is null or NumericKey) Add(found => found.SystemVId is not null && number != 0 && found.SystemVKey == unchecked((int)number));
+            if (prefix is null or SegmentId)
+                Add(found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == number);
+            if (prefix is null or SetId)
+                Add(found => found.Kind == IpcObjectKind.SystemSemaphore && found.SystemVId == number);
+            if (prefix is null or NumericKey)
+                Add(found => found.SystemVId is not null && number != 0 && found.SystemVKey == unchecked((int)number));
 
             void Add(Func<IpcObjectInfo, bool> fits) => readings.Add([.. all.Where(fits)]);
         }
 
-        if (prefix is null) readings.Add(NamedObject.Of(KeyArguments.SafeKey(text, kind ?? IpcObjectKind.SharedMemory)).Objects(kind));
+        if (prefix is null)
+            readings.Add(NamedObject.Of(KeyArguments.SafeKey(text, kind ?? IpcObjectKind.SharedMemory)).Objects(kind));
         readings.RemoveAll(reading => reading.Count == 0);
         if (readings.Count == 0 && !IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV))
-            throw new PlatformNotSupportedException("A number is the id or the key of a System V object, and such objects cannot be listed here. Give a key, or a native name with --type.");
+            throw new PlatformNotSupportedException(
+                "A number is the id or the key of a System V object, and such objects cannot be listed here. Give a "
+                    + "key, or a native name with --type.");
         List<IpcObjectInfo> distinct = [];
         foreach (IpcObjectInfo found in readings.SelectMany(reading => reading))
         {
-            if (!distinct.Exists(seen => seen.Kind == found.Kind && seen.Type == found.Type && seen.NativeName == found.NativeName && seen.SystemVId == found.SystemVId)) distinct.Add(found);
+            if (!distinct.Exists(seen => seen.Kind == found.Kind && seen.Type == found.Type
+                && seen.NativeName == found.NativeName && seen.SystemVId == found.SystemVId))
+                distinct.Add(found);
         }
 
         return prefix is not null || distinct.Count < 2 ? distinct : throw Several(text, distinct);
     }
 
     private static ToolException Several(string text, IReadOnlyList<IpcObjectInfo> found)
-        => new(ExitCodes.Usage, $"'{text}' fits several objects. Name one of them{(found.DistinctBy(one => one.Kind).Count() > 1 ? ", or give --kind where the verb has it" : "")}:")
+        => new(ExitCodes.Usage, $"'{text}' fits several objects. Name one of "
+            + $"them{(found.DistinctBy(one => one.Kind).Count() > 1 ? ", or give --kind where the verb has it" : "")}:")
         {
-            Details = [.. found.Select(one => $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}{(one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")}, key {one.NativeName}, owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],
+            Details = [.. found.Select(one =>
+                $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}{(one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")}, key {one.NativeName}, owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],
         };
 
     /// <summary>A name that fits this object only: its id, where it has one.</summary>
     private static string NameFor(IpcObjectInfo found) => found.SystemVId is { } id
-        ? string.Create(CultureInfo.InvariantCulture, $"{(found.Kind == IpcObjectKind.SharedMemory ? SegmentId : SetId)}{id}")
+        ? string.Create(CultureInfo.InvariantCulture,
+            $"{(found.Kind == IpcObjectKind.SharedMemory ? SegmentId : SetId)}{id}")
         : NamedObject.NameOf(found);
 
     private static string? PrefixOf(string text)
         => Array.Find([SegmentId, SetId, NumericKey], prefix => text.StartsWith(prefix, StringComparison.Ordinal));
 
-    /// <summary>As ipcs, ipcrm and PostgreSQL print ids and keys: decimal, also negative, or 0x and up to eight digits.</summary>
+    /// <summary>As ipcs, ipcrm and PostgreSQL print ids and keys: decimal, also negative, or 0x and up to eight
+    /// digits.</summary>
     private static bool TryParseNumber(ReadOnlySpan<char> text, out long number)
     {
         number = 0;
         if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
         {
-            bool isHex = uint.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint bits);
+            bool isHex = uint.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                out uint bits);
             number = unchecked((int)bits);
             return isHex;
         }
 
-        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number) && number is >= int.MinValue and <= uint.MaxValue && text[0] != '+';
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number)
+            && number is >= int.MinValue and <= uint.MaxValue && text[0] != '+';
     }
 }

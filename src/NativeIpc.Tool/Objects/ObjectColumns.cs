@@ -21,19 +21,26 @@ internal static class ObjectColumns
 
     private static readonly ObjectColumn s_key = new("key", "KEY", (found, _) => Name(found));
     private static readonly ObjectColumn s_users = new("users", "USERS", (found, _) => Users(found));
-    private static readonly ObjectColumn s_flags = new("flags", "FLAGS", (found, _) => string.Join(',', ObjectReport.Words(found.Traits)) is { Length: > 0 } words ? words : "-");
+    private static readonly ObjectColumn s_flags = new("flags", "FLAGS",
+        (found, _) => string.Join(',', ObjectReport.Words(found.Traits)) is { Length: > 0 } words ? words : "-");
 
     private static readonly ObjectColumn s_id = new("id", "ID", (found, _) => Number(found.SystemVId) ?? "-");
-    private static readonly ObjectColumn s_mode = new("mode", "MODE", (found, _) => ObjectReport.Mode4(found.Mode) ?? "?");
-    private static readonly ObjectColumn s_owner = new("owner", "OWNER", (found, _) => Account(found.OwnerName, found.OwnerId));
-    private static readonly ObjectColumn s_creator = new("creator", "CREATOR", (found, _) => found.CreatorProcessId is { } creator ? string.Create(CultureInfo.InvariantCulture, $"pid {creator}") : "-");
+    private static readonly ObjectColumn s_mode = new("mode", "MODE",
+        (found, _) => ObjectReport.Mode4(found.Mode) ?? "?");
+    private static readonly ObjectColumn s_owner = new("owner", "OWNER",
+        (found, _) => Account(found.OwnerName, found.OwnerId));
+    private static readonly ObjectColumn s_creator = new("creator", "CREATOR",
+        (found, _) => found.CreatorProcessId is { } creator
+            ? string.Create(CultureInfo.InvariantCulture, $"pid {creator}") : "-");
 
-    private static readonly ObjectColumn s_age = new("age", "AGE", (found, now) => found.Created is { } created ? Age(now - created) : "?");
+    private static readonly ObjectColumn s_age = new("age", "AGE",
+        (found, now) => found.Created is { } created ? Age(now - created) : "?");
 
     /// <summary>What <c>list</c> shows.</summary>
     public static IReadOnlyList<ObjectColumn> Usual { get; } =
     [
-        s_key, s_id, new("kind", "KIND", (found, _) => KeyOptions.WordOf(found.Kind)), new("size", "SIZE/VALUE", (found, _) => SizeOrValue(found)),
+        s_key, s_id, new("kind", "KIND", (found, _) => KeyOptions.WordOf(found.Kind)), new("size", "SIZE/VALUE",
+            (found, _) => SizeOrValue(found)),
         s_mode, s_owner, s_creator, s_users, s_age, s_flags,
     ];
 
@@ -42,7 +49,8 @@ internal static class ObjectColumns
     [
         .. Usual,
         new("bytes", "BYTES", (found, _) => found.Size?.ToString(CultureInfo.InvariantCulture) ?? "-"),
-        new("value", "VALUE", (found, _) => found.Kind == IpcObjectKind.SystemSemaphore ? Number(found.Value) ?? "?" : "-"),
+        new("value", "VALUE", (found, _) =>
+            found.Kind == IpcObjectKind.SystemSemaphore ? Number(found.Value) ?? "?" : "-"),
         new("type", "TYPE", (found, _) => KeyOptions.WordOf(found.Type)),
         new("native", "NATIVE", (found, _) => PrintableText.Of(found.NativeName)),
         new("group", "GROUP", (found, _) => Account(found.GroupName, found.GroupId)),
@@ -56,14 +64,17 @@ internal static class ObjectColumns
     /// <exception cref="ToolException">There is no such column.</exception>
     public static IReadOnlyList<ObjectColumn> Parse(string names) =>
     [
-        .. names.Split(',', StringSplitOptions.TrimEntries).Select(name => All.FirstOrDefault(column => column.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-            ?? throw ToolException.Usage($"There is no column '{name}'. Use {string.Join(", ", All.Select(column => column.Name))}.")),
+        .. names.Split(',', StringSplitOptions.TrimEntries)
+            .Select(name => All.FirstOrDefault(column => column.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? throw ToolException.Usage(
+                $"There is no column '{name}'. Use {string.Join(", ", All.Select(column => column.Name))}.")),
     ];
 
     /// <summary>The rows of objects, each made when it is asked for: thousands of them take more memory than their
     /// objects.</summary>
     public static IReadOnlyList<string[]> Rows(
-        IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns, IReadOnlyList<IpcOtherObject>? others = null)
+        IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns,
+        IReadOnlyList<IpcOtherObject>? others = null)
         => new RowList(objects, now, columns, others ?? []);
 
     /// <summary>The cells of an object.</summary>
@@ -76,7 +87,8 @@ internal static class ObjectColumns
 
     /// <summary>The key; without one, what every verb takes for it: the System V key, or the id.</summary>
     public static string Name(IpcObjectInfo found)
-        => PrintableText.Of(!found.Key.IsValid && found.SystemVKey is { } key && key != 0 ? found.NativeName : NamedObject.NameOf(found));
+        => PrintableText.Of(!found.Key.IsValid && found.SystemVKey is { } key && key != 0
+            ? found.NativeName : NamedObject.NameOf(found));
 
     public static string Size(long? size) => size switch
     {
@@ -101,9 +113,11 @@ internal static class ObjectColumns
     /// <param name="rows">The rows.</param>
     /// <param name="hasHeadings">Whether a line of headings comes first.</param>
     /// <param name="width">The width of the terminal; a pipe has no end.</param>
-    /// <remarks>Where there is no room, keys lose their middle, then users and flags, then columns are left out that are
-    /// missed least (those of <c>-o</c> never), then whatever is widest is shortened, and then lines are cut.</remarks>
-    public static IEnumerable<string> Lines(IReadOnlyList<ObjectColumn> columns, IReadOnlyList<string[]> rows, bool hasHeadings = true, int width = int.MaxValue)
+    /// <remarks>Where there is no room, keys lose their middle, then users and flags, then columns are left out that
+    /// are missed least (those of <c>-o</c> never), then whatever is widest is shortened, and then lines are
+    /// cut.</remarks>
+    public static IEnumerable<string> Lines(IReadOnlyList<ObjectColumn> columns, IReadOnlyList<string[]> rows,
+        bool hasHeadings = true, int width = int.MaxValue)
     {
         int[] widths = [.. columns.Select(column => hasHeadings ? column.Heading.Length : 1)];
         foreach (string[] row in rows)
@@ -134,7 +148,8 @@ internal static class ObjectColumns
 
             // What became free again goes to the keys.
             int key = IndexOf(s_key);
-            if (key >= 0 && Excess() < 0) widths[key] = (int)Math.Min(widths[key] - Excess(), rows.Max(row => CellWidth.Of(row[key])));
+            if (key >= 0 && Excess() < 0)
+                widths[key] = (int)Math.Min(widths[key] - Excess(), rows.Max(row => CellWidth.Of(row[key])));
         }
 
         void Shrink(ObjectColumn column, int least)
@@ -178,11 +193,14 @@ internal static class ObjectColumns
     }
 
     private static string SizeOrValue(IpcObjectInfo found)
-        => found.Kind == IpcObjectKind.SharedMemory ? Size(found.Size) : found.Value is { } value ? string.Create(CultureInfo.InvariantCulture, $"={value}") : "?";
+        => found.Kind == IpcObjectKind.SharedMemory ? Size(found.Size)
+            : found.Value is { } value ? string.Create(CultureInfo.InvariantCulture, $"={value}") : "?";
 
-    public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+    public static string Time(DateTimeOffset time)
+        => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 
-    public static string Account(string? name, long? id) => name is not null ? PrintableText.Of(name) : id?.ToString(CultureInfo.InvariantCulture) ?? "?";
+    public static string Account(string? name, long? id)
+        => name is not null ? PrintableText.Of(name) : id?.ToString(CultureInfo.InvariantCulture) ?? "?";
 
     private static string? Number(int? number) => number?.ToString(CultureInfo.InvariantCulture);
 
@@ -196,19 +214,24 @@ internal static class ObjectColumns
     /// <summary>Pids and names of the first users.</summary>
     public static string Users(IReadOnlyList<IpcAttachment> users)
     {
-        string shown = string.Join(' ', users.Take(MostUsersShown).Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId}({PrintableText.Of(user.ProcessName)})")));
+        string shown = string.Join(' ',
+            users.Take(MostUsersShown).Select(
+                user => string.Create(CultureInfo.InvariantCulture,
+                    $"{user.ProcessId}({PrintableText.Of(user.ProcessName)})")));
         int more = users.Count - MostUsersShown;
         return more > 0 ? string.Create(CultureInfo.InvariantCulture, $"{shown} +{more}") : shown;
     }
 
     private sealed class RowList(
-        IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns, IReadOnlyList<IpcOtherObject> others)
+        IReadOnlyList<IpcObjectInfo> objects, DateTimeOffset now, IReadOnlyList<ObjectColumn> columns,
+        IReadOnlyList<IpcOtherObject> others)
         : IReadOnlyList<string[]>
     {
         public int Count => objects.Count + others.Count;
 
         public string[] this[int index]
-            => index < objects.Count ? Row(objects[index], now, columns) : OtherColumns.Row(others[index - objects.Count], now, columns);
+            => index < objects.Count ? Row(objects[index], now, columns)
+                : OtherColumns.Row(others[index - objects.Count], now, columns);
 
         public IEnumerator<string[]> GetEnumerator()
         {

@@ -16,13 +16,17 @@ internal sealed record UserReport(int Pid, string Name, string? Use, int? Permit
 
     /// <summary>Null where no user was seen, so that the field is left out.</summary>
     public static IReadOnlyList<UserReport>? Of(IReadOnlyList<IpcAttachment> users)
-        => users.Count == 0 ? null : [.. users.Select(user => new UserReport(user.ProcessId, user.ProcessName, WordOf(user.Use), user.Permits > 0 ? user.Permits : null))];
+        => users.Count == 0 ? null : [
+            .. users.Select(
+                user => new UserReport(user.ProcessId, user.ProcessName, WordOf(user.Use),
+                    user.Permits > 0 ? user.Permits : null))];
 }
 
 /// <summary>A semaphore of a System V set.</summary>
 internal sealed record MemberReport(int? Value, int? Waiting, int? WaitingForZero, int? LastPid)
 {
-    public static MemberReport Of(IpcSetMember member) => new(member.Value, member.Waiting, member.WaitingForZero, member.LastProcessId is 0 ? null : member.LastProcessId);
+    public static MemberReport Of(IpcSetMember member) => new(member.Value, member.Waiting, member.WaitingForZero,
+        member.LastProcessId is 0 ? null : member.LastProcessId);
 }
 
 /// <summary>A field that <c>show --struct</c> decoded.</summary>
@@ -30,8 +34,10 @@ internal sealed record FieldReport(string Name, string Type, long Offset, JsonNo
 
 /// <summary>One object, as every verb prints it. What only <c>show</c> looks at comes last.</summary>
 internal sealed record ObjectReport(
-    string Kind, string Type, string? Key, string NativeName, int? Id, string? IpcKey, string? KeyFile, long? Size, int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
-    long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, int? LostPermits, IReadOnlyList<UserReport>? Users, DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
+    string Kind, string Type, string? Key, string NativeName, int? Id, string? IpcKey, string? KeyFile, long? Size,
+    int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
+    long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, int? LostPermits, IReadOnlyList<UserReport>? Users,
+    DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
 {
     public string? Name { get; init; }
 
@@ -57,18 +63,26 @@ internal sealed record ObjectReport(
 
     private static readonly (IpcObjectTraits Trait, string Word)[] s_words =
     [
-        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Unused, "unused"), (IpcObjectTraits.Orphaned, "orphaned"),
-        (IpcObjectTraits.Empty, "empty"), (IpcObjectTraits.HalfCreated, "half-created"), (IpcObjectTraits.Removed, "removed"),
-        (IpcObjectTraits.WrongSize, "wrong-size"), (IpcObjectTraits.KeyFileReplaced, "key-file-replaced"), (IpcObjectTraits.KeyFileMissing, "no-key-file"), (IpcObjectTraits.KeyCollision, "key-collision"),
-        (IpcObjectTraits.NoKey, "no-key"), (IpcObjectTraits.InSubfolder, "in-folder"), (IpcObjectTraits.NameNotText, "not-utf-8"),
+        (IpcObjectTraits.LockOfSegment, "lock"), (IpcObjectTraits.LegacyName, "legacy"), (IpcObjectTraits.Unused,
+            "unused"), (IpcObjectTraits.Orphaned, "orphaned"),
+        (IpcObjectTraits.Empty, "empty"), (IpcObjectTraits.HalfCreated, "half-created"),
+        (IpcObjectTraits.Removed, "removed"),
+        (IpcObjectTraits.WrongSize, "wrong-size"), (IpcObjectTraits.KeyFileReplaced, "key-file-replaced"),
+        (IpcObjectTraits.KeyFileMissing, "no-key-file"), (IpcObjectTraits.KeyCollision, "key-collision"),
+        (IpcObjectTraits.NoKey, "no-key"), (IpcObjectTraits.InSubfolder, "in-folder"), (IpcObjectTraits.NameNotText,
+            "not-utf-8"),
     ];
 
     public static ObjectReport Of(IpcObjectInfo found) => new(
-        KeyOptions.WordOf(found.Kind), KeyOptions.WordOf(found.Type), found.Key.IsValid ? found.Key.ToString() : null, found.NativeName, found.SystemVId,
-        found.SystemVKey is { } key ? string.Create(CultureInfo.InvariantCulture, $"0x{key:x8}") : null, found.KeyFile, found.Size, found.Value, Mode4(found.Mode), found.OwnerId, found.OwnerName, found.GroupId, found.GroupName,
-        found.CreatorId, found.CreatorProcessId, found.LastProcessId, found.AttachmentCount, found.LostPermits is > 0 ? found.LostPermits : null,
+        KeyOptions.WordOf(found.Kind), KeyOptions.WordOf(found.Type), found.Key.IsValid
+            ? found.Key.ToString() : null, found.NativeName, found.SystemVId,
+        found.SystemVKey is { } key ? string.Create(CultureInfo.InvariantCulture, $"0x{key:x8}") : null, found.KeyFile,
+        found.Size, found.Value, Mode4(found.Mode), found.OwnerId, found.OwnerName, found.GroupId, found.GroupName,
+        found.CreatorId, found.CreatorProcessId, found.LastProcessId, found.AttachmentCount, found.LostPermits is > 0
+            ? found.LostPermits : null,
         UserReport.Of(found.Attachments),
-        found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0 ? null : found.Unreadable)
+        found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0
+            ? null : found.Unreadable)
     {
         Name = NamedObject.NameOf(found),
         Path = found.Key.IsValid ? null : found.FilePath,
@@ -79,10 +93,12 @@ internal sealed record ObjectReport(
     };
 
     /// <summary>The words that lists print for what is remarkable about an object.</summary>
-    public static IEnumerable<string> Words(IpcObjectTraits traits) => s_words.Where(pair => (traits & pair.Trait) != 0).Select(pair => pair.Word);
+    public static IEnumerable<string> Words(IpcObjectTraits traits)
+        => s_words.Where(pair => (traits & pair.Trait) != 0).Select(pair => pair.Word);
 
     /// <summary>A mode as <c>chmod</c> takes it.</summary>
-    public static string? Mode4(UnixFileMode? mode) => mode is { } bits ? Convert.ToString((int)bits, 8).PadLeft(4, '0') : null;
+    public static string? Mode4(UnixFileMode? mode)
+        => mode is { } bits ? Convert.ToString((int)bits, 8).PadLeft(4, '0') : null;
 }
 
 /// <summary>What <c>list --json</c> and <c>show --json</c> print.</summary>
@@ -92,7 +108,8 @@ internal sealed record ObjectList(IReadOnlyList<ObjectReport> Objects, IReadOnly
 
     public IReadOnlyList<OtherCount>? OtherCounts { get; init; }
 
-    public static ObjectList Of(IEnumerable<IpcObjectInfo> objects, IReadOnlyList<string> notes) => new([.. objects.Select(ObjectReport.Of)], notes.Count == 0 ? null : notes);
+    public static ObjectList Of(IEnumerable<IpcObjectInfo> objects, IReadOnlyList<string> notes)
+        => new([.. objects.Select(ObjectReport.Of)], notes.Count == 0 ? null : notes);
 }
 
 /// <summary>One line of <c>list --watch --json</c>.</summary>

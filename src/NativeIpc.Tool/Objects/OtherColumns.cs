@@ -20,7 +20,8 @@ internal static class OtherColumns
         "owner" => ObjectColumns.Account(found.OwnerName, found.OwnerId),
         "group" => ObjectColumns.Account(found.GroupName, found.GroupId),
         "users" => found.Attachments.Count == 0 ? "-" : ObjectColumns.Users(found.Attachments),
-        "attached" => found.Kind == IpcOtherKind.Memfd ? found.Attachments.Count.ToString(CultureInfo.InvariantCulture) : "?",
+        "attached" => found.Kind == IpcOtherKind.Memfd
+            ? found.Attachments.Count.ToString(CultureInfo.InvariantCulture) : "?",
         "age" => found.Created is { } created ? ObjectColumns.Age(now - created) : "?",
         "type" => found.Kind switch
         {

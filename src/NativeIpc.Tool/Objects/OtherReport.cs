@@ -6,21 +6,26 @@ namespace NativeIpc.Tool.Objects;
 internal sealed record OtherCount(string Kind, int? Count, bool? AtLeast)
 {
     public static IReadOnlyList<OtherCount> Of(IReadOnlyList<IpcOtherCount> counts)
-        => [.. counts.Select(count => new OtherCount(OtherReport.WordOf(count.Kind), count.Count, count.IsAtLeast ? true : null))];
+        => [
+            .. counts.Select(
+                count => new OtherCount(OtherReport.WordOf(count.Kind), count.Count, count.IsAtLeast ? true : null))];
 
     /// <summary>The counts in a sentence; null where there is nothing that is known of.</summary>
     public static string? Sentence(IReadOnlyList<IpcOtherCount> counts)
     {
         string[] parts = [.. counts.Where(count => count.Count != 0).Select(Part)];
-        return counts.Any(count => count.Count > 0) ? $"Besides: {string.Join(", ", parts)}. 'nipc list --all' shows them." : null;
+        return counts.Any(count => count.Count > 0)
+            ? $"Besides: {string.Join(", ", parts)}. 'nipc list --all' shows them." : null;
     }
 
     /// <summary>Why there is no count.</summary>
     public static string WhyNot(IpcOtherKind kind) => kind switch
     {
         IpcOtherKind.Memfd => "Memfds are known only by a look at the processes, which was not asked for.",
-        IpcOtherKind.SystemVMessageQueue => "System V message queues cannot be listed: /proc/sysvipc/msg cannot be read.",
-        _ => "POSIX message queues cannot be listed: they are not mounted at /dev/mqueue ('mount -t mqueue none /dev/mqueue' does).",
+        IpcOtherKind.SystemVMessageQueue =>
+            "System V message queues cannot be listed: /proc/sysvipc/msg cannot be read.",
+        _ => "POSIX message queues cannot be listed: they are not mounted at /dev/mqueue ('mount -t mqueue none "
+            + "/dev/mqueue' does).",
     };
 
     private static string Part(IpcOtherCount count)

@@ -13,38 +13,50 @@ namespace NativeIpc.Tool.Objects;
 /// <param name="Offset">Where it begins, in bytes.</param>
 internal sealed record StructField(string Type, int Count, bool IsArray, string Name, long Offset)
 {
-    public int ElementSize => Type switch { "u8" or "i8" or "bool" or "char" or "bytes" => 1, "u16" or "i16" => 2, "u32" or "i32" or "f32" => 4, _ => 8 };
+    public int ElementSize => Type switch { "u8" or "i8" or "bool" or "char" or "bytes" => 1, "u16" or "i16" => 2,
+        "u32" or "i32" or "f32" => 4, _ => 8 };
 
     public int Length => ElementSize * Count;
 }
 
-/// <summary>Fields as <c>--struct</c> takes them: <c>i32 width@0, f64[3] place, char[16] name@32</c>. Without an offset a field follows the one before it, without padding.</summary>
+/// <summary>Fields as <c>--struct</c> takes them: <c>i32 width@0, f64[3] place, char[16] name@32</c>. Without an offset
+/// a field follows the one before it, without padding.</summary>
 internal static class StructFields
 {
     private const string Types = "u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bool, char[N], bytes[N]";
 
-    private static readonly string[] s_types = ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "bool", "char", "bytes"];
+    private static readonly string[] s_types = ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64",
+        "bool", "char", "bytes"];
 
     public static IReadOnlyList<StructField> Parse(string text)
     {
         List<StructField> fields = [];
         long next = 0;
-        foreach (string part in text.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        foreach (string part in text.Split([',', ';', '\n'],
+            StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
-            if (!TrySplit(part, out string type, out string? number, out string name, out string? offset)) throw ToolException.Usage($"'{part}' is no field. Write a type, a name and an offset: i32 width@0. Types: {Types}; other types take [N], too.");
+            if (!TrySplit(part, out string type, out string? number, out string name, out string? offset))
+                throw ToolException.Usage(
+                    $"'{part}' is no field. Write a type, a name and an offset: i32 width@0. Types: {Types}; other "
+                        + $"types take [N], too.");
             bool isArray = number is not null;
             int count = 1;
-            if (isArray && (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > 65536))
+            if (isArray && (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out count)
+                || count is < 1 or > 65536))
                 throw ToolException.Usage($"'{part}' has a count that is not from 1 to 65536.");
             if (!isArray && type is "bytes") throw ToolException.Usage($"'{part}' needs a count: {type}[N].");
-            if (offset is not null && !TryParseOffset(offset, out next)) throw ToolException.Usage($"'{part}' has no offset that can be meant. Use digits or 0x....");
-            if (next > long.MaxValue - 65536 * sizeof(long)) throw ToolException.Usage($"'{part}' lies behind the end of any segment.");
+            if (offset is not null && !TryParseOffset(offset, out next))
+                throw ToolException.Usage($"'{part}' has no offset that can be meant. Use digits or 0x....");
+            if (next > long.MaxValue - 65536 * sizeof(long))
+                throw ToolException.Usage($"'{part}' lies behind the end of any segment.");
             var field = new StructField(type, count, isArray, name, next);
             fields.Add(field);
             next += field.Length;
         }
 
-        return fields.Count > 0 ? fields : throw ToolException.Usage("--struct names no field. Write for example: --struct \"i32 width@0, i32 height@4\".");
+        return fields.Count > 0 ? fields
+            : throw ToolException.Usage(
+                "--struct names no field. Write for example: --struct \"i32 width@0, i32 height@4\".");
     }
 
     /// <summary>The value of a field as JSON; null when the segment ends before it does.</summary>
@@ -55,7 +67,8 @@ internal static class StructFields
         if (field.Type == "bytes") return Convert.ToHexStringLower(bytes[..field.Length]);
         if (!field.IsArray) return Element(field.Type, bytes, isBigEndian);
         var values = new JsonArray();
-        for (int i = 0; i < field.Count; i++) values.Add((JsonNode)Element(field.Type, bytes[(i * field.ElementSize)..], isBigEndian));
+        for (int i = 0; i < field.Count; i++)
+            values.Add((JsonNode)Element(field.Type, bytes[(i * field.ElementSize)..], isBigEndian));
         return values;
     }
 
@@ -64,20 +77,29 @@ internal static class StructFields
         "u8" => JsonValue.Create(bytes[0]),
         "i8" => JsonValue.Create((sbyte)bytes[0]),
         "bool" => JsonValue.Create(bytes[0] != 0),
-        "u16" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes)),
-        "i16" => JsonValue.Create(big ? BinaryPrimitives.ReadInt16BigEndian(bytes) : BinaryPrimitives.ReadInt16LittleEndian(bytes)),
-        "u32" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes)),
-        "i32" => JsonValue.Create(big ? BinaryPrimitives.ReadInt32BigEndian(bytes) : BinaryPrimitives.ReadInt32LittleEndian(bytes)),
-        "u64" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : BinaryPrimitives.ReadUInt64LittleEndian(bytes)),
-        "i64" => JsonValue.Create(big ? BinaryPrimitives.ReadInt64BigEndian(bytes) : BinaryPrimitives.ReadInt64LittleEndian(bytes)),
-        "f32" => Number(big ? BinaryPrimitives.ReadSingleBigEndian(bytes) : BinaryPrimitives.ReadSingleLittleEndian(bytes)),
+        "u16" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt16BigEndian(bytes)
+            : BinaryPrimitives.ReadUInt16LittleEndian(bytes)),
+        "i16" => JsonValue.Create(big ? BinaryPrimitives.ReadInt16BigEndian(bytes)
+            : BinaryPrimitives.ReadInt16LittleEndian(bytes)),
+        "u32" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt32BigEndian(bytes)
+            : BinaryPrimitives.ReadUInt32LittleEndian(bytes)),
+        "i32" => JsonValue.Create(big ? BinaryPrimitives.ReadInt32BigEndian(bytes)
+            : BinaryPrimitives.ReadInt32LittleEndian(bytes)),
+        "u64" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt64BigEndian(bytes)
+            : BinaryPrimitives.ReadUInt64LittleEndian(bytes)),
+        "i64" => JsonValue.Create(big ? BinaryPrimitives.ReadInt64BigEndian(bytes)
+            : BinaryPrimitives.ReadInt64LittleEndian(bytes)),
+        "f32" => Number(big ? BinaryPrimitives.ReadSingleBigEndian(bytes)
+            : BinaryPrimitives.ReadSingleLittleEndian(bytes)),
         _ => Number(big ? BinaryPrimitives.ReadDoubleBigEndian(bytes) : BinaryPrimitives.ReadDoubleLittleEndian(bytes)),
     };
 
     /// <summary>JSON has no infinity and no NaN: those are texts.</summary>
-    private static JsonValue Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
+    private static JsonValue Number(double value) => double.IsFinite(value)
+        ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
 
-    private static JsonValue Number(float value) => float.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
+    private static JsonValue Number(float value) => float.IsFinite(value)
+        ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
 
     /// <summary>Up to the first zero, as C reads it.</summary>
     private static string Text(ReadOnlySpan<byte> bytes)
@@ -88,16 +110,20 @@ internal static class StructFields
 
     private static bool TryParseOffset(string text, out long offset)
         => text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
-            ? long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out offset) && offset >= 0
+            ? long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out offset)
+                && offset >= 0
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out offset);
 
-    /// <summary>The parts of <c>type[count] name@offset</c>; null for a count or an offset that is not there. False when it has another form.</summary>
+    /// <summary>The parts of <c>type[count] name@offset</c>; null for a count or an offset that is not there. False
+    /// when it has another form.</summary>
     private static bool TrySplit(string part, out string type, out string? count, out string name, out string? offset)
     {
         string[] halves = part.Split('@', 2, StringSplitOptions.TrimEntries);
         string[] words = halves[0].Split(default(char[]), StringSplitOptions.RemoveEmptyEntries);
-        (type, count, name, offset) = (words.FirstOrDefault(""), null, words.LastOrDefault(""), halves.Length > 1 ? halves[1] : null);
-        if (type.EndsWith(']') && type.IndexOf('[', StringComparison.Ordinal) is > 0 and var at) (type, count) = (type[..at], type[(at + 1)..^1]);
+        (type, count, name, offset) = (words.FirstOrDefault(""), null, words.LastOrDefault(""),
+            halves.Length > 1 ? halves[1] : null);
+        if (type.EndsWith(']') && type.IndexOf('[', StringComparison.Ordinal) is > 0 and var at)
+            (type, count) = (type[..at], type[(at + 1)..^1]);
         return words.Length == 2 && s_types.Contains(type) && offset is not "" && count is not ""
             && (count ?? "").All(char.IsAsciiDigit) && name.All(c => char.IsLetterOrDigit(c) || c is '_' or '.' or '-');
     }

@@ -12,7 +12,8 @@ internal static class Bars
     /// <param name="names">What each is called.</param>
     /// <param name="size">How many bytes each moves.</param>
     /// <param name="transfer">Makes one of them, by its index.</param>
-    public static async Task<List<Outcome>> ShowAsync(string[] names, long size, Func<int, IProgressView, Task<Outcome>> transfer)
+    public static async Task<List<Outcome>> ShowAsync(string[] names, long size,
+        Func<int, IProgressView, Task<Outcome>> transfer)
     {
         List<Outcome> outcomes = [];
         int widest = names.Max(name => name.Length);

@@ -4,7 +4,8 @@ using System.Text;
 
 namespace NativeIpc.Tool.Output;
 
-/// <summary>The help of a verb, on one screen: usage, what it does, arguments, options, examples. Lines have at most 80 columns.</summary>
+/// <summary>The help of a verb, on one screen: usage, what it does, arguments, options, examples. Lines have at most 80
+/// columns.</summary>
 internal sealed class HelpText : SynchronousCommandLineAction
 {
     private const int Width = 80;
@@ -22,8 +23,10 @@ internal sealed class HelpText : SynchronousCommandLineAction
         text.Append("Usage: ").Append(Usage(command)).Append('\n');
         Wrap(text, command.Description ?? "", 0);
 
-        foreach (Command sub in command.Subcommands.Where(sub => !sub.Hidden)) Row(text, sub.Name, FirstSentence(sub.Description));
-        foreach (Argument argument in command.Arguments.Where(argument => !argument.Hidden)) Row(text, NameOf(argument), argument.Description);
+        foreach (Command sub in command.Subcommands.Where(sub => !sub.Hidden))
+            Row(text, sub.Name, FirstSentence(sub.Description));
+        foreach (Argument argument in command.Arguments.Where(argument => !argument.Hidden))
+            Row(text, NameOf(argument), argument.Description);
         foreach (Option option in Options(command)) Row(text, Spelling(option), option.Description);
         if (command.Parents.Any() is false) Row(text, "--version", "Print the version");
         if (command is Verb { Examples: { Count: > 0 } examples })
@@ -32,7 +35,8 @@ internal sealed class HelpText : SynchronousCommandLineAction
             foreach (string example in examples) text.Append("  nipc ").Append(example).Append('\n');
         }
 
-        if (command.Subcommands.Any(sub => !sub.Hidden)) text.Append($"'{Cli.PathOf(command)} COMMAND --help' says more, with examples.\n");
+        if (command.Subcommands.Any(sub => !sub.Hidden))
+            text.Append($"'{Cli.PathOf(command)} COMMAND --help' says more, with examples.\n");
         return text.ToString();
     }
 
@@ -42,22 +46,27 @@ internal sealed class HelpText : SynchronousCommandLineAction
         var text = new StringBuilder(Cli.PathOf(command));
         if (command.Subcommands.Any(sub => !sub.Hidden)) text.Append(" COMMAND");
         foreach (Argument argument in command.Arguments.Where(argument => !argument.Hidden))
-            text.Append(argument.Arity.MinimumNumberOfValues == 0 ? $" [{NameOf(argument)}]" : $" {NameOf(argument)}").Append(argument.Arity.MaximumNumberOfValues > 1 ? "..." : "");
+            text.Append(argument.Arity.MinimumNumberOfValues == 0 ? $" [{NameOf(argument)}]" : $" {NameOf(argument)}")
+                .Append(argument.Arity.MaximumNumberOfValues > 1 ? "..." : "");
         if (Options(command).Any()) text.Append(" [OPTION]...");
         return text.ToString();
     }
 
     /// <summary>Help and version are known by everybody, and not listed for each verb.</summary>
-    internal static IEnumerable<Option> Options(Command command) => command.Options.Where(option => option is not (System.CommandLine.Help.HelpOption or VersionOption) && !option.Hidden);
+    internal static IEnumerable<Option> Options(Command command)
+        => command.Options.Where(option =>
+            option is not (System.CommandLine.Help.HelpOption or VersionOption) && !option.Hidden);
 
-    private static string FirstSentence(string? text) => text is null ? "" : text.IndexOf(". ", StringComparison.Ordinal) is var end and > 0 ? text[..end] : text.TrimEnd('.');
+    private static string FirstSentence(string? text) => text is null
+        ? "" : text.IndexOf(". ", StringComparison.Ordinal) is var end and > 0 ? text[..end] : text.TrimEnd('.');
 
     internal static string NameOf(Argument argument) => argument.HelpName ?? argument.Name.ToUpperInvariant();
 
     internal static string Spelling(Option option)
     {
         string names = string.Join(", ", option.Aliases.Append(option.Name).OrderBy(name => name.Length));
-        return option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool) ? names : $"{names} {option.HelpName ?? "VALUE"}";
+        return option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool)
+            ? names : $"{names} {option.HelpName ?? "VALUE"}";
     }
 
     private static void Row(StringBuilder text, string left, string? right)

@@ -23,7 +23,8 @@ internal static class HexLines
         return line.Append('|').ToString();
     }
 
-    /// <summary>A whole dump: of lines that are alike the first is shown and a <c>*</c>, and the last line is the offset after the end.</summary>
+    /// <summary>A whole dump: of lines that are alike the first is shown and a <c>*</c>, and the last line is the
+    /// offset after the end.</summary>
     public static void Write(TextWriter output, long offset, ReadOnlySpan<byte> bytes)
     {
         bool starred = false;
@@ -40,7 +41,8 @@ internal static class HexLines
     }
 
     /// <summary>The bytes of the line that begins at an index.</summary>
-    public static ReadOnlySpan<byte> Part(ReadOnlySpan<byte> bytes, int at) => bytes.Slice(at, Math.Min(BytesPerLine, bytes.Length - at));
+    public static ReadOnlySpan<byte> Part(ReadOnlySpan<byte> bytes, int at)
+        => bytes.Slice(at, Math.Min(BytesPerLine, bytes.Length - at));
 
     public static string Offset(long offset) => offset.ToString("x8", CultureInfo.InvariantCulture);
 

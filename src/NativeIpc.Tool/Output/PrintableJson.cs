@@ -4,8 +4,8 @@ using System.Text.Encodings.Web;
 
 namespace NativeIpc.Tool.Output;
 
-/// <summary>How strings stand in JSON: as they are, so that an apostrophe or an umlaut can be read, but for what JSON does
-/// not allow and what <see cref="PrintableText"/> shows as its code. That has JSON's own escapes, and means the
+/// <summary>How strings stand in JSON: as they are, so that an apostrophe or an umlaut can be read, but for what JSON
+/// does not allow and what <see cref="PrintableText"/> shows as its code. That has JSON's own escapes, and means the
 /// same.</summary>
 internal sealed class PrintableJson : JavaScriptEncoder
 {

@@ -6,19 +6,20 @@ namespace NativeIpc.Tool.Output;
 /// <summary>
 /// Text that came from outside (names, process names, arguments), made harmless for a terminal: what is no visible
 /// character is shown as its code. Those are the control characters of C0 and C1, the format characters (marks of
-/// direction, zero-width characters, tags), line and paragraph separators, blanks other than the one of ASCII, characters
-/// that are drawn as nothing, and halves of surrogate pairs. Bytes that are no UTF-8 have become <c>\xff</c> when the
-/// library read them.
+/// direction, zero-width characters, tags), line and paragraph separators, blanks other than the one of ASCII,
+/// characters that are drawn as nothing, and halves of surrogate pairs. Bytes that are no UTF-8 have become <c>\xff</c>
+/// when the library read them.
 /// </summary>
 /// <remarks>Everything that is printed comes through here, since <see cref="StandardStreams"/>, <see cref="Terminal"/>
-/// and <see cref="ToolJson"/> apply it; a text that may hold a line feed is made one line where it is put into a line.</remarks>
+/// and <see cref="ToolJson"/> apply it; a text that may hold a line feed is made one line where it is put into a
+/// line.</remarks>
 internal static class PrintableText
 {
     /// <summary>A text for one line: a line feed is shown as its code as well.</summary>
     public static string Of(string text) => Escape(text, keepsLines: false);
 
-    /// <summary>Lines that this tool has made: line feeds stay, and so do the carriage returns before them, as Windows has
-    /// them.</summary>
+    /// <summary>Lines that this tool has made: line feeds stay, and so do the carriage returns before them, as Windows
+    /// has them.</summary>
     public static string OfLines(string text) => Escape(text, keepsLines: true);
 
     private static string Escape(string text, bool keepsLines)
@@ -46,7 +47,8 @@ internal static class PrintableText
         return shown?.ToString() ?? text;
     }
 
-    private static bool IsLineEnd(string text, int at) => text[at] == '\n' || (text[at] == '\r' && at + 1 < text.Length && text[at + 1] == '\n');
+    private static bool IsLineEnd(string text, int at)
+        => text[at] == '\n' || (text[at] == '\r' && at + 1 < text.Length && text[at + 1] == '\n');
 
     /// <summary>Whether a character is to be shown as its code.</summary>
     public static bool IsInvisible(Rune rune) => Rune.GetUnicodeCategory(rune) switch

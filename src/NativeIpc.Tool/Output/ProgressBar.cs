@@ -38,7 +38,8 @@ internal sealed class ProgressBar(bool toError, string what, long total)
         double part = total <= 0 ? 1 : Math.Clamp((double)done / total, 0, 1);
         int filled = (int)(part * Width);
         double seconds = Math.Max(0.001, Stopwatch.GetElapsedTime(_started).TotalSeconds);
-        string bar = StyledText.Escaped(new string('━', filled), Style.Green) + StyledText.Escaped(new string('─', Width - filled), Style.Dim);
+        string bar = StyledText.Escaped(new string('━', filled), Style.Green)
+            + StyledText.Escaped(new string('─', Width - filled), Style.Dim);
         string numbers = string.Create(CultureInfo.InvariantCulture,
             $"{(int)(part * 100),3}% {ObjectColumns.Size(done)}/{ObjectColumns.Size(total)} {ObjectColumns.Size((long)(done / seconds))}/s");
         string line = $"{PrintableText.Of(what)} {bar} {numbers}";

@@ -6,7 +6,8 @@ using NativeIpc.Tool.Running;
 namespace NativeIpc.Tool.Output;
 
 /// <summary>The whole terminal, drawn anew only where it changed. What stood there before is there again after
-/// <see cref="Dispose"/>, and while the program is stopped (Ctrl-Z). Used by one thread; a signal may come meanwhile.</summary>
+/// <see cref="Dispose"/>, and while the program is stopped (Ctrl-Z). Used by one thread; a signal may come
+/// meanwhile.</summary>
 internal sealed class Screen : IDisposable
 {
     // The alternate screen of xterm and its kin, and the cursor away: switched on, and off again.
@@ -43,7 +44,8 @@ internal sealed class Screen : IDisposable
             (int width, int height) = (Terminal.Width, Terminal.Height);
             bool all = (width, height) != _size;
             _size = (width, height);
-            int room = OperatingSystem.IsWindows() ? width - 1 : width; // consoles scroll after the last column of the last line
+            // Consoles scroll after the last column of the last line
+            int room = OperatingSystem.IsWindows() ? width - 1 : width;
             List<Cell[]> now = [.. lines.Take(height).Select(line => CellsOf(line, room))];
             if (OperatingSystem.IsWindows()) DrawByConsole(now, all);
             else DrawByEscapes(now, all);
@@ -79,24 +81,27 @@ internal sealed class Screen : IDisposable
             Cell[] line = i < now.Count ? now[i] : [];
             Cell[] before = all || i >= _shown.Count ? [] : _shown[i];
             (int first, int end) = Difference(line, before);
-            if (first < end) output.Append(CultureInfo.InvariantCulture, $"\u001b[{i + 1};{ColumnOf(line, first) + 1}H");
+            if (first < end)
+                output.Append(CultureInfo.InvariantCulture, $"\u001b[{i + 1};{ColumnOf(line, first) + 1}H");
             while (first < end)
             {
                 int next = first;
                 while (next < end && line[next].Style == line[first].Style) next++;
-                output.Append(StyledText.Escaped(string.Concat(line[first..next].Select(cell => cell.Text)), line[first].Style));
+                output.Append(StyledText.Escaped(string.Concat(line[first..next].Select(cell => cell.Text)),
+                    line[first].Style));
                 first = next;
             }
 
             int width = ColumnOf(line, line.Length);
-            if (width < ColumnOf(before, before.Length)) output.Append(CultureInfo.InvariantCulture, $"\u001b[{i + 1};{width + 1}H\u001b[K");
+            if (width < ColumnOf(before, before.Length))
+                output.Append(CultureInfo.InvariantCulture, $"\u001b[{i + 1};{width + 1}H\u001b[K");
         }
 
         if (output.Length > 0) StandardStreams.RawOut.Write(output.ToString());
     }
 
-    /// <summary>Consoles of Windows understand escape codes only where somebody has switched that on, and Wine's does not: this
-    /// way goes everywhere.</summary>
+    /// <summary>Consoles of Windows understand escape codes only where somebody has switched that on, and Wine's does
+    /// not: this way goes everywhere.</summary>
     private void DrawByConsole(List<Cell[]> now, bool all)
     {
         for (int i = 0; i < Math.Max(now.Count, _shown.Count); i++)
@@ -112,7 +117,8 @@ internal sealed class Screen : IDisposable
                 if (cell.Style != Style.Plain) Console.ResetColor();
             }
 
-            Console.Out.Write(new string(' ', Math.Max(0, ColumnOf(before, before.Length) - ColumnOf(line, line.Length))));
+            Console.Out.Write(new string(' ',
+                Math.Max(0, ColumnOf(before, before.Length) - ColumnOf(line, line.Length))));
         }
     }
 
@@ -121,7 +127,8 @@ internal sealed class Screen : IDisposable
     {
         int first = line.AsSpan().CommonPrefixLength(before);
         int end = line.Length;
-        if (ColumnOf(line, line.Length) != ColumnOf(before, before.Length) || line.Length != before.Length) return (first, end);
+        if (ColumnOf(line, line.Length) != ColumnOf(before, before.Length) || line.Length != before.Length)
+            return (first, end);
         while (end > first && line[end - 1] == before[end - 1]) end--;
         return (first, end);
     }

@@ -4,9 +4,10 @@ using NativeIpc.Tool.Running;
 namespace NativeIpc.Tool.Output;
 
 /// <summary>
-/// Standard output and standard error of this process. After <see cref="Install"/> whatever goes through <see cref="Console.Out"/> and
-/// <see cref="Console.Error"/> is escaped by <see cref="PrintableText"/>. A standard output that is closed or full is an error with an exit
-/// code; a standard error that is closed or full leaves nothing to say.
+/// Standard output and standard error of this process. After <see cref="Install"/> whatever goes through
+/// <see cref="Console.Out"/> and <see cref="Console.Error"/> is escaped by <see cref="PrintableText"/>. A standard
+/// output that is closed or full is an error with an exit code; a standard error that is closed or full leaves nothing
+/// to say.
 /// </summary>
 internal static class StandardStreams
 {
@@ -36,13 +37,15 @@ internal static class StandardStreams
         {
             write();
         }
-        catch (Exception failure) when (failure is UnauthorizedAccessException or (IOException and not NativeIpcException))
+        catch (Exception failure) when (failure is UnauthorizedAccessException or (IOException
+            and not NativeIpcException))
         {
             throw Failed(failure);
         }
     }
 
-    public static ToolException Failed(Exception failure) => new(ExitCodes.Failure, $"Cannot write to standard output: {failure.Message}");
+    public static ToolException Failed(Exception failure)
+        => new(ExitCodes.Failure, $"Cannot write to standard output: {failure.Message}");
 
     /// <summary>The bytes of standard output, for those of a segment, and for JSON, whose writer escapes. Write to it
     /// within <see cref="Write"/>.</summary>
@@ -58,13 +61,15 @@ internal static class StandardStreams
         foreach (string line in lines) output.WriteLine(PrintableText.Of(line));
     });
 
-    /// <summary>Writes each text at once. The stream is opened with the first one, since opening a closed one fails.</summary>
+    /// <summary>Writes each text at once. The stream is opened with the first one, since opening a closed one
+    /// fails.</summary>
     private sealed class GuardedWriter(Func<Stream> open, bool isError, bool escapes) : TextWriter
     {
         private readonly Lock _gate = new();
         private Stream? _stream;
 
-        public override Encoding Encoding { get; } = OperatingSystem.IsWindows() ? Console.OutputEncoding : new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        public override Encoding Encoding { get; } = OperatingSystem.IsWindows()
+            ? Console.OutputEncoding : new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
         public override void Write(char value) => Write(value.ToString());
 
@@ -73,7 +78,8 @@ internal static class StandardStreams
         public override void Write(ReadOnlySpan<char> buffer) => Write(buffer.ToString());
 
         // One line, whatever the text holds: a name must not make a line that looks like another.
-        public override void WriteLine(string? value) => Write((escapes ? PrintableText.Of(value ?? "") : value) + NewLine);
+        public override void WriteLine(string? value)
+            => Write((escapes ? PrintableText.Of(value ?? "") : value) + NewLine);
 
         public override void WriteLine(ReadOnlySpan<char> buffer) => WriteLine(buffer.ToString());
 

@@ -71,6 +71,7 @@ internal sealed class StyledText
             Style.Blue => 34,
             _ => 0,
         };
-        return code == 0 || text.Length == 0 ? text : string.Create(CultureInfo.InvariantCulture, $"\u001b[{code}m{text}\u001b[0m");
+        return code == 0 || text.Length == 0
+            ? text : string.Create(CultureInfo.InvariantCulture, $"\u001b[{code}m{text}\u001b[0m");
     }
 }

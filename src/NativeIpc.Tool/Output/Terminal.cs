@@ -2,7 +2,8 @@ using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Output;
 
-/// <summary>What may be written where: colours and moving cursors on a terminal only, and no colour when NO_COLOR is set (no-color.org).</summary>
+/// <summary>What may be written where: colours and moving cursors on a terminal only, and no colour when NO_COLOR is
+/// set (no-color.org).</summary>
 internal static class Terminal
 {
     private const int UsualWidth = 80;
@@ -11,18 +12,21 @@ internal static class Terminal
     /// <summary>Whether standard output is a terminal that understands escape codes: live views need that.</summary>
     public static bool IsInteractive => !Console.IsOutputRedirected && !IsDumb;
 
-    /// <summary>Whether the same is true of standard error, where progress goes so that standard output stays clean.</summary>
+    /// <summary>Whether the same is true of standard error, where progress goes so that standard output stays
+    /// clean.</summary>
     public static bool IsErrorInteractive => !Console.IsErrorRedirected && !IsDumb;
 
     /// <summary>Whether colours are wanted, where there can be some.</summary>
     public static bool HasColours { get; } = Environment.GetEnvironmentVariable("NO_COLOR") is null or "" && !IsDumb;
 
-    /// <summary>The columns of the terminal; as wide as most where it does not say. On Linux it is asked itself: .NET would
-    /// set it up for reading as well.</summary>
-    public static int Width => OperatingSystem.IsLinux() ? Usual(Libc.TerminalSize(1).Columns, UsualWidth) : Size(static () => Console.WindowWidth, UsualWidth);
+    /// <summary>The columns of the terminal; as wide as most where it does not say. On Linux it is asked itself: .NET
+    /// would set it up for reading as well.</summary>
+    public static int Width => OperatingSystem.IsLinux()
+        ? Usual(Libc.TerminalSize(1).Columns, UsualWidth) : Size(static () => Console.WindowWidth, UsualWidth);
 
     /// <summary>The lines of the terminal.</summary>
-    public static int Height => OperatingSystem.IsLinux() ? Usual(Libc.TerminalSize(1).Lines, UsualHeight) : Size(static () => Console.WindowHeight, UsualHeight);
+    public static int Height => OperatingSystem.IsLinux()
+        ? Usual(Libc.TerminalSize(1).Lines, UsualHeight) : Size(static () => Console.WindowHeight, UsualHeight);
 
     private static bool IsDumb => Environment.GetEnvironmentVariable("TERM") == "dumb";
 
@@ -30,7 +34,8 @@ internal static class Terminal
     public static void Write(string text, Style style)
     {
         text = PrintableText.Of(text);
-        if (IsInteractive && !OperatingSystem.IsWindows()) StandardStreams.RawOut.Write(StyledText.Escaped(text, style));
+        if (IsInteractive && !OperatingSystem.IsWindows())
+            StandardStreams.RawOut.Write(StyledText.Escaped(text, style));
         else Console.Out.Write(text);
     }
 

@@ -6,8 +6,10 @@ using NativeIpc.Tool.Verbs;
 
 namespace NativeIpc.Tool.Output;
 
-/// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The fields are a contract with scripts (docs/nipc-json.md): added, never renamed.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+/// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The
+/// fields are a contract with scripts (docs/nipc-json.md): added, never renamed.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(CreatedObject))]
 [JsonSerializable(typeof(KeyReport))]
 [JsonSerializable(typeof(ObjectList))]
@@ -32,7 +34,8 @@ internal sealed partial class ToolJson : JsonSerializerContext
         return ExitCodes.Ok;
     }
 
-    private static void Write<T>(T value, JsonTypeInfo<T> type, JsonWriterOptions writing) => StandardStreams.Write(() =>
+    private static void Write<T>(T value, JsonTypeInfo<T> type, JsonWriterOptions writing)
+        => StandardStreams.Write(() =>
     {
         using Stream output = StandardStreams.OpenOutput();
         using (var writer = new Utf8JsonWriter(output, writing)) JsonSerializer.Serialize(writer, value, type);

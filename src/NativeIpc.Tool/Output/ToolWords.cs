@@ -9,32 +9,47 @@ internal static class ToolWords
     // Whole phrases come before the words in them. KEY stands for the key.
     private static readonly (string Library, string Tool)[] s_phrases =
     [
-        ("Open it, use CreateOrOpen, or remove a leftover with Remove (or ipcrm -m)", "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
-        ("Open it, use CreateOrOpen, or remove a leftover with Remove", "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
-        ("Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count", "--or-open takes what is there, --reset sets its count, too; 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
+        ("Open it, use CreateOrOpen, or remove a leftover with Remove (or ipcrm -m)",
+            "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
+        ("Open it, use CreateOrOpen, or remove a leftover with Remove",
+            "--or-open takes what is there, 'nipc show KEY' describes it, 'nipc rm KEY' removes it"),
+        ("Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count",
+            "--or-open takes what is there, --reset sets its count, too; 'nipc show KEY' describes it, 'nipc rm KEY' "
+                + "removes it"),
         ("Open it, or use CreateOrOpen; or", "--or-open takes what is there, 'nipc show KEY' describes it; or"),
-        ("Try again, or use CreateOrOpen, which completes it", "Try again, or complete it with 'nipc create' and --or-open"),
+        ("Try again, or use CreateOrOpen, which completes it",
+            "Try again, or complete it with 'nipc create' and --or-open"),
         ("or use CreateOrOpen", "or make it with 'nipc create'; 'nipc list' shows what is there"),
         ("A creating call (CreateNew, CreateOrOpen, CreateOrReset) recovers it", "'nipc create' recovers it"),
         ("A creating call (CreateNew, CreateOrOpen) recovers it", "'nipc create' recovers it"),
-        ("Ask for no more than it has, set AllowSmaller, or remove it and make it anew", "Ask for no more than it has, or remove it with 'nipc rm KEY' and make it anew; 'nipc show KEY' describes it"),
-        ("A System V semaphore cannot be reclaimed: the kernel does not count who uses a set, so nobody can tell whether its users are dead. Use CreateOrReset", "A System V semaphore cannot be reclaimed. Use --reset"),
-        ("end its users, or accept the count that it has (AcceptExistingCount, as Qt silently does)", "end its users, or leave --reset out and take the count that it has with --or-open"),
+        ("Ask for no more than it has, set AllowSmaller, or remove it and make it anew",
+            "Ask for no more than it has, or remove it with 'nipc rm KEY' and make it anew; 'nipc show KEY' describes "
+                + "it"),
+        ("A System V semaphore cannot be reclaimed: the kernel does not count who uses a set, so nobody can tell "
+            + "whether its users are dead. Use CreateOrReset", "A System V semaphore cannot be reclaimed. Use --reset"),
+        ("end its users, or accept the count that it has (AcceptExistingCount, as Qt silently does)",
+            "end its users, or leave --reset out and take the count that it has with --or-open"),
         ("Read it with IpcObjects.Read, which needs none", "'nipc show', 'nipc read' and 'nipc dump' need none"),
-        ("Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount", "Release no more than was acquired or is meant to be there"),
+        ("Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount",
+            "Release no more than was acquired or is meant to be there"),
         ("the MaximumCount of this instance", "the maximum"),
         ("; or set RemoveAtProcessExit to false", ""),
         ("set AllowOtherOwners", "give --allow-other-owners"),
         ("AllowOtherOwners", "--allow-other-owners"),
-        ("Make one with PlatformSafeKey or LegacyNativeKey, or", "Make one with 'nipc key safe NAME' or 'nipc key legacy NAME', or"),
-        ("PlatformSafeKey makes names that can be used", "'nipc key safe NAME' makes a key that can be used, 'nipc key parse KEY --explain' says which rule it breaks"),
+        ("Make one with PlatformSafeKey or LegacyNativeKey, or",
+            "Make one with 'nipc key safe NAME' or 'nipc key legacy NAME', or"),
+        ("PlatformSafeKey makes names that can be used",
+            "'nipc key safe NAME' makes a key that can be used, 'nipc key parse KEY --explain' says which rule it "
+                + "breaks"),
         ("a name made by PlatformSafeKey", "a key that 'nipc key safe NAME' makes"),
         ("a key made by PlatformSafeKey", "a key that 'nipc key safe NAME' makes"),
         ("one made by PlatformSafeKey", "one that 'nipc key safe NAME' makes"),
         ("or PlatformSafeKey, which", "or a key that 'nipc key safe NAME' makes, which"),
-        ("let PlatformSafeKey make it from one (with a type that this system supports)", "let 'nipc key safe NAME' make one"),
+        ("let PlatformSafeKey make it from one (with a type that this system supports)",
+            "let 'nipc key safe NAME' make one"),
         ("Ask IsKeyTypeSupported first, and use a key of another type", "Use a key of another type"),
-        ("Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType", "Use a key of another type, or a bare name"),
+        ("Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType",
+            "Use a key of another type, or a bare name"),
         ("a POSIX key (NativeIpcKeyType.PosixRealtime)", "a posix: key"),
         ("or do without the lock (UseLock = false)", "or do without --lock"),
         ("Or do without the lock (UseLock = false)", "Or do without --lock"),
@@ -71,8 +86,10 @@ internal static class ToolWords
     /// <param name="key">What names the object on the command line, to be typed in a shell.</param>
     public static string Of(string message, string key)
     {
-        foreach ((string library, string tool) in s_phrases) message = message.Replace(library, tool, StringComparison.Ordinal);
-        if (OperatingSystem.IsWindows()) message = message.Replace("'nipc create'", "'nipc create' and --hold", StringComparison.Ordinal);
+        foreach ((string library, string tool) in s_phrases)
+            message = message.Replace(library, tool, StringComparison.Ordinal);
+        if (OperatingSystem.IsWindows())
+            message = message.Replace("'nipc create'", "'nipc create' and --hold", StringComparison.Ordinal);
         return WithKey(message, key);
     }
 
@@ -82,9 +99,11 @@ internal static class ToolWords
         const string placeholder = "KEY";
         var whole = new StringBuilder();
         int from = 0;
-        for (int at; (at = text.IndexOf(placeholder, from, StringComparison.Ordinal)) >= 0; from = at + placeholder.Length)
+        for (int at; (at = text.IndexOf(placeholder, from, StringComparison.Ordinal)) >= 0; from = at
+            + placeholder.Length)
         {
-            bool isWord = !(at > 0 && IsOfWord(text[at - 1])) && !(at + placeholder.Length < text.Length && IsOfWord(text[at + placeholder.Length]));
+            bool isWord = !(at > 0 && IsOfWord(text[at - 1]))
+                && !(at + placeholder.Length < text.Length && IsOfWord(text[at + placeholder.Length]));
             whole.Append(text, from, at - from).Append(isWord ? ForShell(key) : placeholder);
         }
 

@@ -2,8 +2,8 @@ using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Output;
 
-/// <summary>A standard descriptor to write to, and no more than that: .NET's own stream for it sets up the terminal, with escape
-/// codes and changed settings, also for a program that prints one line.</summary>
+/// <summary>A standard descriptor to write to, and no more than that: .NET's own stream for it sets up the terminal,
+/// with escape codes and changed settings, also for a program that prints one line.</summary>
 internal sealed class UnixOutput(int descriptor) : Stream
 {
     public override bool CanRead => false;

@@ -7,9 +7,11 @@ internal sealed class Command(string[] words)
 {
     public IReadOnlyList<string> Words { get; } = words;
 
-    /// <summary>Becomes the command (Unix). Does not return: what the kernel keeps of this process (System V undo, process id, descriptors of the user) is the command's.</summary>
-    /// <remarks>Handlers of signals fall back to the default at exec; what is ignored stays ignored, so SIGPIPE, which .NET ignores, is set back. No signal is blocked. .NET's own
-    /// descriptors are close-on-exec. Other threads end with the exec.</remarks>
+    /// <summary>Becomes the command (Unix). Does not return: what the kernel keeps of this process (System V undo,
+    /// process id, descriptors of the user) is the command's.</summary>
+    /// <remarks>Handlers of signals fall back to the default at exec; what is ignored stays ignored, so SIGPIPE, which
+    /// .NET ignores, is set back. No signal is blocked. .NET's own descriptors are close-on-exec. Other threads end
+    /// with the exec.</remarks>
     /// <exception cref="ToolException">It cannot be started; as shells: 127 when there is none, else 126.</exception>
     public unsafe void Become()
     {
@@ -23,7 +25,8 @@ internal sealed class Command(string[] words)
         }
     }
 
-    /// <summary>The file of the program, for a child process. .NET would look in its own folder and the working directory first.</summary>
+    /// <summary>The file of the program, for a child process. .NET would look in its own folder and the working
+    /// directory first.</summary>
     /// <exception cref="ToolException">There is none (127), or it cannot be executed (126).</exception>
     public string FindProgram()
     {
@@ -32,7 +35,8 @@ internal sealed class Command(string[] words)
         if (program.Contains('/', StringComparison.Ordinal))
         {
             return IsExecutable(program) ? Path.GetFullPath(program)
-                : throw CannotStart(!Path.Exists(program), Path.Exists(program) ? "Permission denied" : "No such file or directory");
+                : throw CannotStart(!Path.Exists(program),
+                    Path.Exists(program) ? "Permission denied" : "No such file or directory");
         }
 
         string? unusable = null;
@@ -47,8 +51,11 @@ internal sealed class Command(string[] words)
     }
 
     public ToolException CannotStart(bool isMissing, string reason)
-        => new(isMissing ? ExitCodes.NoSuchCommand : ExitCodes.CannotStart, $"Cannot start '{Words[0]}': {reason}. The permit was given back.");
+        => new(isMissing ? ExitCodes.NoSuchCommand : ExitCodes.CannotStart,
+            $"Cannot start '{Words[0]}': {reason}. The permit was given back.");
 
     private static bool IsExecutable(string path)
-        => !OperatingSystem.IsWindows() && File.Exists(path) && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
+        => !OperatingSystem.IsWindows() && File.Exists(path)
+            && (File.GetUnixFileMode(path)
+                & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
 }

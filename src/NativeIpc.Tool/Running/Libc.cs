@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace NativeIpc.Tool.Running;
 
-/// <summary>What the tool itself asks of a Unix system, for <c>run</c> and <c>--mine</c> only; everything about IPC objects is the library's business.</summary>
+/// <summary>What the tool itself asks of a Unix system, for <c>run</c> and <c>--mine</c> only; everything about IPC
+/// objects is the library's business.</summary>
 internal static unsafe partial class Libc
 {
     public const int ENOENT = 2;
@@ -20,14 +21,16 @@ internal static unsafe partial class Libc
     public const nint SIG_DFL = 0;
     public const nint SIG_IGN = 1;
 
-    /// <summary>Becomes another program, with the environment that this one was started with (execvp(3)). Returns only when it fails.</summary>
+    /// <summary>Becomes another program, with the environment that this one was started with (execvp(3)). Returns only
+    /// when it fails.</summary>
     [LibraryImport("libc", SetLastError = true)]
     public static partial int execvp(byte* file, byte** arguments);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int statx(int folder, byte* path, int flags, uint mask, byte* status);
 
-    /// <summary>Whether a path leads to a regular file, without following a link at its end (Linux, statx(2)).</summary>
+    /// <summary>Whether a path leads to a regular file, without following a link at its end (Linux,
+    /// statx(2)).</summary>
     public static bool IsRegularFile(string path)
     {
         const int AtWorkingDirectory = -100;
@@ -37,7 +40,8 @@ internal static unsafe partial class Libc
         nint text = Marshal.StringToCoTaskMemUTF8(path);
         try
         {
-            return statx(AtWorkingDirectory, (byte*)text, NoFollow, mask: 1, status) == 0 && (*(ushort*)(status + ModeAt) & 0xF000) == 0x8000;
+            return statx(AtWorkingDirectory, (byte*)text, NoFollow, mask: 1, status) == 0
+                && (*(ushort*)(status + ModeAt) & 0xF000) == 0x8000;
         }
         finally
         {
@@ -45,16 +49,17 @@ internal static unsafe partial class Libc
         }
     }
 
-    /// <summary>Whether the system has a process of this number; one that may not be seen (hidepid of proc(5)) counts, too.</summary>
+    /// <summary>Whether the system has a process of this number; one that may not be seen (hidepid of proc(5)) counts,
+    /// too.</summary>
     public static bool HasProcess(int process)
     {
         const int ESRCH = 3;
         return kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != ESRCH;
     }
 
-    /// <summary>Sees to it that what this process opens never gets the number of a standard stream that is closed: what is
-    /// printed would go into it. In its place stands a descriptor that cannot be written to, or read from; a command that
-    /// this process starts or becomes finds the stream closed, as it was.</summary>
+    /// <summary>Sees to it that what this process opens never gets the number of a standard stream that is closed: what
+    /// is printed would go into it. In its place stands a descriptor that cannot be written to, or read from; a command
+    /// that this process starts or becomes finds the stream closed, as it was.</summary>
     public static void KeepStandardNumbersFree()
     {
         const int F_GETFD = 1;
@@ -65,9 +70,12 @@ internal static unsafe partial class Libc
         for (int number = 0; number <= 2; number++)
         {
             int flags = fcntl(number, F_GETFD);
-            s_isClosed[number] = flags < 0 || (flags & FD_CLOEXEC) != 0; // that was opened since: it has not come through exec
+            // That was opened since: it has not come through exec
+            s_isClosed[number] = flags < 0 || (flags & FD_CLOEXEC) != 0;
             if (flags >= 0) continue;
-            fixed (byte* nothing = "/dev/null\0"u8) _ = open(nothing, (number == 0 ? WriteOnly : ReadOnly) | closeOnExec); // the lowest number that is free
+            // The lowest number that is free
+            fixed (byte* nothing = "/dev/null\0"u8)
+                _ = open(nothing, (number == 0 ? WriteOnly : ReadOnly) | closeOnExec);
         }
     }
 
@@ -102,7 +110,8 @@ internal static unsafe partial class Libc
 
             if (written >= 0) bytes = bytes[(int)written..];
             else if (error == EPIPE) return;
-            else if (error == (OperatingSystem.IsMacOS() ? 35 : 11)) AwaitWritable(descriptor); // EAGAIN: somebody has made it non-blocking
+            // EAGAIN: somebody has made it non-blocking
+            else if (error == (OperatingSystem.IsMacOS() ? 35 : 11)) AwaitWritable(descriptor);
             else if (error != EINTR) throw new IOException(Marshal.GetPInvokeErrorMessage(error), error);
         }
     }
@@ -114,7 +123,8 @@ internal static unsafe partial class Libc
         _ = poll(&wait, 1, -1);
     }
 
-    /// <summary>The columns and lines of the terminal at a descriptor; 0 where there is none (Linux, ioctl_tty(2)).</summary>
+    /// <summary>The columns and lines of the terminal at a descriptor; 0 where there is none (Linux,
+    /// ioctl_tty(2)).</summary>
     public static (int Columns, int Lines) TerminalSize(int descriptor)
     {
         const int TIOCGWINSZ = 0x5413;

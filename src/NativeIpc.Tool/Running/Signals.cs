@@ -6,7 +6,8 @@ namespace NativeIpc.Tool.Running;
 /// <summary>The signals that a command can be sent, and what became of them before this program started.</summary>
 internal static class Signals
 {
-    /// <summary>The ones that end or tell a program something: numbers of Linux and macOS for those that PosixSignal has no name for.</summary>
+    /// <summary>The ones that end or tell a program something: numbers of Linux and macOS for those that PosixSignal
+    /// has no name for.</summary>
     public static IReadOnlyList<(PosixSignal Signal, int Number)> Forwarded { get; } = OperatingSystem.IsWindows()
         ? [(PosixSignal.SIGINT, 2), (PosixSignal.SIGQUIT, 3), (PosixSignal.SIGTERM, 15), (PosixSignal.SIGHUP, 1)]
         :
@@ -17,8 +18,8 @@ internal static class Signals
             OperatingSystem.IsMacOS() ? ((PosixSignal)31, 31) : ((PosixSignal)12, 12), // SIGUSR2
         ];
 
-    /// <summary>Whether a signal is ignored, as by nohup or a job in the background of a script. It stays ignored then, here and in the command. Linux only; elsewhere
-    /// no signal counts as ignored.</summary>
+    /// <summary>Whether a signal is ignored, as by nohup or a job in the background of a script. It stays ignored then,
+    /// here and in the command. Linux only; elsewhere no signal counts as ignored.</summary>
     public static bool IsIgnored(int number) => (s_ignored.Value >> (number - 1) & 1) != 0;
 
     /// <summary>Watches for a signal, for which .NET needs a thread.</summary>
@@ -41,8 +42,10 @@ internal static class Signals
         if (!OperatingSystem.IsLinux()) return 0;
         try
         {
-            string? line = File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
-            return line is null ? 0 : ulong.Parse(line.AsSpan("SigIgn:".Length).Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            string? line = File.ReadLines("/proc/self/status")
+                .FirstOrDefault(line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
+            return line is null ? 0 : ulong.Parse(line.AsSpan("SigIgn:".Length).Trim(), NumberStyles.AllowHexSpecifier,
+                CultureInfo.InvariantCulture);
         }
         catch (IOException)
         {

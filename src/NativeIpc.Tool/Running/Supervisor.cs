@@ -6,9 +6,10 @@ using Microsoft.Win32.SafeHandles;
 namespace NativeIpc.Tool.Running;
 
 /// <summary>Runs a command as a child and waits for it, passing on the signals that come.</summary>
-/// <remarks>Interleavings. (1) A signal before the child is there is kept, and sent when it is. (2) A signal while the child ends: <c>kill</c> fails with ESRCH or reaches a
-/// zombie, since .NET has not given the number away before the handler, which holds the lock, is through. (3) Ctrl-C on a terminal reaches the
-/// child by itself, since both are in the foreground: it is not sent twice.</remarks>
+/// <remarks>Interleavings. (1) A signal before the child is there is kept, and sent when it is. (2) A signal while the
+/// child ends: <c>kill</c> fails with ESRCH or reaches a zombie, since .NET has not given the number away before the
+/// handler, which holds the lock, is through. (3) Ctrl-C on a terminal reaches the child by itself, since both are in
+/// the foreground: it is not sent twice.</remarks>
 internal sealed class Supervisor : IDisposable
 {
     private const int PathNotFound = 3; // ERROR_PATH_NOT_FOUND
@@ -18,12 +19,14 @@ internal sealed class Supervisor : IDisposable
     private readonly List<int> _early = [];
     private Process? _child;
 
-    /// <summary>From here on signals are the command's. Those of <see cref="Interruption"/> are not seen any more.</summary>
+    /// <summary>From here on signals are the command's. Those of <see cref="Interruption"/> are not seen any
+    /// more.</summary>
     public Supervisor()
     {
         foreach ((PosixSignal signal, int number) in Signals.Forwarded)
         {
-            if (!Signals.IsIgnored(number)) _registrations.Add(Signals.Watch(signal, context => Forward(context, number)));
+            if (!Signals.IsIgnored(number))
+                _registrations.Add(Signals.Watch(signal, context => Forward(context, number)));
         }
     }
 
@@ -48,7 +51,8 @@ internal sealed class Supervisor : IDisposable
 
     private static Process Start(Command command, ProcessStartInfo start)
     {
-        // .NET ignores SIGPIPE and lets its children inherit that: "yes | head" would not end. Nothing is written in between.
+        // .NET ignores SIGPIPE and lets its children inherit that: "yes | head" would not end. Nothing is written in
+        // between.
         if (!OperatingSystem.IsWindows()) Libc.signal(Libc.SIGPIPE, Libc.SIG_DFL);
         try
         {
@@ -56,8 +60,10 @@ internal sealed class Supervisor : IDisposable
         }
         catch (Win32Exception failure)
         {
-            // ERROR_FILE_NOT_FOUND has the number of ENOENT. The reason in the system's words: .NET's message is about its own call.
-            bool isMissing = failure.NativeErrorCode == Libc.ENOENT || (OperatingSystem.IsWindows() && failure.NativeErrorCode == PathNotFound);
+            // ERROR_FILE_NOT_FOUND has the number of ENOENT. The reason in the system's words: .NET's message is about
+            // its own call.
+            bool isMissing = failure.NativeErrorCode == Libc.ENOENT
+                || (OperatingSystem.IsWindows() && failure.NativeErrorCode == PathNotFound);
             throw command.CannotStart(isMissing, new Win32Exception(failure.NativeErrorCode).Message.TrimEnd('.'));
         }
         finally
@@ -78,14 +84,17 @@ internal sealed class Supervisor : IDisposable
         }
     }
 
-    private static void Send(Process child, int number) => Libc.kill(child.Id, number); // ESRCH: it has ended, and that is seen
+    // ESRCH: it has ended, and that is seen
+    private static void Send(Process child, int number) => Libc.kill(child.Id, number);
 
-    /// <summary>Whether this process is in the foreground of its terminal, so that the terminal sends its signals to the child as well.</summary>
+    /// <summary>Whether this process is in the foreground of its terminal, so that the terminal sends its signals to
+    /// the child as well.</summary>
     private static bool IsInForeground()
     {
         try
         {
-            using SafeFileHandle terminal = File.OpenHandle("/dev/tty", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            using SafeFileHandle terminal = File.OpenHandle("/dev/tty", FileMode.Open, FileAccess.ReadWrite,
+                FileShare.ReadWrite);
             return Libc.tcgetpgrp(terminal) == Libc.getpgrp();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -2,14 +2,16 @@ using System.CommandLine;
 
 namespace NativeIpc.Tool.Verbs;
 
-/// <summary><c>nipc completion</c>: what a shell needs to complete verbs, options and keys that are there, by the parser's own directive <c>[suggest]</c>.</summary>
+/// <summary><c>nipc completion</c>: what a shell needs to complete verbs, options and keys that are there, by the
+/// parser's own directive <c>[suggest]</c>.</summary>
 internal static class CompletionVerb
 {
-    private static readonly Argument<string> s_shell = new Argument<string>("SHELL") { Description = "bash, zsh or fish" }.AcceptOnlyFromAmong("bash", "zsh", "fish");
+    private static readonly Argument<string> s_shell = new Argument<string>("SHELL")
+        { Description = "bash, zsh or fish" }.AcceptOnlyFromAmong("bash", "zsh", "fish");
 
-    // Bash breaks words at colons and equal signs: what stands before the last one is left out of the answer. Names are other
-    // people's text: they are never expanded (compgen -W would run a $(…) in them), and quoted. The tool knows no backslash:
-    // it is asked for what begins as the word does before the first one.
+    // Bash breaks words at colons and equal signs: what stands before the last one is left out of the answer. Names are
+    // other people's text: they are never expanded (compgen -W would run a $(…) in them), and quoted. The tool knows no
+    // backslash: it is asked for what begins as the word does before the first one.
     private const string Bash = """
         _nipc() {
             local line=${COMP_LINE:0:COMP_POINT} pattern='((\\.|[^[:space:]\\])*)$' candidate quoted
@@ -60,8 +62,10 @@ internal static class CompletionVerb
 
         """;
 
-    public static Command Command() => new Verb("completion", "Print completion for a shell. It completes verbs, options and existing keys.",
-        "completion bash > ~/.local/share/bash-completion/completions/nipc", "completion fish > ~/.config/fish/completions/nipc.fish")
+    public static Command Command()
+        => new Verb("completion", "Print completion for a shell. It completes verbs, options and existing keys.",
+        "completion bash > ~/.local/share/bash-completion/completions/nipc",
+        "completion fish > ~/.config/fish/completions/nipc.fish")
     {
         s_shell,
     }.Does(parsed =>

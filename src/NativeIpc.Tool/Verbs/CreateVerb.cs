@@ -16,55 +16,71 @@ internal static class CreateVerb
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Argument<string> s_key = KeyArguments.New();
     private static readonly Option<UnixFileMode> s_mode = Values.Mode();
-    private static readonly Option<string?> s_group = new("--group", "-g") { HelpName = "GROUP", Description = "Group of the new object, by name or number" };
-    private static readonly Option<bool> s_orOpen = new("--or-open") { Description = "Take what is there already, and leave it as it is" };
-    private static readonly Option<bool> s_reset = new("--reset") { Description = "Set the count of a semaphore that is there already" };
-    private static readonly Option<bool> s_hold = new("--hold") { Description = "Stay, and remove it at the end (Ctrl-C). Windows: always needed" };
+    private static readonly Option<string?> s_group = new("--group", "-g") { HelpName = "GROUP",
+        Description = "Group of the new object, by name or number" };
+    private static readonly Option<bool> s_orOpen = new("--or-open")
+        { Description = "Take what is there already, and leave it as it is" };
+    private static readonly Option<bool> s_reset = new("--reset")
+        { Description = "Set the count of a semaphore that is there already" };
+    private static readonly Option<bool> s_hold = new("--hold")
+        { Description = "Stay, and remove it at the end (Ctrl-C). Windows: always needed" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what was made as JSON" };
     private static readonly Argument<long> s_size = Values.Size();
     private static readonly Argument<int> s_count = Values.Count();
 
-    public static Command Command() => new Command("create", "Make a segment or a semaphore. It stays until it is removed.") { Segment(), Semaphore() };
+    public static Command Command() => new Command("create",
+        "Make a segment or a semaphore. It stays until it is removed.") { Segment(), Semaphore() };
 
-    private static Verb Segment() => new Verb("shm", "Make a segment of shared memory. Its bytes are 0. It stays until it is removed.",
-        "create shm posix:/frames 16M", "create shm --type systemv /run/user/1000/frames 64k -m 660", "create shm posix:/frames 16M --or-open")
+    private static Verb Segment() => new Verb("shm",
+        "Make a segment of shared memory. Its bytes are 0. It stays until it is removed.",
+        "create shm posix:/frames 16M", "create shm --type systemv /run/user/1000/frames 64k -m 660",
+        "create shm posix:/frames 16M --or-open")
     {
         s_key, s_size, s_type, s_mode, s_group, s_orOpen, s_hold, s_json,
     }.Does(CreateSegment);
 
     private static Verb Semaphore() => new Verb("sem", "Make a counting semaphore. It stays until it is removed.",
-        "create sem posix:/workers 4", "create sem posix:/workers 4 --reset", "create sem --type systemv /run/user/1000/workers 4")
+        "create sem posix:/workers 4", "create sem posix:/workers 4 --reset",
+        "create sem --type systemv /run/user/1000/workers 4")
     {
         s_key, s_count, s_type, s_mode, s_group, s_orOpen, s_reset, s_hold, s_json,
     }.Excludes(s_orOpen, s_reset, "--or-open leaves the count, --reset sets it.").Does(CreateSemaphore);
 
     private static int CreateSegment(ParseResult parsed)
     {
-        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SharedMemory);
+        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type),
+            IpcObjectKind.SharedMemory);
         long size = parsed.GetValue(s_size);
         if (size < 1) throw ToolException.Usage("A segment has at least 1 byte.");
         if (!parsed.GetValue(s_hold)) Keeping.CheckSegment(key);
-        var options = new SharedMemoryOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group), Removal = Policy(parsed) };
-        using SharedMemory segment = parsed.GetValue(s_orOpen) ? SharedMemory.CreateOrOpen(key, size, options) : SharedMemory.CreateNew(key, size, options);
+        var options = new SharedMemoryOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group),
+            Removal = Policy(parsed) };
+        using SharedMemory segment = parsed.GetValue(s_orOpen)
+            ? SharedMemory.CreateOrOpen(key, size, options) : SharedMemory.CreateNew(key, size, options);
         return Say(parsed, new CreatedObject(key, "shm", segment.CreatedNew, segment.Size, null));
     }
 
     private static int CreateSemaphore(ParseResult parsed)
     {
-        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type), IpcObjectKind.SystemSemaphore);
+        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type),
+            IpcObjectKind.SystemSemaphore);
         int count = parsed.GetValue(s_count);
-        var options = new SystemSemaphoreOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group), Removal = Policy(parsed) };
+        var options = new SystemSemaphoreOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group),
+            Removal = Policy(parsed) };
         using SystemSemaphore semaphore = parsed.GetValue(s_reset) ? SystemSemaphore.CreateOrReset(key, count, options)
             : parsed.GetValue(s_orOpen) ? SystemSemaphore.CreateOrOpen(key, count, options)
             : SystemSemaphore.CreateNew(key, count, options);
-        return Say(parsed, new CreatedObject(key, "sem", semaphore.CreatedNew, null, semaphore.TryGetCurrentCount(out int current) ? current : null));
+        return Say(parsed, new CreatedObject(key, "sem", semaphore.CreatedNew, null,
+            semaphore.TryGetCurrentCount(out int current) ? current : null));
     }
 
     private static RemovalPolicy Policy(ParseResult parsed)
     {
         bool holds = parsed.GetValue(s_hold);
         if (OperatingSystem.IsWindows() && !holds)
-            throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, so it would end with this command. --hold keeps it, until Ctrl-C.");
+            throw new ToolException(ExitCodes.Unsupported,
+                "Windows removes an object with its last handle, so it would end with this command. --hold keeps it, "
+                    + "until Ctrl-C.");
         if (holds) _ = Interruption.Token; // before there is anything to put back
         return holds ? RemovalPolicy.Creator : RemovalPolicy.Keep;
     }
@@ -78,7 +94,8 @@ internal static class CreateVerb
         }
         catch (ToolException) when (made.CreatedNew && !OperatingSystem.IsWindows())
         {
-            _ = made.Size is null ? SystemSemaphore.Remove(made.Key) : SharedMemory.Remove(made.Key); // what failed leaves nothing
+            // What failed leaves nothing
+            _ = made.Size is null ? SystemSemaphore.Remove(made.Key) : SharedMemory.Remove(made.Key);
             throw;
         }
 

@@ -4,15 +4,21 @@ using Transfer;
 
 namespace NativeIpc.Tool.Verbs;
 
-/// <summary><c>nipc demo</c>: the example of the README (samples/dotnet/Transfer, compiled in), with this program as both processes.</summary>
+/// <summary><c>nipc demo</c>: the example of the README (samples/dotnet/Transfer, compiled in), with this program as
+/// both processes.</summary>
 internal static class DemoVerb
 {
-    private static readonly Argument<string?> s_file = new("FILE") { Arity = ArgumentArity.ZeroOrOne, Description = "The file to move (default: a large one of this program)" };
-    private static readonly Option<string[]> s_types = new("--type", "-t") { HelpName = "TYPE", Description = "posix, systemv[-N] or windows; again for more (default: all that work here)" };
-    private static readonly Option<string?> s_child = new Option<string?>("--child") { HelpName = "dotnet|c", Description = "Language of the second process (default: both; c needs a C compiler)" }.AcceptOnlyFromAmong("dotnet", "c");
+    private static readonly Argument<string?> s_file = new("FILE") { Arity = ArgumentArity.ZeroOrOne,
+        Description = "The file to move (default: a large one of this program)" };
+    private static readonly Option<string[]> s_types = new("--type", "-t") { HelpName = "TYPE",
+        Description = "posix, systemv[-N] or windows; again for more (default: all that work here)" };
+    private static readonly Option<string?> s_child = new Option<string?>("--child") { HelpName = "dotnet|c",
+        Description = "Language of the second process (default: both; c needs a C compiler)" }.AcceptOnlyFromAmong(
+            "dotnet", "c");
 
     public static Command Command() => new Verb("demo",
-        "Move a file between processes through shared memory. Through 64 KiB and two semaphores, with keys of every type that works here; the hashes are compared. Leaves nothing behind. Exit code 1: a copy differs.",
+        "Move a file between processes through shared memory. Through 64 KiB and two semaphores, with keys of every "
+            + "type that works here; the hashes are compared. Leaves nothing behind. Exit code 1: a copy differs.",
         "demo", "demo big.iso --type systemv --child dotnet")
     {
         s_file, s_types, s_child,
@@ -24,7 +30,8 @@ internal static class DemoVerb
         string? child = parsed.GetValue(s_child);
         try
         {
-            return Demo.RunAsync(new Choices(file, asked.Length > 0 ? asked : Choices.SupportedTypes(), child is null or "dotnet", child is null or "c", Corrupt: false)).GetAwaiter().GetResult();
+            return Demo.RunAsync(new Choices(file, asked.Length > 0 ? asked : Choices.SupportedTypes(),
+                child is null or "dotnet", child is null or "c", Corrupt: false)).GetAwaiter().GetResult();
         }
         catch (UsageException usage)
         {

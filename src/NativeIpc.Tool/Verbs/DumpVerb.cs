@@ -12,14 +12,18 @@ internal static class DumpVerb
     private const int ChunkSize = 1 << 20;
 
     private static readonly ObjectArgument s_object = new(IpcObjectKind.SharedMemory);
-    private static readonly Argument<string> s_file = new("FILE") { Description = "The file, readable by its owner only; - for standard output" };
-    private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Replace FILE when it is there already, if it is a regular file" };
+    private static readonly Argument<string> s_file = new("FILE")
+        { Description = "The file, readable by its owner only; - for standard output" };
+    private static readonly Option<bool> s_force = new("--force",
+        "-f") { Description = "Replace FILE when it is there already, if it is a regular file" };
     private static readonly LockOptions s_lock = new();
 
-    public static System.CommandLine.Command Command() => new Verb("dump", "Copy a segment to a file. The file is there when all of it is, or not at all.",
+    public static System.CommandLine.Command Command()
+        => new Verb("dump", "Copy a segment to a file. The file is there when all of it is, or not at all.",
         "dump posix:/frames frames.bin", "dump posix:/frames frames.bin --lock --force")
     {
-        s_object.Key, s_file, s_object.Type, s_object.Glob, s_force, s_lock.Lock, s_lock.Timeout, s_object.AllowOtherOwners,
+        s_object.Key, s_file, s_object.Type, s_object.Glob, s_force, s_lock.Lock, s_lock.Timeout,
+        s_object.AllowOtherOwners,
     }
     .Needs(s_lock.Timeout, s_lock.Lock)
     .Refuses(s_force, parsed => Streams(parsed.GetValue(s_file)!), "replaces a file, and FILE is standard output.")
@@ -31,7 +35,8 @@ internal static class DumpVerb
         string file = streams ? "" : Path.GetFullPath(name);
         bool force = parsed.GetValue(s_force);
         if (!streams) CheckTarget(file, force);
-        using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.Read, s_object.SegmentOptions(parsed, named, parsed.GetValue(s_lock.Lock), onlyLooks: true));
+        using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.Read,
+            s_object.SegmentOptions(parsed, named, parsed.GetValue(s_lock.Lock), onlyLooks: true));
         CancellationToken interrupted = Interruption.Token;
         if (streams)
         {
@@ -48,7 +53,8 @@ internal static class DumpVerb
             using (FileStream target = made)
             {
                 using SharedMemoryLock held = s_lock.Take(parsed, segment);
-                CopyProgress.Show(Path.GetFileName(file), segment.Size, progress => Copy(segment, target, progress, interrupted));
+                CopyProgress.Show(Path.GetFileName(file), segment.Size,
+                    progress => Copy(segment, target, progress, interrupted));
             }
 
             CheckTarget(file, force); // a moment ago it was as it should be
@@ -64,15 +70,18 @@ internal static class DumpVerb
 
     private static bool Streams(string file) => file is "-" or "/dev/stdout";
 
-    /// <summary>Refuses a target that is there, and with --force one that is no regular file: a device, a FIFO or a link is never replaced.</summary>
+    /// <summary>Refuses a target that is there, and with --force one that is no regular file: a device, a FIFO or a
+    /// link is never replaced.</summary>
     private static void CheckTarget(string file, bool force)
     {
         if (!Path.Exists(file) && new FileInfo(file).LinkTarget is null) return;
-        bool isFile = OperatingSystem.IsLinux() ? Libc.IsRegularFile(file) : File.Exists(file) && new FileInfo(file).LinkTarget is null;
+        bool isFile = OperatingSystem.IsLinux()
+            ? Libc.IsRegularFile(file) : File.Exists(file) && new FileInfo(file).LinkTarget is null;
         if (!isFile)
         {
             throw new ToolException(ExitCodes.Conflict,
-                $"'{file}' is no regular file, and only such a one is replaced. 'nipc dump KEY -' writes to standard output, which can be redirected there.");
+                $"'{file}' is no regular file, and only such a one is replaced. 'nipc dump KEY -' writes to standard "
+                    + $"output, which can be redirected there.");
         }
 
         if (!force) throw new ToolException(ExitCodes.Conflict, $"'{file}' is there already. --force replaces it.");
@@ -80,8 +89,10 @@ internal static class DumpVerb
 
     private static FileStream Create(string path, long size)
     {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0, PreallocationSize = size };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite; // as closed as a segment is by default
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+            Share = FileShare.None, BufferSize = 0, PreallocationSize = size };
+        // As closed as a segment is by default
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         return new FileStream(path, options);
     }
 

@@ -10,16 +10,21 @@ internal static class GraphVerb
     private static readonly ObjectFilter s_filter = new();
     private static readonly Option<string> s_format = new Option<string>("--format", "-f")
     {
-        HelpName = "dot|mermaid", Description = "For Graphviz (default), or for pages that draw Mermaid", DefaultValueFactory = _ => "dot",
+        HelpName = "dot|mermaid", Description = "For Graphviz (default), or for pages that draw Mermaid",
+        DefaultValueFactory = _ => "dot",
     }.AcceptOnlyFromAmong("dot", "mermaid");
 
-    private static readonly Option<bool> s_used = new("--used") { Description = "Only objects that somebody was seen to have open" };
+    private static readonly Option<bool> s_used = new("--used")
+        { Description = "Only objects that somebody was seen to have open" };
 
-    public static Command Command() => new Verb("graph", "Draw the machine's processes and objects, as DOT or Mermaid. A line joins a process and what it has open, a dashed one a segment and its lock.",
+    public static Command Command() => new Verb("graph",
+        "Draw the machine's processes and objects, as DOT or Mermaid. A line joins a process and what it has open, a "
+            + "dashed one a segment and its lock.",
         "graph | dot -Tsvg > ipc.svg", "graph --format mermaid > ipc.mmd", "graph --mine --used")
     {
         s_format, s_filter.Type, s_filter.Kind, s_filter.Mine, s_filter.Folders, s_used,
-    }.Refuses(s_filter.Folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_filter.Type)), ObjectFilter.NoKeyFiles).Does(parsed =>
+    }.Refuses(s_filter.Folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_filter.Type)),
+        ObjectFilter.NoKeyFiles).Does(parsed =>
     {
         IpcSnapshot snapshot = IpcObjects.Enumerate(s_filter.Options(parsed));
         IReadOnlyList<IpcObjectInfo> objects = s_filter.Choose(parsed, snapshot.Objects);

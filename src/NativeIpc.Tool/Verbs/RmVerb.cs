@@ -32,43 +32,70 @@ internal static class RmVerb
 
     private static readonly Argument<string[]> s_keys = KeyArguments.Several();
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
-    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
-    private static readonly Option<bool> s_force = new("--force", "-f") { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
-    private static readonly Option<bool> s_orphaned = new("--orphaned") { Description = "What dead processes had to remove, and nobody has open" };
-    private static readonly Option<bool> s_unused = new("--unused") { Description = "All that nobody has open now: somebody may come back to it" };
-    private static readonly Option<bool> s_stale = new("--stale") { Description = "The old word for --orphaned", Hidden = true };
-    private static readonly Option<string[]> s_folders = new("--folder", "-d") { HelpName = "DIR", Description = "With --orphaned or --unused: look for key files in DIR, too" };
-    private static readonly Option<bool> s_yes = new("--yes", "-y") { Description = "With --orphaned or --unused: remove what they list" };
-    private static readonly Option<bool> s_glob = ObjectArgument.GlobOption("KEY is a pattern of names (*, ?); it shows them first");
+    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem",
+        Description =
+            "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
+    private static readonly Option<bool> s_force = new("--force",
+        "-f") { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
+    private static readonly Option<bool> s_orphaned = new("--orphaned")
+        { Description = "What dead processes had to remove, and nobody has open" };
+    private static readonly Option<bool> s_unused = new("--unused")
+        { Description = "All that nobody has open now: somebody may come back to it" };
+    private static readonly Option<bool> s_stale = new("--stale") { Description = "The old word for --orphaned",
+        Hidden = true };
+    private static readonly Option<string[]> s_folders = new("--folder", "-d") { HelpName = "DIR",
+        Description = "With --orphaned or --unused: look for key files in DIR, too" };
+    private static readonly Option<bool> s_yes = new("--yes",
+        "-y") { Description = "With --orphaned or --unused: remove what they list" };
+    private static readonly Option<bool> s_glob =
+        ObjectArgument.GlobOption("KEY is a pattern of names (*, ?); it shows them first");
     private static readonly Option<bool> s_dryRun = new("--dry-run", "-n") { Description = "With --glob: show only" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
 
-    public static Command Command() => new Verb("rm", "Remove segments and semaphores. What is in use is refused, and what may be without saying so.",
-        "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned --yes", "rm -g 'posix:/a*'")
+    public static Command Command() => new Verb("rm",
+        "Remove segments and semaphores. What is in use is refused, and what may be without saying so.",
+        "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned --yes",
+        "rm -g 'posix:/a*'")
     {
         s_keys, s_type, s_kind, s_force, s_orphaned, s_unused, s_stale, s_folders, s_glob, s_dryRun, s_yes, s_json,
-    }.Refuses(s_folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_type)), ObjectFilter.NoKeyFiles).Does(parsed =>
+    }.Refuses(s_folders, parsed => ObjectFilter.HasNoKeyFiles(parsed.GetValue(s_type)),
+        ObjectFilter.NoKeyFiles).Does(parsed =>
     {
         string[] texts = parsed.GetValue(s_keys) ?? [];
         bool isOrphaned = parsed.GetValue(s_orphaned) || parsed.GetValue(s_stale), isUnused = parsed.GetValue(s_unused);
         int chosen = (texts.Length > 0 ? 1 : 0) + (isOrphaned ? 1 : 0) + (isUnused ? 1 : 0);
         if (chosen != 1) throw ToolException.Usage("Give keys, or --orphaned alone, or --unused alone.");
         bool isGlob = parsed.GetValue(s_glob);
-        if (isGlob && texts.Length == 0) throw ToolException.Usage("--glob takes patterns: nipc rm --glob 'posix:/a*'.");
-        if (isGlob && parsed.GetValue(s_force)) throw ToolException.Usage("--force belongs to keys: --glob removes nothing that is in use.");
-        if (parsed.GetValue(s_dryRun) && (!isGlob || parsed.GetValue(s_yes))) throw ToolException.Usage("--dry-run belongs to --glob, and not to --yes. --orphaned and --unused show first anyway.");
-        if (parsed.GetValue(s_yes) && texts.Length > 0 && !isGlob) throw ToolException.Usage("--yes belongs to --orphaned, --unused and --glob. Keys are removed without it.");
-        if (parsed.GetValue(s_folders) is { Length: > 0 } && texts.Length > 0) throw ToolException.Usage("--folder belongs to --orphaned and --unused. A key names its file.");
-        if (parsed.GetValue(s_force) && texts.Length == 0) throw ToolException.Usage("--force belongs to keys: --orphaned and --unused remove nothing that is in use.");
-        if (OperatingSystem.IsWindows()) throw new ToolException(ExitCodes.Unsupported, "Windows removes an object with its last handle, and by nothing else: end the programs that have it open. 'nipc show KEY' counts the handles.");
+        if (isGlob && texts.Length == 0)
+            throw ToolException.Usage("--glob takes patterns: nipc rm --glob 'posix:/a*'.");
+        if (isGlob && parsed.GetValue(s_force))
+            throw ToolException.Usage("--force belongs to keys: --glob removes nothing that is in use.");
+        if (parsed.GetValue(s_dryRun) && (!isGlob || parsed.GetValue(s_yes)))
+            throw ToolException.Usage(
+                "--dry-run belongs to --glob, and not to --yes. --orphaned and --unused show first anyway.");
+        if (parsed.GetValue(s_yes) && texts.Length > 0 && !isGlob)
+            throw ToolException.Usage("--yes belongs to --orphaned, --unused and --glob. Keys are removed without it.");
+        if (parsed.GetValue(s_folders) is { Length: > 0 } && texts.Length > 0)
+            throw ToolException.Usage("--folder belongs to --orphaned and --unused. A key names its file.");
+        if (parsed.GetValue(s_force) && texts.Length == 0)
+            throw ToolException.Usage(
+                "--force belongs to keys: --orphaned and --unused remove nothing that is in use.");
+        if (OperatingSystem.IsWindows())
+            throw new ToolException(ExitCodes.Unsupported,
+                "Windows removes an object with its last handle, and by nothing else: end the programs that have it "
+                    + "open. 'nipc show KEY' counts the handles.");
         if (isGlob) return RemoveMatching(parsed, [.. KeyArguments.Words(texts)]);
         if (texts.Length > 0)
-            return Report(parsed, KeyArguments.Words(texts).SelectMany(text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force))));
-        if (parsed.GetValue(s_stale)) Failures.Say("--stale is the old word for --orphaned, and means the same. What is only unused takes its key, or --unused.");
+            return Report(parsed, KeyArguments.Words(texts).SelectMany(
+                text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force))));
+        if (parsed.GetValue(s_stale))
+            Failures.Say("--stale is the old word for --orphaned, and means the same. What is only unused takes its "
+                + "key, or --unused.");
         return RemoveAll(parsed, isOrphaned ? Orphaned : Unused);
     });
 
-    private static IpcObjectKind? KindOf(ParseResult parsed) => parsed.GetValue(s_kind) is { } kind ? KeyOptions.ParseKind(kind) : null;
+    private static IpcObjectKind? KindOf(ParseResult parsed)
+        => parsed.GetValue(s_kind) is { } kind ? KeyOptions.ParseKind(kind) : null;
 
     /// <summary>Each is told as it is done; the exit code is that of the first one that failed.</summary>
     private static int Report(ParseResult parsed, IEnumerable<(RemovalOutcome Outcome, int Code)> all)
@@ -91,12 +118,16 @@ internal static class RmVerb
     private static void Print(RemovalOutcome outcome)
     {
         Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
-        if (outcome.Users is { } users) Console.Out.WriteLine($"    In use by {string.Join(", ", users.Select(user => $"{user.Pid} ({PrintableText.Of(user.Name)})"))}.");
+        if (outcome.Users is { } users)
+            Console.Out.WriteLine(
+                $"    In use by {string.Join(", ", users.Select(user => $"{user.Pid} ({PrintableText.Of(user.Name)})"))}.");
         foreach (string evidence in outcome.Evidence ?? []) Console.Out.WriteLine($"    {PrintableText.Of(evidence)}");
     }
 
-    /// <summary>Removes what a word names. One that fits several objects ends the verb before anything else is removed.</summary>
-    private static IEnumerable<(RemovalOutcome, int)> RemoveNamed(string text, string? type, IpcObjectKind? kind, bool force)
+    /// <summary>Removes what a word names. One that fits several objects ends the verb before anything else is
+    /// removed.</summary>
+    private static IEnumerable<(RemovalOutcome, int)> RemoveNamed(string text, string? type,
+        IpcObjectKind? kind, bool force)
     {
         IReadOnlyList<NamedObject> all;
         string? missing = null;
@@ -110,17 +141,22 @@ internal static class RmVerb
             missing = none.Message;
         }
 
-        if (missing is not null) return [(new RemovalOutcome(text, KeyOptions.WordOf(kind ?? IpcObjectKind.SharedMemory), "not-found", Message: missing), ExitCodes.NotFound)];
+        if (missing is not null)
+            return [(new RemovalOutcome(text, KeyOptions.WordOf(kind ?? IpcObjectKind.SharedMemory), "not-found",
+                Message: missing), ExitCodes.NotFound)];
         return all.SelectMany(named => named.Found is not { } found ? Remove(named.Key, kind, force)
             : !found.Key.IsValid ? [RemoveListed(found, force)]
-            : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1 ? Remove(found.Key, found.Kind, force) : []); // a segment goes with its lock
+            // A segment goes with its lock
+            : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1 ? Remove(found.Key, found.Kind, force) : []);
     }
 
-    /// <summary>Removes an object that was chosen in a live view, by the rules of this verb, and says what became of it.</summary>
+    /// <summary>Removes an object that was chosen in a live view, by the rules of this verb, and says what became of
+    /// it.</summary>
     public static string RemoveChosen(IpcObjectInfo found)
     {
         if (OperatingSystem.IsWindows()) return "Windows removes an object with its last handle, and by nothing else.";
-        (RemovalOutcome Outcome, int Code)[] all = [.. found.Key.IsValid ? Remove(found.Key, found.Kind, force: false) : [RemoveListed(found, force: false)]];
+        (RemovalOutcome Outcome, int Code)[] all =
+            [.. found.Key.IsValid ? Remove(found.Key, found.Kind, force: false) : [RemoveListed(found, force: false)]];
         RemovalOutcome told = all.FirstOrDefault(one => one.Code != ExitCodes.Ok).Outcome ?? all[0].Outcome;
         return told.Message ?? $"{told.Outcome} {told.Kind} {told.Name}";
     }
@@ -131,7 +167,10 @@ internal static class RmVerb
         if ((listed.Traits & IpcObjectTraits.InSubfolder) != 0)
         {
             string path = NamedObject.NameOf(listed);
-            return (RemovalOutcome.Of(listed, "failed", $"{path} is a file in a folder of /dev/shm, and no object with a key: it goes with the program that has made the folder. rm(1) removes it as any file, once nobody uses it: 'nipc show {ToolWords.ForShell(path)}'."), ExitCodes.Unsupported);
+            return (RemovalOutcome.Of(listed, "failed",
+                $"{path} is a file in a folder of /dev/shm, and no object with a key: it goes with the program that "
+                    + $"has made the folder. rm(1) removes it as any file, once nobody uses it: 'nipc "
+                    + $"show {ToolWords.ForShell(path)}'."), ExitCodes.Unsupported);
         }
 
         try
@@ -140,7 +179,8 @@ internal static class RmVerb
 
             // Again, more closely: the list looks for no sign of life.
             if (!force && NamedObject.Closely(listed) is [var found, ..]) return RemoveOne(found, isNamed: true);
-            return (RemovalOutcome.Of(listed, "not-found", $"{NamedObject.NameOf(listed)} is gone by now."), ExitCodes.NotFound);
+            return (RemovalOutcome.Of(listed, "not-found", $"{NamedObject.NameOf(listed)} is gone by now."),
+                ExitCodes.NotFound);
         }
         catch (NativeIpcException failure)
         {
@@ -172,18 +212,24 @@ internal static class RmVerb
         if (failed is { } told) return [told];
         if (!force && found is not null) return RemoveFound(key, found);
         if (!force && !CanTell(key))
-            return [Failed(key, kind, "cannot-tell", ExitCodes.Unsupported, $"This system does not say whether {key} is in use. --force removes it all the same.")];
+            return [Failed(key, kind, "cannot-tell", ExitCodes.Unsupported,
+                $"This system does not say whether {key} is in use. --force removes it all the same.")];
         return [RemoveByKey(key, kind, asked)];
     }
 
-    /// <summary>Whatever has the key, and whoever uses it. Without --force it is what no look finds: a key file without an object.</summary>
+    /// <summary>Whatever has the key, and whoever uses it. Without --force it is what no look finds: a key file without
+    /// an object.</summary>
     private static (RemovalOutcome, int) RemoveByKey(in NativeIpcKey key, IpcObjectKind kind, IpcObjectKind? asked)
     {
         try
         {
-            if (asked != IpcObjectKind.SystemSemaphore && SharedMemory.Remove(key)) return (Of(key, IpcObjectKind.SharedMemory, "removed"), ExitCodes.Ok);
-            if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key)) return (Of(key, IpcObjectKind.SystemSemaphore, "removed"), ExitCodes.Ok);
-            return Failed(key, kind, "not-found", ExitCodes.NotFound, $"There is no {(asked is null ? "segment or semaphore" : KeyOptions.WordOf(kind))} {key}. 'nipc list' shows what is there.");
+            if (asked != IpcObjectKind.SystemSemaphore && SharedMemory.Remove(key))
+                return (Of(key, IpcObjectKind.SharedMemory, "removed"), ExitCodes.Ok);
+            if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
+                return (Of(key, IpcObjectKind.SystemSemaphore, "removed"), ExitCodes.Ok);
+            return Failed(key, kind, "not-found", ExitCodes.NotFound,
+                $"There is no {(asked is null ? "segment or semaphore" : KeyOptions.WordOf(kind))} {key}. 'nipc list' "
+                    + $"shows what is there.");
         }
         catch (NativeIpcException failure)
         {
@@ -191,7 +237,8 @@ internal static class RmVerb
         }
     }
 
-    /// <summary>An object that was found, unless somebody uses it or that cannot be told; after a segment its lock.</summary>
+    /// <summary>An object that was found, unless somebody uses it or that cannot be told; after a segment its
+    /// lock.</summary>
     private static IEnumerable<(RemovalOutcome, int)> RemoveFound(NativeIpcKey key, IpcObjectInfo found)
     {
         (RemovalOutcome Outcome, int Code) first = RemoveOne(found, isNamed: true);
@@ -222,7 +269,8 @@ internal static class RmVerb
         {
             string? reason = null;
             IReadOnlyList<string>? evidence = null;
-            IpcRemovalOutcome outcome = found.IsInUse == true ? IpcRemovalOutcome.InUse : IpcObjects.RemoveUnused(found, out reason);
+            IpcRemovalOutcome outcome = found.IsInUse == true
+                ? IpcRemovalOutcome.InUse : IpcObjects.RemoveUnused(found, out reason);
             if (outcome == IpcRemovalOutcome.CannotTell && isNamed && ShowsNoLife(found))
             {
                 outcome = IpcObjects.Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone;
@@ -233,9 +281,16 @@ internal static class RmVerb
             return outcome switch
             {
                 IpcRemovalOutcome.Removed => (of with { Outcome = "removed", Evidence = evidence }, ExitCodes.Ok),
-                IpcRemovalOutcome.InUse when isNamed => (of with { Outcome = "in-use", Users = UserReport.Of(found.Attachments), Message = $"{name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict),
-                IpcRemovalOutcome.CannotTell => (of with { Outcome = "cannot-tell", Message = $"Whether {name} is in use cannot be told: {reason}{(isNamed ? " --force removes it all the same." : "")}" }, ExitCodes.Unsupported),
-                _ when isNamed => (of with { Outcome = "not-found", Message = $"{name} is gone, or another object by now. 'nipc list' shows what is there." }, ExitCodes.NotFound),
+                IpcRemovalOutcome.InUse when isNamed =>
+                    (of with { Outcome = "in-use", Users = UserReport.Of(found.Attachments),
+                        Message = $"{name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict),
+                IpcRemovalOutcome.CannotTell => (of with { Outcome = "cannot-tell", Message =
+                    $"Whether {name} is in use cannot be "
+                        + $"told: {reason}{(isNamed ? " --force removes it all the same." : "")}" },
+                    ExitCodes.Unsupported),
+                _ when isNamed => (of with { Outcome = "not-found",
+                    Message = $"{name} is gone, or another object by now. 'nipc list' shows what is there." },
+                    ExitCodes.NotFound),
                 _ => (of with { Outcome = "kept", Message = $"{name} is in use or gone by now." }, ExitCodes.Ok),
             };
         }
@@ -245,37 +300,48 @@ internal static class RmVerb
         }
     }
 
-    private const string NoLife = "Nobody waits for it, and who operated on it last has ended. The kernel does not count its other users.";
+    private const string NoLife =
+        "Nobody waits for it, and who operated on it last has ended. The kernel does not count its other users.";
 
-    private static IReadOnlyList<string>? EvidenceOf(IpcObjectInfo found) => found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)];
+    private static IReadOnlyList<string>? EvidenceOf(IpcObjectInfo found)
+        => found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)];
 
-    /// <summary>Whether nothing says that a System V semaphore is in use: nobody waits, and who used it last has ended.</summary>
+    /// <summary>Whether nothing says that a System V semaphore is in use: nobody waits, and who used it last has
+    /// ended.</summary>
     private static bool ShowsNoLife(IpcObjectInfo found)
         => found is { Kind: IpcObjectKind.SystemSemaphore, SystemVId: not null, Value: not null }
             && !found.Signs.Any(sign => sign.Kind is IpcSignKind.Waiting or IpcSignKind.LastProcess);
 
     private static string UsersOf(IpcObjectInfo found, string? reason)
     {
-        if (found.Attachments.Count > 0) return $" by {string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"))}";
-        if (found.AttachmentCount > 0) return $" ({found.AttachmentCount} attached, by processes that this user may not see)";
+        if (found.Attachments.Count > 0)
+            return $" by {string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"))}";
+        if (found.AttachmentCount > 0)
+            return $" ({found.AttachmentCount} attached, by processes that this user may not see)";
         reason ??= found.Signs.FirstOrDefault(sign => sign.Kind == IpcSignKind.Waiting)?.Text;
-        return reason is null ? " by processes that are not seen from here (in another container), or is the lock of a segment that is" : $": {reason.TrimEnd('.')}";
+        return reason is null
+            ? " by processes that are not seen from here (in another container), or is the lock of a segment that is"
+            : $": {reason.TrimEnd('.')}";
     }
 
-    private static IpcObjectInfo? Find(in NativeIpcKey key, IpcObjectKind kind) => CanTell(key) ? IpcObjects.Inspect(key, kind) : null;
+    private static IpcObjectInfo? Find(in NativeIpcKey key, IpcObjectKind kind)
+        => CanTell(key) ? IpcObjects.Inspect(key, kind) : null;
 
-    private static bool CanTell(in NativeIpcKey key) => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
+    private static bool CanTell(in NativeIpcKey key)
+        => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
 
-    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code, string message)
+    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code,
+        string message)
         => (Of(key, kind, outcome) with { Message = message }, code);
 
-    private static RemovalOutcome Of(in NativeIpcKey key, IpcObjectKind kind, string outcome) => new(key.ToString(), KeyOptions.WordOf(kind), outcome) { Key = key };
+    private static RemovalOutcome Of(in NativeIpcKey key, IpcObjectKind kind, string outcome)
+        => new(key.ToString(), KeyOptions.WordOf(kind), outcome) { Key = key };
 
     private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, NativeIpcException failure)
         => Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
 
-    /// <summary>Everything that is orphaned or unused: first the list, with what speaks for its still being needed. It is
-    /// removed when --yes was given, or the user says so on a terminal; else it is only a list.</summary>
+    /// <summary>Everything that is orphaned or unused: first the list, with what speaks for its still being needed. It
+    /// is removed when --yes was given, or the user says so on a terminal; else it is only a list.</summary>
     private static int RemoveAll(ParseResult parsed, string word)
     {
         bool isOrphaned = word == Orphaned;
@@ -283,35 +349,46 @@ internal static class RmVerb
         IpcSnapshot snapshot = IpcObjects.Enumerate(new IpcEnumerationOptions
         {
             Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null,
-            FindOrphaned = isOrphaned, FindUnused = !isOrphaned, FindSigns = true, KeyFileFolders = parsed.GetValue(s_folders) ?? [],
+            FindOrphaned = isOrphaned, FindUnused = !isOrphaned, FindSigns = true,
+            KeyFileFolders = parsed.GetValue(s_folders) ?? [],
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
         IpcObjectInfo[] listed = Removable([.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))]);
         bool removes = parsed.GetValue(s_yes);
         if (!removes)
         {
-            Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, word) with { Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
+            Report(parsed,
+                listed.Select(
+                    found => (RemovalOutcome.Of(found, word) with { Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
             if (parsed.GetValue(s_json)) return ExitCodes.Ok;
-            if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected) removes = Asks(listed.Length);
-            if (!removes) Console.Error.WriteLine(listed.Length == 0 ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
+            if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected)
+                removes = Asks(listed.Length);
+            if (!removes)
+                Console.Error.WriteLine(listed.Length == 0
+                    ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
         }
 
         return removes ? Report(parsed, listed.Select(found => RemoveOne(found, isNamed: false))) : ExitCodes.Ok;
     }
 
-    /// <summary>Everything whose name fits a pattern: first the list. It is removed when --yes was given, or the user says so
-    /// on a terminal; what is in use stays, as when it is named.</summary>
+    /// <summary>Everything whose name fits a pattern: first the list. It is removed when --yes was given, or the user
+    /// says so on a terminal; what is in use stays, as when it is named.</summary>
     private static int RemoveMatching(ParseResult parsed, string[] patterns)
     {
         IpcSnapshot snapshot = IpcObjects.Enumerate(new IpcEnumerationOptions
         {
-            Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, FindSigns = true,
+            Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type
+                ? KeyArguments.ParseType(type) : null, FindSigns = true,
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
         IpcObjectInfo[] listed = Removable(NamedObjects.Matching(patterns, snapshot.Objects));
         if (!parsed.GetValue(s_yes))
         {
-            Report(parsed, listed.Select(found => (RemovalOutcome.Of(found, "matches") with { Users = UserReport.Of(found.Attachments), Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
+            Report(parsed,
+                listed.Select(
+                    found =>
+                        (RemovalOutcome.Of(found, "matches") with { Users = UserReport.Of(found.Attachments),
+                            Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
             if (parsed.GetValue(s_dryRun)) return ExitCodes.Ok;
             if (parsed.GetValue(s_json) || !Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Length))
             {
@@ -329,7 +406,10 @@ internal static class RmVerb
     {
         IpcObjectInfo[] removable = [.. objects.Where(found => (found.Traits & IpcObjectTraits.InSubfolder) == 0)];
         int below = objects.Count - removable.Length;
-        if (below > 0) Failures.Say($"{below} {(below == 1 ? "file in a folder" : "files in folders")} of /dev/shm {(below == 1 ? "stays: it goes" : "stay: they go")} with the program that has made the folder.");
+        if (below > 0)
+            Failures.Say($"{below} {(below == 1 ? "file in a folder" : "files in folders")} of "
+                + $"/dev/shm {(below == 1 ? "stays: it goes" : "stay: they go")} with the program that has made the "
+                + $"folder.");
         return removable;
     }
 

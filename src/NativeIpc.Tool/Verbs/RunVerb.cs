@@ -6,23 +6,35 @@ using NativeIpc.Tool.Running;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary><c>nipc run</c>: holds permits of a semaphore exactly as long as a command runs.</summary>
-/// <remarks>System V: acquired with undo, and then this process becomes the command, so that the kernel gives the permit back however the command ends. Elsewhere nothing outlives a
-/// process that is killed: this one stays, and waits. POSIX on Linux: its permits are recorded, and the command inherits the record's lock; so when this process was killed, the kernel says when
-/// the command has ended as well, and the next one to wait, or doctor, gives them back.</remarks>
+/// <remarks>System V: acquired with undo, and then this process becomes the command, so that the kernel gives the
+/// permit back however the command ends. Elsewhere nothing outlives a process that is killed: this one stays, and
+/// waits. POSIX on Linux: its permits are recorded, and the command inherits the record's lock; so when this process
+/// was killed, the kernel says when the command has ended as well, and the next one to wait, or doctor, gives them
+/// back.</remarks>
 internal static class RunVerb
 {
-    private static readonly Option<string> s_key = new("--sem", "-s") { HelpName = "KEY", Description = "The semaphore: a key, a name, or semid:N", Required = true };
+    private static readonly Option<string> s_key = new("--sem", "-s") { HelpName = "KEY",
+        Description = "The semaphore: a key, a name, or semid:N", Required = true };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<int> s_count = Permits.CountOption("How many permits to hold (default 1)");
-    private static readonly Option<TimeSpan?> s_timeout = Values.Timeout("Longest wait (5, 500ms, 2m; 0 tries; default: for ever)");
-    private static readonly Option<int?> s_create = Values.NumberOption("--create", "Make the semaphore with N permits when there is none", 0, int.MaxValue, "-c");
-    private static readonly Option<bool> s_robust = new("--robust") { Description = "If nipc is killed, the next with --robust gets its permit" };
-    private static readonly Option<int?> s_conflict = Values.NumberOption("--timeout-code", "Exit code when the time is up (default 1)", 0, 255, "-E");
+    private static readonly Option<TimeSpan?> s_timeout =
+        Values.Timeout("Longest wait (5, 500ms, 2m; 0 tries; default: for ever)");
+    private static readonly Option<int?> s_create = Values.NumberOption("--create",
+        "Make the semaphore with N permits when there is none", 0, int.MaxValue, "-c");
+    private static readonly Option<bool> s_robust = new("--robust")
+        { Description = "If nipc is killed, the next with --robust gets its permit" };
+    private static readonly Option<int?> s_conflict = Values.NumberOption("--timeout-code",
+        "Exit code when the time is up (default 1)", 0, 255, "-E");
     private static readonly Option<bool> s_owners = ObjectArgument.OwnersOption();
-    private static readonly Argument<string[]> s_command = new("COMMAND") { Arity = ArgumentArity.OneOrMore, Description = "The command and its arguments; the first word that is no option begins it" };
+    private static readonly Argument<string[]> s_command = new("COMMAND") { Arity = ArgumentArity.OneOrMore,
+        Description = "The command and its arguments; the first word that is no option begins it" };
 
     public static System.CommandLine.Command Command() => new Verb("run",
-        "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N for signal N. systemv: the kernel gives the permit back however the command ends. Elsewhere nipc does, and forwards signals; when nipc is killed (SIGKILL) and the command has ended as well, a posix permit (Linux, glibc) is lost until 'nipc doctor --fix', or the next 'nipc run', gives it back. Elsewhere 'nipc release KEY' does.",
+        "Run a command while holding a permit. As flock(1) does with a lock; the exit code is the command's; 128+N "
+            + "for signal N. systemv: the kernel gives the permit back however the command ends. Elsewhere nipc does, "
+            + "and forwards signals; when nipc is killed (SIGKILL) and the command has ended as well, a posix permit "
+            + "(Linux, glibc) is lost until 'nipc doctor --fix', or the next 'nipc run', gives it back. Elsewhere "
+            + "'nipc release KEY' does.",
         "run --sem posix:/workers make all", "run --sem systemv:/tmp/w --create 4 -w 10 ./job -n 2")
     {
         s_command, s_key, s_type, s_count, s_timeout, s_create, s_robust, s_conflict, s_owners,
@@ -40,7 +52,8 @@ internal static class RunVerb
         var options = new SystemSemaphoreOptions
         {
             Removal = RemovalPolicy.Keep, Robust = robust,
-            Recording = !robust && SystemSemaphore.IsPermitRecordingSupported(named.Key.Type) ? PermitRecording.ProcessAndChildren : PermitRecording.None,
+            Recording = !robust && SystemSemaphore.IsPermitRecordingSupported(named.Key.Type)
+                ? PermitRecording.ProcessAndChildren : PermitRecording.None,
         };
         if (ObjectArgument.AcceptsOthers(parsed.GetValue(s_owners), onlyLooks: false)) options.AllowOtherOwners = true;
         using SystemSemaphore semaphore = parsed.GetValue(s_create) is { } initial

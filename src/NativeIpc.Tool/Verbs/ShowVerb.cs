@@ -12,23 +12,38 @@ internal static class ShowVerb
 {
     private const int DefaultLength = 256;
 
-    private static readonly Argument<string> s_key = new("KEY") { Description = "Key (posix:/name), name, System V key (0x1f), shmid:N or semid:N; -: standard input" };
+    private static readonly Argument<string> s_key = new("KEY")
+        { Description = "Key (posix:/name), name, System V key (0x1f), shmid:N or semid:N; -: standard input" };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
-    private static readonly Option<bool> s_glob = ObjectArgument.GlobOption("KEY is a pattern of names (*, ?): show all that fit");
-    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem", Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
-    private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES", "Begin the dump there (default 0)", "-o");
-    private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES", "Dump so many bytes (default 256; 0 for none)", "-n");
-    private static readonly Option<string?> s_struct = new("--struct", "-S") { HelpName = "FIELDS", Description = "Decode fields: \"i32 width@0, char[16] name@8\" (u8...i64, f32, f64, bool, char[N], bytes[N]); offsets count from the segment's start" };
-    private static readonly Option<string> s_endian = new Option<string>("--endian") { HelpName = "little|big", Description = "Order of the bytes of --struct (default little)", DefaultValueFactory = _ => "little" }.AcceptOnlyFromAmong("little", "big");
-    private static readonly Option<TimeSpan?> s_watch = LiveView.WatchOption("Draw again every TIME (default 1s) and mark the bytes that changed");
-    private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON; the bytes in hex" };
+    private static readonly Option<bool> s_glob =
+        ObjectArgument.GlobOption("KEY is a pattern of names (*, ?): show all that fit");
+    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem",
+        Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
+    private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES",
+        "Begin the dump there (default 0)", "-o");
+    private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES",
+        "Dump so many bytes (default 256; 0 for none)", "-n");
+    private static readonly Option<string?> s_struct = new("--struct", "-S") { HelpName = "FIELDS", Description =
+        "Decode fields: \"i32 width@0, char[16] name@8\" (u8...i64, f32, f64, bool, char[N], bytes[N]); offsets count "
+            + "from the segment's start" };
+    private static readonly Option<string> s_endian = new Option<string>("--endian") { HelpName = "little|big",
+        Description = "Order of the bytes of --struct (default little)",
+        DefaultValueFactory = _ => "little" }.AcceptOnlyFromAmong("little", "big");
+    private static readonly Option<TimeSpan?> s_watch =
+        LiveView.WatchOption("Draw again every TIME (default 1s) and mark the bytes that changed");
+    private static readonly Option<bool> s_json = new("--json")
+        { Description = "Print everything as JSON; the bytes in hex" };
 
-    public static Command Command() => new Verb("show", "Show everything about a segment and a semaphore. Keys, ids, users, limits and bytes.",
-        "show posix:/frames", "show posix:/frames -o 4k -n 64", "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms", "show 12 -k sem")
+    public static Command Command()
+        => new Verb("show", "Show everything about a segment and a semaphore. Keys, ids, users, limits and bytes.",
+        "show posix:/frames", "show posix:/frames -o 4k -n 64",
+        "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms",
+        "show 12 -k sem")
     {
         s_key, s_type, s_glob, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
     }
-        .Refuses(s_offset, IsSemaphore, Bytes).Refuses(s_length, IsSemaphore, Bytes).Refuses(s_struct, IsSemaphore, Bytes)
+        .Refuses(s_offset, IsSemaphore, Bytes).Refuses(s_length, IsSemaphore, Bytes).Refuses(s_struct,
+            IsSemaphore, Bytes)
         .Needs(s_endian, s_struct)
         .Does(Show);
 
@@ -40,20 +55,28 @@ internal static class ShowVerb
     {
         string text = parsed.GetValue(s_key)!;
         if (text == "-") text = KeyArguments.ReadLine();
-        IReadOnlyList<StructField>? fields = parsed.GetValue(s_struct) is { } layout ? StructFields.Parse(layout) : null;
+        IReadOnlyList<StructField>? fields = parsed.GetValue(s_struct) is { } layout
+            ? StructFields.Parse(layout) : null;
         long offset = parsed.GetValue(s_offset) ?? 0;
         long length = parsed.GetValue(s_length) ?? DefaultLength;
-        if (length > 1 << 30) throw ToolException.Usage("At most 1G can be shown at once; 'nipc read' and 'nipc dump' take all of a segment.");
+        if (length > 1 << 30)
+            throw ToolException.Usage(
+                "At most 1G can be shown at once; 'nipc read' and 'nipc dump' take all of a segment.");
 
         IReadOnlyList<IpcObjectInfo> objects = Find(parsed, text);
         if (LiveView.Interval(parsed, s_watch) is { } interval)
         {
-            if (!Terminal.IsInteractive || parsed.GetValue(s_json)) throw ToolException.Usage("--watch draws on a terminal, and standard output is none (or --json was given). Leave --watch out, or run it in a terminal.");
+            if (!Terminal.IsInteractive || parsed.GetValue(s_json))
+                throw ToolException.Usage(
+                    "--watch draws on a terminal, and standard output is none (or --json was given). Leave --watch "
+                        + "out, or run it in a terminal.");
             return Watch(parsed, text, interval, offset, length, fields);
         }
 
         if (parsed.GetValue(s_json))
-            return ToolJson.Print(new ObjectList([.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))], null), ToolJson.Default.ObjectList);
+            return ToolJson.Print(new ObjectList(
+                [.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))], null),
+                ToolJson.Default.ObjectList);
         for (int i = 0; i < objects.Count; i++)
         {
             if (i > 0) Console.Out.WriteLine();
@@ -69,19 +92,27 @@ internal static class ShowVerb
         IpcObjectKind? kind = parsed.GetValue(s_kind) is { } word ? KeyOptions.ParseKind(word) : null;
         if (parsed.GetValue(s_glob))
         {
-            var closely = new IpcEnumerationOptions { Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, Kind = kind, FindUses = true, FindSigns = true, FindLostPermits = true };
+            var closely = new IpcEnumerationOptions
+                { Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, Kind = kind,
+                    FindUses = true, FindSigns = true, FindLostPermits = true };
             return NamedObjects.Matching([text], IpcObjects.Enumerate(closely).Objects);
         }
 
-        IReadOnlyList<IpcObjectInfo> found = [.. NamedObjects.All(text, parsed.GetValue(s_type), kind).SelectMany(named => named.Objects(kind))];
+        IReadOnlyList<IpcObjectInfo> found =
+            [.. NamedObjects.All(text, parsed.GetValue(s_type), kind).SelectMany(named => named.Objects(kind))];
         return found.Count > 0 ? found : throw NamedObjects.NotThere(text, kind);
     }
 
-    private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
+    private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length,
+        IReadOnlyList<StructField>? fields)
     {
-        foreach ((string label, string value) in ObjectSheet.Of(found)) Console.Out.WriteLine(PrintableText.Of($"{label,-12}{value}".TrimEnd()));
-        if (found.Kind != IpcObjectKind.SharedMemory || found.Size is not > 0 || (found.Traits & IpcObjectTraits.Removed) != 0) return;
-        foreach (FieldReport field in Decode(parsed, found, fields)) Console.Out.WriteLine(PrintableText.Of($"{field.Name,-12}{Shown(field)}"));
+        foreach ((string label, string value) in ObjectSheet.Of(found))
+            Console.Out.WriteLine(PrintableText.Of($"{label,-12}{value}".TrimEnd()));
+        if (found.Kind != IpcObjectKind.SharedMemory || found.Size is not > 0
+            || (found.Traits & IpcObjectTraits.Removed) != 0)
+            return;
+        foreach (FieldReport field in Decode(parsed, found, fields))
+            Console.Out.WriteLine(PrintableText.Of($"{field.Name,-12}{Shown(field)}"));
         if (fields is not null && parsed.GetValue(s_length) is null && parsed.GetValue(s_offset) is null) return;
         byte[] bytes = Read(found, offset, length);
         if (bytes.Length == 0) return;
@@ -89,9 +120,11 @@ internal static class ShowVerb
         HexLines.Write(Console.Out, offset, bytes);
     }
 
-    private static ObjectReport Report(ParseResult parsed, IpcObjectInfo found, long offset, int length, IReadOnlyList<StructField>? fields)
+    private static ObjectReport Report(ParseResult parsed, IpcObjectInfo found, long offset, int length,
+        IReadOnlyList<StructField>? fields)
     {
-        bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0 && (found.Traits & IpcObjectTraits.Removed) == 0;
+        bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0
+            && (found.Traits & IpcObjectTraits.Removed) == 0;
         return ObjectReport.Of(found) with
         {
             Ftok = ObjectSheet.Ftok(found) is { } line ? [line] : null,
@@ -105,10 +138,15 @@ internal static class ShowVerb
     private static List<FieldReport> Decode(ParseResult parsed, IpcObjectInfo found, IReadOnlyList<StructField>? fields)
     {
         bool isBig = parsed.GetValue(s_endian) == "big";
-        return [.. (fields ?? []).Select(field => new FieldReport(field.Name, field.IsArray ? $"{field.Type}[{field.Count}]" : field.Type, field.Offset, StructFields.Value(field, Read(found, field.Offset, field.Length), isBig)))];
+        return [.. (fields ?? []).Select(
+            field => new FieldReport(field.Name, field.IsArray ? $"{field.Type}[{field.Count}]" : field.Type,
+                field.Offset, StructFields.Value(field, Read(found, field.Offset, field.Length), isBig)))];
     }
 
-    private static string Shown(FieldReport field) => field.Value is null ? "(behind the end of the segment)" : field.Value.GetValueKind() == System.Text.Json.JsonValueKind.String ? field.Value.GetValue<string>() : field.Value.ToJsonString();
+    private static string Shown(FieldReport field)
+        => field.Value is null ? "(behind the end of the segment)"
+            : field.Value.GetValueKind() == System.Text.Json.JsonValueKind.String
+                ? field.Value.GetValue<string>() : field.Value.ToJsonString();
 
     private static byte[] Read(IpcObjectInfo found, long offset, int length)
     {
@@ -116,7 +154,8 @@ internal static class ShowVerb
         return bytes.Length == 0 ? bytes : bytes[..IpcObjects.Read(found, offset, bytes)];
     }
 
-    private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length, IReadOnlyList<StructField>? fields)
+    private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length,
+        IReadOnlyList<StructField>? fields)
     {
         var marked = new MarkedBytes();
         return LiveView.Run(interval, (_, height) =>
@@ -136,18 +175,22 @@ internal static class ShowVerb
             foreach (IpcObjectInfo found in objects)
             {
                 List<(string Label, string Value)> sheet = [.. ObjectSheet.Of(found)];
-                if (found.Kind == IpcObjectKind.SharedMemory) sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
+                if (found.Kind == IpcObjectKind.SharedMemory)
+                    sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
                 foreach ((string label, string value) in sheet) parts.Add(new StyledText($"{label,-12}{value}"));
             }
 
-            if (objects.FirstOrDefault(found => found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)
+            if (objects.FirstOrDefault(found =>
+                found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)
             {
                 int lines = Math.Max(1, height - parts.Count - 3);
                 byte[] bytes = Read(segment, offset, (int)Math.Min(length, (long)lines * HexLines.BytesPerLine));
                 parts.AddRange(marked.Lines(offset, bytes));
             }
 
-            parts.Add(new StyledText(string.Create(CultureInfo.InvariantCulture, $"every {interval.TotalSeconds}s, Ctrl-C ends")));
+            parts.Add(
+                new StyledText(string.Create(CultureInfo.InvariantCulture,
+                    $"every {interval.TotalSeconds}s, Ctrl-C ends")));
             return parts;
         });
     }

@@ -14,7 +14,8 @@ internal static class ValueVerb
     private static readonly ObjectArgument s_object = new(IpcObjectKind.SystemSemaphore);
     private static readonly Option<bool> s_json = new("--json") { Description = "Print key and count as JSON" };
 
-    public static Command Command() => new Verb("value", "Print how many permits are free. macOS does not tell for POSIX (exit code 6).",
+    public static Command Command()
+        => new Verb("value", "Print how many permits are free. macOS does not tell for POSIX (exit code 6).",
         "value posix:/workers", "value posix:/workers --json")
     {
         s_object.Key, s_object.Type, s_object.Glob, s_json, s_object.AllowOtherOwners,
@@ -23,16 +24,22 @@ internal static class ValueVerb
         NamedObject named = s_object.Read(parsed);
         using SystemSemaphore semaphore = named.OpenSemaphore(s_object.SemaphoreOptions(parsed, onlyLooks: true));
         if (!semaphore.TryGetCurrentCount(out int count) && !TryLook(named, out count))
-            throw new ToolException(ExitCodes.Unsupported, $"This system does not tell the count of {named.Name}. 'nipc acquire {ToolWords.ForShell(named.Name)} --timeout 0' tries whether there is a permit.");
-        if (parsed.GetValue(s_json)) return ToolJson.Print(new SemaphoreValue(named.Name, named.Key.IsValid ? named.Key : null, named.Found?.SystemVId, count), ToolJson.Default.SemaphoreValue);
+            throw new ToolException(ExitCodes.Unsupported,
+                $"This system does not tell the count of {named.Name}. 'nipc acquire {ToolWords.ForShell(named.Name)} "
+                    + $"--timeout 0' tries whether there is a permit.");
+        if (parsed.GetValue(s_json))
+            return ToolJson.Print(new SemaphoreValue(named.Name, named.Key.IsValid ? named.Key : null,
+                named.Found?.SystemVId, count), ToolJson.Default.SemaphoreValue);
         Console.Out.WriteLine(count);
         return ExitCodes.Ok;
     });
 
-    /// <summary>On Windows a semaphore that was opened to be used does not tell its count, and one that is looked at does.</summary>
+    /// <summary>On Windows a semaphore that was opened to be used does not tell its count, and one that is looked at
+    /// does.</summary>
     private static bool TryLook(NamedObject named, out int count)
     {
-        int? value = IpcObjects.CanEnumerate(named.Key.Type) ? IpcObjects.Inspect(named.Key, IpcObjectKind.SystemSemaphore)?.Value : null;
+        int? value = IpcObjects.CanEnumerate(named.Key.Type)
+            ? IpcObjects.Inspect(named.Key, IpcObjectKind.SystemSemaphore)?.Value : null;
         count = value ?? 0;
         return value is not null;
     }

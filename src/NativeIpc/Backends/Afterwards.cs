@@ -31,7 +31,8 @@ internal static class Afterwards
         }
         catch (OutOfMemoryException)
         {
-            lock (s_gate) s_isRunning = false; // no thread can be started: the next one tries again, or the end of the process does it
+            // No thread can be started: the next one tries again, or the end of the process does it
+            lock (s_gate) s_isRunning = false;
         }
     }
 

@@ -8,7 +8,8 @@ namespace NativeIpc.Backends;
 /// </summary>
 internal static class BackgroundThread
 {
-    private const string Limits = "Raise the limit: of the user's processes and threads (ulimit -u), of the container's or "
+    private const string Limits =
+        "Raise the limit: of the user's processes and threads (ulimit -u), of the container's or "
         + "unit's (pids.max, docker --pids-limit, TasksMax=), or of memory";
 
     /// <summary>Starts one; null when the system gives no further thread.</summary>
@@ -40,13 +41,18 @@ internal static class BackgroundThread
     /// end. It tells the system's error number as HResult, and calls EAGAIN a file that others use.</summary>
     public static NativeIpcException NoSignals(in NativeIpcKey key, IOException failure)
         => failure.HResult == Interop.Errno.EAGAIN
-            ? Failure.Found(NativeIpcError.OutOfResources, "make", key, "pthread_create", "the system lets this process start no further thread, and .NET needs one to see the signals that end the process",
+            ? Failure.Found(NativeIpcError.OutOfResources, "make", key, "pthread_create",
+                "the system lets this process start no further thread, and .NET needs one to see the signals that end "
+                    + "the process",
                 $"{Limits}; or set RemoveAtProcessExit to false.", Interop.Errno.EAGAIN)
-            : Failure.Found(NativeIpcError.OutOfResources, "make", key, "pipe", $".NET cannot watch for the signals that end the process: {failure.Message}",
-                "Close what is not needed, or raise the limit of descriptors (ulimit -n); or set RemoveAtProcessExit to false.", failure.HResult);
+            : Failure.Found(NativeIpcError.OutOfResources, "make", key, "pipe",
+                $".NET cannot watch for the signals that end the process: {failure.Message}",
+                "Close what is not needed, or raise the limit of descriptors (ulimit -n); or set RemoveAtProcessExit "
+                    + "to false.", failure.HResult);
 
     /// <summary>What a wait gets that cannot do without a thread.</summary>
     public static NativeIpcException Refused(in NativeIpcKey key)
-        => Failure.Found(NativeIpcError.OutOfResources, "wait asynchronously for", key, "pthread_create", "the system lets this process start no further thread",
+        => Failure.Found(NativeIpcError.OutOfResources, "wait asynchronously for", key, "pthread_create",
+            "the system lets this process start no further thread",
             $"{Limits}; or wait blocking, which needs no thread.", Interop.Errno.EAGAIN);
 }

@@ -3,13 +3,15 @@ using System.Diagnostics;
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// Polls, with growing pauses and a monotonic bound, for a change that a peer makes and that the system has no event for: a creator that
-/// has yet to size its segment, a lease.
+/// Polls, with growing pauses and a monotonic bound, for a change that a peer makes and that the system has no event
+/// for: a creator that has yet to size its segment, a lease.
 /// </summary>
-/// <param name="bound">When to give up, counted from the first look at it; infinite for never, zero does not wait at all.</param>
-/// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and who pauses longer loses to the others.</param>
-/// <param name="fewestPauses">How many pauses there are at least: on a machine so loaded that this thread comes to look only
-/// a few times within the bound, the time says little about the peer.</param>
+/// <param name="bound">When to give up, counted from the first look at it; infinite for never, zero does not wait at
+/// all.</param>
+/// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and who pauses
+/// longer loses to the others.</param>
+/// <param name="fewestPauses">How many pauses there are at least: on a machine so loaded that this thread comes to look
+/// only a few times within the bound, the time says little about the peer.</param>
 internal struct Backoff(in PeerBound bound, int longestMicroseconds = 1000, int fewestPauses = 0)
 {
     private const int ShortestMicroseconds = 50;
@@ -33,7 +35,8 @@ internal struct Backoff(in PeerBound bound, int longestMicroseconds = 1000, int 
         }
     }
 
-    /// <summary>Waits a little; false, at once, when the bound has passed. Throws when the caller does not wait any more (<see cref="PeerBound.ThrowIfCallerIsGone"/>).</summary>
+    /// <summary>Waits a little; false, at once, when the bound has passed. Throws when the caller does not wait any
+    /// more (<see cref="PeerBound.ThrowIfCallerIsGone"/>).</summary>
     public bool Pause()
     {
         if (_start == 0) _start = Stopwatch.GetTimestamp();

@@ -2,7 +2,8 @@ using NativeIpc.Platform;
 
 namespace NativeIpc.Backends;
 
-/// <summary>One enumeration: what is asked for, what was found, and what the back ends share while they look. Used by one thread.</summary>
+/// <summary>One enumeration: what is asked for, what was found, and what the back ends share while they look. Used by
+/// one thread.</summary>
 internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only = null)
 {
     /// <summary>What a look at the one key is called in failures.</summary>
@@ -28,10 +29,12 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
     {
         foreach (IObjectCatalog catalog in Selector.Catalogs)
         {
-            if (Only is { } key ? !catalog.Handles(key.Type) : Options.Type is { } type && !catalog.Handles(type)) continue;
+            if (Only is { } key ? !catalog.Handles(key.Type) : Options.Type is { } type && !catalog.Handles(type))
+                continue;
             string? reason = catalog.WhyNotListed();
             if (reason is null) catalog.AddTo(this);
-            else if (catalog.IsOfThisSystem || Options.Type is not null) Note(reason, "Use objects of another type, or ask where the system has these.");
+            else if (catalog.IsOfThisSystem || Options.Type is not null)
+                Note(reason, "Use objects of another type, or ask where the system has these.");
         }
 
         var others = new Others(this);
@@ -53,11 +56,15 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
     /// <summary>Tells of processes that were not seen, where an object may have users among them.</summary>
     private void NoteUnseen(ProcessScan scan)
     {
-        if (_objects.TrueForAll(found => found.IsInUse == false || found.Kind == IpcObjectKind.SystemSemaphore && found.Type.IsSystemV)) return;
+        if (_objects.TrueForAll(found =>
+            found.IsInUse == false || found.Kind == IpcObjectKind.SystemSemaphore && found.Type.IsSystemV))
+            return;
         if (scan.Unreadable > 0)
-            Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this user, so who uses an object may be incomplete.");
+            Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this "
+                + $"user, so who uses an object may be incomplete.");
         else if (scan.IsHidden)
-            Note("Processes are hidden from this user (hidepid of proc(5), or no /proc), so who uses an object may be incomplete.");
+            Note("Processes are hidden from this user (hidepid of proc(5), or no /proc), so who uses an object may be "
+                + "incomplete.");
         else if (!scan.IsComplete && _objects.Exists(found => found.IsUseUnseen))
             Note("Processes outside of this PID namespace are not shown, so who uses an object may be incomplete.");
     }

@@ -16,7 +16,8 @@ internal static class Copies
 
     /// <summary>Enters the list.</summary>
     /// <param name="removeAll">Removes what this copy owns, as at the end of the process.</param>
-    /// <param name="register">Registers this copy for the signals; called at once when it is the first one, or when that is so later.</param>
+    /// <param name="register">Registers this copy for the signals; called at once when it is the first one, or when
+    /// that is so later.</param>
     public static void Join(Action removeAll, Action register)
     {
         if (All() is not { } all) return;

@@ -3,7 +3,8 @@ using NativeIpc.Errors;
 
 namespace NativeIpc.Backends;
 
-/// <summary>Collects what is wrong: of the objects here, of the system's side by the back ends. Used by one thread.</summary>
+/// <summary>Collects what is wrong: of the objects here, of the system's side by the back ends. Used by one
+/// thread.</summary>
 /// <param name="snapshot">The objects.</param>
 /// <param name="folders">Where key files were looked for beside the usual places: the commands look there, too.</param>
 internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? folders = null)
@@ -24,14 +25,18 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     public bool IsFolderReadOnly { get; set; }
 
     private static string HowToSeeMore
-        => OperatingSystem.IsWindows() ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have an object open."
+        => OperatingSystem.IsWindows()
+            ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have "
+                + "an object open."
             : !Environment.IsPrivilegedProcess ? "Run as root to see everything that the system tells."
-            : "This root may not look at every process: give the container CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE), "
+            : "This root may not look at every process: give the container CAP_SYS_PTRACE (docker run --cap-add "
+                + "SYS_PTRACE), "
                 + "or ask on the host.";
 
     public void Add(IpcFinding finding) => _findings.Add(finding);
 
-    public IReadOnlyList<IpcFinding> Findings() => [.. _findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Kind)];
+    public IReadOnlyList<IpcFinding> Findings()
+        => [.. _findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Kind)];
 
     public void Examine()
     {
@@ -47,8 +52,11 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
         foreach (IpcLimit limit in limits.Where(limit => limit.IsNear))
         {
             (string remedy, string? command) = mend(limit);
-            Add(new IpcFinding(IpcFindingKind.LimitNear, limit.Used >= limit.Maximum ? IpcSeverity.Error : IpcSeverity.Warning,
-                string.Create(CultureInfo.InvariantCulture, $"{limit.Name}: {limit.Used} of {limit.Maximum} {limit.Unit} are used ({limit.Description})."), remedy) { Command = command });
+            Add(new IpcFinding(IpcFindingKind.LimitNear,
+                limit.Used >= limit.Maximum ? IpcSeverity.Error : IpcSeverity.Warning,
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{limit.Name}: {limit.Used} of {limit.Maximum} {limit.Unit} are used ({limit.Description})."),
+                remedy) { Command = command });
         }
     }
 
@@ -79,8 +87,10 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
         {
             bool isSure = Has(found, IpcObjectTraits.Orphaned);
             Add(new IpcFinding(IpcFindingKind.Orphaned, IpcSeverity.Information,
-                $"{what} was to be removed by a process that has ended without doing so{(isSure ? ", and no process has it open" : "")}.",
-                isSure ? "Remove it." : "Remove it, if no other process has it open: who removes it can ask the kernel, which this look does not.")
+                $"{what} was to be removed by a process that has ended without doing "
+                    + $"so{(isSure ? ", and no process has it open" : "")}.",
+                isSure ? "Remove it." : "Remove it, if no other process has it open: who removes it can ask the "
+                    + "kernel, which this look does not.")
                 { Subject = found, Command = WithFolder(RemoveOrphaned, found) });
         }
         else if (Has(found, IpcObjectTraits.WrongSize))
@@ -107,7 +117,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
         }
         else if (Has(found, IpcObjectTraits.Unused))
         {
-            string suspicion = found.Value == 0 ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
+            string suspicion = found.Value == 0
+                ? " Its count is 0: if a holder was killed, the next one to acquire waits for ever." : "";
             Add(new IpcFinding(IpcFindingKind.Unused, IpcSeverity.Information,
                 $"{what} is used by no process at this moment.{suspicion}",
                 $"Programs leave objects for a while and come back to them.{ToRemove(found)}") { Subject = found });
@@ -115,14 +126,20 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
 
         if (Has(found, IpcObjectTraits.KeyFileReplaced))
         {
-            Add(new IpcFinding(IpcFindingKind.KeyFileReplaced, IpcSeverity.Warning, $"{what} has lost its key file, and a younger key file leads to nothing: the file was probably removed and made anew, so newcomers do not meet its users.",
-                "Restart its users; when they are gone and it is still there, remove it.") { Subject = found, Command = RemoveCommand(found) });
+            Add(new IpcFinding(IpcFindingKind.KeyFileReplaced, IpcSeverity.Warning,
+                $"{what} has lost its key file, and a younger key file leads to nothing: the file was probably "
+                    + $"removed and made anew, so newcomers do not meet its users.",
+                "Restart its users; when they are gone and it is still there, remove it.") { Subject = found,
+                    Command = RemoveCommand(found) });
         }
 
         if (Has(found, IpcObjectTraits.KeyCollision))
         {
-            Add(new IpcFinding(IpcFindingKind.KeyCollision, IpcSeverity.Error, $"{what} is what several key files lead to, {Failure.Printable(found.KeyFile ?? "")} among them: strangers meet there.",
-                "Remove one of the files while its users are stopped; it gets another inode when it is made anew.") { Subject = found });
+            Add(new IpcFinding(IpcFindingKind.KeyCollision, IpcSeverity.Error,
+                $"{what} is what several key files lead to, {Failure.Printable(found.KeyFile ?? "")} among them: "
+                    + $"strangers meet there.",
+                "Remove one of the files while its users are stopped; it gets another inode when it is made anew.")
+                { Subject = found });
         }
     }
 
@@ -131,12 +148,17 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     {
         int otherSize = Environment.Is64BitProcess ? 16 : 32;
         (IpcSeverity severity, string meaning) = found.Size == otherSize
-            ? (IpcSeverity.Information, $"the size of a semaphore of a {(Environment.Is64BitProcess ? 32 : 64)}-bit program: this program's kind cannot use it")
+            ? (IpcSeverity.Information,
+                $"the size of a semaphore of a {(Environment.Is64BitProcess ? 32 : 64)}-bit program: this program's "
+                    + $"kind cannot use it")
             : found.Size > 32
-                ? (IpcSeverity.Information, "which is no semaphore: a segment whose name begins with 'sem.', or a broken one")
-                : (IpcSeverity.Warning, "which is no semaphore: programs that open it as one fail, or are killed at the first operation");
+                ? (IpcSeverity.Information,
+                    "which is no semaphore: a segment whose name begins with 'sem.', or a broken one")
+                : (IpcSeverity.Warning,
+                    "which is no semaphore: programs that open it as one fail, or are killed at the first operation");
         Add(new IpcFinding(IpcFindingKind.WrongSize, severity, $"{what} has a file of {found.Size} bytes, {meaning}.",
-            severity == IpcSeverity.Warning ? "If no program needs it, remove it." : "Nothing, if a program made it so.")
+            severity == IpcSeverity.Warning
+                ? "If no program needs it, remove it." : "Nothing, if a program made it so.")
             { Subject = found, Command = severity == IpcSeverity.Warning ? RemoveCommand(found) : null });
     }
 
@@ -145,19 +167,30 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     {
         const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
         Dictionary<(NativeIpcKeyType, string), IpcObjectInfo> segments = [];
-        foreach (IpcObjectInfo segment in Snapshot.Objects.Where(found => found.Kind == IpcObjectKind.SharedMemory && found.Key.IsValid)) segments[(segment.Type, segment.Key.NativeKey)] = segment;
-        foreach (IpcObjectInfo semaphore in Snapshot.Objects.Where(found => Has(found, IpcObjectTraits.LockOfSegment) && found.Key.IsValid))
+        foreach (IpcObjectInfo segment in Snapshot.Objects.Where(
+            found => found.Kind == IpcObjectKind.SharedMemory && found.Key.IsValid))
+            segments[(segment.Type, segment.Key.NativeKey)] = segment;
+        foreach (IpcObjectInfo semaphore in Snapshot.Objects.Where(
+            found => Has(found, IpcObjectTraits.LockOfSegment) && found.Key.IsValid))
         {
-            if (!segments.TryGetValue((semaphore.Type, semaphore.Key.NativeKey), out IpcObjectInfo? segment) || segment.Mode is not { } may || semaphore.Mode is not { } mayLock) continue;
+            if (!segments.TryGetValue((semaphore.Type, semaphore.Key.NativeKey), out IpcObjectInfo? segment)
+                || segment.Mode is not { } may || semaphore.Mode is not { } mayLock)
+                continue;
             UnixFileMode shut = may & others & ~mayLock;
             if (shut == 0) continue;
-            string bits = Convert.ToString((int)(may & (others | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)), 8);
+            string bits = Convert.ToString(
+                (int)(may & (others | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupWrite
+                    | UnixFileMode.OtherWrite)), 8);
             Add(new IpcFinding(IpcFindingKind.Permissions, IpcSeverity.Warning,
-                $"The segment {Name(segment)} lets {((shut & UnixFileMode.OtherRead) != 0 ? "other users" : "its group")} in (mode {Octal(may)}), and its lock does not (mode {Octal(mayLock)}): they can attach and not lock.",
+                $"The segment {Name(segment)} "
+                    + $"lets {((shut & UnixFileMode.OtherRead) != 0 ? "other users" : "its group")} in "
+                    + $"(mode {Octal(may)}), and its lock does not (mode {Octal(mayLock)}): they can attach and not "
+                    + $"lock.",
                 "Give the lock the rights of the segment.")
             {
                 Subject = semaphore,
-                Command = semaphore.Type == NativeIpcKeyType.PosixRealtime ? $"chmod {bits} {Quote("/dev/shm/" + semaphore.NativeName)}" : null,
+                Command = semaphore.Type == NativeIpcKeyType.PosixRealtime
+                    ? $"chmod {bits} {Quote("/dev/shm/" + semaphore.NativeName)}" : null,
             });
         }
     }
@@ -168,19 +201,24 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
 
     /// <summary>How an object is called in a sentence: by its key where one is known, else as ipcs calls it.</summary>
     internal static string Name(IpcObjectInfo found)
-        => found.Key.IsValid ? Failure.Printable(found.Key.ToString()) : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"{found.NativeName} (System V id {id})") : Failure.Printable(found.FilePath ?? found.NativeName);
+        => found.Key.IsValid ? Failure.Printable(found.Key.ToString())
+            : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture,
+                $"{found.NativeName} (System V id {id})") : Failure.Printable(found.FilePath ?? found.NativeName);
 
     /// <summary>A command that goes through all objects, so that it sees this one.</summary>
     private string? WithFolder(string command, IpcObjectInfo found)
     {
         string? folder = Path.GetDirectoryName(found.KeyFile);
-        if (folder is null || !(folders ?? []).Any(given => Path.TrimEndingDirectorySeparator(Path.GetFullPath(given)) == folder)) return command;
+        if (folder is null || !(folders ?? []).Any(
+            given => Path.TrimEndingDirectorySeparator(Path.GetFullPath(given)) == folder))
+            return command;
         string whole = $"{command} --folder {Quote(folder)}";
         return Failure.IsPrintable(whole) ? whole : null;
     }
 
     private string ToRemove(IpcObjectInfo found)
-        => RemoveCommand(found) is { } command ? $" If you know that nobody needs it: '{command}' looks again and removes it." : "";
+        => RemoveCommand(found) is { } command
+            ? $" If you know that nobody needs it: '{command}' looks again and removes it." : "";
 
     /// <summary>The command that looks again and removes an object; null where it cannot be typed as it is
     /// shown.</summary>
@@ -189,7 +227,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
         if (IsFolderReadOnly && found.Type == NativeIpcKeyType.PosixRealtime) return null;
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
         string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Quote(found.Key.ToString())}"
-            : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture, $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")
+            : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture,
+                $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")
             : Has(found, IpcObjectTraits.NameNotText) && found.FilePath is { } path ? $"nipc rm {Quote(path)}"
             : null;
         return command is not null && Failure.IsPrintable(command) ? command : null;
@@ -197,5 +236,6 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
 
     /// <summary>A text as one word of a shell.</summary>
     internal static string Quote(string text)
-        => text.All(c => char.IsAsciiLetterOrDigit(c) || "/._-+:,@%".Contains(c)) ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        => text.All(c => char.IsAsciiLetterOrDigit(c) || "/._-+:,@%".Contains(c))
+            ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

@@ -2,8 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace NativeIpc.Backends;
 
-/// <summary>How a lock is taken and given by one exchange of a word in memory: from free to taken by this object, and back. The back end says where and what the two are.</summary>
-/// <remarks>Exact values: a word in which anything else stands, somebody who waits for one, goes the counted way (<see cref="SemaphoreObject.TryEnter"/>).</remarks>
+/// <summary>How a lock is taken and given by one exchange of a word in memory: from free to taken by this object, and
+/// back. The back end says where and what the two are.</summary>
+/// <remarks>Exact values: a word in which anything else stands, somebody who waits for one, goes the counted way
+/// (<see cref="SemaphoreObject.TryEnter"/>).</remarks>
 internal unsafe struct DirectStep
 {
     private nint _word;

@@ -4,14 +4,17 @@ using System.Runtime.InteropServices;
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// A <c>flock(2)</c> on the inode behind an object's name: the segment itself on POSIX, the key file on System V. Processes of
-/// ours make, recover and remove names only while they hold it and only after they have seen, holding it, that the name still leads to
-/// that inode. So no two of us disagree about what a name leads to, and nobody unlinks a name that has come to lead to another's object.
-/// Who only finds and attaches takes it shared, so that such do not wait for each other. The kernel drops it with the process. It is held for a few system calls, never while waiting for a semaphore or filling pages.
+/// A <c>flock(2)</c> on the inode behind an object's name: the segment itself on POSIX, the key file on System V.
+/// Processes of ours make, recover and remove names only while they hold it and only after they have seen, holding it,
+/// that the name still leads to that inode. So no two of us disagree about what a name leads to, and nobody unlinks a
+/// name that has come to lead to another's object. Who only finds and attaches takes it shared, so that such do not
+/// wait for each other. The kernel drops it with the process. It is held for a few system calls, never while waiting
+/// for a semaphore or filling pages.
 /// </summary>
 /// <remarks>
-/// Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks afterwards. It is given back before the descriptor is
-/// closed, and not by closing it: a child that was forked and has not executed yet has the description, too.
+/// Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks afterwards. It is
+/// given back before the descriptor is closed, and not by closing it: a child that was forked and has not executed yet
+/// has the description, too.
 /// </remarks>
 internal readonly struct FileLock : IDisposable
 {
@@ -42,21 +45,25 @@ internal readonly struct FileLock : IDisposable
     /// <param name="file">An open file.</param>
     /// <param name="bound">How long: see <see cref="HolderPatience"/> for what counts against its PeerTimeout.</param>
     /// <param name="taken">The lock; not held when there is none to be had.</param>
-    /// <param name="isShared">Whether others may have it shared at the same time: for who makes and removes nothing.</param>
-    /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own rule, one sizing per
-    /// segment, decides). EAGAIN when another one holds it, for PeerTimeout by now. Any other number is what flock(2) says of this file, untouched
-    /// (EBADF, ENOLCK): then nobody is known to hold anything.</returns>
+    /// <param name="isShared">Whether others may have it shared at the same time: for who makes and removes
+    /// nothing.</param>
+    /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own
+    /// rule, one sizing per segment, decides). EAGAIN when another one holds it, for PeerTimeout by now. Any other
+    /// number is what flock(2) says of this file, untouched (EBADF, ENOLCK): then nobody is known to hold
+    /// anything.</returns>
     /// <exception cref="CallersTimeIsOverException">Another one holds it, and the caller's time has passed.</exception>
-    /// <exception cref="OperationCanceledException">Another one holds it, and the caller's token was cancelled.</exception>
-    /// <exception cref="ObjectDisposedException">Another one holds it, and the object that the wait is for was disposed.</exception>
+    /// <exception cref="OperationCanceledException">Another one holds it, and the caller's token was
+    /// cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">Another one holds it, and the object that the wait is for was
+    /// disposed.</exception>
     public static int Take(int file, in PeerBound bound, out FileLock taken, bool isShared = false)
     {
         int how = isShared ? Interop.Flags.LOCK_SH : Interop.Flags.LOCK_EX;
         int number = Try(file, how, hasWaited: false, out taken);
         if (number != Interop.Errno.EAGAIN) return number;
 
-        // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the lock back
-        // between the try and the look. Safe because of the second try.
+        // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the lock
+        // back between the try and the look. Safe because of the second try.
         if (FileLockWait.TryBorrow(file, how) is { } lender)
         {
             taken = new FileLock(file, hasWaited: true, lender: lender);
@@ -88,14 +95,17 @@ internal readonly struct FileLock : IDisposable
                 return 0;
             }
 
-            if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF)) return 0;
+            if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP
+                || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF))
+                return 0;
             if (error != Interop.Errno.EINTR) return error;
         }
     }
 
     /// <summary>
-    /// Short pauses and many looks: it is held for a few system calls. But where makers race on a loaded machine, look after look meets one that has been cut off in the
-    /// middle: then the system's own queue is joined, which wakes with each release.
+    /// Short pauses and many looks: it is held for a few system calls. But where makers race on a loaded machine, look
+    /// after look meets one that has been cut off in the middle: then the system's own queue is joined, which wakes
+    /// with each release.
     /// </summary>
     private static int Wait(int file, int how, in PeerBound bound, out FileLock taken)
     {
@@ -108,11 +118,13 @@ internal readonly struct FileLock : IDisposable
         {
             for (int pauses = 0; ; pauses++)
             {
-                if (mayQueue && pauses == PausesBeforeQueueing) mayQueue = (queue = FileLockWait.TryBegin(file, how)) is not null;
+                if (mayQueue && pauses == PausesBeforeQueueing)
+                    mayQueue = (queue = FileLockWait.TryBegin(file, how)) is not null;
                 if (queue is null)
                 {
                     // To a fraction of a millisecond, which is what is left of a caller's time at least.
-                    Interop.Pause.Microseconds((int)Math.Ceiling(bound.Left(TimeSpan.FromMicroseconds(microseconds)).TotalMicroseconds));
+                    Interop.Pause.Microseconds(
+                        (int)Math.Ceiling(bound.Left(TimeSpan.FromMicroseconds(microseconds)).TotalMicroseconds));
                     microseconds = Math.Min(microseconds * 2, LongestMicroseconds);
                     int number = Try(file, how, hasWaited: true, out taken);
                     if (number != Interop.Errno.EAGAIN) return number;
@@ -132,7 +144,8 @@ internal readonly struct FileLock : IDisposable
                 HolderSight seen = FileLockHolder.Look(file);
                 if (seen.Holder is null)
                 {
-                    // Given back this moment, and who was woken for it is not scheduled yet; or a process of another namespace has it.
+                    // Given back this moment, and who was woken for it is not scheduled yet; or a process of another
+                    // namespace has it.
                     int number = Try(file, how, hasWaited: true, out taken);
                     if (number != Interop.Errno.EAGAIN) return number;
                 }
@@ -168,7 +181,8 @@ internal readonly struct FileLock : IDisposable
             return;
         }
 
-        _ = Interop.Libc.flock(_heldPlusOne - 1, Interop.Flags.LOCK_UN); // cannot fail on an open descriptor that has flock
+        // Cannot fail on an open descriptor that has flock
+        _ = Interop.Libc.flock(_heldPlusOne - 1, Interop.Flags.LOCK_UN);
         if (_closes) _ = Interop.Libc.close(_heldPlusOne - 1);
     }
 }

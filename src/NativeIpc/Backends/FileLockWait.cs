@@ -4,19 +4,23 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends;
 
-/// <summary>A wait for a <see cref="FileLock"/> in the system's own queue. flock(2) has no timeout, so a thread of its own blocks in it, and is left behind when the caller has waited long enough.</summary>
+/// <summary>A wait for a <see cref="FileLock"/> in the system's own queue. flock(2) has no timeout, so a thread of its
+/// own blocks in it, and is left behind when the caller has waited long enough.</summary>
 /// <remarks>
-/// <para>It has an open file description of its own (/proc/self/fd; so Linux only): a lock that comes after the caller has given up, and has closed its descriptor, is then nobody's but the thread's, which
-/// gives it back; until then the kernel counts this process among the file's users. A process has <see cref="MostThreads"/> of them, waited for or left behind; whoever finds as many goes on polling.</para>
-/// <para>Interleavings: the thread says that it has the lock, or the caller that it has given up, in one exchange on the same word. Who comes second closes: the caller with the lock, the thread without the caller.</para>
+/// <para>It has an open file description of its own (/proc/self/fd; so Linux only): a lock that comes after the caller
+/// has given up, and has closed its descriptor, is then nobody's but the thread's, which gives it back; until then the
+/// kernel counts this process among the file's users. A process has <see cref="MostThreads"/> of them, waited for or
+/// left behind; whoever finds as many goes on polling.</para>
+/// <para>Interleavings: the thread says that it has the lock, or the caller that it has given up, in one exchange on
+/// the same word. Who comes second closes: the caller with the lock, the thread without the caller.</para>
 /// <para>A thread that was left behind takes the file for a moment when it comes free. In that moment a try of this
-/// process would find it held, by nobody who makes or removes anything. So who finds it held tries once more through the
-/// left one's open file (<see cref="TryBorrow"/>): the kernel gives a description again what it has. Interleavings, each
-/// step under the gate. (1) The thread has the lock, and gives it back before: the borrower takes it, as anybody. (2) It has
-/// the lock and comes to the gate later: it finds it lent, and leaves giving back and closing to the borrower.
-/// (3) It is still in flock(2) when the borrower takes the lock: it is given the same lock, and goes on as in (2). (4) The
-/// borrower has given it back, and the thread is still in flock(2): it gets it later, and gives it back. (5) Somebody else
-/// has the lock: the borrower's try says so.</para>
+/// process would find it held, by nobody who makes or removes anything. So who finds it held tries once more through
+/// the left one's open file (<see cref="TryBorrow"/>): the kernel gives a description again what it has. Interleavings,
+/// each step under the gate. (1) The thread has the lock, and gives it back before: the borrower takes it, as anybody.
+/// (2) It has the lock and comes to the gate later: it finds it lent, and leaves giving back and closing to the
+/// borrower. (3) It is still in flock(2) when the borrower takes the lock: it is given the same lock, and goes on as in
+/// (2). (4) The borrower has given it back, and the thread is still in flock(2): it gets it later, and gives it back.
+/// (5) Somebody else has the lock: the borrower's try says so.</para>
 /// </remarks>
 #pragma warning disable CA1001 // The event has a handle only where its WaitHandle is asked for.
 internal sealed class FileLockWait
@@ -57,7 +61,8 @@ internal sealed class FileLockWait
 
     private static FileLockWait? TryStart(int file, int how)
     {
-        int own = Interop.Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file}"), Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC | Interop.Flags.O_NONBLOCK, 0);
+        int own = Interop.Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file}"),
+            Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC | Interop.Flags.O_NONBLOCK, 0);
         if (own == -1) return null;
         var wait = new FileLockWait(own, how);
         if (BackgroundThread.TryStart(wait.Run, 128 * 1024, "NativeIpc file lock wait") is not null) return wait;
@@ -106,7 +111,9 @@ internal sealed class FileLockWait
             {
                 // A shared one would make an exclusive one shared when its thread comes to it.
                 if (left._isLent || (left._how != how && left._how != Interop.Flags.LOCK_EX)) continue;
-                if (Interop.Libc.Status(left._file, out Interop.FileStatus status) != 0 || status.Identity != wanted.Identity) continue;
+                if (Interop.Libc.Status(left._file, out Interop.FileStatus status) != 0
+                    || status.Identity != wanted.Identity)
+                    continue;
                 if (Interop.Libc.flock(left._file, left._how | Interop.Flags.LOCK_NB) != 0) continue;
                 left._isLent = true;
                 return left;
@@ -123,7 +130,8 @@ internal sealed class FileLockWait
         {
             _isLent = false;
             if (_hasEnded) GiveBack();
-            else _ = Interop.Libc.flock(_file, Interop.Flags.LOCK_UN); // cannot fail on an open descriptor that has flock
+            // Cannot fail on an open descriptor that has flock
+            else _ = Interop.Libc.flock(_file, Interop.Flags.LOCK_UN);
         }
     }
 

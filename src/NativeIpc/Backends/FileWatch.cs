@@ -4,7 +4,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends;
 
-/// <summary>Hears of what is done to a file, or that events were lost. Called by the watching thread, outside of its gate.</summary>
+/// <summary>Hears of what is done to a file, or that events were lost. Called by the watching thread, outside of its
+/// gate.</summary>
 internal interface IFileListener
 {
     void FileChanged();
@@ -16,12 +17,15 @@ internal interface IFileListener
     }
 }
 
-/// <summary>One inotify(7) instance and one thread for the whole process: tells of changes of files, and does what is due at a time. Linux only.</summary>
+/// <summary>One inotify(7) instance and one thread for the whole process: tells of changes of files, and does what is
+/// due at a time. Linux only.</summary>
 /// <remarks>
-/// Interleavings. (1) inotify watches an inode and gives one number for it, however many ask: all of them are kept under the number, with one mask. (2) A watch ends while its event
-/// is under way: the event finds no one and is dropped; a number is used again only after it ran over 2^31. (3) The queue overflows: everybody hears. (4) A
-/// listener goes while its event is told: it hears once more, and must bear that. (5) The thread ends, since this library is unloaded and nobody listens, while it is poked: pokes are counted under the gate.
-/// The gate guards the table; the thread never holds it while it reads or tells.
+/// Interleavings. (1) inotify watches an inode and gives one number for it, however many ask: all of them are kept
+/// under the number, with one mask. (2) A watch ends while its event is under way: the event finds no one and is
+/// dropped; a number is used again only after it ran over 2^31. (3) The queue overflows: everybody hears. (4) A
+/// listener goes while its event is told: it hears once more, and must bear that. (5) The thread ends, since this
+/// library is unloaded and nobody listens, while it is poked: pokes are counted under the gate. The gate guards the
+/// table; the thread never holds it while it reads or tells.
 /// </remarks>
 internal static unsafe class FileWatch
 {
@@ -38,7 +42,8 @@ internal static unsafe class FileWatch
     private static bool s_isRunning;
     private static long s_pokes;
 
-    /// <summary>What the thread does each time before it sleeps; the answer says for how long, in milliseconds, -1 for as long as nobody pokes it.</summary>
+    /// <summary>What the thread does each time before it sleeps; the answer says for how long, in milliseconds, -1 for
+    /// as long as nobody pokes it.</summary>
     private static Func<int>? s_chores;
 
     /// <summary>Whether the system can watch at all.</summary>
@@ -73,7 +78,8 @@ internal static unsafe class FileWatch
             if (watch == -1)
             {
                 int number = Marshal.GetLastPInvokeError();
-                if (number != Errno.ENOENT) Report($"inotify_add_watch for {path}", number, missed + " (see fs.inotify.max_user_watches)");
+                if (number != Errno.ENOENT)
+                    Report($"inotify_add_watch for {path}", number, missed + " (see fs.inotify.max_user_watches)");
             }
             else if (s_listeners.TryGetValue(watch, out List<IFileListener>? others))
             {
@@ -119,7 +125,9 @@ internal static unsafe class FileWatch
         lock (s_gate)
         {
             s_hearClosing.Remove(listener); // the kernel goes on telling; the next one that is told in vain ends it
-            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener) || listeners.Count > 0) return;
+            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener)
+                || listeners.Count > 0)
+                return;
             s_listeners.Remove(watch);
             // Fails only when the inode is gone and the kernel has dropped the watch by itself.
             _ = Libc.inotify_rm_watch(s_inotify!, watch);
@@ -127,7 +135,8 @@ internal static unsafe class FileWatch
         }
     }
 
-    /// <summary>Has the thread do its chores soon. False, which is reported, when there is no thread to be had.</summary>
+    /// <summary>Has the thread do its chores soon. False, which is reported, when there is no thread to be
+    /// had.</summary>
     public static bool Poke(Func<int> chores, string missed)
     {
         lock (s_gate)
@@ -191,7 +200,8 @@ internal static unsafe class FileWatch
             int count = Libc.epoll_wait(s_epoll, events, MostEvents, milliseconds);
             for (int i = 0; i < count; i++)
             {
-                if (*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData) == s_poke!.DangerousGetHandle()) Drain();
+                if (*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData) == s_poke!.DangerousGetHandle())
+                    Drain();
                 else Read();
             }
         }
@@ -252,7 +262,8 @@ internal static unsafe class FileWatch
     {
         lock (s_gate)
         {
-            // Without LINQ, which a spread would use: its assembly cannot be loaded when no descriptor is left, and that would end the process.
+            // Without LINQ, which a spread would use: its assembly cannot be loaded when no descriptor is left, and
+            // that would end the process.
             var affected = new List<IFileListener>();
             if ((mask & Flags.IN_Q_OVERFLOW) != 0)
             {
@@ -268,5 +279,6 @@ internal static unsafe class FileWatch
     }
 
     private static void Report(string call, int number, string missed)
-        => NativeIpcEventSource.s_log.NotWatched($"{call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); {missed}");
+        => NativeIpcEventSource.s_log.NotWatched(
+            $"{call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}); {missed}");
 }

@@ -13,16 +13,19 @@ internal interface IObjectCatalog
     /// <summary>Is this type yours?</summary>
     bool Handles(NativeIpcKeyType type);
 
-    /// <summary>Whether this operating system can have such objects at all; those of another one are missed by nobody.</summary>
+    /// <summary>Whether this operating system can have such objects at all; those of another one are missed by
+    /// nobody.</summary>
     bool IsOfThisSystem { get; }
 
     /// <summary>Why the objects cannot be listed here: a sentence; null when they can be.</summary>
     string? WhyNotListed();
 
-    /// <summary>Adds what the census asks for. What is gone by the time it is looked at is left out; what cannot be read is noted.</summary>
+    /// <summary>Adds what the census asks for. What is gone by the time it is looked at is left out; what cannot be
+    /// read is noted.</summary>
     void AddTo(Census census);
 
-    /// <summary>Removes an object if the name or id still leads to it, whoever uses it. False when it is gone.</summary>
+    /// <summary>Removes an object if the name or id still leads to it, whoever uses it. False when it is
+    /// gone.</summary>
     bool Remove(IpcObjectInfo found);
 
     /// <summary>The same, but only if nobody uses it.</summary>
@@ -31,7 +34,8 @@ internal interface IObjectCatalog
     /// <summary>Whether the name or id still leads to an object.</summary>
     bool IsStill(IpcObjectInfo found);
 
-    /// <summary>Gives back the permits of a semaphore that killed holders had recorded, if the name still leads to it; how many.</summary>
+    /// <summary>Gives back the permits of a semaphore that killed holders had recorded, if the name still leads to it;
+    /// how many.</summary>
     int ReturnLostPermits(IpcObjectInfo found) => 0;
 
     /// <summary>Reads bytes of a segment if the name or id still leads to it; how many.</summary>

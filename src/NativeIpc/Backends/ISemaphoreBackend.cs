@@ -22,7 +22,8 @@ internal interface ISemaphoreBackend
     /// <summary>Makes a semaphore that must not exist.</summary>
     SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
 
-    /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>. The bound is that of this call alone.</summary>
+    /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when
+    /// <paramref name="mustExist"/>. The bound is that of this call alone.</summary>
     SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist);
 
     /// <summary>Opens a semaphore that was listed and that no key leads to.</summary>
@@ -32,13 +33,15 @@ internal interface ISemaphoreBackend
     /// <summary>Opens a semaphore and leaves its count, or makes it; the object says which.</summary>
     SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
 
-    /// <summary>Makes a semaphore, or takes over an existing one and sets its count in place; the object is the owner then.</summary>
+    /// <summary>Makes a semaphore, or takes over an existing one and sets its count in place; the object is the owner
+    /// then.</summary>
     SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);
 
     /// <summary>Whether <see cref="SystemSemaphoreOptions.Recording"/> is offered here.</summary>
     bool RecordsPermits => false;
 
-    /// <summary>Gives back the permits that killed holders had recorded; how many. 0 also when there is no semaphore.</summary>
+    /// <summary>Gives back the permits that killed holders had recorded; how many. 0 also when there is no
+    /// semaphore.</summary>
     int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options) => 0;
 
     /// <summary>Removes a semaphore; false when there was none.</summary>

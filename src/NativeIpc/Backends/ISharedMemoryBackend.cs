@@ -3,8 +3,9 @@ using NativeIpc.Errors;
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// Segments of one kind of key. The selector has checked the key's text against the platform's rules before any of these is called.
-/// Every failure is a <see cref="NativeIpcException"/>; what a failed call had made is undone before it is thrown.
+/// Segments of one kind of key. The selector has checked the key's text against the platform's rules before any of
+/// these is called. Every failure is a <see cref="NativeIpcException"/>; what a failed call had made is undone before
+/// it is thrown.
 /// </summary>
 internal interface ISharedMemoryBackend
 {
@@ -22,9 +23,11 @@ internal interface ISharedMemoryBackend
     /// <summary>Makes a segment that must not exist.</summary>
     Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options);
 
-    /// <summary>Attaches to a segment. Missing: null, or an exception that says what was found when <paramref name="mustExist"/>. The bound is that of this call alone: the
-    /// segment goes on with that of the options.</summary>
-    Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist);
+    /// <summary>Attaches to a segment. Missing: null, or an exception that says what was found when
+    /// <paramref name="mustExist"/>. The bound is that of this call alone: the segment goes on with that of the
+    /// options.</summary>
+    Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound,
+        bool mustExist);
 
     /// <summary>Attaches to a segment that was listed and that no key leads to.</summary>
     Segment OpenListed(IpcObjectInfo found, SharedMemoryAccess access, SharedMemoryOptions options)

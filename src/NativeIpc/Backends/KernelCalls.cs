@@ -17,14 +17,17 @@ namespace NativeIpc.Backends;
 internal readonly record struct KernelCalls(bool PidfdOpen, bool FutexWaitv, bool FutexRing)
 {
     /// <summary>In this process.</summary>
-    internal static readonly KernelCalls s_here = OperatingSystem.IsLinux() ? Permitted(Of(Environment.OSVersion.Version)) : default;
+    internal static readonly KernelCalls s_here = OperatingSystem.IsLinux()
+        ? Permitted(Of(Environment.OSVersion.Version)) : default;
 
     /// <summary>What a kernel has.</summary>
     /// <param name="release">Its release, as uname(2) says it, without what follows the numbers.</param>
-    internal static KernelCalls Of(Version release) => new(release >= new Version(5, 3), release >= new Version(5, 16), release >= new Version(6, 7));
+    internal static KernelCalls Of(Version release)
+        => new(release >= new Version(5, 3), release >= new Version(5, 16), release >= new Version(6, 7));
 
     private static KernelCalls Permitted(KernelCalls offered)
-        => IsOn("NativeIpc.NoNewSystemCalls") ? default : offered with { FutexRing = offered.FutexRing && !IsOn("NativeIpc.NoIoUring") };
+        => IsOn("NativeIpc.NoNewSystemCalls")
+            ? default : offered with { FutexRing = offered.FutexRing && !IsOn("NativeIpc.NoIoUring") };
 
     private static bool IsOn(string name) => AppContext.TryGetSwitch(name, out bool isOn) && isOn;
 }

@@ -33,7 +33,8 @@ internal sealed class Others(Census census)
         if (options.Wants(NativeIpcKeyType.PosixRealtime)) TakePosixQueues();
     }
 
-    private void Count(IpcOtherKind kind, int? count, bool isAtLeast = false) => _counts.Add(new IpcOtherCount(kind, count, isAtLeast && count is not null));
+    private void Count(IpcOtherKind kind, int? count, bool isAtLeast = false)
+        => _counts.Add(new IpcOtherCount(kind, count, isAtLeast && count is not null));
 
     private void TakeMemfds()
     {
@@ -49,9 +50,11 @@ internal sealed class Others(Census census)
             if (s_ofRuntime.Contains(memfd.Name) && scan.IsOnlyUser(identity, Environment.ProcessId)) continue;
             count++;
             if (!census.Options.IncludeOthers) continue;
-            int error = Libc.StatusAndTimes(memfd.ProcFile, followLink: true, out FileStatus status, out FileTimes times);
+            int error = Libc.StatusAndTimes(memfd.ProcFile, followLink: true, out FileStatus status,
+                out FileTimes times);
             bool isKnown = error == 0 && status.Identity == identity;
-            IpcOtherObject found = isKnown ? Of(IpcOtherKind.Memfd, status, times) : new IpcOtherObject { Kind = IpcOtherKind.Memfd };
+            IpcOtherObject found = isKnown
+                ? Of(IpcOtherKind.Memfd, status, times) : new IpcOtherObject { Kind = IpcOtherKind.Memfd };
             _objects.Add(found with
             {
                 Name = PathText.Show(memfd.Name),
@@ -71,9 +74,12 @@ internal sealed class Others(Census census)
         {
             foreach (string line in File.ReadLines(QueueTable))
             {
-                // key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime; the head line has no numbers.
+                // key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime; the head line has no
+                // numbers.
                 string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                if (fields.Length < 14 || !int.TryParse(fields[0], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int key)) continue;
+                if (fields.Length < 14 || !int.TryParse(fields[0], NumberStyles.AllowLeadingSign,
+                    CultureInfo.InvariantCulture, out int key))
+                    continue;
                 count++;
                 if (census.Options.IncludeOthers) _objects.Add(SystemVQueue(key, fields));
             }
@@ -99,7 +105,8 @@ internal sealed class Others(Census census)
             SystemVKey = key,
             Size = Number(3),
             MessageCount = Number(4),
-            Mode = fields[2].All(digit => digit is >= '0' and <= '7') ? (UnixFileMode)(Convert.ToInt32(fields[2], 8) & 0x1FF) : null,
+            Mode = fields[2].All(digit => digit is >= '0' and <= '7')
+                ? (UnixFileMode)(Convert.ToInt32(fields[2], 8) & 0x1FF) : null,
             OwnerId = RealIds.Users.Known(user),
             OwnerName = census.Accounts.User(user),
             GroupId = RealIds.Groups.Known(group),
@@ -108,14 +115,16 @@ internal sealed class Others(Census census)
             LastUsed = used == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(used),
         };
 
-        long Number(int at) => long.TryParse(fields[at], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : 0;
+        long Number(int at) => long.TryParse(fields[at], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+            out long number) ? number : 0;
     }
 
     private void TakePosixQueues()
     {
         // Where no queues are mounted, a folder of /dev may stand, or nothing.
         bool isMounted = Libc.Status(QueueFolder, followLink: false, out FileStatus folder) == 0 && folder.IsDirectory
-            && Libc.Status("/dev", followLink: true, out FileStatus above) == 0 && above.Identity.Device != folder.Identity.Device;
+            && Libc.Status("/dev", followLink: true, out FileStatus above) == 0
+            && above.Identity.Device != folder.Identity.Device;
         if (!isMounted || Libc.NamesIn(QueueFolder, out _) is not { } names)
         {
             Count(IpcOtherKind.PosixMessageQueue, null);
@@ -126,7 +135,10 @@ internal sealed class Others(Census census)
         if (!census.Options.IncludeOthers) return;
         foreach (string name in names)
         {
-            if (Libc.StatusAndTimes($"{QueueFolder}/{name}", followLink: false, out FileStatus status, out FileTimes times) != 0) continue; // gone
+            // gone
+            if (Libc.StatusAndTimes($"{QueueFolder}/{name}", followLink: false, out FileStatus status,
+                out FileTimes times) != 0)
+                continue;
             _objects.Add(Of(IpcOtherKind.PosixMessageQueue, status, times) with { Name = "/" + PathText.Show(name) });
         }
     }

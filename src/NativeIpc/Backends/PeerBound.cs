@@ -2,11 +2,13 @@ using System.Diagnostics;
 
 namespace NativeIpc.Backends;
 
-/// <summary>How long work on behalf of a call may wait for peers: what the options allow a peer, and what the caller said of its own time.</summary>
+/// <summary>How long work on behalf of a call may wait for peers: what the options allow a peer, and what the caller
+/// said of its own time.</summary>
 /// <remarks>
-/// It is made where a call comes in and goes down to each wait. A bare time is the bound of a call that has no time and no token of its own.
-/// The two ends differ. A peer's time is over: that is a failure, which names the peer (LockError, or half-created). The caller's time is
-/// over: an outcome (<see cref="CallersTimeIsOverException"/>, which the public call turns into false or null), as is its token.
+/// It is made where a call comes in and goes down to each wait. A bare time is the bound of a call that has no time and
+/// no token of its own. The two ends differ. A peer's time is over: that is a failure, which names the peer (LockError,
+/// or half-created). The caller's time is over: an outcome (<see cref="CallersTimeIsOverException"/>, which the public
+/// call turns into false or null), as is its token.
 /// </remarks>
 internal readonly record struct PeerBound
 {
@@ -22,7 +24,8 @@ internal readonly record struct PeerBound
     /// <param name="callersTime">How long the caller waits, from now; infinite for as long as it takes.</param>
     /// <param name="owner">On whose behalf; its Dispose ends the wait.</param>
     /// <param name="token">The caller's token.</param>
-    public PeerBound(TimeSpan peerTimeout, TimeSpan callersTime, IWaitOwner? owner = null, CancellationToken token = default)
+    public PeerBound(TimeSpan peerTimeout, TimeSpan callersTime, IWaitOwner? owner = null,
+        CancellationToken token = default)
     {
         PeerTimeout = peerTimeout;
         _token = token;
@@ -30,7 +33,8 @@ internal readonly record struct PeerBound
 
         // Neither now nor never needs the clock.
         if (callersTime == TimeSpan.Zero) _until = Now;
-        else if (callersTime > TimeSpan.Zero) _until = Stopwatch.GetTimestamp() + (long)(callersTime.TotalSeconds * Stopwatch.Frequency);
+        else if (callersTime > TimeSpan.Zero)
+            _until = Stopwatch.GetTimestamp() + (long)(callersTime.TotalSeconds * Stopwatch.Frequency);
     }
 
     private PeerBound(TimeSpan peerTimeout) => PeerTimeout = peerTimeout;
@@ -38,7 +42,8 @@ internal readonly record struct PeerBound
     /// <summary>A bound of a call that has no time of its own.</summary>
     public static implicit operator PeerBound(TimeSpan peerTimeout) => new(peerTimeout);
 
-    /// <summary>For who may not wait at all, and tries again later: who finds that it would have to wait throws <see cref="CallersTimeIsOverException"/>.</summary>
+    /// <summary>For who may not wait at all, and tries again later: who finds that it would have to wait throws
+    /// <see cref="CallersTimeIsOverException"/>.</summary>
     public static PeerBound Once { get; } = new(Timeout.InfiniteTimeSpan, TimeSpan.Zero);
 
     /// <summary>How long a peer is waited for; zero tries once, infinite waits for ever.</summary>
@@ -75,7 +80,8 @@ internal readonly record struct PeerBound
     {
         _token.ThrowIfCancellationRequested();
         if (_owner is { IsDisposed: true }) throw _owner.Disposed();
-        if (_owner is { IsWoken: true } || (_until != Never && Left(TimeSpan.MaxValue) == TimeSpan.Zero)) throw new CallersTimeIsOverException();
+        if (_owner is { IsWoken: true } || (_until != Never && Left(TimeSpan.MaxValue) == TimeSpan.Zero))
+            throw new CallersTimeIsOverException();
     }
 }
 
@@ -92,7 +98,8 @@ internal interface IWaitOwner
     bool IsWoken => false;
 }
 
-/// <summary>The caller's time has passed before a peer let go of what the call needs: an outcome, which no public call lets through.</summary>
+/// <summary>The caller's time has passed before a peer let go of what the call needs: an outcome, which no public call
+/// lets through.</summary>
 internal sealed class CallersTimeIsOverException : Exception
 {
     public CallersTimeIsOverException()

@@ -12,7 +12,8 @@ internal abstract class ExitDuty
 
     internal bool IsListed { get; set; }
 
-    /// <summary>Removes what is owned, once. Comes back when it is done, also when a Dispose or a finalizer got there first and is in the middle.</summary>
+    /// <summary>Removes what is owned, once. Comes back when it is done, also when a Dispose or a finalizer got there
+    /// first and is in the middle.</summary>
     public abstract void Perform();
 }
 
@@ -21,18 +22,21 @@ internal abstract class ExitDuty
 /// </summary>
 /// <remarks>
 /// <para>Since .NET 10 neither SIGTERM nor Ctrl-C raises ProcessExit, so both need a
-/// registration. Removing at a signal is right only if the signal ends the process: a program that cancels it (the generic host, a
-/// CancelKeyPress handler) goes on using its objects, and gets its clean-up at ProcessExit. Handlers run newest first, so the first one to
-/// be registered sees what all the others decided. <see cref="SignalEnds"/> says where ours is the first, and whether the signal ends the process at all; where
-/// it does not know, nothing is removed at the signal.</para>
+/// registration. Removing at a signal is right only if the signal ends the process: a program that cancels it (the
+/// generic host, a CancelKeyPress handler) goes on using its objects, and gets its clean-up at ProcessExit. Handlers
+/// run newest first, so the first one to be registered sees what all the others decided. <see cref="SignalEnds"/> says
+/// where ours is the first, and whether the signal ends the process at all; where it does not know, nothing is removed
+/// at the signal.</para>
 /// <para>A signal that the process was started with as ignored (nohup) stays ignored.</para>
 /// <para>Several copies of this library in a process: <see cref="Copies"/>.</para>
-/// <para>Interleavings. (1) A duty is performed once, whoever comes first, and stays listed until it is done, so that the end waits for a
-/// Dispose in the middle of removing. (2) A thread is between making an object and listing its duty: such calls are counted, and the end waits
-/// for them, for two seconds at most. (3) A thread begins to make an object after that: it is held up, since the process is about to be gone;
-/// for two seconds, in case it is a handler of the end itself. (4) A peer that ends as well removes a System V set under a waiter of ours, which
-/// would make it anew: see <see cref="IsEnding"/> and the count of calls. (5) This library is unloaded: the registrations end when nothing is listed and no call is inside, which is
-/// seen under the list's gate; who lists after that finds that they have ended, and registers again.</para>
+/// <para>Interleavings. (1) A duty is performed once, whoever comes first, and stays listed until it is done, so that
+/// the end waits for a Dispose in the middle of removing. (2) A thread is between making an object and listing its
+/// duty: such calls are counted, and the end waits for them, for two seconds at most. (3) A thread begins to make an
+/// object after that: it is held up, since the process is about to be gone; for two seconds, in case it is a handler of
+/// the end itself. (4) A peer that ends as well removes a System V set under a waiter of ours, which would make it
+/// anew: see <see cref="IsEnding"/> and the count of calls. (5) This library is unloaded: the registrations end when
+/// nothing is listed and no call is inside, which is seen under the list's gate; who lists after that finds that they
+/// have ended, and registers again.</para>
 /// </remarks>
 internal static class ProcessExit
 {
@@ -54,7 +58,8 @@ internal static class ProcessExit
     private static volatile bool s_isEnding;
     private static long s_signalled; // when a signal began the end; 0 for an end that is certain
 
-    /// <summary>Whether the process is ending: nothing is made anew any more. Taken back when a signal has not ended it after all.</summary>
+    /// <summary>Whether the process is ending: nothing is made anew any more. Taken back when a signal has not ended it
+    /// after all.</summary>
     public static bool IsEnding
     {
         get
@@ -65,16 +70,19 @@ internal static class ProcessExit
         }
     }
 
-    /// <summary>Begins a call that may make an object, or attach to one, and list a duty for it; the end of the process waits until it is disposed.</summary>
+    /// <summary>Begins a call that may make an object, or attach to one, and list a duty for it; the end of the process
+    /// waits until it is disposed.</summary>
     /// <param name="key">The object's key, for messages.</param>
-    /// <param name="owns">Whether there may be a duty. What can fail about that fails here, before anything is made.</param>
+    /// <param name="owns">Whether there may be a duty. What can fail about that fails here, before anything is
+    /// made.</param>
     public static Call Begin(in NativeIpcKey key, bool owns) => Begin(key, owns, s_patience);
 
     /// <inheritdoc cref="Begin(in NativeIpcKey, bool)"/>
     /// <param name="key">As there.</param>
     /// <param name="owns">As there.</param>
     /// <param name="bound">How long the caller may be held up at the end of the process.</param>
-    /// <exception cref="CallersTimeIsOverException">The process is ending, and the caller's time has passed.</exception>
+    /// <exception cref="CallersTimeIsOverException">The process is ending, and the caller's time has
+    /// passed.</exception>
     public static Call Begin(in NativeIpcKey key, bool owns, in PeerBound bound)
     {
         if (owns)

@@ -7,12 +7,14 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// One look at every process of the machine: which files of <c>/dev/shm</c> it has mapped or open, and which System V segments it has attached. Linux. The time it takes grows with the number of
-/// processes and of their mappings, not with that of the objects.
+/// One look at every process of the machine: which files of <c>/dev/shm</c> it has mapped or open, and which System V
+/// segments it has attached. Linux. The time it takes grows with the number of processes and of their mappings, not
+/// with that of the objects.
 /// </summary>
 /// <remarks>
-/// A process may end, map or unmap while it is read: what is told was so at some moment of the look. <c>/proc/PID/maps</c> says device and inode, so a file is known by what it is, in whatever mount namespace;
-/// System V ids are numbers of an IPC namespace, so those of processes in another one are left out.
+/// A process may end, map or unmap while it is read: what is told was so at some moment of the look.
+/// <c>/proc/PID/maps</c> says device and inode, so a file is known by what it is, in whatever mount namespace; System V
+/// ids are numbers of an IPC namespace, so those of processes in another one are left out.
 /// </remarks>
 internal sealed class ProcessScan
 {
@@ -37,7 +39,8 @@ internal sealed class ProcessScan
     {
     }
 
-    /// <summary>A file that is in use and whose name a process shows as gone: it is, or the file got its name later.</summary>
+    /// <summary>A file that is in use and whose name a process shows as gone: it is, or the file got its name
+    /// later.</summary>
     /// <param name="Name">The name that it had; <c>#inode</c> when nobody knows.</param>
     /// <param name="ProcFile">A path in /proc that leads to it, for who may follow it.</param>
     /// <param name="MappedSize">How much of it the first process has mapped, 0 for none.</param>
@@ -57,8 +60,10 @@ internal sealed class ProcessScan
     /// <summary>The files of memory that have no name in a file system (memfd_create(2)), each once.</summary>
     public IReadOnlyDictionary<FileIdentity, GoneFile> Memfds => _memfds;
 
-    /// <summary>Whether this process is in the first PID namespace, which sees the processes of all the others. Its number is fixed (PROC_PID_INIT_INO).</summary>
-    internal static bool SeesEveryProcess => !OperatingSystem.IsLinux() || Libc.LinkText("/proc/self/ns/pid") == "pid:[4026531836]";
+    /// <summary>Whether this process is in the first PID namespace, which sees the processes of all the others. Its
+    /// number is fixed (PROC_PID_INIT_INO).</summary>
+    internal static bool SeesEveryProcess
+        => !OperatingSystem.IsLinux() || Libc.LinkText("/proc/self/ns/pid") == "pid:[4026531836]";
 
     public static ProcessScan Run()
     {
@@ -68,7 +73,9 @@ internal sealed class ProcessScan
         {
             foreach (string folder in Directory.EnumerateDirectories("/proc"))
             {
-                if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)) continue;
+                if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture,
+                    out int process))
+                    continue;
                 sawFirst |= process == 1; // with hidepid the processes of others are not even listed
                 if (!scan.Read(process)) scan.Unreadable++;
             }
@@ -88,7 +95,8 @@ internal sealed class ProcessScan
     public IReadOnlyList<IpcAttachment> UsersOf(int systemVId) => Describe(_segments.GetValueOrDefault(systemVId));
 
     /// <summary>Whether one process, and no other that was seen, has a file.</summary>
-    public bool IsOnlyUser(FileIdentity file, int process) => _files.GetValueOrDefault(file) is [var one] && one == process;
+    public bool IsOnlyUser(FileIdentity file, int process)
+        => _files.GetValueOrDefault(file) is [var one] && one == process;
 
     /// <summary>Who waits for a System V set, of this IPC namespace.</summary>
     public IReadOnlyList<IpcAttachment> WaitersOf(int systemVId)
@@ -96,8 +104,12 @@ internal sealed class ProcessScan
         List<int> waiting = [];
         foreach (string folder in SystemText.Folders("/proc"))
         {
-            if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)) continue;
-            if (ThreadsOfProcess.AnyWaitsForSet(process, systemVId) && Libc.LinkText($"/proc/{process}/ns/ipc") == _namespace) waiting.Add(process);
+            if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture,
+                out int process))
+                continue;
+            if (ThreadsOfProcess.AnyWaitsForSet(process, systemVId)
+                && Libc.LinkText($"/proc/{process}/ns/ipc") == _namespace)
+                waiting.Add(process);
         }
 
         return [.. waiting.Select(process => new IpcAttachment(process, NameOf(process)) { Use = IpcUse.Waits })];
@@ -148,7 +160,8 @@ internal sealed class ProcessScan
     {
         if (!TrySplit(line, out ulong device, out ulong inode, out long size)) return;
         ReadOnlySpan<byte> range = line[..line.IndexOf((byte)' ')];
-        NoteFile(new FileIdentity(device, inode), process, line[(path + prefix)..], "map_files", range, size, isMemfd: prefix == Memfd.Length);
+        NoteFile(new FileIdentity(device, inode), process, line[(path + prefix)..], "map_files", range, size,
+            isMemfd: prefix == Memfd.Length);
     }
 
     /// <summary>Notes that a process has a file.</summary>
@@ -160,7 +173,8 @@ internal sealed class ProcessScan
     /// <param name="size">How much of it is mapped.</param>
     /// <param name="isMemfd">Whether it never had a name in a file system.</param>
     private void NoteFile(
-        FileIdentity file, int process, ReadOnlySpan<byte> name, string folder, ReadOnlySpan<byte> link, long size, bool isMemfd)
+        FileIdentity file, int process, ReadOnlySpan<byte> name, string folder, ReadOnlySpan<byte> link, long size,
+        bool isMemfd)
     {
         if (!name.EndsWith(Deleted))
         {
@@ -177,11 +191,12 @@ internal sealed class ProcessScan
             return;
         }
 
-        // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode all
-        // its life; who opened it by its name tells that.
+        // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode
+        // all its life; who opened it by its name tells that.
         if (_gone.TryGetValue(file, out GoneFile known) && !known.Name.StartsWith('#')) return;
         _gone[file] = new GoneFile(
-            PathText.Decode(name[..^Deleted.Length]), $"/proc/{process}/{folder}/{Encoding.ASCII.GetString(link)}", size);
+            PathText.Decode(name[..^Deleted.Length]),
+            $"/proc/{process}/{folder}/{Encoding.ASCII.GetString(link)}", size);
     }
 
     /// <summary>Whether a process has a file mapped; false as well when this user may not see that, or there is no
@@ -241,15 +256,17 @@ internal sealed class ProcessScan
                 if (!isMemfd && !target.StartsWith(Folder)) return;
                 int failure = Libc.Status(folder, name, out FileStatus status);
                 if (failure != 0) isWhole &= HasGone(failure);
-                else if (status.IsRegularFile) NoteFile(status.Identity, process, target[(isMemfd ? Memfd : Folder).Length..], "fd", name, 0, isMemfd);
+                else if (status.IsRegularFile)
+                    NoteFile(status.Identity, process, target[(isMemfd ? Memfd : Folder).Length..], "fd", name,
+                        0, isMemfd);
             });
         }
 
         return isWhole && (error == 0 || HasGone(error));
     }
 
-    /// <summary>Whether an error says that the process, or its descriptor, is no more. Any other one (no descriptor left, no
-    /// memory) says that it was not seen.</summary>
+    /// <summary>Whether an error says that the process, or its descriptor, is no more. Any other one (no descriptor
+    /// left, no memory) says that it was not seen.</summary>
     private static bool HasGone(int error) => error is Errno.ENOENT or Errno.ESRCH;
 
     private static void Add<TKey>(Dictionary<TKey, List<int>> users, TKey key, int process)
@@ -259,7 +276,8 @@ internal sealed class ProcessScan
         else if (processes[^1] != process) processes.Add(process); // one process after the other
     }
 
-    /// <summary>Device, inode and length of a line of <c>/proc/PID/maps</c>: <c>from-to perms offset major:minor inode path</c>.</summary>
+    /// <summary>Device, inode and length of a line of <c>/proc/PID/maps</c>: <c>from-to perms offset major:minor inode
+    /// path</c>.</summary>
     internal static bool TrySplit(ReadOnlySpan<byte> line, out ulong device, out ulong inode, out long size)
     {
         device = inode = 0;

@@ -37,7 +37,8 @@ internal static class RemovalRecord
         if (!OperatingSystem.IsLinux() || Volatile.Read(ref s_isRefused) || s_self.Value is not { } self) return;
         Span<byte> value = stackalloc byte[Longest];
         int length = Encoding.ASCII.GetBytes(self, value);
-        if (Libc.SetAttribute(file, NameBytes, value[..length]) == Errno.EOPNOTSUPP) Volatile.Write(ref s_isRefused, true);
+        if (Libc.SetAttribute(file, NameBytes, value[..length]) == Errno.EOPNOTSUPP)
+            Volatile.Write(ref s_isRefused, true);
     }
 
     /// <summary>Records that this process has to remove a System V object.</summary>
@@ -100,10 +101,12 @@ internal static class RemovalRecord
     /// <summary>What a record says; nothing when it is none, or that of another segment.</summary>
     internal static Maker Parse(string text, int? id)
     {
-        if (text.Split(' ') is not [var boot, var processes, var times, var number, var start, .. var rest]) return default;
+        if (text.Split(' ') is not [var boot, var processes, var times, var number, var start, .. var rest])
+            return default;
         if (rest.Length != (id is null ? 0 : 1)) return default;
         if (id is { } wanted && (!TryParse(rest[0], out long recorded) || recorded != wanted)) return default;
-        return TryParse(number, out long process) && process is > 0 and <= int.MaxValue && TryParse(start, out long ticks)
+        return TryParse(number, out long process) && process is > 0 and <= int.MaxValue
+            && TryParse(start, out long ticks)
             ? new Maker($"{boot} {processes} {times}", (int)process, ticks) : default;
     }
 
@@ -127,7 +130,8 @@ internal static class RemovalRecord
             {
                 if (Place is null || Place != s_place.Value) return null;
                 if (!Libc.HasProcess(Process)) return false;
-                if (!Stat.TryRead(string.Create(CultureInfo.InvariantCulture, $"/proc/{Process}/stat"), out Stat now)) return null;
+                if (!Stat.TryRead(string.Create(CultureInfo.InvariantCulture, $"/proc/{Process}/stat"), out Stat now))
+                    return null;
                 return now.Start == Start && !now.IsOver;
             }
         }
@@ -139,7 +143,8 @@ internal static class RemovalRecord
     {
         if (!OperatingSystem.IsLinux()
             || Libc.LinkText("/proc/self") != Environment.ProcessId.ToString(CultureInfo.InvariantCulture)) return null;
-        string? boot = SystemText.FirstLine("/proc/sys/kernel/random/boot_id")?.Replace("-", "", StringComparison.Ordinal);
+        string? boot = SystemText.FirstLine("/proc/sys/kernel/random/boot_id")?.Replace("-", "",
+            StringComparison.Ordinal);
         if (boot is not { Length: > BootDigits } || Inode("pid") is not { } processes) return null;
         string times = Inode("time") ?? "0"; // before Linux 5.6 there is one only
         return $"{boot[..BootDigits]} {processes} {times}";
@@ -149,7 +154,8 @@ internal static class RemovalRecord
     {
         string? text = Libc.LinkText($"/proc/self/ns/{kind}"); // pid:[4026531836]
         return text is not null && text.Split('[') is [_, var digits]
-            && long.TryParse(digits.AsSpan().TrimEnd(']'), NumberStyles.None, CultureInfo.InvariantCulture, out long inode)
+            && long.TryParse(digits.AsSpan().TrimEnd(']'), NumberStyles.None, CultureInfo.InvariantCulture,
+                out long inode)
             ? inode.ToString("x", CultureInfo.InvariantCulture) : null;
     }
 
@@ -178,7 +184,9 @@ internal static class RemovalRecord
             int end = line.LastIndexOf(')'); // of the name, which may hold anything
             string[] fields = end < 0 ? [] : line[(end + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (fields.Length <= StartField - StateField) return false;
-            if (!long.TryParse(fields[StartField - StateField], NumberStyles.None, CultureInfo.InvariantCulture, out long start)) return false;
+            if (!long.TryParse(fields[StartField - StateField], NumberStyles.None, CultureInfo.InvariantCulture,
+                out long start))
+                return false;
             stat = new Stat(start, fields[0] is "Z" or "X" && fields[ThreadsField - StateField] is "0" or "1");
             return true;
         }

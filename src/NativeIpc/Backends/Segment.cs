@@ -5,8 +5,9 @@ using NativeIpc.Errors;
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// An attached segment: the handle is its address. Disposing it detaches when the last call that has a reference on it ends, so that a
-/// Dispose on one thread never unmaps under another one inside <c>Read</c>, <c>Write</c> or an access scope.
+/// An attached segment: the handle is its address. Disposing it detaches when the last call that has a reference on it
+/// ends, so that a Dispose on one thread never unmaps under another one inside <c>Read</c>, <c>Write</c> or an access
+/// scope.
 /// </summary>
 internal abstract class Segment : SafeHandle
 {
@@ -31,10 +32,12 @@ internal abstract class Segment : SafeHandle
 
     public override bool IsInvalid => handle == -1;
 
-    /// <summary>Closes the lock that was opened through this attachment, which gives it back: for an instance that nobody disposed.</summary>
+    /// <summary>Closes the lock that was opened through this attachment, which gives it back: for an instance that
+    /// nobody disposed.</summary>
     public Action? CloseLock { get; set; }
 
-    /// <summary>Whether the finalizer releases the handle, which may not wait for anybody: it serves the whole process.</summary>
+    /// <summary>Whether the finalizer releases the handle, which may not wait for anybody: it serves the whole
+    /// process.</summary>
     protected bool IsFinalizing { get; private set; }
 
     protected override void Dispose(bool disposing)
@@ -50,7 +53,8 @@ internal abstract class Segment : SafeHandle
         DangerousRelease();
     }
 
-    /// <summary>The address of the first byte; the caller holds a reference, or trusts its own caller not to dispose meanwhile.</summary>
+    /// <summary>The address of the first byte; the caller holds a reference, or trusts its own caller not to dispose
+    /// meanwhile.</summary>
     public unsafe byte* Pointer => (byte*)handle;
 
     /// <summary>A part of the bytes, checked against the size.</summary>
@@ -62,13 +66,16 @@ internal abstract class Segment : SafeHandle
         return new Span<byte>(Pointer + offset, length);
     }
 
-    /// <summary>Copies bytes out, checked against the size, and where peers can shorten the object without touching what is gone.</summary>
-    public virtual void CopyOut(long offset, Span<byte> destination) => Slice(offset, destination.Length).CopyTo(destination);
+    /// <summary>Copies bytes out, checked against the size, and where peers can shorten the object without touching
+    /// what is gone.</summary>
+    public virtual void CopyOut(long offset, Span<byte> destination)
+        => Slice(offset, destination.Length).CopyTo(destination);
 
     /// <summary>Copies bytes in; see <see cref="CopyOut"/>.</summary>
     public virtual void CopyIn(long offset, ReadOnlySpan<byte> source) => source.CopyTo(Slice(offset, source.Length));
 
-    /// <summary>The size that the system reports now; InvalidSize when it has become smaller. Objects that cannot change give what they had.</summary>
+    /// <summary>The size that the system reports now; InvalidSize when it has become smaller. Objects that cannot
+    /// change give what they had.</summary>
     public virtual long VerifySize() => Size;
 
     protected void CheckRange(long offset, int length)
@@ -99,13 +106,18 @@ internal abstract class Segment : SafeHandle
 
     [DoesNotReturn]
     private void ThrowOutside(long offset, int length)
-        => throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes at offset {offset} reach past the end of the segment {Failure.Describe(Key)}, which has {Size} bytes.");
+        => throw new ArgumentOutOfRangeException(nameof(offset), offset,
+            $"{length} bytes at offset {offset} reach past the end of the segment {Failure.Describe(Key)}, which "
+                + $"has {Size} bytes.");
 
     [DoesNotReturn]
     private static void ThrowMisaligned<T>(long offset, int alignment)
-        => throw new ArgumentException($"Offset {offset} is not a multiple of {alignment}, the alignment of {typeof(T).Name}: reads and writes there would not be atomic, or fail. Copy with Read and Write instead.", nameof(offset));
+        => throw new ArgumentException(
+            $"Offset {offset} is not a multiple of {alignment}, the alignment of {typeof(T).Name}: reads and writes "
+                + $"there would not be atomic, or fail. Copy with Read and Write instead.", nameof(offset));
 
-    /// <summary>Opens or makes the lock that Qt uses for this segment, value 1 when new. Never touches the count of one that exists.</summary>
+    /// <summary>Opens or makes the lock that Qt uses for this segment, value 1 when new. Never touches the count of one
+    /// that exists.</summary>
     /// <param name="bound">How long peers are waited for that are making or removing it.</param>
     public abstract SemaphoreObject OpenLock(in PeerBound bound);
 
@@ -115,14 +127,17 @@ internal abstract class Segment : SafeHandle
     }
 
     /// <summary>
-    /// Whether the name of the lock still leads to the lock that was opened, told without a system call; null where the system does not say.
+    /// Whether the name of the lock still leads to the lock that was opened, told without a system call; null where the
+    /// system does not say.
     /// </summary>
     public abstract INameWatch? WatchLock(SemaphoreObject opened);
 
-    /// <summary>Which object the system attached us to, in a form of the back end's own, to tell objects apart; empty where the system does not say.</summary>
+    /// <summary>Which object the system attached us to, in a form of the back end's own, to tell objects apart; empty
+    /// where the system does not say.</summary>
     public virtual string ObjectIdentity => "";
 
-    /// <summary>Removes the name now, where removing does not need to detach first. Called once, before the handle is disposed.</summary>
+    /// <summary>Removes the name now, where removing does not need to detach first. Called once, before the handle is
+    /// disposed.</summary>
     public virtual void LetGo()
     {
     }

@@ -6,16 +6,20 @@ using NativeIpc.Platform;
 
 namespace NativeIpc.Backends;
 
-/// <summary>Chooses the back end of a key, once, when an object is made or opened; nothing asks afterwards what platform it is on.</summary>
+/// <summary>Chooses the back end of a key, once, when an object is made or opened; nothing asks afterwards what
+/// platform it is on.</summary>
 internal static class Selector
 {
     // What a failure names in place of a system call: none was made.
     private const string KeyCheck = "key check";
 
-    private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows() ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
-    private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows() ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
+    private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows()
+        ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
+    private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows()
+        ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
 
-    /// <summary>What lists the objects of the machine, for every type of key; those of other systems say that they do not.</summary>
+    /// <summary>What lists the objects of the machine, for every type of key; those of other systems say that they do
+    /// not.</summary>
     public static IObjectCatalog[] Catalogs { get; } = [new PosixCatalog(), new SystemVCatalog(), new WindowsCatalog()];
 
     /// <summary>Whether segments with keys of this type work here, now.</summary>
@@ -27,7 +31,8 @@ internal static class Selector
     /// <summary>Whether permits of semaphores with keys of this type can be recorded here.</summary>
     public static bool RecordsPermits(NativeIpcKeyType type) => Find(s_semaphores, type) is { RecordsPermits: true };
 
-    /// <summary>The back end for a segment's key; a key that cannot work is refused here, before any system call.</summary>
+    /// <summary>The back end for a segment's key; a key that cannot work is refused here, before any system
+    /// call.</summary>
     public static ISharedMemoryBackend ForSegment(string attempt, in NativeIpcKey key)
     {
         ISharedMemoryBackend? backend = Find(s_segments, key.Type);
@@ -36,7 +41,8 @@ internal static class Selector
         return backend!;
     }
 
-    /// <summary>The back end for a semaphore's key; a key that cannot work is refused here, before any system call.</summary>
+    /// <summary>The back end for a semaphore's key; a key that cannot work is refused here, before any system
+    /// call.</summary>
     public static ISemaphoreBackend ForSemaphore(string attempt, in NativeIpcKey key)
     {
         ISemaphoreBackend? backend = Find(s_semaphores, key.Type);
@@ -92,6 +98,7 @@ internal static class Selector
         if (hindrance is { } found)
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, found.Finding, found.Remedy);
         if (PlatformEnvironment.FindViolation(key, kind) is { } violation)
-            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, violation.TrimEnd('.'), "PlatformSafeKey makes names that can be used.");
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, violation.TrimEnd('.'),
+                "PlatformSafeKey makes names that can be used.");
     }
 }

@@ -12,14 +12,16 @@ internal interface IAcquirable
     /// <summary>Takes a permit if there is one, without a look for dead holders: for trying again and again.</summary>
     bool TryAcquireQuickly();
 
-    /// <summary>Takes a permit, waiting for it for <paramref name="longest"/> at most (<see cref="TimeSpan.MaxValue"/>: for ever). False when none came, also earlier: the wake-up
-    /// was set, or the system wants to be asked again.</summary>
+    /// <summary>Takes a permit, waiting for it for <paramref name="longest"/> at most (<see cref="TimeSpan.MaxValue"/>:
+    /// for ever). False when none came, also earlier: the wake-up was set, or the system wants to be asked
+    /// again.</summary>
     bool Block(TimeSpan longest, Wakeup wakeup);
 
     /// <summary>What spinning has brought so far.</summary>
     ref SpinState Spin { get; }
 
-    /// <summary>Whether a try is a system call: then the others come through only if there are pauses between the tries.</summary>
+    /// <summary>Whether a try is a system call: then the others come through only if there are pauses between the
+    /// tries.</summary>
     bool AreTriesDear { get; }
 }
 
@@ -27,9 +29,10 @@ internal interface IAcquirable
 /// An open semaphore. What <see cref="IAcquirable"/> has of it is all that the Waiting room needs.
 /// </summary>
 /// <remarks>
-/// Interleavings: every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An implementation
-/// keeps what the system call touches alive until the call has returned; a call that finds the object closed throws
-/// <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back after its slice, and finds the object closed.
+/// Interleavings: every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An
+/// implementation keeps what the system call touches alive until the call has returned; a call that finds the object
+/// closed throws <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back
+/// after its slice, and finds the object closed.
 /// </remarks>
 internal abstract class SemaphoreObject : IAcquirable, IDisposable
 {
@@ -40,7 +43,8 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Whether this call made the semaphore, rather than finding it.</summary>
     public bool CreatedNew { get; protected init; }
 
-    /// <summary>Which object of the system this is, in a form of the back end's own, to tell objects apart; empty where the system does not say.</summary>
+    /// <summary>Which object of the system this is, in a form of the back end's own, to tell objects apart; empty where
+    /// the system does not say.</summary>
     public virtual string ObjectIdentity => "";
 
     /// <summary>Takes a permit if there is one.</summary>
@@ -49,8 +53,8 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <inheritdoc/>
     public virtual bool TryAcquireQuickly() => TryAcquire();
 
-    /// <summary>As <see cref="TryAcquire"/>, but without any pause: for an asynchronous wait, whose tries run on threads
-    /// and inside gates that others need.</summary>
+    /// <summary>As <see cref="TryAcquire"/>, but without any pause: for an asynchronous wait, whose tries run on
+    /// threads and inside gates that others need.</summary>
     /// <param name="isHeldUp">Whether something else than the count may have kept the permit from being taken, and
     /// another try after <see cref="AwaitMoment"/> may say more.</param>
     public virtual bool TryAcquireAtOnce(out bool isHeldUp)
@@ -59,17 +63,20 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         return TryAcquire();
     }
 
-    /// <summary>Lets pass a moment, some milliseconds at most, for what has held up a try. On a thread that may.</summary>
+    /// <summary>Lets pass a moment, some milliseconds at most, for what has held up a try. On a thread that
+    /// may.</summary>
     public virtual void AwaitMoment()
     {
     }
 
-    /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came, also earlier (a signal).</summary>
+    /// <summary>Takes a permit, waiting for it for about <paramref name="slice"/> at most; false when none came, also
+    /// earlier (a signal).</summary>
     public abstract bool Block(TimeSpan slice);
 
     /// <inheritdoc/>
     /// <remarks>A back end that a <see cref="Wakeup"/> cannot wake blocks for a slice.</remarks>
-    public virtual bool Block(TimeSpan longest, Wakeup wakeup) => Block(longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
+    public virtual bool Block(TimeSpan longest, Wakeup wakeup)
+        => Block(longest < Wakeup.LongestSlice ? longest : Wakeup.LongestSlice);
 
     /// <inheritdoc/>
     public virtual bool AreTriesDear => true;
@@ -79,14 +86,15 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <inheritdoc/>
     public ref SpinState Spin => ref _spin;
 
-    /// <summary>Whether closing gives back a permit that a thread of this object took while the closing began: for a lock, whose holders are noted by its owner, which
-    /// has given back what it knew of.</summary>
+    /// <summary>Whether closing gives back a permit that a thread of this object took while the closing began: for a
+    /// lock, whose holders are noted by its owner, which has given back what it knew of.</summary>
     public bool GivesBackAtClose { get; set; }
 
     private Action? _givesBackFirst;
     private DropNotice? _notice;
 
-    /// <summary>Gives back what users of this object hold by it, as their Dispose would. Called for an object that nobody disposed, before it is let go of.</summary>
+    /// <summary>Gives back what users of this object hold by it, as their Dispose would. Called for an object that
+    /// nobody disposed, before it is let go of.</summary>
     public Action? GivesBackFirst
     {
         get => _givesBackFirst;
@@ -100,18 +108,22 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Whether this object has a finalizer of its own, or somebody else has one for it.</summary>
     protected virtual bool NoticesDrop => false;
 
-    /// <summary>Has <see cref="WasDropped"/> called when nobody refers to this object any more, unless it was disposed. Most objects need no such notice, and a finalizer is not free.</summary>
+    /// <summary>Has <see cref="WasDropped"/> called when nobody refers to this object any more, unless it was disposed.
+    /// Most objects need no such notice, and a finalizer is not free.</summary>
     protected void NoticeDrop()
     {
         var notice = new DropNotice(this);
         if (Interlocked.CompareExchange(ref _notice, notice, null) is not null) notice.Dispose();
     }
 
-    /// <summary>Nobody refers to this object any more. Runs on the thread of the finalizers, which serves the whole process: waits for nobody.</summary>
+    /// <summary>Nobody refers to this object any more. Runs on the thread of the finalizers, which serves the whole
+    /// process: waits for nobody.</summary>
     protected virtual void WasDropped() => CloseElsewhere(null);
 
-    /// <summary>Lets go of this object, which nobody disposed, on another thread, since that may have to wait.</summary>
-    /// <param name="kept">A handle that is used for it, and that may be finalized together with this object, since the finalizers of safe handles come last; null for none.</param>
+    /// <summary>Lets go of this object, which nobody disposed, on another thread, since that may have to
+    /// wait.</summary>
+    /// <param name="kept">A handle that is used for it, and that may be finalized together with this object, since the
+    /// finalizers of safe handles come last; null for none.</param>
     protected void CloseElsewhere(SafeHandle? kept)
     {
         bool isKept = false;
@@ -139,10 +151,12 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
 
     private protected DirectStep _step;
 
-    /// <summary>Whether an operation may be made without <see cref="TryEnter"/>, since what it touches stays as long as this object is referred to.</summary>
+    /// <summary>Whether an operation may be made without <see cref="TryEnter"/>, since what it touches stays as long as
+    /// this object is referred to.</summary>
     public bool IsDirect => _step.IsOpen;
 
-    /// <summary>Takes the permit of a lock if that takes one step on memory; false also when it would take more, or is not offered.</summary>
+    /// <summary>Takes the permit of a lock if that takes one step on memory; false also when it would take more, or is
+    /// not offered.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryTakeDirectly()
     {
@@ -160,12 +174,14 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         return given;
     }
 
-    /// <summary>Gives <paramref name="count"/> permits, at least one; all of them, or an exception that says how many were given.</summary>
+    /// <summary>Gives <paramref name="count"/> permits, at least one; all of them, or an exception that says how many
+    /// were given.</summary>
     public abstract void Release(int count);
 
     /// <summary>
-    /// Gives back the one permit of a lock. False when the lock was removed or reset by a peer meanwhile, where the system tells: giving a
-    /// permit then would let two in. The caller has entered, so this works also after Dispose has begun.
+    /// Gives back the one permit of a lock. False when the lock was removed or reset by a peer meanwhile, where the
+    /// system tells: giving a permit then would let two in. The caller has entered, so this works also after Dispose
+    /// has begun.
     /// </summary>
     public abstract bool TryUnlock();
 
@@ -179,25 +195,32 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// it.</summary>
     public virtual bool ReturnsAfterClose => false;
 
-    /// <summary>The word that a sleeper can sleep on until there may be a permit, while the object is open; 0 where there is none, and the object is polled.</summary>
+    /// <summary>The word that a sleeper can sleep on until there may be a permit, while the object is open; 0 where
+    /// there is none, and the object is polled.</summary>
     public virtual nint WaitWord => 0;
 
-    /// <summary>Whether a sleeper has to look now and then all the same, since not everything that lets it in wakes it: the death of a holder.</summary>
+    /// <summary>Whether a sleeper has to look now and then all the same, since not everything that lets it in wakes it:
+    /// the death of a holder.</summary>
     public virtual bool NeedsLooks => false;
 
     /// <summary>The handle whose wait takes a permit (Windows); null where there is none.</summary>
     public virtual WaitHandle? WaitHandle => null;
 
-    /// <summary>Takes several permits in one step, or none; waits for a slice if one is given. Where the system has that.</summary>
+    /// <summary>Takes several permits in one step, or none; waits for a slice if one is given. Where the system has
+    /// that.</summary>
     /// <exception cref="PlatformNotSupportedException">It has not.</exception>
     public virtual bool TryAcquireSeveral(int count, TimeSpan? slice)
         => throw new PlatformNotSupportedException(
-            $"Cannot acquire {count} permits of the semaphore {Errors.Failure.Describe(Key)} in one step: only System V can do that. One after the other, each of two processes could hold a part and wait for the other's: acquire one at a time only where that cannot happen, or use a System V key.");
+            $"Cannot acquire {count} permits of the semaphore {Errors.Failure.Describe(Key)} in one step: only System "
+                + $"V can do that. One after the other, each of two processes could hold a part and wait for the "
+                + $"other's: acquire one at a time only where that cannot happen, or use a System V key.");
 
-    /// <summary>Before a sleep: waits for peers that keep the object from being used at all, as long as the caller has time; false when it is not ready yet.</summary>
+    /// <summary>Before a sleep: waits for peers that keep the object from being used at all, as long as the caller has
+    /// time; false when it is not ready yet.</summary>
     public virtual bool AwaitReady(TimeSpan longest, Wakeup wakeup) => true;
 
-    /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds the lock.</summary>
+    /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds
+    /// the lock.</summary>
     public virtual bool TookOver => false;
 
     /// <summary>Who holds this as a lock, as far as the system can tell; not which thread.</summary>
@@ -216,8 +239,8 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     public bool IsClosed => Volatile.Read(ref _closed) != 0;
 
     /// <summary>
-    /// Keeps the semaphore open over several calls, so that what was acquired can still be given back when a Dispose comes in between; false when
-    /// it is closed for good.
+    /// Keeps the semaphore open over several calls, so that what was acquired can still be given back when a Dispose
+    /// comes in between; false when it is closed for good.
     /// </summary>
     public bool TryEnter()
     {
@@ -237,7 +260,8 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         if (Interlocked.Decrement(ref _users) == 0) Close();
     }
 
-    /// <summary>Closing has begun: no new call comes in. Ends the sleep of those that are inside, where that can be done.</summary>
+    /// <summary>Closing has begun: no new call comes in. Ends the sleep of those that are inside, where that can be
+    /// done.</summary>
     protected virtual void EndWaits()
     {
     }

@@ -27,7 +27,8 @@ internal static class SignalEnds
 
     // In every .NET host but the muxer: the first bytes of the mark by which the SDK finds its place for the program's
     // name.
-    private static ReadOnlySpan<byte> HostMark => [0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32];
+    private static ReadOnlySpan<byte> HostMark
+        => [0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32];
 
     /// <summary>The same on Linux and macOS: SIGHUP, SIGINT, SIGQUIT, SIGTERM.</summary>
     internal static readonly (PosixSignal Signal, int Number)[] s_all =
@@ -77,7 +78,8 @@ internal static class SignalEnds
     /// signal has come.</summary>
     private static bool IsPlainHost()
     {
-        if (Assembly.GetEntryAssembly() is null || Environment.GetEnvironmentVariable("LD_PRELOAD") is { Length: > 0 }) return false;
+        if (Assembly.GetEntryAssembly() is null || Environment.GetEnvironmentVariable("LD_PRELOAD") is { Length: > 0 })
+            return false;
         if (!RuntimeFeature.IsDynamicCodeSupported) return true; // native AOT: the program is its own host
         if (Environment.ProcessPath is not { } program) return false;
         if (Path.GetFileNameWithoutExtension(program) == "dotnet") return true;

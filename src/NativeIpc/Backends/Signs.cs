@@ -3,7 +3,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends;
 
-/// <summary>Evidence on whether somebody still needs an object, for one enumeration. Linux. Used by one thread.</summary>
+/// <summary>Evidence on whether somebody still needs an object, for one enumeration. Linux. Used by one
+/// thread.</summary>
 internal sealed class Signs
 {
     // How programs call their objects, as they were seen to: the first that fits.
@@ -37,7 +38,8 @@ internal sealed class Signs
         if (processes > 0)
         {
             string whose = ownerName is null ? string.Create(CultureInfo.InvariantCulture, $"user {owner}") : ownerName;
-            string count = processes == 1 ? "one living process" : string.Create(CultureInfo.InvariantCulture, $"{processes} living processes");
+            string count = processes == 1 ? "one living process"
+                : string.Create(CultureInfo.InvariantCulture, $"{processes} living processes");
             signs.Add(new IpcSign(IpcSignKind.Owner, $"Its owner ({whose}) has {count}."));
         }
 
@@ -72,9 +74,11 @@ internal sealed class Signs
     {
         if (!maker.IsKnown) return;
         bool? lives = maker.Lives;
-        string state = lives == false ? "which has ended" : lives == true ? "which lives" : "of which cannot be told whether it lives";
+        string state = lives == false ? "which has ended"
+            : lives == true ? "which lives" : "of which cannot be told whether it lives";
         signs.Add(new IpcSign(IpcSignKind.Recorded, string.Create(CultureInfo.InvariantCulture,
-            $"It is recorded that process {maker.Process}, {state}, has to remove it."), lives == true ? maker.Process : null));
+            $"It is recorded that process {maker.Process}, {state}, has to remove it."), lives == true
+                ? maker.Process : null));
     }
 
     /// <summary>A process that has something to do with an object, if it lives.</summary>
@@ -87,7 +91,9 @@ internal sealed class Signs
         if (process == 0)
             signs.Add(new IpcSign(kind, $"The process that {deed} cannot be seen from here (another PID namespace)."));
         else if (Libc.HasProcess(process))
-            signs.Add(new IpcSign(kind, string.Create(CultureInfo.InvariantCulture, $"Process {process} ({NameOf(process)}) {deed}, and lives."), process));
+            signs.Add(
+                new IpcSign(kind, string.Create(CultureInfo.InvariantCulture,
+                    $"Process {process} ({NameOf(process)}) {deed}, and lives."), process));
     }
 
     private static string NameOf(int process)
@@ -104,8 +110,11 @@ internal sealed class Signs
         Dictionary<uint, int> counts = [];
         foreach (string folder in SystemText.Folders("/proc"))
         {
-            if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)) continue;
-            if (process == Environment.ProcessId || Libc.Status(folder, followLink: false, out FileStatus status) != 0) continue;
+            if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture,
+                out int process))
+                continue;
+            if (process == Environment.ProcessId || Libc.Status(folder, followLink: false, out FileStatus status) != 0)
+                continue;
             counts[status.Uid] = counts.GetValueOrDefault(status.Uid) + 1;
         }
 

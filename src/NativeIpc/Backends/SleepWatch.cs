@@ -3,20 +3,25 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// One thread for the whole process that wakes sleepers for what does not wake them by itself: the process that holds their lock has ended, or a process died between giving a
-/// permit and waking the next one. Linux only; begins when the first thread goes to sleep, and ends when nobody sleeps
-/// and this library is unloaded.
+/// One thread for the whole process that wakes sleepers for what does not wake them by itself: the process that holds
+/// their lock has ended, or a process died between giving a permit and waking the next one. Linux only; begins when the
+/// first thread goes to sleep, and ends when nobody sleeps and this library is unloaded.
 /// </summary>
 /// <remarks>
-/// <para>Both are hints: who is woken looks, and sleeps on if there is nothing. The end of a process is told by the kernel (pidfd) at once; an id from another PID namespace names no process,
-/// or another one. For the second, every sleeper is woken each <see cref="RoundMilliseconds"/>, so that a sleep needs no time limit, which would make it a tenth dearer.</para>
-/// <para>Interleavings. (1) A watch ends while its event is under way: the event finds no one under its number, which is not used again. (2) A sleeper is woken when it
-/// has left: it looks once more in its next wait. (3) A descriptor is closed, which takes it out of the kernel's list, under the gate. (4) The thread ends while one goes to sleep: the thread says that it
-/// does not serve, and looks who sleeps; the sleeper says where it sleeps, and looks whether the thread serves. So one of the two sees the other.</para>
+/// <para>Both are hints: who is woken looks, and sleeps on if there is nothing. The end of a process is told by the
+/// kernel (pidfd) at once; an id from another PID namespace names no process, or another one. For the second, every
+/// sleeper is woken each <see cref="RoundMilliseconds"/>, so that a sleep needs no time limit, which would make it a
+/// tenth dearer.</para>
+/// <para>Interleavings. (1) A watch ends while its event is under way: the event finds no one under its number, which
+/// is not used again. (2) A sleeper is woken when it has left: it looks once more in its next wait. (3) A descriptor is
+/// closed, which takes it out of the kernel's list, under the gate. (4) The thread ends while one goes to sleep: the
+/// thread says that it does not serve, and looks who sleeps; the sleeper says where it sleeps, and looks whether the
+/// thread serves. So one of the two sees the other.</para>
 /// </remarks>
 internal static unsafe class SleepWatch
 {
-    /// <summary>How long a sleeper may sleep over a permit whose giver died before waking it. Less than 0.2 wake-ups a second, the sleeper's and the thread's together.</summary>
+    /// <summary>How long a sleeper may sleep over a permit whose giver died before waking it. Less than 0.2 wake-ups a
+    /// second, the sleeper's and the thread's together.</summary>
     internal const int RoundMilliseconds = 11_000;
 
     private static readonly Lock s_gate = new();
@@ -63,7 +68,8 @@ internal static unsafe class SleepWatch
         s_thread = BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc sleep watch");
     }
 
-    /// <summary>Wakes all threads that sleep at a place. So a sleep needs no list of its object, which would cost each one two turns at a lock.</summary>
+    /// <summary>Wakes all threads that sleep at a place. So a sleep needs no list of its object, which would cost each
+    /// one two turns at a lock.</summary>
     public static void WakeAll(nint place)
     {
         List<Wakeup>? there = null;
@@ -78,7 +84,8 @@ internal static unsafe class SleepWatch
         foreach (Wakeup sleeper in there ?? []) sleeper.Wake();
     }
 
-    /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot say.</summary>
+    /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot
+    /// say.</summary>
     public static Watch EndOf(int process, Wakeup sleeper)
     {
         if (process <= 0 || s_thread is null || !KernelCalls.s_here.PidfdOpen) return default;
@@ -91,7 +98,8 @@ internal static unsafe class SleepWatch
             new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
             *(int*)wanted = Flags.EPOLLIN | Flags.EPOLLONESHOT; // the descriptor stays readable
             *(long*)(wanted + Layout.EpollData) = number;
-            if (s_epoll >= 0 && s_thread is not null && Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, descriptor, wanted) == 0)
+            if (s_epoll >= 0 && s_thread is not null
+                && Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, descriptor, wanted) == 0)
             {
                 s_watches.Add(number, sleeper);
                 return new Watch(number, descriptor);
@@ -131,7 +139,9 @@ internal static unsafe class SleepWatch
             {
                 for (int i = 0; i < count; i++)
                 {
-                    if (s_watches.Remove(*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData), out Wakeup? sleeper)) toWake.Add(sleeper);
+                    if (s_watches.Remove(*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData),
+                        out Wakeup? sleeper))
+                        toWake.Add(sleeper);
                 }
 
                 if (count <= 0)
@@ -174,7 +184,8 @@ internal static unsafe class SleepWatch
             s_thread = null;
             Interlocked.MemoryBarrier();
             bool isNeeded = s_watches.Count > 0;
-            foreach (WeakReference<Wakeup> reference in s_sleepers) isNeeded |= reference.TryGetTarget(out Wakeup? sleeper) && sleeper.Place != 0;
+            foreach (WeakReference<Wakeup> reference in s_sleepers)
+                isNeeded |= reference.TryGetTarget(out Wakeup? sleeper) && sleeper.Place != 0;
             if (isNeeded)
             {
                 s_thread = thread;

@@ -1,6 +1,7 @@
 namespace NativeIpc.Backends;
 
-/// <summary>What spinning has brought on one object so far; see Waiting.Spinner. Threads may overwrite each other's notes: they are hints.</summary>
+/// <summary>What spinning has brought on one object so far; see Waiting.Spinner. Threads may overwrite each other's
+/// notes: they are hints.</summary>
 internal struct SpinState
 {
     /// <summary>How many waits do not spin.</summary>

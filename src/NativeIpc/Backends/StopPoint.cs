@@ -1,8 +1,8 @@
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// Named points between the steps of taking and giving a lock, at which the tests stop a process in order to kill it. Without the
-/// switch NativeIpc.StopPoints they cost a test of a constant.
+/// Named points between the steps of taking and giving a lock, at which the tests stop a process in order to kill it.
+/// Without the switch NativeIpc.StopPoints they cost a test of a constant.
 /// </summary>
 internal static class StopPoint
 {

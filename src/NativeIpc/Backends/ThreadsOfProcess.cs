@@ -4,8 +4,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends;
 
-/// <summary>The system calls in which the threads of a process sleep, by <c>/proc/PID/task/TID/syscall</c> (proc(5)): only
-/// of processes that this user may trace.</summary>
+/// <summary>The system calls in which the threads of a process sleep, by <c>/proc/PID/task/TID/syscall</c> (proc(5)):
+/// only of processes that this user may trace.</summary>
 internal static class ThreadsOfProcess
 {
     private static readonly int s_futex = Futex.Number(RuntimeInformation.ProcessArchitecture);
@@ -18,18 +18,25 @@ internal static class ThreadsOfProcess
 
     /// <summary>Whether a thread waits in an operation on a System V set.</summary>
     internal static bool AnyWaitsForSet(int process, int id)
-        => Calls(process).Any(call => call.Number is { } number && (number == s_semop || number == s_semtimedop) && (int)call.First == id);
+        => Calls(process)
+            .Any(call => call.Number is { } number && (number == s_semop || number == s_semtimedop)
+                && (int)call.First == id);
 
     private static IEnumerable<(int? Number, ulong First)> Calls(int process)
     {
-        foreach (string thread in SystemText.Folders(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/task")))
+        foreach (string thread in SystemText.Folders(
+            string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/task")))
         {
             // "202 0x7f54254e8000 0x9 …"; "running" for one that does not sleep.
             if (SystemText.FirstLine(thread + "/syscall") is not { } line) continue;
             string[] words = line.Split(' ', 3);
-            if (words.Length < 2 || !int.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out int number)) continue;
+            if (words.Length < 2 || !int.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture,
+                out int number))
+                continue;
             if (!words[1].StartsWith("0x", StringComparison.Ordinal)) continue;
-            if (ulong.TryParse(words[1].AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong first)) yield return (number, first);
+            if (ulong.TryParse(words[1].AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                out ulong first))
+                yield return (number, first);
         }
     }
 }

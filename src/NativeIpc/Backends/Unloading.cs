@@ -8,15 +8,15 @@ namespace NativeIpc.Backends;
 /// </summary>
 /// <remarks>
 /// .NET asks only: what is there can be used as before, and it may take long until all is disposed. So who has
-/// something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins anew when
-/// it is needed once more. Interleavings: what is called at the beginning wakes who has slept since before; who begins to
-/// last after that looks by itself. So <see cref="AtBegin"/> comes first.
-/// <para>How the beginning is heard of. Unloading does three things, on any thread: (a) it takes all handlers out of the
-/// event and calls them; (b) it makes the context one that may be collected; (c) it takes it out of the list. Race: a
-/// handler that is added between (a) and (c) is never called, and the context is still listed. Other handlers may take
-/// any time in between, and one of them may be the first to use this library. So nothing that is looked at here and now
-/// tells whether the handler will be called. Safe because the list is looked at again at each garbage collection
-/// (<see cref="Lookout"/>), without which nothing is unloaded anyway.</para>
+/// something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins anew
+/// when it is needed once more. Interleavings: what is called at the beginning wakes who has slept since before; who
+/// begins to last after that looks by itself. So <see cref="AtBegin"/> comes first.
+/// <para>How the beginning is heard of. Unloading does three things, on any thread: (a) it takes all handlers out of
+/// the event and calls them; (b) it makes the context one that may be collected; (c) it takes it out of the list. Race:
+/// a handler that is added between (a) and (c) is never called, and the context is still listed. Other handlers may
+/// take any time in between, and one of them may be the first to use this library. So nothing that is looked at here
+/// and now tells whether the handler will be called. Safe because the list is looked at again at each garbage
+/// collection (<see cref="Lookout"/>), without which nothing is unloaded anyway.</para>
 /// </remarks>
 internal static class Unloading
 {
@@ -27,7 +27,8 @@ internal static class Unloading
 
     static Unloading()
     {
-        if (AssemblyLoadContext.GetLoadContext(typeof(Unloading).Assembly) is not { IsCollectible: true } context) return;
+        if (AssemblyLoadContext.GetLoadContext(typeof(Unloading).Assembly) is not { IsCollectible: true } context)
+            return;
 
         // After (c) a handler would keep the context, which .NET itself keeps until it is unloaded.
         if (!IsListed(context))
@@ -60,7 +61,8 @@ internal static class Unloading
         }
     }
 
-    /// <summary>Whether the unloading of a context has not begun: .NET takes it out of the list after the handlers were called.</summary>
+    /// <summary>Whether the unloading of a context has not begun: .NET takes it out of the list after the handlers were
+    /// called.</summary>
     private static bool IsListed(AssemblyLoadContext context)
     {
         foreach (AssemblyLoadContext listed in AssemblyLoadContext.All)

@@ -4,10 +4,12 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends;
 
-/// <summary>A file that was made without a name (<c>O_TMPFILE</c>, open(2)) and gets one when it is complete. Linux only.</summary>
+/// <summary>A file that was made without a name (<c>O_TMPFILE</c>, open(2)) and gets one when it is complete. Linux
+/// only.</summary>
 internal static unsafe class UnnamedFile
 {
-    // Linux 6.10 lets whoever opened a file name it by its descriptor; before that it took CAP_DAC_READ_SEARCH. It saves the way through /proc.
+    // Linux 6.10 lets whoever opened a file name it by its descriptor; before that it took CAP_DAC_READ_SEARCH. It
+    // saves the way through /proc.
     private static volatile bool s_linksByDescriptor = true;
 
     /// <summary>Whether the direct way is tried.</summary>
@@ -20,7 +22,8 @@ internal static unsafe class UnnamedFile
     /// <summary>Gives the file its name, unless that is taken.</summary>
     /// <param name="file">The descriptor.</param>
     /// <param name="path">The name, in UTF-8.</param>
-    /// <returns>0, or the error number: EEXIST when the name is taken; ENOENT also when the system has no /proc.</returns>
+    /// <returns>0, or the error number: EEXIST when the name is taken; ENOENT also when the system has no
+    /// /proc.</returns>
     internal static int Link(int file, byte* path)
     {
         bool refused = false;
@@ -37,7 +40,8 @@ internal static unsafe class UnnamedFile
         Utf8.TryWrite(self, $"/proc/self/fd/{file}\0", out _);
         fixed (byte* start = self)
         {
-            if (Libc.linkat_utf8(Flags.AT_FDCWD, start, Flags.AT_FDCWD, path, Flags.AT_SYMLINK_FOLLOW) != 0) return Marshal.GetLastPInvokeError();
+            if (Libc.linkat_utf8(Flags.AT_FDCWD, start, Flags.AT_FDCWD, path, Flags.AT_SYMLINK_FOLLOW) != 0)
+                return Marshal.GetLastPInvokeError();
         }
 
         if (refused) s_linksByDescriptor = false;

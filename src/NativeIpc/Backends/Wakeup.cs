@@ -1,16 +1,20 @@
 namespace NativeIpc.Backends;
 
 /// <summary>
-/// Ends a thread's sleep in a semaphore, for a token that is cancelled, a Dispose, or news of a dead holder. One for each thread, used again for each of its waits.
+/// Ends a thread's sleep in a semaphore, for a token that is cancelled, a Dispose, or news of a dead holder. One for
+/// each thread, used again for each of its waits.
 /// </summary>
 /// <remarks>
-/// <para>The thread sleeps on the semaphore's own word, as its peers do: to sleep on two words at once costs a quarter more. So who wakes it has to wake on that word, and does so
-/// until the sleeper says that it is up. A bit of its own, chosen by the thread, keeps other sleepers of this library from being woken for nothing; those of the C library
-/// look and sleep on.</para>
-/// <para>Interleavings. (1) The sleeper says where it is going to sleep, then looks whether it is to wake or the object is closed, then sleeps; who wakes it or closes sets that first, then looks where it sleeps. So one of the two
-/// sees the other. (2) The sleeper has looked and is not asleep yet: a wake-up finds nobody and is repeated. (3) A wake-up that was meant for an earlier wait makes the thread look
-/// once more. (4) The sleeper has left and its page is gone: waking there finds nobody, or makes somebody look once more. (5) The sleeper does not come up, since a debugger holds it: after a
-/// while it is left to its own next look. No wake-up takes a permit or gives one.</para>
+/// <para>The thread sleeps on the semaphore's own word, as its peers do: to sleep on two words at once costs a quarter
+/// more. So who wakes it has to wake on that word, and does so until the sleeper says that it is up. A bit of its own,
+/// chosen by the thread, keeps other sleepers of this library from being woken for nothing; those of the C library look
+/// and sleep on.</para>
+/// <para>Interleavings. (1) The sleeper says where it is going to sleep, then looks whether it is to wake or the object
+/// is closed, then sleeps; who wakes it or closes sets that first, then looks where it sleeps. So one of the two sees
+/// the other. (2) The sleeper has looked and is not asleep yet: a wake-up finds nobody and is repeated. (3) A wake-up
+/// that was meant for an earlier wait makes the thread look once more. (4) The sleeper has left and its page is gone:
+/// waking there finds nobody, or makes somebody look once more. (5) The sleeper does not come up, since a debugger
+/// holds it: after a while it is left to its own next look. No wake-up takes a permit or gives one.</para>
 /// </remarks>
 internal sealed unsafe class Wakeup
 {
@@ -35,7 +39,8 @@ internal sealed unsafe class Wakeup
         return current;
     }
 
-    /// <summary>The longest slice of waits that have to look again: how late a cancellation is seen that cannot wake.</summary>
+    /// <summary>The longest slice of waits that have to look again: how late a cancellation is seen that cannot
+    /// wake.</summary>
     public static TimeSpan LongestSlice { get; } = TimeSpan.FromMilliseconds(50);
 
     public bool IsSet => Volatile.Read(ref _isSet) != 0;
@@ -52,7 +57,8 @@ internal sealed unsafe class Wakeup
     /// <summary>Where the thread sleeps; 0 for nowhere.</summary>
     public nint Place => Volatile.Read(ref _place);
 
-    /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the monotonic clock (null for ever).</summary>
+    /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the
+    /// monotonic clock (null for ever).</summary>
     /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
     public int Sleep(SemaphoreObject target, uint* word, Interop.Timespec* until)
     {
@@ -82,7 +88,8 @@ internal sealed unsafe class Wakeup
             if (place == 0) return;
             Interop.Futex.WakeAll((uint*)place, _bit);
         }
-        while (IsSet && Volatile.Read(ref _place) != 0 && backoff.Pause()); // not set: it has looked since, and sleeps in another wait
+        // Not set: it has looked since, and sleeps in another wait
+        while (IsSet && Volatile.Read(ref _place) != 0 && backoff.Pause());
     }
 
     /// <summary>Makes the sleeper look once more, should it sleep.</summary>
@@ -92,7 +99,8 @@ internal sealed unsafe class Wakeup
     }
 }
 
-/// <summary>How long a sleep may last before the next look at what wakes nobody: short at first, in case it is seen soon.</summary>
+/// <summary>How long a sleep may last before the next look at what wakes nobody: short at first, in case it is seen
+/// soon.</summary>
 internal struct LookPacing
 {
     private TimeSpan _last;

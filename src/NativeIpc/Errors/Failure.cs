@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Errors;
 
-/// <summary>Builds every <see cref="NativeIpcException"/>, so that each message says what was tried, on which key, what the system said and what to do.</summary>
+/// <summary>Builds every <see cref="NativeIpcException"/>, so that each message says what was tried, on which key, what
+/// the system said and what to do.</summary>
 internal static class Failure
 {
     /// <summary>A system call failed.</summary>
@@ -13,8 +14,11 @@ internal static class Failure
     /// <param name="call">The system call.</param>
     /// <param name="number">The system's error number.</param>
     /// <param name="remedy">What to do next: a whole sentence.</param>
-    public static NativeIpcException Of(NativeIpcError error, string attempt, in NativeIpcKey key, string call, int number, string remedy)
-        => new(error, call, key, number, $"Cannot {attempt} {Describe(key)}: {call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}). {remedy}");
+    public static NativeIpcException Of(NativeIpcError error, string attempt, in NativeIpcKey key, string call,
+        int number, string remedy)
+        => new(error, call, key, number,
+            $"Cannot {attempt} {Describe(key)}: {call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" "
+                + $"(error {number}). {remedy}");
 
     /// <summary>The failure was found without a system call.</summary>
     /// <param name="error">The kind of failure.</param>
@@ -24,12 +28,16 @@ internal static class Failure
     /// <param name="finding">What was found: a clause without a full stop.</param>
     /// <param name="remedy">What to do next: a whole sentence.</param>
     /// <param name="number">The error number that tells the same, if there is one.</param>
-    public static NativeIpcException Found(NativeIpcError error, string attempt, in NativeIpcKey key, string operation, string finding, string remedy, int number = 0)
-        => new(error, operation, key, number, $"Cannot {attempt} {Describe(key)}: {finding} (in {operation}{(number == 0 ? "" : $", error {number}")}). {remedy}");
+    public static NativeIpcException Found(NativeIpcError error, string attempt, in NativeIpcKey key, string operation,
+        string finding, string remedy, int number = 0)
+        => new(error, operation, key, number,
+            $"Cannot {attempt} {Describe(key)}: {finding} "
+                + $"(in {operation}{(number == 0 ? "" : $", error {number}")}). {remedy}");
 
     /// <summary>CreateOrOpen found a segment that is too small.</summary>
     public static NativeIpcException TooSmall(in NativeIpcKey key, long actual, long wanted)
-        => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen", $"it has {actual} bytes, and {wanted} were asked for",
+        => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen",
+            $"it has {actual} bytes, and {wanted} were asked for",
             "Ask for no more than it has, set AllowSmaller, or remove it and make it anew.");
 
     /// <summary>An object that was listed, that no key leads to, and that its back end opens in no other way.</summary>
@@ -49,7 +57,9 @@ internal static class Failure
 
     /// <summary>A release of a robust semaphore by who does not hold it.</summary>
     public static InvalidOperationException NotHeld(in NativeIpcKey key, int count)
-        => new($"Cannot release {count} permit(s) of the semaphore {Describe(key)}: with Robust it is a lock of one permit, and this instance does not hold it (or a peer has reset it). Release once for each acquire, by the instance that acquired.");
+        => new($"Cannot release {count} permit(s) of the semaphore {Describe(key)}: with Robust it is a lock of one "
+            + $"permit, and this instance does not hold it (or a peer has reset it). Release once for each acquire, "
+            + $"by the instance that acquired.");
 
     /// <summary>Both forms of a key: the text that peers exchange, and what the system sees.</summary>
     public static string Describe(in NativeIpcKey key)

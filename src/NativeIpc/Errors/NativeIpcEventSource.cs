@@ -3,8 +3,8 @@ using System.Diagnostics.Tracing;
 namespace NativeIpc.Errors;
 
 /// <summary>
-/// What goes wrong where nothing can be thrown: in Dispose, in a finalizer, at the end of the process, on the watching thread. Listen to
-/// the event source "NativeIpc" (dotnet-trace, dotnet-monitor, EventListener).
+/// What goes wrong where nothing can be thrown: in Dispose, in a finalizer, at the end of the process, on the watching
+/// thread. Listen to the event source "NativeIpc" (dotnet-trace, dotnet-monitor, EventListener).
 /// </summary>
 [EventSource(Name = "NativeIpc")]
 internal sealed class NativeIpcEventSource : EventSource
@@ -16,8 +16,8 @@ internal sealed class NativeIpcEventSource : EventSource
     }
 
     /// <summary>
-    /// Has the runtime load, while an object is made, what its removal reports with: a process without a free descriptor cannot load an
-    /// assembly any more, and its Dispose and its end would fail for that alone.
+    /// Has the runtime load, while an object is made, what its removal reports with: a process without a free
+    /// descriptor cannot load an assembly any more, and its Dispose and its end would fail for that alone.
     /// </summary>
     public static void Load() => _ = s_log;
 

@@ -2,7 +2,8 @@ namespace NativeIpc;
 
 internal static partial class Interop
 {
-    /// <summary>The one place where a thread lets time pass: for systems that cannot wait for the thing itself.</summary>
+    /// <summary>The one place where a thread lets time pass: for systems that cannot wait for the thing
+    /// itself.</summary>
     internal static class Pause
     {
         [ThreadStatic]
@@ -22,8 +23,10 @@ internal static partial class Interop
                 return;
             }
 
-            // nanosleep, since Thread.Sleep knows only milliseconds. EINTR just ends the pause early, which every caller allows.
-            var duration = new Timespec { tv_sec = microseconds / 1_000_000, tv_nsec = microseconds % 1_000_000 * 1000 };
+            // nanosleep, since Thread.Sleep knows only milliseconds. EINTR just ends the pause early, which every
+            // caller allows.
+            var duration = new Timespec { tv_sec = microseconds / 1_000_000,
+                tv_nsec = microseconds % 1_000_000 * 1000 };
             _ = Libc.nanosleep(duration, 0);
         }
     }

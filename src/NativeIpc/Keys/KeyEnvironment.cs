@@ -1,10 +1,11 @@
 namespace NativeIpc.Keys;
 
 /// <summary>
-/// What the rules of names need to know of a machine: which platform's rules apply, whether an Apple sandbox confines the process, and the
-/// two folders that System V keys live in. The folders are asked for only when a rule needs them.
+/// What the rules of names need to know of a machine: which platform's rules apply, whether an Apple sandbox confines
+/// the process, and the two folders that System V keys live in. The folders are asked for only when a rule needs them.
 /// </summary>
-internal sealed class KeyEnvironment(KeyPlatform platform, bool isSandboxed, Func<string> runtimeDirectory, Func<string> temporaryDirectory)
+internal sealed class KeyEnvironment(KeyPlatform platform, bool isSandboxed, Func<string> runtimeDirectory,
+    Func<string> temporaryDirectory)
 {
     public KeyPlatform Platform { get; } = platform;
 

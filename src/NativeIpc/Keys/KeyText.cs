@@ -5,13 +5,14 @@ using System.Text;
 namespace NativeIpc.Keys;
 
 /// <summary>
-/// The text form of keys, character for character as Qt 6.6 and later writes and reads it. The rules were observed, not read: each is
-/// held by a case in tests/NativeIpc.Tests/Vectors.
+/// The text form of keys, character for character as Qt 6.6 and later writes and reads it. The rules were observed, not
+/// read: each is held by a case in tests/NativeIpc.Tests/Vectors.
 /// </summary>
 internal static class KeyText
 {
     private const string LegacyKeyName = "legacyKey";
-    private const string ControlCharacters = "\0\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f";
+    private const string ControlCharacters =
+        "\0\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f";
     private const char ReplacementCharacter = '\uFFFD';
     private const char ByteOrderMark = '\uFEFF';
 
@@ -50,7 +51,8 @@ internal static class KeyText
     {
         key = default;
         int colon = text.IndexOf(':');
-        if (colon < 0) return Fail(out fault, 0, "it lacks the type and its colon (posix:, systemv:, systemv-N: or windows:)");
+        if (colon < 0)
+            return Fail(out fault, 0, "it lacks the type and its colon (posix:, systemv:, systemv-N: or windows:)");
         if (!TryParseType(text[..colon], out NativeIpcKeyType type, out fault)) return false;
 
         ReadOnlySpan<char> rest = text[(colon + 1)..];
@@ -64,11 +66,14 @@ internal static class KeyText
             path = slash < 0 ? [] : authority[slash..];
             if (slash >= 0) authority = authority[..slash];
             if (authority is not ("" or "@" or ":" or "@:"))
-                return Fail(out fault, colon + 3, "after two slashes it names a host, which a key has not (a native key that starts with two slashes is written /%2F…)");
+                return Fail(out fault, colon + 3,
+                    "after two slashes it names a host, which a key has not (a native key that starts with two "
+                        + "slashes is written /%2F…)");
         }
 
         string? legacyKey = null;
-        if (question >= 0 && !TryParseQuery(rest[(question + 1)..], colon + question + 2, out legacyKey, out fault)) return false;
+        if (question >= 0 && !TryParseQuery(rest[(question + 1)..], colon + question + 2, out legacyKey, out fault))
+            return false;
         key = new NativeIpcKey(Decode(path, HasOnlyWholeEscapes(path), acceptNoncharacters: false), type, legacyKey);
         return true;
     }
@@ -100,14 +105,17 @@ internal static class KeyText
 
         ReadOnlySpan<char> digits = name[SystemVPrefix.Length..];
         if (digits.IsEmpty || digits.ContainsAnyExceptInRange('0', '9')
-            || !byte.TryParse(digits.TrimStart('0'), NumberStyles.None, CultureInfo.InvariantCulture, out byte projectId))
+            || !byte.TryParse(digits.TrimStart('0'), NumberStyles.None, CultureInfo.InvariantCulture,
+                out byte projectId))
             return Fail(out fault, SystemVPrefix.Length, "the project id after systemv- is not a number from 1 to 255");
         type = (NativeIpcKeyType)projectId;
         return true;
     }
 
-    /// <summary>Items called legacyKey and nothing else, separated by &amp;; the last one counts. Null when there is no item at all.</summary>
-    private static bool TryParseQuery(ReadOnlySpan<char> query, int position, out string? legacyKey, out KeyTextFault fault)
+    /// <summary>Items called legacyKey and nothing else, separated by &amp;; the last one counts. Null when there is no
+    /// item at all.</summary>
+    private static bool TryParseQuery(ReadOnlySpan<char> query, int position, out string? legacyKey,
+        out KeyTextFault fault)
     {
         legacyKey = null;
         fault = default;
@@ -122,7 +130,8 @@ internal static class KeyText
             ReadOnlySpan<char> name = equals < 0 ? item : item[..equals];
             if (Decode(name, escaped, acceptNoncharacters: true) != LegacyKeyName)
                 return Fail(out fault, position + range.Start.Value, "the query has an item other than legacyKey=NAME");
-            legacyKey = equals < 0 ? "" : AsIfThroughUtf8(Decode(item[(equals + 1)..], escaped, acceptNoncharacters: true));
+            legacyKey = equals < 0 ? "" : AsIfThroughUtf8(
+                Decode(item[(equals + 1)..], escaped, acceptNoncharacters: true));
         }
 
         return true;
@@ -150,7 +159,8 @@ internal static class KeyText
     {
         while (part.IndexOf('%') is var at and >= 0)
         {
-            if (at + 2 >= part.Length || !char.IsAsciiHexDigit(part[at + 1]) || !char.IsAsciiHexDigit(part[at + 2])) return false;
+            if (at + 2 >= part.Length || !char.IsAsciiHexDigit(part[at + 1]) || !char.IsAsciiHexDigit(part[at + 2]))
+                return false;
             part = part[(at + 3)..];
         }
 
@@ -158,8 +168,8 @@ internal static class KeyText
     }
 
     /// <summary>
-    /// Decodes runs of %XX as UTF-8. Each byte that is not part of a well-formed sequence becomes one U+FFFD; .NET's decoder would give one
-    /// for a whole truncated sequence. Raw text passes as it is.
+    /// Decodes runs of %XX as UTF-8. Each byte that is not part of a well-formed sequence becomes one U+FFFD; .NET's
+    /// decoder would give one for a whole truncated sequence. Raw text passes as it is.
     /// </summary>
     private static string Decode(ReadOnlySpan<char> part, bool escaped, bool acceptNoncharacters)
     {
@@ -175,7 +185,8 @@ internal static class KeyText
             int count = 0;
             while (count < bytes.Length && count * 3 < part.Length && part[count * 3] == '%')
             {
-                bytes[count] = byte.Parse(part.Slice(count * 3 + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+                bytes[count] = byte.Parse(part.Slice(count * 3 + 1, 2), NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture);
                 count++;
             }
 
@@ -189,9 +200,11 @@ internal static class KeyText
         return text.Append(part).ToString();
     }
 
-    private static bool IsNoncharacter(Rune rune) => (rune.Value & 0xFFFE) == 0xFFFE || rune.Value is >= 0xFDD0 and <= 0xFDEF;
+    private static bool IsNoncharacter(Rune rune)
+        => (rune.Value & 0xFFFE) == 0xFFFE || rune.Value is >= 0xFDD0 and <= 0xFDEF;
 
-    /// <summary>Qt takes a legacy key through UTF-8: lone surrogates become ?, and one U+FEFF at the start is lost.</summary>
+    /// <summary>Qt takes a legacy key through UTF-8: lone surrogates become ?, and one U+FEFF at the start is
+    /// lost.</summary>
     private static string AsIfThroughUtf8(string text)
     {
         if (text.StartsWith(ByteOrderMark)) text = text[1..];

@@ -9,6 +9,7 @@ internal readonly record struct KeyTextFault(int Position, string Reason)
     {
         ReadOnlySpan<char> part = text[Position..];
         string shown = part.Length <= Shown ? $"'{part}'" : $"'{part[..Shown]}…'";
-        return new FormatException(part.IsEmpty ? $"Not a key: {Reason}; the text ends at position {Position}." : $"Not a key: {Reason}, at position {Position}: {shown}.");
+        return new FormatException(part.IsEmpty ? $"Not a key: {Reason}; the text ends at position {Position}."
+            : $"Not a key: {Reason}, at position {Position}: {shown}.");
     }
 }

@@ -14,7 +14,8 @@ internal static class NameRules
     public static NativeIpcKeyType DefaultType(KeyPlatform platform)
         => platform == KeyPlatform.Windows ? NativeIpcKeyType.Windows : NativeIpcKeyType.PosixRealtime;
 
-    public static NativeIpcKeyType LegacyDefaultType(KeyPlatform platform, bool isSandboxed, bool preferPosix) => platform switch
+    public static NativeIpcKeyType LegacyDefaultType(KeyPlatform platform, bool isSandboxed, bool preferPosix)
+        => platform switch
     {
         KeyPlatform.Windows => NativeIpcKeyType.Windows,
         KeyPlatform.Android => NativeIpcKeyType.PosixRealtime,
@@ -22,9 +23,10 @@ internal static class NameRules
         _ => preferPosix ? NativeIpcKeyType.PosixRealtime : NativeIpcKeyType.SystemV,
     };
 
-    /// <summary>The key that Qt's platformSafeKey makes of a name, and whether the name had to be cut for it. A type foreign to the
-    /// platform, like an empty name, gives an empty native key.</summary>
-    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type, IpcObjectKind kind, KeyEnvironment environment, out bool wasCut)
+    /// <summary>The key that Qt's platformSafeKey makes of a name, and whether the name had to be cut for it. A type
+    /// foreign to the platform, like an empty name, gives an empty native key.</summary>
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type, IpcObjectKind kind,
+        KeyEnvironment environment, out bool wasCut)
     {
         ArgumentNullException.ThrowIfNull(name);
         wasCut = false;
@@ -36,8 +38,10 @@ internal static class NameRules
         return new NativeIpcKey(nativeKey, type);
     }
 
-    /// <summary>The key that Qt 4.4 to 6.5 made of a name; it remembers the name, unless the native key is empty.</summary>
-    public static NativeIpcKey LegacyNativeKey(string name, NativeIpcKeyType type, IpcObjectKind kind, KeyEnvironment environment)
+    /// <summary>The key that Qt 4.4 to 6.5 made of a name; it remembers the name, unless the native key is
+    /// empty.</summary>
+    public static NativeIpcKey LegacyNativeKey(string name, NativeIpcKeyType type, IpcObjectKind kind,
+        KeyEnvironment environment)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (!HasNames(type, environment.Platform) || name.Length == 0) return new NativeIpcKey("", type);
@@ -57,59 +61,72 @@ internal static class NameRules
     /// <summary>Whether a file or object name is one that Qt 4.4 to 6.5 made for a kind of object.</summary>
     /// <param name="name">The name, without slash or folder.</param>
     /// <param name="kind">The kind of object.</param>
-    /// <param name="original">The portable name that it was made of, where its hash proves it: a name of ASCII letters only, which Qt keeps whole. Otherwise empty.</param>
+    /// <param name="original">The portable name that it was made of, where its hash proves it: a name of ASCII letters
+    /// only, which Qt keeps whole. Otherwise empty.</param>
     public static bool IsLegacyName(string name, IpcObjectKind kind, out string original)
     {
         const int HashLength = 40;
         original = "";
         string prefix = LegacyPrefix(kind);
-        if (!name.StartsWith(prefix, StringComparison.Ordinal) || name.Length < prefix.Length + HashLength) return false;
+        if (!name.StartsWith(prefix, StringComparison.Ordinal) || name.Length < prefix.Length + HashLength)
+            return false;
         string letters = name[prefix.Length..^HashLength];
         if (!letters.All(char.IsAsciiLetter) || !name[^HashLength..].All(char.IsAsciiHexDigitLower)) return false;
         if (letters.Length > 0 && Convert.ToHexStringLower(Sha1(letters)) == name[^HashLength..]) original = letters;
         return true;
     }
 
-    /// <summary>The legacy name of the lock of a segment with a legacy name, or the other way round: all but the prefix is the same.</summary>
+    /// <summary>The legacy name of the lock of a segment with a legacy name, or the other way round: all but the prefix
+    /// is the same.</summary>
     public static string LegacySibling(string name, IpcObjectKind kind)
-        => LegacyPrefix(kind == IpcObjectKind.SharedMemory ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory) + name[LegacyPrefix(kind).Length..];
+        => LegacyPrefix(kind == IpcObjectKind.SharedMemory ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory)
+            + name[LegacyPrefix(kind).Length..];
 
-    private static string LegacyPrefix(IpcObjectKind kind) => kind == IpcObjectKind.SharedMemory ? "qipc_sharedmemory_" : "qipc_systemsem_";
+    private static string LegacyPrefix(IpcObjectKind kind)
+        => kind == IpcObjectKind.SharedMemory ? "qipc_sharedmemory_" : "qipc_systemsem_";
 
     /// <summary>The key of the semaphore that Qt uses as the lock of a segment (mission C3).</summary>
     public static NativeIpcKey LockKey(in NativeIpcKey segment, KeyEnvironment environment)
     {
         const string Suffix = "_sem";
-        if (segment.LegacyKey.Length > 0) return LegacyNativeKey(segment.LegacyKey, segment.Type, IpcObjectKind.SystemSemaphore, environment);
+        if (segment.LegacyKey.Length > 0)
+            return LegacyNativeKey(segment.LegacyKey, segment.Type, IpcObjectKind.SystemSemaphore, environment);
         if (segment.Type != NativeIpcKeyType.Windows) return new NativeIpcKey(segment.NativeKey, segment.Type);
 
-        // On Windows all kinds of objects share one space of names. Qt cuts the name so that the suffix fits; not run on Windows, but
-        // with one unit more the name could not be used at all.
+        // On Windows all kinds of objects share one space of names. Qt cuts the name so that the suffix fits; not run
+        // on Windows, but with one unit more the name could not be used at all.
         int kept = Math.Min(segment.NativeKey.Length, WindowsMaxPath - 1 - Suffix.Length);
         return new NativeIpcKey(segment.NativeKey[..kept] + Suffix, segment.Type);
     }
 
     /// <summary>The message of the strict variant: what a cut name has become, and what to do.</summary>
     public static string DescribeCut(string name, in NativeIpcKey key) => key.Type == NativeIpcKeyType.Windows
-        ? $"The name has {name.Length} UTF-16 units, more than Windows takes together with Qt's prefix ({WindowsMaxPath}): it would be cut to '{key.NativeKey}'. Use a shorter name."
-        : $"The name '{name}' has {name.Length} UTF-16 units, more than the {AppleNameLength} that a key has room for here: it would be cut to '{key.NativeKey}', as would every name that starts the same. Use a shorter name.";
+        ? $"The name has {name.Length} UTF-16 units, more than Windows takes together with Qt's prefix "
+            + $"({WindowsMaxPath}): it would be cut to '{key.NativeKey}'. Use a shorter name."
+        : $"The name '{name}' has {name.Length} UTF-16 units, more than the {AppleNameLength} that a key has room for "
+            + $"here: it would be cut to '{key.NativeKey}', as would every name that starts the same. Use a shorter "
+            + $"name.";
 
-    /// <summary>The length of a leading <c>Local\</c> or <c>Global\</c>, which select the session's or the machine's name space.</summary>
+    /// <summary>The length of a leading <c>Local\</c> or <c>Global\</c>, which select the session's or the machine's
+    /// name space.</summary>
     public static int WindowsPrefixLength(string name)
         => name.StartsWith(@"Local\", StringComparison.Ordinal) ? 6
         : name.StartsWith(@"Global\", StringComparison.Ordinal) ? 7
         : 0;
 
-    /// <summary>Whether a platform has names of a type, in the sense of Qt's key functions: on Unix, each type without rules of its own (0, and
-    /// 0x102 and up) is named like System V. Whether a type works is the back end's question.</summary>
-    private static bool HasNames(NativeIpcKeyType type, KeyPlatform platform) => (type == NativeIpcKeyType.Windows) == (platform == KeyPlatform.Windows);
+    /// <summary>Whether a platform has names of a type, in the sense of Qt's key functions: on Unix, each type without
+    /// rules of its own (0, and 0x102 and up) is named like System V. Whether a type works is the back end's
+    /// question.</summary>
+    private static bool HasNames(NativeIpcKeyType type, KeyPlatform platform)
+        => (type == NativeIpcKeyType.Windows) == (platform == KeyPlatform.Windows);
 
     private static string PosixName(string name, KeyEnvironment environment, out bool wasCut)
     {
         wasCut = false;
         if (environment.Platform != KeyPlatform.Apple) return "/" + name;
 
-        // The sandbox wants <application group>/<name>, without a slash before it. Qt passes such a name as it is; another one cannot be used there.
+        // The sandbox wants <application group>/<name>, without a slash before it. Qt passes such a name as it is;
+        // another one cannot be used there.
         if (environment.IsSandboxed && name.IndexOf('/') is > 0 and var slash && slash < name.Length - 1) return name;
         wasCut = name.Length > AppleNameLength;
         return "/" + (wasCut ? name[..AppleNameLength] : name);
@@ -117,8 +134,8 @@ internal static class NameRules
 
     private static string WindowsName(string name, IpcObjectKind kind, out bool wasCut)
     {
-        // Qt cuts the whole at MAX_PATH. Whether it counts the terminating zero was not observed; 260 units are refused when used, so the
-        // difference shows only in the text of a key that works nowhere.
+        // Qt cuts the whole at MAX_PATH. Whether it counts the terminating zero was not observed; 260 units are refused
+        // when used, so the difference shows only in the text of a key that works nowhere.
         string nativeKey = name.Insert(WindowsPrefixLength(name), kind == IpcObjectKind.SharedMemory ? "shm_" : "sem_");
         wasCut = nativeKey.Length > WindowsMaxPath;
         return wasCut ? nativeKey[..WindowsMaxPath] : nativeKey;

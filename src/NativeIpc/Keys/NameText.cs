@@ -18,16 +18,19 @@ internal enum NameForm
 /// <summary>How the platforms encode names (mission E3).</summary>
 internal static class NameText
 {
-    /// <summary>UTF-8 as Qt writes it: a lone surrogate becomes a question mark, where .NET's own writes U+FFFD.</summary>
-    public static readonly Encoding Utf8 = Encoding.GetEncoding("utf-8", new EncoderReplacementFallback("?"), DecoderFallback.ReplacementFallback);
+    /// <summary>UTF-8 as Qt writes it: a lone surrogate becomes a question mark, where .NET's own writes
+    /// U+FFFD.</summary>
+    public static readonly Encoding Utf8 = Encoding.GetEncoding("utf-8", new EncoderReplacementFallback("?"),
+        DecoderFallback.ReplacementFallback);
 
     /// <summary>
-    /// Whether text can be decomposed in this process. With InvariantGlobalization string.Normalize takes every text as normalized already (true of
-    /// .NET 10); names on Apple that might need it are refused then.
+    /// Whether text can be decomposed in this process. With InvariantGlobalization string.Normalize takes every text as
+    /// normalized already (true of .NET 10); names on Apple that might need it are refused then.
     /// </summary>
     public static readonly bool CanDecompose = "\u00e9".Normalize(NormalizationForm.FormD).Length == 2;
 
-    /// <summary>The text of a native key as the system calls take it: decomposed (NFD) on Apple, where Qt's file names are; unchanged elsewhere.</summary>
+    /// <summary>The text of a native key as the system calls take it: decomposed (NFD) on Apple, where Qt's file names
+    /// are; unchanged elsewhere.</summary>
     /// <param name="nativeKey">Any text. What is no character (a lone surrogate, U+FFFE), and .NET refuses to
     /// normalize, stays as it is.</param>
     /// <param name="platform">The platform.</param>

@@ -8,22 +8,30 @@ internal static class UsableKey
     private const int LongestFileName = 255; // NAME_MAX on Linux and Apple, in bytes
     private const int WindowsLimit = NameRules.WindowsMaxPath - 1; // MAX_PATH counts the terminating zero
 
-    /// <summary>Says which rule the key breaks and what to do, or null when it can be used on this platform. Whether its type is
-    /// supported is the back ends' question.</summary>
-    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform, NameForm form = NameForm.Decomposed)
+    /// <summary>Says which rule the key breaks and what to do, or null when it can be used on this platform. Whether
+    /// its type is supported is the back ends' question.</summary>
+    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform,
+        NameForm form = NameForm.Decomposed)
     {
         string name = key.NativeKey;
-        if (name.Length == 0) return "The native key is empty. Give it a name, or let PlatformSafeKey make it from one (with a type that this system supports).";
+        if (name.Length == 0)
+            return "The native key is empty. Give it a name, or let PlatformSafeKey make it from one (with a type "
+                + "that this system supports).";
         if (name.Contains('\0'))
-            return $"The native key has a NUL character at position {name.IndexOf('\0')}, where the operating system would cut it. Use a name without NUL.";
+            return $"The native key has a NUL character at position {name.IndexOf('\0')}, where the operating system "
+                + $"would cut it. Use a name without NUL.";
         if (KeyText.IndexOfLoneSurrogate(name) is var at and >= 0)
-            return $"The native key has a lone surrogate at position {at}, which has no encoding, so that different names would meet. Use well-formed text (a name that was cut may have been split there).";
+            return $"The native key has a lone surrogate at position {at}, which has no encoding, so that different "
+                + $"names would meet. Use well-formed text (a name that was cut may have been split there).";
 
-        if (key.Type == NativeIpcKeyType.Windows) return platform == KeyPlatform.Windows ? FindWindowsViolation(name) : null;
+        if (key.Type == NativeIpcKeyType.Windows)
+            return platform == KeyPlatform.Windows ? FindWindowsViolation(name) : null;
         if (platform == KeyPlatform.Windows) return null;
         if (key.Type != NativeIpcKeyType.PosixRealtime && !key.Type.IsSystemV) return null;
         if (platform == KeyPlatform.Apple && form == NameForm.Refused && !Ascii.IsValid(name))
-            return "The native key is not ASCII and this process runs with InvariantGlobalization, in which .NET cannot decompose text as names on Apple systems are. Use an ASCII name, turn InvariantGlobalization off, or pass names as they are (the switch NativeIpc.NamesAsTheyAre).";
+            return "The native key is not ASCII and this process runs with InvariantGlobalization, in which .NET "
+                + "cannot decompose text as names on Apple systems are. Use an ASCII name, turn "
+                + "InvariantGlobalization off, or pass names as they are (the switch NativeIpc.NamesAsTheyAre).";
 
         name = NameText.ForSystem(name, platform, form);
         return key.Type.IsSystemV ? FindPathViolation(name, platform)
@@ -32,7 +40,8 @@ internal static class UsableKey
     }
 
     /// <summary>The length of a native key in the unit that the platform counts, and the most that it takes.</summary>
-    public static (int Length, int Limit) MeasureLength(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform, NameForm form = NameForm.Decomposed)
+    public static (int Length, int Limit) MeasureLength(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform,
+        NameForm form = NameForm.Decomposed)
     {
         if (key.Type == NativeIpcKeyType.Windows) return (key.NativeKey.Length, WindowsLimit);
         string name = NameText.ForSystem(key.NativeKey, platform, form);
@@ -43,7 +52,9 @@ internal static class UsableKey
 
     // glibc keeps a semaphore in a file called sem.NAME; musl and bionic do not.
     private static (int Length, int Limit) PosixLength(string name, IpcObjectKind kind, KeyPlatform platform)
-        => (Encoding.UTF8.GetByteCount(name.TrimStart('/')), kind == IpcObjectKind.SystemSemaphore && platform == KeyPlatform.Linux ? LongestFileName - 4 : LongestFileName);
+        => (Encoding.UTF8.GetByteCount(name.TrimStart('/')),
+            kind == IpcObjectKind.SystemSemaphore && platform == KeyPlatform.Linux
+                ? LongestFileName - 4 : LongestFileName);
 
     // PSHMNAMLEN is 31; the check for semaphores counts the terminating zero. Names are opaque: slashes do not matter.
     private static (int Length, int Limit) AppleLength(string name, IpcObjectKind kind)
@@ -55,15 +66,20 @@ internal static class UsableKey
 
     private static string? FindPosixViolation(string name, IpcObjectKind kind, KeyPlatform platform)
     {
-        ReadOnlySpan<char> bare = name.AsSpan().TrimStart('/'); // leading slashes do not matter: a, /a and //a are one object
+        // Leading slashes do not matter: a, /a and //a are one object
+        ReadOnlySpan<char> bare = name.AsSpan().TrimStart('/');
         if (bare.Length == 0) return $"The native key '{name}' has nothing after its slash. Add a name.";
-        if (bare.Contains('/')) return $"The native key '{name}' has a slash inside; a POSIX name is one file name, with slashes only before it. Use another character.";
-        if (bare is "." or "..") return $"The native key '{name}' names a folder; '.' and '..' cannot be POSIX names. Use another name.";
+        if (bare.Contains('/'))
+            return $"The native key '{name}' has a slash inside; a POSIX name is one file name, with slashes only "
+                + $"before it. Use another character.";
+        if (bare is "." or "..")
+            return $"The native key '{name}' names a folder; '.' and '..' cannot be POSIX names. Use another name.";
 
         (int length, int limit) = PosixLength(name, kind, platform);
         if (length <= limit) return null;
         string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
-        return $"The native key has {length} bytes after its slash, in UTF-8; a POSIX {what} has at most {limit} here. Use a shorter name.";
+        return $"The native key has {length} bytes after its slash, in UTF-8; a POSIX {what} has at most {limit} "
+            + $"here. Use a shorter name.";
     }
 
     private static string? FindAppleViolation(string name, IpcObjectKind kind)
@@ -71,19 +87,23 @@ internal static class UsableKey
         (int length, int limit) = AppleLength(name, kind);
         if (length <= limit) return null;
         string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
-        return $"The native key '{name}' has {length} bytes in decomposed UTF-8, its slash included; a POSIX {what} has at most {limit} on Apple systems. Use a shorter name.";
+        return $"The native key '{name}' has {length} bytes in decomposed UTF-8, its slash included; a POSIX {what} "
+            + $"has at most {limit} on Apple systems. Use a shorter name.";
     }
 
     private static string? FindPathViolation(string path, KeyPlatform platform)
     {
         (int length, int limit) = PathLength(path, platform);
-        if (length > limit) return $"The path of the System V key has {length} bytes in UTF-8; the system takes at most {limit}. Use a shorter path.";
+        if (length > limit)
+            return $"The path of the System V key has {length} bytes in UTF-8; the system takes at most {limit}. Use "
+                + $"a shorter path.";
         if (length <= LongestFileName) return null; // and so is each component
         foreach (Range component in path.AsSpan().Split('/'))
         {
             int bytes = Encoding.UTF8.GetByteCount(path.AsSpan()[component]);
             if (bytes > LongestFileName)
-                return $"The path of the System V key has a component of {bytes} bytes in UTF-8; a file name has at most {LongestFileName}. Use a shorter name.";
+                return $"The path of the System V key has a component of {bytes} bytes in UTF-8; a file name has at "
+                    + $"most {LongestFileName}. Use a shorter name.";
         }
 
         return null;
@@ -94,8 +114,11 @@ internal static class UsableKey
         int prefix = NameRules.WindowsPrefixLength(name);
         if (name.Length == prefix) return $"The native key '{name}' has nothing after its prefix. Add a name.";
         if (name.AsSpan(prefix).Contains('\\'))
-            return $"The native key '{name}' has a backslash; a Windows name has none, except in a leading Local\\ or Global\\. Use another character.";
-        if (name.Length > WindowsLimit) return $"The native key has {name.Length} UTF-16 units; a Windows name has at most {WindowsLimit}, its prefix included. Use a shorter name.";
+            return $"The native key '{name}' has a backslash; a Windows name has none, except in a leading Local\\ or "
+                + $"Global\\. Use another character.";
+        if (name.Length > WindowsLimit)
+            return $"The native key has {name.Length} UTF-16 units; a Windows name has at most {WindowsLimit}, its "
+                + $"prefix included. Use a shorter name.";
         return null;
     }
 }

@@ -15,7 +15,8 @@ internal sealed class AccountNames
 
     private static string? Find(Dictionary<uint, string?> known, uint id, Func<uint, string> look)
     {
-        if (!known.TryGetValue(id, out string? name)) known[id] = name = look(id) is { Length: > 0 } found ? found : null;
+        if (!known.TryGetValue(id, out string? name))
+            known[id] = name = look(id) is { Length: > 0 } found ? found : null;
         return name;
     }
 }

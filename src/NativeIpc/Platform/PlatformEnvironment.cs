@@ -17,17 +17,21 @@ internal static class PlatformEnvironment
         : KeyPlatform.LinuxMusl;
 
     /// <summary>
-    /// Whether an Apple sandbox confines the process. On macOS that is told by the variable APP_SANDBOX_CONTAINER_ID, which the sandbox sets: widely
-    /// relied on, undocumented, and inherited by or hidden from a process whose parent wants it so. Asking Security.framework for the
-    /// entitlement, as Qt does, would be certain. iOS and its like confine every process.
+    /// Whether an Apple sandbox confines the process. On macOS that is told by the variable APP_SANDBOX_CONTAINER_ID,
+    /// which the sandbox sets: widely relied on, undocumented, and inherited by or hidden from a process whose parent
+    /// wants it so. Asking Security.framework for the entitlement, as Qt does, would be certain. iOS and its like
+    /// confine every process.
     /// </summary>
     public static bool IsSandboxed { get; } = Platform == KeyPlatform.Apple
-        && (!(OperatingSystem.IsMacOS() || OperatingSystem.IsMacCatalyst()) || Environment.GetEnvironmentVariable("APP_SANDBOX_CONTAINER_ID") is { Length: > 0 });
+        && (!(OperatingSystem.IsMacOS() || OperatingSystem.IsMacCatalyst())
+            || Environment.GetEnvironmentVariable("APP_SANDBOX_CONTAINER_ID") is { Length: > 0 });
 
-    public static bool LegacyDefaultIsPosix => AppContext.TryGetSwitch(LegacyDefaultIsPosixSwitch, out bool isPosix) && isPosix;
+    public static bool LegacyDefaultIsPosix
+        => AppContext.TryGetSwitch(LegacyDefaultIsPosixSwitch, out bool isPosix) && isPosix;
 
-    /// <summary>What becomes of names that are not ASCII on Apple systems: with the AppContext switch NativeIpc.NamesAsTheyAre they are passed as they
-    /// are, to meet a program in another language; otherwise decomposed, as Qt's are, where .NET can do that.</summary>
+    /// <summary>What becomes of names that are not ASCII on Apple systems: with the AppContext switch
+    /// NativeIpc.NamesAsTheyAre they are passed as they are, to meet a program in another language; otherwise
+    /// decomposed, as Qt's are, where .NET can do that.</summary>
     public static NameForm NameForm { get; } =
         AppContext.TryGetSwitch("NativeIpc.NamesAsTheyAre", out bool asTheyAre) && asTheyAre ? NameForm.AsItIs
         : NameText.CanDecompose ? NameForm.Decomposed
@@ -36,11 +40,13 @@ internal static class PlatformEnvironment
     /// <summary>The text of a native key as the system calls take it here.</summary>
     public static string SystemName(string nativeKey) => NameText.ForSystem(nativeKey, Platform, NameForm);
 
-    /// <summary>Which rule of this platform a key breaks, or null when it can be used; see <see cref="UsableKey"/>.</summary>
-    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind) => UsableKey.FindViolation(key, kind, Platform, NameForm);
+    /// <summary>Which rule of this platform a key breaks, or null when it can be used; see
+    /// <see cref="UsableKey"/>.</summary>
+    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind)
+        => UsableKey.FindViolation(key, kind, Platform, NameForm);
 
-    /// <summary>The environment of the rules of names. Its folders are looked up each time they are asked for, as Qt does: the
-    /// variables and what they lead to may change while the process runs.</summary>
+    /// <summary>The environment of the rules of names. Its folders are looked up each time they are asked for, as Qt
+    /// does: the variables and what they lead to may change while the process runs.</summary>
     public static KeyEnvironment Current { get; } = new(
         Platform,
         IsSandboxed,

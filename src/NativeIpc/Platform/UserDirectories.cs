@@ -3,12 +3,15 @@ using System.Runtime.InteropServices;
 namespace NativeIpc.Platform;
 
 /// <summary>
-/// The one resolver of the folders that System V keys live in. It follows QStandardPaths::RuntimeLocation and QDir::tempPath, but only names the
-/// runtime folder; <see cref="CreateRuntimeDirectoryFor"/> creates it, once an object is about to be made in it.
+/// The one resolver of the folders that System V keys live in. It follows QStandardPaths::RuntimeLocation and
+/// QDir::tempPath, but only names the runtime folder; <see cref="CreateRuntimeDirectoryFor"/> creates it, once an
+/// object is about to be made in it.
 /// </summary>
-/// <remarks>What it reads comes in as parameters, so that every case can be tested. All folders are empty on Windows, which has no System V keys.</remarks>
+/// <remarks>What it reads comes in as parameters, so that every case can be tested. All folders are empty on Windows,
+/// which has no System V keys.</remarks>
 internal sealed class UserDirectories(
-    Func<string, string?> variable, uint userId, Func<uint, string> loginName, string workingDirectory = "", string systemTemporaryDirectory = "/tmp")
+    Func<string, string?> variable, uint userId, Func<uint, string> loginName, string workingDirectory = "",
+    string systemTemporaryDirectory = "/tmp")
 {
     private const uint OwnerOnly = 0x1C0; // 0700
     private const uint PermissionBits = 0x1FF; // 0777: the sticky and set-id bits do not matter
@@ -34,10 +37,12 @@ internal sealed class UserDirectories(
     {
         if (OperatingSystem.IsWindows()) return "";
         string named = variable("TMPDIR") is { Length: > 0 } set ? set : systemTemporaryDirectory;
-        return Interop.Libc.RealPath(Path.Combine(workingDirectory, named)) ?? ""; // a relative path starts at the process's own folder
+        // A relative path starts at the process's own folder
+        return Interop.Libc.RealPath(Path.Combine(workingDirectory, named)) ?? "";
     }
 
-    /// <summary>The user's runtime folder, which may yet have to be created; empty when there is none that is safe to use.</summary>
+    /// <summary>The user's runtime folder, which may yet have to be created; empty when there is none that is safe to
+    /// use.</summary>
     public Answer RuntimeDirectory()
     {
         if (OperatingSystem.IsWindows()) return new Answer("", null);
@@ -57,18 +62,21 @@ internal sealed class UserDirectories(
             : new Answer(fallback, $"{diagnostic}; using '{fallback}' instead.");
     }
 
-    /// <summary>Creates the runtime folder with mode 0700 when a key file is about to be made in it and it is missing.</summary>
+    /// <summary>Creates the runtime folder with mode 0700 when a key file is about to be made in it and it is
+    /// missing.</summary>
     /// <param name="keyPath">The path of the key file.</param>
     /// <returns>Whether the folder was created. When it could not be, making the key file says why.</returns>
     public bool CreateRuntimeDirectoryFor(string keyPath)
     {
-        if (OperatingSystem.IsWindows() || Interop.IsApple) return false; // Apple: the system makes it, with its own rights
+        // Apple: the system makes it, with its own rights
+        if (OperatingSystem.IsWindows() || Interop.IsApple) return false;
         string folder = RuntimeDirectory().Path;
         if (folder.Length == 0 || !keyPath.StartsWith(folder + "/", StringComparison.Ordinal)) return false;
         if (Examine(folder, out _) != Fitness.CanBeCreated || Interop.Libc.mkdir(folder, OwnerOnly) != 0) return false;
 
         // A umask can only take bits away. The name is ours by now, in a folder where no other user can replace it.
-        if (Interop.Libc.Status(folder, followLink: false, out Interop.FileStatus status) == 0 && status.IsDirectory && (status.Permissions & PermissionBits) != OwnerOnly)
+        if (Interop.Libc.Status(folder, followLink: false, out Interop.FileStatus status) == 0 && status.IsDirectory
+            && (status.Permissions & PermissionBits) != OwnerOnly)
             _ = Interop.Libc.chmod(folder, OwnerOnly);
         return true;
     }
@@ -96,7 +104,8 @@ internal sealed class UserDirectories(
         else if (!status.IsDirectory) problem = $"'{folder}' is not a directory, or a link to one";
         else if (status.Uid != userId || !(RealIds.Users.IsReal(userId) || LetsIn(folder))) problem =
             $"'{folder}' belongs to user {RealIds.Users.Describe(status.Uid)} and not to user {userId}";
-        else if ((status.Permissions & PermissionBits) != OwnerOnly) problem = $"'{folder}' has mode {Convert.ToString(status.Permissions, 8)} instead of 700";
+        else if ((status.Permissions & PermissionBits) != OwnerOnly)
+            problem = $"'{folder}' has mode {Convert.ToString(status.Permissions, 8)} instead of 700";
         return problem is null ? Fitness.Usable : Fitness.Unusable;
     }
 

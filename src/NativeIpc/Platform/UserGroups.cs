@@ -16,7 +16,9 @@ internal static class UserGroups
     internal static unsafe uint Resolve(string group)
     {
         // 2^32-1 is no group: to the system calls it means "leave it".
-        if (uint.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) && number != uint.MaxValue) return number;
+        if (uint.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
+            && number != uint.MaxValue)
+            return number;
         if (OperatingSystem.IsWindows() || group.Length == 0 || group.Contains('\0')) throw Unknown(group, "");
         lock (s_groupEntries) // getgrnam answers in a buffer of its own
         {
@@ -25,7 +27,8 @@ internal static class UserGroups
 
             // A name that is missing leaves 0, or one of several numbers that mean the same (getgrnam(3)).
             int error = Marshal.GetLastPInvokeError();
-            throw Unknown(group, error == 0 ? "" : $" (getgrnam says \"{Marshal.GetPInvokeErrorMessage(error)}\", error {error})");
+            throw Unknown(group, error == 0
+                ? "" : $" (getgrnam says \"{Marshal.GetPInvokeErrorMessage(error)}\", error {error})");
         }
     }
 
@@ -40,5 +43,6 @@ internal static class UserGroups
     }
 
     private static ArgumentException Unknown(string group, string detail)
-        => new($"There is no group '{group}' on this system{detail}. Give the name of a group, or its number.", nameof(group));
+        => new($"There is no group '{group}' on this system{detail}. Give the name of a group, or its number.",
+            nameof(group));
 }

@@ -9,7 +9,8 @@ internal readonly struct Deadline
     private readonly TimeSpan _timeout;
 
     /// <param name="timeout">From now; <see cref="Timeout.InfiniteTimeSpan"/> for never, zero for now.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Negative, other than infinite, or longer than 2^31-1 milliseconds (as everywhere in .NET).</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Negative, other than infinite, or longer than 2^31-1 milliseconds
+    /// (as everywhere in .NET).</exception>
     public Deadline(TimeSpan timeout)
     {
         if (timeout != Timeout.InfiniteTimeSpan)
@@ -25,7 +26,8 @@ internal readonly struct Deadline
 
     /// <summary>Whether a timeout has a meaning.</summary>
     public static bool IsValid(TimeSpan timeout)
-        => timeout == Timeout.InfiniteTimeSpan || (timeout >= TimeSpan.Zero && timeout <= TimeSpan.FromMilliseconds(int.MaxValue));
+        => timeout == Timeout.InfiniteTimeSpan
+            || (timeout >= TimeSpan.Zero && timeout <= TimeSpan.FromMilliseconds(int.MaxValue));
 
     /// <summary>What is left, infinite for a deadline that never comes.</summary>
     public TimeSpan Rest => _timeout == Timeout.InfiniteTimeSpan ? _timeout : Left(TimeSpan.MaxValue);

@@ -6,18 +6,24 @@ using NativeIpc.Backends.Posix;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>One thread that sleeps on the words of many POSIX semaphores at once, with glibc: of any number by io_uring (Linux 6.7), or of 127 by futex_waitv (5.16).</summary>
+/// <summary>One thread that sleeps on the words of many POSIX semaphores at once, with glibc: of any number by io_uring
+/// (Linux 6.7), or of 127 by futex_waitv (5.16).</summary>
 /// <remarks>
-/// <para>A queue's semaphore counts one waiter more while it is watched, so that whoever posts, also a peer by <c>sem_post</c>, wakes this thread. Others say what they want, by the list of changes;
-/// what is joined is left by this thread alone, and only when the kernel does not watch any more: a wake-up that came here until then was
-/// meant for another waiter if nobody waits here by now, and leaving passes it on.</para>
-/// <para>Interleavings. (1) A post between a failed try and the sleep: the word is no longer 0, and the kernel does not sleep. (2) A queue comes or goes: the
-/// control word changes under the gate, and the kernel does not sleep, or is woken. That call is spared while this thread is awake: it says that it is going to sleep before it reads the list. (3) The object is disposed:
-/// <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the page stays as long as it is watched. A dispatcher (a continuation that disposes) goes on with its own
-/// work instead of waiting, since another one may be waiting for it in the same way.
-/// (4) A queue goes and comes back before this thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another page is there. So each look at all begins to watch anew; an old lock
-/// stays open until it has been left. Meanwhile looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and waking: nothing wakes for that, so there is a look at all now and then. (7) The library is unloaded: a thread without words ends, under the
-/// gate, so nothing is added to it any more.</para>
+/// <para>A queue's semaphore counts one waiter more while it is watched, so that whoever posts, also a peer by
+/// <c>sem_post</c>, wakes this thread. Others say what they want, by the list of changes; what is joined is left by
+/// this thread alone, and only when the kernel does not watch any more: a wake-up that came here until then was meant
+/// for another waiter if nobody waits here by now, and leaving passes it on.</para>
+/// <para>Interleavings. (1) A post between a failed try and the sleep: the word is no longer 0, and the kernel does not
+/// sleep. (2) A queue comes or goes: the control word changes under the gate, and the kernel does not sleep, or is
+/// woken. That call is spared while this thread is awake: it says that it is going to sleep before it reads the list.
+/// (3) The object is disposed: <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the
+/// page stays as long as it is watched. A dispatcher (a continuation that disposes) goes on with its own work instead
+/// of waiting, since another one may be waiting for it in the same way. (4) A queue goes and comes back before this
+/// thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another
+/// page is there. So each look at all begins to watch anew; an old lock stays open until it has been left. Meanwhile
+/// looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and
+/// waking: nothing wakes for that, so there is a look at all now and then. (7) The library is unloaded: a thread
+/// without words ends, under the gate, so nothing is added to it any more.</para>
 /// </remarks>
 internal sealed unsafe class FutexDispatcher
 {
@@ -83,7 +89,8 @@ internal sealed unsafe class FutexDispatcher
     private static class Kernel
     {
         public static readonly bool s_hasRing = KernelCalls.s_here.FutexRing && Interop.FutexRing.IsOffered();
-        public static readonly bool s_hasWaitv = !s_hasRing && KernelCalls.s_here.FutexWaitv && Interop.Futex.HasWaitMany();
+        public static readonly bool s_hasWaitv = !s_hasRing && KernelCalls.s_here.FutexWaitv
+            && Interop.Futex.HasWaitMany();
     }
 
     private void Run()
@@ -93,7 +100,8 @@ internal sealed unsafe class FutexDispatcher
         GiveBack();
     }
 
-    // A method of its own: this thread's next sleep may last for ever, and variables of the method that never ends would keep the last object that was served, with its page, from the garbage collector.
+    // A method of its own: this thread's next sleep may last for ever, and variables of the method that never ends
+    // would keep the last object that was served, with its page, from the garbage collector.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Round()
     {
@@ -135,7 +143,8 @@ internal sealed unsafe class FutexDispatcher
             _applied.Clear();
 
             // Nobody can come to it any more, and it has no words.
-            if (Unloading.HasBegun && _count == 0 && _changes.Count == 0) _isOver = s_dispatchers.Remove(this) || _isOver;
+            if (Unloading.HasBegun && _count == 0 && _changes.Count == 0)
+                _isOver = s_dispatchers.Remove(this) || _isOver;
         }
 
         return isDone;
@@ -197,10 +206,12 @@ internal sealed unsafe class FutexDispatcher
         }
 
         bool needsLooks = round.Exists(static word => word.NeedsLooks);
-        _nextLook = Stopwatch.GetTimestamp() + ToTicks(needsLooks ? _pacing.Next() : TimeSpan.FromMilliseconds(SleepWatch.RoundMilliseconds));
+        _nextLook = Stopwatch.GetTimestamp()
+            + ToTicks(needsLooks ? _pacing.Next() : TimeSpan.FromMilliseconds(SleepWatch.RoundMilliseconds));
     }
 
-    /// <summary>Moves to the word that a queue waits on by now, also to the same one: a lock that has stepped aside for a moment stands in another page since.</summary>
+    /// <summary>Moves to the word that a queue waits on by now, also to the same one: a lock that has stepped aside for
+    /// a moment stands in another page since.</summary>
     private static void Follow(WatchedWord word)
     {
         SemaphoreObject entered;
@@ -208,7 +219,8 @@ internal sealed unsafe class FutexDispatcher
         {
             entered = word.Queue.Enter();
         }
-        catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+        catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException
+            or PlatformNotSupportedException or InvalidOperationException)
         {
             return; // the queue's own next try says it to those who wait
         }
@@ -241,10 +253,12 @@ internal sealed unsafe class FutexDispatcher
 
     private static FutexDispatcher WithRoom(WaitQueue queue)
     {
-        FutexDispatcher? found = s_dispatchers.Find(static dispatcher => dispatcher._count < dispatcher._sleep.MostWords);
+        FutexDispatcher? found = s_dispatchers.Find(
+            static dispatcher => dispatcher._count < dispatcher._sleep.MostWords);
         if (found is not null) return found;
 
-        // When no descriptor is left for a ring: the older call needs none, and should it be forbidden, each turn is a look at all.
+        // When no descriptor is left for a ring: the older call needs none, and should it be forbidden, each turn is a
+        // look at all.
         WordSleep? ring = UsesRing ? RingSleep.TryMake() : null;
         found = new FutexDispatcher(ring ?? new WaitvSleep());
         if (!found.TryStart()) throw BackgroundThread.Refused(queue.Key);
@@ -313,7 +327,8 @@ internal sealed unsafe class FutexDispatcher
         }
     }
 
-    /// <summary>Goes on sleeping and leaving words, without serving, until a queue's word was left, by this dispatcher or another one.</summary>
+    /// <summary>Goes on sleeping and leaving words, without serving, until a queue's word was left, by this dispatcher
+    /// or another one.</summary>
     private void Leave(WaitQueue queue)
     {
         while (true)
@@ -330,7 +345,8 @@ internal sealed unsafe class FutexDispatcher
             {
                 for (int i = before; i < _woken.Count; i++)
                 {
-                    if (!_woken[i].IsWatched) Change(_woken[i]); // their queues are served when the continuation has returned
+                    // Their queues are served when the continuation has returned
+                    if (!_woken[i].IsWatched) Change(_woken[i]);
                 }
             }
         }

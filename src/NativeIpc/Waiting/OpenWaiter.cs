@@ -2,10 +2,11 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>Waits until a peer has made an object: no system tells of that for all kinds of objects, so it is looked for, with growing pauses and no thread.</summary>
+/// <summary>Waits until a peer has made an object: no system tells of that for all kinds of objects, so it is looked
+/// for, with growing pauses and no thread.</summary>
 /// <remarks>
-/// Each look runs on the pool, since it makes system calls on files that may be anywhere. It waits for nobody: who finds that a peer holds a file lock, or is
-/// in the middle of making the object, has found that it is not there yet.
+/// Each look runs on the pool, since it makes system calls on files that may be anywhere. It waits for nobody: who
+/// finds that a peer holds a file lock, or is in the middle of making the object, has found that it is not there yet.
 /// </remarks>
 internal static class OpenWaiter
 {
@@ -17,14 +18,16 @@ internal static class OpenWaiter
     /// <param name="timeout">How long to look.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The task, before the first look.</returns>
-    public static Task<T> WaitAsync<T>(Func<PeerBound, T?> tryOpen, Func<T> open, TimeSpan timeout, CancellationToken cancellationToken)
+    public static Task<T> WaitAsync<T>(Func<PeerBound, T?> tryOpen, Func<T> open, TimeSpan timeout,
+        CancellationToken cancellationToken)
         where T : class
     {
         var deadline = new Deadline(timeout);
         return Task.Run(() => LookAsync(tryOpen, open, deadline, cancellationToken), cancellationToken);
     }
 
-    private static async Task<T> LookAsync<T>(Func<PeerBound, T?> tryOpen, Func<T> open, Deadline deadline, CancellationToken cancellationToken)
+    private static async Task<T> LookAsync<T>(Func<PeerBound, T?> tryOpen, Func<T> open, Deadline deadline,
+        CancellationToken cancellationToken)
         where T : class
     {
         if (Look(tryOpen) is { } there) return there;

@@ -1,9 +1,11 @@
 namespace NativeIpc.Waiting;
 
-/// <summary>Waits by the system's registered waits (Windows): one thread of the pool for 63 objects. The wait itself takes the permit.</summary>
+/// <summary>Waits by the system's registered waits (Windows): one thread of the pool for 63 objects. The wait itself
+/// takes the permit.</summary>
 /// <remarks>
-/// Interleavings. (1) The wait has taken a permit when the last one in the queue leaves: the queue does not want it, and it is given back. (2) The same while
-/// the object is being disposed: <see cref="Drain"/> waits for such a callback before the object closes. (3) A wait joins between two permits: the registration repeats.
+/// Interleavings. (1) The wait has taken a permit when the last one in the queue leaves: the queue does not want it,
+/// and it is given back. (2) The same while the object is being disposed: <see cref="Drain"/> waits for such a callback
+/// before the object closes. (3) A wait joins between two permits: the registration repeats.
 /// </remarks>
 internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action giveBack) : IWaitSignal
 {
@@ -12,7 +14,8 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
     private readonly List<ManualResetEvent> _ended = [];
 
     public void Arm(WaitQueue queue)
-        => _registration = ThreadPool.UnsafeRegisterWaitForSingleObject(handle, (_, _) => Taken(), null, Timeout.Infinite, executeOnlyOnce: false);
+        => _registration = ThreadPool.UnsafeRegisterWaitForSingleObject(handle, (_, _) => Taken(), null,
+            Timeout.Infinite, executeOnlyOnce: false);
 
     public void Disarm(WaitQueue queue)
     {

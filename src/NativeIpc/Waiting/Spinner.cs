@@ -3,17 +3,20 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>Tries for a moment before a wait sleeps, as long as that pays: a partner on another core is often back before a sleep has begun.</summary>
+/// <summary>Tries for a moment before a wait sleeps, as long as that pays: a partner on another core is often back
+/// before a sleep has begun.</summary>
 /// <remarks>
-/// Spinning loses where the partner needs this very core, and a thread cannot see that. So each object learns: a spin that brought nothing lets the next 1, 2, 4 … 2048
-/// waits sleep at once; one that brought something starts anew. What a wrong spin costs is so at most a hundredth of the time.
+/// Spinning loses where the partner needs this very core, and a thread cannot see that. So each object learns: a spin
+/// that brought nothing lets the next 1, 2, 4 … 2048 waits sleep at once; one that brought something starts anew. What
+/// a wrong spin costs is so at most a hundredth of the time.
 /// </remarks>
 internal static class Spinner
 {
     private const int MostSkipped = 2048;
     private const int TriesBetweenLooks = 8;
 
-    // Each look takes the line of memory from whoever has it: between two processes that contend, the pauses let one make many steps in a row. A partner that answers is met by the first ones.
+    // Each look takes the line of memory from whoever has it: between two processes that contend, the pauses let one
+    // make many steps in a row. A partner that answers is met by the first ones.
     private const int LongestPause = 32; // about a microsecond
     private const int LongestPauseOfDearTries = 128; // some microseconds
 

@@ -4,11 +4,12 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>Where the system has nothing that one thread could sleep on for many objects (System V, macOS, a kernel without io_uring and futex_waitv): one thread tries them all, with pauses.</summary>
+/// <summary>Where the system has nothing that one thread could sleep on for many objects (System V, macOS, a kernel
+/// without io_uring and futex_waitv): one thread tries them all, with pauses.</summary>
 /// <remarks>
-/// The pause is at least a hundred times what one round took, so that a thread costs less than a hundredth of a core, and grows from one to
-/// twenty milliseconds while nothing happens. Without a queue the thread sleeps. Interleavings: a queue that is disarmed while a round is under way is tried once
-/// more at most, which finds it empty or closed.
+/// The pause is at least a hundred times what one round took, so that a thread costs less than a hundredth of a core,
+/// and grows from one to twenty milliseconds while nothing happens. Without a queue the thread sleeps. Interleavings: a
+/// queue that is disarmed while a round is under way is tried once more at most, which finds it empty or closed.
 /// </remarks>
 internal sealed class WaitPoller : IWaitSignal
 {
@@ -31,7 +32,8 @@ internal sealed class WaitPoller : IWaitSignal
             if (_thread is null)
             {
                 Unloading.AtBegin(HurryUp);
-                _thread = BackgroundThread.TryStart(Run, 256 * 1024, "NativeIpc wait poller") ?? throw BackgroundThread.Refused(queue.Key);
+                _thread = BackgroundThread.TryStart(Run, 256 * 1024, "NativeIpc wait poller")
+                    ?? throw BackgroundThread.Refused(queue.Key);
             }
 
             _queues.Add(queue);

@@ -6,8 +6,8 @@ namespace NativeIpc.Waiting;
 /// <typeparam name="T">What a wait gets: true for a permit, the scope of a lock.</typeparam>
 internal interface IAwaitable<T>
 {
-    /// <summary>Takes one without waiting, and never on behalf of a wait that has gone: called under the queue's gate, so
-    /// without any pause.</summary>
+    /// <summary>Takes one without waiting, and never on behalf of a wait that has gone: called under the queue's gate,
+    /// so without any pause.</summary>
     /// <param name="taken">What was taken.</param>
     /// <param name="isHeldUp">Whether another try after <see cref="AwaitMoment"/> may say more.</param>
     bool TryTake(out T taken, out bool isHeldUp);
@@ -25,7 +25,8 @@ internal interface IAwaitable<T>
     /// <summary>The key of the object, for messages.</summary>
     NativeIpcKey Key { get; }
 
-    /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves it.</summary>
+    /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves
+    /// it.</summary>
     SemaphoreObject Enter();
 
     /// <summary>Whether to try now and then although nothing has woken.</summary>
@@ -51,7 +52,8 @@ internal interface IWaitSignal
     /// <summary>Ends it, now or soon. Called under the queue's gate.</summary>
     void Disarm(WaitQueue queue);
 
-    /// <summary>When it returns, nothing touches the object's memory on behalf of the queue any more. Called outside the gate, when the queue is closed and does not arm any more.</summary>
+    /// <summary>When it returns, nothing touches the object's memory on behalf of the queue any more. Called outside
+    /// the gate, when the queue is closed and does not arm any more.</summary>
     void Drain(WaitQueue queue);
 }
 
@@ -76,12 +78,14 @@ internal abstract class WaitQueue
 
 /// <inheritdoc/>
 /// <remarks>
-/// Interleavings. A wait is in the list until, under the gate, it is served, cancelled, timed out or failed: exactly one of these finds it. A permit is taken under
-/// the gate, for the wait at the head, which cannot leave meanwhile; so none is taken for nobody. A release between a failed try and the
-/// signal's sleep is the signal's business. Order of locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may run right there.
+/// Interleavings. A wait is in the list until, under the gate, it is served, cancelled, timed out or failed: exactly
+/// one of these finds it. A permit is taken under the gate, for the wait at the head, which cannot leave meanwhile; so
+/// none is taken for nobody. A release between a failed try and the signal's sleep is the signal's business. Order of
+/// locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may run right there.
 /// </remarks>
 /// <param name="target">What is waited for.</param>
-/// <param name="continuesAtOnce">Whether a wait that is served continues on the thread that serves it. One that ends otherwise never continues on the thread that ended it: inside Cancel, or Dispose.</param>
+/// <param name="continuesAtOnce">Whether a wait that is served continues on the thread that serves it. One that ends
+/// otherwise never continues on the thread that ended it: inside Cancel, or Dispose.</param>
 internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = false) : WaitQueue
 {
     private readonly Lock _gate = new();
@@ -174,7 +178,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         }
     }
 
-    /// <summary>Takes out the wait at the head, with what it gets; null when there is no wait, or nothing for it.</summary>
+    /// <summary>Takes out the wait at the head, with what it gets; null when there is no wait, or nothing for
+    /// it.</summary>
     private Wait? TryServe(out T? taken, out Exception? failure, out bool isHeldUp)
     {
         taken = default;
@@ -188,7 +193,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
                 if (!target.TryTake(out taken, out isHeldUp)) return null;
                 first.Value.Begin();
             }
-            catch (Exception found) when (found is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+            catch (Exception found) when (found is NativeIpcException or ObjectDisposedException
+                or PlatformNotSupportedException or InvalidOperationException)
             {
                 failure = found;
             }
@@ -213,7 +219,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         return true;
     }
 
-    /// <summary>The object is being disposed: ends every wait. When it returns, no signal touches the object's memory any more.</summary>
+    /// <summary>The object is being disposed: ends every wait. When it returns, no signal touches the object's memory
+    /// any more.</summary>
     public void Close()
     {
         Wait[] ended;
@@ -247,7 +254,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
     private class Wait(WaitQueue<T> queue, Deadline deadline, CancellationToken cancellationToken)
     {
-        private readonly TaskCompletionSource<T?> _completion = new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<T?> _completion =
+            new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
         private volatile bool _isOver;
         private CancellationTokenRegistration _registration;
         private Timer? _timer;
@@ -264,10 +272,12 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         /// <summary>Begins to listen, outside the gate: a token that is cancelled already calls back at once.</summary>
         public void Start(TimeSpan timeout)
         {
-            if (cancellationToken.CanBeCanceled) _registration = cancellationToken.UnsafeRegister(static state => ((Wait)state!).Cancel(), this);
+            if (cancellationToken.CanBeCanceled)
+                _registration = cancellationToken.UnsafeRegister(static state => ((Wait)state!).Cancel(), this);
             if (timeout != Timeout.InfiniteTimeSpan)
             {
-                var timer = new Timer(static state => ((Wait)state!).TimeOut(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                var timer = new Timer(static state => ((Wait)state!).TimeOut(), this, Timeout.InfiniteTimeSpan,
+                    Timeout.InfiniteTimeSpan);
                 _timer = timer; // before the call back, which sets it again
                 SetTimer(timer);
             }
@@ -290,7 +300,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             _completion.SetResult(taken);
         }
 
-        public void Fail(Exception failure) => End(static (completion, failure) => completion.SetException(failure), failure);
+        public void Fail(Exception failure)
+            => End(static (completion, failure) => completion.SetException(failure), failure);
 
         // On a thread that must not run what comes after the wait.
         private void End<TState>(Action<TaskCompletionSource<T?>, TState> complete, TState state)
@@ -350,6 +361,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             _timer?.Dispose();
         }
 
-        private static TimeSpan Due(in Deadline deadline) => TimeSpan.FromMilliseconds(Math.Ceiling(deadline.Left(TimeSpan.FromMilliseconds(int.MaxValue)).TotalMilliseconds));
+        private static TimeSpan Due(in Deadline deadline)
+            => TimeSpan.FromMilliseconds(Math.Ceiling(
+                deadline.Left(TimeSpan.FromMilliseconds(int.MaxValue)).TotalMilliseconds));
     }
 }

@@ -2,11 +2,13 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>Blocking with timeout and cancellation, once for every back end: try, spin while that pays, then sleep.</summary>
+/// <summary>Blocking with timeout and cancellation, once for every back end: try, spin while that pays, then
+/// sleep.</summary>
 /// <remarks>
-/// A permit is taken only by a call that then reports it: nothing is asked between a successful try or block and the return, so a wait that
-/// ends by time or cancellation has taken none. Where a sleep can be ended from outside, the token ends it at once (<see cref="Wakeup"/>); elsewhere the back end
-/// comes back after a slice, and the token and a Dispose on another thread are seen then.
+/// A permit is taken only by a call that then reports it: nothing is asked between a successful try or block and the
+/// return, so a wait that ends by time or cancellation has taken none. Where a sleep can be ended from outside, the
+/// token ends it at once (<see cref="Wakeup"/>); elsewhere the back end comes back after a slice, and the token and a
+/// Dispose on another thread are seen then.
 /// </remarks>
 internal static class Waiter
 {
@@ -16,7 +18,8 @@ internal static class Waiter
         where T : IAcquirable
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return target.TryAcquire() || (deadline.Left(TimeSpan.MaxValue) != TimeSpan.Zero && Wait(target, deadline, cancellationToken));
+        return target.TryAcquire()
+            || (deadline.Left(TimeSpan.MaxValue) != TimeSpan.Zero && Wait(target, deadline, cancellationToken));
     }
 
     /// <summary>The same without a first try, for who has just tried.</summary>
@@ -25,7 +28,8 @@ internal static class Waiter
     {
         if (Spinner.TryAcquire(target, cancellationToken)) return true;
         Wakeup wakeup = Wakeup.Begin();
-        using CancellationTokenRegistration listening = cancellationToken.UnsafeRegister(static waiting => ((Wakeup)waiting!).Wake(), wakeup);
+        using CancellationTokenRegistration listening =
+            cancellationToken.UnsafeRegister(static waiting => ((Wakeup)waiting!).Wake(), wakeup);
         while (true)
         {
             TimeSpan left = deadline.Left(TimeSpan.MaxValue);

@@ -2,7 +2,8 @@ using NativeIpc.Backends;
 
 namespace NativeIpc.Waiting;
 
-/// <summary>A queue for which a dispatcher watches a semaphore, whose waiters it has joined: entered, so that it stays.</summary>
+/// <summary>A queue for which a dispatcher watches a semaphore, whose waiters it has joined: entered, so that it
+/// stays.</summary>
 internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, SemaphoreObject semaphore, ulong number)
 {
     public FutexDispatcher Home => home;
@@ -39,7 +40,8 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, Semapho
     public bool IsEnding { get; set; }
 }
 
-/// <summary>How a dispatcher sleeps on the words of many semaphores and on one of its own. Used by the dispatcher's thread only, but for the making.</summary>
+/// <summary>How a dispatcher sleeps on the words of many semaphores and on one of its own. Used by the dispatcher's
+/// thread only, but for the making.</summary>
 internal abstract unsafe class WordSleep : IDisposable
 {
     /// <summary>Gives back what it has of the system. Only before <see cref="Start"/>.</summary>
@@ -55,10 +57,12 @@ internal abstract unsafe class WordSleep : IDisposable
     /// <summary>Watches a word from the next sleep on; false when that has to be said again after it.</summary>
     public abstract bool TryWatch(WatchedWord word);
 
-    /// <summary>Ends that, at once or with one of the next sleeps; false when that has to be said again after it.</summary>
+    /// <summary>Ends that, at once or with one of the next sleeps; false when that has to be said again after
+    /// it.</summary>
     public abstract bool TryEnd(WatchedWord word);
 
-    /// <summary>Sleeps until a word is not 0 or is woken, the dispatcher's own is not <paramref name="seen"/> any more, or the time has passed.</summary>
+    /// <summary>Sleeps until a word is not 0 or is woken, the dispatcher's own is not <paramref name="seen"/> any more,
+    /// or the time has passed.</summary>
     /// <param name="control">The dispatcher's own word.</param>
     /// <param name="seen">Its value.</param>
     /// <param name="longest">The time.</param>
@@ -108,7 +112,8 @@ internal sealed unsafe class WaitvSleep : WordSleep
             if (i != index - 1) woken.Add(_words[i]);
         }
 
-        return number is 0 || number == Interop.Errno.EAGAIN || number == Interop.Errno.ETIMEDOUT || number == Interop.Errno.EINTR;
+        return number is 0 || number == Interop.Errno.EAGAIN || number == Interop.Errno.ETIMEDOUT
+            || number == Interop.Errno.EINTR;
     }
 }
 
@@ -161,7 +166,8 @@ internal sealed unsafe class RingSleep : WordSleep
                 woken.Add(word);
             }
 
-            isFine &= done == CancelNumber || result == 0 || result == -Interop.Errno.EAGAIN || result == -Interop.Errno.ECANCELED;
+            isFine &= done == CancelNumber || result == 0 || result == -Interop.Errno.EAGAIN
+                || result == -Interop.Errno.ECANCELED;
         }
 
         return isFine && (any || number == 0 || number == Interop.Errno.ETIME || number == Interop.Errno.EINTR);

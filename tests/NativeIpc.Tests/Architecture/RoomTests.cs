@@ -5,12 +5,13 @@ using Xunit;
 namespace NativeIpc.Tests.Architecture;
 
 /// <summary>
-/// Which room may use which. Read from the sources: a room's namespace is its folder (checked here too), so another room's types are
-/// reached only by a using directive or a qualified name, and both hold the room's name.
+/// Which room may use which. Read from the sources: a room's namespace is its folder (checked here too), so another
+/// room's types are reached only by a using directive or a qualified name, and both hold the room's name.
 /// </summary>
 public partial class RoomTests
 {
-    private static readonly string s_sources = typeof(RoomTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+    private static readonly string s_sources =
+        typeof(RoomTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .Single(attribute => attribute.Key == "LibrarySources").Value!;
 
     private const string PublicTypes = "";
@@ -22,7 +23,8 @@ public partial class RoomTests
         ("Keys", [@"\bInterop\.", Room("Backends"), Room("Waiting"), Room("Platform"), Room("Errors"), .. Outside]),
         ("Errors", [@"\bInterop\.", Room("Backends"), Room("Waiting"), Room("Platform")]),
         ("Platform", [Room("Backends"), Room("Errors"), Room("Waiting")]),
-        ("Interop", [Room("Backends"), Room("Errors"), Room("Keys"), Room("Waiting"), Room("Platform"), @"\bNativeIpcException\b"]),
+        ("Interop", [Room("Backends"), Room("Errors"), Room("Keys"), Room("Waiting"), Room("Platform"),
+            @"\bNativeIpcException\b"]),
         ("Backends/Posix", [Room("SystemV"), Room("Windows"), Room("Waiting")]),
         ("Backends/SystemV", [Room("Posix"), Room("Windows"), Room("Waiting")]),
         ("Backends/Windows", [Room("Posix"), Room("SystemV"), Room("Waiting")]),
@@ -31,7 +33,8 @@ public partial class RoomTests
 
     /// <summary>Files, clock, environment.</summary>
     private static string[] Outside =>
-        [@"\bSystem\.IO\b", @"\b(File|Directory|Path|FileInfo|DirectoryInfo|Environment|OperatingSystem|RuntimeInformation|AppContext|Stopwatch|DateTime|DateTimeOffset|TimeProvider|Process)\."];
+        [@"\bSystem\.IO\b",
+            @"\b(File|Directory|Path|FileInfo|DirectoryInfo|Environment|OperatingSystem|RuntimeInformation|AppContext|Stopwatch|DateTime|DateTimeOffset|TimeProvider|Process)\."];
 
     public static TheoryData<string> Rooms() => [.. s_rules.Select(rule => rule.Room)];
 
@@ -40,7 +43,9 @@ public partial class RoomTests
     public void A_room_uses_only_what_it_may(string room)
     {
         (_, string[] forbidden) = s_rules.Single(rule => rule.Room == room);
-        Assert.Empty(Files(room).SelectMany(file => Violations(File.ReadAllText(file), forbidden).Select(line => $"{Path.GetRelativePath(s_sources, file)}: {line}")));
+        Assert.Empty(Files(room).SelectMany(
+            file => Violations(File.ReadAllText(file),
+                forbidden).Select(line => $"{Path.GetRelativePath(s_sources, file)}: {line}")));
     }
 
     [Fact]
@@ -58,9 +63,11 @@ public partial class RoomTests
         foreach (string folder in Directory.GetDirectories(s_sources, "*", SearchOption.AllDirectories))
         {
             string room = Path.GetRelativePath(s_sources, folder).Replace('\\', '/');
-            if (room.Split('/')[0] is "Interop" or "obj" or "bin" or "Properties") continue; // Interop is one nested class
+            // Interop is one nested class
+            if (room.Split('/')[0] is "Interop" or "obj" or "bin" or "Properties") continue;
             string expected = $"namespace NativeIpc.{room.Replace('/', '.')};";
-            Assert.All(Directory.GetFiles(folder, "*.cs"), file => Assert.Contains(expected, File.ReadAllText(file), StringComparison.Ordinal));
+            Assert.All(Directory.GetFiles(folder, "*.cs"),
+                file => Assert.Contains(expected, File.ReadAllText(file), StringComparison.Ordinal));
         }
     }
 
@@ -88,17 +95,20 @@ public partial class RoomTests
         => Assert.Empty(Violations(line, s_rules.Single(rule => rule.Room == room).Forbidden));
 
     /// <summary>A room's name as a qualifier or in a using directive; not a member of that name.</summary>
-    private static string Room(string name) => $@"\bNativeIpc\.(\w+\.)*{name}\b|(?<![\w.]){name}\.(?=\w)|\bBackends\.{name}\b";
+    private static string Room(string name)
+        => $@"\bNativeIpc\.(\w+\.)*{name}\b|(?<![\w.]){name}\.(?=\w)|\bBackends\.{name}\b";
 
     private static IEnumerable<string> Files(string room)
     {
         string folder = Path.Combine(s_sources, room);
         return !Directory.Exists(folder) ? [] // a room that is not built yet
-            : Directory.EnumerateFiles(folder, "*.cs", room == PublicTypes ? SearchOption.TopDirectoryOnly : SearchOption.AllDirectories);
+            : Directory.EnumerateFiles(folder, "*.cs",
+                room == PublicTypes ? SearchOption.TopDirectoryOnly : SearchOption.AllDirectories);
     }
 
     private static IEnumerable<string> Violations(string source, string[] forbidden)
-        => source.Split('\n').Select(line => Comment().Replace(line, "")).Where(line => forbidden.Any(pattern => Regex.IsMatch(line, pattern)));
+        => source.Split('\n').Select(line => Comment().Replace(line, ""))
+            .Where(line => forbidden.Any(pattern => Regex.IsMatch(line, pattern)));
 
     [GeneratedRegex("//.*$")]
     private static partial Regex Comment();

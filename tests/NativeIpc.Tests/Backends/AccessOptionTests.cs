@@ -5,14 +5,19 @@ namespace NativeIpc.Tests.Backends;
 /// <summary>Options that say who may use an object never do less than they say.</summary>
 public class AccessOptionTests
 {
-    private static readonly NativeIpcKey s_key = SharedMemory.PlatformSafeKey($"access-options-{Environment.ProcessId}");
+    private static readonly NativeIpcKey s_key =
+        SharedMemory.PlatformSafeKey($"access-options-{Environment.ProcessId}");
 
     [Fact]
     public void A_security_descriptor_is_refused_where_there_are_none()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has them.");
-        Assert.Contains("Mode", Assert.Throws<PlatformNotSupportedException>(() => SharedMemory.CreateNew(s_key, 1, new() { SecurityDescriptor = "D:" })).Message, StringComparison.Ordinal);
-        Assert.Throws<PlatformNotSupportedException>(() => SystemSemaphore.CreateOrOpen(s_key, 1, new() { SecurityDescriptor = "D:" }));
+        Assert.Contains("Mode",
+            Assert.Throws<PlatformNotSupportedException>(
+                () => SharedMemory.CreateNew(s_key, 1, new() { SecurityDescriptor = "D:" })).Message,
+            StringComparison.Ordinal);
+        Assert.Throws<PlatformNotSupportedException>(
+            () => SystemSemaphore.CreateOrOpen(s_key, 1, new() { SecurityDescriptor = "D:" }));
     }
 
     [Fact]
@@ -22,10 +27,13 @@ public class AccessOptionTests
         SharedMemoryOptions[] segments =
         [
             new() { CurrentUserOnly = true, Mode = Wide }, new() { CurrentUserOnly = true, Group = "users" },
-            new() { CurrentUserOnly = true, AllowOtherOwners = true }, new() { CurrentUserOnly = true, SecurityDescriptor = "D:" },
+            new() { CurrentUserOnly = true, AllowOtherOwners = true }, new() { CurrentUserOnly = true,
+                SecurityDescriptor = "D:" },
         ];
-        Assert.All(segments, options => Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(s_key, 1, options)));
-        Assert.Throws<ArgumentException>(() => SystemSemaphore.CreateNew(s_key, 1, new() { CurrentUserOnly = true, Mode = Wide }));
+        Assert.All(segments, options =>
+            Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(s_key, 1, options)));
+        Assert.Throws<ArgumentException>(
+            () => SystemSemaphore.CreateNew(s_key, 1, new() { CurrentUserOnly = true, Mode = Wide }));
     }
 
     [Fact]

@@ -3,15 +3,18 @@ using Xunit;
 
 namespace NativeIpc.Tests.Backends;
 
-/// <summary>What counts against PeerTimeout while another process holds a file lock: a pure account, on a clock of the test.</summary>
+/// <summary>What counts against PeerTimeout while another process holds a file lock: a pure account, on a clock of the
+/// test.</summary>
 public class HolderPatienceTests
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
 
-    private static HolderSight Resting(string holder = "7", int worked = 0) => new(holder, IsRunnable: false, TimeSpan.FromMilliseconds(worked));
+    private static HolderSight Resting(string holder = "7", int worked = 0)
+        => new(holder, IsRunnable: false, TimeSpan.FromMilliseconds(worked));
 
-    private static HolderSight Runnable(string holder = "7", int worked = 0) => new(holder, IsRunnable: true, TimeSpan.FromMilliseconds(worked));
+    private static HolderSight Runnable(string holder = "7", int worked = 0)
+        => new(holder, IsRunnable: true, TimeSpan.FromMilliseconds(worked));
 
     private static HolderPatience Patience(TimeSpan? bound = null) => new(bound ?? s_bound);
 
@@ -149,7 +152,8 @@ public class HolderPatienceTests
     [Theory]
     [InlineData("")]
     [InlineData("12 (x) R 1")]
-    public void A_line_that_is_none_shows_nothing(string line) => Assert.False(FileLockHolder.TryParse(line, out _, out _));
+    public void A_line_that_is_none_shows_nothing(string line)
+        => Assert.False(FileLockHolder.TryParse(line, out _, out _));
 
     [Fact]
     public void The_holder_is_found_and_not_who_waits()

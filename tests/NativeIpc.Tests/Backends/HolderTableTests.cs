@@ -11,12 +11,14 @@ public class HolderTableTests
     [InlineData("app_sem", "app_sem_holder")]
     [InlineData(@"Global\app_sem", @"Global\app_sem_holder")]
     [InlineData(@"Local\app_sem", "app_sem_holder")] // the same name space as without
-    public void It_is_the_semaphore_s_with_a_suffix(string semaphore, string expected) => Assert.Equal(expected, NameOf(semaphore));
+    public void It_is_the_semaphore_s_with_a_suffix(string semaphore, string expected)
+        => Assert.Equal(expected, NameOf(semaphore));
 
     [Fact]
     public void Names_of_every_length_fit_with_the_number_of_a_slot_and_stay_apart()
     {
-        string[] semaphores = [.. Enumerable.Range(1, NameRules.WindowsMaxPath - 1).Select(length => new string('x', length)), new string('x', 258) + "y", @"Global\" + new string('x', 252)];
+        string[] semaphores = [.. Enumerable.Range(1, NameRules.WindowsMaxPath - 1)
+            .Select(length => new string('x', length)), new string('x', 258) + "y", @"Global\" + new string('x', 252)];
 
         string[] names = [.. semaphores.Select(NameOf)];
 
@@ -26,5 +28,6 @@ public class HolderTableTests
         Assert.StartsWith(@"Global\", names[^1], StringComparison.Ordinal);
     }
 
-    private static string NameOf(string semaphore) => HolderTable.KeyOf(new NativeIpcKey(semaphore, NativeIpcKeyType.Windows)).NativeKey;
+    private static string NameOf(string semaphore)
+        => HolderTable.KeyOf(new NativeIpcKey(semaphore, NativeIpcKeyType.Windows)).NativeKey;
 }

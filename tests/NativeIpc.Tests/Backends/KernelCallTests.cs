@@ -17,6 +17,7 @@ public class KernelCallTests
     [InlineData("6.6.87", true, true, false)]
     [InlineData("6.7.0", true, true, true)]
     [InlineData("7.0", true, true, true)]
-    public void A_kernel_is_asked_for_what_its_release_has(string release, bool pidfdOpen, bool futexWaitv, bool futexRing)
+    public void A_kernel_is_asked_for_what_its_release_has(string release, bool pidfdOpen, bool futexWaitv,
+        bool futexRing)
         => Assert.Equal(new KernelCalls(pidfdOpen, futexWaitv, futexRing), KernelCalls.Of(Version.Parse(release)));
 }

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Tests.Backends;
 
-/// <summary>What a watched name leads to: the first eight who ask look at it, for the ninth a watch begins (Linux).</summary>
+/// <summary>What a watched name leads to: the first eight who ask look at it, for the ninth a watch begins
+/// (Linux).</summary>
 public sealed class NameWatchTests : IDisposable
 {
     private const int Looks = 8;
@@ -75,7 +76,8 @@ public sealed class NameWatchTests : IDisposable
         Assert.False(watches[0].HasChanged); // nobody tells it any more
     }
 
-    // As the kernel shows it for a moment: the event of a removal comes before the name goes, and no other one after it.
+    // As the kernel shows it for a moment: the event of a removal comes before the name goes, and no other one after
+    // it.
     [Fact]
     public void A_file_without_a_link_has_lost_its_name_although_the_name_still_leads_to_it()
     {
@@ -162,5 +164,6 @@ public sealed class NameWatchTests : IDisposable
         for (int i = 0; i < times; i++) Assert.False(watch.HasChanged);
     }
 
-    private static void Until(Func<bool> happened) => Assert.True(SpinWait.SpinUntil(happened, s_watchdog), "The watchdog went off.");
+    private static void Until(Func<bool> happened)
+        => Assert.True(SpinWait.SpinUntil(happened, s_watchdog), "The watchdog went off.");
 }

@@ -11,9 +11,11 @@ public class UnixErrorTests
     private static readonly NativeIpcKey s_posix = new("/x", NativeIpcKeyType.PosixRealtime);
     private static readonly NativeIpcKey s_systemV = new("/tmp/no-such-folder/x", (NativeIpcKeyType)0x51);
 
-    /// <summary>The numbers of Linux that the man pages of the calls name: see tests/NativeIpc.Faults/Errors.cs.</summary>
+    /// <summary>The numbers of Linux that the man pages of the calls name: see
+    /// tests/NativeIpc.Faults/Errors.cs.</summary>
     private static readonly int[] s_named =
-        [1, 2, 4, 5, 6, 7, 9, 11, 12, 13, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 27, 28, 30, 31, 34, 35, 36, 37, 38, 40, 43, 75, 95, 110, 122];
+        [1, 2, 4, 5, 6, 7, 9, 11, 12, 13, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 27, 28, 30, 31, 34, 35, 36, 37, 38,
+            40, 43, 75, 95, 110, 122];
 
     public static TheoryData<int> Named { get; } = [.. s_named];
 
@@ -25,14 +27,22 @@ public class UnixErrorTests
         const string attempt = "use it", call = "call";
         NativeIpcException[] all =
         [
-            PosixErrors.Open(attempt, s_posix, call, number), PosixErrors.Create(attempt, s_posix, call, number), PosixErrors.Reserve(attempt, s_posix, call, number),
-            PosixErrors.Resize(attempt, s_posix, call, number, 1), PosixErrors.Write(attempt, s_posix, number), PosixErrors.Group(attempt, s_posix, "g", number),
-            PosixErrors.Map(attempt, s_posix, number, 1), PosixErrors.Unlink(attempt, s_posix, call, number), PosixErrors.Unknown(attempt, s_posix, call, number),
-            SystemVErrors.KeyFile(attempt, s_systemV, call, number), SystemVErrors.MakeKeyFile(attempt, s_systemV, call, number),
-            SystemVErrors.GiveKeyFile(attempt, s_systemV, number), SystemVErrors.RemoveKeyFile(attempt, s_systemV, call, number),
-            SystemVErrors.CreateSegment(attempt, s_systemV, number, 1), SystemVErrors.UseSegment(attempt, s_systemV, call, number),
-            SystemVErrors.Remove(attempt, s_systemV, call, number), SystemVErrors.Give(attempt, s_systemV, call, number),
-            SystemVErrors.GetSemaphore(attempt, s_systemV, number, 1), SystemVErrors.UseSemaphore(attempt, s_systemV, call, number),
+            PosixErrors.Open(attempt, s_posix, call, number), PosixErrors.Create(attempt, s_posix, call, number),
+            PosixErrors.Reserve(attempt, s_posix, call, number),
+            PosixErrors.Resize(attempt, s_posix, call, number, 1), PosixErrors.Write(attempt, s_posix, number),
+            PosixErrors.Group(attempt, s_posix, "g", number),
+            PosixErrors.Map(attempt, s_posix, number, 1), PosixErrors.Unlink(attempt, s_posix, call, number),
+            PosixErrors.Unknown(attempt, s_posix, call, number),
+            SystemVErrors.KeyFile(attempt, s_systemV, call, number), SystemVErrors.MakeKeyFile(attempt, s_systemV,
+                call, number),
+            SystemVErrors.GiveKeyFile(attempt, s_systemV, number), SystemVErrors.RemoveKeyFile(attempt, s_systemV,
+                call, number),
+            SystemVErrors.CreateSegment(attempt, s_systemV, number, 1), SystemVErrors.UseSegment(attempt, s_systemV,
+                call, number),
+            SystemVErrors.Remove(attempt, s_systemV, call, number), SystemVErrors.Give(attempt, s_systemV,
+                call, number),
+            SystemVErrors.GetSemaphore(attempt, s_systemV, number, 1), SystemVErrors.UseSemaphore(attempt, s_systemV,
+                call, number),
         ];
         foreach (NativeIpcException failure in all)
         {
@@ -59,7 +69,8 @@ public class UnixErrorTests
         Assert.Contains("256, SEM_NSEMS_MAX", said, StringComparison.Ordinal);
         Assert.Contains("ulimit -n", said, StringComparison.Ordinal);
         Assert.Contains("dispose what is not used", said, StringComparison.Ordinal);
-        Assert.DoesNotContain("SEM_NSEMS_MAX", PosixErrors.WhyTooMany("sem_open", isMusl: false), StringComparison.Ordinal);
+        Assert.DoesNotContain("SEM_NSEMS_MAX", PosixErrors.WhyTooMany("sem_open", isMusl: false),
+            StringComparison.Ordinal);
         Assert.DoesNotContain("SEM_NSEMS_MAX", PosixErrors.WhyTooMany("open", isMusl: true), StringComparison.Ordinal);
     }
 }

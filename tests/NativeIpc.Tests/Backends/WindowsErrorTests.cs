@@ -21,7 +21,8 @@ public class WindowsErrorTests
     [InlineData("x", 1816, NativeIpcError.OutOfResources, "handles")]
     [InlineData("x", 31, NativeIpcError.Unknown, "CreateFileMappingW")]
     public void Creating_a_segment(string name, int number, NativeIpcError error, string remedy)
-        => Check(WindowsErrors.CreateSegment(Attempt, new NativeIpcKey(name, NativeIpcKeyType.Windows), number, 4096), "CreateFileMappingW", number, error, remedy);
+        => Check(WindowsErrors.CreateSegment(Attempt, new NativeIpcKey(name, NativeIpcKeyType.Windows), number, 4096),
+            "CreateFileMappingW", number, error, remedy);
 
     [Theory]
     [InlineData(@"Global\x", 5, NativeIpcError.PermissionDenied, "SeCreateGlobalPrivilege")]
@@ -29,7 +30,8 @@ public class WindowsErrorTests
     [InlineData("x", 8, NativeIpcError.OutOfResources, "handles")]
     [InlineData("x", 87, NativeIpcError.Unknown, "CreateSemaphoreW")]
     public void Creating_a_semaphore(string name, int number, NativeIpcError error, string remedy)
-        => Check(WindowsErrors.CreateSemaphore(Attempt, new NativeIpcKey(name, NativeIpcKeyType.Windows), number), "CreateSemaphoreW", number, error, remedy);
+        => Check(WindowsErrors.CreateSemaphore(Attempt, new NativeIpcKey(name, NativeIpcKeyType.Windows), number),
+            "CreateSemaphoreW", number, error, remedy);
 
     [Theory]
     [InlineData(4, "pass 4, the maximum that its creator set")]
@@ -39,18 +41,21 @@ public class WindowsErrorTests
         var key = new NativeIpcKey("x", NativeIpcKeyType.Windows);
         NativeIpcException failure = WindowsErrors.Release(key, 298, 3, maximum);
         Assert.Equal((NativeIpcError.OutOfResources, 298), (failure.Error, failure.NativeErrorCode));
-        foreach (string part in new[] { told, key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "298", "no permit was given", "MaximumCount" })
+        foreach (string part in new[] { told, key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "298",
+            "no permit was given", "MaximumCount" })
             Assert.Contains(part, failure.Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(@"Global\x", 2, NativeIpcError.NotFound, "on this machine")]
     [InlineData("x", 2, NativeIpcError.NotFound, @"under Global\")]
-    [InlineData(@"Global\x", 5, NativeIpcError.PermissionDenied, "grant this user access")] // opening needs no privilege
+    // Opening needs no privilege
+    [InlineData(@"Global\x", 5, NativeIpcError.PermissionDenied, "grant this user access")]
     [InlineData("x", 5, NativeIpcError.PermissionDenied, "grant this user access")]
     [InlineData("x", 3, NativeIpcError.KeyError, "backslash")]
     public void Opening(string name, int number, NativeIpcError error, string remedy)
-        => Check(WindowsErrors.Open(Attempt, new NativeIpcKey(name, NativeIpcKeyType.Windows), "OpenFileMappingW", number), "OpenFileMappingW", number, error, remedy);
+        => Check(WindowsErrors.Open(Attempt, new NativeIpcKey(name, NativeIpcKeyType.Windows), "OpenFileMappingW",
+            number), "OpenFileMappingW", number, error, remedy);
 
     private static void Check(NativeIpcException failure, string call, int number, NativeIpcError error, string remedy)
     {

@@ -5,18 +5,23 @@ using Xunit;
 
 namespace NativeIpc.Tests.Keys;
 
-/// <summary>What must hold for every text: more than a million of them, made from pieces of the grammar and from mutated vectors.</summary>
+/// <summary>What must hold for every text: more than a million of them, made from pieces of the grammar and from
+/// mutated vectors.</summary>
 public class KeyTextPropertyTests
 {
     private static readonly string[] s_pieces =
     [
-        "posix:", "systemv:", "systemv-", "windows:", "POSIX:", "systemv-200:", "1", "255:", "0", ":", "/", "//", "%2F", "%", "%4", "%41", "%zz", "%00", "%25",
-        "%C3%A9", "%C3", "%EF%BF%BE", "%EF%B7%90", "%ED%A0%80", "%F0%9F%98%80", "%F0%9F%98", "%EF%BB%BF", "?", "?legacyKey=", "legacyKey", "&", "&legacyKey=", "=", "#", "@", "@:",
-        " ", "a", "Z", "é", "\u0301", "\ud800", "\udc00", "\U0001F600", "\ufeff", "\ufffe", "\uffff", "\ufdd0", "\ufffd", "\0", "\t", "\u007f", "\u0085", "\\", "+", ";", "[", "host",
+        "posix:", "systemv:", "systemv-", "windows:", "POSIX:", "systemv-200:", "1", "255:", "0", ":", "/", "//", "%2F",
+        "%", "%4", "%41", "%zz", "%00", "%25",
+        "%C3%A9", "%C3", "%EF%BF%BE", "%EF%B7%90", "%ED%A0%80", "%F0%9F%98%80", "%F0%9F%98", "%EF%BB%BF", "?",
+        "?legacyKey=", "legacyKey", "&", "&legacyKey=", "=", "#", "@", "@:",
+        " ", "a", "Z", "é", "\u0301", "\ud800", "\udc00", "\U0001F600", "\ufeff", "\ufffe", "\uffff", "\ufdd0",
+        "\ufffd", "\0", "\t", "\u007f", "\u0085", "\\", "+", ";", "[", "host",
     ];
 
     private static readonly NativeIpcKeyType[] s_types =
-        [NativeIpcKeyType.Invalid, (NativeIpcKeyType)1, NativeIpcKeyType.SystemV, (NativeIpcKeyType)255, NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.Windows, (NativeIpcKeyType)0x102];
+        [NativeIpcKeyType.Invalid, (NativeIpcKeyType)1, NativeIpcKeyType.SystemV, (NativeIpcKeyType)255,
+            NativeIpcKeyType.PosixRealtime, NativeIpcKeyType.Windows, (NativeIpcKeyType)0x102];
 
     private static readonly Gen<string> s_piece = OneOf(s_pieces);
     private static readonly Gen<string> s_grammatical = s_piece.Array[0, 8].Select(string.Concat);
@@ -65,7 +70,8 @@ public class KeyTextPropertyTests
         var key = new NativeIpcKey(nativeKey, type, legacyKey);
         string formatted = key.ToString();
         if (type is NativeIpcKeyType.Invalid or (NativeIpcKeyType)0x102) return formatted.Length == 0;
-        return ComesBack(key, formatted) || legacyKey.StartsWith('\ufeff') || KeyText.IndexOfLoneSurrogate(legacyKey) >= 0;
+        return ComesBack(key, formatted) || legacyKey.StartsWith('\ufeff')
+            || KeyText.IndexOfLoneSurrogate(legacyKey) >= 0;
     }
 
     private static bool ComesBack(NativeIpcKey key, string formatted)

@@ -36,17 +36,20 @@ public partial class NativeIpcKeyConversionTests
     public void Other_JSON_is_refused(string json)
     {
         Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<NativeIpcKey>(json));
-        if (json.StartsWith('{') && json.Length > 2) Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<Dictionary<NativeIpcKey, int>>(json));
+        if (json.StartsWith('{') && json.Length > 2)
+            Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<Dictionary<NativeIpcKey, int>>(json));
     }
 
     [Fact]
     public void A_key_can_be_the_name_of_a_JSON_property()
     {
-        var map = new Dictionary<NativeIpcKey, int> { [s_key] = 1, [new NativeIpcKey("x", NativeIpcKeyType.Windows)] = 2 };
+        var map = new Dictionary<NativeIpcKey, int> { [s_key] = 1,
+            [new NativeIpcKey("x", NativeIpcKeyType.Windows)] = 2 };
         string json = JsonSerializer.Serialize(map);
         Assert.Contains("\"windows:x\":2", json, StringComparison.Ordinal);
         Assert.Equal(map, JsonSerializer.Deserialize<Dictionary<NativeIpcKey, int>>(json));
-        Assert.Throws<JsonException>(() => JsonSerializer.Serialize(new Dictionary<NativeIpcKey, int> { [default] = 1 }));
+        Assert.Throws<JsonException>(() =>
+            JsonSerializer.Serialize(new Dictionary<NativeIpcKey, int> { [default] = 1 }));
     }
 
     public static TheoryData<string, NativeIpcKeyType, string?> Damaged() => new()
@@ -91,7 +94,8 @@ public partial class NativeIpcKeyConversionTests
         Assert.Equal("", converter.ConvertToInvariantString(default(NativeIpcKey)));
         Assert.Equal(default(NativeIpcKey), converter.ConvertFromInvariantString(""));
         Assert.Throws<FormatException>(() => converter.ConvertFromInvariantString("nothing"));
-        Assert.Throws<NotSupportedException>(() => converter.ConvertToInvariantString(new NativeIpcKey("/a", (NativeIpcKeyType)0x102)));
+        Assert.Throws<NotSupportedException>(
+            () => converter.ConvertToInvariantString(new NativeIpcKey("/a", (NativeIpcKeyType)0x102)));
         Assert.Throws<NotSupportedException>(() => converter.ConvertFrom(7));
         Assert.Throws<NotSupportedException>(() => converter.ConvertTo(s_key, typeof(int)));
     }

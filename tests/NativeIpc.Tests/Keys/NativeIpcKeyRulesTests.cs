@@ -3,10 +3,12 @@ using Xunit;
 
 namespace NativeIpc.Tests.Keys;
 
-/// <summary>The public door to the rules of every platform. The rules themselves are held by the vectors and by NameRulesTests.</summary>
+/// <summary>The public door to the rules of every platform. The rules themselves are held by the vectors and by
+/// NameRulesTests.</summary>
 public class NativeIpcKeyRulesTests
 {
-    private static readonly NativeIpcKeyRules s_linux = new(KeyPlatform.Linux) { RuntimeDirectory = "/run/user/7", TemporaryDirectory = "/tmp" };
+    private static readonly NativeIpcKeyRules s_linux = new(KeyPlatform.Linux) { RuntimeDirectory = "/run/user/7",
+        TemporaryDirectory = "/tmp" };
 
     [Theory]
     [InlineData(KeyPlatform.Linux, NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory, "posix:/app")]
@@ -15,7 +17,8 @@ public class NativeIpcKeyRulesTests
     [InlineData(KeyPlatform.Windows, NativeIpcKeyType.Windows, IpcObjectKind.SharedMemory, "windows:shm_app")]
     [InlineData(KeyPlatform.Windows, NativeIpcKeyType.Windows, IpcObjectKind.SystemSemaphore, "windows:sem_app")]
     [InlineData(KeyPlatform.Windows, NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory, "posix:")]
-    public void A_key_of_any_platform_is_made_on_any(KeyPlatform platform, NativeIpcKeyType type, IpcObjectKind kind, string text)
+    public void A_key_of_any_platform_is_made_on_any(KeyPlatform platform, NativeIpcKeyType type, IpcObjectKind kind,
+        string text)
     {
         var rules = new NativeIpcKeyRules(platform) { RuntimeDirectory = "/run/user/7" };
         Assert.Equal(text, rules.PlatformSafeKey("app", type, kind, out bool wasCut).ToString());
@@ -26,7 +29,9 @@ public class NativeIpcKeyRulesTests
     public void A_cut_is_told()
     {
         string name = new('n', 40);
-        Assert.Equal("/" + name[..29], new NativeIpcKeyRules(KeyPlatform.Apple).PlatformSafeKey(name, NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory, out bool wasCut).NativeKey);
+        Assert.Equal("/" + name[..29],
+            new NativeIpcKeyRules(KeyPlatform.Apple).PlatformSafeKey(name, NativeIpcKeyType.PosixRealtime,
+                IpcObjectKind.SharedMemory, out bool wasCut).NativeKey);
         Assert.True(wasCut);
     }
 
@@ -34,21 +39,27 @@ public class NativeIpcKeyRulesTests
     public void A_System_V_key_needs_the_folder_of_the_other_machine()
     {
         var rules = new NativeIpcKeyRules(KeyPlatform.Linux);
-        InvalidOperationException runtime = Assert.Throws<InvalidOperationException>(() => rules.PlatformSafeKey("app", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory, out _));
+        InvalidOperationException runtime = Assert.Throws<InvalidOperationException>(
+            () => rules.PlatformSafeKey("app", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory, out _));
         Assert.Contains("RuntimeDirectory", runtime.Message, StringComparison.Ordinal);
-        InvalidOperationException temporary = Assert.Throws<InvalidOperationException>(() => rules.LegacyNativeKey("app", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory));
+        InvalidOperationException temporary = Assert.Throws<InvalidOperationException>(
+            () => rules.LegacyNativeKey("app", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory));
         Assert.Contains("TemporaryDirectory", temporary.Message, StringComparison.Ordinal);
-        Assert.Equal("/app", rules.PlatformSafeKey("/app", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory, out _).NativeKey); // an absolute path needs none
+        // An absolute path needs none
+        Assert.Equal("/app", rules.PlatformSafeKey("/app", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory,
+            out _).NativeKey);
     }
 
     [Fact]
     public void The_lock_of_a_legacy_segment_is_the_semaphore_of_its_legacy_name()
     {
         NativeIpcKey segment = s_linux.LegacyNativeKey("app", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory);
-        NativeIpcKey semaphore = s_linux.LegacyNativeKey("app", NativeIpcKeyType.SystemV, IpcObjectKind.SystemSemaphore);
+        NativeIpcKey semaphore = s_linux.LegacyNativeKey("app", NativeIpcKeyType.SystemV,
+            IpcObjectKind.SystemSemaphore);
         Assert.StartsWith("/tmp/qipc_sharedmemory_app", segment.NativeKey, StringComparison.Ordinal);
         Assert.Equal(semaphore, s_linux.LockKey(segment));
-        Assert.Equal("shm_app_sem", new NativeIpcKeyRules(KeyPlatform.Windows).LockKey(new NativeIpcKey("shm_app", NativeIpcKeyType.Windows)).NativeKey);
+        Assert.Equal("shm_app_sem", new NativeIpcKeyRules(KeyPlatform.Windows).LockKey(
+            new NativeIpcKey("shm_app", NativeIpcKeyType.Windows)).NativeKey);
     }
 
     [Theory]
@@ -57,7 +68,8 @@ public class NativeIpcKeyRulesTests
     [InlineData(KeyPlatform.Windows, "systemv:/x")]
     [InlineData(KeyPlatform.Android, "systemv:/x")]
     public void A_type_that_a_platform_lacks_is_a_violation_there(KeyPlatform platform, string text)
-        => Assert.Contains("type", new NativeIpcKeyRules(platform).FindViolation(NativeIpcKey.Parse(text), IpcObjectKind.SharedMemory), StringComparison.Ordinal);
+        => Assert.Contains("type", new NativeIpcKeyRules(platform).FindViolation(NativeIpcKey.Parse(text),
+            IpcObjectKind.SharedMemory), StringComparison.Ordinal);
 
     [Theory]
     [InlineData(KeyPlatform.Linux, IpcObjectKind.SharedMemory, "posix:/é", 2, 255)]
@@ -66,8 +78,10 @@ public class NativeIpcKeyRulesTests
     [InlineData(KeyPlatform.Apple, IpcObjectKind.SystemSemaphore, "posix:/abc", 4, 30)]
     [InlineData(KeyPlatform.Apple, IpcObjectKind.SharedMemory, "systemv:/abc", 4, 1023)]
     [InlineData(KeyPlatform.Windows, IpcObjectKind.SharedMemory, "windows:Local\\shm_a", 11, 259)]
-    public void A_length_is_measured_in_the_units_of_the_platform(KeyPlatform platform, IpcObjectKind kind, string text, int length, int maximum)
-        => Assert.Equal((length, maximum), new NativeIpcKeyRules(platform).MeasureLength(NativeIpcKey.Parse(text), kind));
+    public void A_length_is_measured_in_the_units_of_the_platform(KeyPlatform platform, IpcObjectKind kind, string text,
+        int length, int maximum)
+        => Assert.Equal((length, maximum),
+            new NativeIpcKeyRules(platform).MeasureLength(NativeIpcKey.Parse(text), kind));
 
     [Theory]
     [InlineData(@"/\u00e9\ud83d", 7)] // cut in the middle of a pair: e and its accent, and a replacement of three bytes
@@ -105,7 +119,8 @@ public class NativeIpcKeyRulesTests
         foreach (KeyPlatform platform in Enum.GetValues<KeyPlatform>())
         {
             var rules = new NativeIpcKeyRules(platform);
-            NativeIpcKey one = platform == KeyPlatform.Windows ? new NativeIpcKey("n", NativeIpcKeyType.Windows) : new NativeIpcKey("/n", NativeIpcKeyType.PosixRealtime);
+            NativeIpcKey one = platform == KeyPlatform.Windows ? new NativeIpcKey("n", NativeIpcKeyType.Windows)
+                : new NativeIpcKey("/n", NativeIpcKeyType.PosixRealtime);
             foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
             {
                 (int length, int maximum) = rules.MeasureLength(one, kind);
@@ -122,7 +137,9 @@ public class NativeIpcKeyRulesTests
         NativeIpcKeyRules rules = NativeIpcKeyRules.Current;
         Assert.Equal(NativeIpcKey.DefaultType, rules.DefaultType);
         Assert.Equal(NativeIpcKey.LegacyDefaultType, rules.LegacyDefaultType);
-        Assert.Equal(SharedMemory.PlatformSafeKey("app"), rules.PlatformSafeKey("app", rules.DefaultType, IpcObjectKind.SharedMemory, out _));
-        Assert.Equal(SystemSemaphore.LegacyNativeKey("app"), rules.LegacyNativeKey("app", rules.LegacyDefaultType, IpcObjectKind.SystemSemaphore));
+        Assert.Equal(SharedMemory.PlatformSafeKey("app"),
+            rules.PlatformSafeKey("app", rules.DefaultType, IpcObjectKind.SharedMemory, out _));
+        Assert.Equal(SystemSemaphore.LegacyNativeKey("app"),
+            rules.LegacyNativeKey("app", rules.LegacyDefaultType, IpcObjectKind.SystemSemaphore));
     }
 }

@@ -50,7 +50,8 @@ public class NativeIpcKeyTests
     [Fact]
     public void The_message_for_a_huge_text_is_short()
     {
-        FormatException exception = Assert.Throws<FormatException>(() => NativeIpcKey.Parse(new string('x', 100_000) + ":"));
+        FormatException exception = Assert.Throws<FormatException>(
+            () => NativeIpcKey.Parse(new string('x', 100_000) + ":"));
         Assert.InRange(exception.Message.Length, 1, 200);
     }
 

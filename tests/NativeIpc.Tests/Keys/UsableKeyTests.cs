@@ -31,9 +31,15 @@ public class UsableKeyTests
         foreach (KeyPlatform platform in Enum.GetValues<KeyPlatform>())
         {
             NativeIpcKeyType type = NameRules.DefaultType(platform);
-            Assert.Contains("lone surrogate at position 2", UsableKey.FindViolation(new NativeIpcKey("/a\ud800", type), IpcObjectKind.SharedMemory, platform), StringComparison.Ordinal);
-            Assert.Contains("lone surrogate at position 1", UsableKey.FindViolation(new NativeIpcKey("/\udc00a", type), IpcObjectKind.SharedMemory, platform), StringComparison.Ordinal);
-            Assert.Contains("lone surrogate at position 3", UsableKey.FindViolation(new NativeIpcKey("/\U0001F600\ud800\ud800", type), IpcObjectKind.SharedMemory, platform), StringComparison.Ordinal);
+            Assert.Contains("lone surrogate at position 2",
+                UsableKey.FindViolation(new NativeIpcKey("/a\ud800", type), IpcObjectKind.SharedMemory, platform),
+                StringComparison.Ordinal);
+            Assert.Contains("lone surrogate at position 1",
+                UsableKey.FindViolation(new NativeIpcKey("/\udc00a", type), IpcObjectKind.SharedMemory, platform),
+                StringComparison.Ordinal);
+            Assert.Contains("lone surrogate at position 3",
+                UsableKey.FindViolation(new NativeIpcKey("/\U0001F600\ud800\ud800", type), IpcObjectKind.SharedMemory,
+                    platform), StringComparison.Ordinal);
         }
     }
 
@@ -45,7 +51,8 @@ public class UsableKeyTests
     [InlineData("/...")]
     [InlineData("/\U0001F600")]
     public void A_POSIX_key_that_works_is_accepted(string nativeKey)
-        => Assert.Null(UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime), IpcObjectKind.SystemSemaphore, KeyPlatform.Linux));
+        => Assert.Null(UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime),
+            IpcObjectKind.SystemSemaphore, KeyPlatform.Linux));
 
     [Theory]
     [InlineData(KeyPlatform.Linux, IpcObjectKind.SharedMemory, 255)]
@@ -57,9 +64,11 @@ public class UsableKeyTests
         Assert.Null(Find("//" + new string('x', limit)));
         Assert.Contains("at most", Find("/" + new string('x', limit + 1)), StringComparison.Ordinal);
         Assert.Null(Find("/" + new string('x', limit - 2) + "\u00e9"));
-        Assert.Contains($"has {limit + 1} bytes", Find("/" + new string('x', limit - 1) + "\u00e9"), StringComparison.Ordinal);
+        Assert.Contains($"has {limit + 1} bytes", Find("/" + new string('x', limit - 1) + "\u00e9"),
+            StringComparison.Ordinal);
 
-        string? Find(string nativeKey) => UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime), kind, platform);
+        string? Find(string nativeKey)
+            => UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime), kind, platform);
     }
 
     [Theory]
@@ -72,7 +81,9 @@ public class UsableKeyTests
         Assert.Null(Find("group.a/b/c"));
         Assert.Null(Find("/"));
 
-        string? Find(string nativeKey) => UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime), kind, KeyPlatform.Apple);
+        string? Find(string nativeKey)
+            => UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime), kind,
+                KeyPlatform.Apple);
     }
 
     [Fact]
@@ -83,19 +94,26 @@ public class UsableKeyTests
         Assert.Null(Find("/" + new string('\u00e9', 10)));
         Assert.Contains("has 34 bytes", Find("/" + new string('\u00e9', 11)), StringComparison.Ordinal);
 
-        static string? Find(string nativeKey) => UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime), IpcObjectKind.SharedMemory, KeyPlatform.Apple);
+        static string? Find(string nativeKey)
+            => UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.PosixRealtime),
+                IpcObjectKind.SharedMemory, KeyPlatform.Apple);
     }
 
     [Fact]
     public void Apple_refuses_other_names_than_ASCII_where_NET_cannot_decompose()
     {
         var key = new NativeIpcKey("/\u00e9", NativeIpcKeyType.PosixRealtime);
-        Assert.Contains("InvariantGlobalization", UsableKey.FindViolation(key, IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.Refused), StringComparison.Ordinal);
-        Assert.Contains("InvariantGlobalization", UsableKey.FindViolation(key.WithType(NativeIpcKeyType.SystemV), IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.Refused), StringComparison.Ordinal);
+        Assert.Contains("InvariantGlobalization",
+            UsableKey.FindViolation(key, IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.Refused),
+            StringComparison.Ordinal);
+        Assert.Contains("InvariantGlobalization",
+            UsableKey.FindViolation(key.WithType(NativeIpcKeyType.SystemV), IpcObjectKind.SharedMemory,
+                KeyPlatform.Apple, NameForm.Refused), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Only_Apple_decomposes() => Assert.All([KeyPlatform.Linux, KeyPlatform.LinuxMusl, KeyPlatform.Android, KeyPlatform.Windows],
+    public void Only_Apple_decomposes()
+        => Assert.All([KeyPlatform.Linux, KeyPlatform.LinuxMusl, KeyPlatform.Android, KeyPlatform.Windows],
         platform => Assert.Equal("/\u00e9", NameText.ForSystem("/\u00e9", platform)));
 
     [Fact]
@@ -111,7 +129,9 @@ public class UsableKeyTests
         Assert.Null(Find(longest));
         Assert.Contains("has 4096 bytes", Find(longest + "x"), StringComparison.Ordinal);
 
-        static string? Find(string nativeKey) => UsableKey.FindViolation(new NativeIpcKey(nativeKey, (NativeIpcKeyType)7), IpcObjectKind.SharedMemory, KeyPlatform.Linux);
+        static string? Find(string nativeKey)
+            => UsableKey.FindViolation(new NativeIpcKey(nativeKey, (NativeIpcKeyType)7), IpcObjectKind.SharedMemory,
+                KeyPlatform.Linux);
     }
 
     [Theory]
@@ -128,7 +148,8 @@ public class UsableKeyTests
     [InlineData("a\0", "NUL")]
     public void A_Windows_name_has_a_backslash_only_after_its_name_space(string nativeKey, string? rule)
     {
-        string? violation = UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.Windows), IpcObjectKind.SharedMemory, KeyPlatform.Windows);
+        string? violation = UsableKey.FindViolation(new NativeIpcKey(nativeKey, NativeIpcKeyType.Windows),
+            IpcObjectKind.SharedMemory, KeyPlatform.Windows);
         if (rule is null) Assert.Null(violation);
         else Assert.Contains(rule, violation, StringComparison.Ordinal);
     }
@@ -147,15 +168,19 @@ public class UsableKeyTests
     [Fact]
     public void Types_that_the_platform_lacks_are_left_to_the_back_ends()
     {
-        Assert.Null(UsableKey.FindViolation(new NativeIpcKey(@"a\b", NativeIpcKeyType.Windows), IpcObjectKind.SharedMemory, KeyPlatform.Linux));
-        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", NativeIpcKeyType.PosixRealtime), IpcObjectKind.SharedMemory, KeyPlatform.Windows));
-        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", (NativeIpcKeyType)0x102), IpcObjectKind.SharedMemory, KeyPlatform.Linux));
+        Assert.Null(UsableKey.FindViolation(new NativeIpcKey(@"a\b", NativeIpcKeyType.Windows),
+            IpcObjectKind.SharedMemory, KeyPlatform.Linux));
+        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", NativeIpcKeyType.PosixRealtime),
+            IpcObjectKind.SharedMemory, KeyPlatform.Windows));
+        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/a/b", (NativeIpcKeyType)0x102),
+            IpcObjectKind.SharedMemory, KeyPlatform.Linux));
     }
 
     [Fact]
     public void A_foreign_name_can_be_passed_as_it_is()
     {
         Assert.Equal("/\u00e9", NameText.ForSystem("/\u00e9", KeyPlatform.Apple, NameForm.AsItIs));
-        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/\u00e9", NativeIpcKeyType.PosixRealtime), IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.AsItIs));
+        Assert.Null(UsableKey.FindViolation(new NativeIpcKey("/\u00e9", NativeIpcKeyType.PosixRealtime),
+            IpcObjectKind.SharedMemory, KeyPlatform.Apple, NameForm.AsItIs));
     }
 }

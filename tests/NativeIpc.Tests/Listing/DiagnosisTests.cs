@@ -14,24 +14,29 @@ public class DiagnosisTests
     [InlineData("RemoveIPC = no", false)]
     [InlineData("RemoveIPC=no\nRemoveIPC=yes", true)]
     [InlineData("RemoveIPC=yes\nRemoveIPC=off", false)]
-    public void The_last_line_about_RemoveIPC_decides(string text, bool removes) => Assert.Equal(removes, SystemVDiagnosis.RemovesAtLogout(text.Split('\n')));
+    public void The_last_line_about_RemoveIPC_decides(string text, bool removes)
+        => Assert.Equal(removes, SystemVDiagnosis.RemovesAtLogout(text.Split('\n')));
 
     [Theory]
     [InlineData("/dev/shm/frames", "/dev/shm/frames")]
     [InlineData("/dev/shm/my frames", "'/dev/shm/my frames'")]
     [InlineData("/dev/shm/it's", "'/dev/shm/it'\\''s'")]
     [InlineData("/dev/shm/$(x)", "'/dev/shm/$(x)'")]
-    public void A_name_in_a_command_is_one_word(string name, string quoted) => Assert.Equal(quoted, Diagnosis.Quote(name));
+    public void A_name_in_a_command_is_one_word(string name, string quoted)
+        => Assert.Equal(quoted, Diagnosis.Quote(name));
 
     [Theory]
     [InlineData(254, 0, "ext4")]
     [InlineData(0, 23, "tmpfs")]
     [InlineData(0, 5, "devtmpfs")] // no optional field, then some
     [InlineData(0, 99, null)]
-    public void The_file_system_of_a_folder_is_the_one_that_was_mounted_last(int major, int minor, string? format) => Assert.Equal(format, PosixDiagnosis.FormatOf(
+    public void The_file_system_of_a_folder_is_the_one_that_was_mounted_last(int major, int minor, string? format)
+        => Assert.Equal(format, PosixDiagnosis.FormatOf(
         new Interop.FileIdentity(((ulong)major << 32) | (uint)minor, 7),
         [
-            "", "22 1 254:0 / / rw,relatime shared:1 - ext3 /dev/vda rw", "59 58 0:23 / /dev/shm rw,relatime - tmpfs tmpfs rw,size=24684084k", "24 22 0:5 / /dev rw shared:2 master:3 - devtmpfs udev rw",
+            "", "22 1 254:0 / / rw,relatime shared:1 - ext3 /dev/vda rw",
+            "59 58 0:23 / /dev/shm rw,relatime - tmpfs tmpfs rw,size=24684084k",
+            "24 22 0:5 / /dev rw shared:2 master:3 - devtmpfs udev rw",
             "64 60 254:0 /var/tmp/x /dev/shm rw - ext4 /dev/vda rw,discard",
         ]));
 
@@ -40,12 +45,15 @@ public class DiagnosisTests
     {
         var diagnosis = new Diagnosis(new IpcSnapshot(
         [
-            Found("sem.lost", IpcObjectTraits.LockOfSegment) with { Kind = IpcObjectKind.SystemSemaphore, Value = 1, LostPermits = 2 },
-            Found("sem.well", IpcObjectTraits.None) with { Kind = IpcObjectKind.SystemSemaphore, Value = 0, LostPermits = 0 },
+            Found("sem.lost", IpcObjectTraits.LockOfSegment) with { Kind = IpcObjectKind.SystemSemaphore, Value = 1,
+                LostPermits = 2 },
+            Found("sem.well", IpcObjectTraits.None) with { Kind = IpcObjectKind.SystemSemaphore, Value = 0,
+                LostPermits = 0 },
         ], []));
         diagnosis.Examine();
         IpcFinding finding = Assert.Single(diagnosis.Findings());
-        Assert.Equal((IpcFindingKind.LostPermit, IpcSeverity.Error, true, "nipc doctor --fix"), (finding.Kind, finding.Severity, finding.IsSafeToFix, finding.Command));
+        Assert.Equal((IpcFindingKind.LostPermit, IpcSeverity.Error, true, "nipc doctor --fix"),
+            (finding.Kind, finding.Severity, finding.IsSafeToFix, finding.Command));
         Assert.Contains("has lost 2 permits", finding.Summary, StringComparison.Ordinal);
     }
 
@@ -72,7 +80,8 @@ public class DiagnosisTests
             Found("fine", IpcObjectTraits.None));
         Assert.DoesNotContain(findings, finding => finding.IsSafeToFix || finding.Severity == IpcSeverity.Error);
         Assert.All(findings, finding => Assert.False(IpcObjects.TryMend(finding)));
-        Assert.Equal([8], findings.Where(one => one.Severity == IpcSeverity.Warning).Select(one => one.Subject!.SystemVId));
+        Assert.Equal([8], findings.Where(one => one.Severity == IpcSeverity.Warning)
+            .Select(one => one.Subject!.SystemVId));
     }
 
     [Theory]
@@ -115,7 +124,8 @@ public class DiagnosisTests
     public void What_is_suggested_is_a_command_that_looks_again(string name, string? command)
         => Assert.Equal(command, Assert.Single(Examined(Found("sem.x", IpcObjectTraits.WrongSize) with
         {
-            Kind = IpcObjectKind.SystemSemaphore, Size = 3, Key = new NativeIpcKey(name, NativeIpcKeyType.PosixRealtime),
+            Kind = IpcObjectKind.SystemSemaphore, Size = 3, Key = new NativeIpcKey(name,
+                NativeIpcKeyType.PosixRealtime),
         })).Command);
 
     [Fact]
@@ -128,7 +138,8 @@ public class DiagnosisTests
     public void Removal_is_offered_for_what_a_dead_process_had_to_remove(IpcObjectTraits traits, bool isLeft)
     {
         IpcFinding finding = Assert.Single(Examined(Found("x", traits) with { IsLeft = isLeft }));
-        Assert.Equal((IpcFindingKind.Orphaned, IpcSeverity.Information, "nipc rm --orphaned", false), (finding.Kind, finding.Severity, finding.Command, finding.IsSafeToFix));
+        Assert.Equal((IpcFindingKind.Orphaned, IpcSeverity.Information, "nipc rm --orphaned", false),
+            (finding.Kind, finding.Severity, finding.Command, finding.IsSafeToFix));
         Assert.Equal(!isLeft, finding.Summary.Contains("no process has it open", StringComparison.Ordinal));
     }
 
@@ -146,13 +157,16 @@ public class DiagnosisTests
     [Fact]
     public void A_segment_that_others_may_use_and_not_lock_is_told()
     {
-        const UnixFileMode all = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        const UnixFileMode all = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead
+            | UnixFileMode.OtherWrite;
         var diagnosis = new Diagnosis(new IpcSnapshot(
         [
-            Found("frames", IpcObjectTraits.None) with { Key = new NativeIpcKey("/frames", NativeIpcKeyType.PosixRealtime), Mode = all },
+            Found("frames", IpcObjectTraits.None) with { Key = new NativeIpcKey("/frames",
+                NativeIpcKeyType.PosixRealtime), Mode = all },
             Found("sem.frames", IpcObjectTraits.LockOfSegment) with
             {
-                Kind = IpcObjectKind.SystemSemaphore, Value = 1, Key = new NativeIpcKey("/frames", NativeIpcKeyType.PosixRealtime), Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                Kind = IpcObjectKind.SystemSemaphore, Value = 1, Key = new NativeIpcKey("/frames",
+                    NativeIpcKeyType.PosixRealtime), Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             },
         ], []));
         diagnosis.Examine();
@@ -168,7 +182,8 @@ public class DiagnosisTests
     [InlineData(100L, 100, true)]
     [InlineData(1L, long.MaxValue, false)]
     [InlineData(0L, 0, false)]
-    public void A_limit_is_near_at_nine_tenths(long? used, long maximum, bool isNear) => Assert.Equal(isNear, new IpcLimit("x", "y", used, maximum, "z").IsNear);
+    public void A_limit_is_near_at_nine_tenths(long? used, long maximum, bool isNear)
+        => Assert.Equal(isNear, new IpcLimit("x", "y", used, maximum, "z").IsNear);
 
     private static IReadOnlyList<IpcFinding> Examined(params IpcObjectInfo[] objects)
     {
@@ -183,5 +198,6 @@ public class DiagnosisTests
     };
 
     private static IpcObjectInfo Found(string name, IpcObjectTraits traits)
-        => new() { Type = NativeIpcKeyType.PosixRealtime, NativeName = name, Size = 4096, Created = DateTimeOffset.UnixEpoch, Traits = traits };
+        => new() { Type = NativeIpcKeyType.PosixRealtime, NativeName = name, Size = 4096,
+            Created = DateTimeOffset.UnixEpoch, Traits = traits };
 }

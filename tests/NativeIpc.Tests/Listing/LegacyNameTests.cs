@@ -14,7 +14,8 @@ public class LegacyNameTests
     {
         foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
         {
-            string legacy = new NativeIpcKeyRules(KeyPlatform.Linux).LegacyNativeKey(name, NativeIpcKeyType.PosixRealtime, kind).NativeKey[1..];
+            string legacy = new NativeIpcKeyRules(KeyPlatform.Linux).LegacyNativeKey(name,
+                NativeIpcKeyType.PosixRealtime, kind).NativeKey[1..];
             Assert.True(NameRules.IsLegacyName(legacy, kind, out string told));
             Assert.Equal(original, told);
         }
@@ -24,8 +25,10 @@ public class LegacyNameTests
     public void The_sibling_of_a_legacy_name_is_the_one_of_the_other_kind()
     {
         var rules = new NativeIpcKeyRules(KeyPlatform.Linux);
-        string segment = rules.LegacyNativeKey("frames", NativeIpcKeyType.PosixRealtime, IpcObjectKind.SharedMemory).NativeKey[1..];
-        string semaphore = rules.LegacyNativeKey("frames", NativeIpcKeyType.PosixRealtime, IpcObjectKind.SystemSemaphore).NativeKey[1..];
+        string segment = rules.LegacyNativeKey("frames", NativeIpcKeyType.PosixRealtime,
+            IpcObjectKind.SharedMemory).NativeKey[1..];
+        string semaphore = rules.LegacyNativeKey("frames", NativeIpcKeyType.PosixRealtime,
+            IpcObjectKind.SystemSemaphore).NativeKey[1..];
         Assert.Equal(semaphore, NameRules.LegacySibling(segment, IpcObjectKind.SharedMemory));
         Assert.Equal(segment, NameRules.LegacySibling(semaphore, IpcObjectKind.SystemSemaphore));
     }
@@ -37,5 +40,6 @@ public class LegacyNameTests
     [InlineData("qipc_systemsem_0123456789abcdef0123456789abcdef01234567")]
     [InlineData("qipc_sharedmemory_0123456789ABCDEF0123456789abcdef01234567")]
     [InlineData("qipc_sharedmemory_a.b0123456789abcdef0123456789abcdef01234567")]
-    public void Another_name_is_no_legacy_name_of_a_segment(string name) => Assert.False(NameRules.IsLegacyName(name, IpcObjectKind.SharedMemory, out _));
+    public void Another_name_is_no_legacy_name_of_a_segment(string name)
+        => Assert.False(NameRules.IsLegacyName(name, IpcObjectKind.SharedMemory, out _));
 }

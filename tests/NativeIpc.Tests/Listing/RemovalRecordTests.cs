@@ -32,7 +32,9 @@ public class RemovalRecordTests
     public void Only_a_process_of_the_same_boot_and_namespaces_is_known_to_live_or_to_be_dead()
     {
         string file = Path.Combine("/dev/shm", $"ni-record-{Environment.ProcessId}");
-        using FileStream stream = new(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose });
+        using FileStream stream = new(file,
+            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite,
+                Options = FileOptions.DeleteOnClose });
         RemovalRecord.Write((int)stream.SafeFileHandle.DangerousGetHandle());
         RemovalRecord.Maker self = RemovalRecord.Read(file);
         Assert.SkipUnless(self.IsKnown, "tmpfs has no attributes here (before Linux 6.6).");
@@ -54,11 +56,14 @@ public class RemovalRecordTests
     [Theory]
     [InlineData("17 (a) S b) {0} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {1} 18 4711 20", "S", "3", false)]
     [InlineData("17 (x) {0} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {1} 18 4711 20", "Z", "1", true)]
-    [InlineData("17 (x) {0} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {1} 18 4711 20", "Z", "2", false)] // other threads live
+    // Other threads live
+    [InlineData("17 (x) {0} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {1} 18 4711 20", "Z", "2", false)]
     [InlineData("17 (x) {0} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {1} 18 4711 20", "X", "0", true)]
-    public void The_state_and_the_start_of_a_process_are_read_behind_its_name(string line, string state, string threads, bool isOver)
+    public void The_state_and_the_start_of_a_process_are_read_behind_its_name(string line, string state, string threads,
+        bool isOver)
     {
-        Assert.True(RemovalRecord.Stat.TryParse(string.Format(CultureInfo.InvariantCulture, line, state, threads), out RemovalRecord.Stat stat));
+        Assert.True(RemovalRecord.Stat.TryParse(string.Format(CultureInfo.InvariantCulture, line, state, threads),
+            out RemovalRecord.Stat stat));
         Assert.Equal((4711, isOver), (stat.Start, stat.IsOver));
         Assert.False(RemovalRecord.Stat.TryParse("17 (x", out _));
         Assert.False(RemovalRecord.Stat.TryParse("17 (x) S 1 2", out _));

@@ -52,13 +52,15 @@ public class PlatformEnvironmentTests
     [InlineData(KeyPlatform.Apple, true, false, NativeIpcKeyType.PosixRealtime)]
     [InlineData(KeyPlatform.Apple, false, true, NativeIpcKeyType.PosixRealtime)]
     [InlineData(KeyPlatform.Windows, false, true, NativeIpcKeyType.Windows)]
-    internal void The_legacy_default_follows_platform_sandbox_and_switch(KeyPlatform platform, bool sandboxed, bool preferPosix, NativeIpcKeyType expected)
+    internal void The_legacy_default_follows_platform_sandbox_and_switch(KeyPlatform platform, bool sandboxed,
+        bool preferPosix, NativeIpcKeyType expected)
         => Assert.Equal(expected, NameRules.LegacyDefaultType(platform, sandboxed, preferPosix));
 
     [Fact]
     public void The_switch_sets_the_legacy_default_of_the_process()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows() || OperatingSystem.IsAndroid(), "The switch has an effect where System V is the legacy default.");
+        Assert.SkipWhen(OperatingSystem.IsWindows() || OperatingSystem.IsAndroid(),
+            "The switch has an effect where System V is the legacy default.");
         NativeIpcKeyType before = NativeIpcKey.LegacyDefaultType;
         AppContext.SetSwitch(PlatformEnvironment.LegacyDefaultIsPosixSwitch, true);
         Assert.Equal(NativeIpcKeyType.PosixRealtime, NativeIpcKey.LegacyDefaultType);

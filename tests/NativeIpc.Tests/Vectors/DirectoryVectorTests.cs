@@ -8,7 +8,8 @@ using Xunit;
 
 namespace NativeIpc.Tests.Vectors;
 
-/// <summary>Where System V keys land, for every state of the folders in which Qt was watched. The folders are real ones.</summary>
+/// <summary>Where System V keys land, for every state of the folders in which Qt was watched. The folders are real
+/// ones.</summary>
 public sealed partial class DirectoryVectorTests : IDisposable
 {
     private const int Count = 36;
@@ -55,33 +56,40 @@ public sealed partial class DirectoryVectorTests : IDisposable
     };
 
     // Every folder of a case lives here, what Qt made in /tmp too.
-    private readonly string _base = OperatingSystem.IsWindows() ? "" : Interop.Libc.RealPath(Directory.CreateTempSubdirectory("nipc").FullName)!;
+    private readonly string _base = OperatingSystem.IsWindows()
+        ? "" : Interop.Libc.RealPath(Directory.CreateTempSubdirectory("nipc").FullName)!;
 
-    public static TheoryData<string> Names() => [.. VectorFile.Cases("key-directories.json", Count).Select(one => one.Text("name"))];
+    public static TheoryData<string> Names()
+        => [.. VectorFile.Cases("key-directories.json", Count).Select(one => one.Text("name"))];
 
     [Fact]
     public void Every_case_is_arranged()
     {
         Assert.Equal(Count, s_arrangements.Count);
-        Assert.Equal(s_arrangements.Keys.Order(StringComparer.Ordinal), Names().Select(row => row.Data).Order(StringComparer.Ordinal));
+        Assert.Equal(s_arrangements.Keys.Order(StringComparer.Ordinal),
+            Names().Select(row => row.Data).Order(StringComparer.Ordinal));
     }
 
     [Theory]
     [MemberData(nameof(Names))]
     public void Folders_are_those_of_Qt(string name)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows() || Interop.IsApple, "The rules of these folders are those of Linux.");
-        JsonElement one = VectorFile.Cases("key-directories.json", Count).Single(candidate => candidate.Text("name") == name);
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Interop.IsApple,
+            "The rules of these folders are those of Linux.");
+        JsonElement one = VectorFile.Cases("key-directories.json",
+            Count).Single(candidate => candidate.Text("name") == name);
         Arrange(s_arrangements[name]);
         Directory.CreateDirectory(Path.Combine(_base, "tmp"));
 
         Dictionary<string, string> variables = one.GetProperty("environment").EnumerateObject()
-            .ToDictionary(variable => variable.Name, variable => variable.Value.GetString()!.Replace("{base}", _base, StringComparison.Ordinal));
+            .ToDictionary(variable => variable.Name,
+                variable => variable.Value.GetString()!.Replace("{base}", _base, StringComparison.Ordinal));
 
         // .NET shows a variable's byte that is not UTF-8 as U+FFFD.
         if (name == "temp dir not UTF-8 (byte E9)") variables["TMPDIR"] = variables["TMPDIR"].Replace('?', '\uFFFD');
 
-        // The cases were made by root. Another user has the same folders under root's name; a case with a uid asks for that user's real name.
+        // The cases were made by root. Another user has the same folders under root's name; a case with a uid asks for
+        // that user's real name.
         bool otherUser = one.TryGetProperty("uid", out JsonElement uid);
         var directories = new UserDirectories(
             variables.GetValueOrDefault,
@@ -89,7 +97,8 @@ public sealed partial class DirectoryVectorTests : IDisposable
             otherUser ? UserDirectories.LoginName : _ => "root",
             _base,
             Path.Combine(_base, "tmp"));
-        var environment = new KeyEnvironment(KeyPlatform.Linux, false, () => directories.RuntimeDirectory().Path, directories.TemporaryDirectory);
+        var environment = new KeyEnvironment(KeyPlatform.Linux, false, () => directories.RuntimeDirectory().Path,
+            directories.TemporaryDirectory);
         string[] before = Entries();
 
         Assert.Equal(Expected(one, "tempPath"), directories.TemporaryDirectory());
@@ -97,7 +106,8 @@ public sealed partial class DirectoryVectorTests : IDisposable
         Assert.Equal(Expected(one, "runtimePath"), runtime.Path);
         Assert.Equal(Expected(one, "platformSafe"), SafeKey("myapp"));
         Assert.Equal(Expected(one, "platformSafeAbsolute"), SafeKey("/abs"));
-        string legacy = NameRules.LegacyNativeKey("myapp", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory, environment).NativeKey;
+        string legacy = NameRules.LegacyNativeKey("myapp", NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory,
+            environment).NativeKey;
         Assert.Equal(Expected(one, "legacy"), legacy);
         Assert.Equal(Expected(one, "legacyQt5"), legacy);
 
@@ -120,7 +130,8 @@ public sealed partial class DirectoryVectorTests : IDisposable
         if (one.TryGetProperty("runtimeDirModeAfter", out JsonElement mode))
             Assert.Equal(mode.GetString(), KindAndMode(Path.Combine(_base, variables["XDG_RUNTIME_DIR"])));
 
-        string SafeKey(string key) => NameRules.PlatformSafeKey(key, NativeIpcKeyType.SystemV, IpcObjectKind.SharedMemory, environment, out _).NativeKey;
+        string SafeKey(string key) => NameRules.PlatformSafeKey(key, NativeIpcKeyType.SystemV,
+            IpcObjectKind.SharedMemory, environment, out _).NativeKey;
     }
 
     public void Dispose()
@@ -172,7 +183,9 @@ public sealed partial class DirectoryVectorTests : IDisposable
                     if (words[0][0] == 'd') Directory.CreateDirectory(path);
                     else File.WriteAllBytes(path, []);
                     int mode = int.Parse(words[0][1..].TrimStart('0'), CultureInfo.InvariantCulture);
-                    if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, (UnixFileMode)Convert.ToInt32(mode.ToString(CultureInfo.InvariantCulture), 8));
+                    if (!OperatingSystem.IsWindows())
+                        File.SetUnixFileMode(path,
+                            (UnixFileMode)Convert.ToInt32(mode.ToString(CultureInfo.InvariantCulture), 8));
                     break;
             }
         }

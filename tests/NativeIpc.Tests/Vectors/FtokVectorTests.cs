@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Tests.Vectors;
 
-/// <summary>The formula behind ftok. The library calls libc's; the formula is what two key files can collide by.</summary>
+/// <summary>The formula behind ftok. The library calls libc's; the formula is what two key files can collide
+/// by.</summary>
 public class FtokVectorTests
 {
     [Fact]
@@ -24,7 +25,8 @@ public class FtokVectorTests
         try
         {
             Assert.Equal(0, Interop.Libc.Status(file, followLink: true, out Interop.FileStatus status));
-            Assert.Equal(Formula(status.Identity.Device, status.Identity.Inode, projectId), Interop.Libc.ftok(file, projectId));
+            Assert.Equal(Formula(status.Identity.Device, status.Identity.Inode, projectId),
+                Interop.Libc.ftok(file, projectId));
         }
         finally
         {

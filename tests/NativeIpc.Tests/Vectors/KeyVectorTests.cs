@@ -10,7 +10,8 @@ public class KeyVectorTests
     private const string RuntimeDirectory = "/run/user/1000";
     private const string TemporaryDirectory = "/var/tmp/some_where.else-7";
 
-    private static readonly KeyEnvironment s_linux = new(KeyPlatform.Linux, false, () => RuntimeDirectory, () => TemporaryDirectory);
+    private static readonly KeyEnvironment s_linux = new(KeyPlatform.Linux, false, () => RuntimeDirectory,
+        () => TemporaryDirectory);
 
     [Fact]
     public void Keys_are_written_as_Qt_writes_them() => VectorFile.CheckAll("key-tostring.json", 589, one =>
@@ -79,7 +80,8 @@ public class KeyVectorTests
             Assert.Equal("", key.LegacyKey);
             Assert.False(wasCut);
             if (type == NativeIpcKeyType.SystemV)
-                Assert.Equal(key.NativeKey, NameRules.PlatformSafeKey(one.Text("key"), (NativeIpcKeyType)200, kind, s_linux, out _).NativeKey);
+                Assert.Equal(key.NativeKey, NameRules.PlatformSafeKey(one.Text("key"), (NativeIpcKeyType)200, kind,
+                    s_linux, out _).NativeKey);
         }));
 
     [Fact]
@@ -95,7 +97,9 @@ public class KeyVectorTests
             Assert.Equal(type, key.Type);
             Assert.Equal(type == NativeIpcKeyType.Windows ? "" : name, key.LegacyKey);
             if (type == NativeIpcKeyType.SystemV)
-                Assert.Equal(Substitute(qt5.Text(kind == IpcObjectKind.SharedMemory ? "sharedMemory" : "systemSemaphore")), key.NativeKey);
+                Assert.Equal(
+                    Substitute(qt5.Text(kind == IpcObjectKind.SharedMemory ? "sharedMemory" : "systemSemaphore")),
+                    key.NativeKey);
         });
     });
 
@@ -103,14 +107,16 @@ public class KeyVectorTests
     {
         foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
         {
-            JsonElement natives = one.GetProperty(kind == IpcObjectKind.SharedMemory ? "sharedMemory" : "systemSemaphore");
+            JsonElement natives = one.GetProperty(
+                kind == IpcObjectKind.SharedMemory ? "sharedMemory" : "systemSemaphore");
             check(kind, NativeIpcKeyType.PosixRealtime, natives.Text("posix"));
             check(kind, NativeIpcKeyType.SystemV, natives.Text("systemv"));
             check(kind, NativeIpcKeyType.Windows, natives.Text("windows"));
         }
     }
 
-    private static NativeIpcKey KeyOrInvalid(string text) => NativeIpcKey.TryParse(text, out NativeIpcKey key) ? key : default;
+    private static NativeIpcKey KeyOrInvalid(string text)
+        => NativeIpcKey.TryParse(text, out NativeIpcKey key) ? key : default;
 
     private static void AssertKey(JsonElement expected, NativeIpcKey key)
     {
@@ -122,5 +128,6 @@ public class KeyVectorTests
     }
 
     private static string Substitute(string text)
-        => text.Replace("{runtimeDir}", RuntimeDirectory, StringComparison.Ordinal).Replace("{tempDir}", TemporaryDirectory, StringComparison.Ordinal);
+        => text.Replace("{runtimeDir}", RuntimeDirectory, StringComparison.Ordinal).Replace("{tempDir}",
+            TemporaryDirectory, StringComparison.Ordinal);
 }

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Tests.Waiting;
 
-/// <summary>The system's registered waits (Windows), here on semaphores of this process alone: so they run everywhere.</summary>
+/// <summary>The system's registered waits (Windows), here on semaphores of this process alone: so they run
+/// everywhere.</summary>
 public sealed class RegisteredWaitTests : IDisposable
 {
     private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
@@ -43,7 +44,8 @@ public sealed class RegisteredWaitTests : IDisposable
             wait.Drain(null!);
             return Volatile.Read(ref _ended);
         });
-        await Assert.ThrowsAsync<TimeoutException>(() => draining.WaitAsync(s_aWhile, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<TimeoutException>(
+            () => draining.WaitAsync(s_aWhile, TestContext.Current.CancellationToken));
         _mayEnd.Set();
         Assert.Equal(1, await draining.WaitAsync(s_watchdog, TestContext.Current.CancellationToken));
     }

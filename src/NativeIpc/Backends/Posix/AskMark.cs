@@ -3,18 +3,21 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// Tells others who ask whether anybody uses an object, or look at it, that this one has it open for no other reason. Linux only.
+/// Tells others who ask whether anybody uses an object, or look at it, that this one has it open for no other reason.
+/// Linux only.
 /// </summary>
 /// <remarks>
-/// <para>The kernel counts whoever has a file open, those who ask included. So each who asks or looks says so before he opens the file and
-/// until he has closed it, by locks that readers of <c>/dev/shm</c> may take of it (fcntl(2), open file descriptions). Nobody can
-/// keep others out of these: to exclude them the folder would have to be open for writing, which no folder can be. The kernel drops them with the
-/// process. Each object has two bytes, by its file's name; two names with the same bytes only wait for each other.</para>
-/// <para>The first byte: has the file open, or is about to open it. The second one: asks, with the object's <see cref="FileLock"/>. Who wants to open the
-/// file sets the first byte, then looks at the second one, and steps back if another one has it; who asks sets the second byte,
-/// then waits until no other one has the first. So one of the two sees the other, and while it is asked nobody has the file open but those who use it.
-/// Whoever sets bytes for no reason makes others wait for as long as they wait for anybody; that nobody has
-/// the file open the kernel still says.</para>
+/// <para>The kernel counts whoever has a file open, those who ask included. So each who asks or looks says so before he
+/// opens the file and until he has closed it, by locks that readers of <c>/dev/shm</c> may take of it (fcntl(2), open
+/// file descriptions). Nobody can keep others out of these: to exclude them the folder would have to be open for
+/// writing, which no folder can be. The kernel drops them with the process. Each object has two bytes, by its file's
+/// name; two names with the same bytes only wait for each other.</para>
+/// <para>The first byte: has the file open, or is about to open it. The second one: asks, with the object's
+/// <see cref="FileLock"/>. Who wants to open the file sets the first byte, then looks at the second one, and steps back
+/// if another one has it; who asks sets the second byte, then waits until no other one has the first. So one of the two
+/// sees the other, and while it is asked nobody has the file open but those who use it. Whoever sets bytes for no
+/// reason makes others wait for as long as they wait for anybody; that nobody has the file open the kernel still
+/// says.</para>
 /// </remarks>
 internal sealed class AskMark : IDisposable
 {

@@ -6,8 +6,8 @@ namespace NativeIpc.Backends.Posix;
 /// Says, on an open file description of an object, that its process has let go of the object. Linux only.
 /// </summary>
 /// <remarks>
-/// A child has its parent's descriptors from fork(2) to execve(2), so the kernel counts the object as open although nobody
-/// uses it. The mark is a lock of the description (fcntl(2)): it goes when the last such child has closed it.
+/// A child has its parent's descriptors from fork(2) to execve(2), so the kernel counts the object as open although
+/// nobody uses it. The mark is a lock of the description (fcntl(2)): it goes when the last such child has closed it.
 /// </remarks>
 internal static class ClosingMark
 {

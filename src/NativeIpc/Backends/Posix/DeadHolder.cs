@@ -2,8 +2,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>A POSIX semaphore that a process of this library has taken and not given back before it died, as its mark in
-/// the semaphore proves (<see cref="HeldSemaphore"/>).</summary>
+/// <summary>A POSIX semaphore that a process of this library has taken and not given back before it died, as its mark
+/// in the semaphore proves (<see cref="HeldSemaphore"/>).</summary>
 internal static class DeadHolder
 {
     /// <summary>Whether the holder is dead. The file is a semaphore's; it is not mapped, since whoever may write it may
@@ -19,18 +19,20 @@ internal static class DeadHolder
     /// <summary>Gives the permit back, so that a peer who waits by the C library gets it, too; the next one of ours is
     /// told that the holder died. The file is open for reading and writing.</summary>
     /// <returns>False when nobody dead has it, by now.</returns>
-    /// <remarks>Race: another one takes over from the dead holder, or a new process gets its slot. Safe because all do so
-    /// under the slot's lock, and the word is compared in that.</remarks>
+    /// <remarks>Race: another one takes over from the dead holder, or a new process gets its slot. Safe because all do
+    /// so under the slot's lock, and the word is compared in that.</remarks>
     internal static bool GiveBack(in NativeIpcKey key, UnixDescriptor file)
     {
         if (!Has(file)) return false;
         nint page = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED,
             (int)file.DangerousGetHandle(), 0);
         if (page == Libc.MAP_FAILED)
-            throw PosixErrors.Unknown("give back a lost lock", key, "mmap", System.Runtime.InteropServices.Marshal.GetLastPInvokeError());
+            throw PosixErrors.Unknown("give back a lost lock", key, "mmap",
+                System.Runtime.InteropServices.Marshal.GetLastPInvokeError());
         try
         {
-            if (SlotOf(GlibcSemaphore.Look(page)) is not { } slot || !HolderSlots.TryLock(key, file, slot, out _)) return false;
+            if (SlotOf(GlibcSemaphore.Look(page)) is not { } slot || !HolderSlots.TryLock(key, file, slot, out _))
+                return false;
             bool isStillSo = SlotOf(GlibcSemaphore.Look(page)) == slot;
             if (isStillSo) HeldSemaphore.Repair(page, (uint)slot + 1);
             HolderSlots.Unlock(file, slot);

@@ -18,22 +18,28 @@ internal sealed partial class HeldSemaphore
             if (requiresRecovery)
             {
                 throw Failure.Of(NativeIpcError.LockError, "open the lock", Key, "fcntl", refusal,
-                    "Robust and RequireLockRecovery need locks of open file descriptions (F_OFD_SETLK, fcntl(2)), which this kernel or a filter refuses: allow them, or do without.");
+                    "Robust and RequireLockRecovery need locks of open file descriptions (F_OFD_SETLK, fcntl(2)), "
+                        + "which this kernel or a filter refuses: allow them, or do without.");
             }
 
             _hearsOfDeaths = false;
             NativeIpcEventSource.s_log.NotRecoverable(
-                $"the lock {Failure.Describe(Key)} works without recovery here, since fcntl(F_OFD_SETLK) says \"{Marshal.GetPInvokeErrorMessage(refusal)}\" (error {refusal}): nobody can tell whether a holder lives");
+                $"the lock {Failure.Describe(Key)} works without recovery here, since fcntl(F_OFD_SETLK) says "
+                    + $"\"{Marshal.GetPInvokeErrorMessage(refusal)}\" (error {refusal}): nobody can tell whether a "
+                    + $"holder lives");
         }
         else if (slot < 0)
         {
             if (requiresRecovery)
             {
                 throw Failure.Found(NativeIpcError.LockError, "open the lock", Key, "fcntl",
-                    $"it is open {HolderSlots.Count} times already, and no further holder can be told apart, as Robust and RequireLockRecovery ask", "Open it fewer times, or do without.");
+                    $"it is open {HolderSlots.Count} times already, and no further holder can be told apart, as "
+                        + $"Robust and RequireLockRecovery ask", "Open it fewer times, or do without.");
             }
 
-            NativeIpcEventSource.s_log.NotRecoverable($"the lock {Failure.Describe(Key)} is open more than {HolderSlots.Count} times: should this process die while it holds the lock, nobody can tell");
+            NativeIpcEventSource.s_log.NotRecoverable(
+                $"the lock {Failure.Describe(Key)} is open more than {HolderSlots.Count} times: should this process "
+                    + $"die while it holds the lock, nobody can tell");
         }
         else
         {
@@ -49,7 +55,8 @@ internal sealed partial class HeldSemaphore
         if (seen.Count > 0 && seen.Waiters > 0) GlibcSemaphore.Wake(Page, 1);
     }
 
-    /// <summary>A mark that is in the word when its slot is claimed is that of the slot's last user, who died holding.</summary>
+    /// <summary>A mark that is in the word when its slot is claimed is that of the slot's last user, who died
+    /// holding.</summary>
     internal static void Repair(nint page, uint mark)
     {
         while (true)

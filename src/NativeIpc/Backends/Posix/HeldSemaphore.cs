@@ -4,30 +4,37 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// A POSIX semaphore of one permit whose holder is known, so that the next one gets it when the holder was killed. Linux with glibc, beside
-/// peers that use <c>sem_wait(3)</c> and <c>sem_post(3)</c> and know nothing of it.
+/// A POSIX semaphore of one permit whose holder is known, so that the next one gets it when the holder was killed.
+/// Linux with glibc, beside peers that use <c>sem_wait(3)</c> and <c>sem_post(3)</c> and know nothing of it.
 /// </summary>
 /// <remarks>
-/// <para>The holder's mark stands in the semaphore's own word (<see cref="GlibcSemaphore.Word"/>), so taking the permit and saying who has it is one
-/// exchange, and so is giving it back. There is no moment at which a dead holder of ours looks like a foreign one. Marks: 0 nobody, or somebody who
-/// leaves none; 1 to 500 slot 0 to 499 (<see cref="HolderSlots"/>); 511 the last holder died, and the next one of ours is told.</para>
+/// <para>The holder's mark stands in the semaphore's own word (<see cref="GlibcSemaphore.Word"/>), so taking the permit
+/// and saying who has it is one exchange, and so is giving it back. There is no moment at which a dead holder of ours
+/// looks like a foreign one. Marks: 0 nobody, or somebody who leaves none; 1 to 500 slot 0 to 499
+/// (<see cref="HolderSlots"/>); 511 the last holder died, and the next one of ours is told.</para>
 /// <para>Where a process can die, and what the next one finds (the names are those of StopPoint):
-/// <c>claim.before</c>, <c>claim.locked</c>, <c>claim.noted</c>: a free slot. <c>take.before</c>: the semaphore as it was.
-/// <c>take.done</c>, <c>unlock.before</c>: count 0 and the mark of a slot that nobody has locked: it takes over, and is told.
-/// <c>wait.joined</c>, <c>wait.woken</c>: one waiter too many in the word for ever, which costs later releases a call; the wake-up that the dead one got and
-/// did not pass on is made good by the next slice of a waiter of ours, or the next handle of ours that is opened. <c>wait.taken</c>: as <c>take.done</c>.
-/// <c>wait.left</c>: the same. <c>unlock.done</c>: count 1; sleepers are not woken yet: as <c>wait.woken</c>. <c>unlock.woken</c>: nothing.
-/// <c>recover.locked</c>: the dead holder's mark still; its slot is free again. <c>recover.taken</c>: its own mark, and it is dead itself: taken over again, told again.
-/// <c>recover.done</c>: as <c>take.done</c>. <c>repair.before</c>: the dead holder's mark; the slot is free again. <c>repair.done</c>: count 1 and mark 511.
-/// <c>prove.leased</c>: as it was; the lease goes with the process. <c>prove.repaired</c>: count 1 and mark 511. More of them, of a handle that lets go for a moment, in <see cref="SteppingAside"/>. The direct steps (<see cref="MappedSemaphore"/>) are the same exchanges,
-/// and have no point between them: a process dies before or after one.</para>
-/// <para>Interleavings. (1) Two take at once: one exchange succeeds. (2) Two find the same dead holder: who has its slot's lock goes on, and looks again
-/// with the lock in hand. (3) A new process becomes the dead holder's slot: it cannot while another one recovers, since that one has the slot's lock;
-/// before it uses the slot it repairs a word that still has the mark. So a mark that is compared under its slot's lock is never that of a living
-/// one. (4) Two threads of one handle recover: the record lock does not keep them apart, the gate does. (5) A peer takes or gives by the C
-/// library meanwhile: the exchange fails and the turn begins again. (6) A peer resets the word or releases too often: the mark is gone or the count not 0, and
-/// unlocking leaves it and says so. (7) A thread proves that this handle is alone while another one of the handle takes: the word then has the handle's mark, or
-/// its count is 1, and the proof exchanges only a word with neither. A process that comes meanwhile is held up by the kernel until the lease is dropped.</para>
+/// <c>claim.before</c>, <c>claim.locked</c>, <c>claim.noted</c>: a free slot. <c>take.before</c>: the semaphore as it
+/// was. <c>take.done</c>, <c>unlock.before</c>: count 0 and the mark of a slot that nobody has locked: it takes over,
+/// and is told. <c>wait.joined</c>, <c>wait.woken</c>: one waiter too many in the word for ever, which costs later
+/// releases a call; the wake-up that the dead one got and did not pass on is made good by the next slice of a waiter of
+/// ours, or the next handle of ours that is opened. <c>wait.taken</c>: as <c>take.done</c>. <c>wait.left</c>: the same.
+/// <c>unlock.done</c>: count 1; sleepers are not woken yet: as <c>wait.woken</c>. <c>unlock.woken</c>: nothing.
+/// <c>recover.locked</c>: the dead holder's mark still; its slot is free again. <c>recover.taken</c>: its own mark, and
+/// it is dead itself: taken over again, told again. <c>recover.done</c>: as <c>take.done</c>. <c>repair.before</c>: the
+/// dead holder's mark; the slot is free again. <c>repair.done</c>: count 1 and mark 511. <c>prove.leased</c>: as it
+/// was; the lease goes with the process. <c>prove.repaired</c>: count 1 and mark 511. More of them, of a handle that
+/// lets go for a moment, in <see cref="SteppingAside"/>. The direct steps (<see cref="MappedSemaphore"/>) are the same
+/// exchanges, and have no point between them: a process dies before or after one.</para>
+/// <para>Interleavings. (1) Two take at once: one exchange succeeds. (2) Two find the same dead holder: who has its
+/// slot's lock goes on, and looks again with the lock in hand. (3) A new process becomes the dead holder's slot: it
+/// cannot while another one recovers, since that one has the slot's lock; before it uses the slot it repairs a word
+/// that still has the mark. So a mark that is compared under its slot's lock is never that of a living one. (4) Two
+/// threads of one handle recover: the record lock does not keep them apart, the gate does. (5) A peer takes or gives by
+/// the C library meanwhile: the exchange fails and the turn begins again. (6) A peer resets the word or releases too
+/// often: the mark is gone or the count not 0, and unlocking leaves it and says so. (7) A thread proves that this
+/// handle is alone while another one of the handle takes: the word then has the handle's mark, or its count is 1, and
+/// the proof exchanges only a word with neither. A process that comes meanwhile is held up by the kernel until the
+/// lease is dropped.</para>
 /// </remarks>
 internal sealed partial class HeldSemaphore : MappedSemaphore
 {
@@ -161,7 +168,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     public override bool Block(TimeSpan slice) => Block(slice, Wakeup.Begin());
 
     /// <inheritdoc/>
-    /// <remarks>When the process that the holder's slot notes ends, the sleeper is woken; but the note may be of another PID namespace, so it also looks after a slice, soon at first.</remarks>
+    /// <remarks>When the process that the holder's slot notes ends, the sleeper is woken; but the note may be of
+    /// another PID namespace, so it also looks after a slice, soon at first.</remarks>
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
         nint page = Enter();
@@ -169,9 +177,11 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         {
             if (TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen)) return true;
             TimeSpan slice = wakeup.NextSlice();
-            int holder = !wakeup.IsFirstSlice && seen is { Count: 0, Mark: > 0 and <= HolderSlots.Count } ? HolderSlots.ReadProcess(page, (int)seen.Mark - 1) : 0;
+            int holder = !wakeup.IsFirstSlice && seen is { Count: 0, Mark: > 0 and <= HolderSlots.Count }
+                ? HolderSlots.ReadProcess(page, (int)seen.Mark - 1) : 0;
             using SleepWatch.Watch hint = SleepWatch.EndOf(holder == Environment.ProcessId ? 0 : holder, wakeup);
-            return Sleep(page, longest < slice ? longest : slice, wakeup, Taking) || TryTake(page, out seen) || TryRecover(page, seen);
+            return Sleep(page, longest < slice ? longest : slice, wakeup, Taking) || TryTake(page, out seen)
+                || TryRecover(page, seen);
         }
         finally
         {
@@ -199,7 +209,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         }
     }
 
-    /// <summary>Takes over from the holder, if it is one of ours and dead, or unknown and this handle the only one that is left.</summary>
+    /// <summary>Takes over from the holder, if it is one of ours and dead, or unknown and this handle the only one that
+    /// is left.</summary>
     private bool TryRecover(nint page, GlibcSemaphore.Word seen)
     {
         if (seen.Count != 0 || seen.Mark == Mark) return false;
@@ -212,16 +223,19 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         if (seen.Mark == GlibcSemaphore.Away)
         {
             _aside?.ThrowIfLost();
-            return _aside is not null && _aside.TryReturnIfOver() && (TryTake(page, out seen) || (seen.Mark != GlibcSemaphore.Away && TryRecover(page, seen)));
+            return _aside is not null && _aside.TryReturnIfOver()
+                && (TryTake(page, out seen) || (seen.Mark != GlibcSemaphore.Away && TryRecover(page, seen)));
         }
 
         _aside?.Pacing.End();
         int slot = (int)seen.Mark - 1;
-        if (slot >= HolderSlots.Count || !_hearsOfDeaths) return false; // no mark of ours, or none that can be asked about
+        // No mark of ours, or none that can be asked about
+        if (slot >= HolderSlots.Count || !_hearsOfDeaths) return false;
         lock (_checks)
         {
             if (IsAway) return false;
-            if (!HolderSlots.TryLock(Key, _file, slot, out _)) return false; // refused for once: a later look may be lucky
+            // Refused for once: a later look may be lucky
+            if (!HolderSlots.TryLock(Key, _file, slot, out _)) return false;
             try
             {
                 StopPoint.At("recover.locked");
@@ -249,8 +263,9 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     private bool IsAway => _aside is { IsAway: true };
 
     /// <summary>
-    /// Frees a semaphore that somebody unknown has taken, if the kernel says that nobody else has it open any more: then nobody can hold it. If others have, those of this library are
-    /// asked to step aside (<see cref="SteppingAside"/>).
+    /// Frees a semaphore that somebody unknown has taken, if the kernel says that nobody else has it open any more:
+    /// then nobody can hold it. If others have, those of this library are asked to step aside
+    /// (<see cref="SteppingAside"/>).
     /// </summary>
     /// <remarks>Without a slot this handle's own permit looks like a foreign one, so then it is not asked.</remarks>
     private void FreeIfAlone(nint page)
@@ -272,12 +287,14 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         }
     }
 
-    /// <summary>Frees a semaphore that somebody unknown has taken, if nobody else has it open. Under the gate of the handle, which is not aside.</summary>
+    /// <summary>Frees a semaphore that somebody unknown has taken, if nobody else has it open. Under the gate of the
+    /// handle, which is not aside.</summary>
     /// <remarks>
-    /// The kernel gives a lease on the file to the one description that has it open, its mappings included (Linux 6.18; a kernel that counts the own mapping as
-    /// another user says no, and the lock stays as it is).
+    /// The kernel gives a lease on the file to the one description that has it open, its mappings included (Linux 6.18;
+    /// a kernel that counts the own mapping as another user says no, and the lock stays as it is).
     /// </remarks>
-    /// <returns>0 when it is free, or not held by somebody unknown any more; EAGAIN when somebody else has it open; otherwise why the kernel does not say.</returns>
+    /// <returns>0 when it is free, or not held by somebody unknown any more; EAGAIN when somebody else has it open;
+    /// otherwise why the kernel does not say.</returns>
     internal static int FreeIfLeased(nint page, UnixDescriptor file)
     {
         if (!IsHeldByUnknown(GlibcSemaphore.Look(page))) return 0;
@@ -287,7 +304,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         {
             StopPoint.At("prove.leased");
             GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-            if (IsHeldByUnknown(seen) && GlibcSemaphore.Exchange(page, seen, seen.With(1, Abandoned))) StopPoint.At("prove.repaired");
+            if (IsHeldByUnknown(seen) && GlibcSemaphore.Exchange(page, seen, seen.With(1, Abandoned)))
+                StopPoint.At("prove.repaired");
         }
         finally
         {
@@ -301,7 +319,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
 
     public override bool TryUnlock() => GiveBack() is not false; // closed meanwhile: then closing has given it back
 
-    /// <summary>Gives the permit back; false when this handle does not hold it, since a peer has reset it; null when the handle is closed.</summary>
+    /// <summary>Gives the permit back; false when this handle does not hold it, since a peer has reset it; null when
+    /// the handle is closed.</summary>
     private bool? GiveBack()
     {
         if (TryGiveDirectly()) return true;
@@ -313,7 +332,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
                 if (TryGiveMarked(Page, out GlibcSemaphore.Word seen)) return true;
                 if (seen.Mark != GlibcSemaphore.Away) return false; // reset by a peer, who has let somebody else in
 
-                // It is aside, which it is only while it does not hold, or about to find that it may not be. Or it has found that, and there is no memory to put the page back.
+                // It is aside, which it is only while it does not hold, or about to find that it may not be. Or it has
+                // found that, and there is no memory to put the page back.
                 lock (_checks)
                 {
                     if (IsAway) return _aside!.Kept is not 0 and nint kept && TryGiveMarked(kept, out _);
@@ -379,7 +399,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
             }
 
             int slot = (int)seen.Mark - 1;
-            if (!_hearsOfDeaths) return new(LockHolder.CannotTell, null, IsRecoverable: false); // one of ours, living or dead
+            // One of ours, living or dead
+            if (!_hearsOfDeaths) return new(LockHolder.CannotTell, null, IsRecoverable: false);
             int process;
             bool lives;
             lock (_checks)
@@ -408,7 +429,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     private GlibcSemaphore.Word LookHere(nint page)
     {
         GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
-        return seen.Mark == GlibcSemaphore.Away && _aside is not null && _aside.TryReturnIfOver() ? GlibcSemaphore.Look(page) : seen;
+        return seen.Mark == GlibcSemaphore.Away && _aside is not null && _aside.TryReturnIfOver()
+            ? GlibcSemaphore.Look(page) : seen;
     }
 
     /// <summary>Sets the count in place, while others may be using the semaphore.</summary>
@@ -448,7 +470,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         // The name first, while the object still pins its inode number.
         _removal?.Perform();
         _aside?.Close();
-        // The slot goes with the file. Without a stand-in it is kept until nobody can come late, so that nobody else's mark is ever taken for this handle's.
+        // The slot goes with the file. Without a stand-in it is kept until nobody can come late, so that nobody else's
+        // mark is ever taken for this handle's.
         bool isOver = LetGo();
         if (_lastOut is not null) ClosingMark.Set(_file);
         if (isOver) _file.Dispose();

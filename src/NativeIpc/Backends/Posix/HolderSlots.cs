@@ -5,16 +5,19 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// The places from which handles of this library hold a semaphore, in the semaphore's own file: who has the lock on byte n of a range far past
-/// the file's end is slot n, in whatever process and PID namespace, stopped or not, until its description is closed, by Dispose or by its death.
+/// The places from which handles of this library hold a semaphore, in the semaphore's own file: who has the lock on
+/// byte n of a range far past the file's end is slot n, in whatever process and PID namespace, stopped or not, until
+/// its description is closed, by Dispose or by its death.
 /// </summary>
 /// <remarks>
-/// The kernel's lock is the only proof of life. Beside it each slot notes its process in the page behind the file's 32 bytes, which all users
-/// map and nobody else looks at: for diagnosis only. A child made by fork(2) without exec inherits the description and counts as its parent's life.
+/// The kernel's lock is the only proof of life. Beside it each slot notes its process in the page behind the file's 32
+/// bytes, which all users map and nobody else looks at: for diagnosis only. A child made by fork(2) without exec
+/// inherits the description and counts as its parent's life.
 /// </remarks>
 internal static class HolderSlots
 {
-    /// <summary>How many handles can be told apart; more of them use the semaphore as a process does that knows nothing of slots.</summary>
+    /// <summary>How many handles can be told apart; more of them use the semaphore as a process does that knows nothing
+    /// of slots.</summary>
     internal const int Count = 500;
 
     private const long FirstByte = 1 << 20;
@@ -92,20 +95,23 @@ internal static class HolderSlots
     /// the semaphore works without.
     /// </summary>
     internal static bool IsRefused(int number)
-        => number is Errno.EINVAL or Errno.EPERM or Errno.EACCES || number == Errno.ENOSYS || number == Errno.ENOLCK || number == Errno.EOPNOTSUPP;
+        => number is Errno.EINVAL or Errno.EPERM or Errno.EACCES || number == Errno.ENOSYS || number == Errno.ENOLCK
+            || number == Errno.EOPNOTSUPP;
 
     internal static void Unlock(UnixDescriptor file, int slot)
         => _ = Libc.LockByte(file, FirstByte + slot, Flags.F_UNLCK); // fails for no lock that is held
 
     internal static bool IsAlive(UnixDescriptor file, int slot) => Libc.IsByteLockedByAnother(file, FirstByte + slot);
 
-    internal static void NoteProcess(nint page, int slot) => Volatile.Write(ref Note(page, slot), Environment.ProcessId);
+    internal static void NoteProcess(nint page, int slot)
+        => Volatile.Write(ref Note(page, slot), Environment.ProcessId);
 
     /// <summary>The process that a slot notes; 0 for none.</summary>
     internal static int ReadProcess(nint page, int slot) => Math.Max(Volatile.Read(ref Note(page, slot)), 0);
 
     /// <summary>Notes that the slot's user has let go of the file for a moment, and comes back to it.</summary>
-    internal static void NoteAside(nint page, int slot) => Volatile.Write(ref Note(page, slot), -(int)(Environment.TickCount64 / 1000) - 1);
+    internal static void NoteAside(nint page, int slot)
+        => Volatile.Write(ref Note(page, slot), -(int)(Environment.TickCount64 / 1000) - 1);
 
     private static bool IsAside(nint page, int slot)
     {
@@ -113,7 +119,8 @@ internal static class HolderSlots
         return note < 0 && Environment.TickCount64 / 1000 + 1 + note is >= 0 and <= MostSecondsAside;
     }
 
-    /// <summary>Whether the user of any slot is aside, in a semaphore's file that nobody else can open or shorten meanwhile.</summary>
+    /// <summary>Whether the user of any slot is aside, in a semaphore's file that nobody else can open or shorten
+    /// meanwhile.</summary>
     internal static bool IsAnyAside(UnixDescriptor file) => LookAside(file) != false;
 
     /// <summary>The same; null when it cannot be told.</summary>
@@ -131,7 +138,8 @@ internal static class HolderSlots
 
     private static unsafe ref int Note(nint page, int slot) => ref ((int*)(page + NotesOffset))[slot];
 
-    // A request: the time in milliseconds, shifted by 16, and one more than the slot of who asks; without a slot it is over.
+    // A request: the time in milliseconds, shifted by 16, and one more than the slot of who asks; without a slot it is
+    // over.
     private static unsafe ref long Request(nint page) => ref *(long*)(page + RequestOffset);
 
     /// <summary>The last request: without a slot in its low half-word it is over.</summary>
@@ -139,7 +147,8 @@ internal static class HolderSlots
 
     private static long AgeOf(long request) => Environment.TickCount64 - (request >> 16);
 
-    private static bool IsBeingAsked(long request) => (ushort)request != 0 && AgeOf(request) is >= 0 and < SteppingAside.LongestMilliseconds;
+    private static bool IsBeingAsked(long request)
+        => (ushort)request != 0 && AgeOf(request) is >= 0 and < SteppingAside.LongestMilliseconds;
 
     /// <summary>Asks the users of all other slots to step aside; false while another one asks, or when the last
     /// request has ended a short time ago.</summary>
@@ -150,7 +159,8 @@ internal static class HolderSlots
     {
         long seen = LastRequest(page);
         if (IsBeingAsked(seen) || HasEndedWithin(seen, gap)) return false;
-        return Interlocked.CompareExchange(ref Request(page), (Environment.TickCount64 << 16) | ((uint)slot + 1), seen) == seen;
+        return Interlocked.CompareExchange(ref Request(page), (Environment.TickCount64 << 16) | ((uint)slot + 1),
+            seen) == seen;
     }
 
     private static bool HasEndedWithin(long request, int milliseconds)
@@ -208,6 +218,7 @@ internal static class HolderSlots
 
     [DoesNotReturn]
     private static bool Throw(in NativeIpcKey key, int number)
-        => throw Failure.Of(number is Errno.ENOMEM ? NativeIpcError.OutOfResources : NativeIpcError.LockError, "open the lock", key, "fcntl", number,
+        => throw Failure.Of(number is Errno.ENOMEM ? NativeIpcError.OutOfResources : NativeIpcError.LockError,
+            "open the lock", key, "fcntl", number,
             "The kernel gave no record lock on the semaphore's file: see fcntl(2), F_OFD_SETLK.");
 }

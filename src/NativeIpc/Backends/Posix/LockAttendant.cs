@@ -1,20 +1,25 @@
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// Has the handles of this process step aside when another handle, here or in another process, wants to know whether only this library has a lock
-/// open (<see cref="SteppingAside"/>), and asks the others to for a handle of its own. On the thread of <see cref="FileWatch"/>.
+/// Has the handles of this process step aside when another handle, here or in another process, wants to know whether
+/// only this library has a lock open (<see cref="SteppingAside"/>), and asks the others to for a handle of its own. On
+/// the thread of <see cref="FileWatch"/>.
 /// </summary>
 /// <remarks>
-/// <para>A handle is watched when it has been open for a while: a watch costs as much as opening and closing does. One that is not watched yet does not hear a request; who asks then asks again.</para>
-/// <para>Interleavings. (1) Two ask: the second sees the first one's request, and steps aside for it. (2) A request comes before the watch: it is looked for when the watch stands. (3) A request and its end are
-/// told as one: nobody is aside for it. (4) A handle closes: it is forgotten before its descriptor is closed, under the gate, so a watch is never put on somebody else's file. The gate is never
-/// held where a handle's own is taken.</para>
+/// <para>A handle is watched when it has been open for a while: a watch costs as much as opening and closing does. One
+/// that is not watched yet does not hear a request; who asks then asks again.</para>
+/// <para>Interleavings. (1) Two ask: the second sees the first one's request, and steps aside for it. (2) A request
+/// comes before the watch: it is looked for when the watch stands. (3) A request and its end are told as one: nobody is
+/// aside for it. (4) A handle closes: it is forgotten before its descriptor is closed, under the gate, so a watch is
+/// never put on somebody else's file. The gate is never held where a handle's own is taken.</para>
 /// </remarks>
 internal static class LockAttendant
 {
     private const int MillisecondsBeforeWatching = 100;
 
-    private const string Missed = "a lock that a killed Qt or C program holds will not be freed while several processes of this library have it open";
+    private const string Missed =
+        "a lock that a killed Qt or C program holds will not be freed while several processes of this library have it "
+            + "open";
 
     private static readonly Lock s_gate = new();
     private static readonly HashSet<SteppingAside> s_unwatched = [];
@@ -43,7 +48,8 @@ internal static class LockAttendant
         }
     }
 
-    /// <summary>Asks the others to step aside, and frees the lock if that proves that nobody can hold it. Returns at once.</summary>
+    /// <summary>Asks the others to step aside, and frees the lock if that proves that nobody can hold it. Returns at
+    /// once.</summary>
     public static void Ask(SteppingAside handle)
     {
         lock (s_gate)

@@ -4,25 +4,38 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// What recorded holders have of a counting POSIX semaphore, kept in the semaphore's own page: so the permits of a killed one can be told from those in use, and be given back. Linux with glibc, beside peers
-/// that use <c>sem_wait(3)</c> and <c>sem_post(3)</c> and know nothing of it. One for each open description.
+/// What recorded holders have of a counting POSIX semaphore, kept in the semaphore's own page: so the permits of a
+/// killed one can be told from those in use, and be given back. Linux with glibc, beside peers that use
+/// <c>sem_wait(3)</c> and <c>sem_post(3)</c> and know nothing of it. One for each open description.
 /// </summary>
 /// <remarks>
-/// <para><b>Where.</b> Behind the file's 32 bytes, in the part of the page that every user maps and the C library does not look at (from <see cref="JournalOffset"/>; <see cref="HolderSlots"/> has what is before): a journal, and
-/// <see cref="Count"/> records. tmpfs keeps that part as long as the file (mmap(2), BUGS). It belongs to the inode, so a semaphore that is made anew under the name has none of the old records.</para>
-/// <para><b>Who lives.</b> A record has two bytes far past the file's end, for record locks of open file descriptions. Who has the <i>owner's</i> byte locked may write the record and the journal in its name. The
-/// <i>heirs'</i> byte is locked by a description that programs inherit. Permits are lost when both are free: the kernel says so, in every PID namespace. They are apart because an heir must not keep the
-/// journal of a dead owner closed.</para>
-/// <para><b>Taking and giving</b> are one operation in a journal that one owner has at a time. Its steps, and what is done for an owner that dies after each of them, by whoever then has its owner's byte (names of StopPoint):
-/// <c>record.entered</c>, the journal is this owner's: it is let go of. <c>record.intended</c>, the record says what is pending: it is not in the word, so nothing has happened, and that is taken back.
-/// <c>record.changed</c>, the semaphore's word has the new count and a mark, by one exchange: it has happened, waiters are woken and the record is completed. <c>record.noted</c>, the record says what is held now:
-/// the mark is taken away. <c>record.unmarked</c>: the journal is let go of. So no death leaves a permit of which nobody can say whether it was taken.</para>
-/// <para><b>Mending</b> is giving in the name of the dead owner, with its byte locked: a mender that dies half-way is a dead owner like any other.</para>
-/// <para>Interleavings. (1) Two mend: the owner's byte lets one in, who looks at the record with it. (2) A new process takes the slot of a dead one: it needs the owner's byte, completes what was pending, and goes to another slot if the
-/// record still holds something. (3) An heir appears after the look at the heirs' byte: only a claim or an heir makes another heir, and there is neither. (4) Threads of one description: record locks do not keep
-/// them apart, the gate does; and a description never asks for its own slot. (5) Peers take and give meanwhile, by the C library: they keep the mark, and the exchange is tried again. (6) A peer resets the count in place: records
-/// are forgotten, since nobody holds what was reset; a taking at that very moment counts as after or before it, as without records. (7) An owner that is suspended inside the journal: the others wait, find nothing to
-/// take for a while, and try again; who gives waits for <see cref="s_longestGiving"/> and gives past the journal, with its record written off before, so that a death between loses permits and never adds any.</para>
+/// <para><b>Where.</b> Behind the file's 32 bytes, in the part of the page that every user maps and the C library does
+/// not look at (from <see cref="JournalOffset"/>; <see cref="HolderSlots"/> has what is before): a journal, and
+/// <see cref="Count"/> records. tmpfs keeps that part as long as the file (mmap(2), BUGS). It belongs to the inode, so
+/// a semaphore that is made anew under the name has none of the old records.</para>
+/// <para><b>Who lives.</b> A record has two bytes far past the file's end, for record locks of open file descriptions.
+/// Who has the <i>owner's</i> byte locked may write the record and the journal in its name. The <i>heirs'</i> byte is
+/// locked by a description that programs inherit. Permits are lost when both are free: the kernel says so, in every PID
+/// namespace. They are apart because an heir must not keep the journal of a dead owner closed.</para>
+/// <para><b>Taking and giving</b> are one operation in a journal that one owner has at a time. Its steps, and what is
+/// done for an owner that dies after each of them, by whoever then has its owner's byte (names of StopPoint):
+/// <c>record.entered</c>, the journal is this owner's: it is let go of. <c>record.intended</c>, the record says what is
+/// pending: it is not in the word, so nothing has happened, and that is taken back. <c>record.changed</c>, the
+/// semaphore's word has the new count and a mark, by one exchange: it has happened, waiters are woken and the record is
+/// completed. <c>record.noted</c>, the record says what is held now: the mark is taken away. <c>record.unmarked</c>:
+/// the journal is let go of. So no death leaves a permit of which nobody can say whether it was taken.</para>
+/// <para><b>Mending</b> is giving in the name of the dead owner, with its byte locked: a mender that dies half-way is a
+/// dead owner like any other.</para>
+/// <para>Interleavings. (1) Two mend: the owner's byte lets one in, who looks at the record with it. (2) A new process
+/// takes the slot of a dead one: it needs the owner's byte, completes what was pending, and goes to another slot if the
+/// record still holds something. (3) An heir appears after the look at the heirs' byte: only a claim or an heir makes
+/// another heir, and there is neither. (4) Threads of one description: record locks do not keep them apart, the gate
+/// does; and a description never asks for its own slot. (5) Peers take and give meanwhile, by the C library: they keep
+/// the mark, and the exchange is tried again. (6) A peer resets the count in place: records are forgotten, since nobody
+/// holds what was reset; a taking at that very moment counts as after or before it, as without records. (7) An owner
+/// that is suspended inside the journal: the others wait, find nothing to take for a while, and try again; who gives
+/// waits for <see cref="s_longestGiving"/> and gives past the journal, with its record written off before, so that a
+/// death between loses permits and never adds any.</para>
 /// </remarks>
 internal sealed unsafe class PermitRecords : IDisposable
 {
@@ -80,10 +93,12 @@ internal sealed unsafe class PermitRecords : IDisposable
         return new((int)value, (int)(value >> 32));
     }
 
-    private void Write(int slot, Entry entry) => Volatile.Write(ref ((long*)(_page + RecordsOffset))[slot], ((long)entry.Pending << 32) | (uint)entry.Held);
+    private void Write(int slot, Entry entry)
+        => Volatile.Write(ref ((long*)(_page + RecordsOffset))[slot], ((long)entry.Pending << 32) | (uint)entry.Held);
 
     /// <summary>Takes a free slot.</summary>
-    /// <param name="heirs">A description of its own of the same file, which programs inherit; null for none. Taken over.</param>
+    /// <param name="heirs">A description of its own of the same file, which programs inherit; null for none. Taken
+    /// over.</param>
     /// <returns>False when all are taken.</returns>
     internal bool Claim(UnixDescriptor? heirs)
     {
@@ -96,7 +111,8 @@ internal sealed unsafe class PermitRecords : IDisposable
             int slot = (start + i) % Count;
             if (!TryLock(_file, OwnersFirstByte + slot, Flags.F_WRLCK)) continue;
             Recover(slot);
-            if (Read(slot).IsEmpty && !Libc.IsByteLockedByAnother(_file, HeirsFirstByte + slot) && (heirs is null || TryLock(heirs, HeirsFirstByte + slot, Flags.F_RDLCK)))
+            if (Read(slot).IsEmpty && !Libc.IsByteLockedByAnother(_file, HeirsFirstByte + slot)
+                && (heirs is null || TryLock(heirs, HeirsFirstByte + slot, Flags.F_RDLCK)))
             {
                 _slot = slot;
                 StopPoint.At("record.claimed");
@@ -158,7 +174,8 @@ internal sealed unsafe class PermitRecords : IDisposable
         }
     }
 
-    /// <summary>Gives permits, all or none. What is given beyond those that were recorded is given all the same.</summary>
+    /// <summary>Gives permits, all or none. What is given beyond those that were recorded is given all the
+    /// same.</summary>
     /// <param name="count">How many.</param>
     /// <param name="maximum">The largest count that it may make.</param>
     /// <returns>False when the count would pass its maximum.</returns>
@@ -193,7 +210,9 @@ internal sealed unsafe class PermitRecords : IDisposable
         {
             for (int slot = 0; slot < Count; slot++)
             {
-                if (slot == _slot || (Read(slot).IsEmpty && Volatile.Read(ref Journal) != slot + 1) || !TryLock(_file, OwnersFirstByte + slot, Flags.F_WRLCK)) continue;
+                if (slot == _slot || (Read(slot).IsEmpty && Volatile.Read(ref Journal) != slot + 1)
+                    || !TryLock(_file, OwnersFirstByte + slot, Flags.F_WRLCK))
+                    continue;
                 try
                 {
                     Recover(slot);
@@ -224,8 +243,11 @@ internal sealed unsafe class PermitRecords : IDisposable
         for (int slot = 0; slot < Count; slot++)
         {
             Entry entry = Read(page, slot);
-            if (entry.IsEmpty || Libc.IsByteLockedByAnother(file, OwnersFirstByte + slot) || Libc.IsByteLockedByAnother(file, HeirsFirstByte + slot)) continue;
-            bool isDone = Volatile.Read(ref *(int*)(page + JournalOffset)) == slot + 1 && GlibcSemaphore.Look(page).Mark == Mark;
+            if (entry.IsEmpty || Libc.IsByteLockedByAnother(file, OwnersFirstByte + slot)
+                || Libc.IsByteLockedByAnother(file, HeirsFirstByte + slot))
+                continue;
+            bool isDone = Volatile.Read(ref *(int*)(page + JournalOffset)) == slot + 1
+                && GlibcSemaphore.Look(page).Mark == Mark;
             lost += Math.Max(entry.Held + (isDone ? entry.Pending : 0), 0);
         }
 
@@ -249,7 +271,8 @@ internal sealed unsafe class PermitRecords : IDisposable
         for (int slot = 0; slot < Count; slot++) Volatile.Write(ref ((long*)(page + RecordsOffset))[slot], 0);
     }
 
-    /// <summary>Does the operation whose owner is in the journal, and leaves the journal. False when the count does not allow it.</summary>
+    /// <summary>Does the operation whose owner is in the journal, and leaves the journal. False when the count does not
+    /// allow it.</summary>
     private bool Change(int slot, int change, int maximum = int.MaxValue)
     {
         Entry before = Read(slot);
@@ -289,7 +312,8 @@ internal sealed unsafe class PermitRecords : IDisposable
         Entry entry = Read(slot);
         if (Volatile.Read(ref Journal) != slot + 1)
         {
-            if (entry.Pending != 0) Write(slot, entry with { Pending = 0 }); // outside of the journal nothing is pending
+            // Outside of the journal nothing is pending
+            if (entry.Pending != 0) Write(slot, entry with { Pending = 0 });
             return;
         }
 
@@ -321,7 +345,8 @@ internal sealed unsafe class PermitRecords : IDisposable
             int found = Interlocked.CompareExchange(ref Journal, slot + 1, 0);
             if (found == 0) break;
             int owner = found - 1;
-            if (owner is < 0 or >= Count) _ = Interlocked.CompareExchange(ref Journal, 0, found); // no slot's: not written by this library
+            // No slot's: not written by this library
+            if (owner is < 0 or >= Count) _ = Interlocked.CompareExchange(ref Journal, 0, found);
             else if (owner != slot && owner != _slot && TryLock(_file, OwnersFirstByte + owner, Flags.F_WRLCK))
             {
                 Recover(owner);
@@ -347,13 +372,17 @@ internal sealed unsafe class PermitRecords : IDisposable
         while (number == Errno.EINTR);
         if (number == 0) return true;
         if (HolderSlots.IsTaken(number)) return false;
-        throw Failure.Of(number == Errno.ENOMEM ? NativeIpcError.OutOfResources : NativeIpcError.LockError, "record the permits of the semaphore", _key, "fcntl", number,
-            "The kernel gave no record lock on the semaphore's file: see fcntl(2), F_OFD_SETLK; or do without Recording.");
+        throw Failure.Of(number == Errno.ENOMEM ? NativeIpcError.OutOfResources : NativeIpcError.LockError,
+            "record the permits of the semaphore", _key, "fcntl", number,
+            "The kernel gave no record lock on the semaphore's file: see fcntl(2), F_OFD_SETLK; or do without "
+                + "Recording.");
     }
 
-    private static void Unlock(UnixDescriptor file, long offset) => _ = Libc.LockByte(file, offset, Flags.F_UNLCK); // fails for no lock that is held
+    // Fails for no lock that is held
+    private static void Unlock(UnixDescriptor file, long offset) => _ = Libc.LockByte(file, offset, Flags.F_UNLCK);
 
-    /// <summary>Lets go. What is still held is lost from now on, unless heirs live; else they keep the slot no longer.</summary>
+    /// <summary>Lets go. What is still held is lost from now on, unless heirs live; else they keep the slot no
+    /// longer.</summary>
     public void Dispose()
     {
         if (_heirs is { } heirs)

@@ -7,11 +7,12 @@ namespace NativeIpc.Backends.Posix;
 
 /// <summary>The POSIX objects of the machine: on Linux the files of <c>/dev/shm</c>, looked at by name.</summary>
 /// <remarks>
-/// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what is told is what the last look found; without a file it is left out. (2) To read a count, or to ask
-/// whether anybody uses an object, its file is open for some microseconds. A last one out who asks at that moment would
-/// take this for a user and leave the object behind: so this one says that it only looks
-/// (<see cref="AskMark"/>). (3) An opener comes while the lease is held: as there. (4) Somebody says for ever that he
-/// asks or looks: he is waited for once in an enumeration.
+/// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what
+/// is told is what the last look found; without a file it is left out. (2) To read a count, or to ask whether anybody
+/// uses an object, its file is open for some microseconds. A last one out who asks at that moment would take this for a
+/// user and leave the object behind: so this one says that it only looks (<see cref="AskMark"/>). (3) An opener comes
+/// while the lease is held: as there. (4) Somebody says for ever that he asks or looks: he is waited for once in an
+/// enumeration.
 /// </remarks>
 internal sealed class PosixCatalog : IObjectCatalog
 {
@@ -25,8 +26,11 @@ internal sealed class PosixCatalog : IObjectCatalog
 
     public string? WhyNotListed()
         => OperatingSystem.IsWindows() ? "Windows has no POSIX objects."
-            : !OperatingSystem.IsLinux() ? "POSIX objects cannot be listed on this system: it keeps no list of their names. Objects whose key is known can be opened."
-            : Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0 || !folder.IsDirectory ? $"POSIX objects are files of {PosixNames.Folder}, and there is no such folder."
+            : !OperatingSystem.IsLinux()
+                ? "POSIX objects cannot be listed on this system: it keeps no list of their names. Objects whose key "
+                    + "is known can be opened."
+            : Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0 || !folder.IsDirectory
+                ? $"POSIX objects are files of {PosixNames.Folder}, and there is no such folder."
             : null;
 
     public void AddTo(Census census)
@@ -35,7 +39,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         if (census.Only is { } key)
         {
             string name = PosixNames.Native(key);
-            string path = census.Options.Kind == IpcObjectKind.SystemSemaphore ? PosixNames.SemaphoreFile(name) : PosixNames.SegmentFile(name);
+            string path = census.Options.Kind == IpcObjectKind.SystemSemaphore
+                ? PosixNames.SemaphoreFile(name) : PosixNames.SegmentFile(name);
             if (looker.Look(path[(PosixNames.Folder.Length + 1)..], census.Options.Kind) is { } one) census.Add(one);
             return;
         }
@@ -91,8 +96,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         return new Removal(IpcRemovalOutcome.CannotTell, reason, failure);
     }
 
-    /// <summary>Whether the kernel would let this user remove a file of the folder: of a folder with the sticky bit only
-    /// who owns the file or the folder may, and root.</summary>
+    /// <summary>Whether the kernel would let this user remove a file of the folder: of a folder with the sticky bit
+    /// only who owns the file or the folder may, and root.</summary>
     private static bool MayRemove(in FileStatus file)
     {
         const uint sticky = 0x200;
@@ -122,7 +127,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         if (!file.IsInvalid) _ = FileLock.Take((int)file.DangerousGetHandle(), s_bound, out makers);
         using (makers)
         {
-            bool isSame = Libc.Status(path, followLink: false, out FileStatus named) == 0 && named.Identity == there.Identity;
+            bool isSame = Libc.Status(path, followLink: false, out FileStatus named) == 0
+                && named.Identity == there.Identity;
             if (!isSame) return false;
             return Unlink(Removing, found, path);
         }
@@ -143,9 +149,12 @@ internal sealed class PosixCatalog : IObjectCatalog
     {
         const string attempt = "give back lost permits of the semaphore";
         using AskMark? mark = AskMark.TryBegin(PathOf(found));
-        using var file = new UnixDescriptor(Libc.open(PathOf(found), Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
-        int number = file.IsInvalid ? Marshal.GetLastPInvokeError() : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
-            : PosixLook.Identify(found.FileName, status.Identity) == found.ObjectIdentity && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
+        using var file = new UnixDescriptor(
+            Libc.open(PathOf(found), Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
+        int number = file.IsInvalid ? Marshal.GetLastPInvokeError()
+            : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
+            : PosixLook.Identify(found.FileName, status.Identity) == found.ObjectIdentity
+                && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", number);
         if (DeadHolder.GiveBack(found.NamingKey, file)) return 1; // then it is no semaphore whose permits are recorded
@@ -156,18 +165,23 @@ internal sealed class PosixCatalog : IObjectCatalog
     {
         const string attempt = "read the segment";
         string path = PathOf(found);
-        if ((found.Traits & IpcObjectTraits.Removed) != 0) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more", "Its users have it still.");
+        if ((found.Traits & IpcObjectTraits.Removed) != 0)
+            throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "it has no name any more",
+                "Its users have it still.");
         using AskMark? mark = AskMark.TryBegin(path);
         using UnixDescriptor file = Libc.OpenToLook(path, out int error);
         if (error != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", error);
-        if (Libc.Status(file, out FileStatus status) != 0 || PosixLook.Identify(found.FileName, status.Identity) != found.ObjectIdentity)
-            throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open", "another object has taken its name", "Look again.");
+        if (Libc.Status(file, out FileStatus status) != 0
+            || PosixLook.Identify(found.FileName, status.Identity) != found.ObjectIdentity)
+            throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open",
+                "another object has taken its name", "Look again.");
         fixed (byte* to = destination)
         {
             int done = 0;
             while (done < destination.Length)
             {
-                nint read = Libc.pread((int)file.DangerousGetHandle(), to + done, (nuint)(destination.Length - done), offset + done);
+                nint read = Libc.pread((int)file.DangerousGetHandle(), to + done, (nuint)(destination.Length - done),
+                    offset + done);
                 int number = read < 0 ? Marshal.GetLastPInvokeError() : 0;
                 if (read == 0) break;
                 if (number == Errno.EINTR) continue;

@@ -15,7 +15,8 @@ internal static class PosixErrors
     public static NativeIpcException Open(string attempt, in NativeIpcKey key, string call, int number) => number switch
     {
         Errno.ENOENT => Failure.Of(NativeIpcError.NotFound, attempt, key, call, number,
-            "No such object: start the peer that makes it, or use CreateOrOpen. In a container, /dev/shm must be shared with the peer."),
+            "No such object: start the peer that makes it, or use CreateOrOpen. In a container, /dev/shm must be "
+                + "shared with the peer."),
         Errno.EACCES or Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
             PosixFolder.WhyNothingCanBeReached()
                 ?? "It belongs to another user or its mode does not let this one in: let its creator choose a wider "
@@ -51,7 +52,8 @@ internal static class PosixErrors
         Errno.EROFS => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number, PosixFolder.ReadOnly),
         Errno.EINVAL or Errno.EISDIR or Errno.ENXIO or Errno.ENOTDIR or Errno.ENODEV
             => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
-            "The name cannot be that of a POSIX object, or something else stands under it in /dev/shm: use a name made by PlatformSafeKey, or remove what is there."),
+            "The name cannot be that of a POSIX object, or something else stands under it in /dev/shm: use a name "
+                + "made by PlatformSafeKey, or remove what is there."),
         Errno.EMFILE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             WhyTooMany(call, OperatingSystem.IsLinux() && !Libraries.IsGlibc)),
         Errno.ENFILE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
@@ -63,22 +65,25 @@ internal static class PosixErrors
             "The kernel has no memory left, or the container may take no more (memory.max): end programs, or raise "
                 + "that limit."),
         _ when number == Errno.ENAMETOOLONG => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
-            "The name is too long: use a shorter one (255 bytes for a segment, 251 with a lock or for a semaphore; 30 on macOS)."),
+            "The name is too long: use a shorter one (255 bytes for a segment, 251 with a lock or for a semaphore; 30 "
+                + "on macOS)."),
         _ when number == Errno.ELOOP => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
             "A symbolic link stands under this name; it is not followed. Remove the link."),
         _ when number == Errno.EDQUOT => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             "This user's quota of /dev/shm is used up: remove what is not used, or raise it (mount -o "
                 + "usrquota_block_hardlimit=…, usrquota_inode_hardlimit=…)."),
         _ when number == Errno.EAGAIN => Failure.Of(NativeIpcError.LockError, attempt, key, call, number,
-            "Another process keeps its file from being opened by a lease (F_SETLEASE; /proc/locks names it): try again, or remove the file if somebody has planted it."),
+            "Another process keeps its file from being opened by a lease (F_SETLEASE; /proc/locks names it): try "
+                + "again, or remove the file if somebody has planted it."),
         _ => Unknown(attempt, key, call, number),
     };
 
-    /// <summary>Which limit of the process EMFILE means, and what helps. The sem_open of musl gives it as well when its own
-    /// table is full (SEM_NSEMS_MAX of its limits.h, 256; sysconf(3) tells it), glibc has no such table.</summary>
+    /// <summary>Which limit of the process EMFILE means, and what helps. The sem_open of musl gives it as well when its
+    /// own table is full (SEM_NSEMS_MAX of its limits.h, 256; sysconf(3) tells it), glibc has no such table.</summary>
     internal static string WhyTooMany(string call, bool isMusl)
         => call == "sem_open" && isMusl
-            ? "This process has as many semaphores open by sem_open as the musl C library allows (256, SEM_NSEMS_MAX), or "
+            ? "This process has as many semaphores open by sem_open as the musl C library allows (256, "
+                + "SEM_NSEMS_MAX), or "
                 + "no file descriptor is left (ulimit -n): dispose what is not used, share one instance per name, or "
                 + "mount a tmpfs at /dev/shm that makes files without a name (O_TMPFILE), where that limit does not "
                 + "count."
@@ -90,10 +95,12 @@ internal static class PosixErrors
             : Unknown(attempt, key, call, number);
 
     /// <summary>ftruncate and posix_fallocate on a new segment.</summary>
-    public static NativeIpcException Resize(string attempt, in NativeIpcKey key, string call, int number, long size) => number switch
+    public static NativeIpcException Resize(string attempt, in NativeIpcKey key, string call, int number, long size)
+        => number switch
     {
         Errno.ENOSPC => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
-            $"There is no room for {size} bytes in /dev/shm: remove leftovers, give it more (mount -o remount,size=…; docker --shm-size), or ask for Sparse allocation."),
+            $"There is no room for {size} bytes in /dev/shm: remove leftovers, give it more (mount -o remount,size=…; "
+                + $"docker --shm-size), or ask for Sparse allocation."),
         Errno.ENOMEM => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             $"The kernel has no memory for {size} bytes, or the container may take no more (memory.max): ask for "
                 + $"less, or for Sparse allocation, or raise that limit."),
@@ -146,11 +153,13 @@ internal static class PosixErrors
     public static NativeIpcException Map(string attempt, in NativeIpcKey key, int number, long size) => number switch
     {
         Errno.ENOMEM => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "mmap", number,
-            $"The address space of this process has no room for {size} bytes, or it has too many mappings (ulimit -v, vm.max_map_count)."),
+            $"The address space of this process has no room for {size} bytes, or it has too many mappings (ulimit -v, "
+                + $"vm.max_map_count)."),
         Errno.EACCES or Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "mmap", number,
             "It may not be mapped for writing (sealed by F_SEAL_WRITE, or a policy of the system): open it for "
                 + "reading only."),
-        Errno.EINVAL => Failure.Of(NativeIpcError.InvalidSize, attempt, key, "mmap", number, $"A size of {size} bytes cannot be mapped."),
+        Errno.EINVAL => Failure.Of(NativeIpcError.InvalidSize, attempt, key, "mmap", number,
+            $"A size of {size} bytes cannot be mapped."),
         Errno.ENODEV
             => Failure.Of(NativeIpcError.KeyError, attempt, key, "mmap", number,
             "The file system of /dev/shm does not let files be mapped: mount a tmpfs there."),
@@ -165,14 +174,16 @@ internal static class PosixErrors
     };
 
     /// <summary>shm_unlink and sem_unlink.</summary>
-    public static NativeIpcException Unlink(string attempt, in NativeIpcKey key, string call, int number) => number switch
+    public static NativeIpcException Unlink(string attempt, in NativeIpcKey key, string call, int number)
+        => number switch
     {
         Errno.EACCES or Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
             PosixFolder.WhyShut()
                 ?? "Only its owner, the owner of /dev/shm and root may remove it from there, whatever its mode: run "
                 + "as one of them."),
         Errno.EROFS => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number, PosixFolder.ReadOnly),
-        Errno.EISDIR or Errno.EINVAL => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number, "What stands under this name is no POSIX object."),
+        Errno.EISDIR or Errno.EINVAL => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
+            "What stands under this name is no POSIX object."),
         _ => Unknown(attempt, key, call, number),
     };
 

@@ -5,7 +5,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>Looks at one file of <c>/dev/shm</c> after the other, for one enumeration. Used by one thread; see <see cref="PosixCatalog"/> for what may happen meanwhile.</summary>
+/// <summary>Looks at one file of <c>/dev/shm</c> after the other, for one enumeration. Used by one thread; see
+/// <see cref="PosixCatalog"/> for what may happen meanwhile.</summary>
 internal sealed class PosixLook(Census census) : IDisposable
 {
     private const string SemaphorePrefix = "sem.";
@@ -27,7 +28,8 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <summary>The folders that were met.</summary>
     public List<string> Folders { get; } = [];
 
-    /// <summary>The object behind a name; null when there is none (any more), or what stands there is no object.</summary>
+    /// <summary>The object behind a name; null when there is none (any more), or what stands there is no
+    /// object.</summary>
     /// <param name="name">The file's name.</param>
     /// <param name="expected">The kind that was asked for; null when the name decides.</param>
     public IpcObjectInfo? Look(string name, IpcObjectKind? expected)
@@ -36,18 +38,24 @@ internal sealed class PosixLook(Census census) : IDisposable
         int error = Libc.StatusAndTimes(path, followLink: false, out FileStatus status, out FileTimes times);
         if (error != 0)
         {
-            if (census.Only is { } key && error is not (Errno.ENOENT or Errno.ENOTDIR)) throw PosixErrors.Open(Census.Inspecting, key, "statx", error);
+            if (census.Only is { } key && error is not (Errno.ENOENT or Errno.ENOTDIR))
+                throw PosixErrors.Open(Census.Inspecting, key, "statx", error);
             return null;
         }
 
         if (status.IsDirectory) Folders.Add(name);
         if (!status.IsRegularFile) return null; // folders, links, FIFOs and devices were never objects
-        bool isPrefixed = Libraries.IsGlibc && name.StartsWith(SemaphorePrefix, StringComparison.Ordinal) && name.Length > SemaphorePrefix.Length;
-        IpcObjectKind kind = expected ?? (isPrefixed || (!Libraries.IsGlibc && status.Size == Layout.SizeOfSemT) ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
-        return census.Options.Wants(kind) ? Describe(name, isPrefixed && kind == IpcObjectKind.SystemSemaphore ? name[SemaphorePrefix.Length..] : name, kind, path, status, times) : null;
+        bool isPrefixed = Libraries.IsGlibc && name.StartsWith(SemaphorePrefix, StringComparison.Ordinal)
+            && name.Length > SemaphorePrefix.Length;
+        IpcObjectKind kind = expected ?? (isPrefixed || (!Libraries.IsGlibc && status.Size == Layout.SizeOfSemT)
+            ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
+        return census.Options.Wants(kind)
+            ? Describe(name, isPrefixed && kind == IpcObjectKind.SystemSemaphore
+                ? name[SemaphorePrefix.Length..] : name, kind, path, status, times) : null;
     }
 
-    private IpcObjectInfo Describe(string file, string bare, IpcObjectKind kind, string path, in FileStatus status, in FileTimes times)
+    private IpcObjectInfo Describe(string file, string bare, IpcObjectKind kind, string path, in FileStatus status,
+        in FileTimes times)
     {
         _named.Add(status.Identity);
         List<string> unreadable = [];
@@ -58,7 +66,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (!isText) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
-        if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0)) traits |= IpcObjectTraits.LockOfSegment;
+        if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0))
+            traits |= IpcObjectTraits.LockOfSegment;
 
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
         bool isSeen = users is { Count: > 0 };
@@ -70,7 +79,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         int? value = null, lost = null, waiting = null;
         if (wantsValue || asks)
         {
-            (value, waiting, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true, unreadable);
+            (value, waiting, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true,
+                unreadable);
             isUnused = isSeen ? false : isFound ?? isUnused;
         }
 
@@ -79,14 +89,16 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (isUnused == true && !isWaitingForUsers)
         {
             traits |= IpcObjectTraits.Unused;
-            if (IsLeft(file) && (!isLock || (IsLeft(segment) && !MayBeUsed(segment)))) traits |= IpcObjectTraits.Orphaned;
+            if (IsLeft(file) && (!isLock || (IsLeft(segment) && !MayBeUsed(segment))))
+                traits |= IpcObjectTraits.Orphaned;
         }
 
         return new IpcObjectInfo
         {
             Kind = kind,
             Type = NativeIpcKeyType.PosixRealtime,
-            Key = !isText ? default : new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime, original.Length > 0 ? original : null),
+            Key = !isText ? default : new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime,
+                original.Length > 0 ? original : null),
             NativeName = PathText.Show(file),
             RawName = file,
             Size = status.Size,
@@ -101,7 +113,8 @@ internal sealed class PosixLook(Census census) : IDisposable
             GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
             IsInUse = !isUnused,
-            Attachments = isSemaphore && users is not null && census.Options.FindUses ? PosixUses.Of(path, status.Identity, users) : users ?? [],
+            Attachments = isSemaphore && users is not null && census.Options.FindUses
+                ? PosixUses.Of(path, status.Identity, users) : users ?? [],
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
             Traits = traits,
@@ -145,7 +158,8 @@ internal sealed class PosixLook(Census census) : IDisposable
             LastUsed = times.Written,
             Traits = traits,
             Unreadable = isInUse is null && users is not null ? [UseUnseen] : [],
-            Signs = census.Options.FindSigns && isInUse != true ? SignsOf(name, $"{PosixNames.Folder}/{name}", status, times) : [],
+            Signs = census.Options.FindSigns && isInUse != true
+                ? SignsOf(name, $"{PosixNames.Folder}/{name}", status, times) : [],
             ObjectIdentity = Identify(name, status.Identity),
         };
     }
@@ -166,7 +180,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         try
         {
             using UnixDescriptor file = Libc.OpenToLook(path, out int number);
-            return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity && DeadHolder.Has(file);
+            return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity
+                && DeadHolder.Has(file);
         }
         finally
         {
@@ -176,22 +191,26 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";
 
-    private static string SegmentOf(string bareLock, bool isLegacy) => isLegacy ? NameRules.LegacySibling(bareLock, IpcObjectKind.SystemSemaphore) : bareLock;
+    private static string SegmentOf(string bareLock, bool isLegacy)
+        => isLegacy ? NameRules.LegacySibling(bareLock, IpcObjectKind.SystemSemaphore) : bareLock;
 
     private bool IsLock(string bare, bool isLegacy)
     {
         string segment = SegmentOf(bare, isLegacy);
         return Names is { } all ? all.Contains(segment)
-            : Libc.Status($"{PosixNames.Folder}/{segment}", followLink: false, out FileStatus status) == 0 && status.IsRegularFile;
+            : Libc.Status($"{PosixNames.Folder}/{segment}", followLink: false, out FileStatus status) == 0
+                && status.IsRegularFile;
     }
 
     /// <summary>Whether every process was looked at: nobody uses what has no user.</summary>
     private bool SawAll => census.Processes is { IsComplete: true };
 
-    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is dead.</summary>
+    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is
+    /// dead.</summary>
     private static bool IsLeft(string file) => RemovalRecord.Read($"{PosixNames.Folder}/{file}").Lives == false;
 
-    /// <summary>Whether somebody uses a segment, or it cannot be told that nobody does: a lock that is free is left to the users of its segment, who open it when they need it.</summary>
+    /// <summary>Whether somebody uses a segment, or it cannot be told that nobody does: a lock that is free is left to
+    /// the users of its segment, who open it when they need it.</summary>
     private bool MayBeUsed(string segment)
     {
         string path = $"{PosixNames.Folder}/{segment}";
@@ -200,10 +219,12 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (number != 0 || census.Processes?.UsersOf(status.Identity) is { Count: > 0 }) return true;
         if (SawAll) return false;
         bool asks = census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(segment));
-        return !asks || Open(path, status.Identity, wantsValue: false, asks: true, isUnseen: false, []).IsUnused != true;
+        return !asks || Open(path, status.Identity, wantsValue: false, asks: true, isUnseen: false,
+            []).IsUnused != true;
     }
 
-    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether anybody uses it.</summary>
+    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether anybody uses
+    /// it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="identity">Which one it is.</param>
     /// <param name="wantsValue">Whether to read the count.</param>
@@ -225,7 +246,8 @@ internal sealed class PosixLook(Census census) : IDisposable
     }
 
     private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
-        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, bool isMarked, List<string> unreadable)
+        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, bool isMarked,
+        List<string> unreadable)
     {
         using UnixDescriptor file = Libc.OpenToLook(path, out int number);
         if (number == 0)
@@ -236,15 +258,19 @@ internal sealed class PosixLook(Census census) : IDisposable
 
         int? value = null, waiting = null, lost = null;
         if (number == 0 && wantsValue) (value, waiting) = ReadValue(file, unreadable);
-        if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered) lost = CountLost(file); // before the lease: a mapping is a use
+        // Before the lease: a mapping is a use
+        if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered)
+            lost = CountLost(file);
         if (number != 0)
         {
-            if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM)) unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM))
+                unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
             else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
         }
 
         // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
-        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file)) return (value, waiting, lost, false);
+        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file))
+            return (value, waiting, lost, false);
         if (!asks || number == Errno.ENOENT) return (value, waiting, lost, null);
         bool isAnother = !isMarked; // who asks, or looks, too
         if (number == 0)
@@ -254,12 +280,15 @@ internal sealed class PosixLook(Census census) : IDisposable
             if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return (value, waiting, lost, false);
         }
 
-        unreadable.Add(number == Errno.EAGAIN ? $"Whether anybody uses it cannot be told: others say, by locks on {PosixNames.Folder}, that they have it open only to ask that."
+        unreadable.Add(number == Errno.EAGAIN
+            ? $"Whether anybody uses it cannot be told: others say, by locks on {PosixNames.Folder}, that they have "
+                + $"it open only to ask that."
             : "Whether anybody uses it, the kernel tells only its owner and root.");
         return (value, waiting, lost, null);
     }
 
-    /// <summary>Says that this is only a look, and lets those who ask finish (<see cref="AskMark"/>); false where it cannot be said.</summary>
+    /// <summary>Says that this is only a look, and lets those who ask finish (<see cref="AskMark"/>); false where it
+    /// cannot be said.</summary>
     private bool Mark(string path)
     {
         if (_mark is null) return false;
@@ -292,7 +321,8 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     private static int? CountLost(UnixDescriptor file)
     {
-        nint page = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ, Flags.MAP_SHARED, (int)file.DangerousGetHandle(), 0);
+        nint page = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ, Flags.MAP_SHARED,
+            (int)file.DangerousGetHandle(), 0);
         if (page == Libc.MAP_FAILED) return null;
         int lost = PermitRecords.CountLost(page, file);
         _ = Libc.munmap(page, Layout.SizeOfSemT);
@@ -308,7 +338,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (read < 0) number = Marshal.GetLastPInvokeError();
         if (read != sizeof(ulong))
         {
-            unreadable.Add($"The count could not be read: pread says \"{(number == 0 ? "too short" : Marshal.GetPInvokeErrorMessage(number))}\" (error {number}).");
+            unreadable.Add($"The count could not be read: pread says "
+                + $"\"{(number == 0 ? "too short" : Marshal.GetPInvokeErrorMessage(number))}\" (error {number}).");
             return default;
         }
 
@@ -320,17 +351,24 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <summary>Objects without a name that processes still have.</summary>
     public IEnumerable<IpcObjectInfo> Gone()
     {
-        if (census.Processes is not { } scan || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0) yield break;
+        if (census.Processes is not { } scan
+            || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0)
+            yield break;
         foreach ((FileIdentity identity, ProcessScan.GoneFile gone) in scan.Gone)
         {
-            if (identity.Device != folder.Identity.Device || _named.Contains(identity)) continue; // of another mount namespace; or linked after it was opened
+            // Of another mount namespace; or linked after it was opened
+            if (identity.Device != folder.Identity.Device || _named.Contains(identity)) continue;
             bool isSemaphore = Libraries.IsGlibc && gone.Name.StartsWith(SemaphorePrefix, StringComparison.Ordinal);
-            int error = Libc.StatusAndTimes(gone.ProcFile, followLink: true, out FileStatus status, out FileTimes times);
+            int error = Libc.StatusAndTimes(gone.ProcFile, followLink: true, out FileStatus status,
+                out FileTimes times);
             bool isKnown = error == 0 && status.Identity == identity;
             if (isKnown && status.Links > 0) continue; // a name that came back, or another link
             IReadOnlyList<IpcAttachment> users = scan.UsersOf(identity);
             bool isNameless = gone.Name.StartsWith('#');
-            if (isNameless && users.Count < 2 && (!isKnown || TimeProvider.System.GetUtcNow() - times.Written < s_longestMaking)) continue; // perhaps still being made
+            // Perhaps still being made
+            if (isNameless && users.Count < 2
+                && (!isKnown || TimeProvider.System.GetUtcNow() - times.Written < s_longestMaking))
+                continue;
             string bare = isSemaphore ? gone.Name[SemaphorePrefix.Length..] : gone.Name;
             isSemaphore |= isNameless && isKnown && status.Size == Layout.SizeOfSemT;
             IpcObjectKind kind = isSemaphore ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
@@ -351,8 +389,10 @@ internal sealed class PosixLook(Census census) : IDisposable
                 Attachments = users,
                 Created = isKnown ? times.Born ?? times.Changed : null,
                 LastUsed = isKnown ? times.Written : null,
-                Traits = IpcObjectTraits.Removed | (NameRules.IsLegacyName(bare, kind, out _) ? IpcObjectTraits.LegacyName : IpcObjectTraits.None),
-                Unreadable = isKnown ? [] : ["Its owner and mode are told only to root; its size is what a process has mapped of it."],
+                Traits = IpcObjectTraits.Removed
+                    | (NameRules.IsLegacyName(bare, kind, out _) ? IpcObjectTraits.LegacyName : IpcObjectTraits.None),
+                Unreadable = isKnown
+                    ? [] : ["Its owner and mode are told only to root; its size is what a process has mapped of it."],
                 ObjectIdentity = Identify(gone.Name, identity) + ":removed",
             };
         }

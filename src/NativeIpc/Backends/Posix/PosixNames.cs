@@ -4,9 +4,10 @@ using NativeIpc.Platform;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// Where the C library keeps POSIX objects. On Linux both are files in /dev/shm (<c>shm_overview(7)</c>, <c>sem_overview(7)</c>): knowing
-/// that, segments and semaphores can be made complete before they get their name, and a semaphore can be looked at before it is mapped.
-/// On Apple names are opaque; there, and when the switch NativeIpc.PlainPosixCalls is on, only the documented calls are used.
+/// Where the C library keeps POSIX objects. On Linux both are files in /dev/shm (<c>shm_overview(7)</c>,
+/// <c>sem_overview(7)</c>): knowing that, segments and semaphores can be made complete before they get their name, and
+/// a semaphore can be looked at before it is mapped. On Apple names are opaque; there, and when the switch
+/// NativeIpc.PlainPosixCalls is on, only the documented calls are used.
 /// </summary>
 internal static class PosixNames
 {
@@ -16,14 +17,16 @@ internal static class PosixNames
     internal static readonly bool s_areFiles = OperatingSystem.IsLinux()
         && !(AppContext.TryGetSwitch("NativeIpc.PlainPosixCalls", out bool plain) && plain);
 
-    /// <summary>The name as the calls take it: UTF-8 follows from the declarations; Apple's file names are decomposed.</summary>
+    /// <summary>The name as the calls take it: UTF-8 follows from the declarations; Apple's file names are
+    /// decomposed.</summary>
     internal static string Native(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>The file name of an object, Linux only. Leading slashes do not matter to the C library.</summary>
     internal static ReadOnlySpan<char> Bare(in NativeIpcKey key) => Native(key).AsSpan().TrimStart('/');
 
     /// <summary>What stands before the file name of an object, Linux only.</summary>
-    internal static ReadOnlySpan<byte> Start(bool isSegment) => isSegment || !Interop.Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
+    internal static ReadOnlySpan<byte> Start(bool isSegment)
+        => isSegment || !Interop.Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
 
     /// <summary>The file of a segment, Linux only, as messages show it; calls take the two parts above.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
@@ -32,11 +35,13 @@ internal static class PosixNames
     internal static string SemaphoreFile(string name)
         => Interop.Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
 
-    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or, with musl, taken by the segment itself.</summary>
+    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or,
+    /// with musl, taken by the segment itself.</summary>
     internal static NativeIpcKey LockKey(in NativeIpcKey segment)
     {
         NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
-        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null && !(s_areFiles && AreOneFile(segment, key))
+        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null
+            && !(s_areFiles && AreOneFile(segment, key))
             ? key
             : default;
     }
@@ -65,5 +70,6 @@ internal static class PosixNames
     internal static bool WorkHere()
         => Environment.Is64BitProcess
             && (OperatingSystem.IsMacOS()
-                || (OperatingSystem.IsLinux() && Interop.Libc.Status(Folder, followLink: true, out Interop.FileStatus folder) == 0 && folder.IsDirectory));
+                || (OperatingSystem.IsLinux() && Interop.Libc.Status(Folder, followLink: true,
+                    out Interop.FileStatus folder) == 0 && folder.IsDirectory));
 }

@@ -5,22 +5,26 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// The duty to remove the name of an object that this process made, once: at Dispose, in the finalizer, or when the process ends.
+/// The duty to remove the name of an object that this process made, once: at Dispose, in the finalizer, or when the
+/// process ends.
 /// </summary>
 /// <remarks>
-/// Interleavings: Dispose, finalizer and exit may come together; the gate lets one through, and the others wait for it. Another process may remove the name and
-/// make another object under it at any time; the file lock and the comparison under it (see <see cref="FileLock"/>) keep that one safe,
-/// as far as the other one is ours or the comparison comes after it. The object itself is still open or mapped here, so its inode number
-/// cannot have been given to another file.
+/// Interleavings: Dispose, finalizer and exit may come together; the gate lets one through, and the others wait for it.
+/// Another process may remove the name and make another object under it at any time; the file lock and the comparison
+/// under it (see <see cref="FileLock"/>) keep that one safe, as far as the other one is ours or the comparison comes
+/// after it. The object itself is still open or mapped here, so its inode number cannot have been given to another
+/// file.
 /// </remarks>
-internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound) : ExitDuty
+internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity,
+    TimeSpan bound) : ExitDuty
 {
     private static readonly int s_opening = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
 
     private readonly Lock _gate = new();
     private bool _performed;
 
-    /// <summary>Held while the names are removed. Who makes a lock's name enters it without waiting, since the removal may wait for the file lock that he has.</summary>
+    /// <summary>Held while the names are removed. Who makes a lock's name enters it without waiting, since the removal
+    /// may wait for the file lock that he has.</summary>
     internal Lock Gate => _gate;
 
     /// <summary>Whether the names were removed, or were found to be another's. Asked inside the gate.</summary>
@@ -91,8 +95,10 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
 
             if (identity == default)
             {
-                throw Failure.Found(NativeIpcError.LockError, isSegment ? "remove the segment" : "remove the semaphore", key, "statx",
-                    "what this process has made under the name could not be told", "Remove it by hand if nobody uses it.");
+                throw Failure.Found(NativeIpcError.LockError, isSegment ? "remove the segment" : "remove the semaphore",
+                    key, "statx",
+                    "what this process has made under the name could not be told",
+                    "Remove it by hand if nobody uses it.");
             }
 
             if (status.Identity != identity || (asksFile && status.Links == 0)) return;
@@ -107,8 +113,10 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
 
     /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock if that is to be
     /// had; false when nothing has the name.</summary>
-    /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was never an object.</remarks>
-    internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
+    /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was
+    /// never an object.</remarks>
+    internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment,
+        in NativeIpcKey lockKey)
     {
         var leases = new Backoff(TimeSpan.FromSeconds(1));
         if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
@@ -140,7 +148,9 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
                 if (error is not (0 or Errno.ENOENT)) throw PosixErrors.Unknown(attempt, key, "statx", error);
                 if (error != 0 || opened.Identity != named.Identity) continue;
                 if (!opened.IsRegularFile)
-                    throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
+                    throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open",
+                        "what stands under this name in /dev/shm is no regular file",
+                        "Remove it by hand, or use another name.");
                 return UnlinkBoth(key, isSegment, lockKey);
             }
             finally
@@ -150,7 +160,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             }
         }
 
-        throw Failure.Found(NativeIpcError.LockError, attempt, key, "unlink", "other processes keep making and removing it", "Try again.");
+        throw Failure.Found(NativeIpcError.LockError, attempt, key, "unlink",
+            "other processes keep making and removing it", "Try again.");
     }
 
     /// <summary>Removes the name of an object, and those of a segment's lock: with a legacy key that of the key, and
@@ -184,6 +195,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         if (result == 0) return true;
         int number = Marshal.GetLastPInvokeError();
         if (number == Errno.ENOENT) return false;
-        throw PosixErrors.Unlink(isSegment ? "remove the segment" : "remove the semaphore", key, isSegment ? "shm_unlink" : "sem_unlink", number);
+        throw PosixErrors.Unlink(isSegment ? "remove the segment" : "remove the semaphore", key,
+            isSegment ? "shm_unlink" : "sem_unlink", number);
     }
 }

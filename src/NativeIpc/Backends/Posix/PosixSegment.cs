@@ -19,7 +19,8 @@ internal sealed class PosixSegment : Segment
     private long _largestFile = -1; // -1: not asked yet
     private bool _hasOpenedLock; // only a hint
 
-    private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
+    private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access,
+        bool createdNew, int descriptor, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
         _descriptor = descriptor;
@@ -29,7 +30,8 @@ internal sealed class PosixSegment : Segment
         if (options.Removal == RemovalPolicy.LastOneOut)
         {
             _shared = new UnixDescriptor(descriptor);
-            _lastOut = new PosixLastOut(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout, address, status.Size, _shared);
+            _lastOut = new PosixLastOut(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout,
+                address, status.Size, _shared);
             return;
         }
 
@@ -38,7 +40,8 @@ internal sealed class PosixSegment : Segment
     }
 
     /// <summary>Makes the object that owns a mapping and a descriptor from now on, whatever happens.</summary>
-    internal static PosixSegment Own(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access, bool createdNew, int descriptor, SharedMemoryOptions options)
+    internal static PosixSegment Own(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access,
+        bool createdNew, int descriptor, SharedMemoryOptions options)
     {
         DescriptorTable.MakeRoom(descriptor);
         var segment = new PosixSegment(key, address, status, access, createdNew, descriptor, options);
@@ -73,37 +76,49 @@ internal sealed class PosixSegment : Segment
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A lock that is there is opened without the file lock: what has its name is opened, and then the segment's name still leads to the segment; so it did when the lock was opened, since a name
-    /// that was taken away never comes back. It is made only while this process holds the file lock of the segment and sees that the name still leads to it: the process
-    /// that removes the segment removes both names under the same file lock, so no lock is made for a segment that has lost its name. Interleavings. (1) The segment is removed
-    /// after the look: as after an open under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the lock is opened: the look sees the other one, and the
-    /// lock, which is the other one's, is closed unused. (3) Two make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is found as well. (4) This process removes the names at the same time, through the
-    /// same open file, which the file lock does not keep out: the gate of the removal does, and a removal that has begun, or is through, is a Dispose that has begun.
+    /// A lock that is there is opened without the file lock: what has its name is opened, and then the segment's name
+    /// still leads to the segment; so it did when the lock was opened, since a name that was taken away never comes
+    /// back. It is made only while this process holds the file lock of the segment and sees that the name still leads
+    /// to it: the process that removes the segment removes both names under the same file lock, so no lock is made for
+    /// a segment that has lost its name. Interleavings. (1) The segment is removed after the look: as after an open
+    /// under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the
+    /// lock is opened: the look sees the other one, and the lock, which is the other one's, is closed unused. (3) Two
+    /// make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is
+    /// found as well. (4) This process removes the names at the same time, through the same open file, which the file
+    /// lock does not keep out: the gate of the removal does, and a removal that has begun, or is through, is a Dispose
+    /// that has begun.
     /// </remarks>
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         if (_requiresRecovery && !HeldSemaphore.IsOffered)
         {
             throw new PlatformNotSupportedException(
-                $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of a POSIX lock is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a System V key, or do without.");
+                $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of "
+                    + $"a POSIX lock is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a "
+                    + $"System V key, or do without.");
         }
 
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", violation.TrimEnd('.'),
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
+                violation.TrimEnd('.'),
                 "Or do without the lock (UseLock = false).");
         if (PosixNames.s_areFiles && PosixNames.AreOneFile(Key, lockKey))
         {
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
-                "with the musl C library a segment and a semaphore of the same name are the same file, so this segment cannot have a lock under its own key",
+                "with the musl C library a segment and a semaphore of the same name are the same file, so this "
+                    + "segment cannot have a lock under its own key",
                 "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
         }
 
         // The creator is the first to use the lock, as a rule: then there is none to be found.
-        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock) && PosixSemaphores.FindLock(lockKey, this, bound) is { } found) return found;
+        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock)
+            && PosixSemaphores.FindLock(lockKey, this, bound) is { } found)
+            return found;
 
         int error = FileLock.Take(_descriptor, bound, out FileLock held);
-        if (error != 0 && error != Errno.EAGAIN) throw PosixErrors.Unknown("open the lock of the segment", Key, "flock", error);
+        if (error != 0 && error != Errno.EAGAIN)
+            throw PosixErrors.Unknown("open the lock of the segment", Key, "flock", error);
         if (error != 0)
         {
             throw Failure.Of(NativeIpcError.LockError, "open the lock of the segment", Key, "flock", error,
@@ -136,7 +151,8 @@ internal sealed class PosixSegment : Segment
         if (StillHasItsName()) return;
         throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
             "its name was removed, or leads to another segment by now, and the lock went with it",
-            "Attach again to the segment that has the name now; take the lock early to keep it for as long as the attachment lasts.");
+            "Attach again to the segment that has the name now; take the lock early to keep it for as long as the "
+                + "attachment lasts.");
     }
 
     /// <inheritdoc/>
@@ -148,7 +164,8 @@ internal sealed class PosixSegment : Segment
     }
 
     /// <inheritdoc/>
-    /// <remarks>By pread(2): where the file has become shorter it says so, and the process lives; a mapping would end it (SIGBUS).</remarks>
+    /// <remarks>By pread(2): where the file has become shorter it says so, and the process lives; a mapping would end
+    /// it (SIGBUS).</remarks>
     public override unsafe void CopyOut(long offset, Span<byte> destination)
     {
         if (!PosixNames.s_areFiles)
@@ -165,13 +182,15 @@ internal sealed class PosixSegment : Segment
                 nint read = Libc.pread(_descriptor, first + done, (nuint)(destination.Length - done), offset + done);
                 if (read > 0) done += (int)read;
                 else if (read == 0) throw Shrunk(offset + done);
-                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR) throw PosixErrors.Unknown("read the segment", Key, "pread", number);
+                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                    throw PosixErrors.Unknown("read the segment", Key, "pread", number);
             }
         }
     }
 
     /// <inheritdoc/>
-    /// <remarks>By pwrite(2), which would make a file longer: so its size is looked at first. One that shrinks after that look gets its bytes back, zero up to what is written.</remarks>
+    /// <remarks>By pwrite(2), which would make a file longer: so its size is looked at first. One that shrinks after
+    /// that look gets its bytes back, zero up to what is written.</remarks>
     public override unsafe void CopyIn(long offset, ReadOnlySpan<byte> source)
     {
         if (!PosixNames.s_areFiles)
@@ -205,8 +224,10 @@ internal sealed class PosixSegment : Segment
     }
 
     private NativeIpcException Shrunk(long size)
-        => Failure.Found(NativeIpcError.InvalidSize, "use the segment", Key, "statx", $"a peer has shortened it to {size} of {Size} bytes",
-            "Dispose it and open it anew. Until then a span that touches what is gone ends the process (SIGBUS); Read, Write and streams are safe.");
+        => Failure.Found(NativeIpcError.InvalidSize, "use the segment", Key, "statx",
+            $"a peer has shortened it to {size} of {Size} bytes",
+            "Dispose it and open it anew. Until then a span that touches what is gone ends the process (SIGBUS); "
+                + "Read, Write and streams are safe.");
 
     private bool StillHasItsName()
         => !PosixNames.s_areFiles
@@ -215,7 +236,8 @@ internal sealed class PosixSegment : Segment
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
     {
-        FileIdentity identity = opened is HeldSemaphore held ? held.Identity : opened is PosixSemaphore plain ? plain.Identity : default;
+        FileIdentity identity = opened is HeldSemaphore held
+            ? held.Identity : opened is PosixSemaphore plain ? plain.Identity : default;
         if (identity == default) return null;
         NameWatch? watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(opened.Key)), identity);
         return watch is null ? null : new LockWatch(watch, this);
@@ -250,7 +272,8 @@ internal sealed class PosixSegment : Segment
         return unmapped;
     }
 
-    /// <summary>The lock's name going together with the segment's is its normal end, not a replacement: then the users keep the lock they have.</summary>
+    /// <summary>The lock's name going together with the segment's is its normal end, not a replacement: then the users
+    /// keep the lock they have.</summary>
     private sealed class LockWatch(NameWatch watch, PosixSegment segment) : INameWatch
     {
         private volatile bool _isOver; // a name that has come to lead elsewhere never leads back

@@ -4,12 +4,14 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>An open POSIX semaphore: sem_wait(3), sem_post(3), sem_getvalue(3), and with glibc the same steps on its word.</summary>
+/// <summary>An open POSIX semaphore: sem_wait(3), sem_post(3), sem_getvalue(3), and with glibc the same steps on its
+/// word.</summary>
 internal class PosixSemaphore : MappedSemaphore
 {
     private protected const string Acquiring = "acquire the semaphore";
 
-    private static readonly bool s_hasClockWait = OperatingSystem.IsLinux() && Libraries.HasSemaphoreFunction("sem_clockwait");
+    private static readonly bool s_hasClockWait = OperatingSystem.IsLinux()
+        && Libraries.HasSemaphoreFunction("sem_clockwait");
 
     private PosixRemoval? _removal;
     private PosixLastOut? _lastOut;
@@ -37,7 +39,8 @@ internal class PosixSemaphore : MappedSemaphore
 
     ~PosixSemaphore()
     {
-        if (_removal is null && _lastOut is null && GivesBackFirst is null && File is null) Close(); // unmaps, which waits for nobody
+        // Unmaps, which waits for nobody
+        if (_removal is null && _lastOut is null && GivesBackFirst is null && File is null) Close();
         else CloseElsewhere(File);
     }
 
@@ -111,7 +114,8 @@ internal class PosixSemaphore : MappedSemaphore
         {
             if (IsApple) return Poll(page, slice);
 
-            // musl has no sem_clockwait: there the slice is measured on the wall clock. Slices are short, and the deadline is kept by the caller.
+            // musl has no sem_clockwait: there the slice is measured on the wall clock. Slices are short, and the
+            // deadline is kept by the caller.
             int clock = s_hasClockWait ? Flags.CLOCK_MONOTONIC : Flags.CLOCK_REALTIME;
             Timespec until = Timespec.After(slice, clock);
             int result = s_hasClockWait ? Libc.sem_clockwait(page, clock, until) : Libc.sem_timedwait(page, until);
@@ -211,8 +215,10 @@ internal class PosixSemaphore : MappedSemaphore
     {
         if (given == 0 && number == Errno.EOVERFLOW && Maximum < Flags.SEM_VALUE_MAX)
             return Failure.OverMaximum(Key, count, Maximum);
-        NativeIpcError error = number == Errno.EOVERFLOW ? NativeIpcError.OutOfResources : UnixErrors.Explain("sem_post", number).Error;
-        string remedy = $"{given} of {count} permits were given. A semaphore counts up to {Flags.SEM_VALUE_MAX}: release no more than was acquired or is meant to be there.";
+        NativeIpcError error = number == Errno.EOVERFLOW
+            ? NativeIpcError.OutOfResources : UnixErrors.Explain("sem_post", number).Error;
+        string remedy = $"{given} of {count} permits were given. A semaphore counts up to {Flags.SEM_VALUE_MAX}: "
+            + $"release no more than was acquired or is meant to be there.";
         NativeIpcException plain = Failure.Of(error, "release the semaphore", Key, "sem_post", number, remedy);
         return new NativeIpcException(error, "sem_post", Key, number, plain.Message) { PermitsReleased = given };
     }
@@ -224,7 +230,8 @@ internal class PosixSemaphore : MappedSemaphore
         {
             if (Libc.sem_getvalue(page, out count) == 0) return true;
             int number = Marshal.GetLastPInvokeError();
-            return number == Errno.ENOSYS ? false : throw PosixErrors.Unknown("read the count of the semaphore", Key, "sem_getvalue", number);
+            return number == Errno.ENOSYS ? false
+                : throw PosixErrors.Unknown("read the count of the semaphore", Key, "sem_getvalue", number);
         }
         finally
         {
@@ -245,7 +252,8 @@ internal class PosixSemaphore : MappedSemaphore
                 return;
             }
 
-            // The portable way: take what is there, then give. Every step is a valid one, so others may join in; they count as having come after.
+            // The portable way: take what is there, then give. Every step is a valid one, so others may join in; they
+            // count as having come after.
             while (TryTake(page))
             {
             }

@@ -28,7 +28,8 @@ internal sealed partial class PosixSemaphores
         }
 
         MappedSemaphore? plain = MakeBySemOpen(key, initialCount, use, out int number);
-        if (number is Errno.EACCES or Errno.EPERM && PosixNames.s_areFiles) plain = MakeUnderItsName(key, initialCount, use);
+        if (number is Errno.EACCES or Errno.EPERM && PosixNames.s_areFiles)
+            plain = MakeUnderItsName(key, initialCount, use);
         else if (number != 0 && number != Errno.EEXIST) throw PosixErrors.Create(Creating, key, "sem_open", number);
         if (isRefused && plain is not null) s_whole.WasRefused();
         return plain;
@@ -44,7 +45,9 @@ internal sealed partial class PosixSemaphores
     {
         int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
         number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
-        if (number != 0) return WholePublishing.Of(number, isLink: false) != WholePublishing.Verdict.Failed ? null : throw PosixErrors.Create(Creating, key, "open", number);
+        if (number != 0)
+            return WholePublishing.Of(number, isLink: false) != WholePublishing.Verdict.Failed
+                ? null : throw PosixErrors.Create(Creating, key, "open", number);
         bool isKept = false;
         try
         {
@@ -126,8 +129,8 @@ internal sealed partial class PosixSemaphores
         }
     }
 
-    /// <summary>Sets the exact mode of what sem_open has made: the umask has cut it, and there is no descriptor to set it
-    /// on. It is set by name, which leads to ours or to none of ours. When that fails, nothing is left.</summary>
+    /// <summary>Sets the exact mode of what sem_open has made: the umask has cut it, and there is no descriptor to set
+    /// it on. It is set by name, which leads to ours or to none of ours. When that fails, nothing is left.</summary>
     /// <returns>The file.</returns>
     private static FileIdentity DressByName(in NativeIpcKey key, nint opened, in Use use)
     {
@@ -138,9 +141,11 @@ internal sealed partial class PosixSemaphores
         string call = "statx";
         if (number == 0)
         {
-            if (!named.IsRegularFile || !RealIds.MayBeThisUser(named.Uid) || named.Permissions == use.Mode) return named.Identity;
+            if (!named.IsRegularFile || !RealIds.MayBeThisUser(named.Uid) || named.Permissions == use.Mode)
+                return named.Identity;
             call = "chmod";
-            number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode) == 0
+                ? 0 : Marshal.GetLastPInvokeError();
             if (number is 0 or Errno.ENOENT) return named.Identity;
         }
 
@@ -179,7 +184,8 @@ internal sealed partial class PosixSemaphores
         int number;
         do
         {
-            file = Libc.open_utf8(path.Pointer, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, use.Mode);
+            file = Libc.open_utf8(path.Pointer,
+                Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, use.Mode);
             number = file == -1 ? Marshal.GetLastPInvokeError() : 0;
         }
         while (number == Errno.EINTR);
@@ -248,14 +254,18 @@ internal sealed partial class PosixSemaphores
         try
         {
             int number = FileLock.Take(file, use.Bound, out held);
-            if (number != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", number, "Another process is making or removing it; try again.");
+            if (number != 0)
+                throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", number,
+                    "Another process is making or removing it; try again.");
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
-            if (status.Size != 0 || StatusOfName(key) is not { } named || named.Identity != status.Identity) return null;
+            if (status.Size != 0 || StatusOfName(key) is not { } named || named.Identity != status.Identity)
+                return null;
             if (!isMade && !RealIds.IsThisUser(status.Uid))
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "open",
-                    $"a half-created semaphore of user {RealIds.Users.Describe(status.Uid)} has this name, and only its "
+                    $"a half-created semaphore of user {RealIds.Users.Describe(status.Uid)} has this name, and only "
+                        + $"its "
                         + "owner's processes recover it", "Let that user remove it, or use another name.");
             }
 
@@ -284,11 +294,14 @@ internal sealed partial class PosixSemaphores
         // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and
         // a full /dev/shm is an error and no SIGBUS.
         ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
-        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0) throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
+        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0)
+            throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
         nint written;
         do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);
         while (written == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
-        if (written != Layout.SizeOfSemT) throw PosixErrors.Reserve(Creating, key, "pwrite", written == -1 ? Marshal.GetLastPInvokeError() : Errno.ENOSPC);
+        if (written != Layout.SizeOfSemT)
+            throw PosixErrors.Reserve(Creating, key, "pwrite",
+                written == -1 ? Marshal.GetLastPInvokeError() : Errno.ENOSPC);
     }
 
     // The lock of a segment is removed with it, if it is.
@@ -313,7 +326,8 @@ internal sealed partial class PosixSemaphores
     /// <summary>Owner, group and mode.</summary>
     private static FileIdentity Dress(in NativeIpcKey key, in Use use, int file)
     {
-        if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0) throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
+        if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0)
+            throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
         int number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
 
@@ -329,7 +343,8 @@ internal sealed partial class PosixSemaphores
         }
 
         // The umask has cut the mode, or has not.
-        if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0) throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
+        if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0)
+            throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
         return status.Identity;
     }
 }

@@ -7,11 +7,11 @@ namespace NativeIpc.Backends.Posix;
 
 /// <summary>POSIX named semaphores: sem_open(3), POSIX.1-2017.</summary>
 /// <remarks>
-/// On Linux a semaphore is a file of 32 bytes that holds a <c>sem_t</c>. It is made without a name, initialised by <c>sem_init</c> and then
-/// linked, as the C library does it with a temporary name; and it is opened by descriptor, so that what is mapped is what was looked at: a
-/// planted empty file would kill the process at the first operation. Interleavings: two create: the link lets one win; one opens while
-/// another removes: it has the object that was there, or starts again. Where only the final name may be made, see <see
-/// cref="MakeUnderItsName"/>.
+/// On Linux a semaphore is a file of 32 bytes that holds a <c>sem_t</c>. It is made without a name, initialised by
+/// <c>sem_init</c> and then linked, as the C library does it with a temporary name; and it is opened by descriptor, so
+/// that what is mapped is what was looked at: a planted empty file would kill the process at the first operation.
+/// Interleavings: two create: the link lets one win; one opens while another removes: it has the object that was there,
+/// or starts again. Where only the final name may be made, see <see cref="MakeUnderItsName"/>.
 /// </remarks>
 internal sealed partial class PosixSemaphores : ISemaphoreBackend
 {
@@ -34,7 +34,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
     public SemaphoreObject CreateNew(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
         => TryMake(key, initialCount, Use.By(options, Creating, key))
-            ?? throw (FindPlanted(Creating, key) ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
+            ?? throw (FindPlanted(Creating, key)
+                ?? Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "sem_open", Errno.EEXIST,
                 "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."));
 
     /// <summary>Makes a semaphore, or completes one whose maker died; null when there is one.</summary>
@@ -49,7 +50,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         }
     }
 
-    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound,
+        bool mustExist)
     {
         Use use = Use.By(options, Opening, key) with { Bound = bound };
         Backoff wait = WaitFor(use);
@@ -101,7 +103,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
     public int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options)
     {
         if (!PermitRecords.IsOffered) return 0;
-        using var file = new UnixDescriptor(OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, options.PeerTimeout, out int number));
+        using var file = new UnixDescriptor(
+            OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, options.PeerTimeout, out int number));
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(Opening, key, "open", number);
         number = Libc.Status(file, out FileStatus status);
@@ -110,7 +113,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         return IsSemaphore(status) ? ReturnLostPermits(key, file) : throw NoSemaphore(Opening, key, status);
     }
 
-    /// <summary>Gives back what dead holders had recorded. The file is a semaphore's and open for reading and writing; it is closed.</summary>
+    /// <summary>Gives back what dead holders had recorded. The file is a semaphore's and open for reading and writing;
+    /// it is closed.</summary>
     internal static int ReturnLostPermits(in NativeIpcKey key, UnixDescriptor file)
     {
         nint page = MapPage(Opening, key, (int)file.DangerousGetHandle(), isTouched: true);
@@ -125,11 +129,13 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         }
     }
 
-    /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are files.</summary>
+    /// <summary>Opens the lock of a segment that still has its name; null when there is none. Where objects are
+    /// files.</summary>
     internal static SemaphoreObject? FindLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
         => TryOpen(key, Use.AsLockOf(segment, bound), out _);
 
-    /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file lock.</summary>
+    /// <summary>Makes the lock of a segment, or opens it when somebody was first. The caller has the segment's file
+    /// lock.</summary>
     internal static SemaphoreObject MakeLock(in NativeIpcKey key, PosixSegment segment, in PeerBound bound)
     {
         Use use = Use.AsLockOf(segment, bound);
@@ -157,15 +163,21 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         /// <summary>Whether what a creating call finds is kept from now on.</summary>
         public bool IsKept { get; init; }
 
-        /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether he is the last.</summary>
-        public RemovalPolicy RemovalOf(bool owns) => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
+        /// <summary>What an object does when it is closed: nothing, unless it owns the name, or everyone looks whether
+        /// he is the last.</summary>
+        public RemovalPolicy RemovalOf(bool owns)
+            => Removal == RemovalPolicy.LastOneOut ? Removal : owns ? RemovalPolicy.Creator : RemovalPolicy.Keep;
 
-        /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with it.</summary>
+        /// <summary>The lock of a segment: open to whoever may read the segment, owned by its owner, removed only with
+        /// it.</summary>
         public static Use AsLockOf(PosixSegment segment, in PeerBound bound)
         {
-            if (!PosixNames.s_areFiles) return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false, TrustsOthers: true, null, bound);
+            if (!PosixNames.s_areFiles)
+                return new(0x180, null, RemovalPolicy.Keep, RemoveAtExit: false, IsHeld: false, RequiresRecovery: false,
+                    TrustsOthers: true, null, bound);
             uint readers = segment.Status.Permissions & 0x124; // r--r--r--
-            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false, HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null, bound);
+            return new((readers | (readers >> 1)) | 0x180, segment, RemovalPolicy.Keep, RemoveAtExit: false,
+                HeldSemaphore.IsOffered, segment.RequiresRecovery, segment.TrustsOthers, null, bound);
         }
 
         /// <summary>Whether the object keeps the descriptor.</summary>
@@ -176,7 +188,9 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             if (options.Robust && !HeldSemaphore.IsOffered)
             {
                 throw new PlatformNotSupportedException(
-                    $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX semaphore is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a System V or Windows key, or do without.");
+                    $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX "
+                        + $"semaphore is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a "
+                        + $"System V or Windows key, or do without.");
             }
 
             if (options.MaximumCount is not null && IsApple)
@@ -189,8 +203,11 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
             PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
             if (options.Group is not null && !PosixNames.s_areFiles)
-                throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that could be given to a group.");
-            if (options.Reclaim && attempt == Creating) PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
+                throw new PlatformNotSupportedException(
+                    $"Cannot {attempt} {Failure.Describe(key)} with Group: a POSIX semaphore has no file here that "
+                        + $"could be given to a group.");
+            if (options.Reclaim && attempt == Creating)
+                PosixUsers.Reclaim(attempt, key, isSegment: false, default, options.PeerTimeout);
             return new((uint)options.Mode, null, options.Removal, options.RemoveAtProcessExit, options.Robust,
                 options.Robust, options.AllowOtherOwners, options.Group, options.PeerTimeout,
                 options.Recording,
@@ -215,7 +232,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             if (created is not null) return created;
         }
 
-        throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open", "other processes keep making and removing it", "Try again.");
+        throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open",
+            "other processes keep making and removing it", "Try again.");
     }
 
     /// <summary>Opens what is there; null when there is nothing, or only something half-made.</summary>
@@ -259,7 +277,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             }
 
             if (!IsSemaphore(status)) throw NoSemaphore(Opening, key, status);
-            if (!use.TrustsOthers && !createdNew) PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
+            if (!use.TrustsOthers && !createdNew)
+                PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
             if (createdNew || use.IsKept) Record(use, file);
             return WithDuty(Own(key, page, file, status.Identity, createdNew, use, out isKept), use);
@@ -270,7 +289,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         }
     }
 
-    /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever happens.</summary>
+    /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever
+    /// happens.</summary>
     private static MappedSemaphore Own(in NativeIpcKey key, nint page, int file, FileIdentity identity, bool createdNew,
         in Use use, out bool isKept)
     {
@@ -330,25 +350,30 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
     /// <summary>What the name leads to; null when that is nothing, or cannot be told.</summary>
     private static FileStatus? StatusOfName(in NativeIpcKey key)
-        => PosixNames.s_areFiles && PosixNames.StatusOf(key, isSegment: false, out FileStatus status) == 0 ? status : null;
+        => PosixNames.s_areFiles && PosixNames.StatusOf(key, isSegment: false, out FileStatus status) == 0
+            ? status : null;
 
     private static NativeIpcException? FindPlanted(string attempt, in NativeIpcKey key)
         => StatusOfName(key) is { } status && !IsSemaphore(status) ? NoSemaphore(attempt, key, status) : null;
 
     private static NativeIpcException NoSemaphore(string attempt, in NativeIpcKey key, in FileStatus status)
         => Failure.Found(NativeIpcError.KeyError, attempt, key, "sem_open",
-            $"the file {PosixNames.SemaphoreFile(PosixNames.Native(key))} is no semaphore: {(status.IsRegularFile ? $"it has {status.Size} bytes instead of {Layout.SizeOfSemT}" : "it is no regular file")}",
+            $"the file {PosixNames.SemaphoreFile(PosixNames.Native(key))} is no "
+                + $"semaphore: {(status.IsRegularFile ? $"it has {status.Size} bytes instead of {Layout.SizeOfSemT}" : "it is no regular file")}",
             "Remove that file, or use another name.");
 
     /// <summary>Maps the page of a semaphore.</summary>
     /// <param name="attempt">What for.</param>
     /// <param name="key">The key.</param>
     /// <param name="file">The descriptor.</param>
-    /// <param name="isTouched">Whether the page is used at once: then mapping it costs less than the page fault.</param>
+    /// <param name="isTouched">Whether the page is used at once: then mapping it costs less than the page
+    /// fault.</param>
     internal static nint MapPage(string attempt, in NativeIpcKey key, int file, bool isTouched)
     {
         int populate = isTouched ? Flags.MAP_POPULATE : 0;
-        nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED | populate, file, 0);
-        return address != Libc.MAP_FAILED ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), Layout.SizeOfSemT);
+        nint address = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE,
+            Flags.MAP_SHARED | populate, file, 0);
+        return address != Libc.MAP_FAILED
+            ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), Layout.SizeOfSemT);
     }
 }

@@ -7,15 +7,16 @@ namespace NativeIpc.Backends.Posix;
 
 /// <summary>POSIX segments: shm_open(3), POSIX.1-2017.</summary>
 /// <remarks>
-/// <para>A segment gets its name when it is complete: on Linux it is made without one (O_TMPFILE), sized, reserved and mapped, and then
-/// linked, so that no process ever meets a segment without a size, and a process that dies on the way leaves nothing. Where that cannot
-/// be done (Apple; no /proc; the switch) or is refused (<see cref="WholePublishing"/>), it is made by shm_open and
-/// sized under its file lock.</para>
-/// <para>Interleavings considered. (1) Two create: linkat and O_EXCL let one win, the other finds it. (2) One creates while another
-/// removes: the finder sees the object with no links left, or no name, and starts again. (3) A peer creates by O_EXCL and sizes later (Qt,
-/// C): the finder waits; if the peer died in between, a creating call sizes the object in place under the file lock, after looking again,
-/// so that two recoverers give one creator. (4) A peer that was only slow sizes it after that: it then shrinks or grows the segment under
-/// its users; nothing can keep it from that, hence the wait before.</para>
+/// <para>A segment gets its name when it is complete: on Linux it is made without one (O_TMPFILE), sized, reserved and
+/// mapped, and then linked, so that no process ever meets a segment without a size, and a process that dies on the way
+/// leaves nothing. Where that cannot be done (Apple; no /proc; the switch) or is refused
+/// (<see cref="WholePublishing"/>), it is made by shm_open and sized under its file lock.</para>
+/// <para>Interleavings considered. (1) Two create: linkat and O_EXCL let one win, the other finds it. (2) One creates
+/// while another removes: the finder sees the object with no links left, or no name, and starts again. (3) A peer
+/// creates by O_EXCL and sizes later (Qt, C): the finder waits; if the peer died in between, a creating call sizes the
+/// object in place under the file lock, after looking again, so that two recoverers give one creator. (4) A peer that
+/// was only slow sizes it after that: it then shrinks or grows the segment under its users; nothing can keep it from
+/// that, hence the wait before.</para>
 /// </remarks>
 internal sealed class PosixSharedMemory : ISharedMemoryBackend
 {
@@ -39,7 +40,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, Reclaimed(key, options), mayOpen: false)
-            ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "shm_open", Errno.EEXIST, "Open it, use CreateOrOpen, or remove a leftover with Remove.");
+            ?? throw Failure.Of(NativeIpcError.AlreadyExists, Creating, key, "shm_open", Errno.EEXIST,
+                "Open it, use CreateOrOpen, or remove a leftover with Remove.");
 
     public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options)
         => Obtain(key, size, Reclaimed(key, options), mayOpen: true)!;
@@ -47,25 +49,31 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     private static SharedMemoryOptions Reclaimed(in NativeIpcKey key, SharedMemoryOptions options)
     {
         PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);
-        if (options.Reclaim) PosixUsers.Reclaim(Creating, key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default, options.PeerTimeout);
+        if (options.Reclaim)
+            PosixUsers.Reclaim(Creating, key, isSegment: true, options.UseLock ? PosixNames.LockKey(key) : default,
+                options.PeerTimeout);
         return options;
     }
 
-    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist)
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options,
+        in PeerBound bound, bool mustExist)
     {
         PosixUsers.CheckOffered(key, options.Removal, reclaim: false);
         var backoff = new Backoff(bound);
-        State state = Look(key, access, bound, ref backoff, mustBeOpenable: true, out int descriptor, out FileStatus status);
+        State state = Look(key, access, bound, ref backoff, mustBeOpenable: true, out int descriptor,
+            out FileStatus status);
         if (state == State.Ready) return Attach(key, descriptor, status, access, options);
         Close(descriptor);
         if (!mustExist) return null;
         throw state == State.Missing
             ? PosixErrors.Open(Opening, key, "shm_open", Errno.ENOENT)
-            : Failure.Found(NativeIpcError.NotFound, Opening, key, "shm_open", "it is half-created: its creator has not given it a size, and may have died",
+            : Failure.Found(NativeIpcError.NotFound, Opening, key, "shm_open",
+                "it is half-created: its creator has not given it a size, and may have died",
                 "A creating call (CreateNew, CreateOrOpen) recovers it.");
     }
 
-    public bool Remove(in NativeIpcKey key) => PosixRemoval.RemoveNamed("remove the segment", key, isSegment: true, PosixNames.LockKey(key));
+    public bool Remove(in NativeIpcKey key)
+        => PosixRemoval.RemoveNamed("remove the segment", key, isSegment: true, PosixNames.LockKey(key));
 
     private enum State
     {
@@ -77,13 +85,17 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     private static PosixSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
     {
-        // As a rule a new name is free, and trying costs less than looking first; unless much memory would be taken only to be given back.
-        if (!mayOpen && s_whole.IsOn && size <= LargestPublishedUnseen && TryPublishUnseen(key, size, options) is { } made) return made;
+        // As a rule a new name is free, and trying costs less than looking first; unless much memory would be taken
+        // only to be given back.
+        if (!mayOpen && s_whole.IsOn && size <= LargestPublishedUnseen
+            && TryPublishUnseen(key, size, options) is { } made)
+            return made;
 
         var backoff = new Backoff(options.PeerTimeout);
         for (int round = 0; round < MostRounds; round++)
         {
-            State state = Look(key, SharedMemoryAccess.ReadWrite, options.PeerTimeout, ref backoff, mustBeOpenable: mayOpen, out int descriptor, out FileStatus status);
+            State state = Look(key, SharedMemoryAccess.ReadWrite, options.PeerTimeout, ref backoff,
+                mustBeOpenable: mayOpen, out int descriptor, out FileStatus status);
             switch (state)
             {
                 case State.Ready when !mayOpen:
@@ -105,7 +117,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             }
         }
 
-        throw Failure.Found(NativeIpcError.LockError, Creating, key, "shm_open", "other processes keep making and removing it", "Try again.");
+        throw Failure.Found(NativeIpcError.LockError, Creating, key, "shm_open",
+            "other processes keep making and removing it", "Try again.");
     }
 
     private static PosixSegment? TryPublishUnseen(in NativeIpcKey key, long size, SharedMemoryOptions options)
@@ -121,7 +134,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     }
 
     /// <summary>Opens what is there and waits, up to the bound, until it has a size.</summary>
-    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, in PeerBound bound, ref Backoff backoff, bool mustBeOpenable, out int descriptor, out FileStatus status)
+    private static State Look(in NativeIpcKey key, SharedMemoryAccess access, in PeerBound bound, ref Backoff backoff,
+        bool mustBeOpenable, out int descriptor, out FileStatus status)
     {
         var leases = new Backoff(bound.AtMost(TimeSpan.FromSeconds(1)));
         while (true)
@@ -132,7 +146,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             {
                 int number = Marshal.GetLastPInvokeError();
                 if (number == Errno.EINTR) continue;
-                if (number == Errno.EAGAIN && PosixNames.s_areFiles && leases.Pause()) continue; // somebody asks the kernel whether he is alone
+                // Somebody asks the kernel whether he is alone
+                if (number == Errno.EAGAIN && PosixNames.s_areFiles && leases.Pause()) continue;
                 if (number == Errno.ENOENT) return State.Missing;
                 if (number == Errno.EACCES && !mustBeOpenable) return State.Unreadable;
                 throw PosixErrors.Open(Opening, key, "shm_open", number);
@@ -142,7 +157,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (error != 0 || (PosixNames.s_areFiles && !status.IsRegularFile))
             {
                 _ = Libc.close(descriptor);
-                throw error != 0 ? PosixErrors.Unknown(Opening, key, "statx", error) : NoSegment(Opening, key, "shm_open");
+                throw error != 0 ? PosixErrors.Unknown(Opening, key, "statx", error)
+                    : NoSegment(Opening, key, "shm_open");
             }
 
             if (status.Size > 0 && (status.Links > 0 || !PosixNames.s_areFiles)) return State.Ready;
@@ -160,7 +176,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
     }
 
-    /// <summary>What shm_open(3) does; -1 when it fails. Never O_CREAT on what may exist: with fs.protected_regular that fails on another user's object, even for root.</summary>
+    /// <summary>What shm_open(3) does; -1 when it fails. Never O_CREAT on what may exist: with fs.protected_regular
+    /// that fails on another user's object, even for root.</summary>
     private static unsafe int OpenFile(in NativeIpcKey key, SharedMemoryAccess access)
     {
         int flags = access == SharedMemoryAccess.Read ? Flags.O_RDONLY : Flags.O_RDWR;
@@ -177,9 +194,11 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     }
 
     private static NativeIpcException NoSegment(string attempt, in NativeIpcKey key, string call)
-        => Failure.Found(NativeIpcError.KeyError, attempt, key, call, "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
+        => Failure.Found(NativeIpcError.KeyError, attempt, key, call,
+            "what stands under this name in /dev/shm is no regular file", "Remove it by hand, or use another name.");
 
-    private static PosixSegment Attach(in NativeIpcKey key, int descriptor, in FileStatus status, SharedMemoryAccess access, SharedMemoryOptions options, bool mayCreate = false)
+    private static PosixSegment Attach(in NativeIpcKey key, int descriptor, in FileStatus status,
+        SharedMemoryAccess access, SharedMemoryOptions options, bool mayCreate = false)
     {
         nint address;
         try
@@ -198,12 +217,15 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         return PosixSegment.Own(key, address, status, access, createdNew: false, descriptor, options);
     }
 
-    private static nint Map(string attempt, in NativeIpcKey key, int descriptor, long size, SharedMemoryAccess access, SharedMemoryOptions options, bool populates = true)
+    private static nint Map(string attempt, in NativeIpcKey key, int descriptor, long size, SharedMemoryAccess access,
+        SharedMemoryOptions options, bool populates = true)
     {
         int protection = access == SharedMemoryAccess.Read ? Flags.PROT_READ : Flags.PROT_READ | Flags.PROT_WRITE;
-        int populate = populates && options.Allocation == SharedMemoryAllocation.Populate && OperatingSystem.IsLinux() ? Flags.MAP_POPULATE : 0;
+        int populate = populates && options.Allocation == SharedMemoryAllocation.Populate && OperatingSystem.IsLinux()
+            ? Flags.MAP_POPULATE : 0;
         nint address = Libc.mmap(0, (nuint)size, protection, Flags.MAP_SHARED | populate, descriptor, 0);
-        return address != Libc.MAP_FAILED ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), size);
+        return address != Libc.MAP_FAILED
+            ? address : throw PosixErrors.Map(attempt, key, Marshal.GetLastPInvokeError(), size);
     }
 
     /// <summary>Makes a segment and gives it the name; null when the name is taken.</summary>
@@ -211,7 +233,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     {
         CheckSize(key, size, options);
         if (!s_whole.IsOn) return PublishThenSize(key, size, options);
-        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)options.Mode);
+        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC,
+            (uint)options.Mode);
         int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
         if (number == 0)
         {
@@ -237,7 +260,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// <param name="descriptor">The file without a name; taken over.</param>
     /// <param name="number">0; EEXIST when the name is taken; or why it can get no name in this way, with nothing left
     /// behind.</param>
-    private static unsafe PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor, out int number)
+    private static unsafe PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options,
+        int descriptor, out int number)
     {
         nint address = Libc.MAP_FAILED;
         FileStatus status;
@@ -268,7 +292,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
 
         s_whole.Worked();
-        return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
+        return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true,
+            descriptor, options);
     }
 
     private static PosixSegment? PublishThenSize(in NativeIpcKey key, long size, SharedMemoryOptions options)
@@ -322,8 +347,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     }
 
     /// <summary>
-    /// Gives a size to a segment that has none, and is its creator then; null when somebody else has done that, or when it has lost its
-    /// name meanwhile. Takes over the descriptor.
+    /// Gives a size to a segment that has none, and is its creator then; null when somebody else has done that, or when
+    /// it has lost its name meanwhile. Takes over the descriptor.
     /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="size">The size.</param>
@@ -341,7 +366,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         {
             int error = FileLock.Take(descriptor, options.PeerTimeout, out held);
             if (error != 0 && error != Errno.EAGAIN) throw PosixErrors.Unknown(Creating, key, "flock", error);
-            if (error != 0) throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error, "Another process is making or removing it; try again.");
+            if (error != 0)
+                throw Failure.Of(NativeIpcError.LockError, Creating, key, "flock", error,
+                    "Another process is making or removing it; try again.");
             status = StatusOf(key, descriptor);
             if (status.Size > 0 || !LeadsTo(key, status)) return null;
             if (!isOwn) CheckSize(key, size, options);
@@ -356,7 +383,9 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             {
                 status = Prepare(key, descriptor, size, options, reserves: true, isKnown: true);
             }
-            catch (NativeIpcException failure) when (IsApple && failure is { Operation: "ftruncate", NativeErrorCode: Errno.EINVAL } && StatusOf(key, descriptor).Size > 0)
+            catch (NativeIpcException failure)
+                when (IsApple && failure is { Operation: "ftruncate", NativeErrorCode: Errno.EINVAL }
+                    && StatusOf(key, descriptor).Size > 0)
             {
                 return null; // Apple sizes a segment once: another recoverer did
             }
@@ -370,7 +399,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             if (!isCreator) Undo(descriptor, address, size);
         }
 
-        return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true, descriptor, options);
+        return PosixSegment.Own(key, address, status, SharedMemoryAccess.ReadWrite, createdNew: true,
+            descriptor, options);
     }
 
     /// <summary>Refuses a size at which the kernel would end this process.</summary>
@@ -382,23 +412,29 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
 
     private static bool LeadsTo(in NativeIpcKey key, in FileStatus status)
         => !PosixNames.s_areFiles
-            || (PosixNames.StatusOf(key, isSegment: true, out FileStatus named) == 0 && named.Identity == status.Identity);
+            || (PosixNames.StatusOf(key, isSegment: true, out FileStatus named) == 0
+                && named.Identity == status.Identity);
 
-    /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for. Tells what the file is then.</summary>
-    private static FileStatus Prepare(in NativeIpcKey key, int descriptor, long size, SharedMemoryOptions options, bool reserves, bool isKnown)
+    /// <summary>Sets the exact mode, and the size: reserved, unless Sparse was asked for. Tells what the file is
+    /// then.</summary>
+    private static FileStatus Prepare(in NativeIpcKey key, int descriptor, long size, SharedMemoryOptions options,
+        bool reserves, bool isKnown)
     {
         if (options.Group is { } group && Libc.fchown(descriptor, uint.MaxValue, UserGroups.Resolve(group)) != 0)
             throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
 
-        // The mode first: it must be right before anybody can open a segment that has a size. Apple does not cut it by the umask.
+        // The mode first: it must be right before anybody can open a segment that has a size. Apple does not cut it by
+        // the umask.
         FileStatus status = StatusOf(key, descriptor);
         if (!IsApple && status.Permissions != (uint)options.Mode && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 
         if (options.Removal != RemovalPolicy.Keep) RemovalRecord.Write(descriptor);
         else if (isKnown) RemovalRecord.Erase(descriptor);
-        Resize(key, descriptor, size, reserves && options.Allocation != SharedMemoryAllocation.Sparse && OperatingSystem.IsLinux(), isKnown);
-        return PosixNames.s_areFiles ? status with { Mode = (status.Mode & Flags.S_IFMT) | (uint)options.Mode, Size = size } : StatusOf(key, descriptor);
+        Resize(key, descriptor, size, reserves && options.Allocation != SharedMemoryAllocation.Sparse
+            && OperatingSystem.IsLinux(), isKnown);
+        return PosixNames.s_areFiles ? status with { Mode = (status.Mode & Flags.S_IFMT) | (uint)options.Mode,
+            Size = size } : StatusOf(key, descriptor);
     }
 
     private static void Resize(in NativeIpcKey key, int descriptor, long size, bool reserves, bool isKnown)
@@ -425,7 +461,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         }
         while (number == Errno.EINTR);
 
-        if (number is Errno.EPERM || number == Errno.ENOSYS || number == Errno.EOPNOTSUPP) ReserveByTouching(key, descriptor, size, isKnown, number);
+        if (number is Errno.EPERM || number == Errno.ENOSYS || number == Errno.EOPNOTSUPP)
+            ReserveByTouching(key, descriptor, size, isKnown, number);
         else if (number != 0) throw PosixErrors.Resize(Creating, key, "posix_fallocate", number, size);
     }
 
@@ -438,21 +475,26 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
     /// One that has its name may have users as soon as it has a size, so it
     /// stays unreserved, which is said by an event: when /dev/shm is full, the first touch of a page ends the process.
     /// </remarks>
-    private static unsafe void ReserveByTouching(in NativeIpcKey key, int descriptor, long size, bool isKnown, int refusal)
+    private static unsafe void ReserveByTouching(in NativeIpcKey key, int descriptor, long size, bool isKnown,
+        int refusal)
     {
         const int MostAtOnce = 1 << 16;
         Truncate(key, descriptor, size);
         nint address = Libc.mmap(0, (nuint)size, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, descriptor, 0);
         if (address == Libc.MAP_FAILED) throw PosixErrors.Map(Creating, key, Marshal.GetLastPInvokeError(), size);
-        int number = Libc.madvise(address, (nuint)size, Flags.MADV_POPULATE_WRITE) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        int number = Libc.madvise(address, (nuint)size, Flags.MADV_POPULATE_WRITE) == 0
+            ? 0 : Marshal.GetLastPInvokeError();
         _ = Libc.munmap(address, (nuint)size);
         if (number == 0) return;
         if (number is not (Errno.EINVAL or Errno.EPERM) && number != Errno.ENOSYS)
-            throw PosixErrors.Resize(Creating, key, "madvise", number == Errno.EFAULT ? Errno.ENOSPC : number, size); // EFAULT: what would be a SIGBUS, madvise(2)
+            // EFAULT: what would be a SIGBUS, madvise(2)
+            throw PosixErrors.Resize(Creating, key, "madvise", number == Errno.EFAULT ? Errno.ENOSPC : number, size);
         if (isKnown)
         {
             NativeIpcEventSource.s_log.NotReserved(
-                $"the segment {Failure.Describe(key)} is as with Sparse, since posix_fallocate says \"{Marshal.GetPInvokeErrorMessage(refusal)}\" (error {refusal}): should /dev/shm become full, the first touch of a page ends the process");
+                $"the segment {Failure.Describe(key)} is as with Sparse, since posix_fallocate says "
+                    + $"\"{Marshal.GetPInvokeErrorMessage(refusal)}\" (error {refusal}): should /dev/shm become full, "
+                    + $"the first touch of a page ends the process");
             return;
         }
 
@@ -463,14 +505,17 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
             {
                 nint written = Libc.pwrite(descriptor, from, (nuint)Math.Min(size - at, zeros.Length), at);
                 if (written > 0) at += written;
-                else if (written == 0 || Marshal.GetLastPInvokeError() != Errno.EINTR) throw PosixErrors.Resize(Creating, key, "pwrite", written == 0 ? Errno.ENOSPC : Marshal.GetLastPInvokeError(), size);
+                else if (written == 0 || Marshal.GetLastPInvokeError() != Errno.EINTR)
+                    throw PosixErrors.Resize(Creating, key, "pwrite",
+                        written == 0 ? Errno.ENOSPC : Marshal.GetLastPInvokeError(), size);
             }
         }
     }
 
     /// <summary>
-    /// Takes the pages of a large segment that nobody knows yet by writing to them through its mapping: only so do they become huge ones on a /dev/shm that is
-    /// mounted with huge=advise, which makes this 40 times faster. What fails about it (/dev/shm is full; Linux before 5.14), posix_fallocate says, or makes good.
+    /// Takes the pages of a large segment that nobody knows yet by writing to them through its mapping: only so do they
+    /// become huge ones on a /dev/shm that is mounted with huge=advise, which makes this 40 times faster. What fails
+    /// about it (/dev/shm is full; Linux before 5.14), posix_fallocate says, or makes good.
     /// </summary>
     private static void Fill(in NativeIpcKey key, int descriptor, nint address, long size)
     {

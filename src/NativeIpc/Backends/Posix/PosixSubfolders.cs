@@ -3,12 +3,13 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>The files in folders of <c>/dev/shm</c>, where programs keep shared memory of their own (corosync, JACK). No
-/// key leads there: shm_open(3) takes no slash.</summary>
+/// <summary>The files in folders of <c>/dev/shm</c>, where programs keep shared memory of their own (corosync, JACK).
+/// No key leads there: shm_open(3) takes no slash.</summary>
 /// <remarks>
-/// Race: whoever owns a folder puts a link or a mount in its place while it is looked at. Safe because each folder is opened
-/// without following a link, is compared after that with what was seen before, and what is in it is asked for by its
-/// descriptor; only folders of the file system of <c>/dev/shm</c> are opened, so that no other one can keep this waiting.
+/// Race: whoever owns a folder puts a link or a mount in its place while it is looked at. Safe because each folder is
+/// opened without following a link, is compared after that with what was seen before, and what is in it is asked for by
+/// its descriptor; only folders of the file system of <c>/dev/shm</c> are opened, so that no other one can keep this
+/// waiting.
 /// </remarks>
 internal sealed class PosixSubfolders(Census census, PosixLook looker)
 {
@@ -51,7 +52,8 @@ internal sealed class PosixSubfolders(Census census, PosixLook looker)
         string inside = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{folder.DangerousGetHandle()}/");
         foreach (string entry in names)
         {
-            if (Libc.StatusAndTimes(inside + entry, followLink: false, out FileStatus status, out FileTimes times) != 0) continue;
+            if (Libc.StatusAndTimes(inside + entry, followLink: false, out FileStatus status, out FileTimes times) != 0)
+                continue;
             if (status.IsDirectory) Walk(inside + entry, $"{name}/{entry}", device, depth + 1);
             else if (status.IsRegularFile) census.Add(looker.DescribeBelow($"{name}/{entry}", status, times));
         }

@@ -29,7 +29,8 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
         ? "whether anybody still uses it, the kernel tells only its owner and root (CAP_LEASE)"
         : Call == AskMark.Call
             ? "whether anybody still uses it cannot be told, since another process says, by a lock on "
-                + $"{PosixNames.Folder} or {path}, that it has {path} open only to ask that, or does not use it any more"
+                + $"{PosixNames.Folder} or {path}, that it has {path} open only to ask that, or does not use it any "
+                + $"more"
         : Number == Errno.EAGAIN
             ? $"whether anybody still uses it cannot be told, since another process keeps a lock or a lease on {path}"
         : "whether anybody still uses it cannot be told";
@@ -40,29 +41,29 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
         : UnixErrors.Explain(Call, Number).Remedy.TrimEnd('.');
 }
 
-/// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped anywhere else. Linux only.</summary>
+/// <summary>Who uses a POSIX object, and what follows for removing it: the kernel says whether a file is open or mapped
+/// anywhere else. Linux only.</summary>
 /// <remarks>
-/// <para>To ask is to have the file open for a moment, so those that ask at once look like users to each other. They say so
-/// (<see cref="AskMark"/>), and the file lock of the object itself (<see cref="FileLock"/>) lets them ask one after the other; nobody can
-/// take that who may not open the object. Whoever may can keep it, as he can keep the object open: then the answer is
-/// that it cannot be told, after the caller's bound.</para>
-/// <para>Interleavings. (1) Two let go together: each has closed what it had before it asks. A has the object's lock; B, who has opened
-/// the file, does not get it, closes, and comes again; A waits until it has. When A is through, B waits until A has closed the file, which it does after it gave the lock back.
-/// However long either is cut off in between, the last one to ask finds nobody, or a user. (2) Where there are no such marks (no reading of
-/// the folder, no such locks): whoever finds a user closes, pauses and asks again, for a fifth of a second. (3) Two reclaim together: as (1); the
-/// second one finds no name, or the object of the first, which is in use. (4) A segment and its lock: the names go
-/// together, while the lease and the file lock are held; who makes the lock has the segment open, so there is no lease
-/// then.
-/// (5) Somebody opens while the lease is held: a Qt or C program waits in the kernel and then has a file without a
-/// name, as after any removal; ours get EAGAIN and look again. (6) A process dies at any point: the
-/// kernel drops lease, locks and descriptors; the name stays for the next one who asks. (7) One stops inside: it keeps
-/// the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its
-/// descriptor
-/// by one of another file before it asks, since the kernel counts it until the process is gone. (9) One who asks stops, or somebody only says that he asks: he is waited for; then it is asked
-/// all the same, and if the kernel says that somebody has the file open, it cannot be told who that is. (11) A process
-/// lets go while it starts another one: the child has the file open until it executes its program, and is waited for.
-/// (10) A proof that a lock's holder is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says
-/// EAGAIN, and is tried again.</para>
+/// <para>To ask is to have the file open for a moment, so those that ask at once look like users to each other. They
+/// say so (<see cref="AskMark"/>), and the file lock of the object itself (<see cref="FileLock"/>) lets them ask one
+/// after the other; nobody can take that who may not open the object. Whoever may can keep it, as he can keep the
+/// object open: then the answer is that it cannot be told, after the caller's bound.</para>
+/// <para>Interleavings. (1) Two let go together: each has closed what it had before it asks. A has the object's lock;
+/// B, who has opened the file, does not get it, closes, and comes again; A waits until it has. When A is through, B
+/// waits until A has closed the file, which it does after it gave the lock back. However long either is cut off in
+/// between, the last one to ask finds nobody, or a user. (2) Where there are no such marks (no reading of the folder,
+/// no such locks): whoever finds a user closes, pauses and asks again, for a fifth of a second. (3) Two reclaim
+/// together: as (1); the second one finds no name, or the object of the first, which is in use. (4) A segment and its
+/// lock: the names go together, while the lease and the file lock are held; who makes the lock has the segment open, so
+/// there is no lease then. (5) Somebody opens while the lease is held: a Qt or C program waits in the kernel and then
+/// has a file without a name, as after any removal; ours get EAGAIN and look again. (6) A process dies at any point:
+/// the kernel drops lease, locks and descriptors; the name stays for the next one who asks. (7) One stops inside: it
+/// keeps the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its
+/// descriptor by one of another file before it asks, since the kernel counts it until the process is gone. (9) One who
+/// asks stops, or somebody only says that he asks: he is waited for; then it is asked all the same, and if the kernel
+/// says that somebody has the file open, it cannot be told who that is. (11) A process lets go while it starts another
+/// one: the child has the file open until it executes its program, and is waited for. (10) A proof that a lock's holder
+/// is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says EAGAIN, and is tried again.</para>
 /// </remarks>
 internal static class PosixUsers
 {
@@ -83,18 +84,23 @@ internal static class PosixUsers
     {
         if (PosixNames.s_areFiles || (removal != RemovalPolicy.LastOneOut && !reclaim)) return;
         throw new PlatformNotSupportedException(
-            $"{(reclaim ? "Reclaim" : "RemovalPolicy.LastOneOut")} is not offered for {Failure.Describe(key)}: for POSIX objects only Linux says who uses them, and not by the plain POSIX calls. Use the default policy, or a System V segment.");
+            $"{(reclaim ? "Reclaim" : "RemovalPolicy.LastOneOut")} is not offered for {Failure.Describe(key)}: for "
+                + $"POSIX objects only Linux says who uses them, and not by the plain POSIX calls. Use the default "
+                + $"policy, or a System V segment.");
     }
 
-    /// <summary>Removes an object, and the lock of a segment, if no process has it open or mapped: in whatever language, user or namespace.</summary>
+    /// <summary>Removes an object, and the lock of a segment, if no process has it open or mapped: in whatever
+    /// language, user or namespace.</summary>
     /// <param name="key">The key.</param>
     /// <param name="isSegment">A segment, or a semaphore.</param>
     /// <param name="lockKey">The key of the segment's lock; invalid for none.</param>
     /// <param name="identity">The file that it must be; null for whatever has the name.</param>
-    /// <param name="own">The only descriptor of this process, if it has one left; the file is not mapped here any more.</param>
+    /// <param name="own">The only descriptor of this process, if it has one left; the file is not mapped here any
+    /// more.</param>
     /// <param name="bound">How long to wait for another one that has the object's file lock.</param>
     private static UseResult RemoveIfUnused(
-        in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity? identity, UnixDescriptor? own, TimeSpan bound)
+        in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity? identity, UnixDescriptor? own,
+        TimeSpan bound)
     {
         NativeIpcKey named = key, itsLock = lockKey;
         return RemoveIfUnused(PathOf(key, isSegment), isSegment, identity, own, bound,
@@ -130,18 +136,21 @@ internal static class PosixUsers
             if (isFinal) return result;
             if (result.Answer == UseAnswer.InUse && round >= MostRounds && backoff.Elapsed >= s_patience) return result;
             bool isLast = !backoff.Pause();
-            if ((isLast || round >= RoundsBeforeLookingAtLocks) && result.Call == "flock" && HasSharedLock(path)) return new UseResult(UseAnswer.InUse);
+            if ((isLast || round >= RoundsBeforeLookingAtLocks) && result.Call == "flock" && HasSharedLock(path))
+                return new UseResult(UseAnswer.InUse);
             if (isLast) return result;
         }
     }
 
-    /// <summary>Whether another process is seen to have a shared lock of an object, as .NET's FileStream has: who asks never takes one, not even to find out, so it is one who uses the file.</summary>
+    /// <summary>Whether another process is seen to have a shared lock of an object, as .NET's FileStream has: who asks
+    /// never takes one, not even to find out, so it is one who uses the file.</summary>
     private static bool HasSharedLock(string path)
         => Libc.Status(path, followLink: false, out FileStatus status) == 0 && FileLockHolder.IsShared(status.Identity);
 
     /// <summary>Asks once. <paramref name="isFinal"/>: to ask again cannot bring another answer.</summary>
     private static UseResult Ask(
-        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, AskMark? mark, Func<bool> unlink, ref Backoff backoff, out bool isFinal)
+        string path, bool isSegment, FileIdentity? identity, UnixDescriptor? own, AskMark? mark, Func<bool> unlink,
+        ref Backoff backoff, out bool isFinal)
     {
         isFinal = true;
         int number = 0;
@@ -189,7 +198,8 @@ internal static class PosixUsers
                 }
 
                 number = Libc.Status(path, followLink: false, out FileStatus named);
-                if (number is not (0 or Errno.ENOENT)) return UseResult.CannotTell("statx", number); // not told is not gone
+                // Not told is not gone
+                if (number is not (0 or Errno.ENOENT)) return UseResult.CannotTell("statx", number);
                 if (number == 0 && named.Identity == status.Identity) unlink();
                 return new UseResult(UseAnswer.Gone);
             }
@@ -268,14 +278,17 @@ internal static class PosixUsers
         return Failure.Of(error, attempt, key, result.Call, result.Number, remedy);
     }
 
-    /// <summary>Lets go of an object for <see cref="RemovalPolicy.LastOneOut"/>. Nothing can be thrown where this runs: what the system cannot tell is logged.</summary>
-    internal static void LetGo(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity identity, UnixDescriptor? own, TimeSpan bound)
+    /// <summary>Lets go of an object for <see cref="RemovalPolicy.LastOneOut"/>. Nothing can be thrown where this runs:
+    /// what the system cannot tell is logged.</summary>
+    internal static void LetGo(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey, FileIdentity identity,
+        UnixDescriptor? own, TimeSpan bound)
     {
         try
         {
             UseResult result = RemoveIfUnused(key, isSegment, lockKey, identity, own, bound);
             if (result.Answer != UseAnswer.CannotTell) return;
-            string said = $"{result.Call} says \"{Marshal.GetPInvokeErrorMessage(result.Number)}\" (error {result.Number})";
+            string said =
+                $"{result.Call} says \"{Marshal.GetPInvokeErrorMessage(result.Number)}\" (error {result.Number})";
             NativeIpcEventSource.s_log.NotRemoved(
                 $"{Failure.Describe(key)} was not removed: {result.Reason(PathOf(key, isSegment))}: {said}");
         }
@@ -318,7 +331,8 @@ internal static class PosixUsers
     /// <param name="isSegment">A segment, or a semaphore.</param>
     /// <param name="status">Of the very descriptor that is mapped then.</param>
     /// <param name="trusted">One more user that may own it; for the lock of a segment, the segment's owner.</param>
-    internal static void CheckOwner(string attempt, in NativeIpcKey key, bool isSegment, in FileStatus status, uint? trusted = null)
+    internal static void CheckOwner(string attempt, in NativeIpcKey key, bool isSegment, in FileStatus status,
+        uint? trusted = null)
     {
         if (!PosixNames.s_areFiles || RealIds.IsTrusted(status.Uid)
             || (trusted is { } other && RealIds.Users.AreSame(status.Uid, other))) return;
@@ -334,9 +348,10 @@ internal static class PosixUsers
 }
 
 /// <summary>The last one out at a normal end of the process without Dispose.</summary>
-/// <remarks>Dispose and exit may come together: the gate lets one through. Threads may still use the memory: it is replaced by an empty private page in
-/// one call, never taken away under them.</remarks>
-internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity, TimeSpan bound, nint address, long size, UnixDescriptor? file, Action? comeBack = null) : ExitDuty
+/// <remarks>Dispose and exit may come together: the gate lets one through. Threads may still use the memory: it is
+/// replaced by an empty private page in one call, never taken away under them.</remarks>
+internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity,
+    TimeSpan bound, nint address, long size, UnixDescriptor? file, Action? comeBack = null) : ExitDuty
 {
     private readonly Lock _gate = new();
     private bool _performed;

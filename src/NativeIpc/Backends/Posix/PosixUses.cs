@@ -3,10 +3,10 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>What the processes that have a POSIX semaphore open do with it: who holds permits, as records in its page say,
-/// and who sleeps on it. Linux.</summary>
-/// <remarks>Race: a process takes, gives or wakes between two looks. Safe because nothing is changed for what is seen here:
-/// it is what was so at some moment.</remarks>
+/// <summary>What the processes that have a POSIX semaphore open do with it: who holds permits, as records in its page
+/// say, and who sleeps on it. Linux.</summary>
+/// <remarks>Race: a process takes, gives or wakes between two looks. Safe because nothing is changed for what is seen
+/// here: it is what was so at some moment.</remarks>
 internal static class PosixUses
 {
     private static readonly string s_folder = PosixNames.Folder + "/";
@@ -15,34 +15,39 @@ internal static class PosixUses
     /// <param name="path">The file of the semaphore.</param>
     /// <param name="identity">Which one it is.</param>
     /// <param name="users">The processes that have it open.</param>
-    internal static IReadOnlyList<IpcAttachment> Of(string path, FileIdentity identity, IReadOnlyList<IpcAttachment> users)
+    internal static IReadOnlyList<IpcAttachment> Of(string path, FileIdentity identity,
+        IReadOnlyList<IpcAttachment> users)
     {
         if (users.Count == 0 || !GlibcSemaphore.s_isKnown) return users;
         Dictionary<long, (int Slot, int Permits)> held = ReadHeld(path, identity);
         return [.. users.Select(user => Of(user, identity, held))];
     }
 
-    private static IpcAttachment Of(IpcAttachment user, FileIdentity identity, Dictionary<long, (int Slot, int Permits)> held)
+    private static IpcAttachment Of(IpcAttachment user, FileIdentity identity,
+        Dictionary<long, (int Slot, int Permits)> held)
     {
         // Who holds permits and waits for more waits: that is what others want to know.
         if (ThreadsOfProcess.AnySleepsOn(user.ProcessId, address => IsMappedAt(user.ProcessId, identity, address)))
             return user with { Use = IpcUse.Waits };
-        long permits = held.Count == 0 ? 0 : LockedBytes(user.ProcessId, identity).Select(first => held.GetValueOrDefault(first)).Distinct().Sum(slot => (long)slot.Permits);
+        long permits = held.Count == 0 ? 0 : LockedBytes(user.ProcessId,
+            identity).Select(first => held.GetValueOrDefault(first)).Distinct().Sum(slot => (long)slot.Permits);
         return permits > 0 ? user with { Use = IpcUse.Holds, Permits = (int)Math.Min(permits, int.MaxValue) } : user;
     }
 
-    /// <summary>How many permits belong to who has a lock on a byte past the end of the file; who has two of one slot has
-    /// them once.</summary>
+    /// <summary>How many permits belong to who has a lock on a byte past the end of the file; who has two of one slot
+    /// has them once.</summary>
     private static Dictionary<long, (int Slot, int Permits)> ReadHeld(string path, FileIdentity identity)
     {
         Dictionary<long, (int Slot, int Permits)> held = [];
         using UnixDescriptor file = Libc.OpenToLook(path, out int number);
         if (number != 0 || Libc.Status(file, out FileStatus opened) != 0) return held;
         if (opened.Identity != identity || opened.Size != Layout.SizeOfSemT) return held;
-        nint page = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ, Flags.MAP_SHARED, (int)file.DangerousGetHandle(), 0);
+        nint page = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ, Flags.MAP_SHARED,
+            (int)file.DangerousGetHandle(), 0);
         if (page == Libc.MAP_FAILED) return held;
         PermitRecords.AddHeld(page, held);
-        if (GlibcSemaphore.Look(page) is { Count: 0, Mark: > 0 and <= HolderSlots.Count and var mark }) held[HolderSlots.ByteOf((int)mark - 1)] = ((int)mark, 1);
+        if (GlibcSemaphore.Look(page) is { Count: 0, Mark: > 0 and <= HolderSlots.Count and var mark })
+            held[HolderSlots.ByteOf((int)mark - 1)] = ((int)mark, 1);
         _ = Libc.munmap(page, Layout.SizeOfSemT);
         return held;
     }
@@ -54,29 +59,38 @@ internal static class PosixUses
         {
             if (!line.Contains(s_folder, StringComparison.Ordinal)) continue;
             ReadOnlySpan<byte> text = System.Text.Encoding.UTF8.GetBytes(line);
-            if (!ProcessScan.TrySplit(text, out ulong device, out ulong inode, out long size) || new FileIdentity(device, inode) != file) continue;
-            if (!ulong.TryParse(line.AsSpan(0, line.IndexOf('-')), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong from)) continue;
+            if (!ProcessScan.TrySplit(text, out ulong device, out ulong inode, out long size)
+                || new FileIdentity(device, inode) != file)
+                continue;
+            if (!ulong.TryParse(line.AsSpan(0, line.IndexOf('-')), NumberStyles.AllowHexSpecifier,
+                CultureInfo.InvariantCulture, out ulong from))
+                continue;
             if (address >= from && address - from < (ulong)size) return true;
         }
 
         return false;
     }
 
-    /// <summary>The bytes of a file that the descriptions of a process have locked, by <c>/proc/PID/fdinfo</c>: the kernel
-    /// tells of such locks no process, but their descriptor.</summary>
+    /// <summary>The bytes of a file that the descriptions of a process have locked, by <c>/proc/PID/fdinfo</c>: the
+    /// kernel tells of such locks no process, but their descriptor.</summary>
     private static IEnumerable<long> LockedBytes(int process, FileIdentity file)
     {
         string folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{process}");
         foreach (string descriptor in SystemText.Entries(folder + "/fd"))
         {
             if (Libc.LinkText(descriptor)?.StartsWith(s_folder, StringComparison.Ordinal) != true) continue;
-            if (Libc.StatusAndTimes(descriptor, followLink: true, out FileStatus status, out _) != 0 || status.Identity != file) continue;
+            if (Libc.StatusAndTimes(descriptor, followLink: true, out FileStatus status, out _) != 0
+                || status.Identity != file)
+                continue;
             foreach (string line in SystemText.Lines($"{folder}/fdinfo{descriptor[descriptor.LastIndexOf('/')..]}"))
             {
                 // lock:	1: OFDLCK ADVISORY  READ -1 00:2c:2 2098355 2098355
-                if (!line.StartsWith("lock:", StringComparison.Ordinal) || !line.Contains("OFDLCK", StringComparison.Ordinal)) continue;
+                if (!line.StartsWith("lock:", StringComparison.Ordinal)
+                    || !line.Contains("OFDLCK", StringComparison.Ordinal))
+                    continue;
                 string[] words = line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
-                if (long.TryParse(words[^2], NumberStyles.None, CultureInfo.InvariantCulture, out long first)) yield return first;
+                if (long.TryParse(words[^2], NumberStyles.None, CultureInfo.InvariantCulture, out long first))
+                    yield return first;
             }
         }
     }

@@ -3,7 +3,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>A POSIX semaphore whose permits are recorded as long as they are held, and which gives back those that killed holders had recorded: <see cref="PermitRecords"/> says how.</summary>
+/// <summary>A POSIX semaphore whose permits are recorded as long as they are held, and which gives back those that
+/// killed holders had recorded: <see cref="PermitRecords"/> says how.</summary>
 internal sealed class RecordedSemaphore : PosixSemaphore
 {
     // A look reads some memory, and asks the kernel once for each other holder.
@@ -25,7 +26,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
             if (!_records.Claim(isInherited ? OpenForHeirs(key, identity) : null))
             {
                 NativeIpcEventSource.s_log.NotRecoverable(
-                    $"the semaphore {Failure.Describe(key)} has {PermitRecords.Count} handles that record their permits already: should this process die while it holds permits of it, nobody can tell");
+                    $"the semaphore {Failure.Describe(key)} has {PermitRecords.Count} handles that record their "
+                        + $"permits already: should this process die while it holds permits of it, nobody can tell");
             }
         }
         catch
@@ -153,11 +155,13 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     private static UnixDescriptor OpenForHeirs(in NativeIpcKey key, FileIdentity identity)
     {
         const string attempt = "record the permits of the semaphore";
-        var heirs = new UnixDescriptor(PosixSemaphores.OpenFile(key, Flags.O_RDONLY, TimeSpan.FromSeconds(1), out int number));
+        var heirs = new UnixDescriptor(
+            PosixSemaphores.OpenFile(key, Flags.O_RDONLY, TimeSpan.FromSeconds(1), out int number));
         if (number == 0 && Libc.Status(heirs, out FileStatus status) == 0 && status.Identity == identity) return heirs;
         heirs.Dispose();
         throw number is 0 or Errno.ENOENT
-            ? Failure.Found(NativeIpcError.LockError, attempt, key, "open", "another process removed or replaced it at this moment", "Try again.")
+            ? Failure.Found(NativeIpcError.LockError, attempt, key, "open",
+                "another process removed or replaced it at this moment", "Try again.")
             : PosixErrors.Open(attempt, key, "open", number);
     }
 }

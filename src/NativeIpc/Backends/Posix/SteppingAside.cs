@@ -5,32 +5,44 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// How a handle of a <see cref="HeldSemaphore"/> lets go of its file for a moment, at the request of another one, so that the kernel can say whether
-/// anybody but this library has the lock open: the lease that proves it is given to the only one who has.
+/// How a handle of a <see cref="HeldSemaphore"/> lets go of its file for a moment, at the request of another one, so
+/// that the kernel can say whether anybody but this library has the lock open: the lease that proves it is given to the
+/// only one who has.
 /// </summary>
 /// <remarks>
-/// <para>While it is aside, a private page stands where the semaphore's page was, at the same address. Its word says that somebody holds the lock (<see cref="GlibcSemaphore.Away"/>), so whoever
-/// looks there takes nothing, gives nothing, and sleeps on. The descriptor keeps its number and is one by which the file can only be named and opened again (O_PATH), which the kernel does not count.</para>
-/// <para>The request stands in the semaphore's page behind its 32 bytes, with who asks and when; the file's times are touched to tell of it and of its end. All of this happens
-/// on the thread of <see cref="FileWatch"/> (<see cref="LockAttendant"/>).</para>
-/// <para>Interleavings. (1) A thread takes the lock while the pages are exchanged: the exchange is one step for it, so it took in the true page before, which the look after the exchange finds there, and
-/// the true page comes back; or it finds the lock taken. (2) That holder gives it back meanwhile: it finds the word of the page that stands in, waits for the gate, and looks again. (3) Somebody joins the
-/// waiters in one page and leaves them in the other: the difference is added while the true page comes back, by way of a number that cannot pass below 0. (4) A post meanwhile wakes a thread that looks at the wrong page: the true word is looked at on the return, and one is woken. Who tries
-/// once, or asks for the count, comes back first if the request is over.
-/// (5) The slot's lock is let go of as well (said, since a child of fork(2) keeps the file open): nobody else claims the slot, since its note says that its user is aside, for a minute, and who has
-/// tried it looks at the note again. Who recovers from its last user may have it for a moment: it is tried again. A process that is stopped for longer may find it taken: until it is free this
-/// handle cannot lock, and says so, for a thread in it could still set the old mark. (6) Who asks dies: everybody is back after <see cref="LongestMilliseconds"/>. (7) Close, and the end of the process, come back first,
-/// under the gate.</para>
-/// <para>Where a process can die: <c>aside.swapped</c>, <c>aside.away</c>, <c>aside.back</c>: it holds nothing there, and a note may keep its slot free for a minute. <c>ask.published</c>: the request ends by its time;
-/// those that are aside come back by theirs. <c>ask.hinted</c>: nothing is done yet. Then as in HeldSemaphore:
-/// <c>prove.leased</c>, <c>prove.repaired</c>.</para>
+/// <para>While it is aside, a private page stands where the semaphore's page was, at the same address. Its word says
+/// that somebody holds the lock (<see cref="GlibcSemaphore.Away"/>), so whoever looks there takes nothing, gives
+/// nothing, and sleeps on. The descriptor keeps its number and is one by which the file can only be named and opened
+/// again (O_PATH), which the kernel does not count.</para>
+/// <para>The request stands in the semaphore's page behind its 32 bytes, with who asks and when; the file's times are
+/// touched to tell of it and of its end. All of this happens on the thread of <see cref="FileWatch"/>
+/// (<see cref="LockAttendant"/>).</para>
+/// <para>Interleavings. (1) A thread takes the lock while the pages are exchanged: the exchange is one step for it, so
+/// it took in the true page before, which the look after the exchange finds there, and the true page comes back; or it
+/// finds the lock taken. (2) That holder gives it back meanwhile: it finds the word of the page that stands in, waits
+/// for the gate, and looks again. (3) Somebody joins the waiters in one page and leaves them in the other: the
+/// difference is added while the true page comes back, by way of a number that cannot pass below 0. (4) A post
+/// meanwhile wakes a thread that looks at the wrong page: the true word is looked at on the return, and one is woken.
+/// Who tries once, or asks for the count, comes back first if the request is over. (5) The slot's lock is let go of as
+/// well (said, since a child of fork(2) keeps the file open): nobody else claims the slot, since its note says that its
+/// user is aside, for a minute, and who has tried it looks at the note again. Who recovers from its last user may have
+/// it for a moment: it is tried again. A process that is stopped for longer may find it taken: until it is free this
+/// handle cannot lock, and says so, for a thread in it could still set the old mark. (6) Who asks dies: everybody is
+/// back after <see cref="LongestMilliseconds"/>. (7) Close, and the end of the process, come back first, under the
+/// gate.</para>
+/// <para>Where a process can die: <c>aside.swapped</c>, <c>aside.away</c>, <c>aside.back</c>: it holds nothing there,
+/// and a note may keep its slot free for a minute. <c>ask.published</c>: the request ends by its time; those that are
+/// aside come back by theirs. <c>ask.hinted</c>: nothing is done yet. Then as in HeldSemaphore: <c>prove.leased</c>,
+/// <c>prove.repaired</c>.</para>
 /// </remarks>
-internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDescriptor file, int slot, FileIdentity identity) : IFileListener
+internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDescriptor file, int slot,
+    FileIdentity identity) : IFileListener
 {
     /// <summary>How long a handle is aside if nobody calls it back.</summary>
     internal const int LongestMilliseconds = 300;
 
-    // A failure to come back is no news before: who recovers has the slot for some microseconds, and descriptors may be short for a moment.
+    // A failure to come back is no news before: who recovers has the slot for some microseconds, and descriptors may be
+    // short for a moment.
     private const int PatienceMilliseconds = 1000;
     private const int MillisecondsBetweenFailures = 100;
 
@@ -73,7 +85,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     /// <summary>Whether the page is not the true one. Under the gate.</summary>
     public bool IsAway => _standIn != 0;
 
-    /// <summary>Where the true page is while it could not be put back although the file was kept or had again; 0 otherwise. Under the gate.</summary>
+    /// <summary>Where the true page is while it could not be put back although the file was kept or had again; 0
+    /// otherwise. Under the gate.</summary>
     public nint Kept => _kept;
 
     /// <summary>The number of its watch, -1 for none; the attendant's.</summary>
@@ -105,8 +118,13 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         int failure = Volatile.Read(ref _failure);
         if (failure == 0 || Environment.TickCount64 - Volatile.Read(ref _failsSince) < PatienceMilliseconds) return;
         throw failure == Errno.EEXIST
-            ? Failure.Found(NativeIpcError.LockError, "use the lock", key, "fcntl(F_OFD_SETLK)", "this process was stopped while it had let others look whether a dead process holds it, and its place among the users was given to another one", "Dispose this instance and open it again. Until then it is tried again by itself.")
-            : Failure.Of(NativeIpcError.LockError, "use the lock", key, "open", failure, "It could not be opened again after others had looked whether a dead process holds it: see whether its mode or owner was changed, or descriptors are short. It is tried again by itself.");
+            ? Failure.Found(NativeIpcError.LockError, "use the lock", key, "fcntl(F_OFD_SETLK)",
+                "this process was stopped while it had let others look whether a dead process holds it, and its place "
+                    + "among the users was given to another one",
+                "Dispose this instance and open it again. Until then it is tried again by itself.")
+            : Failure.Of(NativeIpcError.LockError, "use the lock", key, "open", failure,
+                "It could not be opened again after others had looked whether a dead process holds it: see whether "
+                    + "its mode or owner was changed, or descriptors are short. It is tried again by itself.");
     }
 
     /// <summary>Steps aside if somebody else asks for it, and this handle does not hold the lock.</summary>
@@ -130,7 +148,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
 
     private void TryStepAside()
     {
-        // What may keep it from coming back, a process that may not open the file any more, no descriptor left, is found out while it is here.
+        // What may keep it from coming back, a process that may not open the file any more, no descriptor left, is
+        // found out while it is here.
         string path = OpenedPath;
         int reopened = Libc.open(path, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
         if (reopened < 0) return;
@@ -139,12 +158,14 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         if (name < 0) return;
         try
         {
-            nint substitute = Libc.mmap(0, s_length, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED | Flags.MAP_ANONYMOUS, -1, 0);
+            nint substitute = Libc.mmap(0, s_length, Flags.PROT_READ | Flags.PROT_WRITE,
+                Flags.MAP_SHARED | Flags.MAP_ANONYMOUS, -1, 0);
             if (substitute == Libc.MAP_FAILED) return;
             GlibcSemaphore.WriteAway(substitute);
             nint standIn = Libc.mremap(substitute, 0, s_length, Flags.MREMAP_MAYMOVE, 0);
             nint view = standIn == Libc.MAP_FAILED ? standIn : Libc.mremap(page, 0, s_length, Flags.MREMAP_MAYMOVE, 0);
-            if (view == Libc.MAP_FAILED || Libc.mremap(substitute, s_length, s_length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, page) == Libc.MAP_FAILED)
+            if (view == Libc.MAP_FAILED || Libc.mremap(substitute, s_length, s_length,
+                Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, page) == Libc.MAP_FAILED)
             {
                 Unmap(substitute);
                 Unmap(standIn);
@@ -174,21 +195,24 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private bool TryLetGo(nint view, int name)
     {
         HolderSlots.NoteAside(view, slot);
-        HolderSlots.Unlock(file, slot); // closing does not, as long as a child of this process has not come to its exec yet
+        // Closing does not, as long as a child of this process has not come to its exec yet
+        HolderSlots.Unlock(file, slot);
         if (Libc.dup3(name, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) >= 0) return true;
         if (HolderSlots.Lock(file, slot) != 0) return true; // to be had again as after going
         HolderSlots.NoteProcess(view, slot);
         return false;
     }
 
-    /// <summary>Comes back; false when that has to be tried again, since another one proves at this moment, or the file cannot be opened.</summary>
+    /// <summary>Comes back; false when that has to be tried again, since another one proves at this moment, or the file
+    /// cannot be opened.</summary>
     public bool TryReturn()
     {
         lock (Gate) return TryReturnHere(isUrgent: true);
     }
 
     /// <summary>
-    /// Comes back if nobody asks any more, or somebody has taken the lock or given it back: so that who tries once is not told that a free lock is taken. False when it stays aside.
+    /// Comes back if nobody asks any more, or somebody has taken the lock or given it back: so that who tries once is
+    /// not told that a free lock is taken. False when it stays aside.
     /// </summary>
     public bool TryReturnIfOver()
     {
@@ -216,7 +240,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             return Succeed();
         }
 
-        using var again = new UnixDescriptor(Libc.open(OpenedPath, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0));
+        using var again = new UnixDescriptor(
+            Libc.open(OpenedPath, Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0));
         if (again.IsInvalid)
         {
             int number = Marshal.GetLastPInvokeError();
@@ -233,9 +258,11 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             return false;
         }
 
-        // Before the file is this handle's again, so that one which does not come back is not counted among the file's users.
+        // Before the file is this handle's again, so that one which does not come back is not counted among the file's
+        // users.
         int failure = HolderSlots.Lock(again, slot);
-        if (failure == 0 && Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) < 0) failure = Marshal.GetLastPInvokeError();
+        if (failure == 0 && Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) < 0)
+            failure = Marshal.GetLastPInvokeError();
         if (failure != 0)
         {
             Unmap(view);
@@ -269,7 +296,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         return false;
     }
 
-    /// <summary>Puts the true page back, and what was done to the word of the other one into the true word. False for want of kernel memory.</summary>
+    /// <summary>Puts the true page back, and what was done to the word of the other one into the true word. False for
+    /// want of kernel memory.</summary>
     private bool TryReplace(nint view)
     {
         long added = GlibcSemaphore.BeginReturn(view, _standIn);
@@ -317,7 +345,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         FileWatch.HearClosing(Watch, OpenedPath, this, hears);
     }
 
-    /// <summary>Writes the request into the page; false when there is nothing to ask, or another one asks or has just asked.</summary>
+    /// <summary>Writes the request into the page; false when there is nothing to ask, or another one asks or has just
+    /// asked.</summary>
     public bool TryAsk()
     {
         lock (Gate)

@@ -1,10 +1,12 @@
 namespace NativeIpc.Backends.SystemV;
 
-/// <content>What is recorded on the file about the removal of the objects under it (<see cref="RemovalRecord"/>).</content>
+/// <content>What is recorded on the file about the removal of the objects under it
+/// (<see cref="RemovalRecord"/>).</content>
 internal sealed partial class KeyFile
 {
     // What is not removed with its objects is not ours to change either.
-    private bool TakesRecords => !_isLink && _descriptor != -1 && Status is { IsRegularFile: true, Size: 0 } && IsOwn(Status);
+    private bool TakesRecords => !_isLink && _descriptor != -1 && Status is { IsRegularFile: true, Size: 0 }
+        && IsOwn(Status);
 
     /// <summary>Records that this process has to remove an object that it has just made under the file.</summary>
     public void Record(IpcObjectKind kind, int id)

@@ -6,25 +6,25 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.SystemV;
 
 /// <summary>
-/// A key file, held under its <see cref="FileLock"/>: while it is held, no process of ours makes or removes an object under its keys, or
-/// removes the file. What <c>ftok(3)</c> gives depends on the file's device and inode only, so a file that was removed and made again under
-/// the same path is another key.
+/// A key file, held under its <see cref="FileLock"/>: while it is held, no process of ours makes or removes an object
+/// under its keys, or removes the file. What <c>ftok(3)</c> gives depends on the file's device and inode only, so a
+/// file that was removed and made again under the same path is another key.
 /// </summary>
 /// <remarks>
-/// Interleavings considered. (1) The file is removed, or another one put in its place, between opening and locking it: it has no name then, and the turn
-/// starts again. One that was moved away keeps a name: the users below notice. (2) Two processes make it: the link (or O_EXCL) lets one be the maker, both go on with the same file. (3) A peer (Qt) removes the file while
-/// we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/> after it has made or attached its object.
-/// (4) A file that this user may not open for reading, or for which no descriptor is left when a process cleans up,
-/// cannot be locked, nor can one on a file system without such locks:
-/// then only those checks protect, as against a peer. Key files of ours can be opened by those who may write the
-/// object; who may only read it removes nothing, and looks once more
-/// (<see cref="SystemVSegments"/>, <see cref="SystemVSemaphores"/>). (5) Objects of two project ids are made at once
-/// under one new file: the lock lets its maker come first, whose object is the first;
-/// who comes second finds a file without an object of his id, and marks it (<see cref="MarkIfBare"/>) before he makes
-/// his. Without locks the same holds, since only one call makes the file, and it does not mark.
-/// (6) One dies between marking and making: the mark costs a search when the file goes. (7) The last object of one id
-/// goes while the first one of another id is made: the file lock puts them in order; the
-/// mark is read under it. A peer that knows neither lock nor mark is not seen.
+/// Interleavings considered. (1) The file is removed, or another one put in its place, between opening and locking it:
+/// it has no name then, and the turn starts again. One that was moved away keeps a name: the users below notice. (2)
+/// Two processes make it: the link (or O_EXCL) lets one be the maker, both go on with the same file. (3) A peer (Qt)
+/// removes the file while we hold it, since it knows nothing of our lock: each user checks <see cref="IsStillThere"/>
+/// after it has made or attached its object. (4) A file that this user may not open for reading, or for which no
+/// descriptor is left when a process cleans up, cannot be locked, nor can one on a file system without such locks: then
+/// only those checks protect, as against a peer. Key files of ours can be opened by those who may write the object; who
+/// may only read it removes nothing, and looks once more (<see cref="SystemVSegments"/>,
+/// <see cref="SystemVSemaphores"/>). (5) Objects of two project ids are made at once under one new file: the lock lets
+/// its maker come first, whose object is the first; who comes second finds a file without an object of his id, and
+/// marks it (<see cref="MarkIfBare"/>) before he makes his. Without locks the same holds, since only one call makes the
+/// file, and it does not mark. (6) One dies between marking and making: the mark costs a search when the file goes. (7)
+/// The last object of one id goes while the first one of another id is made: the file lock puts them in order; the mark
+/// is read under it. A peer that knows neither lock nor mark is not seen.
 /// </remarks>
 internal sealed partial class KeyFile : IDisposable
 {
@@ -48,27 +48,36 @@ internal sealed partial class KeyFile : IDisposable
     /// <summary>How a call uses key files.</summary>
     /// <param name="ObjectMode">The mode of the object that is made under a new file.</param>
     /// <param name="Bound">How long other holders of the lock are waited for.</param>
-    /// <param name="TrustsOthers">Whether files of other users, and folders that anybody may change, are accepted. So they are for removing.</param>
+    /// <param name="TrustsOthers">Whether files of other users, and folders that anybody may change, are accepted. So
+    /// they are for removing.</param>
     /// <param name="Group">The group of a new file; null leaves it.</param>
-    /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key, that it had before.</param>
+    /// <param name="OwnSegment">The segment that a lock is for: a file made anew may get the number, and so the key,
+    /// that it had before.</param>
     /// <param name="ExpectsNone">Whether there usually is no file: then making one is tried before opening one.</param>
-    /// <param name="IsShared">Whether the lock is taken shared, by who makes and removes nothing: such do not keep each other waiting.</param>
-    /// <param name="Known">A file that is in use already: if the path leads there, its folder is not looked at again.</param>
-    internal readonly record struct Rules(UnixFileMode ObjectMode, PeerBound Bound, bool TrustsOthers, uint? Group, int OwnSegment = -1, FileIdentity? Known = null, bool ExpectsNone = false, bool IsShared = false)
+    /// <param name="IsShared">Whether the lock is taken shared, by who makes and removes nothing: such do not keep each
+    /// other waiting.</param>
+    /// <param name="Known">A file that is in use already: if the path leads there, its folder is not looked at
+    /// again.</param>
+    internal readonly record struct Rules(UnixFileMode ObjectMode, PeerBound Bound, bool TrustsOthers, uint? Group,
+        int OwnSegment = -1, FileIdentity? Known = null, bool ExpectsNone = false, bool IsShared = false)
     {
-        internal static Rules Of(SharedMemoryOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
+        internal static Rules Of(SharedMemoryOptions options)
+            => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
-        internal static Rules Of(SystemSemaphoreOptions options) => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
+        internal static Rules Of(SystemSemaphoreOptions options)
+            => new(options.Mode, options.PeerTimeout, options.AllowOtherOwners, GroupOf(options.Group));
 
         /// <summary>For a call that makes nothing.</summary>
-        internal static Rules Opening(in PeerBound bound, bool trustsOthers) => new(default, bound, trustsOthers, null, IsShared: true);
+        internal static Rules Opening(in PeerBound bound, bool trustsOthers)
+            => new(default, bound, trustsOthers, null, IsShared: true);
 
         internal static Rules Removing(in PeerBound bound) => new(default, bound, TrustsOthers: true, null);
 
         private static uint? GroupOf(string? group) => group is null ? null : UserGroups.Resolve(group);
     }
 
-    private KeyFile(string attempt, in NativeIpcKey key, int descriptor, FileLock held, in FileStatus status, bool isNew, bool trustsOthers, bool isLink = false, bool isKnown = false)
+    private KeyFile(string attempt, in NativeIpcKey key, int descriptor, FileLock held, in FileStatus status,
+        bool isNew, bool trustsOthers, bool isLink = false, bool isKnown = false)
     {
         _isLink = isLink;
         _isKnown = isKnown;
@@ -92,8 +101,8 @@ internal sealed partial class KeyFile : IDisposable
     /// <summary>Whether this call made it.</summary>
     public bool IsNew { get; }
 
-    /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing; with <paramref name="cleansUp"/>,
-    /// goes on without the lock when no descriptor is left.</summary>
+    /// <summary>Opens and locks the key file; with <paramref name="create"/>, makes it when it is missing; with
+    /// <paramref name="cleansUp"/>, goes on without the lock when no descriptor is left.</summary>
     /// <returns>Null when it is missing and was not to be made.</returns>
     public static KeyFile? Open(string attempt, in NativeIpcKey key, bool create, in Rules rules, bool cleansUp = false)
     {
@@ -117,23 +126,29 @@ internal sealed partial class KeyFile : IDisposable
 
             if (failure is Errno.ENOENT or Errno.ENOTDIR)
             {
-                if (create && !rules.TrustsOthers && rules.Known is not null) KeyFileTrust.CheckFolder(attempt, key, path);
-                if (create && NewKeyFile.Make(attempt, key, path, rules, out held, out status) is var made && made != -1)
+                if (create && !rules.TrustsOthers && rules.Known is not null)
+                    KeyFileTrust.CheckFolder(attempt, key, path);
+                if (create && NewKeyFile.Make(attempt, key, path, rules, out held, out status) is var made
+                    && made != -1)
                 {
-                    if (held.IsHeld) return new KeyFile(attempt, key, made, held, status, isNew: true, rules.TrustsOthers);
+                    if (held.IsHeld)
+                        return new KeyFile(attempt, key, made, held, status, isNew: true, rules.TrustsOthers);
                     if (LockNew(attempt, key, path, rules, made) is { } locked) return locked;
                 }
                 else
                 {
                     if (!opens) continue; // there is one
-                    if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink && Libc.Status(path, followLink: true, out _) == failure)
+                    if (Libc.Status(path, followLink: false, out FileStatus link) == 0 && link.IsSymbolicLink
+                        && Libc.Status(path, followLink: true, out _) == failure)
                     {
-                        throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open", $"the key file {path} is a symbolic link that leads nowhere",
+                        throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open",
+                            $"the key file {path} is a symbolic link that leads nowhere",
                             "Remove the link, make what it should lead to, or use another path.", failure);
                     }
 
                     if (!create) return null;
-                    if (round >= FewestRounds && backoff.IsOver) throw SystemVErrors.KeyFile(attempt, key, "open", failure);
+                    if (round >= FewestRounds && backoff.IsOver)
+                        throw SystemVErrors.KeyFile(attempt, key, "open", failure);
                     continue; // somebody else has made it between two calls
                 }
             }
@@ -166,7 +181,9 @@ internal sealed partial class KeyFile : IDisposable
                 throw SystemVErrors.KeyFile(attempt, key, "open", failure);
             }
 
-            if (!backoff.Pause() && round >= FewestRounds) throw Failure.Found(NativeIpcError.LockError, attempt, key, "open", $"other processes keep removing the key file {path}", "Try again.");
+            if (!backoff.Pause() && round >= FewestRounds)
+                throw Failure.Found(NativeIpcError.LockError, attempt, key, "open",
+                    $"other processes keep removing the key file {path}", "Try again.");
         }
     }
 
@@ -191,10 +208,12 @@ internal sealed partial class KeyFile : IDisposable
         {
             if (!isGood)
             {
-                // Whoever of ours has it open sees that it has gone, and starts again. Another one may have had the lock
-                // before, and made an object of any id.
-                bool isThere = Libc.Status(path, followLink: false, out FileStatus now) == 0 && now.Identity == identity;
-                bool isUsed = FileKeys.HasObject(now.Identity, path, (int)key.Type) || HasOthers(now, path, (int)key.Type);
+                // Whoever of ours has it open sees that it has gone, and starts again. Another one may have had the
+                // lock before, and made an object of any id.
+                bool isThere = Libc.Status(path, followLink: false, out FileStatus now) == 0
+                    && now.Identity == identity;
+                bool isUsed = FileKeys.HasObject(now.Identity, path, (int)key.Type)
+                    || HasOthers(now, path, (int)key.Type);
                 if (isThere && !isUsed) _ = Libc.unlink(path);
                 file?.Dispose();
             }
@@ -223,8 +242,10 @@ internal sealed partial class KeyFile : IDisposable
         return 0;
     }
 
-    /// <summary>Locks an open key file, if the path still leads there when it is locked; otherwise null. Takes over the descriptor.</summary>
-    private static KeyFile? Lock(string attempt, in NativeIpcKey key, string path, in Rules rules, int descriptor, bool isLink, bool isNew)
+    /// <summary>Locks an open key file, if the path still leads there when it is locked; otherwise null. Takes over the
+    /// descriptor.</summary>
+    private static KeyFile? Lock(string attempt, in NativeIpcKey key, string path, in Rules rules, int descriptor,
+        bool isLink, bool isNew)
     {
         KeyFile? locked = null;
         FileLock held = default;
@@ -234,7 +255,8 @@ internal sealed partial class KeyFile : IDisposable
             if (error == Errno.EAGAIN)
             {
                 throw Failure.Of(NativeIpcError.LockError, attempt, key, "flock", error,
-                    $"Another process holds a lock on the key file {path}: it is making or removing the object, or has stopped in the middle. Try again.");
+                    $"Another process holds a lock on the key file {path}: it is making or removing the object, or "
+                        + $"has stopped in the middle. Try again.");
             }
 
             if (error != 0) throw SystemVErrors.Unknown(attempt, key, "flock", error);
@@ -242,11 +264,13 @@ internal sealed partial class KeyFile : IDisposable
             if (error != 0) throw SystemVErrors.Unknown(attempt, key, "statx", error);
 
             bool isKnown = status.Identity == rules.Known;
-            if (!rules.TrustsOthers && rules.Known is not null && !isKnown) KeyFileTrust.CheckFolder(attempt, key, path);
+            if (!rules.TrustsOthers && rules.Known is not null && !isKnown)
+                KeyFileTrust.CheckFolder(attempt, key, path);
             if (!rules.TrustsOthers && !isNew && !isKnown) KeyFileTrust.CheckOwner(attempt, key, path, status, default);
             var file = new KeyFile(attempt, key, descriptor, held, status, isNew, rules.TrustsOthers, isLink, isKnown);
 
-            // The status tells that a file with one name has not lost it. A link may lead elsewhere meanwhile, and is looked at.
+            // The status tells that a file with one name has not lost it. A link may lead elsewhere meanwhile, and is
+            // looked at.
             if ((!isLink && IsNamedOnce(status)) || file.IsStillThere) locked = file;
             return locked;
         }
@@ -263,12 +287,15 @@ internal sealed partial class KeyFile : IDisposable
     internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
 
     /// <summary>
-    /// Whether a peer may be about to make an object under the file: one that knows no file lock makes the file and the object in two calls. Only an
-    /// empty file younger than <paramref name="bound"/> without any object is such a case, so nobody waits for a file that was there all along.
+    /// Whether a peer may be about to make an object under the file: one that knows no file lock makes the file and the
+    /// object in two calls. Only an empty file younger than <paramref name="bound"/> without any object is such a case,
+    /// so nobody waits for a file that was there all along.
     /// </summary>
     public bool MayBeInTheMaking(int systemVKey, TimeSpan bound)
     {
-        if (IsNew || !Status.IsRegularFile || Status.Size != 0 || Libc.shmget(systemVKey, 0, 0) != -1 || Libc.semget(systemVKey, 0, 0) != -1) return false;
+        if (IsNew || !Status.IsRegularFile || Status.Size != 0 || Libc.shmget(systemVKey, 0, 0) != -1
+            || Libc.semget(systemVKey, 0, 0) != -1)
+            return false;
         _isBare = true;
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
@@ -300,7 +327,8 @@ internal sealed partial class KeyFile : IDisposable
         uint user = Libc.geteuid();
         if (user != Status.Uid && user != 0) return;
         if (Libc.fchmod(_descriptor, Status.Permissions | SharedMark) == 0) return;
-        NativeIpcEventSource.s_log.KeyFileLimit($"The key file {Path(Key)} cannot be marked as one of several project ids "
+        NativeIpcEventSource.s_log.KeyFileLimit(
+            $"The key file {Path(Key)} cannot be marked as one of several project ids "
             + $"(fchmod, error {Marshal.GetLastPInvokeError()}): the last object of one id removes it under the others.");
     }
 
@@ -342,16 +370,19 @@ internal sealed partial class KeyFile : IDisposable
     }
 
     /// <summary>
-    /// Whether an object that was just made under the file can be found by its path. A new file got the path while it was locked already; in one that is in use the object
-    /// belongs beside the others, wherever it was moved; another one may have been waited for.
+    /// Whether an object that was just made under the file can be found by its path. A new file got the path while it
+    /// was locked already; in one that is in use the object belongs beside the others, wherever it was moved; another
+    /// one may have been waited for.
     /// </summary>
     public bool HasPath => IsNew || _isKnown ? HasItsName : IsStillThere;
 
     /// <summary>
-    /// Whether the file was not removed or replaced since it was opened, in one look that needs no path. One that was moved away has its name still: what is found
-    /// under it is what was under the path when it was opened. (Some FUSE file systems keep the name of a removed file that is open: there a peer's removal in between goes unnoticed.)
+    /// Whether the file was not removed or replaced since it was opened, in one look that needs no path. One that was
+    /// moved away has its name still: what is found under it is what was under the path when it was opened. (Some FUSE
+    /// file systems keep the name of a removed file that is open: there a peer's removal in between goes unnoticed.)
     /// </summary>
-    public bool HasItsName => (!_isLink && _descriptor != -1 && Libc.Status(_descriptor, out FileStatus now) == 0 && IsNamedOnce(now)) || IsStillThere;
+    public bool HasItsName => (!_isLink && _descriptor != -1 && Libc.Status(_descriptor, out FileStatus now) == 0
+        && IsNamedOnce(now)) || IsStillThere;
 
     private static bool IsNamedOnce(in FileStatus status) => status is { Links: 1, IsDirectory: false };
 

@@ -4,8 +4,10 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
 
-/// <summary>Finds the files that System V keys were made of: one pass over the folders where they are kept, whatever the number of objects. Linux.</summary>
-/// <remarks>A key holds 16 bits of the inode and 8 of the device, so other files may have it as well: an empty regular file is taken first, as Qt and this library make them; another one only if it is older than the object.</remarks>
+/// <summary>Finds the files that System V keys were made of: one pass over the folders where they are kept, whatever
+/// the number of objects. Linux.</summary>
+/// <remarks>A key holds 16 bits of the inode and 8 of the device, so other files may have it as well: an empty regular
+/// file is taken first, as Qt and this library make them; another one only if it is older than the object.</remarks>
 internal sealed class KeyFileSearch
 {
     /// <summary>A file that may be a key file.</summary>
@@ -22,7 +24,8 @@ internal sealed class KeyFileSearch
     private readonly List<Candidate> _lone = [];
     private readonly Dictionary<(int Device, uint Owner), DateTimeOffset> _youngestLone = [];
 
-    /// <summary>Files that lead to none of the objects and are probably key files: by their folder or by one of Qt's legacy names.</summary>
+    /// <summary>Files that lead to none of the objects and are probably key files: by their folder or by one of Qt's
+    /// legacy names.</summary>
     internal IReadOnlyList<Candidate> Lone => _lone;
 
     /// <summary>Looks at the files of some folders, or at one file.</summary>
@@ -36,9 +39,12 @@ internal sealed class KeyFileSearch
         {
             // Where no object has a key, /tmp with its thousands of files has only Qt's legacy key files to tell of.
             if (numbers.Count == 0 && !isKeyFolder && !IsLegacy(path, out _, out _)) continue;
-            if (Libc.StatusAndTimes(path, followLink: true, out FileStatus status, out FileTimes times) != 0 || !seen.Add(status.Identity)) continue;
+            if (Libc.StatusAndTimes(path, followLink: true, out FileStatus status, out FileTimes times) != 0
+                || !seen.Add(status.Identity))
+                continue;
             var candidate = new Candidate(path, status, times.Born ?? times.Changed);
-            int number = (int)(((status.Identity.Device & 0xFF) << 16) | (status.Identity.Inode & 0xFFFF)); // minor device number, as ftok takes it; confirmed by ftok itself
+            // Minor device number, as ftok takes it; confirmed by ftok itself
+            int number = (int)(((status.Identity.Device & 0xFF) << 16) | (status.Identity.Inode & 0xFFFF));
             if (!numbers.Contains(number))
             {
                 if (candidate.IsTypical && (isKeyFolder || IsLegacy(path, out _, out _))) AddLone(candidate);
@@ -68,13 +74,15 @@ internal sealed class KeyFileSearch
     }
 
     /// <summary>Whether a key file of an owner on a device leads to no object and was made after a time.</summary>
-    internal bool HasYoungerLone(int device, uint owner, DateTimeOffset time) => _youngestLone.TryGetValue((device, owner), out DateTimeOffset born) && born > time;
+    internal bool HasYoungerLone(int device, uint owner, DateTimeOffset time)
+        => _youngestLone.TryGetValue((device, owner), out DateTimeOffset born) && born > time;
 
     private void AddLone(in Candidate file)
     {
         _lone.Add(file);
         var place = ((int)(file.Status.Identity.Device & 0xFF), file.Status.Uid);
-        if (!_youngestLone.TryGetValue(place, out DateTimeOffset born) || born < file.Born) _youngestLone[place] = file.Born;
+        if (!_youngestLone.TryGetValue(place, out DateTimeOffset born) || born < file.Born)
+            _youngestLone[place] = file.Born;
     }
 
     /// <summary>The file that a key was made of; null when none is known.</summary>
@@ -83,7 +91,8 @@ internal sealed class KeyFileSearch
         isShared = false;
         Candidate? best = null;
         int project = (row.Key >> 24) & 0xFF;
-        if (row.Key == 0 || project == 0 || !_byNumber.TryGetValue(NumberOf(row.Key), out List<Candidate>? candidates)) return null;
+        if (row.Key == 0 || project == 0 || !_byNumber.TryGetValue(NumberOf(row.Key), out List<Candidate>? candidates))
+            return null;
         DateTimeOffset made = DateTimeOffset.FromUnixTimeSeconds(row.Change + 1);
         foreach (Candidate candidate in candidates)
         {

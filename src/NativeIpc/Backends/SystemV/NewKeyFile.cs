@@ -6,15 +6,18 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
 
-/// <summary>How a key file is made: with its mode and group, and where the system can, locked before it has a name.</summary>
+/// <summary>How a key file is made: with its mode and group, and where the system can, locked before it has a
+/// name.</summary>
 internal static class NewKeyFile
 {
-    /// <summary>Makes the file, and the runtime folder of its user where Qt would have; -1 when the file exists.</summary>
+    /// <summary>Makes the file, and the runtime folder of its user where Qt would have; -1 when the file
+    /// exists.</summary>
     /// <remarks>
-    /// Where the system can, the file gets its name when it is locked already: then who makes the file also makes the object, and
-    /// removes both. Otherwise another process may come between, and the file stays when its object goes.
+    /// Where the system can, the file gets its name when it is locked already: then who makes the file also makes the
+    /// object, and removes both. Otherwise another process may come between, and the file stays when its object goes.
     /// </remarks>
-    public static int Make(string attempt, in NativeIpcKey key, string path, in KeyFile.Rules rules, out FileLock held, out FileStatus status)
+    public static int Make(string attempt, in NativeIpcKey key, string path, in KeyFile.Rules rules, out FileLock held,
+        out FileStatus status)
     {
         uint mode = ModeOf(rules);
         int number;
@@ -22,10 +25,12 @@ internal static class NewKeyFile
         for (bool first = true; ; first = false)
         {
             if (MakeLocked(attempt, key, path, mode, rules, out int locked, out held, out status)) return locked;
-            made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, mode);
+            made = Libc.open(path, Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW,
+                mode);
             number = made == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (number != Errno.ENOENT || !first) break;
-            UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path); // or another process does, at the same moment
+            // Or another process does, at the same moment
+            UserDirectories.OfThisProcess().CreateRuntimeDirectoryFor(path);
         }
 
         if (number is Errno.EEXIST or Errno.EISDIR or Errno.EINTR) return -1;
@@ -62,19 +67,22 @@ internal static class NewKeyFile
         return status.Permissions != mode && Libc.fchmod(file, mode) != 0 ? Marshal.GetLastPInvokeError() : 0;
     }
 
-    /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken. False where that cannot be done.</summary>
+    /// <summary>Makes the file without a name, locks it and gives it the name; no descriptor when the name is taken.
+    /// False where that cannot be done.</summary>
     /// <remarks>
-    /// As long as it has no name nobody else can know it, so an object that has its key by then is not its own: the file gets no name. If that object is
-    /// left from a deleted file, whose inode number the new one got, another file is tried while this one keeps the number; if another file has the same
-    /// key, that is an error which names it.
+    /// As long as it has no name nobody else can know it, so an object that has its key by then is not its own: the
+    /// file gets no name. If that object is left from a deleted file, whose inode number the new one got, another file
+    /// is tried while this one keeps the number; if another file has the same key, that is an error which names it.
     /// </remarks>
-    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in KeyFile.Rules rules, out int descriptor, out FileLock held, out FileStatus status)
+    private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, uint mode, in KeyFile.Rules rules,
+        out int descriptor, out FileLock held, out FileStatus status)
     {
         const int MostSpares = 8;
         descriptor = -1;
         held = default;
         status = default;
-        if (!OperatingSystem.IsLinux() || System.IO.Path.GetDirectoryName(path) is not { Length: > 0 } folder) return false;
+        if (!OperatingSystem.IsLinux() || System.IO.Path.GetDirectoryName(path) is not { Length: > 0 } folder)
+            return false;
         Span<int> spares = stackalloc int[MostSpares];
         int spared = 0;
         int made = -1;
@@ -86,13 +94,17 @@ internal static class NewKeyFile
                 if (made == -1) return false; // whatever it was, the plain way comes to it as well
                 int number = Dress(made, mode, rules.Group, out status);
                 if (number != 0) return false;
-                int ipcKey = FileKeys.s_areKnown ? FileKeys.Of(status.Identity, (int)key.Type) : Libc.ftok($"/proc/self/fd/{made}", (int)key.Type);
+                int ipcKey = FileKeys.s_areKnown
+                    ? FileKeys.Of(status.Identity, (int)key.Type) : Libc.ftok($"/proc/self/fd/{made}", (int)key.Type);
                 if (KeyFileTrust.FindStranger(path, ipcKey, rules.OwnSegment) is { } stranger)
                 {
                     // Only now, since it means looking through folders.
                     string? twin = KeyFileTrust.FindTwin(path, (int)key.Type, ipcKey, status.Identity);
-                    if (spared == MostSpares || twin is not null) throw KeyFileTrust.Refuse(attempt, key, ipcKey, status.Identity, stranger, twin);
-                    NativeIpcEventSource.s_log.KeyFileReplaced($"An object with the System V key 0x{ipcKey:x8} is left from a key file that was deleted (inode {status.Identity.Inode}): the key file {path} is made with another inode.");
+                    if (spared == MostSpares || twin is not null)
+                        throw KeyFileTrust.Refuse(attempt, key, ipcKey, status.Identity, stranger, twin);
+                    NativeIpcEventSource.s_log.KeyFileReplaced(
+                        $"An object with the System V key 0x{ipcKey:x8} is left from a key file that was deleted "
+                            + $"(inode {status.Identity.Inode}): the key file {path} is made with another inode.");
                     spares[spared++] = made;
                     continue;
                 }

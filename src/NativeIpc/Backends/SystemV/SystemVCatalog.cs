@@ -4,9 +4,11 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
 
-/// <summary>The System V objects of the machine, from the kernel's own tables, with the key files that lead to them.</summary>
-/// <remarks>Interleavings: the tables are read at one moment each, and the files and counts after them. An object that is removed meanwhile is left out when its count says so, and else told as it was; ids are not used
-/// again soon. A key file that is removed or made anew meanwhile is told as it was found.</remarks>
+/// <summary>The System V objects of the machine, from the kernel's own tables, with the key files that lead to
+/// them.</summary>
+/// <remarks>Interleavings: the tables are read at one moment each, and the files and counts after them. An object that
+/// is removed meanwhile is left out when its count says so, and else told as it was; ids are not used again soon. A key
+/// file that is removed or made anew meanwhile is told as it was found.</remarks>
 internal sealed class SystemVCatalog : IObjectCatalog
 {
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
@@ -15,8 +17,12 @@ internal sealed class SystemVCatalog : IObjectCatalog
 
     public string? WhyNotListed()
         => OperatingSystem.IsWindows() ? "Windows has no System V objects."
-            : !OperatingSystem.IsLinux() ? "System V objects are not listed on this system, only on Linux. ipcs(1) lists them; objects whose key is known can be opened."
-            : !Directory.Exists(SystemVTable.Folder) ? $"System V objects cannot be listed: there is no {SystemVTable.Folder} (a kernel without System V, or a container that hides it)."
+            : !OperatingSystem.IsLinux()
+                ? "System V objects are not listed on this system, only on Linux. ipcs(1) lists them; objects whose "
+                    + "key is known can be opened."
+            : !Directory.Exists(SystemVTable.Folder)
+                ? $"System V objects cannot be listed: there is no {SystemVTable.Folder} (a kernel without System V, "
+                    + $"or a container that hides it)."
             : null;
 
     public void AddTo(Census census)
@@ -30,16 +36,21 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            if (census.Only is not null) throw new PlatformNotSupportedException($"Cannot {Census.Inspecting}: {failure.Message}", failure);
-            census.Note($"System V objects cannot be listed: {failure.Message}", "Ask where /proc is whole, or use POSIX objects.");
+            if (census.Only is not null)
+                throw new PlatformNotSupportedException($"Cannot {Census.Inspecting}: {failure.Message}", failure);
+            census.Note($"System V objects cannot be listed: {failure.Message}",
+                "Ask where /proc is whole, or use POSIX objects.");
             return;
         }
 
-        if (census.Only is { } one && Libc.Status(KeyFile.Path(one), followLink: true, out _) is var number && number is not (0 or Errno.ENOENT or Errno.ENOTDIR))
+        if (census.Only is { } one && Libc.Status(KeyFile.Path(one), followLink: true, out _) is var number
+            && number is not (0 or Errno.ENOENT or Errno.ENOTDIR))
             throw SystemVErrors.KeyFile(Census.Inspecting, one, "statx", number);
 
         HashSet<int> keys = [.. segments.Concat(sets).Select(row => row.Key)];
-        var search = new KeyFileSearch(keys, census.Only is { } only ? [(KeyFile.Path(only), true)] : KeyFileSearch.FilesOf(census.Options.KeyFileFolders));
+        var search = new KeyFileSearch(keys,
+            census.Only is { } only ? [(KeyFile.Path(only), true)]
+                : KeyFileSearch.FilesOf(census.Options.KeyFileFolders));
         var look = new SystemVLook(census, search, segments);
         foreach (SystemVTable.Row row in segments) Add(row);
         foreach (SystemVTable.Row row in sets) Add(row);
@@ -48,14 +59,16 @@ internal sealed class SystemVCatalog : IObjectCatalog
         void Add(in SystemVTable.Row row)
         {
             if (!census.Options.Wants(row.Kind)) return;
-            if (census.Only is { } key && (row.Key == 0 || Libc.ftok(KeyFile.Path(key), (int)key.Type) != row.Key)) return;
+            if (census.Only is { } key && (row.Key == 0 || Libc.ftok(KeyFile.Path(key), (int)key.Type) != row.Key))
+                return;
             if (look.Describe(row) is { } found) census.Add(found);
         }
     }
 
     public Removal RemoveUnused(IpcObjectInfo found)
     {
-        if (found.SystemVId is { } id && SystemVSigns.Ask(found, id) is { Outcome: not IpcRemovalOutcome.Removed } stays)
+        if (found.SystemVId is { } id && SystemVSigns.Ask(found,
+            id) is { Outcome: not IpcRemovalOutcome.Removed } stays)
             return stays;
         return new Removal(Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone);
     }
@@ -65,7 +78,8 @@ internal sealed class SystemVCatalog : IObjectCatalog
         const string attempt = "remove the object";
         if (found.SystemVId is { } id)
         {
-            bool removed = found.Kind == IpcObjectKind.SharedMemory ? SystemVSupport.RemoveSegment(attempt, found.NamingKey, id) : SystemVSupport.RemoveSemaphore(attempt, found.NamingKey, id);
+            bool removed = found.Kind == IpcObjectKind.SharedMemory ? SystemVSupport.RemoveSegment(attempt,
+                found.NamingKey, id) : SystemVSupport.RemoveSemaphore(attempt, found.NamingKey, id);
             if (removed && found.Key.IsValid) RemoveKeyFile();
             return removed;
         }
@@ -75,7 +89,8 @@ internal sealed class SystemVCatalog : IObjectCatalog
         // An empty one of this user, once nothing stands under its keys.
         bool RemoveKeyFile()
         {
-            using KeyFile? file = KeyFile.Open(attempt, found.Key, create: false, KeyFile.Rules.Removing(TimeSpan.FromSeconds(1)));
+            using KeyFile? file = KeyFile.Open(attempt, found.Key, create: false,
+                KeyFile.Rules.Removing(TimeSpan.FromSeconds(1)));
             if (file is null) return false;
             file.RemoveIfOurs(file.Ftok(attempt));
             return !file.IsStillThere;
@@ -92,13 +107,16 @@ internal sealed class SystemVCatalog : IObjectCatalog
     public unsafe int Read(IpcObjectInfo found, long offset, Span<byte> destination)
     {
         const string attempt = "read the segment";
-        if (found.SystemVId is not { } id) throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "shmat", "there is a key file and no segment", "A creating call makes it.");
+        if (found.SystemVId is not { } id)
+            throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "shmat",
+                "there is a key file and no segment", "A creating call makes it.");
         int number = SystemVSupport.Status(id, out SegmentStatus status);
         if (number != 0) throw SystemVErrors.UseSegment(attempt, found.NamingKey, "shmctl", number);
         long length = Math.Clamp(status.Size - offset, 0, destination.Length);
         if (length == 0) return 0;
         nint address = Libc.shmat(id, 0, Flags.SHM_RDONLY);
-        if (address == -1) throw SystemVErrors.UseSegment(attempt, found.NamingKey, "shmat", Marshal.GetLastPInvokeError());
+        if (address == -1)
+            throw SystemVErrors.UseSegment(attempt, found.NamingKey, "shmat", Marshal.GetLastPInvokeError());
         new ReadOnlySpan<byte>((byte*)address + offset, (int)length).CopyTo(destination);
         _ = Libc.shmdt(address); // cannot fail for what shmat gave
         return (int)length;

@@ -3,7 +3,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
 
-/// <summary>What may be wrong with the system's side of System V objects: limits, namespaces, and systemd's clean-up, which takes POSIX objects as well. Linux.</summary>
+/// <summary>What may be wrong with the system's side of System V objects: limits, namespaces, and systemd's clean-up,
+/// which takes POSIX objects as well. Linux.</summary>
 internal static class SystemVDiagnosis
 {
     private const string FirstIpcNamespace = "ipc:[4026531839]"; // PROC_IPC_INIT_INO
@@ -27,14 +28,17 @@ internal static class SystemVDiagnosis
         if (Libc.LinkText("/proc/self/ns/ipc") is { } name && name != FirstIpcNamespace)
         {
             diagnosis.Add(new IpcFinding(IpcFindingKind.Namespace, IpcSeverity.Information,
-                $"This process is in an IPC namespace of its own ({name}), as in a container: it sees neither the System V objects of the host nor those of other containers.",
-                "To share them, start the container in the other's namespace (docker run --ipc=host or --ipc=container:NAME)."));
+                $"This process is in an IPC namespace of its own ({name}), as in a container: it sees neither the "
+                    + $"System V objects of the host nor those of other containers.",
+                "To share them, start the container in the other's namespace (docker run --ipc=host or "
+                    + "--ipc=container:NAME)."));
         }
 
         if (!ProcessScan.SeesEveryProcess)
         {
             diagnosis.Add(new IpcFinding(IpcFindingKind.Namespace, IpcSeverity.Information,
-                "This process is in a PID namespace of its own, as in a container: processes outside are not seen, so the list of those who use an object may be incomplete.",
+                "This process is in a PID namespace of its own, as in a container: processes outside are not seen, so "
+                    + "the list of those who use an object may be incomplete.",
                 "Ask on the host, or start the container with --pid=host."));
         }
     }
@@ -55,38 +59,52 @@ internal static class SystemVDiagnosis
         }
 
         long page = Environment.SystemPageSize;
-        if (Number("shmmni") is { } most) yield return new IpcLimit("kernel.shmmni", "System V segments", segments.Count, most, "segments");
-        if (Number("shmall") is { } all) yield return new IpcLimit("kernel.shmall", "memory of all System V segments together", segments.Sum(row => (row.Size + page - 1) / page), all, "pages");
-        if (Number("shmmax") is { } largest) yield return new IpcLimit("kernel.shmmax", "size of one System V segment", null, largest, "bytes");
-        if (SystemText.FirstLine("/proc/sys/kernel/sem")?.Split('\t', ' ') is [_, var all1, _, var sets1] && long.TryParse(all1, out long semaphores) && long.TryParse(sets1, out long mostSets))
+        if (Number("shmmni") is { } most)
+            yield return new IpcLimit("kernel.shmmni", "System V segments", segments.Count, most, "segments");
+        if (Number("shmall") is { } all)
+            yield return new IpcLimit("kernel.shmall", "memory of all System V segments together",
+                segments.Sum(row => (row.Size + page - 1) / page), all, "pages");
+        if (Number("shmmax") is { } largest)
+            yield return new IpcLimit("kernel.shmmax", "size of one System V segment", null, largest, "bytes");
+        if (SystemText.FirstLine("/proc/sys/kernel/sem")?.Split('\t', ' ') is [_, var all1, _, var sets1]
+            && long.TryParse(all1, out long semaphores) && long.TryParse(sets1, out long mostSets))
         {
             yield return new IpcLimit("kernel.sem (SEMMNI)", "System V semaphore sets", sets.Count, mostSets, "sets");
-            yield return new IpcLimit("kernel.sem (SEMMNS)", "System V semaphores in all sets together", sets.Sum(row => (long)row.Count), semaphores, "semaphores");
+            yield return new IpcLimit("kernel.sem (SEMMNS)", "System V semaphores in all sets together",
+                sets.Sum(row => (long)row.Count), semaphores, "semaphores");
         }
     }
 
     private static string Raise(IpcLimit limit)
     {
-        if (!limit.Name.StartsWith("kernel.sem", StringComparison.Ordinal)) return string.Create(CultureInfo.InvariantCulture, $"sysctl -w {limit.Name}={limit.Maximum * 2}");
+        if (!limit.Name.StartsWith("kernel.sem", StringComparison.Ordinal))
+            return string.Create(CultureInfo.InvariantCulture, $"sysctl -w {limit.Name}={limit.Maximum * 2}");
         string[] parts = SystemText.FirstLine("/proc/sys/kernel/sem")?.Split('\t', ' ') ?? [];
         int place = limit.Name.Contains("SEMMNI", StringComparison.Ordinal) ? 3 : 1;
         if (parts.Length == 4) parts[place] = (limit.Maximum * 2).ToString(CultureInfo.InvariantCulture);
         return $"sysctl -w kernel.sem=\"{string.Join(' ', parts)}\"";
     }
 
-    private static long? Number(string name) => ulong.TryParse(SystemText.FirstLine($"/proc/sys/kernel/{name}"), out ulong number) ? (long)Math.Min(number, long.MaxValue) : null;
+    private static long? Number(string name)
+        => ulong.TryParse(SystemText.FirstLine($"/proc/sys/kernel/{name}"), out ulong number)
+            ? (long)Math.Min(number, long.MaxValue) : null;
 
-    /// <summary>RemoveIPC is on unless somebody has switched it off, and hits users of numbers that people have.</summary>
+    /// <summary>RemoveIPC is on unless somebody has switched it off, and hits users of numbers that people
+    /// have.</summary>
     private static void ExamineLogin(Diagnosis diagnosis)
     {
         if (!Directory.Exists("/run/systemd/seats")) return; // systemd-logind does not run here
         if (!RemovesAtLogout(LoginFiles().SelectMany(SystemText.Lines))) return;
-        bool hits = Libc.geteuid() >= FirstUserOfPeople || diagnosis.Snapshot.Objects.Any(found => found.OwnerId >= FirstUserOfPeople);
-        diagnosis.Add(new IpcFinding(IpcFindingKind.RemovedAtLogout, hits ? IpcSeverity.Warning : IpcSeverity.Information,
-            "systemd removes all POSIX and System V objects of a user when the last session of that user ends (RemoveIPC=yes), also those of programs that go on running.",
+        bool hits = Libc.geteuid() >= FirstUserOfPeople
+            || diagnosis.Snapshot.Objects.Any(found => found.OwnerId >= FirstUserOfPeople);
+        diagnosis.Add(new IpcFinding(IpcFindingKind.RemovedAtLogout,
+            hits ? IpcSeverity.Warning : IpcSeverity.Information,
+            "systemd removes all POSIX and System V objects of a user when the last session of that user ends "
+                + "(RemoveIPC=yes), also those of programs that go on running.",
             "For services, use a system user (below 1000) or loginctl enable-linger; or switch it off.")
         {
-            Command = "mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\\nRemoveIPC=no\\n' > /etc/systemd/logind.conf.d/ipc.conf && systemctl restart systemd-logind",
+            Command = "mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\\nRemoveIPC=no\\n' > "
+                + "/etc/systemd/logind.conf.d/ipc.conf && systemctl restart systemd-logind",
         });
     }
 
@@ -98,7 +116,8 @@ internal static class SystemVDiagnosis
         foreach (string line in lines)
         {
             string[] parts = line.Split('=', 2, StringSplitOptions.TrimEntries);
-            if (parts.Length == 2 && parts[0] == name) removes = parts[1].ToLowerInvariant() is "yes" or "true" or "on" or "1" or "y" or "t";
+            if (parts.Length == 2 && parts[0] == name)
+                removes = parts[1].ToLowerInvariant() is "yes" or "true" or "on" or "1" or "y" or "t";
         }
 
         return removes;

@@ -12,7 +12,8 @@ internal static class SystemVErrors
     private const string RemovedInUse = "It was removed while in use: open or create it again.";
 
     /// <summary>Opening the key file (open(2), ftok(3)).</summary>
-    public static NativeIpcException KeyFile(string attempt, in NativeIpcKey key, string call, int number) => number switch
+    public static NativeIpcException KeyFile(string attempt, in NativeIpcKey key, string call, int number)
+        => number switch
     {
         Errno.ENOENT or Errno.ENOTDIR => NoFolder(attempt, key, call, number),
         Errno.EACCES or Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
@@ -31,8 +32,10 @@ internal static class SystemVErrors
         Errno.ENOMEM
             => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             "The kernel has no memory left: end programs, or raise the memory limit of the container."),
-        _ when number == Errno.ENAMETOOLONG => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number, "The path of the key file is too long: use a shorter name."),
-        _ when number == Errno.ELOOP => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number, "Symbolic links lead in a circle: repair them, or use another path."),
+        _ when number == Errno.ENAMETOOLONG => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
+            "The path of the key file is too long: use a shorter name."),
+        _ when number == Errno.ELOOP => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
+            "Symbolic links lead in a circle: repair them, or use another path."),
         _ when number == Errno.EAGAIN => Failure.Of(NativeIpcError.LockError, attempt, key, call, number,
             "Another process keeps the key file from being opened by a lease (F_SETLEASE; /proc/locks names it): try "
                 + "again, or remove the file if somebody has planted it."),
@@ -82,7 +85,8 @@ internal static class SystemVErrors
     };
 
     /// <summary>shmget, creating (shmget(2)).</summary>
-    public static NativeIpcException CreateSegment(string attempt, in NativeIpcKey key, int number, long size) => number switch
+    public static NativeIpcException CreateSegment(string attempt, in NativeIpcKey key, int number, long size)
+        => number switch
     {
         Errno.EEXIST => Failure.Of(NativeIpcError.AlreadyExists, attempt, key, "shmget", number,
             $"Open it, use CreateOrOpen, or remove a leftover with Remove{OrByTool(key, isSegment: true)}."),
@@ -99,21 +103,26 @@ internal static class SystemVErrors
             "The whole system has as many files open as it may: end programs, or raise the limit (sysctl "
                 + "fs.file-max)."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "shmget", number,
-            $"A segment of another user has this key: let its owner or root remove it{ByTool(key, isSegment: true)}, or "
+            $"A segment of another user has this key: let its owner or root remove it{ByTool(key, isSegment: true)}, "
+                + $"or "
                 + "use another key."),
         _ => Unknown(attempt, key, "shmget", number),
     };
 
     /// <summary>shmget of what exists, shmat, shmctl(IPC_STAT) (shmop(2), shmctl(2)).</summary>
-    public static NativeIpcException UseSegment(string attempt, in NativeIpcKey key, string call, int number) => number switch
+    public static NativeIpcException UseSegment(string attempt, in NativeIpcKey key, string call, int number)
+        => number switch
     {
-        Errno.ENOENT => Failure.Of(NativeIpcError.NotFound, attempt, key, call, number, "No such segment: start the peer that makes it, or use CreateOrOpen."),
+        Errno.ENOENT => Failure.Of(NativeIpcError.NotFound, attempt, key, call, number,
+            "No such segment: start the peer that makes it, or use CreateOrOpen."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
-            "Its mode does not let this user in: let its creator choose a wider Mode, open it for reading only, or run as its owner."),
+            "Its mode does not let this user in: let its creator choose a wider Mode, open it for reading only, or "
+                + "run as its owner."),
         Errno.ENOMEM => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             "The address space of this process has no room for it, or it has too many mappings (ulimit -v, "
                 + "vm.max_map_count)."),
-        Errno.EMFILE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number, "This process has as many segments attached as it may (kern.sysv.shmseg)."),
+        Errno.EMFILE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
+            "This process has as many segments attached as it may (kern.sysv.shmseg)."),
         Errno.EINVAL => Failure.Of(NativeIpcError.NotFound, attempt, key, call, number, Removed),
         _ when number == Errno.EIDRM => Failure.Of(NativeIpcError.NotFound, attempt, key, call, number, Removed),
         _ when number == Errno.EAGAIN => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
@@ -148,7 +157,8 @@ internal static class SystemVErrors
     {
         Errno.EEXIST => Failure.Of(NativeIpcError.AlreadyExists, attempt, key, "semget", number,
             "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."),
-        Errno.ENOENT => Failure.Of(NativeIpcError.NotFound, attempt, key, "semget", number, "No such semaphore: start the peer that makes it, or use CreateOrOpen."),
+        Errno.ENOENT => Failure.Of(NativeIpcError.NotFound, attempt, key, "semget", number,
+            "No such semaphore: start the peer that makes it, or use CreateOrOpen."),
         Errno.EINVAL when size > 0
             => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "semget", number,
             SystemVLimits.WhyNoSetOf(size)),
@@ -159,13 +169,16 @@ internal static class SystemVErrors
             => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "semget", number,
             "The kernel has no memory left: end programs, or raise the memory limit of the container."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "semget", number,
-            $"A semaphore of another user has this key: let its owner or root remove it{ByTool(key, isSegment: false)}, "
+            $"A semaphore of another user has this key: let its owner or root remove "
+                + $"it{ByTool(key, isSegment: false)}, "
                 + "or use another key."),
         _ => Unknown(attempt, key, "semget", number),
     };
 
-    /// <summary>semop and semctl on an open semaphore (semop(2), semctl(2)). Removal is the caller's business.</summary>
-    public static NativeIpcException UseSemaphore(string attempt, in NativeIpcKey key, string call, int number) => number switch
+    /// <summary>semop and semctl on an open semaphore (semop(2), semctl(2)). Removal is the caller's
+    /// business.</summary>
+    public static NativeIpcException UseSemaphore(string attempt, in NativeIpcKey key, string call, int number)
+        => number switch
     {
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
             "Its mode does not let this user in: let its creator choose a wider Mode, or run as its owner."),
@@ -176,7 +189,8 @@ internal static class SystemVErrors
         Errno.E2BIG => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "semop", number,
             SystemVLimits.WhyTooManySteps()),
         Errno.ERANGE => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
-            $"A System V semaphore counts up to {Flags.SEMVMX}, and so does what the kernel would take back for a process: use the undo policy None or AcquireOnly for a producer that only releases."),
+            $"A System V semaphore counts up to {Flags.SEMVMX}, and so does what the kernel would take back for a "
+                + $"process: use the undo policy None or AcquireOnly for a producer that only releases."),
         Errno.ENOSPC or Errno.ENOMEM => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             "The kernel has no room for this process's undo record: use the undo policy None."),
         // EFBIG: a smaller set has the id
@@ -200,13 +214,15 @@ internal static class SystemVErrors
         => Typed(key) is { } typed ? $" ('nipc rm -k {(isSegment ? "shm" : "sem")} {typed}')"
             : isSegment ? " (ipcs -m, ipcrm -m)" : " (ipcs -s, ipcrm -s)";
 
-    private static string OrByTool(in NativeIpcKey key, bool isSegment) => ByTool(key, isSegment).Replace(" (", " (or ", StringComparison.Ordinal);
+    private static string OrByTool(in NativeIpcKey key, bool isSegment)
+        => ByTool(key, isSegment).Replace(" (", " (or ", StringComparison.Ordinal);
 
     private static string OwnerByTool(in NativeIpcKey key)
         => Typed(key) is { } typed ? $" ('nipc show {typed}' tells the owner)" : " (ipcs -a tells the owner)";
 
     private static string? Typed(in NativeIpcKey key)
-        => OperatingSystem.IsLinux() && Diagnosis.Quote(key.ToString()) is var typed && Failure.IsPrintable(typed) ? typed
+        => OperatingSystem.IsLinux() && Diagnosis.Quote(key.ToString()) is var typed
+            && Failure.IsPrintable(typed) ? typed
             : null;
 
     private static string Path(in NativeIpcKey key) => Failure.Printable(SystemV.KeyFile.Path(key));

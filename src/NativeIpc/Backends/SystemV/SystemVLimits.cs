@@ -44,7 +44,8 @@ internal static class SystemVLimits
                 $"Together with the {pages.Used} pages of all segments, {size} bytes are more than the "
                     + $"{pages.Maximum} pages that kernel.shmall allows: {s_segmentLeftovers}, or "
                     + $"raise it (sysctl -w kernel.shmall=…).");
-        return $"A System V limit is reached (kernel.shmmni segments, kernel.shmall pages): {s_segmentLeftovers}, or raise "
+        return $"A System V limit is reached (kernel.shmmni segments, kernel.shmall pages): {s_segmentLeftovers}, or "
+            + $"raise "
             + "it.";
     }
 

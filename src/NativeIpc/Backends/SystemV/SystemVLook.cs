@@ -31,29 +31,36 @@ internal sealed class SystemVLook
         IpcObjectTraits traits = row.IsRemoved ? IpcObjectTraits.Removed : IpcObjectTraits.None;
         KeyFileSearch.Candidate? file = _search.Find(row, out bool isShared);
         if (row.Key == 0) traits |= IpcObjectTraits.NoKey;
-        else if (file is null) traits |= IpcObjectTraits.KeyFileMissing | (IsReplaced(row) ? IpcObjectTraits.KeyFileReplaced : IpcObjectTraits.None);
+        else if (file is null)
+            traits |= IpcObjectTraits.KeyFileMissing
+                | (IsReplaced(row) ? IpcObjectTraits.KeyFileReplaced : IpcObjectTraits.None);
         if (isShared) traits |= IpcObjectTraits.KeyCollision;
 
         string original = "";
-        bool isLegacy = file is { } named && KeyFileSearch.IsLegacy(named.Path, out IpcObjectKind legacyKind, out original) && legacyKind == row.Kind;
+        bool isLegacy = file is { } named
+            && KeyFileSearch.IsLegacy(named.Path, out IpcObjectKind legacyKind, out original) && legacyKind == row.Kind;
         if (isLegacy) traits |= IpcObjectTraits.LegacyName;
 
         int? value = null;
         bool? isInUse = isSegment ? row.Attached > 0 : null;
         if (isSegment)
         {
-            if (row.Attached == 0) traits |= IpcObjectTraits.Unused | (IsLeft(row, file) ? IpcObjectTraits.Orphaned : IpcObjectTraits.None);
+            if (row.Attached == 0)
+                traits |= IpcObjectTraits.Unused
+                    | (IsLeft(row, file) ? IpcObjectTraits.Orphaned : IpcObjectTraits.None);
         }
         else
         {
             value = ReadValue(row.Id, unreadable, out bool isGone);
             if (isGone) return null;
-            if (value == 0 && row.LastUse == 0 && SystemVSemaphores.IsEmpty(row.Id, row.Count)) traits |= IpcObjectTraits.Empty;
+            if (value == 0 && row.LastUse == 0 && SystemVSemaphores.IsEmpty(row.Id, row.Count))
+                traits |= IpcObjectTraits.Empty;
             if (FindSegment(row, isLegacy ? file : null) is { } segment)
             {
                 traits |= IpcObjectTraits.LockOfSegment;
                 if (segment.Attached == 0) traits |= IpcObjectTraits.Unused;
-                if (segment.Attached == 0 && IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _))) traits |= IpcObjectTraits.Orphaned;
+                if (segment.Attached == 0 && IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _)))
+                    traits |= IpcObjectTraits.Orphaned;
             }
         }
 
@@ -64,7 +71,8 @@ internal sealed class SystemVLook
             if (signs.Exists(sign => sign.Kind == IpcSignKind.Waiting)) isInUse = true;
         }
 
-        IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses ? SystemVUses.MembersOf(row.Id, row.Count) : [];
+        IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses
+            ? SystemVUses.MembersOf(row.Id, row.Count) : [];
         IReadOnlyList<IpcAttachment> users = _census.Processes is not { } scan ? []
             : isSegment ? scan.UsersOf(row.Id)
             : members.Any(member => member.Waiting > 0 || member.WaitingForZero > 0) ? scan.WaitersOf(row.Id) : [];
@@ -73,7 +81,8 @@ internal sealed class SystemVLook
         {
             Kind = row.Kind,
             Type = type,
-            Key = file is { } leading ? new NativeIpcKey(leading.Path, type, isLegacy && original.Length > 0 ? original : null) : default,
+            Key = file is { } leading ? new NativeIpcKey(leading.Path, type,
+                isLegacy && original.Length > 0 ? original : null) : default,
             NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{row.Key:x8}"),
             SystemVId = row.Id,
             SystemVKey = row.Key,
@@ -103,7 +112,8 @@ internal sealed class SystemVLook
         };
     }
 
-    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is dead.</summary>
+    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is
+    /// dead.</summary>
     private static bool IsLeft(in SystemVTable.Row row, KeyFileSearch.Candidate? file)
         => file is { } known && RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id).Lives == false;
 
@@ -116,27 +126,34 @@ internal sealed class SystemVLook
         else
         {
             Signs.AddProcess(IpcSignKind.Creator, row.CreatorProcess, "made it", signs);
-            if (row.LastUse != 0 && row.LastProcess != row.CreatorProcess) Signs.AddProcess(IpcSignKind.LastProcess, row.LastProcess, "used it last", signs);
+            if (row.LastUse != 0 && row.LastProcess != row.CreatorProcess)
+                Signs.AddProcess(IpcSignKind.LastProcess, row.LastProcess, "used it last", signs);
         }
 
-        if (file is { } known) Signs.AddRecorded(RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id), signs);
+        if (file is { } known)
+            Signs.AddRecorded(RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id), signs);
         Signs.AddAge(DateTimeOffset.FromUnixTimeSeconds(row.Change), "made, or changed last,", signs);
-        _census.Signs.AddOf(row.Uid, _census.Accounts.User(row.Uid), file is { } named ? Path.GetFileName(named.Path) : "", signs);
+        _census.Signs.AddOf(row.Uid, _census.Accounts.User(row.Uid),
+            file is { } named ? Path.GetFileName(named.Path) : "", signs);
     }
 
-    /// <summary>Key files of Qt's legacy names without an object: their name says what their maker was about to make.</summary>
+    /// <summary>Key files of Qt's legacy names without an object: their name says what their maker was about to
+    /// make.</summary>
     internal IEnumerable<IpcObjectInfo> HalfCreated()
     {
         foreach (KeyFileSearch.Candidate file in _search.Lone)
         {
             if (!KeyFileSearch.IsLegacy(file.Path, out IpcObjectKind kind, out string original)) continue;
-            if (kind == IpcObjectKind.SystemSemaphore && FindLegacySegment(file, NativeIpcKeyType.SystemV) is not null) continue; // a lock is made when it is first needed
+            // A lock is made when it is first needed
+            if (kind == IpcObjectKind.SystemSemaphore && FindLegacySegment(file, NativeIpcKeyType.SystemV) is not null)
+                continue;
             yield return new IpcObjectInfo
             {
                 Kind = kind,
                 Type = NativeIpcKeyType.SystemV,
                 Key = new NativeIpcKey(file.Path, NativeIpcKeyType.SystemV, original.Length > 0 ? original : null),
-                NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{Libc.ftok(file.Path, (int)NativeIpcKeyType.SystemV):x8}"),
+                NativeName = string.Create(CultureInfo.InvariantCulture,
+                    $"0x{Libc.ftok(file.Path, (int)NativeIpcKeyType.SystemV):x8}"),
                 KeyFile = file.Path,
                 Mode = (UnixFileMode)file.Status.Permissions,
                 OwnerId = RealIds.Users.Known(file.Status.Uid),
@@ -150,7 +167,8 @@ internal sealed class SystemVLook
         }
     }
 
-    internal static string LegacySibling(string path, IpcObjectKind kind) => Path.Combine(Path.GetDirectoryName(path) ?? "/", NameRules.LegacySibling(Path.GetFileName(path), kind));
+    internal static string LegacySibling(string path, IpcObjectKind kind)
+        => Path.Combine(Path.GetDirectoryName(path) ?? "/", NameRules.LegacySibling(Path.GetFileName(path), kind));
 
     private static int? ReadValue(int id, List<string> unreadable, out bool isGone)
     {
@@ -159,7 +177,8 @@ internal sealed class SystemVLook
         int number = value == -1 ? Marshal.GetLastPInvokeError() : 0;
         if (number == 0) return value;
         isGone = SystemVSupport.IsGone(number);
-        unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user." : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+        unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user."
+            : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
         return null;
     }
 
@@ -176,7 +195,8 @@ internal sealed class SystemVLook
         return key != -1 && _segments.TryGetValue(key, out SystemVTable.Row segment) ? segment : null;
     }
 
-    /// <summary>Whether a younger key file of the same owner, on the file system that the key tells, leads to no object.</summary>
+    /// <summary>Whether a younger key file of the same owner, on the file system that the key tells, leads to no
+    /// object.</summary>
     private bool IsReplaced(in SystemVTable.Row row)
         => row.Key >> 24 == (int)NativeIpcKeyType.SystemV && RealIds.Users.IsReal(row.Uid)
             && _search.HasYoungerLone((row.Key >> 16) & 0xFF, row.Uid, DateTimeOffset.FromUnixTimeSeconds(row.Change));

@@ -17,12 +17,14 @@ internal enum Reclaimed
     NotNow,
 }
 
-/// <summary>Removes a segment without users, so that it can be made afresh. The caller holds the key file's lock.</summary>
+/// <summary>Removes a segment without users, so that it can be made afresh. The caller holds the key file's
+/// lock.</summary>
 /// <remarks>
-/// Interleavings considered. (1) A process of ours attaches: it holds the key file's lock from finding the segment until it is attached, so the
-/// count of attachments shows it. (2) A Qt process attaches: it holds the Qt lock meanwhile. The last detach takes that lock first and the file's
-/// second; here the file's is held already, so the Qt lock is only tried, and the caller lets go of the file before it tries again.
-/// (3) Two reclaim: the file lock puts them in order; the second finds a segment with a user. (4) Death while the lock is held: the kernel gives it back.
+/// Interleavings considered. (1) A process of ours attaches: it holds the key file's lock from finding the segment
+/// until it is attached, so the count of attachments shows it. (2) A Qt process attaches: it holds the Qt lock
+/// meanwhile. The last detach takes that lock first and the file's second; here the file's is held already, so the Qt
+/// lock is only tried, and the caller lets go of the file before it tries again. (3) Two reclaim: the file lock puts
+/// them in order; the second finds a segment with a user. (4) Death while the lock is held: the kernel gives it back.
 /// </remarks>
 internal static class SystemVReclaim
 {
@@ -43,7 +45,8 @@ internal static class SystemVReclaim
             SystemVSupport.RemoveSegment(attempt, key, id);
 
             // What a dead holder left behind went with the bytes.
-            if (qtLock != -1 && SystemVSupport.SetStatusOf(qtLock, out SetStatus set) == 0 && set.Count == 2) _ = Libc.semctl(qtLock, 1, Flags.SETVAL, 0);
+            if (qtLock != -1 && SystemVSupport.SetStatusOf(qtLock, out SetStatus set) == 0 && set.Count == 2)
+                _ = Libc.semctl(qtLock, 1, Flags.SETVAL, 0);
             return Reclaimed.Yes;
         }
         finally
@@ -56,6 +59,7 @@ internal static class SystemVReclaim
     internal static int FindLock(in NativeIpcKey lockKey)
     {
         string path = KeyFile.Path(lockKey);
-        return Libc.Status(path, followLink: true, out _) == 0 && Libc.ftok(path, (int)lockKey.Type) is var ipcKey && ipcKey != -1 ? Libc.semget(ipcKey, 0, 0) : -1;
+        return Libc.Status(path, followLink: true, out _) == 0 && Libc.ftok(path, (int)lockKey.Type) is var ipcKey
+            && ipcKey != -1 ? Libc.semget(ipcKey, 0, 0) : -1;
     }
 }

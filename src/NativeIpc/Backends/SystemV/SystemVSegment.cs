@@ -12,7 +12,8 @@ internal sealed class SystemVSegment : Segment
     private readonly SegmentStatus _status;
     private readonly bool _requiresRecovery;
 
-    internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status, FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
+    internal SystemVSegment(in NativeIpcKey key, nint address, int id, int ipcKey, in SegmentStatus status,
+        FileIdentity keyFile, SharedMemoryAccess access, bool createdNew, SharedMemoryOptions options)
         : base(key, address, status.Size, access, createdNew)
     {
         _status = status;
@@ -26,13 +27,16 @@ internal sealed class SystemVSegment : Segment
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that made the lock does so when it lets
-    /// go, and the others meet at the one that is made anew under the path. A segment that was removed gets none: nobody would remove it.
+    /// A segment that lives gets its lock, also when a peer has removed the lock and the key file: a Qt process that
+    /// made the lock does so when it lets go, and the others meet at the one that is made anew under the path. A
+    /// segment that was removed gets none: nobody would remove it.
     /// </remarks>
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         if (_requiresRecovery && !OperatingSystem.IsLinux())
-            throw new PlatformNotSupportedException($"The lock of the segment {Failure.Describe(Key)} cannot tell of a holder's death: of System V locks that is noticed on Linux only. Set RequireLockRecovery to false to use it without.");
+            throw new PlatformNotSupportedException(
+                $"The lock of the segment {Failure.Describe(Key)} cannot tell of a holder's death: of System V locks "
+                    + $"that is noticed on Linux only. Set RequireLockRecovery to false to use it without.");
         return _detach.OpenLock((UnixFileMode)(_status.Mode & 0x1B6), bound, _status);
     }
 
@@ -54,7 +58,8 @@ internal sealed class SystemVSegment : Segment
         Dispose();
     }
 
-    /// <summary>Detaches from a segment that could not be filled, and removes it, whoever is attached, if this call has made it.</summary>
+    /// <summary>Detaches from a segment that could not be filled, and removes it, whoever is attached, if this call has
+    /// made it.</summary>
     internal void DetachOnly(bool removes, bool madeKeyFile)
     {
         DetachOnly();
@@ -64,7 +69,8 @@ internal sealed class SystemVSegment : Segment
     /// <summary>Has the kernel map all pages; false and the error number when it does not.</summary>
     internal bool TryFill(int advice, out int number)
     {
-        number = Libc.madvise(handle, (nuint)Size, advice) == 0 ? 0 : System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
+        number = Libc.madvise(handle, (nuint)Size, advice) == 0
+            ? 0 : System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
         return number == 0;
     }
 
@@ -72,7 +78,8 @@ internal sealed class SystemVSegment : Segment
     {
         if (!IsFinalizing) return _detach.Detach(atExit: false);
 
-        // The lock first, as Dispose does; all of it elsewhere, since it may wait for files and for peers that hold the lock.
+        // The lock first, as Dispose does; all of it elsewhere, since it may wait for files and for peers that hold the
+        // lock.
         Afterwards.Do(() =>
         {
             try
@@ -87,8 +94,8 @@ internal sealed class SystemVSegment : Segment
         return true;
     }
 
-    /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is gone tells of itself at the
-    /// next operation; or here, when the key file went with it.</summary>
+    /// <summary>The lock is the set, not the key file: as long as the set lives, its users stay with it. A set that is
+    /// gone tells of itself at the next operation; or here, when the key file went with it.</summary>
     private sealed class LockWatch(NameWatch watch, SystemVSemaphore semaphore) : INameWatch
     {
         public bool HasChanged => watch.HasChanged && semaphore.IsGone;
@@ -99,16 +106,20 @@ internal sealed class SystemVSegment : Segment
     }
 }
 
-/// <summary>Detaching, once: at Dispose, in the finalizer, or when the process ends; then removing, if nobody is attached any more.</summary>
+/// <summary>Detaching, once: at Dispose, in the finalizer, or when the process ends; then removing, if nobody is
+/// attached any more.</summary>
 /// <remarks>
-/// Interleavings considered. (1) Dispose and exit together: the gate lets one through, and the other waits for it. (2) Two processes detach together: both see
-/// nobody attached, the Qt lock and then the file lock put them in order, and the second finds the segment gone. (3) A process of ours
-/// attaches between the look and the removal: it holds the file lock from finding the segment until it is attached, so the look under the
-/// lock sees it. (4) A Qt process does: it holds the Qt lock meanwhile, which is why that is taken first; if its holder does not let go
-/// within the bound, it is alive (the kernel gives back what dead ones held), and removing is left to it or the next one. (5) The process
-/// ends while threads still touch the memory: the mapping is replaced by an empty private one in one call, never taken away under them.
+/// Interleavings considered. (1) Dispose and exit together: the gate lets one through, and the other waits for it. (2)
+/// Two processes detach together: both see nobody attached, the Qt lock and then the file lock put them in order, and
+/// the second finds the segment gone. (3) A process of ours attaches between the look and the removal: it holds the
+/// file lock from finding the segment until it is attached, so the look under the lock sees it. (4) A Qt process does:
+/// it holds the Qt lock meanwhile, which is why that is taken first; if its holder does not let go within the bound, it
+/// is alive (the kernel gives back what dead ones held), and removing is left to it or the next one. (5) The process
+/// ends while threads still touch the memory: the mapping is replaced by an empty private one in one call, never taken
+/// away under them.
 /// </remarks>
-internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int ipcKey, long size, FileIdentity keyFile, SharedMemoryOptions options, bool createdNew) : ExitDuty
+internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int ipcKey, long size, FileIdentity keyFile,
+    SharedMemoryOptions options, bool createdNew) : ExitDuty
 {
     private const string Removing = "remove the segment";
 
@@ -120,9 +131,11 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     internal int Id => id;
 
-    internal bool Removes { get; set; } = options.Removal is RemovalPolicy.Default or RemovalPolicy.LastOneOut || (createdNew && options.Removal == RemovalPolicy.Creator);
+    internal bool Removes { get; set; } = options.Removal is RemovalPolicy.Default or RemovalPolicy.LastOneOut
+        || (createdNew && options.Removal == RemovalPolicy.Creator);
 
-    /// <summary>The lock that was opened through this attachment, if any: a peer may have made it anew under another key file.</summary>
+    /// <summary>The lock that was opened through this attachment, if any: a peer may have made it anew under another
+    /// key file.</summary>
     internal SystemVSemaphore? Lock { get; set; }
 
     public override void Perform() => Detach(atExit: true);
@@ -164,8 +177,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         return detached;
     }
 
-    /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is asked under the file lock, which
-    /// who removes the segment holds.</summary>
+    /// <summary>Opens or makes the Qt lock, also when it must be made anew, as long as the segment is there; it is
+    /// asked under the file lock, which who removes the segment holds.</summary>
     internal SystemVSemaphore OpenLock(UnixFileMode segmentMode, in PeerBound bound, SegmentStatus? segment = null)
     {
         // Counted, so that the end of the process waits until what may be made here is undone; and looked at before
@@ -175,17 +188,20 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         using ProcessExit.Call call = ProcessExit.Begin(key, owns: false, bound);
         CheckNotRemoved();
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null, id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
+        return SystemVSemaphores.OpenLock(lockKey, segmentMode, segment, options.AllowOtherOwners || segment is null,
+            id, CheckNotRemoved, lockKey.NativeKey == key.NativeKey ? (keyFile, ipcKey) : null, bound);
     }
 
-    /// <summary>Removes the segment by its id, and then the key file if this process made it and nothing else stands under it. Nothing can be thrown where this runs.</summary>
+    /// <summary>Removes the segment by its id, and then the key file if this process made it and nothing else stands
+    /// under it. Nothing can be thrown where this runs.</summary>
     internal void RemoveMade(bool madeKeyFile)
     {
         try
         {
             SystemVSupport.RemoveSegment(Removing, key, id);
             if (!madeKeyFile) return;
-            using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
+            using KeyFile? file = KeyFile.Open(Removing, key, create: false,
+                KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
             if (file is not null && file.Status.Identity == keyFile) file.RemoveIfOurs(ipcKey);
         }
         catch (NativeIpcException failure)
@@ -197,7 +213,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private void CheckNotRemoved()
     {
         if (SystemVSupport.Status(id, out SegmentStatus status) == 0 && !status.IsRemoved) return;
-        throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock", "the segment was removed, and the lock went with it",
+        throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", key, "lock",
+            "the segment was removed, and the lock went with it",
             "Attach again to the segment that has the key now.");
     }
 
@@ -221,7 +238,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private static bool IsUnusedAndOurs(in SegmentStatus status)
         => status.Attached == 0 && (RealIds.MayBeThisUser(status.Uid) || Libc.geteuid() == 0);
 
-    /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that it made.</summary>
+    /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that
+    /// it made.</summary>
     private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
 
     private void RemoveIfLast(bool atExit)
@@ -236,7 +254,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         SystemVSemaphore? qtLock = null;
         try
         {
-            // Without its name nobody can attach to it any more, and the name may be another segment's by now, with that one's lock.
+            // Without its name nobody can attach to it any more, and the name may be another segment's by now, with
+            // that one's lock.
             if (options.UseLock && HasName && !TryLock(atExit, out qtLock))
             {
                 // Who has the lock may be attaching, and is the last one out then; if not, nobody else will say it.
@@ -258,17 +277,21 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     private void SayItIsLocked() => NativeIpcEventSource.s_log.NotRemoved(
         $"The segment {Failure.Describe(key)} was not removed: another process, or this one, still has its lock "
-            + $"({options.PeerTimeout.TotalSeconds} s later), and nobody is attached. The next one to detach removes it, or ipcrm -m {id}.");
+            + $"({options.PeerTimeout.TotalSeconds} s later), and nobody is attached. The next one to detach removes "
+            + $"it, or ipcrm -m {id}.");
 
     /// <summary>
-    /// The usual end, under the key file's lock throughout: the file is the one that the segment was made under, nobody is attached and nobody has the Qt
-    /// lock. That lock is only tried here, since its holder may be waiting for the file. False: nothing was done, and it takes the long way.
+    /// The usual end, under the key file's lock throughout: the file is the one that the segment was made under, nobody
+    /// is attached and nobody has the Qt lock. That lock is only tried here, since its holder may be waiting for the
+    /// file. False: nothing was done, and it takes the long way.
     /// </summary>
     private bool TryRemoveAtOnce()
     {
         if (!options.UseLock || !OperatingSystem.IsLinux() || key.LegacyKey.Length > 0) return false;
-        if (Lock is not null && Lock.KeyFileIdentity != keyFile) return false; // a peer had it made anew: there may be two to remove
-        using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true);
+        // A peer had it made anew: there may be two to remove
+        if (Lock is not null && Lock.KeyFileIdentity != keyFile) return false;
+        using KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout),
+            cleansUp: true);
         if (file is null || !file.IsLocked || file.Status.Identity != keyFile) return false;
 
         // Race: another process that detached at the same moment had the file first, and has removed all. Safe because
@@ -321,19 +344,26 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         if (options.UseLock && !hasOwnLockName) SystemVSemaphores.RemoveByKey(lockKey);
     }
 
-    /// <summary>Removes the segment, the lock and the key file. A creator does so whoever is attached: those keep the memory, and have no lock any more.</summary>
+    /// <summary>Removes the segment, the lock and the key file. A creator does so whoever is attached: those keep the
+    /// memory, and have no lock any more.</summary>
     /// <returns>Whether the segment was there.</returns>
     private bool RemoveAll(SystemVSemaphore? qtLock, bool asCreator)
     {
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         bool hasOwnLockName = lockKey.NativeKey == key.NativeKey;
         bool isNameTaken;
-        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout), cleansUp: true))
+        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(options.PeerTimeout),
+            cleansUp: true))
         {
             if ((!asCreator && !IsUnused) || !SystemVSupport.RemoveSegment(Removing, key, id)) return false;
             _hasRemoved = true;
             bool isSameFile = file is not null && file.Status.Identity == keyFile;
-            if (file is not null && !isSameFile) NativeIpcEventSource.s_log.KeyFileReplaced($"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or none.");
+            if (file is not null && !isSameFile)
+                NativeIpcEventSource.s_log.KeyFileReplaced(
+                    $"The key file of the segment {Failure.Describe(key)} was deleted and made anew while the segment "
+                        + $"was in use (inode {keyFile.Inode}, System V key 0x{ipcKey:x8}; now "
+                        + $"inode {file.Status.Identity.Inode}): whoever opened it since then met another segment, or "
+                        + $"none.");
             isNameTaken = file is not null && Libc.shmget(file.Ftok(Removing), 0, 0) != -1;
             if (!isNameTaken)
             {
@@ -356,9 +386,10 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     }
 
     /// <summary>
-    /// Takes the Qt lock within the bound; false when somebody holds on to it. A process that ends while it holds the lock itself goes on
-    /// with it. Where the lock cannot be opened for want of descriptors, or made for want of semaphores or of the key file's folder,
-    /// removing goes on without it: a segment that is left behind is worse than a Qt process that has to attach again.
+    /// Takes the Qt lock within the bound; false when somebody holds on to it. A process that ends while it holds the
+    /// lock itself goes on with it. Where the lock cannot be opened for want of descriptors, or made for want of
+    /// semaphores or of the key file's folder, removing goes on without it: a segment that is left behind is worse than
+    /// a Qt process that has to attach again.
     /// </summary>
     private bool TryLock(bool atExit, out SystemVSemaphore? taken)
     {
@@ -371,7 +402,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             {
                 semaphore = OpenLock(options.Mode, options.PeerTimeout);
             }
-            catch (NativeIpcException failure) when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
+            catch (NativeIpcException failure)
+                when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
             {
                 return true;
             }

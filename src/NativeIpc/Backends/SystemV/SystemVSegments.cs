@@ -8,11 +8,13 @@ namespace NativeIpc.Backends.SystemV;
 
 /// <summary>System V segments: shmget(2), shmop(2), shmctl(2), with the key from ftok(3).</summary>
 /// <remarks>
-/// A segment is born with its size, so nothing half-made can be met but a key file without an object. Interleavings considered, beyond those
-/// of <see cref="KeyFile"/>: (1) The segment found is removed before it is attached: shmat fails, or attaches to one that is marked removed
-/// and has lost its key; both are seen by looking again after the attach, and the turn starts again. (2) A peer that ends (Qt) removes the
-/// key file just after we made a segment under it: seen by looking again; ours is removed and made anew under the new file. (3) It does so just
-/// after we found a segment: that is what the path led to when the file was opened, so it is attached, as it would have been a moment before.
+/// A segment is born with its size, so nothing half-made can be met but a key file without an object. Interleavings
+/// considered, beyond those of <see cref="KeyFile"/>: (1) The segment found is removed before it is attached: shmat
+/// fails, or attaches to one that is marked removed and has lost its key; both are seen by looking again after the
+/// attach, and the turn starts again. (2) A peer that ends (Qt) removes the key file just after we made a segment under
+/// it: seen by looking again; ours is removed and made anew under the new file. (3) It does so just after we found a
+/// segment: that is what the path led to when the file was opened, so it is attached, as it would have been a moment
+/// before.
 /// </remarks>
 internal sealed class SystemVSegments : ISharedMemoryBackend
 {
@@ -28,16 +30,20 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
 
-    public bool WorksHere => _works || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
+    public bool WorksHere => _works
+        || (_works = SystemVSupport.MayCall && SystemVSupport.HasCalls(Libc.shmget(SystemVSupport.ProbeKey, 0, 0)));
 
     public (string Finding, string Remedy) WhyNotHere => SystemVSupport.WhyNotHere("shmget");
 
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
-        => Obtain(key, size, options, mayOpen: false) ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);
+        => Obtain(key, size, options, mayOpen: false)
+            ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);
 
-    public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options) => Obtain(key, size, options, mayOpen: true)!;
+    public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options)
+        => Obtain(key, size, options, mayOpen: true)!;
 
-    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound, bool mustExist)
+    public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options,
+        in PeerBound bound, bool mustExist)
     {
         KeyFile.Rules rules = KeyFile.Rules.Opening(bound, options.AllowOtherOwners);
         var backoff = new Backoff(bound);
@@ -51,7 +57,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 if (file is null)
                 {
                     return mustExist
-                        ? throw Failure.Of(NativeIpcError.NotFound, Opening, key, "open", Errno.ENOENT, "There is no key file: start the peer that makes it, or use CreateOrOpen.")
+                        ? throw Failure.Of(NativeIpcError.NotFound, Opening, key, "open", Errno.ENOENT,
+                            "There is no key file: start the peer that makes it, or use CreateOrOpen.")
                         : null;
                 }
 
@@ -76,12 +83,16 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 lone = KeyFileTrust.DescribeLone(file.Status, ipcKey);
             }
 
-            // Only what looks like a key file made for the purpose is worth waiting for; the lock on it is free meanwhile.
+            // Only what looks like a key file made for the purpose is worth waiting for; the lock on it is free
+            // meanwhile.
             if (halfCreated && backoff.Pause()) continue;
             if (!mustExist) return null;
             throw halfCreated
-                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "shmget", $"it is half-created: the key file is there and the segment is not; its creator may have died, or {lone}", "A creating call (CreateNew, CreateOrOpen) recovers it.", Errno.ENOENT)
-                : Failure.Of(NativeIpcError.NotFound, Opening, key, "shmget", Errno.ENOENT, $"No such segment: start the peer that makes it, or use CreateOrOpen; or {lone}.");
+                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "shmget",
+                    $"it is half-created: the key file is there and the segment is not; its creator may have died, "
+                        + $"or {lone}", "A creating call (CreateNew, CreateOrOpen) recovers it.", Errno.ENOENT)
+                : Failure.Of(NativeIpcError.NotFound, Opening, key, "shmget", Errno.ENOENT,
+                    $"No such segment: start the peer that makes it, or use CreateOrOpen; or {lone}.");
         }
 
         throw Contended(Opening, key);
@@ -120,7 +131,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         => MakeOrAttach(key, size, options, mayOpen, out bool madeKeyFile) is { } segment
             ? Filled(segment.CreatedNew ? Creating : Opening, segment, options, madeKeyFile) : null;
 
-    private static SystemVSegment? MakeOrAttach(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen, out bool madeKeyFile)
+    private static SystemVSegment? MakeOrAttach(in NativeIpcKey key, long size, SharedMemoryOptions options,
+        bool mayOpen, out bool madeKeyFile)
     {
         madeKeyFile = false;
         KeyFile.Rules rules = KeyFile.Rules.Of(options) with { ExpectsNone = !mayOpen };
@@ -154,8 +166,10 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                     // macOS looks at the size (EINVAL) and the mode (EACCES) before it says that the segment exists.
                     id = Libc.shmget(ipcKey, 0, 0);
                     int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
-                    if (second != 0 && number == Errno.EEXIST && second == Errno.ENOENT) continue; // it went away between two calls
-                    if (second != 0 && number != Errno.EEXIST) throw SystemVErrors.CreateSegment(Creating, key, number, size);
+                    // It went away between two calls
+                    if (second != 0 && number == Errno.EEXIST && second == Errno.ENOENT) continue;
+                    if (second != 0 && number != Errno.EEXIST)
+                        throw SystemVErrors.CreateSegment(Creating, key, number, size);
                     if (options.Reclaim && second == 0)
                     {
                         Reclaimed reclaimed = SystemVReclaim.TryRemove(Creating, key, id, options.AllowOtherOwners);
@@ -170,7 +184,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                         if (reclaimed == Reclaimed.NotNow)
                         {
                             throw Failure.Found(NativeIpcError.LockError, Creating, key, "semop",
-                                "nobody is attached, and another process holds its lock: whether it is about to attach cannot be told",
+                                "nobody is attached, and another process holds its lock: whether it is about to "
+                                    + "attach cannot be told",
                                 "End that process, or do without Reclaim.", Errno.EAGAIN);
                         }
 
@@ -178,7 +193,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                         {
                             if (tooLarge is not null) throw tooLarge;
 
-                            // At once, while the file is held: without an object it looks as if somebody were in the middle of making one.
+                            // At once, while the file is held: without an object it looks as if somebody were in the
+                            // middle of making one.
                             id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
                             number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
                             if (number == Errno.EEXIST) continue; // a Qt process was faster
@@ -201,7 +217,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                         throw SystemVErrors.Give(Creating, key, "shmctl", refused);
                     }
 
-                    segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite, options, created);
+                    segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite,
+                        options, created);
                 }
                 catch when (created)
                 {
@@ -244,24 +261,29 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         {
             return KeyFile.Open(Creating, key, create: true, rules)!;
         }
-        catch (NativeIpcException failure) when (!mayOpen && failure is { Error: NativeIpcError.KeyError, NativeErrorCode: Errno.EEXIST })
+        catch (NativeIpcException failure)
+            when (!mayOpen && failure is { Error: NativeIpcError.KeyError, NativeErrorCode: Errno.EEXIST })
         {
             // To CreateNew, an object that is not the new file's is one that exists.
-            throw new NativeIpcException(NativeIpcError.AlreadyExists, failure.Operation, key, failure.NativeErrorCode, failure.Message);
+            throw new NativeIpcException(NativeIpcError.AlreadyExists, failure.Operation, key, failure.NativeErrorCode,
+                failure.Message);
         }
     }
 
     private static NativeIpcException Contended(string attempt, in NativeIpcKey key)
-        => Failure.Found(NativeIpcError.LockError, attempt, key, "shmget", "other processes keep making and removing it", "Try again.");
+        => Failure.Found(NativeIpcError.LockError, attempt, key, "shmget",
+            "other processes keep making and removing it", "Try again.");
 
     /// <summary>Attaches, and looks whether the key still leads there; null when it does not (any more).</summary>
-    private static SystemVSegment? Attach(string attempt, KeyFile file, int ipcKey, int id, SharedMemoryAccess access, SharedMemoryOptions options, bool createdNew)
+    private static SystemVSegment? Attach(string attempt, KeyFile file, int ipcKey, int id, SharedMemoryAccess access,
+        SharedMemoryOptions options, bool createdNew)
     {
         nint address = Libc.shmat(id, 0, access == SharedMemoryAccess.Read ? Flags.SHM_RDONLY : 0);
         if (address == Libc.MAP_FAILED)
         {
             int number = Marshal.GetLastPInvokeError();
-            return number == Errno.EINVAL || number == Errno.EIDRM ? null : throw SystemVErrors.UseSegment(attempt, file.Key, "shmat", number);
+            return number == Errno.EINVAL || number == Errno.EIDRM
+                ? null : throw SystemVErrors.UseSegment(attempt, file.Key, "shmat", number);
         }
 
         try
@@ -276,10 +298,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             {
                 if (!createdNew && options.Allocation == SharedMemoryAllocation.Populate)
                     SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
-                return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access, createdNew, options);
+                return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access,
+                    createdNew, options);
             }
 
-            if (error != 0 && error != Errno.EINVAL && error != Errno.EIDRM) throw SystemVErrors.UseSegment(attempt, file.Key, "shmctl", error);
+            if (error != 0 && error != Errno.EINVAL && error != Errno.EIDRM)
+                throw SystemVErrors.UseSegment(attempt, file.Key, "shmctl", error);
         }
         catch
         {
@@ -318,22 +342,28 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     // A segment has its key until it is marked as removed, which Linux says.
     private static bool HasKey(int ipcKey, int id) => OperatingSystem.IsLinux() || Libc.shmget(ipcKey, 0, 0) == id;
 
-    /// <summary>Fills the pages of a segment that is attached and complete, if that is wanted. Without the key file's lock, which others need meanwhile: filling takes seconds.</summary>
+    /// <summary>Fills the pages of a segment that is attached and complete, if that is wanted. Without the key file's
+    /// lock, which others need meanwhile: filling takes seconds.</summary>
     /// <remarks>
-    /// Interleavings. (1) A peer attaches meanwhile: the segment has its size, its bytes are zero, and pages that are touched before they were filled come then. (2) A peer removes it
-    /// meanwhile: this attachment keeps the memory, as after any removal. (3) There is no memory: what was made is removed by its id, so another one that has the key by then
-    /// stays; who attached meanwhile keeps what there is, as after any removal.
+    /// Interleavings. (1) A peer attaches meanwhile: the segment has its size, its bytes are zero, and pages that are
+    /// touched before they were filled come then. (2) A peer removes it meanwhile: this attachment keeps the memory, as
+    /// after any removal. (3) There is no memory: what was made is removed by its id, so another one that has the key
+    /// by then stays; who attached meanwhile keeps what there is, as after any removal.
     /// </remarks>
-    private static SystemVSegment Filled(string attempt, SystemVSegment segment, SharedMemoryOptions options, bool madeKeyFile)
+    private static SystemVSegment Filled(string attempt, SystemVSegment segment, SharedMemoryOptions options,
+        bool madeKeyFile)
     {
         if (options.Allocation != SharedMemoryAllocation.Populate || !OperatingSystem.IsLinux()) return segment;
 
         // Pages that are there are mapped three times faster by reading; they can be written then, too.
         bool isNew = segment is { CreatedNew: true, Access: SharedMemoryAccess.ReadWrite };
-        if (segment.TryFill(isNew ? Flags.MADV_POPULATE_WRITE : Flags.MADV_POPULATE_READ, out int number)) return segment;
-        if (number == Errno.EINVAL) return segment; // before Linux 5.14: pages come when touched, which is all that is lost
+        if (segment.TryFill(isNew ? Flags.MADV_POPULATE_WRITE : Flags.MADV_POPULATE_READ, out int number))
+            return segment;
+        // Before Linux 5.14: pages come when touched, which is all that is lost
+        if (number == Errno.EINVAL) return segment;
         NativeIpcKey key = segment.Key;
         segment.DetachOnly(removes: segment.CreatedNew, madeKeyFile);
-        throw Failure.Of(NativeIpcError.OutOfResources, attempt, key, "madvise", number, "There is no memory for its pages: ask for less, or for Reserve instead of Populate.");
+        throw Failure.Of(NativeIpcError.OutOfResources, attempt, key, "madvise", number,
+            "There is no memory for its pages: ask for less, or for Reserve instead of Populate.");
     }
 }

@@ -12,16 +12,19 @@ namespace NativeIpc.Backends.SystemV;
 /// <param name="Owns">Whether this instance removes it: it made it, or took it over.</param>
 /// <param name="MadeKeyFile">Whether this instance made the key file.</param>
 /// <param name="Tells">Whether it has the second semaphore, which tells of dead holders.</param>
-internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool CreatedNew, bool Owns, bool MadeKeyFile, bool Tells);
+internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool CreatedNew, bool Owns, bool MadeKeyFile,
+    bool Tells);
 
-/// <summary>An open System V semaphore. An id is no handle: there is nothing to close, and a stale one harms nobody.</summary>
+/// <summary>An open System V semaphore. An id is no handle: there is nothing to close, and a stale one harms
+/// nobody.</summary>
 /// <remarks>
-/// Interleavings considered. (1) The set is removed while threads wait or operate: each gets EIDRM or EINVAL and comes to
-/// <see cref="Revive"/>; the first one makes the set anew (if this instance knows the count), the others find that the id has changed.
-/// (2) Two processes revive: the file lock lets one make it, the other finds it. (3) This instance is closed while its threads wait: the
-/// removal wakes them, they find it closed. (4) Exit and Close together: see <see cref="SystemVSemaphoreRemoval"/>. (5) The process ends while its
-/// threads wait: the removal wakes them, and they must not make anew what nobody would remove any more; they wait for the end.
-/// What a lock does beyond that is in SystemVSemaphore.Lock.cs.
+/// Interleavings considered. (1) The set is removed while threads wait or operate: each gets EIDRM or EINVAL and comes
+/// to <see cref="Revive"/>; the first one makes the set anew (if this instance knows the count), the others find that
+/// the id has changed. (2) Two processes revive: the file lock lets one make it, the other finds it. (3) This instance
+/// is closed while its threads wait: the removal wakes them, they find it closed. (4) Exit and Close together: see
+/// <see cref="SystemVSemaphoreRemoval"/>. (5) The process ends while its threads wait: the removal wakes them, and they
+/// must not make anew what nobody would remove any more; they wait for the end. What a lock does beyond that is in
+/// SystemVSemaphore.Lock.cs.
 /// </remarks>
 internal sealed partial class SystemVSemaphore : SemaphoreObject
 {
@@ -81,10 +84,13 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     /// <inheritdoc/>
     /// <remarks>What else it may say than that there is no permit, the sleep that comes next says.</remarks>
-    public override bool TryAcquireQuickly() => _set.Tells || _options.Robust ? Acquire(null) : TryAtOnce(-1, _acquireFlags);
+    public override bool TryAcquireQuickly()
+        => _set.Tells || _options.Robust ? Acquire(null) : TryAtOnce(-1, _acquireFlags);
 
-    /// <summary>The operation that goes through at once, of a semaphore that is no lock. Whatever keeps it from that changes nothing, and shows when it is done again.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] // each return after a system call costs some nanoseconds, on processors that mend their guesses of returns there
+    /// <summary>The operation that goes through at once, of a semaphore that is no lock. Whatever keeps it from that
+    /// changes nothing, and shows when it is done again.</summary>
+    // Each return after a system call costs some nanoseconds, on processors that mend their guesses of returns there
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private unsafe bool TryAtOnce(short change, short flags)
     {
         if (_options.Robust || IsClosed) return false;
@@ -111,7 +117,10 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     {
         const string attempt = "acquire the semaphore";
         if (_options.Robust || count > Flags.SEMVMX)
-            throw new ArgumentOutOfRangeException(nameof(count), count, $"The semaphore {Failure.Describe(Key)} never has that many permits: {(_options.Robust ? "with Robust it has one" : $"a System V semaphore counts up to {Flags.SEMVMX}")}.");
+            throw new ArgumentOutOfRangeException(nameof(count), count,
+                $"The semaphore {Failure.Describe(Key)} never has that many "
+                    + $"permits: {(_options.Robust ? "with Robust it has one" : $"a System V semaphore counts up "
+                        + $"to {Flags.SEMVMX}")}.");
         short tries = (short)(_acquireFlags | Flags.IPC_NOWAIT);
         if (slice is not { } wait) return Operate(attempt, (short)-count, tries, null);
         if (OperatingSystem.IsLinux()) return Operate(attempt, (short)-count, _acquireFlags, wait);
@@ -228,7 +237,8 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     private bool Acquire(TimeSpan? slice)
     {
-        bool acquired = Operate(Acquiring, -1, (short)(slice is null ? _acquireFlags | Flags.IPC_NOWAIT : _acquireFlags), slice);
+        bool acquired = Operate(Acquiring, -1,
+            (short)(slice is null ? _acquireFlags | Flags.IPC_NOWAIT : _acquireFlags), slice);
         if (acquired && _options.Robust) Volatile.Write(ref _isHeld, 1);
         return acquired;
     }
@@ -252,7 +262,8 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             int result;
             if (slice is { } wait)
             {
-                var timeout = new Timespec { tv_sec = wait.Ticks / TimeSpan.TicksPerSecond, tv_nsec = wait.Ticks % TimeSpan.TicksPerSecond * 100 };
+                var timeout = new Timespec { tv_sec = wait.Ticks / TimeSpan.TicksPerSecond,
+                    tv_nsec = wait.Ticks % TimeSpan.TicksPerSecond * 100 };
                 result = Libc.semtimedop(id, &operation, 1, &timeout);
             }
             else
@@ -269,7 +280,8 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
                 continue;
             }
 
-            if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
+            if (!SystemVSupport.IsGone(number))
+                throw SystemVErrors.UseSemaphore(attempt, Key, slice is null ? "semop" : "semtimedop", number);
             if (GoOnAfterLoss(attempt, change, slice, id, number) is { } answer) return answer;
         }
     }
@@ -300,17 +312,19 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             longest == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : longest, new Sleeper(this, wakeup))));
 
     /// <inheritdoc/>
-    public override bool Block(TimeSpan longest, Wakeup wakeup) => AwaitReady(longest, wakeup) && base.Block(longest, wakeup);
+    public override bool Block(TimeSpan longest, Wakeup wakeup)
+        => AwaitReady(longest, wakeup) && base.Block(longest, wakeup);
 
     /// <inheritdoc/>
-    /// <remarks>A peer that keeps the set from being made anew is waited for on the pool: it may be one that has died in
-    /// the middle, which no try finds out.</remarks>
+    /// <remarks>A peer that keeps the set from being made anew is waited for on the pool: it may be one that has died
+    /// in the middle, which no try finds out.</remarks>
     public override bool TryAcquireAtOnce(out bool isHeldUp)
     {
         isHeldUp = false;
         if (TryAcquire()) return true;
         if (_heldUpId != -1 && Interlocked.Exchange(ref _isReviving, 1) == 0)
-            ThreadPool.UnsafeQueueUserWorkItem(static semaphore => semaphore.ReviveElsewhere(), this, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static semaphore => semaphore.ReviveElsewhere(), this,
+                preferLocal: false);
         return false;
     }
 
@@ -321,7 +335,8 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             var bound = new PeerBound(_options.PeerTimeout, Timeout.InfiniteTimeSpan, new Sleeper(this, null));
             if (_heldUpId is var gone && gone != -1) TryRevive(gone, Errno.EIDRM, bound);
         }
-        catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException or PlatformNotSupportedException or InvalidOperationException)
+        catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException
+            or PlatformNotSupportedException or InvalidOperationException)
         {
             // The next try of those who wait meets the same, or goes on.
         }
@@ -359,13 +374,15 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private void Revive(string attempt, int goneId, int number, in PeerBound bound)
     {
         using ProcessExit.Call call = ProcessExit.Begin(
-            Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator, RemoveAtProcessExit: true }, bound);
+            Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator,
+                RemoveAtProcessExit: true }, bound);
         bound.Enter(_gate);
         try
         {
             ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
             if (CurrentId != goneId) return;
-            if (_initialCount is not { } count || _removal is { HasBegun: true }) throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
+            if (_initialCount is not { } count || _removal is { HasBegun: true })
+                throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
             SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, bound, out SystemVSet set);
             bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
             Adopt(set with { MadeKeyFile = set.MadeKeyFile || hadMadeKeyFile });
@@ -385,18 +402,21 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             count = Libc.semctl(id, 0, Flags.GETVAL);
             if (count != -1) return true;
             int number = Marshal.GetLastPInvokeError();
-            if (!SystemVSupport.IsGone(number)) throw SystemVErrors.UseSemaphore("read the count of the semaphore", Key, "semctl", number);
+            if (!SystemVSupport.IsGone(number))
+                throw SystemVErrors.UseSemaphore("read the count of the semaphore", Key, "semctl", number);
             Revive("read the count of the semaphore", id, number, _options.PeerTimeout);
         }
     }
 
     /// <summary>Whether the set was removed.</summary>
-    internal bool IsGone => Libc.semctl(CurrentId, 0, Flags.GETVAL) == -1 && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
+    internal bool IsGone => Libc.semctl(CurrentId, 0, Flags.GETVAL) == -1
+        && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Two steps in one operation: the count must be 0, then it becomes 1. A failed create() of Qt sets the count of a held lock to 1; the
-    /// plain step would make it 2, and let two in from then on. (If somebody has taken the reset lock meanwhile, nothing can tell.)
+    /// Two steps in one operation: the count must be 0, then it becomes 1. A failed create() of Qt sets the count of a
+    /// held lock to 1; the plain step would make it 2, and let two in from then on. (If somebody has taken the reset
+    /// lock meanwhile, nothing can tell.)
     /// </remarks>
     public override unsafe bool TryUnlock()
     {
@@ -409,13 +429,15 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         {
             int number = Marshal.GetLastPInvokeError();
             if (number == Errno.EAGAIN || SystemVSupport.IsGone(number)) return false;
-            if (number != Errno.EINTR) throw SystemVErrors.UseSemaphore("release the lock of the segment", Key, "semop", number);
+            if (number != Errno.EINTR)
+                throw SystemVErrors.UseSemaphore("release the lock of the segment", Key, "semop", number);
         }
 
         return true;
     }
 
-    /// <summary>Whether this process did the last operation that succeeded: on a lock that is taken, whether it is the holder.</summary>
+    /// <summary>Whether this process did the last operation that succeeded: on a lock that is taken, whether it is the
+    /// holder.</summary>
     internal bool WasLastUsedByThisProcess => Libc.semctl(CurrentId, 0, Flags.GETPID) == Environment.ProcessId;
 
     /// <summary>Removes the set, if it is still there.</summary>

@@ -3,8 +3,10 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
 
-/// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that, once.</summary>
-/// <remarks>The set is removed by its id, so another's set under the same key stays; the file is compared under its lock.</remarks>
+/// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that,
+/// once.</summary>
+/// <remarks>The set is removed by its id, so another's set under the same key stays; the file is compared under its
+/// lock.</remarks>
 internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound) : ExitDuty
 {
     private const string Removing = "remove the semaphore";
@@ -13,7 +15,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
     private bool _performed;
     private volatile bool _hasBegun;
 
-    /// <summary>Whether this process is removing the set, or has removed it. True before any thread can find it gone for that reason.</summary>
+    /// <summary>Whether this process is removing the set, or has removed it. True before any thread can find it gone
+    /// for that reason.</summary>
     public bool HasBegun => _hasBegun;
 
     static SystemVSemaphoreRemoval() => NativeIpcEventSource.Load();
@@ -58,7 +61,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         }
     }
 
-    /// <summary>The set is gone, and was made anew under <paramref name="keyFile"/>; tells whether this instance had made that file.</summary>
+    /// <summary>The set is gone, and was made anew under <paramref name="keyFile"/>; tells whether this instance had
+    /// made that file.</summary>
     public bool Forget(FileIdentity keyFile)
     {
         lock (_gate) _performed = true;

@@ -3,14 +3,14 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.SystemV;
 
-/// <summary>Who uses a System V object, as far as the kernel tells: the attachments of a segment, and of a set those who
-/// wait for one of its semaphores and those who operated last on each.</summary>
+/// <summary>Who uses a System V object, as far as the kernel tells: the attachments of a segment, and of a set those
+/// who wait for one of its semaphores and those who operated last on each.</summary>
 internal static class SystemVSigns
 {
     private const int MostMembers = 32_000; // SEMMSL
 
-    /// <summary>Whether an object may be removed because nobody uses it; <see cref="IpcRemovalOutcome.Removed"/> when it
-    /// may.</summary>
+    /// <summary>Whether an object may be removed because nobody uses it; <see cref="IpcRemovalOutcome.Removed"/> when
+    /// it may.</summary>
     internal static Removal Ask(IpcObjectInfo found, int id)
     {
         if (found.Kind == IpcObjectKind.SharedMemory)
@@ -25,7 +25,8 @@ internal static class SystemVSigns
         int error = AddOfSet(id, signs);
         if (SystemVSupport.IsGone(error)) return new Removal(IpcRemovalOutcome.Gone);
         if (error != 0) return CannotTell("who waits for it may not be read");
-        if (signs.Find(sign => sign.Kind == IpcSignKind.Waiting) is { } waiting) return new Removal(IpcRemovalOutcome.InUse, waiting.Text);
+        if (signs.Find(sign => sign.Kind == IpcSignKind.Waiting) is { } waiting)
+            return new Removal(IpcRemovalOutcome.InUse, waiting.Text);
         if (signs.Count > 0) return CannotTell(signs[0].Text);
         if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0 && SystemVSemaphores.IsEmpty(id, set.Count))
             return CannotTell("its maker may be about to give it a count");
@@ -36,7 +37,8 @@ internal static class SystemVSigns
         int segment = key == -1 ? -1 : Libc.shmget(key, 0, 0);
         if (segment == -1) return new Removal(IpcRemovalOutcome.Removed);
         error = SystemVSupport.Status(segment, out SegmentStatus locked);
-        if (error != 0 && !SystemVSupport.IsGone(error)) return CannotTell("whether its segment is in use may not be read");
+        if (error != 0 && !SystemVSupport.IsGone(error))
+            return CannotTell("whether its segment is in use may not be read");
         return new Removal(error == 0 && locked.Attached != 0 ? IpcRemovalOutcome.InUse : IpcRemovalOutcome.Removed);
     }
 
@@ -67,7 +69,9 @@ internal static class SystemVSigns
         if (isForeign || (last.Count == 0 && status.LastOperation != 0)) last.Add(0);
         last.Remove(Environment.ProcessId); // which knows what it does
 
-        if (waiting > 0) signs.Add(new IpcSign(IpcSignKind.Waiting, waiting == 1 ? "A process waits for it." : $"{waiting} processes wait for it."));
+        if (waiting > 0)
+            signs.Add(new IpcSign(IpcSignKind.Waiting,
+                waiting == 1 ? "A process waits for it." : $"{waiting} processes wait for it."));
         foreach (int process in last) Signs.AddProcess(IpcSignKind.LastProcess, process, "used it last", signs);
         return 0;
     }

@@ -11,8 +11,10 @@ internal readonly record struct SegmentStatus(long Size, long Attached, uint Mod
     public bool IsRemoved => (Mode & Flags.SHM_DEST) != 0;
 }
 
-/// <summary>What semctl(IPC_STAT) tells of a set. Times are in whole seconds; the last change is not before the making.</summary>
-internal readonly record struct SetStatus(int Count, uint Uid, uint Gid, uint CreatorUid, long LastOperation, long LastChange);
+/// <summary>What semctl(IPC_STAT) tells of a set. Times are in whole seconds; the last change is not before the
+/// making.</summary>
+internal readonly record struct SetStatus(int Count, uint Uid, uint Gid, uint CreatorUid, long LastOperation,
+    long LastChange);
 
 /// <summary>The few calls that both kinds of System V objects need.</summary>
 internal static class SystemVSupport
@@ -20,11 +22,14 @@ internal static class SystemVSupport
     /// <summary>Any key does to ask whether the calls are there.</summary>
     internal const int ProbeKey = 0x51000001;
 
-    /// <summary>Whether it may be asked at all: on Android and in an Apple sandbox the first call ends the process (SIGSYS).</summary>
+    /// <summary>Whether it may be asked at all: on Android and in an Apple sandbox the first call ends the process
+    /// (SIGSYS).</summary>
     internal static bool MayCall => Environment.Is64BitProcess
-        && (PlatformEnvironment.Platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl || (PlatformEnvironment.Platform == KeyPlatform.Apple && !PlatformEnvironment.IsSandboxed));
+        && (PlatformEnvironment.Platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl
+            || (PlatformEnvironment.Platform == KeyPlatform.Apple && !PlatformEnvironment.IsSandboxed));
 
-    /// <summary>Whether a get call that may have found nothing was at least answered: ENOSYS and EPERM come from kernels and sandboxes without System V.</summary>
+    /// <summary>Whether a get call that may have found nothing was at least answered: ENOSYS and EPERM come from
+    /// kernels and sandboxes without System V.</summary>
     internal static bool HasCalls(int probe)
         => probe != -1 || Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.EACCES or Errno.EINVAL;
 
@@ -91,8 +96,8 @@ internal static class SystemVSupport
     }
 
     /// <summary>
-    /// Refuses an object that neither this user nor root owns and made. Asked of the id that is then used; an id keeps its creator for ever, and only the
-    /// owner can give it away.
+    /// Refuses an object that neither this user nor root owns and made. Asked of the id that is then used; an id keeps
+    /// its creator for ever, and only the owner can give it away.
     /// </summary>
     /// <param name="attempt">What was tried.</param>
     /// <param name="key">The key.</param>
@@ -100,7 +105,8 @@ internal static class SystemVSupport
     /// <param name="uid">The owner.</param>
     /// <param name="creator">Who made it.</param>
     /// <param name="alsoTrusted">For a lock: the owner of its segment.</param>
-    internal static void CheckOwner(string attempt, in NativeIpcKey key, string call, uint uid, uint creator, uint? alsoTrusted = null)
+    internal static void CheckOwner(string attempt, in NativeIpcKey key, string call, uint uid, uint creator,
+        uint? alsoTrusted = null)
     {
         if (IsTrusted(uid) && IsTrusted(creator)) return;
         throw Errors.Failure.Found(NativeIpcError.PermissionDenied, attempt, key, call,

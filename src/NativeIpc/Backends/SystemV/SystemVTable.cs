@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace NativeIpc.Backends.SystemV;
 
-/// <summary>The kernel's tables of System V objects, <c>/proc/sysvipc/shm</c> and <c>sem</c>: every object of the IPC namespace, whatever its mode. Linux.</summary>
+/// <summary>The kernel's tables of System V objects, <c>/proc/sysvipc/shm</c> and <c>sem</c>: every object of the IPC
+/// namespace, whatever its mode. Linux.</summary>
 internal static class SystemVTable
 {
     internal const string Folder = "/proc/sysvipc";
@@ -11,7 +12,8 @@ internal static class SystemVTable
 
     /// <summary>One line. The columns that one kind has and the other has not are 0.</summary>
     internal readonly record struct Row(
-        IpcObjectKind Kind, int Key, int Id, uint Mode, long Size, int CreatorProcess, int LastProcess, int Attached, uint Uid, uint Gid, uint CreatorUid, int Count, long LastUse, long Change)
+        IpcObjectKind Kind, int Key, int Id, uint Mode, long Size, int CreatorProcess, int LastProcess, int Attached,
+        uint Uid, uint Gid, uint CreatorUid, int Count, long LastUse, long Change)
     {
         internal UnixFileMode Permissions => (UnixFileMode)(Mode & PermissionBits);
 
@@ -32,7 +34,8 @@ internal static class SystemVTable
             int count = Split(line, fields);
             if (count < (isSegment ? 14 : 10)) continue; // the head line has no numbers
             rows.Add(isSegment
-                ? new Row(kind, (int)fields[0], (int)fields[1], (uint)fields[2], fields[3], (int)fields[4], (int)fields[5], (int)fields[6],
+                ? new Row(kind, (int)fields[0], (int)fields[1], (uint)fields[2], fields[3], (int)fields[4],
+                    (int)fields[5], (int)fields[6],
                     (uint)fields[7], (uint)fields[8], (uint)fields[9], 0, Math.Max(fields[11], fields[12]), fields[13])
                 : new Row(kind, (int)fields[0], (int)fields[1], (uint)fields[2], 0, 0, 0, 0,
                     (uint)fields[4], (uint)fields[5], (uint)fields[6], (int)fields[3], fields[8], fields[9]));
@@ -61,7 +64,8 @@ internal static class SystemVTable
 
                 fields[count++] = mode;
             }
-            else if (!long.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out fields[count++]))
+            else if (!long.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+                out fields[count++]))
             {
                 return 0;
             }

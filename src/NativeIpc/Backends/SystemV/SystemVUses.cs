@@ -13,12 +13,14 @@ internal static class SystemVUses
         for (int number = 0; number < members.Length; number++)
         {
             members[number] = new IpcSetMember(
-                Ask(id, number, Flags.GETVAL), Ask(id, number, Flags.GETNCNT), Ask(id, number, Flags.GETZCNT), Ask(id, number, Flags.GETPID));
+                Ask(id, number, Flags.GETVAL), Ask(id, number, Flags.GETNCNT), Ask(id, number, Flags.GETZCNT), Ask(id,
+                    number, Flags.GETPID));
         }
 
         return members;
     }
 
     /// <summary>Null for what may not be read, or has gone.</summary>
-    private static int? Ask(int id, int number, int command) => Libc.semctl(id, number, command) is >= 0 and var answer ? answer : null;
+    private static int? Ask(int id, int number, int command)
+        => Libc.semctl(id, number, command) is >= 0 and var answer ? answer : null;
 }

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Backends.Windows;
 
-/// <summary>The record of who holds a semaphore (<see cref="HolderTable"/>) as it was at one moment, read without taking part.</summary>
+/// <summary>The record of who holds a semaphore (<see cref="HolderTable"/>) as it was at one moment, read without
+/// taking part.</summary>
 internal sealed class HolderRecord
 {
     private readonly NativeIpcKey _semaphore;
@@ -19,7 +20,8 @@ internal sealed class HolderRecord
         var record = new HolderRecord(semaphore);
         try
         {
-            return WindowsLook.Read(HolderTable.KeyOf(semaphore).NativeKey, 0, record._bytes) == HolderTable.Size ? record : null;
+            return WindowsLook.Read(HolderTable.KeyOf(semaphore).NativeKey, 0, record._bytes) == HolderTable.Size
+                ? record : null;
         }
         catch (NativeIpcException)
         {
@@ -28,11 +30,12 @@ internal sealed class HolderRecord
     }
 
     /// <summary>Whether the slot of a holder lives: its mutex has a name.</summary>
-    public bool IsAlive(int mark, Dictionary<string, string> names) => names.ContainsKey(HolderTable.LifeOf(_semaphore, mark));
+    public bool IsAlive(int mark, Dictionary<string, string> names)
+        => names.ContainsKey(HolderTable.LifeOf(_semaphore, mark));
 
     /// <summary>
-    /// Whether somebody who lives has had the semaphore open since before the owner took it, so that it is the same one still. Without that it may be another semaphore of the same name, which a Qt or C program
-    /// has made since.
+    /// Whether somebody who lives has had the semaphore open since before the owner took it, so that it is the same one
+    /// still. Without that it may be another semaphore of the same name, which a Qt or C program has made since.
     /// </summary>
     /// <param name="later">The record, read after the names.</param>
     /// <param name="names">The names of objects.</param>
@@ -42,7 +45,9 @@ internal sealed class HolderRecord
         for (int mark = 1; mark <= HolderTable.Slots; mark++)
         {
             HolderTable.Slot slot = SlotOf(mark), then = later.SlotOf(mark);
-            if (slot.ProcessId != 0 && slot.OpenedAt < turn && then.ProcessId != 0 && then.Claim == slot.Claim && IsAlive(mark, names)) return true;
+            if (slot.ProcessId != 0 && slot.OpenedAt < turn && then.ProcessId != 0 && then.Claim == slot.Claim
+                && IsAlive(mark, names))
+                return true;
         }
 
         return false;

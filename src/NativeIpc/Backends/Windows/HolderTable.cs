@@ -8,12 +8,14 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Windows;
 
 /// <summary>
-/// Who of this library holds a semaphore, in a section of its own beside the semaphore: <c>NAME_holder</c>. One record about the semaphore, and one, a slot, for
-/// each handle that has it open. It lives as long as one of its users; all zero is a valid beginning. See docs/windows.md.
+/// Who of this library holds a semaphore, in a section of its own beside the semaphore: <c>NAME_holder</c>. One record
+/// about the semaphore, and one, a slot, for each handle that has it open. It lives as long as one of its users; all
+/// zero is a valid beginning. See docs/windows.md.
 /// </summary>
 /// <remarks>
-/// <para>A slot is alive while the mutex <c>NAME_holderN</c> is owned by a thread of its process (<see cref="LifeThread"/>): the kernel's word, for whatever user,
-/// suspended or not. Process ids are kept for diagnosis only: opening a process takes rights that another user does not have.</para>
+/// <para>A slot is alive while the mutex <c>NAME_holderN</c> is owned by a thread of its process
+/// (<see cref="LifeThread"/>): the kernel's word, for whatever user, suspended or not. Process ids are kept for
+/// diagnosis only: opening a process takes rights that another user does not have.</para>
 /// <para>Who owns a dead slot's mutex for a moment is alone with the slot: nobody claims it meanwhile.</para>
 /// </remarks>
 internal sealed unsafe class HolderTable : IDisposable
@@ -49,13 +51,15 @@ internal sealed unsafe class HolderTable : IDisposable
     {
         [FieldOffset(0)] internal long Magic;
 
-        /// <summary>0, or a turn and the mark of its slot in the low 8 bits: who has taken the semaphore and not begun to give it back.</summary>
+        /// <summary>0, or a turn and the mark of its slot in the low 8 bits: who has taken the semaphore and not begun
+        /// to give it back.</summary>
         [FieldOffset(8)] internal long Owner;
 
         /// <summary>How often it was taken.</summary>
         [FieldOffset(16)] internal long Turns;
 
-        /// <summary>The mark of the slot that has stopped the others from taking and giving, in order to prove that nobody holds it; or 0.</summary>
+        /// <summary>The mark of the slot that has stopped the others from taking and giving, in order to prove that
+        /// nobody holds it; or 0.</summary>
         [FieldOffset(24)] internal int Gate;
 
         /// <summary>How often a slot was claimed.</summary>
@@ -69,7 +73,8 @@ internal sealed unsafe class HolderTable : IDisposable
         /// <summary>0 for a slot that nobody has.</summary>
         [FieldOffset(0)] internal int ProcessId;
 
-        /// <summary>How many threads may have the semaphore without being its owner, or the other way round: the intent, published before each operation.</summary>
+        /// <summary>How many threads may have the semaphore without being its owner, or the other way round: the
+        /// intent, published before each operation.</summary>
         [FieldOffset(4)] internal int Busy;
 
         /// <summary><see cref="Header.Turns"/> when the semaphore had been opened.</summary>
@@ -93,14 +98,17 @@ internal sealed unsafe class HolderTable : IDisposable
     /// <summary>The word that says that this slot has taken the semaphore now.</summary>
     internal long NextOwner() => (Interlocked.Increment(ref Record.Turns) << MarkBits) | (uint)Mark;
 
-    /// <summary>The name of the section. A long one is cut and told apart by a hash, so that no two semaphores share a record.</summary>
+    /// <summary>The name of the section. A long one is cut and told apart by a hash, so that no two semaphores share a
+    /// record.</summary>
     internal static NativeIpcKey KeyOf(in NativeIpcKey semaphore)
     {
-        string name = semaphore.NativeKey.StartsWith(@"Local\", StringComparison.Ordinal) ? semaphore.NativeKey[6..] : semaphore.NativeKey;
+        string name = semaphore.NativeKey.StartsWith(@"Local\", StringComparison.Ordinal)
+            ? semaphore.NativeKey[6..] : semaphore.NativeKey;
         const int longest = NameRules.WindowsMaxPath - 1 - 7 - 3; // the suffix, and the number of a slot
         if (name.Length > longest)
         {
-            string hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(MemoryMarshal.AsBytes(name.AsSpan())).AsSpan(0, 16));
+            string hash = Convert.ToHexStringLower(
+                System.Security.Cryptography.SHA256.HashData(MemoryMarshal.AsBytes(name.AsSpan())).AsSpan(0, 16));
             name = $"{name[..(longest - hash.Length - 1)]}_{hash}";
         }
 
@@ -131,11 +139,14 @@ internal sealed unsafe class HolderTable : IDisposable
         {
             view = Kernel32.MapViewOfFile(section, Kernel32.FILE_MAP_READ | Kernel32.FILE_MAP_WRITE, 0, 0, 0);
             if (view == 0) throw WindowsErrors.Map(attempt, key, "MapViewOfFile", Marshal.GetLastPInvokeError());
-            if (Kernel32.VirtualQuery(view, out Kernel32.MEMORY_BASIC_INFORMATION region, (nuint)sizeof(Kernel32.MEMORY_BASIC_INFORMATION)) == 0)
+            if (Kernel32.VirtualQuery(view, out Kernel32.MEMORY_BASIC_INFORMATION region,
+                (nuint)sizeof(Kernel32.MEMORY_BASIC_INFORMATION)) == 0)
                 throw WindowsErrors.Map(attempt, key, "VirtualQuery", Marshal.GetLastPInvokeError());
             var table = new HolderTable(key, security, section, view);
-            if (region.RegionSize < Size || region.State != Kernel32.MEM_COMMIT || Interlocked.CompareExchange(ref table.Record.Magic, MagicNumber, 0) is not (0 or MagicNumber))
-                throw Failure.Found(NativeIpcError.KeyError, attempt, key, "VirtualQuery", "the section under this name is something else", $"Do not use names that end with {Suffix}.");
+            if (region.RegionSize < Size || region.State != Kernel32.MEM_COMMIT
+                || Interlocked.CompareExchange(ref table.Record.Magic, MagicNumber, 0) is not (0 or MagicNumber))
+                throw Failure.Found(NativeIpcError.KeyError, attempt, key, "VirtualQuery",
+                    "the section under this name is something else", $"Do not use names that end with {Suffix}.");
             return table;
         }
         catch
@@ -164,13 +175,16 @@ internal sealed unsafe class HolderTable : IDisposable
         });
     }
 
-    // On the thread that lives. The mutex must be new: one that is there is somebody's, perhaps of this very thread, which would get it once more.
+    // On the thread that lives. The mutex must be new: one that is there is somebody's, perhaps of this very thread,
+    // which would get it once more.
     private bool TryClaim(int mark, long openedAt)
     {
         SafeWaitHandle life = OpenLife(mark, Kernel32.CREATE_MUTEX_INITIAL_OWNER, out int number);
 
-        // A mark that is left in the record proves that the slot's last user died holding; the slot stays as it is until somebody has taken over.
-        if (life.IsInvalid || number == Win32Error.ERROR_ALREADY_EXISTS || MarkOf(Volatile.Read(ref Record.Owner)) == mark)
+        // A mark that is left in the record proves that the slot's last user died holding; the slot stays as it is
+        // until somebody has taken over.
+        if (life.IsInvalid || number == Win32Error.ERROR_ALREADY_EXISTS
+            || MarkOf(Volatile.Read(ref Record.Owner)) == mark)
         {
             if (!life.IsInvalid && number != Win32Error.ERROR_ALREADY_EXISTS) _ = Kernel32.ReleaseMutex(life);
             life.Dispose();
@@ -192,12 +206,15 @@ internal sealed unsafe class HolderTable : IDisposable
         return true;
     }
 
-    /// <summary>Owns the mutex of a dead or free slot until <see cref="LetGo"/>, on the calling thread; null while the slot is alive, or when that cannot be told.</summary>
+    /// <summary>Owns the mutex of a dead or free slot until <see cref="LetGo"/>, on the calling thread; null while the
+    /// slot is alive, or when that cannot be told.</summary>
     internal SafeWaitHandle? TryOwn(int mark)
     {
         if (mark is < 1 or > Slots || mark == Mark) return null;
         SafeWaitHandle life = OpenLife(mark, 0, out _);
-        if (!life.IsInvalid && Kernel32.WaitForSingleObject(life, 0) is Kernel32.WAIT_OBJECT_0 or Kernel32.WAIT_ABANDONED) return life;
+        if (!life.IsInvalid && Kernel32.WaitForSingleObject(life,
+            0) is Kernel32.WAIT_OBJECT_0 or Kernel32.WAIT_ABANDONED)
+            return life;
         life.Dispose();
         return null;
     }
@@ -217,8 +234,8 @@ internal sealed unsafe class HolderTable : IDisposable
     }
 
     /// <summary>
-    /// Whether a dead owner had the very semaphore that is open here, and not an earlier one of the same name: somebody who lives had it open when
-    /// the owner took it. A name leads to one object while anybody has that open.
+    /// Whether a dead owner had the very semaphore that is open here, and not an earlier one of the same name: somebody
+    /// who lives had it open when the owner took it. A name leads to one object while anybody has that open.
     /// </summary>
     internal bool IsOfThisSemaphore(long owner)
     {
@@ -228,15 +245,18 @@ internal sealed unsafe class HolderTable : IDisposable
         {
             ref Slot slot = ref SlotOf(mark);
             long claim = Volatile.Read(ref slot.Claim);
-            if (Volatile.Read(ref slot.ProcessId) != 0 && Volatile.Read(ref slot.OpenedAt) < turn && IsAlive(mark) && Volatile.Read(ref slot.Claim) == claim) return true;
+            if (Volatile.Read(ref slot.ProcessId) != 0 && Volatile.Read(ref slot.OpenedAt) < turn && IsAlive(mark)
+                && Volatile.Read(ref slot.Claim) == claim)
+                return true;
         }
 
         return false;
     }
 
     /// <summary>
-    /// Whether all handles of the semaphore, in all processes, belong to slots that live. Slots are looked at before and after counting: one that is alive
-    /// afterwards had its handle open meanwhile, since the threads of a process end before its handles are closed.
+    /// Whether all handles of the semaphore, in all processes, belong to slots that live. Slots are looked at before
+    /// and after counting: one that is alive afterwards had its handle open meanwhile, since the threads of a process
+    /// end before its handles are closed.
     /// </summary>
     internal bool AreAllHandlesOurs(SafeWaitHandle semaphore)
     {
@@ -246,10 +266,13 @@ internal sealed unsafe class HolderTable : IDisposable
         {
             ref Slot slot = ref SlotOf(mark);
             long claim = Volatile.Read(ref slot.Claim);
-            if (IsTaken(ref slot) && IsAlive(mark) && IsTaken(ref slot) && Volatile.Read(ref slot.Claim) == claim) claims[mark] = claim;
+            if (IsTaken(ref slot) && IsAlive(mark) && IsTaken(ref slot) && Volatile.Read(ref slot.Claim) == claim)
+                claims[mark] = claim;
         }
 
-        if (Ntdll.NtQueryObject(semaphore, Ntdll.ObjectBasicInformation, out Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION status, (uint)sizeof(Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION), 0) < 0)
+        if (Ntdll.NtQueryObject(semaphore, Ntdll.ObjectBasicInformation,
+            out Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION status,
+            (uint)sizeof(Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION), 0) < 0)
             return false; // no proof
         uint ours = 0;
         for (int mark = 1; mark <= Slots; mark++)
@@ -295,7 +318,8 @@ internal sealed unsafe class HolderTable : IDisposable
         return life;
     }
 
-    private static string LifeName(in NativeIpcKey record, int mark) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{record.NativeKey}{mark}");
+    private static string LifeName(in NativeIpcKey record, int mark)
+        => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{record.NativeKey}{mark}");
 
     /// <summary>Keeps the handles from being closed by their finalizers, until <see cref="Dispose"/>.</summary>
     public void KeepHandles()
@@ -304,7 +328,8 @@ internal sealed unsafe class HolderTable : IDisposable
         _life?.DangerousAddRef(ref _keepsLife);
     }
 
-    /// <summary>The slot first, then the record; the caller closes the semaphore last, so that its handle is never counted for a slot without one.</summary>
+    /// <summary>The slot first, then the record; the caller closes the semaphore last, so that its handle is never
+    /// counted for a slot without one.</summary>
     public void Dispose()
     {
         if (_view == 0) return;

@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace NativeIpc.Backends.Windows;
 
 /// <summary>
-/// One thread that lives as long as the process and owns the mutexes that tell others that it does. The system gives a mutex of an ended thread to the
-/// next one who asks, and ends the threads of a process before it closes its handles. It ends when this library is
-/// unloaded and it owns nothing.
+/// One thread that lives as long as the process and owns the mutexes that tell others that it does. The system gives a
+/// mutex of an ended thread to the next one who asks, and ends the threads of a process before it closes its handles.
+/// It ends when this library is unloaded and it owns nothing.
 /// </summary>
 internal static class LifeThread
 {

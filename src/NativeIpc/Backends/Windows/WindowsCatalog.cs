@@ -2,13 +2,16 @@ namespace NativeIpc.Backends.Windows;
 
 /// <summary>The named objects of Windows: those of this session, and those of all sessions (<c>Global\</c>).</summary>
 /// <remarks>
-/// Interleavings. (1) A name goes between reading the directory and opening it, or is another kind of object by then: left out. (2) An object is open for some microseconds while it is looked at. If its last user lets go
-/// in this moment, it lives on for as long, and a maker of the same name finds it: inherent, as every look needs a handle. (3) Who proves at this moment that all handles of a lock are known ones
-/// (<see cref="WindowsHeldSemaphore"/>) finds one too many, and proves it again later.
+/// Interleavings. (1) A name goes between reading the directory and opening it, or is another kind of object by then:
+/// left out. (2) An object is open for some microseconds while it is looked at. If its last user lets go in this
+/// moment, it lives on for as long, and a maker of the same name finds it: inherent, as every look needs a handle. (3)
+/// Who proves at this moment that all handles of a lock are known ones (<see cref="WindowsHeldSemaphore"/>) finds one
+/// too many, and proves it again later.
 /// </remarks>
 internal sealed class WindowsCatalog : IObjectCatalog
 {
-    private const string NotTold = "Windows tells how many handles lead to an object, and neither which processes have them nor when it was made.";
+    private const string NotTold =
+        "Windows tells how many handles lead to an object, and neither which processes have them nor when it was made.";
 
     public bool Handles(NativeIpcKeyType type) => type == NativeIpcKeyType.Windows;
 
@@ -32,7 +35,9 @@ internal sealed class WindowsCatalog : IObjectCatalog
         census.Note(NotTold);
 
         // The records of our own, docs/windows.md, are no segments of anybody's.
-        HashSet<string> records = new(semaphores.Concat(locks).Select(name => HolderTable.KeyOf(WindowsLook.KeyOf(name)).NativeKey), StringComparer.Ordinal);
+        HashSet<string> records = new(
+            semaphores.Concat(locks).Select(name => HolderTable.KeyOf(WindowsLook.KeyOf(name)).NativeKey),
+            StringComparer.Ordinal);
         foreach (string name in segments.Where(name => !records.Contains(name))) Add(name, IpcObjectKind.SharedMemory);
         foreach (string name in semaphores) Add(name, IpcObjectKind.SystemSemaphore);
 
@@ -51,7 +56,8 @@ internal sealed class WindowsCatalog : IObjectCatalog
 
     public bool IsStill(IpcObjectInfo found) => true; // Windows does not tell one object of a name from the next
 
-    public int Read(IpcObjectInfo found, long offset, Span<byte> destination) => WindowsLook.Read(found.NativeName, offset, destination);
+    public int Read(IpcObjectInfo found, long offset, Span<byte> destination)
+        => WindowsLook.Read(found.NativeName, offset, destination);
 
     public void Diagnose(Diagnosis diagnosis)
     {
@@ -60,5 +66,6 @@ internal sealed class WindowsCatalog : IObjectCatalog
 
     public IEnumerable<IpcLimit> Limits() => OperatingSystem.IsWindows() ? WindowsDiagnosis.Limits() : [];
 
-    private static string[] NamesOf(Dictionary<string, string> kinds, string kind) => [.. kinds.Where(entry => entry.Value == kind).Select(entry => entry.Key).Order(StringComparer.Ordinal)];
+    private static string[] NamesOf(Dictionary<string, string> kinds, string kind)
+        => [.. kinds.Where(entry => entry.Value == kind).Select(entry => entry.Key).Order(StringComparer.Ordinal)];
 }

@@ -6,30 +6,39 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Windows;
 
 /// <summary>
-/// A Windows semaphore of one permit whose holder is known, so that the next one gets it when the holder was killed; beside peers that use
-/// WaitForSingleObject and ReleaseSemaphore and know nothing of it.
+/// A Windows semaphore of one permit whose holder is known, so that the next one gets it when the holder was killed;
+/// beside peers that use WaitForSingleObject and ReleaseSemaphore and know nothing of it.
 /// </summary>
 /// <remarks>
-/// <para>Nothing is written into the semaphore; who holds it stands in the <see cref="HolderTable"/> beside it. Taking and noting are two steps, so each thread announces
-/// (Busy) before the first and withdraws after the second; the owner word is set only while the permit is out, and cleared before it is given back. So: an owner whose
-/// slot is dead had the permit when it died, and is taken over at once, whoever else has the semaphore open, if it was this very semaphore. A permit that is out
-/// without an owner is that of a foreign program, of one of ours between two steps, or of a dead one of either; it is taken over only when the kernel's count
-/// of handles proves that no foreign program has the semaphore open, and every living one of ours was seen outside of the two steps.</para>
-/// <para>To see that, the prover closes the gate: who announces then finds it closed and withdraws, and who had announced before comes out when its slice of waiting ends. Announcing
-/// and closing are full fences, so that one of the two sees the other. Behind the closed gate nobody of ours takes or gives. Giving waits for the gate; a prover
+/// <para>Nothing is written into the semaphore; who holds it stands in the <see cref="HolderTable"/> beside it. Taking
+/// and noting are two steps, so each thread announces (Busy) before the first and withdraws after the second; the owner
+/// word is set only while the permit is out, and cleared before it is given back. So: an owner whose slot is dead had
+/// the permit when it died, and is taken over at once, whoever else has the semaphore open, if it was this very
+/// semaphore. A permit that is out without an owner is that of a foreign program, of one of ours between two steps, or
+/// of a dead one of either; it is taken over only when the kernel's count of handles proves that no foreign program has
+/// the semaphore open, and every living one of ours was seen outside of the two steps.</para>
+/// <para>To see that, the prover closes the gate: who announces then finds it closed and withdraws, and who had
+/// announced before comes out when its slice of waiting ends. Announcing and closing are full fences, so that one of
+/// the two sees the other. Behind the closed gate nobody of ours takes or gives. Giving waits for the gate; a prover
 /// who dies leaves a gate that the next one opens.</para>
-/// <para>Where a process can die, and what the next one finds (the names are those of StopPoint, with "windows." in front):
-/// <c>claim.before</c>, <c>claim.owned</c>, <c>claim.noted</c>: a free slot. <c>take.before</c>, <c>take.announced</c>: the semaphore as it was; a dead slot's announcement counts for
-/// nothing. <c>take.taken</c>: a permit that is out without an owner: proven, taken over, told (nothing, if nobody else had the semaphore open: it went with the dead one).
-/// <c>take.noted</c>, <c>take.done</c>, <c>unlock.before</c>, <c>unlock.announced</c>: an owner who is dead: taken over, told. <c>unlock.cleared</c>: as <c>take.taken</c>.
-/// <c>unlock.released</c>, <c>unlock.done</c>: a free semaphore. <c>recover.owned</c>: as it was; the mutex of the dead slot is abandoned and owned by the next. <c>recover.taken</c>,
-/// <c>recover.done</c>: its own mark, and it is dead itself: taken over, told again. <c>prove.closed</c>, <c>prove.proven</c>: as it was, and a gate whose slot is dead.
-/// <c>prove.taken</c>: a dead owner and a dead gate. <c>prove.done</c>: as <c>take.done</c>.</para>
-/// <para>Interleavings. (1) Two take over from one: they own the dead slot's mutex in turn, and the exchange of the owner word succeeds once; its turn makes each value
-/// unique. (2) The dead slot gets a new user meanwhile: not while somebody owns its mutex, and never while its mark is in the owner word. (3) The record outlives the
-/// semaphore: the owner in it is believed only if somebody living had this semaphore open before it took; else it has to be proven as for no owner. The one
-/// who takes a permit while the record has an owner is told. (4) A foreign program comes and goes during the proof: it would have to release and close, and another one to open and take, in
-/// turn between each two of six calls. (5) A peer releases too often: the owner word is another's, and unlocking gives nothing and says so.</para>
+/// <para>Where a process can die, and what the next one finds (the names are those of StopPoint, with "windows." in
+/// front): <c>claim.before</c>, <c>claim.owned</c>, <c>claim.noted</c>: a free slot. <c>take.before</c>,
+/// <c>take.announced</c>: the semaphore as it was; a dead slot's announcement counts for nothing. <c>take.taken</c>: a
+/// permit that is out without an owner: proven, taken over, told (nothing, if nobody else had the semaphore open: it
+/// went with the dead one). <c>take.noted</c>, <c>take.done</c>, <c>unlock.before</c>, <c>unlock.announced</c>: an
+/// owner who is dead: taken over, told. <c>unlock.cleared</c>: as <c>take.taken</c>. <c>unlock.released</c>,
+/// <c>unlock.done</c>: a free semaphore. <c>recover.owned</c>: as it was; the mutex of the dead slot is abandoned and
+/// owned by the next. <c>recover.taken</c>, <c>recover.done</c>: its own mark, and it is dead itself: taken over, told
+/// again. <c>prove.closed</c>, <c>prove.proven</c>: as it was, and a gate whose slot is dead. <c>prove.taken</c>: a
+/// dead owner and a dead gate. <c>prove.done</c>: as <c>take.done</c>.</para>
+/// <para>Interleavings. (1) Two take over from one: they own the dead slot's mutex in turn, and the exchange of the
+/// owner word succeeds once; its turn makes each value unique. (2) The dead slot gets a new user meanwhile: not while
+/// somebody owns its mutex, and never while its mark is in the owner word. (3) The record outlives the semaphore: the
+/// owner in it is believed only if somebody living had this semaphore open before it took; else it has to be proven as
+/// for no owner. The one who takes a permit while the record has an owner is told. (4) A foreign program comes and goes
+/// during the proof: it would have to release and close, and another one to open and take, in turn between each two of
+/// six calls. (5) A peer releases too often: the owner word is another's, and unlocking gives nothing and says
+/// so.</para>
 /// </remarks>
 internal sealed class WindowsHeldSemaphore : SemaphoreObject
 {
@@ -58,7 +67,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     ~WindowsHeldSemaphore() => WasDropped();
 
-    /// <summary>Nobody disposed it. A permit that is held goes back as by Dispose, for which it may have to wait for one who proves that nobody has it.</summary>
+    /// <summary>Nobody disposed it. A permit that is held goes back as by Dispose, for which it may have to wait for
+    /// one who proves that nobody has it.</summary>
     protected override void WasDropped()
     {
         if (GivesBackFirst is null)
@@ -74,9 +84,11 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     /// <inheritdoc/>
     protected override bool NoticesDrop => true;
 
-    /// <summary>Opens the record of a semaphore that is open, and takes a slot in it. Takes over the handle, if it returns.</summary>
+    /// <summary>Opens the record of a semaphore that is open, and takes a slot in it. Takes over the handle, if it
+    /// returns.</summary>
     /// <exception cref="NativeIpcException">The record cannot be had, or has no slot left.</exception>
-    internal static WindowsHeldSemaphore Open(in NativeIpcKey key, SafeWaitHandle handle, bool createdNew, WindowsSecurity security)
+    internal static WindowsHeldSemaphore Open(in NativeIpcKey key, SafeWaitHandle handle, bool createdNew,
+        WindowsSecurity security)
     {
         StopPoint.At("windows.claim.before");
         var table = HolderTable.Open(key, security);
@@ -84,7 +96,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         {
             if (!table.TryClaim())
             {
-                throw Failure.Found(NativeIpcError.LockError, "open the lock", key, "CreateMutexExW", $"it is open {HolderTable.Slots} times, and no more holders can be told apart",
+                throw Failure.Found(NativeIpcError.LockError, "open the lock", key, "CreateMutexExW",
+                    $"it is open {HolderTable.Slots} times, and no more holders can be told apart",
                     "Open it less often, or do without RequireLockRecovery and Robust.");
             }
 
@@ -152,7 +165,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         return true;
     }
 
-    // The permit is this thread's. An owner in the record is one who died, and whose semaphore is gone or was freed by hand.
+    // The permit is this thread's. An owner in the record is one who died, and whose semaphore is gone or was freed by
+    // hand.
     private void Note()
     {
         _tookOver = Interlocked.Exchange(ref _table.Record.Owner, _table.NextOwner()) != 0;
@@ -189,7 +203,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
                 StopPoint.At("windows.recover.owned");
                 if (_table.IsOfThisSemaphore(owner))
                 {
-                    if (Interlocked.CompareExchange(ref _table.Record.Owner, _table.NextOwner(), owner) != owner) return false;
+                    if (Interlocked.CompareExchange(ref _table.Record.Owner, _table.NextOwner(), owner) != owner)
+                        return false;
                     StopPoint.At("windows.recover.taken");
                     _tookOver = true;
                     return true;
@@ -205,7 +220,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         return IsTimeForProof() && TryProve();
     }
 
-    // A holder of ours between two steps looks unknown for an instant, and proving makes the others wait: not at once, and then less and less often.
+    // A holder of ours between two steps looks unknown for an instant, and proving makes the others wait: not at once,
+    // and then less and less often.
     private bool IsTimeForProof()
     {
         lock (_proofs)
@@ -261,14 +277,17 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
     }
 
-    /// <summary>Waits until nobody of ours is between two steps: at most for two slices, since a suspended one never comes out; and no longer than the owner is unknown.</summary>
+    /// <summary>Waits until nobody of ours is between two steps: at most for two slices, since a suspended one never
+    /// comes out; and no longer than the owner is unknown.</summary>
     private bool AwaitQuiet()
     {
         long start = Stopwatch.GetTimestamp();
         while (!_table.IsQuiet())
         {
             if (Stopwatch.GetElapsedTime(start).TotalMilliseconds > 2 * LongestSlice || IsClosed) return false;
-            if (HolderTable.MarkOf(Volatile.Read(ref _table.Record.Owner)) is not 0 and var mark && _table.IsAlive(mark)) return false;
+            if (HolderTable.MarkOf(Volatile.Read(ref _table.Record.Owner)) is not 0 and var mark
+                && _table.IsAlive(mark))
+                return false;
             Pause.Microseconds(1000);
         }
 
@@ -330,7 +349,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     }
 
     /// <inheritdoc/>
-    /// <remarks>Whether a permit is there can only be found by taking it: a free lock is taken and given back, which keeps nobody out for longer than two calls.</remarks>
+    /// <remarks>Whether a permit is there can only be found by taking it: a free lock is taken and given back, which
+    /// keeps nobody out for longer than two calls.</remarks>
     public override LockStatus GetStatus()
     {
         Enter();
@@ -343,7 +363,9 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
                 bool isDead = mark != 0 && !_table.IsAlive(mark);
                 if (mark != 0 && !isDead) return Status(LockHolder.Process, mark);
                 if (isDead && _table.IsOfThisSemaphore(owner)) return Status(LockHolder.DeadProcess, mark);
-                if (IsFree()) return isDead ? Status(LockHolder.DeadProcess, mark) : new(LockHolder.Nobody, null, IsRecoverable: true);
+                if (IsFree())
+                    return isDead ? Status(LockHolder.DeadProcess, mark)
+                        : new(LockHolder.Nobody, null, IsRecoverable: true);
 
                 // One of ours may be between two steps.
                 if (look == 3) return new(LockHolder.Unknown, null, IsRecoverable: true);

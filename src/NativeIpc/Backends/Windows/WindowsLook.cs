@@ -8,7 +8,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Windows;
 
-/// <summary>Looks at single objects: opens them by name with the least rights that tell something. Used by one thread.</summary>
+/// <summary>Looks at single objects: opens them by name with the least rights that tell something. Used by one
+/// thread.</summary>
 /// <param name="locks">The names that locks of segments have.</param>
 /// <param name="countsHandles">Whether to say how many handles there are.</param>
 internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandles)
@@ -22,7 +23,8 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
     public static IEnumerable<string> LocksOf(string segment)
     {
         yield return NameRules.LockKey(KeyOf(segment), PlatformEnvironment.Current).NativeKey;
-        if (NameRules.IsLegacyName(segment, IpcObjectKind.SharedMemory, out _)) yield return NameRules.LegacySibling(segment, IpcObjectKind.SharedMemory);
+        if (NameRules.IsLegacyName(segment, IpcObjectKind.SharedMemory, out _))
+            yield return NameRules.LegacySibling(segment, IpcObjectKind.SharedMemory);
     }
 
     /// <summary>What is told of an object; null when there is none of this kind by now.</summary>
@@ -35,19 +37,23 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         using SafeHandle handle = isSegment ? OpenSegment(name, out int number) : OpenSemaphore(name, out number);
         if (number is Win32Error.ERROR_FILE_NOT_FOUND or Win32Error.ERROR_INVALID_HANDLE) return null;
         bool isOpen = number == Win32Error.ERROR_SUCCESS;
-        if (number == Win32Error.ERROR_ACCESS_DENIED) unreadable.Add("Its access control list does not let this user look at it.");
-        else if (!isOpen) unreadable.Add($"It cannot be opened: \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+        if (number == Win32Error.ERROR_ACCESS_DENIED)
+            unreadable.Add("Its access control list does not let this user look at it.");
+        else if (!isOpen)
+            unreadable.Add($"It cannot be opened: \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
         else if (handle is SafeMemoryMappedFileHandle section) size = SizeOf(section, unreadable);
         else value = CountOf((SafeWaitHandle)handle, unreadable);
 
-        IpcObjectTraits traits = NameRules.IsLegacyName(name, kind, out string original) ? IpcObjectTraits.LegacyName : IpcObjectTraits.None;
+        IpcObjectTraits traits = NameRules.IsLegacyName(name, kind, out string original)
+            ? IpcObjectTraits.LegacyName : IpcObjectTraits.None;
         if (!isSegment && locks.Contains(name)) traits |= IpcObjectTraits.LockOfSegment;
         NativeIpcKey key = new(name, NativeIpcKeyType.Windows, original.Length > 0 ? original : null);
         return new IpcObjectInfo
         {
             Kind = kind,
             Type = NativeIpcKeyType.Windows,
-            Key = PlatformEnvironment.FindViolation(key, kind) is null ? key : default, // native programs may use names that Win32 does not open
+            // Native programs may use names that Win32 does not open
+            Key = PlatformEnvironment.FindViolation(key, kind) is null ? key : default,
             NativeName = name,
             Size = size,
             Value = value,
@@ -59,10 +65,12 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         };
     }
 
-    /// <summary>Whether there is a semaphore that this user may not use as <see cref="SystemSemaphore"/> and Qt do.</summary>
+    /// <summary>Whether there is a semaphore that this user may not use as <see cref="SystemSemaphore"/> and Qt
+    /// do.</summary>
     public static bool IsShut(string name)
     {
-        using SafeWaitHandle handle = Kernel32.OpenSemaphoreW(Kernel32.SEMAPHORE_MODIFY_STATE | Kernel32.SYNCHRONIZE, 0, name);
+        using SafeWaitHandle handle = Kernel32.OpenSemaphoreW(
+            Kernel32.SEMAPHORE_MODIFY_STATE | Kernel32.SYNCHRONIZE, 0, name);
         return handle.IsInvalid && Marshal.GetLastPInvokeError() == Win32Error.ERROR_ACCESS_DENIED;
     }
 
@@ -82,8 +90,11 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
             while (done < destination.Length)
             {
                 nint at = address + (nint)offset + done;
-                if (!Region(at, address, out Kernel32.MEMORY_BASIC_INFORMATION region) || region.State != Kernel32.MEM_COMMIT) break;
-                int length = (int)Math.Min(destination.Length - done, region.BaseAddress + (nint)region.RegionSize - at);
+                if (!Region(at, address, out Kernel32.MEMORY_BASIC_INFORMATION region)
+                    || region.State != Kernel32.MEM_COMMIT)
+                    break;
+                int length = (int)Math.Min(destination.Length - done,
+                    region.BaseAddress + (nint)region.RegionSize - at);
                 new ReadOnlySpan<byte>((void*)at, length).CopyTo(destination[done..]);
                 done += length;
             }
@@ -99,7 +110,8 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
     // With the right to ask for the owner, if that is granted.
     private static SafeMemoryMappedFileHandle OpenSegment(string name, out int number)
     {
-        SafeMemoryMappedFileHandle handle = Kernel32.OpenFileMappingW(Kernel32.FILE_MAP_READ | Advapi32.READ_CONTROL, 0, name);
+        SafeMemoryMappedFileHandle handle =
+            Kernel32.OpenFileMappingW(Kernel32.FILE_MAP_READ | Advapi32.READ_CONTROL, 0, name);
         number = handle.IsInvalid ? Marshal.GetLastPInvokeError() : Win32Error.ERROR_SUCCESS;
         if (number != Win32Error.ERROR_ACCESS_DENIED) return handle;
         handle.Dispose();
@@ -113,7 +125,8 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
     {
         SafeWaitHandle? handle = null;
         number = Win32Error.ERROR_ACCESS_DENIED;
-        foreach (uint rights in (ReadOnlySpan<uint>)[Kernel32.SEMAPHORE_QUERY_STATE | Advapi32.READ_CONTROL, Kernel32.SEMAPHORE_QUERY_STATE, Kernel32.SYNCHRONIZE])
+        foreach (uint rights in (ReadOnlySpan<uint>)[Kernel32.SEMAPHORE_QUERY_STATE | Advapi32.READ_CONTROL,
+            Kernel32.SEMAPHORE_QUERY_STATE, Kernel32.SYNCHRONIZE])
         {
             handle?.Dispose();
             handle = Kernel32.OpenSemaphoreW(rights, 0, name);
@@ -131,7 +144,8 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         if (address == 0)
         {
             int number = Marshal.GetLastPInvokeError();
-            unreadable.Add($"Its size is that of a view, and it cannot be mapped: \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            unreadable.Add($"Its size is that of a view, and it cannot be mapped: "
+                + $"\"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
             return null;
         }
 
@@ -144,25 +158,32 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
     private static long ViewSize(nint address)
     {
         long size = 0;
-        while (Region(address + (nint)size, address, out Kernel32.MEMORY_BASIC_INFORMATION region)) size += (long)region.RegionSize;
+        while (Region(address + (nint)size, address, out Kernel32.MEMORY_BASIC_INFORMATION region))
+            size += (long)region.RegionSize;
         return size;
     }
 
     /// <summary>The pages alike from an address on; false behind the end of the view.</summary>
     private static bool Region(nint at, nint view, out Kernel32.MEMORY_BASIC_INFORMATION region)
-        => Kernel32.VirtualQuery(at, out region, (nuint)sizeof(Kernel32.MEMORY_BASIC_INFORMATION)) != 0 && region.AllocationBase == view;
+        => Kernel32.VirtualQuery(at, out region, (nuint)sizeof(Kernel32.MEMORY_BASIC_INFORMATION)) != 0
+            && region.AllocationBase == view;
 
     private static int? CountOf(SafeWaitHandle semaphore, List<string> unreadable)
     {
-        int status = Ntdll.NtQuerySemaphore(semaphore, Ntdll.SemaphoreBasicInformation, out Ntdll.SEMAPHORE_BASIC_INFORMATION information, (uint)sizeof(Ntdll.SEMAPHORE_BASIC_INFORMATION), 0);
+        int status = Ntdll.NtQuerySemaphore(semaphore, Ntdll.SemaphoreBasicInformation,
+            out Ntdll.SEMAPHORE_BASIC_INFORMATION information, (uint)sizeof(Ntdll.SEMAPHORE_BASIC_INFORMATION), 0);
         if (status >= 0) return information.CurrentCount;
-        unreadable.Add(status == Ntdll.STATUS_ACCESS_DENIED ? "Its access control list does not let this user read the count." : $"The count cannot be read (NTSTATUS 0x{status:x8}).");
+        unreadable.Add(status == Ntdll.STATUS_ACCESS_DENIED
+            ? "Its access control list does not let this user read the count."
+            : $"The count cannot be read (NTSTATUS 0x{status:x8}).");
         return null;
     }
 
     /// <summary>How many handles there are without the one that asks.</summary>
     private static int? HandlesOf(SafeHandle handle)
-        => Ntdll.NtQueryObject(handle, Ntdll.ObjectBasicInformation, out Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION information, (uint)sizeof(Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION), 0) >= 0
+        => Ntdll.NtQueryObject(handle, Ntdll.ObjectBasicInformation,
+            out Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION information,
+            (uint)sizeof(Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION), 0) >= 0
             ? (int)information.HandleCount - 1 : null;
 
     [SupportedOSPlatform("windows")]
@@ -184,7 +205,8 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         {
             account = owner.Translate(typeof(NTAccount)).Value;
         }
-        catch (SystemException failure) when (failure is IdentityNotMappedException or System.ComponentModel.Win32Exception)
+        catch (SystemException failure)
+            when (failure is IdentityNotMappedException or System.ComponentModel.Win32Exception)
         {
             account = owner.Value; // an account that is gone, or whose domain does not answer
         }

@@ -5,10 +5,12 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Windows;
 
-/// <summary>The names in the object directories in which the named objects of this session and of all sessions stand.</summary>
+/// <summary>The names in the object directories in which the named objects of this session and of all sessions
+/// stand.</summary>
 /// <remarks>
-/// Interleaving. An object comes or goes between two calls for one directory: the calls count entries, so one that stayed may be passed over. So a directory that took more than one call is read until two
-/// readings are alike, a few times at most, and what any of them found counts: what is gone by then is not found when it is opened.
+/// Interleaving. An object comes or goes between two calls for one directory: the calls count entries, so one that
+/// stayed may be passed over. So a directory that took more than one call is read until two readings are alike, a few
+/// times at most, and what any of them found counts: what is gone by then is not found when it is opened.
 /// </remarks>
 internal static unsafe class WindowsNames
 {
@@ -16,9 +18,12 @@ internal static unsafe class WindowsNames
     public const string Semaphore = "Semaphore";
 
     private const int BufferSize = 1 << 20; // one entry has 128 KiB at most; all of an ordinary directory fit
-    private const int MostReadings = 20; // where entries come singly, each reading passes over up to every other one while somebody makes and removes objects without a pause
+    // Where entries come singly, each reading passes over up to every other one while somebody makes and removes
+    // objects without a pause
+    private const int MostReadings = 20;
 
-    /// <summary>The kind of object of each name, in the words of Windows; each name with the prefix that opens it.</summary>
+    /// <summary>The kind of object of each name, in the words of Windows; each name with the prefix that opens
+    /// it.</summary>
     /// <param name="failure">Why some could not be listed; null when all were.</param>
     public static Dictionary<string, string> Read(out string? failure)
     {
@@ -28,26 +33,32 @@ internal static unsafe class WindowsNames
 
         // In session 0 there is one directory for both.
         (string Directory, string Prefix)[] places = session == 0 ? [(@"\BaseNamedObjects", "")]
-            : [(string.Create(System.Globalization.CultureInfo.InvariantCulture, $@"\Sessions\{session}\BaseNamedObjects"), ""), (@"\BaseNamedObjects", @"Global\")];
+            : [(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                $@"\Sessions\{session}\BaseNamedObjects"), ""), (@"\BaseNamedObjects", @"Global\")];
         foreach ((string directory, string prefix) in places)
         {
             int status = Read(directory, prefix, kinds);
-            if (status < 0) failure = $"The object directory {directory} cannot be read (NTSTATUS 0x{status:x8}), so its objects are not listed. Objects whose key is known can be looked at.";
+            if (status < 0)
+                failure = $"The object directory {directory} cannot be read (NTSTATUS 0x{status:x8}), so its objects "
+                    + $"are not listed. Objects whose key is known can be looked at.";
         }
 
         return kinds;
     }
 
-    /// <summary>The number of the session of this process: its objects without a prefix are those of this session.</summary>
+    /// <summary>The number of the session of this process: its objects without a prefix are those of this
+    /// session.</summary>
     public static int Session()
     {
         using var self = System.Diagnostics.Process.GetCurrentProcess();
         return self.SessionId;
     }
 
-    /// <summary>A name with the prefix by which it is listed: <c>Local\</c> changes nothing, and in session 0 <c>Global\</c> neither.</summary>
+    /// <summary>A name with the prefix by which it is listed: <c>Local\</c> changes nothing, and in session 0
+    /// <c>Global\</c> neither.</summary>
     public static string AsListed(string name)
-        => NameRules.WindowsPrefixLength(name) is var length and > 0 && (!name.StartsWith('G') || Session() == 0) ? name[length..] : name;
+        => NameRules.WindowsPrefixLength(name) is var length and > 0 && (!name.StartsWith('G') || Session() == 0)
+            ? name[length..] : name;
 
     private static int Read(string directory, string prefix, Dictionary<string, string> kinds)
     {
@@ -55,8 +66,10 @@ internal static unsafe class WindowsNames
         int status;
         fixed (char* characters = directory)
         {
-            Ntdll.UNICODE_STRING name = new() { Length = (ushort)(directory.Length * sizeof(char)), MaximumLength = (ushort)(directory.Length * sizeof(char)), Buffer = (nint)characters };
-            Ntdll.OBJECT_ATTRIBUTES attributes = new() { Length = (uint)sizeof(Ntdll.OBJECT_ATTRIBUTES), ObjectName = (nint)(&name) };
+            Ntdll.UNICODE_STRING name = new() { Length = (ushort)(directory.Length * sizeof(char)),
+                MaximumLength = (ushort)(directory.Length * sizeof(char)), Buffer = (nint)characters };
+            Ntdll.OBJECT_ATTRIBUTES attributes = new() { Length = (uint)sizeof(Ntdll.OBJECT_ATTRIBUTES),
+                ObjectName = (nint)(&name) };
             status = Ntdll.NtOpenDirectoryObject(out handle, Ntdll.DIRECTORY_QUERY, attributes);
         }
 
@@ -84,7 +97,8 @@ internal static unsafe class WindowsNames
         }
     }
 
-    private static int ReadOnce(SafeWaitHandle handle, string prefix, void* buffer, Dictionary<string, string> kinds, HashSet<string> now, out int calls)
+    private static int ReadOnce(SafeWaitHandle handle, string prefix, void* buffer, Dictionary<string, string> kinds,
+        HashSet<string> now, out int calls)
     {
         var entries = (Ntdll.OBJECT_DIRECTORY_INFORMATION*)buffer;
         uint context = 0;
@@ -92,7 +106,8 @@ internal static unsafe class WindowsNames
         for (calls = 1; ; calls++)
         {
             uint before = context;
-            int status = Ntdll.NtQueryDirectoryObject(handle, (nint)buffer, BufferSize, isSingle ? (byte)1 : (byte)0, calls == 1 ? (byte)1 : (byte)0, ref context, out _);
+            int status = Ntdll.NtQueryDirectoryObject(handle, (nint)buffer, BufferSize, isSingle ? (byte)1 : (byte)0,
+                calls == 1 ? (byte)1 : (byte)0, ref context, out _);
             if (status == Ntdll.STATUS_NOT_IMPLEMENTED && !isSingle)
             {
                 isSingle = true;
@@ -103,10 +118,12 @@ internal static unsafe class WindowsNames
             if (status == Ntdll.STATUS_NO_MORE_ENTRIES) return 0;
             if (status < 0) return status;
             if (context == before) return 0; // no progress: it would never end
-            for (int i = 0; (i == 0 || !isSingle) && entries[i].Name.Buffer != 0; i++) // an entry of zeros is behind the last one
+            // An entry of zeros is behind the last one
+            for (int i = 0; (i == 0 || !isSingle) && entries[i].Name.Buffer != 0; i++)
             {
                 string name = Text(entries[i].Name);
-                if (!now.Add(name) || name.Contains('\0')) continue; // no function that takes a name opens one with a NUL
+                // No function that takes a name opens one with a NUL
+                if (!now.Add(name) || name.Contains('\0')) continue;
                 kinds[prefix + name] = Text(entries[i].TypeName);
             }
         }

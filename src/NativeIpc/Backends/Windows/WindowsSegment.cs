@@ -7,8 +7,8 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Windows;
 
 /// <summary>
-/// An attached Windows segment: a view of the whole section, and the handle of the section. The view alone would keep the bytes, but the
-/// name vanishes with the last handle, so that nobody could attach any more.
+/// An attached Windows segment: a view of the whole section, and the handle of the section. The view alone would keep
+/// the bytes, but the name vanishes with the last handle, so that nobody could attach any more.
 /// </summary>
 internal sealed class WindowsSegment : Segment
 {
@@ -17,7 +17,8 @@ internal sealed class WindowsSegment : Segment
     private readonly WindowsSecurity _security;
     private readonly bool _requiresRecovery;
 
-    internal WindowsSegment(in NativeIpcKey key, nint address, long size, SharedMemoryAccess access, bool createdNew, SafeMemoryMappedFileHandle mapping, SharedMemoryOptions options)
+    internal WindowsSegment(in NativeIpcKey key, nint address, long size, SharedMemoryAccess access, bool createdNew,
+        SafeMemoryMappedFileHandle mapping, SharedMemoryOptions options)
         : base(key, address, size, access, createdNew)
     {
         _mapping = mapping;
@@ -27,8 +28,9 @@ internal sealed class WindowsSegment : Segment
     }
 
     /// <summary>
-    /// The record of who holds the lock, kept from the beginning: a process that locks, alone, and is killed takes the lock with it, but not what
-    /// the next one has to be told. And a service that makes a segment under Global\ makes it for clients who may not.
+    /// The record of who holds the lock, kept from the beginning: a process that locks, alone, and is killed takes the
+    /// lock with it, but not what the next one has to be told. And a service that makes a segment under Global\ makes
+    /// it for clients who may not.
     /// </summary>
     private SafeMemoryMappedFileHandle? TryOpenRecord()
     {
@@ -46,20 +48,23 @@ internal sealed class WindowsSegment : Segment
 
     /// <inheritdoc/>
     /// <remarks>
-    /// The semaphore that Qt uses: value 1, under the segment's name with _sem behind it. Interleaving: two open it for the first time; the
-    /// system makes one and gives it to both. Whoever holds a handle keeps it alive, so it cannot be replaced under its users.
+    /// The semaphore that Qt uses: value 1, under the segment's name with _sem behind it. Interleaving: two open it for
+    /// the first time; the system makes one and gives it to both. Whoever holds a handle keeps it alive, so it cannot
+    /// be replaced under its users.
     /// </remarks>
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
         return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
-            ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW", violation.TrimEnd('.'),
+            ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW",
+                violation.TrimEnd('.'),
                 "Or do without the lock (UseLock = false).")
             : WindowsSemaphores.OpenLock(lockKey, _security, _requiresRecovery);
     }
 
     /// <inheritdoc/>
-    /// <remarks>A name cannot be removed or lead elsewhere on Windows while a handle is open, and the lock's is.</remarks>
+    /// <remarks>A name cannot be removed or lead elsewhere on Windows while a handle is open, and the lock's
+    /// is.</remarks>
     public override INameWatch? WatchLock(SemaphoreObject opened) => null;
 
     protected override bool ReleaseHandle()

@@ -4,7 +4,8 @@ using static NativeIpc.Interop;
 
 namespace NativeIpc.Backends.Windows;
 
-/// <summary>An open Windows semaphore. Waits and releases hold a reference on its handle, which closes when the last of them has returned.</summary>
+/// <summary>An open Windows semaphore. Waits and releases hold a reference on its handle, which closes when the last of
+/// them has returned.</summary>
 internal sealed class WindowsSemaphore : SemaphoreObject
 {
     private readonly SafeWaitHandle _handle;
@@ -48,8 +49,8 @@ internal sealed class WindowsSemaphore : SemaphoreObject
     internal static NativeIpcException NotReleased(in NativeIpcKey key, SafeWaitHandle handle, int count)
         => WindowsErrors.Release(key, Marshal.GetLastPInvokeError(), count, MaximumOf(key, handle));
 
-    /// <summary>The largest count. A handle that was opened to be used may not ask; as long as it is open, the name leads
-    /// to the same semaphore.</summary>
+    /// <summary>The largest count. A handle that was opened to be used may not ask; as long as it is open, the name
+    /// leads to the same semaphore.</summary>
     private static int? MaximumOf(in NativeIpcKey key, SafeWaitHandle handle)
     {
         if (Ask(handle) is { } maximum) return maximum;
@@ -58,13 +59,15 @@ internal sealed class WindowsSemaphore : SemaphoreObject
     }
 
     private static unsafe int? Ask(SafeWaitHandle handle)
-        => Ntdll.NtQuerySemaphore(handle, Ntdll.SemaphoreBasicInformation, out Ntdll.SEMAPHORE_BASIC_INFORMATION information,
+        => Ntdll.NtQuerySemaphore(handle, Ntdll.SemaphoreBasicInformation,
+            out Ntdll.SEMAPHORE_BASIC_INFORMATION information,
             (uint)sizeof(Ntdll.SEMAPHORE_BASIC_INFORMATION), 0) >= 0 ? information.MaximumCount : null;
 
     /// <inheritdoc/>
     public override void ReturnPermit() => TryUnlock();
 
-    // Windows documents no way to read a count without changing it. NtQuerySemaphore, by which IpcObjects tells it, is undocumented and needs a right that opening does not ask for.
+    // Windows documents no way to read a count without changing it. NtQuerySemaphore, by which IpcObjects tells it, is
+    // undocumented and needs a right that opening does not ask for.
     public override bool TryGetCount(out int count)
     {
         CheckOpen();
@@ -75,7 +78,8 @@ internal sealed class WindowsSemaphore : SemaphoreObject
     private void CheckOpen() => ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
 
     /// <inheritdoc/>
-    /// <remarks>To give is one call that waits for nobody, and the handle, which is finalized last, closes itself.</remarks>
+    /// <remarks>To give is one call that waits for nobody, and the handle, which is finalized last, closes
+    /// itself.</remarks>
     protected override void WasDropped() => GivesBackFirst?.Invoke();
 
     protected override void Close() => _wait.Dispose();

@@ -7,10 +7,9 @@ namespace NativeIpc.Backends.Windows;
 
 /// <summary>Windows semaphores: CreateSemaphoreW and OpenSemaphoreW.</summary>
 /// <remarks>
-/// A semaphore dies with its last handle, so none is ever left behind by a crash; but while one process has it open, nobody can set its
-/// count. It is made with the largest maximum, unless the options say another, and the default security of the process,
-/// as Qt does. Rights and interleavings are
-/// those of <see cref="WindowsSegments"/>.
+/// A semaphore dies with its last handle, so none is ever left behind by a crash; but while one process has it open,
+/// nobody can set its count. It is made with the largest maximum, unless the options say another, and the default
+/// security of the process, as Qt does. Rights and interleavings are those of <see cref="WindowsSegments"/>.
 /// </remarks>
 internal sealed class WindowsSemaphores : ISemaphoreBackend
 {
@@ -31,17 +30,21 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
         return Made(key, handle, createdNew: true, options);
     }
 
-    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist)
+    public SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound,
+        bool mustExist)
     {
         WindowsSecurity security = Security(options);
         security.Check();
         SafeWaitHandle handle = Open(key, security, out int number);
-        if (number == Win32Error.ERROR_SUCCESS) return Made(key, Checked(Opening, key, handle, security), createdNew: false, options);
+        if (number == Win32Error.ERROR_SUCCESS)
+            return Made(key, Checked(Opening, key, handle, security), createdNew: false, options);
         handle.Dispose();
-        return number == Win32Error.ERROR_FILE_NOT_FOUND && !mustExist ? null : throw WindowsErrors.Open(Opening, key, "OpenSemaphoreW", number);
+        return number == Win32Error.ERROR_FILE_NOT_FOUND && !mustExist
+            ? null : throw WindowsErrors.Open(Opening, key, "OpenSemaphoreW", number);
     }
 
-    public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options) => OpenOrCreate(Opening, key, initialCount, options);
+    public SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+        => OpenOrCreate(Opening, key, initialCount, options);
 
     public SemaphoreObject CreateOrReset(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
     {
@@ -49,15 +52,19 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
         SafeWaitHandle handle = TryCreate(key, initialCount, MaximumOf(options), Security(options), out int number)
             ?? throw (number == Win32Error.ERROR_ALREADY_EXISTS
                 ? Failure.Of(NativeIpcError.AlreadyExists, "reset the semaphore", key, "CreateSemaphoreW", number,
-                    "Another process has it open, and Windows cannot set the count of a live semaphore: end its users, or accept the count that it has (AcceptExistingCount, as Qt silently does).")
+                    "Another process has it open, and Windows cannot set the count of a live semaphore: end its "
+                        + "users, or accept the count that it has (AcceptExistingCount, as Qt silently does).")
                 : WindowsErrors.CreateSemaphore(Creating, key, number));
         return Made(key, handle, createdNew: true, options);
     }
 
     public bool Remove(in NativeIpcKey key)
-        => throw new PlatformNotSupportedException($"Cannot remove the semaphore {Failure.Describe(key)}: Windows removes a semaphore with the last handle, and in no other way. Dispose it in every process that has it open.");
+        => throw new PlatformNotSupportedException(
+            $"Cannot remove the semaphore {Failure.Describe(key)}: Windows removes a semaphore with the last handle, "
+                + $"and in no other way. Dispose it in every process that has it open.");
 
-    /// <summary>Opens or makes the lock of a segment: one whose dead holder is noticed, if the record of the holder can be had.</summary>
+    /// <summary>Opens or makes the lock of a segment: one whose dead holder is noticed, if the record of the holder can
+    /// be had.</summary>
     internal static SemaphoreObject OpenLock(in NativeIpcKey key, WindowsSecurity security, bool requiresRecovery)
     {
         SafeWaitHandle handle = OpenOrCreate(OpeningLock, key, 1, Kernel32.MAXLONG, security, out bool createdNew);
@@ -82,10 +89,12 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     /// opens it.</summary>
     private static int MaximumOf(SystemSemaphoreOptions options) => options.MaximumCount ?? Kernel32.MAXLONG;
 
-    private static WindowsSecurity Security(SystemSemaphoreOptions options) => new(options.CurrentUserOnly, options.SecurityDescriptor);
+    private static WindowsSecurity Security(SystemSemaphoreOptions options)
+        => new(options.CurrentUserOnly, options.SecurityDescriptor);
 
     /// <summary>The object around a handle, which it takes over.</summary>
-    private static SemaphoreObject Made(in NativeIpcKey key, SafeWaitHandle handle, bool createdNew, SystemSemaphoreOptions options)
+    private static SemaphoreObject Made(in NativeIpcKey key, SafeWaitHandle handle, bool createdNew,
+        SystemSemaphoreOptions options)
     {
         if (!options.Robust) return new WindowsSemaphore(key, handle, createdNew);
         try
@@ -99,7 +108,8 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
         }
     }
 
-    private static SemaphoreObject OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options)
+    private static SemaphoreObject OpenOrCreate(string attempt, in NativeIpcKey key, int initialCount,
+        SystemSemaphoreOptions options)
     {
         SafeWaitHandle handle =
             OpenOrCreate(attempt, key, initialCount, MaximumOf(options), Security(options), out bool createdNew);
@@ -132,7 +142,8 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
     }
 
     /// <summary>The handle, if its object's owner is accepted. Takes it over.</summary>
-    private static SafeWaitHandle Checked(string attempt, in NativeIpcKey key, SafeWaitHandle handle, WindowsSecurity security)
+    private static SafeWaitHandle Checked(string attempt, in NativeIpcKey key, SafeWaitHandle handle,
+        WindowsSecurity security)
     {
         try
         {
@@ -174,7 +185,8 @@ internal sealed class WindowsSemaphores : ISemaphoreBackend
 
     private static SafeWaitHandle Open(in NativeIpcKey key, WindowsSecurity security, out int number)
     {
-        SafeWaitHandle handle = Kernel32.OpenSemaphoreW(Kernel32.SEMAPHORE_MODIFY_STATE | Kernel32.SYNCHRONIZE | security.Rights, 0, key.NativeKey);
+        SafeWaitHandle handle = Kernel32.OpenSemaphoreW(
+            Kernel32.SEMAPHORE_MODIFY_STATE | Kernel32.SYNCHRONIZE | security.Rights, 0, key.NativeKey);
         number = Marshal.GetLastPInvokeError();
         if (!handle.IsInvalid) number = Win32Error.ERROR_SUCCESS;
         return handle;

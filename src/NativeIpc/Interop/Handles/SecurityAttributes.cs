@@ -4,7 +4,8 @@ namespace NativeIpc;
 
 internal static partial class Interop
 {
-    /// <summary>The security of new Windows objects, as the functions that make them take it. Null, the default of the process, without a descriptor.</summary>
+    /// <summary>The security of new Windows objects, as the functions that make them take it. Null, the default of the
+    /// process, without a descriptor.</summary>
     internal sealed unsafe class SecurityAttributes : SafeHandle
     {
         /// <summary>The default security of the process.</summary>
@@ -17,8 +18,10 @@ internal static partial class Interop
         public SecurityAttributes(nint descriptor)
             : base(0, ownsHandle: true)
         {
-            var attributes = (Kernel32.SECURITY_ATTRIBUTES*)NativeMemory.Alloc((nuint)sizeof(Kernel32.SECURITY_ATTRIBUTES));
-            *attributes = new() { nLength = (uint)sizeof(Kernel32.SECURITY_ATTRIBUTES), lpSecurityDescriptor = descriptor };
+            var attributes = (Kernel32.SECURITY_ATTRIBUTES*)NativeMemory.Alloc(
+                (nuint)sizeof(Kernel32.SECURITY_ATTRIBUTES));
+            *attributes = new() { nLength = (uint)sizeof(Kernel32.SECURITY_ATTRIBUTES),
+                lpSecurityDescriptor = descriptor };
             SetHandle((nint)attributes);
         }
 

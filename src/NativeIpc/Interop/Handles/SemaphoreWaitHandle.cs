@@ -5,9 +5,9 @@ namespace NativeIpc;
 internal static partial class Interop
 {
     /// <summary>
-    /// A Windows semaphore to wait on. A WaitHandle and not WaitForSingleObject: its waits hold a reference on the handle, take part in what
-    /// the runtime does for waiting threads (Thread.Interrupt, messages of single-threaded apartments), and go on with what is left of
-    /// the time after an APC.
+    /// A Windows semaphore to wait on. A WaitHandle and not WaitForSingleObject: its waits hold a reference on the
+    /// handle, take part in what the runtime does for waiting threads (Thread.Interrupt, messages of single-threaded
+    /// apartments), and go on with what is left of the time after an APC.
     /// </summary>
     internal sealed class SemaphoreWaitHandle : WaitHandle
     {

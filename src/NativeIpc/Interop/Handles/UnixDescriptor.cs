@@ -18,6 +18,7 @@ internal static partial class Interop
         public override bool IsInvalid => handle == -1;
 
         // close(2) after EINTR has closed the descriptor on Linux; a second try could close somebody else's.
-        protected override bool ReleaseHandle() => Libc.close((int)handle) == 0 || Marshal.GetLastPInvokeError() == Errno.EINTR;
+        protected override bool ReleaseHandle()
+            => Libc.close((int)handle) == 0 || Marshal.GetLastPInvokeError() == Errno.EINTR;
     }
 }

@@ -18,7 +18,9 @@ internal static partial class Interop
         private static unsafe partial int fremovexattr(int fd, byte* name); // Linux
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        private static unsafe partial nint lgetxattr([MarshalUsing(typeof(PathMarshaller))] string path, byte* name, byte* value, nuint size); // Linux
+        // Linux
+        private static unsafe partial nint lgetxattr([MarshalUsing(typeof(PathMarshaller))] string path, byte* name,
+            byte* value, nuint size);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         private static partial int kill(int process, int signal);
@@ -56,6 +58,7 @@ internal static partial class Interop
 
         /// <summary>Whether the system has a process of this number, in this PID namespace; one that may not be seen
         /// (hidepid of proc(5)) counts, too.</summary>
-        internal static bool HasProcess(int process) => kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != Errno.ESRCH;
+        internal static bool HasProcess(int process)
+            => kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != Errno.ESRCH;
     }
 }

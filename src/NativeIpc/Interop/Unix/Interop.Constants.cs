@@ -9,8 +9,8 @@ internal static partial class Interop
     internal abstract class Layout : LayoutOf<ThisTarget>;
 
     /// <summary>
-    /// Flags of the C headers, a pure function of the target: tests/NativeIpc.Abi checks those of Linux against glibc, musl and the arm64
-    /// headers, and those of Apple against the stored facts, wherever it runs.
+    /// Flags of the C headers, a pure function of the target: tests/NativeIpc.Abi checks those of Linux against glibc,
+    /// musl and the arm64 headers, and those of Apple against the stored facts, wherever it runs.
     /// </summary>
     internal abstract class FlagsOf<TTarget>
         where TTarget : ITarget
@@ -123,7 +123,8 @@ internal static partial class Interop
         internal static readonly int SEM_FAILED = TTarget.IsApple ? -1 : 0;
     }
 
-    /// <summary>Sizes and offsets of C structs on 64-bit systems that are read by offset instead of declared (platform-abi.md, section 2).</summary>
+    /// <summary>Sizes and offsets of C structs on 64-bit systems that are read by offset instead of declared
+    /// (platform-abi.md, section 2).</summary>
     internal abstract class LayoutOf<TTarget>
         where TTarget : ITarget
     {
@@ -145,6 +146,7 @@ internal static partial class Interop
         internal static readonly int ShmCpid = TTarget.IsApple ? 36 : 80;
         internal static readonly int SemOtime = TTarget.IsApple ? 32 : 48;
         internal static readonly int SemCtime = TTarget.IsApple ? 44 : TTarget.IsArm64 ? 56 : 64;
-        internal static readonly int SemNsems = TTarget.IsApple ? 28 : TTarget.IsArm64 ? 64 : 80; // x64 has room beside each time
+        // x64 has room beside each time
+        internal static readonly int SemNsems = TTarget.IsApple ? 28 : TTarget.IsArm64 ? 64 : 80;
     }
 }

@@ -6,8 +6,9 @@ internal static partial class Interop
     internal abstract class Errno : ErrnoOf<ThisTarget>;
 
     /// <summary>
-    /// Error numbers. They differ per system (EAGAIN and EDEADLK even swap theirs between Linux and BSD), so numbers of one system are
-    /// never compared with those of another. Linux values hold for x64 and arm64; tests/NativeIpc.Abi checks them.
+    /// Error numbers. They differ per system (EAGAIN and EDEADLK even swap theirs between Linux and BSD), so numbers of
+    /// one system are never compared with those of another. Linux values hold for x64 and arm64; tests/NativeIpc.Abi
+    /// checks them.
     /// </summary>
     internal abstract class ErrnoOf<TTarget>
         where TTarget : ITarget

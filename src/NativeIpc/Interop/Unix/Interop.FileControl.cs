@@ -37,7 +37,8 @@ internal static partial class Interop
         /// <param name="closesOnExec">Whether programs that this process starts do not inherit it.</param>
         /// <returns>A descriptor for the same open file; -1, with the error number, for a failure, also when none is
         /// left from 3 up.</returns>
-        internal static int AboveStandard(int descriptor, bool closesOnExec) => descriptor is < 0 or > 2 || IsApple ? descriptor : Move(descriptor, closesOnExec);
+        internal static int AboveStandard(int descriptor, bool closesOnExec)
+            => descriptor is < 0 or > 2 || IsApple ? descriptor : Move(descriptor, closesOnExec);
 
         private static int Move(int descriptor, bool closesOnExec)
         {
@@ -48,8 +49,8 @@ internal static partial class Interop
             return moved;
         }
 
-        /// <summary>Takes (F_WRLCK, F_RDLCK) or drops (F_UNLCK) a lock on one byte, without waiting; it belongs to the open file description, and the
-        /// kernel drops it with the last descriptor of that.</summary>
+        /// <summary>Takes (F_WRLCK, F_RDLCK) or drops (F_UNLCK) a lock on one byte, without waiting; it belongs to the
+        /// open file description, and the kernel drops it with the last descriptor of that.</summary>
         /// <returns>0, or the error number: EAGAIN when another description has it.</returns>
         internal static int LockByte(UnixDescriptor fd, long offset, int type) => LockBytes(fd, offset, 1, (short)type);
 
@@ -60,8 +61,10 @@ internal static partial class Interop
             return fcntl_lock(fd, Flags.F_OFD_SETLK, ref range) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
 
-        /// <summary>Whether another open file description has a lock on a byte that excludes ours. Changes nothing.</summary>
-        internal static bool IsByteLockedByAnother(UnixDescriptor fd, long offset) => AreBytesLockedByAnother(fd, offset, 1);
+        /// <summary>Whether another open file description has a lock on a byte that excludes ours. Changes
+        /// nothing.</summary>
+        internal static bool IsByteLockedByAnother(UnixDescriptor fd, long offset)
+            => AreBytesLockedByAnother(fd, offset, 1);
 
         /// <inheritdoc cref="IsByteLockedByAnother"/>
         internal static bool AreBytesLockedByAnother(UnixDescriptor fd, long offset, long count)
@@ -77,18 +80,22 @@ internal static partial class Interop
         internal static bool IsOwner(int fd) => fcntl_descriptor(fd, Flags.F_SETFL, Flags.O_NOATIME) == 0;
 
         /// <summary>
-        /// Takes a lease to write, which the kernel gives only while no other process has the file open or mapped: in whatever language, user or
-        /// namespace. Who opens the file meanwhile waits, or gets EAGAIN with O_NONBLOCK, so it is held for a few system calls at most.
+        /// Takes a lease to write, which the kernel gives only while no other process has the file open or mapped: in
+        /// whatever language, user or namespace. Who opens the file meanwhile waits, or gets EAGAIN with O_NONBLOCK, so
+        /// it is held for a few system calls at most.
         /// </summary>
-        /// <returns>0; EAGAIN when somebody else has the file; EACCES or EPERM when this user may not ask (not the owner, no CAP_LEASE).</returns>
+        /// <returns>0; EAGAIN when somebody else has the file; EACCES or EPERM when this user may not ask (not the
+        /// owner, no CAP_LEASE).</returns>
         internal static int TakeLease(UnixDescriptor fd)
         {
-            // The kernel would tell of an opener by SIGIO, which ends a process that does not expect it; SIGURG is ignored by default.
+            // The kernel would tell of an opener by SIGIO, which ends a process that does not expect it; SIGURG is
+            // ignored by default.
             if (fcntl_number(fd, Flags.F_SETSIG, Flags.SIGURG) != 0) return Marshal.GetLastPInvokeError();
             return fcntl_number(fd, Flags.F_SETLEASE, Flags.F_WRLCK) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
 
-        /// <summary>Makes a descriptor's number mean what another one means, in one step; what it meant before is closed. dup3(2).</summary>
+        /// <summary>Makes a descriptor's number mean what another one means, in one step; what it meant before is
+        /// closed. dup3(2).</summary>
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int dup3(int from, int to, int flags); // Linux
 
@@ -96,8 +103,10 @@ internal static partial class Interop
         private static partial int futimens(UnixDescriptor fd, nint times);
 
         /// <summary>Sets the file's times to now, of which everybody hears who watches it (IN_ATTRIB).</summary>
-        internal static void Touch(UnixDescriptor fd) => _ = futimens(fd, 0); // fails only for who may not write; then nobody hears, and asks later
+        // Fails only for who may not write; then nobody hears, and asks later
+        internal static void Touch(UnixDescriptor fd) => _ = futimens(fd, 0);
 
-        internal static void DropLease(UnixDescriptor fd) => _ = fcntl_number(fd, Flags.F_SETLEASE, Flags.F_UNLCK); // cannot fail for a lease that is held
+        // Cannot fail for a lease that is held
+        internal static void DropLease(UnixDescriptor fd) => _ = fcntl_number(fd, Flags.F_SETLEASE, Flags.F_UNLCK);
     }
 }

@@ -10,14 +10,17 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, EntryPoint = "open", SetLastError = true)]
         private static partial int open_plain([MarshalUsing(typeof(PathMarshaller))] string path, int oflag, uint mode);
 
-        [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        private static partial int open_appleArm64(string path, int oflag, nint p2, nint p3, nint p4, nint p5, nint p6, nint p7, nint mode);
+        [LibraryImport(Libraries.Libc, EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
+        private static partial int open_appleArm64(string path, int oflag, nint p2, nint p3, nint p4, nint p5, nint p6,
+            nint p7, nint mode);
 
         /// <summary>open(2), variadic; again after a signal, which a file system that asks a server lets in.</summary>
         internal static int open(string path, int oflag, uint mode)
         {
             int opened;
-            do opened = VariadicArgumentsOnStack ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode);
+            do opened = VariadicArgumentsOnStack
+                ? open_appleArm64(path, oflag, 0, 0, 0, 0, 0, 0, (nint)mode) : open_plain(path, oflag, mode);
             while (opened == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
             return AboveStandard(opened, (oflag & Flags.O_CLOEXEC) != 0);
         }
@@ -39,7 +42,9 @@ internal static partial class Interop
         internal static unsafe partial int unlink_utf8(byte* path);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "linkat", SetLastError = true)]
-        internal static unsafe partial int linkat_utf8(int oldDirectory, byte* oldPath, int newDirectory, byte* newPath, int flags); // Linux
+        // Linux
+        internal static unsafe partial int linkat_utf8(int oldDirectory, byte* oldPath, int newDirectory,
+            byte* newPath, int flags);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static partial int close(int fd);
@@ -87,7 +92,8 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc)]
         internal static partial uint getegid();
 
-        /// <summary>getpwuid(3) is not thread-safe: the caller serializes. The name is the first field of struct passwd on every system.</summary>
+        /// <summary>getpwuid(3) is not thread-safe: the caller serializes. The name is the first field of struct passwd
+        /// on every system.</summary>
         [LibraryImport(Libraries.Libc, SetLastError = true)]
         internal static unsafe partial byte** getpwuid(uint uid);
 
@@ -95,7 +101,8 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
         internal static unsafe partial byte* getgrnam(string name);
 
-        /// <summary>realpath(3): absolute, without links, dots and double slashes; null when the path does not lead anywhere.</summary>
+        /// <summary>realpath(3): absolute, without links, dots and double slashes; null when the path does not lead
+        /// anywhere.</summary>
         internal static string? RealPath(string path)
         {
             nint resolved = realpath(path, 0);

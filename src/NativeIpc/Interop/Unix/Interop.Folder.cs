@@ -11,7 +11,8 @@ internal static partial class Interop
     {
         private static readonly nint s_getdents64 = Getdents64Number(RuntimeInformation.ProcessArchitecture);
 
-        /// <summary>SYS_getdents64; by number, since glibc has the function since 2.30 and musl has another name.</summary>
+        /// <summary>SYS_getdents64; by number, since glibc has the function since 2.30 and musl has another
+        /// name.</summary>
         internal static int Getdents64Number(Architecture architecture) => architecture switch
         {
             Architecture.X64 => 217,
@@ -30,8 +31,8 @@ internal static partial class Interop
         /// <param name="name">The name, with a zero byte behind it.</param>
         internal delegate void EntryAction(ReadOnlySpan<byte> name);
 
-        /// <summary>The names in a folder, but for . and .., as <see cref="PathText"/> has them; null where it cannot be
-        /// read. Linux.</summary>
+        /// <summary>The names in a folder, but for . and .., as <see cref="PathText"/> has them; null where it cannot
+        /// be read. Linux.</summary>
         internal static List<string>? NamesIn(string folder, out int error)
         {
             List<string> names = [];
@@ -47,8 +48,8 @@ internal static partial class Interop
             return opened;
         }
 
-        /// <summary>Goes through the entries of an open folder, but for . and .. (getdents64(2)). Returns 0, or the error
-        /// number.</summary>
+        /// <summary>Goes through the entries of an open folder, but for . and .. (getdents64(2)). Returns 0, or the
+        /// error number.</summary>
         /// <remarks>The buffer is on the stack, since a look at the machine comes here once for each process.</remarks>
         [SkipLocalsInit]
         internal static unsafe int ForEachEntry(UnixDescriptor folder, EntryAction each)
@@ -76,7 +77,8 @@ internal static partial class Interop
         /// <param name="folder">The folder.</param>
         /// <param name="name">As <see cref="ForEachEntry"/> gives it.</param>
         /// <param name="buffer">Where it is put, cut at its end.</param>
-        internal static unsafe ReadOnlySpan<byte> LinkText(UnixDescriptor folder, ReadOnlySpan<byte> name, Span<byte> buffer)
+        internal static unsafe ReadOnlySpan<byte> LinkText(UnixDescriptor folder, ReadOnlySpan<byte> name,
+            Span<byte> buffer)
         {
             fixed (byte* of = name)
             fixed (byte* to = buffer)
@@ -92,7 +94,8 @@ internal static partial class Interop
             byte* found = stackalloc byte[Statx.Size];
             fixed (byte* of = name)
             {
-                int error = syscall_statx(s_statx, (int)folder.DangerousGetHandle(), of, Flags.AT_STATX_DONT_SYNC, Statx.BASIC_STATS, found) == 0
+                int error = syscall_statx(s_statx, (int)folder.DangerousGetHandle(), of, Flags.AT_STATX_DONT_SYNC,
+                    Statx.BASIC_STATS, found) == 0
                     ? 0
                     : Marshal.GetLastPInvokeError();
                 status = error == 0 ? ReadStatus(found) : default;

@@ -5,10 +5,12 @@ namespace NativeIpc;
 internal static partial class Interop
 {
     /// <summary>
-    /// Sleeps on any number of words at once, each of which ends by itself: io_uring(7) with futex waits, Linux 6.7. Where futex_waitv(2) joins and leaves every word each time
-    /// (80 ns for each in waking alone), here the woken one only is joined anew.
+    /// Sleeps on any number of words at once, each of which ends by itself: io_uring(7) with futex waits, Linux 6.7.
+    /// Where futex_waitv(2) joins and leaves every word each time (80 ns for each in waking alone), here the woken one
+    /// only is joined anew.
     /// </summary>
-    /// <remarks>Opened by any thread; everything after that by the one that has called <see cref="Start"/>. A word is looked at when it is submitted, and its memory is not touched after that.</remarks>
+    /// <remarks>Opened by any thread; everything after that by the one that has called <see cref="Start"/>. A word is
+    /// looked at when it is submitted, and its memory is not touched after that.</remarks>
     internal sealed unsafe class FutexRing : IDisposable
     {
         private const int Entries = 256;
@@ -48,15 +50,20 @@ internal static partial class Interop
 
         private byte* Map(nuint length, long offset)
         {
-            nint address = Libc.mmap(0, length, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED | Flags.MAP_POPULATE, _descriptor, offset);
+            nint address = Libc.mmap(0, length, Flags.PROT_READ | Flags.PROT_WRITE,
+                Flags.MAP_SHARED | Flags.MAP_POPULATE, _descriptor, offset);
             return address == Libc.MAP_FAILED ? null : (byte*)address;
         }
 
-        /// <summary>Opens one; null where there is none: an older kernel, a filter, no descriptor or memory. Close-on-exec.</summary>
+        /// <summary>Opens one; null where there is none: an older kernel, a filter, no descriptor or memory.
+        /// Close-on-exec.</summary>
         internal static FutexRing? TryOpen()
         {
-            var parameters = new UringParams { flags = IoUring.IORING_SETUP_R_DISABLED | IoUring.IORING_SETUP_SINGLE_ISSUER | IoUring.IORING_SETUP_DEFER_TASKRUN };
-            int descriptor = Libc.AboveStandard((int)Libc.syscall_io_uring_setup(IoUring.SetupNumber, Entries, &parameters), closesOnExec: true);
+            var parameters = new UringParams
+                { flags = IoUring.IORING_SETUP_R_DISABLED | IoUring.IORING_SETUP_SINGLE_ISSUER
+                    | IoUring.IORING_SETUP_DEFER_TASKRUN };
+            int descriptor = Libc.AboveStandard(
+                (int)Libc.syscall_io_uring_setup(IoUring.SetupNumber, Entries, &parameters), closesOnExec: true);
             if (descriptor < 0) return null;
             var ring = new FutexRing(descriptor, parameters);
             if (ring.IsMapped) return ring;
@@ -64,19 +71,23 @@ internal static partial class Interop
             return null;
         }
 
-        /// <summary>Whether the kernel has such sleeps: one on a word with another value ends at once and says so.</summary>
+        /// <summary>Whether the kernel has such sleeps: one on a word with another value ends at once and says
+        /// so.</summary>
         internal static bool IsOffered()
         {
             using FutexRing? ring = TryOpen();
             uint word = 1;
-            return ring is not null && ring.Start() && ring.TryWait(1, &word, 0, isPrivate: true) && ring.Sleep(TimeSpan.FromSeconds(1)) == 0
+            return ring is not null && ring.Start() && ring.TryWait(1, &word, 0, isPrivate: true)
+                && ring.Sleep(TimeSpan.FromSeconds(1)) == 0
                 && ring.TryReap(out ulong number, out int result) && number == 1 && result == -Errno.EAGAIN;
         }
 
         /// <summary>Makes the calling thread the one that uses it.</summary>
-        internal bool Start() => Libc.syscall_io_uring_register(IoUring.RegisterNumber, _descriptor, (nint)IoUring.IORING_REGISTER_ENABLE_RINGS, null, 0) == 0;
+        internal bool Start() => Libc.syscall_io_uring_register(IoUring.RegisterNumber, _descriptor,
+            (nint)IoUring.IORING_REGISTER_ENABLE_RINGS, null, 0) == 0;
 
-        /// <summary>Joins a word with the next <see cref="Sleep"/>, if it has the value then; otherwise the result is EAGAIN. False when there is no room: sleep first.</summary>
+        /// <summary>Joins a word with the next <see cref="Sleep"/>, if it has the value then; otherwise the result is
+        /// EAGAIN. False when there is no room: sleep first.</summary>
         internal bool TryWait(ulong number, uint* word, uint value, bool isPrivate)
             => TryPut(new UringEntry
             {
@@ -88,8 +99,11 @@ internal static partial class Interop
                 user_data = number,
             });
 
-        /// <summary>Ends what has a number: its result comes in any case, and the cancelling's own under another number.</summary>
-        internal bool TryCancel(ulong number, ulong own) => TryPut(new UringEntry { opcode = IoUring.IORING_OP_ASYNC_CANCEL, fd = -1, addr = number, user_data = own });
+        /// <summary>Ends what has a number: its result comes in any case, and the cancelling's own under another
+        /// number.</summary>
+        internal bool TryCancel(ulong number, ulong own)
+            => TryPut(new UringEntry { opcode = IoUring.IORING_OP_ASYNC_CANCEL, fd = -1, addr = number,
+                user_data = own });
 
         private bool TryPut(in UringEntry entry)
         {
@@ -108,15 +122,18 @@ internal static partial class Interop
         /// <returns>0, or the error number.</returns>
         internal int Sleep(TimeSpan longest)
         {
-            Timespec duration = new() { tv_sec = longest.Ticks / TimeSpan.TicksPerSecond, tv_nsec = longest.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+            Timespec duration = new() { tv_sec = longest.Ticks / TimeSpan.TicksPerSecond,
+                tv_nsec = longest.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
             var wait = new UringWait { ts = &duration };
-            return Enter(longest > TimeSpan.Zero ? 1 : 0, IoUring.IORING_ENTER_GETEVENTS | IoUring.IORING_ENTER_EXT_ARG, &wait, sizeof(UringWait));
+            return Enter(longest > TimeSpan.Zero ? 1 : 0, IoUring.IORING_ENTER_GETEVENTS | IoUring.IORING_ENTER_EXT_ARG,
+                &wait, sizeof(UringWait));
         }
 
         private int Enter(nint least, uint flags, UringWait* wait, nint size)
         {
             uint toSubmit = _tail - Volatile.Read(ref *_submitHead);
-            return Libc.syscall_io_uring_enter(IoUring.EnterNumber, _descriptor, (nint)toSubmit, least, (nint)flags, wait, size) >= 0 ? 0 : Marshal.GetLastPInvokeError();
+            return Libc.syscall_io_uring_enter(IoUring.EnterNumber, _descriptor, (nint)toSubmit, least, (nint)flags,
+                wait, size) >= 0 ? 0 : Marshal.GetLastPInvokeError();
         }
 
         /// <summary>Takes a result: 0 for a wake-up, or the error number below zero.</summary>

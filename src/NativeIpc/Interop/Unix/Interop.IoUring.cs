@@ -126,9 +126,11 @@ internal static partial class Interop
         internal static partial nint syscall_io_uring_setup(nint number, nint entries, UringParams* parameters);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
-        internal static partial nint syscall_io_uring_enter(nint number, nint descriptor, nint toSubmit, nint least, nint flags, UringWait* wait, nint size);
+        internal static partial nint syscall_io_uring_enter(nint number, nint descriptor, nint toSubmit, nint least,
+            nint flags, UringWait* wait, nint size);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
-        internal static partial nint syscall_io_uring_register(nint number, nint descriptor, nint operation, void* argument, nint count);
+        internal static partial nint syscall_io_uring_register(nint number, nint descriptor, nint operation,
+            void* argument, nint count);
     }
 }

@@ -7,9 +7,10 @@ namespace NativeIpc;
 internal static partial class Interop
 {
     /// <summary>
-    /// The logical library names of all declarations, and the one resolver behind them. <c>libc</c> has every function on musl, on
-    /// macOS and on glibc 2.34 or later; before that, glibc keeps <c>sem_*</c> in libpthread.so.0 and <c>shm_*</c> in librt.so.1
-    /// (.NET 10 runs on glibc 2.27 and later). This resolver can go when .NET's floor reaches glibc 2.34.
+    /// The logical library names of all declarations, and the one resolver behind them. <c>libc</c> has every function
+    /// on musl, on macOS and on glibc 2.34 or later; before that, glibc keeps <c>sem_*</c> in libpthread.so.0 and
+    /// <c>shm_*</c> in librt.so.1 (.NET 10 runs on glibc 2.27 and later). This resolver can go when .NET's floor
+    /// reaches glibc 2.34.
     /// </summary>
     internal static class Libraries
     {
@@ -25,7 +26,8 @@ internal static partial class Interop
         }
 #pragma warning restore CA2255
 
-        private static nint Resolve(string libraryName, Assembly assembly, DllImportSearchPath? searchPath) => libraryName switch
+        private static nint Resolve(string libraryName, Assembly assembly, DllImportSearchPath? searchPath)
+            => libraryName switch
         {
             LibcSemaphores => LoadWith("sem_open", "libpthread.so.0", assembly),
             LibcSharedMemory => LoadWith("shm_open", "librt.so.1", assembly),
@@ -33,18 +35,20 @@ internal static partial class Interop
             _ => 0,
         };
 
-        /// <summary>The C library, which this process has. By the name that glibc has on Linux, and that musl takes for its
-        /// own: without it, the runtime's probing asks for fifty files first.</summary>
+        /// <summary>The C library, which this process has. By the name that glibc has on Linux, and that musl takes for
+        /// its own: without it, the runtime's probing asks for fifty files first.</summary>
         private static nint OpenLibc(Assembly assembly)
             => OperatingSystem.IsLinux() && NativeLibrary.TryLoad("libc.so.6", out nint libc)
                 ? libc
-                : NativeLibrary.Load(Libc, assembly, DllImportSearchPath.System32); // System32: no probe in the application's folder
+                // System32: no probe in the application's folder
+                : NativeLibrary.Load(Libc, assembly, DllImportSearchPath.System32);
 
         private static nint LoadWith(string symbol, string olderHome, Assembly assembly)
         {
             nint libc = OpenLibc(assembly);
             if (NativeLibrary.TryGetExport(libc, symbol, out _)) return libc;
-            return NativeLibrary.TryLoad(olderHome, assembly, DllImportSearchPath.System32, out nint older) ? older : libc;
+            return NativeLibrary.TryLoad(olderHome, assembly, DllImportSearchPath.System32, out nint older)
+                ? older : libc;
         }
 
         /// <summary>Whether the C library is glibc; false on musl, bionic and macOS.</summary>
@@ -57,6 +61,7 @@ internal static partial class Interop
 
         /// <summary>Whether the C library has a function.</summary>
         internal static bool HasSemaphoreFunction(string name)
-            => NativeLibrary.TryGetExport(LoadWith("sem_open", "libpthread.so.0", typeof(Libraries).Assembly), name, out _);
+            => NativeLibrary.TryGetExport(LoadWith("sem_open", "libpthread.so.0", typeof(Libraries).Assembly),
+                name, out _);
     }
 }

@@ -6,8 +6,9 @@ using System.Text.Unicode;
 
 namespace NativeIpc;
 
-/// <content>Names as the kernel has them are bytes, and most are UTF-8. As strings they are here in a form that leads back to
-/// each: a byte that is no UTF-8 is a lone surrogate, U+DC80 to U+DCFF (as in Python, PEP 383), which no text gives.</content>
+/// <content>Names as the kernel has them are bytes, and most are UTF-8. As strings they are here in a form that leads
+/// back to each: a byte that is no UTF-8 is a lone surrogate, U+DC80 to U+DCFF (as in Python, PEP 383), which no text
+/// gives.</content>
 internal static partial class Interop
 {
     internal static class PathText
@@ -43,9 +44,11 @@ internal static partial class Interop
             for (ReadOnlySpan<char> rest = name; !rest.IsEmpty;)
             {
                 int at = IndexOfByte(rest);
-                text.Append(rest[..(at < 0 ? rest.Length : at)]).Replace("\\", "\\\\", text.Length - (at < 0 ? rest.Length : at), at < 0 ? rest.Length : at);
+                text.Append(rest[..(at < 0 ? rest.Length : at)]).Replace("\\", "\\\\",
+                    text.Length - (at < 0 ? rest.Length : at), at < 0 ? rest.Length : at);
                 if (at < 0) break;
-                text.Append("\\x").Append(((byte)(rest[at] - First + 0x80)).ToString("x2", System.Globalization.CultureInfo.InvariantCulture));
+                text.Append("\\x").Append(((byte)(rest[at] - First + 0x80)).ToString("x2",
+                    System.Globalization.CultureInfo.InvariantCulture));
                 rest = rest[(at + 1)..];
             }
 
@@ -114,7 +117,9 @@ internal static partial class Interop
                 }
                 else
                 {
-                    _path = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetReference(buffer)); // on the stack
+                    // On the stack
+                    _path = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(
+                        ref MemoryMarshal.GetReference(buffer));
                 }
 
                 buffer[PathText.Encode(path, buffer)] = 0;

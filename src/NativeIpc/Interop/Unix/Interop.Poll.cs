@@ -13,13 +13,16 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
         private static partial nint syscall_pidfd_open(nint number, nint process, nint flags);
 
-        /// <summary>A descriptor that can be read when the process has ended; -1 when there is none, or the kernel has no such call. Close-on-exec.</summary>
-        internal static int pidfd_open(int process) => AboveStandard((int)syscall_pidfd_open(PidfdOpenNumber, process, 0), closesOnExec: true);
+        /// <summary>A descriptor that can be read when the process has ended; -1 when there is none, or the kernel has
+        /// no such call. Close-on-exec.</summary>
+        internal static int pidfd_open(int process)
+            => AboveStandard((int)syscall_pidfd_open(PidfdOpenNumber, process, 0), closesOnExec: true);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "epoll_create1", SetLastError = true)]
         private static partial int epoll_create1_plain(int flags);
 
-        internal static int epoll_create1(int flags) => AboveStandard(epoll_create1_plain(flags), (flags & Flags.EPOLL_CLOEXEC) != 0);
+        internal static int epoll_create1(int flags)
+            => AboveStandard(epoll_create1_plain(flags), (flags & Flags.EPOLL_CLOEXEC) != 0);
 
         [LibraryImport(Libraries.Libc)]
         internal static partial int epoll_ctl(int epoll, int operation, int descriptor, byte* wanted);
@@ -27,8 +30,10 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc)]
         internal static partial int epoll_wait(int epoll, byte* events, int most, int milliseconds);
 
-        /// <summary>A descriptor that can be read after somebody has written a number other than 0 to it. eventfd(2).</summary>
-        internal static int eventfd(uint value, int flags) => AboveStandard(eventfd_plain(value, flags), (flags & Flags.EFD_CLOEXEC) != 0);
+        /// <summary>A descriptor that can be read after somebody has written a number other than 0 to it.
+        /// eventfd(2).</summary>
+        internal static int eventfd(uint value, int flags)
+            => AboveStandard(eventfd_plain(value, flags), (flags & Flags.EFD_CLOEXEC) != 0);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "eventfd", SetLastError = true)]
         private static partial int eventfd_plain(uint value, int flags);

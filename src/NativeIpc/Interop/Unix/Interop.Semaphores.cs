@@ -11,7 +11,8 @@ internal static partial class Interop
         internal long tv_sec;
         internal long tv_nsec;
 
-        /// <summary>The moment that is so far from now on a clock. Called only with clocks that every Linux has.</summary>
+        /// <summary>The moment that is so far from now on a clock. Called only with clocks that every Linux
+        /// has.</summary>
         internal static Timespec After(TimeSpan time, int clock)
         {
             Timespec now;
@@ -22,7 +23,8 @@ internal static partial class Interop
             return now;
         }
 
-        internal readonly bool IsBefore(in Timespec other) => tv_sec < other.tv_sec || (tv_sec == other.tv_sec && tv_nsec < other.tv_nsec);
+        internal readonly bool IsBefore(in Timespec other)
+            => tv_sec < other.tv_sec || (tv_sec == other.tv_sec && tv_nsec < other.tv_nsec);
     }
 
     internal static partial class Libc
@@ -30,14 +32,18 @@ internal static partial class Interop
         /// <summary>What sem_open gives for a failure.</summary>
         internal static readonly nint SEM_FAILED = Flags.SEM_FAILED;
 
-        [LibraryImport(Libraries.LibcSemaphores, EntryPoint = "sem_open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        [LibraryImport(Libraries.LibcSemaphores, EntryPoint = "sem_open", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
         internal static partial nint sem_open_existing(string name, int oflag);
 
-        [LibraryImport(Libraries.LibcSemaphores, EntryPoint = "sem_open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        [LibraryImport(Libraries.LibcSemaphores, EntryPoint = "sem_open", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
         private static partial nint sem_open_plain(string name, int oflag, uint mode, uint value);
 
-        [LibraryImport(Libraries.LibcSemaphores, EntryPoint = "sem_open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-        private static partial nint sem_open_appleArm64(string name, int oflag, nint p2, nint p3, nint p4, nint p5, nint p6, nint p7, nint mode, nint value);
+        [LibraryImport(Libraries.LibcSemaphores, EntryPoint = "sem_open", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
+        private static partial nint sem_open_appleArm64(string name, int oflag, nint p2, nint p3, nint p4, nint p5,
+            nint p6, nint p7, nint mode, nint value);
 
         /// <summary>sem_open(3) with O_CREAT, variadic.</summary>
         internal static nint sem_open(string name, int oflag, uint mode, uint value)

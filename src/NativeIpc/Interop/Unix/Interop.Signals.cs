@@ -30,10 +30,13 @@ internal static partial class Interop
         {
             // Before glibc 2.34 it is not in libc, but in a library of its own that .NET's hosts have loaded.
             if (!NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), "dladdr", out nint dladdr)
-                && !(NativeLibrary.TryLoad("libdl.so.2", out nint library) && NativeLibrary.TryGetExport(library, "dladdr", out dladdr)))
+                && !(NativeLibrary.TryLoad("libdl.so.2", out nint library)
+                    && NativeLibrary.TryGetExport(library, "dladdr", out dladdr)))
                 return default;
-            nint* found = stackalloc nint[4]; // Dl_info: the file's name, where it begins, the symbol's name, where it begins
-            return ((delegate* unmanaged<nint, nint*, int>)dladdr)(address, found) == 0 ? default : (Marshal.PtrToStringUTF8(found[0]), found[1]);
+            // Dl_info: the file's name, where it begins, the symbol's name, where it begins
+            nint* found = stackalloc nint[4];
+            return ((delegate* unmanaged<nint, nint*, int>)dladdr)(address, found) == 0
+                ? default : (Marshal.PtrToStringUTF8(found[0]), found[1]);
         }
 
         /// <summary>Whether an address of code is from the program's own file, by whatever name that was
@@ -42,7 +45,8 @@ internal static partial class Interop
         {
             (string? file, nint start) = PlaceOf(address);
             const int entry = 9; // AT_ENTRY: where the program's code is entered
-            return start != 0 && (OperatingSystem.IsLinux() ? PlaceOf((nint)getauxval(entry)).Start == start : file == Environment.ProcessPath);
+            return start != 0 && (OperatingSystem.IsLinux()
+                ? PlaceOf((nint)getauxval(entry)).Start == start : file == Environment.ProcessPath);
         }
     }
 }

@@ -5,8 +5,10 @@ namespace NativeIpc;
 
 internal static partial class Interop
 {
-    /// <summary>What a name or a descriptor leads to. Two statuses with the same <see cref="Identity"/> are the same file, as long as one of them is held open.</summary>
-    internal readonly record struct FileStatus(FileIdentity Identity, uint Mode, uint Uid, uint Gid, uint Links, long Size)
+    /// <summary>What a name or a descriptor leads to. Two statuses with the same <see cref="Identity"/> are the same
+    /// file, as long as one of them is held open.</summary>
+    internal readonly record struct FileStatus(FileIdentity Identity, uint Mode, uint Uid, uint Gid,
+        uint Links, long Size)
     {
         internal bool IsRegularFile => (Mode & Flags.S_IFMT) == Flags.S_IFREG;
 
@@ -25,8 +27,9 @@ internal static partial class Interop
 
     internal static partial class Libc
     {
-        // struct stat differs per architecture and glibc exports fstat only since 2.33; statx(2) (Linux 4.11) has one layout everywhere.
-        // It is called by number, since musl before 1.2.4 has no wrapper; syscall() is variadic, which is harmless on Linux.
+        // struct stat differs per architecture and glibc exports fstat only since 2.33; statx(2) (Linux 4.11) has one
+        // layout everywhere. It is called by number, since musl before 1.2.4 has no wrapper; syscall() is variadic,
+        // which is harmless on Linux.
         private static readonly nint s_statx = StatxNumber(RuntimeInformation.ProcessArchitecture);
 
         /// <summary>SYS_statx.</summary>
@@ -39,10 +42,12 @@ internal static partial class Interop
         };
 
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
-        private static unsafe partial nint syscall_statx_plain(nint number, nint directory, byte* path, nint flags, nint mask, byte* buffer);
+        private static unsafe partial nint syscall_statx_plain(nint number, nint directory, byte* path, nint flags,
+            nint mask, byte* buffer);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
-        private static unsafe partial nint syscall_newfstatat(nint number, nint directory, byte* path, byte* buffer, nint flags);
+        private static unsafe partial nint syscall_newfstatat(nint number, nint directory, byte* path, byte* buffer,
+            nint flags);
 
         // Set when statx(2) was refused and the older call was not. Any thread may find that out; the answer is the
         // same.
@@ -52,7 +57,8 @@ internal static partial class Interop
         /// statx(2); where a filter refuses it (containers of before 2018 do), the older call, put into the form of
         /// the new one. That has no time of making.
         /// </summary>
-        private static unsafe nint syscall_statx(nint number, nint directory, byte* path, nint flags, nint mask, byte* buffer)
+        private static unsafe nint syscall_statx(nint number, nint directory, byte* path, nint flags, nint mask,
+            byte* buffer)
         {
             if (!s_isStatxRefused)
             {
@@ -73,14 +79,16 @@ internal static partial class Interop
             byte* older = stackalloc byte[OlderStat.LargestSize];
             nint taken = flags & (Flags.AT_SYMLINK_NOFOLLOW | Flags.AT_EMPTY_PATH);
             if (layout.CallNumber == 0) Marshal.SetLastPInvokeError(Errno.ENOSYS);
-            if (layout.CallNumber == 0 || syscall_newfstatat(layout.CallNumber, directory, path, older, taken) != 0) return -1;
+            if (layout.CallNumber == 0 || syscall_newfstatat(layout.CallNumber, directory, path, older, taken) != 0)
+                return -1;
             ulong device = *(ulong*)older; // st_dev, as makedev(3) puts it together
             new Span<byte>(buffer, Statx.Size).Clear();
             *(uint*)(buffer + Statx.stx_dev_major) = (uint)(((device >> 8) & 0xFFF) | ((device >> 32) & ~0xFFFUL));
             *(uint*)(buffer + Statx.stx_dev_minor) = (uint)((device & 0xFF) | ((device >> 12) & ~0xFFUL));
             *(ulong*)(buffer + Statx.stx_ino) = *(ulong*)(older + OlderStat.Inode);
             *(ushort*)(buffer + Statx.stx_mode) = (ushort)*(uint*)(older + layout.Mode);
-            *(uint*)(buffer + Statx.stx_nlink) = *(uint*)(older + layout.Links); // of eight bytes, where it has as many, the low ones
+            // Of eight bytes, where it has as many, the low ones
+            *(uint*)(buffer + Statx.stx_nlink) = *(uint*)(older + layout.Links);
             *(uint*)(buffer + Statx.stx_uid) = *(uint*)(older + layout.Uid);
             *(uint*)(buffer + Statx.stx_gid) = *(uint*)(older + layout.Gid);
             *(long*)(buffer + Statx.stx_size) = *(long*)(older + OlderStat.Size);
@@ -104,7 +112,8 @@ internal static partial class Interop
         internal static unsafe int StatusByOlderCall(byte* path, bool followLink, out FileStatus status)
         {
             byte* buffer = stackalloc byte[Statx.Size];
-            return Read(OlderStatus(Flags.AT_FDCWD, path, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, buffer), buffer, out status);
+            return Read(OlderStatus(Flags.AT_FDCWD, path, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, buffer), buffer,
+                out status);
         }
 
         // Apple: struct stat with 64-bit inodes, 144 bytes. The plain symbol is right on arm64; x64 needs the suffix.
@@ -114,16 +123,20 @@ internal static partial class Interop
         [LibraryImport(Libraries.Libc, EntryPoint = "fstat$INODE64", SetLastError = true)]
         private static unsafe partial int fstat_apple_x64(int fd, byte* buffer);
 
-        [LibraryImport(Libraries.Libc, EntryPoint = "stat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        [LibraryImport(Libraries.Libc, EntryPoint = "stat", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
         private static unsafe partial int stat_apple(string path, byte* buffer);
 
-        [LibraryImport(Libraries.Libc, EntryPoint = "stat$INODE64", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        [LibraryImport(Libraries.Libc, EntryPoint = "stat$INODE64", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
         private static unsafe partial int stat_apple_x64(string path, byte* buffer);
 
-        [LibraryImport(Libraries.Libc, EntryPoint = "lstat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        [LibraryImport(Libraries.Libc, EntryPoint = "lstat", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
         private static unsafe partial int lstat_apple(string path, byte* buffer);
 
-        [LibraryImport(Libraries.Libc, EntryPoint = "lstat$INODE64", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+        [LibraryImport(Libraries.Libc, EntryPoint = "lstat$INODE64", StringMarshalling = StringMarshalling.Utf8,
+            SetLastError = true)]
         private static unsafe partial int lstat_apple_x64(string path, byte* buffer);
 
         /// <summary>The status of an open file. Returns 0, or the error number.</summary>
@@ -153,7 +166,8 @@ internal static partial class Interop
             return Read(result, buffer, out status);
         }
 
-        /// <summary>The status of what a path leads to, or of the link itself. Returns 0, or the error number.</summary>
+        /// <summary>The status of what a path leads to, or of the link itself. Returns 0, or the error
+        /// number.</summary>
         [SkipLocalsInit]
         internal static unsafe int Status(string path, bool followLink, out FileStatus status)
         {
@@ -183,7 +197,8 @@ internal static partial class Interop
         internal static unsafe int Status(byte* path, bool followLink, out FileStatus status)
         {
             byte* buffer = stackalloc byte[Statx.Size];
-            nint result = syscall_statx(s_statx, Flags.AT_FDCWD, path, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW, Statx.BASIC_STATS, buffer);
+            nint result = syscall_statx(s_statx, Flags.AT_FDCWD, path, followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW,
+                Statx.BASIC_STATS, buffer);
             return Read(result, buffer, out status);
         }
 
@@ -200,12 +215,14 @@ internal static partial class Interop
                 *(ushort*)(b + AppleStat.st_mode), *(uint*)(b + AppleStat.st_uid), *(uint*)(b + AppleStat.st_gid),
                 *(ushort*)(b + AppleStat.st_nlink), *(long*)(b + AppleStat.st_size))
             : new FileStatus(
-                new FileIdentity(((ulong)*(uint*)(b + Statx.stx_dev_major) << 32) | *(uint*)(b + Statx.stx_dev_minor), *(ulong*)(b + Statx.stx_ino)),
+                new FileIdentity(((ulong)*(uint*)(b + Statx.stx_dev_major) << 32) | *(uint*)(b + Statx.stx_dev_minor),
+                    *(ulong*)(b + Statx.stx_ino)),
                 *(ushort*)(b + Statx.stx_mode), *(uint*)(b + Statx.stx_uid), *(uint*)(b + Statx.stx_gid),
                 *(uint*)(b + Statx.stx_nlink), *(long*)(b + Statx.stx_size));
     }
 
-    /// <summary>struct statx of Linux: the mask asked for, the size, and the offsets of the fields that are read.</summary>
+    /// <summary>struct statx of Linux: the mask asked for, the size, and the offsets of the fields that are
+    /// read.</summary>
     internal static class Statx
     {
         internal const int BASIC_STATS = 0x7FF;
@@ -247,12 +264,14 @@ internal static partial class Interop
         {
             Architecture.X64 => new(262, Mode: 24, Links: 16, Uid: 28, Gid: 32),
             Architecture.Ppc64le => new(291, Mode: 24, Links: 16, Uid: 28, Gid: 32),
-            Architecture.Arm64 or Architecture.RiscV64 => new(79, Mode: 16, Links: 20, Uid: 24, Gid: 28), // the generic table
+            // The generic table
+            Architecture.Arm64 or Architecture.RiscV64 => new(79, Mode: 16, Links: 20, Uid: 24, Gid: 28),
             _ => default, // s390x: big-endian; loongarch64 has statx alone
         };
     }
 
-    /// <summary>struct stat of Apple with 64-bit inodes, the same on Arm64 and x64: the size and the offsets of the fields that are read.</summary>
+    /// <summary>struct stat of Apple with 64-bit inodes, the same on Arm64 and x64: the size and the offsets of the
+    /// fields that are read.</summary>
     internal static class AppleStat
     {
         internal const int Size = 144;

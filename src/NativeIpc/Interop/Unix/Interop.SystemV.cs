@@ -14,12 +14,14 @@ internal static partial class Interop
     }
 
     /// <summary>
-    /// semop(2) for operations that are expected to go through: without the error number, which costs as much as the way into C. By a pointer, since native
-    /// AOT looks a declared function up in a stub of its own at each call, which takes 20 ns (measured; DirectPInvoke in the user's project would do the same).
+    /// semop(2) for operations that are expected to go through: without the error number, which costs as much as the
+    /// way into C. By a pointer, since native AOT looks a declared function up in a stub of its own at each call, which
+    /// takes 20 ns (measured; DirectPInvoke in the user's project would do the same).
     /// </summary>
     internal static unsafe class SemopAtOnce
     {
-        internal static readonly delegate* unmanaged<int, Sembuf*, nuint, int> s_call = (delegate* unmanaged<int, Sembuf*, nuint, int>)Libraries.Function("semop");
+        internal static readonly delegate* unmanaged<int, Sembuf*, nuint,
+            int> s_call = (delegate* unmanaged<int, Sembuf*, nuint, int>)Libraries.Function("semop");
     }
 
     internal static partial class Libc
@@ -46,7 +48,8 @@ internal static partial class Interop
         internal static unsafe partial int semop(int id, Sembuf* operations, nuint count);
 
         [LibraryImport(Libraries.Libc, SetLastError = true)]
-        internal static unsafe partial int semtimedop(int id, Sembuf* operations, nuint count, Timespec* timeout); // not on Apple
+        // Not on Apple
+        internal static unsafe partial int semtimedop(int id, Sembuf* operations, nuint count, Timespec* timeout);
 
         /// <summary>semctl(2) without its variadic argument.</summary>
         [LibraryImport(Libraries.Libc, SetLastError = true)]
@@ -56,7 +59,8 @@ internal static partial class Interop
         private static partial int semctl_plain(int id, int number, int command, nint argument);
 
         [LibraryImport(Libraries.Libc, EntryPoint = "semctl", SetLastError = true)]
-        private static partial int semctl_appleArm64(int id, int number, int command, nint p3, nint p4, nint p5, nint p6, nint p7, nint argument);
+        private static partial int semctl_appleArm64(int id, int number, int command, nint p3, nint p4, nint p5,
+            nint p6, nint p7, nint argument);
 
         /// <summary>semctl(2), variadic; union semun is passed as one word.</summary>
         internal static int semctl(int id, int number, int command, nint argument)

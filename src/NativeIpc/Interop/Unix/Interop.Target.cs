@@ -4,17 +4,18 @@ namespace NativeIpc;
 
 internal static partial class Interop
 {
-    internal static readonly bool IsApple = OperatingSystem.IsMacOS() || OperatingSystem.IsMacCatalyst() || OperatingSystem.IsIOS() || OperatingSystem.IsTvOS();
+    internal static readonly bool IsApple = OperatingSystem.IsMacOS() || OperatingSystem.IsMacCatalyst()
+        || OperatingSystem.IsIOS() || OperatingSystem.IsTvOS();
 
     /// <summary>
-    /// Whether variadic arguments go on the stack although registers are free: Apple on Arm64, by the architecture of the process
-    /// (Rosetta runs x64 processes on Arm64 machines). dotnet/runtime#48796.
+    /// Whether variadic arguments go on the stack although registers are free: Apple on Arm64, by the architecture of
+    /// the process (Rosetta runs x64 processes on Arm64 machines). dotnet/runtime#48796.
     /// </summary>
     internal static readonly bool VariadicArgumentsOnStack = ThisTarget.IsApple && ThisTarget.IsArm64;
 
     /// <summary>
-    /// What numbers and layouts depend on. A type argument and not a value, so that a table of values can be asked for any target and
-    /// still reads as plain constants at the place of use.
+    /// What numbers and layouts depend on. A type argument and not a value, so that a table of values can be asked for
+    /// any target and still reads as plain constants at the place of use.
     /// </summary>
     internal interface ITarget
     {

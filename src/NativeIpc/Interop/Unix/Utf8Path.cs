@@ -5,7 +5,8 @@ namespace NativeIpc;
 
 internal static partial class Interop
 {
-    /// <summary>A path in UTF-8 with its terminating zero, as the system calls take it. A local variable: it costs no allocation, and does not move.</summary>
+    /// <summary>A path in UTF-8 with its terminating zero, as the system calls take it. A local variable: it costs no
+    /// allocation, and does not move.</summary>
     internal unsafe ref struct Utf8Path
     {
         /// <summary>The longest path that fits, in bytes, more than a POSIX object's has.</summary>

@@ -15,11 +15,15 @@ internal static partial class Interop
         /// <summary>LocalFree frees the descriptor.</summary>
         [LibraryImport("advapi32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial int ConvertStringSecurityDescriptorToSecurityDescriptorW(string stringSecurityDescriptor, uint stringSDRevision, out nint securityDescriptor, nint securityDescriptorSize);
+        internal static partial int ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            string stringSecurityDescriptor, uint stringSDRevision, out nint securityDescriptor,
+            nint securityDescriptorSize);
 
-        /// <summary>Zero for a failure; ERROR_INSUFFICIENT_BUFFER, and the length, when the buffer is too small.</summary>
+        /// <summary>Zero for a failure; ERROR_INSUFFICIENT_BUFFER, and the length, when the buffer is too
+        /// small.</summary>
         [LibraryImport("advapi32.dll", SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial int GetKernelObjectSecurity(SafeHandle handle, uint requestedInformation, nint securityDescriptor, uint length, out uint lengthNeeded);
+        internal static partial int GetKernelObjectSecurity(SafeHandle handle, uint requestedInformation,
+            nint securityDescriptor, uint length, out uint lengthNeeded);
     }
 }

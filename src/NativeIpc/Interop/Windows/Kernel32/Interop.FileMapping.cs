@@ -15,19 +15,24 @@ internal static partial class Interop
         /// <summary>In the place of a file: the paging file backs the section.</summary>
         internal const nint INVALID_HANDLE_VALUE = -1;
 
-        /// <summary>Gives a handle and ERROR_ALREADY_EXISTS when there was a section of this name; ERROR_SUCCESS when it was made now.</summary>
+        /// <summary>Gives a handle and ERROR_ALREADY_EXISTS when there was a section of this name; ERROR_SUCCESS when
+        /// it was made now.</summary>
         [LibraryImport("kernel32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial SafeMemoryMappedFileHandle CreateFileMappingW(nint file, SecurityAttributes securityAttributes, uint protect, uint maximumSizeHigh, uint maximumSizeLow, string name);
+        internal static partial SafeMemoryMappedFileHandle CreateFileMappingW(nint file,
+            SecurityAttributes securityAttributes, uint protect, uint maximumSizeHigh, uint maximumSizeLow,
+            string name);
 
         [LibraryImport("kernel32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial SafeMemoryMappedFileHandle OpenFileMappingW(uint desiredAccess, int inheritHandle, string name);
+        internal static partial SafeMemoryMappedFileHandle OpenFileMappingW(uint desiredAccess, int inheritHandle,
+            string name);
 
         /// <summary>Zero for a failure.</summary>
         [LibraryImport("kernel32.dll", SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial nint MapViewOfFile(SafeMemoryMappedFileHandle mapping, uint desiredAccess, uint fileOffsetHigh, uint fileOffsetLow, nuint numberOfBytesToMap);
+        internal static partial nint MapViewOfFile(SafeMemoryMappedFileHandle mapping, uint desiredAccess,
+            uint fileOffsetHigh, uint fileOffsetLow, nuint numberOfBytesToMap);
 
         [LibraryImport("kernel32.dll", SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]

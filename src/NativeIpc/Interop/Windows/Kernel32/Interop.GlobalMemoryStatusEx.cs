@@ -14,7 +14,8 @@ internal static partial class Interop
             internal ulong ullTotalPhys;
             internal ulong ullAvailPhys;
 
-            /// <summary>What may be promised, to this process or the system, whichever is less; memory and paging file.</summary>
+            /// <summary>What may be promised, to this process or the system, whichever is less; memory and paging
+            /// file.</summary>
             internal ulong ullTotalPageFile;
 
             internal ulong ullAvailPageFile;

@@ -15,10 +15,12 @@ internal static partial class Interop
 
         internal const uint WAIT_TIMEOUT = 258;
 
-        /// <summary>Gives a handle and ERROR_ALREADY_EXISTS, and no ownership, when there was a mutex of this name.</summary>
+        /// <summary>Gives a handle and ERROR_ALREADY_EXISTS, and no ownership, when there was a mutex of this
+        /// name.</summary>
         [LibraryImport("kernel32.dll", StringMarshalling = StringMarshalling.Utf16, SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial SafeWaitHandle CreateMutexExW(SecurityAttributes securityAttributes, string name, uint flags, uint desiredAccess);
+        internal static partial SafeWaitHandle CreateMutexExW(SecurityAttributes securityAttributes, string name,
+            uint flags, uint desiredAccess);
 
         [LibraryImport("kernel32.dll", SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]

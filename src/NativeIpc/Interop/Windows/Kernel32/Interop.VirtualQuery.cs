@@ -7,8 +7,8 @@ internal static partial class Interop
     internal static partial class Kernel32
     {
         /// <summary>
-        /// What VirtualQuery tells of pages alike. On 64-bit systems the header has a PartitionId in the gap after AllocationProtect; leaving it
-        /// out makes this the right layout on 32-bit ones too.
+        /// What VirtualQuery tells of pages alike. On 64-bit systems the header has a PartitionId in the gap after
+        /// AllocationProtect; leaving it out makes this the right layout on 32-bit ones too.
         /// </summary>
         [StructLayout(LayoutKind.Sequential)]
         internal struct MEMORY_BASIC_INFORMATION

@@ -5,7 +5,8 @@ namespace NativeIpc;
 
 internal static partial class Interop
 {
-    // NtOpenDirectoryObject and NtQueryDirectoryObject are documented, with the warning that Windows may change them: what uses them must do without.
+    // NtOpenDirectoryObject and NtQueryDirectoryObject are documented, with the warning that Windows may change them:
+    // what uses them must do without.
     internal static partial class Ntdll
     {
         internal const uint DIRECTORY_QUERY = 0x0001;
@@ -44,11 +45,13 @@ internal static partial class Interop
         /// <summary>Negative for a failure. CloseHandle closes the handle.</summary>
         [LibraryImport("ntdll.dll")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial int NtOpenDirectoryObject(out SafeWaitHandle directoryHandle, uint desiredAccess, in OBJECT_ATTRIBUTES objectAttributes);
+        internal static partial int NtOpenDirectoryObject(out SafeWaitHandle directoryHandle, uint desiredAccess,
+            in OBJECT_ATTRIBUTES objectAttributes);
 
         /// <summary>Negative for a failure, and at the end. The context says where the next call goes on.</summary>
         [LibraryImport("ntdll.dll")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial int NtQueryDirectoryObject(SafeWaitHandle directoryHandle, nint buffer, uint length, byte returnSingleEntry, byte restartScan, ref uint context, out uint returnLength);
+        internal static partial int NtQueryDirectoryObject(SafeWaitHandle directoryHandle, nint buffer, uint length,
+            byte returnSingleEntry, byte restartScan, ref uint context, out uint returnLength);
     }
 }

@@ -7,7 +7,8 @@ internal static partial class Interop
 {
     internal static partial class Ntdll
     {
-        /// <summary>The class of <see cref="PUBLIC_OBJECT_BASIC_INFORMATION"/>; the one that needs no right on the handle.</summary>
+        /// <summary>The class of <see cref="PUBLIC_OBJECT_BASIC_INFORMATION"/>; the one that needs no right on the
+        /// handle.</summary>
         internal const int ObjectBasicInformation = 0;
 
         [StructLayout(LayoutKind.Sequential)]
@@ -32,6 +33,7 @@ internal static partial class Interop
         /// <summary>Negative for a failure: an NTSTATUS, which is no number of GetLastError.</summary>
         [LibraryImport("ntdll.dll")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial int NtQueryObject(SafeHandle handle, int objectInformationClass, out PUBLIC_OBJECT_BASIC_INFORMATION objectInformation, uint objectInformationLength, nint returnLength);
+        internal static partial int NtQueryObject(SafeHandle handle, int objectInformationClass,
+            out PUBLIC_OBJECT_BASIC_INFORMATION objectInformation, uint objectInformationLength, nint returnLength);
     }
 }

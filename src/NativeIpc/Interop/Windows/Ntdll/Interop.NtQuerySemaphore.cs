@@ -17,9 +17,11 @@ internal static partial class Interop
             internal int MaximumCount;
         }
 
-        /// <summary>Not documented by Microsoft, and in every Windows since the first NT. Negative for a failure; the handle needs SEMAPHORE_QUERY_STATE.</summary>
+        /// <summary>Not documented by Microsoft, and in every Windows since the first NT. Negative for a failure; the
+        /// handle needs SEMAPHORE_QUERY_STATE.</summary>
         [LibraryImport("ntdll.dll")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial int NtQuerySemaphore(SafeWaitHandle handle, int informationClass, out SEMAPHORE_BASIC_INFORMATION information, uint length, nint returnLength);
+        internal static partial int NtQuerySemaphore(SafeWaitHandle handle, int informationClass,
+            out SEMAPHORE_BASIC_INFORMATION information, uint length, nint returnLength);
     }
 }
