@@ -22,7 +22,9 @@ int main(void)
 }
 C
 gcc -Wall -o semaphore semaphore.c -pthread
-name() { awk -v inode="$(stat -c %i /dev/shm/sem.jobs)" '$5 == inode { print $6, $7 }' "/proc/$1/maps" | sed 's/ *$//'; }
+name() { # PID
+    awk -v inode="$(stat -c %i /dev/shm/sem.jobs)" '$5 == inode { print $6, $7 }' "/proc/$1/maps" | sed 's/ *$//'
+}
 coproc MAKER { exec ./semaphore; }
 read -r line <&"${MAKER[0]}"
 expect 'the maker' open "$line"

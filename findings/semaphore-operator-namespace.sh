@@ -2,9 +2,10 @@
 # In a PID namespace, the last operator of a System V semaphore who is outside of it has the number 0, as if nobody had
 # ever operated.
 # Guess: GETPID gives the number that was stored at semop(2), which may then mean another process or none.
-# Seen (Linux 6, util-linux 2.38.1): the kernel translates for whoever asks. A parent namespace sees the child's operator
-# under its own number; in the child, an operator of the parent is 0, which is also what a set has that nobody has used.
-# So 0 proves nothing there. Segments have the same in shm_cpid and shm_lpid: `ipcs -p` shows 0 for a living maker.
+# Seen (Linux 6, util-linux 2.38.1): the kernel translates for whoever asks. A parent namespace sees the child's
+# operator under its own number; in the child, an operator of the parent is 0, which is also what a set has that nobody
+# has used. So 0 proves nothing there. Segments have the same in shm_cpid and shm_lpid: `ipcs -p` shows 0 for a living
+# maker.
 . "$(dirname "$0")/lib.sh"
 unpack util-linux=2.38.1-5+deb12u3
 id=$(perl -e '$i = semget(1, 1, 01600); semop($i, pack("s3", 0, 1, 0)); print $i')
