@@ -135,6 +135,23 @@ public sealed class LockedFolderTests
         }
     }
 
+    /// <summary>A lock that a user of another language has on its file is no word that it does not use it.</summary>
+    [Fact]
+    public void A_record_lock_on_the_whole_file_is_that_of_a_user()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut);
+        using var warnings = new Warnings();
+        using (var other = new UnixDescriptor(Libc.open(TestRun.SegmentFile(key), Flags.O_RDWR | Flags.O_CLOEXEC, 0)))
+        {
+            Assert.Equal(0, Libc.LockBytes(other, 0, 0, Flags.F_RDLCK));
+            segment.Dispose();
+            Assert.Empty(warnings.About(key));
+        }
+
+        Assert.True(SharedMemory.Remove(key));
+    }
+
     /// <summary>The kernel counts the descriptors of a process until it is gone.</summary>
     [Fact]
     public void Of_processes_that_end_together_one_removes()

@@ -19,11 +19,15 @@ internal struct Backoff(in PeerBound bound, int longestMicroseconds = 1000, int 
     private readonly PeerBound _bound = bound;
     private readonly int _longestMicroseconds = longestMicroseconds;
     private long _start; // 0 until it is needed: most calls never wait
-    private int _pausesDue = fewestPauses;
+    private int _pauses;
     private int _microseconds = ShortestMicroseconds;
 
     /// <summary>Whether the bound has passed. An infinite bound never does.</summary>
-    public bool IsOver => _pausesDue <= 0 && _bound.PeerTimeout >= TimeSpan.Zero && Elapsed >= _bound.PeerTimeout;
+    public bool IsOver => _pauses >= fewestPauses && _bound.PeerTimeout >= TimeSpan.Zero
+        && Elapsed >= _bound.PeerTimeout;
+
+    /// <summary>How many pauses there were.</summary>
+    public int Pauses => _pauses;
 
     /// <summary>The time since the first look at it.</summary>
     public TimeSpan Elapsed
@@ -44,7 +48,7 @@ internal struct Backoff(in PeerBound bound, int longestMicroseconds = 1000, int 
         _bound.ThrowIfCallerIsGone();
         Interop.Pause.Microseconds(_microseconds);
         _microseconds = Math.Min(_microseconds * 2, _longestMicroseconds);
-        _pausesDue--;
+        _pauses++;
         return true;
     }
 }

@@ -473,7 +473,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         // The slot goes with the file. Without a stand-in it is kept until nobody can come late, so that nobody else's
         // mark is ever taken for this handle's.
         bool isOver = LetGo();
-        if (_lastOut is not null) ClosingMark.Set(_file);
+        if (_lastOut is not null) NoUseMark.Set(_file);
         if (isOver) _file.Dispose();
         _lastOut?.Closed();
     }

@@ -180,6 +180,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         try
         {
             using UnixDescriptor file = Libc.OpenToLook(path, out int number);
+            if (number == 0 && isMarked) NoUseMark.Set(file);
             return number == 0 && Libc.Status(file, out FileStatus opened) == 0 && opened.Identity == identity
                 && DeadHolder.Has(file);
         }
@@ -252,6 +253,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         using UnixDescriptor file = Libc.OpenToLook(path, out int number);
         if (number == 0)
         {
+            if (isMarked) NoUseMark.Set(file);
             number = Libc.Status(file, out FileStatus opened);
             if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
         }

@@ -260,7 +260,7 @@ internal sealed class PosixSegment : Segment
         bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
         if (_shared is not null)
         {
-            ClosingMark.Set(_shared);
+            NoUseMark.Set(_shared);
             _shared.Dispose();
         }
         else

@@ -163,6 +163,7 @@ internal static class PosixUsers
             return number == Errno.ENOENT ? new UseResult(UseAnswer.Gone) : UseResult.CannotTell("open", number);
         }
 
+        if (opened is not null && mark is not null) NoUseMark.Set(opened);
         UnixDescriptor file = own ?? opened!;
         while (Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_EX | Flags.LOCK_NB) != 0)
         {
@@ -170,7 +171,6 @@ internal static class PosixUsers
             if (number == Errno.EINTR) continue;
             if (number != Errno.EAGAIN) break; // where there are no such locks, some rounds have to do
             isFinal = false;
-            if (opened is not null && mark is not null) ClosingMark.Set(opened);
             return UseResult.CannotTell("flock", number);
         }
 
@@ -182,8 +182,14 @@ internal static class PosixUsers
             if (number != 0) return UseResult.CannotTell("statx", number);
             if (!status.IsRegularFile) return new UseResult(UseAnswer.InUse); // no object, as above
             if (identity is { } expected && expected != status.Identity) return new UseResult(UseAnswer.Gone);
-            number = TakeLease(file, mark, ref backoff, out bool isAnother);
-            if (number == Errno.EAGAIN && isAnother) return UseResult.CannotTell(AskMark.Call, number);
+            number = TakeLease(file, mark, ref backoff, out bool isAnother, out bool isClosing);
+            if (number == Errno.EAGAIN && (isAnother || isClosing))
+            {
+                // Not with the object's lock held: a child may take its time.
+                isFinal = !isClosing || (backoff.Elapsed >= NoUseMark.s_patience && backoff.Pauses >= MostPausesDue);
+                return UseResult.CannotTell(AskMark.Call, number);
+            }
+
             isFinal = number != Errno.EAGAIN || (mark is not null && isLocked);
             if (number == Errno.EAGAIN) return new UseResult(UseAnswer.InUse);
             if (number != 0) return UseResult.CannotTell("fcntl(F_SETLEASE)", number);
@@ -212,26 +218,35 @@ internal static class PosixUsers
         {
             // Before closing: see FileLock.
             if (isLocked) _ = Libc.flock((int)file.DangerousGetHandle(), Flags.LOCK_UN);
-            if (opened is not null && mark is not null) ClosingMark.Set(opened);
         }
     }
 
-    /// <summary>Takes a lease, once those are gone that have the file open only to ask or to look, and children that
-    /// have yet to execute their program (<see cref="ClosingMark"/>).</summary>
+    /// <summary>Takes a lease, once those are gone that have the file open only to ask or to look.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="mark">This one's.</param>
+    /// <param name="backoff">How long.</param>
+    /// <param name="isAnother">Whether another one asks or looks, so that the answer means nothing.</param>
+    /// <param name="isClosing">Whether somebody who has let go of it has it open still (<see cref="NoUseMark"/>).</param>
     /// <returns>0, or the error number.</returns>
-    private static int TakeLease(UnixDescriptor file, AskMark? mark, ref Backoff backoff, out bool isAnother)
+    private static int TakeLease(
+        UnixDescriptor file, AskMark? mark, ref Backoff backoff, out bool isAnother, out bool isClosing)
     {
+        bool wasUnmarked = false;
         while (true)
         {
+            isClosing = false;
             isAnother = mark?.IsAnotherThere == true;
             int number = Libc.TakeLease(file);
             if (number != Errno.EAGAIN || mark is null) return number;
-            isAnother |= mark.IsAnotherThere || ClosingMark.IsThere(file);
+            isAnother |= mark.IsAnotherThere;
+            isClosing = !isAnother && NoUseMark.IsThere(file);
+            if (isClosing) return number;
 
             // Race: a child executes its program after the lease was refused and before its mark was looked for.
-            // Safe because without a mark the kernel is asked again: what it counts then has not let go.
-            if (!isAnother) return Libc.TakeLease(file);
-            if (!backoff.Pause()) return number;
+            // Safe because what has no mark is asked about again: what the kernel counts both times has not let go.
+            if (!isAnother && wasUnmarked) return number;
+            wasUnmarked = !isAnother;
+            if (isAnother && !backoff.Pause()) return number;
         }
     }
 
@@ -368,7 +383,7 @@ internal sealed class PosixLastOut(NativeIpcKey key, bool isSegment, NativeIpcKe
             comeBack?.Invoke(); // to the true page and file, if they are let go of for a moment
             if (Mapping.Replace(address, size))
             {
-                if (file is not null) ClosingMark.Set(file);
+                if (file is not null) NoUseMark.Set(file);
                 UnixDescriptor? own = file is null || PosixUsers.TryReplace(file, size) ? null : file;
                 PosixUsers.LetGo(key, isSegment, lockKey, identity, own, bound);
             }

@@ -66,6 +66,15 @@ internal static partial class Interop
         internal static bool IsByteLockedByAnother(UnixDescriptor fd, long offset)
             => AreBytesLockedByAnother(fd, offset, 1);
 
+        /// <summary>Whether another open file description has a shared lock on this one byte and no other. Changes
+        /// nothing.</summary>
+        internal static bool IsByteMarked(UnixDescriptor fd, long offset)
+        {
+            var range = new Flock { l_type = Flags.F_WRLCK, l_start = offset, l_len = 1 };
+            return fcntl_lock(fd, Flags.F_OFD_GETLK, ref range) == 0
+                && range is { l_type: Flags.F_RDLCK, l_len: 1, l_pid: -1 } && range.l_start == offset;
+        }
+
         /// <inheritdoc cref="IsByteLockedByAnother"/>
         internal static bool AreBytesLockedByAnother(UnixDescriptor fd, long offset, long count)
         {
