@@ -59,19 +59,23 @@ internal readonly struct FileLock : IDisposable
     public static int Take(int file, in PeerBound bound, out FileLock taken, bool isShared = false)
     {
         int how = isShared ? Interop.Flags.LOCK_SH : Interop.Flags.LOCK_EX;
+        bool isAnyLeft = FileLockWait.IsAnyLeft;
         int number = Try(file, how, hasWaited: false, out taken);
         if (number != Interop.Errno.EAGAIN) return number;
-
-        // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the lock
-        // back between the try and the look. Safe because of the second try.
-        if (FileLockWait.TryBorrow(file, how) is { } lender)
+        if (isAnyLeft)
         {
-            taken = new FileLock(file, hasWaited: true, lender: lender);
-            return 0;
+            // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the lock
+            // back between the try and the look. Safe because of the second try.
+            if (FileLockWait.TryBorrow(file, how) is { } lender)
+            {
+                taken = new FileLock(file, hasWaited: true, lender: lender);
+                return 0;
+            }
+
+            number = Try(file, how, hasWaited: true, out taken);
+            if (number != Interop.Errno.EAGAIN) return number;
         }
 
-        number = Try(file, how, hasWaited: true, out taken);
-        if (number != Interop.Errno.EAGAIN) return number;
         bound.ThrowIfCallerIsGone();
         return bound.PeerTimeout == TimeSpan.Zero ? number : Wait(file, how, bound, out taken);
     }

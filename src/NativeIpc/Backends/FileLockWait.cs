@@ -41,6 +41,9 @@ internal sealed class FileLockWait
     // Under the gate: those that were left behind, and what became of each.
     private static readonly Lock s_gate = new();
     private static readonly List<FileLockWait> s_left = [];
+
+    // How many there are, until they have given the lock back: read without the gate.
+    private static int s_leftCount;
     private bool _isLent;
     private bool _hasEnded;
 
@@ -92,12 +95,16 @@ internal sealed class FileLockWait
             if (Interlocked.CompareExchange(ref _state, GivenUp, Waiting) == Waiting)
             {
                 s_left.Add(this);
+                Interlocked.Increment(ref s_leftCount);
                 return;
             }
         }
 
         if (_number == 0) GiveBack();
     }
+
+    /// <summary>Whether any wait was left behind and has not given back what it may have got.</summary>
+    public static bool IsAnyLeft => Volatile.Read(ref s_leftCount) != 0;
 
     /// <summary>Takes a file's lock through a wait that was left behind; null when that does not give it.</summary>
     /// <param name="file">An open file.</param>
@@ -152,6 +159,7 @@ internal sealed class FileLockWait
                 s_left.Remove(this);
                 _hasEnded = true;
                 if (!_isLent) GiveBack();
+                Interlocked.Decrement(ref s_leftCount);
             }
         }
 
