@@ -116,7 +116,7 @@ public sealed class LockedFolderTests
         foreach (Thread starter in starters) starter.Start();
         try
         {
-            for (int round = 0; round < 2000; round++)
+            for (int round = 0; round < 500; round++)
             {
                 NativeIpcKey key = TestRun.NewKey(Backend.Posix);
                 SharedMemory.CreateOrOpen(key, 100, s_lastOut).Dispose();

@@ -64,8 +64,8 @@ internal readonly struct FileLock : IDisposable
         if (number != Interop.Errno.EAGAIN) return number;
         if (isAnyLeft)
         {
-            // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the lock
-            // back between the try and the look. Safe because of the second try.
+            // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the
+            // lock back between the try and the look. Safe because of the second try.
             if (FileLockWait.TryBorrow(file, how) is { } lender)
             {
                 taken = new FileLock(file, hasWaited: true, lender: lender);

@@ -70,6 +70,9 @@ internal static class PosixUsers
     // How often, and for how long, it is asked again without marks: who asks may be cut off with the file open.
     private const int MostRounds = 10;
 
+    // How often it is asked about what says nothing of itself: see TakeLease.
+    private const int LooksWithoutMark = 3;
+
     // Of about a millisecond each.
     private const int MostPausesDue = 300;
 
@@ -231,8 +234,7 @@ internal static class PosixUsers
     private static int TakeLease(
         UnixDescriptor file, AskMark? mark, ref Backoff backoff, out bool isAnother, out bool isClosing)
     {
-        bool wasUnmarked = false;
-        while (true)
+        for (int unmarked = 0; ;)
         {
             isClosing = false;
             isAnother = mark?.IsAnotherThere == true;
@@ -241,12 +243,17 @@ internal static class PosixUsers
             isAnother |= mark.IsAnotherThere;
             isClosing = !isAnother && NoUseMark.IsThere(file);
             if (isClosing) return number;
+            if (isAnother)
+            {
+                if (!backoff.Pause()) return number;
+                continue;
+            }
 
-            // Race: a child executes its program after the lease was refused and before its mark was looked for.
-            // Safe because what has no mark is asked about again: what the kernel counts both times has not let go.
-            if (!isAnother && wasUnmarked) return number;
-            wasUnmarked = !isAnother;
-            if (isAnother && !backoff.Pause()) return number;
+            // Race: a child executes its program after the lease was refused and before its mark was looked for; the
+            // kernel drops the mark first, then what it counts. Safe but for a child that is cut off in between for
+            // longer than these looks: what has no mark is asked about again, and others may run meanwhile.
+            if (++unmarked == LooksWithoutMark) return number;
+            _ = Thread.Yield();
         }
     }
 
