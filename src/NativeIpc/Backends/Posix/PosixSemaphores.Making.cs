@@ -142,23 +142,26 @@ internal sealed partial class PosixSemaphores
     internal static FileIdentity DressByName(in NativeIpcKey key, nint opened, uint mode)
     {
         int number = PosixNames.StatusOf(key, isSegment: false, out FileStatus named);
-
-        // Removed meanwhile: what gets the name from now on is another one.
-        if (number == Errno.ENOENT) return ProcessScan.MappedAt(opened);
         string call = "statx";
-        if (number == 0)
+        FileIdentity made;
+        if (number != 0) made = ProcessScan.MappedAt(opened);
+        else if (IsNamed(key, opened, named, out made, out number))
         {
-            if (!named.IsRegularFile) return ProcessScan.MappedAt(opened);
-            if (!IsNamed(key, opened, named.Identity, out FileIdentity mapped)) return mapped;
-            if (!RealIds.MayBeThisUser(named.Uid) || named.Permissions == mode) return named.Identity;
+            if (!RealIds.MayBeThisUser(named.Uid) || named.Permissions == mode) return made;
             call = "chmod";
             number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), mode) == 0
                 ? 0 : Marshal.GetLastPInvokeError();
-            if (number is 0 or Errno.ENOENT) return named.Identity;
-            TakeBack(key, named.Identity);
         }
-        else TakeBack(key, ProcessScan.MappedAt(opened)); // what is mapped is what was made
+        else
+        {
+            // Another one's mode is none of this call's business; one that cannot be told from it has to be right.
+            if (made != default || named.Permissions == mode) return made;
+            call = "sem_open";
+        }
 
+        // Removed meanwhile: what gets the name from now on is another one.
+        if (number is 0 or Errno.ENOENT) return made;
+        TakeBack(key, made);
         throw PosixErrors.Unknown(Creating, key, call, number);
     }
 
@@ -172,16 +175,23 @@ internal sealed partial class PosixSemaphores
     /// <param name="key">The key.</param>
     /// <param name="opened">What sem_open gave.</param>
     /// <param name="named">The file that had the name before.</param>
-    /// <param name="mapped">When the name leads elsewhere, or that cannot be told: what is mapped; all zero where that
-    /// cannot be told either.</param>
-    private static bool IsNamed(in NativeIpcKey key, nint opened, FileIdentity named, out FileIdentity mapped)
+    /// <param name="made">What sem_open has made; all zero where that cannot be told.</param>
+    /// <param name="number">0, or why the C library could not tell.</param>
+    private static bool IsNamed(in NativeIpcKey key, nint opened, in FileStatus named, out FileIdentity made,
+        out int number)
     {
-        mapped = default;
-        nint again = Libc.sem_open_existing(PosixNames.Native(key), 0);
-        if (again != Libc.SEM_FAILED) _ = Libc.sem_close(again);
-        if (again == opened) return true;
-        mapped = ProcessScan.MappedAt(opened);
-        return again == Libc.SEM_FAILED && mapped != default && mapped == named;
+        number = 0;
+        if (named.IsRegularFile)
+        {
+            nint again = Libc.sem_open_existing(PosixNames.Native(key), 0);
+            if (again == Libc.SEM_FAILED) number = Marshal.GetLastPInvokeError();
+            else _ = Libc.sem_close(again);
+            made = named.Identity;
+            if (again == opened) return true;
+        }
+
+        made = ProcessScan.MappedAt(opened);
+        return number != 0 && made == named.Identity;
     }
 
     /// <summary>
