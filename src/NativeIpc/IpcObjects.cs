@@ -121,8 +121,9 @@ public static class IpcObjects
     /// used it last is dead. The lock of a segment is an object of its own and stays, with System V also the key file,
     /// until it is removed itself.</remarks>
     /// <param name="found">The object, as it was listed.</param>
-    /// <returns>True when it was removed; false when it is in use, gone, or another one, or a System V semaphore of
-    /// which that cannot be told.</returns>
+    /// <returns>True when it was removed; false when it is in use, gone, or another one, a System V semaphore of which
+    /// that cannot be told, or a file in a folder of <c>/dev/shm</c>
+    /// (<see cref="IpcObjectTraits.InSubfolder"/>).</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
     /// handle.</exception>
@@ -141,7 +142,8 @@ public static class IpcObjects
     /// tell.</summary>
     /// <param name="found">The object, as it was listed.</param>
     /// <param name="reason">Why it stays, in a sentence; null where the outcome says it all.</param>
-    /// <returns>What became of it.</returns>
+    /// <returns>What became of it; CannotTell also of a file in a folder of <c>/dev/shm</c>
+    /// (<see cref="IpcObjectTraits.InSubfolder"/>), which is never removed here.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
     /// handle.</exception>
@@ -163,8 +165,9 @@ public static class IpcObjects
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
     /// handle.</exception>
-    /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing
-    /// it.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied; LockError when others keep making and removing it;
+    /// KeyError for a file in a folder of <c>/dev/shm</c> (<see cref="IpcObjectTraits.InSubfolder"/>), to which no key
+    /// leads.</exception>
     [UnsupportedOSPlatform("windows")]
     public static bool Remove(IpcObjectInfo found)
     {

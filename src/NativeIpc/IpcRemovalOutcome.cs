@@ -13,6 +13,7 @@ public enum IpcRemovalOutcome
     /// <summary>It was gone before, or its name leads to another object by now.</summary>
     Gone = 2,
 
-    /// <summary>The system does not say, or not to this process, whether somebody uses it, so it stays.</summary>
+    /// <summary>The system does not say, or not to this process, whether somebody uses it, so it stays; or it is a file
+    /// in a folder of <c>/dev/shm</c>, which belongs to the program that has made the folder.</summary>
     CannotTell = 3,
 }

@@ -384,6 +384,31 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
                 found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == id);
     }
 
+    /// <summary>The usual loop over what is unused meets the files of folders as well.</summary>
+    [BackendFact(Needs.Linux | Needs.Posix)]
+    public void A_file_in_a_folder_stays_with_a_reason_and_only_removing_it_whoever_uses_it_is_an_error()
+    {
+        string folder = $"/dev/shm/{TestNames.NextName()}", path = $"{folder}/file";
+        Directory.CreateDirectory(folder);
+        try
+        {
+            File.WriteAllText(path, "abc");
+            IpcObjectInfo found = Assert.Single(IpcObjects.Enumerate(s_everything).Objects,
+                each => each.FilePath == path);
+            Assert.Equal(IpcObjectTraits.InSubfolder, found.Traits & ~IpcObjectTraits.Unused);
+            Assert.False(IpcObjects.TryRemoveUnused(found));
+            Assert.Equal(IpcRemovalOutcome.CannotTell, IpcObjects.RemoveUnused(found, out string? reason));
+            Assert.Contains("to which no key leads", reason, StringComparison.Ordinal);
+            Assert.Equal(NativeIpcError.KeyError,
+                Assert.Throws<NativeIpcException>(() => IpcObjects.Remove(found)).Error);
+            Assert.True(File.Exists(path));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [BackendFact(Needs.Linux | Needs.SystemV)]
     public void A_set_of_zeros_may_be_meant_so_and_is_not_removed_as_unused()
     {

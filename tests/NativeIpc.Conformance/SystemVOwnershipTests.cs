@@ -181,8 +181,11 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
             theLock.Acquire();
             SharedMemory.CreateNew(key, 100, new() { PeerTimeout = TimeSpan.FromMilliseconds(20) }).Dispose();
             Assert.True(Backend.SegmentExists(key));
+            int id = NativeIpc.Interop.Libc.shmget(SystemVProvider.Ftok(key), 0, 0);
+            string remedy = OperatingSystem.IsLinux() ? $"'nipc rm shmid:{id}'" : $"'ipcrm -m {id}'";
             Assert.Contains(warnings.Messages,
                 message => message.Contains("still has its lock", StringComparison.Ordinal)
+                    && message.Contains(remedy, StringComparison.Ordinal)
                     && message.Contains(key.NativeKey, StringComparison.Ordinal));
             theLock.Release();
         }

@@ -22,7 +22,25 @@ internal static class UnixErrors
     /// guessed but this: what forbids a call that needs no right is a policy of the system or a sandbox, and what does
     /// not know it is an old kernel or a sandbox. A number that no man page of these calls names is
     /// Unknown.</summary>
-    public static (NativeIpcError Error, string Remedy) Explain(string call, int number) => number switch
+    public static (NativeIpcError Error, string Remedy) Explain(string call, int number)
+    {
+        (NativeIpcError error, string remedy) = ExplainOfFile(call, number);
+        return IsOfFile(call) || !IsOnlyOfFiles(number) ? (error, remedy) : (error, Overwritten(call));
+    }
+
+    /// <summary>Whether a call takes a file or its name, and not only memory or the id of a System V object.</summary>
+    private static bool IsOfFile(string call) => call is not ("futex" or "sem_init" or "sem_wait" or "sem_trywait"
+        or "sem_timedwait" or "sem_clockwait" or "sem_post" or "sem_getvalue"
+        or "semget" or "semop" or "semtimedop" or "semctl" or "shmget" or "shmat" or "shmdt" or "shmctl");
+
+    /// <summary>Whether what a number says is put in words of files below.</summary>
+    private static bool IsOnlyOfFiles(int number)
+        => number is Errno.EROFS or Errno.EIO or Errno.EFBIG or Errno.EBADF or Errno.EINVAL or Errno.EXDEV
+            or Errno.EMLINK or Errno.ENODEV or Errno.ENXIO or Errno.ENOTDIR or Errno.EISDIR
+            || number == Errno.EDQUOT || number == Errno.ENOLCK || number == Errno.EOPNOTSUPP
+            || number == Errno.ENOTSUP || number == Errno.ELOOP || number == Errno.ENAMETOOLONG;
+
+    private static (NativeIpcError Error, string Remedy) ExplainOfFile(string call, int number) => number switch
     {
         Errno.EPERM => (NativeIpcError.PermissionDenied, Sandbox(call)),
         Errno.EACCES => (NativeIpcError.PermissionDenied,
@@ -39,7 +57,8 @@ internal static class UnixErrors
         Errno.ENFILE => (NativeIpcError.OutOfResources,
             "The whole system has as many files open as it may: end programs, or raise the limit (sysctl fs.file-max)."),
         Errno.ENOSPC => (NativeIpcError.OutOfResources,
-            "The file system is full, or a limit of the kernel is reached: remove what is not used, or give it more."),
+            $"{(IsOfFile(call) ? "The file system is full, or a" : "A")} limit of the kernel is reached: remove what "
+                + $"is not used, or give it more."),
         Errno.E2BIG or Errno.ERANGE => (NativeIpcError.OutOfResources,
             $"It is more than {call} takes at once here: ask for less, or raise the limit that its man page names."),
         Errno.EIO => (NativeIpcError.OutOfResources,
@@ -77,6 +96,10 @@ internal static class UnixErrors
     private const string Planted =
         "Something else than such an object stands under the name, or on the path to it: remove that, or use another "
             + "name.";
+
+    private static string Overwritten(string call)
+        => $"{call} refuses what is there: another program may have written over it, or has made it otherwise. End its "
+            + $"users, remove it, and make it anew.";
 
     private static string Sandbox(string call)
         => $"A sandbox (seccomp) refuses {call} to this process, or the kernel lacks it: allow it there.";

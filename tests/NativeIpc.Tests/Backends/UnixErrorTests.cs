@@ -61,6 +61,69 @@ public class UnixErrorTests
         Assert.Equal("See flock in the manual for error 133.", remedy);
     }
 
+    /// <summary>The command in a message removes what it was said of, whatever the name is made of.</summary>
+    [Theory]
+    [InlineData("/tmp/a (b)", "'systemv:/tmp/a (b)'")]
+    [InlineData("/tmp/a (b) (c)", "'systemv:/tmp/a (b) (c)'")]
+    [InlineData("/tmp/plain", "systemv:/tmp/plain")]
+    public void The_command_that_removes_a_leftover_names_it(string path, string typed)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux, where nipc removes.");
+        var key = new NativeIpcKey(path, (NativeIpcKeyType)0x51);
+        string said = SystemVErrors.CreateSegment("make it", key, 17, 1).Message;
+        Assert.Contains($"with Remove (or 'nipc rm -k shm {typed}').", said, StringComparison.Ordinal);
+        said = SystemVErrors.CreateSegment("make it", key, 13, 1).Message;
+        Assert.Contains($"remove it ('nipc rm -k shm {typed}'), or use", said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("futex")]
+    [InlineData("sem_trywait")]
+    [InlineData("sem_clockwait")]
+    [InlineData("sem_timedwait")]
+    [InlineData("sem_post")]
+    [InlineData("sem_getvalue")]
+    [InlineData("sem_init")]
+    [InlineData("semget")]
+    [InlineData("semop")]
+    [InlineData("shmget")]
+    [InlineData("shmctl")]
+    public void What_fails_without_a_file_does_not_blame_a_file_system(string call)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux.");
+        string[] words = ["file system", "descriptor does not", "path", "/dev/shm", "tmpfs", "key files", "a file be"];
+        foreach (int number in s_named)
+        {
+            (NativeIpcError error, string remedy) = UnixErrors.Explain(call, number);
+            Assert.NotEqual(NativeIpcError.Unknown, error);
+            Assert.All(words, word => Assert.DoesNotContain(word, remedy, StringComparison.OrdinalIgnoreCase));
+        }
+
+        Assert.Contains("tmpfs", UnixErrors.Explain("flock", 22).Remedy, StringComparison.Ordinal);
+        Assert.Contains("written over it", UnixErrors.Explain("futex", 22).Remedy, StringComparison.Ordinal);
+    }
+
+    /// <summary>The last one to detach goes on without the lock where there is none to be had, and only
+    /// there.</summary>
+    [Fact]
+    public void A_failure_that_says_nothing_of_the_lock_does_not_let_a_segment_be_removed_without_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux.");
+        const string attempt = "remove it";
+        foreach (int number in (int[])[5, 9, 22, 95])
+        {
+            foreach (string call in (string[])["flock", "statx"])
+                Assert.False(SystemVDetach.IsNoLockToBeHad(SystemVErrors.Unknown(attempt, s_systemV, call, number)));
+        }
+
+        Assert.False(SystemVDetach.IsNoLockToBeHad(SystemVErrors.KeyFile(attempt, s_systemV, "open", 5)));
+        Assert.False(SystemVDetach.IsNoLockToBeHad(SystemVErrors.KeyFile(attempt, s_systemV, "open", 13)));
+        foreach (int number in (int[])[2, 12, 20, 23, 24, 28, 122])
+            Assert.True(SystemVDetach.IsNoLockToBeHad(SystemVErrors.MakeKeyFile(attempt, s_systemV, "open", number)));
+        foreach (int number in (int[])[12, 22, 28])
+            Assert.True(SystemVDetach.IsNoLockToBeHad(SystemVErrors.GetSemaphore(attempt, s_systemV, number, 2)));
+    }
+
     /// <summary>musl's sem_open gives EMFILE also when its table of 256 semaphores is full.</summary>
     [Fact]
     public void Too_many_semaphores_of_musl_names_its_limit_and_what_helps()

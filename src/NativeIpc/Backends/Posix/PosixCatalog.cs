@@ -60,18 +60,19 @@ internal sealed class PosixCatalog : IObjectCatalog
 
     private static string PathOf(IpcObjectInfo found) => $"{PosixNames.Folder}/{found.FileName}";
 
-    /// <summary>Somebody else may own the folder, and put a link in its place at any time.</summary>
-    private static void RefuseBelow(IpcObjectInfo found)
-    {
-        if ((found.Traits & IpcObjectTraits.InSubfolder) == 0) return;
-        throw Failure.Found(NativeIpcError.KeyError, Removing, found.NamingKey, "unlink",
-            $"it is a file in a folder of {PosixNames.Folder}, to which no key leads",
-            "It goes with the program that has made the folder, or as any file does: by rm(1), once nobody uses it.");
-    }
+    /// <summary>Nothing of a folder is removed here: somebody else may own the folder, and put a link in its place at
+    /// any time.</summary>
+    private static bool IsBelow(IpcObjectInfo found) => (found.Traits & IpcObjectTraits.InSubfolder) != 0;
+
+    private const string Below = $"it is a file in a folder of {PosixNames.Folder}, to which no key leads";
+    private const string HowBelow =
+        "It goes with the program that has made the folder, or as any file does: by rm(1), once nobody uses it.";
 
     public Removal RemoveUnused(IpcObjectInfo found)
     {
-        RefuseBelow(found);
+        if (IsBelow(found))
+            return new Removal(IpcRemovalOutcome.CannotTell,
+                $"{Failure.Printable(PathOf(found))} is not removed here, since {Below}. {HowBelow}");
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return new Removal(IpcRemovalOutcome.Gone);
         string path = PathOf(found);
         int number = Libc.Status(path, followLink: false, out FileStatus there);
@@ -113,7 +114,8 @@ internal sealed class PosixCatalog : IObjectCatalog
 
     public bool Remove(IpcObjectInfo found)
     {
-        RefuseBelow(found);
+        if (IsBelow(found))
+            throw Failure.Found(NativeIpcError.KeyError, Removing, found.NamingKey, "unlink", Below, HowBelow);
         string path = PathOf(found);
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
         bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;

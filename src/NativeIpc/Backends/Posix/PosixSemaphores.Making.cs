@@ -103,7 +103,7 @@ internal sealed partial class PosixSemaphores
         FileIdentity identity;
         try
         {
-            identity = PosixNames.s_areFiles ? DressByName(key, opened, use) : default;
+            identity = PosixNames.s_areFiles ? DressByName(key, opened, use.Mode) : default;
         }
         catch
         {
@@ -119,7 +119,7 @@ internal sealed partial class PosixSemaphores
         {
             try
             {
-                return TryOpen(key, use, out _, createdNew: true);
+                return TryOpen(key, use, out _, made: identity);
             }
             catch
             {
@@ -130,29 +130,68 @@ internal sealed partial class PosixSemaphores
     }
 
     /// <summary>Sets the exact mode of what sem_open has made: the umask has cut it, and there is no descriptor to set
-    /// it on. It is set by name, which leads to ours or to none of ours. When that fails, nothing is left.</summary>
-    /// <returns>The file.</returns>
-    private static FileIdentity DressByName(in NativeIpcKey key, nint opened, in Use use)
+    /// it on. It is set by name, once that is known to lead to what was made. When that fails, nothing is
+    /// left.</summary>
+    /// <remarks>Race: another process of this user removes the name and makes a semaphore under it. Before the look:
+    /// that one is told apart, and stays as it is. Between the look and chmod: it gets the mode, and is not removed,
+    /// since the identity is that of what was made.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="opened">What sem_open gave.</param>
+    /// <param name="mode">The mode.</param>
+    /// <returns>The file; all zero where that cannot be told, and then nobody removes it.</returns>
+    internal static FileIdentity DressByName(in NativeIpcKey key, nint opened, uint mode)
     {
         int number = PosixNames.StatusOf(key, isSegment: false, out FileStatus named);
-
-        // Removed meanwhile: what gets the name from now on is another one.
-        if (number == Errno.ENOENT) return ProcessScan.MappedAt(opened);
         string call = "statx";
-        if (number == 0)
+        FileIdentity made;
+        if (number != 0) made = ProcessScan.MappedAt(opened);
+        else if (IsNamed(key, opened, named, out made, out number))
         {
-            if (!named.IsRegularFile || !RealIds.MayBeThisUser(named.Uid) || named.Permissions == use.Mode)
-                return named.Identity;
+            if (!RealIds.MayBeThisUser(named.Uid) || named.Permissions == mode) return made;
             call = "chmod";
-            number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), use.Mode) == 0
+            number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), mode) == 0
                 ? 0 : Marshal.GetLastPInvokeError();
-            if (number is 0 or Errno.ENOENT) return named.Identity;
+        }
+        else
+        {
+            // Another one's mode is none of this call's business; one that cannot be told from it has to be right.
+            if (made != default || named.Permissions == mode) return made;
+            call = "sem_open";
         }
 
-        // What is mapped is what was made, whatever can be told of the name.
-        FileIdentity made = ProcessScan.MappedAt(opened);
-        TakeBack(key, made == default ? named.Identity : made);
+        // Removed meanwhile: what gets the name from now on is another one.
+        if (number is 0 or Errno.ENOENT) return made;
+        TakeBack(key, made);
         throw PosixErrors.Unknown(Creating, key, call, number);
+    }
+
+    /// <summary>Whether the name leads to what sem_open has made, without a guess.</summary>
+    /// <remarks>
+    /// Whoever opens what this process has open under the name gets the same address (sem_open(3)): the C library
+    /// compares inodes, and one that is mapped here is no other file's. A name that has lost its file never leads to it
+    /// again, so it led there at the look before, too. That needs no /proc, and no device number of maps, which btrfs
+    /// and overlayfs tell otherwise than stat(2). Where the file may not be opened (umask), maps has to tell.
+    /// </remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="opened">What sem_open gave.</param>
+    /// <param name="named">The file that had the name before.</param>
+    /// <param name="made">What sem_open has made; all zero where that cannot be told.</param>
+    /// <param name="number">0, or why the C library could not tell.</param>
+    private static bool IsNamed(in NativeIpcKey key, nint opened, in FileStatus named, out FileIdentity made,
+        out int number)
+    {
+        number = 0;
+        if (named.IsRegularFile)
+        {
+            nint again = Libc.sem_open_existing(PosixNames.Native(key), 0);
+            if (again == Libc.SEM_FAILED) number = Marshal.GetLastPInvokeError();
+            else _ = Libc.sem_close(again);
+            made = named.Identity;
+            if (again == opened) return true;
+        }
+
+        made = ProcessScan.MappedAt(opened);
+        return number != 0 && made == named.Identity;
     }
 
     /// <summary>

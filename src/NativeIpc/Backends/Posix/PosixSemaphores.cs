@@ -236,11 +236,13 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             "other processes keep making and removing it", "Try again.");
     }
 
-    /// <summary>Opens what is there; null when there is nothing, or only something half-made.</summary>
+    /// <summary>Opens what is there; null when there is nothing, only something half-made, or another file than the
+    /// one that this call has made.</summary>
     private static MappedSemaphore? TryOpen(in NativeIpcKey key, in Use use, out bool isHalfMade,
-        bool createdNew = false)
+        FileIdentity? made = null)
     {
         isHalfMade = false;
+        bool createdNew = made is not null;
         if (!PosixNames.s_areFiles)
         {
             string name = PosixNames.Native(key);
@@ -269,7 +271,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Opening, key, "statx", number);
             // Removed or replaced since it was opened: what has the name now?
-            if (status.Links == 0) return TryOpen(key, use, out isHalfMade, createdNew);
+            if (status.Links == 0) return TryOpen(key, use, out isHalfMade, made);
+            if (createdNew && status.Identity != made) return null;
             if (IsHalfMade(status, use))
             {
                 isHalfMade = true;

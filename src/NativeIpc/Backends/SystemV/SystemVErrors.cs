@@ -89,7 +89,7 @@ internal static class SystemVErrors
         => number switch
     {
         Errno.EEXIST => Failure.Of(NativeIpcError.AlreadyExists, attempt, key, "shmget", number,
-            $"Open it, use CreateOrOpen, or remove a leftover with Remove{OrByTool(key, isSegment: true)}."),
+            $"Open it, use CreateOrOpen, or remove a leftover with Remove{ByTool(key, isSegment: true, "or ")}."),
         Errno.EINVAL => Failure.Of(NativeIpcError.InvalidSize, attempt, key, "shmget", number,
             $"A size of {size} bytes is more than the system allows "
                 + $"(kernel.shmmax{SystemVLimits.Value("kernel.shmmax")}): ask for less, or raise the limit."),
@@ -210,12 +210,9 @@ internal static class SystemVErrors
 
     /// <summary>The command that looks again and removes, to follow "remove it"; nipc lists nothing but on Linux, and a
     /// key that cannot be typed as it is shown names nothing.</summary>
-    private static string ByTool(in NativeIpcKey key, bool isSegment)
-        => Typed(key) is { } typed ? $" ('nipc rm -k {(isSegment ? "shm" : "sem")} {typed}')"
-            : isSegment ? " (ipcs -m, ipcrm -m)" : " (ipcs -s, ipcrm -s)";
-
-    private static string OrByTool(in NativeIpcKey key, bool isSegment)
-        => ByTool(key, isSegment).Replace(" (", " (or ", StringComparison.Ordinal);
+    private static string ByTool(in NativeIpcKey key, bool isSegment, string before = "")
+        => Typed(key) is { } typed ? $" ({before}'nipc rm -k {(isSegment ? "shm" : "sem")} {typed}')"
+            : isSegment ? $" ({before}ipcs -m, ipcrm -m)" : $" ({before}ipcs -s, ipcrm -s)";
 
     private static string OwnerByTool(in NativeIpcKey key)
         => Typed(key) is { } typed ? $" ('nipc show {typed}' tells the owner)" : " (ipcs -a tells the owner)";

@@ -278,7 +278,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     private void SayItIsLocked() => NativeIpcEventSource.s_log.NotRemoved(
         $"The segment {Failure.Describe(key)} was not removed: another process, or this one, still has its lock "
             + $"({options.PeerTimeout.TotalSeconds} s later), and nobody is attached. The next one to detach removes "
-            + $"it, or ipcrm -m {id}.");
+            + $"it, or '{(OperatingSystem.IsLinux() ? $"nipc rm shmid:{id}" : $"ipcrm -m {id}")}' does.");
 
     /// <summary>
     /// The usual end, under the key file's lock throughout: the file is the one that the segment was made under, nobody
@@ -385,6 +385,17 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         return true;
     }
 
+    /// <summary>Whether a failure says that there is no lock to be had: something is used up, or what it is made under
+    /// is missing or another's. A device that fails, or a call that does not do for an open file, says nothing of
+    /// that.</summary>
+    internal static bool IsNoLockToBeHad(NativeIpcException failure) => failure.Error switch
+    {
+        NativeIpcError.OutOfResources => failure.NativeErrorCode != Errno.EIO,
+        NativeIpcError.KeyError => failure.NativeErrorCode is not (Errno.EBADF or Errno.EINVAL)
+            && failure.NativeErrorCode != Errno.EOPNOTSUPP,
+        _ => false,
+    };
+
     /// <summary>
     /// Takes the Qt lock within the bound; false when somebody holds on to it. A process that ends while it holds the
     /// lock itself goes on with it. Where the lock cannot be opened for want of descriptors, or made for want of
@@ -403,7 +414,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
                 semaphore = OpenLock(options.Mode, options.PeerTimeout);
             }
             catch (NativeIpcException failure)
-                when (failure.Error is NativeIpcError.OutOfResources or NativeIpcError.KeyError)
+                when (IsNoLockToBeHad(failure))
             {
                 return true;
             }
