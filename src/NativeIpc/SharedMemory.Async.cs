@@ -122,9 +122,11 @@ public sealed partial class SharedMemory
     /// Interleavings. (1) The lock changes while a wait joins: the next look at all finds that, and begins to open. (2)
     /// The new one is opened and nobody tried it yet: the pool does, when it has opened it. (3) It cannot be opened:
     /// the first wait gets the failure, and the next look opens again for the others, each of which is told in its
-    /// turn. (4) Dispose: ends the wait for the peer, as that of any other thread.
+    /// turn. (4) Dispose: ends the wait for the peer, as that of any other thread. (5) Nobody waits any more: that ends
+    /// it, too; the try after it begins again for who has come meanwhile. A failure that is left over is for nobody:
+    /// who comes to an empty queue has not waited for the peer.
     /// </remarks>
-    private sealed class Locks : IAwaitable<SharedMemoryLock?>
+    private sealed class Locks : IAwaitable<SharedMemoryLock?>, IWaitOwner
     {
         private readonly SharedMemory _owner;
         private int _isOpening;
@@ -145,7 +147,7 @@ public sealed partial class SharedMemory
         {
             taken = null;
             isHeldUp = false;
-            if (Interlocked.Exchange(ref _failure, null) is { } failure) throw failure;
+            if (Interlocked.Exchange(ref _failure, null) is { } failure && Queue.HasWaits) throw failure;
             _owner.CheckOpen();
             SegmentLock current = Volatile.Read(ref _owner._lock)!;
             if (current.TryTakeDirectly() is not 0 and long ticket && _owner.Keeps(current, ticket))
@@ -181,6 +183,10 @@ public sealed partial class SharedMemory
 
         public ObjectDisposedException Disposed() => new(typeof(SharedMemory).FullName);
 
+        bool IWaitOwner.IsDisposed => ((IWaitOwner)_owner).IsDisposed;
+
+        bool IWaitOwner.IsWoken => !Queue.HasWaits;
+
         private void OpenElsewhere()
         {
             if (Interlocked.Exchange(ref _isOpening, 1) == 0)
@@ -191,7 +197,11 @@ public sealed partial class SharedMemory
         {
             try
             {
-                _owner.CurrentLock(new PeerBound(_owner._options.PeerTimeout, Timeout.InfiniteTimeSpan, _owner));
+                _owner.CurrentLock(new PeerBound(_owner._options.PeerTimeout, Timeout.InfiniteTimeSpan, this));
+            }
+            catch (CallersTimeIsOverException)
+            {
+                // Nobody waits any more.
             }
             catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException
                 or PlatformNotSupportedException or InvalidOperationException)

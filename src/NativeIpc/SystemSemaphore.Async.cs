@@ -147,6 +147,7 @@ public sealed partial class SystemSemaphore
             Signal = _semaphore.WaitHandle is { } handle ? new RegisteredWait(handle, () => Queue.Offer(true), GiveBack)
                 : _semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any
                 : WaitPoller.s_instance;
+            _semaphore.HasAsyncWaits = () => Queue.HasWaits;
         }
 
         public WaitQueue<bool> Queue { get; }

@@ -38,8 +38,11 @@ public class CallersThreadTests
     public async Task Waits_for_a_set_that_has_vanished_while_a_peer_has_its_key_file_give_their_tasks()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 3, s_kept))
+        using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 3,
+            new SystemSemaphoreOptions { PeerTimeout = s_watchdog, Removal = RemovalPolicy.Keep }))
         {
+            // A key file without an object that is younger than PeerTimeout is one in the making
+            File.SetLastWriteTimeUtc(key.NativeKey, DateTime.UnixEpoch);
             Task acquiring;
             Task<SystemSemaphorePermit> entering;
             using (new Held(key.NativeKey))
@@ -135,6 +138,35 @@ public class CallersThreadTests
         Assert.True(await acquiring.WaitAsync(s_watchdog, Cancellation));
         Assert.True(await WithoutPause(() => semaphore.TryAcquireAsync(TimeSpan.Zero)));
         semaphore.Release(2);
+    }
+
+    /// <summary>A try that pauses elsewhere for who has the journal does not keep the semaphore open behind
+    /// Dispose.</summary>
+    [Fact]
+    public async Task Dispose_has_removed_the_name_also_while_a_try_pauses_for_who_has_the_journal()
+    {
+        for (int round = 0; round < 50; round++)
+        {
+            NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+            Assert.SkipUnless(SystemSemaphore.IsPermitRecordingSupported(key.Type), "Needs recording.");
+            string path = TestRun.SemaphoreFile(key);
+            SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 2,
+                new SystemSemaphoreOptions { Recording = PermitRecording.Process });
+            using var journal = new Journal(path);
+            journal.Take();
+            Task<bool> trying = semaphore.TryAcquireAsync(TimeSpan.Zero, Cancellation).AsTask();
+            _ = SpinWait.SpinUntil(() => ThreadPool.PendingWorkItemCount == 0, s_watchdog);
+            semaphore.Dispose();
+            Assert.False(File.Exists(path), $"Round {round}: Dispose left the name to another thread.");
+            try
+            {
+                Assert.False(await trying.WaitAsync(s_watchdog, Cancellation));
+            }
+            catch (ObjectDisposedException)
+            {
+                // Dispose came before the end of the try, as it nearly always does.
+            }
+        }
     }
 
     /// <summary>The journal of a semaphore that records its permits, taken by the one slot that is in use.</summary>

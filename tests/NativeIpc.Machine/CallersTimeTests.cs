@@ -17,8 +17,9 @@ public class CallersTimeTests
     private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan,
         Removal = RemovalPolicy.Keep };
 
-    // Not without an end: a young key file without an object is one in the making for as long.
-    private static readonly SystemSemaphoreOptions s_kept = new() { Removal = RemovalPolicy.Keep };
+    // Not without an end: a key file without an object that is no older is one in the making.
+    private static readonly SystemSemaphoreOptions s_kept = new() { PeerTimeout = s_watchdog,
+        Removal = RemovalPolicy.Keep };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -208,6 +209,7 @@ public class CallersTimeTests
             Task waitingForGone = gone.AcquireAsync(Cancellation).AsTask();
             using (new Held(key.NativeKey))
             {
+                File.SetLastWriteTimeUtc(key.NativeKey, DateTime.UnixEpoch);
                 RemoveLock(key, Backend.SystemV);
                 Assert.False(Finish(Start(() => gone.TryAcquire())));
                 Assert.False(Finish(Start(() => gone.TryAcquire(TimeSpan.FromMilliseconds(100)))));
@@ -226,6 +228,94 @@ public class CallersTimeTests
         }
 
         Assert.True(SystemSemaphore.Remove(key));
+    }
+
+    /// <summary>A wait without a time of its own ends with the peer's, as a blocked thread's does.</summary>
+    [Fact]
+    public async Task Who_waits_for_a_set_whose_key_file_a_peer_keeps_is_told_so_after_PeerTimeout()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 2,
+            new SystemSemaphoreOptions { PeerTimeout = TimeSpan.FromMilliseconds(50), Removal = RemovalPolicy.Keep }))
+        {
+            using (new Held(key.NativeKey))
+            {
+                RemoveLock(key, Backend.SystemV);
+                Task<bool> blocked = Start(() =>
+                {
+                    gone.Acquire(Cancellation);
+                    return true;
+                });
+                Task first = gone.AcquireAsync(Cancellation).AsTask();
+                Task second = gone.AcquireAsync(Cancellation).AsTask();
+                foreach (Task waiting in (Task[])[blocked, first, second])
+                {
+                    Assert.Equal(NativeIpcError.LockError, (await Assert.ThrowsAsync<NativeIpcException>(
+                        () => waiting.WaitAsync(s_watchdog, Cancellation))).Error);
+                }
+
+                // The caller's time is over first
+                Assert.False(await gone.TryAcquireAsync(TimeSpan.Zero, Cancellation));
+            }
+
+            await gone.AcquireAsync(Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation);
+        }
+
+        Assert.True(SystemSemaphore.Remove(key));
+    }
+
+    /// <summary>What the last wait had waited for is not waited for any more.</summary>
+    [Fact]
+    public async Task When_nobody_waits_for_a_set_any_more_nobody_waits_for_its_key_file()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        using SystemSemaphore gone = SystemSemaphore.CreateNew(key, 1,
+            new SystemSemaphoreOptions { PeerTimeout = Timeout.InfiniteTimeSpan, Removal = RemovalPolicy.Keep });
+        using (new Held(key.NativeKey))
+        {
+            RemoveLock(key, Backend.SystemV);
+            await AssertEndsWithItsWait(key.NativeKey, token => gone.AcquireAsync(token).AsTask());
+        }
+
+        File.Delete(key.NativeKey);
+    }
+
+    /// <inheritdoc cref="When_nobody_waits_for_a_set_any_more_nobody_waits_for_its_key_file"/>
+    [Fact]
+    public async Task When_nobody_waits_for_a_lock_any_more_nobody_waits_for_its_key_file()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        using (SharedMemory segment = SharedMemory.CreateNew(key, 4096, s_patient))
+        {
+            (await segment.LockAsync(Cancellation)).Dispose();
+            using SharedMemory holder = SharedMemory.OpenExisting(key, options: s_patient);
+            SharedMemoryLock held = holder.Lock(Cancellation);
+            await AssertEndsWithItsWait(key.NativeKey, token => segment.LockAsync(token).AsTask(), () =>
+            {
+                var file = new Held(key.NativeKey);
+                RemoveLock(key, Backend.SystemV);
+                return file;
+            });
+            held.Dispose();
+        }
+
+        Assert.True(SharedMemory.Remove(key));
+    }
+
+    /// <summary>Cancels a wait when somebody waits for the file on its behalf, in the system's queue; the thread in
+    /// that queue cannot be ended, but has an open file of its own.</summary>
+    private static async Task AssertEndsWithItsWait(string path, Func<CancellationToken, Task> wait,
+        Func<IDisposable>? holdFile = null)
+    {
+        using var source = new CancellationTokenSource();
+        int before = Opened(path);
+        Task waiting = wait(source.Token);
+        using IDisposable? file = holdFile?.Invoke();
+        if (file is not null) before++;
+        AwaitWaiter(path, before + 1);
+        await source.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(s_watchdog, Cancellation));
+        Assert.True(SpinWait.SpinUntil(() => Opened(path) <= before + 1, s_watchdog), "Somebody waits for the file.");
     }
 
     [Fact]

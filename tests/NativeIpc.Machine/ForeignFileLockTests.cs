@@ -18,12 +18,15 @@ public class ForeignFileLockTests
     {
         private readonly Interop.UnixDescriptor _file;
 
-        internal Held(string path)
+        /// <param name="path">The file.</param>
+        /// <param name="waits">Whether to wait for a thread of this process that was left behind, and has the file for
+        /// a moment.</param>
+        internal Held(string path, bool waits = false)
         {
             _file = new Interop.UnixDescriptor(
                 Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
-            // A thread that this process has left behind may have it for a moment.
-            Assert.Equal(0, Interop.Libc.flock((int)_file.DangerousGetHandle(), Interop.Flags.LOCK_EX));
+            Assert.Equal(0, Interop.Libc.flock((int)_file.DangerousGetHandle(),
+                Interop.Flags.LOCK_EX | (waits ? 0 : Interop.Flags.LOCK_NB)));
         }
 
         // Not by closing: a child of another test that has not come to its exec yet has the open file, too.

@@ -23,7 +23,7 @@ public class GivenUpFileLockTests
     /// <summary>Has the file, until a wait of this process for it was given up.</summary>
     private static void GiveUp(SharedMemory segment, string path)
     {
-        using var held = new Held(path);
+        using var held = new Held(path, waits: true); // for the thread of an earlier wait
         Assert.False(segment.TryLock(TimeSpan.FromMilliseconds(40), out _));
     }
 

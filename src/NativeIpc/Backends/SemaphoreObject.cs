@@ -63,8 +63,13 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         return TryAcquire();
     }
 
-    /// <summary>Lets pass a moment, some milliseconds at most, for what has held up a try. On a thread that
-    /// may.</summary>
+    /// <summary>Says whether any asynchronous wait waits for this object; null when nobody knows.</summary>
+    public Func<bool>? HasAsyncWaits { get; set; }
+
+    /// <summary>Whether what is done for asynchronous waits is still wanted.</summary>
+    protected bool IsAwaited => HasAsyncWaits?.Invoke() ?? true;
+
+    /// <summary>Lets pass a moment, about 20 ms at most, for what has held up a try. On a thread that may.</summary>
     public virtual void AwaitMoment()
     {
     }

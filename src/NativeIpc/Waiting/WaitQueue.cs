@@ -12,8 +12,8 @@ internal interface IAwaitable<T>
     /// <param name="isHeldUp">Whether another try after <see cref="AwaitMoment"/> may say more.</param>
     bool TryTake(out T taken, out bool isHeldUp);
 
-    /// <summary>Lets pass a moment for what has held up a try. Called outside the gate, never on a caller's
-    /// thread.</summary>
+    /// <summary>Lets pass a moment for what has held up a try. Called outside the gate, never on a caller's thread;
+    /// <see cref="WaitQueue{T}.Close"/> waits for it, so it waits for nobody who may close.</summary>
     void AwaitMoment();
 
     /// <summary>What tells that trying again may help.</summary>
@@ -82,6 +82,8 @@ internal abstract class WaitQueue
 /// one of these finds it. A permit is taken under the gate, for the wait at the head, which cannot leave meanwhile; so
 /// none is taken for nobody. A release between a failed try and the signal's sleep is the signal's business. Order of
 /// locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may run right there.
+/// A pump that lets pass a moment is outside the gate and inside the object: Close waits for it, so that who disposes
+/// is the last one inside, and not the thread of a signal, which others need.
 /// </remarks>
 /// <param name="target">What is waited for.</param>
 /// <param name="continuesAtOnce">Whether a wait that is served continues on the thread that serves it. One that ends
@@ -90,10 +92,15 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<Wait> _waits = [];
-    private bool _isArmed;
+    private volatile bool _isArmed;
     private bool _isClosed;
+    private int _moments;
+    private TaskCompletionSource? _momentsAreOver;
 
     private bool ContinuesAtOnce => continuesAtOnce;
+
+    /// <summary>Whether any wait is in the queue. Needs no gate.</summary>
+    public bool HasWaits => _isArmed;
 
     public override nint Word => target.Word;
 
@@ -163,11 +170,11 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         bool mayPause = true;
         while (true)
         {
-            Wait? head = TryServe(out T? taken, out Exception? failure, out bool isHeldUp);
-            if (head is null && isHeldUp && mayPause)
+            Wait? head = TryServe(mayPause, out T? taken, out Exception? failure, out bool hasMoment);
+            if (hasMoment)
             {
                 mayPause = false;
-                target.AwaitMoment();
+                PassMoment();
                 continue;
             }
 
@@ -178,19 +185,47 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         }
     }
 
+    private void PassMoment()
+    {
+        try
+        {
+            target.AwaitMoment();
+        }
+        finally
+        {
+            TaskCompletionSource? areOver = null;
+            lock (_gate)
+            {
+                if (--_moments == 0) areOver = _momentsAreOver;
+            }
+
+            areOver?.SetResult();
+        }
+    }
+
     /// <summary>Takes out the wait at the head, with what it gets; null when there is no wait, or nothing for
     /// it.</summary>
-    private Wait? TryServe(out T? taken, out Exception? failure, out bool isHeldUp)
+    /// <param name="mayPause">Whether the caller can let pass a moment.</param>
+    /// <param name="taken">What it gets.</param>
+    /// <param name="failure">Or why it gets nothing.</param>
+    /// <param name="hasMoment">Whether the caller has to let pass a moment, which has been counted.</param>
+    private Wait? TryServe(bool mayPause, out T? taken, out Exception? failure, out bool hasMoment)
     {
         taken = default;
         failure = null;
-        isHeldUp = false;
+        hasMoment = false;
         lock (_gate)
         {
             if (_waits.First is not { } first) return null;
             try
             {
-                if (!target.TryTake(out taken, out isHeldUp)) return null;
+                if (!target.TryTake(out taken, out bool isHeldUp))
+                {
+                    hasMoment = isHeldUp && mayPause;
+                    if (hasMoment) _moments++;
+                    return null;
+                }
+
                 first.Value.Begin();
             }
             catch (Exception found) when (found is NativeIpcException or ObjectDisposedException
@@ -224,15 +259,18 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     public void Close()
     {
         Wait[] ended;
+        Task? momentsAreOver = null;
         lock (_gate)
         {
             _isClosed = true;
+            if (_moments > 0) momentsAreOver = (_momentsAreOver ??= new TaskCompletionSource()).Task;
             ended = new Wait[_waits.Count];
             _waits.CopyTo(ended, 0);
             foreach (Wait wait in ended) Remove(wait);
         }
 
         foreach (Wait wait in ended) wait.Fail(target.Disposed());
+        momentsAreOver?.Wait();
         target.Signal.Drain(this);
     }
 

@@ -166,9 +166,10 @@ internal sealed unsafe class PermitRecords : IDisposable
     /// <summary>Waits a moment for who has the journal.</summary>
     internal void AwaitMoment()
     {
+        var backoff = new Backoff(s_longestTaking);
+        _ = backoff.Elapsed; // counts from here, for both waits
         if (!_gate.TryEnter(s_longestTaking)) return;
         _gate.Exit();
-        var backoff = new Backoff(s_longestTaking);
         while (Volatile.Read(ref Journal) != 0 && backoff.Pause())
         {
         }

@@ -305,6 +305,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     // The set that was found gone while a peer keeps what is under the key from being looked at; -1 for none.
     private volatile int _heldUpId = -1;
     private int _isReviving;
+    private Tuple<int, Exception>? _reviveFailure; // of which set
 
     /// <inheritdoc/>
     public override bool AwaitReady(TimeSpan longest, Wakeup wakeup)
@@ -317,12 +318,18 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     /// <inheritdoc/>
     /// <remarks>A peer that keeps the set from being made anew is waited for on the pool: it may be one that has died
-    /// in the middle, which no try finds out.</remarks>
+    /// in the middle, which no try finds out. As long as anybody waits: what comes of it is for those who do, the
+    /// first one gets the failure, and the next look begins again for the others, each of which is told in its turn.
+    /// Who has just come, and found nobody before, has not waited for the peer yet.</remarks>
     public override bool TryAcquireAtOnce(out bool isHeldUp)
     {
         isHeldUp = false;
         if (TryAcquire()) return true;
-        if (_heldUpId != -1 && Interlocked.Exchange(ref _isReviving, 1) == 0)
+        if (_heldUpId is var gone && gone == -1) return false;
+        Tuple<int, Exception>? failure = Interlocked.Exchange(ref _reviveFailure, null);
+        if (!IsAwaited) return false;
+        if (failure is not null && failure.Item1 == gone) throw failure.Item2;
+        if (Interlocked.Exchange(ref _isReviving, 1) == 0)
             ThreadPool.UnsafeQueueUserWorkItem(static semaphore => semaphore.ReviveElsewhere(), this,
                 preferLocal: false);
         return false;
@@ -330,15 +337,16 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     private void ReviveElsewhere()
     {
+        int gone = _heldUpId;
         try
         {
             var bound = new PeerBound(_options.PeerTimeout, Timeout.InfiniteTimeSpan, new Sleeper(this, null));
-            if (_heldUpId is var gone && gone != -1) TryRevive(gone, Errno.EIDRM, bound);
+            if (gone != -1) TryRevive(gone, Errno.EIDRM, bound);
         }
         catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException
             or PlatformNotSupportedException or InvalidOperationException)
         {
-            // The next try of those who wait meets the same, or goes on.
+            Volatile.Write(ref _reviveFailure, new(gone, failure));
         }
         finally
         {
@@ -346,12 +354,13 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         }
     }
 
-    /// <summary>A wait for a peer that is over when the sleeper is woken or this object is disposed.</summary>
+    /// <summary>A wait for a peer that is over when the sleeper is woken or this object is disposed; without a wake-up,
+    /// when no asynchronous wait is left.</summary>
     private sealed class Sleeper(SystemVSemaphore target, Wakeup? wakeup) : IWaitOwner
     {
         public bool IsDisposed => target.IsClosed;
 
-        public bool IsWoken => wakeup is { IsSet: true };
+        public bool IsWoken => wakeup?.IsSet ?? !target.IsAwaited;
 
         public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
     }
