@@ -3,13 +3,14 @@ using static NativeIpc.Interop;
 namespace NativeIpc.Backends.Posix;
 
 /// <summary>
-/// Says, on an open file description of an object, that whoever has it does not use the object, or not any more. Linux only.
+/// Says, on an open file description of an object, that whoever has it does not use the object, or not any more. Linux
+/// only.
 /// </summary>
 /// <remarks>
-/// A child has its parent's descriptors from fork(2) to execve(2), so the kernel counts the object as open although nobody
-/// uses it. The mark is a lock of the description (fcntl(2)): it goes when the last such child has closed it. Not marked
-/// are the descriptors of users with another policy than <see cref="RemovalPolicy.LastOneOut"/>, and mappings: what a
-/// child of fork(2) itself, not of vfork(2), has mapped is in use until it executes its program.
+/// A child has its parent's descriptors from fork(2) to execve(2), so the kernel counts the object as open although
+/// nobody uses it. The mark is a lock of the description (fcntl(2)): it goes when the last such child has closed it.
+/// Not marked are the descriptors of users with another policy than <see cref="RemovalPolicy.LastOneOut"/>, and
+/// mappings: what a child of fork(2) itself, not of vfork(2), has mapped is in use until it executes its program.
 /// </remarks>
 internal static class NoUseMark
 {
@@ -19,8 +20,9 @@ internal static class NoUseMark
     // Beyond what holders (1 << 20) and records of permits (1 << 21) lock.
     private const long Byte = 1 << 22;
 
-    /// <summary>Sets the mark: of who asks or looks, at once; of a user, just before it closes. Does nothing where there are no such locks, and where
-    /// the descriptor is closed already: process end, Dispose and finalizer may come together.</summary>
+    /// <summary>Sets the mark: of who asks or looks, at once; of a user, just before it closes. Does nothing where
+    /// there are no such locks, and where the descriptor is closed already: process end, Dispose and finalizer may come
+    /// together.</summary>
     internal static void Set(UnixDescriptor file)
     {
         try

@@ -229,7 +229,8 @@ internal static class PosixUsers
     /// <param name="mark">This one's.</param>
     /// <param name="backoff">How long.</param>
     /// <param name="isAnother">Whether another one asks or looks, so that the answer means nothing.</param>
-    /// <param name="isClosing">Whether somebody who has let go of it has it open still (<see cref="NoUseMark"/>).</param>
+    /// <param name="isClosing">Whether somebody who has let go of it has it open still
+    /// (<see cref="NoUseMark"/>).</param>
     /// <returns>0, or the error number.</returns>
     private static int TakeLease(
         UnixDescriptor file, AskMark? mark, ref Backoff backoff, out bool isAnother, out bool isClosing)
