@@ -33,8 +33,13 @@ if ! [ -f artifacts/interop-matrix.md ]; then
 elif grep -qE 'FAILED|skipped +\|' artifacts/interop-matrix.md; then
     echo "SKIP docs: $matrix: artifacts/interop-matrix.md is not of a whole run; it has failed or skipped peers"
 else
+    # The document has its lists in lines of 120 characters.
     verdict "$matrix" "$(grep -E '^(\||[0-9]+\. )' artifacts/interop-matrix.md |
-        grep -vxFf docs/interop.md | head -n 2 | tr '\n' ' ')"
+        grep -vxFf <(awk '
+            /^ +[^ ]/ { sub(/^ +/, ""); line = line " " $0; next }
+            NR > 1 { print line }
+            { line = $0 }
+            END { print line }' docs/interop.md) | head -n 2 | tr '\n' ' ')"
 fi
 # Written by the tests of nipc's live views. How far columns are apart depends on the length of process ids.
 for screen in list show; do
