@@ -11,9 +11,17 @@ public sealed class NotKnownTests
 {
     // A segment that nobody has attached, and a set of another program with the same number.
     private const string Foreign = """
-        perl -e 'shmget(0x4243,64,01600); $s=semget(0x4243,2,01600); system(q(perl),q(-e),q($s=semget(0x4243,0,0);semop($s,pack(q(s3),0,1,0))))'
+        perl -e 'shmget(0x4243,64,01600); semget(0x4243,2,01600)'
+        perl -e '$s=semget(0x4243,0,0); semop($s,pack(q(s3),0,1,0))'
 
         """;
+
+    private const string Waiter = """
+        perl -e '$s=semget(0x4243,0,0); semop($s,pack(q(s3),1,-1,0))' &
+        until $N show semid:0 | grep -q 'waiting 1'; do :; done
+        """;
+
+    private const string Pair = "echo > /dev/shm/pair; $N create sem posix:/pair 1 > /dev/null; ";
 
     public NotKnownTests() => Alone.Require();
 
@@ -40,10 +48,12 @@ public sealed class NotKnownTests
         const string script = """
             $N create shm systemv:$PWD/k 10; $N write --lock systemv:$PWD/k --text x
             $N list --folder $PWD --no-header -o kind,flags; echo ==
-            perl -e '$s=semget(hex(shift),0,0); semop($s,pack(q(s3),1,-1,0))' $(awk 'NR==2 { printf "%x", $1 }' /proc/sysvipc/sem) & 
+            key=$(awk 'NR==2 { print $1 }' /proc/sysvipc/sem)
+            perl -e '$s=semget(shift,0,0); semop($s,pack(q(s3),1,-1,0))' $key &
             until $N show semid:0 | grep -q 'waiting 1'; do :; done
             $N list --folder $PWD --no-header -o kind,flags; echo ==
-            $N rm systemv:$PWD/k 2>&1; echo "code $?"; $N list --no-header -o kind; kill $!; wait $! 2>/dev/null; echo ==
+            $N rm systemv:$PWD/k 2>&1; echo "code $?"; $N list --no-header -o kind
+            kill $!; wait $! 2>/dev/null; echo ==
             $N rm systemv:$PWD/k; $N list --no-header -o kind
             """;
         string[] parts = Alone.Run(script).Output.Split("==\n");
@@ -75,9 +85,9 @@ public sealed class NotKnownTests
 
     /// <summary>A name means both: the half that nobody uses does not go alone.</summary>
     [Theory]
-    [InlineData("echo > /dev/shm/pair; $N create sem posix:/pair 1 > /dev/null; exec 9<>/dev/shm/sem.pair", "posix:/pair")]
-    [InlineData("echo > /dev/shm/pair; $N create sem posix:/pair 1 > /dev/null; exec 9<>/dev/shm/pair", "posix:/pair")]
-    [InlineData(Foreign + "perl -e '$s=semget(0x4243,0,0); semop($s,pack(q(s3),1,-1,0))' & until $N show semid:0 | grep -q 'waiting 1'; do :; done", "key:0x4243")]
+    [InlineData(Pair + "exec 9<>/dev/shm/sem.pair", "posix:/pair")]
+    [InlineData(Pair + "exec 9<>/dev/shm/pair", "posix:/pair")]
+    [InlineData(Foreign + Waiter, "key:0x4243")]
     public void Of_two_objects_under_one_name_none_goes_when_one_is_in_use(string made, string name)
     {
         string output = Alone.Run($"""
@@ -100,7 +110,9 @@ public sealed class NotKnownTests
     {
         const string script = """
             perl -e '$i=shmget(7,64,01600); shmwrite($i,"x",0,1); $s=semget(7,2,01600); semop($s,pack(q(s3),0,1,0))'
-            export N; unshare --pid --fork --mount-proc sh -c '$N list --json; echo ==; $N list --no-header -o kind,creator; $N show shmid:0; $N show semid:0'
+            export N; unshare --pid --fork --mount-proc sh -c '
+                $N list --json; echo ==
+                $N list --no-header -o kind,creator; $N show shmid:0; $N show semid:0'
             """;
         string[] parts = Alone.Run(script).Output.Split("==\n");
         foreach (JsonElement one in JsonDocument.Parse(parts[0]).RootElement.GetProperty("objects").EnumerateArray())

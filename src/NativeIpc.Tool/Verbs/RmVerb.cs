@@ -225,7 +225,8 @@ internal static class RmVerb
         }
         catch (NativeIpcException failure)
         {
-            return (RemovalOutcome.Of(listed, "failed", Failures.Describe(failure)), ExitCodes.For(failure.Error));
+            return (RemovalOutcome.Of(listed, "failed", Failures.Describe(failure, NamedObject.NameOf(listed))),
+                ExitCodes.For(failure.Error));
         }
     }
 
@@ -361,7 +362,8 @@ internal static class RmVerb
         }
         catch (NativeIpcException failure)
         {
-            return (of with { Outcome = "failed", Message = Failures.Describe(failure) }, ExitCodes.For(failure.Error));
+            return (of with { Outcome = "failed", Message = Failures.Describe(failure, name) },
+                ExitCodes.For(failure.Error));
         }
     }
 
