@@ -118,8 +118,8 @@ public static class IpcObjects
     /// so nobody can come in between. System V segments: nobody is attached; a program that attaches at this very
     /// moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only
     /// what this library recorded as the lock of a segment that is gone or that nobody uses is removed, if nobody waits
-    /// for it and the process that used it last is dead. The lock of a segment is an object of its own and stays, with System V also the key file,
-    /// until it is removed itself.</remarks>
+    /// for it and the process that used it last is dead. The lock of a segment is an object of its own and stays, with
+    /// System V also the key file, until it is removed itself.</remarks>
     /// <param name="found">The object, as it was listed.</param>
     /// <returns>True when it was removed; false when it is in use, gone, or another one, a System V semaphore of which
     /// that cannot be told, or a file in a folder of <c>/dev/shm</c>

@@ -17,9 +17,9 @@ internal static class ObjectSheet
         if (found.Key.IsValid) yield return ("native key", PrintableText.Of(found.Key.NativeKey));
         if (found.Key.LegacyKey.Length > 0) yield return ("legacy key", PrintableText.Of(found.Key.LegacyKey));
         if (isSegment && LockOf(found) is { } lockKey) yield return ("its lock", PrintableText.Of(lockKey));
-        yield return ("native name", PrintableText.Of(
-            found.Type == NativeIpcKeyType.PosixRealtime ? $"/dev/shm/{found.NativeName}{(NamedObject.HasNoName(found) ? " (deleted)" : "")}"
-                : found.NativeName));
+        string gone = NamedObject.HasNoName(found) ? " (deleted)" : "";
+        yield return ("native name", PrintableText.Of(found.Type == NativeIpcKeyType.PosixRealtime
+            ? $"/dev/shm/{found.NativeName}{gone}" : found.NativeName));
         if (found.SystemVId is { } id) yield return ("id", Text($"{id} (ipcs {(isSegment ? "-m" : "-s")} -i {id})"));
         if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
         if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime)
