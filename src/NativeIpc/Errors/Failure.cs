@@ -86,7 +86,8 @@ internal static class Failure
     /// (<see cref="IpcObjectInfo.NativeName"/>): no key file, and no project id.</summary>
     private static bool IsNumber(in NativeIpcKey key)
         => key.Type.IsSystemV && key.NativeKey.Length == PrivateKey.Length && key.NativeKey is ['0', 'x', ..]
-            && key.NativeKey.AsSpan(2).IndexOfAnyExcept("0123456789abcdef") < 0;
+            && uint.TryParse(key.NativeKey.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                out _);
 
     /// <summary>How a command names the object that a key stands for, not yet quoted; null for none.</summary>
     internal static string? ForCommand(in NativeIpcKey key)
