@@ -42,9 +42,11 @@ internal static class Failures
     }
 
     /// <summary>What the library says, in words of this tool, and what this tool can do about it.</summary>
-    public static string Describe(NativeIpcException failure)
+    /// <param name="failure">The failure.</param>
+    /// <param name="name">What names the object on the command line; null to tell it by the failure's key.</param>
+    public static string Describe(NativeIpcException failure, string? name = null)
     {
-        string key = NameOf(failure.Key);
+        string key = name ?? NameOf(failure.Key);
         string message = ToolWords.Of(failure.Message, key);
         bool isSemaphore = failure.Message.Contains(" semaphore ", StringComparison.Ordinal);
         return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isSemaphore) is not { } hint

@@ -101,11 +101,12 @@ public sealed record IpcObjectInfo
     /// user namespace does not map the creator.</summary>
     public long? CreatorId { get; internal init; }
 
-    /// <summary>The process that created it, System V segments only. It may be long gone, and its number
-    /// another's.</summary>
+    /// <summary>The process that created it, System V segments only; null for one of another PID namespace, which has
+    /// no number here. It may be long gone, and its number another's.</summary>
     public int? CreatorProcessId { get; internal init; }
 
-    /// <summary>The process that attached or detached last, System V segments only.</summary>
+    /// <summary>The process that attached or detached last, System V segments only; null for none, and for one of
+    /// another PID namespace.</summary>
     public int? LastProcessId { get; internal init; }
 
     /// <summary>

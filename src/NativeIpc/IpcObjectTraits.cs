@@ -8,7 +8,8 @@ public enum IpcObjectTraits
     None = 0,
 
     /// <summary>A semaphore that is the lock of a segment: it stands under the segment's key (Windows: with <c>_sem</c>
-    /// behind it), or under the legacy key that belongs to the segment's.</summary>
+    /// behind it), or under the legacy key that belongs to the segment's. System V: where the key file is known, since
+    /// other programs give a segment and a set the same number without meaning a lock.</summary>
     LockOfSegment = 1,
 
     /// <summary>The name is one that Qt 4.4 to 6.5 made (<c>qipc_…</c>).</summary>
@@ -18,8 +19,9 @@ public enum IpcObjectTraits
     /// No process has it open or attached now. That is all it says: a server may own it, and come back to it. POSIX: no
     /// process was seen to use it, and all could be looked at; or so the kernel's lease says, where that was asked for
     /// (<see cref="IpcEnumerationOptions.FindUnused"/>). System V segments: by the number of attachments. Never set for
-    /// System V semaphores other than the lock of such a segment, since the kernel does not count who uses a set; nor
-    /// for the lock, when it is free, of a POSIX segment that is in use.
+    /// System V semaphores, since the kernel does not count who uses a set, but for one of which this library recorded
+    /// that it made it as the lock of such a segment, and for which nobody waits; nor for the lock, when it is free, of
+    /// a POSIX segment that is in use.
     /// </summary>
     Unused = 1 << 2,
 

@@ -117,9 +117,9 @@ public static class IpcObjects
     /// <remarks>POSIX: under a lease, which the kernel gives only while no other process has the file open or mapped,
     /// so nobody can come in between. System V segments: nobody is attached; a program that attaches at this very
     /// moment keeps the memory and loses the name. System V semaphores: the kernel does not say who uses a set, so only
-    /// the lock of a segment that is gone or that nobody uses is removed, if nobody waits for it and the process that
-    /// used it last is dead. The lock of a segment is an object of its own and stays, with System V also the key file,
-    /// until it is removed itself.</remarks>
+    /// what this library recorded as the lock of a segment that is gone or that nobody uses is removed, if nobody waits
+    /// for it and the process that used it last is dead. The lock of a segment is an object of its own and stays, with
+    /// System V also the key file, until it is removed itself.</remarks>
     /// <param name="found">The object, as it was listed.</param>
     /// <returns>True when it was removed; false when it is in use, gone, or another one, a System V semaphore of which
     /// that cannot be told, or a file in a folder of <c>/dev/shm</c>
@@ -156,6 +156,30 @@ public static class IpcObjects
         Removal removal = Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).RemoveUnused(found);
         reason = removal.Reason ?? removal.Failure?.Message;
         return removal.Outcome;
+    }
+
+    /// <summary>Asks whether somebody uses an object that was listed, as closely as <see cref="RemoveUnused"/> does,
+    /// and removes nothing: for who removes several objects together or none.</summary>
+    /// <remarks>POSIX: by a lease (<c>fcntl(2)</c>, F_SETLEASE) for some microseconds, in which who opens the object
+    /// waits, or fails with EAGAIN (musl). The answer holds for that moment.</remarks>
+    /// <param name="found">The object, as it was listed.</param>
+    /// <param name="reason">What speaks for the answer, in a sentence; null where the answer says it all.</param>
+    /// <returns>True when somebody uses it; false when nobody does, or it is gone, or another one; null where the
+    /// system does not tell.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied: the kernel tells only its owner and root, and this user
+    /// may not remove it either.</exception>
+    public static bool? AskInUse(IpcObjectInfo found, out string? reason)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        Removal answer = Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).AskUse(found);
+        reason = answer.Reason ?? answer.Failure?.Message;
+        return answer.Outcome switch
+        {
+            IpcRemovalOutcome.InUse => true,
+            IpcRemovalOutcome.CannotTell => null,
+            _ => false,
+        };
     }
 
     /// <summary>Removes an object that was listed, also one that no key leads to, whatever its use, unless its name

@@ -28,9 +28,10 @@ internal sealed class NamedObject
     public static NamedObject Of(IpcObjectInfo found) => new(found.Key, found);
 
     /// <summary>What an object of the list is called, in a form that every verb takes: its key, or its id where no key
-    /// leads to it.</summary>
+    /// leads to it. Of what has no name any more it is only a text to show: see <see cref="HasNoName"/>.</summary>
     public static string NameOf(IpcObjectInfo found) => (found.Key.IsValid, found.SystemVId, found.Kind) switch
     {
+        _ when HasNoName(found) => $"{PathOf(found)} (deleted)",
         (true, _, _) => found.Key.ToString(),
         (_, { } id, IpcObjectKind.SharedMemory) => string.Create(CultureInfo.InvariantCulture, $"shmid:{id}"),
         (_, { } id, _) => string.Create(CultureInfo.InvariantCulture, $"semid:{id}"),
@@ -38,11 +39,16 @@ internal sealed class NamedObject
         _ => $"{KeyOptions.WordOf(found.Type)}:{found.NativeName}",
     };
 
+    /// <summary>Whether an object is an unlinked file that processes have open: nothing leads to it, and another object
+    /// may have the name that it had.</summary>
+    public static bool HasNoName(IpcObjectInfo found)
+        => found.Type == NativeIpcKeyType.PosixRealtime && (found.Traits & IpcObjectTraits.Removed) != 0;
+
     /// <summary>The path of a POSIX object's file, in a form that no other object has: each backslash stands twice, and
     /// so bytes that are no UTF-8 can stand as <c>\xff</c>.</summary>
     public static string PathOf(IpcObjectInfo found)
-        => (found.Traits & IpcObjectTraits.NameNotText) != 0 ? found.FilePath ?? found.NativeName
-        : (found.FilePath ?? found.NativeName).Replace("\\", "\\\\", StringComparison.Ordinal);
+        => (found.Traits & IpcObjectTraits.NameNotText) != 0 ? found.FilePath ?? $"/dev/shm/{found.NativeName}"
+        : (found.FilePath ?? $"/dev/shm/{found.NativeName}").Replace("\\", "\\\\", StringComparison.Ordinal);
 
     public SharedMemory OpenSegment(SharedMemoryAccess access, SharedMemoryOptions options)
     {

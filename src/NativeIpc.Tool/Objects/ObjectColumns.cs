@@ -31,7 +31,8 @@ internal static class ObjectColumns
         (found, _) => Account(found.OwnerName, found.OwnerId));
     private static readonly ObjectColumn s_creator = new("creator", "CREATOR",
         (found, _) => found.CreatorProcessId is { } creator
-            ? string.Create(CultureInfo.InvariantCulture, $"pid {creator}") : "-");
+            ? string.Create(CultureInfo.InvariantCulture, $"pid {creator}")
+            : found is { Kind: IpcObjectKind.SharedMemory, SystemVId: not null } ? "?" : "-");
 
     private static readonly ObjectColumn s_age = new("age", "AGE",
         (found, now) => found.Created is { } created ? Age(now - created) : "?");

@@ -84,7 +84,7 @@ internal sealed record ObjectReport(
         found.Created, found.LastUsed, found.Traits == 0 ? null : [.. Words(found.Traits)], found.Unreadable.Count == 0
             ? null : found.Unreadable)
     {
-        Name = NamedObject.NameOf(found),
+        Name = NamedObject.HasNoName(found) ? null : NamedObject.NameOf(found),
         Path = found.Key.IsValid ? null : found.FilePath,
         Waiting = found.Waiting,
         MemberCount = found.MemberCount,

@@ -17,8 +17,9 @@ internal static class ObjectSheet
         if (found.Key.IsValid) yield return ("native key", PrintableText.Of(found.Key.NativeKey));
         if (found.Key.LegacyKey.Length > 0) yield return ("legacy key", PrintableText.Of(found.Key.LegacyKey));
         if (isSegment && LockOf(found) is { } lockKey) yield return ("its lock", PrintableText.Of(lockKey));
-        yield return ("native name", PrintableText.Of(
-            found.Type == NativeIpcKeyType.PosixRealtime ? $"/dev/shm/{found.NativeName}" : found.NativeName));
+        string gone = NamedObject.HasNoName(found) ? " (deleted)" : "";
+        yield return ("native name", PrintableText.Of(found.Type == NativeIpcKeyType.PosixRealtime
+            ? $"/dev/shm/{found.NativeName}{gone}" : found.NativeName));
         if (found.SystemVId is { } id) yield return ("id", Text($"{id} (ipcs {(isSegment ? "-m" : "-s")} -i {id})"));
         if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
         if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime)
@@ -35,8 +36,10 @@ internal static class ObjectSheet
         yield return ("owner", isWindows ? found.OwnerName ?? "not known" : Account(found.OwnerName, found.OwnerId));
         if (!isWindows) yield return ("group", Account(found.GroupName, found.GroupId));
         if (found.CreatorId is not null || found.CreatorProcessId is not null)
-            yield return ("creator", (found.CreatorId is { } creator ? Text($"uid {creator}") : "")
-                + (found.CreatorProcessId is { } pid ? Text($", pid {pid}{Ended(pid)}") : ""));
+            yield return ("creator", string.Join(", ", [
+                .. found.CreatorId is { } creator ? [Text($"uid {creator}")] : (string[])[],
+                .. found.CreatorProcessId is { } pid ? [Text($"pid {pid}{Ended(pid)}")]
+                    : isSegment ? ["pid not known here (another PID namespace)"] : (string[])[]]));
         if (found.LastProcessId is { } last) yield return ("last user", Text($"pid {last}{Ended(last)}"));
         if (found.Created is { } created) yield return ("created", Time(created, now));
         if (found.LastUsed is { } used) yield return ("last used", Time(used, now));

@@ -63,6 +63,11 @@ internal static class ToolWords
         (", or for Reserve instead of Populate", ""),
         ("use the undo policy None or AcquireOnly for a producer that only releases", "give fewer permits"),
         ("use the undo policy None", "use 'nipc acquire' and 'nipc release', which need none"),
+        // 'nipc read' and its like do so anyway, and 'nipc write' cannot.
+        (", open it for reading only, or", ", or"),
+        ("It is sealed against writing (F_SEAL_WRITE): open it for reading only",
+            "It is sealed against writing (F_SEAL_WRITE): 'nipc read KEY' reads it"),
+        ("reading): open it for reading only", "reading): 'nipc read KEY' reads it"),
         ("a wider Mode", "a wider mode (--mode)"),
         ("that Group", "that group"),
         ("That Group", "That group"),

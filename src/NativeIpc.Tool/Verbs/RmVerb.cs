@@ -7,7 +7,7 @@ namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What became of one object.</summary>
 internal sealed record RemovalOutcome(
-    string Name, string Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null,
+    string Name, string? Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null,
     IReadOnlyList<string>? Evidence = null)
 {
     public NativeIpcKey? Key { get; init; }
@@ -142,12 +142,48 @@ internal static class RmVerb
         }
 
         if (missing is not null)
-            return [(new RemovalOutcome(text, KeyOptions.WordOf(kind ?? IpcObjectKind.SharedMemory), "not-found",
-                Message: missing), ExitCodes.NotFound)];
-        return all.SelectMany(named => named.Found is not { } found ? Remove(named.Key, kind, force)
+            return [(new RemovalOutcome(text, WordOf(kind), "not-found", Message: missing), ExitCodes.NotFound)];
+        bool isWhole = kind is null && !force;
+        if (isWhole && all.Count > 1 && WhyAllStay(
+            [.. all.Select(named => named.Found).OfType<IpcObjectInfo>().SelectMany(NamedObject.Closely)]) is { } stays)
+            return [stays];
+        return all.SelectMany(named => named.Found is not { } found ? Remove(named.Key, kind, force, isWhole)
             : !found.Key.IsValid ? [RemoveListed(found, force)]
             // A segment goes with its lock
-            : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1 ? Remove(found.Key, found.Kind, force) : []);
+            : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1
+                ? Remove(found.Key, found.Kind, force, isWhole) : []);
+    }
+
+    private static string? WordOf(IpcObjectKind? kind) => kind is { } known ? KeyOptions.WordOf(known) : null;
+
+    /// <summary>Why none of the objects of one name goes: one of them is in use, or that cannot be told. Null when all
+    /// may go.</summary>
+    private static (RemovalOutcome, int)? WhyAllStay(IReadOnlyList<IpcObjectInfo> all)
+    {
+        if (all.Count < 2) return null;
+        foreach (IpcObjectInfo found in all)
+        {
+            (RemovalOutcome Outcome, int Code)? stays = null;
+            try
+            {
+                string? reason = null;
+                bool? isInUse = found.IsInUse == true ? true : IpcObjects.AskInUse(found, out reason);
+                if (isInUse == true) stays = InUse(found, reason, isNamed: true);
+                else if (isInUse is null && !ShowsNoLife(found)) stays = CannotTell(found, reason, isNamed: true);
+            }
+            catch (NativeIpcException failure)
+            {
+                stays = (RemovalOutcome.Of(found, "failed", Failures.Describe(failure)), ExitCodes.For(failure.Error));
+            }
+
+            if (stays is not { } told) continue;
+            string kind = KeyOptions.WordOf(found.Kind == IpcObjectKind.SharedMemory
+                ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
+            return (told.Outcome with { Message = $"{told.Outcome.Message} Nothing was removed, since the name has a "
+                + $"segment and a semaphore: '--kind {kind}' removes the other one alone." }, told.Code);
+        }
+
+        return null;
     }
 
     /// <summary>Removes an object that was chosen in a live view, by the rules of this verb, and says what became of
@@ -156,7 +192,8 @@ internal static class RmVerb
     {
         if (OperatingSystem.IsWindows()) return "Windows removes an object with its last handle, and by nothing else.";
         (RemovalOutcome Outcome, int Code)[] all =
-            [.. found.Key.IsValid ? Remove(found.Key, found.Kind, force: false) : [RemoveListed(found, force: false)]];
+            [.. found.Key.IsValid ? Remove(found.Key, found.Kind, force: false, isWhole: false)
+                : [RemoveListed(found, force: false)]];
         RemovalOutcome told = all.FirstOrDefault(one => one.Code != ExitCodes.Ok).Outcome ?? all[0].Outcome;
         return told.Message ?? $"{told.Outcome} {told.Kind} {told.Name}";
     }
@@ -164,6 +201,10 @@ internal static class RmVerb
     /// <summary>An object of the list that no key leads to.</summary>
     private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo listed, bool force)
     {
+        if (NamedObject.HasNoName(listed))
+            return (RemovalOutcome.Of(listed, "not-found",
+                $"{NamedObject.NameOf(listed)} has no name any more, so there is nothing to remove: it goes with the "
+                    + "last process that has it open."), ExitCodes.NotFound);
         if ((listed.Traits & IpcObjectTraits.InSubfolder) != 0)
         {
             string path = NamedObject.NameOf(listed);
@@ -184,12 +225,18 @@ internal static class RmVerb
         }
         catch (NativeIpcException failure)
         {
-            return (RemovalOutcome.Of(listed, "failed", Failures.Describe(failure)), ExitCodes.For(failure.Error));
+            return (RemovalOutcome.Of(listed, "failed", Failures.Describe(failure, NamedObject.NameOf(listed))),
+                ExitCodes.For(failure.Error));
         }
     }
 
     /// <summary>What was asked for by its key: the segment with its lock, or the semaphore.</summary>
-    private static IEnumerable<(RemovalOutcome, int)> Remove(NativeIpcKey key, IpcObjectKind? asked, bool force)
+    /// <param name="key">The key.</param>
+    /// <param name="asked">Which; null for what is there.</param>
+    /// <param name="force">Also what is in use.</param>
+    /// <param name="isWhole">Whether a segment stays when its lock has to stay.</param>
+    private static IEnumerable<(RemovalOutcome, int)> Remove(NativeIpcKey key, IpcObjectKind? asked, bool force,
+        bool isWhole)
     {
         IpcObjectKind kind = asked ?? IpcObjectKind.SharedMemory;
         IpcObjectInfo? found;
@@ -206,20 +253,20 @@ internal static class RmVerb
         catch (NativeIpcException failure)
         {
             found = null;
-            failed = Failed(key, kind, failure);
+            failed = Failed(key, asked, failure);
         }
 
         if (failed is { } told) return [told];
-        if (!force && found is not null) return RemoveFound(key, found);
+        if (!force && found is not null) return RemoveFound(key, found, isWhole);
         if (!force && !CanTell(key))
-            return [Failed(key, kind, "cannot-tell", ExitCodes.Unsupported,
+            return [Failed(key, asked, "cannot-tell", ExitCodes.Unsupported,
                 $"This system does not say whether {key} is in use. --force removes it all the same.")];
-        return [RemoveByKey(key, kind, asked)];
+        return [RemoveByKey(key, asked)];
     }
 
     /// <summary>Whatever has the key, and whoever uses it. Without --force it is what no look finds: a key file without
     /// an object.</summary>
-    private static (RemovalOutcome, int) RemoveByKey(in NativeIpcKey key, IpcObjectKind kind, IpcObjectKind? asked)
+    private static (RemovalOutcome, int) RemoveByKey(in NativeIpcKey key, IpcObjectKind? asked)
     {
         try
         {
@@ -227,34 +274,59 @@ internal static class RmVerb
                 return (Of(key, IpcObjectKind.SharedMemory, "removed"), ExitCodes.Ok);
             if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
                 return (Of(key, IpcObjectKind.SystemSemaphore, "removed"), ExitCodes.Ok);
-            return Failed(key, kind, "not-found", ExitCodes.NotFound,
-                $"There is no {(asked is null ? "segment or semaphore" : KeyOptions.WordOf(kind))} {key}. 'nipc list' "
+            return Failed(key, asked, "not-found", ExitCodes.NotFound,
+                $"There is no {WordOf(asked) ?? "segment or semaphore"} {key}. 'nipc list' "
                     + $"shows what is there.");
         }
         catch (NativeIpcException failure)
         {
-            return Failed(key, kind, failure);
+            return Failed(key, asked, failure);
         }
     }
 
     /// <summary>An object that was found, unless somebody uses it or that cannot be told; after a segment its
     /// lock.</summary>
-    private static IEnumerable<(RemovalOutcome, int)> RemoveFound(NativeIpcKey key, IpcObjectInfo found)
+    private static IEnumerable<(RemovalOutcome, int)> RemoveFound(NativeIpcKey key, IpcObjectInfo found, bool isWhole)
     {
+        if (isWhole && found.Kind == IpcObjectKind.SharedMemory && WhyAllStay([found, .. LocksOf(key)]) is { } stays)
+        {
+            yield return stays;
+            yield break;
+        }
+
         (RemovalOutcome Outcome, int Code) first = RemoveOne(found, isNamed: true);
         yield return first;
         if (first.Code != ExitCodes.Ok || found.Kind != IpcObjectKind.SharedMemory) yield break;
-        NativeIpcKeyRules rules = NativeIpcKeyRules.Current;
-        NativeIpcKey[] locks = [rules.LockKey(key), rules.LockKey(new NativeIpcKey(key.NativeKey, key.Type))];
-        foreach (NativeIpcKey lockKey in locks.Distinct())
+        foreach (IpcObjectInfo itsLock in LocksOf(key))
         {
-            if (rules.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is not null) continue;
-            if (Find(lockKey, IpcObjectKind.SystemSemaphore) is not { } itsLock) continue;
-
             // It goes silently; that it stays is told.
             (RemovalOutcome Outcome, int Code) second = RemoveOne(itsLock, isNamed: true);
             if (second.Code != ExitCodes.Ok) yield return second;
         }
+    }
+
+    private static IEnumerable<IpcObjectInfo> LocksOf(NativeIpcKey key)
+    {
+        NativeIpcKeyRules rules = NativeIpcKeyRules.Current;
+        NativeIpcKey[] locks = [rules.LockKey(key), rules.LockKey(new NativeIpcKey(key.NativeKey, key.Type))];
+        return locks.Distinct().Where(one => rules.FindViolation(one, IpcObjectKind.SystemSemaphore) is null)
+            .Select(one => Find(one, IpcObjectKind.SystemSemaphore)).OfType<IpcObjectInfo>();
+    }
+
+    private static (RemovalOutcome, int) InUse(IpcObjectInfo found, string? reason, bool isNamed)
+    {
+        RemovalOutcome of = RemovalOutcome.Of(found, "in-use");
+        string force = isNamed ? " End its users, or give --force." : "";
+        return (of with { Users = UserReport.Of(found.Attachments),
+            Message = $"{of.Name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict);
+    }
+
+    private static (RemovalOutcome, int) CannotTell(IpcObjectInfo found, string? reason, bool isNamed)
+    {
+        RemovalOutcome of = RemovalOutcome.Of(found, "cannot-tell");
+        string force = isNamed ? " --force removes it all the same." : "";
+        return (of with { Message = $"Whether {of.Name} is in use cannot be told: {reason}{force}" },
+            ExitCodes.Unsupported);
     }
 
     /// <summary>One object, unless somebody uses it or that cannot be told.</summary>
@@ -277,17 +349,11 @@ internal static class RmVerb
                 evidence = [NoLife, .. EvidenceOf(found) ?? []];
             }
 
-            string force = isNamed ? " End its users, or give --force." : "";
             return outcome switch
             {
                 IpcRemovalOutcome.Removed => (of with { Outcome = "removed", Evidence = evidence }, ExitCodes.Ok),
-                IpcRemovalOutcome.InUse when isNamed =>
-                    (of with { Outcome = "in-use", Users = UserReport.Of(found.Attachments),
-                        Message = $"{name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict),
-                IpcRemovalOutcome.CannotTell => (of with { Outcome = "cannot-tell", Message =
-                    $"Whether {name} is in use cannot be "
-                        + $"told: {reason}{(isNamed ? " --force removes it all the same." : "")}" },
-                    ExitCodes.Unsupported),
+                IpcRemovalOutcome.InUse when isNamed => InUse(found, reason, isNamed),
+                IpcRemovalOutcome.CannotTell => CannotTell(found, reason, isNamed),
                 _ when isNamed => (of with { Outcome = "not-found",
                     Message = $"{name} is gone, or another object by now. 'nipc list' shows what is there." },
                     ExitCodes.NotFound),
@@ -296,7 +362,8 @@ internal static class RmVerb
         }
         catch (NativeIpcException failure)
         {
-            return (of with { Outcome = "failed", Message = Failures.Describe(failure) }, ExitCodes.For(failure.Error));
+            return (of with { Outcome = "failed", Message = Failures.Describe(failure, name) },
+                ExitCodes.For(failure.Error));
         }
     }
 
@@ -330,14 +397,14 @@ internal static class RmVerb
     private static bool CanTell(in NativeIpcKey key)
         => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
 
-    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, string outcome, int code,
+    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind? kind, string outcome, int code,
         string message)
         => (Of(key, kind, outcome) with { Message = message }, code);
 
-    private static RemovalOutcome Of(in NativeIpcKey key, IpcObjectKind kind, string outcome)
-        => new(key.ToString(), KeyOptions.WordOf(kind), outcome) { Key = key };
+    private static RemovalOutcome Of(in NativeIpcKey key, IpcObjectKind? kind, string outcome)
+        => new(key.ToString(), WordOf(kind), outcome) { Key = key };
 
-    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind kind, NativeIpcException failure)
+    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind? kind, NativeIpcException failure)
         => Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
 
     /// <summary>Everything that is orphaned or unused: first the list, with what speaks for its still being needed. It
@@ -404,8 +471,9 @@ internal static class RmVerb
     /// are.</summary>
     private static IpcObjectInfo[] Removable(IReadOnlyList<IpcObjectInfo> objects)
     {
-        IpcObjectInfo[] removable = [.. objects.Where(found => (found.Traits & IpcObjectTraits.InSubfolder) == 0)];
-        int below = objects.Count - removable.Length;
+        IpcObjectInfo[] removable = [.. objects.Where(
+            found => (found.Traits & IpcObjectTraits.InSubfolder) == 0 && !NamedObject.HasNoName(found))];
+        int below = objects.Count(found => (found.Traits & IpcObjectTraits.InSubfolder) != 0);
         if (below > 0)
             Failures.Say($"{below} {(below == 1 ? "file in a folder" : "files in folders")} of "
                 + $"/dev/shm {(below == 1 ? "stays: it goes" : "stay: they go")} with the program that has made the "

@@ -28,6 +28,10 @@ internal interface IObjectCatalog
     /// gone.</summary>
     bool Remove(IpcObjectInfo found);
 
+    /// <summary>Whether nobody uses an object, so that <see cref="RemoveUnused"/> would remove it: Removed
+    /// then.</summary>
+    Removal AskUse(IpcObjectInfo found) => new(IpcRemovalOutcome.CannotTell);
+
     /// <summary>The same, but only if nobody uses it.</summary>
     Removal RemoveUnused(IpcObjectInfo found);
 

@@ -64,6 +64,8 @@ internal static class Failure
     /// <summary>Both forms of a key: the text that peers exchange, and what the system sees.</summary>
     public static string Describe(in NativeIpcKey key)
     {
+        if (IsNumber(key))
+            return key.NativeKey == PrivateKey ? "without a key (IPC_PRIVATE)" : $"with the key {key.NativeKey}";
         string text = key.ToString() ?? "";
         string type = key.Type switch
         {
@@ -77,6 +79,19 @@ internal static class Failure
             ? $"the key with native key \"{Printable(key.NativeKey)}\" ({type})"
             : $"{Printable(text)} (native key \"{Printable(key.NativeKey)}\", {type})";
     }
+
+    private const string PrivateKey = "0x00000000";
+
+    /// <summary>Whether a key stands for a System V object of which only the number is known, as the list tells it
+    /// (<see cref="IpcObjectInfo.NativeName"/>): no key file, and no project id.</summary>
+    private static bool IsNumber(in NativeIpcKey key)
+        => key.Type.IsSystemV && key.NativeKey.Length == PrivateKey.Length && key.NativeKey is ['0', 'x', ..]
+            && uint.TryParse(key.NativeKey.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                out _);
+
+    /// <summary>How a command names the object that a key stands for, not yet quoted; null for none.</summary>
+    internal static string? ForCommand(in NativeIpcKey key)
+        => !IsNumber(key) ? key.ToString() : key.NativeKey == PrivateKey ? null : $"key:{key.NativeKey}";
 
     /// <summary>A key in one line, as short as it can be: its text form, or what the system sees when it has
     /// none.</summary>

@@ -68,7 +68,11 @@ internal sealed class PosixCatalog : IObjectCatalog
     private const string HowBelow =
         "It goes with the program that has made the folder, or as any file does: by rm(1), once nobody uses it.";
 
-    public Removal RemoveUnused(IpcObjectInfo found)
+    public Removal AskUse(IpcObjectInfo found) => IfUnused(found, removes: false);
+
+    public Removal RemoveUnused(IpcObjectInfo found) => IfUnused(found, removes: true);
+
+    private static Removal IfUnused(IpcObjectInfo found, bool removes)
     {
         if (IsBelow(found))
             return new Removal(IpcRemovalOutcome.CannotTell,
@@ -84,7 +88,7 @@ internal sealed class PosixCatalog : IObjectCatalog
                 return new Removal(IpcRemovalOutcome.Gone);
             bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
             result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
-                () => isRemoved = Unlink(Removing, found, path));
+                () => isRemoved = !removes || Unlink(Removing, found, path));
         }
 
         if (isRemoved) return new Removal(IpcRemovalOutcome.Removed);

@@ -65,11 +65,12 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
     }
 
+    public Removal AskUse(IpcObjectInfo found)
+        => found.SystemVId is { } id ? SystemVSigns.Ask(found, id) : new Removal(IpcRemovalOutcome.Removed);
+
     public Removal RemoveUnused(IpcObjectInfo found)
     {
-        if (found.SystemVId is { } id && SystemVSigns.Ask(found,
-            id) is { Outcome: not IpcRemovalOutcome.Removed } stays)
-            return stays;
+        if (AskUse(found) is { Outcome: not IpcRemovalOutcome.Removed } stays) return stays;
         return new Removal(Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone);
     }
 

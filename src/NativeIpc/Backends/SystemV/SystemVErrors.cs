@@ -218,7 +218,7 @@ internal static class SystemVErrors
         => Typed(key) is { } typed ? $" ('nipc show {typed}' tells the owner)" : " (ipcs -a tells the owner)";
 
     private static string? Typed(in NativeIpcKey key)
-        => OperatingSystem.IsLinux() && Diagnosis.Quote(key.ToString()) is var typed
+        => OperatingSystem.IsLinux() && Failure.ForCommand(key) is { } name && Diagnosis.Quote(name) is var typed
             && Failure.IsPrintable(typed) ? typed
             : null;
 

@@ -57,10 +57,15 @@ internal sealed class SystemVLook
                 traits |= IpcObjectTraits.Empty;
             if (FindSegment(row, isLegacy ? file : null) is { } segment)
             {
-                traits |= IpcObjectTraits.LockOfSegment;
-                if (segment.Attached == 0) traits |= IpcObjectTraits.Unused;
-                if (segment.Attached == 0 && IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _)))
-                    traits |= IpcObjectTraits.Orphaned;
+                // The same number alone may be chance.
+                if (file is not null) traits |= IpcObjectTraits.LockOfSegment;
+                if (segment.Attached == 0 && value is not null && SystemVSigns.IsOurLock(row.Id, row.Key, file?.Path)
+                    && !SystemVSemaphores.HasWaiters(row.Id, row.Count))
+                {
+                    traits |= IpcObjectTraits.Unused;
+                    if (IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _)))
+                        traits |= IpcObjectTraits.Orphaned;
+                }
             }
         }
 
@@ -72,7 +77,7 @@ internal sealed class SystemVLook
         }
 
         IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses
-            ? SystemVUses.MembersOf(row.Id, row.Count) : [];
+            ? SystemVUses.MembersOf(row) : [];
         IReadOnlyList<IpcAttachment> users = _census.Processes is not { } scan ? []
             : isSegment ? scan.UsersOf(row.Id)
             : members.Any(member => member.Waiting > 0 || member.WaitingForZero > 0) ? scan.WaitersOf(row.Id) : [];
@@ -98,7 +103,7 @@ internal sealed class SystemVLook
             GroupId = RealIds.Groups.Known(row.Gid),
             GroupName = _census.Accounts.Group(row.Gid),
             CreatorId = RealIds.Users.Known(row.CreatorUid),
-            CreatorProcessId = isSegment ? row.CreatorProcess : null,
+            CreatorProcessId = isSegment && row.CreatorProcess != 0 ? row.CreatorProcess : null,
             LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             AttachmentCount = isSegment ? row.Attached : null,
             IsInUse = isInUse,

@@ -30,7 +30,8 @@ internal static class SystemVSigns
         if (signs.Count > 0) return CannotTell(signs[0].Text);
         if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0 && SystemVSemaphores.IsEmpty(id, set.Count))
             return CannotTell("its maker may be about to give it a count");
-        if ((found.Traits & IpcObjectTraits.LockOfSegment) == 0 || found.SystemVKey is not { } key)
+        if ((found.Traits & IpcObjectTraits.LockOfSegment) == 0 || found.SystemVKey is not { } key
+            || !IsOurLock(id, key, found.KeyFile))
             return CannotTell("the kernel does not count who uses a System V semaphore");
         if (found.KeyFile is { } path && KeyFileSearch.IsLegacy(path, out _, out _))
             key = Libc.ftok(SystemVLook.LegacySibling(path, IpcObjectKind.SystemSemaphore), (int)found.Type);
@@ -41,6 +42,11 @@ internal static class SystemVSigns
             return CannotTell("whether its segment is in use may not be read");
         return new Removal(error == 0 && locked.Attached != 0 ? IpcRemovalOutcome.InUse : IpcRemovalOutcome.Removed);
     }
+
+    /// <summary>Whether this library recorded that it made a set as the lock of a segment. Only then the users of the
+    /// segment are those of the set: other programs give both the same key for other ends.</summary>
+    internal static bool IsOurLock(int id, int key, string? keyFile)
+        => keyFile is not null && RemovalRecord.Read(keyFile, IpcObjectKind.SystemSemaphore, key >>> 24, id).IsKnown;
 
     private static Removal CannotTell(string reason) => new(IpcRemovalOutcome.CannotTell, reason);
 

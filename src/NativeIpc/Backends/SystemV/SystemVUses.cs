@@ -7,14 +7,18 @@ internal static class SystemVUses
 {
     private const int MostMembers = 32_000; // SEMMSL
 
-    internal static IReadOnlyList<IpcSetMember> MembersOf(int id, int count)
+    internal static IReadOnlyList<IpcSetMember> MembersOf(in SystemVTable.Row row)
     {
-        var members = new IpcSetMember[Math.Clamp(count, 0, MostMembers)];
+        int id = row.Id;
+        bool seesAll = ProcessScan.SeesEveryProcess;
+        var members = new IpcSetMember[Math.Clamp(row.Count, 0, MostMembers)];
         for (int number = 0; number < members.Length; number++)
         {
-            members[number] = new IpcSetMember(
-                Ask(id, number, Flags.GETVAL), Ask(id, number, Flags.GETNCNT), Ask(id, number, Flags.GETZCNT), Ask(id,
-                    number, Flags.GETPID));
+            int? value = Ask(id, number, Flags.GETVAL), last = Ask(id, number, Flags.GETPID);
+            // 0 is nobody, or a process of another PID namespace.
+            if (last == 0 && !seesAll && (value != 0 || row.LastUse != 0)) last = null;
+            members[number] = new IpcSetMember(value, Ask(id, number, Flags.GETNCNT), Ask(id, number, Flags.GETZCNT),
+                last);
         }
 
         return members;
