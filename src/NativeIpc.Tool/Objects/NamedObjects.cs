@@ -79,18 +79,25 @@ internal static class NamedObjects
         IReadOnlyList<IpcObjectInfo> objects)
     {
         List<IpcObjectInfo> fits = [.. objects.Where(
-            found => NamesOf(found, type).Any(name => patterns.Any(
-                pattern => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false))))];
+            found => patterns.Any(pattern => NamesOf(found, type, pattern).Any(
+                name => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false))))];
         return fits.Count > 0 ? fits : throw new ToolException(ExitCodes.NotFound,
             $"Nothing fits {string.Join(" or ", patterns)}. 'nipc list' shows what is there.");
     }
 
-    /// <summary>What names an object on the command line: what every verb takes, what the column KEY shows, with a type
-    /// the native name, and else the bare name that stands for its key.</summary>
-    private static IEnumerable<string> NamesOf(IpcObjectInfo found, string? type)
+    /// <summary>What a pattern is held against: what every verb takes, what the column KEY shows, with a type the
+    /// native name, and else the bare name that stands for a key. A pattern that begins with a letter has to reach the
+    /// colon to be one of keys and ids: <c>s*</c> is of bare names, and no set of <c>semid:3</c>.</summary>
+    private static IEnumerable<string> NamesOf(IpcObjectInfo found, string? type, string pattern)
     {
-        yield return NamedObject.NameOf(found);
-        yield return ObjectColumns.Name(found);
+        foreach (string name in new[] { NamedObject.NameOf(found), ObjectColumns.Name(found) }.Distinct())
+        {
+            int colon = name.IndexOf(':', StringComparison.Ordinal);
+            if (colon < 0 || pattern is ['*' or '?', ..]
+                || pattern.StartsWith(name[..(colon + 1)], StringComparison.Ordinal))
+                yield return name;
+        }
+
         if (!found.Key.IsValid) yield break;
         string native = found.Key.NativeKey;
         if (type is not null)
