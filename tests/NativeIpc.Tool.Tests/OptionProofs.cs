@@ -217,7 +217,8 @@ internal static class OptionProofs
         [
             new("run {} $N value posix:/x", "-s posix:/x", Semaphore + "4\n"), new("run -s /x {} true", "-t posix",
                 Semaphore + "4\n") { Alike = s_patterns },
-            new("run -s 'posix:/*' {} true", "-g", Semaphore + "4\n"), new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
+            new("run -s 'posix:/*' {} true", "-g", Semaphore + "4\n"),
+            new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
             new("run -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true },
             new("run -s posix:/x {} true", "-c 3"),
             new("run -s posix:/x {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"),

@@ -38,8 +38,9 @@ internal static class CommandLine
     {
         string list = $":{Environment.NewLine}\t'";
         int at = message.LastIndexOf(list, StringComparison.Ordinal);
-        return at < 0 ? message : $"{message[..at]}: {message[(at + 1)..].Trim().Replace($"{Environment.NewLine}\t", ", ",
-            StringComparison.Ordinal)}.";
+        if (at < 0) return message;
+        string choice = message[(at + 1)..].Trim().Replace($"{Environment.NewLine}\t", ", ", StringComparison.Ordinal);
+        return $"{message[..at]}: {choice}.";
     }
 
     /// <summary>The verb that a mistyped word is nearest to; null when it is none, or near to none.</summary>

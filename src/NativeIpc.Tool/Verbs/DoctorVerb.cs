@@ -58,7 +58,8 @@ internal static class DoctorVerb
             ToolJson.Print(new DoctorReport(
                 [.. findings.Select(finding =>
                     new FindingReport(JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Kind.ToString()),
-                        JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Severity.ToString()), ToolWords.Of(finding.Summary),
+                        JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Severity.ToString()),
+                        ToolWords.Of(finding.Summary),
                         RemedyOf(finding), finding.Command, finding.IsSafeToFix,
                     mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject
                         ? ObjectReport.Of(subject) : null))],
