@@ -48,8 +48,8 @@ internal static class Failures
     {
         string key = name ?? NameOf(failure.Key);
         string message = ToolWords.Of(failure.Message, key);
-        bool isSemaphore = failure.Message.Contains(" semaphore ", StringComparison.Ordinal);
-        return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isSemaphore) is not { } hint
+        bool isRelease = failure.Message.StartsWith("Cannot release ", StringComparison.Ordinal);
+        return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isRelease) is not { } hint
             ? message : $"{message} {ToolWords.WithKey(hint, key)}";
     }
 
@@ -67,7 +67,7 @@ internal static class Failures
 
     /// <summary>What this tool can do. On Windows nothing is removed, and objects are there while somebody holds
     /// them.</summary>
-    private static string? Hint(NativeIpcError error, bool isSemaphore) => (error, OperatingSystem.IsWindows()) switch
+    private static string? Hint(NativeIpcError error, bool isRelease) => (error, OperatingSystem.IsWindows()) switch
     {
         (NativeIpcError.AlreadyExists, true) => "--or-open takes what is there, 'nipc show KEY' describes it.",
         (NativeIpcError.AlreadyExists, _) =>
@@ -81,7 +81,7 @@ internal static class Failures
             "'nipc show KEY' says what this user may know of it, and whose it is if it lets that be asked.",
         (NativeIpcError.InvalidSize, true) => "'nipc show KEY' says how large it is; give a smaller size.",
         (NativeIpcError.OutOfResources, _)
-            when isSemaphore => "'nipc value KEY' prints its count, 'nipc doctor' says which limit is near.",
+            when isRelease => "'nipc value KEY' prints its count, 'nipc doctor' says which limit is near.",
         (NativeIpcError.OutOfResources, true) =>
             "'nipc doctor --json' prints how much memory may still be promised, 'nipc list -k shm -s size' what "
                 + "segments take.",

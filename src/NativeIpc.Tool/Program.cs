@@ -14,12 +14,10 @@ try
     // A word that starts with @ is an argument like any other, and no file of arguments.
     ParseResult parsed = Cli.Root().Parse(CommandLine.Normalize(args),
         new ParserConfiguration { ResponseFileTokenReplacer = null });
-    if (parsed.Action is ParseErrorAction)
+    bool isUnknown = parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count > 0;
+    if (parsed.Action is ParseErrorAction || (isUnknown && parsed.Action is HelpText))
     {
-        string? meant = args.Length > 0 && parsed.CommandResult.Command is RootCommand root
-            ? CommandLine.Suggest(args[0], root) : null;
-        if (meant is not null) Failures.Say($"There is no verb '{args[0]}'. Did you mean '{meant}'?");
-        else foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors) Failures.Say(error.Message);
+        foreach (string complaint in CommandLine.Complaints(parsed)) Failures.Say(complaint);
         Console.Error.WriteLine($"Try '{Cli.PathOf(parsed.CommandResult.Command)} --help'.");
         return ExitCodes.Usage;
     }

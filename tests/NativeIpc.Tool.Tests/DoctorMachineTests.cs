@@ -175,7 +175,9 @@ public sealed class DoctorMachineTests : IDisposable
     {
         // The last drop-in decides, whatever this machine has.
         string setUp = $"""
-            mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/systemd/seats /run/systemd/logind.conf.d || exit 125
+            mount -t tmpfs -o mode=755 tmpfs /run || exit 125
+            mkdir -p /run/systemd/system /run/systemd/seats /run/systemd/logind.conf.d \
+                || exit 125
             printf '[Login]\nRemoveIPC={setting}\n' > /run/systemd/logind.conf.d/zzzz-nipc.conf
             echo x > /dev/shm/segment && chown {owner} /dev/shm/segment || exit 124
             """;

@@ -62,6 +62,16 @@ public class DoctorSightTests
         Assert.DoesNotContain("Run as root", result.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Root_in_a_namespace_of_its_own_is_told_so_once_and_is_not_to_get_what_it_has()
+    {
+        string output = Run(Open + "mkdir /dev/shm/d && mount -t tmpfs tmpfs /dev/shm/d || exit 99\n"
+            + "unshare --pid --fork --mount-proc $N doctor --all").Output;
+        Assert.Equal(1, Count(output, "PID namespace"));
+        Assert.Contains("One folder in /dev/shm could not be looked into", output, StringComparison.Ordinal);
+        Assert.Equal(0, Count(output, "CAP_SYS_PTRACE"));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("mount -t proc -o hidepid=2 proc /proc || exit 99")]

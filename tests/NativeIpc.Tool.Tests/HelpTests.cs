@@ -127,4 +127,19 @@ public partial class HelpTests
             foreach (string sub in Walk($"{command} {line.Trim().Split(' ')[0]}".Trim())) yield return sub;
         }
     }
+
+    [Theory]
+    [InlineData("There is no verb 'xyzzy'.\nTry 'nipc --help'.", "xyzzy")]
+    [InlineData("There is no verb 'xyzzy'.\nTry 'nipc --help'.", "xyzzy", "--help")]
+    [InlineData("There is no verb 'nothing'.\nTry 'nipc --help'.", "help", "nothing")]
+    [InlineData("There is no verb 'key prase'. Did you mean 'parse'?\nTry 'nipc key --help'.", "key", "prase", "x")]
+    [InlineData("'nipc create' needs one of: shm, sem.\nTry 'nipc create --help'.", "create")]
+    [InlineData("Argument 'mem' not recognized. Must be one of: 'shm', 'sem'.\nTry 'nipc list --help'.",
+        "list", "-k", "mem")]
+    [InlineData("--folder /none/there: there is no such folder that this user can see. Give one that holds key files.",
+        "list", "-d", "/none/there")]
+    [InlineData("--folder /etc/passwd: there is no such folder that this user can see. Give one that holds key files.",
+        "doctor", "-d", "/etc/passwd")]
+    public void What_cannot_be_meant_is_said_in_sentences(string said, params string[] words)
+        => Assert.Equal($"nipc: {said}\n", Nipc.Fail(2, words).ReplaceLineEndings("\n"));
 }

@@ -75,6 +75,14 @@ public partial class MessageWordsTests : OneType
     }
 
     [Theory]
+    [InlineData("it is there (in CreateNew). Look.", "it is there. Look.")]
+    [InlineData("it is another's (in owner check, error 13). Look.", "it is another's (error 13). Look.")]
+    [InlineData("dispose what is not used, or", "end what is not used, or")]
+    [InlineData("to be kept (RemovalPolicy.Keep, and any of a", "to be kept (those of 'nipc create', and any of a")]
+    public void Operations_of_the_library_are_not_told(string message, string told)
+        => Assert.Equal(told, ToolWords.Of(message));
+
+    [Theory]
     [InlineData("posix:/jobs", "posix:/jobs")]
     [InlineData("posix:/a b", "\"posix:/a b\"")]
     [InlineData("posix:/a'b", "\"posix:/a'b\"")]

@@ -88,6 +88,37 @@ public class NamingTests : OneType
         Assert.Empty(result.Output);
     }
 
+    [Theory]
+    [InlineData("posix:/a1", "-g 'a*'")]
+    [InlineData("posix:/a1", "-g 'posix:/a*'")]
+    [InlineData("posix:/a1", "-g -t posix '/a*'")]
+    [InlineData("posix:/s1", "-g 's*'")] // and no shmid:N
+    [InlineData("shmid:0", "-g 'shm*'", false)]
+    [InlineData("shmid:0", "-g 'shmid:*'")]
+    [InlineData("shmid:0", "-g '0x4cb193*'")]
+    [InlineData("posix:/bidi\\u202ename", "'posix:/bidi\\u202ename'")]
+    [InlineData("posix:/bidi\\u202ename", "-g 'posix:/bidi\\\\u202e*'")]
+    public void What_list_shows_is_taken_as_it_stands_there_and_patterns_fit_it(string name, string words,
+        bool fits = true)
+    {
+        Alone.Require();
+        string output = Alone.Run("perl -e 'shmget(0x4cb19301,64,01600)'; cd /dev/shm; touch a1 s1 "
+            + "\"$(printf 'bidi\\342\\200\\256name')\"; touch -d 2020-01-01 *\n"
+            + $"$N rm {words}{(words.StartsWith("-g", StringComparison.Ordinal) ? " --yes" : "")} | grep ^removed")
+            .Output.TrimEnd('\n');
+        Assert.Equal(fits ? $"removed shm {name}" : "", output);
+    }
+
+    [Fact]
+    public void What_looks_as_another_name_does_is_refused_until_it_is_named_natively()
+    {
+        Alone.Require();
+        ShellResult result = Alone.Run("cd /dev/shm; touch 'b\\u202e' \"$(printf 'b\\342\\200\\256')\"\n"
+            + "$N rm 'posix:/b\\u202e'; echo $?; $N rm -t posix '/b\\u202e'; ls | wc -l; $N rm 'posix:/b\\u202e'");
+        Assert.Equal("2\nremoved shm posix:/b\\u202e\n1\nremoved shm posix:/b\\u202e\n", result.Output);
+        Assert.Contains("is how 2 objects look", result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_bare_name_is_the_safe_key_of_the_default_type_and_is_told()
     {

@@ -101,6 +101,7 @@ internal static class OptionProofs
         new(line.Replace("posix:", "", StringComparison.Ordinal), "-t posix"), new(line, "-m 664"), new(line,
             "-g 65534"), new(line, "--or-open", Segment + Semaphore + "1\n"),
         new(line, "--hold"), new(line, "--json"),
+        new(line.Replace("{}", "--or-open {}", StringComparison.Ordinal), "-O", Segment + Semaphore + "1\n" + Foreign),
     ];
 
     /// <summary>The proofs of a verb.</summary>
@@ -215,7 +216,9 @@ internal static class OptionProofs
         "run" =>
         [
             new("run {} $N value posix:/x", "-s posix:/x", Semaphore + "4\n"), new("run -s /x {} true", "-t posix",
-                Semaphore + "4\n"), new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
+                Semaphore + "4\n") { Alike = s_patterns },
+            new("run -s 'posix:/*' {} true", "-g", Semaphore + "4\n"),
+            new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
             new("run -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true },
             new("run -s posix:/x {} true", "-c 3"),
             new("run -s posix:/x {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"),

@@ -239,4 +239,23 @@ public class RunTests : OneType
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Commands, signals and /proc are those of Linux.");
         return SystemSemaphore.CreateNew(NewKey(type), count, s_options);
     }
+
+    [Theory]
+    [InlineData("--bogus", "true")]
+    [InlineData("-z")]
+    [InlineData("--json")]
+    [InlineData("-Oz")]
+    [InlineData("--countless=2", "true")]
+    public void An_unknown_option_before_the_command_is_refused_and_takes_nothing(params string[] words)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
+        NativeIpcKey key = NewKey("systemv");
+        Nipc.Succeed("create", "sem", $"{key}", "2");
+        string error = Nipc.Fail(2, ["run", "--sem", $"{key}", .. words]);
+        Assert.Contains($"'{words[0]}' is no option of 'nipc run'", error, StringComparison.Ordinal);
+        Assert.Equal("0", Nipc.Succeed("run", "-On2", "--sem", $"{key}", Nipc.Program, "value", $"{key}"));
+        Assert.Contains("Standard input is the command's", Nipc.Fail(2, "run", "--sem", "-", "cat"),
+            StringComparison.Ordinal);
+        Nipc.Succeed("rm", $"{key}");
+    }
 }

@@ -145,4 +145,19 @@ public sealed class ShowTests : IDisposable
             line => line.StartsWith(label.PadRight(12), StringComparison.Ordinal))[12..];
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    [Theory]
+    [InlineData("sem", "-n", "5")]
+    [InlineData("sem", "-o", "3")]
+    [InlineData("sem", "-S", "u8 a@0")]
+    [InlineData("shm", "-o", "11")]
+    public void Options_for_bytes_that_are_not_there_are_refused(string kind, params string[] options)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
+        Nipc.Succeed("create", kind, $"{key}", "10");
+        Nipc.Fail(2, ["show", $"{key}", .. options]);
+        Nipc.Fail(2, ["show", $"{key}", "--json", .. options]);
+        Nipc.Succeed("rm", $"{key}");
+    }
 }

@@ -32,9 +32,15 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     public NamedObject Read(ParseResult parsed)
     {
         string text = parsed.GetValue(Key)!;
-        if (!parsed.GetValue(Glob)) return Read(text, parsed.GetValue(Type), kind);
+        return parsed.GetValue(Glob) ? ReadPattern(text, parsed.GetValue(Type), kind)
+            : Read(text, parsed.GetValue(Type), kind);
+    }
+
+    /// <summary>The one object that fits a pattern.</summary>
+    public static NamedObject ReadPattern(string text, string? type, IpcObjectKind kind)
+    {
         if (text == "-") text = KeyArguments.ReadLine();
-        NamedObject named = NamedObjects.OneMatching(text, parsed.GetValue(Type), kind);
+        NamedObject named = NamedObjects.OneMatching(text, type, kind);
         if (named.Name != text) Failures.Say($"{text} is {named.Name}");
         return named;
     }

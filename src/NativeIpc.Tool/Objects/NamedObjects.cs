@@ -40,7 +40,8 @@ internal static class NamedObjects
     /// <param name="kind">The kind that the verb works on.</param>
     public static NamedObject One(string text, string? type, IpcObjectKind kind)
     {
-        if (AsKey(text, type, kind) is { } key) return NamedObject.Of(key);
+        if (AsKey(text, type, kind) is { } key)
+            return Shown(text, type, kind) is [var shown, ..] ? Named(shown) : NamedObject.Of(key);
         return Listed(text, kind) is [var found, ..] ? Named(found) : throw NotThere(text, kind);
     }
 
@@ -57,6 +58,8 @@ internal static class NamedObjects
     {
         if (AsKey(text, type, kind ?? IpcObjectKind.SharedMemory) is { } key)
         {
+            if (Shown(text, type, kind) is { Count: > 0 } shown)
+                return [.. shown.Select(Named).DistinctBy(named => (named.Name, named.Found?.Kind))];
             bool isBare = OperatingSystem.IsWindows() && kind is null && type is null
                 && !text.Contains(':', StringComparison.Ordinal);
             return isBare ? [NamedObject.Of(key),
@@ -69,16 +72,44 @@ internal static class NamedObjects
 
     /// <summary>The objects whose name fits one of some patterns (<c>*</c>, <c>?</c>), at least one: of a list, or as
     /// they are now.</summary>
-    public static IReadOnlyList<IpcObjectInfo> Matching(IReadOnlyList<string> patterns,
+    /// <param name="patterns">The patterns.</param>
+    /// <param name="type">What <c>--type</c> says: a pattern may be of native names then; null for none.</param>
+    /// <param name="objects">The list.</param>
+    public static IReadOnlyList<IpcObjectInfo> Matching(IReadOnlyList<string> patterns, string? type,
         IReadOnlyList<IpcObjectInfo> objects)
     {
         List<IpcObjectInfo> fits = [.. objects.Where(
-            found =>
-                patterns.Any(
-                    pattern => FileSystemName.MatchesSimpleExpression(pattern, NamedObject.NameOf(found),
-                        ignoreCase: false)))];
+            found => patterns.Any(pattern => NamesOf(found, type, pattern).Any(
+                name => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false))))];
         return fits.Count > 0 ? fits : throw new ToolException(ExitCodes.NotFound,
             $"Nothing fits {string.Join(" or ", patterns)}. 'nipc list' shows what is there.");
+    }
+
+    /// <summary>What a pattern is held against: what every verb takes, what the column KEY shows, with a type the
+    /// native name, and else the bare name that stands for a key. A pattern that begins with a letter has to reach the
+    /// colon to be one of keys and ids: <c>s*</c> is of bare names, and no set of <c>semid:3</c>.</summary>
+    private static IEnumerable<string> NamesOf(IpcObjectInfo found, string? type, string pattern)
+    {
+        foreach (string name in new[] { NamedObject.NameOf(found), ObjectColumns.Name(found) }.Distinct())
+        {
+            int colon = name.IndexOf(':', StringComparison.Ordinal);
+            if (colon < 0 || pattern is ['*' or '?', ..]
+                || pattern.StartsWith(name[..(colon + 1)], StringComparison.Ordinal))
+                yield return name;
+        }
+
+        if (!found.Key.IsValid) yield break;
+        string native = found.Key.NativeKey;
+        if (type is not null)
+        {
+            yield return native;
+        }
+        else if (found.Type == NativeIpcKey.DefaultType)
+        {
+            string prefix = KeyArguments.SafeKey("x", found.Kind).NativeKey[..^1];
+            if (native.Length > prefix.Length && native.StartsWith(prefix, StringComparison.Ordinal))
+                yield return native[prefix.Length..];
+        }
     }
 
     /// <summary>The one object whose name fits a pattern, for a verb that works on one.</summary>
@@ -89,7 +120,7 @@ internal static class NamedObjects
     {
         var options = new IpcEnumerationOptions { Type = type is null ? null : KeyArguments.ParseType(type),
             Kind = kind, IncludeAttachments = false };
-        IReadOnlyList<IpcObjectInfo> fits = Matching([pattern], IpcObjects.Enumerate(options).Objects);
+        IReadOnlyList<IpcObjectInfo> fits = Matching([pattern], type, IpcObjects.Enumerate(options).Objects);
         if (fits is not [var found]) throw Several(pattern, fits);
         return Named(found);
     }
@@ -110,6 +141,24 @@ internal static class NamedObjects
         (_, string? answer) = Array.Find(s_others, other => text.StartsWith(other.Prefix, StringComparison.Ordinal));
         if (answer is not null) throw new ToolException(ExitCodes.Unsupported, $"{text} {answer}");
         return IsNumber(text) || IsPath(text) ? null : KeyArguments.Parse(text, type, kind);
+    }
+
+    /// <summary>The objects that list shows by a word with a code in it (<c>\u202e</c>), since their name has an
+    /// invisible character; none where the word is a name as it is. Where two names look like the word, only a native
+    /// name (<c>--type</c>), which has no codes, tells them apart.</summary>
+    private static List<IpcObjectInfo> Shown(string text, string? type, IpcObjectKind? kind)
+    {
+        if (type is not null || !text.Contains("\\u", StringComparison.OrdinalIgnoreCase)
+            || PrintableText.Of(text) != text)
+            return [];
+        List<IpcObjectInfo> shown = [.. IpcObjects.Enumerate(
+            new IpcEnumerationOptions { Kind = kind, IncludeAttachments = false }).Objects
+            .Where(found => found.Key.IsValid && PrintableText.Of(found.Key.ToString()) == text)];
+        string[] names = [.. shown.Select(found => found.Key.ToString()).Distinct()];
+        return names.Length > 1
+            ? throw ToolException.Usage($"'{text}' is how {names.Length} objects look, since one has this text as its "
+                + "name, or invisible characters. Give the native name itself, with --type.")
+            : names is [var name] && name != text ? shown : [];
     }
 
     /// <summary>Whether a word is the path of a POSIX object, as list shows it where no key leads there.</summary>

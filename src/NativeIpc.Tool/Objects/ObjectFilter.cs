@@ -49,8 +49,22 @@ internal sealed class ObjectFilter
         Type = parsed.GetValue(Type) is { } type ? KeyArguments.ParseType(type) : null,
         Kind = parsed.GetValue(Kind) is { } kind ? KeyOptions.ParseKind(kind) : null,
         IncludeAttachments = !parsed.GetValue(NoUsers),
-        KeyFileFolders = parsed.GetValue(Folders) ?? [],
+        KeyFileFolders = Existing(parsed.GetValue(Folders)),
     };
+
+    /// <summary>The folders of <c>--folder</c>: one in which nothing can be looked for is an error.</summary>
+    public static IReadOnlyList<string> Existing(string[]? folders)
+    {
+        foreach (string folder in folders ?? [])
+        {
+            if (!Directory.Exists(folder))
+                throw ToolException.Usage($"--folder {folder}: there is no such folder that this user can see. Give "
+                    + "one that holds key files.");
+            _ = Directory.EnumerateFileSystemEntries(folder).Any(); // or it may not be read
+        }
+
+        return folders ?? [];
+    }
 
     /// <summary>The objects that were asked for, in the order that was asked for.</summary>
     public IReadOnlyList<IpcObjectInfo> Choose(ParseResult parsed, IReadOnlyList<IpcObjectInfo> objects)

@@ -1,10 +1,11 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace NativeIpc.Tool.Output;
 
 /// <summary>The library's messages are for programmers: they name its members. Here those become what this tool has for
 /// the same. A test goes through every message of the library.</summary>
-internal static class ToolWords
+internal static partial class ToolWords
 {
     // Whole phrases come before the words in them. KEY stands for the key.
     private static readonly (string Library, string Tool)[] s_phrases =
@@ -83,20 +84,28 @@ internal static class ToolWords
         ("Robust is not offered", "--robust is not offered"),
         ("Robust needs", "--robust needs"),
         ("with Robust", "with --robust"),
-        ("(in CreateOrOpen)", "(the tool asked for more)"),
+        ("dispose what is not used", "end what is not used"),
     ];
 
     /// <summary>A message in the tool's own words.</summary>
     /// <param name="message">The library's.</param>
     /// <param name="key">What names the object on the command line, to be typed in a shell.</param>
-    public static string Of(string message, string key)
+    public static string Of(string message, string key) => WithKey(Of(message), key);
+
+    /// <summary>A message in the tool's own words, KEY as it stands.</summary>
+    public static string Of(string message)
     {
+        message = Operation().Replace(message, found => found.Groups[1].Success ? $" (error {found.Groups[1]})" : "");
         foreach ((string library, string tool) in s_phrases)
             message = message.Replace(library, tool, StringComparison.Ordinal);
         if (OperatingSystem.IsWindows())
             message = message.Replace("'nipc create'", "'nipc create' and --hold", StringComparison.Ordinal);
-        return WithKey(message, key);
+        return message;
     }
+
+    /// <summary>The operation of the library that found a failure.</summary>
+    [GeneratedRegex(@" \(in [A-Za-z ]+(?:, error (\d+))?\)(?=\. )")]
+    private static partial Regex Operation();
 
     /// <summary>A text with the key in place of KEY.</summary>
     public static string WithKey(string text, string key)

@@ -22,6 +22,7 @@ internal static class CreateVerb
         { Description = "Take what is there already, and leave it as it is" };
     private static readonly Option<bool> s_reset = new("--reset")
         { Description = "Set the count of a semaphore that is there already" };
+    private static readonly Option<bool> s_owners = ObjectArgument.OwnersOption();
     private static readonly Option<bool> s_hold = new("--hold")
         { Description = "Stay, and remove it at the end (Ctrl-C). Windows: always needed" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what was made as JSON" };
@@ -36,15 +37,19 @@ internal static class CreateVerb
         "create shm posix:/frames 16M", "create shm --type systemv /run/user/1000/frames 64k -m 660",
         "create shm posix:/frames 16M --or-open")
     {
-        s_key, s_size, s_type, s_mode, s_group, s_orOpen, s_hold, s_json,
-    }.Does(CreateSegment);
+        s_key, s_size, s_type, s_mode, s_group, s_orOpen, s_owners, s_hold, s_json,
+    }.Needs(s_owners, s_orOpen).Does(CreateSegment);
 
     private static Verb Semaphore() => new Verb("sem", "Make a counting semaphore. It stays until it is removed.",
         "create sem posix:/workers 4", "create sem posix:/workers 4 --reset",
         "create sem --type systemv /run/user/1000/workers 4")
     {
-        s_key, s_count, s_type, s_mode, s_group, s_orOpen, s_reset, s_hold, s_json,
-    }.Excludes(s_orOpen, s_reset, "--or-open leaves the count, --reset sets it.").Does(CreateSemaphore);
+        s_key, s_count, s_type, s_mode, s_group, s_orOpen, s_reset, s_owners, s_hold, s_json,
+    }
+        .Excludes(s_orOpen, s_reset, "--or-open leaves the count, --reset sets it.")
+        .Refuses(s_owners, parsed => !parsed.GetValue(s_orOpen) && !parsed.GetValue(s_reset),
+            "belongs to --or-open or --reset, which take what is there.")
+        .Does(CreateSemaphore);
 
     private static int CreateSegment(ParseResult parsed)
     {
@@ -55,6 +60,7 @@ internal static class CreateVerb
         if (!parsed.GetValue(s_hold)) Keeping.CheckSegment(key);
         var options = new SharedMemoryOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group),
             Removal = Policy(parsed) };
+        if (parsed.GetValue(s_owners)) options.AllowOtherOwners = true;
         using SharedMemory segment = parsed.GetValue(s_orOpen)
             ? SharedMemory.CreateOrOpen(key, size, options) : SharedMemory.CreateNew(key, size, options);
         return Say(parsed, new CreatedObject(key, "shm", segment.CreatedNew, segment.Size, null));
@@ -67,6 +73,7 @@ internal static class CreateVerb
         int count = parsed.GetValue(s_count);
         var options = new SystemSemaphoreOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group),
             Removal = Policy(parsed) };
+        if (parsed.GetValue(s_owners)) options.AllowOtherOwners = true;
         using SystemSemaphore semaphore = parsed.GetValue(s_reset) ? SystemSemaphore.CreateOrReset(key, count, options)
             : parsed.GetValue(s_orOpen) ? SystemSemaphore.CreateOrOpen(key, count, options)
             : SystemSemaphore.CreateNew(key, count, options);

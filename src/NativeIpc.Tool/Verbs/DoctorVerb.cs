@@ -40,8 +40,9 @@ internal static class DoctorVerb
 
     private static int Examine(ParseResult parsed)
     {
+        IReadOnlyList<string> folders = ObjectFilter.Existing(parsed.GetValue(s_folders));
         IReadOnlyList<IpcFinding> findings =
-            IpcObjects.Diagnose(new IpcEnumerationOptions { KeyFileFolders = parsed.GetValue(s_folders) ?? [] });
+            IpcObjects.Diagnose(new IpcEnumerationOptions { KeyFileFolders = folders });
         Dictionary<IpcFinding, bool> mended = new(ReferenceEqualityComparer.Instance);
         if (parsed.GetValue(s_fix))
         {
@@ -57,7 +58,8 @@ internal static class DoctorVerb
             ToolJson.Print(new DoctorReport(
                 [.. findings.Select(finding =>
                     new FindingReport(JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Kind.ToString()),
-                        JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Severity.ToString()), finding.Summary,
+                        JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Severity.ToString()),
+                        ToolWords.Of(finding.Summary),
                         RemedyOf(finding), finding.Command, finding.IsSafeToFix,
                     mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject
                         ? ObjectReport.Of(subject) : null))],
@@ -68,7 +70,7 @@ internal static class DoctorVerb
         else
         {
             Print(findings, mended, parsed.GetValue(s_all),
-                string.Concat((parsed.GetValue(s_folders) ?? []).Select(folder => $" --folder {Quote(folder)}")));
+                string.Concat(folders.Select(folder => $" --folder {Quote(folder)}")));
         }
 
         return isWell ? ExitCodes.Ok : ExitCodes.Conflict;
@@ -129,8 +131,8 @@ internal static class DoctorVerb
         => finding is { Kind: IpcFindingKind.Unused or IpcFindingKind.Orphaned,
             Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
             ? $"If a holder was killed, give its permit back: nipc "
-                + $"release {Quote(semaphore.Key.ToString())}. {finding.Remedy}"
-            : finding.Remedy;
+                + $"release {Quote(semaphore.Key.ToString())}. {ToolWords.Of(finding.Remedy)}"
+            : ToolWords.Of(finding.Remedy);
 
     private static string Quote(string text)
         => $"'{PrintableText.Of(text).Replace("'", "'\\''", StringComparison.Ordinal)}'";
@@ -147,7 +149,7 @@ internal static class DoctorVerb
             _ => ("info", Style.Blue),
         };
         Terminal.Write($"{word,-9}", style);
-        Console.Out.WriteLine(PrintableText.Of(finding.Summary));
+        Console.Out.WriteLine(PrintableText.Of(ToolWords.Of(finding.Summary)));
         Console.Out.WriteLine($"         {PrintableText.Of(RemedyOf(finding))}");
         if (mended.TryGetValue(finding, out bool done))
             Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone"

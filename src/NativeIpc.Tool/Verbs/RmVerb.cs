@@ -417,7 +417,7 @@ internal static class RmVerb
         {
             Kind = KindOf(parsed), Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null,
             FindOrphaned = isOrphaned, FindUnused = !isOrphaned, FindSigns = true,
-            KeyFileFolders = parsed.GetValue(s_folders) ?? [],
+            KeyFileFolders = ObjectFilter.Existing(parsed.GetValue(s_folders)),
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
         IpcObjectInfo[] listed = Removable([.. snapshot.Objects.Where(found => found.Traits.HasFlag(trait))]);
@@ -448,7 +448,7 @@ internal static class RmVerb
                 ? KeyArguments.ParseType(type) : null, FindSigns = true,
         });
         foreach (string note in snapshot.Notes) Failures.Say(note);
-        IpcObjectInfo[] listed = Removable(NamedObjects.Matching(patterns, snapshot.Objects));
+        IpcObjectInfo[] listed = Removable(NamedObjects.Matching(patterns, parsed.GetValue(s_type), snapshot.Objects));
         if (!parsed.GetValue(s_yes))
         {
             Report(parsed,

@@ -16,6 +16,8 @@ internal static class RunVerb
     private static readonly Option<string> s_key = new("--sem", "-s") { HelpName = "KEY",
         Description = "The semaphore: a key, a name, or semid:N", Required = true };
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
+    private static readonly Option<bool> s_glob =
+        ObjectArgument.GlobOption("KEY is a pattern of names (*, ?) that one semaphore fits");
     private static readonly Option<int> s_count = Permits.CountOption("How many permits to hold (default 1)");
     private static readonly Option<TimeSpan?> s_timeout =
         Values.Timeout("Longest wait (5, 500ms, 2m; 0 tries; default: for ever)");
@@ -37,9 +39,10 @@ internal static class RunVerb
             + "'nipc release KEY' does.",
         "run --sem posix:/workers make all", "run --sem systemv:/tmp/w --create 4 -w 10 ./job -n 2")
     {
-        s_command, s_key, s_type, s_count, s_timeout, s_create, s_robust, s_conflict, s_owners,
+        s_command, s_key, s_type, s_glob, s_count, s_timeout, s_create, s_robust, s_conflict, s_owners,
     }
         .Needs(s_conflict, s_timeout)
+        .Excludes(s_glob, s_create, "a pattern names what is there.")
         .Excludes(s_robust, s_count, "a robust semaphore has one permit.")
         .Does(Run);
 
@@ -88,6 +91,9 @@ internal static class RunVerb
     {
         string text = parsed.GetValue(s_key)!;
         string? type = parsed.GetValue(s_type);
+        if (text == "-")
+            throw ToolException.Usage("Standard input is the command's. Give the key itself: --sem posix:/name.");
+        if (parsed.GetValue(s_glob)) return ObjectArgument.ReadPattern(text, type, IpcObjectKind.SystemSemaphore);
         if (parsed.GetValue(s_create) is null) return ObjectArgument.Read(text, type, IpcObjectKind.SystemSemaphore);
         NativeIpcKey key = KeyArguments.ReadNew(text, type, IpcObjectKind.SystemSemaphore);
         ObjectArgument.Echo(text, type, key.ToString());

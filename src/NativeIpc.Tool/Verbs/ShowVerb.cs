@@ -64,6 +64,7 @@ internal static class ShowVerb
                 "At most 1G can be shown at once; 'nipc read' and 'nipc dump' take all of a segment.");
 
         IReadOnlyList<IpcObjectInfo> objects = Find(parsed, text);
+        RequireBytes(parsed, text, objects);
         if (LiveView.Interval(parsed, s_watch) is { } interval)
         {
             if (!Terminal.IsInteractive || parsed.GetValue(s_json))
@@ -86,6 +87,20 @@ internal static class ShowVerb
         return ExitCodes.Ok;
     }
 
+    /// <summary>Refuses options for bytes where there are none to show.</summary>
+    private static void RequireBytes(ParseResult parsed, string text, IReadOnlyList<IpcObjectInfo> objects)
+    {
+        Option? given = new Option[] { s_offset, s_length, s_struct }.FirstOrDefault(
+            option => Verb.IsGiven(parsed, option));
+        if (given is null) return;
+        long[] sizes = [.. objects.Where(found => found.Kind == IpcObjectKind.SharedMemory)
+            .Select(found => found.Size ?? long.MaxValue)];
+        if (sizes.Length == 0)
+            throw ToolException.Usage($"{given.Name} is for the bytes of a segment, and {text} is a semaphore.");
+        if (parsed.GetValue(s_offset) is { } offset && sizes.Max() is var most && offset > most)
+            throw ToolException.Usage($"{text} has {most} bytes: offset {offset} is past its end.");
+    }
+
     /// <summary>The objects that a word names; not found when there is none.</summary>
     private static IReadOnlyList<IpcObjectInfo> Find(ParseResult parsed, string text)
     {
@@ -95,7 +110,7 @@ internal static class ShowVerb
             var closely = new IpcEnumerationOptions
                 { Type = parsed.GetValue(s_type) is { } type ? KeyArguments.ParseType(type) : null, Kind = kind,
                     FindUses = true, FindSigns = true, FindLostPermits = true };
-            return NamedObjects.Matching([text], IpcObjects.Enumerate(closely).Objects);
+            return NamedObjects.Matching([text], parsed.GetValue(s_type), IpcObjects.Enumerate(closely).Objects);
         }
 
         IReadOnlyList<IpcObjectInfo> found =

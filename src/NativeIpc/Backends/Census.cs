@@ -53,6 +53,10 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
     /// <param name="remedy">What to do about it, in a sentence; null where more rights would help.</param>
     public void Note(string text, string? remedy = null) => _notes.Add(new IpcNote(text, remedy));
 
+    /// <summary>The note on a PID namespace, which a diagnosis tells as a finding of its own.</summary>
+    internal const string OutsideNamespace =
+        "Processes outside of this PID namespace are not shown, so who uses an object may be incomplete.";
+
     /// <summary>Tells of processes that were not seen, where an object may have users among them.</summary>
     private void NoteUnseen(ProcessScan scan)
     {
@@ -66,6 +70,6 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
             Note("Processes are hidden from this user (hidepid of proc(5), or no /proc), so who uses an object may be "
                 + "incomplete.");
         else if (!scan.IsComplete && _objects.Exists(found => found.IsUseUnseen))
-            Note("Processes outside of this PID namespace are not shown, so who uses an object may be incomplete.");
+            Note(OutsideNamespace);
     }
 }

@@ -29,9 +29,25 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
             ? "Process Explorer and handle.exe of Sysinternals, run by an administrator, name the processes that have "
                 + "an object open."
             : !Environment.IsPrivilegedProcess ? "Run as root to see everything that the system tells."
+            : MayTrace
+                ? "Not even root may see them from here: a user namespace, a security module or a missing /proc hides "
+                    + "them. Ask on the host."
             : "This root may not look at every process: give the container CAP_SYS_PTRACE (docker run --cap-add "
-                + "SYS_PTRACE), "
-                + "or ask on the host.";
+                + "SYS_PTRACE), or ask on the host.";
+
+    /// <summary>Whether this process has CAP_SYS_PTRACE, of its user namespace (proc(5)).</summary>
+    private static bool MayTrace
+    {
+        get
+        {
+            const string effective = "CapEff:";
+            const int CAP_SYS_PTRACE = 19;
+            string? line = SystemText.Lines("/proc/self/status").FirstOrDefault(
+                line => line.StartsWith(effective, StringComparison.Ordinal));
+            return line is not null && (ulong.Parse(line.AsSpan(effective.Length).Trim(), NumberStyles.HexNumber,
+                CultureInfo.InvariantCulture) & 1ul << CAP_SYS_PTRACE) != 0;
+        }
+    }
 
     public void Add(IpcFinding finding) => _findings.Add(finding);
 
@@ -40,7 +56,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
 
     public void Examine()
     {
-        foreach (IpcNote note in Snapshot.Remarks)
+        foreach (IpcNote note in Snapshot.Remarks.Where(note => note.Text != Census.OutsideNamespace))
             Add(new IpcFinding(IpcFindingKind.Unseen, IpcSeverity.Information, note.Text, note.Remedy ?? HowToSeeMore));
         foreach (IpcObjectInfo found in Snapshot.Objects) Examine(found);
         ExamineAccess();

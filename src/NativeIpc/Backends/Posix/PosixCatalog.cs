@@ -46,7 +46,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         }
 
         HashSet<string> names = [.. Libc.NamesIn(PosixNames.Folder, out int error) ?? []];
-        if (error != 0) census.Note($"{PosixNames.Folder} cannot be read: {Marshal.GetPInvokeErrorMessage(error)}");
+        if (error != 0) census.Note($"{PosixNames.Folder} cannot be read: {Marshal.GetPInvokeErrorMessage(error)}",
+            $"'ls -ld {PosixNames.Folder}' and 'findmnt {PosixNames.Folder}' say why.");
 
         looker.Names = names;
         foreach (string name in names)

@@ -26,7 +26,9 @@ internal sealed class PosixSubfolders(Census census, PosixLook looker)
         foreach (string name in names) Walk($"{PosixNames.Folder}/{name}", name, root.Identity.Device, depth: 1);
         if (_unseen == 0) return;
         string which = _unseen == 1 ? "One folder" : string.Create(CultureInfo.InvariantCulture, $"{_unseen} folders");
-        census.Note($"{which} in {PosixNames.Folder} could not be looked into.");
+        census.Note($"{which} in {PosixNames.Folder} could not be looked into.",
+            $"No folder is entered that is a mount of its own, lies more than {Deepest} deep, or whose mode keeps this "
+                + "user out. Root may enter the last.");
     }
 
     private void Walk(string path, string name, ulong device, int depth)

@@ -93,7 +93,8 @@ internal static class SystemVDiagnosis
     /// have.</summary>
     private static void ExamineLogin(Diagnosis diagnosis)
     {
-        if (!Directory.Exists("/run/systemd/seats")) return; // systemd-logind does not run here
+        // sd_booted(3): systemd runs here. A container may have the folder of logind, and no systemd.
+        if (!Directory.Exists("/run/systemd/system") || !Directory.Exists("/run/systemd/seats")) return;
         if (!RemovesAtLogout(LoginFiles().SelectMany(SystemText.Lines))) return;
         bool hits = Libc.geteuid() >= FirstUserOfPeople
             || diagnosis.Snapshot.Objects.Any(found => found.OwnerId >= FirstUserOfPeople);
