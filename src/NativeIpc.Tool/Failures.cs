@@ -57,7 +57,8 @@ internal static class Failures
         string key = NameOf(failure.Key);
         string message = ToolWords.Of(failure.Message, key);
         bool isSemaphore = failure.Message.Contains(" semaphore ", StringComparison.Ordinal);
-        return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isSemaphore) is not { } hint
+        bool isOfProcess = failure.NativeErrorCode is EMFILE or ENFILE && !OperatingSystem.IsWindows();
+        return isOfProcess || message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isSemaphore) is not { } hint
             ? message : $"{message} {ToolWords.WithKey(hint, key)}";
     }
 

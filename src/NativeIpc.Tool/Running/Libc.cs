@@ -53,6 +53,17 @@ internal static unsafe partial class Libc
         return path == root || path.StartsWith(root + "/", StringComparison.Ordinal);
     }
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int access(string path, int mode);
+
+    /// <summary>Whether nobody may write below a path, since its file system is mounted for reading only.</summary>
+    public static bool IsReadOnly(string path)
+    {
+        const int Write = 2;
+        const int EROFS = 30;
+        return access(path, Write) != 0 && Marshal.GetLastPInvokeError() == EROFS;
+    }
+
     private const int StatusSize = 256;
 
     private static (uint Major, uint Minor)? DeviceOf(string path)

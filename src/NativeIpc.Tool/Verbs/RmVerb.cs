@@ -2,6 +2,7 @@ using System.CommandLine;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -52,7 +53,7 @@ internal static class RmVerb
     private static readonly Option<bool> s_dryRun = new("--dry-run", "-n") { Description = "With --glob: show only" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
 
-    public static Command Command() => new Verb("rm",
+    public static System.CommandLine.Command Command() => new Verb("rm",
         "Remove segments and semaphores. What is in use is refused, and what may be without saying so.",
         "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned --yes",
         "rm -g 'posix:/a*'")
@@ -277,7 +278,8 @@ internal static class RmVerb
                 evidence = [NoLife, .. EvidenceOf(found) ?? []];
             }
 
-            string force = isNamed ? " End its users, or give --force." : "";
+            string force = !isNamed ? "" : WhyNotForced(found) is { } why ? $" {why}" : " End its users, or give --force.";
+            string otherwise = !isNamed ? "" : $" {WhyNotForced(found) ?? "--force removes it all the same."}";
             return outcome switch
             {
                 IpcRemovalOutcome.Removed => (of with { Outcome = "removed", Evidence = evidence }, ExitCodes.Ok),
@@ -285,8 +287,7 @@ internal static class RmVerb
                     (of with { Outcome = "in-use", Users = UserReport.Of(found.Attachments),
                         Message = $"{name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict),
                 IpcRemovalOutcome.CannotTell => (of with { Outcome = "cannot-tell", Message =
-                    $"Whether {name} is in use cannot be "
-                        + $"told: {reason}{(isNamed ? " --force removes it all the same." : "")}" },
+                    $"Whether {name} is in use cannot be told: {reason?.TrimEnd('.')}.{otherwise}" },
                     ExitCodes.Unsupported),
                 _ when isNamed => (of with { Outcome = "not-found",
                     Message = $"{name} is gone, or another object by now. 'nipc list' shows what is there." },
@@ -298,6 +299,17 @@ internal static class RmVerb
         {
             return (of with { Outcome = "failed", Message = Failures.Describe(failure) }, ExitCodes.For(failure.Error));
         }
+    }
+
+    /// <summary>Why --force would not remove it, in a sentence; null where it does, as far as can be told
+    /// before.</summary>
+    private static string? WhyNotForced(IpcObjectInfo found)
+    {
+        if (OperatingSystem.IsWindows()) return null;
+        if (OperatingSystem.IsLinux() && found.Type == NativeIpcKeyType.PosixRealtime && Libc.IsReadOnly("/dev/shm"))
+            return "/dev/shm is mounted read-only here, so nothing can be removed.";
+        return Libc.geteuid() == 0 || found.OwnerId is not { } owner || owner == Libc.geteuid() ? null
+            : "Only its owner and root may remove it.";
     }
 
     private const string NoLife =
