@@ -218,8 +218,9 @@ public class BytesTests : OneType
         using SharedMemory segment = Make("posix", 6);
         string file = NewFile();
         Shell.Run("mkfifo", [file]);
-        using var restore = new RunningNipc(
-            ["restore", creates ? $"{NewKey("posix")}" : $"{segment.Key}", file, .. creates ? ["--create"] : Array.Empty<string>()]);
+        string[] verb = creates
+            ? ["restore", $"{NewKey("posix")}", file, "--create"] : ["restore", $"{segment.Key}", file];
+        using var restore = new RunningNipc(verb);
         Watch.Until(() => Directory.GetDirectories($"/proc/{restore.Process.Id}/task")
             .Any(thread => IsOpening(thread)), restore.Process);
         restore.Signal(signal);

@@ -36,7 +36,6 @@ internal static partial class SystemSteps
         "refuse-flock" => SystemCallFilter.RefuseFlock(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "refuse-links" => SystemCallFilter.RefuseLinks(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "unseen" => Unseen(),
-        "findings" => $"{IpcObjects.Diagnose().Count} findings",
         "inspect" => $"inspected {IpcObjects.Inspect(NativeIpcKey.Parse(words[1]), IpcObjectKind.SharedMemory)?.Size}",
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),

@@ -308,8 +308,9 @@ internal static class RmVerb
         if (OperatingSystem.IsWindows()) return null;
         if (OperatingSystem.IsLinux() && found.Type == NativeIpcKeyType.PosixRealtime && Libc.IsReadOnly("/dev/shm"))
             return "/dev/shm is mounted read-only here, so nothing can be removed.";
-        return Libc.geteuid() == 0 || found.OwnerId is not { } owner || owner == Libc.geteuid() ? null
-            : "Only its owner and root may remove it.";
+        uint user = Libc.geteuid();
+        return user == 0 || found.OwnerId is not { } owner || owner == user || found.CreatorId == user ? null
+            : $"Only its owner{(found.CreatorId is null ? "" : ", its creator")} and root may remove it.";
     }
 
     private const string NoLife =
