@@ -228,6 +228,22 @@ public class BytesTests : OneType
         File.Delete(file);
     }
 
+    /// <summary>Who reads the bytes has stopped, and the lock is held.</summary>
+    [Theory]
+    [InlineData("dump", "-")]
+    [InlineData("read", "--raw")]
+    public void A_signal_ends_the_wait_for_the_reader_of_a_pipe(string verb, string option)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Signals are those of Unix.");
+        using SharedMemory segment = Make("posix", 4 << 20);
+        using var running = new RunningNipc(verb, $"{segment.Key}", option, "--lock");
+        Assert.Equal(0, running.Process.StandardOutput.BaseStream.ReadByte()); // the pipe is full after some more
+        running.Signal(PeerProcess.SIGTERM);
+        Assert.Equal(128 + PeerProcess.SIGTERM, running.WaitForEnd());
+        Assert.True(segment.TryLock(out SharedMemoryLock free), "the tool has kept the lock");
+        free.Dispose();
+    }
+
     /// <summary>Whether a thread waits for the other end of a FIFO, as the kernel calls it.</summary>
     private static bool IsOpening(string thread)
     {
