@@ -18,17 +18,24 @@ internal static class WholeLook
         try
         {
             T found = look();
-            return Shortage.Number == 0 ? found : throw Failure.NotLooked(attempt, "open", Shortage.Number);
+            return Shortage.Number == 0 ? found : throw Failed(attempt, null);
         }
         catch (Exception failure) when (Shortage.Number != 0
             && failure is PlatformNotSupportedException or UnauthorizedAccessException or IOException
             and not NativeIpcException)
         {
-            throw Failure.NotLooked(attempt, "open", Shortage.Number, failure);
+            throw Failed(attempt, failure);
         }
         finally
         {
             Shortage.Reset(before);
         }
+    }
+
+    private static NativeIpcException Failed(string attempt, Exception? cause)
+    {
+        const string call = "open";
+        (NativeIpcError error, string remedy) = UnixErrors.Explain(call, Shortage.Number);
+        return Failure.NotLooked(error, attempt, call, Shortage.Number, remedy, cause);
     }
 }

@@ -35,17 +35,17 @@ internal static class Failure
                 + $"(in {operation}{(number == 0 ? "" : $", error {number}")}). {remedy}");
 
     /// <summary>A look at the objects of the machine has left something out.</summary>
+    /// <param name="error">The meaning of the number.</param>
     /// <param name="attempt">What was tried, to follow "Cannot".</param>
     /// <param name="call">The system call.</param>
     /// <param name="number">The system's error number.</param>
+    /// <param name="remedy">What to do next: a whole sentence.</param>
     /// <param name="cause">What ended the look, if anything did.</param>
-    public static NativeIpcException NotLooked(string attempt, string call, int number, Exception? cause = null)
-    {
-        (NativeIpcError error, string remedy) = Backends.UnixErrors.Explain(call, number);
-        return new(error, call, default, number,
+    public static NativeIpcException NotLooked(NativeIpcError error, string attempt, string call, int number,
+        string remedy, Exception? cause)
+        => new(error, call, default, number,
             $"Cannot {attempt}: {call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}), and what "
                 + $"could not be opened would be left out. {remedy}", cause);
-    }
 
     /// <summary>CreateOrOpen found a segment that is too small.</summary>
     public static NativeIpcException TooSmall(in NativeIpcKey key, long actual, long wanted)

@@ -23,7 +23,7 @@ internal static partial class Interop
         /// <summary>The same for what .NET could not open: it gives the error number as HResult.</summary>
         internal static void Note(Exception failure)
         {
-            if (failure is IOException and not NativeIpcException) Note(failure.HResult);
+            if (failure is IOException) Note(failure.HResult);
         }
 
         /// <summary>Begins anew; returns what was noted until now.</summary>
