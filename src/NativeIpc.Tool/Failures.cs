@@ -18,7 +18,23 @@ internal static class Failures
     public static bool TryReport(Exception failure, out int exitCode)
     {
         while (failure is TypeInitializationException { InnerException: { } inner }) failure = inner;
-        (int Code, string Message)? outcome = failure switch
+        (int Code, string Message)? outcome = OutcomeOf(failure);
+        exitCode = outcome?.Code ?? ExitCodes.Failure;
+        if (outcome is { } said) Say(said.Message);
+        foreach (string detail in (failure as ToolException)?.Details ?? [])
+            Console.Error.WriteLine(PrintableText.Of(detail));
+        return outcome is not null;
+    }
+
+    /// <summary>A failure that is about the file that a verb has made under another name, in terms of the file that was
+    /// asked for; null for any other one.</summary>
+    public static ToolException? Renamed(Exception failure, string made, string asked)
+        => failure is not NativeIpcException && failure.Message.Contains(made, StringComparison.Ordinal)
+            && OutcomeOf(failure) is { } outcome
+            ? new ToolException(outcome.Code, outcome.Message.Replace(made, asked, StringComparison.Ordinal)) : null;
+
+    private static (int Code, string Message)? OutcomeOf(Exception failure)
+        => failure switch
         {
             ToolException own => (own.ExitCode, own.Message),
             NativeIpcException native => (ExitCodes.For(native.Error), Describe(native)),
@@ -34,12 +50,6 @@ internal static class Failures
             OutOfMemoryException => (ExitCodes.Limit, NoThread),
             _ => null,
         };
-        exitCode = outcome?.Code ?? ExitCodes.Failure;
-        if (outcome is { } said) Say(said.Message);
-        foreach (string detail in (failure as ToolException)?.Details ?? [])
-            Console.Error.WriteLine(PrintableText.Of(detail));
-        return outcome is not null;
-    }
 
     /// <summary>What the library says, in words of this tool, and what this tool can do about it.</summary>
     /// <param name="failure">The failure.</param>
@@ -49,7 +59,9 @@ internal static class Failures
         string key = name ?? NameOf(failure.Key);
         string message = ToolWords.Of(failure.Message, key);
         bool isRelease = failure.Message.StartsWith("Cannot release ", StringComparison.Ordinal);
-        return message.Contains("'nipc ", StringComparison.Ordinal) || Hint(failure.Error, isRelease) is not { } hint
+        bool isOfProcess = failure.NativeErrorCode is EMFILE or ENFILE && !OperatingSystem.IsWindows();
+        return isOfProcess || message.Contains("'nipc ", StringComparison.Ordinal)
+            || Hint(failure.Error, isRelease) is not { } hint
             ? message : $"{message} {ToolWords.WithKey(hint, key)}";
     }
 

@@ -29,6 +29,31 @@ internal static class Interruption
         if (s_source.IsValueCreated) s_source.Value.Token.ThrowIfCancellationRequested();
     }
 
+    /// <summary>Does what may wait for others without an end, such as for the other end of a pipe: a signal ends the
+    /// wait. What was begun is then left to itself, and ends with the process.</summary>
+    /// <exception cref="OperationCanceledException">A signal came first.</exception>
+    public static T Await<T>(Func<T> waits)
+    {
+        CancellationToken interrupted = Token;
+        var done = new TaskCompletionSource<T>();
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                done.SetResult(waits());
+            }
+#pragma warning disable CA1031 // whatever it is, it is thrown below
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                done.SetException(failure);
+            }
+        }) { IsBackground = true };
+        thread.Start();
+        _ = Task.WaitAny([done.Task], interrupted);
+        return done.Task.GetAwaiter().GetResult();
+    }
+
     private static CancellationTokenSource Watch()
     {
         var source = new CancellationTokenSource();

@@ -34,7 +34,12 @@ public static class IpcObjects
     /// <summary>Lists the segments and semaphores of the machine.</summary>
     /// <param name="options">What to look for, and how closely; null for everything.</param>
     /// <returns>The objects, and what could not be seen.</returns>
-    public static IpcSnapshot Enumerate(IpcEnumerationOptions? options = null) => new Census(CopyOf(options)).Take();
+    /// <exception cref="NativeIpcException">OutOfResources: a file could not be opened for want of a descriptor, and
+    /// what it tells would be left out.</exception>
+    public static IpcSnapshot Enumerate(IpcEnumerationOptions? options = null)
+        => WholeLook.Take(Looking, () => new Census(CopyOf(options)).Take());
+
+    private const string Looking = "look at the objects of this machine";
 
     /// <summary>Looks at the one object that a key leads to.</summary>
     /// <param name="key">The key.</param>
@@ -42,7 +47,7 @@ public static class IpcObjects
     /// <returns>The object; null when there is none.</returns>
     /// <exception cref="NativeIpcException">KeyError for a key that cannot work here; PermissionDenied when this user
     /// may not look into the folder of the object or its key file, so that it cannot be told whether there is
-    /// one.</exception>
+    /// one; OutOfResources as <see cref="Enumerate"/>.</exception>
     /// <exception cref="PlatformNotSupportedException">This system does not let objects of this type be looked at; see
     /// <see cref="CanEnumerate"/>.</exception>
     [UnsupportedOSPlatform("macos")]
@@ -54,8 +59,11 @@ public static class IpcObjects
         IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
         if (catalog.WhyNotListed() is { } reason)
             throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
-        return new Census(new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true,
-            FindUses = true, FindSigns = true }, key).Take().Objects is [var found, ..] ? found : null;
+        var options = new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true,
+            FindUses = true, FindSigns = true };
+        IpcSnapshot taken = WholeLook.Take($"{attempt} {Failure.Describe(key)}",
+            () => new Census(options, key).Take());
+        return taken.Objects is [var found, ..] ? found : null;
     }
 
     /// <summary>Tells what happens to the objects of the machine: first what is there, then each change, until it is
@@ -67,6 +75,7 @@ public static class IpcObjects
     /// <returns>The changes, as long as they are asked for. What came and went between two looks is not seen.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="interval"/> is not a positive time.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Enumerate"/>.</exception>
     public static IAsyncEnumerable<IpcObjectChange> WatchAsync(TimeSpan interval, IpcEnumerationOptions? options = null,
         CancellationToken cancellationToken = default)
     {
@@ -82,13 +91,17 @@ public static class IpcObjects
     /// <param name="options">Which objects to look at, and where else to look for key files; null for everything. What
     /// is wrong with the machine is told whatever they say.</param>
     /// <returns>The findings.</returns>
+    /// <exception cref="NativeIpcException">As <see cref="Enumerate"/>.</exception>
     public static IReadOnlyList<IpcFinding> Diagnose(IpcEnumerationOptions? options = null)
     {
         IpcEnumerationOptions chosen = CopyOf(options) with { FindLostPermits = true };
-        var diagnosis = new Diagnosis(new Census(chosen).Take(), chosen.KeyFileFolders);
-        foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
-        diagnosis.Examine();
-        return diagnosis.Findings();
+        return WholeLook.Take(Looking, () =>
+        {
+            var diagnosis = new Diagnosis(new Census(chosen).Take(), chosen.KeyFileFolders);
+            foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
+            diagnosis.Examine();
+            return diagnosis.Findings();
+        });
     }
 
     /// <summary>Mends what was found, if that is safe (<see cref="IpcFinding.IsSafeToFix"/>) and still so: gives back
@@ -110,7 +123,9 @@ public static class IpcObjects
 
     /// <summary>The limits that the system sets to IPC objects, and how much of each is used.</summary>
     /// <returns>The limits that the system tells; empty where it tells none.</returns>
-    public static IReadOnlyList<IpcLimit> GetLimits() => [.. Selector.Catalogs.SelectMany(catalog => catalog.Limits())];
+    /// <exception cref="NativeIpcException">As <see cref="Enumerate"/>.</exception>
+    public static IReadOnlyList<IpcLimit> GetLimits() => WholeLook.Take<IReadOnlyList<IpcLimit>>(
+        "read the limits of this machine", () => [.. Selector.Catalogs.SelectMany(catalog => catalog.Limits())]);
 
     /// <summary>Removes an object that was listed, unless somebody uses it or its name leads to another one by now. For
     /// leftovers of a crash.</summary>
@@ -147,8 +162,8 @@ public static class IpcObjects
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
     /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an object with its last
     /// handle.</exception>
-    /// <exception cref="NativeIpcException">PermissionDenied: nobody uses it, and this user may not remove
-    /// it.</exception>
+    /// <exception cref="NativeIpcException">PermissionDenied: nobody uses it, and this user may not remove it;
+    /// OutOfResources: no descriptor or no memory is left to ask.</exception>
     [UnsupportedOSPlatform("windows")]
     public static IpcRemovalOutcome RemoveUnused(IpcObjectInfo found, out string? reason)
     {

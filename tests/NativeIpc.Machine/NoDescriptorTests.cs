@@ -73,4 +73,21 @@ public class NoDescriptorTests
                 Assert.False(File.Exists(key.NativeKey), $"The key file {key.NativeKey} stayed.");
         }
     }
+
+    /// <summary>What could not be opened was left out, so that nothing was there, and nothing was wrong.</summary>
+    [Fact]
+    public void Without_a_descriptor_a_look_at_the_machine_is_out_of_resources()
+    {
+        NativeIpcKey there = TestRun.NewKey(Backend.Posix);
+        VictimResult result = Victims.Run(Situation.Plain,
+            $"segment-create {there} 4096", "unseen", "findings Permissions", $"inspect {there}",
+            "use-up-descriptors", "unseen", "findings Permissions", $"inspect {there}");
+        Assert.NotNull(result[2].Did);
+        Assert.Equal("inspected 4096", result[3].Did);
+        foreach (Outcome outcome in result.Outcomes[5..])
+        {
+            Assert.True(outcome.Error == NativeIpcError.OutOfResources, $"{outcome}");
+            Assert.Contains("ulimit -n", outcome.Message, StringComparison.Ordinal);
+        }
+    }
 }

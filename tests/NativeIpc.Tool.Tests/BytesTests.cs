@@ -141,6 +141,143 @@ public class BytesTests : OneType
         Assert.StartsWith("3\n00000000 ", result.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("/dev/shm/NAME")]
+    [InlineData("LINK/NAME")]
+    [InlineData("/proc/self/root/dev/shm/NAME")]
+    [InlineData("/dev/shm/FOLDER/NAME")]
+    public void Dump_writes_nothing_into_the_folder_of_objects(string target)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "POSIX objects are files on Linux.");
+        using SharedMemory segment = Make("posix", 8);
+        using SharedMemory live = Make("posix", 8);
+        string link = NewFile();
+        Directory.CreateSymbolicLink(link, "/dev/shm");
+        string folder = $"/dev/shm/{live.Key.NativeKey.TrimStart('/')}-folder";
+        Directory.CreateDirectory(folder);
+        try
+        {
+            string file = target.Replace("NAME", live.Key.NativeKey.TrimStart('/'), StringComparison.Ordinal)
+                .Replace("FOLDER", Path.GetFileName(folder), StringComparison.Ordinal)
+                .Replace("LINK", link, StringComparison.Ordinal);
+            foreach (string[] name in (string[][])[[file, "--force"], [file + "-new"]])
+            {
+                Assert.Contains("folder of POSIX objects", Nipc.Fail(2, ["dump", $"{segment.Key}", .. name]),
+                    StringComparison.Ordinal);
+                Assert.False(File.Exists(file + "-new"));
+            }
+
+            using SharedMemory same = SharedMemory.OpenExisting(live.Key, SharedMemoryAccess.Read, s_keep);
+            live.Span[3] = 7;
+            Assert.Equal(7, same.ReadOnlySpan[3]);
+        }
+        finally
+        {
+            Directory.Delete(folder);
+            File.Delete(link);
+        }
+    }
+
+    [Theory]
+    [InlineData("printf hello | \"$0\" restore \"$1\" -")]
+    [InlineData("printf hello | \"$0\" restore \"$1\" /dev/stdin --lock")]
+    [InlineData("\"$0\" restore \"$1\" <(printf hello)")]
+    [InlineData("\"$0\" restore \"$1\" - <<< hello")]
+    public void Restore_takes_what_cannot_be_sought_in(string command)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The shell is that of Unix.");
+        using SharedMemory segment = Make("posix", 6);
+        Assert.Equal("", Shell.Run("bash", ["-c", command, Nipc.Program, $"{segment.Key}"]).Succeeded);
+        Assert.Equal("hello"u8, segment.ReadOnlySpan[..5]);
+    }
+
+    [Theory]
+    [InlineData("printf 1234567 | \"$0\" restore \"$1\" -", 5, "than")]
+    [InlineData("\"$0\" restore \"$1\" /dev/zero", 5, "than")]
+    [InlineData("printf hello | \"$0\" restore \"$1-new\" - --create", 2, "nipc create shm")]
+    [InlineData("echo x | \"$0\" restore - -", 2, "both")]
+    [InlineData("\"$0\" restore \"$1\" - <&-", 7, "closed")]
+    public void Restore_refuses_a_stream_that_does_not_fit(string command, int exitCode, string says)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The shell is that of Unix.");
+        using SharedMemory segment = Make("posix", 6);
+        segment.Span[0] = 9;
+        ShellResult result = Shell.Run("bash", ["-c", command, Nipc.Program, $"{segment.Key}"]);
+        Assert.Equal((exitCode, ""), (result.ExitCode, result.Output));
+        Assert.StartsWith("nipc: ", result.Error, StringComparison.Ordinal);
+        Assert.Contains(says, result.Error, StringComparison.Ordinal);
+        Assert.Equal(9, segment.ReadOnlySpan[0]);
+    }
+
+    [Theory]
+    [InlineData(PeerProcess.SIGINT, true)]
+    [InlineData(PeerProcess.SIGTERM, false)]
+    public void A_signal_ends_the_wait_for_the_writer_of_a_FIFO(int signal, bool creates)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The thread that waits is found in /proc.");
+        using SharedMemory segment = Make("posix", 6);
+        string file = NewFile();
+        Shell.Run("mkfifo", [file]);
+        string[] verb = creates
+            ? ["restore", $"{NewKey("posix")}", file, "--create"] : ["restore", $"{segment.Key}", file];
+        using var restore = new RunningNipc(verb);
+        Watch.Until(() => Directory.GetDirectories($"/proc/{restore.Process.Id}/task")
+            .Any(thread => IsOpening(thread)), restore.Process);
+        restore.Signal(signal);
+        Assert.Equal(128 + signal, restore.WaitForEnd());
+        File.Delete(file);
+    }
+
+    /// <summary>Who reads the bytes has stopped, and the lock is held.</summary>
+    [Theory]
+    [InlineData("dump", "-")]
+    [InlineData("read", "--raw")]
+    public void A_signal_ends_the_wait_for_the_reader_of_a_pipe(string verb, string option)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Signals are those of Unix.");
+        using SharedMemory segment = Make("posix", 4 << 20);
+        using var running = new RunningNipc(verb, $"{segment.Key}", option, "--lock");
+        Assert.Equal(0, running.Process.StandardOutput.BaseStream.ReadByte()); // the pipe is full after some more
+        running.Signal(PeerProcess.SIGTERM);
+        Assert.Equal(128 + PeerProcess.SIGTERM, running.WaitForEnd());
+        Assert.True(segment.TryLock(out SharedMemoryLock free), "the tool has kept the lock");
+        free.Dispose();
+    }
+
+    /// <summary>Whether a thread waits for the other end of a FIFO, as the kernel calls it.</summary>
+    private static bool IsOpening(string thread)
+    {
+        try
+        {
+            return File.ReadAllText(thread + "/wchan").Contains("wait_for_partner", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false; // it has ended
+        }
+    }
+
+    [Fact]
+    public void A_name_on_standard_input_has_a_bound()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/zero is Linux's.");
+        foreach (string verb in (string[])["value -", "rm -", "show -", "key parse -"])
+        {
+            ShellResult result = Shell.Run("bash", ["-c", $"\"$0\" {verb} < /dev/zero", Nipc.Program]);
+            Assert.Equal((2, ""), (result.ExitCode, result.Output));
+            Assert.Contains("more than", result.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_failed_dump_names_the_file_that_was_asked_for()
+    {
+        using SharedMemory segment = Make("posix", 6);
+        string file = Path.Combine(NewFile(), "x");
+        string said = Nipc.Fail(3, "dump", $"{segment.Key}", file);
+        Assert.Contains($"'{file}'", said, StringComparison.Ordinal);
+    }
+
     private SharedMemory Make(string type, long size)
         => SharedMemory.CreateNew(NewKey(OperatingSystem.IsWindows() ? "windows" : type), size);
 }

@@ -219,6 +219,8 @@ public class OutputTests : OneType
             [ $code = 0 ] || { [ $3 = doctor ] && [ $code = 1 ] && [ -s out ]; } || {
                 { [ $code = 5 ] || { [ $3 = run ] && [ $code = 126 ]; }; } && [ $(wc -l < err) = 1 ] && grep -q '^nipc: ' err
             } || echo "$*: $code $(cat err)"
+            [ $code != 0 ] || ! grep -E 'cannot be (read|listed)|There is no|Nothing fits' err || echo "$*: took unknown for no"
+            [ $code != 0 ] || [ $3 != list ] || grep -q posix:/x out || echo "$*: left something out"
             [ $code = 0 ] || { [ ! -e /dev/shm/new ] && [ ! -e /dev/shm/sem.new ]; } || echo "$*: $code, and left something"
             rm -f /dev/shm/new /dev/shm/sem.new
         }
@@ -230,8 +232,9 @@ public class OutputTests : OneType
     {
         RequireNativeFile();
         string said = Alone.Run(Prelude("(ulimit -n $n; exec \"$@\")") + """
+            perl -e 'shmget(0x55, 64, 01600)'
             for n in 0 1 2 3 4 6 8; do
-                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' 'create sem posix:/new 1' 'dump posix:/x -'; do check $((least + n)) "$N" $verb; done
+                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' 'create sem posix:/new 1' 'dump posix:/x -' 'rm --unused -t systemv' 'rm --orphaned --yes' 'rm -g posix:* --dry-run' 'show shmid:0'; do check $((least + n)) "$N" $verb; done
             done
             """).Succeeded;
         Assert.Equal("", said);

@@ -375,4 +375,30 @@ public sealed class RemovalTests : OneType
     private static string Private(string script)
         => Shell.Run("unshare", ["--ipc", "--mount", "bash", "-c",
             $"mount -t tmpfs -o mode=1777 tmpfs /dev/shm && n='{Nipc.Program}' && exec 2>&1 || exit\n{script}"]).Output;
+
+    /// <summary>--force was advised where it removes nothing.</summary>
+    [Fact]
+    public void Force_is_advised_only_where_it_removes()
+    {
+        Alone.Require();
+        string said = Alone.Run("""
+            printf abcd > /dev/shm/x
+            perl -e 'semget(0x55, 1, 01600)'
+            exec 3< /dev/shm/x
+            "$N" rm posix:/x
+            as_user "$N" rm semid:0
+            mount -o remount,ro /dev/shm
+            "$N" rm posix:/x
+            exec 3<&-
+            "$N" rm posix:/x
+            true
+            """).Error;
+        string[] lines = said.TrimEnd('\n').Split('\n');
+        Assert.Equal(4, lines.Length);
+        Assert.EndsWith("End its users, or give --force.", lines[0], StringComparison.Ordinal);
+        Assert.EndsWith("may not be read. Only its owner, its creator and root may remove it.", lines[1],
+            StringComparison.Ordinal);
+        Assert.All(lines[2..], line => Assert.EndsWith("mounted read-only here, so nothing can be removed.", line,
+            StringComparison.Ordinal));
+    }
 }

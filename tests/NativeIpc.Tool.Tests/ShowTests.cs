@@ -55,6 +55,22 @@ public sealed class ShowTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    /// <summary>The set was not shown, since the bytes of the segment under its key could not be read.</summary>
+    [Fact]
+    public void What_cannot_be_read_keeps_nothing_else_from_being_shown()
+    {
+        Alone.Require();
+        ShellResult result = Alone.Run("""
+            perl -e 'shmget(0x55, 64, 01600); semget(0x55, 1, 01600)'
+            as_user "$N" show 0x55; echo "code $?"
+            as_user "$N" show 0x55 --json > json; echo "code $?"
+            grep -c '"kind"' json
+            """);
+        Assert.Contains("\nsemaphore ", result.Succeeded, StringComparison.Ordinal);
+        Assert.EndsWith("code 4\ncode 4\n2\n", result.Output, StringComparison.Ordinal);
+        Assert.Contains("Cannot read the segment", result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_segment_and_its_lock_are_shown_together_or_each_alone()
     {

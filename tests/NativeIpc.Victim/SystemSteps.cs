@@ -36,6 +36,7 @@ internal static partial class SystemSteps
         "refuse-flock" => SystemCallFilter.RefuseFlock(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "refuse-links" => SystemCallFilter.RefuseLinks(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "unseen" => Unseen(),
+        "inspect" => $"inspected {IpcObjects.Inspect(NativeIpcKey.Parse(words[1]), IpcObjectKind.SharedMemory)?.Size}",
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
         "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture),

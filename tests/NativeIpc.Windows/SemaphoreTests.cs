@@ -86,7 +86,7 @@ public class SemaphoreTests : WindowsTest
 
         NativeIpcException failure = Fails(NativeIpcError.OutOfResources, 298, () => semaphore.Release(3));
         Assert.Equal(0, failure.PermitsReleased);
-        foreach (string part in new[] { semaphore.Key.ToString(), "release 3 permit(s)", "ReleaseSemaphore",
+        foreach (string part in new[] { semaphore.Key.ToString(), "release 3 permits", "ReleaseSemaphore",
             "would pass 3,", "MaximumCount" })
             Assert.Contains(part, failure.Message, StringComparison.Ordinal);
         using (SystemSemaphore opened = SystemSemaphore.OpenExisting(Key(name))) // whose handle may not ask

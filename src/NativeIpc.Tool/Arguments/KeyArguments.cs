@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 
 namespace NativeIpc.Tool.Arguments;
 
@@ -8,6 +9,9 @@ namespace NativeIpc.Tool.Arguments;
 /// numbers, too.</summary>
 internal static class KeyArguments
 {
+    // Native names have at most 4095 bytes, the longest path, and each may be written as %xx, behind the type.
+    private const int LongestLine = 16 * 1024;
+
     public static Option<string?> TypeOption() => new("--type", "-t")
     {
         HelpName = "TYPE",
@@ -38,7 +42,7 @@ internal static class KeyArguments
                 continue;
             }
 
-            while (Console.In.ReadLine() is { } line)
+            while (InputLine() is { } line)
             {
                 if (line.Length > 0) yield return line;
             }
@@ -47,7 +51,24 @@ internal static class KeyArguments
 
     /// <summary>The first line of standard input.</summary>
     public static string ReadLine()
-        => Console.In.ReadLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
+        => InputLine() ?? throw ToolException.Usage("Standard input has no key. Give one line with a key.");
+
+    /// <summary>A line of standard input, no longer than a key can be; null at its end.</summary>
+    private static string? InputLine()
+    {
+        if (!Console.IsInputRedirected) return Console.In.ReadLine(); // a terminal bounds its lines
+        var line = new StringBuilder();
+        while (Console.In.Read() is var next and >= 0)
+        {
+            if (next == '\n') return line.ToString().TrimEnd('\r');
+            if (line.Length == LongestLine)
+                throw ToolException.Usage(
+                    $"A line of standard input has more than {LongestLine} characters, and no key is as long as that.");
+            line.Append((char)next);
+        }
+
+        return line.Length > 0 ? line.ToString() : null;
+    }
 
     /// <summary>The text of one key, which has its type; <c>-</c> is the first line of standard input.</summary>
     public static NativeIpcKey ReadOne(string text, string? type)

@@ -29,19 +29,73 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     private static partial int statx(int folder, byte* path, int flags, uint mask, byte* status);
 
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial byte* realpath(byte* path, byte* resolved);
+
     /// <summary>Whether a path leads to a regular file, without following a link at its end (Linux,
     /// statx(2)).</summary>
     public static bool IsRegularFile(string path)
     {
-        const int AtWorkingDirectory = -100;
         const int NoFollow = 0x100;
         const int ModeAt = 28; // stx_mode, the same on every processor
-        byte* status = stackalloc byte[256];
+        byte* status = stackalloc byte[StatusSize];
+        return TryStatus(path, NoFollow, status) && (*(ushort*)(status + ModeAt) & 0xF000) == 0x8000;
+    }
+
+    /// <summary>Whether a folder is the one of POSIX objects or below it, whatever path leads there: links are
+    /// resolved, and another mount of its file system is seen by its device (Linux).</summary>
+    public static bool IsOfPosixObjects(string folder)
+    {
+        const string objects = "/dev/shm";
+        if (DeviceOf(folder) is not { } device || DeviceOf(objects) is not { } its) return false; // there is none
+        if (device == its && its != DeviceOf("/dev")) return true;
+        string path = Resolved(folder), root = Resolved(objects);
+        return path == root || path.StartsWith(root + "/", StringComparison.Ordinal);
+    }
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int access(string path, int mode);
+
+    /// <summary>Whether nobody may write below a path, since its file system is mounted for reading only.</summary>
+    public static bool IsReadOnly(string path)
+    {
+        const int Write = 2;
+        const int EROFS = 30;
+        return access(path, Write) != 0 && Marshal.GetLastPInvokeError() == EROFS;
+    }
+
+    private const int StatusSize = 256;
+
+    private static (uint Major, uint Minor)? DeviceOf(string path)
+    {
+        const int DeviceAt = 136; // stx_dev_major, stx_dev_minor
+        byte* status = stackalloc byte[StatusSize];
+        if (!TryStatus(path, flags: 0, status)) return null;
+        return (*(uint*)(status + DeviceAt), *(uint*)(status + DeviceAt + 4));
+    }
+
+    private static bool TryStatus(string path, int flags, byte* status)
+    {
+        const int AtWorkingDirectory = -100;
         nint text = Marshal.StringToCoTaskMemUTF8(path);
         try
         {
-            return statx(AtWorkingDirectory, (byte*)text, NoFollow, mask: 1, status) == 0
-                && (*(ushort*)(status + ModeAt) & 0xF000) == 0x8000;
+            return statx(AtWorkingDirectory, (byte*)text, flags, mask: 1, status) == 0;
+        }
+        finally
+        {
+            Marshal.FreeCoTaskMem(text);
+        }
+    }
+
+    /// <summary>A path without links (realpath(3)); as it was given where it cannot be resolved.</summary>
+    private static string Resolved(string path)
+    {
+        byte* resolved = stackalloc byte[4096]; // PATH_MAX
+        nint text = Marshal.StringToCoTaskMemUTF8(path);
+        try
+        {
+            return realpath((byte*)text, resolved) is null ? path : Marshal.PtrToStringUTF8((nint)resolved) ?? path;
         }
         finally
         {

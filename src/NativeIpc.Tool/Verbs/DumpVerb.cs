@@ -34,6 +34,7 @@ internal static class DumpVerb
         bool streams = Streams(name);
         string file = streams ? "" : Path.GetFullPath(name);
         bool force = parsed.GetValue(s_force);
+        if (!streams) CheckFolder(file);
         if (!streams) CheckTarget(file, force);
         using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.Read,
             s_object.SegmentOptions(parsed, named, parsed.GetValue(s_lock.Lock), onlyLooks: true));
@@ -42,12 +43,17 @@ internal static class DumpVerb
         {
             using Stream output = StandardStreams.OpenOutput();
             using SharedMemoryLock held = s_lock.Take(parsed, segment);
-            StandardStreams.Write(() => Copy(segment, output, static _ => { }, interrupted));
+            // Whoever reads it may not do so for long, and a signal is to end this all the same.
+            StandardStreams.Write(() => Interruption.Await(() =>
+            {
+                Copy(segment, output, static _ => { }, interrupted);
+                return 0;
+            }));
             return ExitCodes.Ok;
         }
 
         string unfinished = $"{file}.nipc-{Environment.ProcessId}";
-        using FileStream made = Create(unfinished, segment.Size);
+        using FileStream made = Create(unfinished, file, segment.Size);
         try
         {
             using (FileStream target = made)
@@ -57,18 +63,30 @@ internal static class DumpVerb
                     progress => Copy(segment, target, progress, interrupted));
             }
 
-            CheckTarget(file, force); // a moment ago it was as it should be
+            CheckFolder(file); // a moment ago all was as it should be
+            CheckTarget(file, force);
             File.Move(unfinished, file, force);
             return ExitCodes.Ok;
         }
-        catch
+        catch (Exception failure)
         {
             File.Delete(unfinished); // nothing happens when it is not there
+            if (Failures.Renamed(failure, unfinished, file) is { } renamed) throw renamed;
             throw;
         }
     });
 
     private static bool Streams(string file) => file is "-" or "/dev/stdout";
+
+    /// <summary>Refuses the folder of POSIX objects: a file there is an object, and one that is replaced may be in
+    /// use.</summary>
+    private static void CheckFolder(string file)
+    {
+        if (OperatingSystem.IsLinux() && Path.GetDirectoryName(file) is { } folder && Libc.IsOfPosixObjects(folder))
+            throw ToolException.Usage(
+                $"'{file}' is in /dev/shm, the folder of POSIX objects, where 'nipc dump' writes nothing: a file there "
+                    + $"is an object. 'nipc create shm KEY SIZE' or 'nipc restore KEY FILE --create' makes one.");
+    }
 
     /// <summary>Refuses a target that is there, and with --force one that is no regular file: a device, a FIFO or a
     /// link is never replaced.</summary>
@@ -87,13 +105,20 @@ internal static class DumpVerb
         if (!force) throw new ToolException(ExitCodes.Conflict, $"'{file}' is there already. --force replaces it.");
     }
 
-    private static FileStream Create(string path, long size)
+    private static FileStream Create(string unfinished, string file, long size)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
             Share = FileShare.None, BufferSize = 0, PreallocationSize = size };
         // As closed as a segment is by default
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        return new FileStream(path, options);
+        try
+        {
+            return new FileStream(unfinished, options);
+        }
+        catch (Exception failure) when (Failures.Renamed(failure, unfinished, file) is { } renamed)
+        {
+            throw renamed;
+        }
     }
 
     private static void Copy(SharedMemory segment, Stream target, Action<long> progress, CancellationToken cancellation)

@@ -39,6 +39,14 @@ internal static class ReadVerb
             s_object.SegmentOptions(parsed, named, locks, onlyLooks: true));
         (long offset, long length) = Range(segment, parsed.GetValue(s_offset), parsed.GetValue(s_length));
         using SharedMemoryLock held = s_lock.Take(parsed, segment);
+        // Whoever reads it may not do so for long, and a signal, which gives the lock back, is to end this all the same.
+        if (locks) Interruption.Await(() => Print(segment, offset, length, hex));
+        else Print(segment, offset, length, hex);
+        return ExitCodes.Ok;
+    });
+
+    private static long Print(SharedMemory segment, long offset, long length, bool hex)
+    {
         using Stream output = StandardStreams.OpenOutput();
         byte[] chunk = new byte[(int)Math.Min(ChunkSize, Math.Max(length, 1))];
         for (long end = offset + length; offset < end;)
@@ -50,8 +58,8 @@ internal static class ReadVerb
             offset += part.Length;
         }
 
-        return ExitCodes.Ok;
-    });
+        return offset;
+    }
 
     /// <summary>What was asked for, within the segment.</summary>
     public static (long Offset, long Length) Range(SharedMemory segment, long? offset, long? length)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -12,13 +13,13 @@ internal static class RestoreVerb
 
     private static readonly ObjectArgument s_object = new(IpcObjectKind.SharedMemory);
     private static readonly Argument<string> s_file = new("FILE")
-        { Description = "The file, such as 'nipc dump' writes" };
+        { Description = "The file, such as 'nipc dump' writes; - for standard input" };
     private static readonly Option<bool> s_create = new("--create",
         "-c") { Description = "Make the segment, as large as the file" };
     private static readonly Option<UnixFileMode> s_mode = Values.Mode();
     private static readonly LockOptions s_lock = new();
 
-    public static Command Command() => new Verb("restore",
+    public static System.CommandLine.Command Command() => new Verb("restore",
         "Copy a file into a segment, which must be large enough. With --create an interrupted copy leaves no segment.",
         "restore posix:/frames frames.bin", "restore posix:/frames frames.bin --create --mode 660")
     {
@@ -32,33 +33,49 @@ internal static class RestoreVerb
         "is for a segment that is there, and --create makes one.")
     .Does(parsed =>
     {
+        string name = parsed.GetValue(s_file)!;
+        bool isInput = name is "-" or "/dev/stdin";
+        if (isInput && parsed.GetValue(s_object.Key) == "-")
+            throw ToolException.Usage("Standard input cannot be both: give the KEY, or the FILE.");
         NamedObject named = Named(parsed);
-        CancellationToken interrupted = Interruption.Token;
-        if (Directory.Exists(parsed.GetValue(s_file)))
+        if (Directory.Exists(name))
             throw new ToolException(ExitCodes.Failure,
-                $"'{parsed.GetValue(s_file)}' is a folder, and no file with the bytes of a segment.");
-        using FileStream source = new(parsed.GetValue(s_file)!, new FileStreamOptions { BufferSize = 0 });
+                $"'{name}' is a folder, and no file with the bytes of a segment.");
+        CancellationToken interrupted = Interruption.Token;
+        using Stream source = isInput ? OpenInput() : Interruption.Await(
+            () => new FileStream(name, new FileStreamOptions { BufferSize = 0 })); // a FIFO waits for its writer
         bool creates = parsed.GetValue(s_create);
         if (creates && OperatingSystem.IsWindows())
             throw new ToolException(ExitCodes.Unsupported,
                 "Windows removes a segment with its last handle, so it would end with this command. Make it with "
                     + "'nipc create shm --hold', then restore without --create.");
         if (creates) Keeping.CheckSegment(named.Key);
-        if (creates && source.Length == 0)
-            throw ToolException.Usage($"'{source.Name}' is empty, and a segment has at least 1 byte.");
+        bool isStream = !source.CanSeek || source.Length == 0; // devices and files of /proc tell no length
+        if (creates && isStream && source.CanSeek)
+            throw ToolException.Usage(
+                $"'{name}' is empty or does not tell its size, and a segment has at least 1 byte.");
+        if (creates && isStream)
+            throw ToolException.Usage(
+                $"How much will come from '{name}' is not known before its end, and so not how large the segment is to "
+                    + $"be. Make it with 'nipc create shm KEY SIZE', then restore without --create.");
         SharedMemoryOptions options = s_object.SegmentOptions(parsed, named, parsed.GetValue(s_lock.Lock),
             onlyLooks: false) with { Mode = parsed.GetValue(s_mode) };
         using SharedMemory segment = creates ? SharedMemory.CreateNew(named.Key, source.Length, options)
             : named.OpenSegment(SharedMemoryAccess.ReadWrite, options);
         try
         {
-            if (source.Length > segment.Size)
+            // All of a stream, before the lock is taken and the first byte is written
+            long room = segment.Size;
+            List<ReadOnlyMemory<byte>>? all = isStream
+                ? Interruption.Await(() => ReadAll(source, room, interrupted)) : null;
+            long length = all?.Sum(chunk => (long)chunk.Length) ?? source.Length;
+            if (length > room)
                 throw new ToolException(ExitCodes.Limit,
-                    $"'{source.Name}' has {source.Length} bytes and {named.Name} only {segment.Size}. Nothing was "
-                        + $"written.");
+                    $"{(isStream ? $"More bytes come from '{name}' than" : $"'{name}' has {length} bytes and")} "
+                        + $"{named.Name} {(isStream ? "has, which are" : "only")} {room}. Nothing was written.");
             using SharedMemoryLock held = s_lock.Take(parsed, segment);
-            CopyProgress.Show(Path.GetFileName(source.Name), source.Length,
-                progress => Copy(source, segment, progress, interrupted));
+            CopyProgress.Show(Path.GetFileName(name), length,
+                progress => Copy(all ?? Chunks(source), name, segment, progress, interrupted));
             return ExitCodes.Ok;
         }
         catch when (creates)
@@ -67,6 +84,10 @@ internal static class RestoreVerb
             throw;
         }
     });
+
+    private static Stream OpenInput()
+        => OperatingSystem.IsWindows() || !Libc.WasClosed(0) ? Console.OpenStandardInput()
+            : throw new ToolException(ExitCodes.Failure, "Standard input is closed.");
 
     /// <summary>What is to be made has a key; what is there may be named in any way.</summary>
     private static NamedObject Named(ParseResult parsed)
@@ -78,18 +99,42 @@ internal static class RestoreVerb
         return NamedObject.Of(key);
     }
 
-    private static void Copy(FileStream source, SharedMemory segment, Action<long> progress,
-        CancellationToken cancellation)
+    /// <summary>A stream to its end, but no more than a little over what fits.</summary>
+    private static List<ReadOnlyMemory<byte>> ReadAll(Stream source, long room, CancellationToken cancellation)
     {
-        byte[] chunk = new byte[(int)Math.Clamp(source.Length, 1, ChunkSize)];
-        for (long offset = 0; source.Read(chunk) is var count and > 0; progress(offset))
+        List<ReadOnlyMemory<byte>> all = [];
+        long length = 0;
+        foreach (ReadOnlyMemory<byte> chunk in Chunks(source))
         {
             cancellation.ThrowIfCancellationRequested();
-            if (count > segment.Size - offset)
+            all.Add(chunk.ToArray());
+            length += chunk.Length;
+            if (length > room) break;
+        }
+
+        return all;
+    }
+
+    /// <summary>The bytes of a file or a stream; each part stands until the next one.</summary>
+    private static IEnumerable<ReadOnlyMemory<byte>> Chunks(Stream source)
+    {
+        byte[] chunk = new byte[ChunkSize];
+        while (source.Read(chunk) is var count and > 0) yield return chunk.AsMemory(0, count);
+    }
+
+    private static void Copy(IEnumerable<ReadOnlyMemory<byte>> chunks, string name, SharedMemory segment,
+        Action<long> progress, CancellationToken cancellation)
+    {
+        long offset = 0;
+        foreach (ReadOnlyMemory<byte> chunk in chunks)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (chunk.Length > segment.Size - offset)
                 throw new ToolException(ExitCodes.Limit,
-                    $"'{source.Name}' has grown meanwhile, over the {segment.Size} bytes of {segment.Key}.");
-            segment.Write(offset, chunk.AsSpan(0, count));
-            offset += count;
+                    $"'{name}' has grown meanwhile, over the {segment.Size} bytes of {segment.Key}.");
+            segment.Write(offset, chunk.Span);
+            offset += chunk.Length;
+            progress(offset);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
+using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -52,7 +53,7 @@ internal static class RmVerb
     private static readonly Option<bool> s_dryRun = new("--dry-run", "-n") { Description = "With --glob: show only" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
 
-    public static Command Command() => new Verb("rm",
+    public static System.CommandLine.Command Command() => new Verb("rm",
         "Remove segments and semaphores. What is in use is refused, and what may be without saying so.",
         "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned --yes",
         "rm -g 'posix:/a*'")
@@ -316,7 +317,7 @@ internal static class RmVerb
     private static (RemovalOutcome, int) InUse(IpcObjectInfo found, string? reason, bool isNamed)
     {
         RemovalOutcome of = RemovalOutcome.Of(found, "in-use");
-        string force = isNamed ? " End its users, or give --force." : "";
+        string force = !isNamed ? "" : $" {WhyNotForced(found) ?? "End its users, or give --force."}";
         return (of with { Users = UserReport.Of(found.Attachments),
             Message = $"{of.Name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict);
     }
@@ -324,8 +325,8 @@ internal static class RmVerb
     private static (RemovalOutcome, int) CannotTell(IpcObjectInfo found, string? reason, bool isNamed)
     {
         RemovalOutcome of = RemovalOutcome.Of(found, "cannot-tell");
-        string force = isNamed ? " --force removes it all the same." : "";
-        return (of with { Message = $"Whether {of.Name} is in use cannot be told: {reason}{force}" },
+        string force = !isNamed ? "" : $" {WhyNotForced(found) ?? "--force removes it all the same."}";
+        return (of with { Message = $"Whether {of.Name} is in use cannot be told: {reason?.TrimEnd('.')}.{force}" },
             ExitCodes.Unsupported);
     }
 
@@ -365,6 +366,18 @@ internal static class RmVerb
             return (of with { Outcome = "failed", Message = Failures.Describe(failure, name) },
                 ExitCodes.For(failure.Error));
         }
+    }
+
+    /// <summary>Why --force would not remove it, in a sentence; null where it does, as far as can be told
+    /// before.</summary>
+    private static string? WhyNotForced(IpcObjectInfo found)
+    {
+        if (OperatingSystem.IsWindows()) return null;
+        if (OperatingSystem.IsLinux() && found.Type == NativeIpcKeyType.PosixRealtime && Libc.IsReadOnly("/dev/shm"))
+            return "/dev/shm is mounted read-only here, so nothing can be removed.";
+        uint user = Libc.geteuid();
+        return user == 0 || found.OwnerId is not { } owner || owner == user || found.CreatorId == user ? null
+            : $"Only its owner{(found.CreatorId is null ? "" : ", its creator")} and root may remove it.";
     }
 
     private const string NoLife =

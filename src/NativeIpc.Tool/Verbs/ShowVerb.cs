@@ -74,17 +74,41 @@ internal static class ShowVerb
             return Watch(parsed, text, interval, offset, length, fields);
         }
 
+        int code = ExitCodes.Ok;
         if (parsed.GetValue(s_json))
-            return ToolJson.Print(new ObjectList(
-                [.. objects.Select(found => Report(parsed, found, offset, (int)length, fields))], null),
-                ToolJson.Default.ObjectList);
+        {
+            List<ObjectReport> reports = [];
+            foreach (IpcObjectInfo found in objects)
+                reports.Add(Report(parsed, found, offset, (int)length, fields, ref code));
+            ToolJson.Print(new ObjectList(reports, null), ToolJson.Default.ObjectList);
+            return code;
+        }
+
         for (int i = 0; i < objects.Count; i++)
         {
             if (i > 0) Console.Out.WriteLine();
-            Print(parsed, objects[i], offset, (int)length, fields);
+            foreach ((string label, string value) in ObjectSheet.Of(objects[i]))
+                Console.Out.WriteLine(PrintableText.Of($"{label,-12}{value}".TrimEnd()));
+            IpcObjectInfo shown = objects[i];
+            Try(() => PrintBytes(parsed, shown, offset, (int)length, fields), ref code);
         }
 
-        return ExitCodes.Ok;
+        return code;
+    }
+
+    /// <summary>Does what needs the bytes of a segment. Where they cannot be read that is said, and is the exit code;
+    /// the rest is shown all the same.</summary>
+    private static void Try(Action show, ref int code)
+    {
+        try
+        {
+            show();
+        }
+        catch (NativeIpcException failure)
+        {
+            Failures.Say(Failures.Describe(failure));
+            if (code == ExitCodes.Ok) code = ExitCodes.For(failure.Error);
+        }
     }
 
     /// <summary>Refuses options for bytes where there are none to show.</summary>
@@ -118,11 +142,9 @@ internal static class ShowVerb
         return found.Count > 0 ? found : throw NamedObjects.NotThere(text, kind);
     }
 
-    private static void Print(ParseResult parsed, IpcObjectInfo found, long offset, int length,
+    private static void PrintBytes(ParseResult parsed, IpcObjectInfo found, long offset, int length,
         IReadOnlyList<StructField>? fields)
     {
-        foreach ((string label, string value) in ObjectSheet.Of(found))
-            Console.Out.WriteLine(PrintableText.Of($"{label,-12}{value}".TrimEnd()));
         if (found.Kind != IpcObjectKind.SharedMemory || found.Size is not > 0
             || (found.Traits & IpcObjectTraits.Removed) != 0)
             return;
@@ -136,17 +158,28 @@ internal static class ShowVerb
     }
 
     private static ObjectReport Report(ParseResult parsed, IpcObjectInfo found, long offset, int length,
-        IReadOnlyList<StructField>? fields)
+        IReadOnlyList<StructField>? fields, ref int code)
     {
         bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0
             && (found.Traits & IpcObjectTraits.Removed) == 0;
+        string? bytes = null;
+        List<FieldReport>? decoded = null;
+        if (hasBytes)
+        {
+            Try(() =>
+            {
+                bytes = Convert.ToHexStringLower(Read(found, offset, length));
+                decoded = fields is null ? null : Decode(parsed, found, fields);
+            }, ref code);
+        }
+
         return ObjectReport.Of(found) with
         {
             Ftok = ObjectSheet.Ftok(found) is { } line ? [line] : null,
             LimitsNear = ObjectSheet.LimitsNear(found) is { Count: > 0 } near ? near : null,
-            Offset = hasBytes ? offset : null,
-            Bytes = hasBytes ? Convert.ToHexStringLower(Read(found, offset, length)) : null,
-            Fields = hasBytes && fields is not null ? Decode(parsed, found, fields) : null,
+            Offset = bytes is null ? null : offset,
+            Bytes = bytes,
+            Fields = decoded,
         };
     }
 

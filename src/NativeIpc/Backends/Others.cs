@@ -86,6 +86,7 @@ internal sealed class Others(Census census)
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Shortage.Note(failure);
             Count(IpcOtherKind.SystemVMessageQueue, null);
             return;
         }

@@ -82,6 +82,7 @@ internal sealed class ProcessScan
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Shortage.Note(failure);
             return scan; // no /proc: nothing was seen
         }
 
@@ -306,7 +307,13 @@ internal sealed class ProcessScan
     private unsafe int ReadAll(string path)
     {
         using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (file.IsInvalid) return -Marshal.GetLastPInvokeError();
+        if (file.IsInvalid)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            Shortage.Note(error);
+            return -error;
+        }
+
         int length = 0;
         while (true)
         {

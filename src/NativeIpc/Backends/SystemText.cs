@@ -15,6 +15,7 @@ internal static class SystemText
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Interop.Shortage.Note(failure);
             return null;
         }
     }
@@ -28,6 +29,7 @@ internal static class SystemText
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Interop.Shortage.Note(failure);
             return [];
         }
     }
@@ -41,6 +43,7 @@ internal static class SystemText
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Interop.Shortage.Note(failure);
             return [];
         }
     }
@@ -54,6 +57,7 @@ internal static class SystemText
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Interop.Shortage.Note(failure);
             return [];
         }
     }

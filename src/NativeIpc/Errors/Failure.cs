@@ -34,6 +34,19 @@ internal static class Failure
             $"Cannot {attempt} {Describe(key)}: {finding} "
                 + $"(in {operation}{(number == 0 ? "" : $", error {number}")}). {remedy}");
 
+    /// <summary>A look at the objects of the machine has left something out.</summary>
+    /// <param name="error">The meaning of the number.</param>
+    /// <param name="attempt">What was tried, to follow "Cannot".</param>
+    /// <param name="call">The system call.</param>
+    /// <param name="number">The system's error number.</param>
+    /// <param name="remedy">What to do next: a whole sentence.</param>
+    /// <param name="cause">What ended the look, if anything did.</param>
+    public static NativeIpcException NotLooked(NativeIpcError error, string attempt, string call, int number,
+        string remedy, Exception? cause)
+        => new(error, call, default, number,
+            $"Cannot {attempt}: {call} says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}), and what "
+                + $"could not be opened would be left out. {remedy}", cause);
+
     /// <summary>CreateOrOpen found a segment that is too small.</summary>
     public static NativeIpcException TooSmall(in NativeIpcKey key, long actual, long wanted)
         => Found(NativeIpcError.InvalidSize, "open the segment", key, "CreateOrOpen",
@@ -49,15 +62,19 @@ internal static class Failure
     public static NativeIpcException NotTheListed(string attempt, in NativeIpcKey name)
         => Found(NativeIpcError.NotFound, attempt, name, "open", "another object has taken its name", "Look again.");
 
+    /// <summary>A number of permits, in words of a sentence.</summary>
+    public static string Permits(int count)
+        => count == 1 ? "1 permit" : string.Create(CultureInfo.InvariantCulture, $"{count} permits");
+
     /// <summary>A release that would pass the maximum of the instance; it gave nothing.</summary>
     public static NativeIpcException OverMaximum(in NativeIpcKey key, int count, int maximum)
-        => Found(NativeIpcError.OutOfResources, $"release {count} permit(s) of the semaphore", key, "Release",
+        => Found(NativeIpcError.OutOfResources, $"release {Permits(count)} of the semaphore", key, "Release",
             $"the count would pass {maximum}, the MaximumCount of this instance, and no permit was given",
             "Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount.");
 
     /// <summary>A release of a robust semaphore by who does not hold it.</summary>
     public static InvalidOperationException NotHeld(in NativeIpcKey key, int count)
-        => new($"Cannot release {count} permit(s) of the semaphore {Describe(key)}: with Robust it is a lock of one "
+        => new($"Cannot release {Permits(count)} of the semaphore {Describe(key)}: with Robust it is a lock of one "
             + $"permit, and this instance does not hold it (or a peer has reset it). Release once for each acquire, "
             + $"by the instance that acquired.");
 

@@ -41,7 +41,7 @@ public class WindowsErrorTests
         var key = new NativeIpcKey("x", NativeIpcKeyType.Windows);
         NativeIpcException failure = WindowsErrors.Release(key, 298, 3, maximum);
         Assert.Equal((NativeIpcError.OutOfResources, 298), (failure.Error, failure.NativeErrorCode));
-        foreach (string part in new[] { told, key.ToString(), "release 3 permit(s)", "ReleaseSemaphore", "298",
+        foreach (string part in new[] { told, key.ToString(), "release 3 permits", "ReleaseSemaphore", "298",
             "no permit was given", "MaximumCount" })
             Assert.Contains(part, failure.Message, StringComparison.Ordinal);
     }

@@ -98,6 +98,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         if (!MayRemove(there)) throw NotOurs(found, there);
         const string otherwise = ", or remove it whoever uses it (Remove).";
         NativeIpcException failure = PosixUsers.Refuse(Removing, found.NamingKey, path, result, otherwise);
+        if (failure.Error == NativeIpcError.OutOfResources) throw failure;
         string reason = $"{Failure.Describe(found.NamingKey)} is not known to be unused: {result.Reason(path)}.";
         return new Removal(IpcRemovalOutcome.CannotTell, reason, failure);
     }

@@ -179,6 +179,7 @@ internal static class PosixDiagnosis
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Shortage.Note(failure);
             return null;
         }
     }

@@ -36,6 +36,7 @@ internal sealed class SystemVCatalog : IObjectCatalog
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Shortage.Note(failure);
             if (census.Only is not null)
                 throw new PlatformNotSupportedException($"Cannot {Census.Inspecting}: {failure.Message}", failure);
             census.Note($"System V objects cannot be listed: {failure.Message}",

@@ -55,6 +55,7 @@ internal static class SystemVDiagnosis
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
+            Interop.Shortage.Note(failure);
             yield break; // no System V here
         }
 

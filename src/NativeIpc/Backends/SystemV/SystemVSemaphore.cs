@@ -233,7 +233,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     private NativeIpcException Full(int number, int count)
-        => SystemVErrors.UseSemaphore($"release {count} permits of the semaphore", Key, "semop", number);
+        => SystemVErrors.UseSemaphore($"release {Failure.Permits(count)} of the semaphore", Key, "semop", number);
 
     private bool Acquire(TimeSpan? slice)
     {

@@ -69,7 +69,7 @@ internal static class WindowsErrors
     /// <param name="maximum">The largest count of the semaphore; null where it cannot be told.</param>
     public static NativeIpcException Release(in NativeIpcKey key, int number, int count, int? maximum)
     {
-        string attempt = $"release {count} permit(s) of the semaphore";
+        string attempt = $"release {Failure.Permits(count)} of the semaphore";
         if (number != Win32Error.ERROR_TOO_MANY_POSTS) return Unknown(attempt, key, "ReleaseSemaphore", number);
         string most = maximum is { } known
             ? string.Create(CultureInfo.InvariantCulture, $"{known}, the maximum that its creator set")

@@ -69,6 +69,7 @@ internal static partial class Interop
                 error = fd == -1 ? Marshal.GetLastPInvokeError() : 0;
             }
 
+            Shortage.Note(error);
             return new UnixDescriptor(fd);
         }
 

@@ -45,6 +45,7 @@ internal static partial class Interop
         {
             var opened = new UnixDescriptor(open(folder, Flags.O_RDONLY | Flags.O_NONBLOCK | Flags.O_CLOEXEC, 0));
             error = opened.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+            Shortage.Note(error);
             return opened;
         }
 
