@@ -110,8 +110,10 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
     public IReadOnlyList<StyledText> Draw(int width, int height, TimeSpan interval)
     {
         List<StyledText> lines = [];
-        string count = _filter.Length == 0 ? string.Create(CultureInfo.InvariantCulture, $"{_objects.Count} {(_objects.Count == 1 ? "object" : "objects")}")
-            : string.Create(CultureInfo.InvariantCulture, $"{_shown.Count} of {_objects.Count} {(_objects.Count == 1 ? "object" : "objects")}");
+        string count = _filter.Length == 0 ? string.Create(CultureInfo.InvariantCulture,
+            $"{_objects.Count} {(_objects.Count == 1 ? "object" : "objects")}")
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{_shown.Count} of {_objects.Count} {(_objects.Count == 1 ? "object" : "objects")}");
         lines.Add(
             Gauge.AppendTo(new StyledText(
                 string.Create(CultureInfo.InvariantCulture, $"{count}, every {interval.TotalSeconds}s")), _memory));

@@ -39,7 +39,8 @@ internal static class ReadVerb
             s_object.SegmentOptions(parsed, named, locks, onlyLooks: true));
         (long offset, long length) = Range(segment, parsed.GetValue(s_offset), parsed.GetValue(s_length));
         using SharedMemoryLock held = s_lock.Take(parsed, segment);
-        // Whoever reads it may not do so for long, and a signal, which gives the lock back, is to end this all the same.
+        // Whoever reads it may not do so for long, and a signal, which gives the lock back, is to end this all the
+        // same.
         if (locks) Interruption.Await(() => Print(segment, offset, length, hex));
         else Print(segment, offset, length, hex);
         return ExitCodes.Ok;
