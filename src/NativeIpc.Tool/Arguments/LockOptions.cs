@@ -6,8 +6,8 @@ namespace NativeIpc.Tool.Arguments;
 /// <summary><c>--lock</c> and <c>--timeout</c>, for verbs that touch the bytes of a segment.</summary>
 internal sealed class LockOptions
 {
-    public Option<bool> Lock { get; } = new("--lock",
-        "-L") { Description = "Meanwhile hold the lock that QSharedMemory::lock() takes" };
+    public Option<bool> Lock { get; } = new("--lock", "-L")
+        { Description = "Meanwhile hold the lock that QSharedMemory::lock() takes" };
 
     public Option<TimeSpan?> Timeout { get; } =
         Values.Timeout("Longest wait for the lock (5, 500ms; default: for ever)");

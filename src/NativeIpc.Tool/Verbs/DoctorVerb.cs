@@ -24,8 +24,8 @@ internal static class DoctorVerb
 
     private static readonly Option<bool> s_fix = new("--fix")
         { Description = "Give back permits that killed holders have left, as their records prove" };
-    private static readonly Option<bool> s_all = new("--all",
-        "-a") { Description = "Show every finding, however many are alike" };
+    private static readonly Option<bool> s_all = new("--all", "-a")
+        { Description = "Show every finding, however many are alike" };
     private static readonly Option<string[]> s_folders = new ObjectFilter().Folders;
     private static readonly Option<bool> s_json = new("--json") { Description = "Print findings and limits as JSON" };
 

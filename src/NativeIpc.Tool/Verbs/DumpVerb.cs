@@ -14,8 +14,8 @@ internal static class DumpVerb
     private static readonly ObjectArgument s_object = new(IpcObjectKind.SharedMemory);
     private static readonly Argument<string> s_file = new("FILE")
         { Description = "The file, readable by its owner only; - for standard output" };
-    private static readonly Option<bool> s_force = new("--force",
-        "-f") { Description = "Replace FILE when it is there already, if it is a regular file" };
+    private static readonly Option<bool> s_force = new("--force", "-f")
+        { Description = "Replace FILE when it is there already, if it is a regular file" };
     private static readonly LockOptions s_lock = new();
 
     public static System.CommandLine.Command Command()

@@ -20,8 +20,8 @@ internal static class KeyVerb
     private static readonly Option<string?> s_folder = KeyOptions.Folder();
     private static readonly Option<bool> s_strict = new("--strict")
         { Description = "Exit code 2 if the name is cut or cannot be used there" };
-    private static readonly Option<bool> s_explain = new("--explain",
-        "-e") { Description = "Which rule made which part, whether it was cut, limits" };
+    private static readonly Option<bool> s_explain = new("--explain", "-e")
+        { Description = "Which rule made which part, whether it was cut, limits" };
     private static readonly Option<bool> s_json = new("--json") { Description = "Print everything as JSON" };
 
     public static Command Command()

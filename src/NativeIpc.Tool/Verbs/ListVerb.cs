@@ -9,8 +9,8 @@ namespace NativeIpc.Tool.Verbs;
 internal static class ListVerb
 {
     private static readonly ObjectFilter s_filter = new();
-    private static readonly Option<bool> s_all = new("--all",
-        "-a") { Description = "Memfds and message queues as well, which no key leads to" };
+    private static readonly Option<bool> s_all = new("--all", "-a")
+        { Description = "Memfds and message queues as well, which no key leads to" };
     private static readonly Option<bool> s_json = new("--json")
         { Description = "Print everything as JSON; with --watch a line per change" };
     private static readonly Option<bool> s_wide = new("--wide")

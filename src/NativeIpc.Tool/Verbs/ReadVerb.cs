@@ -15,10 +15,10 @@ internal static class ReadVerb
         "Where to start (default 0; 0x10, 4k)", "-o");
     private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES",
         "How many bytes (default: to the end)", "-n");
-    private static readonly Option<bool> s_hex = new("--hex",
-        "-x") { Description = "A hexdump; the default on a terminal" };
-    private static readonly Option<bool> s_raw = new("--raw",
-        "-r") { Description = "The bytes as they are, on a terminal too" };
+    private static readonly Option<bool> s_hex = new("--hex", "-x")
+        { Description = "A hexdump; the default on a terminal" };
+    private static readonly Option<bool> s_raw = new("--raw", "-r")
+        { Description = "The bytes as they are, on a terminal too" };
     private static readonly LockOptions s_lock = new();
 
     public static Command Command()

@@ -14,8 +14,8 @@ internal static class RestoreVerb
     private static readonly ObjectArgument s_object = new(IpcObjectKind.SharedMemory);
     private static readonly Argument<string> s_file = new("FILE")
         { Description = "The file, such as 'nipc dump' writes; - for standard input" };
-    private static readonly Option<bool> s_create = new("--create",
-        "-c") { Description = "Make the segment, as large as the file" };
+    private static readonly Option<bool> s_create = new("--create", "-c")
+        { Description = "Make the segment, as large as the file" };
     private static readonly Option<UnixFileMode> s_mode = Values.Mode();
     private static readonly LockOptions s_lock = new();
 

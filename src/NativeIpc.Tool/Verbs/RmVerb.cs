@@ -36,8 +36,8 @@ internal static class RmVerb
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem",
         Description =
             "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
-    private static readonly Option<bool> s_force = new("--force",
-        "-f") { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
+    private static readonly Option<bool> s_force = new("--force", "-f")
+        { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
     private static readonly Option<bool> s_orphaned = new("--orphaned")
         { Description = "What dead processes had to remove, and nobody has open" };
     private static readonly Option<bool> s_unused = new("--unused")
@@ -46,8 +46,8 @@ internal static class RmVerb
         Hidden = true };
     private static readonly Option<string[]> s_folders = new("--folder", "-d") { HelpName = "DIR",
         Description = "With --orphaned or --unused: look for key files in DIR, too" };
-    private static readonly Option<bool> s_yes = new("--yes",
-        "-y") { Description = "With --orphaned or --unused: remove what they list" };
+    private static readonly Option<bool> s_yes = new("--yes", "-y")
+        { Description = "With --orphaned or --unused: remove what they list" };
     private static readonly Option<bool> s_glob =
         ObjectArgument.GlobOption("KEY is a pattern of names (*, ?); it shows them first");
     private static readonly Option<bool> s_dryRun = new("--dry-run", "-n") { Description = "With --glob: show only" };

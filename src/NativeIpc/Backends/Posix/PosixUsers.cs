@@ -61,9 +61,10 @@ internal readonly record struct UseResult(UseAnswer Answer, string Call = "", in
 /// keeps the object's lock; the others say that they cannot tell. (8) Two processes end together: each replaces its
 /// descriptor by one of another file before it asks, since the kernel counts it until the process is gone. (9) One who
 /// asks stops, or somebody only says that he asks: he is waited for; then it is asked all the same, and if the kernel
-/// says that somebody has the file open, it cannot be told who that is. (11) A process lets go while it starts another
-/// one: the child has the file open until it executes its program, and is waited for. (10) A proof that a lock's holder
-/// is dead (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says EAGAIN, and is tried again.</para>
+/// says that somebody has the file open, it cannot be told who that is. (10) A proof that a lock's holder is dead
+/// (<see cref="HeldSemaphore"/>) has a lease for a moment: opening says EAGAIN, and is tried again. (11) A process lets
+/// go while it starts another one: the child has the file open until it executes its program, and is waited for
+/// (<see cref="NoUseMark"/>).</para>
 /// </remarks>
 internal static class PosixUsers
 {
