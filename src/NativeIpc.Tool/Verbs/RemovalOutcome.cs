@@ -1,0 +1,23 @@
+using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Objects;
+
+namespace NativeIpc.Tool.Verbs;
+
+/// <summary>What became of one object.</summary>
+internal sealed record RemovalOutcome(
+    string Name, string? Kind, string Outcome, IReadOnlyList<UserReport>? Users = null, string? Message = null,
+    IReadOnlyList<string>? Evidence = null)
+{
+    public NativeIpcKey? Key { get; init; }
+
+    public int? Id { get; init; }
+
+    public static RemovalOutcome Of(IpcObjectInfo found, string outcome, string? message = null)
+        => new(NamedObject.NameOf(found), KeyOptions.WordOf(found.Kind), outcome, Message: message)
+        {
+            Key = found.Key.IsValid ? found.Key : null, Id = found.SystemVId,
+        };
+}
+
+/// <summary>What <c>rm --json</c> prints.</summary>
+internal sealed record RemovalList(IReadOnlyList<RemovalOutcome> Outcomes);
