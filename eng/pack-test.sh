@@ -2,7 +2,7 @@
 # Packs the library and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh
 # project and as a tool: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
+. "$root/eng/lib.sh" # building, run_watched: macOS has no timeout(1)
 packages=$root/artifacts/packages
 failures=0
 pass() { echo "PASS pack: $1"; }
@@ -32,14 +32,14 @@ trap 'rm -rf "$work"' EXIT
 pack() {
     local folder=$1 output=$2
     shift 2
-    (cd "$folder" && dotnet pack src/NativeIpc -c Release -nologo -v q -o "$output" "$@") >"$work/pack.log" 2>&1 &&
-        return
+    (cd "$folder" && building dotnet pack src/NativeIpc -c Release -nologo -v q -o "$output" "$@") \
+        >"$work/pack.log" 2>&1 && return
     sed 's/^/    /' "$work/pack.log" >&2
     return 1
 }
 
-rm -rf "$packages"
 mkdir -p "$packages"
+rm -f "$packages"/*.nupkg "$packages"/*.snupkg
 if ! pack "$root" "$packages"; then
     fail "packs" "dotnet pack failed"
     exit 1

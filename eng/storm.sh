@@ -28,16 +28,13 @@ if [ "$(uname)" != Linux ]; then
     echo "SKIP storm: the lock of a killed holder is taken over on Linux and Windows only, and the storm runs on Linux"
     exit 0
 fi
-linker=
-for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
-if [ -z "$linker" ]; then
+if [ -z "$(native_linker)" ]; then
     echo "SKIP storm: no gcc or clang to link native AOT with"
     exit 0
 fi
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/tests/NativeIpc.Storm" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
-    -o "$out/bin" >"$out/publish.log" 2>&1; then
+if ! publish_native tests/NativeIpc.Storm "$out/bin" "$out/publish.log"; then
     tail -n 20 "$out/publish.log" | sed 's/^/    /'
     echo "FAIL storm: published with native AOT: see $out/publish.log"
     exit 1

@@ -167,9 +167,9 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
     }
 
     [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    [NeedsRoot("Needs root, to give an object to a group of another.")]
     public void The_group_of_a_new_object_is_set()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to give an object to a group of another.");
         NativeIpcKey key = NextKey();
         NativeIpcKey semaphoreKey = NextKey();
         const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead

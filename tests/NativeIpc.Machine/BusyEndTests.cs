@@ -3,11 +3,10 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Processes that end while they, or others with them, are in the middle of something.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class BusyEndTests
 {
     private const int Times = 10;
-
-    public BusyEndTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     [Theory]
     [InlineData(Backend.Posix)]

@@ -6,6 +6,7 @@ namespace NativeIpc.Machine;
 
 /// <summary>A wait for a file lock that was given up leaves a thread behind, which takes the file for a moment when it
 /// comes free. No call of this process takes that for somebody else's.</summary>
+[NeedsLinux("Uses flock and Linux's files.")]
 [Collection("Threads that wait for file locks")]
 public class GivenUpFileLockTests
 {
@@ -14,8 +15,6 @@ public class GivenUpFileLockTests
         Removal = RemovalPolicy.Keep };
     private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan,
         Removal = RemovalPolicy.Keep };
-
-    public GivenUpFileLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
     private static string FileOf(NativeIpcKey key, Backend backend)
         => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;

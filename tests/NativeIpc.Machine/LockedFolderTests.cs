@@ -9,6 +9,8 @@ namespace NativeIpc.Machine;
 
 /// <summary>Every user may take the lock of <c>/dev/shm</c>, and whoever may read an object that object's: neither
 /// makes us wrong about who uses what.</summary>
+[NeedsLinux("Uses Linux's files.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class LockedFolderTests
 {
     private static readonly SharedMemoryOptions s_lastOut = new() { Removal = RemovalPolicy.LastOneOut };
@@ -16,12 +18,6 @@ public sealed class LockedFolderTests
         Robust = true };
     private static readonly SharedMemoryOptions s_reclaim = new() { Reclaim = true,
         PeerTimeout = TimeSpan.FromMilliseconds(50) };
-
-    public LockedFolderTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's files.");
-        Victims.NeedRoot();
-    }
 
     private static IDisposable FolderLockedByNobody()
         => Victims.Start(Situation.Nobody, "flock /dev/shm", "wait-for-ever");

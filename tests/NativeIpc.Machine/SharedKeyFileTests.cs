@@ -4,11 +4,10 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>A key file, and the lock of a segment, belong to what still stands.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public sealed class SharedKeyFileTests
 {
     private static readonly SharedMemoryOptions s_keep = new() { Removal = RemovalPolicy.Keep };
-
-    public SharedKeyFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     private static (NativeIpcKey First, NativeIpcKey Second) TwoIdsOfOneFile()
     {
