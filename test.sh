@@ -6,6 +6,7 @@
 #   ./test.sh STEP...                these steps only
 #   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
 #   ./test.sh --jobs N [STEP...]     N steps at a time; as many as there are processors (at most 4) otherwise
+#   ./test.sh --long [STEP...]       with repeats and samples at their full length
 #   ./test.sh --no-build [STEP...]   what is built already
 #   ./test.sh --list                 the steps
 #
@@ -55,11 +56,12 @@ docs                 script  30   interop,tool,wine  eng/docs-test.sh
 "
 # Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
 # for each repetition.
-whole_run=1740
+usual_run=1740
 longest_run=3600
 repetitions=1
 jobs=
 build=yes
+long=
 
 step_named() { say "$steps" | awk -v name="$1" '$1 == name'; }
 wrong() { say "$1" >&2; exit 2; }
@@ -75,10 +77,14 @@ while [ $# != 0 ]; do
             shift 2
             ;;
         --no-build) build=; shift ;;
+        --long) long=yes; shift ;;
         --jobs) number "$1" "${2:-}"; jobs=$2; shift 2 ;;
         *) break ;;
     esac
 done
+# Everything takes at most ten times as long then.
+[ -z "$long" ] || { export NATIVEIPC_LONG=1; usual_run=$((usual_run * 10)) longest_run=$((longest_run * 10)); }
+whole_run=$usual_run
 for name; do
     [ -n "$(step_named "$name")" ] || wrong "There is no step '$name'; ./test.sh --list names them."
 done
@@ -122,7 +128,7 @@ measure() {
     [ $((SECONDS - measured)) -ge 60 ] || return 0
     slowness=$(slowness)
     measured=$SECONDS
-    local scaled=$((1740 * slowness))
+    local scaled=$((usual_run * slowness))
     [ "$scaled" -lt "$longest_run" ] || scaled=$longest_run
     scaled=$((scaled * repetitions))
     [ "$scaled" -le "$whole_run" ] || whole_run=$scaled
@@ -142,7 +148,7 @@ run_step() { # FOLDER NAME KIND SECONDS COMMAND...
     fi
 
     left=$((whole_run - SECONDS))
-    limit=$((limit * slowness))
+    limit=$((limit * slowness * (${NATIVEIPC_LONG:+9} + 1)))
     [ "$limit" -lt "$left" ] || limit=$left
     if [ "$limit" -lt 1 ]; then
         coloured 31 "$name: not run"

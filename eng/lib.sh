@@ -118,16 +118,22 @@ fixed_work() { LC_ALL=C awk 'BEGIN { for (i = 0; i < 10000000; i++) x += i }'; }
 # Results of a test project: "counts PASSED FAILED SKIPPED" from the report, and "SKIP name: reason" and
 # "FAIL name: message" lines from what the runner said: dotnet test, or under Wine the test program itself.
 read_tests() { # TRX LOG
-    grep -o '<Counters [^>]*>' "$1" |
-        sed -E 's/.* passed="([0-9]+)" failed="([0-9]+)".* notExecuted="([0-9]+)".*/counts \1 \2 \3/'
+    grep -o '<Counters [^>]*>' "$1" | LC_ALL=C awk '
+        function count(name) { return match($0, " " name "=\"[0-9]+") ? substr($0, RSTART + length(name) + 3) + 0 : 0 }
+        # error: what fails outside of tests, as the clean-up of a fixture
+        { print "counts", count("passed"), count("failed") + count("error"), count("notExecuted") }'
     LC_ALL=C tr -d '\r' <"$2" | LC_ALL=C awk '
-        function told() { if (name != "") print kind " " name ": " text; name = text = "" }
+        function told() {
+            if (name != "" && !seen[name]++) print kind " " name ": " text
+            name = text = ""
+        }
         /^(failed|skipped) / {
             told()
             kind = $1 == "failed" ? "FAIL" : "SKIP"
             name = $0
             sub(/^[a-z]+ /, "", name)
             sub(/ \([0-9][0-9a-z ]*\)$/, "", name)
+            if (sub(/^\[/, "", name)) sub(/ \(.*/, "", name) # Test Assembly Cleanup Failure, told once per test
             next
         }
         / \[(FAIL|SKIP)\]$/ {
@@ -139,7 +145,7 @@ read_tests() { # TRX LOG
             next
         }
         /^  from / { next }
-        /^ +(at |Stack Trace:|Standard output|Output:)/ || !/^ / { told() }
+        /^ +(at |--- End|Stack Trace:|Standard output|Output:)/ || !/^ / { told() }
         name != "" { sub(/^ +/, ""); text = text (text == "" ? "" : " ") $0 }
         END { told() }'
 }

@@ -70,12 +70,13 @@ public sealed class LockedFolderTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    [Slow]
     public void Of_users_that_leave_together_one_removes(bool isFolderLocked)
     {
         using IDisposable? stranger = isFolderLocked ? FolderLockedByNobody() : null;
         const int Users = 3;
         using var barrier = new Barrier(Users);
-        for (int round = 0; round < (isFolderLocked ? 50 : 300); round++)
+        for (int round = 0; round < (isFolderLocked ? Sample.Of(50, 20) : Sample.Of(300, 100)); round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.Posix);
             SharedMemory[] users = [.. Enumerable.Range(0,
@@ -97,6 +98,7 @@ public sealed class LockedFolderTests
     /// <summary>Between fork(2) and execve(2) a child has all that its parent has open: it is no user of it. Not tried
     /// for a semaphore that is not robust: it has no descriptor but while it is opened.</summary>
     [Fact]
+    [Slow]
     public void The_last_one_out_removes_while_its_process_starts_others()
     {
         using var warnings = new Warnings();
@@ -112,7 +114,7 @@ public sealed class LockedFolderTests
         foreach (Thread starter in starters) starter.Start();
         try
         {
-            for (int round = 0; round < 500; round++)
+            for (int round = 0; round < Sample.Of(500, 150); round++)
             {
                 NativeIpcKey key = TestRun.NewKey(Backend.Posix);
                 SharedMemory.CreateOrOpen(key, 100, s_lastOut).Dispose();
@@ -150,9 +152,10 @@ public sealed class LockedFolderTests
 
     /// <summary>The kernel counts the descriptors of a process until it is gone.</summary>
     [Fact]
+    [Slow]
     public void Of_processes_that_end_together_one_removes()
     {
-        for (int round = 0; round < 5; round++)
+        for (int round = 0; round < Sample.Of(5, 2); round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.Posix);
             (_, string said) = Victims.RunGroup(4, "TERM", "ed 100\"",
