@@ -1,9 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
-using NativeIpc.Backends;
 using NativeIpc.Errors;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Selection;
 
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>
 /// The IPC objects of this machine: lists, inspects, watches, diagnoses and removes segments and semaphores of every
@@ -29,7 +30,7 @@ public static class IpcObjects
     /// <param name="type">The key type; any System V type stands for all of them.</param>
     /// <returns>True when <see cref="Enumerate"/> lists them.</returns>
     public static bool CanEnumerate(NativeIpcKeyType type)
-        => Selector.Catalogs.Any(catalog => catalog.Handles(type) && catalog.WhyNotListed() is null);
+        => Catalogs.All.Any(catalog => catalog.Handles(type) && catalog.WhyNotListed() is null);
 
     /// <summary>Lists the segments and semaphores of the machine.</summary>
     /// <param name="options">What to look for, and how closely; null for everything.</param>
@@ -37,7 +38,7 @@ public static class IpcObjects
     /// <exception cref="NativeIpcException">OutOfResources: a file could not be opened for want of a descriptor, and
     /// what it tells would be left out.</exception>
     public static IpcSnapshot Enumerate(IpcEnumerationOptions? options = null)
-        => WholeLook.Take(Looking, () => new Census(CopyOf(options)).Take());
+        => WholeLook.Take(Looking, () => new Census(CopyOf(options)).Take(Catalogs.All));
 
     private const string Looking = "look at the objects of this machine";
 
@@ -56,13 +57,13 @@ public static class IpcObjects
         const string attempt = Census.Inspecting;
         if (kind == IpcObjectKind.SharedMemory) Selector.ForSegment(attempt, key);
         else Selector.ForSemaphore(attempt, key);
-        IObjectCatalog catalog = Selector.Catalogs.First(catalog => catalog.Handles(key.Type));
+        IObjectCatalog catalog = Catalogs.Of(key.Type);
         if (catalog.WhyNotListed() is { } reason)
             throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");
         var options = new IpcEnumerationOptions { Kind = kind, Type = key.Type, FindLostPermits = true,
             FindUses = true, FindSigns = true };
         IpcSnapshot taken = WholeLook.Take($"{attempt} {Failure.Describe(key)}",
-            () => new Census(options, key).Take());
+            () => new Census(options, key).Take(Catalogs.All));
         return taken.Objects is [var found, ..] ? found : null;
     }
 
@@ -97,8 +98,8 @@ public static class IpcObjects
         IpcEnumerationOptions chosen = CopyOf(options) with { FindLostPermits = true };
         return WholeLook.Take(Looking, () =>
         {
-            var diagnosis = new Diagnosis(new Census(chosen).Take(), chosen.KeyFileFolders);
-            foreach (IObjectCatalog catalog in Selector.Catalogs) catalog.Diagnose(diagnosis);
+            var diagnosis = new Diagnosis(new Census(chosen).Take(Catalogs.All), chosen.KeyFileFolders);
+            foreach (IObjectCatalog catalog in Catalogs.All) catalog.Diagnose(diagnosis);
             diagnosis.Examine();
             return diagnosis.Findings();
         });
@@ -117,7 +118,7 @@ public static class IpcObjects
         ArgumentNullException.ThrowIfNull(finding);
         if (finding is not { IsSafeToFix: true, Subject: { } subject }) return false;
         return finding.Kind == IpcFindingKind.LostPermit
-            ? Selector.Catalogs.First(catalog => catalog.Handles(subject.Type)).ReturnLostPermits(subject) > 0
+            ? Catalogs.Of(subject.Type).ReturnLostPermits(subject) > 0
             : !OperatingSystem.IsWindows() && TryRemoveUnused(subject);
     }
 
@@ -125,7 +126,7 @@ public static class IpcObjects
     /// <returns>The limits that the system tells; empty where it tells none.</returns>
     /// <exception cref="NativeIpcException">As <see cref="Enumerate"/>.</exception>
     public static IReadOnlyList<IpcLimit> GetLimits() => WholeLook.Take<IReadOnlyList<IpcLimit>>(
-        "read the limits of this machine", () => [.. Selector.Catalogs.SelectMany(catalog => catalog.Limits())]);
+        "read the limits of this machine", () => [.. Catalogs.All.SelectMany(catalog => catalog.Limits())]);
 
     /// <summary>Removes an object that was listed, unless somebody uses it or its name leads to another one by now. For
     /// leftovers of a crash.</summary>
@@ -149,7 +150,7 @@ public static class IpcObjects
     public static bool TryRemoveUnused(IpcObjectInfo found)
     {
         ArgumentNullException.ThrowIfNull(found);
-        Removal removal = Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).RemoveUnused(found);
+        Removal removal = Catalogs.Of(found.Type).RemoveUnused(found);
         return removal.Failure is { } failure ? throw failure : removal.Outcome == IpcRemovalOutcome.Removed;
     }
 
@@ -168,7 +169,7 @@ public static class IpcObjects
     public static IpcRemovalOutcome RemoveUnused(IpcObjectInfo found, out string? reason)
     {
         ArgumentNullException.ThrowIfNull(found);
-        Removal removal = Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).RemoveUnused(found);
+        Removal removal = Catalogs.Of(found.Type).RemoveUnused(found);
         reason = removal.Reason ?? removal.Failure?.Message;
         return removal.Outcome;
     }
@@ -187,7 +188,7 @@ public static class IpcObjects
     public static bool? AskInUse(IpcObjectInfo found, out string? reason)
     {
         ArgumentNullException.ThrowIfNull(found);
-        Removal answer = Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).AskUse(found);
+        Removal answer = Catalogs.Of(found.Type).AskUse(found);
         reason = answer.Reason ?? answer.Failure?.Message;
         return answer.Outcome switch
         {
@@ -211,7 +212,7 @@ public static class IpcObjects
     public static bool Remove(IpcObjectInfo found)
     {
         ArgumentNullException.ThrowIfNull(found);
-        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Remove(found);
+        return Catalogs.Of(found.Type).Remove(found);
     }
 
     /// <summary>Reads bytes of a segment that was listed, also of one that no key leads to. Nothing is mapped for
@@ -235,12 +236,12 @@ public static class IpcObjects
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         if (found.Kind != IpcObjectKind.SharedMemory)
             throw new ArgumentException("Only segments have bytes.", nameof(found));
-        return Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).Read(found, offset, destination);
+        return Catalogs.Of(found.Type).Read(found, offset, destination);
     }
 
     /// <summary>Whether the name or id of an object that was listed still leads to it.</summary>
     internal static bool IsStill(IpcObjectInfo found)
-        => Selector.Catalogs.First(catalog => catalog.Handles(found.Type)).IsStill(found);
+        => Catalogs.Of(found.Type).IsStill(found);
 
     private static async IAsyncEnumerable<IpcObjectChange> Watch(TimeSpan interval, IpcEnumerationOptions? options,
         [EnumeratorCancellation] CancellationToken cancellationToken)

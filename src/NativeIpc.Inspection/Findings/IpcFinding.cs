@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>Something that is wrong, or worth knowing, about the IPC objects of this machine; and how to mend
 /// it.</summary>

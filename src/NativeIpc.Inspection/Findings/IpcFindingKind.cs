@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What <see cref="IpcObjects.Diagnose"/> can find.</summary>
 public enum IpcFindingKind

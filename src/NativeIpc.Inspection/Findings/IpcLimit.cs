@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>A limit that the system sets to IPC objects, and how much of it is used.</summary>
 /// <param name="Name">The system's name of it: <c>kernel.shmmni</c>, <c>/dev/shm</c>.</param>

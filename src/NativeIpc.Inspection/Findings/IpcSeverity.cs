@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>How much an <see cref="IpcFinding"/> matters.</summary>
 public enum IpcSeverity

@@ -1,4 +1,6 @@
-namespace NativeIpc.Platform;
+using NativeIpc.Platform;
+
+namespace NativeIpc.Inspection.Looks;
 
 /// <summary>Names of users and groups, each looked up once. Used by one thread.</summary>
 internal sealed class AccountNames

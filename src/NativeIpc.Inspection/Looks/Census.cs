@@ -1,6 +1,7 @@
-using NativeIpc.Platform;
+using NativeIpc.Inspection.Objects;
+using NativeIpc.Inspection.Processes;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Inspection.Looks;
 
 /// <summary>One enumeration: what is asked for, what was found, and what the back ends share while they look. Used by
 /// one thread.</summary>
@@ -25,9 +26,9 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
     /// <summary>Who has what open, looked up once for all back ends; null when it was not asked for.</summary>
     public ProcessScan? Processes => !Options.IncludeAttachments ? null : _processes ??= ProcessScan.Run();
 
-    public IpcSnapshot Take()
+    public IpcSnapshot Take(IReadOnlyList<IObjectCatalog> catalogs)
     {
-        foreach (IObjectCatalog catalog in Selector.Catalogs)
+        foreach (IObjectCatalog catalog in catalogs)
         {
             if (Only is { } key ? !catalog.Handles(key.Type) : Options.Type is { } type && !catalog.Handles(type))
                 continue;

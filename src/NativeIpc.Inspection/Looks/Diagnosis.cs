@@ -1,7 +1,9 @@
 using System.Globalization;
 using NativeIpc.Errors;
+using NativeIpc.Inspection.Objects;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Inspection.Looks;
 
 /// <summary>Collects what is wrong: of the objects here, of the system's side by the back ends. Used by one
 /// thread.</summary>
@@ -206,7 +208,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
             {
                 Subject = semaphore,
                 Command = semaphore.Type == NativeIpcKeyType.PosixRealtime
-                    ? $"chmod {bits} {Quote("/dev/shm/" + semaphore.NativeName)}" : null,
+                    ? $"chmod {bits} {Failure.Quote("/dev/shm/" + semaphore.NativeName)}" : null,
             });
         }
     }
@@ -228,7 +230,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
         if (folder is null || !(folders ?? []).Any(
             given => Path.TrimEndingDirectorySeparator(Path.GetFullPath(given)) == folder))
             return command;
-        string whole = $"{command} --folder {Quote(folder)}";
+        string whole = $"{command} --folder {Failure.Quote(folder)}";
         return Failure.IsPrintable(whole) ? whole : null;
     }
 
@@ -242,16 +244,11 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     {
         if (IsFolderReadOnly && found.Type == NativeIpcKeyType.PosixRealtime) return null;
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
-        string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Quote(found.Key.ToString())}"
+        string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Failure.Quote(found.Key.ToString())}"
             : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture,
                 $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")
-            : Has(found, IpcObjectTraits.NameNotText) && found.FilePath is { } path ? $"nipc rm {Quote(path)}"
+            : Has(found, IpcObjectTraits.NameNotText) && found.FilePath is { } path ? $"nipc rm {Failure.Quote(path)}"
             : null;
         return command is not null && Failure.IsPrintable(command) ? command : null;
     }
-
-    /// <summary>A text as one word of a shell.</summary>
-    internal static string Quote(string text)
-        => text.All(c => char.IsAsciiLetterOrDigit(c) || "/._-+:,@%".Contains(c))
-            ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

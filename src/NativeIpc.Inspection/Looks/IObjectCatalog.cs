@@ -1,4 +1,7 @@
-namespace NativeIpc.Backends;
+using NativeIpc.Contracts;
+using NativeIpc.Errors;
+
+namespace NativeIpc.Inspection.Looks;
 
 /// <summary>What came of removing an object if nobody uses it.</summary>
 /// <param name="Outcome">What became of it.</param>
@@ -44,6 +47,14 @@ internal interface IObjectCatalog
 
     /// <summary>Reads bytes of a segment if the name or id still leads to it; how many.</summary>
     int Read(IpcObjectInfo found, long offset, Span<byte> destination);
+
+    /// <summary>Attaches to a segment that was listed and that no key leads to.</summary>
+    Segment OpenSegment(IpcObjectInfo found, SharedMemoryAccess access, SharedMemoryOptions options)
+        => throw Failure.WithoutKey("open the segment", found.NamingKey);
+
+    /// <summary>Opens a semaphore that was listed and that no key leads to.</summary>
+    SemaphoreObject OpenSemaphore(IpcObjectInfo found, SystemSemaphoreOptions options)
+        => throw Failure.WithoutKey("open the semaphore", found.NamingKey);
 
     /// <summary>Adds what is wrong with the system's side of these objects.</summary>
     void Diagnose(Diagnosis diagnosis);

@@ -1,8 +1,9 @@
 using System.Globalization;
+using NativeIpc.Inspection.Processes;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Inspection.Looks;
 
 /// <summary>What else than segments and semaphores programs share: counted in each enumeration, described on request.
 /// Linux.</summary>

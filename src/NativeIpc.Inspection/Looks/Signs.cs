@@ -1,7 +1,9 @@
 using System.Globalization;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Inspection.Looks;
 
 /// <summary>Evidence on whether somebody still needs an object, for one enumeration. Linux. Used by one
 /// thread.</summary>

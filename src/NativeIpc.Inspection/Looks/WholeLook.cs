@@ -1,7 +1,8 @@
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Inspection.Looks;
 
 /// <summary>A look at the machine that tells everything or fails: with too few descriptors much of it would be left
 /// out, and unknown is not no.</summary>

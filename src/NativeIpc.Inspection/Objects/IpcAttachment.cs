@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>A process that has an object open or attached, or waits for it.</summary>
 /// <param name="ProcessId">The process id, as this process's PID namespace counts.</param>

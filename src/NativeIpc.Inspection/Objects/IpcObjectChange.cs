@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What <see cref="IpcObjects.WatchAsync"/> saw happen.</summary>
 /// <param name="Kind">What happened.</param>

@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What can happen to an object that is watched.</summary>
 public enum IpcObjectChangeKind

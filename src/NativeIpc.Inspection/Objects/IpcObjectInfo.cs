@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>
 /// One segment or semaphore of the machine, as it was when it was looked at. What the system does not say, or not to

@@ -1,4 +1,6 @@
-namespace NativeIpc;
+using NativeIpc.Interop.Unix;
+
+namespace NativeIpc.Inspection;
 
 /// <summary>What is remarkable about an object that was found on the machine.</summary>
 [Flags]

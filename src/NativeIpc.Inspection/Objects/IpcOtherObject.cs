@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What else programs share memory and messages by on Linux. No key leads to any of it, so
 /// <see cref="IpcObjects"/> shows it and does nothing else with it.</summary>

@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What became of an object that was to be removed if nobody uses it
 /// (<see cref="IpcObjects.RemoveUnused"/>).</summary>

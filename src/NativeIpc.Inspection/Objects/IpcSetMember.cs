@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>One semaphore of a System V set, as <c>semctl(2)</c> tells (<c>ipcs -s -i ID</c> prints the
 /// same).</summary>

@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What speaks for, or against, somebody still needing an object that nobody has open. Evidence, never proof:
 /// nothing is removed, nor kept, for it alone.</summary>

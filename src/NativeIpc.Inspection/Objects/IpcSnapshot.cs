@@ -1,9 +1,6 @@
-namespace NativeIpc;
+using NativeIpc.Inspection.Objects;
 
-/// <summary>What could not be seen.</summary>
-/// <param name="Text">A sentence.</param>
-/// <param name="Remedy">What to do about it, in a sentence; null where more rights would help.</param>
-internal readonly record struct IpcNote(string Text, string? Remedy);
+namespace NativeIpc.Inspection;
 
 /// <summary>The objects of the machine as they were found by one enumeration. Immutable.</summary>
 /// <remarks>Objects come and go while they are listed: one that went is left out, one that came may be missing. Each

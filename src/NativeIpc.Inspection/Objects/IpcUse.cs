@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What a process does with a semaphore.</summary>
 public enum IpcUse

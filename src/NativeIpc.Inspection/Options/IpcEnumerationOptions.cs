@@ -1,4 +1,4 @@
-namespace NativeIpc;
+namespace NativeIpc.Inspection;
 
 /// <summary>What <see cref="IpcObjects"/> is to look for, and how closely.</summary>
 /// <remarks>Each call takes a copy when it begins. A change while another thread makes such a call is not

@@ -1,6 +1,9 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Inspection.Posix;
 
 /// <summary>A POSIX semaphore that a process of this library has taken and not given back before it died, as its mark
 /// in the semaphore proves (<see cref="HeldSemaphore"/>).</summary>

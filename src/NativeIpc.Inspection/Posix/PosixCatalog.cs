@@ -1,9 +1,15 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Permits;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Semaphores;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Inspection.Posix;
 
 /// <summary>The POSIX objects of the machine: on Linux the files of <c>/dev/shm</c>, looked at by name.</summary>
 /// <remarks>

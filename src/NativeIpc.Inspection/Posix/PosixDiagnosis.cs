@@ -1,8 +1,10 @@
 using System.Globalization;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Inspection.Posix;
 
 /// <summary>What may be wrong with the system's side of POSIX objects: the folder, its size, descriptors, and what the
 /// kernel forbids. Linux.</summary>

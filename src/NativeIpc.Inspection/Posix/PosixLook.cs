@@ -1,9 +1,17 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Inspection.Processes;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
+using NativeIpc.Lifetime;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Permits;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Inspection.Posix;
 
 /// <summary>Looks at one file of <c>/dev/shm</c> after the other, for one enumeration. Used by one thread; see
 /// <see cref="PosixCatalog"/> for what may happen meanwhile.</summary>

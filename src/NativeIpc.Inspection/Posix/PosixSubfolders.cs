@@ -1,7 +1,9 @@
 using System.Globalization;
-using static NativeIpc.Interop;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Names;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Inspection.Posix;
 
 /// <summary>The files in folders of <c>/dev/shm</c>, where programs keep shared memory of their own (corosync, JACK).
 /// No key leads there: shm_open(3) takes no slash.</summary>

@@ -1,7 +1,14 @@
 using System.Globalization;
-using static NativeIpc.Interop;
+using NativeIpc.Inspection.Processes;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Platform;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Permits;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Inspection.Posix;
 
 /// <summary>What the processes that have a POSIX semaphore open do with it: who holds permits, as records in its page
 /// say, and who sleeps on it. Linux.</summary>
@@ -59,7 +66,7 @@ internal static class PosixUses
         {
             if (!line.Contains(s_folder, StringComparison.Ordinal)) continue;
             ReadOnlySpan<byte> text = System.Text.Encoding.UTF8.GetBytes(line);
-            if (!ProcessScan.TrySplit(text, out ulong device, out ulong inode, out long size)
+            if (!ProcessMaps.TrySplit(text, out ulong device, out ulong inode, out long size)
                 || new FileIdentity(device, inode) != file)
                 continue;
             if (!ulong.TryParse(line.AsSpan(0, line.IndexOf('-')), NumberStyles.AllowHexSpecifier,

@@ -1,10 +1,11 @@
-using System.Buffers.Text;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Inspection.Processes;
 
 /// <summary>
 /// One look at every process of the machine: which files of <c>/dev/shm</c> it has mapped or open, and which System V
@@ -60,11 +61,6 @@ internal sealed class ProcessScan
     /// <summary>The files of memory that have no name in a file system (memfd_create(2)), each once.</summary>
     public IReadOnlyDictionary<FileIdentity, GoneFile> Memfds => _memfds;
 
-    /// <summary>Whether this process is in the first PID namespace, which sees the processes of all the others. Its
-    /// number is fixed (PROC_PID_INIT_INO).</summary>
-    internal static bool SeesEveryProcess
-        => !OperatingSystem.IsLinux() || Libc.LinkText("/proc/self/ns/pid") == "pid:[4026531836]";
-
     public static ProcessScan Run()
     {
         var scan = new ProcessScan();
@@ -87,7 +83,7 @@ internal sealed class ProcessScan
         }
 
         scan.IsHidden = !sawFirst;
-        scan.IsComplete = sawFirst && scan.Unreadable == 0 && SeesEveryProcess;
+        scan.IsComplete = sawFirst && scan.Unreadable == 0 && ProcessMaps.SeesEveryProcess;
         return scan;
     }
 
@@ -122,14 +118,14 @@ internal sealed class ProcessScan
     private string NameOf(int process)
     {
         if (_names.TryGetValue(process, out string? known)) return known;
-        int length = ReadAll($"/proc/{process}/comm");
+        int length = ProcessMaps.ReadAll(ref _buffer, $"/proc/{process}/comm");
         return _names[process] = length > 0 ? PathText.Show(_buffer.AsSpan(0, length).TrimEnd((byte)'\n')) : "";
     }
 
     /// <summary>Looks at one process; false when this user may not.</summary>
     private bool Read(int process)
     {
-        int length = ReadAll($"/proc/{process}/maps");
+        int length = ProcessMaps.ReadAll(ref _buffer, $"/proc/{process}/maps");
         if (length < 0) return HasGone(-length);
         bool? isHere = null;
         ReadOnlySpan<byte> text = _buffer.AsSpan(0, length);
@@ -148,7 +144,7 @@ internal sealed class ProcessScan
             {
                 ReadFile(process, line, path, Memfd.Length);
             }
-            else if (line[path..].StartsWith(SystemVBytes) && TrySplit(line, out _, out ulong id, out _))
+            else if (line[path..].StartsWith(SystemVBytes) && ProcessMaps.TrySplit(line, out _, out ulong id, out _))
             {
                 if (isHere ??= Libc.LinkText($"/proc/{process}/ns/ipc") == _namespace) Add(_segments, (int)id, process);
             }
@@ -159,7 +155,7 @@ internal sealed class ProcessScan
 
     private void ReadFile(int process, ReadOnlySpan<byte> line, int path, int prefix)
     {
-        if (!TrySplit(line, out ulong device, out ulong inode, out long size)) return;
+        if (!ProcessMaps.TrySplit(line, out ulong device, out ulong inode, out long size)) return;
         ReadOnlySpan<byte> range = line[..line.IndexOf((byte)' ')];
         NoteFile(new FileIdentity(device, inode), process, line[(path + prefix)..], "map_files", range, size,
             isMemfd: prefix == Memfd.Length);
@@ -200,46 +196,6 @@ internal sealed class ProcessScan
             $"/proc/{process}/{folder}/{Encoding.ASCII.GetString(link)}", size);
     }
 
-    /// <summary>Whether a process has a file mapped; false as well when this user may not see that, or there is no
-    /// such process.</summary>
-    internal static bool HasMapped(int process, FileIdentity file)
-    {
-        var scan = new ProcessScan();
-        int length = scan.ReadAll($"/proc/{process}/maps");
-        ReadOnlySpan<byte> text = length < 0 ? default : scan._buffer.AsSpan(0, length);
-        while (!text.IsEmpty)
-        {
-            int end = text.IndexOf((byte)'\n');
-            ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
-            text = end < 0 ? default : text[(end + 1)..];
-            int path = line.IndexOf((byte)'/');
-            if (path < 0 || !line[path..].StartsWith(Folder)) continue;
-            if (!TrySplit(line, out ulong device, out ulong inode, out _)) continue;
-            if (new FileIdentity(device, inode) == file) return true;
-        }
-
-        return false;
-    }
-
-    /// <summary>The file that this process has mapped at an address; all zero when the system does not say.</summary>
-    internal static FileIdentity MappedAt(nint address)
-    {
-        var scan = new ProcessScan();
-        int length = scan.ReadAll("/proc/self/maps");
-        ReadOnlySpan<byte> text = length < 0 ? default : scan._buffer.AsSpan(0, length);
-        while (!text.IsEmpty)
-        {
-            int end = text.IndexOf((byte)'\n');
-            ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
-            text = end < 0 ? default : text[(end + 1)..];
-            if (!Utf8Parser.TryParse(line, out ulong from, out _, 'x') || (ulong)address < from) continue;
-            if (TrySplit(line, out ulong device, out ulong inode, out long size) && (ulong)address - from < (ulong)size)
-                return new FileIdentity(device, inode);
-        }
-
-        return default;
-    }
-
     /// <summary>Who has a file open without mapping it; false when this user may not see.</summary>
     private bool ReadDescriptors(int process)
     {
@@ -275,60 +231,5 @@ internal sealed class ProcessScan
     {
         if (!users.TryGetValue(key, out List<int>? processes)) users.Add(key, [process]);
         else if (processes[^1] != process) processes.Add(process); // one process after the other
-    }
-
-    /// <summary>Device, inode and length of a line of <c>/proc/PID/maps</c>: <c>from-to perms offset major:minor inode
-    /// path</c>.</summary>
-    internal static bool TrySplit(ReadOnlySpan<byte> line, out ulong device, out ulong inode, out long size)
-    {
-        device = inode = 0;
-        size = 0;
-        if (!Utf8Parser.TryParse(line, out ulong from, out int used, 'x') || used >= line.Length) return false;
-        line = line[(used + 1)..];
-        if (!Utf8Parser.TryParse(line, out ulong to, out used, 'x')) return false;
-        for (int field = 0; field < 3; field++) // to the device
-        {
-            int space = line.IndexOf((byte)' ');
-            if (space < 0) return false;
-            line = line[(space + 1)..];
-        }
-
-        if (!Utf8Parser.TryParse(line, out uint major, out used, 'x') || used >= line.Length) return false;
-        line = line[(used + 1)..];
-        if (!Utf8Parser.TryParse(line, out uint minor, out used, 'x') || used >= line.Length) return false;
-        line = line[(used + 1)..];
-        if (!Utf8Parser.TryParse(line, out inode, out _)) return false;
-        device = ((ulong)major << 32) | minor;
-        size = (long)(to - from);
-        return true;
-    }
-
-    /// <summary>Reads a file of /proc whole; the number of bytes, or the negative error number.</summary>
-    private unsafe int ReadAll(string path)
-    {
-        using var file = new UnixDescriptor(Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
-        if (file.IsInvalid)
-        {
-            int error = Marshal.GetLastPInvokeError();
-            Shortage.Note(error);
-            return -error;
-        }
-
-        int length = 0;
-        while (true)
-        {
-            if (length == _buffer.Length) Array.Resize(ref _buffer, 2 * length);
-            nint read;
-            int number = 0;
-            fixed (byte* to = &_buffer[length])
-            {
-                read = Libc.read(file, to, (nuint)(_buffer.Length - length));
-                if (read < 0) number = Marshal.GetLastPInvokeError();
-            }
-
-            if (read == 0) return length;
-            if (read > 0) length += (int)read;
-            else if (number != Errno.EINTR) return -number;
-        }
     }
 }

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Inspection.Processes;
 
 /// <summary>The system calls in which the threads of a process sleep, by <c>/proc/PID/task/TID/syscall</c> (proc(5)):
 /// only of processes that this user may trace.</summary>

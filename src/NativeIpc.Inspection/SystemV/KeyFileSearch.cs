@@ -1,8 +1,9 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.SystemV;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>Finds the files that System V keys were made of: one pass over the folders where they are kept, whatever
 /// the number of objects. Linux.</summary>

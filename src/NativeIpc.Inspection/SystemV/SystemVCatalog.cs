@@ -1,8 +1,11 @@
+using NativeIpc.Contracts;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
+using NativeIpc.SystemV;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>The System V objects of the machine, from the kernel's own tables, with the key files that lead to
 /// them.</summary>
@@ -125,6 +128,12 @@ internal sealed class SystemVCatalog : IObjectCatalog
     }
 
     public void Diagnose(Diagnosis diagnosis) => SystemVDiagnosis.Examine(diagnosis);
+
+    public Segment OpenSegment(IpcObjectInfo found, SharedMemoryAccess access, SharedMemoryOptions options)
+        => SystemVListed.OpenSegment(found, access, options);
+
+    public SemaphoreObject OpenSemaphore(IpcObjectInfo found, SystemSemaphoreOptions options)
+        => SystemVListed.OpenSet(found, options);
 
     public IEnumerable<IpcLimit> Limits() => SystemVDiagnosis.Limits();
 }

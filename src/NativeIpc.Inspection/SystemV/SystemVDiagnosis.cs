@@ -1,7 +1,11 @@
 using System.Globalization;
-using static NativeIpc.Interop;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Platform;
+using NativeIpc.SystemV;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>What may be wrong with the system's side of System V objects: limits, namespaces, and systemd's clean-up,
 /// which takes POSIX objects as well. Linux.</summary>
@@ -34,7 +38,7 @@ internal static class SystemVDiagnosis
                     + "--ipc=container:NAME)."));
         }
 
-        if (!ProcessScan.SeesEveryProcess)
+        if (!ProcessMaps.SeesEveryProcess)
         {
             diagnosis.Add(new IpcFinding(IpcFindingKind.Namespace, IpcSeverity.Information,
                 "This process is in a PID namespace of its own, as in a container: processes outside are not seen, so "
@@ -43,38 +47,8 @@ internal static class SystemVDiagnosis
         }
     }
 
-    internal static IEnumerable<IpcLimit> Limits()
-    {
-        if (!OperatingSystem.IsLinux()) yield break;
-        List<SystemVTable.Row> segments;
-        List<SystemVTable.Row> sets;
-        try
-        {
-            segments = SystemVTable.Read(IpcObjectKind.SharedMemory);
-            sets = SystemVTable.Read(IpcObjectKind.SystemSemaphore);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            Interop.Shortage.Note(failure);
-            yield break; // no System V here
-        }
-
-        long page = Environment.SystemPageSize;
-        if (Number("shmmni") is { } most)
-            yield return new IpcLimit("kernel.shmmni", "System V segments", segments.Count, most, "segments");
-        if (Number("shmall") is { } all)
-            yield return new IpcLimit("kernel.shmall", "memory of all System V segments together",
-                segments.Sum(row => (row.Size + page - 1) / page), all, "pages");
-        if (Number("shmmax") is { } largest)
-            yield return new IpcLimit("kernel.shmmax", "size of one System V segment", null, largest, "bytes");
-        if (SystemText.FirstLine("/proc/sys/kernel/sem")?.Split('\t', ' ') is [_, var all1, _, var sets1]
-            && long.TryParse(all1, out long semaphores) && long.TryParse(sets1, out long mostSets))
-        {
-            yield return new IpcLimit("kernel.sem (SEMMNI)", "System V semaphore sets", sets.Count, mostSets, "sets");
-            yield return new IpcLimit("kernel.sem (SEMMNS)", "System V semaphores in all sets together",
-                sets.Sum(row => (long)row.Count), semaphores, "semaphores");
-        }
-    }
+    internal static IEnumerable<IpcLimit> Limits() => SystemVLimits.Read().Select(
+        limit => new IpcLimit(limit.Name, limit.Description, limit.Used, limit.Maximum, limit.Unit));
 
     private static string Raise(IpcLimit limit)
     {
@@ -85,10 +59,6 @@ internal static class SystemVDiagnosis
         if (parts.Length == 4) parts[place] = (limit.Maximum * 2).ToString(CultureInfo.InvariantCulture);
         return $"sysctl -w kernel.sem=\"{string.Join(' ', parts)}\"";
     }
-
-    private static long? Number(string name)
-        => ulong.TryParse(SystemText.FirstLine($"/proc/sys/kernel/{name}"), out ulong number)
-            ? (long)Math.Min(number, long.MaxValue) : null;
 
     /// <summary>RemoveIPC is on unless somebody has switched it off, and hits users of numbers that people
     /// have.</summary>

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.SystemV;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>Opens System V objects by the id that a list told: those that no key file leads to.</summary>
 /// <remarks>

@@ -1,10 +1,13 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
+using NativeIpc.Lifetime;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.SystemV;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>Describes the rows of the kernel's tables, for one enumeration. Used by one thread.</summary>
 internal sealed class SystemVLook

@@ -1,7 +1,10 @@
 using System.Runtime.InteropServices;
-using static NativeIpc.Interop;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.SystemV;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>Who uses a System V object, as far as the kernel tells: the attachments of a segment, and of a set those
 /// who wait for one of its semaphores and those who operated last on each.</summary>

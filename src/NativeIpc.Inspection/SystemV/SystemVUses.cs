@@ -1,6 +1,8 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.SystemV;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>The semaphores of a System V set.</summary>
 internal static class SystemVUses
@@ -10,7 +12,7 @@ internal static class SystemVUses
     internal static IReadOnlyList<IpcSetMember> MembersOf(in SystemVTable.Row row)
     {
         int id = row.Id;
-        bool seesAll = ProcessScan.SeesEveryProcess;
+        bool seesAll = ProcessMaps.SeesEveryProcess;
         var members = new IpcSetMember[Math.Clamp(row.Count, 0, MostMembers)];
         for (int number = 0; number < members.Length; number++)
         {

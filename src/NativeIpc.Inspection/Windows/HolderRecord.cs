@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Windows;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Inspection.Windows;
 
 /// <summary>The record of who holds a semaphore (<see cref="HolderTable"/>) as it was at one moment, read without
 /// taking part.</summary>

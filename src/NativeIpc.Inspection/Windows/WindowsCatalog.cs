@@ -1,4 +1,7 @@
-namespace NativeIpc.Backends.Windows;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Windows;
+
+namespace NativeIpc.Inspection.Windows;
 
 /// <summary>The named objects of Windows: those of this session, and those of all sessions (<c>Global\</c>).</summary>
 /// <remarks>

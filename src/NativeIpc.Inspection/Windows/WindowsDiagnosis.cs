@@ -1,8 +1,10 @@
 using System.Globalization;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Windows;
+using NativeIpc.Windows;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Inspection.Windows;
 
 /// <summary>What can be wrong with the objects of Windows.</summary>
 internal static unsafe class WindowsDiagnosis

@@ -2,11 +2,12 @@ using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using System.Security.Principal;
 using Microsoft.Win32.SafeHandles;
+using NativeIpc.Interop.Windows;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Windows;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Inspection.Windows;
 
 /// <summary>Looks at single objects: opens them by name with the least rights that tell something. Used by one
 /// thread.</summary>
@@ -53,7 +54,7 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
             Kind = kind,
             Type = NativeIpcKeyType.Windows,
             // Native programs may use names that Win32 does not open
-            Key = PlatformEnvironment.FindViolation(key, kind) is null ? key : default,
+            Key = UsableKey.FindViolationHere(key, kind) is null ? key : default,
             NativeName = name,
             Size = size,
             Value = value,

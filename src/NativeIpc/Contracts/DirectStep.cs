@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Contracts;
 
 /// <summary>How a lock is taken and given by one exchange of a word in memory: from free to taken by this object, and
 /// back. The back end says where and what the two are.</summary>

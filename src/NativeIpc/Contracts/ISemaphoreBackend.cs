@@ -1,6 +1,6 @@
-using NativeIpc.Errors;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Contracts;
 
 /// <summary>Semaphores of one kind of key; see <see cref="ISharedMemoryBackend"/> for the rules.</summary>
 internal interface ISemaphoreBackend
@@ -25,10 +25,6 @@ internal interface ISemaphoreBackend
     /// <summary>Opens a semaphore. Missing: null, or an exception that says what was found when
     /// <paramref name="mustExist"/>. The bound is that of this call alone.</summary>
     SemaphoreObject? Open(in NativeIpcKey key, SystemSemaphoreOptions options, in PeerBound bound, bool mustExist);
-
-    /// <summary>Opens a semaphore that was listed and that no key leads to.</summary>
-    SemaphoreObject OpenListed(IpcObjectInfo found, SystemSemaphoreOptions options)
-        => throw Failure.WithoutKey("open the semaphore", found.NamingKey);
 
     /// <summary>Opens a semaphore and leaves its count, or makes it; the object says which.</summary>
     SemaphoreObject CreateOrOpen(in NativeIpcKey key, int initialCount, SystemSemaphoreOptions options);

@@ -1,6 +1,6 @@
-using NativeIpc.Errors;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Contracts;
 
 /// <summary>
 /// Segments of one kind of key. The selector has checked the key's text against the platform's rules before any of
@@ -28,10 +28,6 @@ internal interface ISharedMemoryBackend
     /// options.</summary>
     Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options, in PeerBound bound,
         bool mustExist);
-
-    /// <summary>Attaches to a segment that was listed and that no key leads to.</summary>
-    Segment OpenListed(IpcObjectInfo found, SharedMemoryAccess access, SharedMemoryOptions options)
-        => throw Failure.WithoutKey("open the segment", found.NamingKey);
 
     /// <summary>Attaches to a segment, or makes it; the segment says which.</summary>
     Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options);

@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Contracts;
 
 /// <summary>
 /// An attached segment: the handle is its address. Disposing it detaches when the last call that has a reference on it

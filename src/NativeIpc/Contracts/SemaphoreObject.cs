@@ -1,7 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using NativeIpc.Lifetime;
+using NativeIpc.Waiting;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Contracts;
 
 /// <summary>What waiting is built on: to try, and to block.</summary>
 internal interface IAcquirable
@@ -216,7 +219,7 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <exception cref="PlatformNotSupportedException">It has not.</exception>
     public virtual bool TryAcquireSeveral(int count, TimeSpan? slice)
         => throw new PlatformNotSupportedException(
-            $"Cannot acquire {count} permits of the semaphore {Errors.Failure.Describe(Key)} in one step: only System "
+            $"Cannot acquire {count} permits of the semaphore {Failure.Describe(Key)} in one step: only System "
                 + $"V can do that. One after the other, each of two processes could hold a part and wait for the "
                 + $"other's: acquire one at a time only where that cannot happen, or use a System V key.");
 

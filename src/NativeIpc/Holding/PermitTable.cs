@@ -1,9 +1,9 @@
 using System.Diagnostics;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
-using NativeIpc.Waiting;
+using NativeIpc.Waiting.Async;
 
-namespace NativeIpc;
+namespace NativeIpc.Holding;
 
 /// <summary>The permits of one instance that are given back by Dispose of a
 /// <see cref="SystemSemaphorePermit"/>.</summary>

@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
+using NativeIpc.Linux;
 
-namespace NativeIpc;
+namespace NativeIpc.Holding;
 
 /// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope
 /// carries.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using NativeIpc.Keys;
 
 namespace NativeIpc;
 
@@ -65,7 +66,7 @@ public sealed class NativeIpcKeyJsonConverter : JsonConverter<NativeIpcKey>
         string text = key.ToString();
         if (text.Length == 0)
             throw new JsonException($"A key of type {key.Type} has no text form, so it cannot be written as JSON.");
-        if (Keys.KeyText.IndexOfLoneSurrogate(text) is var at and >= 0)
+        if (KeyText.IndexOfLoneSurrogate(text) is var at and >= 0)
             throw new JsonException(
                 $"The key has a lone surrogate (at position {at} of its text form), which JSON cannot carry.");
         if (NativeIpcKey.Parse(text) != key)

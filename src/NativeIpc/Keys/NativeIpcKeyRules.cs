@@ -121,7 +121,7 @@ public sealed class NativeIpcKeyRules
                 && (key.Type == NativeIpcKeyType.PosixRealtime
                     || (key.Type.IsSystemV && Platform != KeyPlatform.Android));
         return isOfThisPlatform
-            ? UsableKey.FindViolation(key, Checked(kind), Platform, PlatformEnvironment.NameForm)
+            ? UsableKey.FindViolation(key, Checked(kind), Platform, NameText.FormHere)
             : "The platform does not have objects of this type. Use POSIX or System V on Unix (Android has POSIX "
                 + "only) and the type windows on Windows.";
     }
@@ -132,7 +132,7 @@ public sealed class NativeIpcKeyRules
     /// <returns>Bytes of UTF-8 on Unix: after the leading slashes for POSIX, but on Apple decomposed and with the
     /// slash; of the whole path for System V. UTF-16 units with the prefix on Windows.</returns>
     public (int Length, int Maximum) MeasureLength(NativeIpcKey key, IpcObjectKind kind)
-        => UsableKey.MeasureLength(key, Checked(kind), Platform, PlatformEnvironment.NameForm);
+        => UsableKey.MeasureLength(key, Checked(kind), Platform, NameText.FormHere);
 
     private static IpcObjectKind Checked(IpcObjectKind kind)
         => Enum.IsDefined(kind) ? kind

@@ -1,6 +1,6 @@
 using NativeIpc.Errors;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>Does, one after the other on a thread of the pool, what a finalizer may not do, since it may have to wait:
 /// the finalizer thread serves the whole process.</summary>

@@ -1,6 +1,7 @@
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>
 /// The one place where this library starts threads, which the system may refuse (RLIMIT_NPROC, pids.max). What a
@@ -40,11 +41,11 @@ internal static class BackgroundThread
     /// <summary>What a call gets that makes an object which is to go with this process, when .NET cannot watch for its
     /// end. It tells the system's error number as HResult, and calls EAGAIN a file that others use.</summary>
     public static NativeIpcException NoSignals(in NativeIpcKey key, IOException failure)
-        => failure.HResult == Interop.Errno.EAGAIN
+        => failure.HResult == Errno.EAGAIN
             ? Failure.Found(NativeIpcError.OutOfResources, "make", key, "pthread_create",
                 "the system lets this process start no further thread, and .NET needs one to see the signals that end "
                     + "the process",
-                $"{Limits}; or set RemoveAtProcessExit to false.", Interop.Errno.EAGAIN)
+                $"{Limits}; or set RemoveAtProcessExit to false.", Errno.EAGAIN)
             : Failure.Found(NativeIpcError.OutOfResources, "make", key, "pipe",
                 $".NET cannot watch for the signals that end the process: {failure.Message}",
                 "Close what is not needed, or raise the limit of descriptors (ulimit -n); or set RemoveAtProcessExit "
@@ -54,5 +55,5 @@ internal static class BackgroundThread
     public static NativeIpcException Refused(in NativeIpcKey key)
         => Failure.Found(NativeIpcError.OutOfResources, "wait asynchronously for", key, "pthread_create",
             "the system lets this process start no further thread",
-            $"{Limits}; or wait blocking, which needs no thread.", Interop.Errno.EAGAIN);
+            $"{Limits}; or wait blocking, which needs no thread.", Errno.EAGAIN);
 }

@@ -1,4 +1,4 @@
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>
 /// The copies of this library in a process (plug-ins with an AssemblyLoadContext each). The first one's registrations

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>What is removed when the process ends without Dispose.</summary>
 internal abstract class ExitDuty

@@ -1,9 +1,10 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>
 /// What is recorded of an object's removal: that it is to be removed with its users, and by which process. It stands in

@@ -1,9 +1,9 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>Which signals end this process when no handler that was registered later cancels them. What is not known
 /// for certain is no: an object that is left behind is better than

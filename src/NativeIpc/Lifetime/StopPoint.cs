@@ -1,4 +1,4 @@
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>
 /// Named points between the steps of taking and giving a lock, at which the tests stop a process in order to kill it.

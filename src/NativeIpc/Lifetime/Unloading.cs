@@ -1,6 +1,6 @@
 using System.Runtime.Loader;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Lifetime;
 
 /// <summary>
 /// Whether the collectible AssemblyLoadContext that this library was loaded into is to be unloaded: then everything

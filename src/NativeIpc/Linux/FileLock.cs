@@ -1,7 +1,11 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>
 /// A <c>flock(2)</c> on the inode behind an object's name: the segment itself on POSIX, the key file on System V.
@@ -58,10 +62,10 @@ internal readonly struct FileLock : IDisposable
     /// disposed.</exception>
     public static int Take(int file, in PeerBound bound, out FileLock taken, bool isShared = false)
     {
-        int how = isShared ? Interop.Flags.LOCK_SH : Interop.Flags.LOCK_EX;
+        int how = isShared ? Flags.LOCK_SH : Flags.LOCK_EX;
         bool isAnyLeft = FileLockWait.IsAnyLeft;
         int number = Try(file, how, hasWaited: false, out taken);
-        if (number != Interop.Errno.EAGAIN) return number;
+        if (number != Errno.EAGAIN) return number;
         if (isAnyLeft)
         {
             // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the
@@ -73,7 +77,7 @@ internal readonly struct FileLock : IDisposable
             }
 
             number = Try(file, how, hasWaited: true, out taken);
-            if (number != Interop.Errno.EAGAIN) return number;
+            if (number != Errno.EAGAIN) return number;
         }
 
         bound.ThrowIfCallerIsGone();
@@ -85,24 +89,24 @@ internal readonly struct FileLock : IDisposable
         taken = default;
         while (true)
         {
-            if (Interop.Libc.flock(file, how | Interop.Flags.LOCK_NB) == 0)
+            if (Libc.flock(file, how | Flags.LOCK_NB) == 0)
             {
                 taken = new FileLock(file, hasWaited);
                 return 0;
             }
 
             int error = Marshal.GetLastPInvokeError();
-            if (error == Interop.Errno.ENOLCK || error == Interop.Errno.ENOSYS
-                || ((error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.EINVAL) && !Interop.IsApple))
+            if (error == Errno.ENOLCK || error == Errno.ENOSYS
+                || ((error == Errno.EOPNOTSUPP || error == Errno.EINVAL) && !Target.IsApple))
             {
                 SayThatThereAreNone(error);
                 return 0;
             }
 
-            if (error == Interop.Errno.EOPNOTSUPP || error == Interop.Errno.ENOTSUP
-                || (Interop.IsApple && error is Interop.Errno.EINVAL or Interop.Errno.EBADF))
+            if (error == Errno.EOPNOTSUPP || error == Errno.ENOTSUP
+                || (Target.IsApple && error is Errno.EINVAL or Errno.EBADF))
                 return 0;
-            if (error != Interop.Errno.EINTR) return error;
+            if (error != Errno.EINTR) return error;
         }
     }
 
@@ -127,11 +131,11 @@ internal readonly struct FileLock : IDisposable
                 if (queue is null)
                 {
                     // To a fraction of a millisecond, which is what is left of a caller's time at least.
-                    Interop.Pause.Microseconds(
+                    Pause.Microseconds(
                         (int)Math.Ceiling(bound.Left(TimeSpan.FromMicroseconds(microseconds)).TotalMicroseconds));
                     microseconds = Math.Min(microseconds * 2, LongestMicroseconds);
                     int number = Try(file, how, hasWaited: true, out taken);
-                    if (number != Interop.Errno.EAGAIN) return number;
+                    if (number != Errno.EAGAIN) return number;
                 }
                 else if (queue.Wait(bound.Left(patience.NextLook), bound.Token))
                 {
@@ -151,13 +155,13 @@ internal readonly struct FileLock : IDisposable
                     // Given back this moment, and who was woken for it is not scheduled yet; or a process of another
                     // namespace has it.
                     int number = Try(file, how, hasWaited: true, out taken);
-                    if (number != Interop.Errno.EAGAIN) return number;
+                    if (number != Errno.EAGAIN) return number;
                 }
 
                 patience.Note(seen, passed);
                 if (!patience.IsOver) continue;
                 taken = default;
-                return Interop.Errno.EAGAIN;
+                return Errno.EAGAIN;
             }
         }
         finally
@@ -171,7 +175,7 @@ internal readonly struct FileLock : IDisposable
     {
         if (Interlocked.Exchange(ref s_hasSaid, 1) != 0) return;
         string said = $"flock says \"{Marshal.GetPInvokeErrorMessage(number)}\", error {number}";
-        Errors.NativeIpcEventSource.s_log.KeyFileLimit("A file system has no locks for the processes that make and "
+        NativeIpcEventSource.s_log.KeyFileLimit("A file system has no locks for the processes that make and "
             + $"remove objects ({said}): they do without, and only look again afterwards.");
     }
 
@@ -186,7 +190,7 @@ internal readonly struct FileLock : IDisposable
         }
 
         // Cannot fail on an open descriptor that has flock
-        _ = Interop.Libc.flock(_heldPlusOne - 1, Interop.Flags.LOCK_UN);
-        if (_closes) _ = Interop.Libc.close(_heldPlusOne - 1);
+        _ = Libc.flock(_heldPlusOne - 1, Flags.LOCK_UN);
+        if (_closes) _ = Libc.close(_heldPlusOne - 1);
     }
 }

@@ -1,6 +1,8 @@
 using System.Globalization;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>Looks at the process that holds a <see cref="FileLock"/>: who it is, by /proc/locks, and whether it could
 /// run.</summary>
@@ -12,7 +14,7 @@ internal static class FileLockHolder
 
     public static HolderSight Look(int file)
     {
-        if (!OperatingSystem.IsLinux() || Interop.Libc.Status(file, out Interop.FileStatus status) != 0) return default;
+        if (!OperatingSystem.IsLinux() || Libc.Status(file, out FileStatus status) != 0) return default;
         string? holder = Find(SystemText.Lines("/proc/locks"), status.Identity.Inode);
         if (holder is null || !int.TryParse(holder, CultureInfo.InvariantCulture, out int process) || process <= 0)
             return new HolderSight(holder, false, default);
@@ -36,10 +38,10 @@ internal static class FileLockHolder
 
     /// <summary>Whether a process is seen to have a shared lock of a file. By device and inode: where it is of a file
     /// system that shows another device there, nothing is seen.</summary>
-    public static bool IsShared(Interop.FileIdentity file) => IsShared(SystemText.Lines("/proc/locks"), file);
+    public static bool IsShared(FileIdentity file) => IsShared(SystemText.Lines("/proc/locks"), file);
 
-    /// <inheritdoc cref="IsShared(Interop.FileIdentity)"/>
-    internal static bool IsShared(string[] lines, Interop.FileIdentity file)
+    /// <inheritdoc cref="IsShared(FileIdentity)"/>
+    internal static bool IsShared(string[] lines, FileIdentity file)
     {
         string place = string.Create(CultureInfo.InvariantCulture,
             $"{file.Device >> 32:x2}:{(uint)file.Device:x2}:{file.Inode}");

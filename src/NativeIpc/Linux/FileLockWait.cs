@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>A wait for a <see cref="FileLock"/> in the system's own queue. flock(2) has no timeout, so a thread of its
 /// own blocks in it, and is left behind when the caller has waited long enough.</summary>
@@ -64,12 +66,12 @@ internal sealed class FileLockWait
 
     private static FileLockWait? TryStart(int file, int how)
     {
-        int own = Interop.Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file}"),
-            Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC | Interop.Flags.O_NONBLOCK, 0);
+        int own = Libc.open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file}"),
+            Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NONBLOCK, 0);
         if (own == -1) return null;
         var wait = new FileLockWait(own, how);
         if (BackgroundThread.TryStart(wait.Run, 128 * 1024, "NativeIpc file lock wait") is not null) return wait;
-        _ = Interop.Libc.close(own);
+        _ = Libc.close(own);
         return null;
     }
 
@@ -113,15 +115,15 @@ internal sealed class FileLockWait
     {
         lock (s_gate)
         {
-            if (s_left.Count == 0 || Interop.Libc.Status(file, out Interop.FileStatus wanted) != 0) return null;
+            if (s_left.Count == 0 || Libc.Status(file, out FileStatus wanted) != 0) return null;
             foreach (FileLockWait left in s_left)
             {
                 // A shared one would make an exclusive one shared when its thread comes to it.
-                if (left._isLent || (left._how != how && left._how != Interop.Flags.LOCK_EX)) continue;
-                if (Interop.Libc.Status(left._file, out Interop.FileStatus status) != 0
+                if (left._isLent || (left._how != how && left._how != Flags.LOCK_EX)) continue;
+                if (Libc.Status(left._file, out FileStatus status) != 0
                     || status.Identity != wanted.Identity)
                     continue;
-                if (Interop.Libc.flock(left._file, left._how | Interop.Flags.LOCK_NB) != 0) continue;
+                if (Libc.flock(left._file, left._how | Flags.LOCK_NB) != 0) continue;
                 left._isLent = true;
                 return left;
             }
@@ -138,17 +140,17 @@ internal sealed class FileLockWait
             _isLent = false;
             if (_hasEnded) GiveBack();
             // Cannot fail on an open descriptor that has flock
-            else _ = Interop.Libc.flock(_file, Interop.Flags.LOCK_UN);
+            else _ = Libc.flock(_file, Flags.LOCK_UN);
         }
     }
 
     private void Run()
     {
-        do _number = Interop.Libc.flock(_file, _how) == 0 ? 0 : Marshal.GetLastPInvokeError();
-        while (_number == Interop.Errno.EINTR);
+        do _number = Libc.flock(_file, _how) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        while (_number == Errno.EINTR);
         if (Interlocked.CompareExchange(ref _state, Done, Waiting) == Waiting)
         {
-            if (_number != 0) _ = Interop.Libc.close(_file); // the caller looks at the number first
+            if (_number != 0) _ = Libc.close(_file); // the caller looks at the number first
             _done.Set();
         }
         else
@@ -168,7 +170,7 @@ internal sealed class FileLockWait
 
     private void GiveBack()
     {
-        _ = Interop.Libc.flock(_file, Interop.Flags.LOCK_UN); // before closing: see FileLock
-        _ = Interop.Libc.close(_file);
+        _ = Libc.flock(_file, Flags.LOCK_UN); // before closing: see FileLock
+        _ = Libc.close(_file);
     }
 }

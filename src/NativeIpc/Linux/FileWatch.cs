@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>Hears of what is done to a file, or that events were lost. Called by the watching thread, outside of its
 /// gate.</summary>

@@ -1,4 +1,4 @@
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>What a look at the holder of a file lock showed.</summary>
 /// <param name="Holder">Who has it; null for nobody, or one that is not to be seen from here.</param>

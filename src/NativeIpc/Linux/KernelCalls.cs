@@ -1,4 +1,4 @@
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>
 /// Which system calls this process may ask for that are younger than the oldest kernel it may run on (4.18). Trying

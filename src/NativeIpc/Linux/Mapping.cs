@@ -1,7 +1,8 @@
 using System.Globalization;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>What is done to mappings whose users may still be there.</summary>
 internal static class Mapping

@@ -1,6 +1,7 @@
-using static NativeIpc.Interop;
+using NativeIpc.Contracts;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>
 /// Watches whether names still lead to the files they led to (<see cref="FileWatch"/>). Linux only; asking costs a read

@@ -1,9 +1,9 @@
 using System.Globalization;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>Limits at which the kernel ends a process instead of refusing a call: asked before anything is made.
 /// Linux.</summary>

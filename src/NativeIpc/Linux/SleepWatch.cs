@@ -1,6 +1,9 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Waiting;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>
 /// One thread for the whole process that wakes sleepers for what does not wake them by itself: the process that holds

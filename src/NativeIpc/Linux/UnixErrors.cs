@@ -1,7 +1,7 @@
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>The arm that every table of Unix ends with.</summary>
 internal static class UnixErrors

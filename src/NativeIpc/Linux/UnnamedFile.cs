@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Unicode;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Linux;
 
 /// <summary>A file that was made without a name (<c>O_TMPFILE</c>, open(2)) and gets one when it is complete. Linux
 /// only.</summary>

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace NativeIpc;
+namespace NativeIpc.Options;
 
 /// <summary>Values that have no meaning are refused before anything is done with them.</summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2208",

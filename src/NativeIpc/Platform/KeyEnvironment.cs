@@ -1,4 +1,4 @@
-namespace NativeIpc.Keys;
+namespace NativeIpc.Platform;
 
 /// <summary>
 /// What the rules of names need to know of a machine: which platform's rules apply, whether an Apple sandbox confines

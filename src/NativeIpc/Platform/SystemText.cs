@@ -1,4 +1,6 @@
-namespace NativeIpc.Backends;
+using NativeIpc.Interop.Unix;
+
+namespace NativeIpc.Platform;
 
 /// <summary>Small files in which the system and its administrators say how it is set up.</summary>
 internal static class SystemText
@@ -11,11 +13,11 @@ internal static class SystemText
     {
         try
         {
-            return Interop.PathText.Show(File.ReadAllBytes(path).AsSpan().TrimEnd((byte)'\n'));
+            return PathText.Show(File.ReadAllBytes(path).AsSpan().TrimEnd((byte)'\n'));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            Interop.Shortage.Note(failure);
+            Shortage.Note(failure);
             return null;
         }
     }
@@ -29,7 +31,7 @@ internal static class SystemText
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            Interop.Shortage.Note(failure);
+            Shortage.Note(failure);
             return [];
         }
     }
@@ -43,7 +45,7 @@ internal static class SystemText
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            Interop.Shortage.Note(failure);
+            Shortage.Note(failure);
             return [];
         }
     }
@@ -57,7 +59,7 @@ internal static class SystemText
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            Interop.Shortage.Note(failure);
+            Shortage.Note(failure);
             return [];
         }
     }

@@ -1,10 +1,12 @@
-using NativeIpc.Backends.Posix;
-using NativeIpc.Backends.SystemV;
-using NativeIpc.Backends.Windows;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
-using NativeIpc.Platform;
+using NativeIpc.Keys;
+using NativeIpc.Posix.Segments;
+using NativeIpc.Posix.Semaphores;
+using NativeIpc.SystemV;
+using NativeIpc.Windows;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Selection;
 
 /// <summary>Chooses the back end of a key, once, when an object is made or opened; nothing asks afterwards what
 /// platform it is on.</summary>
@@ -17,10 +19,6 @@ internal static class Selector
         ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
     private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows()
         ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
-
-    /// <summary>What lists the objects of the machine, for every type of key; those of other systems say that they do
-    /// not.</summary>
-    public static IObjectCatalog[] Catalogs { get; } = [new PosixCatalog(), new SystemVCatalog(), new WindowsCatalog()];
 
     /// <summary>Whether segments with keys of this type work here, now.</summary>
     public static bool SupportsSegments(NativeIpcKeyType type) => Find(s_segments, type) is { WorksHere: true };
@@ -50,14 +48,6 @@ internal static class Selector
             backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
     }
-
-    /// <summary>The back end for a segment that was listed, whose key is not needed.</summary>
-    public static ISharedMemoryBackend ForListedSegment(NativeIpcKeyType type)
-        => Find(s_segments, type) ?? throw new PlatformNotSupportedException("This system has no such segments.");
-
-    /// <summary>The back end for a semaphore that was listed, whose key is not needed.</summary>
-    public static ISemaphoreBackend ForListedSemaphore(NativeIpcKeyType type)
-        => Find(s_semaphores, type) ?? throw new PlatformNotSupportedException("This system has no such semaphores.");
 
     private static ISharedMemoryBackend? Find(ISharedMemoryBackend[] backends, NativeIpcKeyType type)
     {
@@ -97,7 +87,7 @@ internal static class Selector
 
         if (hindrance is { } found)
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, found.Finding, found.Remedy);
-        if (PlatformEnvironment.FindViolation(key, kind) is { } violation)
+        if (UsableKey.FindViolationHere(key, kind) is { } violation)
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, violation.TrimEnd('.'),
                 "PlatformSafeKey makes names that can be used.");
     }

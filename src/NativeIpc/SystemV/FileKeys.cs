@@ -1,6 +1,6 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>The System V keys that ftok(3) makes of files.</summary>
 internal static class FileKeys

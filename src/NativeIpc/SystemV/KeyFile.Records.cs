@@ -1,4 +1,6 @@
-namespace NativeIpc.Backends.SystemV;
+using NativeIpc.Lifetime;
+
+namespace NativeIpc.SystemV;
 
 /// <content>What is recorded on the file about the removal of the objects under it
 /// (<see cref="RemovalRecord"/>).</content>

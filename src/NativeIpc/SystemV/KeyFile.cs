@@ -1,9 +1,12 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Keys;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>
 /// A key file, held under its <see cref="FileLock"/>: while it is held, no process of ours makes or removes an object
@@ -284,7 +287,7 @@ internal sealed partial class KeyFile : IDisposable
         }
     }
 
-    internal static string Path(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
+    internal static string Path(in NativeIpcKey key) => NameText.ForThisSystem(key.NativeKey);
 
     /// <summary>
     /// Whether a peer may be about to make an object under the file: one that knows no file lock makes the file and the

@@ -1,9 +1,9 @@
 using System.Text;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>Which key files and folders are safe to use, and what else has the key of one.</summary>
 internal static class KeyFileTrust

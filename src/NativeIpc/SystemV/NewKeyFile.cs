@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
 using System.Runtime.InteropServices.Marshalling;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>How a key file is made: with its mode and group, and where the system can, locked before it has a
 /// name.</summary>

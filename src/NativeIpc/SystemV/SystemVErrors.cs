@@ -1,9 +1,10 @@
 using System.Globalization;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>What error numbers mean to each System V call, and to those on key files.</summary>
 internal static class SystemVErrors
@@ -218,7 +219,7 @@ internal static class SystemVErrors
         => Typed(key) is { } typed ? $" ('nipc show {typed}' tells the owner)" : " (ipcs -a tells the owner)";
 
     private static string? Typed(in NativeIpcKey key)
-        => OperatingSystem.IsLinux() && Failure.ForCommand(key) is { } name && Diagnosis.Quote(name) is var typed
+        => OperatingSystem.IsLinux() && Failure.ForCommand(key) is { } name && Failure.Quote(name) is var typed
             && Failure.IsPrintable(typed) ? typed
             : null;
 

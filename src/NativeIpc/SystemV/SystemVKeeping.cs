@@ -1,6 +1,7 @@
 using NativeIpc.Errors;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>Whether the kernel keeps a System V segment that nobody is attached to, as POSIX wants it: with
 /// <c>kernel.shm_rmid_forced=1</c> (proc(5)) it removes it at the last detach, so that

@@ -1,6 +1,8 @@
 using System.Globalization;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Platform;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>Which of the kernel's limits of System V objects is in the way: asked only after a call has failed, for the
 /// message. Whole sentences.</summary>
@@ -80,7 +82,48 @@ internal static class SystemVLimits
                 + $"{s_semNames[(int)Sem.StepsOfAnOperation]}), and this one needs more: raise it "
                 + $"({Raise(Sem.StepsOfAnOperation, 32)}).");
 
-    private static IpcLimit? Find(string name) => SystemVDiagnosis.Limits().FirstOrDefault(limit => limit.Name == name);
+    private static Limit? Find(string name) => Read().FirstOrDefault(limit => limit.Name == name);
+
+    /// <summary>A limit that the system sets.</summary>
+    internal sealed record Limit(string Name, string Description, long? Used, long Maximum, string Unit);
+
+    /// <summary>The limits that the system tells; empty where it tells none.</summary>
+    internal static IEnumerable<Limit> Read()
+    {
+        if (!OperatingSystem.IsLinux()) yield break;
+        List<SystemVTable.Row> segments;
+        List<SystemVTable.Row> sets;
+        try
+        {
+            segments = SystemVTable.Read(IpcObjectKind.SharedMemory);
+            sets = SystemVTable.Read(IpcObjectKind.SystemSemaphore);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            Shortage.Note(failure);
+            yield break; // no System V here
+        }
+
+        long page = Environment.SystemPageSize;
+        if (Setting("shmmni") is { } most)
+            yield return new Limit("kernel.shmmni", "System V segments", segments.Count, most, "segments");
+        if (Setting("shmall") is { } all)
+            yield return new Limit("kernel.shmall", "memory of all System V segments together",
+                segments.Sum(row => (row.Size + page - 1) / page), all, "pages");
+        if (Setting("shmmax") is { } largest)
+            yield return new Limit("kernel.shmmax", "size of one System V segment", null, largest, "bytes");
+        if (SystemText.FirstLine("/proc/sys/kernel/sem")?.Split('\t', ' ') is [_, var all1, _, var sets1]
+            && long.TryParse(all1, out long semaphores) && long.TryParse(sets1, out long mostSets))
+        {
+            yield return new Limit("kernel.sem (SEMMNI)", "System V semaphore sets", sets.Count, mostSets, "sets");
+            yield return new Limit("kernel.sem (SEMMNS)", "System V semaphores in all sets together",
+                sets.Sum(row => (long)row.Count), semaphores, "semaphores");
+        }
+    }
+
+    private static long? Setting(string name)
+        => ulong.TryParse(SystemText.FirstLine($"/proc/sys/kernel/{name}"), out ulong number)
+            ? (long)Math.Min(number, long.MaxValue) : null;
 
     private static string[] Numbers()
         => SystemText.FirstLine(SemFile)?.Split((char[])['\t', ' '], StringSplitOptions.RemoveEmptyEntries) ?? [];

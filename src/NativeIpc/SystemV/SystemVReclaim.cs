@@ -1,8 +1,8 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>Whether a segment that nobody is attached to was removed.</summary>
 internal enum Reclaimed

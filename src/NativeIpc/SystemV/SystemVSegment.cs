@@ -1,9 +1,13 @@
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>An attached System V segment. The last one to detach removes it (mission C4).</summary>
 internal sealed class SystemVSegment : Segment

@@ -1,10 +1,13 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>System V segments: shmget(2), shmop(2), shmctl(2), with the key from ftok(3).</summary>
 /// <remarks>
@@ -97,9 +100,6 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
 
         throw Contended(Opening, key);
     }
-
-    public Segment OpenListed(IpcObjectInfo found, SharedMemoryAccess access, SharedMemoryOptions options)
-        => SystemVListed.OpenSegment(found, access, options);
 
     public bool Remove(in NativeIpcKey key)
     {

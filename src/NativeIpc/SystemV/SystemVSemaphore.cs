@@ -1,9 +1,14 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Waiting;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>A set that was made or found, and what follows for its removal.</summary>
 /// <param name="Id">The set's id; ids are not used again soon.</param>

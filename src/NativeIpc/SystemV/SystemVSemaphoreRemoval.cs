@@ -1,7 +1,8 @@
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that,
 /// once.</summary>

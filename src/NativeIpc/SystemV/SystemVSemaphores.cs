@@ -1,9 +1,12 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>System V semaphores: number 0 of the set under ftok(3)'s key. semget(2), semop(2), semctl(2).</summary>
 /// <remarks>
@@ -169,9 +172,6 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         return new SystemVSemaphore(key, new SystemVSet(id, file.Identity, false, false, false, set.Count == LockSize),
             null, options);
     }
-
-    public SemaphoreObject OpenListed(IpcObjectInfo found, SystemSemaphoreOptions options)
-        => SystemVListed.OpenSet(found, options);
 
     public bool Remove(in NativeIpcKey key) => RemoveByKey(key);
 
@@ -524,7 +524,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             if (value != 0 || Libc.semctl(id, 0, Flags.GETPID) != 0) return true;
             if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0
                 && (set.LastOperation != 0 || !AreUntouched(id, 1, set.Count))) return true;
-            if (!backoff.Pause()) return !ProcessScan.SeesEveryProcess;
+            if (!backoff.Pause()) return !ProcessMaps.SeesEveryProcess;
         }
     }
 }

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>What shmctl(IPC_STAT) tells of a segment.</summary>
 internal readonly record struct SegmentStatus(long Size, long Attached, uint Mode, uint Uid, uint Gid, uint CreatorUid)
@@ -48,8 +49,8 @@ internal static class SystemVSupport
         int error = Libc.shmctl(id, Flags.IPC_STAT, b) == 0 ? 0 : Marshal.GetLastPInvokeError();
         status = error != 0 ? default : new SegmentStatus(
             *(long*)(b + Layout.ShmSegsz),
-            IsApple ? *(ushort*)(b + Layout.ShmNattch) : *(long*)(b + Layout.ShmNattch),
-            IsApple ? *(ushort*)(b + Layout.IpcPermMode) : *(uint*)(b + Layout.IpcPermMode),
+            Target.IsApple ? *(ushort*)(b + Layout.ShmNattch) : *(long*)(b + Layout.ShmNattch),
+            Target.IsApple ? *(ushort*)(b + Layout.IpcPermMode) : *(uint*)(b + Layout.IpcPermMode),
             *(uint*)(b + Layout.IpcPermUid),
             *(uint*)(b + Layout.IpcPermUid + sizeof(uint)),
             *(uint*)(b + Layout.IpcPermCuid));
@@ -109,7 +110,7 @@ internal static class SystemVSupport
         uint? alsoTrusted = null)
     {
         if (IsTrusted(uid) && IsTrusted(creator)) return;
-        throw Errors.Failure.Found(NativeIpcError.PermissionDenied, attempt, key, call,
+        throw Failure.Found(NativeIpcError.PermissionDenied, attempt, key, call,
             $"it belongs to user {RealIds.Users.Describe(uid)} and was made by user "
                 + $"{RealIds.Users.Describe(creator)}, and this is user {Libc.geteuid()}: somebody may have planted it",
             RealIds.Users.IsReal(uid) && RealIds.Users.IsReal(creator)
@@ -151,7 +152,7 @@ internal static class SystemVSupport
         }
         catch (NativeIpcException failure)
         {
-            Errors.NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
         }
     }
 

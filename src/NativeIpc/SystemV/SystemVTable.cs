@@ -1,6 +1,7 @@
 using System.Globalization;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends.SystemV;
+namespace NativeIpc.SystemV;
 
 /// <summary>The kernel's tables of System V objects, <c>/proc/sysvipc/shm</c> and <c>sem</c>: every object of the IPC
 /// namespace, whatever its mode. Linux.</summary>
@@ -18,7 +19,7 @@ internal static class SystemVTable
         internal UnixFileMode Permissions => (UnixFileMode)(Mode & PermissionBits);
 
         /// <summary>Marked to be destroyed with the last detach.</summary>
-        internal bool IsRemoved => Kind == IpcObjectKind.SharedMemory && (Mode & Interop.Flags.SHM_DEST) != 0;
+        internal bool IsRemoved => Kind == IpcObjectKind.SharedMemory && (Mode & Flags.SHM_DEST) != 0;
     }
 
     /// <summary>Reads a table; the system may not have it, or not let it be read.</summary>

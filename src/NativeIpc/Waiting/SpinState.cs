@@ -1,6 +1,6 @@
-namespace NativeIpc.Backends;
+namespace NativeIpc.Waiting;
 
-/// <summary>What spinning has brought on one object so far; see Waiting.Spinner. Threads may overwrite each other's
+/// <summary>What spinning has brought on one object so far; see Spinner. Threads may overwrite each other's
 /// notes: they are hints.</summary>
 internal struct SpinState
 {

@@ -1,4 +1,9 @@
-namespace NativeIpc.Backends;
+using NativeIpc.Contracts;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Waiting.Bounds;
+
+namespace NativeIpc.Waiting;
 
 /// <summary>
 /// Ends a thread's sleep in a semaphore, for a token that is cancelled, a Dispose, or news of a dead holder. One for
@@ -60,18 +65,18 @@ internal sealed unsafe class Wakeup
     /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the
     /// monotonic clock (null for ever).</summary>
     /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
-    public int Sleep(SemaphoreObject target, uint* word, Interop.Timespec* until)
+    public int Sleep(SemaphoreObject target, uint* word, Timespec* until)
     {
-        Interop.Timespec slice = default;
+        Timespec slice = default;
         Interlocked.Exchange(ref _place, (nint)word);
         if (!SleepWatch.IsServing)
         {
             // Nobody makes it look again: it does so by itself.
-            slice = Interop.Timespec.After(LongestSlice, Interop.Flags.CLOCK_MONOTONIC);
+            slice = Timespec.After(LongestSlice, Flags.CLOCK_MONOTONIC);
             if (until is null || slice.IsBefore(*until)) until = &slice;
         }
 
-        int number = IsSet || target.IsClosed ? 0 : Interop.Futex.Wait(word, 0, until, _bit);
+        int number = IsSet || target.IsClosed ? 0 : Futex.Wait(word, 0, until, _bit);
         Volatile.Write(ref _place, 0);
         return number;
     }
@@ -86,7 +91,7 @@ internal sealed unsafe class Wakeup
         {
             nint place = Volatile.Read(ref _place);
             if (place == 0) return;
-            Interop.Futex.WakeAll((uint*)place, _bit);
+            Futex.WakeAll((uint*)place, _bit);
         }
         // Not set: it has looked since, and sleeps in another wait
         while (IsSet && Volatile.Read(ref _place) != 0 && backoff.Pause());
@@ -95,7 +100,7 @@ internal sealed unsafe class Wakeup
     /// <summary>Makes the sleeper look once more, should it sleep.</summary>
     public void Nudge()
     {
-        if (Volatile.Read(ref _place) is not 0 and nint place) Interop.Futex.WakeAll((uint*)place, _bit);
+        if (Volatile.Read(ref _place) is not 0 and nint place) Futex.WakeAll((uint*)place, _bit);
     }
 }
 

@@ -2,10 +2,11 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Windows;
 using NativeIpc.Keys;
-using static NativeIpc.Interop;
+using NativeIpc.Lifetime;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>
 /// Who of this library holds a semaphore, in a section of its own beside the semaphore: <c>NAME_holder</c>. One record

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
+using NativeIpc.Lifetime;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>
 /// One thread that lives as long as the process and owns the mutexes that tell others that it does. The system gives a

@@ -1,9 +1,9 @@
 using System.Globalization;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Windows;
 using NativeIpc.Keys;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>What GetLastError means to each Windows call.</summary>
 internal static class WindowsErrors

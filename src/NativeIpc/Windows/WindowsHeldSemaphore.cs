@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop;
+using NativeIpc.Interop.Windows;
+using NativeIpc.Lifetime;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>
 /// A Windows semaphore of one permit whose holder is known, so that the next one gets it when the holder was killed;

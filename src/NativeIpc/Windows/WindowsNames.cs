@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using NativeIpc.Interop.Windows;
 using NativeIpc.Keys;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>The names in the object directories in which the named objects of this session and of all sessions
 /// stand.</summary>

@@ -1,10 +1,12 @@
 using Microsoft.Win32.SafeHandles;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Windows;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>
 /// An attached Windows segment: a view of the whole section, and the handle of the section. The view alone would keep
@@ -35,7 +37,7 @@ internal sealed class WindowsSegment : Segment
     private SafeMemoryMappedFileHandle? TryOpenRecord()
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is not null) return null;
+        if (UsableKey.FindViolationHere(lockKey, IpcObjectKind.SystemSemaphore) is not null) return null;
         try
         {
             return HolderTable.OpenSection(HolderTable.KeyOf(lockKey), _security);
@@ -55,7 +57,7 @@ internal sealed class WindowsSegment : Segment
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        return PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
+        return UsableKey.FindViolationHere(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
             ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW",
                 violation.TrimEnd('.'),
                 "Or do without the lock (UseLock = false).")

@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Windows;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>Windows segments: sections that the paging file backs, CreateFileMappingW and OpenFileMappingW.</summary>
 /// <remarks>

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using static NativeIpc.Interop;
+using NativeIpc.Contracts;
+using NativeIpc.Interop.Windows;
 
-namespace NativeIpc.Backends.Windows;
+namespace NativeIpc.Windows;
 
 /// <summary>An open Windows semaphore. Waits and releases hold a reference on its handle, which closes when the last of
 /// them has returned.</summary>

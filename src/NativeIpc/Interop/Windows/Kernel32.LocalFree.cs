@@ -1,13 +1,10 @@
 using System.Runtime.InteropServices;
 
-namespace NativeIpc;
+namespace NativeIpc.Interop.Windows;
 
-internal static partial class Interop
+internal static partial class Kernel32
 {
-    internal static partial class Kernel32
-    {
-        [LibraryImport("kernel32.dll")]
-        [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        internal static partial nint LocalFree(nint memory);
-    }
+    [LibraryImport("kernel32.dll")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+    internal static partial nint LocalFree(nint memory);
 }

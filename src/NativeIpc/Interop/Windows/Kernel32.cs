@@ -1,17 +1,14 @@
 using System.Runtime.InteropServices;
 
-namespace NativeIpc;
+namespace NativeIpc.Interop.Windows;
 
-internal static partial class Interop
+internal static partial class Kernel32
 {
-    internal static partial class Kernel32
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct SECURITY_ATTRIBUTES
     {
-        [StructLayout(LayoutKind.Sequential)]
-        internal struct SECURITY_ATTRIBUTES
-        {
-            internal uint nLength;
-            internal nint lpSecurityDescriptor;
-            internal int bInheritHandle;
-        }
+        internal uint nLength;
+        internal nint lpSecurityDescriptor;
+        internal int bInheritHandle;
     }
 }

@@ -1,6 +1,6 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Names;
 
 /// <summary>The kernel's table of this process's descriptors, of which each segment and each lock keeps one.</summary>
 /// <remarks>

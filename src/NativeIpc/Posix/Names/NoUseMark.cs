@@ -1,6 +1,6 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Names;
 
 /// <summary>
 /// Says, on an open file description of an object, that whoever has it does not use the object, or not any more. Linux

@@ -1,7 +1,8 @@
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Names;
 
 /// <summary>What error numbers mean to each POSIX call. What fails for the folder's sake names the folder: see
 /// <see cref="PosixFolder"/>.</summary>

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Names;
 
 /// <summary>Why /dev/shm does not serve: asked only after a call has failed, for the message. Linux; elsewhere nothing
 /// is known of a folder.</summary>

@@ -1,7 +1,8 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Names;
 
 /// <summary>
 /// Where the C library keeps POSIX objects. On Linux both are files in /dev/shm (<c>shm_overview(7)</c>,
@@ -19,28 +20,28 @@ internal static class PosixNames
 
     /// <summary>The name as the calls take it: UTF-8 follows from the declarations; Apple's file names are
     /// decomposed.</summary>
-    internal static string Native(in NativeIpcKey key) => PlatformEnvironment.SystemName(key.NativeKey);
+    internal static string Native(in NativeIpcKey key) => NameText.ForThisSystem(key.NativeKey);
 
     /// <summary>The file name of an object, Linux only. Leading slashes do not matter to the C library.</summary>
     internal static ReadOnlySpan<char> Bare(in NativeIpcKey key) => Native(key).AsSpan().TrimStart('/');
 
     /// <summary>What stands before the file name of an object, Linux only.</summary>
     internal static ReadOnlySpan<byte> Start(bool isSegment)
-        => isSegment || !Interop.Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
+        => isSegment || !Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
 
     /// <summary>The file of a segment, Linux only, as messages show it; calls take the two parts above.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
 
     /// <summary>The file of a semaphore, Linux only; musl gives it the same name as a segment's.</summary>
     internal static string SemaphoreFile(string name)
-        => Interop.Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
+        => Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
 
     /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or,
     /// with musl, taken by the segment itself.</summary>
     internal static NativeIpcKey LockKey(in NativeIpcKey segment)
     {
         NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
-        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null
+        return UsableKey.FindViolationHere(key, IpcObjectKind.SystemSemaphore) is null
             && !(s_areFiles && AreOneFile(segment, key))
             ? key
             : default;
@@ -50,7 +51,7 @@ internal static class PosixNames
     internal static bool AreOneFile(in NativeIpcKey segment, in NativeIpcKey semaphore)
     {
         ReadOnlySpan<char> name = Bare(segment);
-        if (Interop.Libraries.IsGlibc)
+        if (Libraries.IsGlibc)
         {
             if (!name.StartsWith("sem.")) return false;
             name = name[4..];
@@ -60,16 +61,16 @@ internal static class PosixNames
     }
 
     /// <summary>What an object's name leads to, Linux only. Returns 0, or the error number.</summary>
-    internal static unsafe int StatusOf(in NativeIpcKey key, bool isSegment, out Interop.FileStatus status)
+    internal static unsafe int StatusOf(in NativeIpcKey key, bool isSegment, out FileStatus status)
     {
-        var path = new Interop.Utf8Path(Start(isSegment), Bare(key));
-        return Interop.Libc.Status(path.Pointer, followLink: false, out status);
+        var path = new Utf8Path(Start(isSegment), Bare(key));
+        return Libc.Status(path.Pointer, followLink: false, out status);
     }
 
     /// <summary>Why the system has no POSIX objects, or null when it has.</summary>
     internal static bool WorkHere()
         => Environment.Is64BitProcess
             && (OperatingSystem.IsMacOS()
-                || (OperatingSystem.IsLinux() && Interop.Libc.Status(Folder, followLink: true,
-                    out Interop.FileStatus folder) == 0 && folder.IsDirectory));
+                || (OperatingSystem.IsLinux() && Libc.Status(Folder, followLink: true,
+                    out FileStatus folder) == 0 && folder.IsDirectory));
 }

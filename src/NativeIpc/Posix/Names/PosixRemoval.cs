@@ -1,8 +1,11 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Names;
 
 /// <summary>
 /// The duty to remove the name of an object that this process made, once: at Dispose, in the finalizer, or when the

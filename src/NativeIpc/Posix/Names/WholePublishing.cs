@@ -1,6 +1,6 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Names;
 
 /// <summary>
 /// Whether objects of one kind are made without a name, and get it when they are complete (O_TMPFILE and linkat(2)):

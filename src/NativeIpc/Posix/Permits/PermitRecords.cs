@@ -1,7 +1,12 @@
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Permits;
 
 /// <summary>
 /// What recorded holders have of a counting POSIX semaphore, kept in the semaphore's own page: so the permits of a

@@ -1,6 +1,8 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Names;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
 /// Tells others who ask whether anybody uses an object, or look at it, that this one has it open for no other reason.

@@ -1,4 +1,4 @@
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
 /// When a handle that waits for a holder without a mark asks the kernel, and all other handles of this library,

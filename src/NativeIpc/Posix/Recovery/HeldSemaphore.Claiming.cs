@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Lifetime;
+using NativeIpc.Posix.Words;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Recovery;
 
 /// <content>How a handle gets its slot, by which a dead holder is told (<see cref="HolderSlots"/>).</content>
 internal sealed partial class HeldSemaphore

@@ -1,7 +1,13 @@
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
 /// A POSIX semaphore of one permit whose holder is known, so that the next one gets it when the holder was killed.

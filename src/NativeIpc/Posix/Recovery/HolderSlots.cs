@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Words;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
 /// The places from which handles of this library hold a semaphore, in the semaphore's own file: who has the lock on

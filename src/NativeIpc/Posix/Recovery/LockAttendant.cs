@@ -1,4 +1,7 @@
-namespace NativeIpc.Backends.Posix;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+
+namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
 /// Has the handles of this process step aside when another handle, here or in another process, wants to know whether
@@ -196,7 +199,7 @@ internal static class LockAttendant
     }
 
     /// <summary>The handles of this process that have a lock open.</summary>
-    internal static List<SteppingAside> OpenOnes(Interop.FileIdentity identity)
+    internal static List<SteppingAside> OpenOnes(FileIdentity identity)
     {
         var open = new List<SteppingAside>();
         lock (s_gate)

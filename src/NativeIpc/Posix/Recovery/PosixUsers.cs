@@ -1,9 +1,13 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Recovery;
 
 /// <summary>What came of asking whether anybody uses an object.</summary>
 internal enum UseAnswer

@@ -1,4 +1,7 @@
-namespace NativeIpc.Backends.Posix;
+using NativeIpc.Linux;
+
+
+namespace NativeIpc.Posix.Recovery;
 
 /// <summary>Which users of a lock are stopped, so that they do not step aside (<see cref="SteppingAside"/>): for
 /// those who ask why a lock is not freed. Linux.</summary>
@@ -25,7 +28,7 @@ internal static class StoppedUsers
             for (int i = unknown.Count - 1; i >= 0; i--)
             {
                 int process = unknown[i].Process;
-                if (!ProcessScan.HasMapped(process, handle.Identity)) continue;
+                if (!ProcessMaps.HasMapped(process, handle.Identity)) continue;
                 if (IsStopped(process) is not { } isStopped) continue;
                 if (isStopped && !stopped.Contains(process)) stopped.Add(process);
                 unknown.RemoveAt(i);

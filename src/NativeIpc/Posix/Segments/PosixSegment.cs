@@ -1,10 +1,17 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Semaphores;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Segments;
 
 /// <summary>An attached POSIX segment: a shared mapping of the whole object, and its descriptor.</summary>
 internal sealed class PosixSegment : Segment
@@ -99,7 +106,7 @@ internal sealed class PosixSegment : Segment
         }
 
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        if (PlatformEnvironment.FindViolation(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
+        if (UsableKey.FindViolationHere(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
                 violation.TrimEnd('.'),
                 "Or do without the lock (UseLock = false).");

@@ -1,9 +1,15 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Segments;
 
 /// <summary>POSIX segments: shm_open(3), POSIX.1-2017.</summary>
 /// <remarks>
@@ -384,7 +390,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
                 status = Prepare(key, descriptor, size, options, reserves: true, isKnown: true);
             }
             catch (NativeIpcException failure)
-                when (IsApple && failure is { Operation: "ftruncate", NativeErrorCode: Errno.EINVAL }
+                when (Target.IsApple && failure is { Operation: "ftruncate", NativeErrorCode: Errno.EINVAL }
                     && StatusOf(key, descriptor).Size > 0)
             {
                 return null; // Apple sizes a segment once: another recoverer did
@@ -426,7 +432,7 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         // The mode first: it must be right before anybody can open a segment that has a size. Apple does not cut it by
         // the umask.
         FileStatus status = StatusOf(key, descriptor);
-        if (!IsApple && status.Permissions != (uint)options.Mode && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
+        if (!Target.IsApple && status.Permissions != (uint)options.Mode && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 
         if (options.Removal != RemovalPolicy.Keep) RemovalRecord.Write(descriptor);

@@ -1,6 +1,7 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Words;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Semaphores;
 
 /// <summary>
 /// A POSIX semaphore whose releases stop at a maximum of this instance's own

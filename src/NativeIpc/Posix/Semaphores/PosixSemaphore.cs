@@ -1,8 +1,16 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Permits;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Semaphores;
 
 /// <summary>An open POSIX semaphore: sem_wait(3), sem_post(3), sem_getvalue(3), and with glibc the same steps on its
 /// word.</summary>
@@ -112,7 +120,7 @@ internal class PosixSemaphore : MappedSemaphore
         nint page = Enter();
         try
         {
-            if (IsApple) return Poll(page, slice);
+            if (Target.IsApple) return Poll(page, slice);
 
             // musl has no sem_clockwait: there the slice is measured on the wall clock. Slices are short, and the
             // deadline is kept by the caller.

@@ -1,9 +1,14 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Semaphores;
 
 /// <content>Making a semaphore: without a name first, by sem_open(3), or under its name.</content>
 internal sealed partial class PosixSemaphores
@@ -144,7 +149,7 @@ internal sealed partial class PosixSemaphores
         int number = PosixNames.StatusOf(key, isSegment: false, out FileStatus named);
         string call = "statx";
         FileIdentity made;
-        if (number != 0) made = ProcessScan.MappedAt(opened);
+        if (number != 0) made = ProcessMaps.MappedAt(opened);
         else if (IsNamed(key, opened, named, out made, out number))
         {
             if (!RealIds.MayBeThisUser(named.Uid) || named.Permissions == mode) return made;
@@ -190,7 +195,7 @@ internal sealed partial class PosixSemaphores
             if (again == opened) return true;
         }
 
-        made = ProcessScan.MappedAt(opened);
+        made = ProcessMaps.MappedAt(opened);
         return number != 0 && made == named.Identity;
     }
 

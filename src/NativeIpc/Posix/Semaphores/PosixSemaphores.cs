@@ -1,9 +1,16 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using static NativeIpc.Interop;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Permits;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Segments;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Semaphores;
 
 /// <summary>POSIX named semaphores: sem_open(3), POSIX.1-2017.</summary>
 /// <remarks>
@@ -193,7 +200,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
                         + $"System V or Windows key, or do without.");
             }
 
-            if (options.MaximumCount is not null && IsApple)
+            if (options.MaximumCount is not null && Target.IsApple)
             {
                 throw new PlatformNotSupportedException(
                     $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: "

@@ -1,7 +1,11 @@
 using NativeIpc.Errors;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Permits;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Semaphores;
 
 /// <summary>A POSIX semaphore whose permits are recorded as long as they are held, and which gives back those that
 /// killed holders had recorded: <see cref="PermitRecords"/> says how.</summary>

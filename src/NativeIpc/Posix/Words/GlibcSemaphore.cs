@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Words;
 
 /// <summary>
 /// What this library knows of the inside of glibc's <c>sem_t</c>, all of it here: on 64-bit systems its first eight

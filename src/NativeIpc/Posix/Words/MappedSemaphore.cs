@@ -1,6 +1,11 @@
-using static NativeIpc.Interop;
+using NativeIpc.Contracts;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Names;
+using NativeIpc.Waiting;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Words;
 
 /// <summary>What both kinds of POSIX semaphores share: the page, who is inside, sleeping on the word, and letting go of
 /// the page under threads that may still touch it.</summary>

@@ -1,6 +1,6 @@
-using static NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Backends.Posix;
+namespace NativeIpc.Posix.Words;
 
 /// <summary>The address of a semaphore: its file mapped by us, or what sem_open gave.</summary>
 internal readonly struct PosixSemaphoreHandle(nint address, bool isMapping)

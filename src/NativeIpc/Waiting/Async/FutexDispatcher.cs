@@ -1,10 +1,14 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using NativeIpc.Backends;
-using NativeIpc.Backends.Posix;
+using NativeIpc.Contracts;
+using NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Words;
 
-namespace NativeIpc.Waiting;
+namespace NativeIpc.Waiting.Async;
 
 /// <summary>One thread that sleeps on the words of many POSIX semaphores at once, with glibc: of any number by io_uring
 /// (Linux 6.7), or of 127 by futex_waitv (5.16).</summary>
@@ -88,9 +92,9 @@ internal sealed unsafe class FutexDispatcher
     /// </summary>
     private static class Kernel
     {
-        public static readonly bool s_hasRing = KernelCalls.s_here.FutexRing && Interop.FutexRing.IsOffered();
+        public static readonly bool s_hasRing = KernelCalls.s_here.FutexRing && FutexRing.IsOffered();
         public static readonly bool s_hasWaitv = !s_hasRing && KernelCalls.s_here.FutexWaitv
-            && Interop.Futex.HasWaitMany();
+            && Futex.HasWaitMany();
     }
 
     private void Run()
@@ -109,7 +113,7 @@ internal sealed unsafe class FutexDispatcher
         if (_isOver) return;
         for (int i = 0; i < _woken.Count; i++) Serve(_woken[i]); // a continuation that disposes may add some
         _woken.Clear();
-        if (!hasSlept) Interop.Pause.Microseconds(1000);
+        if (!hasSlept) Pause.Microseconds(1000);
         if (!hasSlept || Stopwatch.GetTimestamp() >= _nextLook) LookAtAll();
     }
 
@@ -248,7 +252,7 @@ internal sealed unsafe class FutexDispatcher
     private void Poke()
     {
         Interlocked.Increment(ref *_control);
-        if (Volatile.Read(ref _isAsleep) != 0) Interop.Futex.WakePrivate(_control, 1);
+        if (Volatile.Read(ref _isAsleep) != 0) Futex.WakePrivate(_control, 1);
     }
 
     private static FutexDispatcher WithRoom(WaitQueue queue)

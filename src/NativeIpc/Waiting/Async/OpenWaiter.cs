@@ -1,6 +1,6 @@
-using NativeIpc.Backends;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Waiting;
+namespace NativeIpc.Waiting.Async;
 
 /// <summary>Waits until a peer has made an object: no system tells of that for all kinds of objects, so it is looked
 /// for, with growing pauses and no thread.</summary>

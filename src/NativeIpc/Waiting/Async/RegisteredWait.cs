@@ -1,4 +1,4 @@
-namespace NativeIpc.Waiting;
+namespace NativeIpc.Waiting.Async;
 
 /// <summary>Waits by the system's registered waits (Windows): one thread of the pool for 63 objects. The wait itself
 /// takes the permit.</summary>

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using NativeIpc.Backends;
+using NativeIpc.Interop;
+using NativeIpc.Lifetime;
 
-namespace NativeIpc.Waiting;
+namespace NativeIpc.Waiting.Async;
 
 /// <summary>Where the system has nothing that one thread could sleep on for many objects (System V, macOS, a kernel
 /// without io_uring and futex_waitv): one thread tries them all, with pauses.</summary>
@@ -67,7 +68,7 @@ internal sealed class WaitPoller : IWaitSignal
             bool served = Serve(round);
             pause = served ? ShortestMicroseconds : Math.Min(pause * 3 / 2, LongestMicroseconds);
             double spent = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
-            Interop.Pause.Microseconds((int)Math.Clamp(spent * 100, pause, LongestOfAllMicroseconds));
+            Pause.Microseconds((int)Math.Clamp(spent * 100, pause, LongestOfAllMicroseconds));
         }
     }
 

@@ -1,6 +1,8 @@
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
+using NativeIpc.Lifetime;
+using NativeIpc.Waiting.Bounds;
 
-namespace NativeIpc.Waiting;
+namespace NativeIpc.Waiting.Async;
 
 /// <summary>What pending waits wait for.</summary>
 /// <typeparam name="T">What a wait gets: true for a permit, the scope of a lock.</typeparam>

@@ -1,6 +1,7 @@
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
+using NativeIpc.Interop.Unix;
 
-namespace NativeIpc.Waiting;
+namespace NativeIpc.Waiting.Async;
 
 /// <summary>A queue for which a dispatcher watches a semaphore, whose waiters it has joined: entered, so that it
 /// stays.</summary>
@@ -80,7 +81,7 @@ internal sealed unsafe class WaitvSleep : WordSleep
     {
     }
 
-    public override int MostWords => Interop.Futex.MostWords - 1;
+    public override int MostWords => Futex.MostWords - 1;
 
     public override bool TryWatch(WatchedWord word)
     {
@@ -98,12 +99,12 @@ internal sealed unsafe class WaitvSleep : WordSleep
 
     public override bool Sleep(uint* control, uint seen, TimeSpan longest, List<WatchedWord> woken)
     {
-        Interop.FutexWord* words = stackalloc Interop.FutexWord[Interop.Futex.MostWords];
+        FutexWord* words = stackalloc FutexWord[Futex.MostWords];
         int count = 0;
-        words[count++] = Interop.FutexWord.Private(control, seen);
-        foreach (WatchedWord word in _words) words[count++] = Interop.FutexWord.Shared((uint*)word.Word, 0);
-        Interop.Timespec until = Interop.Timespec.After(longest, Interop.Flags.CLOCK_MONOTONIC);
-        int number = Interop.Futex.WaitMany(words, count, &until, out int index);
+        words[count++] = FutexWord.Private(control, seen);
+        foreach (WatchedWord word in _words) words[count++] = FutexWord.Shared((uint*)word.Word, 0);
+        Timespec until = Timespec.After(longest, Flags.CLOCK_MONOTONIC);
+        int number = Futex.WaitMany(words, count, &until, out int index);
 
         // One is named; others may have been woken with it.
         if (index > 0) woken.Add(_words[index - 1]);
@@ -112,8 +113,8 @@ internal sealed unsafe class WaitvSleep : WordSleep
             if (i != index - 1) woken.Add(_words[i]);
         }
 
-        return number is 0 || number == Interop.Errno.EAGAIN || number == Interop.Errno.ETIMEDOUT
-            || number == Interop.Errno.EINTR;
+        return number is 0 || number == Errno.EAGAIN || number == Errno.ETIMEDOUT
+            || number == Errno.EINTR;
     }
 }
 
@@ -122,14 +123,14 @@ internal sealed unsafe class RingSleep : WordSleep
 {
     private const ulong CancelNumber = 0, ControlNumber = 1; // those of the words are larger
 
-    private readonly Interop.FutexRing _ring;
+    private readonly FutexRing _ring;
     private readonly Dictionary<ulong, WatchedWord> _words = [];
     private bool _watchesControl;
 
-    private RingSleep(Interop.FutexRing ring) => _ring = ring;
+    private RingSleep(FutexRing ring) => _ring = ring;
 
     /// <summary>Null where there is none.</summary>
-    public static RingSleep? TryMake() => Interop.FutexRing.TryOpen() is { } ring ? new RingSleep(ring) : null;
+    public static RingSleep? TryMake() => FutexRing.TryOpen() is { } ring ? new RingSleep(ring) : null;
 
     public override void Dispose() => _ring.Dispose();
 
@@ -166,10 +167,10 @@ internal sealed unsafe class RingSleep : WordSleep
                 woken.Add(word);
             }
 
-            isFine &= done == CancelNumber || result == 0 || result == -Interop.Errno.EAGAIN
-                || result == -Interop.Errno.ECANCELED;
+            isFine &= done == CancelNumber || result == 0 || result == -Errno.EAGAIN
+                || result == -Errno.ECANCELED;
         }
 
-        return isFine && (any || number == 0 || number == Interop.Errno.ETIME || number == Interop.Errno.EINTR);
+        return isFine && (any || number == 0 || number == Errno.ETIME || number == Errno.EINTR);
     }
 }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Waiting.Bounds;
 
 /// <summary>
 /// Polls, with growing pauses and a monotonic bound, for a change that a peer makes and that the system has no event

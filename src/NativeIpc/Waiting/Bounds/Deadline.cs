@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace NativeIpc.Waiting;
+namespace NativeIpc.Waiting.Bounds;
 
 /// <summary>A moment on the monotonic clock, or never. Checked once, where a timeout enters.</summary>
 internal readonly struct Deadline

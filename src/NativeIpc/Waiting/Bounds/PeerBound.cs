@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace NativeIpc.Backends;
+namespace NativeIpc.Waiting.Bounds;
 
 /// <summary>How long work on behalf of a call may wait for peers: what the options allow a peer, and what the caller
 /// said of its own time.</summary>
