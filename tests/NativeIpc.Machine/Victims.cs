@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -213,7 +213,7 @@ internal static class Victims
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         File.SetUnixFileMode(folder, forAll);
         foreach (string file in new[] { Program, $"{Program}.dll", $"{Program}.runtimeconfig.json",
-            $"{Program}.deps.json", "NativeIpc.dll" })
+            $"{Program}.deps.json", "NativeIpc.dll", "NativeIpc.Inspection.dll" })
         {
             string copy = Path.Combine(folder, file);
             File.Copy(Path.Combine(AppContext.BaseDirectory, file), copy);
