@@ -4,7 +4,7 @@ namespace NativeIpc.Backends;
 
 /// <summary>Readings of /proc/locks, the table of proc_locks(5), for which every process of the machine pays.</summary>
 /// <remarks>While one process reads it, the kernel lets no process take or give back a flock(2) or an fcntl(2) lock,
-/// for at least one RCU grace period: 10 to 30 ms on an idle machine, 0.5 s at a load of 90 (Linux 6.18). So the
+/// also while the reader waits for a processor: 0.3 to 0.5 s for each reading at a load of 90 (Linux 6.18). So the
 /// threads of this process together spend at most one part in <see cref="Share"/> of the time in it, and share what
 /// they read. Thread-safe.</remarks>
 /// <param name="read">Reads the lines.</param>
