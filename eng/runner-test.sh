@@ -83,7 +83,8 @@ check 'an idle machine has bounds as they are written' 30 "$(NATIVEIPC_SLOWNESS=
 check 'a machine that is four times slower has longer ones' 120 "$(NATIVEIPC_SLOWNESS=4 patient 30)"
 check 'how slow it is now is a number from 1 to 10' yes \
     "$(case $(slowness) in [1-9] | 10) echo yes ;; *) echo no ;; esac)"
-for words in '--jobs 0' '--no-such-option' '--repeat' '--repeat 0 unit' '--repeat x unit' '--repeat 2' '--repeat 2 no-such-step'; do
+for words in '--jobs 0' '--no-such-option' \
+    '--repeat' '--repeat 0 unit' '--repeat x unit' '--repeat 2' '--repeat 2 no-such-step'; do
     # shellcheck disable=SC2086 # words of a command line
     "$root/test.sh" $words >"$work/said" 2>&1
     check "./test.sh $words is an error of the command line" 2 $?
