@@ -166,8 +166,8 @@ internal sealed class Gate : IDisposable
         {
             return false;
         }
-        catch (NativeIpcException failure)
-            when (failure.Error is NativeIpcError.NotFound or NativeIpcError.OutOfResources)
+        catch (NativeIpcException failure) when (failure.Error is NativeIpcError.NotFound
+            or NativeIpcError.OutOfResources or NativeIpcError.LockError)
         {
             return false;
         }

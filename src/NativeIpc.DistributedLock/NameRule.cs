@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -56,8 +57,11 @@ internal static class NameRule
     internal static string Safe(string name)
     {
         if (name is { Length: > 0 and <= LongestPlainName } && !name.AsSpan().ContainsAnyExcept(s_plain)) return name;
-        // A lone surrogate has no UTF-8 of its own: its code units are hashed as they are.
-        byte[] hash = SHA256.HashData(Encoding.Unicode.GetBytes(name));
+        // Encodings make one of all lone surrogates: the code units are hashed as they are.
+        var units = new byte[2 * name.Length];
+        for (int i = 0; i < name.Length; i++)
+            BinaryPrimitives.WriteUInt16LittleEndian(units.AsSpan(2 * i), name[i]);
+        byte[] hash = SHA256.HashData(units);
         var safe = new StringBuilder(LongestStart + 1 + (2 * HashBytes));
         foreach (char character in name.AsSpan(0, Math.Min(name.Length, LongestStart)))
             safe.Append(s_plain.Contains(character) ? character : '_');

@@ -81,7 +81,8 @@ public sealed class NativeIpcDistributedSynchronizationHandle : IDistributedSync
     /// <returns>A task that has ended.</returns>
     public ValueTask DisposeAsync()
     {
-        Dispose();
+        GC.SuppressFinalize(this);
+        End();
         return default;
     }
 

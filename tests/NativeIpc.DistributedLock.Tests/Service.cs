@@ -77,7 +77,7 @@ public abstract class Service : IDisposable
 public abstract class NativeService(NativeIpcKeyType type) : Service
 {
     public override IReadOnlyList<string> Words { get; } =
-        ProviderChoice.Native(type, $"{TestNames.Prefix}{(int)type}.");
+        ProviderChoice.Native(type, $"{TestNames.NextName()}.");
 
     public NativeIpcKeyType Type => type;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Medallion.Threading;
 
 string server = Environment.GetEnvironmentVariable("LOCK_SERVER") ?? "localhost";
-if (server.Length == 0) return 2;
 var provider = new NativeIpcDistributedSynchronizationProvider();
 
 IDistributedLockProvider locks = provider;
