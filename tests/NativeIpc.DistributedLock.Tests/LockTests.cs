@@ -160,12 +160,13 @@ public abstract class LockTests<TService>(TService service) : SynchronizationTes
     public void A_holder_that_loses_the_lock_is_told()
     {
         string name = NextName();
-        using IDistributedSynchronizationHandle held = Soon(Locks.CreateLock(name));
+        IDistributedSynchronizationHandle held = Soon(Locks.CreateLock(name));
         CancellationToken lost = held.HandleLostToken;
         Assert.True(lost.CanBeCanceled);
         Assert.False(lost.IsCancellationRequested);
         Service.LoseLock(name);
         AssertLost(lost);
+        Service.DisposeLost(held);
     }
 
     [Fact]

@@ -35,6 +35,9 @@ public abstract class Service : IDisposable
     /// <summary>Takes a lock away from its holder, by what can happen to this kind of lock.</summary>
     public abstract void LoseLock(string name);
 
+    /// <summary>Disposes a handle that has lost what it held.</summary>
+    public virtual void DisposeLost(IDistributedSynchronizationHandle handle) => handle.Dispose();
+
     /// <summary>Takes a permit away from each holder of a semaphore.</summary>
     public abstract void LoseSemaphore(string name);
 
@@ -64,9 +67,8 @@ public abstract class Service : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    protected virtual void Dispose(bool disposing)
-    {
-    }
+    /// <summary>Ends the service.</summary>
+    protected abstract void Dispose(bool disposing);
 
     internal static string Metadata(string key)
         => typeof(Service).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == key)

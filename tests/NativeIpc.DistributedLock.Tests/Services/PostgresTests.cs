@@ -1,5 +1,6 @@
-using Npgsql;
+using Medallion.Threading;
 using NativeIpc.DistributedLock.Testing;
+using Npgsql;
 using Xunit;
 
 namespace NativeIpc.DistributedLock.Tests.Services;
@@ -52,6 +53,10 @@ public sealed class PostgresService : Service
             "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted", connection);
         Assert.Equal(1L, command.ExecuteScalar());
     }
+
+    /// <summary>DistributedLock.Postgres 1.3.1 says "Connection is not open" then.</summary>
+    public override void DisposeLost(IDistributedSynchronizationHandle handle)
+        => Assert.Throws<InvalidOperationException>(handle.Dispose);
 
     public override void LoseSemaphore(string name) => throw new NotSupportedException("It has no semaphores.");
 
