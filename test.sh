@@ -26,7 +26,7 @@ root=$PWD
 #           script  prints PASS, FAIL and SKIP lines
 #   needs   steps that end before it begins; +wine: one such step at a time; -: nothing
 # In this order they begin. What builds comes first, since one builds at a time: beside it the others run.
-suite=NativeIpc.Conformance
+suite=NativeIpc.Conformance locks=NativeIpc.DistributedLock.Tests
 steps="
 runner               script  120  +wine       eng/runner-test.sh
 unit                 dotnet  300  -           NativeIpc.Tests
@@ -43,6 +43,8 @@ peers                script  600  -           eng/peers.sh
 interop              dotnet  300  peers       NativeIpc.Interop
 aot                  script  400  -           eng/aot-smoke.sh
 guides               dotnet  600  peers       NativeIpc.Guides
+services             dotnet  400  -           $locks --filter-trait Needs=service
+distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
 demo                 script  300  -           eng/demo-test.sh
 models               script  110  -           tests/models/run.sh
 bench                script  300  -           eng/bench-test.sh

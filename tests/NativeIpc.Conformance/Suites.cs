@@ -33,6 +33,8 @@ namespace NativeIpc.Conformance.Posix
     [Trait("Waits", "waitv")]
     public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
 
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PosixProvider>;
+
     public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
@@ -102,6 +104,9 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PlainPosixProvider>;
+
+    [Trait("Calls", "plain")]
     public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
@@ -147,6 +152,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class MaximumCountTests : MaximumCountTests<SystemVProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
+
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemVProvider>;
 
     public sealed class UndoTests : UndoTests<SystemVProvider>;
 
@@ -203,6 +210,8 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
 
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemV84Provider>;
+
     public sealed class UndoTests : UndoTests<SystemV84Provider>;
 
     public sealed class AbandonedTests : SystemVAbandonedTests<SystemV84Provider>;
@@ -252,6 +261,9 @@ namespace NativeIpc.Conformance.Windows
 
     [Trait("Needs", "Windows")]
     public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
+
+    [Trait("Needs", "Windows")]
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<WindowsProvider>;
 
     [Trait("Needs", "Windows")]
     public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
