@@ -1,13 +1,11 @@
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Abi;
 
 /// <summary>The shared helper itself.</summary>
+[NeedsLinux("Uses sh.")]
 public class ShellTests
 {
-    public ShellTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses sh.");
-
     [Fact]
     public void Output_error_and_exit_code_are_returned()
     {

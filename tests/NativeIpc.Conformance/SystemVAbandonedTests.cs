@@ -1,18 +1,14 @@
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
 
 /// <summary>System V on Linux: the next one of ours is told that a holder was killed.</summary>
+[NeedsLinux("Elsewhere nobody is told.")]
 public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : SystemVProvider, new()
 {
     private static readonly SystemSemaphoreOptions s_robust = new() { Robust = true };
-
-    protected SystemVAbandonedTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere nobody is told.");
-    }
 
     /// <summary>A peer that knows the points.</summary>
     private PeerProcess Victim() => Peer(PeerProcess.Program);
@@ -142,7 +138,7 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         SharedMemoryLock scope = segment.Lock();
         int id = SystemVProvider.SemaphoreId(Provider.LockKey(key));
-        Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, 1)); // a failed create() of Qt
+        Assert.Equal(0, Libc.semctl(id, 0, Flags.SETVAL, 1)); // a failed create() of Qt
         scope.Dispose();
         Assert.True(scope.WasReplaced);
         IsTold(segment, told: false);

@@ -1,15 +1,14 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
 namespace NativeIpc.Machine;
 
 /// <summary>Keys that cannot name an object are refused by every call, before it touches the system.</summary>
+[NeedsLinux("The rules and limits asserted here are those of Linux.")]
 public class BadKeyTests
 {
     private const string KeyCheck = "key check";
-
-    public BadKeyTests() => Assert.SkipUnless(OperatingSystem.IsLinux(),
-        "The rules and limits asserted here are those of Linux.");
 
     private static void AssertRefused(NativeIpcKey key)
     {
@@ -59,7 +58,7 @@ public class BadKeyTests
     [Fact]
     public void A_POSIX_key_over_251_bytes_works_for_a_segment_but_not_for_a_semaphore_or_a_lock()
     {
-        Assert.SkipUnless(Interop.Libraries.IsGlibc, "The file of a semaphore has a longer name with glibc only.");
+        Assert.SkipUnless(Libraries.IsGlibc, "The file of a semaphore has a longer name with glibc only.");
         var key = new NativeIpcKey($"/{TestRun.NewName()}-".PadRight(253, 'x'), NativeIpcKeyType.PosixRealtime);
 
         foreach (Outcome outcome in Calls.WithSemaphore(key))

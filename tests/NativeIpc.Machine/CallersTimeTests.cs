@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using Xunit;
 using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 
@@ -10,6 +11,7 @@ namespace NativeIpc.Machine;
 /// without an end. So a call that waited for the peer would never come back, and the watchdog would end the test.
 /// </remarks>
 // One after the other: a process has few threads that wait for file locks, and these tests look for them.
+[NeedsLinux("Uses flock and Linux's files.")]
 [Collection("Threads that wait for file locks")]
 public class CallersTimeTests
 {
@@ -22,8 +24,6 @@ public class CallersTimeTests
         Removal = RemovalPolicy.Keep };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    public CallersTimeTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
     private static string FileOf(NativeIpcKey key, Backend backend)
         => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;
@@ -45,9 +45,9 @@ public class CallersTimeTests
     // By the file itself: one that was made without a name shows no name.
     private static int Opened(string path)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: true, out Interop.FileStatus file));
+        Assert.Equal(0, Libc.Status(path, followLink: true, out FileStatus file));
         return Directory.GetFiles("/proc/self/fd")
-            .Count(link => Interop.Libc.Status(link, followLink: true, out Interop.FileStatus one) == 0
+            .Count(link => Libc.Status(link, followLink: true, out FileStatus one) == 0
                 && one.Identity == file.Identity);
     }
 
@@ -193,8 +193,8 @@ public class CallersTimeTests
     {
         if (backend == Backend.Posix) File.Delete(TestRun.SemaphoreFile(key));
         else
-            Assert.Equal(0, Interop.Libc.semctl(
-                Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
+            Assert.Equal(0, Libc.semctl(
+                Libc.semget(Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Flags.IPC_RMID));
     }
 
     [Fact]

@@ -1,11 +1,11 @@
-using NativeIpc.Testing;
-using NativeIpc.Victim;
 using Xunit;
 
 namespace NativeIpc.Machine;
 
 /// <summary>A control group that may take less memory than /dev/shm has: the kernel kills who goes beyond, so a segment
 /// that cannot fit is refused.</summary>
+[NeedsLinux("Control groups are Linux's.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class MemoryLimitTests : IDisposable
 {
     private const long MiB = 1 << 20;

@@ -1,9 +1,11 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
 namespace NativeIpc.Machine;
 
 /// <summary>A /dev/shm that is read-only or missing; no /proc; a /dev/shm without unnamed files.</summary>
+[NeedsLinux("Uses Linux's mounts.")]
 public class MissingSystemTests
 {
     private const int EROFS = 30;
@@ -11,12 +13,10 @@ public class MissingSystemTests
     private static readonly NativeIpcKey s_new = new("/new", NativeIpcKeyType.PosixRealtime);
     private static readonly string s_supportsPosix = $"supports {(int)NativeIpcKeyType.PosixRealtime}";
 
-    public MissingSystemTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's mounts.");
-
     [Fact]
     public void A_read_only_devshm_lets_read_what_is_there_and_denies_the_rest()
     {
-        Assert.SkipUnless(Interop.Libraries.IsGlibc, "The semaphore's file has glibc's name.");
+        Assert.SkipUnless(Libraries.IsGlibc, "The semaphore's file has glibc's name.");
         var situation = new Situation
         {
             MountFirst = "mount -t tmpfs none /dev/shm; head -c 4096 /dev/zero > /dev/shm/key; head -c 32 /dev/zero > "

@@ -1,3 +1,5 @@
+using NativeIpc.Interop.Unix;
+using NativeIpc.Waiting.Async;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -6,6 +8,7 @@ namespace NativeIpc.Machine;
 /// System calls that are younger than the oldest kernel are asked for only where the kernel is young enough: a filter
 /// may end the process for a number that it does not know.
 /// </summary>
+[NeedsLinux("Uses seccomp, and waits that only glibc offers.")]
 public class NewCallTests
 {
     // As systemd before 247 does it. Linux counts new calls from 424 on, on every architecture alike; the C library
@@ -17,7 +20,7 @@ public class NewCallTests
     private static readonly string[] s_waits = ["segment-wait 1000", "segment-wait-async 100", "semaphore-wait 20",
         "semaphore-wait-async 20"];
 
-    public NewCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public NewCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "Uses seccomp, and waits that only glibc offers.");
 
     /// <summary>Waits in vain in every way for what the test holds.</summary>
@@ -83,5 +86,5 @@ public class NewCallTests
     }
 
     private static void SkipUnlessRing()
-        => Assert.SkipUnless(Waiting.FutexDispatcher.UsesRing, "There is no io_uring with futex waits here.");
+        => Assert.SkipUnless(FutexDispatcher.UsesRing, "There is no io_uring with futex waits here.");
 }

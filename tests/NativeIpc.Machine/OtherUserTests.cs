@@ -1,10 +1,13 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
 namespace NativeIpc.Machine;
 
 /// <summary>Objects of root, met by nobody; and the other way round.</summary>
+[NeedsLinux("Uses Linux's tools.")]
+[NeedsRoot(Victims.WhyRoot)]
 public class OtherUserTests
 {
     private const string ProtectedRegular = "/proc/sys/fs/protected_regular";
@@ -13,12 +16,6 @@ public class OtherUserTests
     private static readonly SharedMemoryOptions s_open = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true };
     private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = (UnixFileMode)0x1B6,
         AllowOtherOwners = true };
-
-    public OtherUserTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's tools.");
-        Victims.NeedRoot();
-    }
 
     [Theory]
     [InlineData(Backend.Posix)]
@@ -171,8 +168,8 @@ public class OtherUserTests
     // Otherwise the setting would not be in force, and the test would show nothing.
     private static void AssertThatOpeningWithCreateFails(string file)
     {
-        int opened = Interop.Libc.open(file,
-            Interop.Flags.O_RDONLY | Interop.Flags.O_CREAT | Interop.Flags.O_CLOEXEC, 0x180);
+        int opened = Libc.open(file,
+            Flags.O_RDONLY | Flags.O_CREAT | Flags.O_CLOEXEC, 0x180);
         Assert.Equal((-1, 13), (opened, Marshal.GetLastPInvokeError()));
     }
 

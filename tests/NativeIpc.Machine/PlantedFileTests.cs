@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -7,6 +7,7 @@ namespace NativeIpc.Machine;
 
 /// <summary>What is no object but stands under an object's name in /dev/shm is told as such, and stays as it is. The
 /// calls run in another process, since one that goes wrong hangs or dies of SIGBUS.</summary>
+[NeedsLinux("The files are where glibc on Linux keeps objects.")]
 public class PlantedFileTests
 {
     private static readonly string[] s_segmentSteps = ["segment-create", "segment-create-or-open", "segment-open",
@@ -16,7 +17,7 @@ public class PlantedFileTests
 
     public static TheoryData<Planted> AllPlanted => [.. Enum.GetValues<Planted>()];
 
-    public PlantedFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public PlantedFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "The files are where glibc on Linux keeps objects.");
 
     public enum Planted
@@ -89,7 +90,7 @@ public class PlantedFileTests
             Assert.Equal(steps.Length, result.Outcomes.Length);
             foreach (Outcome outcome in result.Outcomes)
                 outcome.AssertSays(NativeIpcError.KeyError, key, outcome.Operation!);
-            Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
+            Assert.Equal(0, Libc.Status(path, followLink: false, out FileStatus status));
             Assert.Equal(planted, Kind(status, target));
             if (planted == Planted.LinkToFile) Assert.Equal("data", File.ReadAllText(target));
         }
@@ -125,7 +126,7 @@ public class PlantedFileTests
         }
     }
 
-    private static Planted Kind(Interop.FileStatus status, string target) => (status.Mode & 0xF000) switch
+    private static Planted Kind(FileStatus status, string target) => (status.Mode & 0xF000) switch
     {
         0xA000 => File.Exists(target) ? Planted.LinkToFile : Planted.DanglingLink,
         0x4000 => Planted.Directory,

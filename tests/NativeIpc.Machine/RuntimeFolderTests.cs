@@ -1,10 +1,11 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Machine;
 
 /// <summary>The folder of System V keys that are made from names, when XDG_RUNTIME_DIR is not fit for it.</summary>
+[NeedsLinux("These are the rules of Linux.")]
 public sealed class RuntimeFolderTests : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -16,7 +17,7 @@ public sealed class RuntimeFolderTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "These are the rules of Linux.");
         Directory.CreateDirectory(_temporary);
-        _fallback = Path.Combine(_temporary, "runtime-" + UserDirectories.LoginName(Interop.Libc.geteuid()));
+        _fallback = Path.Combine(_temporary, "runtime-" + UserDirectories.LoginName(Libc.geteuid()));
     }
 
     public void Dispose() => Directory.Delete(_temporary, recursive: true);
@@ -38,6 +39,7 @@ public sealed class RuntimeFolderTests : IDisposable
 
     public static TheoryData<Unfit> AllUnfit => [.. Enum.GetValues<Unfit>()];
 
+    [NeedsRoot(Victims.WhyRoot)]
     [Theory]
     [MemberData(nameof(AllUnfit))]
     public void An_unfit_runtime_folder_is_replaced_and_the_replacement_made_only_with_an_object(Unfit unfit)

@@ -1,10 +1,12 @@
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
 
 /// <summary>A peer that was let in shortens the file of an object: what copies says so, and what touches the missing
 /// memory ends the process.</summary>
+[NeedsLinux("The files are where glibc on Linux keeps objects.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class ShortenedTests : IDisposable
 {
     private const int SIGBUS = 7;
@@ -14,7 +16,7 @@ public sealed class ShortenedTests : IDisposable
 
     public ShortenedTests()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
             "The files are where glibc on Linux keeps objects.");
         Victims.NeedRoot();
     }

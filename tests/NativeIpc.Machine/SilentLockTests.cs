@@ -1,4 +1,4 @@
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -7,6 +7,7 @@ namespace NativeIpc.Machine;
 /// replacement is noticed.</summary>
 /// <remarks>Shown by seccomp(2): the thread is killed at any other call. Compiled at once, so that no part of it is
 /// compiled anew meanwhile.</remarks>
+[NeedsLinux("Uses seccomp, and the word of glibc's semaphores.")]
 public sealed class SilentLockTests
 {
     private const int SIGSYS = 31;
@@ -14,7 +15,7 @@ public sealed class SilentLockTests
     private static readonly Situation s_compiledAtOnce = new()
         { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } };
 
-    public SilentLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public SilentLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "Uses seccomp, and the word of glibc's semaphores.");
 
     [Theory]

@@ -1,5 +1,4 @@
-using NativeIpc.Testing;
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -11,6 +10,8 @@ namespace NativeIpc.Machine;
 /// outside is touched.
 /// </summary>
 /// <remarks>The whole length: NATIVEIPC_SWAP_ROUNDS=100000.</remarks>
+[NeedsLinux("The files are where glibc on Linux keeps objects.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class SwappedTests : IDisposable
 {
     private const string SegmentOfOnePage = "2a";
@@ -23,7 +24,7 @@ public sealed class SwappedTests : IDisposable
 
     public SwappedTests()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
             "The files are where glibc on Linux keeps objects.");
         Victims.NeedRoot();
     }

@@ -1,16 +1,14 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
 /// <summary>The picture of the machine: read by Graphviz itself, and with no names that do more than be
 /// shown.</summary>
+[NeedsLinux("Files in /dev/shm are objects on Linux.")]
 public partial class GraphTests : OneType
 {
-    public GraphTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
-
     [Theory]
     [InlineData("dot", " -- ")]
     [InlineData("mermaid", " --- ")]

@@ -1,7 +1,6 @@
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;
@@ -30,6 +29,7 @@ public partial class OptionTests
         return all;
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [MemberData(nameof(Options))]
     public void Every_option_acts_or_is_refused(string verb, string option)

@@ -1,10 +1,12 @@
-using NativeIpc.Backends;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;
 
 /// <summary>What a watched name leads to: the first eight who ask look at it, for the ninth a watch begins
 /// (Linux).</summary>
+[NeedsLinux("inotify is Linux's.")]
 public sealed class NameWatchTests : IDisposable
 {
     private const int Looks = 8;
@@ -13,8 +15,6 @@ public sealed class NameWatchTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("nativeipc-names").FullName;
     private readonly List<NameWatch> _watches = [];
     private int _files;
-
-    public NameWatchTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "inotify is Linux's.");
 
     public void Dispose()
     {
@@ -144,7 +144,7 @@ public sealed class NameWatchTests : IDisposable
 
     private NameWatch Watch(string path, bool followLink = false)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink, out Interop.FileStatus status));
+        Assert.Equal(0, Libc.Status(path, followLink, out FileStatus status));
         NameWatch? watch = NameWatch.TryWatch(path, status.Identity);
         Assert.NotNull(watch);
         _watches.Add(watch);

@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
 using Xunit;
 
@@ -33,10 +34,10 @@ public class RealIdsTests
     }
 
     [Fact]
+    [NeedsLinux("Windows has no numbers of users.")]
     public void A_user_is_this_process_s_by_its_number()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Windows has no numbers of users.");
-        uint self = Interop.Libc.geteuid();
+        uint self = Libc.geteuid();
         Assert.Equal(RealIds.Users.IsReal(self), RealIds.IsThisUser(self));
         Assert.True(RealIds.MayBeThisUser(self));
         Assert.False(RealIds.IsThisUser(self + 1));
