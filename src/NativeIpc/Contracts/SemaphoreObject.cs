@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
@@ -5,28 +6,6 @@ using NativeIpc.Lifetime;
 using NativeIpc.Waiting;
 
 namespace NativeIpc.Contracts;
-
-/// <summary>What waiting is built on: to try, and to block.</summary>
-internal interface IAcquirable
-{
-    /// <summary>Takes a permit if there is one; also one that a dead holder has left, where that is noticed.</summary>
-    bool TryAcquire();
-
-    /// <summary>Takes a permit if there is one, without a look for dead holders: for trying again and again.</summary>
-    bool TryAcquireQuickly();
-
-    /// <summary>Takes a permit, waiting for it for <paramref name="longest"/> at most (<see cref="TimeSpan.MaxValue"/>:
-    /// for ever). False when none came, also earlier: the wake-up was set, or the system wants to be asked
-    /// again.</summary>
-    bool Block(TimeSpan longest, Wakeup wakeup);
-
-    /// <summary>What spinning has brought so far.</summary>
-    ref SpinState Spin { get; }
-
-    /// <summary>Whether a try is a system call: then the others come through only if there are pauses between the
-    /// tries.</summary>
-    bool AreTriesDear { get; }
-}
 
 /// <summary>
 /// An open semaphore. What <see cref="IAcquirable"/> has of it is all that the Waiting room needs.
@@ -37,9 +16,21 @@ internal interface IAcquirable
 /// closed throws <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back
 /// after its slice, and finds the object closed.
 /// </remarks>
-internal abstract class SemaphoreObject : IAcquirable, IDisposable
+internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
 {
+    // The public type is above this room: its name is what callers read.
+    private const string PublicName = "NativeIpc." + nameof(SystemSemaphore);
+
     protected SemaphoreObject(in NativeIpcKey key) => Key = key;
+
+    /// <summary>What a call of a closed object gets.</summary>
+    public static ObjectDisposedException ClosedError() => new(PublicName);
+
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public static void ThrowIfClosed([DoesNotReturnIf(true)] bool isClosed)
+    {
+        if (isClosed) throw ClosedError();
+    }
 
     public NativeIpcKey Key { get; }
 

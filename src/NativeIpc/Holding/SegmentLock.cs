@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NativeIpc.Contracts;
+using NativeIpc.Lifetime;
 using NativeIpc.Linux;
 
 namespace NativeIpc.Holding;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using NativeIpc.Contracts;
 
 namespace NativeIpc.Waiting;
 

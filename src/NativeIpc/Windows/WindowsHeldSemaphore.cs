@@ -331,7 +331,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     public override void Release(int count)
     {
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+        ThrowIfClosed(IsClosed);
         if (count == 1 && TryUnlock()) return;
         throw Failure.NotHeld(Key, count);
     }
@@ -409,8 +409,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     private void Enter(bool evenIfClosed = false)
     {
-        if (!evenIfClosed) ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-        ObjectDisposedException.ThrowIf(!TryEnter(), typeof(SystemSemaphore));
+        if (!evenIfClosed) ThrowIfClosed(IsClosed);
+        ThrowIfClosed(!TryEnter());
     }
 
     protected override void Close()
