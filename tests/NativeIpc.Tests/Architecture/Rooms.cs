@@ -71,7 +71,7 @@ internal static class Rooms
             "Inspection/Findings", "Inspection/Processes", "Inspection/Looks"),
         new("Inspection/Windows", "Interop/Windows", "Platform", "Keys", "Errors", "Windows", "Inspection/Objects",
             "Inspection/Options", "Inspection/Findings", "Inspection/Looks"),
-        new("Inspection", "Options", "Keys", "Errors", "Contracts", Root, "Inspection/Objects", "Inspection/Options",
+        new("Inspection", "Options", "Keys", "Errors", "Contracts", "Selection", Root, "Inspection/Objects", "Inspection/Options",
             "Inspection/Findings", "Inspection/Looks", "Inspection/Posix", "Inspection/SystemV",
             "Inspection/Windows"),
     ];
