@@ -29,7 +29,9 @@ internal abstract class Segment : SafeHandle
     /// callers read.</exception>
     public static void ThrowIfClosed([DoesNotReturnIf(true)] bool isClosed)
     {
-        if (isClosed) throw new ObjectDisposedException("NativeIpc." + nameof(SharedMemory));
+        if (isClosed) throw ClosedError();
+
+        static ObjectDisposedException ClosedError() => new("NativeIpc." + nameof(SharedMemory));
     }
 
     /// <summary>In bytes, as the system reports it.</summary>
