@@ -19,6 +19,10 @@ public class RoomTests
             .Where(type => s_uses.ContainsKey(type.Key))
             .ToDictionary(type => type.Key, type => Assert.Single(type.Value.Select(RoomOf).Distinct()));
 
+    private static string Root => Path.Combine(
+        typeof(RoomTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(attribute => attribute.Key == "LibrarySources").Value!, "..", "..");
+
     [Fact]
     public void Every_type_has_a_room_and_every_room_has_types()
     {
@@ -48,6 +52,19 @@ public class RoomTests
             Assert.DoesNotContain(room.Name, lower);
             lower.Add(room.Name);
         }
+    }
+
+    [Fact]
+    public void The_table_of_the_design_is_this_one()
+    {
+        string file = Path.Combine(Root, "docs", "design.md");
+        Assert.SkipUnless(File.Exists(file), $"no documents in {Root}");
+        string[] written = [.. File.ReadLines(file).SkipWhile(line => line != "| Room | Holds | May use |").Skip(2)
+            .TakeWhile(line => line.StartsWith('|')).Select(line => line.Split('|'))
+            .Select(cells => $"{cells[1].Trim(' ', '`')}: {cells[3].Replace("`", "", StringComparison.Ordinal).Trim()}")];
+        Assert.Equal(
+            Rooms.s_table.Select(room => $"{room.Name}: {(room.Uses is [] ? "–" : string.Join(", ", room.Uses))}"),
+            written);
     }
 
     [Fact]
