@@ -116,9 +116,9 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.Recovery)]
+    [NeedsRoot("Needs root, to make a PID namespace.")]
     public void A_process_in_another_PID_namespace_is_counted_since_its_state_cannot_be_seen()
     {
-        Assert.SkipUnless(Libc.geteuid() == 0, "Needs root, to make a PID namespace.");
         NativeIpcKey key = NextKey();
         using SharedMemory segment = OpenLock(key);
         string unshare = Peers.Require("unshare", "util-linux");

@@ -439,6 +439,19 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
 
     /// <inheritdoc/>
+    /// <remarks>A key file that was made anew has another inode, and newcomers get another key of it.</remarks>
+    public override bool WasReplaced
+    {
+        get
+        {
+            if (IsGone) return true;
+            if (KeyFileIdentity == default) return false;
+            int error = Libc.Status(SystemV.KeyFile.Path(Key), followLink: true, out FileStatus now);
+            return error == Errno.ENOENT || (error == 0 && now.Identity != KeyFileIdentity);
+        }
+    }
+
+    /// <inheritdoc/>
     /// <remarks>
     /// Two steps in one operation: the count must be 0, then it becomes 1. A failed create() of Qt sets the count of a
     /// held lock to 1; the plain step would make it 2, and let two in from then on. (If somebody has taken the reset

@@ -40,6 +40,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private int _uses;
     private volatile bool _isPromoted;
     private StandIn? _standIn;
+    private NameWatch? _nameWatch;
 
     private protected MappedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle)
         : base(key) => _handle = handle;
@@ -52,6 +53,21 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
     /// <summary>The file behind it; all zero where there is none.</summary>
     internal abstract FileIdentity Identity { get; }
+
+    /// <inheritdoc/>
+    /// <remarks>A watch is begun by the first one to ask. Race: two begin one. Safe because: a watch that nobody has
+    /// asked holds nothing of the system.</remarks>
+    public override bool WasReplaced
+    {
+        get
+        {
+            if (Identity == default) return false;
+            if (Volatile.Read(ref _nameWatch) is { } watch) return watch.HasChanged;
+            watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(Key)), Identity);
+            if (watch is null) return false;
+            return (Interlocked.CompareExchange(ref _nameWatch, watch, null) ?? watch).HasChanged;
+        }
+    }
 
     /// <summary>How many pages wait for the garbage collector.</summary>
     internal static int Deferred => Volatile.Read(ref s_deferred);
@@ -149,6 +165,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     /// word, until this object is collected.</returns>
     private protected bool LetGo()
     {
+        _nameWatch?.Dispose();
         // Not closed: this is the finalizer, and nobody can come late.
         if (!_isPromoted || !IsClosed)
         {
