@@ -69,7 +69,7 @@ public sealed partial class SystemSemaphore
         {
             // Entered, so that a Dispose that comes between the taking and the note finds the semaphore still open.
             entered = !_semaphore.ReturnsAfterClose;
-            if (entered && !_semaphore.TryEnter())
+            if (entered && !_semaphore.TryBeginUse())
             {
                 entered = false;
                 throw Disposed();
@@ -91,7 +91,7 @@ public sealed partial class SystemSemaphore
         finally
         {
             if (!isTaken) table.Return(slot);
-            if (entered) _semaphore.Leave();
+            if (entered) _semaphore.EndUse();
         }
     }
 

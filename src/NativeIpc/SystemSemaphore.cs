@@ -348,14 +348,14 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public LockStatus GetLockStatus()
     {
-        ObjectDisposedException.ThrowIf(!_semaphore.TryEnter(), this);
+        ObjectDisposedException.ThrowIf(!_semaphore.TryBeginUse(), this);
         try
         {
             return _semaphore.GetStatus();
         }
         finally
         {
-            _semaphore.Leave();
+            _semaphore.EndUse();
         }
     }
 

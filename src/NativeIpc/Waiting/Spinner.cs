@@ -46,7 +46,7 @@ internal static class Spinner
             for (int i = 0; i < tries; i++)
             {
                 Thread.SpinWait(pause); // it was tried just now
-                if (target.TryAcquireQuickly())
+                if (target.TryAcquireFast())
                 {
                     state.Skipped = 0;
                     return true;

@@ -6,9 +6,8 @@ namespace NativeIpc.Backends.Posix;
 /// <remarks>
 /// Linux doubles the table when it is full, and in a process with several threads, as each of .NET is, waits every time
 /// until all cores have passed a quiet point: 9 to 13 ms each, 45 of 120 ms for 4,000 segments (measured in C, Linux
-/// 6.18). So it is asked for much room at once, a little before it would grow anyway: by a descriptor with a high
-/// number, which is closed at once. Interleavings: two threads may do so together, and the second finds the table
-/// grown; a child that is forked in between closes the descriptor by its exec.
+/// 6.18). So this makes it grow much at once, a little before it would grow anyway, by a descriptor with a high number
+/// that is closed at once.
 /// </remarks>
 internal static class DescriptorTable
 {

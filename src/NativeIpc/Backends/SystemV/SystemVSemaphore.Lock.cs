@@ -171,7 +171,7 @@ internal sealed partial class SystemVSemaphore
             throw new InvalidOperationException(
                 $"The semaphore {Failure.Describe(Key)} is robust, so it is a lock: it is released by 1, not "
                     + $"by {count}.");
-        ObjectDisposedException.ThrowIf(!TryEnter(), typeof(SystemSemaphore));
+        ObjectDisposedException.ThrowIf(!TryBeginUse(), typeof(SystemSemaphore));
         try
         {
             if (Interlocked.Exchange(ref _isHeld, 0) == 0)
@@ -186,7 +186,7 @@ internal sealed partial class SystemVSemaphore
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 

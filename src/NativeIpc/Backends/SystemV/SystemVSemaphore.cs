@@ -84,7 +84,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     /// <inheritdoc/>
     /// <remarks>What else it may say than that there is no permit, the sleep that comes next says.</remarks>
-    public override bool TryAcquireQuickly()
+    public override bool TryAcquireFast()
         => _set.Tells || _options.Robust ? Acquire(null) : TryAtOnce(-1, _acquireFlags);
 
     /// <summary>The operation that goes through at once, of a semaphore that is no lock. Whatever keeps it from that
@@ -321,7 +321,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     /// in the middle, which no try finds out. As long as anybody waits: what comes of it is for those who do, the
     /// first one gets the failure, and the next look begins again for the others, each of which is told in its turn.
     /// Who has just come, and found nobody before, has not waited for the peer yet.</remarks>
-    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    public override bool TryAcquire(out bool isHeldUp)
     {
         isHeldUp = false;
         if (TryAcquire()) return true;

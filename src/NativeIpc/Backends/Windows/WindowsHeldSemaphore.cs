@@ -114,27 +114,27 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     public override bool TryAcquire()
     {
-        Enter();
+        BeginUse();
         try
         {
             return TryTake(0) || TryTakeFromDead();
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
     public override bool Block(TimeSpan slice)
     {
-        Enter();
+        BeginUse();
         try
         {
             return TryTake((int)Math.Min(Math.Ceiling(slice.TotalMilliseconds), LongestSlice)) || TryTakeFromDead();
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
@@ -296,7 +296,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     public override bool TryUnlock()
     {
-        Enter(evenIfClosed: true);
+        BeginUse(evenIfClosed: true);
         try
         {
             StopPoint.At("windows.unlock.before");
@@ -322,7 +322,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
@@ -342,8 +342,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     // See WindowsSemaphore.
     public override bool TryGetCount(out int count)
     {
-        Enter();
-        Leave();
+        BeginUse();
+        EndUse();
         count = 0;
         return false;
     }
@@ -353,7 +353,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     /// keeps nobody out for longer than two calls.</remarks>
     public override LockStatus GetStatus()
     {
-        Enter();
+        BeginUse();
         try
         {
             for (int look = 0; ; look++)
@@ -374,7 +374,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
@@ -404,10 +404,10 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
     }
 
-    private void Enter(bool evenIfClosed = false)
+    private void BeginUse(bool evenIfClosed = false)
     {
         if (!evenIfClosed) ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-        ObjectDisposedException.ThrowIf(!TryEnter(), typeof(SystemSemaphore));
+        ObjectDisposedException.ThrowIf(!TryBeginUse(), typeof(SystemSemaphore));
     }
 
     protected override void Close()

@@ -5,8 +5,8 @@ namespace NativeIpc.Backends;
 /// <summary>How a lock is taken and given by one exchange of a word in memory: from free to taken by this object, and
 /// back. The back end says where and what the two are.</summary>
 /// <remarks>Exact values: a word in which anything else stands, somebody who waits for one, goes the counted way
-/// (<see cref="SemaphoreObject.TryEnter"/>).</remarks>
-internal unsafe struct DirectStep
+/// (<see cref="SemaphoreObject.TryBeginUse"/>).</remarks>
+internal unsafe struct FastStep
 {
     private nint _word;
     private ulong _free;
