@@ -190,7 +190,8 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 D
 start=$SECONDS
 measure
 [ "$slowness" = 1 ] || say "This machine is busy or slow: bounds are up to $slowness times longer."
-if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q; then
+if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q \
+    -p:NativeIpcAsserts=true; then
     coloured 31 'build: failed'
     fail build 'the solution does not build' "$logs/build.log"
     finish
