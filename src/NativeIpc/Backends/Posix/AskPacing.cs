@@ -87,13 +87,10 @@ internal sealed class AskPacing
     internal void Asking(long now) => NextAt = now + Longest;
 
     /// <summary>The request could not be made, since the last one is too new.</summary>
-    /// <param name="now">The time.</param>
-    /// <param name="endedAt">When the last one ended.</param>
     internal void Refused(long now, long endedAt) => NextAt = Math.Max(now, endedAt + Gap);
 
-    /// <summary>The request could not be made, since another handle asks, which will find what there is to be
-    /// found.</summary>
-    /// <param name="overBy">When it is over, even if that process dies.</param>
+    /// <summary>The request could not be made, since another handle asks, which will find what there is to be found.
+    /// <paramref name="overBy"/>: when it is over, even if that process dies.</summary>
     internal void Joined(long overBy)
     {
         _isHinted = false;
@@ -101,15 +98,9 @@ internal sealed class AskPacing
         Gap = Longest;
     }
 
-    /// <summary>What a request has brought that did not free the lock.</summary>
-    internal enum Outcome
-    {
-        /// <summary>Not all handles of this library had stepped aside.</summary>
-        Unknown,
-
-        /// <summary>All had, so another program has the lock open.</summary>
-        OthersHaveItOpen,
-    }
+    /// <summary>What a request has brought that did not free the lock: when all handles of this library had stepped
+    /// aside, another program has it open.</summary>
+    internal enum Outcome { Unknown, OthersHaveItOpen }
 
     /// <summary>The request has brought nothing.</summary>
     internal void Failed(long now, Outcome outcome)

@@ -18,8 +18,8 @@ internal static class DescriptorTable
 
     private static int s_next = OperatingSystem.IsLinux() ? Small - Ahead : int.MaxValue;
 
-    /// <summary>Makes room if the table is about to grow.</summary>
-    /// <param name="descriptor">A new one, which tells how full it is.</param>
+    /// <summary>Makes room if the table is about to grow. <paramref name="descriptor"/>: a new one, which tells how
+    /// full it is.</summary>
     public static void MakeRoom(int descriptor)
     {
         if (descriptor >= Volatile.Read(ref s_next)) Grow(descriptor);

@@ -67,15 +67,6 @@ internal sealed partial class HeldSemaphore
     }
 }
 
-/// <summary>Whether a semaphore is a lock whose dead holders are told.</summary>
-internal enum LockRecovery
-{
-    /// <summary>It counts permits and knows no holder.</summary>
-    None,
-
-    /// <summary>Where the system can, and there is a free slot.</summary>
-    WherePossible,
-
-    /// <summary>Opening fails where it cannot be had.</summary>
-    Required,
-}
+/// <summary>Whether a semaphore is a lock whose dead holders are told: where the system can and there is a free slot, or
+/// so that opening fails without.</summary>
+internal enum LockRecovery { None, WherePossible, Required }

@@ -75,24 +75,16 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     public override bool TryAcquire()
     {
         if (TryAcquireByStep()) return true;
-        nint page = BeginUse();
-        try
-        {
-            return TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        nint page = use.Page;
+        return TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen);
     }
 
     public override bool TryAcquireFast()
     {
         if (TryAcquireByStep()) return true;
-        nint page = BeginUse();
-        bool taken = TryTake(page);
-        EndUse();
-        return taken;
+        using Use use = BeginUse();
+        return TryTake(use.Page);
     }
 
     /// <inheritdoc/>
@@ -100,19 +92,13 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     {
         isHeldUp = false;
         if (TryAcquireByStep()) return true;
-        nint page = BeginUse();
-        try
-        {
-            if (TryTake(page, out GlibcSemaphore.Word seen)) return true;
-            isHeldUp = _aside is not null && seen is { Count: 0, Mark: LockWord.Away };
-            if (!isHeldUp) return TryRecover(page, seen);
-            _aside!.ThrowIfLost();
-            return false;
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (TryTake(page, out GlibcSemaphore.Word seen)) return true;
+        isHeldUp = _aside is not null && seen is { Count: 0, Mark: LockWord.Away };
+        if (!isHeldUp) return TryRecover(page, seen);
+        _aside!.ThrowIfLost();
+        return false;
     }
 
     /// <inheritdoc/>
@@ -137,21 +123,15 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     /// PID namespace, so it also looks after a slice, soon at first.</remarks>
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
-        nint page = BeginUse();
-        try
-        {
-            if (TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen)) return true;
-            TimeSpan slice = wakeup.NextSlice();
-            int holder = !wakeup.IsFirstSlice && LockWord.HolderOf(seen) is { } slot
-                ? HolderSlots.ReadProcess(page, slot) : 0;
-            using SleepWatch.Watch hint = SleepWatch.EndOf(holder == Environment.ProcessId ? 0 : holder, wakeup);
-            return Sleep(page, longest < slice ? longest : slice, wakeup, Taking) || TryTake(page, out seen)
-                || TryRecover(page, seen);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen)) return true;
+        TimeSpan slice = wakeup.NextSlice();
+        int holder = !wakeup.IsFirstSlice && LockWord.HolderOf(seen) is { } slot
+            ? HolderSlots.ReadProcess(page, slot) : 0;
+        using SleepWatch.Watch hint = SleepWatch.EndOf(holder == Environment.ProcessId ? 0 : holder, wakeup);
+        return Sleep(page, longest < slice ? longest : slice, wakeup, Taking) || TryTake(page, out seen)
+            || TryRecover(page, seen);
     }
 
     private protected override bool TryTake(nint page) => TryTake(page, out _);
@@ -279,32 +259,25 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
 
     public override bool TryGetCount(out int count)
     {
-        nint page = BeginUse();
-        count = (int)LookHere(page).Count;
-        EndUse();
+        using Use use = BeginUse();
+        count = (int)LookHere(use.Page).Count;
         return true;
     }
 
     public override LockStatus GetStatus()
     {
-        nint page = BeginUse();
-        try
+        using Use use = BeginUse();
+        nint page = use.Page;
+        GlibcSemaphore.Word seen = LookHere(page);
+        if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: _slot >= 0);
+        if (LockWord.HolderOf(seen) is not { } slot)
         {
-            GlibcSemaphore.Word seen = LookHere(page);
-            if (seen.Count > 0) return new(LockHolder.Nobody, null, IsRecoverable: _slot >= 0);
-            if (LockWord.HolderOf(seen) is not { } slot)
-            {
-                var unknown = new LockStatus(LockHolder.Unknown, null, IsRecoverable: _slot >= 0);
-                return _aside is null ? unknown : StoppedUsers.AddTo(unknown, _aside);
-            }
+            var unknown = new LockStatus(LockHolder.Unknown, null, IsRecoverable: _slot >= 0);
+            return _aside is null ? unknown : StoppedUsers.AddTo(unknown, _aside);
+        }
 
-            return _hearsOfDeaths ? StatusOfHolder(page, slot)
-                : new(LockHolder.CannotTell, null, IsRecoverable: false);
-        }
-        finally
-        {
-            EndUse();
-        }
+        return _hearsOfDeaths ? StatusOfHolder(page, slot)
+            : new(LockHolder.CannotTell, null, IsRecoverable: false);
     }
 
     private LockStatus StatusOfHolder(nint page, int slot)
@@ -338,28 +311,21 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
 
     internal override void SetCount(int count)
     {
-        nint page = BeginUse();
-        try
+        using Use use = BeginUse();
+        var backoff = new Backoff(Timeout.InfiniteTimeSpan);
+        while (true)
         {
-            var backoff = new Backoff(Timeout.InfiniteTimeSpan);
-            while (true)
+            lock (_gate)
             {
-                lock (_gate)
+                if (!IsAway)
                 {
-                    if (!IsAway)
-                    {
-                        GlibcSemaphore.SetCount(page, (uint)count);
-                        return;
-                    }
+                    GlibcSemaphore.SetCount(use.Page, (uint)count);
+                    return;
                 }
-
-                _aside!.ThrowIfLost();
-                backoff.Pause();
             }
-        }
-        finally
-        {
-            EndUse();
+
+            _aside!.ThrowIfLost();
+            backoff.Pause();
         }
     }
 

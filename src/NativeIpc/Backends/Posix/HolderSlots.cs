@@ -57,13 +57,9 @@ internal static class HolderSlots
         return -1;
     }
 
-    /// <summary>
-    /// Takes the lock of a slot; false while another description has it, and when the system gives no such locks.
-    /// </summary>
-    /// <param name="key">The semaphore.</param>
-    /// <param name="file">Its file.</param>
-    /// <param name="slot">The slot.</param>
-    /// <param name="refusal">Why the system gives no such locks, as an error number; 0 when it does.</param>
+    /// <summary>Takes the lock of a slot; false while another description has it, and when the system gives no such
+    /// locks. <paramref name="refusal"/>: why the system gives no such locks, as an error number; 0 when it
+    /// does.</summary>
     internal static bool TryLock(in NativeIpcKey key, UnixDescriptor file, int slot, out int refusal)
     {
         int number = Lock(file, slot);
@@ -157,10 +153,8 @@ internal static class HolderSlots
         => (ushort)request != 0 && AgeOf(request) is >= 0 and < LongestRequest;
 
     /// <summary>Asks the handles of all other slots to step aside; false while another one asks, or when the last
-    /// request has ended a short time ago.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="slot">The slot of the handle that asks.</param>
-    /// <param name="gap">How many milliseconds the last request must be over.</param>
+    /// request has ended a short time ago. <paramref name="gap"/>: how many milliseconds the last request must be
+    /// over.</summary>
     internal static bool TryAsk(nint page, int slot, int gap)
     {
         long seen = LastRequest(page);
@@ -183,8 +177,6 @@ internal static class HolderSlots
     }
 
     /// <summary>When the last request ended, or ends at the latest; in <see cref="Environment.TickCount64"/>.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="isOver">Whether it has ended.</param>
     internal static long EndOfRequest(nint page, out bool isOver)
     {
         long seen = LastRequest(page);
@@ -213,10 +205,8 @@ internal static class HolderSlots
         return IsBeingAsked(seen) && (ushort)seen != slot + 1;
     }
 
-    /// <summary>Withdraws the request of a slot, unless another handle asks by now.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="slot">The slot of the handle that asked.</param>
-    /// <param name="answer">When answered, the next one to ask, about the next holder, need not wait.</param>
+    /// <summary>Withdraws the request of a slot, unless another handle asks by now. <paramref name="answer"/>: when
+    /// answered, the next one to ask, about the next holder, need not wait.</summary>
     internal static void EndAsking(nint page, int slot, AskAnswer answer)
     {
         long seen = LastRequest(page);
@@ -224,15 +214,8 @@ internal static class HolderSlots
         if ((ushort)seen == slot + 1) _ = Interlocked.CompareExchange(ref Request(page), end, seen);
     }
 
-    /// <summary>How a request ended.</summary>
-    internal enum AskAnswer
-    {
-        /// <summary>Without an answer.</summary>
-        None,
-
-        /// <summary>There is nothing to ask any more.</summary>
-        Answered,
-    }
+    /// <summary>How a request ended: answered, when there is nothing to ask any more.</summary>
+    internal enum AskAnswer { None, Answered }
 
     [DoesNotReturn]
     private static bool Throw(in NativeIpcKey key, int number)

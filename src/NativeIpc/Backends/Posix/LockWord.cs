@@ -41,9 +41,6 @@ internal static unsafe class LockWord
     internal static bool IsHeldByUnknown(GlibcSemaphore.Word seen) => seen is { Count: 0, Mark: 0 or Abandoned };
 
     /// <summary>Takes the permit if there is one.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="mark">The taker's mark.</param>
-    /// <param name="seen">The word before.</param>
     internal static bool TryTake(nint page, uint mark, out GlibcSemaphore.Word seen)
     {
         Debug.Assert(mark <= MostHolders);
@@ -62,9 +59,6 @@ internal static unsafe class LockWord
     }
 
     /// <summary>Takes the lock over from a dead holder. The caller has the lock of that holder's slot.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="dead">The dead holder's mark.</param>
-    /// <param name="mark">The caller's.</param>
     /// <returns>False when it is not that holder's any more.</returns>
     internal static bool TryTakeOver(nint page, uint dead, uint mark)
     {
@@ -81,9 +75,6 @@ internal static unsafe class LockWord
 
     /// <summary>Gives the permit back if the word has the caller's mark: otherwise a peer has reset it, or the page is
     /// a stand-in.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="mark">The caller's mark.</param>
-    /// <param name="seen">The word before.</param>
     internal static bool TryGive(nint page, uint mark, out GlibcSemaphore.Word seen)
     {
         Debug.Assert(mark <= MostHolders);

@@ -85,13 +85,21 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
     /// <summary>Counts the caller in.</summary>
     /// <exception cref="ObjectDisposedException">Closed, or being closed.</exception>
-    private protected nint BeginUse()
+    private protected Use BeginUse()
     {
         ObjectDisposedException.ThrowIf(IsClosed || !TryBeginUse(), typeof(SystemSemaphore));
         if (!_isPromoted && ++_uses >= UsesBeforePromotion && StandInPage.Count < StandInPage.Most && _handle.IsMapping
             && GlibcSemaphore.s_isKnown && !StopPoint.IsOn)
             Promote();
-        return Page;
+        return new Use(this);
+    }
+
+    /// <summary>Counts its caller out at the end.</summary>
+    private protected readonly ref struct Use(MappedSemaphore semaphore) : IDisposable
+    {
+        public nint Page => semaphore.Page;
+
+        public void Dispose() => semaphore.EndUse();
     }
 
     private void Promote()

@@ -1,14 +1,7 @@
 namespace NativeIpc.Backends.Posix;
 
-/// <summary>Where an open object comes from.</summary>
-internal enum Origin
-{
-    /// <summary>It was there.</summary>
-    Found,
-
-    /// <summary>This call made or completed it.</summary>
-    Made,
-}
+/// <summary>Where an open object comes from: this call found it, or made or completed it.</summary>
+internal enum Origin { Found, Made }
 
 /// <summary>What an instance does about the name when it is closed.</summary>
 /// <param name="Policy">Whether it removes the name.</param>

@@ -79,9 +79,8 @@ internal sealed unsafe class PermitRecords : IDisposable
     private void Write(int slot, Entry entry)
         => Volatile.Write(ref ((long*)(_page + RecordsOffset))[slot], ((long)entry.Pending << 32) | (uint)entry.Held);
 
-    /// <summary>Takes a free slot.</summary>
-    /// <param name="heirs">A description of its own of the same file, which programs inherit; null for none. Taken
-    /// over.</param>
+    /// <summary>Takes a free slot. <paramref name="heirs"/>: a description of its own of the same file, which programs
+    /// inherit; null for none. Taken over.</summary>
     /// <returns>False when all are taken.</returns>
     internal bool Claim(UnixDescriptor? heirs)
     {
@@ -120,9 +119,8 @@ internal sealed unsafe class PermitRecords : IDisposable
         return taken;
     }
 
-    /// <summary>Takes a permit if there is one.</summary>
-    /// <param name="pause">Whether to wait for another owner that has the journal.</param>
-    /// <param name="isHeldUp">Whether another owner has it.</param>
+    /// <summary>Takes a permit if there is one. <paramref name="pause"/>: whether to wait for another owner that has
+    /// the journal. <paramref name="isHeldUp"/>: whether another owner has it.</summary>
     internal bool TryTake(Pause pause, out bool isHeldUp)
     {
         isHeldUp = false;
@@ -164,10 +162,8 @@ internal sealed unsafe class PermitRecords : IDisposable
         }
     }
 
-    /// <summary>Gives permits, all or none. What is given beyond those that were recorded is given all the
-    /// same.</summary>
-    /// <param name="count">How many.</param>
-    /// <param name="maximum">The largest count that it may make.</param>
+    /// <summary>Gives permits, all or none. What is given beyond those that were recorded is given all the same.
+    /// <paramref name="maximum"/>: the largest count that it may make.</summary>
     /// <returns>False when the count would pass its maximum.</returns>
     internal bool TryGive(int count, int maximum)
     {
@@ -190,9 +186,9 @@ internal sealed unsafe class PermitRecords : IDisposable
         }
     }
 
-    /// <summary>Gives back what dead owners held.</summary>
-    /// <param name="pause">Whether to wait for another owner that has the journal.</param>
-    /// <param name="isHeldUp">Whether another owner has it, so that not all was given back.</param>
+    /// <summary>Gives back what dead owners held. <paramref name="pause"/>: whether to wait for another owner that has
+    /// the journal. <paramref name="isHeldUp"/>: whether another owner has it, so that not all was given
+    /// back.</summary>
     /// <returns>How many permits.</returns>
     internal int Mend(Pause pause, out bool isHeldUp)
     {
@@ -398,12 +394,5 @@ internal sealed unsafe class PermitRecords : IDisposable
     }
 }
 
-/// <summary>Whether a try may wait for a moment.</summary>
-internal enum Pause
-{
-    /// <summary>It must not: gates and threads that others need are held.</summary>
-    None,
-
-    /// <summary>It may.</summary>
-    Allowed,
-}
+/// <summary>Whether a try may wait for a moment; not where gates and threads are held that others need.</summary>
+internal enum Pause { None, Allowed }

@@ -28,10 +28,8 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <summary>The folders that were met.</summary>
     public List<string> Folders { get; } = [];
 
-    /// <summary>The object behind a name; null when there is none (any more), or what stands there is no
-    /// object.</summary>
-    /// <param name="name">The file's name.</param>
-    /// <param name="expected">The kind that was asked for; null when the name decides.</param>
+    /// <summary>The object behind a name; null when there is none (any more), or what stands there is no object.
+    /// <paramref name="expected"/>: the kind that was asked for; null when the name decides.</summary>
     public IpcObjectInfo? Look(string name, IpcObjectKind? expected)
     {
         string path = $"{PosixNames.Folder}/{name}";
@@ -65,38 +63,46 @@ internal sealed class PosixLook(Census census) : IDisposable
         Found found = FindUse(file, bare, kind, path, status, traits, users, unreadable);
         traits |= found.Traits;
         bool? isUnused = found.IsUnused;
-        return new IpcObjectInfo
+        return Common(kind, file, users, status, times) with
         {
-            Kind = kind,
-            Type = NativeIpcKeyType.PosixRealtime,
             Key = (traits & IpcObjectTraits.NameNotText) != 0 ? default
                 : new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime, original.Length > 0 ? original : null),
-            NativeName = PathText.Show(file),
-            RawName = file,
-            Size = status.Size,
             Value = found.Value,
             Waiting = found.Waiting,
             LostPermits = found.Lost,
             HasDeadHolder = found.Value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
-            Mode = (UnixFileMode)status.Permissions,
-            OwnerId = RealIds.Users.Known(status.Uid),
-            OwnerName = census.Accounts.User(status.Uid),
-            GroupId = RealIds.Groups.Known(status.Gid),
-            GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
             IsInUse = !isUnused,
             Attachments = isSemaphore && users is not null && census.Options.FindUses
                 ? PosixUses.Of(path, status.Identity, users) : users ?? [],
-            Created = times.Born ?? times.Changed,
-            LastUsed = times.Written,
             Traits = traits,
             Unreadable = unreadable,
             IsLeft = isUnused is null ? (census.Options.FindSigns || census.Options.FindLostPermits) && IsLeft(file)
                 : (traits & IpcObjectTraits.Orphaned) != 0,
             Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status, times) : [],
-            ObjectIdentity = Identify(file, status.Identity),
         };
     }
+
+    /// <summary>What is said of each file.</summary>
+    private IpcObjectInfo Common(IpcObjectKind kind, string file, IReadOnlyList<IpcAttachment>? users,
+        in FileStatus status, in FileTimes times)
+        => new()
+        {
+            Kind = kind,
+            Type = NativeIpcKeyType.PosixRealtime,
+            NativeName = PathText.Show(file),
+            RawName = file,
+            Size = status.Size,
+            Mode = (UnixFileMode)status.Permissions,
+            OwnerId = RealIds.Users.Known(status.Uid),
+            OwnerName = census.Accounts.User(status.Uid),
+            GroupId = RealIds.Groups.Known(status.Gid),
+            GroupName = census.Accounts.Group(status.Gid),
+            Attachments = users ?? [],
+            Created = times.Born ?? times.Changed,
+            LastUsed = times.Written,
+            ObjectIdentity = Identify(file, status.Identity),
+        };
 
     /// <summary>What the name and the size say.</summary>
     private IpcObjectTraits TraitsOf(string file, string bare, IpcObjectKind kind, in FileStatus status,
@@ -161,10 +167,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         return found with { IsUnused = isUnused, Traits = more };
     }
 
-    /// <summary>A file in a folder of <c>/dev/shm</c>. It is not opened.</summary>
-    /// <param name="name">Its path from there.</param>
-    /// <param name="status">What it is.</param>
-    /// <param name="times">When it was made and used.</param>
+    /// <summary>A file in a folder of <c>/dev/shm</c>. It is not opened. <paramref name="name"/>: its path from
+    /// there.</summary>
     public IpcObjectInfo DescribeBelow(string name, in FileStatus status, in FileTimes times)
     {
         _named.Add(status.Identity);
@@ -174,28 +178,14 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (!PathText.IsText(name)) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         if (isInUse == false) traits |= IpcObjectTraits.Unused;
-        return new IpcObjectInfo
+        return Common(IpcObjectKind.SharedMemory, name, users, status, times) with
         {
-            Kind = IpcObjectKind.SharedMemory,
-            Type = NativeIpcKeyType.PosixRealtime,
-            NativeName = PathText.Show(name),
-            RawName = name,
-            Size = status.Size,
-            Mode = (UnixFileMode)status.Permissions,
-            OwnerId = RealIds.Users.Known(status.Uid),
-            OwnerName = census.Accounts.User(status.Uid),
-            GroupId = RealIds.Groups.Known(status.Gid),
-            GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users is { Count: > 0 } ? users.Count : isInUse == false ? 0 : null,
             IsInUse = isInUse,
-            Attachments = users ?? [],
-            Created = times.Born ?? times.Changed,
-            LastUsed = times.Written,
             Traits = traits,
             Unreadable = isInUse is null && users is not null ? [UseUnseen] : [],
             Signs = census.Options.FindSigns && isInUse != true
                 ? SignsOf(name, $"{PosixNames.Folder}/{name}", status, times) : [],
-            ObjectIdentity = Identify(name, status.Identity),
         };
     }
 
@@ -270,12 +260,9 @@ internal sealed class PosixLook(Census census) : IDisposable
         public bool IsUnseen { get; init; }
     }
 
-    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether any process uses
-    /// it.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="identity">Which one it is.</param>
-    /// <param name="wanted">What to look for.</param>
-    /// <param name="unreadable">Where to say what could not be read.</param>
+    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether any process uses it.
+    /// <paramref name="identity"/>: which one it is. <paramref name="unreadable"/>: where to say what could not be
+    /// read.</summary>
     private Found Open(string path, FileIdentity identity, in Wanted wanted, List<string> unreadable)
     {
         // R1 Race: a last one out asks while this has the file open, and would take it for a user. Safe because: this

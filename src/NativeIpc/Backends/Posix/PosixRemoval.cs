@@ -27,8 +27,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
 
     public override void Perform() => Perform(-1);
 
-    /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged.</summary>
-    /// <param name="open">A descriptor of the object, if there is one at hand; otherwise -1.</param>
+    /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged. <paramref
+    /// name="open"/>: a descriptor of the object, if there is one at hand; otherwise -1.</summary>
     public void Perform(int open)
     {
         // R1 Race: Dispose, finalizer and the end of the process come together. Safe because: the gate lets one

@@ -42,15 +42,8 @@ internal class PosixSemaphore : MappedSemaphore
 
     private bool TryAcquireSlow()
     {
-        nint page = BeginUse();
-        try
-        {
-            return TryTake(page);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        return TryTake(use.Page);
     }
 
     private protected override bool TryTake(nint page)
@@ -69,39 +62,26 @@ internal class PosixSemaphore : MappedSemaphore
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
         if (!GlibcSemaphore.s_isKnown) return base.Block(longest, wakeup);
-        nint page = BeginUse();
-        try
-        {
-            return Sleep(page, longest, wakeup, Acquiring);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        return Sleep(use.Page, longest, wakeup, Acquiring);
     }
 
     public override bool Block(TimeSpan slice)
     {
-        nint page = BeginUse();
-        try
-        {
-            if (IsApple) return Poll(page, slice);
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (IsApple) return Poll(page, slice);
 
-            // musl has no sem_clockwait: there the wall clock measures the slice, which is short; the caller keeps the
-            // deadline.
-            int clock = s_hasClockWait ? Flags.CLOCK_MONOTONIC : Flags.CLOCK_REALTIME;
-            Timespec until = Timespec.After(slice, clock);
-            int result = s_hasClockWait ? Libc.sem_clockwait(page, clock, until) : Libc.sem_timedwait(page, until);
-            if (result == 0) return true;
-            int number = Marshal.GetLastPInvokeError();
-            return number == Errno.ETIMEDOUT || number == Errno.EINTR
-                ? false
-                : throw PosixErrors.Unknown(Acquiring, Key, s_hasClockWait ? "sem_clockwait" : "sem_timedwait", number);
-        }
-        finally
-        {
-            EndUse();
-        }
+        // musl has no sem_clockwait: there the wall clock measures the slice, which is short; the caller keeps the
+        // deadline.
+        int clock = s_hasClockWait ? Flags.CLOCK_MONOTONIC : Flags.CLOCK_REALTIME;
+        Timespec until = Timespec.After(slice, clock);
+        int result = s_hasClockWait ? Libc.sem_clockwait(page, clock, until) : Libc.sem_timedwait(page, until);
+        if (result == 0) return true;
+        int number = Marshal.GetLastPInvokeError();
+        return number == Errno.ETIMEDOUT || number == Errno.EINTR
+            ? false
+            : throw PosixErrors.Unknown(Acquiring, Key, s_hasClockWait ? "sem_clockwait" : "sem_timedwait", number);
     }
 
     // Apple has no timed wait at all.
@@ -134,15 +114,8 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected void ReleaseSlow(int count)
     {
-        nint page = BeginUse();
-        try
-        {
-            Give(page, count, Maximum);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        Give(use.Page, count, Maximum);
     }
 
     /// <summary>The largest count that a release through this object may make.</summary>
@@ -199,44 +172,31 @@ internal class PosixSemaphore : MappedSemaphore
 
     public override bool TryGetCount(out int count)
     {
-        nint page = BeginUse();
-        try
-        {
-            if (Libc.sem_getvalue(page, out count) == 0) return true;
-            int number = Marshal.GetLastPInvokeError();
-            return number == Errno.ENOSYS ? false
-                : throw PosixErrors.Unknown("read the count of the semaphore", Key, "sem_getvalue", number);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        if (Libc.sem_getvalue(use.Page, out count) == 0) return true;
+        int number = Marshal.GetLastPInvokeError();
+        return number == Errno.ENOSYS ? false
+            : throw PosixErrors.Unknown("read the count of the semaphore", Key, "sem_getvalue", number);
     }
 
     internal override void SetCount(int count)
     {
-        nint page = BeginUse();
-        try
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (GlibcSemaphore.s_isKnown)
         {
-            if (GlibcSemaphore.s_isKnown)
-            {
-                if (PermitRecords.IsOffered) PermitRecords.Forget(page);
-                GlibcSemaphore.SetCount(page, (uint)count);
-                return;
-            }
-
-            // R3 Race: a peer takes or gives between these steps. Safe because: each step is a valid one, so the peer
-            // counts as having come after.
-            while (TryTake(page))
-            {
-            }
-
-            if (count > 0) Give(page, count);
+            if (PermitRecords.IsOffered) PermitRecords.Forget(page);
+            GlibcSemaphore.SetCount(page, (uint)count);
+            return;
         }
-        finally
+
+        // R3 Race: a peer takes or gives between these steps. Safe because: each step is a valid one, so the peer
+        // counts as having come after.
+        while (TryTake(page))
         {
-            EndUse();
         }
+
+        if (count > 0) Give(page, count);
     }
 
     protected override void Close()

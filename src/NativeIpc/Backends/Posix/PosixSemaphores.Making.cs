@@ -33,12 +33,8 @@ internal sealed partial class PosixSemaphores
         return plain;
     }
 
-    /// <summary>Makes it without a name and gives it one when it is complete.</summary>
-    /// <param name="key">The key.</param>
-    /// <param name="initialCount">The count.</param>
-    /// <param name="use">How it is used.</param>
-    /// <param name="number">0; EEXIST when the name is taken; or why it cannot be made in this way, with nothing left
-    /// behind.</param>
+    /// <summary>Makes it without a name and gives it one when it is complete. <paramref name="number"/>: 0; EEXIST when
+    /// the name is taken; or why it cannot be made in this way, with nothing left behind.</summary>
     private static unsafe MappedSemaphore? MakeWhole(in NativeIpcKey key, int initialCount, in SemaphoreUse use,
         out int number)
     {
@@ -135,9 +131,6 @@ internal sealed partial class PosixSemaphores
     /// <remarks>R1 Race: another process of this user removes the name and makes a semaphore under it. Safe because:
     /// before the look, that one is told apart and stays as it is; between the look and chmod, it gets the mode and is
     /// not removed, since the identity is that of what was made.</remarks>
-    /// <param name="key">The key.</param>
-    /// <param name="opened">What sem_open gave.</param>
-    /// <param name="mode">The mode.</param>
     /// <returns>The file; all zero where that cannot be told, and then nobody removes it.</returns>
     internal static FileIdentity DressByName(in NativeIpcKey key, nint opened, UnixFileMode mode)
     {
@@ -165,18 +158,14 @@ internal sealed partial class PosixSemaphores
         throw PosixErrors.Unknown(Creating, key, call, number);
     }
 
-    /// <summary>Whether the name leads to what sem_open has made, without a guess.</summary>
-    /// <remarks>
-    /// To open a semaphore again that this process has open gives the same address (sem_open(3)): the C library
-    /// compares inodes, and one that is mapped here is no other file's. A name that has lost its file never leads to it
-    /// again, so it led there at the look before, too. That needs no /proc, and no device number of maps, which btrfs
-    /// and overlayfs tell otherwise than stat(2). Where the file may not be opened (umask), maps has to tell.
-    /// </remarks>
-    /// <param name="key">The key.</param>
-    /// <param name="opened">What sem_open gave.</param>
-    /// <param name="named">The file that had the name before.</param>
-    /// <param name="made">What sem_open has made; all zero where that cannot be told.</param>
-    /// <param name="number">0, or why the C library could not tell.</param>
+    /// <summary>Whether the name leads to what sem_open has made, without a guess. <paramref name="named"/>: the file
+    /// that had the name before. <paramref name="made"/>: what sem_open has made; all zero where that cannot be told.
+    /// <paramref name="number"/>: 0, or why the C library could not tell.</summary>
+    /// <remarks> To open a semaphore again that this process has open gives the same address (sem_open(3)): the C
+    /// library compares inodes, and one that is mapped here is no other file's. A name that has lost its file never
+    /// leads to it again, so it led there at the look before, too. That needs no /proc, and no device number of maps,
+    /// which btrfs and overlayfs tell otherwise than stat(2). Where the file may not be opened (umask), maps has to
+    /// tell. </remarks>
     private static bool IsNamed(in NativeIpcKey key, nint opened, in FileStatus named, out FileIdentity made,
         out int number)
     {
@@ -246,11 +235,7 @@ internal sealed partial class PosixSemaphores
             : throw PosixErrors.Create(Creating, key, "open", number);
     }
 
-    private enum HalfMade
-    {
-        ByThisCall,
-        BeforeThisCall,
-    }
+    private enum HalfMade { ByThisCall, BeforeThisCall }
 
     /// <summary>The same as <see cref="Complete"/>; what it began and could not end leaves no name.</summary>
     private static MappedSemaphore? CompleteOrTakeBack(in NativeIpcKey key, int initialCount, in SemaphoreUse use,
@@ -283,16 +268,10 @@ internal sealed partial class PosixSemaphores
     /// </summary>
     private static Backoff WaitFor(in SemaphoreUse use) => new(use.Segment is null ? use.Bound : TimeSpan.Zero);
 
-    /// <summary>
-    /// Completes a file that has the name and no bytes, and is its creator then; null when another process has done
-    /// that, or it has lost its name. Takes over the descriptor.
-    /// </summary>
-    /// <param name="key">The key.</param>
-    /// <param name="initialCount">The count.</param>
-    /// <param name="use">How it is used.</param>
-    /// <param name="file">The descriptor.</param>
-    /// <param name="made">Made by this very call, it is certainly this user's.</param>
-    /// <param name="own">The file, as soon as this call is the one that completes it; also when it fails then.</param>
+    /// <summary>Completes a file that has the name and no bytes, and is its creator then; null when another process has
+    /// done that, or it has lost its name. Takes over the descriptor. <paramref name="made"/>: made by this very call,
+    /// it is certainly this user's. <paramref name="own"/>: the file, as soon as this call is the one that completes
+    /// it; also when it fails then.</summary>
     private static MappedSemaphore? Complete(in NativeIpcKey key, int initialCount, in SemaphoreUse use, int file,
         HalfMade made, out FileIdentity? own)
     {

@@ -37,13 +37,9 @@ internal sealed partial class PosixSharedMemory
         return plain;
     }
 
-    /// <summary>Completes the file and gives it the name.</summary>
-    /// <param name="key">The key.</param>
-    /// <param name="size">The size.</param>
-    /// <param name="options">The options.</param>
-    /// <param name="descriptor">The file without a name; taken over.</param>
-    /// <param name="number">0; EEXIST when the name is taken; or why it can get no name in this way, with nothing left
-    /// behind.</param>
+    /// <summary>Completes the file and gives it the name. <paramref name="descriptor"/>: the file without a name; taken
+    /// over. <paramref name="number"/>: 0; EEXIST when the name is taken; or why it can get no name in this way, with
+    /// nothing left behind.</summary>
     private static unsafe PosixSegment? PublishWhole(in NativeIpcKey key, long size, SharedMemoryOptions options,
         int descriptor, out int number)
     {
@@ -133,21 +129,11 @@ internal sealed partial class PosixSharedMemory
     private static PosixRemoval RemovalOf(in NativeIpcKey key, FileIdentity identity, SharedMemoryOptions options)
         => new(key, IpcObjectKind.SharedMemory, lockKey: default, identity, options.PeerTimeout);
 
-    private enum HalfMade
-    {
-        ByThisCall,
-        BeforeThisCall,
-    }
+    private enum HalfMade { ByThisCall, BeforeThisCall }
 
-    /// <summary>
-    /// Gives a size to a segment that has none, and is its creator then; null when another process has done that, or it
-    /// has lost its name. Takes over the descriptor.
-    /// </summary>
-    /// <param name="key">The key.</param>
-    /// <param name="size">The size.</param>
-    /// <param name="options">What the caller asked for.</param>
-    /// <param name="descriptor">The segment.</param>
-    /// <param name="made">Made by this very call, it is certainly this user's.</param>
+    /// <summary>Gives a size to a segment that has none, and is its creator then; null when another process has done
+    /// that, or it has lost its name. Takes over the descriptor. <paramref name="made"/>: made by this very call, it is
+    /// certainly this user's.</summary>
     private static PosixSegment? Recover(in NativeIpcKey key, long size, SharedMemoryOptions options, int descriptor,
         HalfMade made)
     {
@@ -212,11 +198,7 @@ internal sealed partial class PosixSharedMemory
                 && named.Identity == status.Identity);
 
     /// <summary>Whether peers can know a file.</summary>
-    private enum FileName
-    {
-        None,
-        Given,
-    }
+    private enum FileName { None, Given }
 
     /// <summary>Sets the exact mode, and the size: reserved, unless it is to be sparse. Tells what the file is
     /// then.</summary>

@@ -65,20 +65,10 @@ internal sealed partial class PosixSharedMemory : ISharedMemoryBackend
     public bool Remove(in NativeIpcKey key)
         => PosixRemoval.RemoveNamed("remove the segment", key, IpcObjectKind.SharedMemory, PosixNames.LockKey(key));
 
-    private enum State
-    {
-        Missing,
-        Ready,
-        HalfCreated,
-        Unreadable,
-    }
+    private enum State { Missing, Ready, HalfCreated, Unreadable }
 
     /// <summary>What a creating call does with a segment that it finds.</summary>
-    private enum FoundSegment
-    {
-        Refused,
-        Opened,
-    }
+    private enum FoundSegment { Refused, Opened }
 
     private static PosixSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options,
         FoundSegment policy)

@@ -17,7 +17,6 @@ internal sealed class PosixSubfolders(Census census, PosixLook looker)
     private int _unseen;
 
     /// <summary>Adds the files of some folders, and of those in them.</summary>
-    /// <param name="names">The folders, by their names in <c>/dev/shm</c>.</param>
     internal void AddTo(IReadOnlyList<string> names)
     {
         if (names.Count == 0) return;

@@ -42,14 +42,10 @@ internal static class PosixUsers
     }
 
     /// <summary>Removes an object, and the lock of a segment, if no process has it open or mapped: in whatever
-    /// language, user or namespace.</summary>
-    /// <param name="key">The key.</param>
-    /// <param name="kind">Its kind.</param>
-    /// <param name="lockKey">The key of the segment's lock; invalid for none.</param>
-    /// <param name="identity">The file that it must be; null for whatever has the name.</param>
-    /// <param name="own">The only descriptor of this process, if it has one left; the file is not mapped here any
-    /// more.</param>
-    /// <param name="bound">How long to wait for another process that has the object's file lock.</param>
+    /// language, user or namespace. <paramref name="lockKey"/>: the key of the segment's lock; invalid for none.
+    /// <paramref name="identity"/>: the file that it must be; null for whatever has the name. <paramref name="own"/>:
+    /// the only descriptor of this process, if it has one left; the file is not mapped here any more. <paramref
+    /// name="bound"/>: how long to wait for another process that has the object's file lock.</summary>
     private static UseResult RemoveIfUnused(in NativeIpcKey key, IpcObjectKind kind, in NativeIpcKey lockKey,
         FileIdentity? identity, UnixDescriptor? own, TimeSpan bound)
     {
@@ -58,9 +54,8 @@ internal static class PosixUsers
             () => PosixRemoval.UnlinkBoth(named, kind, itsLock)), bound);
     }
 
-    /// <summary>Removes a file of the folder, if no process has it open or mapped.</summary>
-    /// <param name="question">Which one.</param>
-    /// <param name="bound">How long to wait for another process that has the object's file lock.</param>
+    /// <summary>Removes a file of the folder, if no process has it open or mapped. <paramref name="bound"/>: how long
+    /// to wait for another process that has the object's file lock.</summary>
     internal static UseResult RemoveIfUnused(in UseQuestion question, TimeSpan bound)
     {
         string path = question.Path;
@@ -73,7 +68,7 @@ internal static class PosixUsers
         {
             if (round > 0) mark?.Begin(path);
 
-            // R1 Race: two processes let go together; each has closed what it had before it asks. Safe because: A has
+            // R1 Race: two last users close together; each has closed what it had before it asks. Safe because: A has
             // the object's lock; B, which has opened the file, does not get it, closes, and comes again; A waits until
             // B has closed, and B until A has, which A does after it gave the lock back. So the last one to ask finds
             // nobody, or a user. One that stops while it asks, or only says that it asks, is waited for, and no longer
@@ -187,24 +182,12 @@ internal static class PosixUsers
         return new UseResult(UseAnswer.Gone);
     }
 
-    /// <summary>What another description is, that keeps a lease from being given.</summary>
-    private enum OtherUse
-    {
-        /// <summary>It says nothing of itself: a user.</summary>
-        Unmarked,
+    /// <summary>What keeps a lease from being given: a user; a process that asks or looks, too, so that the refusal means
+    /// nothing; or a child of one that has closed the file (<see cref="NoUseMark"/>).</summary>
+    private enum OtherUse { Unmarked, Asks, IsClosing }
 
-        /// <summary>It asks or looks, too, so that the refusal means nothing.</summary>
-        Asks,
-
-        /// <summary>It is a child's, of a process that has closed the file (<see cref="NoUseMark"/>).</summary>
-        IsClosing,
-    }
-
-    /// <summary>Takes a lease, once all are gone that have the file open only to ask or to look.</summary>
-    /// <param name="file">The file.</param>
-    /// <param name="mark">The caller's mark.</param>
-    /// <param name="backoff">For how long.</param>
-    /// <param name="other">What is in the way, where that is EAGAIN.</param>
+    /// <summary>Takes a lease, once all are gone that have the file open only to ask or to look. <paramref
+    /// name="other"/>: what is in the way, where that is EAGAIN.</summary>
     /// <returns>0, or the error number.</returns>
     private static int TakeLease(UnixDescriptor file, AskMark? mark, ref Backoff backoff, out OtherUse other)
     {
@@ -319,12 +302,9 @@ internal static class PosixUsers
         }
     }
 
-    /// <summary>Refuses an object of another user than this one and root, which may be planted.</summary>
-    /// <param name="attempt">What for.</param>
-    /// <param name="key">The key.</param>
-    /// <param name="kind">Its kind.</param>
-    /// <param name="status">Of the very descriptor that is mapped then.</param>
-    /// <param name="trusted">One more user that may own it; for the lock of a segment, the segment's owner.</param>
+    /// <summary>Refuses an object of another user than this one and root, which may be planted. <paramref
+    /// name="status"/>: of the very descriptor that is mapped then. <paramref name="trusted"/>: one more user that may
+    /// own it; for the lock of a segment, the segment's owner.</summary>
     internal static void CheckOwner(string attempt, in NativeIpcKey key, IpcObjectKind kind, in FileStatus status,
         uint? trusted = null)
     {

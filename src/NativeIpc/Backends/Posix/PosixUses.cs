@@ -9,10 +9,8 @@ internal static class PosixUses
 {
     private static readonly string s_folder = PosixNames.Folder + "/";
 
-    /// <summary>The same users, each with what it does.</summary>
-    /// <param name="path">The file of the semaphore.</param>
-    /// <param name="identity">Which one it is.</param>
-    /// <param name="users">The processes that have it open.</param>
+    /// <summary>The same users, each with what it does. <paramref name="path"/>: the file of the semaphore. <paramref
+    /// name="identity"/>: which one it is. <paramref name="users"/>: the processes that have it open.</summary>
     internal static IReadOnlyList<IpcAttachment> Of(string path, FileIdentity identity,
         IReadOnlyList<IpcAttachment> users)
     {

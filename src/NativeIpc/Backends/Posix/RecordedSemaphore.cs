@@ -42,43 +42,23 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     public override bool TryAcquire()
     {
-        nint page = BeginUse();
-        try
-        {
-            return TryTake(page) || (Mends() && TryTake(page));
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        nint page = use.Page;
+        return TryTake(page) || (Mends() && TryTake(page));
     }
 
     public override bool TryAcquireFast()
     {
-        nint page = BeginUse();
-        try
-        {
-            return TryTake(page);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        return TryTake(use.Page);
     }
 
     /// <inheritdoc/>
     public override bool TryAcquire(out bool isHeldUp)
     {
-        _ = BeginUse();
-        try
-        {
-            if (_records.TryTake(Pause.None, out isHeldUp)) return true;
-            return !isHeldUp && Mends(Pause.None, out isHeldUp) && _records.TryTake(Pause.None, out isHeldUp);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        if (_records.TryTake(Pause.None, out isHeldUp)) return true;
+        return !isHeldUp && Mends(Pause.None, out isHeldUp) && _records.TryTake(Pause.None, out isHeldUp);
     }
 
     /// <inheritdoc/>
@@ -104,17 +84,11 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     /// <remarks>The death of a holder wakes nobody: the sleeper looks again after a while.</remarks>
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
-        nint page = BeginUse();
-        try
-        {
-            if (TryTake(page) || (Mends() && TryTake(page))) return true;
-            TimeSpan slice = TimeSpan.FromMilliseconds(MillisecondsBetweenLooks);
-            return Sleep(page, longest < slice ? longest : slice, wakeup, Acquiring);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (TryTake(page) || (Mends() && TryTake(page))) return true;
+        TimeSpan slice = TimeSpan.FromMilliseconds(MillisecondsBetweenLooks);
+        return Sleep(page, longest < slice ? longest : slice, wakeup, Acquiring);
     }
 
     public override bool Block(TimeSpan slice) => Block(slice, Wakeup.Begin());
@@ -134,15 +108,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     public override void Release(int count)
     {
-        _ = BeginUse();
-        try
-        {
-            Give(count);
-        }
-        finally
-        {
-            EndUse();
-        }
+        using Use use = BeginUse();
+        Give(count);
     }
 
     /// <inheritdoc/>

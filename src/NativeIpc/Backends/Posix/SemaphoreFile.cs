@@ -42,11 +42,8 @@ internal static class SemaphoreFile
             "Remove that file, or use another name.");
     }
 
-    /// <summary>Maps the page of a semaphore.</summary>
-    /// <param name="attempt">What for.</param>
-    /// <param name="key">The key.</param>
-    /// <param name="file">The descriptor.</param>
-    /// <param name="touch">When the page is used: to map it at once costs less than the page fault.</param>
+    /// <summary>Maps the page of a semaphore. <paramref name="touch"/>: when the page is used: to map it at once costs
+    /// less than the page fault.</summary>
     internal static nint MapPage(string attempt, in NativeIpcKey key, int file, FirstTouch touch)
     {
         int populate = touch == FirstTouch.Now ? Flags.MAP_POPULATE : 0;
@@ -74,11 +71,4 @@ internal static class SemaphoreFile
 }
 
 /// <summary>When a mapped page is used first.</summary>
-internal enum FirstTouch
-{
-    /// <summary>Some time.</summary>
-    Later,
-
-    /// <summary>At once.</summary>
-    Now,
-}
+internal enum FirstTouch { Later, Now }

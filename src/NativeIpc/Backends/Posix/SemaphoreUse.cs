@@ -120,25 +120,9 @@ internal readonly record struct SemaphoreUse
     }
 }
 
-/// <summary>Whose objects are used.</summary>
-internal enum OwnerTrust
-{
-    /// <summary>Those of this user and root; others may be planted.</summary>
-    ThisUserAndRoot,
+/// <summary>Whose objects are used: those of other users may be planted.</summary>
+internal enum OwnerTrust { ThisUserAndRoot, Anyone }
 
-    /// <summary>Anybody's.</summary>
-    Anyone,
-}
-
-/// <summary>What a creating call does with an object that it finds.</summary>
-internal enum FoundObject
-{
-    /// <summary>Uses it.</summary>
-    Used,
-
-    /// <summary>Uses it, and takes away the record that it goes with its users.</summary>
-    Kept,
-
-    /// <summary>Takes it over once its count is set, and has no duty for it until then.</summary>
-    TakenOver,
-}
+/// <summary>What a creating call does with an object that it finds: uses it; keeps it, and takes away the record that it
+/// goes with its users; or takes it over once its count is set, with no duty for it until then.</summary>
+internal enum FoundObject { Used, Kept, TakenOver }

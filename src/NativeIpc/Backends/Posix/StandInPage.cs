@@ -42,11 +42,8 @@ internal sealed unsafe class StandInPage
     /// users.</summary>
     internal bool IsInPlace { get; private set; }
 
-    /// <summary>Puts one in the place of a semaphore's page.</summary>
-    /// <param name="handle">The semaphore.</param>
-    /// <param name="identity">Its file.</param>
-    /// <param name="atTheEnd">What to do with the true word when no thread can change it by the address any more; null
-    /// for nothing.</param>
+    /// <summary>Puts one in the place of a semaphore's page. <paramref name="atTheEnd"/>: what to do with the true word
+    /// when no thread can change it by the address any more; null for nothing.</summary>
     internal static StandInPage Replace(PosixSemaphoreHandle handle, FileIdentity identity, Action<nint>? atTheEnd)
     {
         Debug.Assert(handle.IsMapping);

@@ -221,11 +221,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         }
     }
 
-    private enum ReturnWhen
-    {
-        Now,
-        RequestIsOver,
-    }
+    private enum ReturnWhen { Now, RequestIsOver }
 
     private bool TryReturnHere(ReturnWhen when)
     {

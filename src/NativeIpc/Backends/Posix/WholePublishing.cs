@@ -66,12 +66,5 @@ internal sealed class WholePublishing
     }
 }
 
-/// <summary>Which call of the better way failed.</summary>
-internal enum PublishingCall
-{
-    /// <summary>open(2) with O_TMPFILE.</summary>
-    Open,
-
-    /// <summary>linkat(2).</summary>
-    Link,
-}
+/// <summary>Which call of the better way failed: open(2) with O_TMPFILE, or linkat(2).</summary>
+internal enum PublishingCall { Open, Link }
