@@ -118,6 +118,7 @@ internal readonly struct FileLock : IDisposable
     private static int Wait(int file, int how, in PeerBound bound, out FileLock taken)
     {
         var patience = new HolderPatience(bound.PeerTimeout);
+        var look = new HolderLook(file);
         FileLockWait? queue = null;
         bool mayQueue = true;
         int microseconds = ShortestMicroseconds;
@@ -149,7 +150,7 @@ internal readonly struct FileLock : IDisposable
                 TimeSpan passed = Stopwatch.GetElapsedTime(lastLook);
                 if (patience.IsInfinite || passed < patience.NextLook) continue;
                 lastLook = Stopwatch.GetTimestamp();
-                HolderSight seen = FileLockHolder.Look(file);
+                if (look.Try() is not { } seen) continue;
                 if (seen.Holder is null)
                 {
                     // Given back this moment, and who was woken for it is not scheduled yet; or a process of another
@@ -159,6 +160,11 @@ internal readonly struct FileLock : IDisposable
                 }
 
                 patience.Note(seen, passed);
+                if (!patience.IsOver) continue;
+
+                // Race: between two readings of the table another process has become the holder.
+                // Safe because the last word is a new reading, with which the count begins anew for another holder.
+                patience.Note(look.Anew(), TimeSpan.Zero);
                 if (!patience.IsOver) continue;
                 taken = default;
                 return Errno.EAGAIN;

@@ -1,4 +1,5 @@
 using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
 using Xunit;
 
 namespace NativeIpc.Tests.Waiting;

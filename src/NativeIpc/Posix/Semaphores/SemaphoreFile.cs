@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Posix.Names;
 using NativeIpc.Waiting.Bounds;
