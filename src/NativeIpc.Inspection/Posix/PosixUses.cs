@@ -36,8 +36,8 @@ internal static class PosixUses
         return permits > 0 ? user with { Use = IpcUse.Holds, Permits = (int)Math.Min(permits, int.MaxValue) } : user;
     }
 
-    /// <summary>How many permits belong to the description that has locked a byte past the end of the file, by byte. The
-    /// two bytes of one slot stand for the same permits.</summary>
+    /// <summary>How many permits belong to the description that has locked a byte past the end of the file, by byte.
+    /// The two bytes of one slot stand for the same permits.</summary>
     private static Dictionary<long, (int Slot, int Permits)> ReadHeld(string path, FileIdentity identity)
     {
         Dictionary<long, (int Slot, int Permits)> held = [];

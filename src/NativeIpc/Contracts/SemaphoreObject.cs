@@ -159,8 +159,8 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
 
     private protected FastStep _step;
 
-    /// <summary>Whether an operation may be made without <see cref="TryBeginUse"/>, since what it touches stays as long as
-    /// this object is referred to.</summary>
+    /// <summary>Whether an operation may be made without <see cref="TryBeginUse"/>, since what it touches stays as long
+    /// as this object is referred to.</summary>
     public bool HasFastPath => _step.IsOpen;
 
     /// <summary>Takes the permit of a lock if that takes one step on memory; false also when it would take more, or is

@@ -69,6 +69,6 @@ internal sealed partial class HeldSemaphore
     }
 }
 
-/// <summary>Whether a semaphore is a lock whose dead holders are told: where the system can and there is a free slot, or
-/// so that opening fails without.</summary>
+/// <summary>Whether a semaphore is a lock whose dead holders are told: where the system can and there is a free slot,
+/// or so that opening fails without.</summary>
 internal enum LockRecovery { None, WherePossible, Required }

@@ -129,6 +129,6 @@ internal sealed record LockedSegment(FileStatus Status, OwnerTrust Owners, LockR
 /// <summary>Whose objects are used: those of other users may be planted.</summary>
 internal enum OwnerTrust { ThisUserAndRoot, Anyone }
 
-/// <summary>What a creating call does with an object that it finds: uses it; keeps it, and takes away the record that it
-/// goes with its users; or takes it over once its count is set, with no duty for it until then.</summary>
+/// <summary>What a creating call does with an object that it finds: uses it; keeps it, and takes away the record that
+/// it goes with its users; or takes it over once its count is set, with no duty for it until then.</summary>
 internal enum FoundObject { Used, Kept, TakenOver }

@@ -191,8 +191,8 @@ internal static class PosixUsers
         return new UseResult(UseAnswer.Gone);
     }
 
-    /// <summary>What keeps a lease from being given: a user; a process that asks or looks, too, so that the refusal means
-    /// nothing; or a child of one that has closed the file (<see cref="NoUseMark"/>).</summary>
+    /// <summary>What keeps a lease from being given: a user; a process that asks or looks, too, so that the refusal
+    /// means nothing; or a child of one that has closed the file (<see cref="NoUseMark"/>).</summary>
     private enum OtherUse { Unmarked, Asks, IsClosing }
 
     /// <summary>Takes a lease, once all are gone that have the file open only to ask or to look. <paramref
