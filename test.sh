@@ -21,6 +21,7 @@ suite=NativeIpc.Conformance
 posix_tests() { printf " -class $suite.Posix.%s" "$@"; }
 portable=$(posix_tests WaitTests PendingTests SemaphoreTests LockTests PermitTests MaximumCountTests DisposedTests \
     DisposeRaceTests OwnershipOfAllTests)
+locks=NativeIpc.DistributedLock.Tests
 waitv=$(posix_tests WaitTests PendingTests SemaphoreTests LockTests DisposedTests DisposeRaceTests)
 
 # name             kind     seconds  command
@@ -43,6 +44,8 @@ faults             script   900      eng/faults.sh
 peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 guides             xunit    600      tests/NativeIpc.Guides
+distributed-lock   xunit    300      tests/$locks -namespace- $locks.Services
+services           xunit    400      tests/$locks -namespace $locks.Services
 tool-aot           script   240      eng/tool-aot.sh
 deb                script   200      eng/deb.sh
 tool               xunit    900      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests

@@ -176,6 +176,62 @@ else
     fail "CA1416 warns of what a system does not have, and of nothing else" "dotnet build failed"
 fi
 
+# A package beside the core: what is inside, what it depends on, and a program that has nothing but the packages.
+# beside NAME DEPENDENCIES PROGRAM SAYS
+beside() {
+    local name=$1 dependencies=$2 program=$3 says=$4 folder=$work/$1 file
+    mkdir -p "$folder/package" "$folder/program"
+    if ! (cd "$root" && dotnet pack "src/$name" -c Release -nologo -v q -o "$packages") >"$folder/log" 2>&1; then
+        sed 's/^/    /' "$folder/log" >&2
+        fail "$name packs" "dotnet pack failed"
+        return
+    fi
+    pass "$name packs"
+    unzip -q "$packages/$name.$version.nupkg" -d "$folder/package"
+    for file in README.md LICENSE "lib/net10.0/$name.dll" "lib/net10.0/$name.xml"; do
+        verify "$name has $file" "missing or empty" test -s "$folder/package/$file"
+    done
+    verify "$name has its own readme" "differs" cmp "$root/src/$name/README.md" "$folder/package/README.md"
+    verify "$name has symbols" "no snupkg" test -s "$packages/$name.$version.snupkg"
+    file=$(grep -oE '<dependency id="[^"]+"' "$folder/package/$name.nuspec" | cut -d'"' -f2 | sort -u | tr '\n' ' ')
+    if [ "$file" = "$dependencies " ]; then
+        pass "$name depends on nothing else than it says"
+    else
+        fail "$name depends on nothing else than it says" "$file"
+    fi
+
+    # What others have made comes from where this machine has it; ours from the folder alone.
+    cat >"$folder/program/nuget.config" <<CONFIG
+<configuration>
+  <packageSources><add key="here" value="$packages" /></packageSources>
+  <packageSourceMapping>
+    <packageSource key="here"><package pattern="NativeIpc*" /></packageSource>
+    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
+  </packageSourceMapping>
+</configuration>
+CONFIG
+    sed -e "s/Include=\"NativeIpc\"/Include=\"$name\"/" "$work/hello/Hello.csproj" >"$folder/program/Hello.csproj"
+    printf '%s\n' "$program" >"$folder/program/Program.cs"
+    cd "$folder/program" || exit 1
+    if ! NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$folder/out" >"$folder/log" 2>&1; then
+        sed 's/^/    /' "$folder/log" >&2
+        fail "a program builds against $name" "dotnet build failed"
+        return
+    fi
+    run_watched "$(patient 60)" said "$folder/out/Hello"
+    if [ "$(cat said)" = "$says" ]; then
+        pass "a program that has nothing but the package $name runs"
+    else
+        fail "a program that has nothing but the package $name runs" "$(cat said)"
+    fi
+}
+
+beside NativeIpc.DistributedLock 'DistributedLock.Core NativeIpc' '
+using NativeIpc.DistributedLock;
+var mine = new NativeIpcDistributedLock($"org.example.packed.{Environment.ProcessId}");
+using NativeIpcDistributedSynchronizationHandle held = mine.Acquire();
+Console.WriteLine(mine.TryAcquire() is null ? "held" : "not held");' held
+
 # The tool: packed, installed from the folder as a user does, and started.
 cd "$work" || exit 1
 if ! "$root/eng/tool-pack.sh" "$packages" -p:RunAnalyzers=false >"$work/tool.log" 2>&1; then

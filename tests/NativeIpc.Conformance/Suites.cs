@@ -21,6 +21,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
 
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PosixProvider>;
+
     public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
@@ -72,6 +74,8 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
 
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PlainPosixProvider>;
+
     public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
 
     public sealed class CrashTests : CrashTests<PlainPosixProvider>;
@@ -110,6 +114,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class MaximumCountTests : MaximumCountTests<SystemVProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
+
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemVProvider>;
 
     public sealed class UndoTests : UndoTests<SystemVProvider>;
 
@@ -166,6 +172,8 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
 
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemV84Provider>;
+
     public sealed class UndoTests : UndoTests<SystemV84Provider>;
 
     public sealed class AbandonedTests : SystemVAbandonedTests<SystemV84Provider>;
@@ -206,6 +214,8 @@ namespace NativeIpc.Conformance.Windows
     public sealed class MaximumCountTests : MaximumCountTests<WindowsProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
+
+    public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<WindowsProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
 

@@ -50,6 +50,10 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// the system does not say.</summary>
     public virtual string ObjectIdentity => "";
 
+    /// <summary>Whether the key leads to another object by now, or to none, where that is noticed. The caller has
+    /// entered.</summary>
+    public virtual bool WasReplaced => false;
+
     /// <summary>Takes a permit if there is one.</summary>
     public abstract bool TryAcquire();
 

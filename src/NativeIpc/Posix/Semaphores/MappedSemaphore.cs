@@ -32,6 +32,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private int _uses;
     private volatile bool _isPromoted;
     private StandInPage? _standIn;
+    private NameWatch? _nameWatch;
 
     private protected MappedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
         Origin origin)
@@ -46,6 +47,21 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     internal FileIdentity Identity { get; }
 
     public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
+
+    /// <inheritdoc/>
+    public override bool WasReplaced
+    {
+        get
+        {
+            if (Identity == default) return false;
+            if (Volatile.Read(ref _nameWatch) is { } watch) return watch.HasChanged;
+            watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(Key)), Identity);
+            if (watch is null) return false;
+
+            // R1 Race: two callers begin a watch. Safe because: one that was never asked holds nothing of the system.
+            return (Interlocked.CompareExchange(ref _nameWatch, watch, null) ?? watch).HasChanged;
+        }
+    }
 
     /// <summary>The descriptor that it keeps besides the page; null for none.</summary>
     private protected virtual UnixDescriptor? File => null;
@@ -114,7 +130,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         _isPromoted = true; // before the address is out: Close reads it after the caller's EndUse
         OpenFastPath();
 
-        // R1 Race: Dispose comes meanwhile. Safe because: Dispose sets IsClosed and then closes the fast path, this
+        // R2 Race: Dispose comes meanwhile. Safe because: Dispose sets IsClosed and then closes the fast path, this
         // opens it and then reads IsClosed, with full barriers between: one of the two closes it last.
         if (IsClosed) CloseFastPath();
     }
@@ -191,6 +207,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private protected bool UnmapPage()
     {
         Debug.Assert(!IsClosed || (FastAddress == 0 && !HasFastPath));
+        _nameWatch?.Dispose();
 
         // Not closed: then this is the finalizer, and no thread can come late.
         if (!_isPromoted || !IsClosed)
