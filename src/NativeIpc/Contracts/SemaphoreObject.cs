@@ -49,13 +49,13 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
     public abstract bool TryAcquire();
 
     /// <inheritdoc/>
-    public virtual bool TryAcquireQuickly() => TryAcquire();
+    public virtual bool TryAcquireFast() => TryAcquire();
 
-    /// <summary>As <see cref="TryAcquire"/>, but without any pause: for an asynchronous wait, whose tries run on
+    /// <summary>As <see cref="TryAcquire()"/>, but without any pause: for an asynchronous wait, whose tries run on
     /// threads and inside gates that others need.</summary>
     /// <param name="isHeldUp">Whether something else than the count may have kept the permit from being taken, and
     /// another try after <see cref="AwaitMoment"/> may say more.</param>
-    public virtual bool TryAcquireAtOnce(out bool isHeldUp)
+    public virtual bool TryAcquire(out bool isHeldUp)
     {
         isHeldUp = false;
         return TryAcquire();
@@ -152,16 +152,16 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
         public void Dispose() => GC.SuppressFinalize(this);
     }
 
-    private protected DirectStep _step;
+    private protected FastStep _step;
 
-    /// <summary>Whether an operation may be made without <see cref="TryEnter"/>, since what it touches stays as long as
-    /// this object is referred to.</summary>
-    public bool IsDirect => _step.IsOpen;
+    /// <summary>Whether an operation may be made without <see cref="TryBeginUse"/>, since what it touches stays as long
+    /// as this object is referred to.</summary>
+    public bool HasFastPath => _step.IsOpen;
 
     /// <summary>Takes the permit of a lock if that takes one step on memory; false also when it would take more, or is
     /// not offered.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryTakeDirectly()
+    public bool TryTakeFast()
     {
         bool taken = _step.TryTake();
         GC.KeepAlive(this);
@@ -170,7 +170,7 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
 
     /// <summary>Gives the permit of a lock back if that takes one step on memory, and nobody waits for it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryGiveDirectly()
+    public bool TryGiveFast()
     {
         bool given = _step.TryGive();
         GC.KeepAlive(this);
@@ -245,7 +245,7 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
     /// Keeps the semaphore open over several calls, so that what was acquired can still be given back when a Dispose
     /// comes in between; false when it is closed for good.
     /// </summary>
-    public bool TryEnter()
+    public bool TryBeginUse()
     {
         for (int users = Volatile.Read(ref _users); users > 0;)
         {
@@ -257,8 +257,8 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
         return false;
     }
 
-    /// <summary>Ends what <see cref="TryEnter"/> began.</summary>
-    public void Leave()
+    /// <summary>Ends what <see cref="TryBeginUse"/> began.</summary>
+    public void EndUse()
     {
         if (Interlocked.Decrement(ref _users) == 0) Close();
     }
@@ -273,7 +273,7 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
         EndWaits();
-        Leave();
+        EndUse();
         GC.SuppressFinalize(this);
         _notice?.Dispose();
     }

@@ -176,7 +176,7 @@ internal sealed partial class SystemVSemaphore
             throw new InvalidOperationException(
                 $"The semaphore {Failure.Describe(Key)} is robust, so it is a lock: it is released by 1, not "
                     + $"by {count}.");
-        ThrowIfClosed(!TryEnter());
+        ThrowIfClosed(!TryBeginUse());
         try
         {
             if (Interlocked.Exchange(ref _isHeld, 0) == 0)
@@ -191,7 +191,7 @@ internal sealed partial class SystemVSemaphore
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 

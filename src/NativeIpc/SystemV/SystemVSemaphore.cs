@@ -93,7 +93,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     /// <inheritdoc/>
     /// <remarks>What else it may say than that there is no permit, the sleep that comes next says.</remarks>
-    public override bool TryAcquireQuickly()
+    public override bool TryAcquireFast()
         => _set.Tells || _options.Robust ? Acquire(null) : TryOperateFast(-1, _acquireFlags);
 
     /// <summary>The operation that goes through at once, of a semaphore that is no lock. Whatever keeps it from that
@@ -335,7 +335,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     /// may be one that has died in the middle, which no try finds out. The first waiter gets a failure, and the next
     /// look begins again for the others, each of which gets its own. A waiter that has just come, and found nobody
     /// before, has not waited for the peer yet.</remarks>
-    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    public override bool TryAcquire(out bool isHeldUp)
     {
         isHeldUp = false;
         if (TryAcquire()) return true;

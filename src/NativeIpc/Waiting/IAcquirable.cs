@@ -7,7 +7,7 @@ internal interface IAcquirable
     bool TryAcquire();
 
     /// <summary>Takes a permit if there is one, without a look for dead holders: for trying again and again.</summary>
-    bool TryAcquireQuickly();
+    bool TryAcquireFast();
 
     /// <summary>Takes a permit, waiting for it for <paramref name="longest"/> at most (<see cref="TimeSpan.MaxValue"/>:
     /// for ever). False when none came, also earlier: the wake-up was set, or the system wants to be asked
