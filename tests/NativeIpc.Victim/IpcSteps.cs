@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using NativeIpc.Inspection;
 
 namespace NativeIpc.Victim;
@@ -248,12 +249,16 @@ internal sealed class IpcSteps
     /// <summary>Locks while the process seems to be ending, and counts the pauses of this thread.</summary>
     private string LockAsyncAtEnd()
     {
-        Internals.IsEnding = true;
+        SetEnding(true);
         int before = Internals.PausesOfThisThread;
         Task<SharedMemoryLock?> locking = _segment!.TryLockAsync(Timeout.InfiniteTimeSpan).AsTask();
         int pauses = Internals.PausesOfThisThread - before;
-        Internals.IsEnding = false;
+        SetEnding(false);
         return $"{pauses} {locking.GetAwaiter().GetResult() is not null}";
+
+        static void SetEnding(bool value)
+            => typeof(SharedMemory).Assembly.GetType("NativeIpc.Lifetime.ProcessExit", throwOnError: true)!
+                .GetField("s_isEnding", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, value);
     }
 
     /// <summary>Fails again and again, and tells the descriptors and mappings that this takes.</summary>
