@@ -37,6 +37,7 @@ public sealed partial class SystemSemaphore : IDisposable
     private SystemSemaphore(SemaphoreObject semaphore, SystemSemaphoreOptions options)
     {
         _semaphore = semaphore;
+        semaphore.TakesOverUnknown = options.TakeOverUnknownHolders;
         _continuesAtOnce = options.AllowSynchronousContinuations;
     }
 

@@ -270,6 +270,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     /// <remarks>Without a slot this handle's own permit looks like a foreign one, so then it is not asked.</remarks>
     private void FreeIfAlone(nint page)
     {
+        if (!TakesOverUnknown) return;
         lock (_checks)
         {
             if (_aside is null || !IsHeldByUnknown(GlibcSemaphore.Look(page))) return;
