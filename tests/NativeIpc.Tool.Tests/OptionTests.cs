@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;
