@@ -107,7 +107,7 @@ public partial class OptionTests
             string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
             bool goesOn = Regex.IsMatch(line, @" -W| --hold");
             string start =
-                $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "30")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
+                $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "100")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
             script.Append("fresh\n").Append(proof.SetUp)
                 .Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
             script.Append("echo \"$said\"; state; echo '").Append(Mark).Append("end'\n");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeIpc.Inspection.Looks;
+using NativeIpc.Inspection.Processes;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Lifetime;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
@@ -37,8 +38,8 @@ internal sealed class LockOptions
             => segment.TryLock(timeout, out SharedMemoryLock taken, Interruption.Token) ? taken : null;
     }
 
-    /// <summary>Why the wait may be for ever: nobody has the lock open, and it is taken. A killed Qt or C program leaves
-    /// it so, and so does one that means no lock. Null when that is not how it is, or not known.</summary>
+    /// <summary>Why the wait may be for ever: nobody has the lock open, and it is taken. A killed Qt or C program
+    /// leaves it so, and so does one that means no lock. Null when that is not how it is, or not known.</summary>
     private static string? WhyNobodyReleases(NamedObject named, SharedMemory segment)
     {
         if (OperatingSystem.IsWindows()) return null;

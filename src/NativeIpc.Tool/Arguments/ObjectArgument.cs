@@ -77,7 +77,7 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     {
         if (locks && !named.Key.IsValid)
             throw ToolException.Usage($"{named.Name} has no key, and so no lock: leave --lock out.");
-        // On Unix a semaphore that nobody has open may be at 0 on purpose; on Windows there is none that nobody has open.
+        // On Unix a semaphore that nobody has open may be at 0 on purpose; on Windows it would be gone.
         var options = new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks,
             TakeOverUnknownHolders = OperatingSystem.IsWindows() };
         if (AcceptsOthers(parsed, onlyLooks && !locks)) options.AllowOtherOwners = true;
