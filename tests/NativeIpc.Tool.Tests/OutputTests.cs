@@ -244,7 +244,7 @@ public class OutputTests : OneType
     {
         RequireNativeFile();
         string said = Alone.Run(Prelude("(ulimit -n $n; exec \"$@\")") + """
-            for n in 0 1 2 3 4 6 8; do
+            for n in 0 1 2 3 4; do
                 for verb in "rm systemv:$PWD/k" "rm systemv:$PWD/k -k sem" "rm --orphaned --yes -d ." "rm --unused --yes -t systemv -d ."; do
                     "$N" create shm systemv:$PWD/k 10 > /dev/null; "$N" write systemv:$PWD/k --lock -s x
                     there() { echo "$(awk 'NR > 1' /proc/sysvipc/shm | wc -l) $(awk 'NR > 1' /proc/sysvipc/sem | wc -l) $(ls k 2> /dev/null)"; }

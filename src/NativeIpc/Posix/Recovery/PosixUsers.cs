@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
@@ -129,6 +130,7 @@ internal static class PosixUsers
         // Where this thread hardly comes to look, neither do those come on that it waits for.
         int fewestPauses = bound < TimeSpan.Zero ? 0 : (int)Math.Min(bound.TotalMilliseconds / 2, MostPausesDue);
         var backoff = new Backoff(bound, fewestPauses: fewestPauses);
+        long begun = Stopwatch.GetTimestamp();
         for (int round = 0; ; round++)
         {
             if (round > 0) mark?.Begin(path);
@@ -144,7 +146,8 @@ internal static class PosixUsers
             if (isFinal) return result;
             if (result.Answer == UseAnswer.InUse && round >= MostRounds && backoff.Elapsed >= s_patience) return result;
             bool isLast = !backoff.Pause();
-            if ((isLast || round >= RoundsBeforeLookingAtLocks) && result.Call == "flock" && HasSharedLock(path))
+            if ((isLast || round >= RoundsBeforeLookingAtLocks) && result.Call == "flock"
+                && HasSharedLock(path, isLast ? LockTable.OfProcess.Now() : LockTable.OfProcess.After(begun)))
                 return new UseResult(UseAnswer.InUse);
             if (isLast) return result;
         }
@@ -152,8 +155,9 @@ internal static class PosixUsers
 
     /// <summary>Whether another process is seen to have a shared lock of an object, as .NET's FileStream has: who asks
     /// never takes one, not even to find out, so it is one who uses the file.</summary>
-    private static bool HasSharedLock(string path)
-        => Libc.Status(path, followLink: false, out FileStatus status) == 0 && FileLockHolder.IsShared(status.Identity);
+    private static bool HasSharedLock(string path, LockTable.Reading? locks)
+        => locks is not null && Libc.Status(path, followLink: false, out FileStatus status) == 0
+            && FileLockHolder.IsShared(locks.Lines, status.Identity);
 
     /// <summary>Asks once. <paramref name="isFinal"/>: to ask again cannot bring another answer.</summary>
     private static UseResult Ask(
