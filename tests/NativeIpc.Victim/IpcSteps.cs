@@ -12,6 +12,7 @@ internal sealed class IpcSteps
     private SharedMemory? _segment;
     private SystemSemaphore? _semaphore;
     private SharedMemoryLock _lock;
+    private IpcObjectInfo? _listed;
     private string[] _words = [];
 
     internal string Run(string[] words)
@@ -29,6 +30,9 @@ internal sealed class IpcSteps
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-owner" => IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory) is { } found ? $"owner "
                 + $"{found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}" : "missing",
+            "segment-list" => (_listed = IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory)) is null
+                ? "missing" : "listed",
+            "listed-remove" => IpcObjects.Remove(_listed!) ? "removed" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
             "segment-drop-locked" => DropLocked(),
