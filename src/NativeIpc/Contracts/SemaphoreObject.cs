@@ -61,6 +61,10 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
         return TryAcquire();
     }
 
+    /// <summary>Whether the permit is taken over from a holder that left no record, once nobody else has the semaphore
+    /// open. For what notices dead holders.</summary>
+    public bool TakesOverUnknown { get; set; } = true;
+
     /// <summary>Says whether any asynchronous wait waits for this object; null when nobody knows.</summary>
     public Func<bool>? HasAsyncWaits { get; set; }
 
