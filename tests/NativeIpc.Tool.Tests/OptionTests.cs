@@ -71,12 +71,18 @@ public partial class OptionTests
         var script = new StringBuilder($$"""
             mkdir /dev/shm/.work && mount -t tmpfs -o mode=1777 tmpfs "$PWD" && cd "$PWD" || exit 99
             log=$(mktemp -u /tmp/nipc-log.XXXXXX); trap 'rm -f "$log"' EXIT
-            fresh() { exec 7<&- 8<&-; rm -rf -- ./* /dev/shm/*; ipcrm --all 2> /dev/null; sem() { { printf "\\$(printf %o $2)"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }; }
+            fresh() {
+                exec 7<&- 8<&-; rm -rf -- ./* /dev/shm/*; ipcrm --all 2> /dev/null
+                sem() { { printf "\\$(printf %o $2)"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }
+            }
             state() {
-                for file in /dev/shm/* *; do [ -f "$file" ] && stat -c '%n %s %a %g' "$file" && od -An -tx1 -N64 "$file"; done
+                for file in /dev/shm/* *; do
+                    [ -f "$file" ] && stat -c '%n %s %a %g' "$file" && od -An -tx1 -N64 "$file"
+                done
                 ipcs -m | awk 'NR > 3 { print $1, $3, $4, $5, $6 }'; ipcs -s | awk 'NR > 3 { print $1, $3, $4, $5 }'
             }
-            # Ends what goes on for ever by a signal (a job in the background ignores SIGINT) once it has said something.
+            # Ends what goes on for ever by a signal (a job in the background ignores SIGINT) once it has said
+            # something.
             watched() {
                 "$@" > "$log" 2>&1 & p=$!
                 while [ ! -s "$log" ] && kill -0 $p 2> /dev/null; do :; done

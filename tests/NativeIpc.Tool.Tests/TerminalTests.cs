@@ -11,7 +11,8 @@ public sealed class TerminalTests
     public void Dump_and_restore_show_a_bar()
     {
         using var terminal = new TerminalScreen("""
-            cd "$(mktemp -d)" && "$NIPC" create shm posix:/big 64M > /dev/null && "$NIPC" dump posix:/big big.bin && "$NIPC" restore posix:/copy big.bin --create
+            cd "$(mktemp -d)" && "$NIPC" create shm posix:/big 64M > /dev/null && "$NIPC" dump posix:/big big.bin &&
+                "$NIPC" restore posix:/copy big.bin --create
             rm -r "$PWD"; echo "ended with $?"; exec cat
             """, 100, 20);
         string screen = terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
