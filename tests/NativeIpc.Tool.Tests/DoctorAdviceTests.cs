@@ -22,7 +22,12 @@ public sealed class DoctorAdviceTests
         }
         try() { eval "$command" 2>&1; echo "ended with $?"; }
         ended() { until [ ! -e /proc/$1 ] || grep -q '^State:.Z' /proc/$1/status; do :; done; }
-        attach() { perl -e '$| = 1; syscall(30, $ARGV[0] + 0, 0, 0) != -1 or die; print "attached\n"; sleep 1000' $1 > attached & user=$!; until grep -q attached attached; do :; done; }
+        attach() {
+            perl -e '$| = 1; syscall(30, $ARGV[0] + 0, 0, 0) != -1 or die; print "attached\n"; sleep 1000' $1 \
+                > attached &
+            user=$!
+            until grep -q attached attached; do :; done
+        }
 
         """;
 

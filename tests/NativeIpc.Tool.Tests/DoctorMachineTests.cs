@@ -30,7 +30,8 @@ public sealed class DoctorMachineTests : IDisposable
             "$0" create shm 'systemv:{{folder}}/first' 100 > /dev/null || exit 124
             (cd pool && seq 65600 | xargs touch) || exit 124
             wanted=$(($(stat -c %i first) % 65536))
-            twin=$(find pool -type f -printf '%i %p\n' | awk -v wanted=$wanted '$1 % 65536 == wanted { print $2; exit }')
+            twin=$(find pool -type f -printf '%i %p\n' |
+                awk -v wanted=$wanted '$1 % 65536 == wanted { print $2; exit }')
             mv "$twin" second || exit 124
             """;
         JsonElement collision = Single(Doctor(1, setUp), "KeyCollision");

@@ -7,9 +7,11 @@ public class NamingTests : OneType
 {
     // A segment and a set of the number that PostgreSQL prints, and one of each that no key leads to.
     private const string Numbered =
-        "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
+        "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);"
+            + "$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
     private const string Private =
-        "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
+        "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);"
+            + "$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
 
     [NeedsRoot(Alone.Why)]
     [Theory]

@@ -95,8 +95,9 @@ public partial class OptionTests
             string line = proof.Line.Replace("{}", $"{other} {option}", StringComparison.Ordinal);
             string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
             bool goesOn = Regex.IsMatch(line, @" -W| --hold");
-            string start =
-                $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "30")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
+            string time = proof.Waits && option.Length == 0 ? "0.5" : "30";
+            string start = (goesOn ? "watched " : $"timeout -s INT {time} ")
+                + (proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "") + program;
             script.Append("fresh\n").Append(proof.SetUp)
                 .Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
             script.Append("echo \"$said\"; state; echo '").Append(Mark).Append("end'\n");
@@ -123,7 +124,9 @@ public partial class OptionTests
     [GeneratedRegex(Mark + @"code (\d+)")]
     private static partial Regex Code();
 
-    [GeneratedRegex(@"\d{4}-\d\d-\d\d[ T][0-9:.]+(Z| ?[+-]\d\d:?\d\d)?( \([^)]* ago\))?|pid \d+|""(pid|creatorPid|lastPid)"": \d+| +\d+[smhd]  |0x[0-9a-f]{8}|\d+\([^)]*\)|^ +\d+ \w+$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"\d{4}-\d\d-\d\d[ T][0-9:.]+(Z| ?[+-]\d\d:?\d\d)?( \([^)]* ago\))?|pid \d+"
+        + @"|""(pid|creatorPid|lastPid)"": \d+| +\d+[smhd]  |0x[0-9a-f]{8}|\d+\([^)]*\)|^ +\d+ \w+$",
+        RegexOptions.Multiline)]
     private static partial Regex Changing();
 
     private static IEnumerable<KeyValuePair<string, string[]>> Read(object command, string path)

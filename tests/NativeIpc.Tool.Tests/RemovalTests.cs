@@ -98,7 +98,8 @@ public sealed class RemovalTests : OneType
         string number = Nipc.Json("show", $"{key}",
             "--json").GetProperty("objects")[0].GetProperty("ipcKey").GetString()!;
         using (var waiter = new RunningNipc("perl", ["-e",
-            $"$s=semget({number},0,0); $|=1; print \"waits\\n\"; semop($s,pack('s3',0,-1,0)); print \"had\\n\"; <STDIN>"]))
+            $"$s=semget({number},0,0); $|=1; print \"waits\\n\"; "
+                + "semop($s,pack('s3',0,-1,0)); print \"had\\n\"; <STDIN>"]))
         {
             Assert.Equal("waits", waiter.ReadLine());
             Watch.Until(() => Nipc.Run("rm", $"{key}").ExitCode == 1 || !Exists());
@@ -171,7 +172,8 @@ public sealed class RemovalTests : OneType
             $n rm {options}
             """);
         Assert.Matches(
-            $@"{word} shm posix:/idle\n    It was made, or changed last, |{word} shm posix:/idle\n    It was made \d{{4}}-\d\d-\d\d [0-9:]{{8}}Z \(\d+s ago\)\.\n    Its owner \(root\) has ", output);
+            $@"{word} shm posix:/idle\n    It was made, or changed last, |{word} shm posix:/idle\n    It was made "
+                + @"\d{4}-\d\d-\d\d [0-9:]{8}Z \(\d+s ago\)\.\n    Its owner \(root\) has ", output);
         Assert.Equal(word == "matches", Regex.IsMatch(output, @"matches shm posix:/used\n    In use by \d+ \("));
     }
 

@@ -118,7 +118,8 @@ public sealed class TerminalTests
     {
         using var terminal = new TerminalScreen($$"""
             "$NIPC" create sem {{key}} 1 > /dev/null
-            "$NIPC" run --sem {{key}} -- sh -c 'trap "echo caught" INT; echo ready; until [ -e /dev/shm/go ]; do sleep 0.05; done; exit 5'
+            "$NIPC" run --sem {{key}} -- sh -c 'trap "echo caught" INT; echo ready
+                until [ -e /dev/shm/go ]; do sleep 0.05; done; exit 5'
             echo "ended with $?"; "$NIPC" value {{key}}; exec cat
             """, 80, 12);
         terminal.Await(screen => screen.Contains("ready", StringComparison.Ordinal), "the command");

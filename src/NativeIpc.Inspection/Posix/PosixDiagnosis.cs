@@ -88,7 +88,8 @@ internal static class PosixDiagnosis
         long bytes = gone.Sum(found => found.Size ?? 0);
         diagnosis.Add(new IpcFinding(IpcFindingKind.Removed, IpcSeverity.Information,
             string.Create(CultureInfo.InvariantCulture,
-                $"{gone.Length} objects of /dev/shm have no name any more and are in use, with {bytes} bytes together."),
+                $"{gone.Length} objects of /dev/shm have no name any more and are in use, with {bytes} bytes "
+                    + $"together."),
             "They go with the processes that have them open: 'nipc list' names these."));
     }
 
@@ -108,7 +109,8 @@ internal static class PosixDiagnosis
         {
             diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Warning,
                 $"/dev/shm has mode {Convert.ToString(status.Permissions, 8)} instead of "
-                    + $"1777: {((status.Permissions & all) != all ? "other users cannot make or open objects" : "every user may remove the objects of the others")}.", "Give it its usual mode.")
+                    + "1777: " + ((status.Permissions & all) != all ? "other users cannot make or open objects."
+                        : "every user may remove the objects of the others."), "Give it its usual mode.")
                 { Command = "chmod 1777 /dev/shm" });
         }
 

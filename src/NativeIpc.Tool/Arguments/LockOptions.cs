@@ -20,7 +20,8 @@ internal sealed class LockOptions
         return segment.TryLock(timeout, out SharedMemoryLock scope, Interruption.Token)
             ? scope
             : throw new ToolException(ExitCodes.Conflict,
-                $"The lock of {segment.Key} was not free within {timeout.TotalSeconds} "
-                    + $"s.{(OperatingSystem.IsWindows() ? " Wait longer." : $" 'nipc show {ToolWords.ForShell(segment.Key.ToString())}' says who holds it.")}");
+                $"The lock of {segment.Key} was not free within {timeout.TotalSeconds} s. "
+                    + (OperatingSystem.IsWindows() ? "Wait longer."
+                        : $"'nipc show {ToolWords.ForShell(segment.Key.ToString())}' says who holds it."));
     }
 }
