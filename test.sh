@@ -218,7 +218,8 @@ start=$SECONDS
 measure
 [ "$slowness" = 1 ] || say "This machine is busy or slow: bounds are up to $slowness times longer."
 if [ -z "$build" ]; then say 'build: none'
-elif ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q; then
+elif ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q \
+    -p:NativeIpcAsserts=true; then
     coloured 31 'build: failed'
     fail build 'the solution does not build' "$logs/build.log"
     finish

@@ -41,6 +41,7 @@ public sealed partial class SystemSemaphore : IDisposable
     internal SystemSemaphore(SemaphoreObject semaphore, SystemSemaphoreOptions options)
     {
         _semaphore = semaphore;
+        semaphore.TakesOverUnknown = options.TakeOverUnknownHolders;
         _continuesAtOnce = options.AllowSynchronousContinuations;
     }
 
@@ -331,14 +332,14 @@ public sealed partial class SystemSemaphore : IDisposable
     {
         get
         {
-            ObjectDisposedException.ThrowIf(!_semaphore.TryEnter(), this);
+            ObjectDisposedException.ThrowIf(!_semaphore.TryBeginUse(), this);
             try
             {
                 return _semaphore.WasReplaced;
             }
             finally
             {
-                _semaphore.Leave();
+                _semaphore.EndUse();
             }
         }
     }
@@ -349,14 +350,14 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public LockStatus GetLockStatus()
     {
-        ObjectDisposedException.ThrowIf(!_semaphore.TryEnter(), this);
+        ObjectDisposedException.ThrowIf(!_semaphore.TryBeginUse(), this);
         try
         {
             return _semaphore.GetStatus();
         }
         finally
         {
-            _semaphore.Leave();
+            _semaphore.EndUse();
         }
     }
 

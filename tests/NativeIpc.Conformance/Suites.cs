@@ -58,7 +58,7 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class StepAsideTests : StepAsideTests<PosixProvider>;
 
-    public sealed class DirectStepTests : DirectStepTests<PosixProvider>;
+    public sealed class FastPathTests : FastPathTests<PosixProvider>;
 
     [Trait("Waits", "portable")]
     [Trait("Waits", "waitv")]
@@ -183,7 +183,7 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 
-    public sealed class DirectStepTests : DirectStepTests<SystemVProvider>;
+    public sealed class FastPathTests : FastPathTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 

@@ -24,9 +24,9 @@ public class CallersThreadTests
     /// <summary>Runs a call on this thread, which must not pause in it.</summary>
     private static T WithoutPause<T>(Func<T> call)
     {
-        int before = Pause.CountOfThisThread;
+        int before = Interop.Pause.CountOfThisThread;
         T result = call();
-        Assert.Equal(before, Pause.CountOfThisThread);
+        Assert.Equal(before, Interop.Pause.CountOfThisThread);
         return result;
     }
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Tracing;
 using NativeIpc.Inspection;
 using NativeIpc.Interop.Unix;
-using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Users;
 using NativeIpc.Victim;
 using Xunit;
 

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Interop.Unix;
 
-// The names in a folder, and what its links say, without following one: Directory.Enumerate* asks stat(2) for
-// what each link leads to, which a file system that does not answer holds up for ever.
+// getdents64(2), mkdir(2), realpath(3). Directory.Enumerate* asks stat(2) for what each link leads to, which a file
+// system that does not answer holds up for ever.
 
 internal static partial class Libc
 {
@@ -22,9 +22,6 @@ internal static partial class Libc
 
     [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
     private static unsafe partial nint syscall_getdents64(nint number, nint folder, byte* buffer, nint size);
-
-    [LibraryImport(Libraries.Libc, SetLastError = true)]
-    private static unsafe partial nint readlinkat(int folder, byte* name, byte* buffer, nuint size);
 
     /// <summary>What is called for each entry of a folder.</summary>
     /// <param name="name">The name, with a zero byte behind it.</param>
@@ -72,22 +69,6 @@ internal static partial class Libc
         }
     }
 
-    /// <summary>The text of a symbolic link in an open folder; empty when there is none, or none that this user may
-    /// read.</summary>
-    /// <param name="folder">The folder.</param>
-    /// <param name="name">As <see cref="ForEachEntry"/> gives it.</param>
-    /// <param name="buffer">Where it is put, cut at its end.</param>
-    internal static unsafe ReadOnlySpan<byte> LinkText(UnixDescriptor folder, ReadOnlySpan<byte> name,
-        Span<byte> buffer)
-    {
-        fixed (byte* of = name)
-        fixed (byte* to = buffer)
-        {
-            nint length = readlinkat((int)folder.DangerousGetHandle(), of, to, (nuint)buffer.Length);
-            return length < 0 ? default : buffer[..(int)length];
-        }
-    }
-
     /// <summary>What a name in an open folder leads to. Returns 0, or the error number.</summary>
     internal static unsafe int Status(UnixDescriptor folder, ReadOnlySpan<byte> name, out FileStatus status)
     {
@@ -100,6 +81,31 @@ internal static partial class Libc
                 : Marshal.GetLastPInvokeError();
             status = error == 0 ? ReadStatus(found) : default;
             return error;
+        }
+    }
+
+    [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    internal static partial int mkdir(string path, uint mode);
+
+    [LibraryImport(Libraries.Libc, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial nint realpath(string path, nint buffer);
+
+    [LibraryImport(Libraries.Libc)]
+    private static partial void free(nint memory);
+
+    /// <summary>realpath(3): absolute, without links, dots and double slashes; null when the path does not lead
+    /// anywhere.</summary>
+    internal static string? RealPath(string path)
+    {
+        nint resolved = realpath(path, 0);
+        if (resolved == 0) return null;
+        try
+        {
+            return Marshal.PtrToStringUTF8(resolved);
+        }
+        finally
+        {
+            free(resolved);
         }
     }
 }

@@ -1,31 +1,34 @@
 using System.Diagnostics.CodeAnalysis;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
-using NativeIpc.Posix.Words;
 
-namespace NativeIpc.Posix.Recovery;
+namespace NativeIpc.Posix.Words;
 
 /// <summary>
-/// The places from which handles of this library hold a semaphore, in the semaphore's own file: who has the lock on
-/// byte n of a range far past the file's end is slot n, in whatever process and PID namespace, stopped or not, until
-/// its description is closed, by Dispose or by its death.
+/// The slots from which handles hold a lock, in the lock's own file: the handle that has locked byte n of a range far
+/// past the file's end has slot n, in whatever process and PID namespace, stopped or not, until its open file
+/// description is closed, by Dispose or by death.
 /// </summary>
 /// <remarks>
-/// The kernel's lock is the only proof of life. Beside it each slot notes its process in the page behind the file's 32
-/// bytes, which all users map and nobody else looks at: for diagnosis only. A child made by fork(2) without exec
-/// inherits the description and counts as its parent's life.
+/// The kernel's lock is the only proof of life. Each slot also notes its process in the page behind the file's 32
+/// bytes, for diagnosis only. A child of fork(2) inherits the description until its exec, and counts as its parent's
+/// life.
 /// </remarks>
 internal static class HolderSlots
 {
-    /// <summary>How many handles can be told apart; more of them use the semaphore as a process does that knows nothing
+    /// <summary>How many handles can be told apart; a further one uses the lock as a program does that knows nothing
     /// of slots.</summary>
-    internal const int Count = 500;
+    internal const int Count = LockWord.MostHolders;
+
+    /// <summary>How long, in milliseconds, a request to step aside holds, and a handle stays aside, if nothing ends it
+    /// before.</summary>
+    internal const int LongestRequest = 300;
 
     private const long FirstByte = 1 << 20;
     private const int NotesOffset = 64;
     private const int RequestOffset = 48;
 
-    // How long a slot is kept for a user that is aside; it comes back after a fraction of that, unless it is stopped.
+    // A handle that is aside comes back after a fraction of that, unless its process is stopped.
     private const int MostSecondsAside = 60;
 
     /// <summary>Takes a free slot.</summary>
@@ -34,7 +37,7 @@ internal static class HolderSlots
     {
         refusal = 0;
 
-        // Handles that begin at the same place would try one another's slots first.
+        // At random: handles that begin at the same slot try one another's first.
         int start = Random.Shared.Next(Count);
         for (int i = 0; i < Count; i++)
         {
@@ -45,28 +48,27 @@ internal static class HolderSlots
                 continue;
             }
 
+            // R1 Race: the slot's handle steps aside between the look and the lock. Safe because: it writes its note
+            // before it releases the lock, so this second look finds the note.
             if (!IsAside(page, slot)) return slot;
-            Unlock(file, slot); // its user has stepped aside between the two
+            Unlock(file, slot);
         }
 
         return -1;
     }
 
-    /// <summary>
-    /// Takes the lock of a slot; false while another description has it, and when such locks are refused.
-    /// </summary>
-    /// <param name="key">The semaphore.</param>
-    /// <param name="file">Its file.</param>
-    /// <param name="slot">The slot.</param>
-    /// <param name="refusal">Why the system gives no such locks, as an error number; 0 when it does.</param>
+    /// <summary>Takes the lock of a slot; false while another description has it, and when the system gives no such
+    /// locks. <paramref name="refusal"/>: why the system gives no such locks, as an error number; 0 when it
+    /// does.</summary>
     internal static bool TryLock(in NativeIpcKey key, UnixDescriptor file, int slot, out int refusal)
     {
         int number = Lock(file, slot);
         refusal = IsRefused(number) ? number : 0;
-        return number == 0 || (IsTaken(number) || refusal != 0 ? false : Throw(key, number));
+        if (number == 0) return true;
+        return IsTaken(number) || refusal != 0 ? false : Throw(key, number);
     }
 
-    /// <summary>The byte that the user of a slot has locked.</summary>
+    /// <summary>The byte that the handle with a slot has locked.</summary>
     internal static long ByteOf(int slot) => FirstByte + slot;
 
     /// <summary>Takes the lock of a slot.</summary>
@@ -84,16 +86,15 @@ internal static class HolderSlots
     }
 
     /// <summary>
-    /// Whether an error number says that another description has the lock. POSIX allows EACCES for that, too; Linux
-    /// never says it, but AppArmor and SELinux do, who forbid locks.
+    /// Whether an error number says that another description has the lock. POSIX allows EACCES for that, too; on Linux
+    /// EACCES comes from AppArmor and SELinux only, and means that locks are forbidden.
     /// </summary>
     internal static bool IsTaken(int number) => number == Errno.EAGAIN;
 
     /// <summary>
     /// Whether an error number says that there are no such locks for this process: an older or another kernel
-    /// (EINVAL), a filter (EPERM, ENOSYS), a security module (EACCES), a file
-    /// system or a kernel that has no locks, or none left (ENOLCK). Whether a holder lives can then not be told, and
-    /// the semaphore works without.
+    /// (EINVAL), a filter (EPERM, ENOSYS), a security module (EACCES), a file system or a kernel without locks, or with
+    /// none left (ENOLCK). The lock then works without the proof that its holder lives.
     /// </summary>
     internal static bool IsRefused(int number)
         => number is Errno.EINVAL or Errno.EPERM or Errno.EACCES || number == Errno.ENOSYS || number == Errno.ENOLCK
@@ -110,7 +111,7 @@ internal static class HolderSlots
     /// <summary>The process that a slot notes; 0 for none.</summary>
     internal static int ReadProcess(nint page, int slot) => Math.Max(Volatile.Read(ref Note(page, slot)), 0);
 
-    /// <summary>Notes that the slot's user has let go of the file for a moment, and comes back to it.</summary>
+    /// <summary>Notes that the slot's handle has stepped aside, and comes back.</summary>
     internal static void NoteAside(nint page, int slot)
         => Volatile.Write(ref Note(page, slot), -(int)(Environment.TickCount64 / 1000) - 1);
 
@@ -120,12 +121,12 @@ internal static class HolderSlots
         return note < 0 && Environment.TickCount64 / 1000 + 1 + note is >= 0 and <= MostSecondsAside;
     }
 
-    /// <summary>Whether the user of any slot is aside, in a semaphore's file that nobody else can open or shorten
-    /// meanwhile.</summary>
-    internal static bool IsAnyAside(UnixDescriptor file) => LookAside(file) != false;
+    /// <summary>Whether the handle of any slot is aside, or may be. The caller keeps others from opening the file, and
+    /// so from shortening it, meanwhile.</summary>
+    internal static bool MayAnyBeAside(UnixDescriptor file) => IsAnyAside(file) != false;
 
     /// <summary>The same; null when it cannot be told.</summary>
-    internal static bool? LookAside(UnixDescriptor file)
+    internal static bool? IsAnyAside(UnixDescriptor file)
     {
         if (!GlibcSemaphore.s_isKnown) return false;
         nuint length = (nuint)Environment.SystemPageSize;
@@ -139,8 +140,8 @@ internal static class HolderSlots
 
     private static unsafe ref int Note(nint page, int slot) => ref ((int*)(page + NotesOffset))[slot];
 
-    // A request: the time in milliseconds, shifted by 16, and one more than the slot of who asks; without a slot it is
-    // over.
+    // A request: the time in milliseconds, shifted by 16, and one more than the slot of the handle that asks; without a
+    // slot it is over.
     private static unsafe ref long Request(nint page) => ref *(long*)(page + RequestOffset);
 
     /// <summary>The last request: without a slot in its low half-word it is over.</summary>
@@ -149,17 +150,18 @@ internal static class HolderSlots
     private static long AgeOf(long request) => Environment.TickCount64 - (request >> 16);
 
     private static bool IsBeingAsked(long request)
-        => (ushort)request != 0 && AgeOf(request) is >= 0 and < SteppingAside.LongestMilliseconds;
+        => (ushort)request != 0 && AgeOf(request) is >= 0 and < LongestRequest;
 
-    /// <summary>Asks the users of all other slots to step aside; false while another one asks, or when the last
-    /// request has ended a short time ago.</summary>
-    /// <param name="page">The semaphore's page.</param>
-    /// <param name="slot">Who asks.</param>
-    /// <param name="gap">How many milliseconds the last request must be over.</param>
+    /// <summary>Asks the handles of all other slots to step aside; false while another one asks, or when the last
+    /// request has ended a short time ago. <paramref name="gap"/>: how many milliseconds the last request must be
+    /// over.</summary>
     internal static bool TryAsk(nint page, int slot, int gap)
     {
         long seen = LastRequest(page);
         if (IsBeingAsked(seen) || HasEndedWithin(seen, gap)) return false;
+
+        // R2 Race: two ask at once. Safe because: one exchange succeeds; the other handle sees that request and steps
+        // aside for it.
         return Interlocked.CompareExchange(ref Request(page), (Environment.TickCount64 << 16) | ((uint)slot + 1),
             seen) == seen;
     }
@@ -167,7 +169,7 @@ internal static class HolderSlots
     private static bool HasEndedWithin(long request, int milliseconds)
         => (ushort)request == 0 && request != 0 && AgeOf(request) >= 0 && AgeOf(request) < milliseconds;
 
-    /// <summary>Whether the user of any slot asks, or did until a few milliseconds ago.</summary>
+    /// <summary>Whether any handle asks, or did until some milliseconds ago.</summary>
     internal static bool IsOrWasAsked(nint page, int milliseconds)
     {
         long seen = LastRequest(page);
@@ -175,17 +177,15 @@ internal static class HolderSlots
     }
 
     /// <summary>When the last request ended, or ends at the latest; in <see cref="Environment.TickCount64"/>.</summary>
-    /// <param name="page">The semaphore's page.</param>
-    /// <param name="isOver">Whether it has ended.</param>
     internal static long EndOfRequest(nint page, out bool isOver)
     {
         long seen = LastRequest(page);
         isOver = (ushort)seen == 0;
-        return (seen >> 16) + (isOver ? 0 : SteppingAside.LongestMilliseconds);
+        return (seen >> 16) + (isOver ? 0 : LongestRequest);
     }
 
-    /// <summary>Adds the slots of other handles that have the file open, of those that note a process.</summary>
-    /// <remarks>One that is just being claimed, and has not noted its process yet, is missed.</remarks>
+    /// <summary>Adds the slots of other handles that have the file open, but for one that is being claimed and has not
+    /// noted its process yet.</summary>
     internal static void FindUsers(nint page, UnixDescriptor file, int own, List<int> users)
     {
         for (int slot = 0; slot < Count; slot++)
@@ -194,28 +194,28 @@ internal static class HolderSlots
         }
     }
 
-    /// <summary>Whether a slot has a living user, which has not stepped aside.</summary>
+    /// <summary>Whether a slot has a living handle, which has not stepped aside.</summary>
     internal static bool IsUser(nint page, UnixDescriptor file, int slot)
         => Volatile.Read(ref Note(page, slot)) > 0 && IsAlive(file, slot);
 
-    /// <summary>Whether somebody else than the user of a slot asks.</summary>
+    /// <summary>Whether another handle than that of a slot asks.</summary>
     internal static bool IsAsked(nint page, int slot)
     {
         long seen = LastRequest(page);
         return IsBeingAsked(seen) && (ushort)seen != slot + 1;
     }
 
-    /// <summary>Withdraws the request of a slot's user, unless another one asks by now.</summary>
-    /// <param name="page">The semaphore's page.</param>
-    /// <param name="slot">Who asked.</param>
-    /// <param name="isAnswered">Whether there is nothing to ask any more: the next one to ask, about the next holder,
-    /// has not to wait.</param>
-    internal static void EndAsking(nint page, int slot, bool isAnswered)
+    /// <summary>Withdraws the request of a slot, unless another handle asks by now. <paramref name="answer"/>: when
+    /// answered, the next one to ask, about the next holder, need not wait.</summary>
+    internal static void EndAsking(nint page, int slot, AskAnswer answer)
     {
         long seen = LastRequest(page);
-        long end = isAnswered ? 0 : Environment.TickCount64 << 16;
-        if ((ushort)seen == slot + 1) Interlocked.CompareExchange(ref Request(page), end, seen);
+        long end = answer == AskAnswer.Answered ? 0 : Environment.TickCount64 << 16;
+        if ((ushort)seen == slot + 1) _ = Interlocked.CompareExchange(ref Request(page), end, seen);
     }
+
+    /// <summary>How a request ended: answered, when there is nothing to ask any more.</summary>
+    internal enum AskAnswer { None, Answered }
 
     [DoesNotReturn]
     private static bool Throw(in NativeIpcKey key, int number)

@@ -3,10 +3,9 @@ using System.Runtime.CompilerServices;
 namespace NativeIpc.Contracts;
 
 /// <summary>How a lock is taken and given by one exchange of a word in memory: from free to taken by this object, and
-/// back. The back end says where and what the two are.</summary>
-/// <remarks>Exact values: a word in which anything else stands, somebody who waits for one, goes the counted way
-/// (<see cref="SemaphoreObject.TryEnter"/>).</remarks>
-internal unsafe struct DirectStep
+/// back. The back end says where the word is and what the two values are; with any other value, say that of a word with
+/// a waiter, the step fails and the caller counts itself in (<see cref="SemaphoreObject.TryBeginUse"/>).</summary>
+internal unsafe struct FastStep
 {
     private nint _word;
     private ulong _free;
@@ -15,7 +14,7 @@ internal unsafe struct DirectStep
     /// <summary>Whether steps may be made.</summary>
     public readonly bool IsOpen => Volatile.Read(in _word) != 0;
 
-    /// <summary>Opens the way. A full barrier.</summary>
+    /// <summary>Lets steps be made from now on. A full barrier.</summary>
     public void Open(nint word, ulong free, ulong taken)
     {
         _free = free;

@@ -7,7 +7,7 @@ namespace NativeIpc.Conformance;
 /// <summary>Objects that were used so often that their operations are single steps on memory (MappedSemaphore): they
 /// end like all others, and leave nothing.</summary>
 [Collection(nameof(Alone))]
-public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
+public abstract class FastPathTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
     private const int Many = 100;
@@ -20,17 +20,17 @@ public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
         // What the frame of an asynchronous test that has just ended, below this one, still refers to
         int before = Collected();
         int highest = 0;
-        for (int i = 0; i < MappedSemaphore.MostDeferred + 500; i++)
+        for (int i = 0; i < StandInPage.Most + 500; i++)
         {
             UseOftenAndDispose(key);
-            highest = Math.Max(highest, MappedSemaphore.Deferred);
+            highest = Math.Max(highest, StandInPage.Count);
         }
 
         Assert.True(highest > before, "No object was promoted.");
         // With what earlier tests of this process had open
-        Assert.True(highest <= MappedSemaphore.MostDeferred + 100, $"{highest} pages wait.");
+        Assert.True(highest <= StandInPage.Most + 100, $"{highest} pages wait.");
         Assert.True(SpinWait.SpinUntil(() => Collected() <= before, s_watchdog),
-            $"{MappedSemaphore.Deferred} pages are left, {before} were there before.");
+            $"{StandInPage.Count} pages are left, {before} were there before.");
         Assert.True(anchor.TryAcquire());
         Assert.False(anchor.TryAcquire());
     }
@@ -197,7 +197,7 @@ public abstract class DirectStepTests<TProvider> : ConformanceTests<TProvider>
     {
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        return MappedSemaphore.Deferred;
+        return StandInPage.Count;
     }
 
     // A method of its own, whose variables do not live on in the caller.
