@@ -105,7 +105,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     {
         if (_options.Robust || IsClosed) return false;
         var operation = new Sembuf { sem_op = change, sem_flg = (short)(flags | Flags.IPC_NOWAIT) };
-        return SemopAtOnce.s_call(_set.Id, &operation, 1) == 0;
+        return SemopFast.s_call(_set.Id, &operation, 1) == 0;
     }
 
     public override bool Block(TimeSpan slice)
