@@ -96,7 +96,7 @@ internal sealed class KeyFile : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            return true; // not told is not old: the caller waits no longer than for a young one
+            return true; // an unknown age: the caller waits no longer than for a young file
         }
     }
 
@@ -204,7 +204,7 @@ internal sealed class KeyFile : IDisposable
         int error = Libc.Status(path, followLink: false, out FileStatus now);
         if (error == Errno.ENOENT) return;
 
-        // Not told is not gone.
+        // Unknown is not gone.
         if (error != 0) throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "statx", error);
         if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;

@@ -32,7 +32,7 @@ internal static class KeyFileTrust
     {
         int slash = new Span<byte>(path.Pointer, path.Length).LastIndexOf((byte)'/');
         if (slash <= 0 || slash == path.Length - 1) return false;
-        path.Pointer[slash] = 0; // this method's own copy
+        path.Pointer[slash] = 0; // in this method's own copy
         return Libc.Status(path.Pointer, followLink: true, out FileStatus folder) == 0 && IsGood(folder);
     }
 

@@ -73,7 +73,8 @@ internal static class NewKeyFile
         int number = Libc.Status(file, out status);
         if (number != 0) return number;
 
-        // The object gets this process's group, the file in some folders theirs: only the object's group is let in.
+        // The object gets this process's group, and the file in some folders that of the folder: only the object's
+        // group is let in.
         bool isOther = group is null && mode.HasFlag(UnixFileMode.GroupRead)
             && !RealIds.Groups.AreSame(status.Gid, Libc.getegid());
         if (isOther && Libc.fchown(file, uint.MaxValue, Libc.getegid()) != 0) mode &= ~UnixFileMode.GroupRead;
