@@ -191,7 +191,8 @@ internal sealed class SystemVLook
         if (number == 0) return value;
         isGone = SystemVSupport.IsGone(number);
         unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user."
-            : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" "
+                + $"(error {number}).");
         return null;
     }
 
