@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Output;
 using Xunit;
 
@@ -20,7 +21,8 @@ public partial class MessageWordsTests : OneType
     [Fact]
     public void Every_message_of_the_library_is_told_in_words_of_the_tool()
     {
-        HashSet<string> members = [.. typeof(SharedMemory).Assembly.GetExportedTypes()
+        HashSet<string> members = [.. new[] { typeof(SharedMemory), typeof(IpcObjects) }
+            .SelectMany(one => one.Assembly.GetExportedTypes())
             .SelectMany(
                 type =>
                     type.GetMembers(BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance
@@ -38,8 +40,9 @@ public partial class MessageWordsTests : OneType
     /// <summary>The texts in the sources of the library, those in parts put together, with holes for values.</summary>
     private static IEnumerable<string> Messages()
     {
-        string library = Path.GetFullPath(Path.Combine(Nipc.Sources, "../NativeIpc"));
-        return Directory.EnumerateFiles(library, "*.cs", SearchOption.AllDirectories)
+        return new[] { "../NativeIpc", "../NativeIpc.Inspection" }
+            .SelectMany(library => Directory.EnumerateFiles(
+                Path.GetFullPath(Path.Combine(Nipc.Sources, library)), "*.cs", SearchOption.AllDirectories))
             .Where(
                 file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}",
                     StringComparison.Ordinal))
