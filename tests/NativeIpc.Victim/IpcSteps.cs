@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using NativeIpc.Inspection;
 
 namespace NativeIpc.Victim;
@@ -38,7 +39,8 @@ internal sealed class IpcSteps
             "segment-wait-twice" => WaitTwice(),
             "segment-wait-for-own" => $"{Second().TryLock(TimeSpan.FromMilliseconds(Count), out _)}",
             "segment-wait-for-own-async" =>
-                $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
+                $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult()
+                    is not null}",
             "segment-lock-often" => LockOften(),
             "segment-attend" => Attend(),
             "life-thread" => Internals.NameOfLifeThread(),
@@ -252,12 +254,16 @@ internal sealed class IpcSteps
     /// <summary>Locks while the process seems to be ending, and counts the pauses of this thread.</summary>
     private string LockAsyncAtEnd()
     {
-        Internals.IsEnding = true;
+        SetEnding(true);
         int before = Internals.PausesOfThisThread;
         Task<SharedMemoryLock?> locking = _segment!.TryLockAsync(Timeout.InfiniteTimeSpan).AsTask();
         int pauses = Internals.PausesOfThisThread - before;
-        Internals.IsEnding = false;
+        SetEnding(false);
         return $"{pauses} {locking.GetAwaiter().GetResult() is not null}";
+
+        static void SetEnding(bool value)
+            => typeof(SharedMemory).Assembly.GetType("NativeIpc.Lifetime.ProcessExit", throwOnError: true)!
+                .GetField("s_isEnding", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, value);
     }
 
     /// <summary>Fails again and again, and tells the descriptors and mappings that this takes.</summary>
@@ -281,7 +287,8 @@ internal sealed class IpcSteps
         }
 
         // The runtime maps some now and then: each failure would take two.
-        return $"{failure!.Error} {Directory.GetFiles("/proc/self/fd").Length - descriptors} {(Mappings() - mappings < 50 ? "few" : "many")}: {failure.Message}";
+        string more = Mappings() - mappings < 50 ? "few" : "many";
+        return $"{failure!.Error} {Directory.GetFiles("/proc/self/fd").Length - descriptors} {more}: {failure.Message}";
     }
 
     private static int Mappings() => File.ReadAllLines("/proc/self/maps").Length;
