@@ -11,8 +11,8 @@ public abstract class Provider
     /// <summary>Set in a process that runs the plain POSIX calls, and in its peers.</summary>
     internal static bool IsPlainProcess { get; } = Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1";
 
-    private static readonly bool s_isWine = OperatingSystem.IsWindows()
-        && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
+    private static readonly bool s_isOldWine = WineVersion() is { } version
+        && int.Parse(version.Split('.', '-')[0], System.Globalization.CultureInfo.InvariantCulture) < 10;
 
     public abstract NativeIpcKeyType Type { get; }
 
@@ -57,8 +57,13 @@ public abstract class Provider
         | (IsPosix && !ComparesNames ? 0 : Needs.LockModeBeyondUmask)
         | (CountCanBeSet ? Needs.SettableCount : Needs.FixedCount)
         | (MaximumCount < int.MaxValue ? Needs.SmallMaximum : 0)
-        | (s_isWine ? 0 : Needs.Finalizers)
+        | (s_isOldWine ? 0 : Needs.Finalizers)
         | (Recovers ? Needs.Recovery : 0);
+
+    private static unsafe string? WineVersion()
+        => OperatingSystem.IsWindows()
+            && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out nint function)
+            ? Marshal.PtrToStringUTF8(((delegate* unmanaged[Cdecl]<nint>)function)()) : null;
 
     internal abstract bool SegmentExists(in NativeIpcKey key);
 
