@@ -17,6 +17,16 @@ export root out dotnet
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TMPDIR=$out/tmp XDG_RUNTIME_DIR=$out/runtime
 export NATIVEIPC_STRESS_SECONDS=${NATIVEIPC_STRESS_SECONDS:-8}
 
+# need PACKAGE...: Debian packages of this machine, installed where they are missing.
+need() {
+    local package missing=()
+    for package; do
+        dpkg -s "$package" 2>/dev/null | grep -q '^Status: .* installed$' || missing+=("$package")
+    done
+    [ ${#missing[@]} = 0 ] || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+        --no-install-recommends install "${missing[@]}"; } >"$out/apt.log" 2>&1 ||
+        unable "${missing[*]} could not be installed; see $out/apt.log"
+}
 unable() { printf 'UNABLE\t%s\n' "$1"; exit 0; }
 emulator() { printf 'EMULATOR\t%s\n' "$1"; }
 program() { printf '%s' "$root/tests/$1/bin/Release/net10.0/$1"; } # PROJECT: its executable
