@@ -49,6 +49,7 @@ tool               xunit    900      NIPC=artifacts/nipc/nipc tests/NativeIpc.To
 wine               wine     400      NativeIpc.Windows
 wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace $suite.Windows
 wine-tool          script   400      eng/tool-wine.sh
+platforms          script   600      eng/platforms-test.sh
 aot                script   400      eng/aot-smoke.sh
 pack               script   420      eng/pack-test.sh
 demo               script   300      eng/demo-test.sh
