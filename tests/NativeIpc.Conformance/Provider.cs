@@ -117,7 +117,12 @@ public class PosixProvider : Provider
 
     internal override string FileOf(in NativeIpcKey key) => "/dev/shm/" + key.NativeKey.TrimStart('/');
 
-    internal static string SemaphoreFileOf(in NativeIpcKey key) => "/dev/shm/sem." + key.NativeKey.TrimStart('/');
+    /// <summary>The file of a semaphore: glibc and musl have their own names for it.</summary>
+    internal static string SemaphoreFileOf(in NativeIpcKey key)
+        => (Interop.Libraries.IsGlibc ? "/dev/shm/sem." : "/dev/shm/") + key.NativeKey.TrimStart('/');
+
+    /// <summary>The file of a segment's lock, which is the same with both.</summary>
+    internal static string LockFileOf(in NativeIpcKey key) => SemaphoreFileOf(LockKey(key));
 
     internal override int ModeOf(in NativeIpcKey key)
         => OperatingSystem.IsWindows() ? 0 : (int)File.GetUnixFileMode(FileOf(key));

@@ -8,19 +8,39 @@ namespace NativeIpc.Backends.Posix;
 /// bytes are one word, the count in the low half and the number of waiters in the high half (unchanged since glibc
 /// 2.21). It is relied on only after <see cref="s_isKnown"/> has seen it to be so; the portable way serves elsewhere,
 /// and where the switch NativeIpc.PortableWaits is on. What counts up and down here is what the C library counts, so
-/// its waiters and ours may mix.
+/// its waiters and ours may mix. With musl, whose own semaphores are made otherwise, those have this word that glibc's
+/// processes find under a name (<see cref="PosixNames.HasGlibcWord"/>).
 /// </summary>
 internal static unsafe class GlibcSemaphore
 {
     /// <summary>Whether the layout was seen to hold in this process, on a private semaphore.</summary>
-    internal static readonly bool s_isKnown = Check();
+    internal static readonly bool s_isKnown = IsPossible() && Libraries.IsGlibc && Check();
+
+    /// <summary>Whether any semaphores can have the word here: all of glibc's, and with musl some.</summary>
+    internal static readonly bool s_isOffered = s_isKnown || (IsPossible() && !Libraries.IsGlibc);
+
+    // The third word of glibc's sem_t: shared between processes. musl has 0 there, which glibc takes for a private one,
+    // whose waiters another process cannot wake.
+    private const uint SharedBetweenProcesses = 0x80;
+    private const int SharingAt = 8;
+
+    private static bool IsPossible()
+        => !(AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable)
+            && OperatingSystem.IsLinux() && Environment.Is64BitProcess && BitConverter.IsLittleEndian;
+
+    /// <summary>Writes what glibc's sem_init makes for processes; the rest of the bytes are 0.</summary>
+    internal static void Initialize(Span<byte> image, int count)
+    {
+        image.Clear();
+        BitConverter.TryWriteBytes(image, (ulong)count);
+        BitConverter.TryWriteBytes(image[SharingAt..], SharedBetweenProcesses);
+    }
+
+    /// <summary>Whether a page was made by glibc, or for it, and not by musl's sem_init.</summary>
+    internal static bool IsMadeForGlibc(nint page) => *(uint*)(page + SharingAt) == SharedBetweenProcesses;
 
     private static bool Check()
     {
-        if (AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable) return false;
-        if (!OperatingSystem.IsLinux() || !Environment.Is64BitProcess || !BitConverter.IsLittleEndian
-            || !Libraries.IsGlibc)
-            return false;
         ulong* word = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
         nint semaphore = (nint)word;
         return Libc.sem_init(semaphore, 1, 5) == 0 && *word == 5
@@ -174,7 +194,7 @@ internal static unsafe class GlibcSemaphore
     /// <remarks>
     /// Interleavings: a post, a wait or a new waiter between reading and exchanging makes the exchange fail and the
     /// turn start again. One that comes after it works on the new count. The permits that waiters are woken for are not
-    /// stored but posted, each of which the C library turns into a wake-up; a newcomer may take one first, as it may
+    /// stored but given, each with a wake-up; a newcomer may take one first, as it may
     /// after any post, and the waiter then waits on.
     /// </remarks>
     internal static void SetCount(nint semaphore, uint count)
@@ -190,6 +210,10 @@ internal static unsafe class GlibcSemaphore
         }
 
         // Cannot overflow: the count is what was asked for, at most
-        for (; wakes > 0; wakes--) _ = Libc.sem_post(semaphore);
+        for (; wakes > 0; wakes--)
+        {
+            _ = TryGive(semaphore, 1, int.MaxValue, out _);
+            Wake(semaphore, 1);
+        }
     }
 }

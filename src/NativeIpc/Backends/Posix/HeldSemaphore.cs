@@ -94,8 +94,8 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     /// <inheritdoc/>
     protected override bool NoticesDrop => true;
 
-    /// <summary>Whether there are such semaphores here.</summary>
-    internal static bool IsOffered => PosixNames.s_areFiles && GlibcSemaphore.s_isKnown;
+    /// <summary>Whether there are such semaphores here; locks are, where there are any.</summary>
+    internal static bool IsOffered => PosixNames.s_areFiles && GlibcSemaphore.s_isOffered;
 
     /// <summary>The file behind it.</summary>
     internal override FileIdentity Identity { get; }

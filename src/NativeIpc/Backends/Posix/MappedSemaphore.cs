@@ -37,7 +37,14 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private StandIn? _standIn;
 
     private protected MappedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle)
-        : base(key) => _handle = handle;
+        : base(key)
+    {
+        _handle = handle;
+        HasWord = PosixNames.HasGlibcWord(key);
+    }
+
+    /// <summary>Whether its page begins with glibc's word.</summary>
+    private protected bool HasWord { get; }
 
     /// <summary>
     /// Takes over what the policy says about the name, from now on: called when it is certain that the object is this
@@ -59,7 +66,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
     public override bool AreTriesDear => false;
 
-    public override nint WaitWord => GlibcSemaphore.s_isKnown ? Page : 0;
+    public override nint WaitWord => HasWord ? Page : 0;
 
     /// <summary>Counts the caller in.</summary>
     /// <exception cref="ObjectDisposedException">Closed, or being closed.</exception>
@@ -67,7 +74,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     {
         ObjectDisposedException.ThrowIf(IsClosed || !TryEnter(), typeof(SystemSemaphore));
         if (!_isPromoted && ++_uses >= UsesBeforePromotion && Deferred < MostDeferred && _handle.IsMapping
-            && GlibcSemaphore.s_isKnown && !StopPoint.IsOn)
+            && HasWord && !StopPoint.IsOn)
             Promote();
         return Page;
     }

@@ -66,14 +66,16 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (!isText) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
-        if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0))
-            traits |= IpcObjectTraits.LockOfSegment;
+        // The name that locks have: with musl, what glibc's file name says.
+        string named = Libraries.IsGlibc ? bare : PosixNames.BareOfGlibc(bare).ToString();
+        bool isLegacyLock = isSemaphore && NameRules.IsLegacyName(named, kind, out _);
+        bool isLock = isSemaphore && named.Length > 0 && IsLock(named, isLegacyLock);
+        if (isLock) traits |= IpcObjectTraits.LockOfSegment;
 
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
         bool isSeen = users is { Count: > 0 };
         bool wantsValue = isSemaphore && status.Size == Layout.SizeOfSemT;
-        bool isLock = (traits & IpcObjectTraits.LockOfSegment) != 0;
-        string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
+        string segment = isLock ? SegmentOf(named, isLegacyLock) : file;
         bool? isUnused = isSeen ? false : SawAll ? true : null;
         bool asks = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file)));
         int? value = null, lost = null, waiting = null;
@@ -259,7 +261,13 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
 
         int? value = null, waiting = null, lost = null;
-        if (number == 0 && wantsValue) (value, waiting) = ReadValue(file, unreadable);
+        if (number == 0 && wantsValue)
+        {
+            bool hasWaiters = GlibcSemaphore.s_isKnown
+                || (GlibcSemaphore.s_isOffered && PosixNames.BareOfGlibc(Path.GetFileName(path)).Length > 0);
+            (value, waiting) = ReadValue(file, hasWaiters, unreadable);
+        }
+
         // Before the lease: a mapping is a use
         if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered)
             lost = CountLost(file);
@@ -331,7 +339,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         return lost;
     }
 
-    private static unsafe (int? Value, int? Waiting) ReadValue(UnixDescriptor file, List<string> unreadable)
+    private static unsafe (int? Value, int? Waiting) ReadValue(UnixDescriptor file, bool hasWaiters,
+        List<string> unreadable)
     {
         ulong word = 0;
         nint read;
@@ -347,7 +356,7 @@ internal sealed class PosixLook(Census census) : IDisposable
 
         // The count is the first 32 bits: glibc on 64-bit systems, and musl, which marks waiters in the sign bit.
         var seen = new GlibcSemaphore.Word(word);
-        return ((int)(seen.Count & int.MaxValue), GlibcSemaphore.s_isKnown ? (int)seen.Waiters : null);
+        return ((int)(seen.Count & int.MaxValue), hasWaiters ? (int)seen.Waiters : null);
     }
 
     /// <summary>Objects without a name that processes still have.</summary>

@@ -13,6 +13,9 @@ internal static class PosixNames
 {
     internal const string Folder = "/dev/shm";
 
+    // glibc's semaphores are files of this name.
+    private const string GlibcPrefix = "sem.";
+
     /// <summary>Whether objects are files whose place is known.</summary>
     internal static readonly bool s_areFiles = OperatingSystem.IsLinux()
         && !(AppContext.TryGetSwitch("NativeIpc.PlainPosixCalls", out bool plain) && plain);
@@ -35,13 +38,31 @@ internal static class PosixNames
     internal static string SemaphoreFile(string name)
         => Interop.Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
 
-    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or,
-    /// with musl, taken by the segment itself.</summary>
+    /// <summary>Whether a semaphore has glibc's word: with glibc each one; with musl those whose file has the name of
+    /// one of glibc's. So processes on both share it, and one name never leads to two kinds of words: where this cannot
+    /// be had, such names are refused (<see cref="WhyRefused"/>).</summary>
+    internal static bool HasGlibcWord(in NativeIpcKey semaphore)
+        => GlibcSemaphore.s_isKnown
+            || (GlibcSemaphore.s_isOffered && s_areFiles && BareOfGlibc(Bare(semaphore)).Length > 0);
+
+    /// <summary>With musl: the name that glibc has for the semaphore in a file, empty when it has none for it.</summary>
+    internal static ReadOnlySpan<char> BareOfGlibc(ReadOnlySpan<char> file)
+        => file.StartsWith(GlibcPrefix, StringComparison.Ordinal) ? file[GlibcPrefix.Length..] : default;
+
+    /// <summary>Why a semaphore may not be used under its name; null when it may.</summary>
+    internal static string? WhyRefused(in NativeIpcKey semaphore)
+        => !OperatingSystem.IsLinux() || Interop.Libraries.IsGlibc || BareOfGlibc(Bare(semaphore)).Length == 0
+            || HasGlibcWord(semaphore)
+            ? null
+            : "with musl a name that begins with 'sem.' is that of a semaphore of glibc, which the plain POSIX calls "
+                + "and the switch NativeIpc.PortableWaits cannot use";
+
+    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or
+    /// refused.</summary>
     internal static NativeIpcKey LockKey(in NativeIpcKey segment)
     {
         NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
-        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null
-            && !(s_areFiles && AreOneFile(segment, key))
+        return PlatformEnvironment.FindViolation(key, IpcObjectKind.SystemSemaphore) is null && WhyRefused(key) is null
             ? key
             : default;
     }

@@ -94,7 +94,7 @@ internal sealed class PosixSegment : Segment
         {
             throw new PlatformNotSupportedException(
                 $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of "
-                    + $"a POSIX lock is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a "
+                    + $"a POSIX lock is noticed only on Linux, and not with the plain POSIX calls. Use a "
                     + $"System V key, or do without.");
         }
 
@@ -103,12 +103,10 @@ internal sealed class PosixSegment : Segment
             throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
                 violation.TrimEnd('.'),
                 "Or do without the lock (UseLock = false).");
-        if (PosixNames.s_areFiles && PosixNames.AreOneFile(Key, lockKey))
+        if (PosixNames.WhyRefused(lockKey) is { } reason)
         {
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
-                "with the musl C library a segment and a semaphore of the same name are the same file, so this "
-                    + "segment cannot have a lock under its own key",
-                "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", reason,
+                "Use a SystemSemaphore of your own under another name, or System V.");
         }
 
         // The creator is the first to use the lock, as a rule: then there is none to be found.

@@ -82,7 +82,7 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected override bool TryTake(nint page)
     {
-        if (GlibcSemaphore.s_isKnown) return GlibcSemaphore.TryTake(page);
+        if (HasWord) return GlibcSemaphore.TryTake(page);
         while (Libc.sem_trywait(page) != 0)
         {
             int number = Marshal.GetLastPInvokeError();
@@ -95,7 +95,7 @@ internal class PosixSemaphore : MappedSemaphore
 
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
-        if (!GlibcSemaphore.s_isKnown) return base.Block(longest, wakeup);
+        if (!HasWord) return base.Block(longest, wakeup);
         nint page = Enter();
         try
         {
@@ -177,7 +177,7 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected void Give(nint page, int count, int maximum = int.MaxValue)
     {
-        if (GlibcSemaphore.s_isKnown)
+        if (HasWord)
         {
             if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before))
                 throw Full(Errno.EOVERFLOW, 0, count);
@@ -245,7 +245,7 @@ internal class PosixSemaphore : MappedSemaphore
         nint page = Enter();
         try
         {
-            if (GlibcSemaphore.s_isKnown)
+            if (HasWord)
             {
                 if (PermitRecords.IsOffered) PermitRecords.Forget(page);
                 GlibcSemaphore.SetCount(page, (uint)count);

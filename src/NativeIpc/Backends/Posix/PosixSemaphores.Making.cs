@@ -27,7 +27,10 @@ internal sealed partial class PosixSemaphores
             if (!isRefused) s_whole.TurnOff();
         }
 
-        MappedSemaphore? plain = MakeBySemOpen(key, initialCount, use, out int number);
+        // musl's would have another word.
+        int number = Errno.EACCES;
+        MappedSemaphore? plain = !Libraries.IsGlibc && PosixNames.HasGlibcWord(key)
+            ? null : MakeBySemOpen(key, initialCount, use, out number);
         if (number is Errno.EACCES or Errno.EPERM && PosixNames.s_areFiles)
             plain = MakeUnderItsName(key, initialCount, use);
         else if (number != 0 && number != Errno.EEXIST) throw PosixErrors.Create(Creating, key, "sem_open", number);
@@ -333,7 +336,9 @@ internal sealed partial class PosixSemaphores
         // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and
         // a full /dev/shm is an error and no SIGBUS.
         ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
-        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0)
+        if (!Libraries.IsGlibc && PosixNames.HasGlibcWord(key))
+            GlibcSemaphore.Initialize(new Span<byte>(image, Layout.SizeOfSemT), initialCount);
+        else if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0)
             throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
         nint written;
         do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);

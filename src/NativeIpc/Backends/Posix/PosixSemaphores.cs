@@ -185,7 +185,9 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
         public static Use By(SystemSemaphoreOptions options, string attempt, in NativeIpcKey key)
         {
-            if (options.Robust && !HeldSemaphore.IsOffered)
+            if (PosixNames.WhyRefused(key) is { } reason)
+                throw Failure.Found(NativeIpcError.KeyError, attempt, key, "sem_open", reason, "Use another name.");
+            if (options.Robust && !(HeldSemaphore.IsOffered && PosixNames.HasGlibcWord(key)))
             {
                 throw new PlatformNotSupportedException(
                     $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX "
@@ -283,6 +285,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             if (!use.TrustsOthers && !createdNew)
                 PosixUsers.CheckOwner(Opening, key, isSegment: false, status, use.Segment?.Status.Uid);
             nint page = MapPage(Opening, key, file, isTouched: use.IsHeld);
+            CheckWord(key, page);
             if (createdNew || use.IsKept) Record(use, file);
             return WithDuty(Own(key, page, file, status.Identity, createdNew, use, out isKept), use);
         }
@@ -333,6 +336,18 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         => use.Maximum is { } maximum
             ? new BoundedSemaphore(key, handle, identity, createdNew, maximum)
             : new PosixSemaphore(key, handle, identity, createdNew);
+
+    /// <summary>Refuses, with musl, what musl's sem_open has made under the name of a semaphore of glibc: it is another
+    /// kind of word.</summary>
+    private static void CheckWord(in NativeIpcKey key, nint page)
+    {
+        if (Libraries.IsGlibc || !PosixNames.HasGlibcWord(key) || GlibcSemaphore.IsMadeForGlibc(page)) return;
+        _ = Libc.munmap(page, Layout.SizeOfSemT);
+        throw Failure.Found(NativeIpcError.KeyError, Opening, key, "mmap",
+            "a program with musl has made it, and under a name that begins with 'sem.' this library uses what programs "
+                + "with glibc make",
+            "Remove it, or use another name.");
+    }
 
     /// <summary>Opens the file of a semaphore that exists; -1 and the error number when that fails.</summary>
     internal static unsafe int OpenFile(in NativeIpcKey key, int flags, in PeerBound bound, out int number)
