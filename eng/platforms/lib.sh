@@ -15,7 +15,8 @@ short=${NATIVEIPC_PLATFORMS_SHORT:-}
 dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
 export root out dotnet
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TMPDIR=$out/tmp XDG_RUNTIME_DIR=$out/runtime
-export NATIVEIPC_STRESS_SECONDS=${NATIVEIPC_STRESS_SECONDS:-8}
+# Races are a matter of time, and of this machine rather than of a platform.
+export NATIVEIPC_STRESS_SECONDS=${NATIVEIPC_STRESS_SECONDS:-8} NATIVEIPC_RACE_ROUNDS=${NATIVEIPC_RACE_ROUNDS:-100}
 
 # need PACKAGE...: Debian packages of this machine, installed where they are missing.
 need() {

@@ -49,6 +49,9 @@ internal sealed class PosixLook(Census census) : IDisposable
             && name.Length > SemaphorePrefix.Length;
         IpcObjectKind kind = expected ?? (isPrefixed || (!Libraries.IsGlibc && status.Size == Layout.SizeOfSemT)
             ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
+        // With musl the same name is that of a segment.
+        if (!Libraries.IsGlibc && expected == IpcObjectKind.SystemSemaphore && status.Size != Layout.SizeOfSemT)
+            return null;
         return census.Options.Wants(kind)
             ? Describe(name, isPrefixed && kind == IpcObjectKind.SystemSemaphore
                 ? name[SemaphorePrefix.Length..] : name, kind, path, status, times) : null;
@@ -70,6 +73,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         string named = Libraries.IsGlibc ? bare : PosixNames.BareOfGlibc(bare).ToString();
         bool isLegacyLock = isSemaphore && NameRules.IsLegacyName(named, kind, out _);
         bool isLock = isSemaphore && named.Length > 0 && IsLock(named, isLegacyLock);
+        if (isLegacyLock) traits |= IpcObjectTraits.LegacyName;
         if (isLock) traits |= IpcObjectTraits.LockOfSegment;
 
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
