@@ -177,7 +177,7 @@ fi
 # Windows, as far as Wine goes: both processes are the self-contained program.
 if ! command -v wine >/dev/null; then
     echo "SKIP demo: on Windows: no Wine"
-elif ! [ -d "$root/src/NativeIpc/Backends/Windows" ]; then
+elif ! [ -d "$root/src/NativeIpc/Windows" ]; then
     echo "SKIP demo: on Windows: the library has no Windows back end yet"
 elif ! dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo -v q \
     --artifacts-path "$work/artifacts" -o "$work/win" >"$log" 2>&1; then

@@ -1,5 +1,9 @@
-using NativeIpc.Backends;
-using NativeIpc.Waiting;
+using NativeIpc.Contracts;
+using NativeIpc.Holding;
+using NativeIpc.Lifetime;
+using NativeIpc.Selection;
+using NativeIpc.Waiting.Async;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 

@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Holding;
 using NativeIpc.Waiting;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
 
 namespace NativeIpc;

@@ -2,10 +2,14 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
+using NativeIpc.Lifetime;
+using NativeIpc.Options;
 using NativeIpc.Platform;
+using NativeIpc.Selection;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 
@@ -42,7 +46,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     private readonly SharedMemoryOptions _options;
     private int _disposed;
 
-    private SharedMemory(Segment segment, SharedMemoryOptions options)
+    internal SharedMemory(Segment segment, SharedMemoryOptions options)
     {
         _segment = segment;
         _options = options;
@@ -120,39 +124,6 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
             mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
         return segment is not null;
-    }
-
-    /// <summary>Attaches to a segment that was listed, also to one that no key leads to: System V segments that were
-    /// made with <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
-    /// <remarks>Where a key leads to it, this is <see cref="OpenExisting"/> of that key, but for the comparison.
-    /// Without one, letting go never removes it, <see cref="Key"/> is what failures call it, and it has no lock, as if
-    /// <see cref="SharedMemoryOptions.UseLock"/> were false. Follows <c>shmat(2)</c>.</remarks>
-    /// <param name="found">The segment, as <see cref="IpcObjects"/> listed it.</param>
-    /// <param name="access">Whether it may be written.</param>
-    /// <param name="options">Removal, lock, owners; null for the defaults.</param>
-    /// <returns>The segment.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
-    /// <exception cref="ArgumentException"><paramref name="found"/> is no segment; the options or
-    /// <paramref name="access"/> hold a value that has no meaning.</exception>
-    /// <exception cref="NativeIpcException">NotFound, also when another object has its name by now; PermissionDenied;
-    /// OutOfResources; LockError; KeyError for a POSIX file with a name that no key can have.</exception>
-    public static SharedMemory OpenListed(IpcObjectInfo found, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
-        SharedMemoryOptions? options = null)
-    {
-        ArgumentNullException.ThrowIfNull(found);
-        if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("It is no segment.", nameof(found));
-        options = Checked(options, access);
-        if (!found.Key.IsValid)
-        {
-            // What no key leads to never lets go by removing.
-            Segment listed = Selector.ForListedSegment(found.Type).OpenListed(found, access, options);
-            return new SharedMemory(listed, options with { UseLock = false, Removal = RemovalPolicy.Keep });
-        }
-
-        SharedMemory opened = OpenExisting(found.Key, access, options);
-        if (IpcObjects.IsStill(found)) return opened;
-        opened.Dispose();
-        throw Failure.NotTheListed(Opening, found.Key);
     }
 
     /// <summary>Attaches to a segment, or makes it if it does not exist, without a race between the two.</summary>
@@ -292,7 +263,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()
             && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
-    private static SharedMemoryOptions Checked(SharedMemoryOptions? options,
+    internal static SharedMemoryOptions Checked(SharedMemoryOptions? options,
         SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
     {
         // A copy, since options can be changed: what was checked is what is used.

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NativeIpc.Errors;
+using NativeIpc.Holding;
 
 namespace NativeIpc;
 

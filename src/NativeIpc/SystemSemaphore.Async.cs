@@ -1,7 +1,11 @@
 using System.Runtime.Versioning;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
+using NativeIpc.Holding;
+using NativeIpc.Selection;
 using NativeIpc.Waiting;
+using NativeIpc.Waiting.Async;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 

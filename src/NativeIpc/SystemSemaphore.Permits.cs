@@ -1,5 +1,7 @@
 using NativeIpc.Errors;
+using NativeIpc.Holding;
 using NativeIpc.Waiting;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 

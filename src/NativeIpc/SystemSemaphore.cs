@@ -1,11 +1,15 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
+using NativeIpc.Lifetime;
+using NativeIpc.Options;
 using NativeIpc.Platform;
+using NativeIpc.Selection;
 using NativeIpc.Waiting;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 
@@ -34,7 +38,7 @@ public sealed partial class SystemSemaphore : IDisposable
 
     private readonly bool _continuesAtOnce;
 
-    private SystemSemaphore(SemaphoreObject semaphore, SystemSemaphoreOptions options)
+    internal SystemSemaphore(SemaphoreObject semaphore, SystemSemaphoreOptions options)
     {
         _semaphore = semaphore;
         _continuesAtOnce = options.AllowSynchronousContinuations;
@@ -102,37 +106,6 @@ public sealed partial class SystemSemaphore : IDisposable
             mustExist: false);
         semaphore = opened is null ? null : new SystemSemaphore(opened, options);
         return semaphore is not null;
-    }
-
-    /// <summary>Opens a semaphore that was listed, also one that no key leads to: System V sets that were made with
-    /// <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
-    /// <remarks>Where a key leads to it, this is <see cref="OpenExisting"/> of that key, but for the comparison.
-    /// Without one, letting go never removes it, and <see cref="Key"/> is what failures call it. Of a set only member 0
-    /// is used. Follows <c>semop(2)</c>.</remarks>
-    /// <param name="found">The semaphore, as <see cref="IpcObjects"/> listed it.</param>
-    /// <param name="options">Removal, undo, owners; null for the defaults.</param>
-    /// <returns>The semaphore.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
-    /// <exception cref="ArgumentException"><paramref name="found"/> is no semaphore; the options hold a value that has
-    /// no meaning.</exception>
-    /// <exception cref="NativeIpcException">NotFound, also when another object has its name by now; PermissionDenied;
-    /// OutOfResources; LockError; KeyError for a POSIX file with a name that no key can have.</exception>
-    public static SystemSemaphore OpenListed(IpcObjectInfo found, SystemSemaphoreOptions? options = null)
-    {
-        ArgumentNullException.ThrowIfNull(found);
-        if (found.Kind != IpcObjectKind.SystemSemaphore)
-            throw new ArgumentException("It is no semaphore.", nameof(found));
-        options = Checked(found.NamingKey, options);
-        if (!found.Key.IsValid)
-        {
-            SemaphoreObject listed = Selector.ForListedSemaphore(found.Type).OpenListed(found, options);
-            return new SystemSemaphore(listed, options);
-        }
-
-        SystemSemaphore opened = OpenExisting(found.Key, options);
-        if (IpcObjects.IsStill(found)) return opened;
-        opened.Dispose();
-        throw Failure.NotTheListed(Opening, found.Key);
     }
 
     /// <summary>Opens a semaphore and leaves its count as it is, or makes it: Qt's mode <i>Open</i>.</summary>
@@ -410,7 +383,7 @@ public sealed partial class SystemSemaphore : IDisposable
         => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()
             && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
-    private static SystemSemaphoreOptions Checked(in NativeIpcKey key, SystemSemaphoreOptions? options)
+    internal static SystemSemaphoreOptions Checked(in NativeIpcKey key, SystemSemaphoreOptions? options)
     {
         // A copy, since options can be changed: what was checked is what is used.
         options = options is null ? SystemSemaphoreOptions.s_default : options with { };

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Abi;
@@ -179,9 +180,9 @@ public class AppleNumbersTests
     public void Error_numbers_are_those_of_the_facts()
     {
         Assert.Equal(s_errno.OrderBy(pair => pair.Key),
-            Numbers.Of(typeof(Interop.ErrnoOf<AppleArm64>)).OrderBy(pair => pair.Key));
+            Numbers.Of(typeof(ErrnoOf<AppleArm64>)).OrderBy(pair => pair.Key));
         Assert.Equal(s_errno.OrderBy(pair => pair.Key),
-            Numbers.Of(typeof(Interop.ErrnoOf<AppleX64>)).OrderBy(pair => pair.Key));
+            Numbers.Of(typeof(ErrnoOf<AppleX64>)).OrderBy(pair => pair.Key));
     }
 
     [Fact]
@@ -190,7 +191,7 @@ public class AppleNumbersTests
         Assert.Equal(s_flags.OrderBy(pair => pair.Key), AppleFlags<AppleArm64>());
         Assert.Equal(s_flags.OrderBy(pair => pair.Key), AppleFlags<AppleX64>());
         // No stale exceptions
-        Assert.All(s_linuxFlags.Keys, name => Assert.Contains(name, Numbers.Of(typeof(Interop.FlagsOf<AppleArm64>))));
+        Assert.All(s_linuxFlags.Keys, name => Assert.Contains(name, Numbers.Of(typeof(FlagsOf<AppleArm64>))));
     }
 
     [Theory]
@@ -216,14 +217,14 @@ public class AppleNumbersTests
     }
 
     private static IEnumerable<KeyValuePair<string, long>> AppleFlags<TTarget>()
-        where TTarget : Interop.ITarget
-        => Numbers.Of(typeof(Interop.FlagsOf<TTarget>)).Where(pair => !s_linuxFlags.ContainsKey(pair.Key))
+        where TTarget : ITarget
+        => Numbers.Of(typeof(FlagsOf<TTarget>)).Where(pair => !s_linuxFlags.ContainsKey(pair.Key))
             .OrderBy(pair => pair.Key);
 
     private static IEnumerable<Check> Layout<TTarget>()
-        where TTarget : Interop.ITarget
+        where TTarget : ITarget
     {
-        foreach ((string name, long value) in Numbers.Of(typeof(Interop.LayoutOf<TTarget>))
+        foreach ((string name, long value) in Numbers.Of(typeof(LayoutOf<TTarget>))
             .Where(pair => !s_linuxLayout.ContainsKey(pair.Key)))
         {
             if (!s_layout.TryGetValue(name, out string? c))
@@ -236,25 +237,25 @@ public class AppleNumbersTests
             }
         }
 
-        foreach ((string name, long value) in Numbers.Of(typeof(Interop.AppleStat)))
+        foreach ((string name, long value) in Numbers.Of(typeof(AppleStat)))
         {
             yield return new("AppleStat." + name,
-                name == nameof(Interop.AppleStat.Size)
+                name == nameof(AppleStat.Size)
                     ? "sizeof(struct stat)" : $"offsetof(struct stat, {name})", value);
         }
 
         yield return new("SizeOfIpcBuffer",
-            $"sizeof(struct shmid_ds) <= {Interop.Layout.SizeOfIpcBuffer} && sizeof(struct semid_ds) "
-                + $"<= {Interop.Layout.SizeOfIpcBuffer}", 1);
-        yield return new("the buffer of Status", $"sizeof(struct stat) <= {Interop.Statx.Size}", 1);
-        yield return new("Sembuf", "sizeof(struct sembuf)", SizeOf<Interop.Sembuf>());
+            $"sizeof(struct shmid_ds) <= {Interop.Unix.Layout.SizeOfIpcBuffer} && sizeof(struct semid_ds) "
+                + $"<= {Interop.Unix.Layout.SizeOfIpcBuffer}", 1);
+        yield return new("the buffer of Status", $"sizeof(struct stat) <= {Statx.Size}", 1);
+        yield return new("Sembuf", "sizeof(struct sembuf)", SizeOf<Sembuf>());
         yield return new("Sembuf.sem_op", "offsetof(struct sembuf, sem_op)",
-            Marshal.OffsetOf<Interop.Sembuf>("sem_op"));
+            Marshal.OffsetOf<Sembuf>("sem_op"));
         yield return new("Sembuf.sem_flg", "offsetof(struct sembuf, sem_flg)",
-            Marshal.OffsetOf<Interop.Sembuf>("sem_flg"));
-        yield return new("Timespec", "sizeof(struct timespec)", SizeOf<Interop.Timespec>());
+            Marshal.OffsetOf<Sembuf>("sem_flg"));
+        yield return new("Timespec", "sizeof(struct timespec)", SizeOf<Timespec>());
         yield return new("Timespec.tv_nsec", "offsetof(struct timespec, tv_nsec)",
-            Marshal.OffsetOf<Interop.Timespec>("tv_nsec"));
+            Marshal.OffsetOf<Timespec>("tv_nsec"));
     }
 
     private static unsafe long SizeOf<T>()

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Abi;

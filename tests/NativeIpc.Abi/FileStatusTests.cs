@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Abi;
@@ -47,8 +47,8 @@ public class FileStatusTests
         foreach (string path in new[] { file, link, folder.Root, "/usr", "/dev/null" })
         {
             string[] c = Shell.Run(program, [path]).Succeeded.Split('\n');
-            Assert.Equal(0, Interop.Libc.Status(path, followLink: true, out Interop.FileStatus followed));
-            Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus itself));
+            Assert.Equal(0, Libc.Status(path, followLink: true, out FileStatus followed));
+            Assert.Equal(0, Libc.Status(path, followLink: false, out FileStatus itself));
             Assert.Equal((0, followed), ByOlderCall(path, followLink: true));
             Assert.Equal((0, itself), ByOlderCall(path, followLink: false));
             Assert.Equal(c[0], Text(followed));
@@ -62,26 +62,26 @@ public class FileStatusTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
         string path = folder.Write("file", "12345");
-        int number = Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0);
+        int number = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0);
         int error = Marshal.GetLastPInvokeError();
         Assert.True(number != -1, $"errno {error}");
-        using var descriptor = new Interop.UnixDescriptor(number);
+        using var descriptor = new UnixDescriptor(number);
 
-        Assert.Equal(0, Interop.Libc.Status(descriptor, out Interop.FileStatus opened));
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus named));
+        Assert.Equal(0, Libc.Status(descriptor, out FileStatus opened));
+        Assert.Equal(0, Libc.Status(path, followLink: false, out FileStatus named));
         Assert.Equal(named, opened);
         Assert.True(opened.IsRegularFile);
         Assert.Equal(5, opened.Size);
     }
 
-    private static unsafe (int Error, Interop.FileStatus Status) ByOlderCall(string path, bool followLink)
+    private static unsafe (int Error, FileStatus Status) ByOlderCall(string path, bool followLink)
     {
         fixed (byte* utf8 = System.Text.Encoding.UTF8.GetBytes(path + "\0"))
         {
-            return (Interop.Libc.StatusByOlderCall(utf8, followLink, out Interop.FileStatus status), status);
+            return (Libc.StatusByOlderCall(utf8, followLink, out FileStatus status), status);
         }
     }
 
-    private static string Text(Interop.FileStatus s) => string.Create(CultureInfo.InvariantCulture,
+    private static string Text(FileStatus s) => string.Create(CultureInfo.InvariantCulture,
         $"{s.Identity.Device >> 32} {(uint)s.Identity.Device} {s.Identity.Inode} {s.Mode} {s.Uid} {s.Gid} {s.Links} {s.Size}");
 }

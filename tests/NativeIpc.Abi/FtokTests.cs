@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
+using NativeIpc.SystemV;
 using Xunit;
 
 namespace NativeIpc.Abi;
@@ -51,11 +52,11 @@ public class FtokTests
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => int.Parse(line, CultureInfo.InvariantCulture));
 
-            Assert.Equal(c, s_projects.Select(project => Interop.Libc.ftok(path, project)));
+            Assert.Equal(c, s_projects.Select(project => Libc.ftok(path, project)));
 
             // And so does the library, without the call.
-            if (Interop.Libc.Status(path, followLink: true, out Interop.FileStatus status) == 0)
-                Assert.Equal(c, s_projects.Select(project => Backends.SystemV.FileKeys.Of(status.Identity, project)));
+            if (Libc.Status(path, followLink: true, out FileStatus status) == 0)
+                Assert.Equal(c, s_projects.Select(project => FileKeys.Of(status.Identity, project)));
         }
     }
 
@@ -63,7 +64,7 @@ public class FtokTests
     public void The_library_knows_what_ftok_gives_here()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
-        Assert.True(Backends.SystemV.FileKeys.s_areKnown);
+        Assert.True(FileKeys.s_areKnown);
     }
 
     [Fact]
@@ -72,8 +73,8 @@ public class FtokTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
 
-        Assert.Equal(-1, Interop.Libc.ftok(folder.PathOf("missing"), 81));
-        Assert.Equal(Interop.Errno.ENOENT, Marshal.GetLastPInvokeError());
+        Assert.Equal(-1, Libc.ftok(folder.PathOf("missing"), 81));
+        Assert.Equal(Errno.ENOENT, Marshal.GetLastPInvokeError());
     }
 
     [Fact]
@@ -82,6 +83,6 @@ public class FtokTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
 
-        Assert.All(s_projects, project => Assert.Equal(project, Interop.Libc.ftok(folder.Root, project) >>> 24));
+        Assert.All(s_projects, project => Assert.Equal(project, Libc.ftok(folder.Root, project) >>> 24));
     }
 }

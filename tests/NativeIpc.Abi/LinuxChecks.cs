@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Abi;
 
@@ -96,7 +97,7 @@ internal sealed class LinuxChecks
             _libc.Add(new("Layout." + name, c, value));
         }
 
-        long buffer = Interop.Layout.SizeOfIpcBuffer;
+        long buffer = Layout.SizeOfIpcBuffer;
         Libc($"sizeof(struct shmid_ds) <= {buffer}", 1);
         Libc($"sizeof(struct semid_ds) <= {buffer}", 1);
         // One constant for both
@@ -106,60 +107,60 @@ internal sealed class LinuxChecks
         Libc("offsetof(struct semid_ds, sem_perm.mode)",
             _libc.Single(check => check.Name == "Layout.IpcPermMode").Value);
 
-        foreach ((string name, long value) in Numbers.Of(typeof(Interop.Statx)))
+        foreach ((string name, long value) in Numbers.Of(typeof(Statx)))
         {
             _kernel.Add(new("Statx." + name, name switch
             {
-                nameof(Interop.Statx.BASIC_STATS) => "STATX_BASIC_STATS",
-                nameof(Interop.Statx.BTIME) => "STATX_BTIME",
-                nameof(Interop.Statx.Size) => "sizeof(struct statx)",
+                nameof(Statx.BASIC_STATS) => "STATX_BASIC_STATS",
+                nameof(Statx.BTIME) => "STATX_BTIME",
+                nameof(Statx.Size) => "sizeof(struct statx)",
                 _ => $"offsetof(struct statx, {name})",
             }, value));
         }
 
-        Interop.OlderStat older = Interop.OlderStat.Of(architecture);
+        OlderStat older = OlderStat.Of(architecture);
         Libc("SYS_newfstatat", older.CallNumber);
         Libc("offsetof(struct stat, st_mode)", older.Mode);
         Libc("offsetof(struct stat, st_nlink)", older.Links);
         Libc("offsetof(struct stat, st_uid)", older.Uid);
         Libc("offsetof(struct stat, st_gid)", older.Gid);
         Libc("offsetof(struct stat, st_dev)", 0);
-        Libc("offsetof(struct stat, st_ino)", Interop.OlderStat.Inode);
-        Libc("offsetof(struct stat, st_size)", Interop.OlderStat.Size);
-        Libc("offsetof(struct stat, st_atim)", Interop.OlderStat.Times);
-        Libc("offsetof(struct stat, st_mtim)", Interop.OlderStat.Times + 16);
-        Libc("offsetof(struct stat, st_ctim)", Interop.OlderStat.Times + 32);
-        Libc($"sizeof(struct stat) <= {Interop.OlderStat.LargestSize}", 1);
-        Libc("SYS_statx", Interop.Libc.StatxNumber(architecture));
-        Kernel("__NR_statx", Interop.Libc.StatxNumber(architecture));
-        Libc("SYS_getdents64", Interop.Libc.Getdents64Number(architecture));
-        Kernel("__NR_getdents64", Interop.Libc.Getdents64Number(architecture));
-        Libc("SYS_futex", Interop.Futex.Number(architecture));
-        if (Interop.SystemCalls.Semop(architecture) is > 0 and var semop) Kernel("__NR_semop", semop);
-        Kernel("__NR_semtimedop", Interop.SystemCalls.Semtimedop(architecture));
-        Kernel("__NR_futex", Interop.Futex.Number(architecture));
-        Kernel("__NR_pidfd_open", Interop.Libc.PidfdOpenNumber);
-        Libc("MAP_FAILED", Interop.Libc.MAP_FAILED);
+        Libc("offsetof(struct stat, st_ino)", OlderStat.Inode);
+        Libc("offsetof(struct stat, st_size)", OlderStat.Size);
+        Libc("offsetof(struct stat, st_atim)", OlderStat.Times);
+        Libc("offsetof(struct stat, st_mtim)", OlderStat.Times + 16);
+        Libc("offsetof(struct stat, st_ctim)", OlderStat.Times + 32);
+        Libc($"sizeof(struct stat) <= {OlderStat.LargestSize}", 1);
+        Libc("SYS_statx", Interop.Unix.Libc.StatxNumber(architecture));
+        Kernel("__NR_statx", Interop.Unix.Libc.StatxNumber(architecture));
+        Libc("SYS_getdents64", Interop.Unix.Libc.Getdents64Number(architecture));
+        Kernel("__NR_getdents64", Interop.Unix.Libc.Getdents64Number(architecture));
+        Libc("SYS_futex", Futex.Number(architecture));
+        if (SystemCalls.Semop(architecture) is > 0 and var semop) Kernel("__NR_semop", semop);
+        Kernel("__NR_semtimedop", SystemCalls.Semtimedop(architecture));
+        Kernel("__NR_futex", Futex.Number(architecture));
+        Kernel("__NR_pidfd_open", Interop.Unix.Libc.PidfdOpenNumber);
+        Libc("MAP_FAILED", Interop.Unix.Libc.MAP_FAILED);
 
-        Struct<Interop.Sembuf>("struct sembuf");
-        Struct<Interop.Timespec>("struct timespec");
-        Struct<Interop.Flock>("struct flock");
-        Struct<Interop.FutexWord>("struct futex_waitv", Kernel);
-        Kernel("FUTEX_WAITV_MAX", Interop.Futex.MostWords);
+        Struct<Sembuf>("struct sembuf");
+        Struct<Timespec>("struct timespec");
+        Struct<Flock>("struct flock");
+        Struct<FutexWord>("struct futex_waitv", Kernel);
+        Kernel("FUTEX_WAITV_MAX", Futex.MostWords);
         AddRing();
         AddWhatCodeReliesOnWithoutAName();
     }
 
     /// <summary>The target this process runs on, as Interop uses it.</summary>
     internal static LinuxChecks Here { get; } = new(
-        typeof(Interop.FlagsOf<Interop.ThisTarget>),
-        typeof(Interop.ErrnoOf<Interop.ThisTarget>),
-        typeof(Interop.LayoutOf<Interop.ThisTarget>),
+        typeof(FlagsOf<ThisTarget>),
+        typeof(ErrnoOf<ThisTarget>),
+        typeof(LayoutOf<ThisTarget>),
         RuntimeInformation.ProcessArchitecture);
 
     internal static LinuxChecks Of<TTarget>(Architecture architecture)
-        where TTarget : Interop.ITarget
-        => new(typeof(Interop.FlagsOf<TTarget>), typeof(Interop.ErrnoOf<TTarget>), typeof(Interop.LayoutOf<TTarget>),
+        where TTarget : ITarget
+        => new(typeof(FlagsOf<TTarget>), typeof(ErrnoOf<TTarget>), typeof(LayoutOf<TTarget>),
             architecture);
 
     internal IEnumerable<Check> All => _libc.Concat(_kernel);
@@ -204,24 +205,24 @@ internal sealed class LinuxChecks
     // Not IORING_OP_FUTEX_WAIT, which is younger than the headers: the library tries it before it relies on it.
     private void AddRing()
     {
-        Kernel("__NR_io_uring_setup", Interop.IoUring.SetupNumber);
-        Kernel("__NR_io_uring_enter", Interop.IoUring.EnterNumber);
-        Kernel("__NR_io_uring_register", Interop.IoUring.RegisterNumber);
-        Kernel("IORING_SETUP_R_DISABLED", Interop.IoUring.IORING_SETUP_R_DISABLED);
-        Kernel("IORING_SETUP_SINGLE_ISSUER", Interop.IoUring.IORING_SETUP_SINGLE_ISSUER);
-        Kernel("IORING_SETUP_DEFER_TASKRUN", Interop.IoUring.IORING_SETUP_DEFER_TASKRUN);
-        Kernel("IORING_REGISTER_ENABLE_RINGS", Interop.IoUring.IORING_REGISTER_ENABLE_RINGS);
-        Kernel("IORING_ENTER_GETEVENTS", Interop.IoUring.IORING_ENTER_GETEVENTS);
-        Kernel("IORING_ENTER_EXT_ARG", Interop.IoUring.IORING_ENTER_EXT_ARG);
-        Kernel("IORING_OFF_SQ_RING", Interop.IoUring.IORING_OFF_SQ_RING);
-        Kernel("IORING_OFF_SQES", Interop.IoUring.IORING_OFF_SQES);
-        Kernel("IORING_OP_ASYNC_CANCEL", Interop.IoUring.IORING_OP_ASYNC_CANCEL);
-        Struct<Interop.UringParams>("struct io_uring_params", Kernel);
-        Struct<Interop.UringSubmissionOffsets>("struct io_sqring_offsets", Kernel);
-        Struct<Interop.UringCompletionOffsets>("struct io_cqring_offsets", Kernel);
-        Struct<Interop.UringEntry>("struct io_uring_sqe", Kernel);
-        Struct<Interop.UringResult>("struct io_uring_cqe", Kernel);
-        Struct<Interop.UringWait>("struct io_uring_getevents_arg", Kernel);
+        Kernel("__NR_io_uring_setup", IoUring.SetupNumber);
+        Kernel("__NR_io_uring_enter", IoUring.EnterNumber);
+        Kernel("__NR_io_uring_register", IoUring.RegisterNumber);
+        Kernel("IORING_SETUP_R_DISABLED", IoUring.IORING_SETUP_R_DISABLED);
+        Kernel("IORING_SETUP_SINGLE_ISSUER", IoUring.IORING_SETUP_SINGLE_ISSUER);
+        Kernel("IORING_SETUP_DEFER_TASKRUN", IoUring.IORING_SETUP_DEFER_TASKRUN);
+        Kernel("IORING_REGISTER_ENABLE_RINGS", IoUring.IORING_REGISTER_ENABLE_RINGS);
+        Kernel("IORING_ENTER_GETEVENTS", IoUring.IORING_ENTER_GETEVENTS);
+        Kernel("IORING_ENTER_EXT_ARG", IoUring.IORING_ENTER_EXT_ARG);
+        Kernel("IORING_OFF_SQ_RING", IoUring.IORING_OFF_SQ_RING);
+        Kernel("IORING_OFF_SQES", IoUring.IORING_OFF_SQES);
+        Kernel("IORING_OP_ASYNC_CANCEL", IoUring.IORING_OP_ASYNC_CANCEL);
+        Struct<UringParams>("struct io_uring_params", Kernel);
+        Struct<UringSubmissionOffsets>("struct io_sqring_offsets", Kernel);
+        Struct<UringCompletionOffsets>("struct io_cqring_offsets", Kernel);
+        Struct<UringEntry>("struct io_uring_sqe", Kernel);
+        Struct<UringResult>("struct io_uring_cqe", Kernel);
+        Struct<UringWait>("struct io_uring_getevents_arg", Kernel);
     }
 
     /// <summary>Widths that a read at an offset implies, the structures of inotify and passwd, and the types behind the

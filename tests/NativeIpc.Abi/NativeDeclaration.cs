@@ -1,9 +1,10 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Abi;
 
-/// <summary>What the runtime calls for a declaration of Interop.Libc: the native symbol and the parameter types behind
+/// <summary>What the runtime calls for a declaration of Libc: the native symbol and the parameter types behind
 /// the marshalling.</summary>
 /// <param name="Name">The name in C#.</param>
 /// <param name="EntryPoint">The name in C.</param>
@@ -15,7 +16,7 @@ internal sealed record NativeDeclaration(string Name, string EntryPoint, Type Re
 {
     internal static IReadOnlyList<NativeDeclaration> All { get; } =
     [
-        .. typeof(Interop.Libc)
+        .. typeof(Libc)
             .GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
             .Where(method => method.Attributes.HasFlag(MethodAttributes.PinvokeImpl))
             .Select(method => new NativeDeclaration(
@@ -42,13 +43,13 @@ internal sealed record NativeDeclaration(string Name, string EntryPoint, Type Re
 
     private static IEnumerable<Type> ParametersOf(MethodInfo method)
     {
-        ParameterInfo[] declared = typeof(Interop.Libc)
+        ParameterInfo[] declared = typeof(Libc)
             .GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
             .Single(other => other.Name == NameOf(method)
                 && (other == method || other.IsDefined(typeof(LibraryImportAttribute))))
             .GetParameters();
         return method.GetParameters().Select(
-            (parameter, i) => declared[i].ParameterType == typeof(Interop.UnixDescriptor)
+            (parameter, i) => declared[i].ParameterType == typeof(UnixDescriptor)
                 ? typeof(int) : parameter.ParameterType);
     }
 

@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Abi;
@@ -19,7 +20,7 @@ internal static class Permissions
     internal static string Of(string path)
     {
         // See FileStatusTests
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
+        Assert.Equal(0, Libc.Status(path, followLink: false, out FileStatus status));
         return Convert.ToString(status.Permissions, 8);
     }
 }

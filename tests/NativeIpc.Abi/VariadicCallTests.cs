@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Abi;
@@ -16,8 +17,8 @@ public sealed class VariadicCallTests : IDisposable
 
     public void Dispose()
     {
-        Interop.Libc.sem_unlink(_name);
-        Interop.Libc.shm_unlink(_name);
+        Libc.sem_unlink(_name);
+        Libc.shm_unlink(_name);
         _folder.Dispose();
     }
 
@@ -27,22 +28,22 @@ public sealed class VariadicCallTests : IDisposable
     [InlineData(0b110_000_000, 0)] // 0600
     public void Sem_open_gets_mode_and_value(int mode, int value)
     {
-        nint semaphore = Interop.Libc.sem_open(_name, Interop.Flags.O_CREAT | Interop.Flags.O_EXCL, (uint)mode,
+        nint semaphore = Libc.sem_open(_name, Flags.O_CREAT | Flags.O_EXCL, (uint)mode,
             (uint)value);
         int error = Marshal.GetLastPInvokeError();
-        Assert.True(semaphore != Interop.Libc.SEM_FAILED, $"errno {error}");
+        Assert.True(semaphore != Libc.SEM_FAILED, $"errno {error}");
         try
         {
-            Assert.Equal(0, Interop.Libc.sem_getvalue(semaphore, out int now));
+            Assert.Equal(0, Libc.sem_getvalue(semaphore, out int now));
             Assert.Equal(value, now);
 
-            string file = "/dev/shm/" + (Interop.Libraries.IsGlibc ? "sem." : "") + _name[1..];
+            string file = "/dev/shm/" + (Libraries.IsGlibc ? "sem." : "") + _name[1..];
             Assert.Equal(Permissions.AfterUmask(mode), Permissions.Of(file));
-            Assert.Equal(Interop.Layout.SizeOfSemT, new FileInfo(file).Length);
+            Assert.Equal(Layout.SizeOfSemT, new FileInfo(file).Length);
         }
         finally
         {
-            Interop.Libc.sem_close(semaphore);
+            Libc.sem_close(semaphore);
         }
     }
 
@@ -52,11 +53,11 @@ public sealed class VariadicCallTests : IDisposable
     [InlineData(0b110_000_000)]
     public void Shm_open_gets_the_mode(int mode)
     {
-        int descriptor = Interop.Libc.shm_open(_name,
-            Interop.Flags.O_CREAT | Interop.Flags.O_EXCL | Interop.Flags.O_RDWR, (uint)mode);
+        int descriptor = Libc.shm_open(_name,
+            Flags.O_CREAT | Flags.O_EXCL | Flags.O_RDWR, (uint)mode);
         int error = Marshal.GetLastPInvokeError();
         Assert.True(descriptor != -1, $"errno {error}");
-        using var segment = new Interop.UnixDescriptor(descriptor);
+        using var segment = new UnixDescriptor(descriptor);
 
         Assert.Equal(Permissions.AfterUmask(mode), Permissions.Of("/dev/shm" + _name));
     }
@@ -68,11 +69,11 @@ public sealed class VariadicCallTests : IDisposable
     public void Open_gets_the_mode(int mode)
     {
         string path = _folder.PathOf("opened");
-        int descriptor = Interop.Libc.open(path,
-            Interop.Flags.O_CREAT | Interop.Flags.O_EXCL | Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, (uint)mode);
+        int descriptor = Libc.open(path,
+            Flags.O_CREAT | Flags.O_EXCL | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)mode);
         int error = Marshal.GetLastPInvokeError();
         Assert.True(descriptor != -1, $"errno {error}");
-        using var file = new Interop.UnixDescriptor(descriptor);
+        using var file = new UnixDescriptor(descriptor);
 
         Assert.Equal(Permissions.AfterUmask(mode), Permissions.Of(path));
     }
@@ -80,14 +81,14 @@ public sealed class VariadicCallTests : IDisposable
     [Theory]
     [InlineData(7)]
     [InlineData(0)]
-    [InlineData(Interop.Flags.SEMVMX)]
+    [InlineData(Flags.SEMVMX)]
     [InlineData(0x5555_5555_0000_0007)] // SETVAL is an int of union semun: the other half of the word does not count
     public void Semctl_gets_the_value(long argument)
     {
         WithSemaphoreSet(id =>
         {
-            Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, (nint)argument));
-            Assert.Equal((int)argument, Interop.Libc.semctl(id, 0, Interop.Flags.GETVAL));
+            Assert.Equal(0, Libc.semctl(id, 0, Flags.SETVAL, (nint)argument));
+            Assert.Equal((int)argument, Libc.semctl(id, 0, Flags.GETVAL));
         });
     }
 
@@ -96,15 +97,15 @@ public sealed class VariadicCallTests : IDisposable
     {
         WithSemaphoreSet(id =>
         {
-            Assert.Equal(-1, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, Interop.Flags.SEMVMX + 1));
-            Assert.Equal(Interop.Errno.ERANGE, Marshal.GetLastPInvokeError());
+            Assert.Equal(-1, Libc.semctl(id, 0, Flags.SETVAL, Flags.SEMVMX + 1));
+            Assert.Equal(Errno.ERANGE, Marshal.GetLastPInvokeError());
         });
     }
 
     private static void WithSemaphoreSet(Action<int> test)
     {
         const int IPC_PRIVATE = 0;
-        int id = Interop.Libc.semget(IPC_PRIVATE, 1, Interop.Flags.IPC_CREAT | 0b110_000_000);
+        int id = Libc.semget(IPC_PRIVATE, 1, Flags.IPC_CREAT | 0b110_000_000);
         int error = Marshal.GetLastPInvokeError();
         Assert.True(id != -1, $"errno {error}");
         try
@@ -113,7 +114,7 @@ public sealed class VariadicCallTests : IDisposable
         }
         finally
         {
-            Interop.Libc.semctl(id, 0, Interop.Flags.IPC_RMID);
+            Libc.semctl(id, 0, Flags.IPC_RMID);
         }
     }
 }

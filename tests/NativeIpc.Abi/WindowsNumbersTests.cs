@@ -1,6 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Windows;
 using Xunit;
 
 namespace NativeIpc.Abi;
@@ -53,18 +53,18 @@ public class WindowsNumbersTests
     private static IEnumerable<Check> Numbers()
     {
         // Named as in C, each of them: a number that is added later is checked without a change here.
-        foreach (Type table in new[] { typeof(Interop.Kernel32), typeof(Interop.Advapi32), typeof(Interop.Ntdll),
-            typeof(Interop.Win32Error) })
+        foreach (Type table in new[] { typeof(Kernel32), typeof(Advapi32), typeof(Ntdll),
+            typeof(Win32Error) })
         {
             foreach ((string name, long value) in Abi.Numbers.Of(table))
                 yield return new($"{table.Name}.{name}", name, value);
         }
 
-        foreach (Type layout in new[] { typeof(Interop.Kernel32.MEMORY_BASIC_INFORMATION),
-            typeof(Interop.Kernel32.SECURITY_ATTRIBUTES), typeof(Interop.Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION),
-            typeof(Interop.Kernel32.MEMORYSTATUSEX), typeof(Interop.Ntdll.UNICODE_STRING),
-            typeof(Interop.Ntdll.OBJECT_ATTRIBUTES), typeof(Interop.Ntdll.OBJECT_DIRECTORY_INFORMATION),
-            typeof(Interop.Ntdll.SEMAPHORE_BASIC_INFORMATION) })
+        foreach (Type layout in new[] { typeof(Kernel32.MEMORY_BASIC_INFORMATION),
+            typeof(Kernel32.SECURITY_ATTRIBUTES), typeof(Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION),
+            typeof(Kernel32.MEMORYSTATUSEX), typeof(Ntdll.UNICODE_STRING),
+            typeof(Ntdll.OBJECT_ATTRIBUTES), typeof(Ntdll.OBJECT_DIRECTORY_INFORMATION),
+            typeof(Ntdll.SEMAPHORE_BASIC_INFORMATION) })
         {
             yield return new($"sizeof({layout.Name})", $"sizeof({layout.Name})", Marshal.SizeOf(layout));
             foreach (FieldInfo field in layout.GetFields(BindingFlags.Instance | BindingFlags.NonPublic))
@@ -83,7 +83,7 @@ public class WindowsNumbersTests
     /// </summary>
     private static string Prototypes()
     {
-        MethodInfo[] declared = [.. new[] { typeof(Interop.Kernel32), typeof(Interop.Advapi32), typeof(Interop.Ntdll) }
+        MethodInfo[] declared = [.. new[] { typeof(Kernel32), typeof(Advapi32), typeof(Ntdll) }
             .SelectMany(
                 library => library.GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
             .Where(

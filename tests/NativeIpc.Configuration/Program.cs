@@ -1,6 +1,7 @@
 // Binds every option by .NET's generator, from texts as appsettings.json has them, and uses what came out. One line per
 // check.
 using System.Globalization;
+using NativeIpc.Inspection;
 using Microsoft.Extensions.Configuration;
 using NativeIpc;
 using NativeIpc.Configuration;

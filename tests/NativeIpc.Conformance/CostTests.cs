@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Linux;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -146,10 +147,10 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Linux)]
     public void Objects_get_their_names_also_where_the_kernel_links_no_descriptor()
     {
-        bool before = Backends.UnnamedFile.LinksByDescriptor;
+        bool before = UnnamedFile.LinksByDescriptor;
         try
         {
-            Backends.UnnamedFile.LinksByDescriptor = false;
+            UnnamedFile.LinksByDescriptor = false;
             NativeIpcKey key = NextKey();
             using SharedMemory segment = SharedMemory.CreateNew(key, 100);
             using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 3);
@@ -159,7 +160,7 @@ public abstract class CostTests<TProvider> : ConformanceTests<TProvider>
         }
         finally
         {
-            Backends.UnnamedFile.LinksByDescriptor = before;
+            UnnamedFile.LinksByDescriptor = before;
         }
     }
 

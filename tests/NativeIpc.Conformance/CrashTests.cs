@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -129,14 +129,14 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        Assert.Equal(0, Interop.Libc.Status(Backend.FileOf(key), followLink: false, out Interop.FileStatus before));
+        Assert.Equal(0, Libc.Status(Backend.FileOf(key), followLink: false, out FileStatus before));
         var options = new SharedMemoryOptions { PeerTimeout = TimeSpan.FromMilliseconds(100) };
         using SharedMemory segment = verb == "create"
             ? SharedMemory.CreateNew(key, 500, options) : SharedMemory.CreateOrOpen(key, 500, options);
         Assert.True(segment.CreatedNew);
         Assert.Equal(500, segment.Size);
         Assert.False(segment.ReadOnlySpan.ContainsAnyExcept((byte)0));
-        Assert.Equal(0, Interop.Libc.Status(Backend.FileOf(key), followLink: false, out Interop.FileStatus after));
+        Assert.Equal(0, Libc.Status(Backend.FileOf(key), followLink: false, out FileStatus after));
         Assert.Equal(before.Identity, after.Identity);
         PeerProcess peer = Peer();
         Assert.Equal("500 opened", peer.Ask($"shm open a {key} rw"));
@@ -288,9 +288,9 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         peer.Post($"sem open s {key} timeout=50000");
         peer.Await("opening");
         looks.WaitFor(3, s_watchdog);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1,
-            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
-        Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, 1));
+        int id = Libc.semget(SystemVProvider.Ftok(key), 1,
+            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        Assert.Equal(0, Libc.semctl(id, 0, Flags.SETVAL, 1));
         Assert.Equal("opened", peer.Answer());
         Assert.Equal(id.ToString(CultureInfo.InvariantCulture), peer.Ask("sem id s"));
         Assert.Equal("true", peer.Ask("sem tryacquire s"));

@@ -1,4 +1,5 @@
-using NativeIpc.Testing;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -53,7 +54,7 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
             new() { Removal = RemovalPolicy.Keep, Robust = true }).Dispose();
         try
         {
-            while (handles.Count < Backends.Posix.HolderSlots.Count)
+            while (handles.Count < HolderSlots.Count)
                 handles.Add(SystemSemaphore.OpenExisting(key, new() { Robust = true }));
             _ = plain.GetLockStatus(); // opens the lock
         }
@@ -189,7 +190,7 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         try
         {
             // Every slot but that of the first one.
-            for (int i = 0; i < Backends.Posix.HolderSlots.Count - 1; i++)
+            for (int i = 0; i < HolderSlots.Count - 1; i++)
             {
                 others.Add(SharedMemory.OpenExisting(key));
                 others[^1].GetLockStatus();
@@ -228,7 +229,7 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         victim.Kill();
     }
 
-    private static unsafe Backends.Posix.GlibcSemaphore.Word Word(SharedMemory segment)
+    private static unsafe GlibcSemaphore.Word Word(SharedMemory segment)
     {
         byte[] bytes = File.ReadAllBytes(PosixProvider.SemaphoreFileOf(Provider.LockKey(segment.Key)));
         return new(BitConverter.ToUInt64(bytes));

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
-using NativeIpc.Backends.Posix;
-using NativeIpc.Testing;
+using NativeIpc.Posix.Words;
 using Xunit;
 
 namespace NativeIpc.Conformance;

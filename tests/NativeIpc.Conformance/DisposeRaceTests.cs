@@ -1,5 +1,6 @@
 using System.Globalization;
-using NativeIpc.Testing;
+using NativeIpc.Contracts;
+using NativeIpc.Selection;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -50,7 +51,7 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         var options = new SharedMemoryOptions();
-        Backends.Segment segment = Backends.Selector.ForSegment("create", key).CreateNew(key, 100, options);
+        Segment segment = Selector.ForSegment("create", key).CreateNew(key, 100, options);
         bool isUsed = false;
         segment.DangerousAddRef(ref isUsed);
         segment.LetGo();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -442,7 +443,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
             _ => Perl($"semop({id}, pack('s3', 1, -1, 0))"),
         };
         if (sign == "waiter")
-            SpinWait.SpinUntil(() => NativeIpc.Interop.Libc.semctl(id, 1, NativeIpc.Interop.Flags.GETNCNT) == 1,
+            SpinWait.SpinUntil(() => Libc.semctl(id, 1, Flags.GETNCNT) == 1,
                 Patience.Seconds(30));
         else waiter!.WaitForExit();
         Assert.Equal(IpcObjectTraits.None, Listed(key, IpcObjectKind.SystemSemaphore)!.Traits);
@@ -459,9 +460,9 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     private static int MakeSet(in NativeIpcKey key, int members)
     {
         File.Create(key.NativeKey).Dispose();
-        int number = NativeIpc.Interop.Libc.ftok(key.NativeKey, (int)key.Type);
-        const int made = NativeIpc.Interop.Flags.IPC_CREAT | NativeIpc.Interop.Flags.IPC_EXCL | 0x180;
-        int id = NativeIpc.Interop.Libc.semget(number, members, made);
+        int number = Libc.ftok(key.NativeKey, (int)key.Type);
+        const int made = Flags.IPC_CREAT | Flags.IPC_EXCL | 0x180;
+        int id = Libc.semget(number, members, made);
         Assert.NotEqual(-1, id);
         return id;
     }

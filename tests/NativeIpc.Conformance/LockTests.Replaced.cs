@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
+using NativeIpc.SystemV;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -160,7 +161,7 @@ public abstract partial class LockTests<TProvider>
             peer.Ask("shm lock a");
             peer.Ask("shm unlock a");
             int first = SystemVProvider.SemaphoreId(key);
-            Assert.Equal(0, Interop.Libc.semctl(first, 0, Interop.Flags.IPC_RMID));
+            Assert.Equal(0, Libc.semctl(first, 0, Flags.IPC_RMID));
             if (withKeyFile) File.Delete(key.NativeKey);
 
             using (SharedMemoryLock scope = segment.Lock())
@@ -177,7 +178,7 @@ public abstract partial class LockTests<TProvider>
         }
 
         Assert.False(Backend.AnythingExists(key));
-        Assert.NotEqual(0, Backends.SystemV.SystemVSupport.Status(segmentId, out _));
+        Assert.NotEqual(0, SystemVSupport.Status(segmentId, out _));
     }
 
     [BackendTheory(Needs.SystemV)]
@@ -190,7 +191,7 @@ public abstract partial class LockTests<TProvider>
         segment.Lock().Dispose();
         SharedMemory holder = SharedMemory.OpenExisting(key);
         SharedMemoryLock scope = holder.Lock();
-        Assert.Equal(0, Interop.Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Interop.Flags.IPC_RMID));
+        Assert.Equal(0, Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Flags.IPC_RMID));
         using SharedMemoryLock next = segment.Lock();
         Assert.True(next.WasReplaced);
         if (bySegment) holder.Dispose();

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using NativeIpc.Interop.Unix;
 using Xunit;
 using Xunit.Sdk;
 using Xunit.v3;

@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -8,13 +9,13 @@ internal sealed class OpenWatch : IDisposable
 {
     private const uint IN_OPEN = 0x20;
 
-    private readonly Interop.UnixDescriptor _inotify;
+    private readonly UnixDescriptor _inotify;
     private int _seen;
 
     internal OpenWatch(string path)
     {
-        _inotify = new Interop.UnixDescriptor(Interop.Libc.inotify_init1(Interop.Flags.IN_CLOEXEC));
-        Assert.NotEqual(-1, Interop.Libc.inotify_add_watch(_inotify, path, IN_OPEN));
+        _inotify = new UnixDescriptor(Libc.inotify_init1(Flags.IN_CLOEXEC));
+        Assert.NotEqual(-1, Libc.inotify_add_watch(_inotify, path, IN_OPEN));
     }
 
     internal unsafe void WaitFor(int times, TimeSpan watchdog)
@@ -24,7 +25,7 @@ internal sealed class OpenWatch : IDisposable
             byte* buffer = stackalloc byte[4096];
             while (_seen < times)
             {
-                nint read = Interop.Libc.read(_inotify, buffer, 4096);
+                nint read = Libc.read(_inotify, buffer, 4096);
                 Assert.True(read > 0);
 
                 // Equal events that follow one another come as one, so this counts too few rather than too many.

@@ -1,5 +1,5 @@
-using NativeIpc.Backends;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -156,7 +156,7 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
         using var file = new FileStream(path,
             new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite,
                 Options = FileOptions.DeleteOnClose });
-        return NativeIpc.Interop.Libc.SetAttribute((int)file.SafeFileHandle.DangerousGetHandle(), "user.nativeipc\0"u8,
+        return Libc.SetAttribute((int)file.SafeFileHandle.DangerousGetHandle(), "user.nativeipc\0"u8,
             "x"u8) == 0;
     }
 

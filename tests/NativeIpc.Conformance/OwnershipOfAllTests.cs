@@ -1,4 +1,4 @@
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -181,7 +181,7 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
         foreach (string file in new[] { Backend.FileOf(key), PosixProvider.SemaphoreFileOf(Provider.LockKey(key)),
             PosixProvider.SemaphoreFileOf(semaphoreKey) })
         {
-            Assert.Equal(0, Interop.Libc.Status(file, followLink: false, out Interop.FileStatus status));
+            Assert.Equal(0, Libc.Status(file, followLink: false, out FileStatus status));
             Assert.Equal(1u, status.Gid);
             Assert.Equal((uint)mode, status.Permissions);
         }

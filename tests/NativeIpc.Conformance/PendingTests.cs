@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Conformance;

@@ -1,5 +1,7 @@
 using System.Diagnostics;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
+using NativeIpc.Posix.Permits;
+using NativeIpc.Posix.Words;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -229,21 +231,21 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         List<SystemSemaphore> instances = [];
         try
         {
-            for (int i = 0; i < Backends.Posix.PermitRecords.Count + 3; i++)
+            for (int i = 0; i < PermitRecords.Count + 3; i++)
             {
                 instances.Add(SystemSemaphore.OpenExisting(key, s_recorded));
                 Assert.True(instances[i].TryAcquire());
             }
 
             Assert.Equal(0, Lost(key));
-            for (int i = Backends.Posix.PermitRecords.Count; i < instances.Count; i++) instances[i].Release();
+            for (int i = PermitRecords.Count; i < instances.Count; i++) instances[i].Release();
         }
         finally
         {
             foreach (SystemSemaphore instance in instances) instance.Dispose();
         }
 
-        AssertMends(semaphore, Backends.Posix.PermitRecords.Count, 1000);
+        AssertMends(semaphore, PermitRecords.Count, 1000);
     }
 
     [BackendFact(Needs.Recovery)]
@@ -356,6 +358,6 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(0u, Word(semaphore.Key).Mark);
     }
 
-    private static Backends.Posix.GlibcSemaphore.Word Word(in NativeIpcKey key)
+    private static GlibcSemaphore.Word Word(in NativeIpcKey key)
         => new(BitConverter.ToUInt64(File.ReadAllBytes(PosixProvider.SemaphoreFileOf(key))));
 }

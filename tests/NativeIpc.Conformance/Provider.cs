@@ -1,5 +1,9 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
+using NativeIpc.Platform;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.SystemV;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -75,7 +79,7 @@ public abstract class Provider
     internal bool LockExists(in NativeIpcKey key) => SemaphoreExists(LockKey(key));
 
     internal static NativeIpcKey LockKey(in NativeIpcKey key)
-        => NameRules.LockKey(key, NativeIpc.Platform.PlatformEnvironment.Current);
+        => NameRules.LockKey(key, PlatformEnvironment.Current);
 
     /// <summary>Leaves a segment as a creator that died in the middle leaves it: POSIX without a size, System V a key
     /// file alone.</summary>
@@ -101,7 +105,7 @@ public class PosixProvider : Provider
 
     public override bool CountCanBeRead => !OperatingSystem.IsMacOS();
 
-    public override bool Recovers => Backends.Posix.HeldSemaphore.IsOffered;
+    public override bool Recovers => HeldSemaphore.IsOffered;
 
     internal override bool SegmentExists(in NativeIpcKey key) => Path.Exists(FileOf(key));
 
@@ -119,7 +123,7 @@ public class PosixProvider : Provider
 
     /// <summary>The file of a semaphore: glibc and musl have their own names for it.</summary>
     internal static string SemaphoreFileOf(in NativeIpcKey key)
-        => (Interop.Libraries.IsGlibc ? "/dev/shm/sem." : "/dev/shm/") + key.NativeKey.TrimStart('/');
+        => (Libraries.IsGlibc ? "/dev/shm/sem." : "/dev/shm/") + key.NativeKey.TrimStart('/');
 
     /// <summary>The file of a segment's lock, which is the same with both.</summary>
     internal static string LockFileOf(in NativeIpcKey key) => SemaphoreFileOf(LockKey(key));
@@ -159,19 +163,19 @@ public class SystemVProvider : Provider
     internal override void MakeHalfCreatedSegment(in NativeIpcKey key) => File.Create(key.NativeKey).Dispose();
 
     internal override void FinishSegment(in NativeIpcKey key, int size)
-        => Assert.NotEqual(-1, Interop.Libc.shmget(Ftok(key), (nuint)size,
-            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8)));
+        => Assert.NotEqual(-1, Libc.shmget(Ftok(key), (nuint)size,
+            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8)));
 
     internal override string FileOf(in NativeIpcKey key) => key.NativeKey;
 
     internal override int ModeOf(in NativeIpcKey key)
     {
-        Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SegmentId(key),
-            out Backends.SystemV.SegmentStatus status));
+        Assert.Equal(0, SystemVSupport.Status(SegmentId(key),
+            out SegmentStatus status));
         return (int)status.Mode & Convert.ToInt32("777", 8);
     }
 
-    internal static int Ftok(in NativeIpcKey key) => Interop.Libc.ftok(key.NativeKey, (int)key.Type);
+    internal static int Ftok(in NativeIpcKey key) => Libc.ftok(key.NativeKey, (int)key.Type);
 
     /// <summary>Whether a file system gives each new file the next number.</summary>
     internal static bool CountsInodes(string folder)
@@ -194,18 +198,18 @@ public class SystemVProvider : Provider
     private static ulong NextInode(string folder)
     {
         string path = Path.Combine(folder, NativeIpc.Testing.TestNames.NextName());
-        using (File.Create(path)) Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out s_probe));
+        using (File.Create(path)) Assert.Equal(0, Libc.Status(path, followLink: false, out s_probe));
         File.Delete(path);
         return s_probe.Identity.Inode;
     }
 
-    private static Interop.FileStatus s_probe;
+    private static FileStatus s_probe;
 
     internal static int SegmentId(in NativeIpcKey key)
-        => Path.Exists(key.NativeKey) ? Interop.Libc.shmget(Ftok(key), 0, 0) : -1;
+        => Path.Exists(key.NativeKey) ? Libc.shmget(Ftok(key), 0, 0) : -1;
 
     internal static int SemaphoreId(in NativeIpcKey key)
-        => Path.Exists(key.NativeKey) ? Interop.Libc.semget(Ftok(key), 0, 0) : -1;
+        => Path.Exists(key.NativeKey) ? Libc.semget(Ftok(key), 0, 0) : -1;
 }
 
 /// <summary>System V with another project id than Qt's.</summary>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Conformance;

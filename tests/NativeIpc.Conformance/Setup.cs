@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using NativeIpc.Conformance;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(Leftovers))]
@@ -52,7 +52,7 @@ public sealed class Leftovers : IDisposable
         => int.Parse(row.Split(' ', StringSplitOptions.RemoveEmptyEntries)[column],
             System.Globalization.CultureInfo.InvariantCulture);
 
-    private static int LastUser(int semaphore) => Interop.Libc.semctl(semaphore, 0, Interop.Flags.GETPID);
+    private static int LastUser(int semaphore) => Libc.semctl(semaphore, 0, Flags.GETPID);
 
     private static bool IsOurs(int processId)
         => processId == Environment.ProcessId || PeerProcess.WasStarted(processId);

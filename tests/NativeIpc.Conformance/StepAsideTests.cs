@@ -1,6 +1,9 @@
 using System.Runtime.InteropServices;
-using NativeIpc.Backends.Posix;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Semaphores;
+using NativeIpc.Posix.Words;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -115,7 +118,7 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Recovery)]
     public void A_process_in_another_PID_namespace_is_counted_since_its_state_cannot_be_seen()
     {
-        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Needs root, to make a PID namespace.");
+        Assert.SkipUnless(Libc.geteuid() == 0, "Needs root, to make a PID namespace.");
         NativeIpcKey key = NextKey();
         using SharedMemory segment = OpenLock(key);
         string unshare = Peers.Require("unshare", "util-linux");
@@ -321,7 +324,7 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         foreign.Acquire(Cancellation);
         SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
         const int duplicate = 0; // F_DUPFD: as in a child, the open file description has one more descriptor
-        using var inherited = new Interop.UnixDescriptor(Interop.Libc.fcntl_number(handle.File, duplicate, 0));
+        using var inherited = new UnixDescriptor(Libc.fcntl_number(handle.File, duplicate, 0));
         Assert.False(inherited.IsInvalid);
         handle.StepAside();
         Assert.True(IsAway(handle));
@@ -338,7 +341,7 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         using SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key));
         foreign.Acquire(Cancellation);
         SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
-        using Interop.UnixDescriptor other = OpenFileOfLock(key);
+        using UnixDescriptor other = OpenFileOfLock(key);
         handle.StepAside();
         Assert.Equal(0, HolderSlots.Lock(other, handle.Slot)); // as one who recovers from its last user
         Assert.False(handle.TryReturn());
@@ -357,9 +360,9 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         using SystemSemaphore foreign = SystemSemaphore.OpenExisting(Provider.LockKey(key));
         foreign.Acquire(Cancellation);
         SteppingAside handle = Assert.Single(LockAttendant.OpenOnes(IdentityOfLock(key)));
-        using Interop.UnixDescriptor newcomer = OpenFileOfLock(key);
-        nint page = Interop.Libc.mmap(0, Interop.Layout.SizeOfSemT, Interop.Flags.PROT_READ | Interop.Flags.PROT_WRITE,
-            Interop.Flags.MAP_SHARED, (int)newcomer.DangerousGetHandle(), 0);
+        using UnixDescriptor newcomer = OpenFileOfLock(key);
+        nint page = Libc.mmap(0, Layout.SizeOfSemT, Flags.PROT_READ | Flags.PROT_WRITE,
+            Flags.MAP_SHARED, (int)newcomer.DangerousGetHandle(), 0);
         for (int slot = 0; slot < HolderSlots.Count; slot++)
         {
             // So that each claim comes to the one place soon
@@ -381,7 +384,7 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
 
         Volatile.Write(ref isOver, true);
         claims.Join();
-        _ = Interop.Libc.munmap(page, Interop.Layout.SizeOfSemT);
+        _ = Libc.munmap(page, Layout.SizeOfSemT);
         Assert.Equal(-1, claimed);
     }
 
@@ -418,14 +421,14 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(SpinWait.SpinUntil(handle.TryReturn, s_watchdog));
     }
 
-    private static Interop.UnixDescriptor OpenFileOfLock(in NativeIpcKey key)
-        => new(PosixSemaphores.OpenFile(Provider.LockKey(key), Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC,
+    private static UnixDescriptor OpenFileOfLock(in NativeIpcKey key)
+        => new(PosixSemaphores.OpenFile(Provider.LockKey(key), Flags.O_RDWR | Flags.O_CLOEXEC,
             TimeSpan.FromSeconds(1), out _));
 
-    private static Interop.FileIdentity IdentityOfLock(in NativeIpcKey key)
+    private static FileIdentity IdentityOfLock(in NativeIpcKey key)
     {
-        Assert.Equal(0, Interop.Libc.Status(PosixProvider.SemaphoreFileOf(Provider.LockKey(key)), followLink: true,
-            out Interop.FileStatus status));
+        Assert.Equal(0, Libc.Status(PosixProvider.SemaphoreFileOf(Provider.LockKey(key)), followLink: true,
+            out FileStatus status));
         return status.Identity;
     }
 

@@ -1,4 +1,4 @@
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -142,7 +142,7 @@ public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvi
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         SharedMemoryLock scope = segment.Lock();
         int id = SystemVProvider.SemaphoreId(Provider.LockKey(key));
-        Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, 1)); // a failed create() of Qt
+        Assert.Equal(0, Libc.semctl(id, 0, Flags.SETVAL, 1)); // a failed create() of Qt
         scope.Dispose();
         Assert.True(scope.WasReplaced);
         IsTold(segment, told: false);

@@ -1,4 +1,4 @@
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -20,11 +20,11 @@ public abstract class SystemVFileLockTests<TProvider> : ConformanceTests<TProvid
         {
             peer.Ask($"shm open warm {key} rw timeout=0"); // with everything that happens once in a process
             peer.Ask("shm close warm");
-            int held = Interop.Libc.open(key.NativeKey, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0);
-            Assert.Equal(0, Interop.Libc.flock(held, LOCK_EX | LOCK_NB));
+            int held = Libc.open(key.NativeKey, Flags.O_RDONLY | Flags.O_CLOEXEC, 0);
+            Assert.Equal(0, Libc.flock(held, LOCK_EX | LOCK_NB));
             Assert.Equal("LockError", peer.AskFailing($"shm open a {key} rw timeout=0"));
             Assert.Equal("LockError", peer.AskFailing($"shm createoropen a {key} 4096 timeout=0"));
-            _ = Interop.Libc.close(held);
+            _ = Libc.close(held);
         });
 
         string[] refused = [.. calls.Where(

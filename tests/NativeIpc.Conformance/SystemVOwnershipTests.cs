@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Tracing;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Platform;
+using NativeIpc.SystemV;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -116,20 +118,20 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
             new() { Group = "1234", Mode = (UnixFileMode)0x1B0 });
         using (segment.Lock())
         {
-            Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(SystemVProvider.SegmentId(key),
-                out Backends.SystemV.SegmentStatus status));
+            Assert.Equal(0, SystemVSupport.Status(SystemVProvider.SegmentId(key),
+                out SegmentStatus status));
             Assert.Equal(1234u, status.Gid);
-            Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(
-                SystemVProvider.SemaphoreId(Provider.LockKey(key)), out Backends.SystemV.SetStatus locked));
+            Assert.Equal(0, SystemVSupport.SetStatusOf(
+                SystemVProvider.SemaphoreId(Provider.LockKey(key)), out SetStatus locked));
             Assert.Equal(1234u, locked.Gid);
-            Assert.Equal(0, Interop.Libc.Status(key.NativeKey, followLink: false, out Interop.FileStatus file));
+            Assert.Equal(0, Libc.Status(key.NativeKey, followLink: false, out FileStatus file));
             Assert.Equal(1234u, file.Gid);
         }
 
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(other, 1, new() { Group = "daemon" });
-        Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(SystemVProvider.SemaphoreId(other),
-            out Backends.SystemV.SetStatus set));
-        Assert.Equal(Platform.UserGroups.Resolve("daemon"), set.Gid);
+        Assert.Equal(0, SystemVSupport.SetStatusOf(SystemVProvider.SemaphoreId(other),
+            out SetStatus set));
+        Assert.Equal(UserGroups.Resolve("daemon"), set.Gid);
         NativeIpcKey third = NextKey();
         Assert.Throws<ArgumentException>(() => SharedMemory.CreateNew(third, 100, new() { Group = "no such group" }));
         Assert.False(Backend.AnythingExists(third));
@@ -143,7 +145,7 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         int id = SystemVProvider.SegmentId(key);
         File.Move(key.NativeKey, Names.TrackPath(key.NativeKey + ".old"));
         File.WriteAllText(key.NativeKey, "");
-        Assert.Equal(0, Interop.Libc.Status(key.NativeKey, followLink: true, out Interop.FileStatus status));
+        Assert.Equal(0, Libc.Status(key.NativeKey, followLink: true, out FileStatus status));
         NativeIpcException failure = Assert.Throws<NativeIpcException>(
             () => SharedMemory.OpenExisting(key, options: new() { PeerTimeout = TimeSpan.Zero }));
         Assert.Equal(NativeIpcError.NotFound, failure.Error);
@@ -181,7 +183,7 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
             theLock.Acquire();
             SharedMemory.CreateNew(key, 100, new() { PeerTimeout = TimeSpan.FromMilliseconds(20) }).Dispose();
             Assert.True(Backend.SegmentExists(key));
-            int id = NativeIpc.Interop.Libc.shmget(SystemVProvider.Ftok(key), 0, 0);
+            int id = Libc.shmget(SystemVProvider.Ftok(key), 0, 0);
             string remedy = OperatingSystem.IsLinux() ? $"'nipc rm shmid:{id}'" : $"'ipcrm -m {id}'";
             Assert.Contains(warnings.Messages,
                 message => message.Contains("still has its lock", StringComparison.Ordinal)
@@ -217,7 +219,7 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         NativeIpcKey first = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
         NativeIpcKey second = Names.Track(new NativeIpcKey($"/dev/shm/{TestNames.NextName()}", Backend.Type));
         using SharedMemory segment = SharedMemory.CreateNew(first, 100, s_keep);
-        Assert.Equal(0, Interop.Libc.Status(first.NativeKey, followLink: true, out Interop.FileStatus wanted));
+        Assert.Equal(0, Libc.Status(first.NativeKey, followLink: true, out FileStatus wanted));
         NativeIpcException? collision = null;
         lock (SystemVProvider.s_inodes)
         {

@@ -1,4 +1,4 @@
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -217,8 +217,8 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         // Between semget and SETVAL, where a peer may have died.
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1,
-            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        int id = Libc.semget(SystemVProvider.Ftok(key), 1,
+            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
         Assert.NotEqual(-1, id);
         Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SystemSemaphore.CreateNew(key, 4)));
         using SystemSemaphore semaphore = resets
@@ -236,11 +236,11 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 1,
-            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        int id = Libc.semget(SystemVProvider.Ftok(key), 1,
+            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
         PeerProcess peer = Peer();
         peer.Ask($"sem open s {key}");
-        Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.SETVAL, 2));
+        Assert.Equal(0, Libc.semctl(id, 0, Flags.SETVAL, 2));
         Assert.Equal("true", peer.Ask("sem tryacquire s"));
         using SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(key, 9);
         Assert.Equal(1, Count(semaphore));
@@ -253,14 +253,14 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        int id = Interop.Libc.semget(SystemVProvider.Ftok(key), 3,
-            Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | Convert.ToInt32("600", 8));
-        for (int i = 0; i < 3; i++) Assert.Equal(0, Interop.Libc.semctl(id, i, Interop.Flags.SETVAL, 10 + i));
+        int id = Libc.semget(SystemVProvider.Ftok(key), 3,
+            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+        for (int i = 0; i < 3; i++) Assert.Equal(0, Libc.semctl(id, i, Flags.SETVAL, 10 + i));
         using SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(key, 1, new() { Removal = RemovalPolicy.Keep });
         semaphore.Acquire();
-        Assert.Equal([9, 11, 12], Enumerable.Range(0, 3).Select(i => Interop.Libc.semctl(id, i, Interop.Flags.GETVAL)));
+        Assert.Equal([9, 11, 12], Enumerable.Range(0, 3).Select(i => Libc.semctl(id, i, Flags.GETVAL)));
         SystemSemaphore.CreateOrReset(key, 4, new() { Removal = RemovalPolicy.Keep }).Dispose();
-        Assert.Equal([4, 11, 12], Enumerable.Range(0, 3).Select(i => Interop.Libc.semctl(id, i, Interop.Flags.GETVAL)));
+        Assert.Equal([4, 11, 12], Enumerable.Range(0, 3).Select(i => Libc.semctl(id, i, Flags.GETVAL)));
     }
 
     [Fact]
@@ -270,10 +270,10 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 2);
         unsafe
         {
-            byte* buffer = stackalloc byte[Interop.Layout.SizeOfIpcBuffer];
-            Assert.Equal(0, Interop.Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Interop.Flags.IPC_STAT,
+            byte* buffer = stackalloc byte[Layout.SizeOfIpcBuffer];
+            Assert.Equal(0, Libc.semctl(SystemVProvider.SemaphoreId(key), 0, Flags.IPC_STAT,
                 (nint)buffer));
-            Assert.NotEqual(0, *(long*)(buffer + Interop.Layout.SemOtime));
+            Assert.NotEqual(0, *(long*)(buffer + Layout.SemOtime));
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Conformance;

@@ -1,4 +1,6 @@
-using NativeIpc.Backends.Posix;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Words;
+using NativeIpc.Waiting.Async;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -88,16 +90,16 @@ public abstract partial class WaitTests<TProvider>
     [BackendFact(Needs.Recovery | Needs.Posix)]
     public async Task Brief_continuations_on_two_dispatchers_may_dispose_what_the_other_one_watches()
     {
-        bool areTwo = Waiting.FutexDispatcher.IsOffered && !Waiting.FutexDispatcher.UsesRing;
+        bool areTwo = FutexDispatcher.IsOffered && !FutexDispatcher.UsesRing;
         using var members = new DisposableGroup();
         List<SystemSemaphore> waited = [];
         List<NativeIpcKey> keys = [];
         List<Task> pending = [];
-        for (int i = 0; i < Interop.Futex.MostWords; i++) // one more than a dispatcher takes
+        for (int i = 0; i < Futex.MostWords; i++) // one more than a dispatcher takes
         {
             keys.Add(NextKey());
             waited.Add(members.Add(SystemSemaphore.CreateNew(keys[i], 0, s_brief)));
-            if (i > 0 && i < Interop.Futex.MostWords - 1) pending.Add(ContinueAfter(waited[i]));
+            if (i > 0 && i < Futex.MostWords - 1) pending.Add(ContinueAfter(waited[i]));
         }
 
         using var meeting = new Barrier(2);
@@ -136,8 +138,8 @@ public abstract partial class WaitTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 0), other = SystemSemaphore.OpenExisting(key);
-        nint peer = Interop.Libc.sem_open_existing(key.NativeKey, Interop.Flags.O_RDWR);
-        Assert.NotEqual(Interop.Libc.SEM_FAILED, peer);
+        nint peer = Libc.sem_open_existing(key.NativeKey, Flags.O_RDWR);
+        Assert.NotEqual(Libc.SEM_FAILED, peer);
         int races = Races / 10, taken = 0;
         using var go = new SemaphoreSlim(0);
         using var gone = new SemaphoreSlim(0);
@@ -146,8 +148,8 @@ public abstract partial class WaitTests<TProvider>
             for (int i = 0; i < races; i++)
             {
                 go.Wait();
-                if (Interop.Libc.sem_clockwait(peer, Interop.Flags.CLOCK_MONOTONIC,
-                    Interop.Timespec.After(s_watchdog, Interop.Flags.CLOCK_MONOTONIC)) != 0)
+                if (Libc.sem_clockwait(peer, Flags.CLOCK_MONOTONIC,
+                    Timespec.After(s_watchdog, Flags.CLOCK_MONOTONIC)) != 0)
                     return;
                 gone.Release();
             }
@@ -178,7 +180,7 @@ public abstract partial class WaitTests<TProvider>
         }
 
         Finish(blocking);
-        _ = Interop.Libc.sem_close(peer);
+        _ = Libc.sem_close(peer);
         TestContext.Current.TestOutputHelper?.WriteLine($"{races} races, {taken} won by the release");
     }
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using NativeIpc.Testing;
+using NativeIpc.Windows;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -250,7 +250,7 @@ public abstract class WindowsDeathPointTests<TProvider> : CrashedHolderTests<TPr
         List<SharedMemory> others = [];
         try
         {
-            for (int i = 0; i < Backends.Windows.HolderTable.Slots; i++)
+            for (int i = 0; i < HolderTable.Slots; i++)
             {
                 others.Add(SharedMemory.OpenExisting(key));
                 Assert.True(others[^1].GetLockStatus().IsRecoverable);

@@ -1,3 +1,4 @@
+using NativeIpc.Inspection;
 using Xunit;
 
 namespace NativeIpc.Foreign;

@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -59,7 +60,7 @@ public class BadKeyTests
     [Fact]
     public void A_POSIX_key_over_251_bytes_works_for_a_segment_but_not_for_a_semaphore_or_a_lock()
     {
-        Assert.SkipUnless(Interop.Libraries.IsGlibc, "The file of a semaphore has a longer name with glibc only.");
+        Assert.SkipUnless(Libraries.IsGlibc, "The file of a semaphore has a longer name with glibc only.");
         var key = new NativeIpcKey($"/{TestRun.NewName()}-".PadRight(253, 'x'), NativeIpcKeyType.PosixRealtime);
 
         foreach (Outcome outcome in Calls.WithSemaphore(key))

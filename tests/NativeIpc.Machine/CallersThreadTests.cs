@@ -1,7 +1,8 @@
-using System.Runtime.InteropServices;
-using NativeIpc.Backends;
-using NativeIpc.Backends.Posix;
-using NativeIpc.Victim;
+using NativeIpc.Inspection;
+using NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Permits;
 using Xunit;
 using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 
@@ -24,15 +25,15 @@ public class CallersThreadTests
     /// <summary>Runs a call on this thread, which must not pause in it.</summary>
     private static T WithoutPause<T>(Func<T> call)
     {
-        int before = Interop.Pause.CountOfThisThread;
+        int before = Pause.CountOfThisThread;
         T result = call();
-        Assert.Equal(before, Interop.Pause.CountOfThisThread);
+        Assert.Equal(before, Pause.CountOfThisThread);
         return result;
     }
 
     private static void RemoveSet(NativeIpcKey key)
-        => Assert.Equal(0, Interop.Libc.semctl(
-            Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
+        => Assert.Equal(0, Libc.semctl(
+            Libc.semget(Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Flags.IPC_RMID));
 
     [Fact]
     public async Task Waits_for_a_set_that_has_vanished_while_a_peer_has_its_key_file_give_their_tasks()
@@ -69,13 +70,13 @@ public class CallersThreadTests
     public async Task A_wait_goes_on_at_a_set_whose_maker_died_before_it_set_the_count()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
-        Assert.SkipUnless(ProcessScan.SeesEveryProcess, "Needs to see every process.");
+        Assert.SkipUnless(ProcessMaps.SeesEveryProcess, "Needs to see every process.");
         using (SystemSemaphore gone = SystemSemaphore.CreateNew(key, 1, s_kept))
         {
             RemoveSet(key);
-            int ipcKey = Interop.Libc.ftok(key.NativeKey, (int)key.Type);
-            Assert.NotEqual(-1, Interop.Libc.semget(ipcKey, 1,
-                Interop.Flags.IPC_CREAT | Interop.Flags.IPC_EXCL | 0x180));
+            int ipcKey = Libc.ftok(key.NativeKey, (int)key.Type);
+            Assert.NotEqual(-1, Libc.semget(ipcKey, 1,
+                Flags.IPC_CREAT | Flags.IPC_EXCL | 0x180));
             await WithoutPause(() => gone.AcquireAsync(Cancellation).AsTask()).WaitAsync(s_watchdog, Cancellation);
         }
 
@@ -172,18 +173,18 @@ public class CallersThreadTests
     /// <summary>The journal of a semaphore that records its permits, taken by the one slot that is in use.</summary>
     private sealed unsafe class Journal : IDisposable
     {
-        private readonly Interop.UnixDescriptor _file;
+        private readonly UnixDescriptor _file;
         private readonly nint _page;
         private readonly int _slot;
 
         internal Journal(string path)
         {
-            _file = new Interop.UnixDescriptor(
-                Interop.Libc.open(path, Interop.Flags.O_RDWR | Interop.Flags.O_CLOEXEC, 0));
-            _page = Interop.Libc.mmap(0, 4096, Interop.Flags.PROT_READ | Interop.Flags.PROT_WRITE,
-                Interop.Flags.MAP_SHARED, (int)_file.DangerousGetHandle(), 0);
+            _file = new UnixDescriptor(
+                Libc.open(path, Flags.O_RDWR | Flags.O_CLOEXEC, 0));
+            _page = Libc.mmap(0, 4096, Flags.PROT_READ | Flags.PROT_WRITE,
+                Flags.MAP_SHARED, (int)_file.DangerousGetHandle(), 0);
             _slot = Enumerable.Range(0, PermitRecords.Count)
-                .Single(slot => Interop.Libc.IsByteLockedByAnother(_file, PermitRecords.OwnersFirstByte + slot));
+                .Single(slot => Libc.IsByteLockedByAnother(_file, PermitRecords.OwnersFirstByte + slot));
         }
 
         internal void Take() => Volatile.Write(ref *(int*)(_page + PermitRecords.JournalOffset), _slot + 1);
@@ -192,7 +193,7 @@ public class CallersThreadTests
 
         public void Dispose()
         {
-            _ = Interop.Libc.munmap(_page, 4096);
+            _ = Libc.munmap(_page, 4096);
             _file.Dispose();
         }
     }

@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using Xunit;
 using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 
@@ -45,9 +46,9 @@ public class CallersTimeTests
     // By the file itself: one that was made without a name shows no name.
     private static int Opened(string path)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: true, out Interop.FileStatus file));
+        Assert.Equal(0, Libc.Status(path, followLink: true, out FileStatus file));
         return Directory.GetFiles("/proc/self/fd")
-            .Count(link => Interop.Libc.Status(link, followLink: true, out Interop.FileStatus one) == 0
+            .Count(link => Libc.Status(link, followLink: true, out FileStatus one) == 0
                 && one.Identity == file.Identity);
     }
 
@@ -193,8 +194,8 @@ public class CallersTimeTests
     {
         if (backend == Backend.Posix) File.Delete(TestRun.SemaphoreFile(key));
         else
-            Assert.Equal(0, Interop.Libc.semctl(
-                Interop.Libc.semget(Interop.Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Interop.Flags.IPC_RMID));
+            Assert.Equal(0, Libc.semctl(
+                Libc.semget(Libc.ftok(key.NativeKey, (int)key.Type), 0, 0), 0, Flags.IPC_RMID));
     }
 
     [Fact]

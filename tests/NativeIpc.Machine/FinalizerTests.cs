@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Machine;

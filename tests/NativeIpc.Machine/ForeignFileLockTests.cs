@@ -1,4 +1,5 @@
-using NativeIpc.Backends;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -16,23 +17,23 @@ public class ForeignFileLockTests
     /// <summary>A lock of an open file of its own, which is to the kernel as another program's.</summary>
     internal sealed class Held : IDisposable
     {
-        private readonly Interop.UnixDescriptor _file;
+        private readonly UnixDescriptor _file;
 
         /// <param name="path">The file.</param>
         /// <param name="waits">Whether to wait for a thread of this process that was left behind, and has the file for
         /// a moment.</param>
         internal Held(string path, bool waits = false)
         {
-            _file = new Interop.UnixDescriptor(
-                Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
-            Assert.Equal(0, Interop.Libc.flock((int)_file.DangerousGetHandle(),
-                Interop.Flags.LOCK_EX | (waits ? 0 : Interop.Flags.LOCK_NB)));
+            _file = new UnixDescriptor(
+                Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
+            Assert.Equal(0, Libc.flock((int)_file.DangerousGetHandle(),
+                Flags.LOCK_EX | (waits ? 0 : Flags.LOCK_NB)));
         }
 
         // Not by closing: a child of another test that has not come to its exec yet has the open file, too.
         public void Dispose()
         {
-            Assert.Equal(0, Interop.Libc.flock((int)_file.DangerousGetHandle(), Interop.Flags.LOCK_UN));
+            Assert.Equal(0, Libc.flock((int)_file.DangerousGetHandle(), Flags.LOCK_UN));
             _file.Dispose();
         }
     }
@@ -104,8 +105,8 @@ public class ForeignFileLockTests
     {
         string path = TestRun.NewKey(Backend.SystemV).NativeKey;
         await File.WriteAllTextAsync(path, "", TestContext.Current.CancellationToken);
-        using var file = new Interop.UnixDescriptor(
-            Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+        using var file = new UnixDescriptor(
+            Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
         Task<FileLock> taking;
         using (new Held(path))
         {
@@ -117,10 +118,10 @@ public class ForeignFileLockTests
 
         FileLock taken = await taking.WaitAsync(Patience.Seconds(30), TestContext.Current.CancellationToken);
         Assert.True(taken.IsHeld && taken.HasWaited);
-        using (var another = new Interop.UnixDescriptor(
-            Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0)))
-            Assert.Equal(-1, Interop.Libc.flock((int)another.DangerousGetHandle(),
-                Interop.Flags.LOCK_EX | Interop.Flags.LOCK_NB));
+        using (var another = new UnixDescriptor(
+            Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0)))
+            Assert.Equal(-1, Libc.flock((int)another.DangerousGetHandle(),
+                Flags.LOCK_EX | Flags.LOCK_NB));
         taken.Dispose();
         new Held(path).Dispose();
         Assert.Equal(1, Opened(path));
@@ -139,8 +140,8 @@ public class ForeignFileLockTests
     {
         string path = TestRun.NewKey(Backend.SystemV).NativeKey;
         File.WriteAllText(path, "");
-        using var file = new Interop.UnixDescriptor(
-            Interop.Libc.open(path, Interop.Flags.O_RDONLY | Interop.Flags.O_CLOEXEC, 0));
+        using var file = new UnixDescriptor(
+            Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0));
         bool wasInterrupted = false;
         var thread = new Thread(() =>
         {

@@ -1,4 +1,3 @@
-using NativeIpc.Victim;
 using Xunit;
 
 namespace NativeIpc.Machine;

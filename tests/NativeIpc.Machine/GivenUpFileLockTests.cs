@@ -1,4 +1,3 @@
-using NativeIpc.Victim;
 using Xunit;
 using Held = NativeIpc.Machine.ForeignFileLockTests.Held;
 

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using NativeIpc.Testing;
 using NativeIpc.Victim;
 using Xunit;
 

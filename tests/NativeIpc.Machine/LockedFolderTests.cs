@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Diagnostics.Tracing;
-using NativeIpc.Backends.Posix;
+using NativeIpc.Inspection;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Recovery;
 using NativeIpc.Victim;
 using Xunit;
-using static NativeIpc.Interop;
 
 namespace NativeIpc.Machine;
 

@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -16,7 +17,7 @@ public class MissingSystemTests
     [Fact]
     public void A_read_only_devshm_lets_read_what_is_there_and_denies_the_rest()
     {
-        Assert.SkipUnless(Interop.Libraries.IsGlibc, "The semaphore's file has glibc's name.");
+        Assert.SkipUnless(Libraries.IsGlibc, "The semaphore's file has glibc's name.");
         var situation = new Situation
         {
             MountFirst = "mount -t tmpfs none /dev/shm; head -c 4096 /dev/zero > /dev/shm/key; head -c 32 /dev/zero > "

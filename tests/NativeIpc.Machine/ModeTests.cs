@@ -1,5 +1,5 @@
 using System.Globalization;
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -7,7 +7,7 @@ namespace NativeIpc.Machine;
 /// <summary>Modes are what was asked for, whatever the umask.</summary>
 public class ModeTests
 {
-    public ModeTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public ModeTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "Looks at the files of glibc on Linux.");
 
     [Theory]
@@ -68,13 +68,13 @@ public class ModeTests
 
     private static string ModeOf(string path)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
+        Assert.Equal(0, Libc.Status(path, followLink: false, out FileStatus status));
         return Convert.ToString(status.Permissions, 8);
     }
 
     private static string ModeOf(string kind, NativeIpcKey key)
     {
-        string ipcKey = Interop.Libc.ftok(key.NativeKey, (int)key.Type).ToString(CultureInfo.InvariantCulture);
+        string ipcKey = Libc.ftok(key.NativeKey, (int)key.Type).ToString(CultureInfo.InvariantCulture);
         return File.ReadLines($"/proc/sysvipc/{kind}").Select(
             line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Single(fields => fields[0] == ipcKey)[2];
     }

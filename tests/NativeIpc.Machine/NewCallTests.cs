@@ -1,3 +1,5 @@
+using NativeIpc.Interop.Unix;
+using NativeIpc.Waiting.Async;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -17,7 +19,7 @@ public class NewCallTests
     private static readonly string[] s_waits = ["segment-wait 1000", "segment-wait-async 100", "semaphore-wait 20",
         "semaphore-wait-async 20"];
 
-    public NewCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public NewCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "Uses seccomp, and waits that only glibc offers.");
 
     /// <summary>Waits in vain in every way for what the test holds.</summary>
@@ -83,5 +85,5 @@ public class NewCallTests
     }
 
     private static void SkipUnlessRing()
-        => Assert.SkipUnless(Waiting.FutexDispatcher.UsesRing, "There is no io_uring with futex waits here.");
+        => Assert.SkipUnless(FutexDispatcher.UsesRing, "There is no io_uring with futex waits here.");
 }

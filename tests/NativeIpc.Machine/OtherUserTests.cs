@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -171,8 +172,8 @@ public class OtherUserTests
     // Otherwise the setting would not be in force, and the test would show nothing.
     private static void AssertThatOpeningWithCreateFails(string file)
     {
-        int opened = Interop.Libc.open(file,
-            Interop.Flags.O_RDONLY | Interop.Flags.O_CREAT | Interop.Flags.O_CLOEXEC, 0x180);
+        int opened = Libc.open(file,
+            Flags.O_RDONLY | Flags.O_CREAT | Flags.O_CLOEXEC, 0x180);
         Assert.Equal((-1, 13), (opened, Marshal.GetLastPInvokeError()));
     }
 

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -16,7 +16,7 @@ public class PlantedFileTests
 
     public static TheoryData<Planted> AllPlanted => [.. Enum.GetValues<Planted>()];
 
-    public PlantedFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public PlantedFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "The files are where glibc on Linux keeps objects.");
 
     public enum Planted
@@ -89,7 +89,7 @@ public class PlantedFileTests
             Assert.Equal(steps.Length, result.Outcomes.Length);
             foreach (Outcome outcome in result.Outcomes)
                 outcome.AssertSays(NativeIpcError.KeyError, key, outcome.Operation!);
-            Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
+            Assert.Equal(0, Libc.Status(path, followLink: false, out FileStatus status));
             Assert.Equal(planted, Kind(status, target));
             if (planted == Planted.LinkToFile) Assert.Equal("data", File.ReadAllText(target));
         }
@@ -125,7 +125,7 @@ public class PlantedFileTests
         }
     }
 
-    private static Planted Kind(Interop.FileStatus status, string target) => (status.Mode & 0xF000) switch
+    private static Planted Kind(FileStatus status, string target) => (status.Mode & 0xF000) switch
     {
         0xA000 => File.Exists(target) ? Planted.LinkToFile : Planted.DanglingLink,
         0x4000 => Planted.Directory,

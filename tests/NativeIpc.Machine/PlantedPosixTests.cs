@@ -1,4 +1,4 @@
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -28,7 +28,7 @@ public sealed class PlantedPosixTests : IDisposable
 
     public PlantedPosixTests()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
             "The files are where glibc on Linux keeps objects.");
         Victims.NeedRoot();
     }

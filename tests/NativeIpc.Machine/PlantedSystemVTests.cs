@@ -1,5 +1,6 @@
 using System.Globalization;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
+using NativeIpc.SystemV;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -63,8 +64,8 @@ public sealed class PlantedSystemVTests : IDisposable
             else outcome.AssertSays(NativeIpcError.PermissionDenied, key, "shmctl", 13);
         }
 
-        Assert.Equal(0, Backends.SystemV.SystemVSupport.Status(Interop.Libc.shmget(Ftok(key), 0, 0),
-            out Backends.SystemV.SegmentStatus status));
+        Assert.Equal(0, SystemVSupport.Status(Libc.shmget(Ftok(key), 0, 0),
+            out SegmentStatus status));
         Assert.Equal((4096L, 0L, 65534u), (status.Size, status.Attached, status.Uid));
         NativeIpcException reclaimed = Assert.Throws<NativeIpcException>(
             () => SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Reclaim = true }));
@@ -96,12 +97,12 @@ public sealed class PlantedSystemVTests : IDisposable
             Assert.Equal(NativeIpcError.PermissionDenied, refused.Error);
         }
 
-        int id = Interop.Libc.semget(Ftok(key), 0, 0);
-        Assert.Equal(0, Backends.SystemV.SystemVSupport.SetStatusOf(id, out Backends.SystemV.SetStatus status));
+        int id = Libc.semget(Ftok(key), 0, 0);
+        Assert.Equal(0, SystemVSupport.SetStatusOf(id, out SetStatus status));
         Assert.Equal((size, 65534u), (status.Count, status.Uid));
-        Assert.Equal(0, Interop.Libc.semctl(id, 0, Interop.Flags.GETVAL));
+        Assert.Equal(0, Libc.semctl(id, 0, Flags.GETVAL));
         Assert.True(SharedMemory.Remove(key)); // and with it what was planted as its lock
-        Assert.Equal(-1, Interop.Libc.semget(Ftok(key), 0, 0));
+        Assert.Equal(-1, Libc.semget(Ftok(key), 0, 0));
     }
 
     [Fact]
@@ -131,7 +132,7 @@ public sealed class PlantedSystemVTests : IDisposable
         NativeIpcKey key)
         => calls.Where(call => call.Name != "Remove").Select(call => Outcome.From(call.Name, () => call.Run(key)));
 
-    private static int Ftok(NativeIpcKey key) => Interop.Libc.ftok(key.NativeKey, (int)key.Type);
+    private static int Ftok(NativeIpcKey key) => Libc.ftok(key.NativeKey, (int)key.Type);
 
     /// <summary>A key file of root's, and an object under its key that nobody has made.</summary>
     private NativeIpcKey PlantedUnder(string call, string ipcrm)

@@ -1,4 +1,5 @@
-using NativeIpc.Backends.Posix;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Names;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -14,7 +15,7 @@ public class RefusedCallTests
     private static readonly NativeIpcKey s_key = new("/key", NativeIpcKeyType.PosixRealtime);
     private static readonly NativeIpcKey s_new = new("/new", NativeIpcKeyType.PosixRealtime);
 
-    public RefusedCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public RefusedCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "Uses seccomp, and the files of glibc's semaphores.");
 
     // F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW.

@@ -1,5 +1,5 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -16,7 +16,7 @@ public sealed class RuntimeFolderTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "These are the rules of Linux.");
         Directory.CreateDirectory(_temporary);
-        _fallback = Path.Combine(_temporary, "runtime-" + UserDirectories.LoginName(Interop.Libc.geteuid()));
+        _fallback = Path.Combine(_temporary, "runtime-" + UserDirectories.LoginName(Libc.geteuid()));
     }
 
     public void Dispose() => Directory.Delete(_temporary, recursive: true);

@@ -1,4 +1,4 @@
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -64,7 +64,7 @@ public sealed class SharedKeyFileTests
         (NativeIpcKey first, NativeIpcKey second) = TwoIdsOfOneFile();
         SharedMemory segment = SharedMemory.CreateNew(first, 10);
         SharedMemory other = SharedMemory.CreateNew(second, 10);
-        int key = Interop.Libc.ftok(first.NativeKey, (int)first.Type);
+        int key = Libc.ftok(first.NativeKey, (int)first.Type);
         var detaching = new Thread(segment.Dispose);
         try
         {
@@ -78,21 +78,21 @@ public sealed class SharedKeyFileTests
             }
 
             detaching.Join();
-            Assert.Equal(-1, Interop.Libc.semget(key, 0, 0));
+            Assert.Equal(-1, Libc.semget(key, 0, 0));
             other.Dispose();
             Assert.False(File.Exists(first.NativeKey), "The file stayed.");
         }
         finally
         {
             other.Dispose();
-            int left = Interop.Libc.semget(key, 0, 0);
-            if (left != -1) _ = Interop.Libc.semctl(left, 0, Interop.Flags.IPC_RMID);
+            int left = Libc.semget(key, 0, 0);
+            if (left != -1) _ = Libc.semctl(left, 0, Flags.IPC_RMID);
             File.Delete(first.NativeKey);
         }
     }
 
     private static unsafe void RemoveSegment(int key)
-        => Assert.Equal(0, Interop.Libc.shmctl(Interop.Libc.shmget(key, 0, 0), Interop.Flags.IPC_RMID, null));
+        => Assert.Equal(0, Libc.shmctl(Libc.shmget(key, 0, 0), Flags.IPC_RMID, null));
 
     [Fact]
     public void A_file_with_objects_of_one_id_is_not_marked()

@@ -1,4 +1,4 @@
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -14,7 +14,7 @@ public sealed class ShortenedTests : IDisposable
 
     public ShortenedTests()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
             "The files are where glibc on Linux keeps objects.");
         Victims.NeedRoot();
     }

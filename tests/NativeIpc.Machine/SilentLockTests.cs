@@ -1,4 +1,4 @@
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -14,7 +14,7 @@ public sealed class SilentLockTests
     private static readonly Situation s_compiledAtOnce = new()
         { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } };
 
-    public SilentLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+    public SilentLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
         "Uses seccomp, and the word of glibc's semaphores.");
 
     [Theory]

@@ -1,4 +1,3 @@
-using NativeIpc.Testing;
 using NativeIpc.Victim;
 using Xunit;
 

@@ -1,5 +1,4 @@
-using NativeIpc.Testing;
-using NativeIpc.Victim;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Machine;
@@ -23,7 +22,7 @@ public sealed class SwappedTests : IDisposable
 
     public SwappedTests()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Interop.Libraries.IsGlibc,
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,
             "The files are where glibc on Linux keeps objects.");
         Victims.NeedRoot();
     }

@@ -1,5 +1,3 @@
-using NativeIpc.Testing;
-using NativeIpc.Victim;
 using Xunit;
 
 namespace NativeIpc.Machine;

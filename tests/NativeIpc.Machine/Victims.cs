@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using NativeIpc.Testing;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -28,7 +28,7 @@ internal static class Victims
 
     /// <summary>Skips unless the tests run as root.</summary>
     internal static void NeedRoot()
-        => Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Needs root, to become another user or to make name spaces.");
+        => Assert.SkipUnless(Libc.geteuid() == 0, "Needs root, to become another user or to make name spaces.");
 
     /// <summary>Skips unless mounts and System V limits can be private; in CI, root must be able to.</summary>
     internal static void NeedNamespaces()
@@ -212,7 +212,7 @@ internal static class Victims
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         File.SetUnixFileMode(folder, forAll);
         foreach (string file in new[] { Program, $"{Program}.dll", $"{Program}.runtimeconfig.json",
-            $"{Program}.deps.json", "NativeIpc.dll" })
+            $"{Program}.deps.json", "NativeIpc.dll", "NativeIpc.Inspection.dll" })
         {
             string copy = Path.Combine(folder, file);
             File.Copy(Path.Combine(AppContext.BaseDirectory, file), copy);

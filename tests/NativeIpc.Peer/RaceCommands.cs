@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Peer;
 
@@ -211,9 +212,9 @@ internal static class RaceCommands
         // With the plain calls nothing but the name tells which file it is; that is right as long as nobody removes it
         // meanwhile.
         private string NamedFile()
-            => OperatingSystem.IsLinux() && Interop.Libc.Status(
+            => OperatingSystem.IsLinux() && Libc.Status(
                 $"/dev/shm/sem.{semaphore.Key.NativeKey.TrimStart('/')}", followLink: false,
-                out Interop.FileStatus status) == 0
+                out FileStatus status) == 0
                 ? status.Identity.ToString()
                 : "";
     }

@@ -1,3 +1,6 @@
+using NativeIpc.Inspection;
+using NativeIpc.Inspection.Looks;
+
 // Compiled by eng/pack-test.sh against the package: each line that ends with CA1416 must give that warning, and no
 // other line may.
 using NativeIpc;

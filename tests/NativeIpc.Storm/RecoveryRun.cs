@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Lifetime;
 
 namespace NativeIpc.Storm;
 
@@ -190,7 +191,7 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
         if (s_traces)
         {
             AppContext.SetSwitch("NativeIpc.StopPoints", true);
-            Backends.StopPoint.Reached = static point =>
+            StopPoint.Reached = static point =>
             {
                 if (point.StartsWith('a') || point.StartsWith("prove", StringComparison.Ordinal)) Trace(point);
             };

@@ -1,4 +1,4 @@
-using NativeIpc.Backends;
+using NativeIpc.Lifetime;
 
 namespace NativeIpc.Storm;
 

@@ -1,6 +1,6 @@
 using System.Text;
+using NativeIpc.Interop.Unix;
 using Xunit;
-using static NativeIpc.Interop;
 
 namespace NativeIpc.Tests;
 

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

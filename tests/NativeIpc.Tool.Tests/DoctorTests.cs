@@ -1,5 +1,4 @@
 using System.Text.Json;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

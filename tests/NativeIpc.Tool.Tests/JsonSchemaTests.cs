@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Json.Schema;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

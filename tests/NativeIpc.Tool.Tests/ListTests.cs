@@ -1,5 +1,5 @@
 using System.Text.Json;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

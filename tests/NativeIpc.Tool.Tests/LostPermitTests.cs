@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using NativeIpc.Testing;
 using NativeIpc.Tool.Output;
 using Xunit;
 

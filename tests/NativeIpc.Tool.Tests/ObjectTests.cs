@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

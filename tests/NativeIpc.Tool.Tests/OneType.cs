@@ -1,5 +1,3 @@
-using NativeIpc.Testing;
-
 namespace NativeIpc.Tool.Tests;
 
 /// <summary>What each verb is tested with: every type of key that this system has.</summary>

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using NativeIpc.Testing;
+using NativeIpc.Inspection;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;

@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.Loader;
-using NativeIpc.Testing;
 
 namespace NativeIpc.Victim;
 

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Reflection;
-using NativeIpc.Backends;
+using NativeIpc.Inspection;
+using NativeIpc.Interop;
+using NativeIpc.Lifetime;
+using NativeIpc.Windows;
 
 namespace NativeIpc.Victim;
 
@@ -38,7 +41,7 @@ internal sealed class IpcSteps
                 $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
             "segment-lock-often" => LockOften(),
             "segment-attend" => Attend(),
-            "life-thread" => NativeIpc.Backends.Windows.LifeThread.Run(() => Thread.CurrentThread.Name!),
+            "life-thread" => LifeThread.Run(() => Thread.CurrentThread.Name!),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
             "segment-verify" => $"{_segment!.VerifySize()}",
@@ -250,9 +253,9 @@ internal sealed class IpcSteps
     private string LockAsyncAtEnd()
     {
         Set("s_isEnding", true);
-        int before = Interop.Pause.CountOfThisThread;
+        int before = Pause.CountOfThisThread;
         Task<SharedMemoryLock?> locking = _segment!.TryLockAsync(Timeout.InfiniteTimeSpan).AsTask();
-        int pauses = Interop.Pause.CountOfThisThread - before;
+        int pauses = Pause.CountOfThisThread - before;
         Set("s_isEnding", false);
         return $"{pauses} {locking.GetAwaiter().GetResult() is not null}";
 

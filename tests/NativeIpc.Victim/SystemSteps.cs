@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Inspection;
+using NativeIpc.Lifetime;
 
 namespace NativeIpc.Victim;
 
@@ -44,7 +46,7 @@ internal static partial class SystemSteps
         "await-handlers" => SignalHandler.Await(),
         "await-file" => AwaitFile(words[1]),
         // While it is, calls that make something are held up
-        "is-ending" => $"{NativeIpc.Backends.ProcessExit.IsEnding}",
+        "is-ending" => $"{ProcessExit.IsEnding}",
         "run" => Run(words[1..]),
         "wait-for-ever" => WaitForEver(),
         "exit" => Exit(int.Parse(words[1], CultureInfo.InvariantCulture)),

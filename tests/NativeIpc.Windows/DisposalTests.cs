@@ -1,5 +1,4 @@
 using System.Reflection;
-using NativeIpc.Testing;
 using Xunit;
 
 namespace NativeIpc.WindowsTests;

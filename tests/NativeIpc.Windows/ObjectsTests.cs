@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.Versioning;
 using System.Security.Principal;
+using NativeIpc.Inspection;
 using Xunit;
 
 namespace NativeIpc.WindowsTests;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Enumeration;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
 

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Runtime.Versioning;
 using System.Security.Principal;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Running;
 

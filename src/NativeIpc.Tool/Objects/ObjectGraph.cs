@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 
 namespace NativeIpc.Tool.Objects;

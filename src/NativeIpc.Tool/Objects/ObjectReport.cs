@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 
 namespace NativeIpc.Tool.Objects;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;

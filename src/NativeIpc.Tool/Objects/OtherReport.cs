@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Inspection;
 
 namespace NativeIpc.Tool.Objects;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 

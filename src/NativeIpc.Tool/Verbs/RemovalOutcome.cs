@@ -1,3 +1,4 @@
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Live;
 using NativeIpc.Tool.Objects;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;

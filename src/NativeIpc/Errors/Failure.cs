@@ -100,7 +100,7 @@ internal static class Failure
     private const string PrivateKey = "0x00000000";
 
     /// <summary>Whether a key stands for a System V object of which only the number is known, as the list tells it
-    /// (<see cref="IpcObjectInfo.NativeName"/>): no key file, and no project id.</summary>
+    /// (<c>IpcObjectInfo.NativeName</c>): no key file, and no project id.</summary>
     private static bool IsNumber(in NativeIpcKey key)
         => key.Type.IsSystemV && key.NativeKey.Length == PrivateKey.Length && key.NativeKey is ['0', 'x', ..]
             && uint.TryParse(key.NativeKey.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
@@ -162,4 +162,9 @@ internal static class Failure
         return isRune && System.Text.Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control
             or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
     }
+
+    /// <summary>A text as one word of a shell.</summary>
+    internal static string Quote(string text)
+        => text.All(c => char.IsAsciiLetterOrDigit(c) || "/._-+:,@%".Contains(c))
+            ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using NativeIpc.Platform;
 
 namespace NativeIpc.Keys;
 

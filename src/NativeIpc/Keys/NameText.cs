@@ -1,4 +1,5 @@
 using System.Text;
+using NativeIpc.Platform;
 
 namespace NativeIpc.Keys;
 
@@ -38,6 +39,18 @@ internal static class NameText
     public static string ForSystem(string nativeKey, KeyPlatform platform, NameForm form = NameForm.Decomposed)
         => platform == KeyPlatform.Apple && form == NameForm.Decomposed && !Ascii.IsValid(nativeKey)
             ? Decompose(nativeKey) : nativeKey;
+
+    /// <summary>What becomes of names that are not ASCII on Apple systems: with the AppContext switch
+    /// NativeIpc.NamesAsTheyAre they are passed as they are, to meet a program in another language; otherwise
+    /// decomposed, as Qt's are, where .NET can do that.</summary>
+    public static NameForm FormHere { get; } =
+        AppContext.TryGetSwitch("NativeIpc.NamesAsTheyAre", out bool asTheyAre) && asTheyAre ? NameForm.AsItIs
+        : CanDecompose ? NameForm.Decomposed
+        : NameForm.Refused;
+
+    /// <summary>The text of a native key as the system calls take it here.</summary>
+    public static string ForThisSystem(string nativeKey)
+        => ForSystem(nativeKey, PlatformEnvironment.Platform, FormHere);
 
     private static string Decompose(string text)
     {

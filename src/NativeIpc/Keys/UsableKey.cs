@@ -1,4 +1,5 @@
 using System.Text;
+using NativeIpc.Platform;
 
 namespace NativeIpc.Keys;
 
@@ -38,6 +39,10 @@ internal static class UsableKey
             : platform == KeyPlatform.Apple ? FindAppleViolation(name, kind)
             : FindPosixViolation(name, kind, platform);
     }
+
+    /// <summary>The same on the platform of this process.</summary>
+    public static string? FindViolationHere(in NativeIpcKey key, IpcObjectKind kind)
+        => FindViolation(key, kind, PlatformEnvironment.Platform, NameText.FormHere);
 
     /// <summary>The length of a native key in the unit that the platform counts, and the most that it takes.</summary>
     public static (int Length, int Limit) MeasureLength(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform,

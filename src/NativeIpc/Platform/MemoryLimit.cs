@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Platform;
 
@@ -127,7 +128,7 @@ internal sealed record MemoryLimit(string File, long Bytes, long? Used)
         => ulong.TryParse(Read(root, file)?.Trim(), CultureInfo.InvariantCulture, out ulong number)
             ? (long)Math.Min(number, long.MaxValue) : null;
 
-    private static string? Read(string root, string file) => Interop.Libc.TextOf(root + file, out _);
+    private static string? Read(string root, string file) => Libc.TextOf(root + file, out _);
 
     private static long Sum(long one, long other) => other > Unlimited - one ? Unlimited : one + other;
 

@@ -1,4 +1,4 @@
-using NativeIpc.Keys;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Platform;
 
@@ -11,9 +11,9 @@ internal static class PlatformEnvironment
     /// <summary>The platform whose key rules apply.</summary>
     public static KeyPlatform Platform { get; } =
         OperatingSystem.IsWindows() ? KeyPlatform.Windows
-        : Interop.IsApple ? KeyPlatform.Apple
+        : Target.IsApple ? KeyPlatform.Apple
         : OperatingSystem.IsAndroid() ? KeyPlatform.Android
-        : Interop.Libraries.IsGlibc ? KeyPlatform.Linux
+        : Libraries.IsGlibc ? KeyPlatform.Linux
         : KeyPlatform.LinuxMusl;
 
     /// <summary>
@@ -28,22 +28,6 @@ internal static class PlatformEnvironment
 
     public static bool LegacyDefaultIsPosix
         => AppContext.TryGetSwitch(LegacyDefaultIsPosixSwitch, out bool isPosix) && isPosix;
-
-    /// <summary>What becomes of names that are not ASCII on Apple systems: with the AppContext switch
-    /// NativeIpc.NamesAsTheyAre they are passed as they are, to meet a program in another language; otherwise
-    /// decomposed, as Qt's are, where .NET can do that.</summary>
-    public static NameForm NameForm { get; } =
-        AppContext.TryGetSwitch("NativeIpc.NamesAsTheyAre", out bool asTheyAre) && asTheyAre ? NameForm.AsItIs
-        : NameText.CanDecompose ? NameForm.Decomposed
-        : NameForm.Refused;
-
-    /// <summary>The text of a native key as the system calls take it here.</summary>
-    public static string SystemName(string nativeKey) => NameText.ForSystem(nativeKey, Platform, NameForm);
-
-    /// <summary>Which rule of this platform a key breaks, or null when it can be used; see
-    /// <see cref="UsableKey"/>.</summary>
-    public static string? FindViolation(in NativeIpcKey key, IpcObjectKind kind)
-        => UsableKey.FindViolation(key, kind, Platform, NameForm);
 
     /// <summary>The environment of the rules of names. Its folders are looked up each time they are asked for, as Qt
     /// does: the variables and what they lead to may change while the process runs.</summary>

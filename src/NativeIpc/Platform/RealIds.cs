@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Platform;
 
@@ -59,13 +60,13 @@ internal sealed class RealIds
                 $"{id} (which stands for all that this user namespace does not map, so it is nobody's)");
 
     /// <summary>Whether a user is certainly this process's.</summary>
-    public static bool IsThisUser(uint user) => Users.AreSame(user, Interop.Libc.geteuid());
+    public static bool IsThisUser(uint user) => Users.AreSame(user, Libc.geteuid());
 
     /// <summary>Whether a user is certainly this process's, or root: whose objects are trusted.</summary>
     public static bool IsTrusted(uint user) => (user == 0 && Users.IsReal(0)) || IsThisUser(user);
 
     /// <summary>Whether a user may be this process's, so that the kernel has to decide.</summary>
-    public static bool MayBeThisUser(uint user) => user == Interop.Libc.geteuid();
+    public static bool MayBeThisUser(uint user) => user == Libc.geteuid();
 
     /// <summary>How many ids are mapped; the kernel takes no ranges that overlap.</summary>
     private static long Mapped(string map)
@@ -86,12 +87,12 @@ internal sealed class RealIds
     private static RealIds Read(ref RealIds? kept, string mapFile, string overflowFile)
     {
         if (!OperatingSystem.IsLinux()) return kept = new RealIds(null);
-        string? map = Interop.Libc.TextOf(mapFile, out int error);
+        string? map = Libc.TextOf(mapFile, out int error);
         // a kernel without user namespaces
-        if (error == Interop.Errno.ENOENT && Interop.Libc.TextOf("/proc/self/stat", out _) is not null) return kept =
+        if (error == Errno.ENOENT && Libc.TextOf("/proc/self/stat", out _) is not null) return kept =
             new RealIds(null);
-        RealIds read = Of(map, Interop.Libc.TextOf(overflowFile, out _));
+        RealIds read = Of(map, Libc.TextOf(overflowFile, out _));
         // those pass
-        return error is Interop.Errno.EMFILE or Interop.Errno.ENFILE or Interop.Errno.ENOMEM ? read : kept = read;
+        return error is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM ? read : kept = read;
     }
 }

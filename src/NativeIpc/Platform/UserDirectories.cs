@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Platform;
 
@@ -30,7 +31,7 @@ internal sealed class UserDirectories(
 
     public static UserDirectories OfThisProcess() => OperatingSystem.IsWindows()
         ? new UserDirectories(Environment.GetEnvironmentVariable, 0, _ => "")
-        : new UserDirectories(Environment.GetEnvironmentVariable, Interop.Libc.geteuid(), LoginName);
+        : new UserDirectories(Environment.GetEnvironmentVariable, Libc.geteuid(), LoginName);
 
     /// <summary>The temporary folder, without links, dots and double slashes; empty when it does not exist.</summary>
     public string TemporaryDirectory()
@@ -38,7 +39,7 @@ internal sealed class UserDirectories(
         if (OperatingSystem.IsWindows()) return "";
         string named = variable("TMPDIR") is { Length: > 0 } set ? set : systemTemporaryDirectory;
         // A relative path starts at the process's own folder
-        return Interop.Libc.RealPath(Path.Combine(workingDirectory, named)) ?? "";
+        return Libc.RealPath(Path.Combine(workingDirectory, named)) ?? "";
     }
 
     /// <summary>The user's runtime folder, which may yet have to be created; empty when there is none that is safe to
@@ -48,7 +49,7 @@ internal sealed class UserDirectories(
         if (OperatingSystem.IsWindows()) return new Answer("", null);
 
         // Qt's runtime location on macOS; the system makes it. Not verified: nothing was run on macOS.
-        if (Interop.IsApple) return new Answer($"{variable("HOME")}/Library/Application Support", null);
+        if (Target.IsApple) return new Answer($"{variable("HOME")}/Library/Application Support", null);
 
         string? named = variable("XDG_RUNTIME_DIR");
         string? diagnostic;
@@ -69,15 +70,15 @@ internal sealed class UserDirectories(
     public bool CreateRuntimeDirectoryFor(string keyPath)
     {
         // Apple: the system makes it, with its own rights
-        if (OperatingSystem.IsWindows() || Interop.IsApple) return false;
+        if (OperatingSystem.IsWindows() || Target.IsApple) return false;
         string folder = RuntimeDirectory().Path;
         if (folder.Length == 0 || !keyPath.StartsWith(folder + "/", StringComparison.Ordinal)) return false;
-        if (Examine(folder, out _) != Fitness.CanBeCreated || Interop.Libc.mkdir(folder, OwnerOnly) != 0) return false;
+        if (Examine(folder, out _) != Fitness.CanBeCreated || Libc.mkdir(folder, OwnerOnly) != 0) return false;
 
         // A umask can only take bits away. The name is ours by now, in a folder where no other user can replace it.
-        if (Interop.Libc.Status(folder, followLink: false, out Interop.FileStatus status) == 0 && status.IsDirectory
+        if (Libc.Status(folder, followLink: false, out FileStatus status) == 0 && status.IsDirectory
             && (status.Permissions & PermissionBits) != OwnerOnly)
-            _ = Interop.Libc.chmod(folder, OwnerOnly);
+            _ = Libc.chmod(folder, OwnerOnly);
         return true;
     }
 
@@ -86,7 +87,7 @@ internal sealed class UserDirectories(
     {
         lock (s_passwordEntries) // getpwuid answers in a buffer of its own
         {
-            byte** entry = Interop.Libc.getpwuid(userId);
+            byte** entry = Libc.getpwuid(userId);
             return entry == null ? "" : Marshal.PtrToStringUTF8((nint)(*entry)) ?? "";
         }
     }
@@ -94,8 +95,8 @@ internal sealed class UserDirectories(
     private Fitness Examine(string folder, out string? problem)
     {
         problem = null;
-        int error = Interop.Libc.Status(folder, followLink: false, out Interop.FileStatus status);
-        if (error == Interop.Errno.ENOENT)
+        int error = Libc.Status(folder, followLink: false, out FileStatus status);
+        if (error == Errno.ENOENT)
         {
             if (CanCreate(folder)) return Fitness.CanBeCreated;
             problem = $"'{folder}' is missing and cannot be created";
@@ -112,7 +113,7 @@ internal sealed class UserDirectories(
     /// <summary>Where numbers do not tell users apart, the kernel does: into a folder of mode 0700 it lets its owner,
     /// and no user whose id is not mapped.</summary>
     private static bool LetsIn(string folder)
-        => Interop.Libc.access(folder, Interop.Libc.W_OK | Interop.Libc.X_OK) == 0;
+        => Libc.access(folder, Libc.W_OK | Libc.X_OK) == 0;
 
     /// <summary>Whether mkdir would succeed: only the last component may be missing.</summary>
     private static bool CanCreate(string folder)
@@ -120,7 +121,7 @@ internal sealed class UserDirectories(
         string bare = folder.TrimEnd('/');
         int slash = bare.LastIndexOf('/');
         string parent = slash <= 0 ? "/" : bare[..slash];
-        return Interop.Libc.Status(parent, followLink: true, out Interop.FileStatus status) == 0 && status.IsDirectory
-            && Interop.Libc.access(parent, Interop.Libc.W_OK | Interop.Libc.X_OK) == 0;
+        return Libc.Status(parent, followLink: true, out FileStatus status) == 0 && status.IsDirectory
+            && Libc.access(parent, Libc.W_OK | Libc.X_OK) == 0;
     }
 }

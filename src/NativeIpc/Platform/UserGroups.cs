@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Platform;
 
@@ -22,7 +23,7 @@ internal static class UserGroups
         if (OperatingSystem.IsWindows() || group.Length == 0 || group.Contains('\0')) throw Unknown(group, "");
         lock (s_groupEntries) // getgrnam answers in a buffer of its own
         {
-            byte* entry = Interop.Libc.getgrnam(group);
+            byte* entry = Libc.getgrnam(group);
             if (entry != null) return *(uint*)(entry + OffsetOfNumber);
 
             // A name that is missing leaves 0, or one of several numbers that mean the same (getgrnam(3)).
@@ -37,7 +38,7 @@ internal static class UserGroups
     {
         lock (s_groupEntries) // getgrgid answers in a buffer of its own
         {
-            byte** entry = Interop.Libc.getgrgid(group);
+            byte** entry = Libc.getgrgid(group);
             return entry == null ? "" : Marshal.PtrToStringUTF8((nint)(*entry)) ?? "";
         }
     }

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
 
 namespace NativeIpc.Waiting;
 

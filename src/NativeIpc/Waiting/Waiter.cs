@@ -1,4 +1,5 @@
-using NativeIpc.Backends;
+using NativeIpc.Contracts;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Waiting;
 

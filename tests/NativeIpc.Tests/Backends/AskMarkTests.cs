@@ -1,4 +1,4 @@
-using NativeIpc.Backends.Posix;
+using NativeIpc.Posix.Recovery;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;

@@ -1,6 +1,7 @@
-using NativeIpc.Backends.Posix;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Semaphores;
 using Xunit;
-using static NativeIpc.Interop;
 
 namespace NativeIpc.Tests.Backends;
 

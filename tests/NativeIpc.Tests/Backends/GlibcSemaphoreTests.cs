@@ -1,4 +1,5 @@
-using NativeIpc.Backends.Posix;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Posix.Words;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;
@@ -12,11 +13,11 @@ public class GlibcSemaphoreTests
     [InlineData(int.MaxValue)]
     public unsafe void A_semaphore_made_for_glibc_is_what_glibc_makes(int count)
     {
-        Assert.SkipUnless(Interop.Libraries.IsGlibc, "The comparison is with glibc's sem_init.");
-        byte* theirs = stackalloc byte[Interop.Layout.SizeOfSemT];
-        new Span<byte>(theirs, Interop.Layout.SizeOfSemT).Clear();
-        Assert.Equal(0, Interop.Libc.sem_init((nint)theirs, 1, (uint)count));
-        byte[] ours = new byte[Interop.Layout.SizeOfSemT];
+        Assert.SkipUnless(Libraries.IsGlibc, "The comparison is with glibc's sem_init.");
+        byte* theirs = stackalloc byte[Layout.SizeOfSemT];
+        new Span<byte>(theirs, Layout.SizeOfSemT).Clear();
+        Assert.Equal(0, Libc.sem_init((nint)theirs, 1, (uint)count));
+        byte[] ours = new byte[Layout.SizeOfSemT];
         GlibcSemaphore.Initialize(ours, count);
         Assert.Equal(new Span<byte>(theirs, ours.Length).ToArray(), ours);
         Assert.True(GlibcSemaphore.IsMadeForGlibc((nint)theirs));

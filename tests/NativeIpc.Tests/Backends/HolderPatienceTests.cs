@@ -1,4 +1,4 @@
-using NativeIpc.Backends;
+using NativeIpc.Linux;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;

@@ -1,5 +1,5 @@
-using NativeIpc.Backends.Windows;
 using NativeIpc.Keys;
+using NativeIpc.Windows;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;

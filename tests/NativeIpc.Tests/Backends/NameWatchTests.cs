@@ -1,4 +1,5 @@
-using NativeIpc.Backends;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;
@@ -144,7 +145,7 @@ public sealed class NameWatchTests : IDisposable
 
     private NameWatch Watch(string path, bool followLink = false)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink, out Interop.FileStatus status));
+        Assert.Equal(0, Libc.Status(path, followLink, out FileStatus status));
         NameWatch? watch = NameWatch.TryWatch(path, status.Identity);
         Assert.NotNull(watch);
         _watches.Add(watch);

@@ -1,6 +1,6 @@
-using NativeIpc.Backends;
-using NativeIpc.Backends.Posix;
-using NativeIpc.Backends.SystemV;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Names;
+using NativeIpc.SystemV;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;

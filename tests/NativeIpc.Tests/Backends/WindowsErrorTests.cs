@@ -1,4 +1,4 @@
-using NativeIpc.Backends.Windows;
+using NativeIpc.Windows;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;

@@ -1,4 +1,5 @@
 using NativeIpc.Keys;
+using NativeIpc.Platform;
 using Xunit;
 
 namespace NativeIpc.Tests.Keys;

@@ -1,6 +1,9 @@
-using NativeIpc.Backends;
-using NativeIpc.Backends.Posix;
-using NativeIpc.Backends.SystemV;
+using NativeIpc.Errors;
+using NativeIpc.Inspection;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Inspection.Posix;
+using NativeIpc.Inspection.SystemV;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Tests.Listing;
@@ -23,7 +26,7 @@ public class DiagnosisTests
     [InlineData("/dev/shm/it's", "'/dev/shm/it'\\''s'")]
     [InlineData("/dev/shm/$(x)", "'/dev/shm/$(x)'")]
     public void A_name_in_a_command_is_one_word(string name, string quoted)
-        => Assert.Equal(quoted, Diagnosis.Quote(name));
+        => Assert.Equal(quoted, Failure.Quote(name));
 
     [Theory]
     [InlineData(254, 0, "ext4")]
@@ -32,7 +35,7 @@ public class DiagnosisTests
     [InlineData(0, 99, null)]
     public void The_file_system_of_a_folder_is_the_one_that_was_mounted_last(int major, int minor, string? format)
         => Assert.Equal(format, PosixDiagnosis.FormatOf(
-        new Interop.FileIdentity(((ulong)major << 32) | (uint)minor, 7),
+        new FileIdentity(((ulong)major << 32) | (uint)minor, 7),
         [
             "", "22 1 254:0 / / rw,relatime shared:1 - ext3 /dev/vda rw",
             "59 58 0:23 / /dev/shm rw,relatime - tmpfs tmpfs rw,size=24684084k",

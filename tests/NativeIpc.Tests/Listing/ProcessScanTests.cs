@@ -1,5 +1,5 @@
 using System.Text;
-using NativeIpc.Backends;
+using NativeIpc.Linux;
 using Xunit;
 
 namespace NativeIpc.Tests.Listing;
@@ -15,7 +15,7 @@ public class ProcessScanTests
         (0xfdL << 32) | 0x103, ulong.MaxValue, 0x1000)]
     public void A_line_of_maps_tells_device_inode_and_length(string line, ulong device, ulong inode, long size)
     {
-        Assert.True(ProcessScan.TrySplit(Encoding.UTF8.GetBytes(line), out ulong seenDevice, out ulong seenInode,
+        Assert.True(ProcessMaps.TrySplit(Encoding.UTF8.GetBytes(line), out ulong seenDevice, out ulong seenInode,
             out long seenSize));
         Assert.Equal((device, inode, size), (seenDevice, seenInode, seenSize));
     }
@@ -26,5 +26,5 @@ public class ProcessScanTests
     [InlineData("7f0cd0a00000-7f0cd0a01000 rw-s")]
     [InlineData("no line of maps at all /dev/shm/x")]
     public void Another_line_tells_nothing(string line)
-        => Assert.False(ProcessScan.TrySplit(Encoding.UTF8.GetBytes(line), out _, out _, out _));
+        => Assert.False(ProcessMaps.TrySplit(Encoding.UTF8.GetBytes(line), out _, out _, out _));
 }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using NativeIpc.Backends;
+using NativeIpc.Lifetime;
 using Xunit;
 
 namespace NativeIpc.Tests.Listing;

@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
 using Xunit;
 
@@ -36,7 +37,7 @@ public class RealIdsTests
     public void A_user_is_this_process_s_by_its_number()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Windows has no numbers of users.");
-        uint self = Interop.Libc.geteuid();
+        uint self = Libc.geteuid();
         Assert.Equal(RealIds.Users.IsReal(self), RealIds.IsThisUser(self));
         Assert.True(RealIds.MayBeThisUser(self));
         Assert.False(RealIds.IsThisUser(self + 1));

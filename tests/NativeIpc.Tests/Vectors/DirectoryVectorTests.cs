@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
 using Xunit;
@@ -16,7 +17,7 @@ public sealed partial class DirectoryVectorTests : IDisposable
 
     // Every folder of a case lives here, what Qt made in /tmp too.
     private readonly string _base = OperatingSystem.IsWindows()
-        ? "" : Interop.Libc.RealPath(Directory.CreateTempSubdirectory("nipc").FullName)!;
+        ? "" : Libc.RealPath(Directory.CreateTempSubdirectory("nipc").FullName)!;
 
     public static TheoryData<string> Names()
         => [.. VectorFile.Cases("key-directories.json", Count).Select(one => one.Text("name"))];
@@ -25,7 +26,7 @@ public sealed partial class DirectoryVectorTests : IDisposable
     [MemberData(nameof(Names))]
     public void Folders_are_those_of_Qt(string name)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows() || Interop.IsApple,
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Target.IsApple,
             "The rules of these folders are those of Linux.");
         JsonElement one = VectorFile.Cases("key-directories.json",
             Count).Single(candidate => candidate.Text("name") == name);
@@ -44,7 +45,7 @@ public sealed partial class DirectoryVectorTests : IDisposable
         bool otherUser = one.TryGetProperty("uid", out JsonElement uid);
         var directories = new UserDirectories(
             variables.GetValueOrDefault,
-            otherUser ? uid.GetUInt32() : Interop.Libc.geteuid(),
+            otherUser ? uid.GetUInt32() : Libc.geteuid(),
             otherUser ? UserDirectories.LoginName : _ => "root",
             _base,
             Path.Combine(_base, "tmp"));
@@ -107,7 +108,7 @@ public sealed partial class DirectoryVectorTests : IDisposable
 
     private static string KindAndMode(string path)
     {
-        Assert.Equal(0, Interop.Libc.Status(path, followLink: false, out Interop.FileStatus status));
+        Assert.Equal(0, Libc.Status(path, followLink: false, out FileStatus status));
         char kind = status.IsDirectory ? 'd' : status.IsSymbolicLink ? 'l' : 'f';
         return kind + Convert.ToString(status.Permissions, 8);
     }
@@ -124,7 +125,7 @@ public sealed partial class DirectoryVectorTests : IDisposable
                     File.CreateSymbolicLink(path, Path.Combine(_base, "real"));
                     break;
                 case "foreign":
-                    Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Giving a folder to another user needs root.");
+                    Assert.SkipUnless(Libc.geteuid() == 0, "Giving a folder to another user needs root.");
                     Assert.Equal(0, chown(path, 12345, 12345));
                     break;
                 case "byteE9":

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Interop.Unix;
 using Xunit;
 
 namespace NativeIpc.Tests.Vectors;
@@ -24,9 +25,9 @@ public class FtokVectorTests
         string file = Path.GetTempFileName();
         try
         {
-            Assert.Equal(0, Interop.Libc.Status(file, followLink: true, out Interop.FileStatus status));
+            Assert.Equal(0, Libc.Status(file, followLink: true, out FileStatus status));
             Assert.Equal(Formula(status.Identity.Device, status.Identity.Inode, projectId),
-                Interop.Libc.ftok(file, projectId));
+                Libc.ftok(file, projectId));
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NativeIpc.Keys;
+using NativeIpc.Platform;
 using Xunit;
 
 namespace NativeIpc.Tests.Vectors;

@@ -1,4 +1,4 @@
-using NativeIpc.Waiting;
+using NativeIpc.Waiting.Async;
 using Xunit;
 
 namespace NativeIpc.Tests.Waiting;

@@ -1,0 +1,211 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using NativeIpc.Inspection.Looks;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Keys;
+using NativeIpc.Lifetime;
+using NativeIpc.Platform;
+using NativeIpc.SystemV;
+
+namespace NativeIpc.Inspection.SystemV;
+
+/// <summary>Describes the rows of the kernel's tables, for one enumeration. Used by one thread.</summary>
+internal sealed class SystemVLook
+{
+    private readonly Census _census;
+    private readonly KeyFileSearch _search;
+    private readonly Dictionary<int, SystemVTable.Row> _segments = [];
+
+    internal SystemVLook(Census census, KeyFileSearch search, List<SystemVTable.Row> segments)
+    {
+        _census = census;
+        _search = search;
+        foreach (SystemVTable.Row row in segments)
+        {
+            if (row.Key != 0) _segments[row.Key] = row;
+        }
+    }
+
+    /// <summary>What a row says; null when the object has gone.</summary>
+    internal IpcObjectInfo? Describe(in SystemVTable.Row row)
+    {
+        List<string> unreadable = [];
+        bool isSegment = row.Kind == IpcObjectKind.SharedMemory;
+        IpcObjectTraits traits = row.IsRemoved ? IpcObjectTraits.Removed : IpcObjectTraits.None;
+        KeyFileSearch.Candidate? file = _search.Find(row, out bool isShared);
+        if (row.Key == 0) traits |= IpcObjectTraits.NoKey;
+        else if (file is null)
+            traits |= IpcObjectTraits.KeyFileMissing
+                | (IsReplaced(row) ? IpcObjectTraits.KeyFileReplaced : IpcObjectTraits.None);
+        if (isShared) traits |= IpcObjectTraits.KeyCollision;
+
+        string original = "";
+        bool isLegacy = file is { } named
+            && KeyFileSearch.IsLegacy(named.Path, out IpcObjectKind legacyKind, out original) && legacyKind == row.Kind;
+        if (isLegacy) traits |= IpcObjectTraits.LegacyName;
+
+        int? value = null;
+        bool? isInUse = isSegment ? row.Attached > 0 : null;
+        if (isSegment)
+        {
+            if (row.Attached == 0)
+                traits |= IpcObjectTraits.Unused
+                    | (IsLeft(row, file) ? IpcObjectTraits.Orphaned : IpcObjectTraits.None);
+        }
+        else
+        {
+            value = ReadValue(row.Id, unreadable, out bool isGone);
+            if (isGone) return null;
+            if (value == 0 && row.LastUse == 0 && SystemVSemaphores.IsEmpty(row.Id, row.Count))
+                traits |= IpcObjectTraits.Empty;
+            if (FindSegment(row, isLegacy ? file : null) is { } segment)
+            {
+                // The same number alone may be chance.
+                if (file is not null) traits |= IpcObjectTraits.LockOfSegment;
+                if (segment.Attached == 0 && value is not null && SystemVSigns.IsOurLock(row.Id, row.Key, file?.Path)
+                    && !SystemVSemaphores.HasWaiters(row.Id, row.Count))
+                {
+                    traits |= IpcObjectTraits.Unused;
+                    if (IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _)))
+                        traits |= IpcObjectTraits.Orphaned;
+                }
+            }
+        }
+
+        List<IpcSign> signs = [];
+        if (_census.Options.FindSigns && row.Attached == 0)
+        {
+            AddSigns(row, file, signs);
+            if (signs.Exists(sign => sign.Kind == IpcSignKind.Waiting)) isInUse = true;
+        }
+
+        IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses
+            ? SystemVUses.MembersOf(row) : [];
+        IReadOnlyList<IpcAttachment> users = _census.Processes is not { } scan ? []
+            : isSegment ? scan.UsersOf(row.Id)
+            : members.Any(member => member.Waiting > 0 || member.WaitingForZero > 0) ? scan.WaitersOf(row.Id) : [];
+        NativeIpcKeyType type = file is null ? NativeIpcKeyType.SystemV : (NativeIpcKeyType)((row.Key >> 24) & 0xFF);
+        return new IpcObjectInfo
+        {
+            Kind = row.Kind,
+            Type = type,
+            Key = file is { } leading ? new NativeIpcKey(leading.Path, type,
+                isLegacy && original.Length > 0 ? original : null) : default,
+            NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{row.Key:x8}"),
+            SystemVId = row.Id,
+            SystemVKey = row.Key,
+            KeyFile = file?.Path,
+            Size = isSegment ? row.Size : null,
+            Value = value,
+            Waiting = members.Count > 0 ? members[0].Waiting : null,
+            MemberCount = isSegment ? null : row.Count,
+            Members = members,
+            Mode = row.Permissions,
+            OwnerId = RealIds.Users.Known(row.Uid),
+            OwnerName = _census.Accounts.User(row.Uid),
+            GroupId = RealIds.Groups.Known(row.Gid),
+            GroupName = _census.Accounts.Group(row.Gid),
+            CreatorId = RealIds.Users.Known(row.CreatorUid),
+            CreatorProcessId = isSegment && row.CreatorProcess != 0 ? row.CreatorProcess : null,
+            LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
+            AttachmentCount = isSegment ? row.Attached : null,
+            IsInUse = isInUse,
+            Attachments = users,
+            Created = DateTimeOffset.FromUnixTimeSeconds(row.Change),
+            LastUsed = row.LastUse == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(row.LastUse),
+            Traits = traits,
+            Unreadable = unreadable,
+            Signs = signs,
+            ObjectIdentity = $"systemv:{(isSegment ? "shm" : "sem")}:{row.Id}",
+        };
+    }
+
+    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is
+    /// dead.</summary>
+    private static bool IsLeft(in SystemVTable.Row row, KeyFileSearch.Candidate? file)
+        => file is { } known && RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id).Lives == false;
+
+    private void AddSigns(in SystemVTable.Row row, KeyFileSearch.Candidate? file, List<IpcSign> signs)
+    {
+        if (row.Kind == IpcObjectKind.SystemSemaphore)
+        {
+            _ = SystemVSigns.AddOfSet(row.Id, signs); // what may not be read says nothing
+        }
+        else
+        {
+            Signs.AddProcess(IpcSignKind.Creator, row.CreatorProcess, "made it", signs);
+            if (row.LastUse != 0 && row.LastProcess != row.CreatorProcess)
+                Signs.AddProcess(IpcSignKind.LastProcess, row.LastProcess, "used it last", signs);
+        }
+
+        if (file is { } known)
+            Signs.AddRecorded(RemovalRecord.Read(known.Path, row.Kind, row.Key >>> 24, row.Id), signs);
+        Signs.AddAge(DateTimeOffset.FromUnixTimeSeconds(row.Change), "made, or changed last,", signs);
+        _census.Signs.AddOf(row.Uid, _census.Accounts.User(row.Uid),
+            file is { } named ? Path.GetFileName(named.Path) : "", signs);
+    }
+
+    /// <summary>Key files of Qt's legacy names without an object: their name says what their maker was about to
+    /// make.</summary>
+    internal IEnumerable<IpcObjectInfo> HalfCreated()
+    {
+        foreach (KeyFileSearch.Candidate file in _search.Lone)
+        {
+            if (!KeyFileSearch.IsLegacy(file.Path, out IpcObjectKind kind, out string original)) continue;
+            // A lock is made when it is first needed
+            if (kind == IpcObjectKind.SystemSemaphore && FindLegacySegment(file, NativeIpcKeyType.SystemV) is not null)
+                continue;
+            yield return new IpcObjectInfo
+            {
+                Kind = kind,
+                Type = NativeIpcKeyType.SystemV,
+                Key = new NativeIpcKey(file.Path, NativeIpcKeyType.SystemV, original.Length > 0 ? original : null),
+                NativeName = string.Create(CultureInfo.InvariantCulture,
+                    $"0x{Libc.ftok(file.Path, (int)NativeIpcKeyType.SystemV):x8}"),
+                KeyFile = file.Path,
+                Mode = (UnixFileMode)file.Status.Permissions,
+                OwnerId = RealIds.Users.Known(file.Status.Uid),
+                OwnerName = _census.Accounts.User(file.Status.Uid),
+                GroupId = RealIds.Groups.Known(file.Status.Gid),
+                GroupName = _census.Accounts.Group(file.Status.Gid),
+                Created = file.Born,
+                Traits = IpcObjectTraits.HalfCreated | IpcObjectTraits.LegacyName,
+                ObjectIdentity = $"systemv:file:{file.Status.Identity}:{file.Path}",
+            };
+        }
+    }
+
+    internal static string LegacySibling(string path, IpcObjectKind kind)
+        => Path.Combine(Path.GetDirectoryName(path) ?? "/", NameRules.LegacySibling(Path.GetFileName(path), kind));
+
+    private static int? ReadValue(int id, List<string> unreadable, out bool isGone)
+    {
+        isGone = false;
+        int value = Libc.semctl(id, 0, Flags.GETVAL);
+        int number = value == -1 ? Marshal.GetLastPInvokeError() : 0;
+        if (number == 0) return value;
+        isGone = SystemVSupport.IsGone(number);
+        unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user."
+            : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+        return null;
+    }
+
+    /// <summary>The segment that a set is the lock of.</summary>
+    private SystemVTable.Row? FindSegment(in SystemVTable.Row set, KeyFileSearch.Candidate? legacyFile)
+    {
+        if (set.Key != 0 && _segments.TryGetValue(set.Key, out SystemVTable.Row same)) return same;
+        return legacyFile is { } file ? FindLegacySegment(file, (NativeIpcKeyType)((set.Key >> 24) & 0xFF)) : null;
+    }
+
+    private SystemVTable.Row? FindLegacySegment(in KeyFileSearch.Candidate file, NativeIpcKeyType type)
+    {
+        int key = Libc.ftok(LegacySibling(file.Path, IpcObjectKind.SystemSemaphore), (int)type);
+        return key != -1 && _segments.TryGetValue(key, out SystemVTable.Row segment) ? segment : null;
+    }
+
+    /// <summary>Whether a younger key file of the same owner, on the file system that the key tells, leads to no
+    /// object.</summary>
+    private bool IsReplaced(in SystemVTable.Row row)
+        => row.Key >> 24 == (int)NativeIpcKeyType.SystemV && RealIds.Users.IsReal(row.Uid)
+            && _search.HasYoungerLone((row.Key >> 16) & 0xFF, row.Uid, DateTimeOffset.FromUnixTimeSeconds(row.Change));
+}

@@ -1,0 +1,105 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace NativeIpc.Interop.Unix;
+
+// The names in a folder, and what its links say, without following one: Directory.Enumerate* asks stat(2) for
+// what each link leads to, which a file system that does not answer holds up for ever.
+
+internal static partial class Libc
+{
+    private static readonly nint s_getdents64 = Getdents64Number(RuntimeInformation.ProcessArchitecture);
+
+    /// <summary>SYS_getdents64; by number, since glibc has the function since 2.30 and musl has another
+    /// name.</summary>
+    internal static int Getdents64Number(Architecture architecture) => architecture switch
+    {
+        Architecture.X64 => 217,
+        Architecture.S390x => 220,
+        Architecture.Ppc64le => 202,
+        _ => 61, // arm64, riscv64, loongarch64: the generic table
+    };
+
+    [LibraryImport(Libraries.Libc, EntryPoint = "syscall", SetLastError = true)]
+    private static unsafe partial nint syscall_getdents64(nint number, nint folder, byte* buffer, nint size);
+
+    [LibraryImport(Libraries.Libc, SetLastError = true)]
+    private static unsafe partial nint readlinkat(int folder, byte* name, byte* buffer, nuint size);
+
+    /// <summary>What is called for each entry of a folder.</summary>
+    /// <param name="name">The name, with a zero byte behind it.</param>
+    internal delegate void EntryAction(ReadOnlySpan<byte> name);
+
+    /// <summary>The names in a folder, but for . and .., as <see cref="PathText"/> has them; null where it cannot
+    /// be read. Linux.</summary>
+    internal static List<string>? NamesIn(string folder, out int error)
+    {
+        List<string> names = [];
+        using UnixDescriptor opened = OpenFolder(folder, out error);
+        if (error == 0) error = ForEachEntry(opened, name => names.Add(PathText.Decode(name)));
+        return error == 0 ? names : null;
+    }
+
+    internal static UnixDescriptor OpenFolder(string folder, out int error)
+    {
+        var opened = new UnixDescriptor(open(folder, Flags.O_RDONLY | Flags.O_NONBLOCK | Flags.O_CLOEXEC, 0));
+        error = opened.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+        Shortage.Note(error);
+        return opened;
+    }
+
+    /// <summary>Goes through the entries of an open folder, but for . and .. (getdents64(2)). Returns 0, or the
+    /// error number.</summary>
+    /// <remarks>The buffer is on the stack, since a look at the machine comes here once for each process.</remarks>
+    [SkipLocalsInit]
+    internal static unsafe int ForEachEntry(UnixDescriptor folder, EntryAction each)
+    {
+        // struct linux_dirent64: 64-bit inode and offset, 16-bit length of the record, 8-bit type, name.
+        const int lengthAt = 16;
+        const int nameAt = 19;
+        const int room = 32 << 10;
+        byte* first = stackalloc byte[room];
+        while (true)
+        {
+            nint filled = syscall_getdents64(s_getdents64, (int)folder.DangerousGetHandle(), first, room);
+            if (filled == 0) return 0;
+            if (filled < 0) return Marshal.GetLastPInvokeError();
+            for (byte* entry = first; entry < first + filled; entry += *(ushort*)(entry + lengthAt))
+            {
+                ReadOnlySpan<byte> name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry + nameAt);
+                if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8)) each(name);
+            }
+        }
+    }
+
+    /// <summary>The text of a symbolic link in an open folder; empty when there is none, or none that this user may
+    /// read.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">As <see cref="ForEachEntry"/> gives it.</param>
+    /// <param name="buffer">Where it is put, cut at its end.</param>
+    internal static unsafe ReadOnlySpan<byte> LinkText(UnixDescriptor folder, ReadOnlySpan<byte> name,
+        Span<byte> buffer)
+    {
+        fixed (byte* of = name)
+        fixed (byte* to = buffer)
+        {
+            nint length = readlinkat((int)folder.DangerousGetHandle(), of, to, (nuint)buffer.Length);
+            return length < 0 ? default : buffer[..(int)length];
+        }
+    }
+
+    /// <summary>What a name in an open folder leads to. Returns 0, or the error number.</summary>
+    internal static unsafe int Status(UnixDescriptor folder, ReadOnlySpan<byte> name, out FileStatus status)
+    {
+        byte* found = stackalloc byte[Statx.Size];
+        fixed (byte* of = name)
+        {
+            int error = syscall_statx(s_statx, (int)folder.DangerousGetHandle(), of, Flags.AT_STATX_DONT_SYNC,
+                Statx.BASIC_STATS, found) == 0
+                ? 0
+                : Marshal.GetLastPInvokeError();
+            status = error == 0 ? ReadStatus(found) : default;
+            return error;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Runtime.Loader;
+
+namespace NativeIpc.Lifetime;
+
+/// <summary>
+/// Whether the collectible AssemblyLoadContext that this library was loaded into is to be unloaded: then everything
+/// that lasts as long as the process (threads, registrations, watches) ends when nothing needs it any more.
+/// </summary>
+/// <remarks>
+/// .NET asks only: what is there can be used as before, and it may take long until all is disposed. So who has
+/// something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins anew
+/// when it is needed once more. Interleavings: what is called at the beginning wakes who has slept since before; who
+/// begins to last after that looks by itself. So <see cref="AtBegin"/> comes first.
+/// <para>How the beginning is heard of. Unloading does three things, on any thread: (a) it takes all handlers out of
+/// the event and calls them; (b) it makes the context one that may be collected; (c) it takes it out of the list. Race:
+/// a handler that is added between (a) and (c) is never called, and the context is still listed. Other handlers may
+/// take any time in between, and one of them may be the first to use this library. So nothing that is looked at here
+/// and now tells whether the handler will be called. Safe because the list is looked at again at each garbage
+/// collection (<see cref="Lookout"/>), without which nothing is unloaded anyway.</para>
+/// </remarks>
+internal static class Unloading
+{
+    private static readonly Lock s_gate = new();
+    private static readonly List<Action> s_atBegin = [];
+    private static readonly Action<AssemblyLoadContext> s_begin = static _ => Begin();
+    private static volatile bool s_hasBegun;
+
+    static Unloading()
+    {
+        if (AssemblyLoadContext.GetLoadContext(typeof(Unloading).Assembly) is not { IsCollectible: true } context)
+            return;
+
+        // After (c) a handler would keep the context, which .NET itself keeps until it is unloaded.
+        if (!IsListed(context))
+        {
+            Begin();
+            return;
+        }
+
+        // Race: (a), or (a) to (c), came since the look. Safe because of the lookout, which also takes the handler out.
+        context.Unloading += s_begin;
+        _ = new Lookout();
+    }
+
+    /// <summary>Looks at each garbage collection whether the context is still listed.</summary>
+    private sealed class Lookout
+    {
+        ~Lookout()
+        {
+            if (s_hasBegun || AssemblyLoadContext.GetLoadContext(typeof(Lookout).Assembly) is not { } context) return;
+            if (IsListed(context))
+            {
+                GC.ReRegisterForFinalize(this);
+                return;
+            }
+
+            context.Unloading -= s_begin;
+
+            // What is called may take gates, and the thread of the finalizers waits for nobody.
+            ThreadPool.UnsafeQueueUserWorkItem(static _ => Begin(), null);
+        }
+    }
+
+    /// <summary>Whether the unloading of a context has not begun: .NET takes it out of the list after the handlers were
+    /// called.</summary>
+    private static bool IsListed(AssemblyLoadContext context)
+    {
+        foreach (AssemblyLoadContext listed in AssemblyLoadContext.All)
+        {
+            if (listed == context) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether it has begun.</summary>
+    public static bool HasBegun => s_hasBegun;
+
+    /// <summary>Has something called when it begins; once, however often it is asked for.</summary>
+    public static void AtBegin(Action action)
+    {
+        lock (s_gate)
+        {
+            if (!s_atBegin.Contains(action)) s_atBegin.Add(action);
+        }
+    }
+
+    private static void Begin()
+    {
+        s_hasBegun = true;
+        Interlocked.MemoryBarrier();
+        Action[] all;
+        lock (s_gate) all = s_atBegin.ToArray();
+        foreach (Action action in all) action();
+    }
+}

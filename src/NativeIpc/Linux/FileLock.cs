@@ -1,0 +1,196 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using NativeIpc.Errors;
+using NativeIpc.Interop;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Waiting.Bounds;
+
+namespace NativeIpc.Linux;
+
+/// <summary>
+/// A <c>flock(2)</c> on the inode behind an object's name: the segment itself on POSIX, the key file on System V.
+/// Processes of ours make, recover and remove names only while they hold it and only after they have seen, holding it,
+/// that the name still leads to that inode. So no two of us disagree about what a name leads to, and nobody unlinks a
+/// name that has come to lead to another's object. Who only finds and attaches takes it shared, so that such do not
+/// wait for each other. The kernel drops it with the process. It is held for a few system calls, never while waiting
+/// for a semaphore or filling pages.
+/// </summary>
+/// <remarks>
+/// Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks afterwards. It is
+/// given back before the descriptor is closed, and not by closing it: a child that was forked and has not executed yet
+/// has the description, too.
+/// </remarks>
+internal readonly struct FileLock : IDisposable
+{
+    private const int PausesBeforeQueueing = 20; // some ten milliseconds
+    private const int ShortestMicroseconds = 50;
+    private const int LongestMicroseconds = 1000;
+
+    private static int s_hasSaid;
+
+    private readonly int _heldPlusOne;
+    private readonly bool _closes;
+    private readonly FileLockWait? _lender;
+
+    private FileLock(int held, bool hasWaited, bool closes = false, FileLockWait? lender = null)
+    {
+        _heldPlusOne = held + 1;
+        _closes = closes;
+        _lender = lender;
+        HasWaited = hasWaited;
+    }
+
+    public bool IsHeld => _heldPlusOne != 0;
+
+    /// <summary>Whether somebody else had it first, so that what was looked at before may be of long ago.</summary>
+    public bool HasWaited { get; }
+
+    /// <summary>Takes the lock, waiting for another holder up to a bound.</summary>
+    /// <param name="file">An open file.</param>
+    /// <param name="bound">How long: see <see cref="HolderPatience"/> for what counts against its PeerTimeout.</param>
+    /// <param name="taken">The lock; not held when there is none to be had.</param>
+    /// <param name="isShared">Whether others may have it shared at the same time: for who makes and removes
+    /// nothing.</param>
+    /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own
+    /// rule, one sizing per segment, decides). EAGAIN when another one holds it, for PeerTimeout by now. Any other
+    /// number is what flock(2) says of this file, untouched (EBADF, ENOLCK): then nobody is known to hold
+    /// anything.</returns>
+    /// <exception cref="CallersTimeIsOverException">Another one holds it, and the caller's time has passed.</exception>
+    /// <exception cref="OperationCanceledException">Another one holds it, and the caller's token was
+    /// cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">Another one holds it, and the object that the wait is for was
+    /// disposed.</exception>
+    public static int Take(int file, in PeerBound bound, out FileLock taken, bool isShared = false)
+    {
+        int how = isShared ? Flags.LOCK_SH : Flags.LOCK_EX;
+        bool isAnyLeft = FileLockWait.IsAnyLeft;
+        int number = Try(file, how, hasWaited: false, out taken);
+        if (number != Errno.EAGAIN) return number;
+        if (isAnyLeft)
+        {
+            // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the
+            // lock back between the try and the look. Safe because of the second try.
+            if (FileLockWait.TryBorrow(file, how) is { } lender)
+            {
+                taken = new FileLock(file, hasWaited: true, lender: lender);
+                return 0;
+            }
+
+            number = Try(file, how, hasWaited: true, out taken);
+            if (number != Errno.EAGAIN) return number;
+        }
+
+        bound.ThrowIfCallerIsGone();
+        return bound.PeerTimeout == TimeSpan.Zero ? number : Wait(file, how, bound, out taken);
+    }
+
+    private static int Try(int file, int how, bool hasWaited, out FileLock taken)
+    {
+        taken = default;
+        while (true)
+        {
+            if (Libc.flock(file, how | Flags.LOCK_NB) == 0)
+            {
+                taken = new FileLock(file, hasWaited);
+                return 0;
+            }
+
+            int error = Marshal.GetLastPInvokeError();
+            if (error == Errno.ENOLCK || error == Errno.ENOSYS
+                || ((error == Errno.EOPNOTSUPP || error == Errno.EINVAL) && !Target.IsApple))
+            {
+                SayThatThereAreNone(error);
+                return 0;
+            }
+
+            if (error == Errno.EOPNOTSUPP || error == Errno.ENOTSUP
+                || (Target.IsApple && error is Errno.EINVAL or Errno.EBADF))
+                return 0;
+            if (error != Errno.EINTR) return error;
+        }
+    }
+
+    /// <summary>
+    /// Short pauses and many looks: it is held for a few system calls. But where makers race on a loaded machine, look
+    /// after look meets one that has been cut off in the middle: then the system's own queue is joined, which wakes
+    /// with each release.
+    /// </summary>
+    private static int Wait(int file, int how, in PeerBound bound, out FileLock taken)
+    {
+        var patience = new HolderPatience(bound.PeerTimeout);
+        FileLockWait? queue = null;
+        bool mayQueue = true;
+        int microseconds = ShortestMicroseconds;
+        long lastLook = Stopwatch.GetTimestamp();
+        try
+        {
+            for (int pauses = 0; ; pauses++)
+            {
+                if (mayQueue && pauses == PausesBeforeQueueing)
+                    mayQueue = (queue = FileLockWait.TryBegin(file, how)) is not null;
+                if (queue is null)
+                {
+                    // To a fraction of a millisecond, which is what is left of a caller's time at least.
+                    Pause.Microseconds(
+                        (int)Math.Ceiling(bound.Left(TimeSpan.FromMicroseconds(microseconds)).TotalMicroseconds));
+                    microseconds = Math.Min(microseconds * 2, LongestMicroseconds);
+                    int number = Try(file, how, hasWaited: true, out taken);
+                    if (number != Errno.EAGAIN) return number;
+                }
+                else if (queue.Wait(bound.Left(patience.NextLook), bound.Token))
+                {
+                    int number = queue.End(out int held);
+                    queue = null;
+                    taken = number == 0 ? new FileLock(held, hasWaited: true, closes: true) : default;
+                    return number;
+                }
+
+                bound.ThrowIfCallerIsGone();
+                TimeSpan passed = Stopwatch.GetElapsedTime(lastLook);
+                if (patience.IsInfinite || passed < patience.NextLook) continue;
+                lastLook = Stopwatch.GetTimestamp();
+                HolderSight seen = FileLockHolder.Look(file);
+                if (seen.Holder is null)
+                {
+                    // Given back this moment, and who was woken for it is not scheduled yet; or a process of another
+                    // namespace has it.
+                    int number = Try(file, how, hasWaited: true, out taken);
+                    if (number != Errno.EAGAIN) return number;
+                }
+
+                patience.Note(seen, passed);
+                if (!patience.IsOver) continue;
+                taken = default;
+                return Errno.EAGAIN;
+            }
+        }
+        finally
+        {
+            queue?.GiveUp();
+        }
+    }
+
+    /// <summary>Tells, once in a process, that a file has no such locks.</summary>
+    public static void SayThatThereAreNone(int number)
+    {
+        if (Interlocked.Exchange(ref s_hasSaid, 1) != 0) return;
+        string said = $"flock says \"{Marshal.GetPInvokeErrorMessage(number)}\", error {number}";
+        NativeIpcEventSource.s_log.KeyFileLimit("A file system has no locks for the processes that make and "
+            + $"remove objects ({said}): they do without, and only look again afterwards.");
+    }
+
+    /// <summary>Gives it back. Once: the descriptor of a lock that was waited for is closed with it.</summary>
+    public void Dispose()
+    {
+        if (!IsHeld) return;
+        if (_lender is not null)
+        {
+            _lender.TakeBack();
+            return;
+        }
+
+        // Cannot fail on an open descriptor that has flock
+        _ = Libc.flock(_heldPlusOne - 1, Flags.LOCK_UN);
+        if (_closes) _ = Libc.close(_heldPlusOne - 1);
+    }
+}

@@ -1,0 +1,101 @@
+using NativeIpc.Contracts;
+using NativeIpc.Interop.Unix;
+
+namespace NativeIpc.Linux;
+
+/// <summary>
+/// Watches whether names still lead to the files they led to (<see cref="FileWatch"/>). Linux only; asking costs a read
+/// of memory.
+/// </summary>
+/// <remarks>
+/// The first few who ask are answered by a look at the name; then the watch begins. Interleavings. (1) The name changes
+/// before the watch stands: the comparison after adding it sees that. (2) Dispose and the first event together: the
+/// comparison does no harm. (3) The kernel tells of a removal a moment before it takes the name away, and of nothing
+/// after that while the file is open somewhere: so a file that has lost its last link counts as gone, although its name
+/// still leads to it. The gate is for beginning and ending the watch.
+/// </remarks>
+internal sealed class NameWatch : INameWatch, IFileListener
+{
+    private readonly Lock _gate = new();
+    private readonly string _path;
+    private readonly FileIdentity _identity;
+    // Who asks a few times only, as one who opens a lock, takes it once and goes, is better served by looking than by a
+    // watch, which costs as much as all of that.
+    private const int LooksBeforeWatching = 8;
+
+    private int _number = -1;
+    private int _looks;
+    private bool _isDisposed;
+    private volatile bool _isTold;
+    private volatile bool _hasChanged;
+
+    private NameWatch(string path, FileIdentity identity)
+    {
+        _path = path;
+        _identity = identity;
+    }
+
+    public bool HasChanged
+    {
+        get
+        {
+            if (!_isTold && !_hasChanged) Look();
+            return _hasChanged;
+        }
+    }
+
+    public bool IsTold => _isTold;
+
+    /// <summary>Watches a name that leads to a file; null where the system cannot.</summary>
+    public static NameWatch? TryWatch(string path, FileIdentity identity)
+        => FileWatch.IsOffered ? new NameWatch(path, identity) : null;
+
+    private void Look()
+    {
+        if (Interlocked.Increment(ref _looks) > LooksBeforeWatching)
+        {
+            lock (_gate)
+            {
+                if (!_isTold && !_isDisposed) Begin();
+            }
+        }
+
+        Compare();
+    }
+
+    private void Begin()
+    {
+        _number = FileWatch.Add(_path, this, "each use of the lock looks at its name instead");
+        if (_number == -1) _looks = int.MinValue; // asking again at once would not help
+        else _isTold = true;
+    }
+
+    void IFileListener.FileChanged() => Compare();
+
+    private void Compare()
+    {
+        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity
+            && now.Links > 0))
+            return;
+        _hasChanged = true;
+        Interlocked.Increment(ref NameChanges.s_count); // after what it tells of
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isDisposed = true;
+            if (_number != -1) FileWatch.Remove(_number, this);
+        }
+    }
+}
+
+/// <summary>How many changes of any name were seen: as long as it stays, no answer of a watch becomes another
+/// one.</summary>
+internal static class NameChanges
+{
+#pragma warning disable CA2211 // Read in every lock, so it stands alone: a class that is initialised at its first use would be asked each time whether it is.
+    internal static int s_count;
+#pragma warning restore CA2211
+}

@@ -1,0 +1,218 @@
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+
+namespace NativeIpc.Posix.Recovery;
+
+/// <summary>
+/// Has the handles of this process step aside when another handle, here or in another process, wants to know whether
+/// only this library has a lock open (<see cref="SteppingAside"/>), and asks the others to for a handle of its own. On
+/// the thread of <see cref="FileWatch"/>.
+/// </summary>
+/// <remarks>
+/// <para>A handle is watched when it has been open for a while: a watch costs as much as opening and closing does. One
+/// that is not watched yet does not hear a request; who asks then asks again.</para>
+/// <para>Interleavings. (1) Two ask: the second sees the first one's request, and steps aside for it. (2) A request
+/// comes before the watch: it is looked for when the watch stands. (3) A request and its end are told as one: nobody is
+/// aside for it. (4) A handle closes: it is forgotten before its descriptor is closed, under the gate, so a watch is
+/// never put on somebody else's file. The gate is never held where a handle's own is taken.</para>
+/// </remarks>
+internal static class LockAttendant
+{
+    private const int MillisecondsBeforeWatching = 100;
+
+    private const string Missed =
+        "a lock that a killed Qt or C program holds will not be freed while several processes of this library have it "
+            + "open";
+
+    private static readonly Lock s_gate = new();
+    private static readonly HashSet<SteppingAside> s_unwatched = [];
+    private static readonly HashSet<SteppingAside> s_watched = [];
+    private static readonly HashSet<SteppingAside> s_away = [];
+    private static readonly HashSet<SteppingAside> s_asking = [];
+    private static readonly Func<int> s_round = Round;
+    private static bool s_rests = true;
+
+    /// <summary>Takes a handle into its care.</summary>
+    public static void Add(SteppingAside handle)
+    {
+        lock (s_gate) s_unwatched.Add(handle);
+        Call();
+    }
+
+    /// <summary>Lets go of a handle, before its file is closed.</summary>
+    public static void Forget(SteppingAside handle)
+    {
+        lock (s_gate)
+        {
+            if (s_watched.Remove(handle) && handle.Watch != -1) FileWatch.Remove(handle.Watch, handle);
+            s_unwatched.Remove(handle);
+            s_away.Remove(handle);
+            s_asking.Remove(handle);
+        }
+    }
+
+    /// <summary>Asks the others to step aside, and frees the lock if that proves that nobody can hold it. Returns at
+    /// once.</summary>
+    public static void Ask(SteppingAside handle)
+    {
+        lock (s_gate)
+        {
+            // One that is not known any more is being closed.
+            if ((!s_watched.Contains(handle) && !s_unwatched.Contains(handle)) || !s_asking.Add(handle)) return;
+        }
+
+        Call();
+    }
+
+    private static void Call()
+    {
+        lock (s_gate)
+        {
+            if (!s_rests) return;
+            s_rests = !FileWatch.Poke(s_round, Missed);
+        }
+    }
+
+    /// <summary>Something was done to the file: a request, the end of one, or nothing that matters.</summary>
+    public static void Heed(SteppingAside handle)
+    {
+        if (!handle.TryReturn()) return; // the next round tries again
+        handle.StepAsideIfAsked();
+        Note(handle);
+    }
+
+    /// <summary>Somebody has closed the file, perhaps the holder that died.</summary>
+    public static void HeedClosing(SteppingAside handle)
+    {
+        if (handle.TryHint()) Ask(handle);
+    }
+
+    private static void Note(SteppingAside handle)
+    {
+        bool isAway;
+        lock (handle.Gate) isAway = handle.IsAway;
+        lock (s_gate)
+        {
+            if (!isAway) s_away.Remove(handle);
+            else if (s_watched.Contains(handle) || s_unwatched.Contains(handle)) s_away.Add(handle);
+        }
+    }
+
+    /// <summary>What is due.</summary>
+    /// <returns>When the next round is, in milliseconds; -1 when it is called.</returns>
+    private static int Round()
+    {
+        Watch();
+        foreach (SteppingAside handle in Copy(s_asking)) Proceed(handle);
+        bool isAnyLate = false;
+        foreach (SteppingAside handle in Copy(s_away))
+        {
+            if (Environment.TickCount64 < handle.ReturnBy) continue;
+            isAnyLate |= !handle.TryReturn() && handle.ReturnBy <= Environment.TickCount64;
+            Note(handle);
+        }
+
+        lock (s_gate)
+        {
+            s_rests = s_asking.Count == 0 && s_away.Count == 0 && s_unwatched.Count == 0;
+            if (s_rests) return -1;
+            if (s_asking.Count > 0 || isAnyLate) return 1;
+            return s_away.Count > 0 ? SteppingAside.LongestMilliseconds / 10 : MillisecondsToNextWatch();
+        }
+    }
+
+    private static int MillisecondsToNextWatch()
+    {
+        long oldest = long.MaxValue;
+        foreach (SteppingAside handle in s_unwatched) oldest = Math.Min(oldest, handle.OpenedAt);
+        long rest = oldest + MillisecondsBeforeWatching - Environment.TickCount64;
+        return (int)Math.Clamp(rest, 1, MillisecondsBeforeWatching);
+    }
+
+    private static List<SteppingAside> Copy(HashSet<SteppingAside> handles)
+    {
+        var copy = new List<SteppingAside>();
+        lock (s_gate)
+        {
+            foreach (SteppingAside handle in handles) copy.Add(handle); // not by a spread: see FileWatch.Affected
+        }
+
+        return copy;
+    }
+
+    private static void Watch()
+    {
+        long old = Environment.TickCount64 - MillisecondsBeforeWatching;
+        foreach (SteppingAside handle in Copy(s_unwatched))
+        {
+            if (handle.OpenedAt <= old) BeginToWatch(handle);
+        }
+    }
+
+    private static void BeginToWatch(SteppingAside handle)
+    {
+        lock (s_gate)
+        {
+            if (!s_unwatched.Remove(handle)) return;
+            handle.Watch = FileWatch.Add(handle.OpenedPath, handle, Missed);
+            s_watched.Add(handle);
+        }
+
+        handle.StepAsideIfAsked();
+        Note(handle);
+    }
+
+    private static void Proceed(SteppingAside handle)
+    {
+        if (!handle.IsAsking)
+        {
+            BeginToWatch(handle); // who asks hears as well when somebody dies
+            if (!handle.TryAsk())
+            {
+                lock (s_gate) s_asking.Remove(handle);
+                return;
+            }
+
+            foreach (SteppingAside other in OthersOf(handle))
+            {
+                other.StepAside();
+                Note(other);
+            }
+
+            handle.Tell();
+        }
+
+        if (!handle.TryEndAsking()) return;
+        lock (s_gate) s_asking.Remove(handle);
+        foreach (SteppingAside other in OthersOf(handle))
+        {
+            other.TryReturn();
+            Note(other);
+        }
+    }
+
+    private static List<SteppingAside> OthersOf(SteppingAside handle)
+    {
+        List<SteppingAside> others = OpenOnes(handle.Identity);
+        others.Remove(handle);
+        return others;
+    }
+
+    /// <summary>The handles of this process that have a lock open.</summary>
+    internal static List<SteppingAside> OpenOnes(FileIdentity identity)
+    {
+        var open = new List<SteppingAside>();
+        lock (s_gate)
+        {
+            foreach (SteppingAside handle in s_watched) AddIfSame(handle);
+            foreach (SteppingAside handle in s_unwatched) AddIfSame(handle);
+        }
+
+        return open;
+
+        void AddIfSame(SteppingAside handle)
+        {
+            if (handle.Identity == identity) open.Add(handle);
+        }
+    }
+}

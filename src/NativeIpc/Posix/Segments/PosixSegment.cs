@@ -1,0 +1,301 @@
+using System.Runtime.InteropServices;
+using NativeIpc.Contracts;
+using NativeIpc.Errors;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Keys;
+using NativeIpc.Lifetime;
+using NativeIpc.Linux;
+using NativeIpc.Platform;
+using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Semaphores;
+using NativeIpc.Waiting.Bounds;
+
+namespace NativeIpc.Posix.Segments;
+
+/// <summary>An attached POSIX segment: a shared mapping of the whole object, and its descriptor.</summary>
+internal sealed class PosixSegment : Segment
+{
+    private readonly int _descriptor; // used by who has a reference on this handle
+    private readonly UnixDescriptor? _shared; // the same, where the end of the process may need it at any moment
+    private readonly FileStatus _status;
+    private readonly PosixRemoval? _removal;
+    private readonly PosixLastOut? _lastOut;
+    private readonly bool _trustsOthers;
+    private readonly bool _requiresRecovery;
+    private long _largestFile = -1; // -1: not asked yet
+    private bool _hasOpenedLock; // only a hint
+
+    private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access,
+        bool createdNew, int descriptor, SharedMemoryOptions options)
+        : base(key, address, status.Size, access, createdNew)
+    {
+        _descriptor = descriptor;
+        _status = status;
+        _requiresRecovery = options.RequireLockRecovery;
+        _trustsOthers = options.AllowOtherOwners;
+        if (options.Removal == RemovalPolicy.LastOneOut)
+        {
+            _shared = new UnixDescriptor(descriptor);
+            _lastOut = new PosixLastOut(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout,
+                address, status.Size, _shared);
+            return;
+        }
+
+        if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
+        _removal = new PosixRemoval(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout);
+    }
+
+    /// <summary>Makes the object that owns a mapping and a descriptor from now on, whatever happens.</summary>
+    internal static PosixSegment Own(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access,
+        bool createdNew, int descriptor, SharedMemoryOptions options)
+    {
+        DescriptorTable.MakeRoom(descriptor);
+        var segment = new PosixSegment(key, address, status, access, createdNew, descriptor, options);
+        if (!options.RemoveAtProcessExit) return segment;
+        try
+        {
+            if (segment._removal is { } removal) ProcessExit.Add(removal);
+            else if (segment._lastOut is { } lastOut) ProcessExit.Add(lastOut);
+            return segment;
+        }
+        catch
+        {
+            segment.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What it was when it was opened or made.</summary>
+    internal FileStatus Status => _status;
+
+    /// <summary>Whether objects of other users are trusted.</summary>
+    internal bool TrustsOthers => _trustsOthers;
+
+    /// <summary>Whether a lock that does not tell of dead holders is refused.</summary>
+    internal bool RequiresRecovery => _requiresRecovery;
+
+    /// <summary>The lock that goes together with the segment.</summary>
+    private NativeIpcKey LockKey(SharedMemoryOptions options) => options.UseLock ? PosixNames.LockKey(Key) : default;
+
+    /// <inheritdoc/>
+    public override string ObjectIdentity => _status.Identity.ToString();
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A lock that is there is opened without the file lock: what has its name is opened, and then the segment's name
+    /// still leads to the segment; so it did when the lock was opened, since a name that was taken away never comes
+    /// back. It is made only while this process holds the file lock of the segment and sees that the name still leads
+    /// to it: the process that removes the segment removes both names under the same file lock, so no lock is made for
+    /// a segment that has lost its name. Interleavings. (1) The segment is removed after the look: as after an open
+    /// under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the
+    /// lock is opened: the look sees the other one, and the lock, which is the other one's, is closed unused. (3) Two
+    /// make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is
+    /// found as well. (4) This process removes the names at the same time, through the same open file, which the file
+    /// lock does not keep out: the gate of the removal does, and a removal that has begun, or is through, is a Dispose
+    /// that has begun.
+    /// </remarks>
+    public override SemaphoreObject OpenLock(in PeerBound bound)
+    {
+        if (_requiresRecovery && !HeldSemaphore.IsOffered)
+        {
+            throw new PlatformNotSupportedException(
+                $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of "
+                    + $"a POSIX lock is noticed only on Linux, and not with the plain POSIX calls. Use a "
+                    + $"System V key, or do without.");
+        }
+
+        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
+        if (UsableKey.FindViolationHere(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
+                violation.TrimEnd('.'),
+                "Or do without the lock (UseLock = false).");
+        if (PosixNames.WhyRefused(lockKey) is { } reason)
+        {
+            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open", reason,
+                "Use a SystemSemaphore of your own under another name, or System V.");
+        }
+
+        // The creator is the first to use the lock, as a rule: then there is none to be found.
+        if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock)
+            && PosixSemaphores.FindLock(lockKey, this, bound) is { } found)
+            return found;
+
+        int error = FileLock.Take(_descriptor, bound, out FileLock held);
+        if (error != 0 && error != Errno.EAGAIN)
+            throw PosixErrors.Unknown("open the lock of the segment", Key, "flock", error);
+        if (error != 0)
+        {
+            throw Failure.Of(NativeIpcError.LockError, "open the lock of the segment", Key, "flock", error,
+                "Another process is in the middle of making or removing it; try again.");
+        }
+
+        using (held)
+        {
+            Lock? removing = _removal?.Gate;
+            ObjectDisposedException.ThrowIf(removing?.TryEnter() == false, typeof(SharedMemory));
+            try
+            {
+                // Where a name cannot be compared, nothing else says that it is gone.
+                ObjectDisposedException.ThrowIf(_removal is { IsPerformed: true }, typeof(SharedMemory));
+                CheckName();
+                SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this, bound);
+                _hasOpenedLock = true;
+                return opened;
+            }
+            finally
+            {
+                removing?.Exit();
+            }
+        }
+    }
+
+    /// <summary>Refuses a lock when the segment has lost its name.</summary>
+    internal void CheckName()
+    {
+        if (StillHasItsName()) return;
+        throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
+            "its name was removed, or leads to another segment by now, and the lock went with it",
+            "Attach again to the segment that has the name now; take the lock early to keep it for as long as the "
+                + "attachment lasts.");
+    }
+
+    /// <inheritdoc/>
+    public override long VerifySize()
+    {
+        int error = Libc.Status(_descriptor, out FileStatus now);
+        if (error != 0) throw PosixErrors.Unknown("verify the size of the segment", Key, "statx", error);
+        return now.Size >= Size || !PosixNames.s_areFiles ? now.Size : throw Shrunk(now.Size);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>By pread(2): where the file has become shorter it says so, and the process lives; a mapping would end
+    /// it (SIGBUS).</remarks>
+    public override unsafe void CopyOut(long offset, Span<byte> destination)
+    {
+        if (!PosixNames.s_areFiles)
+        {
+            base.CopyOut(offset, destination);
+            return;
+        }
+
+        CheckRange(offset, destination.Length);
+        fixed (byte* first = destination)
+        {
+            for (int done = 0; done < destination.Length;)
+            {
+                nint read = Libc.pread(_descriptor, first + done, (nuint)(destination.Length - done), offset + done);
+                if (read > 0) done += (int)read;
+                else if (read == 0) throw Shrunk(offset + done);
+                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                    throw PosixErrors.Unknown("read the segment", Key, "pread", number);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>By pwrite(2), which would make a file longer: so its size is looked at first. One that shrinks after
+    /// that look gets its bytes back, zero up to what is written.</remarks>
+    public override unsafe void CopyIn(long offset, ReadOnlySpan<byte> source)
+    {
+        if (!PosixNames.s_areFiles)
+        {
+            base.CopyIn(offset, source);
+            return;
+        }
+
+        CheckRange(offset, source.Length);
+        VerifySize();
+        CheckLimit(offset + source.Length);
+        fixed (byte* first = source)
+        {
+            for (int done = 0; done < source.Length;)
+            {
+                nint written = Libc.pwrite(_descriptor, first + done, (nuint)(source.Length - done), offset + done);
+                if (written >= 0) done += (int)written;
+                else if (Marshal.GetLastPInvokeError() is var number && number != Errno.EINTR)
+                    throw PosixErrors.Write("write the segment", Key, number);
+            }
+        }
+    }
+
+    /// <summary>Refuses to write where the kernel would end this process for it (RLIMIT_FSIZE), also in a file that is
+    /// longer already. A limit that is lowered after the first writing is not seen.</summary>
+    private void CheckLimit(long end)
+    {
+        if (_largestFile < 0) _largestFile = Libc.LargestFile();
+        if (end > _largestFile && end > (_largestFile = Libc.LargestFile()))
+            throw SizeLimits.TooLargeAFile("write the segment", Key, end, _largestFile);
+    }
+
+    private NativeIpcException Shrunk(long size)
+        => Failure.Found(NativeIpcError.InvalidSize, "use the segment", Key, "statx",
+            $"a peer has shortened it to {size} of {Size} bytes",
+            "Dispose it and open it anew. Until then a span that touches what is gone ends the process (SIGBUS); "
+                + "Read, Write and streams are safe.");
+
+    private bool StillHasItsName()
+        => !PosixNames.s_areFiles
+            || (PosixNames.StatusOf(Key, isSegment: true, out FileStatus now) == 0 && now.Identity == _status.Identity);
+
+    /// <inheritdoc/>
+    public override INameWatch? WatchLock(SemaphoreObject opened)
+    {
+        FileIdentity identity = opened is HeldSemaphore held
+            ? held.Identity : opened is PosixSemaphore plain ? plain.Identity : default;
+        if (identity == default) return null;
+        NameWatch? watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(opened.Key)), identity);
+        return watch is null ? null : new LockWatch(watch, this);
+    }
+
+    /// <inheritdoc/>
+    public override void LetGo() => _removal?.Perform(_descriptor);
+
+    protected override bool ReleaseHandle()
+    {
+        // What removes may wait for a file's lock, which a finalizer may not; the mapping stays until then.
+        if (!IsFinalizing || (_removal is null && _lastOut is null)) return Release();
+        Afterwards.Do(() => Release());
+        return true;
+    }
+
+    private bool Release()
+    {
+        _removal?.Perform(); // of an instance that nobody disposed; the mapping still pins the inode
+        bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
+        if (_shared is not null)
+        {
+            NoUseMark.Set(_shared);
+            _shared.Dispose();
+        }
+        else
+        {
+            _ = Libc.close(_descriptor);
+        }
+
+        _lastOut?.Closed();
+        return unmapped;
+    }
+
+    /// <summary>The lock's name going together with the segment's is its normal end, not a replacement: then the users
+    /// keep the lock they have.</summary>
+    private sealed class LockWatch(NameWatch watch, PosixSegment segment) : INameWatch
+    {
+        private volatile bool _isOver; // a name that has come to lead elsewhere never leads back
+
+        public bool HasChanged
+        {
+            get
+            {
+                if (!watch.HasChanged || _isOver) return false;
+                if (segment.StillHasItsName()) return true;
+                _isOver = true;
+                return false;
+            }
+        }
+
+        public bool IsTold => watch.IsTold;
+
+        public void Dispose() => watch.Dispose();
+    }
+}

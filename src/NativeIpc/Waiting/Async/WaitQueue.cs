@@ -1,0 +1,408 @@
+using NativeIpc.Contracts;
+using NativeIpc.Lifetime;
+using NativeIpc.Waiting.Bounds;
+
+namespace NativeIpc.Waiting.Async;
+
+/// <summary>What pending waits wait for.</summary>
+/// <typeparam name="T">What a wait gets: true for a permit, the scope of a lock.</typeparam>
+internal interface IAwaitable<T>
+{
+    /// <summary>Takes one without waiting, and never on behalf of a wait that has gone: called under the queue's gate,
+    /// so without any pause.</summary>
+    /// <param name="taken">What was taken.</param>
+    /// <param name="isHeldUp">Whether another try after <see cref="AwaitMoment"/> may say more.</param>
+    bool TryTake(out T taken, out bool isHeldUp);
+
+    /// <summary>Lets pass a moment for what has held up a try. Called outside the gate, never on a caller's thread;
+    /// <see cref="WaitQueue{T}.Close"/> waits for it, so it waits for nobody who may close.</summary>
+    void AwaitMoment();
+
+    /// <summary>What tells that trying again may help.</summary>
+    IWaitSignal Signal { get; }
+
+    /// <summary>The word to sleep on, for the signal that does; 0 for none. It can become another one.</summary>
+    nint Word { get; }
+
+    /// <summary>The key of the object, for messages.</summary>
+    NativeIpcKey Key { get; }
+
+    /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves
+    /// it.</summary>
+    SemaphoreObject Enter();
+
+    /// <summary>Whether to try now and then although nothing has woken.</summary>
+    bool NeedsLooks { get; }
+
+    /// <summary>What a wait gets when the object is disposed.</summary>
+    ObjectDisposedException Disposed();
+}
+
+/// <summary>What is told, under the queue's gate, that its wait has got what it waited for: before a Dispose can end
+/// the queue.</summary>
+internal interface IWaitTicket
+{
+    void Begin();
+}
+
+/// <summary>Tries queues again when it may help.</summary>
+internal interface IWaitSignal
+{
+    /// <summary>Begins to watch for a queue. Called under the queue's gate.</summary>
+    void Arm(WaitQueue queue);
+
+    /// <summary>Ends it, now or soon. Called under the queue's gate.</summary>
+    void Disarm(WaitQueue queue);
+
+    /// <summary>When it returns, nothing touches the object's memory on behalf of the queue any more. Called outside
+    /// the gate, when the queue is closed and does not arm any more.</summary>
+    void Drain(WaitQueue queue);
+}
+
+/// <summary>The asynchronous waits on one open object, first come, first served.</summary>
+internal abstract class WaitQueue
+{
+    /// <summary>The word to sleep on; 0 for none.</summary>
+    public abstract nint Word { get; }
+
+    /// <inheritdoc cref="IAwaitable{T}.Key"/>
+    public abstract NativeIpcKey Key { get; }
+
+    /// <inheritdoc cref="IAwaitable{T}.Enter"/>
+    public abstract SemaphoreObject Enter();
+
+    /// <inheritdoc cref="IAwaitable{T}.NeedsLooks"/>
+    public abstract bool NeedsLooks { get; }
+
+    /// <summary>Serves as many waits as can be served; true when it served any.</summary>
+    public abstract bool Pump();
+}
+
+/// <inheritdoc/>
+/// <remarks>
+/// Interleavings. A wait is in the list until, under the gate, it is served, cancelled, timed out or failed: exactly
+/// one of these finds it. A permit is taken under the gate, for the wait at the head, which cannot leave meanwhile; so
+/// none is taken for nobody. A release between a failed try and the signal's sleep is the signal's business. Order of
+/// locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may run right there.
+/// A pump that lets pass a moment is outside the gate and inside the object: Close waits for it, so that who disposes
+/// is the last one inside, and not the thread of a signal, which others need.
+/// </remarks>
+/// <param name="target">What is waited for.</param>
+/// <param name="continuesAtOnce">Whether a wait that is served continues on the thread that serves it. One that ends
+/// otherwise never continues on the thread that ended it: inside Cancel, or Dispose.</param>
+internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = false) : WaitQueue
+{
+    private readonly Lock _gate = new();
+    private readonly LinkedList<Wait> _waits = [];
+    private volatile bool _isArmed;
+    private bool _isClosed;
+    private int _moments;
+    private TaskCompletionSource? _momentsAreOver;
+
+    private bool ContinuesAtOnce => continuesAtOnce;
+
+    /// <summary>Whether any wait is in the queue. Needs no gate.</summary>
+    public bool HasWaits => _isArmed;
+
+    public override nint Word => target.Word;
+
+    public override NativeIpcKey Key => target.Key;
+
+    public override SemaphoreObject Enter() => target.Enter();
+
+    public override bool NeedsLooks => target.NeedsLooks;
+
+    /// <summary>Takes one now if nobody is before, or joins the queue.</summary>
+    /// <param name="timeout">The longest wait.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="ticket">What is told when it is served; null for nothing.</param>
+    /// <returns>The result; <c>default</c> when the time passed.</returns>
+    public ValueTask<T?> WaitAsync(TimeSpan timeout, CancellationToken cancellationToken, IWaitTicket? ticket = null)
+    {
+        var deadline = new Deadline(timeout);
+        if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<T?>(cancellationToken);
+        Wait wait;
+        lock (_gate)
+        {
+            if (_isClosed) throw target.Disposed();
+            bool isHeldUp = false;
+            if (_waits.Count == 0 && target.TryTake(out T taken, out isHeldUp))
+            {
+                ticket?.Begin();
+                return new ValueTask<T?>(taken);
+            }
+
+            if (timeout == TimeSpan.Zero && !isHeldUp) return new ValueTask<T?>(default(T));
+            wait = ticket is null ? new Wait(this, deadline, cancellationToken)
+                : new TicketedWait(this, deadline, ticket, cancellationToken);
+            wait.Node = _waits.AddLast(wait);
+            if (!_isArmed)
+            {
+                // May fail for want of a thread: then nobody waits.
+                try
+                {
+                    target.Signal.Arm(this);
+                    _isArmed = true;
+                }
+                catch
+                {
+                    _waits.Remove(wait);
+                    throw;
+                }
+            }
+        }
+
+        try
+        {
+            wait.Start(timeout == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : timeout);
+            if (timeout == TimeSpan.Zero) wait.TryElsewhere();
+        }
+        catch (OutOfMemoryException)
+        {
+            // No thread for the runtime's timers: the wait would not end in time. It leaves, unless it is over by now.
+            if (wait.Leave()) throw BackgroundThread.Refused(Key);
+        }
+
+        return new ValueTask<T?>(wait.Task);
+    }
+
+    public override bool Pump()
+    {
+        bool served = false;
+        bool mayPause = true;
+        while (true)
+        {
+            Wait? head = TryServe(mayPause, out T? taken, out Exception? failure, out bool hasMoment);
+            if (hasMoment)
+            {
+                mayPause = false;
+                PassMoment();
+                continue;
+            }
+
+            if (head is null) return served;
+            if (failure is null) head.Serve(taken);
+            else head.Fail(failure);
+            served |= failure is null;
+        }
+    }
+
+    private void PassMoment()
+    {
+        try
+        {
+            target.AwaitMoment();
+        }
+        finally
+        {
+            TaskCompletionSource? areOver = null;
+            lock (_gate)
+            {
+                if (--_moments == 0) areOver = _momentsAreOver;
+            }
+
+            areOver?.SetResult();
+        }
+    }
+
+    /// <summary>Takes out the wait at the head, with what it gets; null when there is no wait, or nothing for
+    /// it.</summary>
+    /// <param name="mayPause">Whether the caller can let pass a moment.</param>
+    /// <param name="taken">What it gets.</param>
+    /// <param name="failure">Or why it gets nothing.</param>
+    /// <param name="hasMoment">Whether the caller has to let pass a moment, which has been counted.</param>
+    private Wait? TryServe(bool mayPause, out T? taken, out Exception? failure, out bool hasMoment)
+    {
+        taken = default;
+        failure = null;
+        hasMoment = false;
+        lock (_gate)
+        {
+            if (_waits.First is not { } first) return null;
+            try
+            {
+                if (!target.TryTake(out taken, out bool isHeldUp))
+                {
+                    hasMoment = isHeldUp && mayPause;
+                    if (hasMoment) _moments++;
+                    return null;
+                }
+
+                first.Value.Begin();
+            }
+            catch (Exception found) when (found is NativeIpcException or ObjectDisposedException
+                or PlatformNotSupportedException or InvalidOperationException)
+            {
+                failure = found;
+            }
+
+            Remove(first.Value);
+            return first.Value;
+        }
+    }
+
+    /// <summary>Gives the wait at the head what a signal has taken for it; false when there is none.</summary>
+    public bool Offer(T taken)
+    {
+        Wait head;
+        lock (_gate)
+        {
+            if (_waits.First is not { } first) return false;
+            Remove(head = first.Value);
+            head.Begin();
+        }
+
+        head.Serve(taken);
+        return true;
+    }
+
+    /// <summary>The object is being disposed: ends every wait. When it returns, no signal touches the object's memory
+    /// any more.</summary>
+    public void Close()
+    {
+        Wait[] ended;
+        Task? momentsAreOver = null;
+        lock (_gate)
+        {
+            _isClosed = true;
+            if (_moments > 0) momentsAreOver = (_momentsAreOver ??= new TaskCompletionSource()).Task;
+            ended = new Wait[_waits.Count];
+            _waits.CopyTo(ended, 0);
+            foreach (Wait wait in ended) Remove(wait);
+        }
+
+        foreach (Wait wait in ended) wait.Fail(target.Disposed());
+        momentsAreOver?.Wait();
+        target.Signal.Drain(this);
+    }
+
+    private void Remove(Wait wait)
+    {
+        _waits.Remove(wait.Node!);
+        wait.Node = null;
+        if (_waits.Count > 0 || !_isArmed) return;
+        _isArmed = false;
+        target.Signal.Disarm(this);
+    }
+
+    private sealed class TicketedWait(WaitQueue<T> queue, Deadline deadline, IWaitTicket ticket,
+        CancellationToken cancellationToken)
+        : Wait(queue, deadline, cancellationToken)
+    {
+        public override void Begin() => ticket.Begin();
+    }
+
+    private class Wait(WaitQueue<T> queue, Deadline deadline, CancellationToken cancellationToken)
+    {
+        private readonly TaskCompletionSource<T?> _completion =
+            new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        private volatile bool _isOver;
+        private CancellationTokenRegistration _registration;
+        private Timer? _timer;
+
+        public LinkedListNode<Wait>? Node { get; set; }
+
+        public Task<T?> Task => _completion.Task;
+
+        /// <summary>It got what it waited for. Under the gate.</summary>
+        public virtual void Begin()
+        {
+        }
+
+        /// <summary>Begins to listen, outside the gate: a token that is cancelled already calls back at once.</summary>
+        public void Start(TimeSpan timeout)
+        {
+            if (cancellationToken.CanBeCanceled)
+                _registration = cancellationToken.UnsafeRegister(static state => ((Wait)state!).Cancel(), this);
+            if (timeout != Timeout.InfiniteTimeSpan)
+            {
+                var timer = new Timer(static state => ((Wait)state!).TimeOut(), this, Timeout.InfiniteTimeSpan,
+                    Timeout.InfiniteTimeSpan);
+                _timer = timer; // before the call back, which sets it again
+                SetTimer(timer);
+            }
+
+            Interlocked.MemoryBarrier();
+            if (_isOver) StopListening();
+        }
+
+        /// <summary>Tries once more on a thread that may pause, and gives up.</summary>
+        public void TryElsewhere()
+            => ThreadPool.UnsafeQueueUserWorkItem(static wait =>
+            {
+                wait.PumpQueue();
+                wait.TimeOut();
+            }, this, preferLocal: false);
+
+        public void Serve(T? taken)
+        {
+            StopListening();
+            _completion.SetResult(taken);
+        }
+
+        public void Fail(Exception failure)
+            => End(static (completion, failure) => completion.SetException(failure), failure);
+
+        // On a thread that must not run what comes after the wait.
+        private void End<TState>(Action<TaskCompletionSource<T?>, TState> complete, TState state)
+        {
+            StopListening();
+            if (queue.ContinuesAtOnce) ThreadPool.UnsafeQueueUserWorkItem(_ => complete(_completion, state), null);
+            else complete(_completion, state);
+        }
+
+        private void PumpQueue() => queue.Pump();
+
+        private void Cancel()
+        {
+            if (Leave()) End(static (completion, token) => completion.SetCanceled(token), cancellationToken);
+        }
+
+        private void TimeOut()
+        {
+            // Timers count whole milliseconds and may be a little early; a wait never is.
+            if (deadline.Left(TimeSpan.MaxValue) > TimeSpan.Zero)
+            {
+                if (_timer is { } timer) SetTimer(timer);
+                return;
+            }
+
+            if (Leave()) End(static (completion, nothing) => completion.SetResult(nothing), default(T));
+        }
+
+        private void SetTimer(Timer timer)
+        {
+            try
+            {
+                timer.Change(Due(deadline), Timeout.InfiniteTimeSpan);
+            }
+            catch (ObjectDisposedException)
+            {
+                // Served meanwhile.
+            }
+        }
+
+        /// <summary>Takes the wait out of the queue; false when it is over.</summary>
+        public bool Leave()
+        {
+            lock (queue._gate)
+            {
+                if (Node is null) return false;
+                queue.Remove(this);
+                return true;
+            }
+        }
+
+        private void StopListening()
+        {
+            _isOver = true; // before the look at what Start may be writing
+            Interlocked.MemoryBarrier();
+            _registration.Unregister(); // does not wait for a callback, which may be waiting for the gate
+            _timer?.Dispose();
+        }
+
+        private static TimeSpan Due(in Deadline deadline)
+            => TimeSpan.FromMilliseconds(Math.Ceiling(
+                deadline.Left(TimeSpan.FromMilliseconds(int.MaxValue)).TotalMilliseconds));
+    }
+}

@@ -1,0 +1,124 @@
+using NativeIpc.Contracts;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Waiting.Bounds;
+
+namespace NativeIpc.Waiting;
+
+/// <summary>
+/// Ends a thread's sleep in a semaphore, for a token that is cancelled, a Dispose, or news of a dead holder. One for
+/// each thread, used again for each of its waits.
+/// </summary>
+/// <remarks>
+/// <para>The thread sleeps on the semaphore's own word, as its peers do: to sleep on two words at once costs a quarter
+/// more. So who wakes it has to wake on that word, and does so until the sleeper says that it is up. A bit of its own,
+/// chosen by the thread, keeps other sleepers of this library from being woken for nothing; those of the C library look
+/// and sleep on.</para>
+/// <para>Interleavings. (1) The sleeper says where it is going to sleep, then looks whether it is to wake or the object
+/// is closed, then sleeps; who wakes it or closes sets that first, then looks where it sleeps. So one of the two sees
+/// the other. (2) The sleeper has looked and is not asleep yet: a wake-up finds nobody and is repeated. (3) A wake-up
+/// that was meant for an earlier wait makes the thread look once more. (4) The sleeper has left and its page is gone:
+/// waking there finds nobody, or makes somebody look once more. (5) The sleeper does not come up, since a debugger
+/// holds it: after a while it is left to its own next look. No wake-up takes a permit or gives one.</para>
+/// </remarks>
+internal sealed unsafe class Wakeup
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
+    [ThreadStatic]
+    private static Wakeup? t_current;
+
+    private readonly uint _bit = 1u << (Environment.CurrentManagedThreadId % 31);
+    private LookPacing _pacing;
+    private int _isSet;
+    private nint _place;
+
+    private Wakeup() => SleepWatch.Add(this);
+
+    /// <summary>That of the calling thread, for a wait that begins now.</summary>
+    public static Wakeup Begin()
+    {
+        Wakeup current = t_current ??= new Wakeup();
+        SleepWatch.Ensure();
+        current._pacing = default;
+        return current;
+    }
+
+    /// <summary>The longest slice of waits that have to look again: how late a cancellation is seen that cannot
+    /// wake.</summary>
+    public static TimeSpan LongestSlice { get; } = TimeSpan.FromMilliseconds(50);
+
+    public bool IsSet => Volatile.Read(ref _isSet) != 0;
+
+    /// <summary>How long to sleep before the next look at what wakes nobody.</summary>
+    public TimeSpan NextSlice() => _pacing.Next();
+
+    /// <summary>Whether the slice is the first of the wait.</summary>
+    public bool IsFirstSlice => _pacing.IsFirst;
+
+    /// <summary>Before a look at what may end the wait.</summary>
+    public void Reset() => Interlocked.Exchange(ref _isSet, 0);
+
+    /// <summary>Where the thread sleeps; 0 for nowhere.</summary>
+    public nint Place => Volatile.Read(ref _place);
+
+    /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the
+    /// monotonic clock (null for ever).</summary>
+    /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
+    public int Sleep(SemaphoreObject target, uint* word, Timespec* until)
+    {
+        Timespec slice = default;
+        Interlocked.Exchange(ref _place, (nint)word);
+        if (!SleepWatch.IsServing)
+        {
+            // Nobody makes it look again: it does so by itself.
+            slice = Timespec.After(LongestSlice, Flags.CLOCK_MONOTONIC);
+            if (until is null || slice.IsBefore(*until)) until = &slice;
+        }
+
+        int number = IsSet || target.IsClosed ? 0 : Futex.Wait(word, 0, until, _bit);
+        Volatile.Write(ref _place, 0);
+        return number;
+    }
+
+    /// <summary>Ends the sleep, or the next one. From any thread.</summary>
+    public void Wake()
+    {
+        Interlocked.Exchange(ref _isSet, 1);
+        if (Volatile.Read(ref _place) == 0) return;
+        var backoff = new Backoff(s_patience);
+        do
+        {
+            nint place = Volatile.Read(ref _place);
+            if (place == 0) return;
+            Futex.WakeAll((uint*)place, _bit);
+        }
+        // Not set: it has looked since, and sleeps in another wait
+        while (IsSet && Volatile.Read(ref _place) != 0 && backoff.Pause());
+    }
+
+    /// <summary>Makes the sleeper look once more, should it sleep.</summary>
+    public void Nudge()
+    {
+        if (Volatile.Read(ref _place) is not 0 and nint place) Futex.WakeAll((uint*)place, _bit);
+    }
+}
+
+/// <summary>How long a sleep may last before the next look at what wakes nobody: short at first, in case it is seen
+/// soon.</summary>
+internal struct LookPacing
+{
+    private TimeSpan _last;
+
+    /// <summary>The first one.</summary>
+    public static TimeSpan Shortest { get; } = TimeSpan.FromMilliseconds(5);
+
+    public readonly bool IsFirst => _last <= Shortest;
+
+    public TimeSpan Next()
+    {
+        TimeSpan next = _last * 2;
+        _last = next < Shortest ? Shortest : next < Wakeup.LongestSlice ? next : Wakeup.LongestSlice;
+        return _last;
+    }
+}
