@@ -9,7 +9,7 @@ namespace NativeIpc.Posix.Words;
 /// 2.21). It is relied on only after <see cref="s_isKnown"/> has seen it to be so; the portable way serves elsewhere,
 /// and where the switch NativeIpc.PortableWaits is on. What counts up and down here is what the C library counts, so
 /// its waiters and ours may mix. With musl, whose own semaphores are made otherwise, those have this word that glibc's
-/// processes find under a name (<see cref="PosixNames.HasGlibcWord"/>).
+/// processes find under a name (PosixNames.HasGlibcWord).
 /// </summary>
 internal static unsafe class GlibcSemaphore
 {
