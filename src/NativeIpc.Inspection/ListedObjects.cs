@@ -9,11 +9,12 @@ public static class ListedObjects
 {
     extension(SharedMemory)
     {
-        /// <summary>Attaches to a segment that was listed, also to one that no key leads to: System V segments that were
-        /// made with <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
-        /// <remarks>Where a key leads to it, this is <see cref="SharedMemory.OpenExisting"/> of that key, but for the comparison.
-        /// Without one, letting go never removes it, <see cref="SharedMemory.Key"/> is what failures call it, and it has no lock, as if
-        /// <see cref="SharedMemoryOptions.UseLock"/> were false. Follows <c>shmat(2)</c>.</remarks>
+        /// <summary>Attaches to a segment that was listed, also to one that no key leads to: System V segments that
+        /// were made with <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
+        /// <remarks>Where a key leads to it, this is <see cref="SharedMemory.OpenExisting"/> of that key, but for the
+        /// comparison. Without one, letting go never removes it, <see cref="SharedMemory.Key"/> is what failures call
+        /// it, and it has no lock, as if <see cref="SharedMemoryOptions.UseLock"/> were false. Follows
+        /// <c>shmat(2)</c>.</remarks>
         /// <param name="found">The segment, as <see cref="IpcObjects"/> listed it.</param>
         /// <param name="access">Whether it may be written.</param>
         /// <param name="options">Removal, lock, owners; null for the defaults.</param>
@@ -21,13 +22,15 @@ public static class ListedObjects
         /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
         /// <exception cref="ArgumentException"><paramref name="found"/> is no segment; the options or
         /// <paramref name="access"/> hold a value that has no meaning.</exception>
-        /// <exception cref="NativeIpcException">NotFound, also when another object has its name by now; PermissionDenied;
-        /// OutOfResources; LockError; KeyError for a POSIX file with a name that no key can have.</exception>
-        public static SharedMemory OpenListed(IpcObjectInfo found, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
-            SharedMemoryOptions? options = null)
+        /// <exception cref="NativeIpcException">NotFound, also when another object has its name by now;
+        /// PermissionDenied; OutOfResources; LockError; KeyError for a POSIX file with a name that no key can
+        /// have.</exception>
+        public static SharedMemory OpenListed(IpcObjectInfo found,
+            SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
         {
             ArgumentNullException.ThrowIfNull(found);
-            if (found.Kind != IpcObjectKind.SharedMemory) throw new ArgumentException("It is no segment.", nameof(found));
+            if (found.Kind != IpcObjectKind.SharedMemory)
+                throw new ArgumentException("It is no segment.", nameof(found));
             options = SharedMemory.Checked(options, access);
             if (!found.Key.IsValid)
             {
@@ -47,17 +50,18 @@ public static class ListedObjects
     {
         /// <summary>Opens a semaphore that was listed, also one that no key leads to: System V sets that were made with
         /// <c>IPC_PRIVATE</c>, with a plain number, or whose key file is gone.</summary>
-        /// <remarks>Where a key leads to it, this is <see cref="SystemSemaphore.OpenExisting"/> of that key, but for the comparison.
-        /// Without one, letting go never removes it, and <see cref="SystemSemaphore.Key"/> is what failures call it. Of a set only member 0
-        /// is used. Follows <c>semop(2)</c>.</remarks>
+        /// <remarks>Where a key leads to it, this is <see cref="SystemSemaphore.OpenExisting"/> of that key, but for
+        /// the comparison. Without one, letting go never removes it, and <see cref="SystemSemaphore.Key"/> is what
+        /// failures call it. Of a set only member 0 is used. Follows <c>semop(2)</c>.</remarks>
         /// <param name="found">The semaphore, as <see cref="IpcObjects"/> listed it.</param>
         /// <param name="options">Removal, undo, owners; null for the defaults.</param>
         /// <returns>The semaphore.</returns>
         /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>
-        /// <exception cref="ArgumentException"><paramref name="found"/> is no semaphore; the options hold a value that has
-        /// no meaning.</exception>
-        /// <exception cref="NativeIpcException">NotFound, also when another object has its name by now; PermissionDenied;
-        /// OutOfResources; LockError; KeyError for a POSIX file with a name that no key can have.</exception>
+        /// <exception cref="ArgumentException"><paramref name="found"/> is no semaphore; the options hold a value that
+        /// has no meaning.</exception>
+        /// <exception cref="NativeIpcException">NotFound, also when another object has its name by now;
+        /// PermissionDenied; OutOfResources; LockError; KeyError for a POSIX file with a name that no key can
+        /// have.</exception>
         public static SystemSemaphore OpenListed(IpcObjectInfo found, SystemSemaphoreOptions? options = null)
         {
             ArgumentNullException.ThrowIfNull(found);

@@ -67,8 +67,8 @@ public sealed partial class SharedMemory
             return ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
         }
 
-        // Memory does not wait: the asynchronous forms complete at once. As those of .NET's own streams they throw only for
-        // wrong arguments; what fails is in the task.
+        // Memory does not wait: the asynchronous forms complete at once. As those of .NET's own streams they throw only
+        // for wrong arguments; what fails is in the task.
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<int>(cancellationToken);

@@ -244,7 +244,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     {
         if (IsFolderReadOnly && found.Type == NativeIpcKeyType.PosixRealtime) return null;
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
-        string? command = found.Key.IsValid ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Failure.Quote(found.Key.ToString())}"
+        string? command = found.Key.IsValid
+            ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Failure.Quote(found.Key.ToString())}"
             : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture,
                 $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")
             : Has(found, IpcObjectTraits.NameNotText) && found.FilePath is { } path ? $"nipc rm {Failure.Quote(path)}"

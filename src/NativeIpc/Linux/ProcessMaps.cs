@@ -4,8 +4,8 @@ using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Linux;
 
-/// <summary>What processes have mapped, by <c>/proc/PID/maps</c> (proc_pid_maps(5)): a file is known there by device and
-/// inode, in whatever mount namespace.</summary>
+/// <summary>What processes have mapped, by <c>/proc/PID/maps</c> (proc_pid_maps(5)): a file is known there by device
+/// and inode, in whatever mount namespace.</summary>
 internal static class ProcessMaps
 {
     private const int StartSize = 64 * 1024;

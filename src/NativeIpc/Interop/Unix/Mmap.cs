@@ -18,7 +18,8 @@ internal static partial class Libc
     /// <summary>shm_open(3): fixed on Linux, variadic on Apple. The descriptor is close-on-exec
     /// everywhere.</summary>
     internal static int shm_open(string name, int oflag, uint mode)
-        => AboveStandard(Target.VariadicArgumentsOnStack ? shm_open_appleArm64(name, oflag, 0, 0, 0, 0, 0, 0, (nint)mode)
+        => AboveStandard(Target.VariadicArgumentsOnStack
+            ? shm_open_appleArm64(name, oflag, 0, 0, 0, 0, 0, 0, (nint)mode)
             : shm_open_plain(name, oflag, mode), closesOnExec: true);
 
     [LibraryImport(Libraries.LibcSharedMemory, StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

@@ -158,7 +158,8 @@ internal static partial class Libc
     {
         byte* buffer = stackalloc byte[Statx.Size]; // the larger of the two
         byte empty = 0;
-        nint result = !Target.IsApple ? syscall_statx(s_statx, fd, &empty, Flags.AT_EMPTY_PATH, Statx.BASIC_STATS, buffer)
+        nint result = !Target.IsApple
+            ? syscall_statx(s_statx, fd, &empty, Flags.AT_EMPTY_PATH, Statx.BASIC_STATS, buffer)
             : Target.VariadicArgumentsOnStack ? fstat_apple(fd, buffer)
             : fstat_apple_x64(fd, buffer);
         return Read(result, buffer, out status);

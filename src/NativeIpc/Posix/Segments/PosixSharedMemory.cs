@@ -432,7 +432,8 @@ internal sealed class PosixSharedMemory : ISharedMemoryBackend
         // The mode first: it must be right before anybody can open a segment that has a size. Apple does not cut it by
         // the umask.
         FileStatus status = StatusOf(key, descriptor);
-        if (!Target.IsApple && status.Permissions != (uint)options.Mode && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
+        if (!Target.IsApple && status.Permissions != (uint)options.Mode
+            && Libc.fchmod(descriptor, (uint)options.Mode) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
 
         if (options.Removal != RemovalPolicy.Keep) RemovalRecord.Write(descriptor);
