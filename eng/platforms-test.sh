@@ -17,6 +17,7 @@ code=$?
 for name in $names; do
     lines=$root/artifacts/platforms/$name/lines.txt
     sed -n "s/^FAIL /FAIL platforms: $name: /p; s/^UNABLE\t/SKIP platforms: $name: /p" "$lines"
-    awk -F'\t' -v name="$name" '$1 == "RAN" && $4 == 0 { print "PASS platforms: " name ": " $2 ", " $3 " tests" }' "$lines"
+    awk -F'\t' -v name="$name" \
+        '$1 == "RAN" && $4 == 0 { print "PASS platforms: " name ": " $2 ", " $3 " tests" }' "$lines"
 done
 exit $code

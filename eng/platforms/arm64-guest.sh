@@ -28,7 +28,7 @@ check 'native AOT: every step' "$(tail -n 1 /tmp/aot)" = 'all ok'
 grep '^ok ' /tmp/aot | sed 's/^ok /PASS native AOT: /'
 grep '^FAILED' /tmp/aot | sed 's/^FAILED/FAIL native AOT:/'
 ./NativeIpc.Peer --essentials arm- | while read -r type step result reason; do
-    if [ "$result" = ok ]; then echo "PASS essentials: $type $step"; else echo "FAIL essentials: $type $step: $reason"; fi
+    [ "$result" = ok ] && echo "PASS essentials: $type $step" || echo "FAIL essentials: $type $step: $reason"
 done
 
 for type in posix systemv; do

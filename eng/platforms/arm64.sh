@@ -48,8 +48,9 @@ guest=$out/guest
 rm -rf "$guest"
 mkdir -p "$guest"/{bin,lib/aarch64-linux-gnu,dev,proc,sys,tmp,root,run,usr/bin}
 cp "$image/root/usr/bin/busybox" "$guest/bin/"
-cp -a "$image"/root/usr/lib/aarch64-linux-gnu/{libc.so*,libm.so*,ld-linux*,libpthread.so*,libdl.so*,librt.so*,libgcc_s*} \
-    "$image"/root/usr/lib/aarch64-linux-gnu/{libatomic.so*,libstdc++.so.6*} "$guest/lib/aarch64-linux-gnu/"
+libraries=$image/root/usr/lib/aarch64-linux-gnu
+cp -a "$libraries"/{libc.so*,libm.so*,ld-linux*,libpthread.so*,libdl.so*,librt.so*} \
+    "$libraries"/{libgcc_s*,libatomic.so*,libstdc++.so.6*} "$guest/lib/aarch64-linux-gnu/"
 ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$guest/lib/ld-linux-aarch64.so.1"
 cp "$root/eng/platforms/arm64-guest.sh" "$guest/init"
 chmod 755 "$guest/init"

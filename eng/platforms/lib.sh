@@ -14,7 +14,9 @@ mirror=${NATIVEIPC_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 short=${NATIVEIPC_PLATFORMS_SHORT:-}
 dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
 export root out dotnet
-export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TMPDIR=$out/tmp XDG_RUNTIME_DIR=$out/runtime
+# The build has seen the analyzers.
+export RunAnalyzers=false DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+export TMPDIR=$out/tmp XDG_RUNTIME_DIR=$out/runtime
 # Races are a matter of time, and of this machine rather than of a platform.
 export NATIVEIPC_STRESS_SECONDS=${NATIVEIPC_STRESS_SECONDS:-8} NATIVEIPC_RACE_ROUNDS=${NATIVEIPC_RACE_ROUNDS:-100}
 
@@ -33,7 +35,11 @@ emulator() { printf 'EMULATOR\t%s\n' "$1"; }
 program() { printf '%s' "$root/tests/$1/bin/Release/net10.0/$1"; } # PROJECT: its executable
 
 # facts COMMAND...: the command runs NativeIpc.Peer on the platform.
-facts() { printf 'FACTS\t'; "$@" --platform | tr -d '\r' || exit 1; }
+facts() {
+    local said
+    said=$("$@" --platform | tr -d '\r') && [ -n "$said" ] || { echo "no word of $*" >&2; exit 1; }
+    printf 'FACTS\t%s\n' "$said"
+}
 
 # bounded SECONDS COMMAND...: a watchdog; seconds are those of an idle machine. The command may be a function below.
 bounded() {

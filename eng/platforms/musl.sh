@@ -16,14 +16,15 @@ done
 
 mkdir -p "$out/lib" "$out/stub"
 lib=/usr/lib/x86_64-linux-gnu
-cp -L "$(ls /lib/x86_64-linux-gnu/libgcc_s.so.1 $lib/libgcc_s.so.1 2>/dev/null | head -n 1)" "$out/lib/libgcc_s_real.so.1"
+cp -L "$(ls /lib/x86_64-linux-gnu/libgcc_s.so.1 $lib/libgcc_s.so.1 2>/dev/null | head -n 1)" \
+    "$out/lib/libgcc_s_real.so.1"
 cp -L $lib/libstdc++.so.6 $lib/libssl.so.3 $lib/libcrypto.so.3 "$out/lib/" || unable "libssl3 is missing"
 echo 'void nothing(void) {}' | musl-gcc -fPIC -shared -nostdlib -x c - -o "$out/stub/libgcc_s_real.so" \
     -Wl,-soname,libgcc_s_real.so.1
 # Every native library of .NET names libgcc_s.so.1, so the shim comes before musl in the order of symbols.
 musl-gcc -O1 -w -fPIC -shared -o "$out/lib/libgcc_s.so.1" "$root/eng/platforms/musl-shim.c" \
-    -Wl,-soname,libgcc_s.so.1 -Wl,--no-as-needed -nostdlib -L"$out/stub" -lgcc_s_real -L/usr/lib/x86_64-linux-musl -lc ||
-    exit 1
+    -Wl,-soname,libgcc_s.so.1 -Wl,--no-as-needed -nostdlib -L"$out/stub" -lgcc_s_real \
+    -L/usr/lib/x86_64-linux-musl -lc || exit 1
 ln -sf libgcc_s.so.1 "$out/lib/ld-linux-x86-64.so.2"
 { cat /etc/ld-musl-x86_64.path; echo "$out/lib"; } >"$out/ld.path"
 

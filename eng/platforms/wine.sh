@@ -20,9 +20,12 @@ else
     sed -i 's/\("System.Diagnostics.Tracing.EventSource.IsSupported": \)false/\1true/' "$out"/win/*.runtimeconfig.json
     cat >"$out/wine" <<-'END'
 	#!/bin/sh
-	# In the Debian: makes the prefix once, and runs a program in it.
-	export WINEPREFIX=/root/wine WINEDEBUG=-all WINEARCH=win64 HOME=/root XDG_RUNTIME_DIR=/tmp
-	export DOTNET_GCgen0size=100000
+	# In the Debian: makes the prefix once, and runs a program in it. With a small environment: what is in this machine's
+	# is meant for other programs than those of another Debian.
+	[ -n "$NATIVEIPC_CLEAN" ] || exec env -i NATIVEIPC_CLEAN=1 PATH=/usr/bin:/bin HOME=/root XDG_RUNTIME_DIR=/tmp \
+	    WINEPREFIX=/root/wine WINEDEBUG=-all WINEARCH=win64 DOTNET_GCgen0size=100000 \
+	    NATIVEIPC_PEER="$NATIVEIPC_PEER" NATIVEIPC_SLOWNESS="$NATIVEIPC_SLOWNESS" \
+	    NATIVEIPC_STRESS_SECONDS="$NATIVEIPC_STRESS_SECONDS" NATIVEIPC_RACE_ROUNDS="$NATIVEIPC_RACE_ROUNDS" "$0" "$@"
 	if [ ! -e $WINEPREFIX/ready ]; then
 	    rm -rf $WINEPREFIX
 	    { WINEDLLOVERRIDES='mscoree=d;mshtml=d;winemenubuilder.exe=d' wineboot -i
