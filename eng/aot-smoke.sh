@@ -2,7 +2,7 @@
 # Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when
 # one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
+. "$root/eng/lib.sh" # publish_native, run_watched: macOS has no timeout(1)
 out=$root/artifacts/aot
 failures=0
 pass() { echo "PASS aot: $1"; }
@@ -15,19 +15,14 @@ if ! command -v dotnet >/dev/null; then
     echo "SKIP aot: no .NET SDK"
     exit 0
 fi
-linker=
-for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
-if [ "$(uname)" = Darwin ]; then linker=clang; fi
-if [ -z "$linker" ]; then
+if [ -z "$(native_linker)" ]; then
     echo "SKIP aot: no gcc or clang to link with"
     exit 0
 fi
 
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/tests/NativeIpc.Aot" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
-    -o "$out/bin" >"$out/publish.log" 2>&1 ||
-    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/publish.log"; then
+if ! publish_native tests/NativeIpc.Aot "$out/bin" "$out/publish.log"; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
     exit 1
@@ -89,16 +84,14 @@ configuration() { # NAME COMMAND...
 }
 
 project=tests/NativeIpc.Configuration
-if ! dotnet build "$root/$project" -c Release -nologo -v q >"$out/configuration.log" 2>&1; then
+if ! building dotnet build "$root/$project" -c Release -nologo -v q >"$out/configuration.log" 2>&1; then
     sed 's/^/    /' "$out/configuration.log" >&2
     fail "options are bound by the generator, JIT" "the program does not build"
 else
     configuration "options are bound by the generator, JIT" \
         dotnet "$root/$project/bin/Release/net10.0/NativeIpc.Configuration.dll"
 fi
-if ! dotnet publish "$root/$project" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
-    -o "$out/configuration" >"$out/configuration.log" 2>&1 ||
-    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/configuration.log"; then
+if ! publish_native "$project" "$out/configuration" "$out/configuration.log"; then
     sed 's/^/    /' "$out/configuration.log" >&2
     fail "options are bound by the generator, native AOT" "see $out/configuration.log"
 else

@@ -315,20 +315,48 @@ public sealed partial class SystemSemaphore : IDisposable
     /// holder, between its acquire and its release. Otherwise false.</summary>
     public bool WasAbandoned => _semaphore.TookOver;
 
+    /// <summary>Whether the semaphore that this instance has open is not the one that its key leads to now: a peer
+    /// removed it, or its name, or made another one under the name. Others who open the key do not meet this instance
+    /// any more.</summary>
+    /// <remarks>
+    /// <para>POSIX on Linux: noticed a moment after it happens, for good, and asking costs a read of memory
+    /// (<c>inotify(7)</c>) once it was asked some times. System V: the set was removed, or the key file is gone or
+    /// another one; false again when this instance has made the set anew (see <see cref="CreateOrOpen"/>).
+    /// Windows and POSIX on macOS: always false.</para>
+    /// <para>A count that a peer has set anew (<see cref="CreateOrReset"/>) replaces nothing; see
+    /// <see cref="GetLockStatus"/> for a lock.</para>
+    /// </remarks>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    public bool WasReplaced
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(!_semaphore.TryBeginUse(), this);
+            try
+            {
+                return _semaphore.WasReplaced;
+            }
+            finally
+            {
+                _semaphore.EndUse();
+            }
+        }
+    }
+
     /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: tells who holds the semaphore, without waiting for
     /// it. Otherwise <see cref="LockHolder.CannotTell"/>.</summary>
     /// <returns>What could be seen.</returns>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public LockStatus GetLockStatus()
     {
-        ObjectDisposedException.ThrowIf(!_semaphore.TryEnter(), this);
+        ObjectDisposedException.ThrowIf(!_semaphore.TryBeginUse(), this);
         try
         {
             return _semaphore.GetStatus();
         }
         finally
         {
-            _semaphore.Leave();
+            _semaphore.EndUse();
         }
     }
 

@@ -35,9 +35,9 @@ public class FileStatusTests
     [Theory]
     [InlineData(Compiler.Gcc)]
     [InlineData(Compiler.MuslGcc)]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void A_status_has_the_values_that_a_C_program_sees(string compiler)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
         string program = Compiler.Build(compiler, folder, folder.Write("stat.c", Source));
         string file = folder.Write("file", "12345");
@@ -57,9 +57,9 @@ public class FileStatusTests
     }
 
     [Fact]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void A_status_of_a_descriptor_is_that_of_its_path()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
         string path = folder.Write("file", "12345");
         int number = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0);

@@ -1,10 +1,10 @@
 // Binds every option by .NET's generator, from texts as appsettings.json has them, and uses what came out. One line per
 // check.
 using System.Globalization;
-using NativeIpc.Inspection;
 using Microsoft.Extensions.Configuration;
 using NativeIpc;
 using NativeIpc.Configuration;
+using NativeIpc.Inspection;
 
 string name = string.Create(CultureInfo.InvariantCulture, $"aot-configuration-{Environment.ProcessId}");
 NativeIpcKey key = SystemSemaphore.PlatformSafeKey(name);

@@ -83,9 +83,9 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
     }
 
     [BackendFact(Needs.Recovery | Needs.Linux)]
+    [NeedsRoot("Needs root, for another PID namespace.")]
     public void A_holder_in_another_PID_namespace_is_not_robbed_and_its_death_is_noticed()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, for another PID namespace.");
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         PeerProcess holder = Peer("unshare", "--pid", "--fork", "--kill-child", PeerProcess.Program);

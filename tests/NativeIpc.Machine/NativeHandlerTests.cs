@@ -4,6 +4,7 @@ namespace NativeIpc.Machine;
 
 /// <summary>A library in C that was there before the runtime handles a signal and goes on: nothing of a living process
 /// is removed.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class NativeHandlerTests
 {
     // Its handler makes the file that the environment names, as the sign that the signal has come.

@@ -5,11 +5,10 @@ namespace NativeIpc.Machine;
 
 /// <summary>A process that has no file descriptor left (ulimit -n) gets a clear error, and can still clean
 /// up.</summary>
+[NeedsLinux("Uses Linux's limits.")]
 public class NoDescriptorTests
 {
     private const int EMFILE = 24;
-
-    public NoDescriptorTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's limits.");
 
     [Theory]
     [InlineData(Backend.Posix)]

@@ -7,17 +7,13 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>What another user (nobody) plants under a System V key of root's: told as such, and not touched.</summary>
+[NeedsLinux("Uses Linux's tools.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class PlantedSystemVTests : IDisposable
 {
     private static readonly string s_perl = Peers.Require("perl", "perl-base");
     private readonly List<string> _removals = [];
     private readonly List<string> _paths = [];
-
-    public PlantedSystemVTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's tools.");
-        Victims.NeedRoot();
-    }
 
     public void Dispose()
     {

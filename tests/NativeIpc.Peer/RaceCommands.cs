@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Peer;
 
@@ -167,7 +166,7 @@ internal static class RaceCommands
                 throw new InvalidOperationException($"The segment has {segment.Size} bytes instead of {Size}.");
         }
 
-        public string Identity => _segment.ObjectIdentity;
+        public string Identity => Internals.ObjectIdentity(_segment);
 
         public bool CreatedNew => _segment.CreatedNew;
 
@@ -201,7 +200,7 @@ internal static class RaceCommands
 
     private sealed class RacedSemaphore(SystemSemaphore semaphore) : IRaced
     {
-        public string Identity => semaphore.ObjectIdentity.Length > 0 ? semaphore.ObjectIdentity : NamedFile();
+        public string Identity => Internals.ObjectIdentity(semaphore) is { Length: > 0 } identity ? identity : NamedFile();
 
         public bool CreatedNew => semaphore.CreatedNew;
 
@@ -212,11 +211,8 @@ internal static class RaceCommands
         // With the plain calls nothing but the name tells which file it is; that is right as long as nobody removes it
         // meanwhile.
         private string NamedFile()
-            => OperatingSystem.IsLinux() && Libc.Status(
-                $"/dev/shm/sem.{semaphore.Key.NativeKey.TrimStart('/')}", followLink: false,
-                out FileStatus status) == 0
-                ? status.Identity.ToString()
-                : "";
+            => OperatingSystem.IsLinux()
+                ? Internals.FileOf($"/dev/shm/sem.{semaphore.Key.NativeKey.TrimStart('/')}") : "";
     }
 
     [StructLayout(LayoutKind.Sequential, Size = 64)]

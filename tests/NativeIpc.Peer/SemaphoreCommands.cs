@@ -77,7 +77,7 @@ internal sealed class SemaphoreCommands(TextWriter output)
             case "status":
                 return SegmentCommands.Status(_semaphores[name].GetLockStatus());
             case "id":
-                return $"ok {_semaphores[name].ObjectIdentity}";
+                return $"ok {Internals.ObjectIdentity(_semaphores[name])}";
             case "close":
                 if (!_semaphores.Remove(name, out SystemSemaphore? closing))
                     throw new KeyNotFoundException($"No semaphore {name}.");

@@ -53,10 +53,10 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    [NeedsLinux("Namespaces of its own need root, on Linux.")]
+    [NeedsRoot("Namespaces of its own need root, on Linux.")]
     public void A_key_is_completed_by_fish()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-            "Namespaces of its own need root, on Linux.");
         string fish = Peers.Require("fish", "fish"), folder = Path.GetDirectoryName(Nipc.Program)!;
         const string script = """
             nipc completion fish | source
@@ -80,9 +80,9 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    [NeedsLinux("Files in /dev/shm are objects on Linux.")]
     public void What_a_terminal_would_act_on_is_not_offered()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
         string name = $"nitool-{Environment.ProcessId}-\u001b]0;x\u0007";
         File.WriteAllBytes($"/dev/shm/{name}", [1]);
         try

@@ -5,15 +5,14 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary>What <c>nipc doctor</c> finds about the machine itself: each in namespaces of its own, in which a script
 /// makes the machine so.</summary>
+[NeedsLinux("Namespaces of its own need root, on Linux.")]
+[NeedsRoot("Namespaces of its own need root, on Linux.")]
 public sealed class DoctorMachineTests : IDisposable
 {
     // Of namespaces and mounts: a container may forbid them, even to root.
     private const int CannotSetUp = 125;
 
     private readonly TestNames _names = new();
-
-    public DoctorMachineTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-        "Namespaces of its own need root, on Linux.");
 
     public void Dispose() => _names.Dispose();
 

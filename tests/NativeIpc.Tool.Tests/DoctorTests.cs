@@ -5,11 +5,10 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary><c>nipc doctor</c> on Linux. Findings about objects of other tests may stand beside its own.</summary>
 [Collection("doctor --fix")] // which mends what other tests have broken
+[NeedsLinux("Objects are listed on Linux.")]
 public sealed class DoctorTests : IDisposable
 {
     private readonly TestNames _names = new();
-
-    public DoctorTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Objects are listed on Linux.");
 
     public void Dispose() => _names.Dispose();
 
@@ -121,9 +120,9 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    [NeedsRoot("Namespaces of its own need root.")]
     public void A_machine_without_faults_is_well()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Namespaces of its own need root.");
         ShellResult result = Shell.Run("unshare",
             ["-im", "--propagation", "private", "sh", "-c",
                 "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec \"$0\" doctor", Nipc.Program]);

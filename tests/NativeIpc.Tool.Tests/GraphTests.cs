@@ -6,10 +6,9 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary>The picture of the machine: read by Graphviz itself, and with no names that do more than be
 /// shown.</summary>
+[NeedsLinux("Files in /dev/shm are objects on Linux.")]
 public partial class GraphTests : OneType
 {
-    public GraphTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
-
     [Theory]
     [InlineData("dot", " -- ")]
     [InlineData("mermaid", " --- ")]

@@ -24,6 +24,7 @@ public sealed class NotKnownTests
 
     public NotKnownTests() => Alone.Require();
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void A_foreign_set_with_the_key_of_an_unattached_segment_is_no_lock_and_stays()
     {
@@ -41,6 +42,7 @@ public sealed class NotKnownTests
         Assert.Equal("ok", parts[2].Trim());
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void A_set_of_ours_that_a_process_waits_for_is_not_unused_and_goes_with_its_segment_otherwise()
     {
@@ -63,6 +65,7 @@ public sealed class NotKnownTests
         Assert.Matches(@"^removed shm systemv:\S+\n$", parts[3]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void An_unlinked_file_has_no_name_that_leads_to_another_object()
     {
@@ -83,6 +86,7 @@ public sealed class NotKnownTests
     }
 
     /// <summary>A name means both: the half that nobody uses does not go alone.</summary>
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData(Pair + "exec 9<>/dev/shm/sem.pair", "posix:/pair")]
     [InlineData(Pair + "exec 9<>/dev/shm/pair", "posix:/pair")]
@@ -104,6 +108,7 @@ public sealed class NotKnownTests
         Assert.Equal("", parts[2]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void A_process_of_another_PID_namespace_has_no_number_here()
     {
@@ -122,6 +127,7 @@ public sealed class NotKnownTests
         Assert.Matches(@"(?m)^shm\s+\?$", parts[1]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void What_is_not_there_is_said_to_be_of_no_kind()
     {
@@ -129,6 +135,7 @@ public sealed class NotKnownTests
         Assert.Equal(1, Regex.Count(output, "\"kind\""));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void No_key_is_invented_for_an_object_that_is_named_by_its_number()
     {

@@ -29,6 +29,7 @@ public partial class OptionTests
         return all;
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [MemberData(nameof(Options))]
     public void Every_option_acts_or_is_refused(string verb, string option)

@@ -12,6 +12,7 @@ public sealed partial class OtherObjectsTests : OneType
     public OtherObjectsTests() => Alone.Require();
 
     /// <summary>Issue 14, B: corosync and JACK have folders there.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Files_in_folders_are_listed_with_their_path_and_their_users()
     {
@@ -31,6 +32,7 @@ public sealed partial class OtherObjectsTests : OneType
             [lines[5], lines[6].TrimEnd(','), lines[7]]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Folders_that_are_too_deep_of_another_file_system_or_shut_are_told()
     {
@@ -47,6 +49,7 @@ public sealed partial class OtherObjectsTests : OneType
             StringComparison.Ordinal);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Files_in_folders_are_neither_opened_nor_removed()
     {
@@ -65,6 +68,7 @@ public sealed partial class OtherObjectsTests : OneType
     }
 
     /// <summary>Each byte can be seen, no two look alike, and the verbs take what list prints.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Names_that_are_no_UTF_8_are_told_apart_and_taken()
     {
@@ -92,6 +96,7 @@ public sealed partial class OtherObjectsTests : OneType
             line => string.Join(' ', line.TrimEnd(',').Split(' ', StringSplitOptions.RemoveEmptyEntries))));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void The_name_of_a_process_that_is_no_UTF_8_is_shown_byte_by_byte()
     {
@@ -145,6 +150,7 @@ public sealed partial class OtherObjectsTests : OneType
             blind.GetProperty("notes").EnumerateArray().Select(note => note.GetString()));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Message_queues_are_counted_and_shown_and_what_is_not_mounted_is_not_0()
     {

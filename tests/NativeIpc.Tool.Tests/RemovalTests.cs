@@ -6,17 +6,13 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary><c>rm</c> removes nothing that lives, and nothing of which it does not know whether it does.</summary>
+[NeedsLinux("Windows removes by itself.")]
+[NeedsRoot("Other users and namespaces need root.")]
 public sealed class RemovalTests : OneType
 {
     // What the root of a container has by default (docker): neither SYS_PTRACE nor LEASE.
     private const string AsInContainers = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,"
         + "+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap";
-
-    public RemovalTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Windows removes by itself.");
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Other users and namespaces need root.");
-    }
 
     [Theory]
     [InlineData("shm")]
@@ -377,6 +373,7 @@ public sealed class RemovalTests : OneType
             $"mount -t tmpfs -o mode=1777 tmpfs /dev/shm && n='{Nipc.Program}' && exec 2>&1 || exit\n{script}"]).Output;
 
     /// <summary>--force was advised where it removes nothing.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Force_is_advised_only_where_it_removes()
     {

@@ -245,9 +245,9 @@ public class RunTests : OneType
     [InlineData("--json")]
     [InlineData("-Oz")]
     [InlineData("--countless=2", "true")]
+    [NeedsUnix("The objects of Windows do not outlive their process.")]
     public void An_unknown_option_before_the_command_is_refused_and_takes_nothing(params string[] words)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
         NativeIpcKey key = NewKey("systemv");
         Nipc.Succeed("create", "sem", $"{key}", "2");
         string error = Nipc.Fail(2, ["run", "--sem", $"{key}", .. words]);

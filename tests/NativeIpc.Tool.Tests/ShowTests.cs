@@ -6,11 +6,10 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary><c>nipc show</c> on Linux.</summary>
+[NeedsLinux("Objects are shown on Linux.")]
 public sealed class ShowTests : IDisposable
 {
     private readonly TestNames _names = new();
-
-    public ShowTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Objects are shown on Linux.");
 
     public void Dispose() => _names.Dispose();
 
@@ -76,6 +75,7 @@ public sealed class ShowTests : IDisposable
     }
 
     /// <summary>The set was not shown, since the bytes of the segment under its key could not be read.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void What_cannot_be_read_keeps_nothing_else_from_being_shown()
     {
@@ -187,9 +187,9 @@ public sealed class ShowTests : IDisposable
     [InlineData("sem", "-o", "3")]
     [InlineData("sem", "-S", "u8 a@0")]
     [InlineData("shm", "-o", "11")]
+    [NeedsUnix("The objects of Windows do not outlive their process.")]
     public void Options_for_bytes_that_are_not_there_are_refused(string kind, params string[] options)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
         Nipc.Succeed("create", kind, $"{key}", "10");
         Nipc.Fail(2, ["show", $"{key}", .. options]);

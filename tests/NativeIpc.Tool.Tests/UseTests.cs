@@ -4,10 +4,9 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary>Who does what with a semaphore: holders, waiters, and the members of System V sets.</summary>
+[NeedsLinux("Who uses an object is told on Linux.")]
 public sealed class UseTests : OneType
 {
-    public UseTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Who uses an object is told on Linux.");
-
     [Fact]
     public void Show_tells_holders_and_waiters_apart()
     {
@@ -42,6 +41,7 @@ public sealed class UseTests : OneType
         Assert.Equal("holds", Uses(key)[holder.Process.Id]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void The_members_of_a_set_are_told_as_ipcs_tells_them()
     {

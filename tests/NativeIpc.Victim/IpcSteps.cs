@@ -1,9 +1,5 @@
 using System.Globalization;
-using System.Reflection;
 using NativeIpc.Inspection;
-using NativeIpc.Interop;
-using NativeIpc.Lifetime;
-using NativeIpc.Windows;
 
 namespace NativeIpc.Victim;
 
@@ -41,7 +37,7 @@ internal sealed class IpcSteps
                 $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
             "segment-lock-often" => LockOften(),
             "segment-attend" => Attend(),
-            "life-thread" => LifeThread.Run(() => Thread.CurrentThread.Name!),
+            "life-thread" => Internals.NameOfLifeThread(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
             "segment-verify" => $"{_segment!.VerifySize()}",
@@ -252,15 +248,12 @@ internal sealed class IpcSteps
     /// <summary>Locks while the process seems to be ending, and counts the pauses of this thread.</summary>
     private string LockAsyncAtEnd()
     {
-        Set("s_isEnding", true);
-        int before = Pause.CountOfThisThread;
+        Internals.IsEnding = true;
+        int before = Internals.PausesOfThisThread;
         Task<SharedMemoryLock?> locking = _segment!.TryLockAsync(Timeout.InfiniteTimeSpan).AsTask();
-        int pauses = Pause.CountOfThisThread - before;
-        Set("s_isEnding", false);
+        int pauses = Internals.PausesOfThisThread - before;
+        Internals.IsEnding = false;
         return $"{pauses} {locking.GetAwaiter().GetResult() is not null}";
-
-        static void Set(string field, bool value)
-            => typeof(ProcessExit).GetField(field, BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, value);
     }
 
     /// <summary>Fails again and again, and tells the descriptors and mappings that this takes.</summary>

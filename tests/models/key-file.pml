@@ -3,17 +3,20 @@
  * of the file; the file is unlinked and made anew, and may then get the number, and so the key, that it had before.
  *
  * Stands for, step by step (files of src/NativeIpc; run.sh looks whether each of these is still there):
- *   openKey      KeyFile.Open, KeyFile.Lock, NewKeyFile.Make, NewKeyFile.MakeLocked, KeyFileTrust.FindStranger,
- *                FileLock.Take
+ *   openKey      KeyFileOpening.Run, KeyFileOpening.TryRound, KeyFileOpening.Lock, KeyFileOpening.TryMake,
+ *                NewKeyFile.Make, NewKeyFile.MakeLocked, KeyFileTrust.FindStranger, FileLock.Take
  *   release      KeyFile.Dispose
- *   removeFile   KeyFile.RemoveIfOurs, KeyFile.HasOthers, KeyFile.TakeBack
- *   obtain       SystemVSegments.MakeOrAttach, KeyFile.MayBeInTheMaking, KeyFile.MarkIfBare, SystemVSegments.Attach
- *   find         SystemVSegments.Open
- *   openLock     SystemVDetach.OpenLock, SystemVDetach.CheckNotRemoved, SystemVSemaphores.IsLockThere,
- *                SystemVSemaphores.Create, SystemVSemaphores.SetCount
- *   detach       SystemVDetach.DetachOnce, SystemVDetach.RemoveIfLast, SystemVDetach.TryRemoveAtOnce,
- *                SystemVSemaphores.TakeLockNow, SystemVSemaphores.GiveLockBack, SystemVDetach.TryLock,
- *                SystemVDetach.RemoveAll
+ *   removeFile   KeyFile.RemoveIfUnused, KeyFile.HasOthers, KeyFile.TakeBack
+ *   prepare      KeyFileSession.Open, KeyFile.MayBeInTheMaking
+ *   markIfBare   KeyFile.MarkIfBare
+ *   obtain       SystemVSegments.MakeOrAttach, KeyFileSession.Obtain, SystemVSegments.AttachMade,
+ *                SystemVSegments.AttachFound
+ *   find         SystemVSegments.Open, KeyFileSession.Find
+ *   openLock     SystemVDetach.OpenLock, SystemVLocks.Open, LockedSegment.Look, SystemVLocks.TryFindFast,
+ *                SystemVSemaphores.Create, SystemVCounts.TrySet
+ *   takeLockNow  SystemVLocks.TryTake
+ *   detach       SystemVDetach.DetachOnce, SystemVDetach.RemoveIfLast, SystemVDetach.TryRemoveFast,
+ *                SystemVLocks.Release, SystemVDetach.TryLock, SystemVDetach.RemoveAll
  *
  * Properties
  *   the same object     two that use the key at the same time use the same segment, which has its key (assert in enter)
@@ -274,7 +277,6 @@ inline enter() {
     other = 0
 }
 
-/* MayBeInTheMaking and MarkIfBare. */
 inline prepare() {
     do
     :: openKey(true, false);
@@ -351,7 +353,7 @@ inline removeSegment() {
 /* Opens the segment's lock, made now if there is none; ownSet is 0 when the segment has been removed. */
 inline openLock() {
     ownSet[me] = 0;
-    /* IsLockThere: without the file's lock, in four looks. */
+    /* TryFindFast: without the file's lock, in four looks. */
     if
     :: MORTAL
     :: atomic { IS_THERE -> ownSet[me] = set[KEY(keyFile)] }
@@ -442,7 +444,7 @@ inline giveLock() {
     fi
 }
 
-/* TakeLockNow, under the lock of the segment's own file; isTaken says whether it is. */
+/* TryTake, under the lock of the segment's own file; isTaken says whether it is. */
 inline takeLockNow() {
     if
     :: MORTAL
@@ -474,8 +476,8 @@ inline takeLockNow() {
     fi
 }
 
-/* TryRemoveAtOnce: under the file's lock throughout. isLong says that nothing was done. */
-inline removeAtOnce() {
+/* TryRemoveFast: under the file's lock throughout. isLong says that nothing was done. */
+inline removeFast() {
     isLong = true;
     opened = ownSet[me];
     if
@@ -583,7 +585,7 @@ inline detach() {
     :: MORTAL
     :: !IS_UNUSED -> skip
     :: IS_UNUSED ->
-        removeAtOnce();
+        removeFast();
         if
         :: isLong -> isLong = false; removeTheLongWay()
         :: else -> skip

@@ -41,6 +41,13 @@ key-file found -DBREAK_HOLDING
 key-file found -DBREAK_FINISHING
 key-file found -DMARKS -DBREAK_MARK
 key-file found -DMARKS -DBREAK_FIRST_LOOK
+semaphore-set holds
+semaphore-set holds -DOPENS
+semaphore-set found -DBREAK_NAME
+semaphore-set found -DBREAK_LOCK
+semaphore-set found -DBREAK_FINISHING
+semaphore-set found -DBREAK_ADDING -DTWICE
+semaphore-set found -DBREAK_FRESH -DOPENS
 '
 long_searches='
 lock-word holds -DROUNDS=2
@@ -50,6 +57,8 @@ stepping-aside holds -DLONG
 key-file holds -DLOCKS=1 -DANYBODY
 key-file holds -DLOCKS=2 -DANYBODY
 key-file holds -DMARKS -DANYBODY
+semaphore-set holds -DTWICE
+semaphore-set holds -DTWICE -DOPENS
 '
 
 # Makes and runs one search; prints its line.
@@ -105,7 +114,7 @@ if [ "${1:-}" = --trail ]; then
     cd "$out/$(printf '%s' "$*" | tr -c 'A-Za-z0-9\n' _)" && spin -t -p -g -l "${@:2}" "$models/$1.pml"
     exit
 fi
-[ "${1:-}" != --long ] || searches=$searches$long_searches
+[ "${1:-}" != --long ] && [ -z "${NATIVEIPC_LONG:-}" ] || searches=$searches$long_searches
 
 for program in spin gcc; do
     command -v $program >/dev/null && continue

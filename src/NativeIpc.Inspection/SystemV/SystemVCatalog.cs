@@ -9,9 +9,10 @@ namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>The System V objects of the machine, from the kernel's own tables, with the key files that lead to
 /// them.</summary>
-/// <remarks>Interleavings: the tables are read at one moment each, and the files and counts after them. An object that
-/// is removed meanwhile is left out when its count says so, and else told as it was; ids are not used again soon. A key
-/// file that is removed or made anew meanwhile is told as it was found.</remarks>
+/// <remarks>R1 Race: objects and key files are made and removed while the tables, and then files and counts, are read.
+/// Safe because: the list is a picture of the past, as any. An object that is removed meanwhile is left out when its
+/// count says so, and else told as it was; ids are not used again soon. A key file is told as it was
+/// found.</remarks>
 internal sealed class SystemVCatalog : IObjectCatalog
 {
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;
@@ -94,10 +95,10 @@ internal sealed class SystemVCatalog : IObjectCatalog
         // An empty one of this user, once nothing stands under its keys.
         bool RemoveKeyFile()
         {
-            using KeyFile? file = KeyFile.Open(attempt, found.Key, create: false,
-                KeyFile.Rules.Removing(TimeSpan.FromSeconds(1)));
+            using KeyFile? file = KeyFile.Open(attempt, found.Key,
+                KeyFileRules.Removing(TimeSpan.FromSeconds(1)));
             if (file is null) return false;
-            file.RemoveIfOurs(file.Ftok(attempt));
+            file.RemoveIfUnused(file.Ftok());
             return !file.IsStillThere;
         }
     }

@@ -7,7 +7,7 @@ namespace NativeIpc.Inspection.SystemV;
 
 /// <summary>Opens System V objects by the id that a list told: those that no key file leads to.</summary>
 /// <remarks>
-/// Race: the object is removed, and another one is made, between the list and this.
+/// R1 Race: the object is removed, and another one is made, between the list and this.
 /// Safe because: the kernel counts up what it puts into an id, so an id leads to the same object or to none for many
 /// thousand makings, and the key of the object that answers is compared with the one that was listed.
 /// </remarks>
@@ -32,9 +32,9 @@ internal static class SystemVListed
             if (key != 0 && !status.IsRemoved && Libc.shmget(key, 0, 0) is var leads && leads != id && leads != -1)
                 throw Failure.NotTheListed(attempt, name);
 
-            // Nothing leads to it but its id: letting go removes nothing, and it has no lock.
+            // Nothing leads to it but its id: detaching removes nothing, and it has no lock.
             SharedMemoryOptions own = options with { Removal = RemovalPolicy.Keep, UseLock = false };
-            return new SystemVSegment(name, address, id, key, status, default, access, createdNew: false, own);
+            return new SystemVSegment(name, address, id, key, status.Size, default, access, createdNew: false, own);
         }
         catch
         {
@@ -55,9 +55,8 @@ internal static class SystemVListed
         int key = found.SystemVKey ?? 0;
         if (key != 0 && Libc.semget(key, 0, 0) is var leads && leads != id && leads != -1)
             throw Failure.NotTheListed(attempt, name);
-        var set = new SystemVSet(id, default, CreatedNew: false, Owns: false, MadeKeyFile: false,
-            Tells: status.Count == SystemVSemaphores.LockSize);
-        return new SystemVSemaphore(name, set, null, options with { Removal = RemovalPolicy.Keep });
+        return new SystemVSemaphore(name, SystemVSet.Opened(id, default, status), null,
+            options with { Removal = RemovalPolicy.Keep });
     }
 
     private static int IdOf(IpcObjectInfo found, string attempt, string call)

@@ -56,14 +56,14 @@ internal sealed class SystemVLook
         {
             value = ReadValue(row.Id, unreadable, out bool isGone);
             if (isGone) return null;
-            if (value == 0 && row.LastUse == 0 && SystemVSemaphores.IsEmpty(row.Id, row.Count))
+            if (value == 0 && row.LastUse == 0 && SystemVCounts.IsEmpty(row.Id, row.Count))
                 traits |= IpcObjectTraits.Empty;
             if (FindSegment(row, isLegacy ? file : null) is { } segment)
             {
                 // The same number alone may be chance.
                 if (file is not null) traits |= IpcObjectTraits.LockOfSegment;
                 if (segment.Attached == 0 && value is not null && SystemVSigns.IsOurLock(row.Id, row.Key, file?.Path)
-                    && !SystemVSemaphores.HasWaiters(row.Id, row.Count))
+                    && !SystemVCounts.HasWaiters(row.Id, row.Count))
                 {
                     traits |= IpcObjectTraits.Unused;
                     if (IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _)))

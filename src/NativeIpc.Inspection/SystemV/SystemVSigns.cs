@@ -31,7 +31,7 @@ internal static class SystemVSigns
         if (signs.Find(sign => sign.Kind == IpcSignKind.Waiting) is { } waiting)
             return new Removal(IpcRemovalOutcome.InUse, waiting.Text);
         if (signs.Count > 0) return CannotTell(signs[0].Text);
-        if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0 && SystemVSemaphores.IsEmpty(id, set.Count))
+        if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0 && SystemVCounts.IsEmpty(id, set.Count))
             return CannotTell("its maker may be about to give it a count");
         if ((found.Traits & IpcObjectTraits.LockOfSegment) == 0 || found.SystemVKey is not { } key
             || !IsOurLock(id, key, found.KeyFile))

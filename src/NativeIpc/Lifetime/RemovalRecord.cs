@@ -17,8 +17,8 @@ namespace NativeIpc.Lifetime;
 /// <para>No record means nothing: tmpfs has such attributes since Linux 6.6, and a file system, a filter or a limit may
 /// refuse them. A record is no proof that an object is unused, and whoever may write the file may write a record: it
 /// only says who was to remove it, and the kernel is asked as well whether anybody has it open.</para>
-/// <para>Race: a maker takes an object over while a record is read. Safe because: it has it open then, so that it is
-/// not unused; a removal asks that again.</para>
+/// <para>R1 Race: a maker takes an object over while a record is read.
+/// Safe because: it has the object open then, so the object is not unused; a removal asks that again.</para>
 /// </remarks>
 internal static class RemovalRecord
 {
@@ -26,7 +26,7 @@ internal static class RemovalRecord
     private const int BootDigits = 10; // of 32: chance does not repeat them
 
     private static readonly Lazy<string?> s_place = new(FindPlace);
-    private static readonly Lazy<string?> s_self = new(FindSelf);
+    private static readonly Lazy<byte[]?> s_self = new(FindSelf);
 
     private static bool s_isRefused; // by the file system of POSIX objects, which does not change
 
@@ -36,10 +36,7 @@ internal static class RemovalRecord
     internal static void Write(int file)
     {
         if (!OperatingSystem.IsLinux() || Volatile.Read(ref s_isRefused) || s_self.Value is not { } self) return;
-        Span<byte> value = stackalloc byte[Longest];
-        int length = Encoding.ASCII.GetBytes(self, value);
-        if (Libc.SetAttribute(file, NameBytes, value[..length]) == Errno.EOPNOTSUPP)
-            Volatile.Write(ref s_isRefused, true);
+        if (Libc.SetAttribute(file, NameBytes, self) == Errno.EOPNOTSUPP) Volatile.Write(ref s_isRefused, true);
     }
 
     /// <summary>Records that this process has to remove a System V object.</summary>
@@ -51,8 +48,10 @@ internal static class RemovalRecord
     {
         if (!OperatingSystem.IsLinux() || s_self.Value is not { } self) return;
         Span<byte> name = stackalloc byte[Longest], value = stackalloc byte[Longest];
-        int length = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{self} {id:x}"), value);
-        _ = Libc.SetAttribute(keyFile, NameOf(kind, project, name), value[..length]);
+        self.CopyTo(value);
+        value[self.Length] = (byte)' ';
+        _ = Utf8Formatter.TryFormat(id, value[(self.Length + 1)..], out int digits, 'x');
+        _ = Libc.SetAttribute(keyFile, NameOf(kind, project, name), value[..(self.Length + 1 + digits)]);
     }
 
     /// <summary>Takes the record away: the object is to be kept.</summary>
@@ -160,9 +159,11 @@ internal static class RemovalRecord
             ? inode.ToString("x", CultureInfo.InvariantCulture) : null;
     }
 
-    private static string? FindSelf()
+    /// <summary>The record of this process, without the id of an object.</summary>
+    private static byte[]? FindSelf()
         => s_place.Value is { } place && Stat.TryRead("/proc/self/stat", out Stat self)
-            ? string.Create(CultureInfo.InvariantCulture, $"{place} {Environment.ProcessId:x} {self.Start:x}") : null;
+            ? Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                $"{place} {Environment.ProcessId:x} {self.Start:x}")) : null;
 
     /// <summary>What <c>/proc/PID/stat</c> tells (proc(5)).</summary>
     /// <param name="Start">When the process was started, in ticks since the boot.</param>

@@ -7,19 +7,25 @@ using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Linux;
 
+/// <summary>How a <see cref="FileLock"/> is held.</summary>
+internal enum FileLockMode
+{
+    /// <summary>By one process, which makes, recovers or removes.</summary>
+    Exclusive,
+
+    /// <summary>By any number of processes that only find and attach, and so do not wait for each other.</summary>
+    Shared,
+}
+
 /// <summary>
 /// A <c>flock(2)</c> on the inode behind an object's name: the segment itself on POSIX, the key file on System V.
-/// Processes of ours make, recover and remove names only while they hold it and only after they have seen, holding it,
-/// that the name still leads to that inode. So no two of us disagree about what a name leads to, and nobody unlinks a
-/// name that has come to lead to another's object. Who only finds and attaches takes it shared, so that such do not
-/// wait for each other. The kernel drops it with the process. It is held for a few system calls, never while waiting
-/// for a semaphore or filling pages.
+/// Processes of this library make, recover and remove names only while they hold it and only after they have seen,
+/// holding it, that the name still leads to that inode. So no two of them disagree about what a name leads to, and
+/// nobody unlinks a name that has come to lead to another's object. The kernel drops it with the process. It is held
+/// for a few system calls, never while waiting for a semaphore or filling pages.
 /// </summary>
-/// <remarks>
-/// Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks afterwards. It is
-/// given back before the descriptor is closed, and not by closing it: a child that was forked and has not executed yet
-/// has the description, too.
-/// </remarks>
+/// <remarks>Peers that know nothing of it (Qt, C) are not kept out; each user of this lock says what it checks
+/// afterwards.</remarks>
 internal readonly struct FileLock : IDisposable
 {
     private const int PausesBeforeQueueing = 20; // some ten milliseconds
@@ -42,15 +48,14 @@ internal readonly struct FileLock : IDisposable
 
     public bool IsHeld => _heldPlusOne != 0;
 
-    /// <summary>Whether somebody else had it first, so that what was looked at before may be of long ago.</summary>
+    /// <summary>Whether another process had it first, so that what was looked at before may be of long ago.</summary>
     public bool HasWaited { get; }
 
     /// <summary>Takes the lock, waiting for another holder up to a bound.</summary>
     /// <param name="file">An open file.</param>
     /// <param name="bound">How long: see <see cref="HolderPatience"/> for what counts against its PeerTimeout.</param>
     /// <param name="taken">The lock; not held when there is none to be had.</param>
-    /// <param name="isShared">Whether others may have it shared at the same time: for who makes and removes
-    /// nothing.</param>
+    /// <param name="mode">How it is held.</param>
     /// <returns>0 when taken, also where the file has no such locks (POSIX segments on Apple: there the system's own
     /// rule, one sizing per segment, decides). EAGAIN when another one holds it, for PeerTimeout by now. Any other
     /// number is what flock(2) says of this file, untouched (EBADF, ENOLCK): then nobody is known to hold
@@ -60,16 +65,18 @@ internal readonly struct FileLock : IDisposable
     /// cancelled.</exception>
     /// <exception cref="ObjectDisposedException">Another one holds it, and the object that the wait is for was
     /// disposed.</exception>
-    public static int Take(int file, in PeerBound bound, out FileLock taken, bool isShared = false)
+    public static int Take(int file, in PeerBound bound, out FileLock taken,
+        FileLockMode mode = FileLockMode.Exclusive)
     {
-        int how = isShared ? Flags.LOCK_SH : Flags.LOCK_EX;
+        int how = mode == FileLockMode.Shared ? Flags.LOCK_SH : Flags.LOCK_EX;
         bool isAnyLeft = FileLockWait.IsAnyLeft;
         int number = Try(file, how, hasWaited: false, out taken);
         if (number != Errno.EAGAIN) return number;
         if (isAnyLeft)
         {
-            // Not by another one, perhaps, but by a thread of this process that was left behind. Race: it gives the
-            // lock back between the try and the look. Safe because of the second try.
+            // R1 Race: the holder is a thread of this process that was left behind, and it releases the lock between
+            // the try and the look.
+            // Safe because: of the second try.
             if (FileLockWait.TryBorrow(file, how) is { } lender)
             {
                 taken = new FileLock(file, hasWaited: true, lender: lender);
@@ -111,13 +118,14 @@ internal readonly struct FileLock : IDisposable
     }
 
     /// <summary>
-    /// Short pauses and many looks: it is held for a few system calls. But where makers race on a loaded machine, look
-    /// after look meets one that has been cut off in the middle: then the system's own queue is joined, which wakes
-    /// with each release.
+    /// Waits by short pauses and many looks, since the lock is held for a few system calls. But where makers race on a
+    /// loaded machine, look after look meets one that has been cut off in the middle: then the system's own queue is
+    /// joined, which wakes with each release.
     /// </summary>
     private static int Wait(int file, int how, in PeerBound bound, out FileLock taken)
     {
         var patience = new HolderPatience(bound.PeerTimeout);
+        var look = new HolderLook(file);
         FileLockWait? queue = null;
         bool mayQueue = true;
         int microseconds = ShortestMicroseconds;
@@ -149,16 +157,21 @@ internal readonly struct FileLock : IDisposable
                 TimeSpan passed = Stopwatch.GetElapsedTime(lastLook);
                 if (patience.IsInfinite || passed < patience.NextLook) continue;
                 lastLook = Stopwatch.GetTimestamp();
-                HolderSight seen = FileLockHolder.Look(file);
+                if (look.Try() is not { } seen) continue;
                 if (seen.Holder is null)
                 {
-                    // Given back this moment, and who was woken for it is not scheduled yet; or a process of another
-                    // namespace has it.
+                    // It was released this moment, and the thread that was woken for it is not scheduled yet; or a
+                    // process of another namespace has it.
                     int number = Try(file, how, hasWaited: true, out taken);
                     if (number != Errno.EAGAIN) return number;
                 }
 
                 patience.Note(seen, passed);
+                if (!patience.IsOver) continue;
+
+                // Race: between two readings of the table another process has become the holder.
+                // Safe because the last word is a new reading, with which the count begins anew for another holder.
+                patience.Note(look.Anew(), TimeSpan.Zero);
                 if (!patience.IsOver) continue;
                 taken = default;
                 return Errno.EAGAIN;
@@ -166,7 +179,7 @@ internal readonly struct FileLock : IDisposable
         }
         finally
         {
-            queue?.GiveUp();
+            queue?.Abandon();
         }
     }
 
@@ -179,13 +192,15 @@ internal readonly struct FileLock : IDisposable
             + $"remove objects ({said}): they do without, and only look again afterwards.");
     }
 
-    /// <summary>Gives it back. Once: the descriptor of a lock that was waited for is closed with it.</summary>
+    /// <summary>Releases it. Once: the descriptor of a lock that was waited for is closed with it.</summary>
+    /// <remarks>R2 Race: a child that was forked and has not executed yet has the open file description, too.
+    /// Safe because: the lock is released before the descriptor is closed, and not by closing it.</remarks>
     public void Dispose()
     {
         if (!IsHeld) return;
         if (_lender is not null)
         {
-            _lender.TakeBack();
+            _lender.EndLoan();
             return;
         }
 

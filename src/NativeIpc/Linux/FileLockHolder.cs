@@ -12,14 +12,16 @@ internal static class FileLockHolder
 {
     private static readonly double s_tick = 1.0 / 100; // USER_HZ, which is 100 on every architecture that .NET runs on
 
-    public static HolderSight Look(int file)
-    {
-        if (!OperatingSystem.IsLinux() || Libc.Status(file, out FileStatus status) != 0) return default;
-        string? holder = Find(SystemText.Lines("/proc/locks"), status.Identity.Inode);
-        if (holder is null || !int.TryParse(holder, CultureInfo.InvariantCulture, out int process) || process <= 0)
-            return new HolderSight(holder, false, default);
-        return Look(holder, process);
-    }
+    /// <param name="holder">Its process, as <see cref="FindByFile"/> gave it.</param>
+    public static HolderSight Look(string? holder)
+        => int.TryParse(holder, CultureInfo.InvariantCulture, out int process) && process > 0
+            ? Look(holder, process) : new HolderSight(holder, false, default);
+
+    /// <summary>Who has the lock of an open file; null for nobody, or a process that is not to be seen from
+    /// here.</summary>
+    public static string? FindByFile(string[] lines, int file)
+        => OperatingSystem.IsLinux() && Libc.Status(file, out FileStatus status) == 0
+            ? Find(lines, status.Identity.Inode) : null;
 
     /// <summary>Who has the lock of a file, as proc_locks(5) says; null for nobody, or a process that is not to be seen
     /// from here.</summary>
@@ -38,9 +40,6 @@ internal static class FileLockHolder
 
     /// <summary>Whether a process is seen to have a shared lock of a file. By device and inode: where it is of a file
     /// system that shows another device there, nothing is seen.</summary>
-    public static bool IsShared(FileIdentity file) => IsShared(SystemText.Lines("/proc/locks"), file);
-
-    /// <inheritdoc cref="IsShared(FileIdentity)"/>
     internal static bool IsShared(string[] lines, FileIdentity file)
     {
         string place = string.Create(CultureInfo.InvariantCulture,

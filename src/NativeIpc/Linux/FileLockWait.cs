@@ -7,22 +7,12 @@ using NativeIpc.Lifetime;
 namespace NativeIpc.Linux;
 
 /// <summary>A wait for a <see cref="FileLock"/> in the system's own queue. flock(2) has no timeout, so a thread of its
-/// own blocks in it, and is left behind when the caller has waited long enough.</summary>
+/// own blocks in it, and is left behind when the caller has waited long enough. Linux only.</summary>
 /// <remarks>
-/// <para>It has an open file description of its own (/proc/self/fd; so Linux only): a lock that comes after the caller
-/// has given up, and has closed its descriptor, is then nobody's but the thread's, which gives it back; until then the
-/// kernel counts this process among the file's users. A process has <see cref="MostThreads"/> of them, waited for or
-/// left behind; whoever finds as many goes on polling.</para>
-/// <para>Interleavings: the thread says that it has the lock, or the caller that it has given up, in one exchange on
-/// the same word. Who comes second closes: the caller with the lock, the thread without the caller.</para>
-/// <para>A thread that was left behind takes the file for a moment when it comes free. In that moment a try of this
-/// process would find it held, by nobody who makes or removes anything. So who finds it held tries once more through
-/// the left one's open file (<see cref="TryBorrow"/>): the kernel gives a description again what it has. Interleavings,
-/// each step under the gate. (1) The thread has the lock, and gives it back before: the borrower takes it, as anybody.
-/// (2) It has the lock and comes to the gate later: it finds it lent, and leaves giving back and closing to the
-/// borrower. (3) It is still in flock(2) when the borrower takes the lock: it is given the same lock, and goes on as in
-/// (2). (4) The borrower has given it back, and the thread is still in flock(2): it gets it later, and gives it back.
-/// (5) Somebody else has the lock: the borrower's try says so.</para>
+/// It has an open file description of its own (/proc/self/fd): a lock that comes after the caller has given up, and has
+/// closed its descriptor, is then nobody's but the thread's, which releases it; until then the kernel counts this
+/// process among the file's users. A process has at most <see cref="MostThreads"/> of them, waited for or left behind;
+/// a caller that finds as many goes on polling.
 /// </remarks>
 #pragma warning disable CA1001 // The event has a handle only where its WaitHandle is asked for.
 internal sealed class FileLockWait
@@ -40,11 +30,11 @@ internal sealed class FileLockWait
     private int _state;
     private int _number;
 
-    // Under the gate: those that were left behind, and what became of each.
+    // Under the gate: the waits that were left behind, and what became of each.
     private static readonly Lock s_gate = new();
     private static readonly List<FileLockWait> s_left = [];
 
-    // How many there are, until they have given the lock back: read without the gate.
+    // How many there are, until they have released the lock: read without the gate.
     private static int s_leftCount;
     private bool _isLent;
     private bool _hasEnded;
@@ -89,11 +79,14 @@ internal sealed class FileLockWait
         return _number;
     }
 
-    /// <summary>The caller does not wait any more: a lock that has come meanwhile is given back.</summary>
-    public void GiveUp()
+    /// <summary>The caller does not wait any more: a lock that has come meanwhile is released.</summary>
+    public void Abandon()
     {
         lock (s_gate)
         {
+            // R1 Race: the lock comes while the caller gives up.
+            // Safe because: one exchange on the same word says which was first, here and in Run. The second one
+            // closes: the caller with the lock, the thread without the caller.
             if (Interlocked.CompareExchange(ref _state, GivenUp, Waiting) == Waiting)
             {
                 s_left.Add(this);
@@ -102,13 +95,22 @@ internal sealed class FileLockWait
             }
         }
 
-        if (_number == 0) GiveBack();
+        if (_number == 0) Release();
     }
 
-    /// <summary>Whether any wait was left behind and has not given back what it may have got.</summary>
+    /// <summary>Whether any wait was left behind and has not released what it may have got.</summary>
     public static bool IsAnyLeft => Volatile.Read(ref s_leftCount) != 0;
 
     /// <summary>Takes a file's lock through a wait that was left behind; null when that does not give it.</summary>
+    /// <remarks>
+    /// R2 Race: a thread that was left behind takes the file for a moment when it comes free; a try of this process in
+    /// that moment finds it held, by nobody that makes or removes anything.
+    /// Safe because: the try is repeated here through the left one's open file, and the kernel gives a description
+    /// again what it has. Each step is under the gate. A thread that has released the lock before is no matter. One
+    /// that comes to the gate later, or is still in flock(2), finds the lock lent, and leaves releasing and closing to
+    /// <see cref="EndLoan"/>; after the loan it takes the lock for its moment, and releases it. If another process has
+    /// the lock, the try here says so.
+    /// </remarks>
     /// <param name="file">An open file.</param>
     /// <param name="how">Which lock; an exclusive one is taken for a shared one.</param>
     public static FileLockWait? TryBorrow(int file, int how)
@@ -132,13 +134,14 @@ internal sealed class FileLockWait
         return null;
     }
 
-    /// <summary>The borrower has done.</summary>
-    public void TakeBack()
+    /// <summary>The borrower is done with the lock.</summary>
+    public void EndLoan()
     {
         lock (s_gate)
         {
+            Debug.Assert(_isLent);
             _isLent = false;
-            if (_hasEnded) GiveBack();
+            if (_hasEnded) Release();
             // Cannot fail on an open descriptor that has flock
             else _ = Libc.flock(_file, Flags.LOCK_UN);
         }
@@ -160,7 +163,7 @@ internal sealed class FileLockWait
             {
                 s_left.Remove(this);
                 _hasEnded = true;
-                if (!_isLent) GiveBack();
+                if (!_isLent) Release();
                 Interlocked.Decrement(ref s_leftCount);
             }
         }
@@ -168,7 +171,7 @@ internal sealed class FileLockWait
         Interlocked.Decrement(ref s_threads);
     }
 
-    private void GiveBack()
+    private void Release()
     {
         _ = Libc.flock(_file, Flags.LOCK_UN); // before closing: see FileLock
         _ = Libc.close(_file);

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace NativeIpc.Linux;
 
 /// <summary>What a look at the holder of a file lock showed.</summary>
@@ -10,18 +12,12 @@ internal readonly record struct HolderSight(string? Holder, bool IsRunnable, Tim
 /// <summary>How long the holder of a file lock is waited for: a pure account of what was seen of it, and of the time
 /// that passed.</summary>
 /// <remarks>
-/// <para>A holder that rests has had its chance: the time counts. One that is runnable is perhaps merely not scheduled,
-/// on a machine with more to do than it can: then only the time that it had on a processor counts, since holding takes
-/// a few system calls. So a starved peer is waited for, and one that computes, or runs in a circle to hold others up,
-/// is not.</para>
-/// <para>One look stands for no more than two times the pause that was wanted before it: who comes to look late was not
-/// scheduled itself, and has not seen the rest.</para>
-/// <para>The count begins anew with another holder: the queue of the system is not fair, and who runs takes a lock that
-/// has just been given back. But in all no more than <see cref="MostHolders"/> times the bound is counted.</para>
-/// <para>Interleavings. (1) The holder gives it back and takes it again between two looks: it counts as one holding, as
-/// far as it was seen at rest or computing. (2) The holder ends: the kernel gives the lock to another one, which counts
-/// anew. (3) Its number goes to another process: that one has had less time on a processor, which counts as
-/// none.</para>
+/// <para>Of a holder that rests the time counts. One that is runnable may merely not be scheduled, on a loaded machine:
+/// then only the time that it had on a processor counts, since holding takes a few system calls. So a starved peer is
+/// waited for, and one that computes, or runs in a circle to hold others up, is not.</para>
+/// <para>The count begins anew with another holder: the queue of the system is not fair, and a running process takes a
+/// lock that was released just now. But in all no more than <see cref="MostHolders"/> times the bound is
+/// counted.</para>
 /// </remarks>
 /// <param name="bound">What one holder is given; infinite for ever.</param>
 internal struct HolderPatience(TimeSpan bound)
@@ -35,7 +31,7 @@ internal struct HolderPatience(TimeSpan bound)
     private TimeSpan _countedOfAll;
     private bool _hasLooked;
 
-    /// <summary>Whether nobody has to look at all.</summary>
+    /// <summary>Whether no look is needed at all.</summary>
     public readonly bool IsInfinite => bound < TimeSpan.Zero;
 
     /// <summary>How long until the next look.</summary>
@@ -50,16 +46,23 @@ internal struct HolderPatience(TimeSpan bound)
     /// <param name="passed">The time since the look before, or since the wait began.</param>
     public void Note(in HolderSight seen, TimeSpan passed)
     {
+        // R1 Race: the holder releases the lock and takes it again between two looks.
+        // Safe because: it counts as one holding, as far as it was seen at rest or computing.
         bool isSame = _hasLooked && seen.Holder == _last.Holder;
         if (_hasLooked && !isSame) _counted = TimeSpan.Zero;
+
+        // A thread that comes to look late was not scheduled itself, and has not seen the rest.
         TimeSpan most = NextLook * 2;
         if (passed > most) passed = most;
         if (seen.IsRunnable)
         {
+            // R2 Race: the holder ends, and its number goes to another process.
+            // Safe because: that one has had less time on a processor, which counts as none.
             TimeSpan worked = isSame ? seen.Processor - _last.Processor : TimeSpan.Zero;
             passed = worked < TimeSpan.Zero ? TimeSpan.Zero : worked < passed ? worked : passed;
         }
 
+        Debug.Assert(passed >= TimeSpan.Zero && passed <= most);
         _counted += passed;
         _countedOfAll += passed;
         _last = seen;

@@ -1,5 +1,5 @@
-using NativeIpc.Contracts;
 using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
 
 namespace NativeIpc.Linux;
 

@@ -19,10 +19,10 @@ internal static class FileKeys
     public static int Of(FileIdentity identity, int projectId)
         => (projectId & 0xFF) << 24 | (int)(identity.Device & 0xFF) << 16 | (int)(identity.Inode & 0xFFFF);
 
+    /// <summary>Whether a segment or a semaphore stands under a key.</summary>
+    public static bool HasObject(int ipcKey) => Libc.shmget(ipcKey, 0, 0) != -1 || Libc.semget(ipcKey, 0, 0) != -1;
+
     /// <summary>Whether a segment or a semaphore stands under a file's key.</summary>
     public static bool HasObject(FileIdentity identity, string path, int projectId)
-    {
-        int ipcKey = s_areKnown ? Of(identity, projectId) : Libc.ftok(path, projectId);
-        return Libc.shmget(ipcKey, 0, 0) != -1 || Libc.semget(ipcKey, 0, 0) != -1;
-    }
+        => HasObject(s_areKnown ? Of(identity, projectId) : Libc.ftok(path, projectId));
 }

@@ -11,9 +11,6 @@ internal static class KeyFileTrust
     // A folder of more is not searched to its end: the name is a help, not a proof.
     private const int MostFiles = 100_000;
 
-    private const uint WritableByAll = 0x2; // S_IWOTH
-    private const uint Sticky = 0x200; // S_ISVTX
-
     /// <summary>Refuses a folder in which every user may replace the files of the others.</summary>
     public static void CheckFolder(string attempt, in NativeIpcKey key, string path)
     {
@@ -40,7 +37,8 @@ internal static class KeyFileTrust
     }
 
     private static bool IsGood(in FileStatus folder)
-        => (folder.Permissions & WritableByAll) == 0 || (folder.Permissions & Sticky) != 0;
+        => ((UnixFileMode)folder.Permissions & (UnixFileMode.OtherWrite | UnixFileMode.StickyBit))
+            != UnixFileMode.OtherWrite;
 
     /// <summary>Refuses a file, or a link to one, that neither this user nor root owns.</summary>
     public static void CheckOwner(string attempt, in NativeIpcKey key, string path, in FileStatus file)
@@ -67,7 +65,7 @@ internal static class KeyFileTrust
 
     /// <summary>Which objects have the key of a file that is only just being made, in words; null when there is
     /// none.</summary>
-    public static string? FindStranger(string path, int ipcKey, int ownSegment)
+    public static string? FindStranger(string path, int ipcKey, int? ownSegment)
     {
         bool segment = Libc.shmget(ipcKey, 0, 0) is var id && id != -1 && id != ownSegment;
         bool semaphore = Libc.semget(ipcKey, 0, 0) != -1;

@@ -85,12 +85,28 @@ internal static class SystemVErrors
         _ => KeyFile(attempt, key, call, number),
     };
 
+    /// <summary>shmget or semget, creating.</summary>
+    /// <param name="kind">Which of the two.</param>
+    /// <param name="attempt">What for.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="number">The error number.</param>
+    /// <param name="size">The bytes of a segment, or the semaphores of a set.</param>
+    public static NativeIpcException Make(IpcObjectKind kind, string attempt, in NativeIpcKey key, int number,
+        long size) => kind == IpcObjectKind.SharedMemory
+        ? CreateSegment(attempt, key, number, size) : GetSemaphore(attempt, key, number, (int)size);
+
+    /// <summary>shmget or semget of what exists.</summary>
+    public static NativeIpcException Get(IpcObjectKind kind, string attempt, in NativeIpcKey key, int number)
+        => kind == IpcObjectKind.SharedMemory
+        ? UseSegment(attempt, key, "shmget", number) : GetSemaphore(attempt, key, number);
+
     /// <summary>shmget, creating (shmget(2)).</summary>
     public static NativeIpcException CreateSegment(string attempt, in NativeIpcKey key, int number, long size)
         => number switch
     {
         Errno.EEXIST => Failure.Of(NativeIpcError.AlreadyExists, attempt, key, "shmget", number,
-            $"Open it, use CreateOrOpen, or remove a leftover with Remove{ByTool(key, isSegment: true, "or ")}."),
+            $"Open it, use CreateOrOpen, or remove a leftover with "
+                + $"Remove{ByTool(key, IpcObjectKind.SharedMemory, "or ")}."),
         Errno.EINVAL => Failure.Of(NativeIpcError.InvalidSize, attempt, key, "shmget", number,
             $"A size of {size} bytes is more than the system allows "
                 + $"(kernel.shmmax{SystemVLimits.Value("kernel.shmmax")}): ask for less, or raise the limit."),
@@ -104,9 +120,8 @@ internal static class SystemVErrors
             "The whole system has as many files open as it may: end programs, or raise the limit (sysctl "
                 + "fs.file-max)."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "shmget", number,
-            $"A segment of another user has this key: let its owner or root remove it{ByTool(key, isSegment: true)}, "
-                + $"or "
-                + "use another key."),
+            $"A segment of another user has this key: let its owner or root remove "
+                + $"it{ByTool(key, IpcObjectKind.SharedMemory)}, or use another key."),
         _ => Unknown(attempt, key, "shmget", number),
     };
 
@@ -171,7 +186,7 @@ internal static class SystemVErrors
             "The kernel has no memory left: end programs, or raise the memory limit of the container."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "semget", number,
             $"A semaphore of another user has this key: let its owner or root remove "
-                + $"it{ByTool(key, isSegment: false)}, "
+                + $"it{ByTool(key, IpcObjectKind.SystemSemaphore)}, "
                 + "or use another key."),
         _ => Unknown(attempt, key, "semget", number),
     };
@@ -211,9 +226,12 @@ internal static class SystemVErrors
 
     /// <summary>The command that looks again and removes, to follow "remove it"; nipc lists nothing but on Linux, and a
     /// key that cannot be typed as it is shown names nothing.</summary>
-    private static string ByTool(in NativeIpcKey key, bool isSegment, string before = "")
-        => Typed(key) is { } typed ? $" ({before}'nipc rm -k {(isSegment ? "shm" : "sem")} {typed}')"
+    private static string ByTool(in NativeIpcKey key, IpcObjectKind kind, string before = "")
+    {
+        bool isSegment = kind == IpcObjectKind.SharedMemory;
+        return Typed(key) is { } typed ? $" ({before}'nipc rm -k {(isSegment ? "shm" : "sem")} {typed}')"
             : isSegment ? $" ({before}ipcs -m, ipcrm -m)" : $" ({before}ipcs -s, ipcrm -s)";
+    }
 
     private static string OwnerByTool(in NativeIpcKey key)
         => Typed(key) is { } typed ? $" ('nipc show {typed}' tells the owner)" : " (ipcs -a tells the owner)";

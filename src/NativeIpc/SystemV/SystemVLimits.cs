@@ -72,7 +72,7 @@ internal static class SystemVLimits
         => string.Create(CultureInfo.InvariantCulture,
             $"A set may have {Number(Sem.SemaphoresOfASet)} semaphores at most (kernel.sem, "
                 + $"{s_semNames[(int)Sem.SemaphoresOfASet]}), and this one needs "
-                + $"{size}{(size == SystemVSemaphores.LockSize ? ", as every lock does" : "")}: raise it "
+                + $"{size}{(size == SystemVLocks.Size ? ", as every lock does" : "")}: raise it "
                 + $"({Raise(Sem.SemaphoresOfASet, 250)}).");
 
     /// <summary>semop does not do as many steps at once.</summary>

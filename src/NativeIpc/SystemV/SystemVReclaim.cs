@@ -20,11 +20,10 @@ internal enum Reclaimed
 /// <summary>Removes a segment without users, so that it can be made afresh. The caller holds the key file's
 /// lock.</summary>
 /// <remarks>
-/// Interleavings considered. (1) A process of ours attaches: it holds the key file's lock from finding the segment
-/// until it is attached, so the count of attachments shows it. (2) A Qt process attaches: it holds the Qt lock
-/// meanwhile. The last detach takes that lock first and the file's second; here the file's is held already, so the Qt
-/// lock is only tried, and the caller lets go of the file before it tries again. (3) Two reclaim: the file lock puts
-/// them in order; the second finds a segment with a user. (4) Death while the lock is held: the kernel gives it back.
+/// R1 Race: two processes reclaim.
+/// Safe because: the file lock puts them in order, and the second one finds a segment with a user.
+/// R2 Race: this process dies while it holds the Qt lock.
+/// Safe because: the kernel gives the lock back.
 /// </remarks>
 internal static class SystemVReclaim
 {
@@ -36,22 +35,28 @@ internal static class SystemVReclaim
         if (!trustsOthers) SystemVSupport.CheckOwner(attempt, key, "shmctl", status.Uid, status.CreatorUid);
         if (status.Attached != 0) return Reclaimed.InUse;
 
+        // R3 Race: a process attaches after the look.
+        // Safe because: one of this library holds the key file's lock, which is held here, from finding the segment
+        // until it is attached; a Qt process holds the Qt lock, and the status is looked at again under it. The last
+        // detach takes the Qt lock first and the file's second, so here the Qt lock is only tried, and the caller
+        // releases the file before it tries again.
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         int qtLock = FindLock(lockKey);
-        if (qtLock != -1 && !SystemVSemaphores.TryStep(qtLock, -1)) return Reclaimed.NotNow;
+        if (qtLock != -1 && !SystemVLocks.TryStep(qtLock, -1)) return Reclaimed.NotNow;
         try
         {
             if (SystemVSupport.Status(id, out status) == 0 && status.Attached != 0) return Reclaimed.InUse;
             SystemVSupport.RemoveSegment(attempt, key, id);
 
             // What a dead holder left behind went with the bytes.
-            if (qtLock != -1 && SystemVSupport.SetStatusOf(qtLock, out SetStatus set) == 0 && set.Count == 2)
+            if (qtLock != -1 && SystemVSupport.SetStatusOf(qtLock, out SetStatus set) == 0
+                && set.Count == SystemVLocks.Size)
                 _ = Libc.semctl(qtLock, 1, Flags.SETVAL, 0);
             return Reclaimed.Yes;
         }
         finally
         {
-            if (qtLock != -1) SystemVSemaphores.GiveLockBack(key, qtLock);
+            if (qtLock != -1) SystemVLocks.Release(key, qtLock);
         }
     }
 

@@ -10,23 +10,15 @@ using NativeIpc.Waiting.Bounds;
 namespace NativeIpc.SystemV;
 
 /// <summary>System V segments: shmget(2), shmop(2), shmctl(2), with the key from ftok(3).</summary>
-/// <remarks>
-/// A segment is born with its size, so nothing half-made can be met but a key file without an object. Interleavings
-/// considered, beyond those of <see cref="KeyFile"/>: (1) The segment found is removed before it is attached: shmat
-/// fails, or attaches to one that is marked removed and has lost its key; both are seen by looking again after the
-/// attach, and the turn starts again. (2) A peer that ends (Qt) removes the key file just after we made a segment under
-/// it: seen by looking again; ours is removed and made anew under the new file. (3) It does so just after we found a
-/// segment: that is what the path led to when the file was opened, so it is attached, as it would have been a moment
-/// before.
-/// </remarks>
+/// <remarks>A segment is born with its size, so nothing half-made can be met but a key file without an
+/// object.</remarks>
 internal sealed class SystemVSegments : ISharedMemoryBackend
 {
     private const string Creating = "create the segment";
     private const string Opening = "open the segment";
     private const string Removing = "remove the segment";
-    private const int MostRounds = 1000;
 
-    // Some system calls of the last one to detach; many times that, as he may be cut off in the middle.
+    // Some system calls of the last one to detach; many times that, as it may be cut off in the middle.
     private static readonly TimeSpan s_removal = TimeSpan.FromMilliseconds(20);
 
     private bool _works;
@@ -39,66 +31,25 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     public (string Finding, string Remedy) WhyNotHere => SystemVSupport.WhyNotHere("shmget");
 
     public Segment CreateNew(in NativeIpcKey key, long size, SharedMemoryOptions options)
-        => Obtain(key, size, options, mayOpen: false)
+        => Obtain(key, size, options, Existing.Refuse)
             ?? throw SystemVErrors.CreateSegment(Creating, key, Errno.EEXIST, size);
 
     public Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options)
-        => Obtain(key, size, options, mayOpen: true)!;
+        => Obtain(key, size, options, Existing.Use)!;
 
     public Segment? Open(in NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options,
         in PeerBound bound, bool mustExist)
     {
-        KeyFile.Rules rules = KeyFile.Rules.Opening(bound, options.AllowOtherOwners);
-        var backoff = new Backoff(bound);
-        int lostRaces = 0;
-        while (lostRaces < MostRounds)
+        KeyFileRules rules = KeyFileRules.Finding(bound, options.AllowOtherOwners);
+        using var session = new KeyFileSession(Opening, key, IpcObjectKind.SharedMemory, rules, bound.PeerTimeout);
+        while (session.Find(out int id))
         {
-            bool halfCreated;
-            string lone;
-            using (KeyFile? file = KeyFile.Open(Opening, key, create: false, rules))
-            {
-                if (file is null)
-                {
-                    return mustExist
-                        ? throw Failure.Of(NativeIpcError.NotFound, Opening, key, "open", Errno.ENOENT,
-                            "There is no key file: start the peer that makes it, or use CreateOrOpen.")
-                        : null;
-                }
-
-                int ipcKey = file.Ftok(Opening);
-                int id = Libc.shmget(ipcKey, 0, 0);
-                int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
-                if (number is not (0 or Errno.ENOENT)) throw SystemVErrors.UseSegment(Opening, key, "shmget", number);
-                if (number == 0)
-                {
-                    if (Attach(Opening, file, ipcKey, id, access, options, createdNew: false) is { } segment)
-                    {
-                        file.Dispose();
-                        return Filled(Opening, segment, options, madeKeyFile: false);
-                    }
-
-                    lostRaces++;
-                    continue;
-                }
-
-                if (!file.IsStillThere && lostRaces++ < MostRounds) continue;
-                halfCreated = file.Status.IsRegularFile && file.Status.Size == 0;
-                lone = KeyFileTrust.DescribeLone(file.Status, ipcKey);
-            }
-
-            // Only what looks like a key file made for the purpose is worth waiting for; the lock on it is free
-            // meanwhile.
-            if (halfCreated && backoff.Pause()) continue;
-            if (!mustExist) return null;
-            throw halfCreated
-                ? Failure.Found(NativeIpcError.NotFound, Opening, key, "shmget",
-                    $"it is half-created: the key file is there and the segment is not; its creator may have died, "
-                        + $"or {lone}", "A creating call (CreateNew, CreateOrOpen) recovers it.", Errno.ENOENT)
-                : Failure.Of(NativeIpcError.NotFound, Opening, key, "shmget", Errno.ENOENT,
-                    $"No such segment: start the peer that makes it, or use CreateOrOpen; or {lone}.");
+            if (AttachFound(Opening, session, id, access, options) is not { } segment) continue;
+            session.Dispose(); // others need the file while pages are filled
+            return Filled(Opening, segment, options, madeKeyFile: false);
         }
 
-        throw Contended(Opening, key);
+        return mustExist ? throw session.NotFound() : null;
     }
 
     public bool Remove(in NativeIpcKey key)
@@ -106,10 +57,10 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         var defaults = SharedMemoryOptions.s_default;
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
         bool found = false;
-        using (KeyFile? file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(defaults.PeerTimeout)))
+        using (KeyFile? file = KeyFile.Open(Removing, key, KeyFileRules.Removing(defaults.PeerTimeout)))
         {
             if (file is null) return false;
-            int ipcKey = file.Ftok(Removing);
+            int ipcKey = file.Ftok();
             int id = Libc.shmget(ipcKey, 0, 0);
             int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (number is not (0 or Errno.ENOENT)) throw SystemVErrors.UseSegment(Removing, key, "shmget", number);
@@ -120,208 +71,157 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
             }
 
-            file.RemoveIfOurs(ipcKey);
+            file.RemoveIfUnused(ipcKey);
         }
 
         if (found && lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
         return found;
     }
 
-    private static SystemVSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options, bool mayOpen)
-        => MakeOrAttach(key, size, options, mayOpen, out bool madeKeyFile) is { } segment
+    private static SystemVSegment? Obtain(in NativeIpcKey key, long size, SharedMemoryOptions options,
+        Existing existing)
+        => MakeOrAttach(key, size, options, existing, out bool madeKeyFile) is { } segment
             ? Filled(segment.CreatedNew ? Creating : Opening, segment, options, madeKeyFile) : null;
 
+    /// <returns>Null when the segment exists, and that was refused.</returns>
     private static SystemVSegment? MakeOrAttach(in NativeIpcKey key, long size, SharedMemoryOptions options,
-        bool mayOpen, out bool madeKeyFile)
+        Existing existing, out bool madeKeyFile)
     {
         madeKeyFile = false;
-        KeyFile.Rules rules = KeyFile.Rules.Of(options) with { ExpectsNone = !mayOpen };
-        var backoff = new Backoff(options.PeerTimeout);
-        int lostRaces = 0;
         NativeIpcException? tooLarge = SizeLimits.FindTooMuchMemory(Creating, key, size, options.Allocation);
         // nothing is there, and so nothing is made
         if (tooLarge is not null && Libc.Status(KeyFile.Path(key), followLink: true, out _) != 0) throw tooLarge;
-        while (lostRaces++ < MostRounds)
+        KeyFileRules rules = KeyFileRules.Making(existing, options);
+        using var session = new KeyFileSession(Creating, key, IpcObjectKind.SharedMemory, rules, options.PeerTimeout);
+        while (true)
         {
-            using KeyFile file = OpenKeyFile(key, rules, mayOpen);
-            int ipcKey = 0;
-            try
+            session.Open();
+            if (tooLarge is not null && Libc.shmget(session.IpcKey, 0, 0) == -1) throw tooLarge;
+            Obtained obtained = session.Obtain(size, options.Mode, out int id);
+            if (obtained == Obtained.Found && options.Reclaim)
+                obtained = Reclaim(session, key, size, options, tooLarge, ref id);
+            if (obtained == Obtained.Found && existing == Existing.Refuse) return null;
+            SystemVSegment? segment = obtained switch
             {
-                ipcKey = file.Ftok(Creating);
-                if (file.MayBeInTheMaking(ipcKey, options.PeerTimeout) && !backoff.IsOver)
-                {
-                    lostRaces--;
-                    file.Dispose(); // nobody is kept waiting meanwhile
-                    backoff.Pause();
-                    continue;
-                }
-
-                if (tooLarge is not null && Libc.shmget(ipcKey, 0, 0) == -1) throw tooLarge;
-                file.MarkIfBare();
-                int id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
-                int number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
-                bool created = number == 0;
-                if (!created)
-                {
-                    // macOS looks at the size (EINVAL) and the mode (EACCES) before it says that the segment exists.
-                    id = Libc.shmget(ipcKey, 0, 0);
-                    int second = id == -1 ? Marshal.GetLastPInvokeError() : 0;
-                    // It went away between two calls
-                    if (second != 0 && number == Errno.EEXIST && second == Errno.ENOENT) continue;
-                    if (second != 0 && number != Errno.EEXIST)
-                        throw SystemVErrors.CreateSegment(Creating, key, number, size);
-                    if (options.Reclaim && second == 0)
-                    {
-                        Reclaimed reclaimed = SystemVReclaim.TryRemove(Creating, key, id, options.AllowOtherOwners);
-                        if (reclaimed == Reclaimed.NotNow && !backoff.IsOver)
-                        {
-                            lostRaces--;
-                            file.Dispose(); // who holds the Qt lock may be waiting for it
-                            backoff.Pause();
-                            continue;
-                        }
-
-                        if (reclaimed == Reclaimed.NotNow)
-                        {
-                            throw Failure.Found(NativeIpcError.LockError, Creating, key, "semop",
-                                "nobody is attached, and another process holds its lock: whether it is about to "
-                                    + "attach cannot be told",
-                                "End that process, or do without Reclaim.", Errno.EAGAIN);
-                        }
-
-                        if (reclaimed == Reclaimed.Yes)
-                        {
-                            if (tooLarge is not null) throw tooLarge;
-
-                            // At once, while the file is held: without an object it looks as if somebody were in the
-                            // middle of making one.
-                            id = Libc.shmget(ipcKey, (nuint)size, (int)options.Mode | Flags.IPC_CREAT | Flags.IPC_EXCL);
-                            number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
-                            if (number == Errno.EEXIST) continue; // a Qt process was faster
-                            if (number != 0) throw SystemVErrors.CreateSegment(Creating, key, number, size);
-                            created = true;
-                            second = 0;
-                        }
-                    }
-
-                    if (!created && !mayOpen) return null;
-                    if (second != 0) throw SystemVErrors.UseSegment(Opening, key, "shmget", second);
-                }
-
-                SystemVSegment? segment;
-                try
-                {
-                    if (created && rules.Group is { } group
-                        && SystemVSupport.GiveSegment(id, group) is var refused and not 0)
-                    {
-                        throw SystemVErrors.Give(Creating, key, "shmctl", refused);
-                    }
-
-                    segment = Attach(created ? Creating : Opening, file, ipcKey, id, SharedMemoryAccess.ReadWrite,
-                        options, created);
-                }
-                catch when (created)
-                {
-                    SystemVSupport.TakeBack(Creating, key, id, isSegment: true);
-                    throw;
-                }
-
-                if (segment is null)
-                {
-                    if (created) SystemVSupport.TakeBack(Creating, key, id, isSegment: true);
-                    continue;
-                }
-
-                if (created) SystemVKeeping.Tell(key);
-                if (options.Removal == RemovalPolicy.Keep) file.EraseRecord(IpcObjectKind.SharedMemory);
-                else if (created) file.Record(IpcObjectKind.SharedMemory, id);
-                if (segment.Size >= size || options.AllowSmaller)
-                {
-                    madeKeyFile = file.IsNew;
-                    return segment;
-                }
-
+                Obtained.Made => AttachMade(session, key, id, size, rules.Group, options),
+                Obtained.Found => AttachFound(Creating, session, id, SharedMemoryAccess.ReadWrite, options),
+                _ => null,
+            };
+            if (segment is null) continue;
+            if (segment.Size < size && !options.AllowSmaller)
+            {
                 long actual = segment.Size;
                 segment.DetachOnly();
                 throw Failure.TooSmall(key, actual, size);
             }
-            catch when (file.IsNew)
-            {
-                file.TakeBack(ipcKey);
-                throw;
-            }
-        }
 
-        throw Contended(Creating, key);
-    }
-
-    private static KeyFile OpenKeyFile(in NativeIpcKey key, in KeyFile.Rules rules, bool mayOpen)
-    {
-        try
-        {
-            return KeyFile.Open(Creating, key, create: true, rules)!;
-        }
-        catch (NativeIpcException failure)
-            when (!mayOpen && failure is { Error: NativeIpcError.KeyError, NativeErrorCode: Errno.EEXIST })
-        {
-            // To CreateNew, an object that is not the new file's is one that exists.
-            throw new NativeIpcException(NativeIpcError.AlreadyExists, failure.Operation, key, failure.NativeErrorCode,
-                failure.Message);
+            if (segment.CreatedNew) SystemVKeeping.Tell(key);
+            if (options.Removal == RemovalPolicy.Keep) session.File.EraseRecord(IpcObjectKind.SharedMemory);
+            else if (segment.CreatedNew) session.File.Record(IpcObjectKind.SharedMemory, id);
+            madeKeyFile = session.MadeFile;
+            session.Keep();
+            return segment;
         }
     }
 
-    private static NativeIpcException Contended(string attempt, in NativeIpcKey key)
-        => Failure.Found(NativeIpcError.LockError, attempt, key, "shmget",
-            "other processes keep making and removing it", "Try again.");
-
-    /// <summary>Attaches, and looks whether the key still leads there; null when it does not (any more).</summary>
-    private static SystemVSegment? Attach(string attempt, KeyFile file, int ipcKey, int id, SharedMemoryAccess access,
-        SharedMemoryOptions options, bool createdNew)
+    /// <summary>Removes a segment without users and makes it anew. Found when it has users; gone when another round is
+    /// needed.</summary>
+    private static Obtained Reclaim(KeyFileSession session, in NativeIpcKey key, long size, SharedMemoryOptions options,
+        NativeIpcException? tooLarge, ref int id)
     {
-        nint address = Libc.shmat(id, 0, access == SharedMemoryAccess.Read ? Flags.SHM_RDONLY : 0);
-        if (address == Libc.MAP_FAILED)
+        switch (SystemVReclaim.TryRemove(Creating, key, id, options.AllowOtherOwners))
         {
-            int number = Marshal.GetLastPInvokeError();
-            return number == Errno.EINVAL || number == Errno.EIDRM
-                ? null : throw SystemVErrors.UseSegment(attempt, file.Key, "shmat", number);
+            case Reclaimed.InUse:
+                return Obtained.Found;
+            case Reclaimed.Yes:
+                return tooLarge is null ? session.MakeAnew(size, options.Mode, out id) : throw tooLarge;
+            default:
+                if (session.TryWaitForPeer()) return Obtained.Gone; // the holder of the Qt lock may need the file
+                throw Failure.Found(NativeIpcError.LockError, Creating, key, "semop",
+                    "nobody is attached, and another process holds its lock: whether it is about to attach cannot be "
+                        + "told", "End that process, or do without Reclaim.", Errno.EAGAIN);
         }
+    }
 
+    /// <summary>Attaches to a segment that this round has made; null when a peer has removed it, or its file.</summary>
+    private static SystemVSegment? AttachMade(KeyFileSession session, in NativeIpcKey key, int id, long size,
+        uint? group, SharedMemoryOptions options)
+    {
+        if (group is { } gid && SystemVSupport.GiveSegment(id, gid) is var refused and not 0)
+            throw SystemVErrors.Give(Creating, key, "shmctl", refused);
+        if (!TryAttach(Creating, key, id, SharedMemoryAccess.ReadWrite, out nint address)) return null;
+
+        // R1 Race: a peer that ends (Qt) has removed the key file just before the segment was made under it.
+        // Safe because: the file is looked at after the attach, the segment is removed again, and the next round makes
+        // it under the file that has the path then.
+        SystemVSegment? segment = null;
         try
         {
-            int error = SystemVSupport.Status(id, out SegmentStatus status);
+            if (!session.File.HasPath || !HasKey(session.IpcKey, id)) return null;
+            return segment = new SystemVSegment(key, address, id, session.IpcKey, size, session.File.Status.Identity,
+                SharedMemoryAccess.ReadWrite, createdNew: true, options);
+        }
+        finally
+        {
+            if (segment is null) _ = Libc.shmdt(address);
+        }
+    }
 
+    /// <summary>Attaches to a segment that was there, and looks whether the key still leads to it; null when it does
+    /// not.</summary>
+    private static SystemVSegment? AttachFound(string attempt, KeyFileSession session, int id,
+        SharedMemoryAccess access, SharedMemoryOptions options)
+    {
+        KeyFile file = session.File;
+        if (!TryAttach(attempt, file.Key, id, access, out nint address)) return null;
+        SystemVSegment? segment = null;
+        try
+        {
             // After the attach, which keeps the id from being used again. Until here nobody has looked at the bytes.
-            if (error == 0 && !options.AllowOtherOwners && !createdNew)
-                SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
-            bool isGood = error == 0 && !status.IsRemoved && HasKey(ipcKey, id) && (!createdNew || file.HasPath);
-            if (isGood && (createdNew || file.IsLocked || IsKept(file.Key, id)))
-            {
-                if (!createdNew && options.Allocation == SharedMemoryAllocation.Populate)
-                    SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
-                return new SystemVSegment(file.Key, address, id, ipcKey, status, file.Status.Identity, access,
-                    createdNew, options);
-            }
-
-            if (error != 0 && error != Errno.EINVAL && error != Errno.EIDRM)
+            int error = SystemVSupport.Status(id, out SegmentStatus status);
+            if (error != 0 && !SystemVSupport.IsGone(error))
                 throw SystemVErrors.UseSegment(attempt, file.Key, "shmctl", error);
-        }
-        catch
-        {
-            _ = Libc.shmdt(address);
-            throw;
-        }
+            if (error == 0 && !options.AllowOtherOwners)
+                SystemVSupport.CheckOwner(attempt, file.Key, "shmctl", status.Uid, status.CreatorUid);
 
-        _ = Libc.shmdt(address);
-        return null;
+            // R2 Race: another process removes the segment between finding and attaching. The attach fails, or gives
+            // memory that is marked as removed and has lost its key.
+            // Safe because: the status is taken after the attach, and without it the next round finds what is there.
+            // R3 Race: a peer (Qt) removes the key file after the segment was found.
+            // Safe because: the segment is what the path led to when the file was opened, a moment before.
+            if (error != 0 || status.IsRemoved || !HasKey(session.IpcKey, id)
+                || (!file.IsLocked && !IsKept(file.Key, id)))
+                return null;
+            if (options.Allocation == SharedMemoryAllocation.Populate)
+                SizeLimits.TellOfTooMuchMemory(file.Key, status.Size);
+            return segment = new SystemVSegment(file.Key, address, id, session.IpcKey, status.Size,
+                file.Status.Identity, access, createdNew: false, options);
+        }
+        finally
+        {
+            if (segment is null) _ = Libc.shmdt(address);
+        }
     }
 
-    /// <summary>Whether a segment that was attached without the file lock stays: false when the last one to detach, who
-    /// looked before, has removed it.</summary>
+    /// <summary>Attaches; false when the segment is gone.</summary>
+    private static bool TryAttach(string attempt, in NativeIpcKey key, int id, SharedMemoryAccess access,
+        out nint address)
+    {
+        address = Libc.shmat(id, 0, access == SharedMemoryAccess.Read ? Flags.SHM_RDONLY : 0);
+        if (address != Libc.MAP_FAILED) return true;
+        int number = Marshal.GetLastPInvokeError();
+        return SystemVSupport.IsGone(number)
+            ? false : throw SystemVErrors.UseSegment(attempt, key, "shmat", number);
+    }
+
+    /// <summary>Whether a segment that was attached without the file lock stays.</summary>
     /// <remarks>
-    /// That one holds the segment's lock from before his look at the attachments until the segment is removed. So when
-    /// the lock was seen free, or missing, after the attach, he
-    /// has come to his end, which the status shows, or he looks later and sees this attachment. A lock that somebody
-    /// else keeps taken is not waited for, but for a moment; nor does this help against who removes with UseLock false.
+    /// R4 Race: the last one to detach has seen nobody attached, before this attach, and is about to remove the
+    /// segment.
+    /// Safe because: it holds the segment's lock from before its look at the attachments until the removal. Once that
+    /// lock was seen free, or missing, after the attach, the removal is over, which the status shows, or its look comes
+    /// later and sees this attachment. A lock that is kept taken is waited for only a moment; and a removal with
+    /// UseLock false takes none.
     /// </remarks>
     private static bool IsKept(in NativeIpcKey key, int id)
     {
@@ -345,10 +245,10 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     /// <summary>Fills the pages of a segment that is attached and complete, if that is wanted. Without the key file's
     /// lock, which others need meanwhile: filling takes seconds.</summary>
     /// <remarks>
-    /// Interleavings. (1) A peer attaches meanwhile: the segment has its size, its bytes are zero, and pages that are
-    /// touched before they were filled come then. (2) A peer removes it meanwhile: this attachment keeps the memory, as
-    /// after any removal. (3) There is no memory: what was made is removed by its id, so another one that has the key
-    /// by then stays; who attached meanwhile keeps what there is, as after any removal.
+    /// R5 Race: a peer attaches or removes the segment while it is filled.
+    /// Safe because: the segment has its size, its bytes are zero, and pages that are touched before come then. This
+    /// attachment keeps the memory after a removal. Where there is no memory, what was made is removed by its id:
+    /// another one that has the key by then stays, and processes that attached meanwhile keep what there is.
     /// </remarks>
     private static SystemVSegment Filled(string attempt, SystemVSegment segment, SharedMemoryOptions options,
         bool madeKeyFile)
@@ -362,7 +262,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         // Before Linux 5.14: pages come when touched, which is all that is lost
         if (number == Errno.EINVAL) return segment;
         NativeIpcKey key = segment.Key;
-        segment.DetachOnly(removes: segment.CreatedNew, madeKeyFile);
+        segment.TakeBack(madeKeyFile);
         throw Failure.Of(NativeIpcError.OutOfResources, attempt, key, "madvise", number,
             "There is no memory for its pages: ask for less, or for Reserve instead of Populate.");
     }

@@ -13,24 +13,28 @@ namespace NativeIpc.SystemV;
 /// <summary>A set that was made or found, and what follows for its removal.</summary>
 /// <param name="Id">The set's id; ids are not used again soon.</param>
 /// <param name="KeyFile">The file that its key comes from.</param>
-/// <param name="CreatedNew">Whether this call made it.</param>
-/// <param name="Owns">Whether this instance removes it: it made it, or took it over.</param>
-/// <param name="MadeKeyFile">Whether this instance made the key file.</param>
-/// <param name="Tells">Whether it has the second semaphore, which tells of dead holders.</param>
-internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile, bool CreatedNew, bool Owns, bool MadeKeyFile,
-    bool Tells);
+internal readonly record struct SystemVSet(int Id, FileIdentity KeyFile)
+{
+    /// <summary>Whether this call made it.</summary>
+    internal bool CreatedNew { get; init; }
+
+    /// <summary>Whether this instance removes it: it made it, or took it over.</summary>
+    internal bool Owns { get; init; }
+
+    /// <summary>Whether this instance made the key file.</summary>
+    internal bool MadeKeyFile { get; init; }
+
+    /// <summary>Whether it has the second semaphore, which tells of dead holders.</summary>
+    internal bool Tells { get; init; }
+
+    /// <summary>A set that was there.</summary>
+    internal static SystemVSet Opened(int id, FileIdentity keyFile, in SetStatus status)
+        => new(id, keyFile) { Tells = status.Count == SystemVLocks.Size };
+}
 
 /// <summary>An open System V semaphore. An id is no handle: there is nothing to close, and a stale one harms
 /// nobody.</summary>
-/// <remarks>
-/// Interleavings considered. (1) The set is removed while threads wait or operate: each gets EIDRM or EINVAL and comes
-/// to <see cref="Revive"/>; the first one makes the set anew (if this instance knows the count), the others find that
-/// the id has changed. (2) Two processes revive: the file lock lets one make it, the other finds it. (3) This instance
-/// is closed while its threads wait: the removal wakes them, they find it closed. (4) Exit and Close together: see
-/// <see cref="SystemVSemaphoreRemoval"/>. (5) The process ends while its threads wait: the removal wakes them, and they
-/// must not make anew what nobody would remove any more; they wait for the end. What a lock does beyond that is in
-/// SystemVSemaphore.Lock.cs.
-/// </remarks>
+/// <remarks>What a lock does beyond that is in SystemVSemaphore.Lock.cs.</remarks>
 internal sealed partial class SystemVSemaphore : SemaphoreObject
 {
     private const string Acquiring = "acquire the semaphore";
@@ -80,23 +84,24 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     public override bool TryAcquire()
     {
         Opened set = _set;
-        if (!set.Tells) return TryAtOnce(-1, _acquireFlags) || Acquire(null);
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-        bool acquired = TryTakeClean(set) || Operate(Acquiring, -1, _acquireFlags, null, triedClean: true);
+        if (!set.Tells) return TryOperateFast(-1, _acquireFlags) || Acquire(null);
+        ThrowIfClosed(IsClosed);
+        bool acquired = TryTakeFast(set) || Operate(Acquiring, -1, _acquireFlags, null, triedFast: true);
         if (acquired) Volatile.Write(ref _isHeld, 1);
         return acquired;
     }
 
     /// <inheritdoc/>
     /// <remarks>What else it may say than that there is no permit, the sleep that comes next says.</remarks>
-    public override bool TryAcquireQuickly()
-        => _set.Tells || _options.Robust ? Acquire(null) : TryAtOnce(-1, _acquireFlags);
+    public override bool TryAcquireFast()
+        => _set.Tells || _options.Robust ? Acquire(null) : TryOperateFast(-1, _acquireFlags);
 
     /// <summary>The operation that goes through at once, of a semaphore that is no lock. Whatever keeps it from that
     /// changes nothing, and shows when it is done again.</summary>
-    // Each return after a system call costs some nanoseconds, on processors that mend their guesses of returns there
+    // Inlined: each return after a system call costs some nanoseconds, on processors that mend their guesses of returns
+    // there.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private unsafe bool TryAtOnce(short change, short flags)
+    private unsafe bool TryOperateFast(short change, short flags)
     {
         if (_options.Robust || IsClosed) return false;
         var operation = new Sembuf { sem_op = change, sem_flg = (short)(flags | Flags.IPC_NOWAIT) };
@@ -158,7 +163,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     private void ReleaseFreely(int count)
     {
-        if (count == 1 && TryAtOnce(1, _releaseFlags)) return;
+        if (count == 1 && TryOperateFast(1, _releaseFlags)) return;
         if (count > Flags.SEMVMX) throw Full(Errno.ERANGE, count);
         try
         {
@@ -171,9 +176,9 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     /// <summary>Releases unless that passes a maximum.</summary>
-    /// <remarks>semop(2) can ask for a count of 0 and add in one step, but not for "at most n". So a release of the
-    /// whole maximum is exact. Race: for others, somebody releases between the look and the release. Then the count
-    /// passes the maximum by as much; that is documented.</remarks>
+    /// <remarks>semop(2) can ask for a count of 0 and add in one step, but not for "at most n". So only a release of
+    /// the whole maximum is exact. With any other one the count passes the maximum by what another process releases
+    /// between the look and the release; that is documented.</remarks>
     private void ReleaseWithin(int maximum, int count)
     {
         if (count > maximum) throw Failure.OverMaximum(Key, count, maximum);
@@ -198,7 +203,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         steps[1] = new Sembuf { sem_op = (short)count, sem_flg = _releaseFlags };
         while (true)
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            ThrowIfClosed(IsClosed);
             int id = CurrentId;
             if (Libc.semop(id, steps, 2) == 0) return;
             int number = Marshal.GetLastPInvokeError();
@@ -249,18 +254,18 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     /// <summary>One operation on semaphore number 0; false when it would have to wait, or its slice passed.</summary>
-    private unsafe bool Operate(string attempt, short change, short flags, TimeSpan? slice, bool triedClean = false)
+    private unsafe bool Operate(string attempt, short change, short flags, TimeSpan? slice, bool triedFast = false)
     {
         var operation = new Sembuf { sem_op = change, sem_flg = flags };
         while (true)
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            ThrowIfClosed(IsClosed);
             Opened set = _set;
             int id = set.Id;
             if (change < 0 && set.Tells)
             {
-                if (TryTake(set, slice, triedClean) is { } taken) return taken;
-                triedClean = false;
+                if (TryTake(set, slice, triedFast) is { } taken) return taken;
+                triedFast = false;
                 continue; // it is gone, and was made anew
             }
 
@@ -295,13 +300,17 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     private bool? GoOnAfterLoss(string attempt, short change, TimeSpan? slice, int id, int number)
     {
         if (ProcessExit.IsEnding && change > 0) return true; // the set went with its owner at the end of both processes
+
+        // R1 Race: the process ends, or this instance is closed, while its threads wait; the removal wakes them.
+        // Safe because: they make nothing anew, which nobody would remove any more, and wait for the end; or they find
+        // the instance closed, in the next round.
         if (change < 0 && !IsClosed && (ProcessExit.IsEnding || _removal is { HasBegun: true }))
         {
             if (slice is { } rest) Pause.Microseconds((int)rest.TotalMicroseconds);
             return false;
         }
 
-        // Who acquires only tries here: how long the caller waits is known where it sleeps (AwaitReady).
+        // An acquire only tries here: how long the caller waits is known where it sleeps (AwaitReady).
         if (change < 0) return TryRevive(id, number, PeerBound.Once) ? null : false;
         Revive(attempt, id, number, _options.PeerTimeout);
         return null;
@@ -322,11 +331,11 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         => AwaitReady(longest, wakeup) && base.Block(longest, wakeup);
 
     /// <inheritdoc/>
-    /// <remarks>A peer that keeps the set from being made anew is waited for on the pool: it may be one that has died
-    /// in the middle, which no try finds out. As long as anybody waits: what comes of it is for those who do, the
-    /// first one gets the failure, and the next look begins again for the others, each of which is told in its turn.
-    /// Who has just come, and found nobody before, has not waited for the peer yet.</remarks>
-    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    /// <remarks>A peer that keeps the set from being made anew is waited for on the pool, as long as anybody waits: it
+    /// may be one that has died in the middle, which no try finds out. The first waiter gets a failure, and the next
+    /// look begins again for the others, each of which gets its own. A waiter that has just come, and found nobody
+    /// before, has not waited for the peer yet.</remarks>
+    public override bool TryAcquire(out bool isHeldUp)
     {
         isHeldUp = false;
         if (TryAcquire()) return true;
@@ -367,7 +376,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
         public bool IsWoken => wakeup?.IsSet ?? !target.IsAwaited;
 
-        public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
+        public ObjectDisposedException Disposed() => ClosedError();
     }
 
     private bool TryRevive(int goneId, int number, in PeerBound bound)
@@ -390,14 +399,17 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         using ProcessExit.Call call = ProcessExit.Begin(
             Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator,
                 RemoveAtProcessExit: true }, bound);
-        bound.Enter(_gate);
+        bound.WaitForGate(_gate);
         try
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            // R2 Race: several threads find the set gone (EIDRM or EINVAL), and several processes.
+            // Safe because: the first thread makes the set anew, and the others find that the id has changed; the file
+            // lock lets one process make it, and the others find it.
+            ThrowIfClosed(IsClosed);
             if (CurrentId != goneId) return;
             if (_initialCount is not { } count || _removal is { HasBegun: true })
                 throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
-            SystemVSemaphores.Create(Key, count, _options, SystemVSemaphores.Existing.Use, bound, out SystemVSet set);
+            SystemVSemaphores.Create(Key, count, _options, Existing.Use, bound, out SystemVSet set);
             bool hadMadeKeyFile = _removal?.Forget(set.KeyFile) == true;
             Adopt(set with { MadeKeyFile = set.MadeKeyFile || hadMadeKeyFile });
         }
@@ -411,7 +423,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     {
         while (true)
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            ThrowIfClosed(IsClosed);
             int id = CurrentId;
             count = Libc.semctl(id, 0, Flags.GETVAL);
             if (count != -1) return true;
@@ -427,6 +439,19 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         && SystemVSupport.IsGone(Marshal.GetLastPInvokeError());
 
     /// <inheritdoc/>
+    /// <remarks>A key file that was made anew has another inode, and newcomers get another key of it.</remarks>
+    public override bool WasReplaced
+    {
+        get
+        {
+            if (IsGone) return true;
+            if (KeyFileIdentity == default) return false;
+            int error = Libc.Status(SystemV.KeyFile.Path(Key), followLink: true, out FileStatus now);
+            return error == Errno.ENOENT || (error == 0 && now.Identity != KeyFileIdentity);
+        }
+    }
+
+    /// <inheritdoc/>
     /// <remarks>
     /// Two steps in one operation: the count must be 0, then it becomes 1. A failed create() of Qt sets the count of a
     /// held lock to 1; the plain step would make it 2, and let two in from then on. (If somebody has taken the reset
@@ -435,7 +460,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     public override unsafe bool TryUnlock()
     {
         Opened set = _set;
-        if (set.Tells) return TryGiveBackClean(set) || TryGiveBack(set);
+        if (set.Tells) return TryReleaseFast(set) || TryRelease(set);
         Sembuf* steps = stackalloc Sembuf[2];
         steps[0] = new Sembuf { sem_flg = (short)Flags.IPC_NOWAIT };
         steps[1] = new Sembuf { sem_op = 1, sem_flg = _releaseFlags };

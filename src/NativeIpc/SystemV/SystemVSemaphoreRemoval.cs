@@ -6,8 +6,10 @@ namespace NativeIpc.SystemV;
 
 /// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that,
 /// once.</summary>
-/// <remarks>The set is removed by its id, so another's set under the same key stays; the file is compared under its
-/// lock.</remarks>
+/// <remarks>R1 Race: Close and the end of the process remove at once.
+/// Safe because: the gate lets one through, and the other waits until it is done.
+/// R2 Race: another process has made a new set under the key, or another key file under the path.
+/// Safe because: the set is removed by its id, and the file is compared under its lock.</remarks>
 internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound) : ExitDuty
 {
     private const string Removing = "remove the semaphore";
@@ -41,7 +43,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         {
             try
             {
-                file = KeyFile.Open(Removing, key, create: false, KeyFile.Rules.Removing(bound), cleansUp: true);
+                file = KeyFile.Open(Removing, key, KeyFileRules.CleaningUp(bound));
             }
             finally
             {
@@ -50,7 +52,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 
             // A file that objects of several project ids stood under goes with the last one of them, whoever made it.
             if (file is not null && (set.MadeKeyFile || file.IsMarked) && file.Status.Identity == set.KeyFile)
-                file.RemoveIfOurs(file.Ftok(Removing));
+                file.RemoveIfUnused(file.Ftok());
         }
         catch (NativeIpcException failure)
         {

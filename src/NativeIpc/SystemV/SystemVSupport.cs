@@ -10,6 +10,9 @@ internal readonly record struct SegmentStatus(long Size, long Attached, uint Mod
 {
     /// <summary>Marked for destruction (Linux; elsewhere such a segment cannot be asked at all).</summary>
     public bool IsRemoved => (Mode & Flags.SHM_DEST) != 0;
+
+    /// <summary>Who may do what.</summary>
+    public UnixFileMode Permissions => SystemVSupport.PermissionsOf(Mode);
 }
 
 /// <summary>What semctl(IPC_STAT) tells of a set. Times are in whole seconds; the last change is not before the
@@ -20,8 +23,16 @@ internal readonly record struct SetStatus(int Count, uint Uid, uint Gid, uint Cr
 /// <summary>The few calls that both kinds of System V objects need.</summary>
 internal static class SystemVSupport
 {
+    private const UnixFileMode AllPermissions =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
     /// <summary>Any key does to ask whether the calls are there.</summary>
     internal const int ProbeKey = 0x51000001;
+
+    /// <summary>Who may do what, without the kernel's own marks in an object's mode.</summary>
+    internal static UnixFileMode PermissionsOf(uint mode) => (UnixFileMode)mode & AllPermissions;
 
     /// <summary>Whether it may be asked at all: on Android and in an Apple sandbox the first call ends the process
     /// (SIGSYS).</summary>
@@ -143,11 +154,11 @@ internal static class SystemVSupport
     /// <summary>
     /// Removes a segment or a set after a failure, which the caller is to hear: another one goes to the log.
     /// </summary>
-    internal static void TakeBack(string attempt, in NativeIpcKey key, int id, bool isSegment)
+    internal static void TakeBack(IpcObjectKind kind, string attempt, in NativeIpcKey key, int id)
     {
         try
         {
-            if (isSegment) RemoveSegment(attempt, key, id);
+            if (kind == IpcObjectKind.SharedMemory) RemoveSegment(attempt, key, id);
             else RemoveSemaphore(attempt, key, id);
         }
         catch (NativeIpcException failure)

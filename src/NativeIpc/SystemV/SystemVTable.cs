@@ -9,14 +9,13 @@ internal static class SystemVTable
 {
     internal const string Folder = "/proc/sysvipc";
 
-    private const uint PermissionBits = 0x1FF;
 
     /// <summary>One line. The columns that one kind has and the other has not are 0.</summary>
     internal readonly record struct Row(
         IpcObjectKind Kind, int Key, int Id, uint Mode, long Size, int CreatorProcess, int LastProcess, int Attached,
         uint Uid, uint Gid, uint CreatorUid, int Count, long LastUse, long Change)
     {
-        internal UnixFileMode Permissions => (UnixFileMode)(Mode & PermissionBits);
+        internal UnixFileMode Permissions => SystemVSupport.PermissionsOf(Mode);
 
         /// <summary>Marked to be destroyed with the last detach.</summary>
         internal bool IsRemoved => Kind == IpcObjectKind.SharedMemory && (Mode & Flags.SHM_DEST) != 0;

@@ -1,4 +1,3 @@
-using NativeIpc.Contracts;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
 using NativeIpc.Waiting.Bounds;
@@ -21,7 +20,7 @@ namespace NativeIpc.Waiting;
 /// waking there finds nobody, or makes somebody look once more. (5) The sleeper does not come up, since a debugger
 /// holds it: after a while it is left to its own next look. No wake-up takes a permit or gives one.</para>
 /// </remarks>
-internal sealed unsafe class Wakeup
+internal sealed unsafe class Wakeup : ISleeper
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
@@ -65,7 +64,7 @@ internal sealed unsafe class Wakeup
     /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the
     /// monotonic clock (null for ever).</summary>
     /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
-    public int Sleep(SemaphoreObject target, uint* word, Timespec* until)
+    public int Sleep(ICloseable target, uint* word, Timespec* until)
     {
         Timespec slice = default;
         Interlocked.Exchange(ref _place, (nint)word);

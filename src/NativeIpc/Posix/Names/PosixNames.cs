@@ -1,21 +1,20 @@
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
-using NativeIpc.Posix.Words;
 
 namespace NativeIpc.Posix.Names;
 
 /// <summary>
 /// Where the C library keeps POSIX objects. On Linux both are files in /dev/shm (<c>shm_overview(7)</c>,
-/// <c>sem_overview(7)</c>): knowing that, segments and semaphores can be made complete before they get their name, and
-/// a semaphore can be looked at before it is mapped. On Apple names are opaque; there, and when the switch
-/// NativeIpc.PlainPosixCalls is on, only the documented calls are used.
+/// <c>sem_overview(7)</c>): so they can be completed before they get their name, and a semaphore can be looked at
+/// before it is mapped. On Apple names are opaque; there, and where the switch NativeIpc.PlainPosixCalls is on, only
+/// the documented calls are used.
 /// </summary>
 internal static class PosixNames
 {
     internal const string Folder = "/dev/shm";
 
-    // glibc's semaphores are files of this name.
+    // What glibc puts before a semaphore's name.
     private const string GlibcPrefix = "sem.";
 
     /// <summary>Whether objects are files whose place is known.</summary>
@@ -30,8 +29,8 @@ internal static class PosixNames
     internal static ReadOnlySpan<char> Bare(in NativeIpcKey key) => Native(key).AsSpan().TrimStart('/');
 
     /// <summary>What stands before the file name of an object, Linux only.</summary>
-    internal static ReadOnlySpan<byte> Start(bool isSegment)
-        => isSegment || !Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
+    internal static ReadOnlySpan<byte> Start(IpcObjectKind kind)
+        => kind == IpcObjectKind.SharedMemory || !Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
 
     /// <summary>The file of a segment, Linux only, as messages show it; calls take the two parts above.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
@@ -40,24 +39,35 @@ internal static class PosixNames
     internal static string SemaphoreFile(string name)
         => Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
 
-    /// <summary>Whether a semaphore has glibc's word: with glibc each one; with musl those whose file has the name of
-    /// one of glibc's. So processes on both share it, and one name never leads to two kinds of words: where this cannot
-    /// be had, such names are refused (<see cref="WhyRefused"/>).</summary>
-    internal static bool HasGlibcWord(in NativeIpcKey semaphore)
-        => GlibcSemaphore.s_isKnown
-            || (GlibcSemaphore.s_isOffered && s_areFiles && BareOfGlibc(Bare(semaphore)).Length > 0);
+    /// <summary>The file of an object, Linux only, as messages show it.</summary>
+    internal static string FileOf(in NativeIpcKey key, IpcObjectKind kind)
+        => kind == IpcObjectKind.SharedMemory ? SegmentFile(Native(key)) : SemaphoreFile(Native(key));
 
-    /// <summary>With musl: the name that glibc has for the semaphore in a file, empty when it has none for it.</summary>
-    internal static ReadOnlySpan<char> BareOfGlibc(ReadOnlySpan<char> file)
+    // With musl: whether this library makes and uses semaphores of glibc there.
+    private static readonly bool s_sharesWithGlibc = s_areFiles && !Libraries.IsGlibc && Environment.Is64BitProcess
+        && BitConverter.IsLittleEndian
+        && !(AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable);
+
+    /// <summary>Whether a semaphore is one of glibc's, with musl: by the name of its file. Processes on both share it,
+    /// and one name never leads to two kinds of words: where that cannot be had, such names are refused
+    /// (<see cref="WhyRefused"/>).</summary>
+    internal static bool IsOfGlibc(in NativeIpcKey semaphore)
+        => s_sharesWithGlibc && NameWithGlibc(Bare(semaphore)).Length > 0;
+
+    /// <summary>The same of a file in <see cref="Folder"/>.</summary>
+    internal static bool IsOfGlibc(string file) => s_sharesWithGlibc && NameWithGlibc(file).Length > 0;
+
+    /// <summary>The name that glibc has for the semaphore in a file; empty when it has none for it.</summary>
+    internal static ReadOnlySpan<char> NameWithGlibc(ReadOnlySpan<char> file)
         => file.StartsWith(GlibcPrefix, StringComparison.Ordinal) ? file[GlibcPrefix.Length..] : default;
 
     /// <summary>Why a semaphore may not be used under its name; null when it may.</summary>
     internal static string? WhyRefused(in NativeIpcKey semaphore)
-        => !OperatingSystem.IsLinux() || Libraries.IsGlibc || BareOfGlibc(Bare(semaphore)).Length == 0
-            || HasGlibcWord(semaphore)
+        => !OperatingSystem.IsLinux() || Libraries.IsGlibc || s_sharesWithGlibc
+            || NameWithGlibc(Bare(semaphore)).Length == 0
             ? null
-            : "with musl a name that begins with 'sem.' is that of a semaphore of glibc, which the plain POSIX calls "
-                + "and the switch NativeIpc.PortableWaits cannot use";
+            : "with musl a name that begins with 'sem.' is that of a semaphore of glibc, which cannot be used with the "
+                + "plain POSIX calls or the switch NativeIpc.PortableWaits";
 
     /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or
     /// refused.</summary>
@@ -69,27 +79,14 @@ internal static class PosixNames
             : default;
     }
 
-    /// <summary>Whether a segment and a semaphore are one file: with musl, when they have the same name.</summary>
-    internal static bool AreOneFile(in NativeIpcKey segment, in NativeIpcKey semaphore)
-    {
-        ReadOnlySpan<char> name = Bare(segment);
-        if (Libraries.IsGlibc)
-        {
-            if (!name.StartsWith("sem.")) return false;
-            name = name[4..];
-        }
-
-        return name.SequenceEqual(Bare(semaphore));
-    }
-
     /// <summary>What an object's name leads to, Linux only. Returns 0, or the error number.</summary>
-    internal static unsafe int StatusOf(in NativeIpcKey key, bool isSegment, out FileStatus status)
+    internal static unsafe int StatusOf(in NativeIpcKey key, IpcObjectKind kind, out FileStatus status)
     {
-        var path = new Utf8Path(Start(isSegment), Bare(key));
+        var path = new Utf8Path(Start(kind), Bare(key));
         return Libc.Status(path.Pointer, followLink: false, out status);
     }
 
-    /// <summary>Why the system has no POSIX objects, or null when it has.</summary>
+    /// <summary>Whether the system has POSIX objects.</summary>
     internal static bool WorkHere()
         => Environment.Is64BitProcess
             && (OperatingSystem.IsMacOS()

@@ -162,19 +162,19 @@ internal sealed unsafe class FutexDispatcher
             if (word.IsWatched) return true; // comes again when it has ended
             if (!word.IsWanted)
             {
-                GlibcSemaphore.LeaveWaiters(word.Word);
+                GlibcSemaphore.RemoveWaiter(word.Word);
                 s_words.Remove(word.Queue);
                 word.HasLeft = true;
-                word.Semaphore.Leave(); // closes a lock that was replaced; any other waits for this in Drain
-                word.Next?.Leave();
+                word.Semaphore.EndUse(); // closes a lock that was replaced; any other waits for this in Drain
+                word.Next?.EndUse();
                 _count--;
                 word.Left?.Set();
                 return true;
             }
 
-            GlibcSemaphore.JoinWaiters(word.Next!.WaitWord);
-            GlibcSemaphore.LeaveWaiters(word.Word);
-            word.Semaphore.Leave();
+            GlibcSemaphore.AddWaiter(word.Next!.WaitWord);
+            GlibcSemaphore.RemoveWaiter(word.Word);
+            word.Semaphore.EndUse();
             (word.Semaphore, word.Next) = (word.Next, null);
         }
 
@@ -221,7 +221,7 @@ internal sealed unsafe class FutexDispatcher
         SemaphoreObject entered;
         try
         {
-            entered = word.Queue.Enter();
+            entered = word.Queue.BeginUse();
         }
         catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException
             or PlatformNotSupportedException or InvalidOperationException)
@@ -239,7 +239,7 @@ internal sealed unsafe class FutexDispatcher
             }
         }
 
-        toLeave?.Leave();
+        toLeave?.EndUse();
     }
 
     private void Change(WatchedWord word)
@@ -274,7 +274,7 @@ internal sealed unsafe class FutexDispatcher
     {
         public void Arm(WaitQueue queue)
         {
-            SemaphoreObject? entered = queue.Enter(); // may open a lock, or fail
+            SemaphoreObject? entered = queue.BeginUse(); // may open a lock, or fail
             try
             {
                 lock (s_gate)
@@ -289,7 +289,7 @@ internal sealed unsafe class FutexDispatcher
                         FutexDispatcher home = WithRoom(queue);
                         word = new WatchedWord(home, queue, entered, ++s_lastNumber);
                         entered = null;
-                        GlibcSemaphore.JoinWaiters(word.Word);
+                        GlibcSemaphore.AddWaiter(word.Word);
                         s_words.Add(queue, word);
                         home._count++;
                     }
@@ -300,7 +300,7 @@ internal sealed unsafe class FutexDispatcher
             }
             finally
             {
-                entered?.Leave();
+                entered?.EndUse();
             }
         }
 
@@ -327,13 +327,13 @@ internal sealed unsafe class FutexDispatcher
             }
 
             if (here is null) word.Left!.Wait();
-            else here.Leave(queue);
+            else here.Withdraw(queue);
         }
     }
 
     /// <summary>Goes on sleeping and leaving words, without serving, until a queue's word was left, by this dispatcher
     /// or another one.</summary>
-    private void Leave(WaitQueue queue)
+    private void Withdraw(WaitQueue queue)
     {
         while (true)
         {

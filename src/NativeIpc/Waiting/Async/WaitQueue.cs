@@ -29,7 +29,7 @@ internal interface IAwaitable<T>
 
     /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves
     /// it.</summary>
-    SemaphoreObject Enter();
+    SemaphoreObject BeginUse();
 
     /// <summary>Whether to try now and then although nothing has woken.</summary>
     bool NeedsLooks { get; }
@@ -68,8 +68,8 @@ internal abstract class WaitQueue
     /// <inheritdoc cref="IAwaitable{T}.Key"/>
     public abstract NativeIpcKey Key { get; }
 
-    /// <inheritdoc cref="IAwaitable{T}.Enter"/>
-    public abstract SemaphoreObject Enter();
+    /// <inheritdoc cref="IAwaitable{T}.BeginUse"/>
+    public abstract SemaphoreObject BeginUse();
 
     /// <inheritdoc cref="IAwaitable{T}.NeedsLooks"/>
     public abstract bool NeedsLooks { get; }
@@ -108,7 +108,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
     public override NativeIpcKey Key => target.Key;
 
-    public override SemaphoreObject Enter() => target.Enter();
+    public override SemaphoreObject BeginUse() => target.BeginUse();
 
     public override bool NeedsLooks => target.NeedsLooks;
 
@@ -160,7 +160,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         catch (OutOfMemoryException)
         {
             // No thread for the runtime's timers: the wait would not end in time. It leaves, unless it is over by now.
-            if (wait.Leave()) throw BackgroundThread.Refused(Key);
+            if (wait.Withdraw()) throw BackgroundThread.Refused(Key);
         }
 
         return new ValueTask<T?>(wait.Task);
@@ -355,7 +355,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
         private void Cancel()
         {
-            if (Leave()) End(static (completion, token) => completion.SetCanceled(token), cancellationToken);
+            if (Withdraw()) End(static (completion, token) => completion.SetCanceled(token), cancellationToken);
         }
 
         private void TimeOut()
@@ -367,7 +367,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
                 return;
             }
 
-            if (Leave()) End(static (completion, nothing) => completion.SetResult(nothing), default(T));
+            if (Withdraw()) End(static (completion, nothing) => completion.SetResult(nothing), default(T));
         }
 
         private void SetTimer(Timer timer)
@@ -383,7 +383,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         }
 
         /// <summary>Takes the wait out of the queue; false when it is over.</summary>
-        public bool Leave()
+        public bool Withdraw()
         {
             lock (queue._gate)
             {

@@ -6,9 +6,9 @@ namespace NativeIpc.Waiting.Bounds;
 /// said of its own time.</summary>
 /// <remarks>
 /// It is made where a call comes in and goes down to each wait. A bare time is the bound of a call that has no time and
-/// no token of its own. The two ends differ. A peer's time is over: that is a failure, which names the peer (LockError,
-/// or half-created). The caller's time is over: an outcome (<see cref="CallersTimeIsOverException"/>, which the public
-/// call turns into false or null), as is its token.
+/// no token of its own. The two ends differ: that a peer's time is over is a failure, which names the peer (LockError,
+/// or half-created). That the caller's time is over is an outcome (<see cref="CallersTimeIsOverException"/>, which the
+/// public call turns into false or null), as is its token.
 /// </remarks>
 internal readonly record struct PeerBound
 {
@@ -42,8 +42,8 @@ internal readonly record struct PeerBound
     /// <summary>A bound of a call that has no time of its own.</summary>
     public static implicit operator PeerBound(TimeSpan peerTimeout) => new(peerTimeout);
 
-    /// <summary>For who may not wait at all, and tries again later: who finds that it would have to wait throws
-    /// <see cref="CallersTimeIsOverException"/>.</summary>
+    /// <summary>For a caller that may not wait at all, and tries again later: a wait throws
+    /// <see cref="CallersTimeIsOverException"/> instead.</summary>
     public static PeerBound Once { get; } = new(Timeout.InfiniteTimeSpan, TimeSpan.Zero);
 
     /// <summary>How long a peer is waited for; zero tries once, infinite waits for ever.</summary>
@@ -65,9 +65,9 @@ internal readonly record struct PeerBound
         return left <= TimeSpan.Zero ? TimeSpan.Zero : left < slice ? left : slice;
     }
 
-    /// <summary>Enters a gate inside which another thread may be waiting for a peer by a bound of its own.</summary>
+    /// <summary>Takes a gate inside which another thread may be waiting for a peer by a bound of its own.</summary>
     /// <inheritdoc cref="ThrowIfCallerIsGone" path="/exception"/>
-    public void Enter(Lock gate)
+    public void WaitForGate(Lock gate)
     {
         while (!gate.TryEnter(Left(s_slice))) ThrowIfCallerIsGone();
     }

@@ -1,0 +1,214 @@
+using System.Diagnostics;
+
+namespace NativeIpc.DistributedLock;
+
+/// <summary>Taking a permit of a gate: at once, waiting with the thread, or without it.</summary>
+internal static class Acquisition
+{
+    public static NativeIpcDistributedSynchronizationHandle Acquire(GateSpec spec, TimeSpan? timeout,
+        CancellationToken cancellationToken)
+        => TryAcquire(spec, timeout ?? Timeout.InfiniteTimeSpan, cancellationToken) ?? throw TimedOut(spec, timeout);
+
+    public static async ValueTask<NativeIpcDistributedSynchronizationHandle> AcquireAsync(GateSpec spec,
+        TimeSpan? timeout, CancellationToken cancellationToken)
+        => await TryAcquireAsync(spec, timeout ?? Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false)
+            ?? throw TimedOut(spec, timeout);
+
+    public static NativeIpcDistributedSynchronizationHandle? TryAcquire(GateSpec spec, TimeSpan timeout,
+        CancellationToken cancellationToken)
+    {
+        if (TryAtOnce(spec, timeout, cancellationToken, out Deadline deadline) is { } taken) return taken;
+        while (deadline.HasTime)
+        {
+            Gates.Lease lease = Gates.Rent(spec);
+            bool isTaken;
+            try
+            {
+                isTaken = WaitFor(lease.Gate, deadline, cancellationToken);
+            }
+            catch
+            {
+                lease.Return();
+                throw;
+            }
+
+            if (Keep(lease, isTaken) is { } handle) return handle;
+        }
+
+        return null;
+    }
+
+    private static bool WaitFor(Gate gate, in Deadline deadline, CancellationToken cancellationToken)
+    {
+        using var wait = new Wait(gate, cancellationToken);
+        try
+        {
+            return gate.TryTake(deadline.Rest, wait.Token);
+        }
+        catch (Exception failure) when (Wait.CanEnd(failure))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return false;
+        }
+    }
+
+    public static ValueTask<NativeIpcDistributedSynchronizationHandle?> TryAcquireAsync(GateSpec spec, TimeSpan timeout,
+        CancellationToken cancellationToken)
+    {
+        NativeIpcDistributedSynchronizationHandle? taken =
+            TryAtOnce(spec, timeout, cancellationToken, out Deadline deadline);
+        return taken is not null || !deadline.HasTime ? new(taken) : WaitAsync(spec, deadline, cancellationToken);
+    }
+
+    private static async ValueTask<NativeIpcDistributedSynchronizationHandle?> WaitAsync(GateSpec spec,
+        Deadline deadline, CancellationToken cancellationToken)
+    {
+        while (deadline.HasTime)
+        {
+            Gates.Lease lease = Gates.Rent(spec);
+            bool isTaken;
+            try
+            {
+                isTaken = await WaitForAsync(lease.Gate, deadline, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                lease.Return();
+                throw;
+            }
+
+            if (Keep(lease, isTaken) is { } handle) return handle;
+        }
+
+        return null;
+    }
+
+    private static async ValueTask<bool> WaitForAsync(Gate gate, Deadline deadline, CancellationToken cancellationToken)
+    {
+        using var wait = new Wait(gate, cancellationToken);
+        try
+        {
+            return await gate.TryTakeAsync(deadline.Rest, wait.Token).ConfigureAwait(false);
+        }
+        catch (Exception failure) when (Wait.CanEnd(failure))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return false;
+        }
+    }
+
+    private static NativeIpcDistributedSynchronizationHandle? TryAtOnce(GateSpec spec, TimeSpan timeout,
+        CancellationToken cancellationToken, out Deadline deadline)
+    {
+        deadline = new Deadline(timeout);
+        cancellationToken.ThrowIfCancellationRequested();
+        while (true)
+        {
+            Gates.Lease lease = Gates.Rent(spec);
+            bool isTaken = false;
+            bool isGone = false;
+            try
+            {
+                isTaken = lease.Gate.TryTake();
+                isGone = !isTaken && lease.Gate.WasReplaced;
+            }
+            catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound)
+            {
+                isGone = true;
+            }
+            catch
+            {
+                lease.Return();
+                throw;
+            }
+
+            if (isTaken && Keep(lease, isTaken) is { } handle) return handle;
+            if (isTaken) continue;
+            lease.Return(isGone);
+            if (!isGone) return null;
+        }
+    }
+
+    /// <summary>Makes a handle of a permit that was taken, or returns the lease.</summary>
+    private static NativeIpcDistributedSynchronizationHandle? Keep(Gates.Lease lease, bool isTaken)
+    {
+        Gate gate = lease.Gate;
+        bool isGone;
+        try
+        {
+            isGone = gate.WasReplaced;
+            if (isTaken && !isGone) return new NativeIpcDistributedSynchronizationHandle(lease);
+            if (isTaken) gate.GiveBack(ticket: 0);
+        }
+        catch
+        {
+            lease.Return();
+            throw;
+        }
+
+        lease.Return(isGone);
+        return null;
+    }
+
+    private static TimeoutException TimedOut(GateSpec spec, TimeSpan? timeout)
+        => new($"Timed out after {timeout} while acquiring the "
+            + $"{(spec.Kind == GateKind.Lock ? "lock" : "semaphore")} '{spec.Name}'.");
+
+    /// <summary>A wait that ends when the gate is found lost, too.</summary>
+    private sealed class Wait : IDisposable
+    {
+        private readonly CancellationTokenSource _lost;
+        private readonly IDisposable _watch;
+
+        public Wait(Gate gate, CancellationToken callers)
+        {
+            CancellationTokenSource lost = CancellationTokenSource.CreateLinkedTokenSource(callers);
+            _lost = lost;
+            _watch = gate.Watch(() => _ = lost.CancelAsync(), ticket: 0);
+        }
+
+        public CancellationToken Token => _lost.Token;
+
+        /// <summary>Whether a failure can mean that the object is gone: the caller's own cancellation is looked for
+        /// first.</summary>
+        public static bool CanEnd(Exception failure)
+            => failure is OperationCanceledException or NativeIpcException { Error: NativeIpcError.NotFound };
+
+        public void Dispose()
+        {
+            _watch.Dispose();
+            _lost.Dispose();
+        }
+    }
+
+    /// <summary>What is left of a time, on the monotonic clock.</summary>
+    private readonly struct Deadline
+    {
+        private readonly TimeSpan _timeout;
+        private readonly long _began;
+
+        public Deadline(TimeSpan timeout)
+        {
+            if (timeout != Timeout.InfiniteTimeSpan && timeout.TotalMilliseconds is < 0 or > int.MaxValue)
+            {
+                throw new ArgumentOutOfRangeException(nameof(timeout), timeout,
+                    "A time must be from 0 to 2^31-1 ms, or Timeout.InfiniteTimeSpan.");
+            }
+
+            _timeout = timeout;
+            _began = timeout <= TimeSpan.Zero ? 0 : Stopwatch.GetTimestamp();
+        }
+
+        public TimeSpan Rest
+        {
+            get
+            {
+                if (_timeout == Timeout.InfiniteTimeSpan) return _timeout;
+                TimeSpan rest = _timeout - Stopwatch.GetElapsedTime(_began);
+                return rest < TimeSpan.Zero ? TimeSpan.Zero : rest;
+            }
+        }
+
+        public bool HasTime => _timeout == Timeout.InfiniteTimeSpan || (_timeout > TimeSpan.Zero && Rest > TimeSpan.Zero);
+    }
+}

@@ -1,0 +1,143 @@
+namespace NativeIpc.DistributedLock;
+
+/// <summary>The gates that this process has open: those in use, and the last ones that were.</summary>
+/// <remarks>Locks and semaphores of DistributedLock have no Dispose, and their names can be many; so what nobody uses is
+/// closed when enough others were used since.</remarks>
+internal static class Gates
+{
+    /// <summary>How many gates that nobody uses stay open.</summary>
+    internal const int MostIdle = 64;
+
+    private static readonly Lock s_lock = new();
+    private static readonly Dictionary<Name, Entry> s_open = [];
+    private static readonly LinkedList<Entry> s_idle = new(); // the one that was used last comes last
+
+    private readonly record struct Name(NativeIpcKey Key, NativeIpcDistributedLockOptions Options);
+
+    /// <summary>A name's gate, opened by the first who needs it.</summary>
+    internal sealed class Entry(GateSpec spec)
+    {
+        private readonly Lock _opening = new();
+        private Gate? _gate;
+
+        public GateSpec Spec => spec;
+
+        /// <summary>Handles and waits. Under the lock of all.</summary>
+        public int Users { get; set; }
+
+        /// <summary>Its place among those that nobody uses. Under the lock of all.</summary>
+        public LinkedListNode<Entry>? Idle { get; set; }
+
+        public Gate? Opened => Volatile.Read(ref _gate);
+
+        public Gate Open()
+        {
+            if (Opened is { } gate) return gate;
+            lock (_opening)
+            {
+                if (_gate is null) Volatile.Write(ref _gate, Gate.Open(spec));
+                return _gate!;
+            }
+        }
+    }
+
+    /// <summary>How many objects this process has open, used or not.</summary>
+    internal static int Count
+    {
+        get
+        {
+            lock (s_lock) return s_open.Count;
+        }
+    }
+
+    /// <summary>The gate of a name, opened if it is not; open until the lease is returned.</summary>
+    /// <exception cref="InvalidOperationException">This process uses the name with another maximum.</exception>
+    /// <exception cref="NativeIpcException">It cannot be opened or made.</exception>
+    /// <exception cref="PlatformNotSupportedException">It would not be crash-safe here.</exception>
+    public static Lease Rent(GateSpec spec)
+    {
+        var name = new Name(spec.Key, spec.Options);
+        Entry? entry;
+        lock (s_lock)
+        {
+            if (!s_open.TryGetValue(name, out entry)) s_open.Add(name, entry = new Entry(spec));
+            else if (entry.Spec.MaxCount != spec.MaxCount) throw Gate.OtherMaximum(spec, entry.Spec.MaxCount);
+            entry.Users++;
+            if (entry.Idle is { } idle)
+            {
+                s_idle.Remove(idle);
+                entry.Idle = null;
+            }
+        }
+
+        try
+        {
+            return new Lease(entry, entry.Open());
+        }
+        catch
+        {
+            Return(entry, isGone: true);
+            throw;
+        }
+    }
+
+    private static void Return(Entry entry, bool isGone)
+    {
+        Entry? closed = null;
+        lock (s_lock)
+        {
+            var name = new Name(entry.Spec.Key, entry.Spec.Options);
+            if (isGone && s_open.TryGetValue(name, out Entry? named) && named == entry) s_open.Remove(name);
+            bool isNamed = s_open.TryGetValue(name, out named) && named == entry;
+            if (--entry.Users > 0) return;
+            if (!isNamed) closed = entry;
+            else entry.Idle = s_idle.AddLast(entry);
+            if (s_idle.Count > MostIdle)
+            {
+                closed = s_idle.First!.Value;
+                s_idle.RemoveFirst();
+                closed.Idle = null;
+                s_open.Remove(new Name(closed.Spec.Key, closed.Spec.Options));
+            }
+        }
+
+        closed?.Opened?.Dispose();
+    }
+
+    /// <summary>Closes the gate of a key that nobody uses here; one in use goes when its last user has.</summary>
+    public static void Forget(NativeIpcKey key)
+    {
+        List<Entry> closed = [];
+        lock (s_lock)
+        {
+            foreach (Entry entry in s_open.Values.Where(entry => entry.Spec.Key == key).ToArray())
+            {
+                s_open.Remove(new Name(key, entry.Spec.Options));
+                if (entry.Idle is not { } idle) continue;
+                s_idle.Remove(idle);
+                entry.Idle = null;
+                closed.Add(entry);
+            }
+        }
+
+        foreach (Entry entry in closed) entry.Opened?.Dispose();
+    }
+
+    /// <summary>The use of a gate; given back once, by whoever has it.</summary>
+    internal readonly struct Lease
+    {
+        private readonly Entry _entry;
+
+        internal Lease(Entry entry, Gate gate)
+        {
+            _entry = entry;
+            Gate = gate;
+        }
+
+        public Gate Gate { get; }
+
+        /// <summary>Ends the use.</summary>
+        /// <param name="isGone">Whether newcomers must not get this gate any more.</param>
+        public void Return(bool isGone = false) => Gates.Return(_entry, isGone);
+    }
+}

@@ -1,0 +1,152 @@
+using System.Runtime.CompilerServices;
+using Medallion.Threading;
+using Xunit;
+
+namespace NativeIpc.DistributedLock.Tests;
+
+/// <summary>What this library's locks and semaphores do beyond what all do.</summary>
+public abstract class NativeTests<TService>(TService service) : SynchronizationTests<TService>(service)
+    where TService : NativeService
+{
+    private NativeIpcDistributedSynchronizationProvider Provider => Service.Provider;
+
+    [Fact]
+    public void The_next_holder_is_told_once_that_the_last_one_was_killed()
+    {
+        string name = NextName();
+        PeerProcess victim = Service.Peer(), next = Service.Peer();
+        Take(victim, $"lock h {name}");
+        Assert.Equal("false", victim.Ask("abandoned h"));
+        victim.Kill();
+        Take(next, $"lock h {name}");
+        Assert.Equal("true", next.Ask("abandoned h"));
+        next.Ask("release h");
+        using NativeIpcDistributedSynchronizationHandle held = Provider.CreateLock(name).Acquire(Watchdog);
+        Assert.False(held.WasAbandoned);
+    }
+
+    [Fact]
+    public void Another_maximum_for_a_name_throws_in_this_process_and_in_others()
+    {
+        string name = NextName();
+        PeerProcess peer = Service.Peer();
+        Take(peer, $"semaphore h {name} 3");
+        InvalidOperationException refused =
+            Assert.Throws<InvalidOperationException>(() => Provider.CreateSemaphore(name, 2).TryAcquire());
+        Assert.Contains(name, refused.Message, StringComparison.Ordinal);
+        using NativeIpcDistributedSynchronizationHandle held = Provider.CreateSemaphore(name, 3).Acquire(Watchdog);
+        Assert.Throws<InvalidOperationException>(() => Provider.CreateSemaphore(name, 4).Acquire());
+    }
+
+    [Fact]
+    public void The_maximum_stays_when_all_have_gone_until_it_is_removed()
+    {
+        string name = NextName();
+        PeerProcess peer = Service.Peer();
+        Take(peer, $"semaphore h {name} 3");
+        peer.Kill();
+        Assert.Throws<InvalidOperationException>(() => Provider.CreateSemaphore(name, 2).TryAcquire());
+        Assert.True(Provider.RemoveSemaphore(name));
+        Assert.False(Provider.RemoveSemaphore(name));
+        using NativeIpcDistributedSynchronizationHandle held = Provider.CreateSemaphore(name, 1).Acquire(Watchdog);
+        Assert.Null(Provider.CreateSemaphore(name, 1).TryAcquire());
+    }
+
+    [Fact]
+    public void Waiters_go_on_at_the_new_lock_when_the_old_one_was_removed()
+    {
+        string name = NextName();
+        PeerProcess holder = Service.Peer(), waiter = Service.Peer();
+        Take(holder, $"lock h {name}");
+        Begin(waiter, $"lock w {name}");
+        Task<NativeIpcDistributedSynchronizationHandle> waits =
+            Provider.CreateLock(name).AcquireAsync(Watchdog).AsTask();
+        Assert.True(Provider.RemoveLock(name));
+        // One of the two has the new one, and gives it to the other
+        Task<string> other = Task.Factory.StartNew(() => waiter.Answer(), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Assert.NotEqual(-1, Task.WaitAny([waits, other], Watchdog));
+        if (!other.IsCompleted) waits.Result.Dispose();
+        Assert.Equal("true", other.WaitAsync(Watchdog).GetAwaiter().GetResult());
+        waiter.Ask("release w");
+        waits.WaitAsync(Watchdog).GetAwaiter().GetResult().Dispose();
+        holder.Ask("release h"); // lost, and no error
+        Soon(Provider.CreateLock(name)).Dispose();
+    }
+
+    [Fact]
+    public void A_lock_whose_count_was_set_anew_is_lost()
+    {
+        string name = NextName();
+        NativeIpcDistributedLock mine = Provider.CreateLock(name);
+        NativeIpcDistributedSynchronizationHandle held = mine.Acquire(Watchdog);
+        CancellationToken lost = held.HandleLostToken;
+        var kept = new SystemSemaphoreOptions { Robust = true, Removal = RemovalPolicy.Keep };
+        using (SystemSemaphore reset = SystemSemaphore.CreateOrReset(mine.Key, 1, kept)) Assert.False(reset.CreatedNew);
+        AssertLost(lost);
+        held.Dispose();
+        using NativeIpcDistributedSynchronizationHandle next = mine.Acquire(Watchdog);
+        Assert.Null(mine.TryAcquire()); // the lost one has given nothing
+    }
+
+    [Fact]
+    public void A_handle_that_nobody_disposes_gives_back_when_it_is_collected()
+    {
+        string name = NextName();
+        Forget(name);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        using IDistributedSynchronizationHandle held = Soon(Provider.CreateLock(name));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Forget(string name) => Provider.CreateLock(name).Acquire(Watchdog);
+
+    [Fact]
+    public void A_handle_has_no_token_any_more_when_it_is_disposed()
+    {
+        NativeIpcDistributedSynchronizationHandle held = Provider.CreateLock(NextName()).Acquire(Watchdog);
+        held.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => held.HandleLostToken);
+    }
+
+    [Fact]
+    public void Making_one_asks_the_system_nothing_and_few_stay_open()
+    {
+        _ = Provider.CreateLock(NextName());
+        for (int i = 0; i < Gates.MostIdle + 20; i++)
+        {
+            string name = NextName();
+            Soon(Provider.CreateLock(name)).Dispose();
+            if (i == 0) Assert.NotNull(IpcObjects.Inspect(Provider.CreateLock(name).Key, IpcObjectKind.SystemSemaphore));
+        }
+
+        Assert.InRange(Gates.Count, 1, Gates.MostIdle + 30); // other tests run beside this one
+    }
+}
+
+public sealed class PosixTests(PosixService service) : NativeTests<PosixService>(service)
+{
+    [Fact]
+    public void A_lock_goes_with_the_last_process_that_lets_go()
+    {
+        string name = NextName();
+        NativeIpcKey key = Service.Provider.CreateLock(name).Key;
+        PeerProcess peer = Service.Peer();
+        Take(peer, $"lock h {name}");
+        Soon(Service.Provider.CreateLock(name), peer);
+        peer.Exit();
+        Assert.NotNull(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore)); // this process has it open
+        Gates.Forget(key);
+        Assert.Null(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore));
+    }
+
+    private static void Soon(NativeIpcDistributedLock mine, PeerProcess peer)
+    {
+        Assert.Null(mine.TryAcquire());
+        peer.Ask("release h");
+        mine.Acquire(Watchdog).Dispose();
+    }
+}
+
+public sealed class SystemVTests(SystemVService service) : NativeTests<SystemVService>(service);

@@ -1,0 +1,51 @@
+using NativeIpc.DistributedLock.Testing;
+using StackExchange.Redis;
+using Xunit;
+
+namespace NativeIpc.DistributedLock.Tests.Services;
+
+/// <summary>DistributedLock.Redis over a Redis of its own.</summary>
+public sealed class RedisService : Service
+{
+    // A holder must say that it lives before this has passed, on a machine that may be slow; a killed one keeps what it
+    // has for so long.
+    private static readonly TimeSpan s_expiry = Patience.Seconds(6);
+
+    private Server? _server;
+
+    public string Address => $"127.0.0.1:{_server!.Port}";
+
+    public override IReadOnlyList<string> Words => ProviderChoice.Redis(Address, s_expiry);
+
+    public override void Require()
+    {
+        string program = Peers.Require("redis-server", "redis-server");
+        _server ??= Server.Start("redis", _ => { },
+            (folder, port) => [program, "--bind", "127.0.0.1", "--port", Server.Text(port), "--dir", folder,
+                "--save", "", "--appendonly", "no"],
+            "Ready to accept connections");
+    }
+
+    public override void LoseLock(string name) => Remove(name);
+
+    public override void LoseSemaphore(string name) => Remove(name);
+
+    private void Remove(string name)
+    {
+        using ConnectionMultiplexer connection = ConnectionMultiplexer.Connect(Address);
+        Assert.True(connection.GetDatabase().KeyDelete(name));
+    }
+
+    public override void Clean(string name)
+    {
+        // All of it goes with the server.
+    }
+
+    protected override void Dispose(bool disposing) => _server?.Dispose();
+}
+
+[Trait("Needs", "service")]
+public sealed class RedisLockTests(RedisService service) : LockTests<RedisService>(service);
+
+[Trait("Needs", "service")]
+public sealed class RedisSemaphoreTests(RedisService service) : SemaphoreTests<RedisService>(service);
