@@ -7,6 +7,9 @@
 # shared_memory_object of that name cannot be made, and one that is opened maps the mutex; a named_upgradable_mutex
 # opens the same bytes as its own and locks them, so that the recursive mutex, which nobody holds, is not to be had.
 . "$(dirname "$0")/lib.sh"
+mkdir root
+mount -t tmpfs none root # some 15,000 files
+trap 'umount "$work/root"; rm -rf "$work"' EXIT
 unpack libboost1.74-dev=1.74.0+ds1-21
 cat >kinds.cpp <<'C'
 #include <boost/interprocess/shared_memory_object.hpp>

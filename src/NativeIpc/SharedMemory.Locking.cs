@@ -320,6 +320,7 @@ public sealed partial class SharedMemory
             if (Volatile.Read(ref _lock) is { HasChanged: false } there) return there;
             SemaphoreObject opened = _segment.OpenLock(bound);
             opened.GivesBackAtClose = true;
+            opened.TakesOverUnknown = _options.TakeOverUnknownHolders;
             INameWatch? watch = _segment.WatchLock(opened);
             lock (_lockGate)
             {

@@ -41,6 +41,7 @@ public sealed partial class SystemSemaphore : IDisposable
     internal SystemSemaphore(SemaphoreObject semaphore, SystemSemaphoreOptions options)
     {
         _semaphore = semaphore;
+        semaphore.TakesOverUnknown = options.TakeOverUnknownHolders;
         _continuesAtOnce = options.AllowSynchronousContinuations;
     }
 

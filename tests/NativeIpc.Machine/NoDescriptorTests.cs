@@ -89,4 +89,18 @@ public class NoDescriptorTests
             Assert.Contains("ulimit -n", outcome.Message, StringComparison.Ordinal);
         }
     }
+
+    /// <summary>It was removed, and then the call failed for want of a descriptor for its key file.</summary>
+    [Fact]
+    public void Without_a_descriptor_for_its_key_file_a_System_V_object_of_the_list_stays()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        VictimResult result = Victims.Run(Situation.Plain, $"segment-create {key} 4096", $"segment-list {key}",
+            "use-up-descriptors", "listed-remove", "signal 9", "wait-for-ever");
+        Assert.Equal("listed", result[1].Did);
+        result[3].AssertSays(NativeIpcError.OutOfResources, key, "open", EMFILE);
+        Assert.True(SharedMemory.TryOpenExisting(key, out SharedMemory? there));
+        there.Dispose();
+        Assert.True(SharedMemory.Remove(key));
+    }
 }

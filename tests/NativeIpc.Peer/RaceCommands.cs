@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Peer;
 
@@ -211,8 +212,11 @@ internal static class RaceCommands
         // With the plain calls nothing but the name tells which file it is; that is right as long as nobody removes it
         // meanwhile.
         private string NamedFile()
-            => OperatingSystem.IsLinux()
-                ? Internals.FileOf($"/dev/shm/sem.{semaphore.Key.NativeKey.TrimStart('/')}") : "";
+            => OperatingSystem.IsLinux() && Libc.Status(
+                $"/dev/shm/sem.{semaphore.Key.NativeKey.TrimStart('/')}", followLink: false,
+                out FileStatus status) == 0
+                ? status.Identity.ToString()
+                : "";
     }
 
     [StructLayout(LayoutKind.Sequential, Size = 64)]

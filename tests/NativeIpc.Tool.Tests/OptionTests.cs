@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -48,12 +49,29 @@ public partial class OptionTests
             string[] outcomes = Run(Script(proof, other));
             (string without, string with) = (outcomes[0], outcomes[1]);
             bool isRefused = with.StartsWith("2\n", StringComparison.Ordinal);
+            if (second is null) AssertActs(proof, int.Parse(with.Split('\n')[0], CultureInfo.InvariantCulture), with);
+            else if (isRefused && !without.StartsWith("2\n", StringComparison.Ordinal))
+                AssertNamed(verb, proof, second, with);
             Assert.False(second is null && isRefused && !proof.Refuses && !with.Contains("belongs to",
                 StringComparison.Ordinal), $"{proof.Option} is refused where it is to act: {with}");
             Assert.False(with == without && !isRefused,
                 $"'nipc {proof.Line}' with {other} does the same with {proof.Option} and without it:\n{with}");
         }
     }
+
+    /// <summary>The option does what it is for: a failure would make a difference as well.</summary>
+    private static void AssertActs(OptionProof proof, int code, string outcome)
+    {
+        Assert.True(code == (proof.Refuses ? 2 : proof.Code) || (proof.MayFind && code == 1), $"'nipc {proof.Line}' with {proof.Option} is to act, and ends with {outcome}");
+    }
+
+    /// <summary>A refusal says which of two options it is about.</summary>
+    private static void AssertNamed(string verb, OptionProof one, OptionProof other, string said)
+        => Assert.True(
+            new[] { one, other }.Any(proof => Spellings.Any(known => known.Key.StartsWith($"{verb} --",
+                StringComparison.Ordinal) && known.Value.Contains(proof.Option.Split(' ')[0])
+                && known.Value.Any(name => said.Contains(name, StringComparison.Ordinal)))),
+            $"'nipc {one.Line}' with {one.Option} and {other.Option} is refused without naming either: {said}");
 
     [Fact]
     public void What_has_a_proof_is_an_option()
@@ -90,7 +108,7 @@ public partial class OptionTests
             string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
             bool goesOn = Regex.IsMatch(line, @" -W| --hold");
             string start =
-                $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "30")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
+                $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "100")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
             script.Append("fresh\n").Append(proof.SetUp)
                 .Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
             script.Append("echo \"$said\"; state; echo '").Append(Mark).Append("end'\n");

@@ -244,6 +244,27 @@ public class OutputTests : OneType
 
     [NeedsRoot(Alone.Why)]
     [Fact]
+    public void Too_few_descriptors_leave_a_System_V_object_whole_or_remove_it_whole()
+    {
+        RequireNativeFile();
+        string said = Alone.Run(Prelude("(ulimit -n $n; exec \"$@\")") + """
+            for n in 0 1 2 3 4; do
+                for verb in "rm systemv:$PWD/k" "rm systemv:$PWD/k -k sem" "rm --orphaned --yes -d ." "rm --unused --yes -t systemv -d ."; do
+                    "$N" create shm systemv:$PWD/k 10 > /dev/null; "$N" write systemv:$PWD/k --lock -s x
+                    there() { echo "$(awk 'NR > 1' /proc/sysvipc/shm | wc -l) $(awk 'NR > 1' /proc/sysvipc/sem | wc -l) $(ls k 2> /dev/null)"; }
+                    check $((least + n)) "$N" $verb
+                    case "$code $verb $(there)" in
+                        5*' 1 1 k') ;; '0 rm --orphaned'*' 1 1 k') ;; '0'*'-k sem 1 0 k') ;; '0'*' 0 0 ') ;;
+                        *) echo "$n $verb: $code left $(there): $(cat out err)" ;;
+                    esac
+                    "$N" rm systemv:$PWD/k > /dev/null 2>&1 || true
+                done
+            done
+            """).Succeeded;
+        Assert.Equal("", said);
+    }
+
+    [Fact]
     public void Too_few_threads_are_one_line_and_exit_code_5()
     {
         RequireNativeFile();
@@ -261,6 +282,21 @@ public class OutputTests : OneType
             done
             """).Succeeded;
         Assert.Equal("", said);
+    }
+
+    /// <summary>.NET itself starts a thread before the program begins.</summary>
+    [Fact]
+    public void Without_a_thread_for_NET_there_is_a_line_and_exit_code_5_as_well()
+    {
+        RequireNativeFile();
+        const string script = """
+            uid=$((200000 + $$)); few() { setpriv --reuid $uid --regid $uid --clear-groups prlimit --nproc=1:1 "$@"; }
+            few "$N" --version; echo $?; few "$N" --version 2>&-; echo $?; few "$N" list 2>/dev/full; echo $?
+            "$N" create sem posix:/s 1 > /dev/null; "$N" run --sem posix:/s sh -c 'exit 255'; echo $?
+            """;
+        ShellResult result = Alone.Run(script);
+        Assert.Equal("5\n5\n5\n255\n", result.Output);
+        Assert.Matches("^nipc: No memory, or no further thread, is to be had: [^\\n]*\\.\\n$", result.Error);
     }
 
     private static void RequireNativeFile()

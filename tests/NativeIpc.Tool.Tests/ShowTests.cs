@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;
@@ -181,6 +182,19 @@ public sealed class ShowTests : IDisposable
             line => line.StartsWith(label.PadRight(12), StringComparison.Ordinal))[12..];
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    [Fact]
+    public void Options_for_the_bytes_of_an_empty_segment_are_refused()
+    {
+        Alone.Require();
+        ShellResult result = Alone.Run("""
+            touch /dev/shm/e; $N show posix:/e | head -n 1
+            for o in '-n 5' '-o 0' '-n 5 --json'; do $N show posix:/e $o; echo $?; done; $N show posix:/e -S 'u8 a'; echo $?
+            printf a > /dev/shm/f; $N show -g 'posix:/*' -n 1 | grep -c 61
+            """);
+        Assert.Equal("segment     posix:/e\n2\n2\n2\n2\n1\n", result.Output);
+        Assert.Equal(4, Regex.Count(result.Error, "is for the bytes of a segment, and posix:/e is empty"));
+    }
 
     [Theory]
     [InlineData("sem", "-n", "5")]

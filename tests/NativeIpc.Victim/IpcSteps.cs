@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using NativeIpc.Inspection;
 
 namespace NativeIpc.Victim;
@@ -11,6 +12,7 @@ internal sealed class IpcSteps
     private SharedMemory? _segment;
     private SystemSemaphore? _semaphore;
     private SharedMemoryLock _lock;
+    private IpcObjectInfo? _listed;
     private string[] _words = [];
 
     internal string Run(string[] words)
@@ -28,6 +30,9 @@ internal sealed class IpcSteps
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-owner" => IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory) is { } found ? $"owner "
                 + $"{found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}" : "missing",
+            "segment-list" => (_listed = IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory)) is null
+                ? "missing" : "listed",
+            "listed-remove" => IpcObjects.Remove(_listed!) ? "removed" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
             "segment-drop-locked" => DropLocked(),
@@ -248,12 +253,16 @@ internal sealed class IpcSteps
     /// <summary>Locks while the process seems to be ending, and counts the pauses of this thread.</summary>
     private string LockAsyncAtEnd()
     {
-        Internals.IsEnding = true;
+        SetEnding(true);
         int before = Internals.PausesOfThisThread;
         Task<SharedMemoryLock?> locking = _segment!.TryLockAsync(Timeout.InfiniteTimeSpan).AsTask();
         int pauses = Internals.PausesOfThisThread - before;
-        Internals.IsEnding = false;
+        SetEnding(false);
         return $"{pauses} {locking.GetAwaiter().GetResult() is not null}";
+
+        static void SetEnding(bool value)
+            => typeof(SharedMemory).Assembly.GetType("NativeIpc.Lifetime.ProcessExit", throwOnError: true)!
+                .GetField("s_isEnding", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, value);
     }
 
     /// <summary>Fails again and again, and tells the descriptors and mappings that this takes.</summary>

@@ -102,8 +102,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         return new Removal(IpcRemovalOutcome.CannotTell, reason, failure);
     }
 
-    /// <summary>Whether the kernel would let this user remove a file of the folder: of a folder with the sticky bit
-    /// only who owns the file or the folder may, and root.</summary>
+    /// <summary>Whether the kernel would let this user remove a file of the folder: with the sticky bit, only the owner
+    /// of the file, the owner of the folder and root may.</summary>
     private static bool MayRemove(in FileStatus file)
     {
         return Libc.geteuid() == 0 || RealIds.MayBeThisUser(file.Uid)

@@ -39,7 +39,7 @@ internal static class WriteVerb
         if (bytes.Length > room)
             throw new ToolException(ExitCodes.Limit,
                 $"{named.Name} has room for {room} bytes from offset {offset}, and there are more. Nothing was written.");
-        using SharedMemoryLock held = s_lock.Take(parsed, segment);
+        using SharedMemoryLock held = s_lock.Take(parsed, named, segment);
         segment.Write(offset, bytes);
         return ExitCodes.Ok;
     });

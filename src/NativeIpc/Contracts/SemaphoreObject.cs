@@ -11,10 +11,10 @@ namespace NativeIpc.Contracts;
 /// An open semaphore. What <see cref="IAcquirable"/> has of it is all that the Waiting room needs.
 /// </summary>
 /// <remarks>
-/// Interleavings: every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An
-/// implementation keeps what the system call touches alive until the call has returned; a call that finds the object
-/// closed throws <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back
-/// after its slice, and finds the object closed.
+/// Every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An implementation
+/// keeps what the system call touches alive until the call has returned; a call that finds the object closed throws
+/// <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back after its
+/// slice, and finds the object closed.
 /// </remarks>
 internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
 {
@@ -60,6 +60,10 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
         isHeldUp = false;
         return TryAcquire();
     }
+
+    /// <summary>Whether the permit is taken over from a holder that left no record, once nobody else has the semaphore
+    /// open. For what notices dead holders.</summary>
+    public bool TakesOverUnknown { get; set; } = true;
 
     /// <summary>Says whether any asynchronous wait waits for this object; null when nobody knows.</summary>
     public Func<bool>? HasAsyncWaits { get; set; }

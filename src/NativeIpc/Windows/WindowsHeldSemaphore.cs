@@ -220,7 +220,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
             }
         }
 
-        return IsTimeForProof() && TryProve();
+        return TakesOverUnknown && IsTimeForProof() && TryProve();
     }
 
     // A holder of ours between two steps looks unknown for an instant, and proving makes the others wait: not at once,

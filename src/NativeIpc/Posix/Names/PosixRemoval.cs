@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
@@ -55,6 +56,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
 
     private unsafe void Remove(int open)
     {
+        Debug.Assert(_gate.IsHeldByCurrentThread);
         if (!PosixNames.s_areFiles)
         {
             // On Apple a descriptor of a segment tells no inode, so there is nothing to compare.

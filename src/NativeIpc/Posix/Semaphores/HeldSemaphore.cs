@@ -203,6 +203,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     /// <remarks>A handle without a slot does not: its own permit looks like that of a peer.</remarks>
     private void FreeIfAlone(nint page)
     {
+        if (!TakesOverUnknown) return;
         lock (_gate)
         {
             if (_aside is null || !LockWord.IsHeldByUnknown(GlibcSemaphore.Look(page))) return;

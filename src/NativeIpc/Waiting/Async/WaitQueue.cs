@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NativeIpc.Contracts;
 using NativeIpc.Lifetime;
 using NativeIpc.Waiting.Bounds;
@@ -79,14 +80,8 @@ internal abstract class WaitQueue
 }
 
 /// <inheritdoc/>
-/// <remarks>
-/// Interleavings. A wait is in the list until, under the gate, it is served, cancelled, timed out or failed: exactly
-/// one of these finds it. A permit is taken under the gate, for the wait at the head, which cannot leave meanwhile; so
-/// none is taken for nobody. A release between a failed try and the signal's sleep is the signal's business. Order of
-/// locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may run right there.
-/// A pump that lets pass a moment is outside the gate and inside the object: Close waits for it, so that who disposes
-/// is the last one inside, and not the thread of a signal, which others need.
-/// </remarks>
+/// <remarks>Order of locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may
+/// run right there.</remarks>
 /// <param name="target">What is waited for.</param>
 /// <param name="continuesAtOnce">Whether a wait that is served continues on the thread that serves it. One that ends
 /// otherwise never continues on the thread that ended it: inside Cancel, or Dispose.</param>
@@ -218,6 +213,9 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         hasMoment = false;
         lock (_gate)
         {
+            // R1 Race: the wait at the head is cancelled, times out or fails. Safe because: it leaves the list under
+            // the gate, so exactly one of these finds it; and a permit is taken under the gate for a wait that cannot
+            // leave meanwhile.
             if (_waits.First is not { } first) return null;
             try
             {
@@ -272,12 +270,16 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         }
 
         foreach (Wait wait in ended) wait.Fail(target.Disposed());
+        // R2 Race: a pump lets pass a moment, outside the gate and inside the object. Safe because: this waits for it,
+        // so that the disposing thread is the last one inside, and not the thread of a signal, which other objects
+        // need.
         momentsAreOver?.Wait();
         target.Signal.Drain(this);
     }
 
     private void Remove(Wait wait)
     {
+        Debug.Assert(_gate.IsHeldByCurrentThread && wait.Node is not null);
         _waits.Remove(wait.Node!);
         wait.Node = null;
         if (_waits.Count > 0 || !_isArmed) return;
