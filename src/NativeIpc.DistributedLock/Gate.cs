@@ -88,8 +88,8 @@ internal sealed class Gate : IDisposable
     }
 
     private static PlatformNotSupportedException NotCrashSafe(GateSpec spec)
-        => new($"Cannot open the {(spec.Kind == GateKind.Lock ? "lock" : "semaphore")} '{spec.Name}' ({spec.Key}): with "
-            + "keys of this type nothing gives back here what a killed process held. Use System V keys"
+        => new($"Cannot open the {(spec.Kind == GateKind.Lock ? "lock" : "semaphore")} '{spec.Name}' ({spec.Key}): "
+            + "with keys of this type nothing gives back here what a killed process held. Use System V keys"
             + (OperatingSystem.IsWindows() ? ", which this system does not have, or a lock." : "."));
 
     private static SystemSemaphore OpenSemaphore(in NativeIpcKey key, int count, SystemSemaphoreOptions options)
@@ -106,7 +106,7 @@ internal sealed class Gate : IDisposable
         }
     }
 
-    /// <summary>Opens the segment that has the maximum of a semaphore, and writes it if this is the first one.</summary>
+    /// <summary>Opens the segment that has the maximum of a semaphore; the first one to open it writes it.</summary>
     /// <exception cref="InvalidOperationException">It has another one.</exception>
     private static SharedMemory OpenMaximum(GateSpec spec)
     {

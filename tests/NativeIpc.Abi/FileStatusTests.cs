@@ -17,7 +17,8 @@ public class FileStatusTests
 
         static void print(const struct stat *s)
         {
-            printf("%u %u %llu %u %u %u %u %lld\n", major(s->st_dev), minor(s->st_dev), (unsigned long long)s->st_ino, (unsigned)s->st_mode,
+            printf("%u %u %llu %u %u %u %u %lld\n", major(s->st_dev), minor(s->st_dev),
+                   (unsigned long long)s->st_ino, (unsigned)s->st_mode,
                    (unsigned)s->st_uid, (unsigned)s->st_gid, (unsigned)s->st_nlink, (long long)s->st_size);
         }
 
@@ -83,5 +84,6 @@ public class FileStatusTests
     }
 
     private static string Text(FileStatus s) => string.Create(CultureInfo.InvariantCulture,
-        $"{s.Identity.Device >> 32} {(uint)s.Identity.Device} {s.Identity.Inode} {s.Mode} {s.Uid} {s.Gid} {s.Links} {s.Size}");
+        $"{s.Identity.Device >> 32} {(uint)s.Identity.Device} {s.Identity.Inode} "
+            + $"{s.Mode} {s.Uid} {s.Gid} {s.Links} {s.Size}");
 }

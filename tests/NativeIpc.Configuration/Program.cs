@@ -62,8 +62,8 @@ Check("options of a semaphore are bound", server.Semaphore.ToString(),
     "SystemSemaphoreOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Undo = AcquireOnly, "
     + "MaximumCount = 5, AcceptExistingCount = True, Group = users, CurrentUserOnly = True, "
     + "SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, Reclaim = True, Robust = True, "
-    + "TakeOverUnknownHolders = False, AllowSynchronousContinuations = True, Recording = Process, RemoveAtProcessExit = False, "
-    + "PeerTimeout = 00:00:02.5000000 }");
+    + "TakeOverUnknownHolders = False, AllowSynchronousContinuations = True, Recording = Process, "
+    + "RemoveAtProcessExit = False, PeerTimeout = 00:00:02.5000000 }");
 Check("options of a segment are bound", server.Memory.ToString(),
     "SharedMemoryOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Allocation = Populate, "
     + "UseLock = False, AllowSmaller = True, Group = users, CurrentUserOnly = True, "

@@ -62,7 +62,8 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
         // System V ids come again after 65,536 objects: in parts that cannot make so many, each id must still be
         // another object.
         int part = Backend.IsSystemV ? 40_000 / Peers : int.MaxValue;
-        for (int left = Rounds(Sample.Of(10_000, 3000)); left > 0; left -= part) RaceWithTheDefaultPolicy(kind, Math.Min(left, part));
+        for (int left = Rounds(Sample.Of(10_000, 3000)); left > 0; left -= part)
+            RaceWithTheDefaultPolicy(kind, Math.Min(left, part));
     }
 
     private void RaceWithTheDefaultPolicy(string kind, int rounds)

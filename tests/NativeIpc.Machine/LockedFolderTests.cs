@@ -210,8 +210,8 @@ public sealed class LockedFolderTests
 
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SemaphoreFile(semaphore)}", "wait-for-ever"))
         {
-            Outcome.From("CreateOrOpen", () =>
-                $"{SystemSemaphore.CreateOrOpen(semaphore, 1, new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero })}")
+            var options = new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero };
+            Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(semaphore, 1, options)}")
                 .AssertSays(NativeIpcError.LockError, semaphore, "flock", Errno.EAGAIN);
         }
 

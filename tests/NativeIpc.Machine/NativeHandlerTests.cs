@@ -17,7 +17,12 @@ public class NativeHandlerTests
 
         static const char *sign;
 
-        static void handle(int number) { (void)number; int made = open(sign, O_CREAT | O_WRONLY, 0600); if (made >= 0) close(made); }
+        static void handle(int number)
+        {
+            (void)number;
+            int made = open(sign, O_CREAT | O_WRONLY, 0600);
+            if (made >= 0) close(made);
+        }
 
         __attribute__((constructor)) static void begin(void)
         {

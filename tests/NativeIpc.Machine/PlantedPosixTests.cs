@@ -199,7 +199,8 @@ public sealed class PlantedPosixTests : IDisposable
             string[] files = [path, _target, TestRun.SegmentFile(_otherKey), TestRun.SemaphoreFile(_otherKey)];
             string statuses = Shell.Run("stat", ["-c", "%n %F %s %u %g %a %h %i %y %z", .. files]).Succeeded;
             Assert.False(Path.Exists(_target + ".none"));
-            return $"{statuses}{File.ReadAllText(_target)}{Convert.ToHexString(File.ReadAllBytes(files[2]))}{Convert.ToHexString(File.ReadAllBytes(files[3]))}";
+            return statuses + File.ReadAllText(_target) + Convert.ToHexString(File.ReadAllBytes(files[2]))
+                + Convert.ToHexString(File.ReadAllBytes(files[3]));
         }
     }
 

@@ -33,8 +33,9 @@ public sealed class PlantedSystemVTests : IDisposable
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         string target = Path.Combine(TestRun.Folder, TestRun.NewName());
         File.WriteAllText(target, "data");
-        _ = Shell.Run("sh", ["-c",
-            $"{plant.Replace("{target}", target, StringComparison.Ordinal).Replace("{path}", key.NativeKey, StringComparison.Ordinal)} && chown -h 65534 {key.NativeKey}"]).Succeeded;
+        plant = plant.Replace("{target}", target, StringComparison.Ordinal)
+            .Replace("{path}", key.NativeKey, StringComparison.Ordinal);
+        _ = Shell.Run("sh", ["-c", $"{plant} && chown -h 65534 {key.NativeKey}"]).Succeeded;
         string before = Seen();
         foreach (Outcome outcome in WithSegment(key).Concat(WithSemaphore(key)))
         {

@@ -201,7 +201,8 @@ internal static class RaceCommands
 
     private sealed class RacedSemaphore(SystemSemaphore semaphore) : IRaced
     {
-        public string Identity => Internals.ObjectIdentity(semaphore) is { Length: > 0 } identity ? identity : NamedFile();
+        public string Identity
+            => Internals.ObjectIdentity(semaphore) is { Length: > 0 } identity ? identity : NamedFile();
 
         public bool CreatedNew => semaphore.CreatedNew;
 

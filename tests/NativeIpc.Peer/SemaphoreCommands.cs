@@ -44,7 +44,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
             case "tryacquire":
                 int milliseconds = words.NextIntOr(0);
                 if (milliseconds != 0) output.WriteLine("acquiring");
-                return $"ok {SegmentCommands.Text(_semaphores[name].TryAcquire(TimeSpan.FromMilliseconds(milliseconds)))}";
+                bool taken = _semaphores[name].TryAcquire(TimeSpan.FromMilliseconds(milliseconds));
+                return $"ok {SegmentCommands.Text(taken)}";
             case "release":
                 _semaphores[name].Release(words.NextIntOr(1));
                 return "ok";

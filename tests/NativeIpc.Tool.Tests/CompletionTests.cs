@@ -17,7 +17,8 @@ public sealed class CompletionTests
         _ = Peers.Require(shell, shell);
         using var terminal = new TerminalScreen($$"""
             PATH=$(dirname "$NIPC"):$PATH; export PATH
-            nipc create shm posix:/frames 10 && nipc create sem posix:/workers 1 && nipc create shm '{{Hostile.Replace("'", "'\\''", StringComparison.Ordinal)}}' 10
+            nipc create shm posix:/frames 10 && nipc create sem posix:/workers 1 &&
+                nipc create shm '{{Hostile.Replace("'", "'\\''", StringComparison.Ordinal)}}' 10
             cd /dev/shm && PS1='ready> ' exec {{start}}
             """, 120, 30);
         terminal.Await(screen => screen.Contains('>', StringComparison.Ordinal), "the prompt");
@@ -60,7 +61,8 @@ public sealed class CompletionTests
         string fish = Peers.Require("fish", "fish"), folder = Path.GetDirectoryName(Nipc.Program)!;
         const string script = """
             nipc completion fish | source
-            nipc create shm posix:/frames 10 >/dev/null; nipc create sem posix:/workers 1 >/dev/null; nipc create shm $HOSTILE 10 >/dev/null; cd /dev/shm
+            nipc create shm posix:/frames 10 >/dev/null; nipc create sem posix:/workers 1 >/dev/null
+            nipc create shm $HOSTILE 10 >/dev/null; cd /dev/shm
             for line in "nipc show posix:/fr" "nipc acquire pos" "nipc run --sem=posix:/wo" "nipc cre"
                 complete -C $line
             end

@@ -25,11 +25,13 @@ public sealed class DoctorMachineTests : IDisposable
         // A tmpfs numbers its files one after the other: after 65,536 more comes one with the same lower 16 bits, which
         // is all that ftok takes.
         string setUp = $$"""
-            mount -t tmpfs -o mode=700,nr_inodes=0 tmpfs '{{folder}}' && cd '{{folder}}' && mkdir pool && export XDG_RUNTIME_DIR='{{folder}}' || exit 125
+            mount -t tmpfs -o mode=700,nr_inodes=0 tmpfs '{{folder}}' && cd '{{folder}}' && mkdir pool &&
+                export XDG_RUNTIME_DIR='{{folder}}' || exit 125
             "$0" create shm 'systemv:{{folder}}/first' 100 > /dev/null || exit 124
             (cd pool && seq 65600 | xargs touch) || exit 124
             wanted=$(($(stat -c %i first) % 65536))
-            twin=$(find pool -type f -printf '%i %p\n' | awk -v wanted=$wanted '$1 % 65536 == wanted { print $2; exit }')
+            twin=$(find pool -type f -printf '%i %p\n' |
+                awk -v wanted=$wanted '$1 % 65536 == wanted { print $2; exit }')
             mv "$twin" second || exit 124
             """;
         JsonElement collision = Single(Doctor(1, setUp), "KeyCollision");

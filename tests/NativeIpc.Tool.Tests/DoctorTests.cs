@@ -80,8 +80,8 @@ public sealed class DoctorTests : IDisposable
     [InlineData("sem.u32", "0123456789abcdef")] // of a 32-bit program
     public void A_file_that_may_be_as_it_should_be_is_no_warning(string name, string bytes)
     {
-        string file = _names.TrackPath(
-            $"/dev/shm/{(name.StartsWith("sem.", StringComparison.Ordinal) ? "sem." : "")}{TestNames.NextName()}{name}");
+        string start = name.StartsWith("sem.", StringComparison.Ordinal) ? "sem." : "";
+        string file = _names.TrackPath($"/dev/shm/{start}{TestNames.NextName()}{name}");
         File.WriteAllText(file, bytes);
         foreach (FileStream? open in (FileStream?[])[File.OpenRead(file), null]) // in use, and not
         {

@@ -60,7 +60,9 @@ public partial class GraphTests : OneType
             Assert.All(text.Split('\n')[2..],
                 line =>
                     Assert.Matches(
-                        @"^    (p[0-9]+\(""LABEL""\)|o[0-9]+(\[""LABEL""\]|\{\{""LABEL""\}\})(:::\w+)?|p[0-9]+ --- o[0-9]+|o[0-9]+ -\. lock \.- o[0-9]+|classDef .*)$", Label().Replace(line, "\"LABEL\"")));
+                        @"^    (p[0-9]+\(""LABEL""\)|o[0-9]+(\[""LABEL""\]|\{\{""LABEL""\}\})(:::\w+)?"
+                            + @"|p[0-9]+ --- o[0-9]+|o[0-9]+ -\. lock \.- o[0-9]+|classDef .*)$",
+                        Label().Replace(line, "\"LABEL\"")));
         }
         finally
         {

@@ -96,7 +96,9 @@ public class KeyCodeTests : OneType
                 <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
                 <InvariantGlobalization>true</InvariantGlobalization>
               </PropertyGroup>
-              <ItemGroup><Reference Include="NativeIpc" HintPath="{Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll")}" /></ItemGroup>
+              <ItemGroup>
+                <Reference Include="NativeIpc" HintPath="{Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll")}" />
+              </ItemGroup>
             </Project>
             """);
         Write(folder, "open.cs", code);

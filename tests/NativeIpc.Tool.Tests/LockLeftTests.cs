@@ -56,6 +56,7 @@ public sealed class LockLeftTests
     public void One_that_another_process_has_open_is_waited_for_as_any()
         => Assert.Equal("1\n1", Alone.Succeed(Left + """
             exec 9<>/dev/shm/sem.same
-            $N write posix:/same -s new --lock -w 300ms 2> said; echo $?; grep -c "'nipc show posix:/same' says who" said
+            $N write posix:/same -s new --lock -w 300ms 2> said; echo $?
+            grep -c "'nipc show posix:/same' says who" said
             """));
 }

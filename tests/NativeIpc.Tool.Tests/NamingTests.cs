@@ -7,9 +7,11 @@ public class NamingTests : OneType
 {
     // A segment and a set of the number that PostgreSQL prints, and one of each that no key leads to.
     private const string Numbered =
-        "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
+        "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);"
+            + "$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
     private const string Private =
-        "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
+        "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);"
+            + "$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
 
     [NeedsRoot(Alone.Why)]
     [Theory]
@@ -208,7 +210,8 @@ public class NamingTests : OneType
         Alone.Require();
         const string script = """
             as_b() { setpriv --reuid 4711 --regid 65534 --clear-groups "$@"; }
-            as_user $N create sem posix:/w 2 -m 660 >/dev/null && as_user $N create shm posix:/s 4 -m 660 >/dev/null || exit 98
+            as_user $N create sem posix:/w 2 -m 660 >/dev/null && as_user $N create shm posix:/s 4 -m 660 >/dev/null ||
+                exit 98
             as_b $N value posix:/w; echo $?
             as_b $N value -O posix:/w
             as_b $N acquire --allow-other-owners posix:/w && as_b $N value -O posix:/w
@@ -225,7 +228,8 @@ public class NamingTests : OneType
         const string script = """
             for k in ab 'a*' b; do $N create shm "posix:/$k" 1 > /dev/null; done
             $N rm --glob 'posix:/a*' | grep ^matches; $N rm --glob --dry-run 'posix:/?' | grep ^matches
-            $N rm --glob 'posix:/c*'; echo $?; $N rm -g -n -y 'posix:/b'; echo $?; $N rm -n posix:/b; echo $?; $N rm -g; echo $?
+            $N rm --glob 'posix:/c*'; echo $?; $N rm -g -n -y 'posix:/b'; echo $?; $N rm -n posix:/b; echo $?
+            $N rm -g; echo $?
             $N rm 'posix:/a*'; ls /dev/shm
             $N rm --glob --yes 'posix:/a*'; ls /dev/shm
             """;
@@ -241,11 +245,13 @@ public class NamingTests : OneType
     {
         Alone.Require();
         const string script = """
-            $N create shm posix:/frames 4 > /dev/null; $N create sem posix:/frames 3 > /dev/null; $N create sem posix:/workers 2 > /dev/null
+            $N create shm posix:/frames 4 > /dev/null; $N create sem posix:/frames 3 > /dev/null
+            $N create sem posix:/workers 2 > /dev/null
             $N write -g 'posix:/f*' -s abcd; $N read --glob 'posix:/fr?mes'; echo
             $N dump -g 'posix:/f*' out && cat out; echo
             printf wxyz > in; $N restore -g 'posix:/f*' in; echo 'posix:/f*' | $N read -g -; echo
-            $N value -g 'posix:/w*'; $N acquire -g 'posix:/w*' && $N value posix:/workers; $N release -g 'posix:/wor*'; $N value posix:/workers
+            $N value -g 'posix:/w*'; $N acquire -g 'posix:/w*' && $N value posix:/workers; $N release -g 'posix:/wor*'
+            $N value posix:/workers
             $N value -g 'posix:/w*' --json | grep name
             """;
         ShellResult result = Alone.Run(script);
@@ -302,7 +308,8 @@ public class NamingTests : OneType
         const string script = """
             f() { grep -oE '^ *"(name|key|id)": [^,]*' | tr -d ' "' | sort | tr '\n' ' '; echo; }
             $N create shm posix:/a 4 --json | f; $N create sem posix:/s 4 --json | f; $N value posix:/s --json | f
-            $N list --no-attachments --json -k shm | f; $N show posix:/a --json -n 0 | f; $N rm -g 'posix:/a' --json -n | f; $N rm posix:/a posix:/none --json 2> /dev/null | f
+            $N list --no-attachments --json -k shm | f; $N show posix:/a --json -n 0 | f
+            $N rm -g 'posix:/a' --json -n | f; $N rm posix:/a posix:/none --json 2> /dev/null | f
             perl -e 'shmget(0,64,01600)'; $N rm shmid:0 --json | f
             """;
         Assert.Equal(

@@ -138,7 +138,8 @@ public sealed class NotKnownTests
             perl -e '$s=semget(0x4243,0,0); semop($s,pack(q(s3),0,-1,0))' & other=$!
             until [ "$($N show semid:0 | grep -c 'waiting 1')" = 2 ]; do :; done
             $N show semid:0 | grep -E "^ *(waiters)? +($one|$other) perl" | wc -l; $N show semid:0 | grep -c ^unreadable
-            echo ==; as_user $N show semid:0 | grep -E '^(waiters|unreadable)'; as_user $N show semid:0 --json | grep -c waiting.threads
+            echo ==; as_user $N show semid:0 | grep -E '^(waiters|unreadable)'
+            as_user $N show semid:0 --json | grep -c waiting.threads
             kill $one $other
             """;
         string[] parts = Alone.Run(script).Output.Split("==\n");
@@ -151,9 +152,11 @@ public sealed class NotKnownTests
     public void An_object_without_a_key_is_called_in_every_message_what_it_was_called()
     {
         ShellResult result = Alone.Run("""
-            printf abc > "$(printf '/dev/shm/a\377b')"; chmod 600 /dev/shm/*; perl -e 'shmget(0,10,01600); semget(0,1,01600)'
+            printf abc > "$(printf '/dev/shm/a\377b')"; chmod 600 /dev/shm/*
+            perl -e 'shmget(0,10,01600); semget(0,1,01600)'
             said() { as_user $N "$@" 2>&1 > /dev/null; echo "$? ==" >&2; }
-            said rm -f '/dev/shm/a\xffb' >&2; said show '/dev/shm/a\xffb' >&2; said read shmid:0 >&2; said write shmid:0 -O -s x >&2
+            said rm -f '/dev/shm/a\xffb' >&2; said show '/dev/shm/a\xffb' >&2; said read shmid:0 >&2
+            said write shmid:0 -O -s x >&2
             said show shmid:0 -n 1 >&2; said rm -f shmid:0 >&2; said acquire semid:0 >&2; said rm -f semid:0 >&2
             """);
         string[] messages = result.Error.Split(" ==\n", StringSplitOptions.RemoveEmptyEntries);

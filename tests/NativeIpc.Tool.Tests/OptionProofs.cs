@@ -39,7 +39,8 @@ internal static class OptionProofs
         printf a > /dev/shm/a; printf bbb > /dev/shm/b; printf cc > /dev/shm/c; touch -d 2020-01-01 /dev/shm/b
         sem d 1; chown 65534 /dev/shm/c /dev/shm/sem.d
         mkdir -p keys; touch keys/k
-        perl -e '@s = stat "keys/k"; shmget((0x51 << 24) | (($s[0] & 255) << 16) | ($s[1] & 65535), 7, 01600)'; ipcmk -M 5 > /dev/null; ipcmk -S 1 > /dev/null
+        perl -e '@s = stat "keys/k"; shmget((0x51 << 24) | (($s[0] & 255) << 16) | ($s[1] & 65535), 7, 01600)'
+        ipcmk -M 5 > /dev/null; ipcmk -S 1 > /dev/null
         as_user ipcmk -M 9 > /dev/null; as_user ipcmk -S 1 > /dev/null
         exec 7< /dev/shm/a
 

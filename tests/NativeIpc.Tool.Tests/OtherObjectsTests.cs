@@ -17,11 +17,13 @@ public sealed partial class OtherObjectsTests : OneType
     public void Files_in_folders_are_listed_with_their_path_and_their_users()
     {
         const string script = """
-            mkdir -p /dev/shm/d/e elsewhere; touch elsewhere/secret; ln -s "$PWD/elsewhere" /dev/shm/link; ln -s "$PWD/elsewhere" /dev/shm/d/link
+            mkdir -p /dev/shm/d/e elsewhere; touch elsewhere/secret; ln -s "$PWD/elsewhere" /dev/shm/link
+            ln -s "$PWD/elsewhere" /dev/shm/d/link
             head -c 4096 /dev/zero > /dev/shm/d/x; printf abc > /dev/shm/d/e/y; exec 9< /dev/shm/d/x
             $N list --no-header -o key,kind,bytes,flags | tr -s ' ' | sort; $N list -k sem --no-header | wc -l
             $N list --no-header -o key,users | grep '/d/x '
-            $N show /dev/shm/d/e/y | tail -n 2; $N show /dev/shm/d/e/y --json | grep path; $N doctor | grep -c /dev/shm/d
+            $N show /dev/shm/d/e/y | tail -n 2; $N show /dev/shm/d/e/y --json | grep path
+            $N doctor | grep -c /dev/shm/d
             """;
         string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
         string[] expected = ["/dev/shm/d/e/y shm 3 in-folder", "/dev/shm/d/x shm 4096 in-folder", "0"];
@@ -37,9 +39,11 @@ public sealed partial class OtherObjectsTests : OneType
     public void Folders_that_are_too_deep_of_another_file_system_or_shut_are_told()
     {
         const string script = """
-            mkdir -p /dev/shm/1/2/3/4/5/6/7/8/9 /dev/shm/other; touch /dev/shm/1/2/3/4/5/6/7/8/in /dev/shm/1/2/3/4/5/6/7/8/9/out
+            mkdir -p /dev/shm/1/2/3/4/5/6/7/8/9 /dev/shm/other
+            touch /dev/shm/1/2/3/4/5/6/7/8/in /dev/shm/1/2/3/4/5/6/7/8/9/out
             mount -t tmpfs tmpfs /dev/shm/other; touch /dev/shm/other/out
-            $N list --no-header -o key,kind; mkdir -m 700 /dev/shm/shut; touch /dev/shm/shut/out; as_user $N list --no-header -o key,kind
+            $N list --no-header -o key,kind; mkdir -m 700 /dev/shm/shut; touch /dev/shm/shut/out
+            as_user $N list --no-header -o key,kind
             """;
         ShellResult result = Alone.Run(script);
         Assert.Equal("/dev/shm/1/2/3/4/5/6/7/8/in  shm\n/dev/shm/1/2/3/4/5/6/7/8/in  shm\n", result.Output);
@@ -76,10 +80,14 @@ public sealed partial class OtherObjectsTests : OneType
             f() { printf "$2" > "/dev/shm/$(printf "$1")"; }
             f '\377' a; f '\376' bb; f '\\xff' ccc; f '\377\\xff' dddd; f '\377\033]0;x' eeeee; f 'text' ffffff
             { printf '\003'; head -c 31 /dev/zero; } > "/dev/shm/sem.$(printf '\200')"
-            $N list --no-header -o key,bytes | tr -s ' ' | LC_ALL=C sort; $N list | grep -c '\\u001b'; $N list --json | grep -i '"name".*001b'
-            $N show '/dev/shm/\xfe' -n 0 | grep ^size; $N show '/dev/shm/\xff' -n 0 | grep -E '^(segment|size)'; $N show '/dev/shm/\\xff' -n 0 | grep -E '^(segment|size)'
-            $N show '/dev/shm/sem.\x80' | grep ^value; $N value '/dev/shm/sem.\x80'; echo $?; $N show /dev/shm/text -n 0 | grep ^segment
-            $N rm '/dev/shm/\xff\u001b]0;x' | grep -v '^ '; $N rm '/dev/shm/\xff'; $N rm '/dev/shm/\xff'; echo $?; $N rm 'posix:/\xff'; LC_ALL=C ls -b /dev/shm
+            $N list --no-header -o key,bytes | tr -s ' ' | LC_ALL=C sort; $N list | grep -c '\\u001b'
+            $N list --json | grep -i '"name".*001b'
+            $N show '/dev/shm/\xfe' -n 0 | grep ^size; $N show '/dev/shm/\xff' -n 0 | grep -E '^(segment|size)'
+            $N show '/dev/shm/\\xff' -n 0 | grep -E '^(segment|size)'
+            $N show '/dev/shm/sem.\x80' | grep ^value; $N value '/dev/shm/sem.\x80'; echo $?
+            $N show /dev/shm/text -n 0 | grep ^segment
+            $N rm '/dev/shm/\xff\u001b]0;x' | grep -v '^ '; $N rm '/dev/shm/\xff'; $N rm '/dev/shm/\xff'; echo $?
+            $N rm 'posix:/\xff'; LC_ALL=C ls -b /dev/shm
             """;
         string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
         string[] expected =
@@ -156,13 +164,15 @@ public sealed partial class OtherObjectsTests : OneType
     {
         // A /dev of its own, in which queues are mounted only afterwards.
         const string script = """
-            mkdir dev && mount -t tmpfs tmpfs dev && mkdir dev/shm dev/mqueue && mount -t tmpfs -o mode=1777 tmpfs dev/shm || exit 99
+            mkdir dev && mount -t tmpfs tmpfs dev && mkdir dev/shm dev/mqueue &&
+                mount -t tmpfs -o mode=1777 tmpfs dev/shm || exit 99
             for f in null zero full random urandom tty; do touch dev/$f && mount --bind /dev/$f dev/$f || exit 99; done
             mount --rbind dev /dev || exit 99
             ipcmk -Q > /dev/null; perl -e 'msgsnd(msgget(7, 01600), pack("l! a*", 1, "hello"), 0)'
             $N list --no-attachments --json; echo ==; $N list --no-attachments; echo ==
             mount -t mqueue mqueue /dev/mqueue && touch /dev/mqueue/jobs || exit 99
-            $N list --no-attachments --all --json; echo ==; $N list --no-attachments --all --no-header; echo ==; $N list --no-attachments; $N rm msqid:0; echo $?; $N rm mqueue:/jobs; echo $?
+            $N list --no-attachments --all --json; echo ==; $N list --no-attachments --all --no-header; echo ==
+            $N list --no-attachments; $N rm msqid:0; echo $?; $N rm mqueue:/jobs; echo $?
             """;
         ShellResult result = Alone.Run(script);
         Assert.SkipWhen(result.ExitCode == 99, $"This container does not let the machine be made so: {result.Error}");

@@ -214,15 +214,19 @@ public class OutputTests : OneType
 
     // .NET itself needs some of each before the tool begins: that many are found first.
     private const string Least = """
-        least=1; until few $least "$N" --version > /dev/null 2>&1; do least=$((least + 1)); [ $least -lt 200 ] || exit 1; done
+        least=1
+        until few $least "$N" --version > /dev/null 2>&1; do least=$((least + 1)); [ $least -lt 200 ] || exit 1; done
         check() {
             few "$@" > out 2> err < /dev/null; code=$?
             [ $code = 0 ] || { [ $3 = doctor ] && [ $code = 1 ] && [ -s out ]; } || {
-                { [ $code = 5 ] || { [ $3 = run ] && [ $code = 126 ]; }; } && [ $(wc -l < err) = 1 ] && grep -q '^nipc: ' err
+                { [ $code = 5 ] || { [ $3 = run ] && [ $code = 126 ]; }; } &&
+                    [ $(wc -l < err) = 1 ] && grep -q '^nipc: ' err
             } || echo "$*: $code $(cat err)"
-            [ $code != 0 ] || ! grep -E 'cannot be (read|listed)|There is no|Nothing fits' err || echo "$*: took unknown for no"
+            [ $code != 0 ] || ! grep -E 'cannot be (read|listed)|There is no|Nothing fits' err ||
+                echo "$*: took unknown for no"
             [ $code != 0 ] || [ $3 != list ] || grep -q posix:/x out || echo "$*: left something out"
-            [ $code = 0 ] || { [ ! -e /dev/shm/new ] && [ ! -e /dev/shm/sem.new ]; } || echo "$*: $code, and left something"
+            [ $code = 0 ] || { [ ! -e /dev/shm/new ] && [ ! -e /dev/shm/sem.new ]; } ||
+                echo "$*: $code, and left something"
             rm -f /dev/shm/new /dev/shm/sem.new
         }
 
@@ -236,7 +240,9 @@ public class OutputTests : OneType
         string said = Alone.Run(Prelude("(ulimit -n $n; exec \"$@\")") + """
             perl -e 'shmget(0x55, 64, 01600)'
             for n in 0 1 2 3 4 6 8; do
-                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' 'create sem posix:/new 1' 'dump posix:/x -' 'rm --unused -t systemv' 'rm --orphaned --yes' 'rm -g posix:* --dry-run' 'show shmid:0'; do check $((least + n)) "$N" $verb; done
+                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' \
+                    'create sem posix:/new 1' 'dump posix:/x -' 'rm --unused -t systemv' 'rm --orphaned --yes' \
+                    'rm -g posix:* --dry-run' 'show shmid:0'; do check $((least + n)) "$N" $verb; done
             done
             """).Succeeded;
         Assert.Equal("", said);
@@ -249,9 +255,13 @@ public class OutputTests : OneType
         RequireNativeFile();
         string said = Alone.Run(Prelude("(ulimit -n $n; exec \"$@\")") + """
             for n in 0 1 2 3 4; do
-                for verb in "rm systemv:$PWD/k" "rm systemv:$PWD/k -k sem" "rm --orphaned --yes -d ." "rm --unused --yes -t systemv -d ."; do
+                for verb in "rm systemv:$PWD/k" "rm systemv:$PWD/k -k sem" "rm --orphaned --yes -d ." \
+                    "rm --unused --yes -t systemv -d ."; do
                     "$N" create shm systemv:$PWD/k 10 > /dev/null; "$N" write systemv:$PWD/k --lock -s x
-                    there() { echo "$(awk 'NR > 1' /proc/sysvipc/shm | wc -l) $(awk 'NR > 1' /proc/sysvipc/sem | wc -l) $(ls k 2> /dev/null)"; }
+                    there() {
+                        echo "$(awk 'NR > 1' /proc/sysvipc/shm | wc -l) $(awk 'NR > 1' /proc/sysvipc/sem | wc -l)" \
+                            "$(ls k 2> /dev/null)"
+                    }
                     check $((least + n)) "$N" $verb
                     case "$code $verb $(there)" in
                         5*' 1 1 k') ;; '0 rm --orphaned'*' 1 1 k') ;; '0'*'-k sem 1 0 k') ;; '0'*' 0 0 ') ;;
@@ -273,7 +283,9 @@ public class OutputTests : OneType
         string said = Alone.Run("uid=$((200000 + $$)); chmod 777 .\n"
             + Prelude("setpriv --reuid $uid --regid $uid --clear-groups prlimit --nproc=$n:$n \"$@\"") + """
             for n in 0 1 2 3; do
-                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' 'create sem posix:/new 1' 'dump posix:/x -' 'run --sem posix:/s true' 'run --sem posix:/new --create 1 true' 'acquire posix:/s --timeout 9'; do
+                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' \
+                    'create sem posix:/new 1' 'dump posix:/x -' 'run --sem posix:/s true' \
+                    'run --sem posix:/new --create 1 true' 'acquire posix:/s --timeout 9'; do
                     "$N" create sem posix:/s 1 > /dev/null; chown $uid /dev/shm/sem.s
                     check $((least + n)) "$N" $verb
                     [ "$code" = 0 ] || [ "$("$N" value posix:/s)" = 1 ] || echo "$n $verb took a permit"

@@ -38,7 +38,7 @@ public class RunTests : OneType
     [Theory]
     [InlineData("systemv")]
     [InlineData("systemv-84")]
-    public void On_System_V_the_tool_becomes_the_command_and_the_kernel_gives_the_permit_back_after_SIGKILL_of_everything(string type)
+    public void On_System_V_the_kernel_gives_the_permit_back_after_SIGKILL_of_everything(string type)
     {
         using SystemSemaphore semaphore = Make(type, 1);
         using var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c", "echo $$; read line");
@@ -146,7 +146,8 @@ public class RunTests : OneType
         using SystemSemaphore semaphore = Make(type, 1);
         string status = Shell.Run("sh",
             ["-c",
-                $"trap '' HUP INT; exec '{Nipc.Program}' run --sem '{semaphore.Key}' -- cat /proc/self/status"]).Succeeded;
+                $"trap '' HUP INT; exec '{Nipc.Program}' run --sem '{semaphore.Key}' -- cat /proc/self/status"])
+            .Succeeded;
         Assert.Equal(IgnoredHere() | 3, Ignored(status));
     }
 

@@ -189,7 +189,8 @@ public sealed class ShowTests : IDisposable
         Alone.Require();
         ShellResult result = Alone.Run("""
             touch /dev/shm/e; $N show posix:/e | head -n 1
-            for o in '-n 5' '-o 0' '-n 5 --json'; do $N show posix:/e $o; echo $?; done; $N show posix:/e -S 'u8 a'; echo $?
+            for o in '-n 5' '-o 0' '-n 5 --json'; do $N show posix:/e $o; echo $?; done
+            $N show posix:/e -S 'u8 a'; echo $?
             printf a > /dev/shm/f; $N show -g 'posix:/*' -n 1 | grep -c 61
             """);
         Assert.Equal("segment     posix:/e\n2\n2\n2\n2\n1\n", result.Output);

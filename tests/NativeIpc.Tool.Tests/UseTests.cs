@@ -20,7 +20,8 @@ public sealed class UseTests : OneType
         Watch.Until(() => Uses(key).GetValueOrDefault(waiter.Process.Id) == "waits", waiter.Process);
         string sheet = Nipc.Succeed("show", $"{key}");
         Assert.Matches(
-            $@"\nholders +{holder.Process.Id} nipc \(3 permits\)\n +[0-9]+ sh \(3 permits\)\nwaiters +{waiter.Process.Id} nipc\nothers +{Environment.ProcessId} ", sheet);
+            $@"\nholders +{holder.Process.Id} nipc \(3 permits\)\n +[0-9]+ sh \(3 permits\)"
+                + $@"\nwaiters +{waiter.Process.Id} nipc\nothers +{Environment.ProcessId} ", sheet);
         Dictionary<int, string> uses = Uses(key);
         Assert.Equal("holds", uses[holder.Process.Id]);
         Assert.Equal("open", uses[Environment.ProcessId]);
@@ -57,7 +58,9 @@ public sealed class UseTests : OneType
         string all = Alone.Run(script).Output;
         string output = all[..all.IndexOf('{', StringComparison.Ordinal)];
         Assert.Matches(
-            @"\nmembers +3\n  0 +value 0, waiting 0, waiting for zero 0, last pid none\n  1 +value 7, waiting 0, waiting for zero 0, last pid \d+\n  2 +value 0, waiting 1, waiting for zero 0, last pid none\n", output);
+            @"\nmembers +3\n  0 +value 0, waiting 0, waiting for zero 0, last pid none"
+                + @"\n  1 +value 7, waiting 0, waiting for zero 0, last pid \d+"
+                + @"\n  2 +value 0, waiting 1, waiting for zero 0, last pid none\n", output);
         Assert.Matches(@"\nwaiters +\d+ perl\n", output);
         string[] ipcs = [.. output.Split('\n').Where(line => line.StartsWith("ipcs ", StringComparison.Ordinal))];
         Assert.Equal("ipcs 0 0 0 0", ipcs[0]);

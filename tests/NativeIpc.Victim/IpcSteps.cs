@@ -39,7 +39,8 @@ internal sealed class IpcSteps
             "segment-wait-twice" => WaitTwice(),
             "segment-wait-for-own" => $"{Second().TryLock(TimeSpan.FromMilliseconds(Count), out _)}",
             "segment-wait-for-own-async" =>
-                $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
+                $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult()
+                    is not null}",
             "segment-lock-often" => LockOften(),
             "segment-attend" => Attend(),
             "life-thread" => Internals.NameOfLifeThread(),
@@ -286,7 +287,8 @@ internal sealed class IpcSteps
         }
 
         // The runtime maps some now and then: each failure would take two.
-        return $"{failure!.Error} {Directory.GetFiles("/proc/self/fd").Length - descriptors} {(Mappings() - mappings < 50 ? "few" : "many")}: {failure.Message}";
+        string more = Mappings() - mappings < 50 ? "few" : "many";
+        return $"{failure!.Error} {Directory.GetFiles("/proc/self/fd").Length - descriptors} {more}: {failure.Message}";
     }
 
     private static int Mappings() => File.ReadAllLines("/proc/self/maps").Length;

@@ -16,7 +16,8 @@ namespace NativeIpc.WindowsTests;
 public sealed class ScenarioAttribute(string column) : BeforeAfterTestAttribute
 {
     public override void After(MethodInfo methodUnderTest, IXunitTest test)
-        => Matrix.Add(test.TestMethodArguments.Contains("A") ? "A" : "W", column, TestContext.Current.TestState?.Result);
+        => Matrix.Add(test.TestMethodArguments.Contains("A") ? "A" : "W", column,
+            TestContext.Current.TestState?.Result);
 }
 
 /// <summary>What came out, by the functions of the peer, scenario and direction: written at the end of the run to the
@@ -50,7 +51,8 @@ public sealed class Matrix : IDisposable
         }
 
         text.Append('\n').Append(Count(TestResult.Passed)).Append(" checks under Wine ok, ");
-        text.Append(Count(TestResult.Failed)).Append(" failed, ").Append(Count(TestResult.Skipped)).Append(" skipped.\n");
+        text.Append(Count(TestResult.Failed)).Append(" failed, ");
+        text.Append(Count(TestResult.Skipped)).Append(" skipped.\n");
         return text.ToString();
     }
 

@@ -5,8 +5,8 @@ using Xunit.v3;
 namespace NativeIpc.Testing;
 
 /// <summary>
-/// What a test needs of the machine: a trait to choose it by (<c>dotnet test --filter-not-trait Needs=root</c>), and the
-/// skip with its reason where the machine lacks it. A class's constructor runs before that: one that needs the same
+/// What a test needs of the machine: a trait to choose it by (<c>dotnet test --filter-not-trait Needs=root</c>), and
+/// the skip with its reason where the machine lacks it. A class's constructor runs before that: one that needs the same
 /// asks <see cref="Need"/>.
 /// </summary>
 public abstract class NeedAttribute(string what, string why) : BeforeAfterTestAttribute, ITraitAttribute

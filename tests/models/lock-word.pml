@@ -3,7 +3,8 @@
  * from a dead holder.
  *
  * Stands for, step by step (files of src/NativeIpc; run.sh looks whether each of these is still there):
- *   take      LockWord.TryTake, HeldSemaphore.TryTake, HeldSemaphore.TryAcquire; MappedSemaphore.Sleep tries by the same method
+ *   take      LockWord.TryTake, HeldSemaphore.TryTake, HeldSemaphore.TryAcquire; MappedSemaphore.Sleep tries by the
+ *             same method
  *   acquire   HeldSemaphore.TryRecover, HeldSemaphore.TryTakeOver, LockWord.TryTakeOver, HolderSlots.TryLock,
  *             HolderSlots.Unlock
  *   give      HeldSemaphore.GiveBack, LockWord.TryGive, GlibcSemaphore.Wake

@@ -88,7 +88,8 @@ internal static class PosixDiagnosis
         long bytes = gone.Sum(found => found.Size ?? 0);
         diagnosis.Add(new IpcFinding(IpcFindingKind.Removed, IpcSeverity.Information,
             string.Create(CultureInfo.InvariantCulture,
-                $"{gone.Length} objects of /dev/shm have no name any more and are in use, with {bytes} bytes together."),
+                $"{gone.Length} objects of /dev/shm have no name any more and are in use, with {bytes} bytes "
+                    + $"together."),
             "They go with the processes that have them open: 'nipc list' names these."));
     }
 

@@ -131,7 +131,7 @@ internal sealed class SystemVLook
         if (seen < counted)
             unreadable.Add(string.Create(CultureInfo.InvariantCulture,
                 $"{counted - seen} of {counted} waiting {(counted == 1 ? "thread is" : "threads are")} not seen: of a "
-                    + $"process that this user may not look at, or that is not seen from here (in another container)."));
+                    + $"process that this user may not look at, or that is not seen from here (another container)."));
         return waiters;
     }
 
@@ -201,7 +201,8 @@ internal sealed class SystemVLook
         if (number == 0) return value;
         isGone = SystemVSupport.IsGone(number);
         unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user."
-            : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            : "The count could not be read: "
+                + $"semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
         return null;
     }
 

@@ -86,8 +86,9 @@ internal static class WaitingNote
             string names = string.Join(", ",
                 all.Take(MostNamed).Select(user =>
                     string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId} ({user.ProcessName})")));
-            parts.Add(
-                $"{what} {names}{(all.Length > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {all.Length - MostNamed} more") : "")}");
+            string more = all.Length > MostNamed
+                ? string.Create(CultureInfo.InvariantCulture, $" and {all.Length - MostNamed} more") : "";
+            parts.Add($"{what} {names}{more}");
         }
     }
 }

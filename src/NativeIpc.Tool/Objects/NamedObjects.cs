@@ -234,7 +234,11 @@ internal static class NamedObjects
             + $"them{(found.DistinctBy(one => one.Kind).Count() > 1 ? ", or give --kind where the verb has it" : "")}:")
         {
             Details = [.. found.Select(one =>
-                $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}{(one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")}, key {one.NativeName}, owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],
+                $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}"
+                    + (one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")
+                    + $", key {one.NativeName}, "
+                    + $"owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, "
+                    + $"mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],
         };
 
     /// <summary>A name that fits this object only: its id, where it has one.</summary>

@@ -82,7 +82,8 @@ internal static unsafe class SleepWatch
         {
             foreach (WeakReference<ISleeper> reference in s_sleepers)
             {
-                if (reference.TryGetTarget(out ISleeper? sleeper) && sleeper.Place == place) (there ??= []).Add(sleeper);
+                if (reference.TryGetTarget(out ISleeper? sleeper) && sleeper.Place == place)
+                    (there ??= []).Add(sleeper);
             }
         }
 

@@ -50,7 +50,8 @@ public sealed class PostgresService : Service
         using var connection = new NpgsqlConnection(Connection);
         connection.Open();
         using var command = new NpgsqlCommand(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted", connection);
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted",
+            connection);
         Assert.Equal(1L, command.ExecuteScalar());
     }
 

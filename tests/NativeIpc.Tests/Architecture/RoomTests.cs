@@ -61,7 +61,8 @@ public class RoomTests
         Assert.SkipUnless(File.Exists(file), $"no documents in {Root}");
         string[] written = [.. File.ReadLines(file).SkipWhile(line => line != "| Room | Holds | May use |").Skip(2)
             .TakeWhile(line => line.StartsWith('|')).Select(line => line.Split('|'))
-            .Select(cells => $"{cells[1].Trim(' ', '`')}: {cells[3].Replace("`", "", StringComparison.Ordinal).Trim()}")];
+            .Select(cells => cells[1].Trim(' ', '`') + ": "
+                + cells[3].Replace("`", "", StringComparison.Ordinal).Trim())];
         Assert.Equal(
             Rooms.s_table.Select(room => $"{room.Name}: {(room.Uses is [] ? "–" : string.Join(", ", room.Uses))}"),
             written);
