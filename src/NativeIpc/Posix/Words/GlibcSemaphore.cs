@@ -8,8 +8,8 @@ namespace NativeIpc.Posix.Words;
 /// bytes are one word, the count in the low half and the number of waiters in the high half (unchanged since glibc
 /// 2.21). It is relied on only after <see cref="s_isKnown"/> has seen it to be so; the portable calls serve elsewhere,
 /// and where the switch NativeIpc.PortableWaits is on. The numbers are those of the C library, so its waiters and this
-/// library's may mix. With musl, whose own semaphores are made otherwise, those have the word that glibc's processes find
-/// under a name (PosixNames.IsOfGlibc).
+/// library's may mix. With musl, whose own semaphores are made otherwise, those have the word that processes on glibc
+/// find under a name (PosixNames.IsOfGlibc).
 /// </summary>
 internal static unsafe class GlibcSemaphore
 {
@@ -166,8 +166,8 @@ internal static unsafe class GlibcSemaphore
             if (Interlocked.CompareExchange(ref word, set, seen) == seen) break;
         }
 
-        // Given, not stored, so that each wakes one waiter. A newcomer may take one first, as after any post; the waiter
-        // then waits on.
+        // Given, not stored, so that each wakes one waiter. A newcomer may take one first, as after any post; then the
+        // waiter waits on.
         for (; wakes > 0; wakes--)
         {
             if (TryGive(semaphore, 1, int.MaxValue, out _)) Wake(semaphore, 1);
