@@ -98,7 +98,8 @@ def places(document, folder):
                 reason = re.sub(r"(nativeipc-|snap\.nativeipc\.)[0-9a-f]+-\d+", "NAME", one_line(words[3]))
                 reason = re.sub(r"^\w+: |the other process says: error \w+ |\(native key [^)]*\)", "", reason)
                 reason = re.split(r"(?<=[a-z)])[.:] ", reason.replace("|", "\\|"))
-                reasons.setdefault(": ".join(reason[:2]), []).append(f"{key_type} {words[1]}")
+                reason = re.sub(r" \(which.*", "", ": ".join(reason[:2]))
+                reasons.setdefault(reason, []).append(f"{key_type} {words[1]}")
             cells[key_type] = "–" if not steps else "all" if not bad else "no" if len(bad) == len(steps) else (
                 "all but " + ", ".join(words[1] for words in bad))
         otherwise = "; ".join(f"{', '.join(steps)}: {reason}" for reason, steps in reasons.items())
