@@ -145,7 +145,7 @@ read_tests() { # TRX LOG
             next
         }
         /^  from / { next }
-        /^ +(at |--- End|Stack Trace:|Standard output|Output:)/ || !/^ / { told() }
+        /^ +(at |--- End|Stack Trace:|Standard output|Output:|Finished:)/ || !/^ / { told() }
         name != "" { sub(/^ +/, ""); text = text (text == "" ? "" : " ") $0 }
         END { told() }'
 }

@@ -63,6 +63,7 @@ LOG
 cat >"$work/xunit.log" <<'LOG'
     X.Tests.Needs_root(user: "nobody") [SKIP]
       Needs root, to become another user.
+  Finished:    X
     X.Tests.Fails [FAIL]
       Assert.Equal() Failure: Values differ
       Expected: 1
