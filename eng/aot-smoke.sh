@@ -88,20 +88,25 @@ configuration() { # NAME COMMAND...
     fi
 }
 
-project=tests/NativeIpc.Configuration
-if ! dotnet build "$root/$project" -c Release -nologo -v q >"$out/configuration.log" 2>&1; then
-    sed 's/^/    /' "$out/configuration.log" >&2
-    fail "options are bound by the generator, JIT" "the program does not build"
-else
-    configuration "options are bound by the generator, JIT" \
-        dotnet "$root/$project/bin/Release/net10.0/NativeIpc.Configuration.dll"
-fi
-if ! dotnet publish "$root/$project" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
-    -o "$out/configuration" >"$out/configuration.log" 2>&1 ||
-    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/configuration.log"; then
-    sed 's/^/    /' "$out/configuration.log" >&2
-    fail "options are bound by the generator, native AOT" "see $out/configuration.log"
-else
-    configuration "options are bound by the generator, native AOT" "$out/configuration/NativeIpc.Configuration"
-fi
+# both PROJECT NAME: builds and publishes a program, and runs both.
+both() {
+    local project=tests/$1 name=$2
+    if ! dotnet build "$root/$project" -c Release -nologo -v q >"$out/both.log" 2>&1; then
+        sed 's/^/    /' "$out/both.log" >&2
+        fail "$name, JIT" "the program does not build"
+    else
+        configuration "$name, JIT" dotnet "$root/$project/bin/Release/net10.0/$1.dll"
+    fi
+    if ! dotnet publish "$root/$project" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
+        -o "$out/$1" >"$out/both.log" 2>&1 ||
+        grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/both.log"; then
+        sed 's/^/    /' "$out/both.log" >&2
+        fail "$name, native AOT" "see $out/both.log"
+    else
+        configuration "$name, native AOT" "$out/$1/$1"
+    fi
+}
+
+both NativeIpc.Configuration 'options are bound by the generator'
+both NativeIpc.Extensions.Aot 'a host opens what a configuration names'
 exit $failures

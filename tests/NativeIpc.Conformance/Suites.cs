@@ -21,6 +21,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
 
+    public sealed class ActivityTests : ActivityTests<PosixProvider>;
+
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PosixProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
@@ -74,6 +76,8 @@ namespace NativeIpc.Conformance.PlainPosix
 
     public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
 
+    public sealed class ActivityTests : ActivityTests<PlainPosixProvider>;
+
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PlainPosixProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
@@ -114,6 +118,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class MaximumCountTests : MaximumCountTests<SystemVProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
+
+    public sealed class ActivityTests : ActivityTests<SystemVProvider>;
 
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemVProvider>;
 
@@ -172,6 +178,8 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
 
+    public sealed class ActivityTests : ActivityTests<SystemV84Provider>;
+
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemV84Provider>;
 
     public sealed class UndoTests : UndoTests<SystemV84Provider>;
@@ -214,6 +222,8 @@ namespace NativeIpc.Conformance.Windows
     public sealed class MaximumCountTests : MaximumCountTests<WindowsProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
+
+    public sealed class ActivityTests : ActivityTests<WindowsProvider>;
 
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<WindowsProvider>;
 

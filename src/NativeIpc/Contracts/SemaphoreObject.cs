@@ -9,6 +9,12 @@ namespace NativeIpc.Contracts;
 /// <summary>What waiting is built on: to try, and to block.</summary>
 internal interface IAcquirable
 {
+    /// <summary>The key of what is waited for.</summary>
+    NativeIpcKey Key { get; }
+
+    /// <summary>A semaphore, or a segment for its lock.</summary>
+    IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
+
     /// <summary>Takes a permit if there is one; also one that a dead holder has left, where that is noticed.</summary>
     bool TryAcquire();
 
@@ -234,6 +240,14 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// <summary>Whether the acquire that has just succeeded took over from a holder that died. Asked only by who holds
     /// the lock.</summary>
     public virtual bool TookOver => false;
+
+    /// <summary>Tells that the permit was taken over from a holder that died.</summary>
+    /// <returns>True.</returns>
+    protected bool TellTakeover()
+    {
+        IpcActivity.TellTakeover(Key);
+        return true;
+    }
 
     /// <summary>Who holds this as a lock, as far as the system can tell; not which thread.</summary>
     public virtual LockStatus GetStatus() => new(LockHolder.CannotTell, null, IsRecoverable: false);

@@ -210,7 +210,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
             if (!GlibcSemaphore.Exchange(page, seen, seen.With(seen.Count - 1, Mark))) continue;
             StopPoint.At("take.done");
             _aside?.Pacing.End();
-            _tookOver = seen.Mark == Abandoned;
+            _tookOver = seen.Mark == Abandoned && TellTakeover();
             return true;
         }
     }
@@ -251,7 +251,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
                     if (now.Count != 0 || now.Mark != seen.Mark) return false;
                     if (!GlibcSemaphore.Exchange(page, now, now.With(0, Mark))) continue;
                     StopPoint.At("recover.taken");
-                    _tookOver = true;
+                    _tookOver = TellTakeover();
                     return true;
                 }
             }

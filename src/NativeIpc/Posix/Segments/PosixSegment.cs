@@ -241,6 +241,12 @@ internal sealed class PosixSegment : Segment
             || (PosixNames.StatusOf(Key, isSegment: true, out FileStatus now) == 0 && now.Identity == _status.Identity);
 
     /// <inheritdoc/>
+    public override bool WasReplaced
+        => PosixNames.s_areFiles
+            && (PosixNames.StatusOf(Key, isSegment: true, out FileStatus now) is var number and not 0
+                ? number == Errno.ENOENT : now.Identity != _status.Identity);
+
+    /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
     {
         FileIdentity identity = opened is HeldSemaphore held

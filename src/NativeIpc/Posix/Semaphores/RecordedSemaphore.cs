@@ -123,6 +123,7 @@ internal sealed class RecordedSemaphore : PosixSemaphore
         if (mayPause) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
         int given = _records.Mend(mayPause, out isHeldUp);
         if (!isHeldUp) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
+        IpcActivity.TellReturned(Key, given);
         return given > 0;
     }
 

@@ -31,6 +31,9 @@ internal interface IAwaitable<T>
     /// it.</summary>
     SemaphoreObject Enter();
 
+    /// <summary>A semaphore, or a segment for its lock.</summary>
+    IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
+
     /// <summary>Whether to try now and then although nothing has woken.</summary>
     bool NeedsLooks { get; }
 
@@ -107,6 +110,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     public override nint Word => target.Word;
 
     public override NativeIpcKey Key => target.Key;
+
+    private IpcObjectKind Kind => target.Kind;
 
     public override SemaphoreObject Enter() => target.Enter();
 
@@ -296,6 +301,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     {
         private readonly TaskCompletionSource<T?> _completion =
             new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly long _began = IpcActivity.BeginWait();
         private volatile bool _isOver;
         private CancellationTokenRegistration _registration;
         private Timer? _timer;
@@ -337,6 +343,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         public void Serve(T? taken)
         {
             StopListening();
+            IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired: true);
             _completion.SetResult(taken);
         }
 
@@ -347,6 +354,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         private void End<TState>(Action<TaskCompletionSource<T?>, TState> complete, TState state)
         {
             StopListening();
+            IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired: false);
             if (queue.ContinuesAtOnce) ThreadPool.UnsafeQueueUserWorkItem(_ => complete(_completion, state), null);
             else complete(_completion, state);
         }
