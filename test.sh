@@ -45,6 +45,7 @@ peers              script   600      eng/peers.sh
 interop            xunit    300      tests/NativeIpc.Interop
 guides             xunit    600      tests/NativeIpc.Guides
 distributed-lock   xunit    300      tests/$locks -namespace- $locks.Services
+extensions         xunit    300      tests/NativeIpc.Extensions.Tests
 services           xunit    400      tests/$locks -namespace $locks.Services
 tool-aot           script   240      eng/tool-aot.sh
 deb                script   200      eng/deb.sh

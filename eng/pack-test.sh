@@ -232,6 +232,16 @@ var mine = new NativeIpcDistributedLock($"org.example.packed.{Environment.Proces
 using NativeIpcDistributedSynchronizationHandle held = mine.Acquire();
 Console.WriteLine(mine.TryAcquire() is null ? "held" : "not held");' held
 
+beside NativeIpc.Extensions 'DEPENDENCIES' '
+using System.Threading.RateLimiting;
+using NativeIpc.Extensions;
+string name = $"org.example.packed.{Environment.ProcessId}";
+using (var limiter = new MachineConcurrencyLimiter(new() { Name = name, PermitLimit = 1 }))
+using (RateLimitLease first = limiter.AttemptAcquire(), second = limiter.AttemptAcquire())
+    Console.WriteLine(first.IsAcquired && !second.IsAcquired ? "limited" : "not limited");
+#pragma warning disable CA1416 // run on Unix
+MachineConcurrencyLimiter.Remove(name);' limited
+
 # The tool: packed, installed from the folder as a user does, and started.
 cd "$work" || exit 1
 if ! "$root/eng/tool-pack.sh" "$packages" -p:RunAnalyzers=false >"$work/tool.log" 2>&1; then

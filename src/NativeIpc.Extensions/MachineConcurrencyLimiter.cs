@@ -240,26 +240,26 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (!disposing) return;
-        List<Request> ended;
+        List<Request> ended = [];
         lock (_gate)
         {
-            if (_isDisposed) return;
+            if (_isDisposed || !disposing) return;
             _isDisposed = true;
-            ended = [.. _queue];
+            ended.AddRange(_queue);
             foreach (Request request in ended) TakeOut(request);
             _change.Cancel();
         }
 
         foreach (Request request in ended) request.Complete(Refuse(s_over));
         Leave(); // leases keep the objects open until they are disposed
+        base.Dispose(disposing);
     }
 
     /// <inheritdoc/>
     protected override ValueTask DisposeAsyncCore()
     {
         Dispose(true);
-        return default;
+        return base.DisposeAsyncCore();
     }
 
     private sealed class Lease(MachineConcurrencyLimiter owner, int count) : RateLimitLease
@@ -276,7 +276,11 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
             return false;
         }
 
-        protected override void Dispose(bool disposing) => Interlocked.Exchange(ref _owner, null)?.GiveBack(count);
+        protected override void Dispose(bool disposing)
+        {
+            Interlocked.Exchange(ref _owner, null)?.GiveBack(count);
+            base.Dispose(disposing);
+        }
     }
 
     private sealed class Refusal(string why) : RateLimitLease

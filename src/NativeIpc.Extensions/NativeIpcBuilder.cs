@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.RateLimiting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -91,9 +92,13 @@ public sealed class NativeIpcBuilder
             () => open(services)));
 
     private static RegisteredObject Held(IServiceProvider services, string name, RegisteredKind kind)
-        => services.GetRequiredKeyedService<RegisteredObject>(new Registration(name, kind));
+    {
+        services.GetRequiredService<OpenedObjects>(); // a user that is made early is still disposed before all of them
+        return services.GetRequiredKeyedService<RegisteredObject>(new Registration(name, kind));
+    }
 
-    private static T OptionsOf<T>(IServiceProvider services, string name)
+    private static T OptionsOf<
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(IServiceProvider services, string name)
         => services.GetRequiredService<IOptionsMonitor<T>>().Get(name);
 }
 

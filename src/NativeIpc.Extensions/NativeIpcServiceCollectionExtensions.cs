@@ -12,11 +12,24 @@ public static class NativeIpcServiceCollectionExtensions
     /// <summary>Adds what <see cref="NativeIpcBuilder"/> registers, with metrics and logs. May be called several
     /// times.</summary>
     /// <param name="services">The services of the host.</param>
-    /// <param name="configuration">The section with <c>Segments</c>, <c>Semaphores</c> and <c>Limiters</c>, bound by
-    /// .NET's generator, so with native AOT too; null for none.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="services"/> is null.</exception>
-    public static NativeIpcBuilder AddNativeIpc(this IServiceCollection services, IConfiguration? configuration = null)
+    public static NativeIpcBuilder AddNativeIpc(this IServiceCollection services) => Add(services, null);
+
+    /// <summary>Adds what <see cref="NativeIpcBuilder"/> registers, with metrics and logs, as a configuration says. May
+    /// be called several times.</summary>
+    /// <param name="services">The services of the host.</param>
+    /// <param name="configuration">The section with <c>Segments</c>, <c>Semaphores</c> and <c>Limiters</c>, bound by
+    /// .NET's generator, so with native AOT too.</param>
+    /// <returns>The builder.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    public static NativeIpcBuilder AddNativeIpc(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return Add(services, configuration);
+    }
+
+    private static NativeIpcBuilder Add(IServiceCollection services, IConfiguration? configuration)
     {
         ArgumentNullException.ThrowIfNull(services);
         Registrations? registrations = services.FirstOrDefault(service => service.ServiceType == typeof(Registrations))
@@ -28,6 +41,7 @@ public static class NativeIpcServiceCollectionExtensions
             services.AddMetrics();
             services.TryAddSingleton<RegisteredObjects>();
             services.TryAddSingleton<NativeIpcMetrics>();
+            services.TryAddSingleton<OpenedObjects>();
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ObjectsOfHost>());
         }
 

@@ -3,19 +3,24 @@ using Microsoft.Extensions.Hosting;
 
 namespace NativeIpc.Extensions;
 
-/// <summary>Opens what is registered before the services of the host start. The container closes it, after they have
-/// stopped: in the reverse order in which it was made, so users of an object before the object.</summary>
-internal sealed class ObjectsOfHost(IServiceProvider services, Registrations registrations) : IHostedLifecycleService
+/// <summary>Opens all that is registered, in order, when the first of it is asked for. The container closes it in the
+/// reverse order in which it was made, so every user of an object before all objects.</summary>
+internal sealed class OpenedObjects
 {
-    public Task StartingAsync(CancellationToken cancellationToken)
+    public OpenedObjects(IServiceProvider services, Registrations registrations)
     {
         services.GetRequiredService<NativeIpcMetrics>(); // before the objects that it counts
         foreach (Registration registration in registrations.All)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
             services.GetRequiredKeyedService<RegisteredObject>(registration);
-        }
+    }
+}
 
+/// <summary>Opens what is registered before the services of the host start.</summary>
+internal sealed class ObjectsOfHost(IServiceProvider services) : IHostedLifecycleService
+{
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        services.GetRequiredService<OpenedObjects>();
         return Task.CompletedTask;
     }
 
