@@ -5,87 +5,106 @@
 #   ./test.sh                        everything
 #   ./test.sh STEP...                these steps only
 #   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
+#   ./test.sh --jobs N [STEP...]     N steps at a time; as many as there are processors (at most 4) otherwise
+#   ./test.sh --long [STEP...]       with repeats and samples at their full length
+#   ./test.sh --no-build [STEP...]   what is built already
 #   ./test.sh --list                 the steps
 #
-# The bounds of the steps, and of the whole run, grow with how slow the machine is at the time: see slowness in
-# eng/lib.sh.
+# On Linux as root each step has an IPC namespace and a /dev/shm of its own, so that steps can run side by side.
+# Elsewhere one runs at a time. The bounds of the steps, and of the whole run, grow with how slow the machine is at the
+# time: see slowness in eng/lib.sh.
 #
-# The last line is "N passed, N failed, N skipped". Logs: artifacts/test-logs.
+# The last line is "N passed, N failed, N skipped". Logs and reports (TRX): artifacts/test-logs.
 set -u
 cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-# The conformance suite, and those of its classes that are run once more with other ways of waiting.
-suite=NativeIpc.Conformance
-posix_tests() { printf " -class $suite.Posix.%s" "$@"; }
-portable=$(posix_tests WaitTests PendingTests SemaphoreTests LockTests PermitTests MaximumCountTests DisposedTests \
-    DisposeRaceTests OwnershipOfAllTests)
-locks=NativeIpc.DistributedLock.Tests
-waitv=$(posix_tests WaitTests PendingTests SemaphoreTests LockTests DisposedTests DisposeRaceTests)
-
-# name             kind     seconds  command
-#   xunit   a test executable: the folder of its project, with variables before it
-#   wine    a test executable, published for Windows and run by Wine: its project, others that it starts, and its own
-#           arguments
-#   script  prints PASS, FAIL and SKIP lines
+# name   kind  seconds  needs  command
+#   kind    dotnet  a test project, run by dotnet test: variables, its name, and filters by trait
+#           wine    a test project, published for Windows and run by Wine: its name, other programs, and filters
+#           script  prints PASS, FAIL and SKIP lines
+#   needs   steps that end before it begins; +wine: one such step at a time; -: nothing
+# In this order they begin. What builds comes first, since one builds at a time: beside it the others run.
+suite=NativeIpc.Conformance locks=NativeIpc.DistributedLock.Tests
 steps="
-runner             script   120      eng/runner-test.sh
-unit               xunit    300      tests/NativeIpc.Tests
-abi                xunit    300      tests/NativeIpc.Abi
-conformance        xunit    600      tests/$suite -namespace- $suite.PlainPosix -namespace- $suite.Windows
-conformance-plain  xunit    600      NATIVEIPC_PLAIN_POSIX=1 tests/$suite -namespace $suite.PlainPosix
-conformance-portable xunit  600      NATIVEIPC_PORTABLE_WAITS=1 tests/$suite$portable
-conformance-waitv  xunit    600      NATIVEIPC_NO_IO_URING=1 tests/$suite$waitv
-machine            xunit    900      tests/NativeIpc.Machine
-models             script   110      tests/models/run.sh
-storm              script   600      eng/storm.sh
-faults             script   900      eng/faults.sh
-peers              script   600      eng/peers.sh
-interop            xunit    300      tests/NativeIpc.Interop
-guides             xunit    600      tests/NativeIpc.Guides
-distributed-lock   xunit    300      tests/$locks -namespace- $locks.Services
-extensions         xunit    300      tests/NativeIpc.Extensions.Tests
-services           xunit    400      tests/$locks -namespace $locks.Services
-tool-aot           script   240      eng/tool-aot.sh
-deb                script   200      eng/deb.sh
-tool               xunit    900      NIPC=artifacts/nipc/nipc tests/NativeIpc.Tool.Tests
-wine               wine     400      NativeIpc.Windows
-wine-conformance   wine     600      NativeIpc.Conformance NativeIpc.Peer -namespace $suite.Windows
-wine-tool          script   400      eng/tool-wine.sh
-aot                script   400      eng/aot-smoke.sh
-pack               script   420      eng/pack-test.sh
-demo               script   300      eng/demo-test.sh
-bench              script   300      eng/bench-test.sh
-docs               script   30       eng/docs-test.sh
+runner               script  120  +wine       eng/runner-test.sh
+unit                 dotnet  300  -           NativeIpc.Tests
+tool-aot             script  240  -           eng/tool-aot.sh
+tool                 dotnet  900  tool-aot    NIPC=artifacts/nipc/nipc NativeIpc.Tool.Tests
+pack                 script  420  tool-aot    eng/pack-test.sh
+machine              dotnet  900  -           NativeIpc.Machine
+wine                 wine    400  +wine       NativeIpc.Windows
+wine-conformance     wine    600  wine,+wine  $suite NativeIpc.Peer -trait Needs=Windows
+wine-tool            script  400  wine,+wine  eng/tool-wine.sh
+conformance          dotnet  600  -           $suite --filter-not-trait Needs=Windows Calls=plain
+storm                script  600  +wine       eng/storm.sh
+peers                script  600  -           eng/peers.sh
+interop              dotnet  300  peers       NativeIpc.Interop
+aot                  script  400  -           eng/aot-smoke.sh
+guides               dotnet  600  peers       NativeIpc.Guides
+services             dotnet  400  -           $locks --filter-trait Needs=service
+distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
+extensions           dotnet  300  -           NativeIpc.Extensions.Tests
+demo                 script  300  -           eng/demo-test.sh
+models               script  110  -           tests/models/run.sh
+bench                script  300  -           eng/bench-test.sh
+faults               script  900  -           eng/faults.sh
+conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
+conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable
+conformance-waitv    dotnet  600  -           NATIVEIPC_NO_IO_URING=1 $suite --filter-trait Waits=waitv
+abi                  dotnet  300  -           NativeIpc.Abi
+deb                  script  200  tool-aot    eng/deb.sh
+docs                 script  30   interop,tool,wine  eng/docs-test.sh
 "
 # Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
 # for each repetition.
-whole_run=1740
+usual_run=1740
 longest_run=3600
 repetitions=1
+jobs=
+build=yes
+long=
 
 step_named() { say "$steps" | awk -v name="$1" '$1 == name'; }
+wrong() { say "$1" >&2; exit 2; }
+number() { case $2 in '' | *[!0-9]* | 0*) wrong "$1 takes a number from 1." ;; esac; }
 
-case ${1:-} in
-    -h | --help | --list) sed -n '2,/^set -u/p' test.sh | sed '$d; s/^# \{0,1\}//'; say "$steps"; exit 0 ;;
-    --repeat)
-        case ${2:-} in '' | *[!0-9]* | 0*) say "--repeat takes a number from 1." >&2; exit 2 ;; esac
-        [ $# -gt 2 ] || { say "--repeat takes steps as well; ./test.sh --list names them." >&2; exit 2; }
-        repetitions=$2
-        shift 2
-        ;;
-esac
-for name in "$@"; do
-    [ -n "$(step_named "$name")" ] || { say "There is no step '$name'; ./test.sh --list names them." >&2; exit 2; }
+while [ $# != 0 ]; do
+    case $1 in
+        -h | --help | --list) sed -n '2,/^set -u/p' test.sh | sed '$d; s/^# \{0,1\}//'; say "$steps"; exit 0 ;;
+        --repeat)
+            number "$1" "${2:-}"
+            [ $# -gt 2 ] || wrong "--repeat takes steps as well; ./test.sh --list names them."
+            repetitions=$2
+            shift 2
+            ;;
+        --no-build) build=; shift ;;
+        --long) long=yes; shift ;;
+        --jobs) number "$1" "${2:-}"; jobs=$2; shift 2 ;;
+        *) break ;;
+    esac
+done
+# Everything takes at most ten times as long then.
+[ -z "$long" ] || { export NATIVEIPC_LONG=1; usual_run=$((usual_run * 10)) longest_run=$((longest_run * 10)); }
+whole_run=$usual_run
+for name; do
+    [ -n "$(step_named "$name")" ] || wrong "There is no step '$name'; ./test.sh --list names them."
 done
 
 logs=$root/artifacts/test-logs
-rm -rf "$logs" "$root/artifacts/interop-matrix.md"
+rm -rf "$logs"
 mkdir -p "$logs"
 own=$(mktemp -d "${TMPDIR:-/tmp}/nativeipc-test.XXXXXX") || exit 2
-watched=
-trap 'end_watched; rm -rf "$own"' EXIT
+watched='' running=''
+end_all() {
+    local word
+    for word in $running; do kill -TERM "${word%%:*}" 2>/dev/null; done
+    wait
+    end_watched
+    rm -rf "$own"
+}
+trap end_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -105,80 +124,84 @@ fail() { # NAME REASON [LOG]
     add 0 1 0
 }
 
-# Publishes projects for Windows and runs the first one under Wine.
-wine_step() { # XML PROJECT... ARGUMENT...
-    local xml=$1 projects=()
-    shift
-    while [ $# != 0 ] && [ "${1#-}" = "$1" ]; do projects+=("$1"); shift; done
-    eng/wine-publish.sh "${projects[@]}" || return
-
-    # So much memory (hexadecimal) that no garbage collection comes while the suite runs: under Wine 8 it can be its
-    # end, see the conformance suite's README.md.
-    local -x DOTNET_GCgen0size=40000000
-    NATIVEIPC_PEER=$(windows_path "$root/artifacts/win-x64/NativeIpc.Peer.exe") \
-        eng/wine-run.sh "artifacts/win-x64/${projects[0]}.exe" -noColor -noAutoReporters \
-        -result-xml "$(windows_path "$xml")" "$@"
-}
-
-windows_path() { say "Z:${1//\//\\}"; }
-
-# How slow the machine is now: that lengthens the whole run, the steps, and the watchdogs inside the tests.
+# How slow the machine is now: that lengthens the whole run, the steps, and the watchdogs inside the tests. Measured
+# once a minute.
+measured=-60
 measure() {
+    [ $((SECONDS - measured)) -ge 60 ] || return 0
     slowness=$(slowness)
-    local scaled=$((1740 * slowness))
+    measured=$SECONDS
+    local scaled=$((usual_run * slowness))
     [ "$scaled" -lt "$longest_run" ] || scaled=$longest_run
     scaled=$((scaled * repetitions))
     [ "$scaled" -le "$whole_run" ] || whole_run=$scaled
     export NATIVEIPC_SLOWNESS=$slowness
 }
 
-run_step() { # NAME KIND SECONDS COMMAND...
-    local name=$1 kind=$2 limit=$3 log="$logs/$1$round.log" xml="$logs/$1$round.xml"
-    local left start=$SECONDS reason code results counts
-    shift 3
+# In a subshell of its own. Prints what is to be said of the step; the last line has its three counts.
+run_step() { # FOLDER NAME KIND SECONDS COMMAND...
+    local folder=$1 name=$2 kind=$3 limit=$4 log="$logs/$2$round.log" trx="$logs/$2$round.trx"
+    local left start=$SECONDS reason code results counts took command variables=()
+    shift 4
     if [ "$kind" = wine ] && reason=$(why_no_wine wine x86_64-w64-mingw32-gcc) && [ -n "$reason" ]; then
         coloured 33 "$name: skipped"
         say "  SKIP $name: $reason"
-        add 0 0 1
+        say "0 0 1"
         return
     fi
 
-    measure
     left=$((whole_run - SECONDS))
-    limit=$((limit * slowness))
+    limit=$((limit * slowness * (${NATIVEIPC_LONG:+9} + 1)))
     [ "$limit" -lt "$left" ] || limit=$left
     if [ "$limit" -lt 1 ]; then
         coloured 31 "$name: not run"
         fail "$name" "no time is left of the $((whole_run / 60)) minutes of a run"
+        say "0 1 0"
         return
     fi
-    local command=("$@")
-    if [ "$kind" = wine ]; then
-        command=(wine_step "$xml" "$@")
-    elif [ "$kind" = xunit ]; then
-        local variables=()
-        while [ "${1#*=}" != "$1" ]; do variables+=("$1"); shift; done
-        local project=$1
-        shift
-        command=(env ${variables[@]+"${variables[@]}"} "$project/bin/Release/net10.0/${project##*/}"
-            -noColor -noAutoReporters -result-xml "$xml" "$@")
-    fi
 
-    run_watched "$limit" "$log" "${command[@]}"
+    while [ "${1#*=}" != "$1" ]; do variables+=("$1"); shift; done
+    case $kind in
+        dotnet)
+            command=(dotnet test --test-modules "tests/$1/bin/Release/net10.0/$1.dll" --root-directory "$root"
+                --no-progress --no-ansi --results-directory "$logs" --report-xunit-trx
+                --report-xunit-trx-filename "${trx##*/}" "${@:2}")
+            ;;
+        wine) command=(eng/wine-suite.sh "$trx" "$@") ;;
+        script) command=("$@") ;;
+    esac
+    # Folders of the step's own: one that any user can use, as /tmp, and a runtime folder as Qt wants it.
+    mkdir "$folder" "$folder/tmp" "$folder/runtime"
+    chmod 755 "$folder"
+    chmod 1777 "$folder/tmp"
+    chmod 700 "$folder/runtime"
+    run_watched "$limit" "$log" env TMPDIR="$folder/tmp" XDG_RUNTIME_DIR="$folder/runtime" \
+        ${variables[@]+"${variables[@]}"} ${separate[@]+"${separate[@]}"} \
+        eng/inside.sh "${separate[0]:-}" "$logs/$name$round.left" "${command[@]}"
     code=$?
-    if [ -s "$xml" ]; then results=$(read_xunit "$xml"); else results=$(read_lines "$log"); fi
+    times >"$folder.times"
+    if [ -s "$trx" ]; then results=$(read_tests "$trx" "$log"); else results=$(read_lines "$log"); fi
     counts=$(say "$results" | awk '$1 == "counts" { print $2, $3, $4 }')
     # shellcheck disable=SC2086 # three numbers
     set -- ${counts:-0 0 0}
+    took="$((SECONDS - start)) s, $(processor_seconds "$folder.times") s of processors"
     coloured "$([ "$2" = 0 ] && [ "$code" = 0 ] && say 32 || say 31)" \
-        "$name: $1 passed, $2 failed, $3 skipped ($((SECONDS - start)) s)"
+        "$name: $1 passed, $2 failed, $3 skipped ($took)"
     say "$results" | grep -E '^(SKIP|FAIL) ' | sed 's/^/  /'
-    add "$1" "$2" "$3"
+    passed=$1 failed=$2 skipped=$3
     if [ "$code" = 124 ]; then fail "$name" "the watchdog ended it after $limit s" "$log"
     elif [ $(($1 + $2 + $3)) = 0 ]; then fail "$name" "it ran no test and ended with $code" "$log"
     elif [ "$code" != 0 ] && [ "$2" = 0 ]; then fail "$name" "it ended with $code although no test failed" "$log"
     elif [ "$2" != 0 ]; then say "  log: ${log#"$root"/}"
     fi
+    [ ! -s "$logs/$name$round.left" ] || fail "$name" "it left these in the system" "$logs/$name$round.left"
+    case $name in
+        storm) grep '^storm ' "$log" | sed 's/^/  /' ;;
+        peers) sed 's/^/  /' "$log" ;;
+        interop) cat artifacts/interop-matrix.md ;;
+        wine) grep '^C, Windows: ' "$log"; cat artifacts/windows-matrix.md ;;
+    esac 2>/dev/null
+    say "$passed $failed $skipped" # of this step alone
 }
 
 if ! command -v dotnet >/dev/null; then
@@ -190,41 +213,93 @@ fi
 
 # No build server outlives a step, keeps its output open or lives in the folder that goes at the end. The first build
 # has a compiler's server, which spares a start for each project, and ends it.
-export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1
+export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
 start=$SECONDS
 measure
 [ "$slowness" = 1 ] || say "This machine is busy or slow: bounds are up to $slowness times longer."
-if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q; then
+if [ -z "$build" ]; then say 'build: none'
+elif ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q \
+    -p:NativeIpcAsserts=true; then
     coloured 31 'build: failed'
     fail build 'the solution does not build' "$logs/build.log"
     finish
+else
+    times >"$own/build.times"
+    coloured 32 "build: done ($((SECONDS - start)) s, $(processor_seconds "$own/build.times") s of processors)"
+    end_marked
 fi
-end_marked
 # The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for
 # them where it needs one.
 export UseSharedCompilation=false RunAnalyzers=false
-coloured 32 "build: done ($((SECONDS - start)) s)"
 
-# Folders of this run's own: one that any user can use, as /tmp, and a runtime folder as Qt wants it.
-mkdir "$own/tmp" "$own/runtime"
 chmod 755 "$own"
-chmod 1777 "$own/tmp"
-chmod 700 "$own/runtime"
-export TMPDIR=$own/tmp XDG_RUNTIME_DIR=$own/runtime
-snapshot "$TMPDIR" "$XDG_RUNTIME_DIR" "$root" >"$logs/before.txt"
+separate=()
+if [ "$(uname -s) $(id -u)" = 'Linux 0' ] &&
+    unshare --ipc --mount --propagation private mount -t tmpfs tmpfs /dev/shm 2>/dev/null; then
+    separate=(unshare --ipc --mount --propagation private)
+    [ -n "$jobs" ] || jobs=$(nproc)
+    [ "$jobs" -le 4 ] || jobs=4
+else
+    jobs=1
+fi
+snapshot_processes "$root" >"$own/processes"
 
+# A word for each running step: process:name:what it uses:number. And the names of those that wait.
+running='' waiting=''
+
+# What it needs has ended, or is not among the chosen; and no other step uses what it uses.
+can_begin() { # NEEDS
+    local need
+    for need in ${1//,/ }; do
+        case " $waiting $running " in *" $need "* | *":$need:"*) return 1 ;; esac
+    done
+}
+
+begin() { # NAME KIND SECONDS NEEDS COMMAND...
+    local name=$1 kind=$2 limit=$3 used=-
+    case $4 in *+wine*) used=+wine ;; esac
+    shift 4
+    measure
+    begun=$((begun + 1))
+    (
+        trap 'end_watched; exit 143' TERM
+        trap - EXIT INT
+        run_step "$own/$begun" "$name" "$kind" "$limit" "$@" >"$own/$begun.said" 2>&1
+    ) &
+    running="$running $!:$name:$used:$begun"
+    waiting=$(say " $waiting " | sed "s/ $name / /")
+}
+
+end() { # WORD of a running step
+    local number=${1##*:}
+    wait "${1%%:*}"
+    sed '$d' "$own/$number.said"
+    # shellcheck disable=SC2046 # three numbers
+    add $(tail -n 1 "$own/$number.said")
+    rm -rf "${own:?}/$number"
+    running=$(say " $running " | sed "s/ $1 / /")
+}
+
+# Runs the chosen steps, jobs at a time.
+begun=0
 run_steps() { # STEP...: all of them when none is named
-    local name kind limit command
-    while read -r name kind limit command; do
-        [ -n "$name" ] || continue
-        # shellcheck disable=SC2086 # words of a command
-        run_step "$name" "$kind" "$limit" $command
-        [ "$name" != storm ] || grep '^storm ' "$logs/storm$round.log" | sed 's/^/  /'
-        [ "$name" != peers ] || sed 's/^/  /' "$logs/peers$round.log"
-        [ "$name" != interop ] || [ ! -f artifacts/interop-matrix.md ] || cat artifacts/interop-matrix.md
-        [ "$name" != wine ] || [ ! -s "$logs/wine$round.xml" ] || eng/windows-matrix.sh "$logs/wine$round.xml" ||
-            fail wine 'the matrix of the Windows peer could not be made'
-    done <<<"$(if [ $# = 0 ]; then say "$steps"; else for name in "$@"; do step_named "$name"; done; fi)"
+    local name kind limit needs command word
+    waiting=$(say "$steps" | awk -v chosen=" $* " 'NF && (chosen == "  " || index(chosen, " " $1 " ")) { print $1 }' |
+        tr '\n' ' ')
+    while [ -n "${waiting// /}${running// /}" ]; do
+        for name in $waiting; do
+            # shellcheck disable=SC2086 # words
+            [ "$(set -- $running; say $#)" -lt "$jobs" ] || break
+            read -r name kind limit needs command <<<"$(step_named "$name")"
+            # shellcheck disable=SC2086 # words of a command
+            ! can_begin "$needs" || begin "$name" "$kind" "$limit" "$needs" $command
+        done
+        for word in $running; do
+            kill -0 "${word%%:*}" 2>/dev/null || end "$word"
+        done
+        sleep 0.2
+    done
 }
 
 round=
@@ -238,10 +313,8 @@ else
     done
 fi
 
-# Whatever is new and used by no living process is a leftover.
-snapshot "$TMPDIR" "$XDG_RUNTIME_DIR" "$root" >"$logs/after.txt"
-LC_ALL=C comm -13 "$logs/before.txt" "$logs/after.txt" |
-    while read -r line; do is_in_use "$line" || say "$line"; done >"$logs/leftovers.txt"
+# Processes of this build that are new. What else it left, each step has said.
+snapshot_processes "$root" | LC_ALL=C comm -13 "$own/processes" - >"$logs/leftovers.txt"
 if [ -s "$logs/leftovers.txt" ]; then
     coloured 31 'leftovers: found'
     fail leftovers 'the tests left these in the system' "$logs/leftovers.txt"

@@ -2,7 +2,7 @@
 # Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when
 # one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
+. "$root/eng/lib.sh" # publish_native, run_watched: macOS has no timeout(1)
 out=$root/artifacts/aot
 failures=0
 pass() { echo "PASS aot: $1"; }
@@ -15,19 +15,14 @@ if ! command -v dotnet >/dev/null; then
     echo "SKIP aot: no .NET SDK"
     exit 0
 fi
-linker=
-for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
-if [ "$(uname)" = Darwin ]; then linker=clang; fi
-if [ -z "$linker" ]; then
+if [ -z "$(native_linker)" ]; then
     echo "SKIP aot: no gcc or clang to link with"
     exit 0
 fi
 
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/tests/NativeIpc.Aot" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
-    -o "$out/bin" >"$out/publish.log" 2>&1 ||
-    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/publish.log"; then
+if ! publish_native tests/NativeIpc.Aot "$out/bin" "$out/publish.log"; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
     exit 1
@@ -90,20 +85,18 @@ configuration() { # NAME COMMAND...
 
 # both PROJECT NAME: builds and publishes a program, and runs both.
 both() {
-    local project=tests/$1 name=$2
-    if ! dotnet build "$root/$project" -c Release -nologo -v q >"$out/both.log" 2>&1; then
-        sed 's/^/    /' "$out/both.log" >&2
+    local project=$1 name=$2
+    if ! building dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1; then
+        sed 's/^/    /' "$out/$project.log" >&2
         fail "$name, JIT" "the program does not build"
     else
-        configuration "$name, JIT" dotnet "$root/$project/bin/Release/net10.0/$1.dll"
+        configuration "$name, JIT" dotnet "$root/tests/$project/bin/Release/net10.0/$project.dll"
     fi
-    if ! dotnet publish "$root/$project" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
-        -o "$out/$1" >"$out/both.log" 2>&1 ||
-        grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/both.log"; then
-        sed 's/^/    /' "$out/both.log" >&2
-        fail "$name, native AOT" "see $out/both.log"
+    if ! publish_native "tests/$project" "$out/$project" "$out/$project.log"; then
+        sed 's/^/    /' "$out/$project.log" >&2
+        fail "$name, native AOT" "see $out/$project.log"
     else
-        configuration "$name, native AOT" "$out/$1/$1"
+        configuration "$name, native AOT" "$out/$project/$project"
     fi
 }
 

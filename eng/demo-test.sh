@@ -1,7 +1,7 @@
 #!/bin/bash
 # Tests ./demo.sh: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
+. "$root/eng/lib.sh" # building, run_watched: macOS has no timeout(1)
 
 # Where it is allowed: own System V objects and an own /dev/shm, so that everything in them is ours.
 if [ "${1:-}" != --here ] && [ "$(uname)" = Linux ] &&
@@ -179,8 +179,8 @@ if ! command -v wine >/dev/null; then
     echo "SKIP demo: on Windows: no Wine"
 elif ! [ -d "$root/src/NativeIpc/Windows" ]; then
     echo "SKIP demo: on Windows: the library has no Windows back end yet"
-elif ! dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo -v q \
-    --artifacts-path "$work/artifacts" -o "$work/win" >"$log" 2>&1; then
+elif ! building dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo -v q \
+    --artifacts-path "$root/artifacts/win-x64-build" -o "$work/win" >"$log" 2>&1; then
     if grep -qE 'error NU1(101|102|301)' "$log"; then
         echo "SKIP demo: on Windows: the win-x64 runtime cannot be had from a package source"
     else

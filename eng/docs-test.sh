@@ -34,7 +34,8 @@ elif grep -qE 'FAILED|skipped +\|' artifacts/interop-matrix.md; then
     echo "SKIP docs: $matrix: artifacts/interop-matrix.md is not of a whole run; it has failed or skipped peers"
 else
     # The document has its lists in lines of 120 characters.
-    verdict "$matrix" "$(grep -E '^(\||[0-9]+\. )' artifacts/interop-matrix.md |
+    verdict "$matrix" "$(cat artifacts/interop-matrix.md artifacts/windows-matrix.md 2>/dev/null |
+        grep -E '^(\||[0-9]+\. )' |
         grep -vxFf <(awk '
             /^ +[^ ]/ { sub(/^ +/, ""); line = line " " $0; next }
             NR > 1 { print line }

@@ -12,6 +12,7 @@ fi
 
 # Nothing of the runtime's own in the folder for temporary files.
 export DOTNET_EnableDiagnostics=0
+if [ $# = 0 ] && [ -n "${NATIVEIPC_LONG:-}" ]; then set -- all; fi
 if [ $# = 0 ]; then set -- sample "${NATIVEIPC_FAULTS_SEED:-1}"; fi
 "$program" "$@"
 code=$?

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# What test.sh is made of: a watchdog, counting results, packages, and what is left in the system. Works with bash 3.2
-# (macOS).
+# What test.sh is made of: a watchdog, counting results, builds, packages, and what is left in the system. Works with
+# bash 3.2 (macOS).
 
 say() { printf '%s\n' "$*"; }
 
+on_terminal=
+[ ! -t 1 ] || on_terminal=yes
 coloured() { # COLOUR TEXT: coloured on a terminal only
-    if [ -t 1 ]; then printf '\033[%sm%s\033[0m\n' "$1" "$2"; else say "$2"; fi
+    if [ -n "$on_terminal" ]; then printf '\033[%sm%s\033[0m\n' "$1" "$2"; else say "$2"; fi
 }
 
 # Runs a command in a process group of its own, with the default action for the signals that the tests send: a
@@ -69,6 +71,30 @@ end_marked() {
     return 0
 }
 
+# One build at a time: steps run side by side, and builds write to the same folders.
+building() { # COMMAND...
+    mkdir -p "$root/artifacts"
+    if command -v flock >/dev/null; then flock -o "$root/artifacts/.building" "$@"; else "$@"; fi
+}
+
+# The program that links native files, or nothing.
+native_linker() {
+    if [ "$(uname)" = Darwin ]; then say clang; return; fi
+    local candidate linker=
+    for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
+    say "$linker"
+}
+
+# Publishes a project as a native file. In folders of its own: a restore for one kind of machine in obj/ would make each
+# build restore again. Fails on a warning of the trimmer or the AOT compiler, too.
+publish_native() { # PROJECT FOLDER LOG [PROPERTY...]
+    local project=$1 folder=$2 log=$3
+    shift 3
+    building dotnet publish "$root/$project" -c Release --ucr -nologo -v q --artifacts-path "$root/artifacts/native" \
+        -p:PublishAot=true -p:TrimmerSingleWarn=false "-p:CppCompilerAndLinker=$(native_linker)" -o "$folder" "$@" \
+        >"$log" 2>&1 && ! grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$log"
+}
+
 # How many times slower than an idle machine this one is now: 1 for an idle one, at most 10. From the time that a fixed
 # piece of work takes, the longer of two tries on two cores at once.
 slowness() {
@@ -89,44 +115,39 @@ patient() { say $(($1 * ${NATIVEIPC_SLOWNESS:-1})); }
 
 fixed_work() { LC_ALL=C awk 'BEGIN { for (i = 0; i < 10000000; i++) x += i }'; }
 
-# Results of an xunit v3 executable (-result-xml): one line "counts PASSED FAILED SKIPPED"; then "SKIP name: reason" and
-# "FAIL name: message" lines.
-read_xunit() { # FILE
-    LC_ALL=C awk '
-        function attribute(name,    found) {
-            if (!match($0, "[ \n]" name "=\"[^\"]*\"")) return ""
-            found = substr($0, RSTART, RLENGTH)
-            sub(/^[^"]*"/, "", found); sub(/"$/, "", found)
-            return found
+# Results of a test project: "counts PASSED FAILED SKIPPED" from the report, and "SKIP name: reason" and
+# "FAIL name: message" lines from what the runner said: dotnet test, or under Wine the test program itself.
+read_tests() { # TRX LOG
+    grep -o '<Counters [^>]*>' "$1" | LC_ALL=C awk '
+        function count(name) { return match($0, " " name "=\"[0-9]+") ? substr($0, RSTART + length(name) + 3) + 0 : 0 }
+        # error: what fails outside of tests, as the clean-up of a fixture
+        { print "counts", count("passed"), count("failed") + count("error"), count("notExecuted") }'
+    LC_ALL=C tr -d '\r' <"$2" | LC_ALL=C awk '
+        function told() {
+            if (name != "" && !seen[name]++) print kind " " name ": " text
+            name = text = ""
         }
-        function plain(text) {
-            gsub(/[ \t\r\n]+/, " ", text); gsub(/^ | $/, "", text)
-            gsub(/&#x[0-9A-Fa-f]+;/, " ", text); gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text)
-            gsub(/&quot;/, "\"", text); gsub(/&apos;/, "\047", text); gsub(/&amp;/, "\\&", text)
-            return text
+        /^(failed|skipped) / {
+            told()
+            kind = $1 == "failed" ? "FAIL" : "SKIP"
+            name = $0
+            sub(/^[a-z]+ /, "", name)
+            sub(/ \([0-9][0-9a-z ]*\)$/, "", name)
+            if (sub(/^\[/, "", name)) sub(/ \(.*/, "", name) # Test Assembly Cleanup Failure, told once per test
+            next
         }
-        function content() { sub(/^[^>]*>/, ""); return $0 }
-        BEGIN { RS = "<" }
-        /^assembly[ \n]/ {
-            seen = 1
-            passed += attribute("passed")
-            failed += attribute("failed") + attribute("errors")
-            skipped += attribute("skipped")
+        / \[(FAIL|SKIP)\]$/ {
+            told()
+            kind = substr($NF, 2, 4)
+            name = $0
+            sub(/^ +/, "", name)
+            sub(/ \[(FAIL|SKIP)\]$/, "", name)
+            next
         }
-        /^test[ \n]/ { name = attribute("name"); result = attribute("result"); text = "" }
-        /^error[ \n]/ { name = attribute("name"); if (name == "") name = attribute("type"); result = "Fail"; text = "" }
-        /^(reason|message)>/ { collecting = 1; text = content(); next }
-        /^\/(reason|message)>/ {
-            if (collecting) print (result == "Skip" ? "SKIP " : "FAIL ") plain(name) ": " plain(text)
-            collecting = 0
-        }
-        collecting {
-            part = $0
-            if (!sub(/^!\[CDATA\[/, "", part)) part = "<" part
-            sub(/\]\]>.*/, "", part)
-            text = text part
-        }
-        END { if (seen) print "counts", passed + 0, failed + 0, skipped + 0 }' "$1"
+        /^  from / { next }
+        /^ +(at |--- End|Stack Trace:|Standard output|Output:)/ || !/^ / { told() }
+        name != "" { sub(/^ +/, ""); text = text (text == "" ? "" : " ") $0 }
+        END { told() }'
 }
 
 # The same of a script, which prints "PASS name", "FAIL name: reason" and "SKIP name: reason".
@@ -182,9 +203,8 @@ install_packages() { # LIST LOG
     [ -z "$failed" ] || say "Packages: tests that need$failed are skipped (with CI=true on Linux: fail)."
 }
 
-# What is in the system that tests can leave there, one per line: POSIX objects, System V objects, key files, processes
-# of this build.
-snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
+# What is in the system that tests can leave there, one per line: POSIX objects, System V objects, key files.
+snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER
     {
         if [ -d /dev/shm ]; then
             if [ "$(id -u)" = 0 ]; then find /dev/shm -mindepth 1; else find /dev/shm -mindepth 1 -user "$(id -u)"; fi
@@ -201,17 +221,22 @@ snapshot() { # OWN_TEMP_FOLDER OWN_RUNTIME_FOLDER ROOT
         # Key files are empty. The .NET runtime and NuGet keep lock files of their own there.
         find "$1" -maxdepth 2 -type f -size 0 ! -path '*/.dotnet/*' ! -path '*/NuGetScratch*' ! -path '*/MSBuildTemp*'
         find /tmp -maxdepth 1 -type f -name 'qipc_*'
-        if [ -d /proc/self ]; then
-            local process
-            for process in /proc/[0-9]*; do
-                case "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" in
-                    "$3/"*/bin/* | "dotnet $3/"*/bin/*)
-                        say "process ${process#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
-                esac
-            done
-        fi
     } 2>/dev/null | LC_ALL=C sort -u
 }
+
+# The processes of this build, one per line.
+snapshot_processes() { # ROOT
+    local process
+    for process in /proc/[0-9]*; do
+        case "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" in
+            "$1/"*/bin/* | *"dotnet "*"$1/"*/bin/* | "$1/artifacts/"*)
+                say "process ${process#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
+        esac
+    done 2>/dev/null | LC_ALL=C sort -u
+}
+
+# Seconds of processor time that the children of a shell have had, by what its times printed.
+processor_seconds() { LC_ALL=C awk -F'[ms ]+' 'NR == 2 { printf "%d", $1 * 60 + $2 + $3 * 60 + $4 + 0.5 }' "$1"; }
 
 # Whether a living process uses what a line of a snapshot names: then it belongs to a program outside, since all of ours
 # have ended.

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Packs the library and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh
+# Packs the libraries and the tool into artifacts/packages, checks what is inside, and uses the packages, in a fresh
 # project and as a tool: one line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-. "$root/eng/lib.sh" # run_watched: macOS has no timeout(1)
+. "$root/eng/lib.sh" # building, run_watched: macOS has no timeout(1)
 packages=$root/artifacts/packages
 failures=0
 pass() { echo "PASS pack: $1"; }
@@ -28,75 +28,93 @@ fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
+libraries='NativeIpc NativeIpc.Inspection'
+
 # pack FOLDER OUTPUT PROPERTIES...
 pack() {
-    local folder=$1 output=$2
+    local folder=$1 output=$2 library
     shift 2
-    (cd "$folder" && dotnet pack src/NativeIpc -c Release -nologo -v q -o "$output" "$@") >"$work/pack.log" 2>&1 &&
-        return
-    sed 's/^/    /' "$work/pack.log" >&2
-    return 1
+    for library in $libraries; do
+        (cd "$folder" && building dotnet pack "src/$library" -c Release -nologo -v q -o "$output" "$@") \
+            >"$work/pack.log" 2>&1 && continue
+        sed 's/^/    /' "$work/pack.log" >&2
+        return 1
+    done
 }
 
-rm -rf "$packages"
 mkdir -p "$packages"
+rm -f "$packages"/*.nupkg "$packages"/*.snupkg
 if ! pack "$root" "$packages"; then
     fail "packs" "dotnet pack failed"
     exit 1
 fi
 pass "packs"
-package=$(echo "$packages"/NativeIpc.[0-9]*.nupkg)
-symbols=$(echo "$packages"/NativeIpc.[0-9]*.snupkg)
-version=${package##*/NativeIpc.}
-version=${version%.nupkg}
-mkdir "$work/package" "$work/symbols"
-unzip -q "$package" -d "$work/package" && unzip -q "$symbols" -d "$work/symbols" || fail "unpacks" "no zip files"
-
-for file in README.md LICENSE lib/net10.0/NativeIpc.dll lib/net10.0/NativeIpc.xml; do
-    verify "the package has $file" "missing or empty" test -s "$work/package/$file"
+version=$(basename "$packages"/NativeIpc.[0-9]*.nupkg .nupkg)
+version=${version#NativeIpc.}
+for library in $libraries; do
+    package=$work/package/$library symbols=$work/symbols/$library
+    mkdir -p "$package" "$symbols"
+    unzip -q "$packages/$library.$version.nupkg" -d "$package" &&
+        unzip -q "$packages/$library.$version.snupkg" -d "$symbols" || fail "unpacks $library" "no zip files"
+    for file in README.md LICENSE "lib/net10.0/$library.dll" "lib/net10.0/$library.xml"; do
+        verify "the package $library has $file" "missing or empty" test -s "$package/$file"
+    done
+    verify "the readme of $library is the one of the repository" "differs" cmp "$root/README.md" "$package/README.md"
+    verify "the symbols package of $library has the pdb" "missing or empty" test -s "$symbols/lib/net10.0/$library.pdb"
+    nuspec=$package/$library.nuspec
+    verify "the licence of $library is an expression" "no licence expression in the nuspec" \
+        grep -q '<license type="expression">MIT</license>' "$nuspec"
+    verify "the readme of $library is declared" "no readme in the nuspec" \
+        grep -q '<readme>README.md</readme>' "$nuspec"
+    extra=$(cd "$package" && find lib -type f ! -name "$library.dll" ! -name "$library.xml")
+    if [ -z "$extra" ]; then
+        pass "nothing else in lib of $library"
+    else
+        fail "nothing else in lib of $library" "$extra"
+    fi
+    if grep -qaF -e "$root" -e "$HOME/" "$package/lib/net10.0/$library.dll" "$symbols/lib/net10.0/$library.pdb"; then
+        fail "no paths of this machine in $library" "the dll or the pdb names $root or $HOME"
+    else
+        pass "no paths of this machine in $library"
+    fi
 done
-verify "the readme is the one of the repository" "differs" cmp "$root/README.md" "$work/package/README.md"
-verify "the symbols package has the pdb" "missing or empty" test -s "$work/symbols/lib/net10.0/NativeIpc.pdb"
-nuspec=$work/package/NativeIpc.nuspec
-verify "the licence is an expression" "no licence expression in the nuspec" \
-    grep -q '<license type="expression">MIT</license>' "$nuspec"
-verify "the readme is declared" "no readme in the nuspec" grep -q '<readme>README.md</readme>' "$nuspec"
-if grep -q '<dependency ' "$nuspec"; then
-    fail "no dependencies" "$(grep '<dependency ' "$nuspec")"
+if grep -q '<dependency ' "$work/package/NativeIpc/NativeIpc.nuspec"; then
+    fail "no dependencies" "$(grep '<dependency ' "$work/package/NativeIpc/NativeIpc.nuspec")"
 else
     pass "no dependencies"
 fi
-extra=$(cd "$work/package" && find lib -type f ! -name NativeIpc.dll ! -name NativeIpc.xml)
-if [ -n "$extra" ]; then fail "nothing else in lib" "$extra"; else pass "nothing else in lib"; fi
-if grep -qaF -e "$root" -e "$HOME/" "$work/package/lib/net10.0/NativeIpc.dll" \
-    "$work/symbols/lib/net10.0/NativeIpc.pdb"; then
-    fail "no paths of this machine" "the dll or the pdb names $root or $HOME"
-else
-    pass "no paths of this machine"
-fi
+# It uses internals of the library, so another version of that would not do.
+needs=$(grep -o '<dependency .*' "$work/package/NativeIpc.Inspection/NativeIpc.Inspection.nuspec")
+case $needs in
+'<dependency id="NativeIpc" version="['"$version"']"'*) pass "the inspection package needs this very version" ;;
+*) fail "the inspection package needs this very version" "$needs" ;;
+esac
 
 # From clean copies in two other folders the same bytes must come out.
 revision=$(git -C "$root" rev-parse HEAD 2>/dev/null)
 for copy in one another/longer; do
     folder=$work/$copy/NativeIpc
     mkdir -p "$folder/src"
-    cp -R "$root/src/NativeIpc" "$folder/src/"
-    rm -rf "$folder/src/NativeIpc/bin" "$folder/src/NativeIpc/obj"
+    for library in $libraries; do
+        cp -R "$root/src/$library" "$folder/src/"
+        rm -rf "$folder/src/$library/bin" "$folder/src/$library/obj"
+    done
     cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
     pack "$folder" "$folder/out" ${revision:+-p:SourceRevisionId=$revision} ||
         fail "packs in a copy" "dotnet pack failed"
-    unzip -q "$folder"/out/*.nupkg -d "$folder/package"
-    unzip -q "$folder"/out/*.snupkg -d "$folder/symbols"
+    for library in $libraries; do
+        unzip -q "$folder/out/$library.$version.nupkg" -d "$folder/package/$library"
+        unzip -q "$folder/out/$library.$version.snupkg" -d "$folder/symbols/$library"
+    done
 done
-verify "the same dll from two clean folders" "differs" \
-    cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" \
-    "$work/another/longer/NativeIpc/package/lib/net10.0/NativeIpc.dll"
-verify "the same pdb from two clean folders" "differs" \
-    cmp "$work/one/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb" \
-    "$work/another/longer/NativeIpc/symbols/lib/net10.0/NativeIpc.pdb"
-verify "the same dll as in the package" "differs" \
-    cmp "$work/one/NativeIpc/package/lib/net10.0/NativeIpc.dll" \
-    "$work/package/lib/net10.0/NativeIpc.dll"
+for library in $libraries; do
+    dll=package/$library/lib/net10.0/$library.dll pdb=symbols/$library/lib/net10.0/$library.pdb
+    verify "the same $library.dll from two clean folders" "differs" \
+        cmp "$work/one/NativeIpc/$dll" "$work/another/longer/NativeIpc/$dll"
+    verify "the same $library.pdb from two clean folders" "differs" \
+        cmp "$work/one/NativeIpc/$pdb" "$work/another/longer/NativeIpc/$pdb"
+    verify "the same $library.dll as in the package" "differs" cmp "$work/one/NativeIpc/$dll" "$work/$dll"
+done
 
 # A fresh project that has nothing but the package: no other source, an empty package cache.
 mkdir "$work/hello"
@@ -157,7 +175,8 @@ fi
 # else.
 mkdir "$work/platforms"
 cp "$root/tests/NativeIpc.Platforms/Warned.cs" nuget.config "$work/platforms/"
-sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' Hello.csproj >"$work/platforms/Platforms.csproj"
+sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' -e 's/Include="NativeIpc"/Include="NativeIpc.Inspection"/' \
+    Hello.csproj >"$work/platforms/Platforms.csproj"
 cd "$work/platforms" || exit 1
 if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -p:RunAnalyzers=true -o "$work/platforms/out" \
     >"$work/platforms.log" 2>&1; then

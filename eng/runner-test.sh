@@ -42,11 +42,49 @@ else
     none_left 'what a step has started ends when the step fails'
 fi
 
+# What dotnet test and xunit's own runner say of a run with a skip, a failure and a fixture whose clean-up failed.
+cat >"$work/dotnet.log" <<'LOG'
+Running tests from /x/bin/X.dll (net10.0|x64)
+skipped X.Tests.Needs_root(user: "nobody") (0ms)
+  Needs root, to become another user.
+  from /x/bin/X.dll (net10.0|x64)
+failed X.Tests.Fails (1s 12ms)
+  from /x/bin/X.dll (net10.0|x64)
+  Assert.Equal() Failure: Values differ
+  Expected: 1
+    at X.Tests.Fails() in /x/Tests.cs:12
+failed [Test Assembly Cleanup Failure (X.Tests.Passes)]
+  Left in the system: /dev/shm/x
+    at X.Leftovers.Dispose() in /x/Setup.cs:45
+failed [Test Assembly Cleanup Failure (X.Tests.Fails)]
+  Left in the system: /dev/shm/x
+Test run summary: Failed!
+LOG
+cat >"$work/xunit.log" <<'LOG'
+    X.Tests.Needs_root(user: "nobody") [SKIP]
+      Needs root, to become another user.
+    X.Tests.Fails [FAIL]
+      Assert.Equal() Failure: Values differ
+      Expected: 1
+      Stack Trace:
+        Z:\x\Tests.cs(12,0): at X.Tests.Fails()
+  Finished:    X
+LOG
+printf '%s' '<TestRun><ResultSummary><Counters total="5" executed="4" passed="3" failed="1" error="1" timeout="0" ' \
+    'passedButRunAborted="0" notExecuted="1" completed="0" /></ResultSummary></TestRun>' >"$work/x.trx"
+expected='counts 3 2 1
+SKIP X.Tests.Needs_root(user: "nobody"): Needs root, to become another user.
+FAIL X.Tests.Fails: Assert.Equal() Failure: Values differ Expected: 1'
+check 'what dotnet test says is read' "$expected
+FAIL Test Assembly Cleanup Failure: Left in the system: /dev/shm/x" "$(read_tests "$work/x.trx" "$work/dotnet.log")"
+check 'what a test program says is read' "$expected" "$(read_tests "$work/x.trx" "$work/xunit.log")"
+
 check 'an idle machine has bounds as they are written' 30 "$(NATIVEIPC_SLOWNESS=1 patient 30)"
 check 'a machine that is four times slower has longer ones' 120 "$(NATIVEIPC_SLOWNESS=4 patient 30)"
 check 'how slow it is now is a number from 1 to 10' yes \
     "$(case $(slowness) in [1-9] | 10) echo yes ;; *) echo no ;; esac)"
-for words in '--repeat' '--repeat 0 unit' '--repeat x unit' '--repeat 2' '--repeat 2 no-such-step'; do
+for words in '--jobs 0' '--no-such-option' \
+    '--repeat' '--repeat 0 unit' '--repeat x unit' '--repeat 2' '--repeat 2 no-such-step'; do
     # shellcheck disable=SC2086 # words of a command line
     "$root/test.sh" $words >"$work/said" 2>&1
     check "./test.sh $words is an error of the command line" 2 $?

@@ -2,9 +2,10 @@
 # The storm: eight processes lock, count and unlock; one after the other is killed, and nothing may hang, get lost or go
 # untold. One line per check, PASS, FAIL or SKIP; non-zero exit when one failed.
 #
-#     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm           # the full length; 150 kills per back end otherwise
+#     ./test.sh --long storm                      # the full length: 2000 kills per back end; 150 otherwise
+#     NATIVEIPC_STORM_KILLS=2000 ./test.sh storm
 #     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start;
-#                                                          40 otherwise
+#                                                          600 and 40 otherwise
 #
 # Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason
 # to fail.
@@ -18,26 +19,24 @@
 #     NATIVEIPC_STORM_TRACE=1 ...                              # says what happened when, on standard error
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # run_watched, why_no_wine
-kills=${NATIVEIPC_STORM_KILLS:-150}
-windows_kills=${NATIVEIPC_STORM_WINDOWS_KILLS:-40}
-rounds=${NATIVEIPC_STORM_MAKER_ROUNDS:-200}
-loops=${NATIVEIPC_STORM_LOOPS:-8}
+usual() { if [ -n "${NATIVEIPC_LONG:-}" ]; then say "$1"; else say "$2"; fi; } # LONG SHORT
+kills=${NATIVEIPC_STORM_KILLS:-$(usual 2000 150)}
+windows_kills=${NATIVEIPC_STORM_WINDOWS_KILLS:-$(usual 600 40)}
+rounds=${NATIVEIPC_STORM_MAKER_ROUNDS:-$(usual 10000 200)}
+loops=${NATIVEIPC_STORM_LOOPS:-$(usual 40 8)}
 out=$root/artifacts/storm
 
 if [ "$(uname)" != Linux ]; then
     echo "SKIP storm: the lock of a killed holder is taken over on Linux and Windows only, and the storm runs on Linux"
     exit 0
 fi
-linker=
-for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
-if [ -z "$linker" ]; then
+if [ -z "$(native_linker)" ]; then
     echo "SKIP storm: no gcc or clang to link native AOT with"
     exit 0
 fi
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/tests/NativeIpc.Storm" -c Release --ucr -nologo -v q -p:CppCompilerAndLinker=$linker \
-    -o "$out/bin" >"$out/publish.log" 2>&1; then
+if ! publish_native tests/NativeIpc.Storm "$out/bin" "$out/publish.log"; then
     tail -n 20 "$out/publish.log" | sed 's/^/    /'
     echo "FAIL storm: published with native AOT: see $out/publish.log"
     exit 1

@@ -3,6 +3,7 @@
 # non-zero exit when one failed. The step "tool" of test.sh then drives this file. Prints how long it takes to start,
 # beside ipcs; that is measured, not judged.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+. "$root/eng/lib.sh" # publish_native
 out=$root/artifacts/nipc
 failures=0
 pass() { echo "PASS tool-aot: $1"; }
@@ -11,19 +12,14 @@ fail() {
     failures=1
 }
 
-linker=
-for candidate in clang gcc; do command -v $candidate >/dev/null && linker=$candidate; done
-if [ "$(uname)" = Darwin ]; then linker=clang; fi
-if [ -z "$linker" ]; then
+if [ -z "$(native_linker)" ]; then
     echo "SKIP tool-aot: no gcc or clang to link with"
     exit 0
 fi
 
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release --ucr -nologo -v q -p:PublishAot=true \
-    -p:TrimmerSingleWarn=false -p:CppCompilerAndLinker=$linker -o "$out" >"$out/publish.log" 2>&1 ||
-    grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$out/publish.log"; then
+if ! publish_native src/NativeIpc.Tool "$out" "$out/publish.log"; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
     exit 1

@@ -3,17 +3,21 @@
 # where that can be made; NativeIpc.Tool.any, which runs on .NET 10 or newer; and NativeIpc.Tool, from which 'dotnet
 # tool install' takes the right one. Further arguments go to dotnet pack.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+. "$root/eng/lib.sh" # building, native_linker
 out=${1:-$root/artifacts/packages}
 [ $# = 0 ] || shift
 
-# All that lies in a publish folder gets into a package, so nothing of before may.
-rm -rf "$root"/src/NativeIpc.Tool/bin/Release/net10.0/{linux-x64,any}/publish
-pack() { dotnet pack "$root/src/NativeIpc.Tool" -c Release -nologo -v q -o "$out" "$@"; }
+# All that lies in a publish folder gets into a package, so nothing of before may. In the folders of publish_native,
+# with its properties: what eng/tool-aot.sh has compiled is not compiled again.
+build=$root/artifacts/native
+rm -rf "$build/publish/NativeIpc.Tool"
+pack() {
+    building dotnet pack "$root/src/NativeIpc.Tool" -c Release -nologo -v q --artifacts-path "$build" -o "$out" \
+        -p:TrimmerSingleWarn=false "$@"
+}
 
 if [ "$(uname -sm)" = 'Linux x86_64' ]; then
-    linker=gcc
-    command -v clang >/dev/null && linker=clang
-    pack -r linux-x64 -p:PublishAot=true -p:CppCompilerAndLinker=$linker "$@" || exit
+    pack -r linux-x64 -p:PublishAot=true "-p:CppCompilerAndLinker=$(native_linker)" "$@" || exit
 else
     echo 'The package for linux-x64 is made on Linux x64 only: make it there,' \
         'and publish all of one version together.' >&2

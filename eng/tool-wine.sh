@@ -4,7 +4,7 @@
 # `create --hold` in the background, as on Windows an object lives with its last handle; others by a C program that
 # knows nothing of us (tests/peers/windows/peer.c).
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-. "$root/eng/lib.sh" # why_no_wine
+. "$root/eng/lib.sh" # building, why_no_wine
 out=$root/artifacts/win-x64-tool
 failures=0
 pass() { echo "PASS tool-wine: $1"; }
@@ -29,7 +29,7 @@ done
 # Self-contained, and in the artifacts folder of the other programs for Windows, for the reasons in wine-publish.sh.
 rm -rf "$out"
 mkdir -p "$out"
-if ! dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-contained true -nologo -v q \
+if ! building dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-contained true -nologo -v q \
     --artifacts-path "$root/artifacts/win-x64-build" -o "$out/bin" >"$out/publish.log" 2>&1; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail 'published for Windows' "see $out/publish.log"
@@ -42,7 +42,7 @@ if ! x86_64-w64-mingw32-gcc -std=c11 -O1 -Wall -Wextra -Werror -municode -o "$ou
     exit 1
 fi
 
-export DOTNET_GCgen0size=40000000 # no garbage collection: see wine_step in test.sh
+export DOTNET_GCgen0size=40000000 # no garbage collection: see eng/wine-suite.sh
 cd "$out" || exit 1
 segment=windows:shm_tool-wine-$$
 semaphore=windows:sem_tool-wine-$$

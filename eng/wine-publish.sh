@@ -1,11 +1,12 @@
-#!/bin/sh
+#!/bin/bash
 # Publishes, for Windows on x64, the programs that the tests run under Wine, and builds the C peer: all into
 # artifacts/win-x64.
 #
 #     eng/wine-publish.sh [PROJECT...]      projects of tests/; by default each of those below that is there
 set -eu
 cd "$(dirname "$0")/.."
-out=$PWD/artifacts/win-x64
+root=$PWD out=$PWD/artifacts/win-x64
+. eng/lib.sh # building
 
 [ $# -gt 0 ] || set -- NativeIpc.Conformance NativeIpc.Peer NativeIpc.Windows
 for project; do
@@ -13,7 +14,7 @@ for project; do
     # Self-contained, since there is no .NET in a Wine prefix: the runtime pack comes from NuGet, and all programs share
     # one copy of it. Its own artifacts folder: a restore for win-x64 in obj/ would make each build for this machine
     # restore again.
-    dotnet publish "tests/$project" -nologo -v q -c Release -r win-x64 --self-contained true \
+    building dotnet publish "tests/$project" -nologo -v q -c Release -r win-x64 --self-contained true \
         --artifacts-path "$PWD/artifacts/win-x64-build" -o "$out" -p:DebugType=embedded
 done
 

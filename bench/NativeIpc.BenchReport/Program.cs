@@ -20,11 +20,13 @@ switch (args)
             {about} Written by `./bench.sh`; [README.md](README.md) says what each workload measures.
 
             ## Targets
-            A ratio is the median of those of the rounds, to the peer's value of the same round. *Within noise*: over the target by less than the rounds are apart.
+            A ratio is the median of those of the rounds, to the peer's value of the same round. *Within noise*: over
+            the target by less than the rounds are apart.
 
             {reached}
             ## All workloads
-            C's median, and the others by their ratio to it. A variant that C does not have (*) is compared with C's plain workload.
+            C's median, and the others by their ratio to it. A variant that C does not have (*) is compared with C's
+            plain workload.
 
             {Tables.Ratios(runs)}
             ## What only the library has

@@ -19,7 +19,8 @@ internal sealed record Result(string Workload, string Peer, int Rounds, double M
 
     public static void Write(string path, IEnumerable<Result> results)
         => File.WriteAllLines(path, [Head, .. results.Select(r => string.Create(CultureInfo.InvariantCulture,
-            $"{r.Workload}\t{r.Peer}\t{r.Rounds}\t{r.Median:0.##}\t{r.Min:0.##}\t{r.Max:0.##}\t{r.Ratio:0.####}\t{r.Spread:0.####}"))]);
+            $"{r.Workload}\t{r.Peer}\t{r.Rounds}\t{r.Median:0.##}\t{r.Min:0.##}\t{r.Max:0.##}\t"
+                + $"{r.Ratio:0.####}\t{r.Spread:0.####}"))]);
 
     public static IEnumerable<Result> Read(string path)
         => from line in File.ReadLines(path).Skip(1)

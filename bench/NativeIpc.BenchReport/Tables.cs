@@ -49,8 +49,12 @@ internal static class Tables
             text.Append(CultureInfo.InvariantCulture,
                 $"| `{workload}` | {(plain == workload ? "" : "*")}{BenchReport.Text.Value(plain, c.Median)} |");
             foreach (string peer in peers)
-                text.Append(CultureInfo.InvariantCulture,
-                    $" {(runs.Ratio(peer, workload, "c", plain) is { } ratio ? BenchReport.Text.Ratio(ratio.Median) : "–")} |");
+            {
+                string ratio = runs.Ratio(peer, workload, "c", plain) is { } found
+                    ? BenchReport.Text.Ratio(found.Median) : "–";
+                text.Append(CultureInfo.InvariantCulture, $" {ratio} |");
+            }
+
             text.Append('\n');
         }
 

@@ -31,6 +31,11 @@ ip link set lo up
 inside() { env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 chroot "$debian" "$@"; }
 call() { inside bash -c '. /tmp/programs.sh; '"$1" bash; }
 
+# That of Debian 13: this machine may have none. A file is its last argument.
+jq() {
+    if [ -f "${*: -1}" ]; then inside jq "${@:1:$#-1}" <"${*: -1}"; else inside jq "$@"; fi
+}
+
 # Waits until it is so, for a minute at most.
 until_so() {
     local tries=0

@@ -209,6 +209,7 @@ internal static class Acquisition
             }
         }
 
-        public bool HasTime => _timeout == Timeout.InfiniteTimeSpan || (_timeout > TimeSpan.Zero && Rest > TimeSpan.Zero);
+        public bool HasTime
+            => _timeout == Timeout.InfiniteTimeSpan || (_timeout > TimeSpan.Zero && Rest > TimeSpan.Zero);
     }
 }

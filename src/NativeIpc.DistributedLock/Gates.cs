@@ -1,8 +1,8 @@
 namespace NativeIpc.DistributedLock;
 
 /// <summary>The gates that this process has open: those in use, and the last ones that were.</summary>
-/// <remarks>Locks and semaphores of DistributedLock have no Dispose, and their names can be many; so what nobody uses is
-/// closed when enough others were used since.</remarks>
+/// <remarks>Locks and semaphores of DistributedLock have no Dispose, and their names can be many; so what nobody uses
+/// is closed when enough others were used since.</remarks>
 internal static class Gates
 {
     /// <summary>How many gates that nobody uses stay open.</summary>

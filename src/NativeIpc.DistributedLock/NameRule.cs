@@ -48,8 +48,8 @@ internal static class NameRule
             : SystemSemaphore.PlatformSafeKeyUncut(text, options.ChosenType);
     }
 
-    /// <summary>The name as it is if that works everywhere; otherwise its start and a hash. Two names give one text only
-    /// if their hashes are the same: a plain name has no <c>~</c>.</summary>
+    /// <summary>The name as it is if that works everywhere; otherwise its start and a hash. Two names give one text
+    /// only if their hashes are the same: a plain name has no <c>~</c>.</summary>
     internal static string Safe(string name)
     {
         if (name is { Length: > 0 and <= LongestPlainName } && !name.AsSpan().ContainsAnyExcept(s_plain)) return name;

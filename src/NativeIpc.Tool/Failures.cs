@@ -51,28 +51,38 @@ internal static class Failures
             _ => null,
         };
 
+    /// <summary>What the verb works on, as the command line names it: for failures of an object without a
+    /// key.</summary>
+    public static string? Subject { get; set; }
+
     /// <summary>What the library says, in words of this tool, and what this tool can do about it.</summary>
     /// <param name="failure">The failure.</param>
     /// <param name="name">What names the object on the command line; null to tell it by the failure's key.</param>
     public static string Describe(NativeIpcException failure, string? name = null)
     {
-        string key = name ?? NameOf(failure.Key);
-        string message = ToolWords.Of(failure.Message, key);
+        name ??= NameOf(failure.Key) ?? Subject;
+        string message = failure.Message;
+        if (name is not null)
+            message = message.Replace("without a key (IPC_PRIVATE)", name, StringComparison.Ordinal);
+        message = ToolWords.Of(message, name ?? "KEY");
         bool isRelease = failure.Message.StartsWith("Cannot release ", StringComparison.Ordinal);
         bool isOfProcess = failure.NativeErrorCode is EMFILE or ENFILE && !OperatingSystem.IsWindows();
         return isOfProcess || message.Contains("'nipc ", StringComparison.Ordinal)
             || Hint(failure.Error, isRelease) is not { } hint
-            ? message : $"{message} {ToolWords.WithKey(hint, key)}";
+            ? message : $"{message} {ToolWords.WithKey(hint, name ?? "KEY")}";
     }
 
-    /// <summary>What names the object on the command line. The library calls an object without a key by its
-    /// number.</summary>
-    private static string NameOf(in NativeIpcKey key)
+    /// <summary>What names the object on the command line; null where that is not known. The library calls an object
+    /// without a key by its number, or by the path of its file.</summary>
+    private static string? NameOf(in NativeIpcKey key)
     {
         const int longestRepeated = 200;
-        if (!key.IsValid || key.NativeKey.Length > longestRepeated) return "KEY";
+        if (!key.IsValid || key.NativeKey.Length > longestRepeated) return null;
+        if (key.Type == NativeIpcKeyType.PosixRealtime
+            && key.NativeKey.StartsWith("/dev/shm/", StringComparison.Ordinal))
+            return key.NativeKey;
         bool isNumber = key.Type.IsSystemV && key.NativeKey is ['0', 'x', ..];
-        return !isNumber ? key.ToString() : key.NativeKey == "0x00000000" ? "KEY" : $"key:{key.NativeKey}";
+        return !isNumber ? key.ToString() : key.NativeKey == "0x00000000" ? null : $"key:{key.NativeKey}";
     }
 
     public static void Say(string message) => Console.Error.WriteLine($"nipc: {PrintableText.Of(message)}");

@@ -156,9 +156,9 @@ public sealed partial class SharedMemory
             if (Interlocked.Exchange(ref _failure, null) is { } failure && Queue.HasWaits) throw failure;
             _owner.CheckOpen();
             SegmentLock current = Volatile.Read(ref _owner._lock)!;
-            if (current.TryTakeDirectly() is not 0 and long ticket && _owner.Keeps(current, ticket))
+            if (current.TryTakeFast() is not 0 and long ticket && _owner.Keeps(current, ticket))
                 taken = new SharedMemoryLock(current, ticket);
-            else if (!current.HasChanged && TryAcquireAtOnce(current, out isHeldUp) is { } acquired
+            else if (!current.HasChanged && TryAcquireNow(current, out isHeldUp) is { } acquired
                 && _owner.TryKeep(acquired, out SharedMemoryLock scope)) taken = scope;
             else if (current.HasChanged) OpenElsewhere();
             return taken is not null;
@@ -167,7 +167,7 @@ public sealed partial class SharedMemory
         public void AwaitMoment() => Volatile.Read(ref _owner._lock)!.Semaphore.AwaitMoment();
 
         /// <summary>The lock that is open, changed or not: a look at all goes on to the next one.</summary>
-        public SemaphoreObject Enter()
+        public SemaphoreObject BeginUse()
         {
             SegmentLock current;
             do
@@ -175,7 +175,7 @@ public sealed partial class SharedMemory
                 _owner.CheckOpen();
                 current = Volatile.Read(ref _owner._lock)!;
             }
-            while (!TryEnter(current));
+            while (!TryBeginUse(current));
             return current.Semaphore;
         }
 

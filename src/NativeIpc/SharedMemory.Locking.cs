@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using NativeIpc.Contracts;
 using NativeIpc.Errors;
 using NativeIpc.Holding;
+using NativeIpc.Lifetime;
 using NativeIpc.Waiting;
 using NativeIpc.Waiting.Bounds;
 
@@ -39,7 +40,7 @@ public sealed partial class SharedMemory
     public SharedMemoryLock Lock()
     {
         SegmentLock? current = Volatile.Read(ref _lock);
-        if (current is not null && current.TryTakeDirectly() is not 0 and long ticket && Keeps(current, ticket))
+        if (current is not null && current.TryTakeFast() is not 0 and long ticket && Keeps(current, ticket))
             return new SharedMemoryLock(current, ticket);
         TryLock(Timeout.InfiniteTimeSpan, out SharedMemoryLock scope);
         return scope;
@@ -86,7 +87,7 @@ public sealed partial class SharedMemory
     {
         SegmentLock? direct = Volatile.Read(ref _lock);
         if (direct is not null && !cancellationToken.IsCancellationRequested && Deadline.IsValid(timeout)
-            && direct.TryTakeDirectly() is not 0 and long atOnce
+            && direct.TryTakeFast() is not 0 and long atOnce
             && Keeps(direct, atOnce))
         {
             scope = new SharedMemoryLock(direct, atOnce);
@@ -144,7 +145,7 @@ public sealed partial class SharedMemory
         }
         finally
         {
-            acquired.Semaphore.Leave();
+            acquired.Semaphore.EndUse();
         }
     }
 
@@ -157,7 +158,7 @@ public sealed partial class SharedMemory
     /// <exception cref="NativeIpcException">As <see cref="Lock()"/>.</exception>
     public LockStatus GetLockStatus()
     {
-        SegmentLock current = EnterCurrentLock(_options.PeerTimeout);
+        SegmentLock current = BeginUseOfCurrentLock(_options.PeerTimeout);
         try
         {
             LockStatus status = current.Semaphore.GetStatus();
@@ -175,7 +176,7 @@ public sealed partial class SharedMemory
         }
         finally
         {
-            current.Semaphore.Leave();
+            current.Semaphore.EndUse();
         }
     }
 
@@ -201,18 +202,18 @@ public sealed partial class SharedMemory
         return false;
     }
 
-    private SegmentLock EnterCurrentLock(in PeerBound bound)
+    private SegmentLock BeginUseOfCurrentLock(in PeerBound bound)
     {
         SegmentLock current;
         do current = CurrentLock(bound);
-        while (!TryEnter(current));
+        while (!TryBeginUse(current));
         return current;
     }
 
     /// <summary>Counts the caller in; false when another lock has replaced this one.</summary>
-    private static bool TryEnter(SegmentLock current)
+    private static bool TryBeginUse(SegmentLock current)
     {
-        if (current.Semaphore.TryEnter()) return true;
+        if (current.Semaphore.TryBeginUse()) return true;
         if (!current.IsRetired) ThrowDisposed();
         return false;
     }
@@ -222,7 +223,7 @@ public sealed partial class SharedMemory
     private static SegmentLock? TryAcquireFrom(SegmentLock current)
     {
         // As Try, without its delegate: the fewer methods are on the stack in a system call, the sooner it is back.
-        if (!TryEnter(current)) return null;
+        if (!TryBeginUse(current)) return null;
         bool acquired = false;
         try
         {
@@ -233,28 +234,28 @@ public sealed partial class SharedMemory
         }
         finally
         {
-            if (!acquired) current.Semaphore.Leave();
+            if (!acquired) current.Semaphore.EndUse();
         }
 
         return acquired ? current : null;
     }
 
     /// <summary>The same without any pause.</summary>
-    private static SegmentLock? TryAcquireAtOnce(SegmentLock current, out bool isHeldUp)
+    private static SegmentLock? TryAcquireNow(SegmentLock current, out bool isHeldUp)
     {
         isHeldUp = false;
-        if (!TryEnter(current)) return null;
+        if (!TryBeginUse(current)) return null;
         bool acquired = false;
         try
         {
-            acquired = current.Semaphore.TryAcquireAtOnce(out isHeldUp);
+            acquired = current.Semaphore.TryAcquire(out isHeldUp);
         }
         catch (Exception failure) when (IsGone(current, failure))
         {
         }
         finally
         {
-            if (!acquired) current.Semaphore.Leave();
+            if (!acquired) current.Semaphore.EndUse();
         }
 
         return acquired ? current : null;
@@ -262,7 +263,7 @@ public sealed partial class SharedMemory
 
     private static SegmentLock? Try<T>(SegmentLock current, Func<SemaphoreObject, T, bool> acquire, T how)
     {
-        if (!TryEnter(current)) return null;
+        if (!TryBeginUse(current)) return null;
         bool acquired = false;
         try
         {
@@ -273,7 +274,7 @@ public sealed partial class SharedMemory
         }
         finally
         {
-            if (!acquired) current.Semaphore.Leave();
+            if (!acquired) current.Semaphore.EndUse();
         }
 
         return acquired ? current : null;
@@ -319,6 +320,7 @@ public sealed partial class SharedMemory
             if (Volatile.Read(ref _lock) is { HasChanged: false } there) return there;
             SemaphoreObject opened = _segment.OpenLock(bound);
             opened.GivesBackAtClose = true;
+            opened.TakesOverUnknown = _options.TakeOverUnknownHolders;
             INameWatch? watch = _segment.WatchLock(opened);
             lock (_lockGate)
             {
@@ -396,8 +398,8 @@ public sealed partial class SharedMemory
 
         public bool TryAcquire() => (Acquired = TryAcquireFrom(owner.CurrentLock(bound))) is not null;
 
-        public bool TryAcquireQuickly()
-            => (Acquired = Try(owner.CurrentLock(bound), static (semaphore, _) => semaphore.TryAcquireQuickly(),
+        public bool TryAcquireFast()
+            => (Acquired = Try(owner.CurrentLock(bound), static (semaphore, _) => semaphore.TryAcquireFast(),
                 0)) is not null;
 
         public bool Block(TimeSpan longest, Wakeup wakeup)

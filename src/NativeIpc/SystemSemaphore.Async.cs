@@ -160,13 +160,13 @@ public sealed partial class SystemSemaphore
 
         public NativeIpcKey Key => _semaphore.Key;
 
-        public SemaphoreObject Enter() => _semaphore.TryEnter() ? _semaphore : throw Disposed();
+        public SemaphoreObject BeginUse() => _semaphore.TryBeginUse() ? _semaphore : throw Disposed();
 
         public bool NeedsLooks => _semaphore.NeedsLooks;
 
         public IWaitSignal Signal { get; }
 
-        public bool TryTake(out bool taken, out bool isHeldUp) => taken = _semaphore.TryAcquireAtOnce(out isHeldUp);
+        public bool TryTake(out bool taken, out bool isHeldUp) => taken = _semaphore.TryAcquire(out isHeldUp);
 
         public void AwaitMoment() => _semaphore.AwaitMoment();
 
@@ -198,7 +198,7 @@ public sealed partial class SystemSemaphore
 
         public bool TryAcquire() => semaphore.TryAcquire();
 
-        public bool TryAcquireQuickly() => semaphore.TryAcquireQuickly();
+        public bool TryAcquireFast() => semaphore.TryAcquireFast();
 
         public bool Block(TimeSpan longest, Wakeup wakeup) => semaphore.Block(longest, wakeup);
     }
@@ -213,7 +213,7 @@ public sealed partial class SystemSemaphore
 
         public bool TryAcquire() => semaphore.TryAcquireSeveral(count, null);
 
-        public bool TryAcquireQuickly() => TryAcquire();
+        public bool TryAcquireFast() => TryAcquire();
 
         public bool Block(TimeSpan longest, Wakeup wakeup)
             => semaphore.AwaitReady(longest, wakeup)

@@ -71,7 +71,7 @@ public sealed partial class SystemSemaphore
         {
             // Entered, so that a Dispose that comes between the taking and the note finds the semaphore still open.
             entered = !_semaphore.ReturnsAfterClose;
-            if (entered && !_semaphore.TryEnter())
+            if (entered && !_semaphore.TryBeginUse())
             {
                 entered = false;
                 throw Disposed();
@@ -93,7 +93,7 @@ public sealed partial class SystemSemaphore
         finally
         {
             if (!isTaken) table.Return(slot);
-            if (entered) _semaphore.Leave();
+            if (entered) _semaphore.EndUse();
         }
     }
 

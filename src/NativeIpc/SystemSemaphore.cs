@@ -41,6 +41,7 @@ public sealed partial class SystemSemaphore : IDisposable
     internal SystemSemaphore(SemaphoreObject semaphore, SystemSemaphoreOptions options)
     {
         _semaphore = semaphore;
+        semaphore.TakesOverUnknown = options.TakeOverUnknownHolders;
         _continuesAtOnce = options.AllowSynchronousContinuations;
     }
 
@@ -335,14 +336,14 @@ public sealed partial class SystemSemaphore : IDisposable
     {
         get
         {
-            ObjectDisposedException.ThrowIf(!_semaphore.TryEnter(), this);
+            ObjectDisposedException.ThrowIf(!_semaphore.TryBeginUse(), this);
             try
             {
                 return _semaphore.WasReplaced;
             }
             finally
             {
-                _semaphore.Leave();
+                _semaphore.EndUse();
             }
         }
     }
@@ -353,14 +354,14 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public LockStatus GetLockStatus()
     {
-        ObjectDisposedException.ThrowIf(!_semaphore.TryEnter(), this);
+        ObjectDisposedException.ThrowIf(!_semaphore.TryBeginUse(), this);
         try
         {
             return _semaphore.GetStatus();
         }
         finally
         {
-            _semaphore.Leave();
+            _semaphore.EndUse();
         }
     }
 

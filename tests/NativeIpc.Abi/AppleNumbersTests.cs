@@ -148,10 +148,13 @@ public class AppleNumbersTests
 
         // The sizes and offsets of the facts themselves, so that a slip in typing the structures shows.
         _Static_assert(sizeof(struct stat) == 144, "stat");
-        _Static_assert(sizeof(struct ipc_perm) == 24 && offsetof(struct ipc_perm, mode) == 16 && offsetof(struct ipc_perm, key) == 20, "ipc_perm");
-        _Static_assert(sizeof(struct shmid_ds) == 76 && offsetof(struct shmid_ds, shm_lpid) == 32 && offsetof(struct shmid_ds, shm_atime) == 44
+        _Static_assert(sizeof(struct ipc_perm) == 24 && offsetof(struct ipc_perm, mode) == 16
+            && offsetof(struct ipc_perm, key) == 20, "ipc_perm");
+        _Static_assert(sizeof(struct shmid_ds) == 76 && offsetof(struct shmid_ds, shm_lpid) == 32
+            && offsetof(struct shmid_ds, shm_atime) == 44
             && offsetof(struct shmid_ds, shm_dtime) == 52 && offsetof(struct shmid_ds, shm_ctime) == 60, "shmid_ds");
-        _Static_assert(sizeof(struct semid_ds) == 72 && offsetof(struct semid_ds, sem_nsems) == 28 && offsetof(struct semid_ds, sem_ctime) == 44, "semid_ds");
+        _Static_assert(sizeof(struct semid_ds) == 72 && offsetof(struct semid_ds, sem_nsems) == 28
+            && offsetof(struct semid_ds, sem_ctime) == 44, "semid_ds");
         _Static_assert(sizeof(struct sembuf) == 6 && sizeof(struct timespec) == 16, "sembuf, timespec");
 
         // The widths with which the fields are read.

@@ -17,7 +17,8 @@ public class FileStatusTests
 
         static void print(const struct stat *s)
         {
-            printf("%u %u %llu %u %u %u %u %lld\n", major(s->st_dev), minor(s->st_dev), (unsigned long long)s->st_ino, (unsigned)s->st_mode,
+            printf("%u %u %llu %u %u %u %u %lld\n", major(s->st_dev), minor(s->st_dev),
+                   (unsigned long long)s->st_ino, (unsigned)s->st_mode,
                    (unsigned)s->st_uid, (unsigned)s->st_gid, (unsigned)s->st_nlink, (long long)s->st_size);
         }
 
@@ -35,9 +36,9 @@ public class FileStatusTests
     [Theory]
     [InlineData(Compiler.Gcc)]
     [InlineData(Compiler.MuslGcc)]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void A_status_has_the_values_that_a_C_program_sees(string compiler)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
         string program = Compiler.Build(compiler, folder, folder.Write("stat.c", Source));
         string file = folder.Write("file", "12345");
@@ -57,9 +58,9 @@ public class FileStatusTests
     }
 
     [Fact]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void A_status_of_a_descriptor_is_that_of_its_path()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
         string path = folder.Write("file", "12345");
         int number = Libc.open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0);
@@ -83,5 +84,6 @@ public class FileStatusTests
     }
 
     private static string Text(FileStatus s) => string.Create(CultureInfo.InvariantCulture,
-        $"{s.Identity.Device >> 32} {(uint)s.Identity.Device} {s.Identity.Inode} {s.Mode} {s.Uid} {s.Gid} {s.Links} {s.Size}");
+        $"{s.Identity.Device >> 32} {(uint)s.Identity.Device} {s.Identity.Inode} "
+            + $"{s.Mode} {s.Uid} {s.Gid} {s.Links} {s.Size}");
 }

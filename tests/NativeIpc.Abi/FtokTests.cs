@@ -26,9 +26,9 @@ public class FtokTests
     [Theory]
     [InlineData(Compiler.Gcc)]
     [InlineData(Compiler.MuslGcc)]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void Keys_are_those_of_a_C_program(string compiler)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
         string program = Compiler.Build(compiler, folder, folder.Write("ftok.c", Source));
         string link = folder.PathOf("link");
@@ -61,16 +61,16 @@ public class FtokTests
     }
 
     [Fact]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void The_library_knows_what_ftok_gives_here()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         Assert.True(FileKeys.s_areKnown);
     }
 
     [Fact]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void A_missing_file_has_no_key()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
 
         Assert.Equal(-1, Libc.ftok(folder.PathOf("missing"), 81));
@@ -78,9 +78,9 @@ public class FtokTests
     }
 
     [Fact]
+    [NeedsLinux("Calls the C library of Linux.")]
     public void The_project_is_the_highest_byte_of_the_key()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
         using var folder = new TempFolder();
 
         Assert.All(s_projects, project => Assert.Equal(project, Libc.ftok(folder.Root, project) >>> 24));

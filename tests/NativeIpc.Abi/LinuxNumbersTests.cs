@@ -10,9 +10,9 @@ public class LinuxNumbersTests
     [Theory]
     [InlineData(Compiler.Gcc)]
     [InlineData(Compiler.MuslGcc)]
+    [NeedsLinux("The numbers of Linux.")]
     public void The_numbers_of_this_machine_are_those_of_a_compiled_C_program(string compiler)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The numbers of Linux.");
         using var folder = new TempFolder();
         string program = Compiler.Build(compiler, folder, LinuxChecks.Here.WriteProgram(folder));
 
@@ -55,9 +55,9 @@ public class LinuxNumbersTests
     }
 
     [Fact]
+    [NeedsLinux("The numbers of Linux.")]
     public void The_table_of_this_process_is_the_table_of_its_target()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The numbers of Linux.");
         LinuxChecks expected = RuntimeInformation.ProcessArchitecture == Architecture.Arm64
             ? LinuxChecks.Of<LinuxArm64>(Architecture.Arm64)
             : LinuxChecks.Of<LinuxX64>(Architecture.X64);

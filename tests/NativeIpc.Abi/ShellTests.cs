@@ -3,10 +3,9 @@ using Xunit;
 namespace NativeIpc.Abi;
 
 /// <summary>The shared helper itself.</summary>
+[NeedsLinux("Uses sh.")]
 public class ShellTests
 {
-    public ShellTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses sh.");
-
     [Fact]
     public void Output_error_and_exit_code_are_returned()
     {

@@ -6,14 +6,13 @@ namespace NativeIpc.Abi;
 
 /// <summary>On Linux, the variadic functions of the C library get the mode and the value that our fixed declarations
 /// pass.</summary>
+[NeedsLinux("Calls the C library of Linux.")]
 public sealed class VariadicCallTests : IDisposable
 {
     private static int s_count;
 
     private readonly string _name = $"/nipc-abi-{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}";
     private readonly TempFolder _folder = new();
-
-    public VariadicCallTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Calls the C library of Linux.");
 
     public void Dispose()
     {

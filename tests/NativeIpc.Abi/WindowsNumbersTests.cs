@@ -17,7 +17,8 @@ public class WindowsNumbersTests
         #include <winternl.h>
         #include <stddef.h>
 
-        /* Of the driver kit, and not in the headers for programs: as Microsoft documents them; those of semaphores as phnt and ReactOS declare them. */
+        /* Of the driver kit, and not in the headers for programs: as Microsoft documents them; those of semaphores as
+           phnt and ReactOS declare them. */
         #define DIRECTORY_QUERY 0x0001
         #define SEMAPHORE_QUERY_STATE 0x0001
         typedef enum { SemaphoreBasicInformation } SEMAPHORE_INFORMATION_CLASS;

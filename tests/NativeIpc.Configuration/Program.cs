@@ -1,10 +1,10 @@
 // Binds every option by .NET's generator, from texts as appsettings.json has them, and uses what came out. One line per
 // check.
 using System.Globalization;
-using NativeIpc.Inspection;
 using Microsoft.Extensions.Configuration;
 using NativeIpc;
 using NativeIpc.Configuration;
+using NativeIpc.Inspection;
 
 string name = string.Create(CultureInfo.InvariantCulture, $"aot-configuration-{Environment.ProcessId}");
 NativeIpcKey key = SystemSemaphore.PlatformSafeKey(name);
@@ -30,6 +30,7 @@ IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollect
     ["Server:Semaphore:Robust"] = "true",
     ["Server:Semaphore:AllowSynchronousContinuations"] = "true",
     ["Server:Semaphore:Recording"] = "Process",
+    ["Server:Semaphore:TakeOverUnknownHolders"] = "false",
     ["Server:Semaphore:RemoveAtProcessExit"] = "false",
     ["Server:Semaphore:PeerTimeout"] = "00:00:02.5",
     ["Server:Memory:Mode"] = "UserRead, UserWrite, GroupRead",
@@ -43,6 +44,7 @@ IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollect
     ["Server:Memory:AllowOtherOwners"] = "true",
     ["Server:Memory:Reclaim"] = "true",
     ["Server:Memory:RequireLockRecovery"] = "true",
+    ["Server:Memory:TakeOverUnknownHolders"] = "false",
     ["Server:Memory:RemoveAtProcessExit"] = "false",
     ["Server:Memory:PeerTimeout"] = "00:00:02.5",
     ["Plain:MaximumCount"] = "5",
@@ -60,13 +62,14 @@ Check("options of a semaphore are bound", server.Semaphore.ToString(),
     "SystemSemaphoreOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Undo = AcquireOnly, "
     + "MaximumCount = 5, AcceptExistingCount = True, Group = users, CurrentUserOnly = True, "
     + "SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, Reclaim = True, Robust = True, "
-    + "AllowSynchronousContinuations = True, Recording = Process, RemoveAtProcessExit = False, "
-    + "PeerTimeout = 00:00:02.5000000 }");
+    + "TakeOverUnknownHolders = False, AllowSynchronousContinuations = True, Recording = Process, "
+    + "RemoveAtProcessExit = False, PeerTimeout = 00:00:02.5000000 }");
 Check("options of a segment are bound", server.Memory.ToString(),
     "SharedMemoryOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Allocation = Populate, "
     + "UseLock = False, AllowSmaller = True, Group = users, CurrentUserOnly = True, "
     + "SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, "
-    + "Reclaim = True, RequireLockRecovery = True, RemoveAtProcessExit = False, PeerTimeout = 00:00:02.5000000 }");
+    + "Reclaim = True, RequireLockRecovery = True, TakeOverUnknownHolders = False, RemoveAtProcessExit = False, "
+    + "PeerTimeout = 00:00:02.5000000 }");
 Check("a key is bound as text", server.NativeKey.ToString(), key.ToString());
 Check("keys in a list are bound as texts", string.Join(' ', server.Keys.Select(text => NativeIpcKey.Parse(text))),
     "posix:/first systemv-84:/tmp/second");

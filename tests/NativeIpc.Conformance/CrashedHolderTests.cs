@@ -83,9 +83,9 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
     }
 
     [BackendFact(Needs.Recovery | Needs.Linux)]
+    [NeedsRoot("Needs root, for another PID namespace.")]
     public void A_holder_in_another_PID_namespace_is_not_robbed_and_its_death_is_noticed()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, for another PID namespace.");
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         PeerProcess holder = Peer("unshare", "--pid", "--fork", "--kill-child", PeerProcess.Program);
@@ -113,6 +113,28 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
         foreigner.Ask("sem release s");
         using SharedMemoryLock scope = segment.Lock();
         Assert.False(scope.WasAbandoned);
+    }
+
+    [BackendFact(Needs.Recovery | Needs.Posix)]
+    public void A_holder_without_a_record_is_not_taken_over_from_where_that_is_switched_off()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100, new() { TakeOverUnknownHolders = false });
+        segment.Lock().Dispose();
+        PeerProcess foreigner = Peer();
+        foreigner.Ask($"sem open s {Provider.LockKey(key)}");
+        foreigner.Ask("sem acquire s");
+        foreigner.Kill();
+        Assert.False(segment.TryLock(s_manySlices, out _));
+        Assert.Equal(LockHolder.Unknown, segment.GetLockStatus().Holder);
+        using (SystemSemaphore itsLock = SystemSemaphore.OpenExisting(Provider.LockKey(key),
+            new() { Robust = true, TakeOverUnknownHolders = false }))
+            Assert.False(itsLock.TryAcquire(s_manySlices, Cancellation));
+
+        // The others do as ever, and what is recorded is taken over.
+        using (SharedMemory other = SharedMemory.OpenExisting(key)) AssertTakenOver(other);
+        Holder(key).Kill();
+        AssertTakenOver(segment);
     }
 
     [BackendFact(Needs.Recovery)]

@@ -1,4 +1,3 @@
-using NativeIpc.Posix.Recovery;
 using NativeIpc.Posix.Words;
 using Xunit;
 

@@ -8,6 +8,7 @@ namespace NativeIpc.Conformance;
 /// <summary>Dispose races with every use on other threads; run in a peer, since what goes wrong there would end the
 /// process.</summary>
 /// <remarks>NATIVEIPC_STRESS_SECONDS is the time for all back ends together; 16 by default.</remarks>
+[Slow]
 public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -86,7 +87,7 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
         peer.Ask($"shm open a {key} rw");
         SharedMemory segment = anchor;
         SharedMemoryLock scope = default;
-        int rounds = OperatingSystem.IsWindows() ? 50 : 1000;
+        int rounds = OperatingSystem.IsWindows() ? 50 : Sample.Of(1000, 300);
         int met = 0;
         Task holder = Start(() =>
         {

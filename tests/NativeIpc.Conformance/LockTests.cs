@@ -404,9 +404,9 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.Linux | Needs.LockModeBeyondUmask)]
+    [NeedsRoot("Needs root, to start a peer as another user.")]
     public void Everyone_who_may_read_the_segment_may_lock_it()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size,

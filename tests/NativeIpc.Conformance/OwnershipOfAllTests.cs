@@ -52,10 +52,11 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
     }
 
     [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
+    [Slow]
     public void Of_users_that_leave_together_one_removes()
     {
         PeerProcess[] users = [Peer(), Peer(), Peer(), Peer()];
-        for (int round = 0; round < 25; round++)
+        for (int round = 0; round < Sample.Of(25, 10); round++)
         {
             NativeIpcKey key = NextKey();
             foreach (PeerProcess user in users) user.Ask($"shm createoropen a {key} 100 lastout");
@@ -132,10 +133,11 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
     }
 
     [BackendFact(Needs.Leftovers | Needs.ComparedNames)]
+    [Slow]
     public void Of_many_that_reclaim_together_one_makes_it()
     {
         PeerProcess[] peers = [Peer(), Peer(), Peer(), Peer()];
-        for (int round = 0; round < 20; round++)
+        for (int round = 0; round < Sample.Of(20, 6); round++)
         {
             NativeIpcKey key = NextKey();
             PeerProcess dead = Peer();
@@ -167,9 +169,9 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
     }
 
     [BackendFact(Needs.Posix | Needs.ComparedNames)]
+    [NeedsRoot("Needs root, to give an object to a group of another.")]
     public void The_group_of_a_new_object_is_set()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to give an object to a group of another.");
         NativeIpcKey key = NextKey();
         NativeIpcKey semaphoreKey = NextKey();
         const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead

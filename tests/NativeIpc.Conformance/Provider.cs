@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
-using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Semaphores;
 using NativeIpc.SystemV;
 using Xunit;
 

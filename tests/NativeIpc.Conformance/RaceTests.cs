@@ -4,8 +4,9 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>Eight processes create, open and let go of one object as fast as they can (mission C3, C5).</summary>
-/// <remarks>The rounds are run inside the peers, by their bulk commands. NATIVEIPC_RACE_ROUNDS sets another number of
-/// them.</remarks>
+/// <remarks>The rounds are run inside the peers, by their bulk commands; with NATIVEIPC_LONG=1 three times as many.
+/// NATIVEIPC_RACE_ROUNDS sets another number of them.</remarks>
+[Slow]
 public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
@@ -23,7 +24,7 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     [InlineData("sem")]
     public void Of_eight_processes_that_start_together_one_makes_the_object_and_all_have_it(string kind)
     {
-        int rounds = Rounds(1000);
+        int rounds = Rounds(Sample.Of(1000, 300));
         NativeIpcKey key = NextKey();
         NativeIpcKey barrierKey = Names.Next(NativeIpcKey.DefaultType);
         using SharedMemory barrier = SharedMemory.CreateNew(barrierKey, 4096);
@@ -42,7 +43,7 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
     [InlineData("sem")]
     public void With_Keep_it_is_always_the_same_object(string kind)
     {
-        int rounds = Rounds(10_000);
+        int rounds = Rounds(Sample.Of(10_000, 3000));
         NativeIpcKey key = NextKey();
         Dictionary<string, string>[] results =
             Run(_ => string.Create(CultureInfo.InvariantCulture, $"race keep {kind} {key} {rounds}"));
@@ -61,7 +62,8 @@ public abstract class RaceTests<TProvider> : ConformanceTests<TProvider>
         // System V ids come again after 65,536 objects: in parts that cannot make so many, each id must still be
         // another object.
         int part = Backend.IsSystemV ? 40_000 / Peers : int.MaxValue;
-        for (int left = Rounds(10_000); left > 0; left -= part) RaceWithTheDefaultPolicy(kind, Math.Min(left, part));
+        for (int left = Rounds(Sample.Of(10_000, 3000)); left > 0; left -= part)
+            RaceWithTheDefaultPolicy(kind, Math.Min(left, part));
     }
 
     private void RaceWithTheDefaultPolicy(string kind, int rounds)

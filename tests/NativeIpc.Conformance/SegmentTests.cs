@@ -292,6 +292,7 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(NativeIpcError.NotFound, ErrorOf(() => SharedMemory.OpenExisting(key)));
     }
 
+    [NeedsRoot(WhyRoot)]
     [BackendFact(Needs.Linux)]
     public void Another_user_is_told_PermissionDenied()
     {
@@ -306,6 +307,7 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("AlreadyExists", other.AskFailing($"shm create a {key} 10"));
     }
 
+    [NeedsRoot(WhyRoot)]
     [BackendFact(Needs.Linux)]
     public void Another_user_whom_the_mode_lets_in_reads_and_cannot_write()
     {
@@ -379,9 +381,11 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
             StringComparison.Ordinal);
     }
 
+    private const string WhyRoot = "Needs root, to start a peer as another user.";
+
     private string OtherUser()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
+        Need.Root(WhyRoot);
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         return Peers.Require("setpriv", "util-linux");
     }

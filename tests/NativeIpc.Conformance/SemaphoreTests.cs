@@ -392,9 +392,9 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [BackendFact(Needs.Linux)]
+    [NeedsRoot("Needs root, to start a peer as another user.")]
     public void Another_user_is_told_PermissionDenied()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, to start a peer as another user.");
         File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);

@@ -1,4 +1,8 @@
-// Every suite, run by every back end. The namespace is the filter: -namespace NativeIpc.Conformance.PlainPosix
+// Every suite, run by every back end. The traits are the filters of the steps of test.sh: Needs=Windows runs on Windows
+// or Wine, Calls=plain in a process with NATIVEIPC_PLAIN_POSIX=1, Waits=portable and Waits=waitv once more with
+// NATIVEIPC_PORTABLE_WAITS=1 and NATIVEIPC_NO_IO_URING=1.
+using Xunit;
+
 namespace NativeIpc.Conformance.Posix
 {
     public sealed class SegmentTests : SegmentTests<PosixProvider>;
@@ -9,16 +13,24 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class AllocationTests : AllocationTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
     public sealed class DisposedTests : DisposedTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
     public sealed class LockTests : LockTests<PosixProvider>;
 
     public sealed class DescriptionTests : DescriptionTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
     public sealed class PermitTests : PermitTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
     public sealed class MaximumCountTests : MaximumCountTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
     public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
 
     public sealed class ActivityTests : ActivityTests<PosixProvider>;
@@ -29,10 +41,15 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
     public sealed class WaitTests : WaitTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
     public sealed class PendingTests : PendingTests<PosixProvider>;
 
     public sealed class WallClockTests : WallClockTests<PosixProvider>;
@@ -43,8 +60,10 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class StepAsideTests : StepAsideTests<PosixProvider>;
 
-    public sealed class DirectStepTests : DirectStepTests<PosixProvider>;
+    public sealed class FastPathTests : FastPathTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
     public sealed class DisposeRaceTests : DisposeRaceTests<PosixProvider>;
 
     public sealed class RaceTests : RaceTests<PosixProvider>;
@@ -56,44 +75,64 @@ namespace NativeIpc.Conformance.Posix
 
 namespace NativeIpc.Conformance.PlainPosix
 {
+    [Trait("Calls", "plain")]
     public sealed class SegmentTests : SegmentTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class CostTests : CostTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class ViewTests : ViewTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class AllocationTests : AllocationTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class DisposedTests : DisposedTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class LockTests : LockTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class DescriptionTests : DescriptionTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class PermitTests : PermitTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class MaximumCountTests : MaximumCountTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class ActivityTests : ActivityTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class LifetimeTests : LifetimeTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class CrashTests : CrashTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class WaitTests : WaitTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class PendingTests : PendingTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class WallClockTests : WallClockTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class DisposeRaceTests : DisposeRaceTests<PlainPosixProvider>;
 
+    [Trait("Calls", "plain")]
     public sealed class RaceTests : RaceTests<PlainPosixProvider>;
 }
 
@@ -151,7 +190,7 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class CrashedHolderTests : CrashedHolderTests<SystemVProvider>;
 
-    public sealed class DirectStepTests : DirectStepTests<SystemVProvider>;
+    public sealed class FastPathTests : FastPathTests<SystemVProvider>;
 
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
@@ -205,41 +244,60 @@ namespace NativeIpc.Conformance.SystemV84
 
 namespace NativeIpc.Conformance.Windows
 {
+    [Trait("Needs", "Windows")]
     public sealed class SegmentTests : SegmentTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class CostTests : CostTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class ViewTests : ViewTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class DisposedTests : DisposedTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class LockTests : LockTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class DescriptionTests : DescriptionTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class PermitTests : PermitTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class MaximumCountTests : MaximumCountTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class ActivityTests : ActivityTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class CrashTests : CrashTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class OwnershipOfAllTests : OwnershipOfAllTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class WaitTests : WaitTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class PendingTests : PendingTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class DeathPointTests : WindowsDeathPointTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class DisposeRaceTests : DisposeRaceTests<WindowsProvider>;
 
+    [Trait("Needs", "Windows")]
     public sealed class RaceTests : RaceTests<WindowsProvider>;
 }

@@ -4,15 +4,11 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>System V on Linux: the next one of ours is told that a holder was killed.</summary>
+[NeedsLinux("Elsewhere nobody is told.")]
 public abstract class SystemVAbandonedTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : SystemVProvider, new()
 {
     private static readonly SystemSemaphoreOptions s_robust = new() { Robust = true };
-
-    protected SystemVAbandonedTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere nobody is told.");
-    }
 
     /// <summary>A peer that knows the points.</summary>
     private PeerProcess Victim() => Peer(PeerProcess.Program);

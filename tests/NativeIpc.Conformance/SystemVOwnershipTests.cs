@@ -107,10 +107,10 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
     }
 
     [Fact]
+    [NeedsLinux("Needs root, to give objects away.")]
+    [NeedsRoot("Needs root, to give objects away.")]
     public void A_group_is_given_by_name_or_number_and_one_that_is_not_there_is_refused()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-            "Needs root, to give objects away.");
         NativeIpcKey key = NextKey();
         NativeIpcKey other = NextKey();
         // 0660

@@ -204,6 +204,7 @@ public abstract partial class WaitTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Fact]
+    [Slow]
     public void Blocked_threads_that_are_cancelled_against_releases_neither_lose_nor_make_a_permit()
     {
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0);

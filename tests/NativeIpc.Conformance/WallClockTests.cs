@@ -62,11 +62,13 @@ public abstract partial class WallClockTests<TProvider> : ConformanceTests<TProv
         }
     }
 
-    [GeneratedRegex(@"semtimedop\(.*, \{tv_sec=|FUTEX_WAIT_BITSET[^{]*\{tv_sec=|futex_waitv\(.*\{tv_sec=.*CLOCK_MONOTONIC")]
+    [GeneratedRegex(@"semtimedop\(.*, \{tv_sec=|FUTEX_WAIT_BITSET[^{]*\{tv_sec="
+        + @"|futex_waitv\(.*\{tv_sec=.*CLOCK_MONOTONIC")]
     private static partial Regex TimedWait();
 
     // A time limit of semtimedop and of plain FUTEX_WAIT is a span, and so monotonic.
-    [GeneratedRegex(@"FUTEX_CLOCK_REALTIME, [^{]*\{tv_sec=|futex_waitv\(.*CLOCK_REALTIME|clock_nanosleep\(CLOCK_REALTIME, TIMER_ABSTIME|_settime\(.*ABSTIME")]
+    [GeneratedRegex(@"FUTEX_CLOCK_REALTIME, [^{]*\{tv_sec=|futex_waitv\(.*CLOCK_REALTIME"
+        + @"|clock_nanosleep\(CLOCK_REALTIME, TIMER_ABSTIME|_settime\(.*ABSTIME")]
     private static partial Regex WaitByTheWallClock();
 
     private static string Source => Path.Combine(

@@ -190,6 +190,20 @@ public abstract class WindowsDeathPointTests<TProvider> : CrashedHolderTests<TPr
     }
 
     [BackendFact(Needs.Recovery)]
+    public void An_unknown_holder_is_not_taken_over_from_where_that_is_switched_off()
+    {
+        using SharedMemory segment = Segment(othersHaveItOpen: true);
+        using SharedMemory patient = SharedMemory.OpenExisting(segment.Key,
+            options: new() { TakeOverUnknownHolders = false });
+        PeerProcess foreigner = Peer();
+        foreigner.Ask($"sem open s {Provider.LockKey(segment.Key)}");
+        foreigner.Ask("sem acquire s");
+        foreigner.Kill();
+        Assert.False(patient.TryLock(s_manyProofs, out _, Cancellation));
+        AssertTakenOver(segment);
+    }
+
+    [BackendFact(Needs.Recovery)]
     public void A_killed_holder_that_knows_nothing_of_this_is_taken_over_from_when_no_other_program_has_the_lock_open()
     {
         using SharedMemory segment = Segment(othersHaveItOpen: true);

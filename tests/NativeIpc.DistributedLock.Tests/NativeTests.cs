@@ -118,7 +118,8 @@ public abstract class NativeTests<TService>(TService service) : SynchronizationT
         {
             string name = NextName();
             Soon(Provider.CreateLock(name)).Dispose();
-            if (i == 0) Assert.NotNull(IpcObjects.Inspect(Provider.CreateLock(name).Key, IpcObjectKind.SystemSemaphore));
+            if (i == 0)
+                Assert.NotNull(IpcObjects.Inspect(Provider.CreateLock(name).Key, IpcObjectKind.SystemSemaphore));
         }
 
         Assert.InRange(Gates.Count, 1, Gates.MostIdle + 30); // other tests run beside this one

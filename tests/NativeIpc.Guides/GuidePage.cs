@@ -78,7 +78,8 @@ internal static class GuidePage
             || block.Has("shown");
         return s_programs.Contains(block.Language) && !isRun
             ? throw new FormatException(
-                $"{page}:{line}: nothing says what a test does with this block (file=, build, run, terminal= or shown).")
+                $"{page}:{line}: nothing says what a test does with this block (file=, build, run, terminal= or "
+                    + "shown).")
             : block;
     }
 }

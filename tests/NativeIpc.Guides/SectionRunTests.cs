@@ -6,15 +6,12 @@ namespace NativeIpc.Guides;
 
 /// <summary>The tests of the pages fail where they should.</summary>
 [SupportedOSPlatform("linux")]
+[NeedsLinux("Uses sh.")]
 public class SectionRunTests
 {
     private readonly ITestOutputHelper _log;
 
-    public SectionRunTests(ITestOutputHelper log)
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses sh.");
-        _log = log;
-    }
+    public SectionRunTests(ITestOutputHelper log) => _log = log;
 
     [Theory]
     [InlineData("$ echo a  b\na b\n")]

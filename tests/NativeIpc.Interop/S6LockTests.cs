@@ -52,10 +52,10 @@ public sealed class S6LockTests : Scenario
 
     [Theory]
     [MemberData(nameof(C))]
+    [NeedsRoot("Needs root, for another PID namespace.")]
     public void a_holder_in_another_PID_namespace_is_not_robbed(string peer, string backEnd, string direction)
         => Run(peer, backEnd, direction, stage =>
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root, for another PID namespace.");
         NativeIpcKey key = stage.Keys.Segment(backEnd);
         SharedMemory segment = stage.Share(key);
         using ForeignPeer holder = ForeignPeer.StartApart(stage.Kind);

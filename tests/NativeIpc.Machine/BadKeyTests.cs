@@ -5,12 +5,10 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Keys that cannot name an object are refused by every call, before it touches the system.</summary>
+[NeedsLinux("The rules and limits asserted here are those of Linux.")]
 public class BadKeyTests
 {
     private const string KeyCheck = "key check";
-
-    public BadKeyTests() => Assert.SkipUnless(OperatingSystem.IsLinux(),
-        "The rules and limits asserted here are those of Linux.");
 
     private static void AssertRefused(NativeIpcKey key)
     {

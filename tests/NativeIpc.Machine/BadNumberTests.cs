@@ -4,13 +4,11 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Sizes and counts that cannot be.</summary>
+[NeedsLinux("The limits asserted here are those of Linux.")]
 public class BadNumberTests
 {
     private const int EOVERFLOW = 75;
     private const int ERANGE = 34;
-
-    public BadNumberTests() => Assert.SkipUnless(OperatingSystem.IsLinux(),
-        "The limits asserted here are those of Linux.");
 
     public static TheoryData<Backend, long> Sizes(long[] sizes)
     {

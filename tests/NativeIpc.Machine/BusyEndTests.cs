@@ -3,18 +3,18 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Processes that end while they, or others with them, are in the middle of something.</summary>
+[NeedsLinux("Looks at Linux's files.")]
+[Slow]
 public class BusyEndTests
 {
-    private const int Times = 10;
-
-    public BusyEndTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
+    private static readonly int s_times = Sample.Of(10, 3);
 
     [Theory]
     [InlineData(Backend.Posix)]
     [InlineData(Backend.SystemV)]
     public void Ctrl_C_for_a_group_of_waiting_processes_leaves_nothing(Backend backend)
     {
-        for (int time = 0; time < Times; time++)
+        for (int time = 0; time < s_times; time++)
         {
             NativeIpcKey segment = TestRun.NewKey(backend);
             NativeIpcKey semaphore = TestRun.NewKey(backend);
@@ -40,7 +40,7 @@ public class BusyEndTests
     public void An_end_while_a_thread_makes_and_disposes_objects_leaves_nothing(Backend backend,
         string kind, int signal)
     {
-        for (int time = 0; time < Times; time++)
+        for (int time = 0; time < s_times; time++)
         {
             NativeIpcKey key = TestRun.NewKey(backend);
             string[] end = signal == 0 ? [] : [$"signal {signal}", "wait-for-ever"];
@@ -59,7 +59,7 @@ public class BusyEndTests
     [InlineData(Backend.SystemV, 15)]
     public void An_end_with_a_pending_wait_for_the_lock_of_a_segment_leaves_nothing(Backend backend, int signal)
     {
-        for (int time = 0; time < Times; time++)
+        for (int time = 0; time < s_times; time++)
         {
             NativeIpcKey key = TestRun.NewKey(backend);
             string[] end = signal == 0 ? [] : [$"signal {signal}", "wait-for-ever"];

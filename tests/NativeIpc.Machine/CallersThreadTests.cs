@@ -12,6 +12,7 @@ namespace NativeIpc.Machine;
 /// elsewhere.</summary>
 /// <remarks>Shown by what the thread calls: the pauses that it makes are counted, and so are its reads.</remarks>
 // Beside the tests that look for threads in the queue of a file lock.
+[NeedsLinux("Uses Linux's files.")]
 [Collection("Threads that wait for file locks")]
 public class CallersThreadTests
 {
@@ -20,14 +21,12 @@ public class CallersThreadTests
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public CallersThreadTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's files.");
-
     /// <summary>Runs a call on this thread, which must not pause in it.</summary>
     private static T WithoutPause<T>(Func<T> call)
     {
-        int before = Pause.CountOfThisThread;
+        int before = Interop.Pause.CountOfThisThread;
         T result = call();
-        Assert.Equal(before, Pause.CountOfThisThread);
+        Assert.Equal(before, Interop.Pause.CountOfThisThread);
         return result;
     }
 

@@ -11,6 +11,7 @@ namespace NativeIpc.Machine;
 /// without an end. So a call that waited for the peer would never come back, and the watchdog would end the test.
 /// </remarks>
 // One after the other: a process has few threads that wait for file locks, and these tests look for them.
+[NeedsLinux("Uses flock and Linux's files.")]
 [Collection("Threads that wait for file locks")]
 public class CallersTimeTests
 {
@@ -23,8 +24,6 @@ public class CallersTimeTests
         Removal = RemovalPolicy.Keep };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    public CallersTimeTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
     private static string FileOf(NativeIpcKey key, Backend backend)
         => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;

@@ -4,6 +4,7 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>A message names what is in the way, a folder or a limit, and a remedy that works there.</summary>
+[NeedsLinux("Uses Linux's mounts and limits.")]
 public class CauseTests
 {
     private const int Self = 1234;
@@ -16,8 +17,6 @@ public class CauseTests
     private static readonly NativeIpcKey s_key = new("/key", NativeIpcKeyType.PosixRealtime);
     private static readonly NativeIpcKey s_other = new("/other", NativeIpcKeyType.PosixRealtime);
     private static readonly NativeIpcKey s_new = new("/new", NativeIpcKeyType.PosixRealtime);
-
-    public CauseTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's mounts and limits.");
 
     private static void AssertNames(Outcome outcome, params string[] texts)
     {

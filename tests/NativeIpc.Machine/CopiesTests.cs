@@ -4,12 +4,11 @@ namespace NativeIpc.Machine;
 
 /// <summary>Several copies of the library in a process, as plug-ins bring them: at a signal that ends it, each removes
 /// what it owns.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class CopiesTests
 {
     private readonly NativeIpcKey[] _keys =
         [.. Enumerable.Range(0, 6).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
-
-    public CopiesTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     private string[] MakeIn(string copy, int first)
         => [$"{copy} segment-create {_keys[first]} 100".Trim(), $"{copy} segment-create {_keys[first + 1]} 100".Trim()];

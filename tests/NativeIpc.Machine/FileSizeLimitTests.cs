@@ -5,12 +5,11 @@ namespace NativeIpc.Machine;
 
 /// <summary>The largest file that a process may write (RLIMIT_FSIZE, ulimit -f): the kernel ends who goes beyond it by
 /// SIGXFSZ.</summary>
+[NeedsLinux("Uses Linux's mounts and limits.")]
 public class FileSizeLimitTests
 {
     private static readonly NativeIpcKey s_key = new("/size", NativeIpcKeyType.PosixRealtime);
     private static readonly NativeIpcKey s_other = new("/other", NativeIpcKeyType.PosixRealtime);
-
-    public FileSizeLimitTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's mounts and limits.");
 
     private static Situation DevShm
         => new() { MountFirst = "mount -t tmpfs -o size=16m,mode=1777 none /dev/shm", After = Situation.ListDevShm };

@@ -5,11 +5,10 @@ namespace NativeIpc.Machine;
 
 /// <summary>What nobody refers to any more is let go of as by Dispose, and the thread of the finalizers, which serves
 /// the whole process, waits for nobody meanwhile.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class FinalizerTests
 {
     private static readonly TimeSpan s_watchdog = Patience.Minutes(1);
-
-    public FinalizerTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     public static TheoryData<Backend, string[]> Dropped => new(
         from backend in Enum.GetValues<Backend>()

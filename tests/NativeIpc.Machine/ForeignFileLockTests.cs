@@ -7,12 +7,11 @@ namespace NativeIpc.Machine;
 
 /// <summary>Another program that sits on flock(2) of a key file or a segment delays us for a bounded time.</summary>
 // One after the other: a process has few threads that wait for file locks, and these tests look for them.
+[NeedsLinux("Uses flock and Linux's files.")]
 [Collection("Threads that wait for file locks")]
 public class ForeignFileLockTests
 {
     private const int EAGAIN = 11;
-
-    public ForeignFileLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
     /// <summary>A lock of an open file of its own, which is to the kernel as another program's.</summary>
     internal sealed class Held : IDisposable

@@ -3,14 +3,13 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>A full /dev/shm, and an address space without room.</summary>
+[NeedsLinux("Uses Linux's mounts and limits.")]
 public class FullMemoryTests
 {
     private const int ENOMEM = 12;
     private const int ENOSPC = 28;
     private static readonly NativeIpcKey s_key = new("/full", NativeIpcKeyType.PosixRealtime);
     private static readonly NativeIpcKey s_other = new("/other", NativeIpcKeyType.PosixRealtime);
-
-    public FullMemoryTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's mounts and limits.");
 
     [Theory]
     [InlineData("Reserve", false)]

@@ -5,16 +5,16 @@ namespace NativeIpc.Machine;
 
 /// <summary>A wait for a file lock that was given up leaves a thread behind, which takes the file for a moment when it
 /// comes free. No call of this process takes that for somebody else's.</summary>
+[NeedsLinux("Uses flock and Linux's files.")]
 [Collection("Threads that wait for file locks")]
+[Slow]
 public class GivenUpFileLockTests
 {
-    private const int Rounds = 100;
+    private static readonly int s_rounds = Sample.Of(100, 30);
     private static readonly SharedMemoryOptions s_impatient = new() { PeerTimeout = TimeSpan.Zero,
         Removal = RemovalPolicy.Keep };
     private static readonly SharedMemoryOptions s_patient = new() { PeerTimeout = Timeout.InfiniteTimeSpan,
         Removal = RemovalPolicy.Keep };
-
-    public GivenUpFileLockTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses flock and Linux's files.");
 
     private static string FileOf(NativeIpcKey key, Backend backend)
         => backend == Backend.Posix ? TestRun.SegmentFile(key) : key.NativeKey;
@@ -36,7 +36,7 @@ public class GivenUpFileLockTests
     [InlineData(Backend.SystemV)]
     public void A_try_to_lock_succeeds_at_once(Backend backend)
     {
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < s_rounds; round++)
         {
             NativeIpcKey key = TestRun.NewKey(backend);
             using var removal = new Removal(key);
@@ -55,7 +55,7 @@ public class GivenUpFileLockTests
     [InlineData(Backend.SystemV)]
     public async Task An_asynchronous_try_to_lock_succeeds_at_once(Backend backend)
     {
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < s_rounds; round++)
         {
             NativeIpcKey key = TestRun.NewKey(backend);
             using var removal = new Removal(key);
@@ -74,7 +74,7 @@ public class GivenUpFileLockTests
     [Fact]
     public void Opening_and_removing_without_patience_succeed_at_once()
     {
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < s_rounds; round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
             using var removal = new Removal(key);

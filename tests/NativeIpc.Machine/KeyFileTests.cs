@@ -5,6 +5,7 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Key files of System V that cannot be, and those that are not ours to remove.</summary>
+[NeedsLinux("Uses Linux's files.")]
 public sealed class KeyFileTests : IDisposable
 {
     private const int ENOENT = 2;
@@ -99,6 +100,7 @@ public sealed class KeyFileTests : IDisposable
         Assert.Equal(2, Directory.EnumerateFileSystemEntries(_folder).Count());
     }
 
+    [NeedsRoot(Victims.WhyRoot)]
     [Fact]
     public void An_empty_key_file_of_another_user_stays()
     {
@@ -113,6 +115,7 @@ public sealed class KeyFileTests : IDisposable
         Assert.True(File.Exists(key.NativeKey));
     }
 
+    [NeedsRoot(Victims.WhyRoot)]
     [Fact]
     public void A_folder_without_permission_is_permission_denied()
     {

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Tracing;
 using NativeIpc.Inspection;
 using NativeIpc.Interop.Unix;
-using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Users;
 using NativeIpc.Victim;
 using Xunit;
 
@@ -10,6 +10,8 @@ namespace NativeIpc.Machine;
 
 /// <summary>Every user may take the lock of <c>/dev/shm</c>, and whoever may read an object that object's: neither
 /// makes us wrong about who uses what.</summary>
+[NeedsLinux("Uses Linux's files.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class LockedFolderTests
 {
     private static readonly SharedMemoryOptions s_lastOut = new() { Removal = RemovalPolicy.LastOneOut };
@@ -17,12 +19,6 @@ public sealed class LockedFolderTests
         Robust = true };
     private static readonly SharedMemoryOptions s_reclaim = new() { Reclaim = true,
         PeerTimeout = TimeSpan.FromMilliseconds(50) };
-
-    public LockedFolderTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's files.");
-        Victims.NeedRoot();
-    }
 
     private static IDisposable FolderLockedByNobody()
         => Victims.Start(Situation.Nobody, "flock /dev/shm", "wait-for-ever");
@@ -75,12 +71,13 @@ public sealed class LockedFolderTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    [Slow]
     public void Of_users_that_leave_together_one_removes(bool isFolderLocked)
     {
         using IDisposable? stranger = isFolderLocked ? FolderLockedByNobody() : null;
         const int Users = 3;
         using var barrier = new Barrier(Users);
-        for (int round = 0; round < (isFolderLocked ? 50 : 300); round++)
+        for (int round = 0; round < (isFolderLocked ? Sample.Of(50, 20) : Sample.Of(300, 100)); round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.Posix);
             SharedMemory[] users = [.. Enumerable.Range(0,
@@ -102,6 +99,7 @@ public sealed class LockedFolderTests
     /// <summary>Between fork(2) and execve(2) a child has all that its parent has open: it is no user of it. Not tried
     /// for a semaphore that is not robust: it has no descriptor but while it is opened.</summary>
     [Fact]
+    [Slow]
     public void The_last_one_out_removes_while_its_process_starts_others()
     {
         using var warnings = new Warnings();
@@ -117,7 +115,7 @@ public sealed class LockedFolderTests
         foreach (Thread starter in starters) starter.Start();
         try
         {
-            for (int round = 0; round < 500; round++)
+            for (int round = 0; round < Sample.Of(500, 150); round++)
             {
                 NativeIpcKey key = TestRun.NewKey(Backend.Posix);
                 SharedMemory.CreateOrOpen(key, 100, s_lastOut).Dispose();
@@ -155,9 +153,10 @@ public sealed class LockedFolderTests
 
     /// <summary>The kernel counts the descriptors of a process until it is gone.</summary>
     [Fact]
+    [Slow]
     public void Of_processes_that_end_together_one_removes()
     {
-        for (int round = 0; round < 5; round++)
+        for (int round = 0; round < Sample.Of(5, 2); round++)
         {
             NativeIpcKey key = TestRun.NewKey(Backend.Posix);
             (_, string said) = Victims.RunGroup(4, "TERM", "ed 100\"",
@@ -211,8 +210,8 @@ public sealed class LockedFolderTests
 
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SemaphoreFile(semaphore)}", "wait-for-ever"))
         {
-            Outcome.From("CreateOrOpen", () =>
-                $"{SystemSemaphore.CreateOrOpen(semaphore, 1, new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero })}")
+            var options = new SystemSemaphoreOptions { Reclaim = true, PeerTimeout = TimeSpan.Zero };
+            Outcome.From("CreateOrOpen", () => $"{SystemSemaphore.CreateOrOpen(semaphore, 1, options)}")
                 .AssertSays(NativeIpcError.LockError, semaphore, "flock", Errno.EAGAIN);
         }
 

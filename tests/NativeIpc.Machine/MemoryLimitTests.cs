@@ -4,6 +4,8 @@ namespace NativeIpc.Machine;
 
 /// <summary>A control group that may take less memory than /dev/shm has: the kernel kills who goes beyond, so a segment
 /// that cannot fit is refused.</summary>
+[NeedsLinux("Control groups are Linux's.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class MemoryLimitTests : IDisposable
 {
     private const long MiB = 1 << 20;

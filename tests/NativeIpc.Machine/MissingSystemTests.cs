@@ -5,14 +5,13 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>A /dev/shm that is read-only or missing; no /proc; a /dev/shm without unnamed files.</summary>
+[NeedsLinux("Uses Linux's mounts.")]
 public class MissingSystemTests
 {
     private const int EROFS = 30;
     private static readonly NativeIpcKey s_key = new("/key", NativeIpcKeyType.PosixRealtime);
     private static readonly NativeIpcKey s_new = new("/new", NativeIpcKeyType.PosixRealtime);
     private static readonly string s_supportsPosix = $"supports {(int)NativeIpcKeyType.PosixRealtime}";
-
-    public MissingSystemTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's mounts.");
 
     [Fact]
     public void A_read_only_devshm_lets_read_what_is_there_and_denies_the_rest()

@@ -5,6 +5,7 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Modes are what was asked for, whatever the umask.</summary>
+[NeedsLinux("Looks at the files of glibc on Linux.")]
 public class ModeTests
 {
     public ModeTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Libraries.IsGlibc,

@@ -4,6 +4,7 @@ namespace NativeIpc.Machine;
 
 /// <summary>A library in C that was there before the runtime handles a signal and goes on: nothing of a living process
 /// is removed.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class NativeHandlerTests
 {
     // Its handler makes the file that the environment names, as the sign that the signal has come.
@@ -16,7 +17,12 @@ public class NativeHandlerTests
 
         static const char *sign;
 
-        static void handle(int number) { (void)number; int made = open(sign, O_CREAT | O_WRONLY, 0600); if (made >= 0) close(made); }
+        static void handle(int number)
+        {
+            (void)number;
+            int made = open(sign, O_CREAT | O_WRONLY, 0600);
+            if (made >= 0) close(made);
+        }
 
         __attribute__((constructor)) static void begin(void)
         {

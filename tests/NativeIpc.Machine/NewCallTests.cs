@@ -8,6 +8,7 @@ namespace NativeIpc.Machine;
 /// System calls that are younger than the oldest kernel are asked for only where the kernel is young enough: a filter
 /// may end the process for a number that it does not know.
 /// </summary>
+[NeedsLinux("Uses seccomp, and waits that only glibc offers.")]
 public class NewCallTests
 {
     // As systemd before 247 does it. Linux counts new calls from 424 on, on every architecture alike; the C library

@@ -5,11 +5,10 @@ namespace NativeIpc.Machine;
 
 /// <summary>A process that has no file descriptor left (ulimit -n) gets a clear error, and can still clean
 /// up.</summary>
+[NeedsLinux("Uses Linux's limits.")]
 public class NoDescriptorTests
 {
     private const int EMFILE = 24;
-
-    public NoDescriptorTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's limits.");
 
     [Theory]
     [InlineData(Backend.Posix)]
@@ -89,5 +88,19 @@ public class NoDescriptorTests
             Assert.True(outcome.Error == NativeIpcError.OutOfResources, $"{outcome}");
             Assert.Contains("ulimit -n", outcome.Message, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>It was removed, and then the call failed for want of a descriptor for its key file.</summary>
+    [Fact]
+    public void Without_a_descriptor_for_its_key_file_a_System_V_object_of_the_list_stays()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        VictimResult result = Victims.Run(Situation.Plain, $"segment-create {key} 4096", $"segment-list {key}",
+            "use-up-descriptors", "listed-remove", "signal 9", "wait-for-ever");
+        Assert.Equal("listed", result[1].Did);
+        result[3].AssertSays(NativeIpcError.OutOfResources, key, "open", EMFILE);
+        Assert.True(SharedMemory.TryOpenExisting(key, out SharedMemory? there));
+        there.Dispose();
+        Assert.True(SharedMemory.Remove(key));
     }
 }

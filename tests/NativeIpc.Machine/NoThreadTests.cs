@@ -6,13 +6,12 @@ namespace NativeIpc.Machine;
 /// No further thread can be started (ulimit -u, pids.max): blocking waits do without, asynchronous ones say why they
 /// cannot, and nothing is lost.
 /// </summary>
+[NeedsLinux("Uses Linux's limits.")]
 public class NoThreadTests
 {
     // The runtime's own compiler wants a thread now and then
     private static readonly Situation s_nobody =
         Situation.Nobody with { Environment = new() { ["DOTNET_TieredCompilation"] = "0" } };
-
-    public NoThreadTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's limits.");
 
     [Theory]
     [InlineData(Backend.Posix, "")]

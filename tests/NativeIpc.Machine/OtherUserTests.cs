@@ -6,6 +6,8 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Objects of root, met by nobody; and the other way round.</summary>
+[NeedsLinux("Uses Linux's tools.")]
+[NeedsRoot(Victims.WhyRoot)]
 public class OtherUserTests
 {
     private const string ProtectedRegular = "/proc/sys/fs/protected_regular";
@@ -14,12 +16,6 @@ public class OtherUserTests
     private static readonly SharedMemoryOptions s_open = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true };
     private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = (UnixFileMode)0x1B6,
         AllowOtherOwners = true };
-
-    public OtherUserTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's tools.");
-        Victims.NeedRoot();
-    }
 
     [Theory]
     [InlineData(Backend.Posix)]

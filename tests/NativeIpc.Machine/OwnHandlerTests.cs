@@ -4,12 +4,11 @@ namespace NativeIpc.Machine;
 
 /// <summary>A program with signal handlers of its own decides whether a signal ends it; what it owns goes when it ends,
 /// not before.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class OwnHandlerTests
 {
     private readonly NativeIpcKey[] _keys =
         [.. Enumerable.Range(0, 4).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
-
-    public OwnHandlerTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     private string[] MakeAll =>
     [

@@ -7,6 +7,7 @@ namespace NativeIpc.Machine;
 
 /// <summary>What is no object but stands under an object's name in /dev/shm is told as such, and stays as it is. The
 /// calls run in another process, since one that goes wrong hangs or dies of SIGBUS.</summary>
+[NeedsLinux("The files are where glibc on Linux keeps objects.")]
 public class PlantedFileTests
 {
     private static readonly string[] s_segmentSteps = ["segment-create", "segment-create-or-open", "segment-open",

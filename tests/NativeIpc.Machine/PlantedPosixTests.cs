@@ -7,6 +7,8 @@ namespace NativeIpc.Machine;
 /// <summary>What another user (nobody) plants in /dev/shm under the names of a segment, a semaphore and a lock: each
 /// call of root and of a third user says what it found, nothing is touched, and nothing that a link leads to. The calls
 /// run in another process, since one that goes wrong dies of SIGBUS.</summary>
+[NeedsLinux("The files are where glibc on Linux keeps objects.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class PlantedPosixTests : IDisposable
 {
     /// <summary>A semaphore of three permits, as glibc's sem_init(3) makes it.</summary>
@@ -197,7 +199,8 @@ public sealed class PlantedPosixTests : IDisposable
             string[] files = [path, _target, TestRun.SegmentFile(_otherKey), TestRun.SemaphoreFile(_otherKey)];
             string statuses = Shell.Run("stat", ["-c", "%n %F %s %u %g %a %h %i %y %z", .. files]).Succeeded;
             Assert.False(Path.Exists(_target + ".none"));
-            return $"{statuses}{File.ReadAllText(_target)}{Convert.ToHexString(File.ReadAllBytes(files[2]))}{Convert.ToHexString(File.ReadAllBytes(files[3]))}";
+            return statuses + File.ReadAllText(_target) + Convert.ToHexString(File.ReadAllBytes(files[2]))
+                + Convert.ToHexString(File.ReadAllBytes(files[3]));
         }
     }
 

@@ -7,17 +7,13 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>What another user (nobody) plants under a System V key of root's: told as such, and not touched.</summary>
+[NeedsLinux("Uses Linux's tools.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class PlantedSystemVTests : IDisposable
 {
     private static readonly string s_perl = Peers.Require("perl", "perl-base");
     private readonly List<string> _removals = [];
     private readonly List<string> _paths = [];
-
-    public PlantedSystemVTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's tools.");
-        Victims.NeedRoot();
-    }
 
     public void Dispose()
     {
@@ -37,8 +33,9 @@ public sealed class PlantedSystemVTests : IDisposable
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         string target = Path.Combine(TestRun.Folder, TestRun.NewName());
         File.WriteAllText(target, "data");
-        _ = Shell.Run("sh", ["-c",
-            $"{plant.Replace("{target}", target, StringComparison.Ordinal).Replace("{path}", key.NativeKey, StringComparison.Ordinal)} && chown -h 65534 {key.NativeKey}"]).Succeeded;
+        plant = plant.Replace("{target}", target, StringComparison.Ordinal)
+            .Replace("{path}", key.NativeKey, StringComparison.Ordinal);
+        _ = Shell.Run("sh", ["-c", $"{plant} && chown -h 65534 {key.NativeKey}"]).Succeeded;
         string before = Seen();
         foreach (Outcome outcome in WithSegment(key).Concat(WithSemaphore(key)))
         {

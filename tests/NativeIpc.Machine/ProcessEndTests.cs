@@ -4,12 +4,11 @@ namespace NativeIpc.Machine;
 
 /// <summary>A process that ends normally without disposing leaves nothing behind; one that is killed leaves everything
 /// usable.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class ProcessEndTests
 {
     private readonly NativeIpcKey[] _segments = [TestRun.NewKey(Backend.Posix), TestRun.NewKey(Backend.SystemV)];
     private readonly NativeIpcKey[] _semaphores = [TestRun.NewKey(Backend.Posix), TestRun.NewKey(Backend.SystemV)];
-
-    public ProcessEndTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     private string[] MakeAll(string options = "") =>
     [

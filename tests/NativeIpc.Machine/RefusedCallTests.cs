@@ -8,6 +8,7 @@ namespace NativeIpc.Machine;
 /// <summary>
 /// Filters (seccomp, AppArmor), kernels and file systems that refuse what is an extra: the basic thing works without.
 /// </summary>
+[NeedsLinux("Uses seccomp, and the files of glibc's semaphores.")]
 public class RefusedCallTests
 {
     private const string NoTmpfile = "openat@2&400000"; // O_TMPFILE

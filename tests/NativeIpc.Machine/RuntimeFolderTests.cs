@@ -5,6 +5,7 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>The folder of System V keys that are made from names, when XDG_RUNTIME_DIR is not fit for it.</summary>
+[NeedsLinux("These are the rules of Linux.")]
 public sealed class RuntimeFolderTests : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -38,6 +39,7 @@ public sealed class RuntimeFolderTests : IDisposable
 
     public static TheoryData<Unfit> AllUnfit => [.. Enum.GetValues<Unfit>()];
 
+    [NeedsRoot(Victims.WhyRoot)]
     [Theory]
     [MemberData(nameof(AllUnfit))]
     public void An_unfit_runtime_folder_is_replaced_and_the_replacement_made_only_with_an_object(Unfit unfit)

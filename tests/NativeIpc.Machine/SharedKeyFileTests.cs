@@ -4,11 +4,10 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>A key file, and the lock of a segment, belong to what still stands.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public sealed class SharedKeyFileTests
 {
     private static readonly SharedMemoryOptions s_keep = new() { Removal = RemovalPolicy.Keep };
-
-    public SharedKeyFileTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     private static (NativeIpcKey First, NativeIpcKey Second) TwoIdsOfOneFile()
     {
@@ -108,10 +107,11 @@ public sealed class SharedKeyFileTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    [Slow]
     public void Objects_of_two_ids_that_are_made_at_once_under_one_new_file_are_never_parted(bool isPlain)
     {
         using var barrier = new Barrier(2);
-        for (int round = 0; round < (isPlain ? 10 : 100); round++)
+        for (int round = 0; round < (isPlain ? Sample.Of(10, 5) : Sample.Of(100, 25)); round++)
         {
             (NativeIpcKey first, NativeIpcKey second) = TwoIdsOfOneFile();
             if (isPlain)

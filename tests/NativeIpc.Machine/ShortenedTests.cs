@@ -5,6 +5,8 @@ namespace NativeIpc.Machine;
 
 /// <summary>A peer that was let in shortens the file of an object: what copies says so, and what touches the missing
 /// memory ends the process.</summary>
+[NeedsLinux("The files are where glibc on Linux keeps objects.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class ShortenedTests : IDisposable
 {
     private const int SIGBUS = 7;

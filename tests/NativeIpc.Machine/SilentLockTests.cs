@@ -7,6 +7,7 @@ namespace NativeIpc.Machine;
 /// replacement is noticed.</summary>
 /// <remarks>Shown by seccomp(2): the thread is killed at any other call. Compiled at once, so that no part of it is
 /// compiled anew meanwhile.</remarks>
+[NeedsLinux("Uses seccomp, and the word of glibc's semaphores.")]
 public sealed class SilentLockTests
 {
     private const int SIGSYS = 31;

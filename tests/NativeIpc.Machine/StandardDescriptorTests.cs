@@ -3,10 +3,9 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>A process without standard input and error: what it prints, or reads, must not be an object.</summary>
+[NeedsLinux("Looks into /proc.")]
 public class StandardDescriptorTests
 {
-    public StandardDescriptorTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks into /proc.");
-
     [Theory]
     [InlineData("")]
     [InlineData("NativeIpc.PlainPosixCalls")]

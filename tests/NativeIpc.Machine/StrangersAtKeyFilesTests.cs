@@ -5,16 +5,12 @@ namespace NativeIpc.Machine;
 
 /// <summary>Whoever may only read a System V object cannot sit on the lock of its key file; and what stands in the way
 /// of that lock is told as what it is.</summary>
+[NeedsLinux("Uses Linux's files.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class StrangersAtKeyFilesTests
 {
     private const int EAGAIN = 11;
     private const UnixFileMode Readable = (UnixFileMode)0x1A4; // 0644
-
-    public StrangersAtKeyFilesTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's files.");
-        Victims.NeedRoot();
-    }
 
     [Fact]
     public void Who_may_only_read_the_object_cannot_open_its_key_file_and_reads_all_the_same()

@@ -10,6 +10,8 @@ namespace NativeIpc.Machine;
 /// outside is touched.
 /// </summary>
 /// <remarks>The whole length: NATIVEIPC_SWAP_ROUNDS=100000.</remarks>
+[NeedsLinux("The files are where glibc on Linux keeps objects.")]
+[NeedsRoot(Victims.WhyRoot)]
 public sealed class SwappedTests : IDisposable
 {
     private const string SegmentOfOnePage = "2a";

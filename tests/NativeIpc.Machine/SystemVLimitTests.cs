@@ -4,6 +4,7 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>System V limits that are reached, in an IPC name space with lowered ones.</summary>
+[NeedsLinux("Uses Linux's name spaces.")]
 public class SystemVLimitTests
 {
     private const int EINVAL = 22;
@@ -11,8 +12,6 @@ public class SystemVLimitTests
 
     private readonly NativeIpcKey _first = TestRun.NewKey(Backend.SystemV);
     private readonly NativeIpcKey _second = TestRun.NewKey(Backend.SystemV);
-
-    public SystemVLimitTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's name spaces.");
 
     private static Situation With(string limits)
         => new() { IsPrivateIpc = true, Before = limits, After = Situation.ListSystemV };

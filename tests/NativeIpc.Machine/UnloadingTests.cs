@@ -4,11 +4,10 @@ namespace NativeIpc.Machine;
 
 /// <summary>A collectible AssemblyLoadContext is unloaded after the library was used in it: threads, registrations and
 /// watches end.</summary>
+[NeedsLinux("Looks at Linux's files.")]
 public class UnloadingTests
 {
     private const string Unloaded = "unloaded";
-
-    public UnloadingTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks at Linux's files.");
 
     public static TheoryData<Backend, string, string> Uses => new(
         from backend in Enum.GetValues<Backend>()

@@ -4,11 +4,10 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Who has an object open without mapping it, only the descriptors of a process tell.</summary>
+[NeedsLinux("Uses Linux's /proc.")]
 public class UnseenProcessesTests
 {
     private static readonly NativeIpcKey s_key = new("/key", NativeIpcKeyType.PosixRealtime);
-
-    public UnseenProcessesTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Uses Linux's /proc.");
 
     /// <summary>A process whose descriptors could not all be read counted as seen unless the error was EACCES or EPERM,
     /// so what it used was taken for unused.</summary>

@@ -3,11 +3,10 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>kernel.shm_rmid_forced=1: the kernel removes a System V segment when nobody is attached any more.</summary>
+[NeedsLinux("A setting of Linux.")]
 public class VanishingSegmentTests
 {
     private const string Setting = "kernel.shm_rmid_forced";
-
-    public VanishingSegmentTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "A setting of Linux.");
 
     private static Situation With(int value)
         => new() { IsPrivateIpc = true, Before = $"echo {value} > /proc/sys/kernel/shm_rmid_forced",

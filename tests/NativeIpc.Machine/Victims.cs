@@ -26,9 +26,10 @@ internal static class Victims
     private static bool MustRun => string.Equals(Environment.GetEnvironmentVariable("CI"), "true",
         StringComparison.OrdinalIgnoreCase);
 
+    internal const string WhyRoot = "Needs root, to become another user or to make name spaces.";
+
     /// <summary>Skips unless the tests run as root.</summary>
-    internal static void NeedRoot()
-        => Assert.SkipUnless(Libc.geteuid() == 0, "Needs root, to become another user or to make name spaces.");
+    internal static void NeedRoot() => Need.Root(WhyRoot);
 
     /// <summary>Skips unless mounts and System V limits can be private; in CI, root must be able to.</summary>
     internal static void NeedNamespaces()

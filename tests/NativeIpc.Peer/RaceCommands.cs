@@ -167,7 +167,7 @@ internal static class RaceCommands
                 throw new InvalidOperationException($"The segment has {segment.Size} bytes instead of {Size}.");
         }
 
-        public string Identity => _segment.ObjectIdentity;
+        public string Identity => Internals.ObjectIdentity(_segment);
 
         public bool CreatedNew => _segment.CreatedNew;
 
@@ -201,7 +201,8 @@ internal static class RaceCommands
 
     private sealed class RacedSemaphore(SystemSemaphore semaphore) : IRaced
     {
-        public string Identity => semaphore.ObjectIdentity.Length > 0 ? semaphore.ObjectIdentity : NamedFile();
+        public string Identity
+            => Internals.ObjectIdentity(semaphore) is { Length: > 0 } identity ? identity : NamedFile();
 
         public bool CreatedNew => semaphore.CreatedNew;
 

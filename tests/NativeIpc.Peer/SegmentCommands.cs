@@ -41,7 +41,7 @@ internal sealed class SegmentCommands(TextWriter output)
             case "size":
                 return string.Create(CultureInfo.InvariantCulture, $"ok {_segments[name].Size}");
             case "id":
-                return $"ok {_segments[name].ObjectIdentity}";
+                return $"ok {Internals.ObjectIdentity(_segments[name])}";
             case "write":
                 _segments[name].Write(words.NextLong(), Convert.FromHexString(words.Next()));
                 return "ok";

@@ -44,7 +44,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
             case "tryacquire":
                 int milliseconds = words.NextIntOr(0);
                 if (milliseconds != 0) output.WriteLine("acquiring");
-                return $"ok {SegmentCommands.Text(_semaphores[name].TryAcquire(TimeSpan.FromMilliseconds(milliseconds)))}";
+                bool taken = _semaphores[name].TryAcquire(TimeSpan.FromMilliseconds(milliseconds));
+                return $"ok {SegmentCommands.Text(taken)}";
             case "release":
                 _semaphores[name].Release(words.NextIntOr(1));
                 return "ok";
@@ -77,7 +78,7 @@ internal sealed class SemaphoreCommands(TextWriter output)
             case "status":
                 return SegmentCommands.Status(_semaphores[name].GetLockStatus());
             case "id":
-                return $"ok {_semaphores[name].ObjectIdentity}";
+                return $"ok {Internals.ObjectIdentity(_semaphores[name])}";
             case "close":
                 if (!_semaphores.Remove(name, out SystemSemaphore? closing))
                     throw new KeyNotFoundException($"No semaphore {name}.");

@@ -1,5 +1,3 @@
-using NativeIpc.Lifetime;
-
 namespace NativeIpc.Peer;
 
 /// <summary>Stops the process for ever where a test wants to kill it: at a named point between two steps of the
@@ -13,7 +11,7 @@ internal sealed class StopCommands
     public StopCommands(TextWriter output)
     {
         _output = output;
-        StopPoint.Reached = Reached;
+        Internals.StopPointReached = Reached;
     }
 
     public string Run(Words words)

@@ -1,9 +1,7 @@
-using NativeIpc.Inspection;
-using NativeIpc.Inspection.Looks;
-
 // Compiled by eng/pack-test.sh against the package: each line that ends with CA1416 must give that warning, and no
 // other line may.
 using NativeIpc;
+using NativeIpc.Inspection;
 
 internal static class Warned
 {

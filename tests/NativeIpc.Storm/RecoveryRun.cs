@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using NativeIpc.Lifetime;
 
 namespace NativeIpc.Storm;
 
@@ -191,7 +190,7 @@ internal sealed partial class RecoveryRun(int rounds, int processes, int busyLoo
         if (s_traces)
         {
             AppContext.SetSwitch("NativeIpc.StopPoints", true);
-            StopPoint.Reached = static point =>
+            Internals.StopPointReached = static point =>
             {
                 if (point.StartsWith('a') || point.StartsWith("prove", StringComparison.Ordinal)) Trace(point);
             };

@@ -1,5 +1,3 @@
-using NativeIpc.Lifetime;
-
 namespace NativeIpc.Storm;
 
 /// <summary>Locks, counts and unlocks until it is killed, or stops at a named point in order to be killed
@@ -24,7 +22,7 @@ internal static class Worker
         int remaining = point.Contains("claim", StringComparison.Ordinal)
             || point.Contains("recover", StringComparison.Ordinal)
             || point.StartsWith("re", StringComparison.Ordinal) ? 1 : Random.Shared.Next(1, 20);
-        StopPoint.Reached = reached =>
+        Internals.StopPointReached = reached =>
         {
             if (reached != point || --remaining > 0) return;
             Volatile.Write(ref reports.GetReference<Report>(index * 64).Phase, (int)Phase.Stopped);

@@ -6,11 +6,13 @@ namespace NativeIpc.Tool.Tests;
 /// and lists show what the script has made.</summary>
 internal static class Alone
 {
+    internal const string Why = "Namespaces of its own need root.";
+
     /// <summary>Skips the test where there can be no such namespace.</summary>
     internal static void Require()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs Linux namespaces.");
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Namespaces of its own need root.");
+        Need.Root(Why);
         Peers.Require("perl", "perl-base");
     }
 

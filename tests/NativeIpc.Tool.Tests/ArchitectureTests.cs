@@ -61,6 +61,7 @@ public partial class ArchitectureTests
     [InlineData("using NativeIpc.Backends;")]
     public void A_way_around_is_seen(string line) => Assert.Matches(Around(), line);
 
-    [GeneratedRegex(@"UnsafeAccessor|BindingFlags|using NativeIpc\.(Backends|Keys|Platform|Errors|Waiting)\b|IgnoresAccessChecksTo")]
+    [GeneratedRegex(@"UnsafeAccessor|BindingFlags|using NativeIpc\.(Backends|Keys|Platform|Errors|Waiting)\b"
+        + "|IgnoresAccessChecksTo")]
     private static partial Regex Around();
 }

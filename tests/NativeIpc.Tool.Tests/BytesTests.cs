@@ -145,9 +145,9 @@ public class BytesTests : OneType
     [InlineData("LINK/NAME")]
     [InlineData("/proc/self/root/dev/shm/NAME")]
     [InlineData("/dev/shm/FOLDER/NAME")]
+    [NeedsLinux("POSIX objects are files on Linux.")]
     public void Dump_writes_nothing_into_the_folder_of_objects(string target)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "POSIX objects are files on Linux.");
         using SharedMemory segment = Make("posix", 8);
         using SharedMemory live = Make("posix", 8);
         string link = NewFile();
@@ -182,9 +182,9 @@ public class BytesTests : OneType
     [InlineData("printf hello | \"$0\" restore \"$1\" /dev/stdin --lock")]
     [InlineData("\"$0\" restore \"$1\" <(printf hello)")]
     [InlineData("\"$0\" restore \"$1\" - <<< hello")]
+    [NeedsUnix("The shell is that of Unix.")]
     public void Restore_takes_what_cannot_be_sought_in(string command)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The shell is that of Unix.");
         using SharedMemory segment = Make("posix", 6);
         Assert.Equal("", Shell.Run("bash", ["-c", command, Nipc.Program, $"{segment.Key}"]).Succeeded);
         Assert.Equal("hello"u8, segment.ReadOnlySpan[..5]);
@@ -196,9 +196,9 @@ public class BytesTests : OneType
     [InlineData("printf hello | \"$0\" restore \"$1-new\" - --create", 2, "nipc create shm")]
     [InlineData("echo x | \"$0\" restore - -", 2, "both")]
     [InlineData("\"$0\" restore \"$1\" - <&-", 7, "closed")]
+    [NeedsUnix("The shell is that of Unix.")]
     public void Restore_refuses_a_stream_that_does_not_fit(string command, int exitCode, string says)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The shell is that of Unix.");
         using SharedMemory segment = Make("posix", 6);
         segment.Span[0] = 9;
         ShellResult result = Shell.Run("bash", ["-c", command, Nipc.Program, $"{segment.Key}"]);
@@ -211,9 +211,9 @@ public class BytesTests : OneType
     [Theory]
     [InlineData(PeerProcess.SIGINT, true)]
     [InlineData(PeerProcess.SIGTERM, false)]
+    [NeedsLinux("The thread that waits is found in /proc.")]
     public void A_signal_ends_the_wait_for_the_writer_of_a_FIFO(int signal, bool creates)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The thread that waits is found in /proc.");
         using SharedMemory segment = Make("posix", 6);
         string file = NewFile();
         Shell.Run("mkfifo", [file]);
@@ -231,9 +231,9 @@ public class BytesTests : OneType
     [Theory]
     [InlineData("dump", "-")]
     [InlineData("read", "--raw")]
+    [NeedsUnix("Signals are those of Unix.")]
     public void A_signal_ends_the_wait_for_the_reader_of_a_pipe(string verb, string option)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Signals are those of Unix.");
         using SharedMemory segment = Make("posix", 4 << 20);
         using var running = new RunningNipc(verb, $"{segment.Key}", option, "--lock");
         Assert.Equal(0, running.Process.StandardOutput.BaseStream.ReadByte()); // the pipe is full after some more
@@ -257,9 +257,9 @@ public class BytesTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("/dev/zero is Linux's.")]
     public void A_name_on_standard_input_has_a_bound()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/zero is Linux's.");
         foreach (string verb in (string[])["value -", "rm -", "show -", "key parse -"])
         {
             ShellResult result = Shell.Run("bash", ["-c", $"\"$0\" {verb} < /dev/zero", Nipc.Program]);

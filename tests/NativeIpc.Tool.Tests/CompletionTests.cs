@@ -17,7 +17,8 @@ public sealed class CompletionTests
         _ = Peers.Require(shell, shell);
         using var terminal = new TerminalScreen($$"""
             PATH=$(dirname "$NIPC"):$PATH; export PATH
-            nipc create shm posix:/frames 10 && nipc create sem posix:/workers 1 && nipc create shm '{{Hostile.Replace("'", "'\\''", StringComparison.Ordinal)}}' 10
+            nipc create shm posix:/frames 10 && nipc create sem posix:/workers 1 &&
+                nipc create shm '{{Hostile.Replace("'", "'\\''", StringComparison.Ordinal)}}' 10
             cd /dev/shm && PS1='ready> ' exec {{start}}
             """, 120, 30);
         terminal.Await(screen => screen.Contains('>', StringComparison.Ordinal), "the prompt");
@@ -53,14 +54,15 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    [NeedsLinux("Namespaces of its own need root, on Linux.")]
+    [NeedsRoot("Namespaces of its own need root, on Linux.")]
     public void A_key_is_completed_by_fish()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-            "Namespaces of its own need root, on Linux.");
         string fish = Peers.Require("fish", "fish"), folder = Path.GetDirectoryName(Nipc.Program)!;
         const string script = """
             nipc completion fish | source
-            nipc create shm posix:/frames 10 >/dev/null; nipc create sem posix:/workers 1 >/dev/null; nipc create shm $HOSTILE 10 >/dev/null; cd /dev/shm
+            nipc create shm posix:/frames 10 >/dev/null; nipc create sem posix:/workers 1 >/dev/null
+            nipc create shm $HOSTILE 10 >/dev/null; cd /dev/shm
             for line in "nipc show posix:/fr" "nipc acquire pos" "nipc run --sem=posix:/wo" "nipc cre"
                 complete -C $line
             end
@@ -80,9 +82,9 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    [NeedsLinux("Files in /dev/shm are objects on Linux.")]
     public void What_a_terminal_would_act_on_is_not_offered()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
         string name = $"nitool-{Environment.ProcessId}-\u001b]0;x\u0007";
         File.WriteAllBytes($"/dev/shm/{name}", [1]);
         try

@@ -12,15 +12,22 @@ public sealed class DoctorAdviceTests
         nipc() { "$N" "$@"; }
         advice() {
             nipc doctor --all "$@" > said
-            for what in "^ *\$ \(.*\)$" ".*needs it: '\(nipc .*\)' looks again.*" ".*its permit back: \(nipc release .*\)\. Programs .*" \
-                "^'\(nipc .*\)' \(lists\|mends\).*" ".*open: '\(nipc [^']*\)' names.*"; do sed -n "s/$what/\1/p" said; done | sort -u > all
+            for what in "^ *\$ \(.*\)$" ".*needs it: '\(nipc .*\)' looks again.*" \
+                ".*its permit back: \(nipc release .*\)\. Programs .*" \
+                "^'\(nipc .*\)' \(lists\|mends\).*" ".*open: '\(nipc [^']*\)' names.*"
+            do sed -n "s/$what/\1/p" said; done | sort -u > all
             [ "$(grep -c "$pattern" all)" = 1 ] || { echo "== not one command with $pattern:"; cat all said; exit 1; }
             command=$(grep "$pattern" all)
             echo "$ $command"
         }
         try() { eval "$command" 2>&1; echo "ended with $?"; }
         ended() { until [ ! -e /proc/$1 ] || grep -q '^State:.Z' /proc/$1/status; do :; done; }
-        attach() { perl -e '$| = 1; syscall(30, $ARGV[0] + 0, 0, 0) != -1 or die; print "attached\n"; sleep 1000' $1 > attached & user=$!; until grep -q attached attached; do :; done; }
+        attach() {
+            perl -e '$| = 1; syscall(30, $ARGV[0] + 0, 0, 0) != -1 or die; print "attached\n"; sleep 1000' $1 \
+                > attached &
+            user=$!
+            until grep -q attached attached; do :; done
+        }
 
         """;
 
@@ -85,7 +92,9 @@ public sealed class DoctorAdviceTests
         "list --unused", "/a b/x|ended with 0", "ls 'a b'", "x")]
     [InlineData("nipc create shm posix:/x 10 > /dev/null\n", "", "list --unused", "posix:/x|ended with 0",
         "ls /dev/shm", "x")]
-    [InlineData("mount -o remount,size=1m /dev/shm; exec 7<>/dev/shm/gone; head -c 1M /dev/zero >&7; rm /dev/shm/gone\n", "", "^nipc list$", "gone|removed|ended with 0", "ls /dev/shm", "")]
+    [InlineData(
+        "mount -o remount,size=1m /dev/shm; exec 7<>/dev/shm/gone; head -c 1M /dev/zero >&7; rm /dev/shm/gone\n", "",
+        "^nipc list$", "gone|removed|ended with 0", "ls /dev/shm", "")]
     public void A_command_that_is_printed_does_what_is_said(string state, string options, string pattern, string says,
         string look, string seen)
     {

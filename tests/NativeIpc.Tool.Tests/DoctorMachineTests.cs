@@ -5,15 +5,14 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary>What <c>nipc doctor</c> finds about the machine itself: each in namespaces of its own, in which a script
 /// makes the machine so.</summary>
+[NeedsLinux("Namespaces of its own need root, on Linux.")]
+[NeedsRoot("Namespaces of its own need root, on Linux.")]
 public sealed class DoctorMachineTests : IDisposable
 {
     // Of namespaces and mounts: a container may forbid them, even to root.
     private const int CannotSetUp = 125;
 
     private readonly TestNames _names = new();
-
-    public DoctorMachineTests() => Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-        "Namespaces of its own need root, on Linux.");
 
     public void Dispose() => _names.Dispose();
 
@@ -26,11 +25,13 @@ public sealed class DoctorMachineTests : IDisposable
         // A tmpfs numbers its files one after the other: after 65,536 more comes one with the same lower 16 bits, which
         // is all that ftok takes.
         string setUp = $$"""
-            mount -t tmpfs -o mode=700,nr_inodes=0 tmpfs '{{folder}}' && cd '{{folder}}' && mkdir pool && export XDG_RUNTIME_DIR='{{folder}}' || exit 125
+            mount -t tmpfs -o mode=700,nr_inodes=0 tmpfs '{{folder}}' && cd '{{folder}}' && mkdir pool &&
+                export XDG_RUNTIME_DIR='{{folder}}' || exit 125
             "$0" create shm 'systemv:{{folder}}/first' 100 > /dev/null || exit 124
             (cd pool && seq 65600 | xargs touch) || exit 124
             wanted=$(($(stat -c %i first) % 65536))
-            twin=$(find pool -type f -printf '%i %p\n' | awk -v wanted=$wanted '$1 % 65536 == wanted { print $2; exit }')
+            twin=$(find pool -type f -printf '%i %p\n' |
+                awk -v wanted=$wanted '$1 % 65536 == wanted { print $2; exit }')
             mv "$twin" second || exit 124
             """;
         JsonElement collision = Single(Doctor(1, setUp), "KeyCollision");

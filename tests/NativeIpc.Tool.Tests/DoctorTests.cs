@@ -5,11 +5,10 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary><c>nipc doctor</c> on Linux. Findings about objects of other tests may stand beside its own.</summary>
 [Collection("doctor --fix")] // which mends what other tests have broken
+[NeedsLinux("Objects are listed on Linux.")]
 public sealed class DoctorTests : IDisposable
 {
     private readonly TestNames _names = new();
-
-    public DoctorTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Objects are listed on Linux.");
 
     public void Dispose() => _names.Dispose();
 
@@ -81,8 +80,8 @@ public sealed class DoctorTests : IDisposable
     [InlineData("sem.u32", "0123456789abcdef")] // of a 32-bit program
     public void A_file_that_may_be_as_it_should_be_is_no_warning(string name, string bytes)
     {
-        string file = _names.TrackPath(
-            $"/dev/shm/{(name.StartsWith("sem.", StringComparison.Ordinal) ? "sem." : "")}{TestNames.NextName()}{name}");
+        string start = name.StartsWith("sem.", StringComparison.Ordinal) ? "sem." : "";
+        string file = _names.TrackPath($"/dev/shm/{start}{TestNames.NextName()}{name}");
         File.WriteAllText(file, bytes);
         foreach (FileStream? open in (FileStream?[])[File.OpenRead(file), null]) // in use, and not
         {
@@ -121,9 +120,9 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    [NeedsRoot("Namespaces of its own need root.")]
     public void A_machine_without_faults_is_well()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Namespaces of its own need root.");
         ShellResult result = Shell.Run("unshare",
             ["-im", "--propagation", "private", "sh", "-c",
                 "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec \"$0\" doctor", Nipc.Program]);

@@ -6,10 +6,9 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary>The picture of the machine: read by Graphviz itself, and with no names that do more than be
 /// shown.</summary>
+[NeedsLinux("Files in /dev/shm are objects on Linux.")]
 public partial class GraphTests : OneType
 {
-    public GraphTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
-
     [Theory]
     [InlineData("dot", " -- ")]
     [InlineData("mermaid", " --- ")]
@@ -61,7 +60,9 @@ public partial class GraphTests : OneType
             Assert.All(text.Split('\n')[2..],
                 line =>
                     Assert.Matches(
-                        @"^    (p[0-9]+\(""LABEL""\)|o[0-9]+(\[""LABEL""\]|\{\{""LABEL""\}\})(:::\w+)?|p[0-9]+ --- o[0-9]+|o[0-9]+ -\. lock \.- o[0-9]+|classDef .*)$", Label().Replace(line, "\"LABEL\"")));
+                        @"^    (p[0-9]+\(""LABEL""\)|o[0-9]+(\[""LABEL""\]|\{\{""LABEL""\}\})(:::\w+)?"
+                            + @"|p[0-9]+ --- o[0-9]+|o[0-9]+ -\. lock \.- o[0-9]+|classDef .*)$",
+                        Label().Replace(line, "\"LABEL\"")));
         }
         finally
         {

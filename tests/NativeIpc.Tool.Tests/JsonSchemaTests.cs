@@ -69,10 +69,9 @@ public class JsonSchemaTests : OneType
                 .Select(word => (string)word!).Order());
 
     [Fact]
+    [NeedsLinux("The keys are those of Unix, and there are planted files in /dev/shm.")]
     public void What_the_verbs_print_fits_the_schema()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(),
-            "The keys are those of Unix, and there are planted files in /dev/shm.");
         NativeIpcKey segment = NewKey("posix"), semaphore = NewKey("posix"), set = NewKey("systemv");
         string broken = $"/dev/shm/sem.{NewKey("posix").NativeKey[1..]}";
         File.WriteAllText(broken, "abc");
@@ -105,10 +104,10 @@ public class JsonSchemaTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("Namespaces of its own need root, on Linux.")]
+    [NeedsRoot("Namespaces of its own need root, on Linux.")]
     public void What_doctor_mends_fits_the_schema()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-            "Namespaces of its own need root, on Linux.");
         const string script = """
             mount -t tmpfs -o mode=1777 tmpfs /dev/shm && "$0" create sem posix:/w 1 > /dev/null || exit 125
             "$0" run --sem posix:/w -- sh -c 'kill -9 $PPID' 2> /dev/null | cat # until the command has ended, too

@@ -32,9 +32,9 @@ public class KeyCodeTests : OneType
 
     [Theory]
     [MemberData(nameof(Programs))]
+    [NeedsLinux("The compilers of Linux are asked.")]
     public void The_program_opens_the_object(string language, string type, string kind)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The compilers of Linux are asked.");
         NativeIpcKey key = NewKey(type);
         key = Names.Track(key.WithNativeKey(key.NativeKey + Awkward));
         Nipc.Succeed(["create", kind, $"{key}", kind == "shm" ? "100" : "1"]);
@@ -58,9 +58,9 @@ public class KeyCodeTests : OneType
     [Theory]
     [InlineData("shm")]
     [InlineData("sem")]
+    [NeedsLinux("The cross compiler of Debian is asked.")]
     public void The_programs_for_Windows_compile(string kind)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The cross compiler of Debian is asked.");
         string compiler = Peers.Require("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64");
         string folder = Names.TrackPath(Directory.CreateDirectory(NewFile()).FullName);
         string name = "windows:" + Awkward.Replace("\\", "", StringComparison.Ordinal).Replace("??", "",
@@ -96,7 +96,9 @@ public class KeyCodeTests : OneType
                 <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
                 <InvariantGlobalization>true</InvariantGlobalization>
               </PropertyGroup>
-              <ItemGroup><Reference Include="NativeIpc" HintPath="{Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll")}" /></ItemGroup>
+              <ItemGroup>
+                <Reference Include="NativeIpc" HintPath="{Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll")}" />
+              </ItemGroup>
             </Project>
             """);
         Write(folder, "open.cs", code);

@@ -5,11 +5,10 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary><c>nipc list</c> on Linux. Other tests make objects at the same time: each looks for its own.</summary>
+[NeedsLinux("Objects are listed on Linux.")]
 public sealed class ListTests : IDisposable
 {
     private readonly TestNames _names = new();
-
-    public ListTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Objects are listed on Linux.");
 
     public void Dispose() => _names.Dispose();
 
@@ -106,9 +105,9 @@ public sealed class ListTests : IDisposable
     }
 
     [Fact]
+    [NeedsRoot("Becoming another user needs root.")]
     public void Mine_goes_by_the_number_of_the_user_who_may_have_no_name()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Becoming another user needs root.");
         const string user = "54321";
         Assert.SkipWhen(Shell.Run("getent", ["passwd", user]).ExitCode == 0, $"User {user} has a name here.");
         NativeIpcKey mine = _names.Next(NativeIpcKeyType.PosixRealtime),
@@ -198,9 +197,9 @@ public sealed class ListTests : IDisposable
     }
 
     [Fact]
+    [NeedsRoot("Becoming another user needs root.")]
     public void Another_user_is_told_what_it_may_not_see()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Becoming another user needs root.");
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 4);
         ShellResult result = Shell.Run("setpriv",

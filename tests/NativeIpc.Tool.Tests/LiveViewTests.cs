@@ -10,7 +10,8 @@ public sealed partial class LiveViewTests
 {
     private const string Objects = """
         "$NIPC" create shm posix:/camera 16M > /dev/null && "$NIPC" create sem posix:/workers 4 > /dev/null
-        "$NIPC" create shm systemv:/run/user/1000/log 64k > /dev/null && "$NIPC" create sem systemv:/run/user/1000/log 1 > /dev/null
+        "$NIPC" create shm systemv:/run/user/1000/log 64k > /dev/null &&
+            "$NIPC" create sem systemv:/run/user/1000/log 1 > /dev/null
         "$NIPC" create shm systemv:/run/user/1000/left 4096 > /dev/null && rm /run/user/1000/left && : > /dev/shm/half
         printf 'camera 7\200\7\0\0\70\4\0\0' | "$NIPC" write posix:/camera > /dev/null
         tail -f /dev/shm/camera > /dev/null &

@@ -6,12 +6,11 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary>What becomes of the permit of <c>nipc run</c> on a POSIX semaphore when the supervisor is killed: it is the
 /// command's as long as that lives, and is given back once afterwards.</summary>
+[NeedsLinux("Permits are recorded on Linux.")]
 [Collection("doctor --fix")]
 public sealed class LostPermitTests : OneType
 {
     private const string Waiting = "echo $$; read line";
-
-    public LostPermitTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Permits are recorded on Linux.");
 
     [Theory]
     [InlineData(1)]
@@ -170,9 +169,9 @@ public sealed class LostPermitTests : OneType
     }
 
     [Fact]
+    [NeedsRoot("A PID namespace of its own needs root.")]
     public void Supervisor_and_command_may_be_of_another_PID_namespace()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "A PID namespace of its own needs root.");
         NativeIpcKey key = Make(1);
         Assert.SkipUnless(Shell.Run("unshare", ["--pid", "--fork", "true"]).ExitCode == 0,
             "This container makes no PID namespaces.");

@@ -50,9 +50,9 @@ public partial class MessageWordsTests : OneType
     }
 
     [Fact]
+    [NeedsUnix("The objects of Windows do not outlive their process.")]
     public void Failures_name_the_key_and_the_options()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
         foreach (string type in new[] { "posix", "systemv" })
         {
             NativeIpcKey key = NewKey(type);

@@ -7,10 +7,13 @@ public class NamingTests : OneType
 {
     // A segment and a set of the number that PostgreSQL prints, and one of each that no key leads to.
     private const string Numbered =
-        "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
+        "perl -e '$i=shmget(5432001,64,01600);shmwrite($i,\"hello\",0,5);"
+            + "$s=semget(5432001,1,01600);semop($s,pack(\"s3\",0,2,0));'\n";
     private const string Private =
-        "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
+        "perl -e '$i=shmget(0,64,01600);shmwrite($i,\"world\",0,5);"
+            + "$s=semget(0,2,01600);semop($s,pack(\"s3\",0,3,0));'\n";
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("$N read 5432001 -r -n 5", "hello")]
     [InlineData("$N read 0x52e2c1 -r -n 5", "hello")]
@@ -43,6 +46,7 @@ public class NamingTests : OneType
         Assert.Equal(output, Alone.Run(Numbered + Private + script).Output.TrimEnd('\n'));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("$N show 1", "shmid:1", "semid:1")]
     [InlineData("$N rm 1", "shmid:1", "semid:1")]
@@ -63,6 +67,7 @@ public class NamingTests : OneType
             .Split('\n')[^1]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("$N value semid:77", 3)]
     [InlineData("$N read 77", 3)]
@@ -87,6 +92,7 @@ public class NamingTests : OneType
         Assert.Empty(result.Output);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("posix:/a1", "-g 'a*'")]
     [InlineData("posix:/a1", "-g 'posix:/a*'")]
@@ -108,6 +114,7 @@ public class NamingTests : OneType
         Assert.Equal(fits ? $"removed shm {name}" : "", output);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void What_looks_as_another_name_does_is_refused_until_it_is_named_natively()
     {
@@ -119,9 +126,9 @@ public class NamingTests : OneType
     }
 
     [Fact]
+    [NeedsUnix("The objects of Windows do not outlive their process.")]
     public void A_bare_name_is_the_safe_key_of_the_default_type_and_is_told()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
         string name = TestNames.NextName();
         NativeIpcKey key = SharedMemory.PlatformSafeKey(name);
         Names.Track(key);
@@ -153,14 +160,15 @@ public class NamingTests : OneType
     [InlineData("a/b", "--type")]
     [InlineData("", "Not a key")]
     [InlineData("postix:/jobs", "Not a key")]
+    [NeedsUnix("Names with a slash are told another way on Windows.")]
     public void What_is_neither_a_key_nor_a_name_is_explained(string text, string hint)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Names with a slash are told another way on Windows.");
         Assert.Contains(hint, Nipc.Fail(2, "value", text), StringComparison.Ordinal);
         Assert.Contains(hint, Nipc.Fail(2, "rm", text), StringComparison.Ordinal);
         Assert.Contains(hint, Nipc.Fail(2, "create", "sem", text, "1"), StringComparison.Ordinal);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("value $K", true)]
     [InlineData("acquire $K -w 0", false)]
@@ -169,6 +177,7 @@ public class NamingTests : OneType
     public void Root_needs_to_allow_other_owners_of_semaphores_for_what_changes_or_waits(string verb, bool looks)
         => Shared("create sem $K 3", verb, looks);
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("read $K", true)]
     [InlineData("dump $K out", true)]
@@ -194,13 +203,15 @@ public class NamingTests : OneType
         }
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Users_of_a_group_share_what_they_allow()
     {
         Alone.Require();
         const string script = """
             as_b() { setpriv --reuid 4711 --regid 65534 --clear-groups "$@"; }
-            as_user $N create sem posix:/w 2 -m 660 >/dev/null && as_user $N create shm posix:/s 4 -m 660 >/dev/null || exit 98
+            as_user $N create sem posix:/w 2 -m 660 >/dev/null && as_user $N create shm posix:/s 4 -m 660 >/dev/null ||
+                exit 98
             as_b $N value posix:/w; echo $?
             as_b $N value -O posix:/w
             as_b $N acquire --allow-other-owners posix:/w && as_b $N value -O posix:/w
@@ -209,6 +220,7 @@ public class NamingTests : OneType
         Assert.Equal("4\n2\n1\nabcd", Alone.Succeed(script));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Patterns_are_for_the_option_alone_and_show_first()
     {
@@ -216,7 +228,8 @@ public class NamingTests : OneType
         const string script = """
             for k in ab 'a*' b; do $N create shm "posix:/$k" 1 > /dev/null; done
             $N rm --glob 'posix:/a*' | grep ^matches; $N rm --glob --dry-run 'posix:/?' | grep ^matches
-            $N rm --glob 'posix:/c*'; echo $?; $N rm -g -n -y 'posix:/b'; echo $?; $N rm -n posix:/b; echo $?; $N rm -g; echo $?
+            $N rm --glob 'posix:/c*'; echo $?; $N rm -g -n -y 'posix:/b'; echo $?; $N rm -n posix:/b; echo $?
+            $N rm -g; echo $?
             $N rm 'posix:/a*'; ls /dev/shm
             $N rm --glob --yes 'posix:/a*'; ls /dev/shm
             """;
@@ -226,16 +239,19 @@ public class NamingTests : OneType
             "removed shm posix:/ab", "b"], lines[2..]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void A_verb_for_one_object_takes_the_one_that_fits_a_pattern()
     {
         Alone.Require();
         const string script = """
-            $N create shm posix:/frames 4 > /dev/null; $N create sem posix:/frames 3 > /dev/null; $N create sem posix:/workers 2 > /dev/null
+            $N create shm posix:/frames 4 > /dev/null; $N create sem posix:/frames 3 > /dev/null
+            $N create sem posix:/workers 2 > /dev/null
             $N write -g 'posix:/f*' -s abcd; $N read --glob 'posix:/fr?mes'; echo
             $N dump -g 'posix:/f*' out && cat out; echo
             printf wxyz > in; $N restore -g 'posix:/f*' in; echo 'posix:/f*' | $N read -g -; echo
-            $N value -g 'posix:/w*'; $N acquire -g 'posix:/w*' && $N value posix:/workers; $N release -g 'posix:/wor*'; $N value posix:/workers
+            $N value -g 'posix:/w*'; $N acquire -g 'posix:/w*' && $N value posix:/workers; $N release -g 'posix:/wor*'
+            $N value posix:/workers
             $N value -g 'posix:/w*' --json | grep name
             """;
         ShellResult result = Alone.Run(script);
@@ -243,6 +259,7 @@ public class NamingTests : OneType
         Assert.StartsWith("nipc: posix:/f* is posix:/frames\n", result.Error, StringComparison.Ordinal);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("read", "shm", "")]
     [InlineData("write", "shm", "-s x")]
@@ -266,6 +283,7 @@ public class NamingTests : OneType
         Assert.DoesNotContain("posix:/two", result.Error, StringComparison.Ordinal);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Show_shows_all_that_fit_a_pattern()
     {
@@ -282,6 +300,7 @@ public class NamingTests : OneType
     }
 
     /// <summary>The names of the fields are those of docs/nipc-json.md in every verb.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Every_verb_calls_an_object_by_the_same_fields()
     {
@@ -289,7 +308,8 @@ public class NamingTests : OneType
         const string script = """
             f() { grep -oE '^ *"(name|key|id)": [^,]*' | tr -d ' "' | sort | tr '\n' ' '; echo; }
             $N create shm posix:/a 4 --json | f; $N create sem posix:/s 4 --json | f; $N value posix:/s --json | f
-            $N list --no-attachments --json -k shm | f; $N show posix:/a --json -n 0 | f; $N rm -g 'posix:/a' --json -n | f; $N rm posix:/a posix:/none --json 2> /dev/null | f
+            $N list --no-attachments --json -k shm | f; $N show posix:/a --json -n 0 | f
+            $N rm -g 'posix:/a' --json -n | f; $N rm posix:/a posix:/none --json 2> /dev/null | f
             perl -e 'shmget(0,64,01600)'; $N rm shmid:0 --json | f
             """;
         Assert.Equal(

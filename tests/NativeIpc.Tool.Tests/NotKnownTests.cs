@@ -24,6 +24,7 @@ public sealed class NotKnownTests
 
     public NotKnownTests() => Alone.Require();
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void A_foreign_set_with_the_key_of_an_unattached_segment_is_no_lock_and_stays()
     {
@@ -41,6 +42,7 @@ public sealed class NotKnownTests
         Assert.Equal("ok", parts[2].Trim());
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void A_set_of_ours_that_a_process_waits_for_is_not_unused_and_goes_with_its_segment_otherwise()
     {
@@ -63,6 +65,7 @@ public sealed class NotKnownTests
         Assert.Matches(@"^removed shm systemv:\S+\n$", parts[3]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void An_unlinked_file_has_no_name_that_leads_to_another_object()
     {
@@ -83,6 +86,7 @@ public sealed class NotKnownTests
     }
 
     /// <summary>A name means both: the half that nobody uses does not go alone.</summary>
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData(Pair + "exec 9<>/dev/shm/sem.pair", "posix:/pair")]
     [InlineData(Pair + "exec 9<>/dev/shm/pair", "posix:/pair")]
@@ -104,6 +108,7 @@ public sealed class NotKnownTests
         Assert.Equal("", parts[2]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void A_process_of_another_PID_namespace_has_no_number_here()
     {
@@ -122,6 +127,54 @@ public sealed class NotKnownTests
         Assert.Matches(@"(?m)^shm\s+\?$", parts[1]);
     }
 
+    [NeedsRoot(Alone.Why)]
+    [Fact]
+    public void Waiters_that_are_not_seen_are_counted_and_not_left_out()
+    {
+        const string script = """
+            perl -e '$s=semget(0x4243,2,01644)'
+            perl -e '$s=semget(0x4243,0,0); semop($s,pack(q(s3),1,-1,0))' & one=$!
+            as_user true; chmod 666 /dev/null
+            perl -e '$s=semget(0x4243,0,0); semop($s,pack(q(s3),0,-1,0))' & other=$!
+            until [ "$($N show semid:0 | grep -c 'waiting 1')" = 2 ]; do :; done
+            $N show semid:0 | grep -E "^ *(waiters)? +($one|$other) perl" | wc -l; $N show semid:0 | grep -c ^unreadable
+            echo ==; as_user $N show semid:0 | grep -E '^(waiters|unreadable)'
+            as_user $N show semid:0 --json | grep -c waiting.threads
+            kill $one $other
+            """;
+        string[] parts = Alone.Run(script).Output.Split("==\n");
+        Assert.Equal("2\n0\n", parts[0]);
+        Assert.StartsWith("unreadable  2 of 2 waiting threads are not seen", parts[1], StringComparison.Ordinal);
+        Assert.EndsWith("\n1\n", parts[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_object_without_a_key_is_called_in_every_message_what_it_was_called()
+    {
+        ShellResult result = Alone.Run("""
+            printf abc > "$(printf '/dev/shm/a\377b')"; chmod 600 /dev/shm/*
+            perl -e 'shmget(0,10,01600); semget(0,1,01600)'
+            said() { as_user $N "$@" 2>&1 > /dev/null; echo "$? ==" >&2; }
+            said rm -f '/dev/shm/a\xffb' >&2; said show '/dev/shm/a\xffb' >&2; said read shmid:0 >&2
+            said write shmid:0 -O -s x >&2
+            said show shmid:0 -n 1 >&2; said rm -f shmid:0 >&2; said acquire semid:0 >&2; said rm -f semid:0 >&2
+            """);
+        string[] messages = result.Error.Split(" ==\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(8, messages.Length);
+        string[] names = ["/dev/shm/a\\xffb", "/dev/shm/a\\xffb", "shmid:0", "shmid:0", "shmid:0", "shmid:0", "semid:0",
+            "semid:0"];
+        for (int i = 0; i < names.Length; i++)
+        {
+            Assert.EndsWith("\n4", messages[i], StringComparison.Ordinal);
+            Assert.Contains($" {names[i]}: ", messages[i], StringComparison.Ordinal);
+            Assert.Contains($"'nipc show {(i < 2 ? "\"/dev/shm/a\\\\xffb\"" : names[i])}'", messages[i],
+                StringComparison.Ordinal);
+            Assert.DoesNotContain("posix:", messages[i], StringComparison.Ordinal);
+            Assert.DoesNotContain("IPC_PRIVATE", messages[i], StringComparison.Ordinal);
+            Assert.DoesNotContain("KEY", messages[i], StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void What_is_not_there_is_said_to_be_of_no_kind()
     {
@@ -129,6 +182,7 @@ public sealed class NotKnownTests
         Assert.Equal(1, Regex.Count(output, "\"kind\""));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void No_key_is_invented_for_an_object_that_is_named_by_its_number()
     {

@@ -13,9 +13,9 @@ public class ObjectTests : OneType
 
     [Theory]
     [MemberData(nameof(Types))]
+    [NeedsUnix(Hold)]
     public void A_segment_is_made_and_stays(string type)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey(type);
         Assert.Equal($"{key}", Nipc.Succeed("create", "shm", $"{key}", "64k", "-m", "640"));
         using var segment = SharedMemory.OpenExisting(key,
@@ -35,9 +35,9 @@ public class ObjectTests : OneType
 
     [Theory]
     [MemberData(nameof(Types))]
+    [NeedsUnix(Hold)]
     public void A_semaphore_is_made_opened_and_reset(string type)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey(type);
         Nipc.Succeed("create", "sem", $"{key}", "3");
         Nipc.Fail(1, "create", "sem", $"{key}", "3");
@@ -47,9 +47,9 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    [NeedsUnix(Hold)]
     public void A_bare_name_is_taken_with_its_type_and_keys_come_from_standard_input()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey("systemv-84");
         Nipc.Succeed("create", "sem", "--type", "systemv-84", key.NativeKey, "1");
         Assert.Equal("1\n",
@@ -103,9 +103,9 @@ public class ObjectTests : OneType
 
     [Theory]
     [MemberData(nameof(Types))]
+    [NeedsUnix(Hold)]
     public void What_is_in_use_is_refused_with_who_uses_it_unless_forced(string type)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey(type);
         Nipc.Succeed("create", "shm", $"{key}", "10");
         using (SharedMemory.OpenExisting(key, options: new SharedMemoryOptions { Removal = RemovalPolicy.Keep }))
@@ -128,10 +128,10 @@ public class ObjectTests : OneType
     [Theory]
     [InlineData("shm")]
     [InlineData("sem")]
+    [NeedsLinux("A PID namespace needs root, on Linux.")]
+    [NeedsRoot("A PID namespace needs root, on Linux.")]
     public void What_processes_of_another_container_use_is_refused_unless_forced(string kind)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-            "A PID namespace needs root, on Linux.");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", kind, $"{key}", "10");
         using (IDisposable user = kind == "shm"
@@ -154,9 +154,9 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    [NeedsUnix(Hold)]
     public void Of_several_keys_all_are_tried_and_the_first_failure_is_the_exit_code()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey first = NewKey("posix"), second = NewKey("systemv");
         Nipc.Succeed("create", "sem", $"{first}", "1");
         Nipc.Succeed("create", "shm", $"{second}", "1");
@@ -167,9 +167,9 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    [NeedsUnix(Hold)]
     public void Kind_chooses_between_a_segment_and_a_semaphore_of_one_key()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "1");
         Nipc.Succeed("create", "sem", $"{key}", "1");
@@ -180,9 +180,9 @@ public class ObjectTests : OneType
 
     [Theory]
     [MemberData(nameof(Types))]
+    [NeedsUnix(Hold)]
     public void A_limit_and_a_key_that_breaks_a_rule_are_told_with_the_verbs_that_help(string type)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), Hold);
         NativeIpcKey key = NewKey(type);
         Nipc.Succeed("create", "sem", $"{key}", type == "posix" ? "2147483647" : "32767");
         Assert.Contains($"'nipc value {key}' prints its count", Nipc.Fail(5, "release", $"{key}"),
@@ -194,9 +194,9 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("The lengths are those of Linux.")]
     public void A_lock_that_cannot_be_made_is_told_with_the_way_without_it()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The lengths are those of Linux.");
         // A segment may have it; its lock would have four bytes more
         NativeIpcKey key = Names.Track(NativeIpcKey.Parse($"posix:/{TestNames.NextName().PadRight(255, 'k')}"));
         Nipc.Succeed("create", "shm", $"{key}", "10");
@@ -210,10 +210,10 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("Hiding /proc/sysvipc needs root, on Linux.")]
+    [NeedsRoot("Hiding /proc/sysvipc needs root, on Linux.")]
     public void Where_the_system_does_not_say_who_uses_an_object_rm_says_that_it_cannot_tell()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-            "Hiding /proc/sysvipc needs root, on Linux.");
         NativeIpcKey key = NewKey("systemv");
         Nipc.Succeed("create", "shm", $"{key}", "10");
 
@@ -244,10 +244,10 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("Becoming other users needs root, on Linux.")]
+    [NeedsRoot("Becoming other users needs root, on Linux.")]
     public void A_stranger_who_locks_the_folder_or_the_file_does_not_make_rm_remove_what_is_in_use()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
-            "Becoming other users needs root, on Linux.");
         string setpriv = Peers.Require("setpriv", "util-linux");
         NativeIpcKey key = NewKey("posix");
         string file = $"/dev/shm{key.NativeKey}";
@@ -288,10 +288,10 @@ public class ObjectTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("Becoming another user needs root, on Linux.")]
+    [NeedsRoot("Becoming another user needs root, on Linux.")]
     public void What_another_user_owns_is_exit_code_4()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root",
-            "Becoming another user needs root, on Linux.");
         string setpriv = Peers.Require("setpriv", "util-linux");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "1");

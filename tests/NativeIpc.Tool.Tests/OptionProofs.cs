@@ -12,6 +12,12 @@ internal sealed record OptionProof(string Line, string Option, string SetUp = ""
     /// <summary>Whether the option's deed is to end with the exit code of a wrong command line.</summary>
     internal bool Refuses { get; init; }
 
+    /// <summary>The exit code with the option: a failure would make a difference as well.</summary>
+    internal int Code { get; init; }
+
+    /// <summary>Whether it depends on the machine whether the exit code is 0 or 1: doctor's.</summary>
+    internal bool MayFind { get; init; }
+
     /// <summary>Whether another user than root gives it.</summary>
     internal bool IsOfUser { get; init; }
 
@@ -33,7 +39,8 @@ internal static class OptionProofs
         printf a > /dev/shm/a; printf bbb > /dev/shm/b; printf cc > /dev/shm/c; touch -d 2020-01-01 /dev/shm/b
         sem d 1; chown 65534 /dev/shm/c /dev/shm/sem.d
         mkdir -p keys; touch keys/k
-        perl -e '@s = stat "keys/k"; shmget((0x51 << 24) | (($s[0] & 255) << 16) | ($s[1] & 65535), 7, 01600)'; ipcmk -M 5 > /dev/null; ipcmk -S 1 > /dev/null
+        perl -e '@s = stat "keys/k"; shmget((0x51 << 24) | (($s[0] & 255) << 16) | ($s[1] & 65535), 7, 01600)'
+        ipcmk -M 5 > /dev/null; ipcmk -S 1 > /dev/null
         as_user ipcmk -M 9 > /dev/null; as_user ipcmk -S 1 > /dev/null
         exec 7< /dev/shm/a
 
@@ -93,7 +100,7 @@ internal static class OptionProofs
     private static OptionProof[] Locked(string line, string setUp) =>
     [
         new(line, "-L", setUp), new(line.Replace("{}", "-L {}", StringComparison.Ordinal), "-w 0",
-            setUp + Semaphore + "0\nexec 7< /dev/shm/sem.x\n") { Waits = true },
+            setUp + Semaphore + "0\nexec 7< /dev/shm/sem.x\n") { Waits = true, Code = 1 },
     ];
 
     private static OptionProof[] Create(string line) =>
@@ -119,9 +126,11 @@ internal static class OptionProofs
         [
             new("doctor {}", "--fix",
                 "$N create sem posix:/w 1 > /dev/null; $N run --sem posix:/w -- sh -c 'kill -9 $PPID' 2> /dev/null | "
-                    + "cat\n"),
-            new("doctor {}", "-a", "for i in $(seq 9); do printf abc > /dev/shm/sem.$i; done\n"), new("doctor {}",
-                "-d keys", Many), new("doctor {}", "--json", Segment),
+                    + "cat\n") { MayFind = true },
+            new("doctor {}", "-a", "for i in $(seq 9); do printf abc > /dev/shm/sem.$i; done\n")
+                { MayFind = true },
+            new("doctor {}", "-d keys", Many) { MayFind = true },
+            new("doctor {}", "--json", Segment) { MayFind = true },
         ],
         "key parse" =>
         [
@@ -198,7 +207,7 @@ internal static class OptionProofs
         [
             new("acquire /x {}", "-t posix", Semaphore + "4\n") { Alike = s_patterns }, new("acquire 'posix:/*' {}",
                 "-g", Semaphore + "4\n"), new("acquire posix:/x {}", "-n 2", Semaphore + "4\n"),
-            new("acquire posix:/x {}", "-w 0", Semaphore + "0\n") { Waits = true },
+            new("acquire posix:/x {}", "-w 0", Semaphore + "0\n") { Waits = true, Code = 1 },
             new("acquire posix:/x {}", "-O", Semaphore + "4\n" + Foreign),
         ],
         "release" =>
@@ -219,10 +228,10 @@ internal static class OptionProofs
                 Semaphore + "4\n") { Alike = s_patterns },
             new("run -s 'posix:/*' {} true", "-g", Semaphore + "4\n"),
             new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
-            new("run -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true },
+            new("run -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true, Code = 1 },
             new("run -s posix:/x {} true", "-c 3"),
             new("run -s posix:/x {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"),
-            new("run -s posix:/x -w 0 {} true", "-E 9", Semaphore + "0\n"),
+            new("run -s posix:/x -w 0 {} true", "-E 9", Semaphore + "0\n") { Code = 9 },
             new("run -s posix:/x {} true", "-O", Semaphore + "4\n" + Foreign),
         ],
         "demo" => [new("demo file --child dotnet {}", "-t posix", "printf new > file\n"),

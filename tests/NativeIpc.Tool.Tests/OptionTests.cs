@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -29,6 +30,7 @@ public partial class OptionTests
         return all;
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [MemberData(nameof(Options))]
     public void Every_option_acts_or_is_refused(string verb, string option)
@@ -47,12 +49,30 @@ public partial class OptionTests
             string[] outcomes = Run(Script(proof, other));
             (string without, string with) = (outcomes[0], outcomes[1]);
             bool isRefused = with.StartsWith("2\n", StringComparison.Ordinal);
+            if (second is null) AssertActs(proof, int.Parse(with.Split('\n')[0], CultureInfo.InvariantCulture), with);
+            else if (isRefused && !without.StartsWith("2\n", StringComparison.Ordinal))
+                AssertNamed(verb, proof, second, with);
             Assert.False(second is null && isRefused && !proof.Refuses && !with.Contains("belongs to",
                 StringComparison.Ordinal), $"{proof.Option} is refused where it is to act: {with}");
             Assert.False(with == without && !isRefused,
                 $"'nipc {proof.Line}' with {other} does the same with {proof.Option} and without it:\n{with}");
         }
     }
+
+    /// <summary>The option does what it is for: a failure would make a difference as well.</summary>
+    private static void AssertActs(OptionProof proof, int code, string outcome)
+    {
+        Assert.True(code == (proof.Refuses ? 2 : proof.Code) || (proof.MayFind && code == 1),
+            $"'nipc {proof.Line}' with {proof.Option} is to act, and ends with {outcome}");
+    }
+
+    /// <summary>A refusal says which of two options it is about.</summary>
+    private static void AssertNamed(string verb, OptionProof one, OptionProof other, string said)
+        => Assert.True(
+            new[] { one, other }.Any(proof => Spellings.Any(known => known.Key.StartsWith($"{verb} --",
+                StringComparison.Ordinal) && known.Value.Contains(proof.Option.Split(' ')[0])
+                && known.Value.Any(name => said.Contains(name, StringComparison.Ordinal)))),
+            $"'nipc {one.Line}' with {one.Option} and {other.Option} is refused without naming either: {said}");
 
     [Fact]
     public void What_has_a_proof_is_an_option()
@@ -70,12 +90,18 @@ public partial class OptionTests
         var script = new StringBuilder($$"""
             mkdir /dev/shm/.work && mount -t tmpfs -o mode=1777 tmpfs "$PWD" && cd "$PWD" || exit 99
             log=$(mktemp -u /tmp/nipc-log.XXXXXX); trap 'rm -f "$log"' EXIT
-            fresh() { exec 7<&- 8<&-; rm -rf -- ./* /dev/shm/*; ipcrm --all 2> /dev/null; sem() { { printf "\\$(printf %o $2)"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }; }
+            fresh() {
+                exec 7<&- 8<&-; rm -rf -- ./* /dev/shm/*; ipcrm --all 2> /dev/null
+                sem() { { printf "\\$(printf %o $2)"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }
+            }
             state() {
-                for file in /dev/shm/* *; do [ -f "$file" ] && stat -c '%n %s %a %g' "$file" && od -An -tx1 -N64 "$file"; done
+                for file in /dev/shm/* *; do
+                    [ -f "$file" ] && stat -c '%n %s %a %g' "$file" && od -An -tx1 -N64 "$file"
+                done
                 ipcs -m | awk 'NR > 3 { print $1, $3, $4, $5, $6 }'; ipcs -s | awk 'NR > 3 { print $1, $3, $4, $5 }'
             }
-            # Ends what goes on for ever by a signal (a job in the background ignores SIGINT) once it has said something.
+            # Ends what goes on for ever by a signal (a job in the background ignores SIGINT) once it has said
+            # something.
             watched() {
                 "$@" > "$log" 2>&1 & p=$!
                 while [ ! -s "$log" ] && kill -0 $p 2> /dev/null; do :; done
@@ -88,8 +114,9 @@ public partial class OptionTests
             string line = proof.Line.Replace("{}", $"{other} {option}", StringComparison.Ordinal);
             string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
             bool goesOn = Regex.IsMatch(line, @" -W| --hold");
-            string start =
-                $"{(goesOn ? "watched " : $"timeout -s INT {(proof.Waits && option.Length == 0 ? "0.5" : "30")} ")}{(proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "")}{program}";
+            string time = proof.Waits && option.Length == 0 ? "0.5" : "100";
+            string start = (goesOn ? "watched " : $"timeout -s INT {time} ")
+                + (proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "") + program;
             script.Append("fresh\n").Append(proof.SetUp)
                 .Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
             script.Append("echo \"$said\"; state; echo '").Append(Mark).Append("end'\n");
@@ -116,7 +143,9 @@ public partial class OptionTests
     [GeneratedRegex(Mark + @"code (\d+)")]
     private static partial Regex Code();
 
-    [GeneratedRegex(@"\d{4}-\d\d-\d\d[ T][0-9:.]+(Z| ?[+-]\d\d:?\d\d)?( \([^)]* ago\))?|pid \d+|""(pid|creatorPid|lastPid)"": \d+| +\d+[smhd]  |0x[0-9a-f]{8}|\d+\([^)]*\)|^ +\d+ \w+$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"\d{4}-\d\d-\d\d[ T][0-9:.]+(Z| ?[+-]\d\d:?\d\d)?( \([^)]* ago\))?|pid \d+"
+        + @"|""(pid|creatorPid|lastPid)"": \d+| +\d+[smhd]  |0x[0-9a-f]{8}|\d+\([^)]*\)|^ +\d+ \w+$",
+        RegexOptions.Multiline)]
     private static partial Regex Changing();
 
     private static IEnumerable<KeyValuePair<string, string[]>> Read(object command, string path)

@@ -12,15 +12,18 @@ public sealed partial class OtherObjectsTests : OneType
     public OtherObjectsTests() => Alone.Require();
 
     /// <summary>Issue 14, B: corosync and JACK have folders there.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Files_in_folders_are_listed_with_their_path_and_their_users()
     {
         const string script = """
-            mkdir -p /dev/shm/d/e elsewhere; touch elsewhere/secret; ln -s "$PWD/elsewhere" /dev/shm/link; ln -s "$PWD/elsewhere" /dev/shm/d/link
+            mkdir -p /dev/shm/d/e elsewhere; touch elsewhere/secret; ln -s "$PWD/elsewhere" /dev/shm/link
+            ln -s "$PWD/elsewhere" /dev/shm/d/link
             head -c 4096 /dev/zero > /dev/shm/d/x; printf abc > /dev/shm/d/e/y; exec 9< /dev/shm/d/x
             $N list --no-header -o key,kind,bytes,flags | tr -s ' ' | sort; $N list -k sem --no-header | wc -l
             $N list --no-header -o key,users | grep '/d/x '
-            $N show /dev/shm/d/e/y | tail -n 2; $N show /dev/shm/d/e/y --json | grep path; $N doctor | grep -c /dev/shm/d
+            $N show /dev/shm/d/e/y | tail -n 2; $N show /dev/shm/d/e/y --json | grep path
+            $N doctor | grep -c /dev/shm/d
             """;
         string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
         string[] expected = ["/dev/shm/d/e/y shm 3 in-folder", "/dev/shm/d/x shm 4096 in-folder", "0"];
@@ -31,13 +34,16 @@ public sealed partial class OtherObjectsTests : OneType
             [lines[5], lines[6].TrimEnd(','), lines[7]]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Folders_that_are_too_deep_of_another_file_system_or_shut_are_told()
     {
         const string script = """
-            mkdir -p /dev/shm/1/2/3/4/5/6/7/8/9 /dev/shm/other; touch /dev/shm/1/2/3/4/5/6/7/8/in /dev/shm/1/2/3/4/5/6/7/8/9/out
+            mkdir -p /dev/shm/1/2/3/4/5/6/7/8/9 /dev/shm/other
+            touch /dev/shm/1/2/3/4/5/6/7/8/in /dev/shm/1/2/3/4/5/6/7/8/9/out
             mount -t tmpfs tmpfs /dev/shm/other; touch /dev/shm/other/out
-            $N list --no-header -o key,kind; mkdir -m 700 /dev/shm/shut; touch /dev/shm/shut/out; as_user $N list --no-header -o key,kind
+            $N list --no-header -o key,kind; mkdir -m 700 /dev/shm/shut; touch /dev/shm/shut/out
+            as_user $N list --no-header -o key,kind
             """;
         ShellResult result = Alone.Run(script);
         Assert.Equal("/dev/shm/1/2/3/4/5/6/7/8/in  shm\n/dev/shm/1/2/3/4/5/6/7/8/in  shm\n", result.Output);
@@ -47,6 +53,7 @@ public sealed partial class OtherObjectsTests : OneType
             StringComparison.Ordinal);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Files_in_folders_are_neither_opened_nor_removed()
     {
@@ -65,6 +72,7 @@ public sealed partial class OtherObjectsTests : OneType
     }
 
     /// <summary>Each byte can be seen, no two look alike, and the verbs take what list prints.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Names_that_are_no_UTF_8_are_told_apart_and_taken()
     {
@@ -72,10 +80,14 @@ public sealed partial class OtherObjectsTests : OneType
             f() { printf "$2" > "/dev/shm/$(printf "$1")"; }
             f '\377' a; f '\376' bb; f '\\xff' ccc; f '\377\\xff' dddd; f '\377\033]0;x' eeeee; f 'text' ffffff
             { printf '\003'; head -c 31 /dev/zero; } > "/dev/shm/sem.$(printf '\200')"
-            $N list --no-header -o key,bytes | tr -s ' ' | LC_ALL=C sort; $N list | grep -c '\\u001b'; $N list --json | grep -i '"name".*001b'
-            $N show '/dev/shm/\xfe' -n 0 | grep ^size; $N show '/dev/shm/\xff' -n 0 | grep -E '^(segment|size)'; $N show '/dev/shm/\\xff' -n 0 | grep -E '^(segment|size)'
-            $N show '/dev/shm/sem.\x80' | grep ^value; $N value '/dev/shm/sem.\x80'; echo $?; $N show /dev/shm/text -n 0 | grep ^segment
-            $N rm '/dev/shm/\xff\u001b]0;x' | grep -v '^ '; $N rm '/dev/shm/\xff'; $N rm '/dev/shm/\xff'; echo $?; $N rm 'posix:/\xff'; LC_ALL=C ls -b /dev/shm
+            $N list --no-header -o key,bytes | tr -s ' ' | LC_ALL=C sort; $N list | grep -c '\\u001b'
+            $N list --json | grep -i '"name".*001b'
+            $N show '/dev/shm/\xfe' -n 0 | grep ^size; $N show '/dev/shm/\xff' -n 0 | grep -E '^(segment|size)'
+            $N show '/dev/shm/\\xff' -n 0 | grep -E '^(segment|size)'
+            $N show '/dev/shm/sem.\x80' | grep ^value; $N value '/dev/shm/sem.\x80'; echo $?
+            $N show /dev/shm/text -n 0 | grep ^segment
+            $N rm '/dev/shm/\xff\u001b]0;x' | grep -v '^ '; $N rm '/dev/shm/\xff'; $N rm '/dev/shm/\xff'; echo $?
+            $N rm 'posix:/\xff'; LC_ALL=C ls -b /dev/shm
             """;
         string[] lines = Alone.Run(script).Output.TrimEnd('\n').Split('\n');
         string[] expected =
@@ -92,6 +104,7 @@ public sealed partial class OtherObjectsTests : OneType
             line => string.Join(' ', line.TrimEnd(',').Split(' ', StringSplitOptions.RemoveEmptyEntries))));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void The_name_of_a_process_that_is_no_UTF_8_is_shown_byte_by_byte()
     {
@@ -145,18 +158,21 @@ public sealed partial class OtherObjectsTests : OneType
             blind.GetProperty("notes").EnumerateArray().Select(note => note.GetString()));
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Message_queues_are_counted_and_shown_and_what_is_not_mounted_is_not_0()
     {
         // A /dev of its own, in which queues are mounted only afterwards.
         const string script = """
-            mkdir dev && mount -t tmpfs tmpfs dev && mkdir dev/shm dev/mqueue && mount -t tmpfs -o mode=1777 tmpfs dev/shm || exit 99
+            mkdir dev && mount -t tmpfs tmpfs dev && mkdir dev/shm dev/mqueue &&
+                mount -t tmpfs -o mode=1777 tmpfs dev/shm || exit 99
             for f in null zero full random urandom tty; do touch dev/$f && mount --bind /dev/$f dev/$f || exit 99; done
             mount --rbind dev /dev || exit 99
             ipcmk -Q > /dev/null; perl -e 'msgsnd(msgget(7, 01600), pack("l! a*", 1, "hello"), 0)'
             $N list --no-attachments --json; echo ==; $N list --no-attachments; echo ==
             mount -t mqueue mqueue /dev/mqueue && touch /dev/mqueue/jobs || exit 99
-            $N list --no-attachments --all --json; echo ==; $N list --no-attachments --all --no-header; echo ==; $N list --no-attachments; $N rm msqid:0; echo $?; $N rm mqueue:/jobs; echo $?
+            $N list --no-attachments --all --json; echo ==; $N list --no-attachments --all --no-header; echo ==
+            $N list --no-attachments; $N rm msqid:0; echo $?; $N rm mqueue:/jobs; echo $?
             """;
         ShellResult result = Alone.Run(script);
         Assert.SkipWhen(result.ExitCode == 99, $"This container does not let the machine be made so: {result.Error}");

@@ -11,9 +11,9 @@ public class OutputTests : OneType
     [Theory]
     [InlineData(null)]
     [InlineData("1")]
+    [NeedsUnix("The keys are those of Unix.")]
     public void No_escape_code_reaches_a_pipe(string? noColour)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         string file = NewFile();
         KeyValuePair<string, string?>[] environment = [new("NO_COLOR", noColour), new("TERM", "xterm-256color"),
@@ -31,9 +31,9 @@ public class OutputTests : OneType
     }
 
     [Fact]
+    [NeedsUnix("The keys are those of Unix.")]
     public void Json_is_one_value_and_a_line_feed()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         foreach (string[] verb in (string[][])[
             ["create", "sem", $"{key}", "1"], ["value", $"{key}"], ["list"], ["doctor"], ["key", "safe", "x"], ["key",
@@ -49,9 +49,9 @@ public class OutputTests : OneType
     }
 
     [Fact]
+    [NeedsUnix("Run by hand under Wine.")]
     public void The_demo_copies_between_two_processes_and_leaves_nothing()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Run by hand under Wine.");
         string file = NewFile();
         File.WriteAllBytes(file, new byte[300_000]);
         string output = Nipc.Succeed("demo", file, "--type", "posix", "--type", "systemv", "--child", "dotnet");
@@ -69,9 +69,9 @@ public class OutputTests : OneType
 
     [Theory]
     [MemberData(nameof(Invisible))]
+    [NeedsLinux("Files in /dev/shm are objects on Linux.")]
     public void What_is_invisible_reaches_no_terminal(string text)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
         string name = $"nitool-{Environment.ProcessId}-{text}";
         string file = $"/dev/shm/{name}";
         File.WriteAllBytes(file, [1, 2, 3]);
@@ -104,9 +104,9 @@ public class OutputTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("Names of processes are told on Linux.")]
     public void The_name_of_a_process_reaches_no_terminal_raw()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Names of processes are told on Linux.");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "64");
         string open = $"open(F, '<', '/dev/shm{key.NativeKey}'); syscall(157, 15, my $n = "
@@ -123,9 +123,9 @@ public class OutputTests : OneType
     }
 
     [Fact]
+    [NeedsLinux("Files in /dev/shm are objects on Linux.")]
     public void A_name_that_is_no_UTF_8_reaches_no_terminal_raw()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files in /dev/shm are objects on Linux.");
         string mark = $"nitool-{Environment.ProcessId}-raw";
         Shell.Run("bash", ["-c", $"touch $'/dev/shm/{mark}\\xff\\e]0;x\\a'"]);
         try
@@ -148,6 +148,7 @@ public class OutputTests : OneType
             ? rune.Value is not (' ' or '\n') : rune.Value is 0x3164 or 0xFE0F);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Theory]
     [InlineData("show posix:/nitool-none", "2>/dev/full", 3)]
     [InlineData("show posix:/nitool-none", "2>&-", 3)]
@@ -165,10 +166,10 @@ public class OutputTests : OneType
     [InlineData("create sem posix:/new 1", ">/dev/full", 7)]
     [InlineData("restore posix:/x /tmp", "", 7)]
     [InlineData("--help", ">/dev/full", 7)]
+    [NeedsLinux("/dev/full is Linux's.")]
     public void A_stream_that_is_closed_or_full_ends_with_a_documented_exit_code(string verb, string streams,
         int exitCode)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's.");
         Alone.Require();
 
         // What failed has left nothing, and nothing was printed into what took the place of a closed stream.
@@ -184,9 +185,10 @@ public class OutputTests : OneType
     [InlineData("mknod TARGET c 1 3")]
     [InlineData("ln -s elsewhere TARGET")]
     [InlineData("mkdir TARGET")]
+    [NeedsLinux("Only root makes devices.")]
+    [NeedsRoot("Only root makes devices.")]
     public void Dump_replaces_nothing_but_a_regular_file(string make)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root", "Only root makes devices.");
         NativeIpcKey key = NewKey("posix");
         string target = NewFile();
         Nipc.Succeed("create", "shm", $"{key}", "64");
@@ -200,9 +202,9 @@ public class OutputTests : OneType
     [Theory]
     [InlineData("-")]
     [InlineData("/dev/stdout")]
+    [NeedsUnix("The keys are those of Unix.")]
     public void Dump_streams_to_standard_output(string target)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "5");
         Nipc.Succeed("write", $"{key}", "--text", "bytes");
@@ -212,20 +214,25 @@ public class OutputTests : OneType
 
     // .NET itself needs some of each before the tool begins: that many are found first.
     private const string Least = """
-        least=1; until few $least "$N" --version > /dev/null 2>&1; do least=$((least + 1)); [ $least -lt 200 ] || exit 1; done
+        least=1
+        until few $least "$N" --version > /dev/null 2>&1; do least=$((least + 1)); [ $least -lt 200 ] || exit 1; done
         check() {
             few "$@" > out 2> err < /dev/null; code=$?
             [ $code = 0 ] || { [ $3 = doctor ] && [ $code = 1 ] && [ -s out ]; } || {
-                { [ $code = 5 ] || { [ $3 = run ] && [ $code = 126 ]; }; } && [ $(wc -l < err) = 1 ] && grep -q '^nipc: ' err
+                { [ $code = 5 ] || { [ $3 = run ] && [ $code = 126 ]; }; } &&
+                    [ $(wc -l < err) = 1 ] && grep -q '^nipc: ' err
             } || echo "$*: $code $(cat err)"
-            [ $code != 0 ] || ! grep -E 'cannot be (read|listed)|There is no|Nothing fits' err || echo "$*: took unknown for no"
+            [ $code != 0 ] || ! grep -E 'cannot be (read|listed)|There is no|Nothing fits' err ||
+                echo "$*: took unknown for no"
             [ $code != 0 ] || [ $3 != list ] || grep -q posix:/x out || echo "$*: left something out"
-            [ $code = 0 ] || { [ ! -e /dev/shm/new ] && [ ! -e /dev/shm/sem.new ]; } || echo "$*: $code, and left something"
+            [ $code = 0 ] || { [ ! -e /dev/shm/new ] && [ ! -e /dev/shm/sem.new ]; } ||
+                echo "$*: $code, and left something"
             rm -f /dev/shm/new /dev/shm/sem.new
         }
 
         """;
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Too_few_descriptors_are_one_line_and_exit_code_5()
     {
@@ -233,7 +240,35 @@ public class OutputTests : OneType
         string said = Alone.Run(Prelude("(ulimit -n $n; exec \"$@\")") + """
             perl -e 'shmget(0x55, 64, 01600)'
             for n in 0 1 2 3 4 6 8; do
-                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' 'create sem posix:/new 1' 'dump posix:/x -' 'rm --unused -t systemv' 'rm --orphaned --yes' 'rm -g posix:* --dry-run' 'show shmid:0'; do check $((least + n)) "$N" $verb; done
+                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' \
+                    'create sem posix:/new 1' 'dump posix:/x -' 'rm --unused -t systemv' 'rm --orphaned --yes' \
+                    'rm -g posix:* --dry-run' 'show shmid:0'; do check $((least + n)) "$N" $verb; done
+            done
+            """).Succeeded;
+        Assert.Equal("", said);
+    }
+
+    [NeedsRoot(Alone.Why)]
+    [Fact]
+    public void Too_few_descriptors_leave_a_System_V_object_whole_or_remove_it_whole()
+    {
+        RequireNativeFile();
+        string said = Alone.Run(Prelude("(ulimit -n $n; exec \"$@\")") + """
+            for n in 0 1 2 3 4; do
+                for verb in "rm systemv:$PWD/k" "rm systemv:$PWD/k -k sem" "rm --orphaned --yes -d ." \
+                    "rm --unused --yes -t systemv -d ."; do
+                    "$N" create shm systemv:$PWD/k 10 > /dev/null; "$N" write systemv:$PWD/k --lock -s x
+                    there() {
+                        echo "$(awk 'NR > 1' /proc/sysvipc/shm | wc -l) $(awk 'NR > 1' /proc/sysvipc/sem | wc -l)" \
+                            "$(ls k 2> /dev/null)"
+                    }
+                    check $((least + n)) "$N" $verb
+                    case "$code $verb $(there)" in
+                        5*' 1 1 k') ;; '0 rm --orphaned'*' 1 1 k') ;; '0'*'-k sem 1 0 k') ;; '0'*' 0 0 ') ;;
+                        *) echo "$n $verb: $code left $(there): $(cat out err)" ;;
+                    esac
+                    "$N" rm systemv:$PWD/k > /dev/null 2>&1 || true
+                done
             done
             """).Succeeded;
         Assert.Equal("", said);
@@ -248,7 +283,9 @@ public class OutputTests : OneType
         string said = Alone.Run("uid=$((200000 + $$)); chmod 777 .\n"
             + Prelude("setpriv --reuid $uid --regid $uid --clear-groups prlimit --nproc=$n:$n \"$@\"") + """
             for n in 0 1 2 3; do
-                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' 'create sem posix:/new 1' 'dump posix:/x -' 'run --sem posix:/s true' 'run --sem posix:/new --create 1 true' 'acquire posix:/s --timeout 9'; do
+                for verb in 'list' 'doctor' 'show posix:/x' 'read posix:/x' 'create shm posix:/new 10' \
+                    'create sem posix:/new 1' 'dump posix:/x -' 'run --sem posix:/s true' \
+                    'run --sem posix:/new --create 1 true' 'acquire posix:/s --timeout 9'; do
                     "$N" create sem posix:/s 1 > /dev/null; chown $uid /dev/shm/sem.s
                     check $((least + n)) "$N" $verb
                     [ "$code" = 0 ] || [ "$("$N" value posix:/s)" = 1 ] || echo "$n $verb took a permit"
@@ -257,6 +294,21 @@ public class OutputTests : OneType
             done
             """).Succeeded;
         Assert.Equal("", said);
+    }
+
+    /// <summary>.NET itself starts a thread before the program begins.</summary>
+    [Fact]
+    public void Without_a_thread_for_NET_there_is_a_line_and_exit_code_5_as_well()
+    {
+        RequireNativeFile();
+        const string script = """
+            uid=$((200000 + $$)); few() { setpriv --reuid $uid --regid $uid --clear-groups prlimit --nproc=1:1 "$@"; }
+            few "$N" --version; echo $?; few "$N" --version 2>&-; echo $?; few "$N" list 2>/dev/full; echo $?
+            "$N" create sem posix:/s 1 > /dev/null; "$N" run --sem posix:/s sh -c 'exit 255'; echo $?
+            """;
+        ShellResult result = Alone.Run(script);
+        Assert.Equal("5\n5\n5\n255\n", result.Output);
+        Assert.Matches("^nipc: No memory, or no further thread, is to be had: [^\\n]*\\.\\n$", result.Error);
     }
 
     private static void RequireNativeFile()
@@ -296,9 +348,9 @@ public class OutputTests : OneType
     [InlineData("acquire KEY --timeout", "99999999999999h")]
     [InlineData("read KEY --offset", "0x8000000000000000")]
     [InlineData("read KEY --length", "99999999999999999999")]
+    [NeedsUnix("The keys are those of Unix.")]
     public void A_number_that_cannot_be_meant_is_an_error_of_the_command_line(string verb, string number)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         Nipc.Succeed("create", "shm", $"{key}", "64");
         ShellResult result = Nipc.Run(
@@ -309,9 +361,9 @@ public class OutputTests : OneType
     }
 
     [Fact]
+    [NeedsUnix("The keys and the commands are those of Unix.")]
     public void The_first_word_that_is_no_option_begins_the_command_of_run()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys and the commands are those of Unix.");
         NativeIpcKey key = NewKey("posix");
         string file = NewFile();
         File.WriteAllText(file, "1\n2\n3\n");

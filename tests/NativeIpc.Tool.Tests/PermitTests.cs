@@ -46,9 +46,9 @@ public class PermitTests : OneType
 
     [Theory]
     [MemberData(nameof(Types))]
+    [NeedsUnix("No signals are sent on Windows.")]
     public void Ctrl_C_ends_a_wait_and_gives_back_what_was_taken(string type)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "No signals are sent on Windows.");
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NewKey(type), 1, s_options);
         using var waiting = new RunningNipc("acquire", $"{semaphore.Key}", "--count", "2");
 
@@ -93,9 +93,9 @@ public class PermitTests : OneType
     [InlineData(2, "run", "--", "true")]
     [InlineData(2, "run", "--sem", "posix:/nipc-none", "--robust", "-n", "2", "--", "true")]
     [InlineData(2, "run", "--sem", "posix:/nipc-none", "--create", "-3", "--", "true")]
+    [NeedsUnix("The keys are those of Unix.")]
     public void Failures_have_their_exit_codes(int code, params string[] arguments)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The keys are those of Unix.");
         Nipc.Fail(code, arguments);
     }
 }

@@ -6,17 +6,13 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary><c>rm</c> removes nothing that lives, and nothing of which it does not know whether it does.</summary>
+[NeedsLinux("Windows removes by itself.")]
+[NeedsRoot("Other users and namespaces need root.")]
 public sealed class RemovalTests : OneType
 {
     // What the root of a container has by default (docker): neither SYS_PTRACE nor LEASE.
     private const string AsInContainers = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,"
         + "+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap";
-
-    public RemovalTests()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Windows removes by itself.");
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Other users and namespaces need root.");
-    }
 
     [Theory]
     [InlineData("shm")]
@@ -102,7 +98,8 @@ public sealed class RemovalTests : OneType
         string number = Nipc.Json("show", $"{key}",
             "--json").GetProperty("objects")[0].GetProperty("ipcKey").GetString()!;
         using (var waiter = new RunningNipc("perl", ["-e",
-            $"$s=semget({number},0,0); $|=1; print \"waits\\n\"; semop($s,pack('s3',0,-1,0)); print \"had\\n\"; <STDIN>"]))
+            $"$s=semget({number},0,0); $|=1; print \"waits\\n\"; "
+                + "semop($s,pack('s3',0,-1,0)); print \"had\\n\"; <STDIN>"]))
         {
             Assert.Equal("waits", waiter.ReadLine());
             Watch.Until(() => Nipc.Run("rm", $"{key}").ExitCode == 1 || !Exists());
@@ -175,7 +172,8 @@ public sealed class RemovalTests : OneType
             $n rm {options}
             """);
         Assert.Matches(
-            $@"{word} shm posix:/idle\n    It was made, or changed last, |{word} shm posix:/idle\n    It was made \d{{4}}-\d\d-\d\d [0-9:]{{8}}Z \(\d+s ago\)\.\n    Its owner \(root\) has ", output);
+            $@"{word} shm posix:/idle\n    It was made, or changed last, |{word} shm posix:/idle\n    It was made "
+                + @"\d{4}-\d\d-\d\d [0-9:]{8}Z \(\d+s ago\)\.\n    Its owner \(root\) has ", output);
         Assert.Equal(word == "matches", Regex.IsMatch(output, @"matches shm posix:/used\n    In use by \d+ \("));
     }
 
@@ -188,8 +186,10 @@ public sealed class RemovalTests : OneType
         Peers.Require("perl", "perl");
         string output = Private($"""
             mkfifo /dev/shm/go
-            perl -e '$|=1; $i=shmget(0x5045524c,64,01600); shmwrite($i,"hello",0,5); $s=semget(0x5045524c,1,01600); semop($s,pack("s3",0,1,0));
-                print "made\n"; open($go,"<","/dev/shm/go"); <$go>; print shmread($i,$b,0,5)?"ok":"$!","\n"; print semop($s,pack("s3",0,-1,0))?"ok":"$!","\n"' > /dev/shm/said &
+            perl -e '$|=1; $i=shmget(0x5045524c,64,01600); shmwrite($i,"hello",0,5);
+                $s=semget(0x5045524c,1,01600); semop($s,pack("s3",0,1,0));
+                print "made\n"; open($go,"<","/dev/shm/go"); <$go>; print shmread($i,$b,0,5)?"ok":"$!","\n";
+                print semop($s,pack("s3",0,-1,0))?"ok":"$!","\n"' > /dev/shm/said &
             until grep -q made /dev/shm/said 2>/dev/null; do :; done
             $n rm {word} --yes
             $n list --type systemv
@@ -211,7 +211,8 @@ public sealed class RemovalTests : OneType
             export XDG_RUNTIME_DIR=/dev/shm/run; mkdir -m 700 $XDG_RUNTIME_DIR
             $n create shm posix:/kept 10; $n create sem posix:/keptsem 1; $n create shm systemv:/dev/shm/run/kept 10
             head -c 100 /dev/zero > /dev/shm/foreign
-            for o in 'shm posix:/left 10' 'sem posix:/leftsem 1' 'shm systemv:/dev/shm/run/left 10' 'shm posix:/lives 10'; do
+            for o in 'shm posix:/left 10' 'sem posix:/leftsem 1' 'shm systemv:/dev/shm/run/left 10' \
+                'shm posix:/lives 10'; do
                 $n create $o --hold > /dev/shm/run/out &
                 pids="$pids $!"
                 until grep -q : /dev/shm/run/out; do :; done
@@ -282,7 +283,8 @@ public sealed class RemovalTests : OneType
             head -c 64 /dev/zero > /dev/shm/PostgreSQL.12345
             $n rm --unused
             echo "== as another user"
-            setpriv --reuid=1000 --regid=1000 --clear-groups sh -c "$n create shm posix:/theirs 10; $n rm --unused; $n rm --unused --yes"
+            setpriv --reuid=1000 --regid=1000 --clear-groups \
+                sh -c "$n create shm posix:/theirs 10; $n rm --unused; $n rm --unused --yes"
             echo "== removing"
             $n rm --unused --kind sem --yes; $n rm --unused -t systemv --yes
             $n rm --unused --yes; echo "code $?"
@@ -377,6 +379,7 @@ public sealed class RemovalTests : OneType
             $"mount -t tmpfs -o mode=1777 tmpfs /dev/shm && n='{Nipc.Program}' && exec 2>&1 || exit\n{script}"]).Output;
 
     /// <summary>--force was advised where it removes nothing.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Force_is_advised_only_where_it_removes()
     {

@@ -38,7 +38,7 @@ public class RunTests : OneType
     [Theory]
     [InlineData("systemv")]
     [InlineData("systemv-84")]
-    public void On_System_V_the_tool_becomes_the_command_and_the_kernel_gives_the_permit_back_after_SIGKILL_of_everything(string type)
+    public void On_System_V_the_kernel_gives_the_permit_back_after_SIGKILL_of_everything(string type)
     {
         using SystemSemaphore semaphore = Make(type, 1);
         using var run = new RunningNipc("run", "--sem", $"{semaphore.Key}", "--", "sh", "-c", "echo $$; read line");
@@ -146,7 +146,8 @@ public class RunTests : OneType
         using SystemSemaphore semaphore = Make(type, 1);
         string status = Shell.Run("sh",
             ["-c",
-                $"trap '' HUP INT; exec '{Nipc.Program}' run --sem '{semaphore.Key}' -- cat /proc/self/status"]).Succeeded;
+                $"trap '' HUP INT; exec '{Nipc.Program}' run --sem '{semaphore.Key}' -- cat /proc/self/status"])
+            .Succeeded;
         Assert.Equal(IgnoredHere() | 3, Ignored(status));
     }
 
@@ -245,9 +246,9 @@ public class RunTests : OneType
     [InlineData("--json")]
     [InlineData("-Oz")]
     [InlineData("--countless=2", "true")]
+    [NeedsUnix("The objects of Windows do not outlive their process.")]
     public void An_unknown_option_before_the_command_is_refused_and_takes_nothing(params string[] words)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
         NativeIpcKey key = NewKey("systemv");
         Nipc.Succeed("create", "sem", $"{key}", "2");
         string error = Nipc.Fail(2, ["run", "--sem", $"{key}", .. words]);

@@ -1,16 +1,16 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace NativeIpc.Tool.Tests;
 
 /// <summary><c>nipc show</c> on Linux.</summary>
+[NeedsLinux("Objects are shown on Linux.")]
 public sealed class ShowTests : IDisposable
 {
     private readonly TestNames _names = new();
-
-    public ShowTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Objects are shown on Linux.");
 
     public void Dispose() => _names.Dispose();
 
@@ -55,6 +55,7 @@ public sealed class ShowTests : IDisposable
     }
 
     /// <summary>The set was not shown, since the bytes of the segment under its key could not be read.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void What_cannot_be_read_keeps_nothing_else_from_being_shown()
     {
@@ -161,14 +162,28 @@ public sealed class ShowTests : IDisposable
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
+    [Fact]
+    public void Options_for_the_bytes_of_an_empty_segment_are_refused()
+    {
+        Alone.Require();
+        ShellResult result = Alone.Run("""
+            touch /dev/shm/e; $N show posix:/e | head -n 1
+            for o in '-n 5' '-o 0' '-n 5 --json'; do $N show posix:/e $o; echo $?; done
+            $N show posix:/e -S 'u8 a'; echo $?
+            printf a > /dev/shm/f; $N show -g 'posix:/*' -n 1 | grep -c 61
+            """);
+        Assert.Equal("segment     posix:/e\n2\n2\n2\n2\n1\n", result.Output);
+        Assert.Equal(4, Regex.Count(result.Error, "is for the bytes of a segment, and posix:/e is empty"));
+    }
+
     [Theory]
     [InlineData("sem", "-n", "5")]
     [InlineData("sem", "-o", "3")]
     [InlineData("sem", "-S", "u8 a@0")]
     [InlineData("shm", "-o", "11")]
+    [NeedsUnix("The objects of Windows do not outlive their process.")]
     public void Options_for_bytes_that_are_not_there_are_refused(string kind, params string[] options)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "The objects of Windows do not outlive their process.");
         NativeIpcKey key = _names.Next(NativeIpcKeyType.PosixRealtime);
         Nipc.Succeed("create", kind, $"{key}", "10");
         Nipc.Fail(2, ["show", $"{key}", .. options]);

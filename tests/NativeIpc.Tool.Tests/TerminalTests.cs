@@ -11,7 +11,8 @@ public sealed class TerminalTests
     public void Dump_and_restore_show_a_bar()
     {
         using var terminal = new TerminalScreen("""
-            cd "$(mktemp -d)" && "$NIPC" create shm posix:/big 64M > /dev/null && "$NIPC" dump posix:/big big.bin && "$NIPC" restore posix:/copy big.bin --create
+            cd "$(mktemp -d)" && "$NIPC" create shm posix:/big 64M > /dev/null && "$NIPC" dump posix:/big big.bin &&
+                "$NIPC" restore posix:/copy big.bin --create
             rm -r "$PWD"; echo "ended with $?"; exec cat
             """, 100, 20);
         string screen = terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
@@ -117,7 +118,8 @@ public sealed class TerminalTests
     {
         using var terminal = new TerminalScreen($$"""
             "$NIPC" create sem {{key}} 1 > /dev/null
-            "$NIPC" run --sem {{key}} -- sh -c 'trap "echo caught" INT; echo ready; until [ -e /dev/shm/go ]; do sleep 0.05; done; exit 5'
+            "$NIPC" run --sem {{key}} -- sh -c 'trap "echo caught" INT; echo ready
+                until [ -e /dev/shm/go ]; do sleep 0.05; done; exit 5'
             echo "ended with $?"; "$NIPC" value {{key}}; exec cat
             """, 80, 12);
         terminal.Await(screen => screen.Contains("ready", StringComparison.Ordinal), "the command");

@@ -4,10 +4,9 @@ using Xunit;
 namespace NativeIpc.Tool.Tests;
 
 /// <summary>Who does what with a semaphore: holders, waiters, and the members of System V sets.</summary>
+[NeedsLinux("Who uses an object is told on Linux.")]
 public sealed class UseTests : OneType
 {
-    public UseTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Who uses an object is told on Linux.");
-
     [Fact]
     public void Show_tells_holders_and_waiters_apart()
     {
@@ -21,7 +20,8 @@ public sealed class UseTests : OneType
         Watch.Until(() => Uses(key).GetValueOrDefault(waiter.Process.Id) == "waits", waiter.Process);
         string sheet = Nipc.Succeed("show", $"{key}");
         Assert.Matches(
-            $@"\nholders +{holder.Process.Id} nipc \(3 permits\)\n +[0-9]+ sh \(3 permits\)\nwaiters +{waiter.Process.Id} nipc\nothers +{Environment.ProcessId} ", sheet);
+            $@"\nholders +{holder.Process.Id} nipc \(3 permits\)\n +[0-9]+ sh \(3 permits\)"
+                + $@"\nwaiters +{waiter.Process.Id} nipc\nothers +{Environment.ProcessId} ", sheet);
         Dictionary<int, string> uses = Uses(key);
         Assert.Equal("holds", uses[holder.Process.Id]);
         Assert.Equal("open", uses[Environment.ProcessId]);
@@ -42,6 +42,7 @@ public sealed class UseTests : OneType
         Assert.Equal("holds", Uses(key)[holder.Process.Id]);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void The_members_of_a_set_are_told_as_ipcs_tells_them()
     {
@@ -57,7 +58,9 @@ public sealed class UseTests : OneType
         string all = Alone.Run(script).Output;
         string output = all[..all.IndexOf('{', StringComparison.Ordinal)];
         Assert.Matches(
-            @"\nmembers +3\n  0 +value 0, waiting 0, waiting for zero 0, last pid none\n  1 +value 7, waiting 0, waiting for zero 0, last pid \d+\n  2 +value 0, waiting 1, waiting for zero 0, last pid none\n", output);
+            @"\nmembers +3\n  0 +value 0, waiting 0, waiting for zero 0, last pid none"
+                + @"\n  1 +value 7, waiting 0, waiting for zero 0, last pid \d+"
+                + @"\n  2 +value 0, waiting 1, waiting for zero 0, last pid none\n", output);
         Assert.Matches(@"\nwaiters +\d+ perl\n", output);
         string[] ipcs = [.. output.Split('\n').Where(line => line.StartsWith("ipcs ", StringComparison.Ordinal))];
         Assert.Equal("ipcs 0 0 0 0", ipcs[0]);

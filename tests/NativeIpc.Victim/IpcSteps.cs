@@ -1,9 +1,6 @@
 using System.Globalization;
 using System.Reflection;
 using NativeIpc.Inspection;
-using NativeIpc.Interop;
-using NativeIpc.Lifetime;
-using NativeIpc.Windows;
 
 namespace NativeIpc.Victim;
 
@@ -15,6 +12,7 @@ internal sealed class IpcSteps
     private SharedMemory? _segment;
     private SystemSemaphore? _semaphore;
     private SharedMemoryLock _lock;
+    private IpcObjectInfo? _listed;
     private string[] _words = [];
 
     internal string Run(string[] words)
@@ -32,16 +30,20 @@ internal sealed class IpcSteps
             "segment-remove" => SharedMemory.Remove(Key) ? "removed" : "missing",
             "segment-owner" => IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory) is { } found ? $"owner "
                 + $"{found.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}" : "missing",
+            "segment-list" => (_listed = IpcObjects.Inspect(Key, IpcObjectKind.SharedMemory)) is null
+                ? "missing" : "listed",
+            "listed-remove" => IpcObjects.Remove(_listed!) ? "removed" : "missing",
             "segment-fill" => Fill(),
             "segment-lock" => Lock(),
             "segment-drop-locked" => DropLocked(),
             "segment-wait-twice" => WaitTwice(),
             "segment-wait-for-own" => $"{Second().TryLock(TimeSpan.FromMilliseconds(Count), out _)}",
             "segment-wait-for-own-async" =>
-                $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult() is not null}",
+                $"{Second().TryLockAsync(TimeSpan.FromMilliseconds(Count)).AsTask().GetAwaiter().GetResult()
+                    is not null}",
             "segment-lock-often" => LockOften(),
             "segment-attend" => Attend(),
-            "life-thread" => LifeThread.Run(() => Thread.CurrentThread.Name!),
+            "life-thread" => Internals.NameOfLifeThread(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
             "segment-verify" => $"{_segment!.VerifySize()}",
@@ -252,15 +254,16 @@ internal sealed class IpcSteps
     /// <summary>Locks while the process seems to be ending, and counts the pauses of this thread.</summary>
     private string LockAsyncAtEnd()
     {
-        Set("s_isEnding", true);
-        int before = Pause.CountOfThisThread;
+        SetEnding(true);
+        int before = Internals.PausesOfThisThread;
         Task<SharedMemoryLock?> locking = _segment!.TryLockAsync(Timeout.InfiniteTimeSpan).AsTask();
-        int pauses = Pause.CountOfThisThread - before;
-        Set("s_isEnding", false);
+        int pauses = Internals.PausesOfThisThread - before;
+        SetEnding(false);
         return $"{pauses} {locking.GetAwaiter().GetResult() is not null}";
 
-        static void Set(string field, bool value)
-            => typeof(ProcessExit).GetField(field, BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, value);
+        static void SetEnding(bool value)
+            => typeof(SharedMemory).Assembly.GetType("NativeIpc.Lifetime.ProcessExit", throwOnError: true)!
+                .GetField("s_isEnding", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, value);
     }
 
     /// <summary>Fails again and again, and tells the descriptors and mappings that this takes.</summary>
@@ -284,7 +287,8 @@ internal sealed class IpcSteps
         }
 
         // The runtime maps some now and then: each failure would take two.
-        return $"{failure!.Error} {Directory.GetFiles("/proc/self/fd").Length - descriptors} {(Mappings() - mappings < 50 ? "few" : "many")}: {failure.Message}";
+        string more = Mappings() - mappings < 50 ? "few" : "many";
+        return $"{failure!.Error} {Directory.GetFiles("/proc/self/fd").Length - descriptors} {more}: {failure.Message}";
     }
 
     private static int Mappings() => File.ReadAllLines("/proc/self/maps").Length;

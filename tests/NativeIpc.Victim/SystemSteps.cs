@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeIpc.Inspection;
-using NativeIpc.Lifetime;
 
 namespace NativeIpc.Victim;
 
@@ -46,7 +45,7 @@ internal static partial class SystemSteps
         "await-handlers" => SignalHandler.Await(),
         "await-file" => AwaitFile(words[1]),
         // While it is, calls that make something are held up
-        "is-ending" => $"{ProcessExit.IsEnding}",
+        "is-ending" => $"{Internals.IsEnding}",
         "run" => Run(words[1..]),
         "wait-for-ever" => WaitForEver(),
         "exit" => Exit(int.Parse(words[1], CultureInfo.InvariantCulture)),

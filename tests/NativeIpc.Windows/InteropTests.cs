@@ -7,7 +7,7 @@ public class InteropTests : WindowsTest
 {
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "2 →")]
+    [Scenario("2 →")]
     public void A_peer_opens_our_segment(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -26,7 +26,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "2 ←")]
+    [Scenario("2 ←")]
     public void We_open_a_peer_s_segment(string functions)
     {
         string name = NewName();
@@ -46,7 +46,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "4 →")]
+    [Scenario("4 →")]
     public void A_peer_uses_our_semaphore(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -67,7 +67,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "4 ←")]
+    [Scenario("4 ←")]
     public void We_use_a_peer_s_semaphore(string functions)
     {
         string name = NewName();
@@ -87,7 +87,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "4 ←")]
+    [Scenario("4 ←")]
     public async Task A_wait_of_ours_ends_when_a_peer_releases(string functions)
     {
         string name = NewName();
@@ -114,7 +114,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "4 →")]
+    [Scenario("4 →")]
     public void A_wait_of_a_peer_ends_when_we_release(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -133,7 +133,7 @@ public class InteropTests : WindowsTest
     [InlineData("A", "with spaces, dots. & slashes/")]
     [InlineData("W", "ключ 鍵 🔑")]
     [InlineData("A", "é")]
-    [Trait("scenario", "1 →")]
+    [Scenario("1 →")]
     public void Names_are_the_same_text_on_both_sides(string functions, string text)
     {
         string name = NewName(text);
@@ -150,7 +150,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "5 ←")]
+    [Scenario("5 ←")]
     public void A_segment_survives_its_creator_with_us(string functions)
     {
         string name = NewName();
@@ -170,7 +170,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "6 ←")]
+    [Scenario("6 ←")]
     public void A_killed_creator_leaves_nothing(string functions)
     {
         string name = NewName();
@@ -187,7 +187,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "6 →")]
+    [Scenario("6 →")]
     public void A_killed_holder_gives_no_permit_back(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -202,7 +202,7 @@ public class InteropTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "5 ←")]
+    [Scenario("5 ←")]
     public void A_view_alone_does_not_keep_the_name(string functions)
     {
         string name = NewName();

@@ -7,7 +7,7 @@ public class LockTests : WindowsTest
 {
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "3 ←")]
+    [Scenario("3 ←")]
     public void A_peer_that_holds_the_lock_keeps_us_out(string functions)
     {
         string name = NewName();
@@ -26,7 +26,7 @@ public class LockTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "3 →")]
+    [Scenario("3 →")]
     public void We_keep_a_peer_out_while_we_hold_the_lock(string functions)
     {
         NativeIpcKey key = NewKey();

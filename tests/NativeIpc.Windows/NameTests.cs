@@ -43,7 +43,7 @@ public class NameTests : WindowsTest
         => Fails(NativeIpcError.KeyError, 0, () => SharedMemory.CreateNew(Key("a\ud800"), 1));
 
     [Fact]
-    [Trait("scenario", "1 →")]
+    [Scenario("1 →")]
     public void A_name_may_have_259_units_and_no_more()
     {
         string longest = NewName().PadRight(259, 'x');

@@ -25,7 +25,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Names))]
-    [Trait("scenario", "1 →")]
+    [Scenario("1 →")]
     public void A_peer_makes_our_key_and_meets_us(string functions, string kind)
     {
         (NativeIpcKey segmentKey, NativeIpcKey semaphoreKey, string name) = Keys(functions, kind);
@@ -52,7 +52,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Names))]
-    [Trait("scenario", "1 ←")]
+    [Scenario("1 ←")]
     public void We_make_a_peer_s_key_and_meet_it(string functions, string kind)
     {
         (NativeIpcKey segmentKey, NativeIpcKey semaphoreKey, string name) = Keys(functions, kind);
@@ -77,7 +77,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "3 →")]
+    [Scenario("3 →")]
     public void Additions_under_our_lock_add_up(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -92,7 +92,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "3 ←")]
+    [Scenario("3 ←")]
     public void Additions_under_a_peer_s_lock_add_up(string functions)
     {
         string name = NewName();
@@ -106,7 +106,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "3 →")]
+    [Scenario("3 →")]
     public async Task Blocked_locks_go_on_in_our_segment(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -121,7 +121,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "3 ←")]
+    [Scenario("3 ←")]
     public async Task Blocked_locks_go_on_in_a_peer_s_segment(string functions)
     {
         string name = NewName();
@@ -135,7 +135,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "3 ←")]
+    [Scenario("3 ←")]
     public void A_failed_create_of_ours_leaves_the_lock_alone(string functions)
     {
         string name = NewName();
@@ -152,7 +152,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "5 →")]
+    [Scenario("5 →")]
     public void Our_objects_live_on_with_a_peer(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -181,7 +181,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "6 →")]
+    [Scenario("6 →")]
     public void The_lock_of_a_killed_peer_is_taken_over_when_no_other_peer_has_it_open(string functions)
     {
         NativeIpcKey key = NewKey();
@@ -198,7 +198,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "6 ←")]
+    [Scenario("6 ←")]
     public void The_lock_of_a_killed_peer_that_made_it_is_taken_over_when_no_other_peer_has_it_open(string functions)
     {
         string name = NewName();
@@ -215,7 +215,7 @@ public class ScenarioTests : WindowsTest
 
     [Theory]
     [MemberData(nameof(Functions))]
-    [Trait("scenario", "6 ←")]
+    [Scenario("6 ←")]
     public void A_permit_of_a_killed_peer_is_gone_until_all_have_left(string functions)
     {
         string name = NewName();

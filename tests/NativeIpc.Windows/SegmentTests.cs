@@ -70,7 +70,7 @@ public class SegmentTests : WindowsTest
     }
 
     [Fact]
-    [Trait("scenario", "2 →")]
+    [Scenario("2 →")]
     public void A_size_over_4_GiB_reaches_the_system_whole()
     {
         const long Size = (5L << 30) + 4096;

@@ -6,6 +6,7 @@ namespace NativeIpc.WindowsTests;
 
 /// <summary>What every test here has: it is skipped elsewhere than on Windows and Wine, and its names are its
 /// own.</summary>
+[NeedsWindows("Windows kernel objects: runs on Windows, and on Linux under Wine (eng/wine-test.sh).")]
 public abstract class WindowsTest
 {
     private static int s_lastName;
@@ -18,10 +19,7 @@ public abstract class WindowsTest
     public static bool IsWine { get; } = OperatingSystem.IsWindows()
         && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
 
-    /// <summary>
-    /// The functions of the C peer, a row of the matrix each (eng/windows-matrix.sh). A test of one of the scenarios
-    /// says which by a trait: → we create and they open; ← they create and we open.
-    /// </summary>
+    /// <summary>The functions of the C peer, a row of the matrix each.</summary>
     public static TheoryData<string> Functions => ["W", "A"];
 
     protected WindowsTest() => Assert.SkipUnless(OperatingSystem.IsWindows(),

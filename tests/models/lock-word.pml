@@ -3,12 +3,14 @@
  * from a dead holder.
  *
  * Stands for, step by step (files of src/NativeIpc; run.sh looks whether each of these is still there):
- *   take      HeldSemaphore.TryTake, HeldSemaphore.TryAcquire; MappedSemaphore.Sleep tries by the same method
- *   acquire   HeldSemaphore.TryRecover, HolderSlots.TryLock, HolderSlots.Unlock
- *   give      HeldSemaphore.GiveBack, HeldSemaphore.TryGiveMarked, GlibcSemaphore.Wake
+ *   take      LockWord.TryTake, HeldSemaphore.TryTake, HeldSemaphore.TryAcquire; MappedSemaphore.Sleep tries by the
+ *             same method
+ *   acquire   HeldSemaphore.TryRecover, HeldSemaphore.TryTakeOver, LockWord.TryTakeOver, HolderSlots.TryLock,
+ *             HolderSlots.Unlock
+ *   give      HeldSemaphore.GiveBack, LockWord.TryGive, GlibcSemaphore.Wake
  *             (labels look to join; those from join to leave are a slice of a wait:)
- *             MappedSemaphore.Sleep, GlibcSemaphore.JoinWaiters, GlibcSemaphore.LeaveWaiters, HeldSemaphore.Block
- *   open      HeldSemaphore.ClaimSlot, HolderSlots.Claim, HeldSemaphore.Repair
+ *             MappedSemaphore.Sleep, GlibcSemaphore.AddWaiter, GlibcSemaphore.RemoveWaiter, HeldSemaphore.Block
+ *   open      HeldSemaphore.ClaimSlot, HolderSlots.Claim, LockWord.Repair
  *   Ours, out HeldSemaphore.Close: the file's descriptor goes, and with it the slot's lock
  * The C program stands for glibc's sem_wait and sem_post (nptl/sem_waitcommon.c, sem_post.c), from their description.
  *
@@ -30,7 +32,7 @@
  *   - A slice of a waiter of the library ends at any time once in a wait, and then when nothing else moves (timeout).
  *   - Sequential consistency: the code uses full barriers for each exchange.
  *
- * Left out: steps on the promoted object (DirectStep: the same exchanges, tried with no waiters), more than one permit
+ * Left out: steps on the promoted object (FastStep: the same exchanges, tried with no waiters), more than one permit
  * and resets by a peer, asking whether an unknown holder lives (stepping-aside.pml), slots that are all taken or
  * refused, closing with the lock held, the sleepers' watch on the holder's process (an earlier end of a slice).
  *

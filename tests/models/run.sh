@@ -114,7 +114,7 @@ if [ "${1:-}" = --trail ]; then
     cd "$out/$(printf '%s' "$*" | tr -c 'A-Za-z0-9\n' _)" && spin -t -p -g -l "${@:2}" "$models/$1.pml"
     exit
 fi
-[ "${1:-}" != --long ] || searches=$searches$long_searches
+[ "${1:-}" != --long ] && [ -z "${NATIVEIPC_LONG:-}" ] || searches=$searches$long_searches
 
 for program in spin gcc; do
     command -v $program >/dev/null && continue

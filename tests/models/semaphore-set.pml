@@ -13,7 +13,8 @@
  *   close        SystemVSemaphoreRemoval.Remove, KeyFile.RemoveIfUnused
  *
  * Properties
- *   one set             two that have the key's semaphore open, and whose sets both live, have the same (assert in enter)
+ *   one set             two that have the key's semaphore open, and whose sets both live, have the same (assert in
+ *                       enter)
  *   complete            who has it open by a creating call finds a set with its count (assert in enter)
  *   one initial count   permits that are free and taken are as many as the initial count, however often the set was
  *                       finished for a dead maker (asserts in enter and use)

@@ -4,13 +4,14 @@
  * the two has a thread that waits and the attendant's thread; C takes and gives by the C library.
  *
  * Stands for, step by step (files of src/NativeIpc; run.sh looks whether each of these is still there):
- *   waiting      HeldSemaphore.TryTake, HeldSemaphore.TryRecover, HeldSemaphore.FreeIfAlone, MappedSemaphore.Sleep
- *   prove        HeldSemaphore.FreeIfLeased
+ *   waiting      LockWord.TryTake, HeldSemaphore.TryRecover, HeldSemaphore.FreeIfAlone, MappedSemaphore.Sleep
+ *   prove        LockWord.FreeIfLeased
  *   ask          LockAttendant.Proceed, SteppingAside.TryAsk, SteppingAside.TryEndAsking, HolderSlots.EndAsking
- *   step aside   LockAttendant.Heed, SteppingAside.StepAsideIfAsked, SteppingAside.TryStepAside, SteppingAside.TryLetGo
+ *   step aside   LockAttendant.FileChanged, SteppingAside.StepAsideIfAsked, SteppingAside.TryStepAside,
+ *                SteppingAside.SwapPages, SteppingAside.GoOrReturn, SteppingAside.TryReleaseFile
  *   return       SteppingAside.TryReturn, SteppingAside.TryReturnIfOver, SteppingAside.TryReturnHere,
- *                SteppingAside.TryReplace, GlibcSemaphore.BeginReturn, GlibcSemaphore.EndReturn
- *   give         HeldSemaphore.GiveBack, HeldSemaphore.TryGiveMarked
+ *                SteppingAside.TryReturnTo, SteppingAside.TryReplace, LockWord.BeginReturn, LockWord.EndReturn
+ *   give         HeldSemaphore.GiveBack, LockWord.TryGive
  *   close        SteppingAside.Close, HeldSemaphore.Close
  *
  * Properties

@@ -49,9 +49,9 @@ internal static class Sender
         }
 
         string[] leftovers = [.. Objects.FindLeftovers(keys)];
-        return leftovers.Length == 0 ? outcome
-            : outcome with { Failure =
-                $"{outcome.Failure}{(outcome.Failure is null ? "" : "; ")}left behind: {string.Join(", ", leftovers)}" };
+        if (leftovers.Length == 0) return outcome;
+        string before = outcome.Failure is null ? "" : outcome.Failure + "; ";
+        return outcome with { Failure = $"{before}left behind: {string.Join(", ", leftovers)}" };
     }
 
     private static async Task<(string Digest, long Count)> FeedAsync(FileStream file, Objects objects, Peer peer,

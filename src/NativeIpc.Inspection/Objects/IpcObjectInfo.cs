@@ -161,7 +161,7 @@ public sealed record IpcObjectInfo
     internal bool IsUseUnseen => Type == NativeIpcKeyType.PosixRealtime && IsInUse is null;
 
     /// <summary>What failures call it: its key, or what the system calls it where no key leads to it.</summary>
-    internal NativeIpcKey NamingKey => Key.IsValid ? Key : new NativeIpcKey(NativeName, Type);
+    internal NativeIpcKey NamingKey => Key.IsValid ? Key : new NativeIpcKey(FilePath ?? NativeName, Type);
 
     /// <summary>Whether two looks at one object saw the same, but for the times that each look or use
     /// changes.</summary>

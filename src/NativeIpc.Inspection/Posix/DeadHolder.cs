@@ -1,29 +1,27 @@
 using NativeIpc.Interop.Unix;
 using NativeIpc.Posix.Names;
-using NativeIpc.Posix.Recovery;
 using NativeIpc.Posix.Words;
 
 namespace NativeIpc.Inspection.Posix;
 
-/// <summary>A POSIX semaphore that a process of this library has taken and not given back before it died, as its mark
-/// in the semaphore proves (<see cref="HeldSemaphore"/>).</summary>
+/// <summary>A lock that a process of this library has taken and not given back before it died, as its mark in the word
+/// proves (<see cref="LockWord"/>); for a look from outside.</summary>
 internal static class DeadHolder
 {
-    /// <summary>Whether the holder is dead. The file is a semaphore's; it is not mapped, since whoever may write it may
-    /// shorten it.</summary>
+    /// <summary>Whether the holder of the semaphore behind a file is dead. Reads it without mapping it, since a peer
+    /// that may write it may shorten it.</summary>
     internal static unsafe bool Has(UnixDescriptor file)
     {
         ulong word = 0;
-        bool isRead = HeldSemaphore.IsOffered
+        bool isRead = PosixNames.s_areFiles && GlibcSemaphore.s_isKnown
             && Libc.pread((int)file.DangerousGetHandle(), (byte*)&word, sizeof(ulong), 0) == sizeof(ulong);
-        return isRead && SlotOf(new GlibcSemaphore.Word(word)) is { } slot && !HolderSlots.IsAlive(file, slot);
+        return isRead && LockWord.HolderOf(new GlibcSemaphore.Word(word)) is { } slot
+            && !HolderSlots.IsAlive(file, slot);
     }
 
-    /// <summary>Gives the permit back, so that a peer who waits by the C library gets it, too; the next one of ours is
-    /// told that the holder died. The file is open for reading and writing.</summary>
-    /// <returns>False when nobody dead has it, by now.</returns>
-    /// <remarks>Race: another one takes over from the dead holder, or a new process gets its slot. Safe because all do
-    /// so under the slot's lock, and the word is compared in that.</remarks>
+    /// <summary>Gives the permit of a dead holder back, so that a peer that waits by the C library gets it, too; the
+    /// next handle of this library is told. The file is open for reading and writing.</summary>
+    /// <returns>False when no dead holder has it by now.</returns>
     internal static bool GiveBack(in NativeIpcKey key, UnixDescriptor file)
     {
         if (!Has(file)) return false;
@@ -34,10 +32,14 @@ internal static class DeadHolder
                 System.Runtime.InteropServices.Marshal.GetLastPInvokeError());
         try
         {
-            if (SlotOf(GlibcSemaphore.Look(page)) is not { } slot || !HolderSlots.TryLock(key, file, slot, out _))
+            if (LockWord.HolderOf(GlibcSemaphore.Look(page)) is not { } slot
+                || !HolderSlots.TryLock(key, file, slot, out _))
                 return false;
-            bool isStillSo = SlotOf(GlibcSemaphore.Look(page)) == slot;
-            if (isStillSo) HeldSemaphore.Repair(page, (uint)slot + 1);
+
+            // R1 Race: another process takes over from the dead holder, or claims its slot. Safe because: both need the
+            // slot's lock, and the word is compared under it.
+            bool isStillSo = LockWord.HolderOf(GlibcSemaphore.Look(page)) == slot;
+            if (isStillSo) LockWord.Repair(page, LockWord.MarkOf(slot));
             HolderSlots.Unlock(file, slot);
             return isStillSo;
         }
@@ -46,7 +48,4 @@ internal static class DeadHolder
             _ = Libc.munmap(page, Layout.SizeOfSemT);
         }
     }
-
-    private static int? SlotOf(GlibcSemaphore.Word seen)
-        => seen is { Count: 0, Mark: > 0 and <= HolderSlots.Count } ? (int)seen.Mark - 1 : null;
 }

@@ -6,20 +6,12 @@ using NativeIpc.Linux;
 using NativeIpc.Platform;
 using NativeIpc.Posix.Names;
 using NativeIpc.Posix.Permits;
-using NativeIpc.Posix.Recovery;
 using NativeIpc.Posix.Semaphores;
+using NativeIpc.Posix.Users;
 
 namespace NativeIpc.Inspection.Posix;
 
 /// <summary>The POSIX objects of the machine: on Linux the files of <c>/dev/shm</c>, looked at by name.</summary>
-/// <remarks>
-/// Interleavings. (1) A name is removed, or leads to another file, between reading the folder and looking at it: what
-/// is told is what the last look found; without a file it is left out. (2) To read a count, or to ask whether anybody
-/// uses an object, its file is open for some microseconds. A last one out who asks at that moment would take this for a
-/// user and leave the object behind: so this one says that it only looks (<see cref="AskMark"/>). (3) An opener comes
-/// while the lease is held: as there. (4) Somebody says for ever that he asks or looks: he is waited for once in an
-/// enumeration.
-/// </remarks>
 internal sealed class PosixCatalog : IObjectCatalog
 {
     private const string Removing = "remove the object";
@@ -39,6 +31,8 @@ internal sealed class PosixCatalog : IObjectCatalog
                 ? $"POSIX objects are files of {PosixNames.Folder}, and there is no such folder."
             : null;
 
+    // R1 Race: a name is removed, or leads to another file, between reading the folder and looking at it. Safe because:
+    // the last look decides; without a file it is left out.
     public void AddTo(Census census)
     {
         using var looker = new PosixLook(census);
@@ -67,8 +61,8 @@ internal sealed class PosixCatalog : IObjectCatalog
 
     private static string PathOf(IpcObjectInfo found) => $"{PosixNames.Folder}/{found.FileName}";
 
-    /// <summary>Nothing of a folder is removed here: somebody else may own the folder, and put a link in its place at
-    /// any time.</summary>
+    /// <summary>Whether it is in a folder of its own. Nothing is removed there: another user may own the folder, and
+    /// put a link in its place at any time.</summary>
     private static bool IsBelow(IpcObjectInfo found) => (found.Traits & IpcObjectTraits.InSubfolder) != 0;
 
     private const string Below = $"it is a file in a folder of {PosixNames.Folder}, to which no key leads";
@@ -93,9 +87,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         {
             if (number != 0 || PosixLook.Identify(found.FileName, there.Identity) != found.ObjectIdentity)
                 return new Removal(IpcRemovalOutcome.Gone);
-            bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
-            result = PosixUsers.RemoveIfUnused(path, isSegment, there.Identity, own: null, s_bound,
-                () => isRemoved = !removes || Unlink(Removing, found, path));
+            result = PosixUsers.RemoveIfUnused(new(path, found.Kind, there.Identity, Own: null,
+                () => isRemoved = !removes || Unlink(Removing, found, path)), s_bound);
         }
 
         if (isRemoved) return new Removal(IpcRemovalOutcome.Removed);
@@ -109,14 +102,13 @@ internal sealed class PosixCatalog : IObjectCatalog
         return new Removal(IpcRemovalOutcome.CannotTell, reason, failure);
     }
 
-    /// <summary>Whether the kernel would let this user remove a file of the folder: of a folder with the sticky bit
-    /// only who owns the file or the folder may, and root.</summary>
+    /// <summary>Whether the kernel would let this user remove a file of the folder: with the sticky bit, only the owner
+    /// of the file, the owner of the folder and root may.</summary>
     private static bool MayRemove(in FileStatus file)
     {
-        const uint sticky = 0x200;
         return Libc.geteuid() == 0 || RealIds.MayBeThisUser(file.Uid)
             || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0
-            || (folder.Permissions & sticky) == 0 || RealIds.MayBeThisUser(folder.Uid);
+            || !PosixFolder.Has(folder, UnixFileMode.StickyBit) || RealIds.MayBeThisUser(folder.Uid);
     }
 
     private static NativeIpcException NotOurs(IpcObjectInfo found, in FileStatus file)
@@ -133,8 +125,8 @@ internal sealed class PosixCatalog : IObjectCatalog
         bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;
         if (!isThere || PosixLook.Identify(found.FileName, there.Identity) != found.ObjectIdentity) return false;
 
-        // Ours size and rename under the lock of the file itself. A file that cannot be locked is compared all the
-        // same.
+        // Processes of this library size and remove under the lock of the file itself. A file that cannot be locked is
+        // compared all the same.
         int flags = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
         using var file = new UnixDescriptor(Libc.open(path, flags, 0));
         FileLock makers = default;
@@ -171,7 +163,7 @@ internal sealed class PosixCatalog : IObjectCatalog
                 && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", number);
-        if (DeadHolder.GiveBack(found.NamingKey, file)) return 1; // then it is no semaphore whose permits are recorded
+        if (DeadHolder.GiveBack(found.NamingKey, file)) return 1; // then it is a lock, whose permits are not recorded
         return PermitRecords.IsOffered ? PosixSemaphores.ReturnLostPermits(found.NamingKey, file) : 0;
     }
 

@@ -77,7 +77,7 @@ internal static class PosixDiagnosis
                 + "resources.limits.memory of Kubernetes; MemoryMax= of systemd)."));
     }
 
-    /// <summary>Programs remove names early, so that objects go with them. That is well, and worth knowing when nothing
+    /// <summary>Programs remove names early, so that objects go with them. That is fine, and worth knowing when nothing
     /// else says what fills the folder.</summary>
     private static void ExamineRemoved(Diagnosis diagnosis)
     {
@@ -88,14 +88,14 @@ internal static class PosixDiagnosis
         long bytes = gone.Sum(found => found.Size ?? 0);
         diagnosis.Add(new IpcFinding(IpcFindingKind.Removed, IpcSeverity.Information,
             string.Create(CultureInfo.InvariantCulture,
-                $"{gone.Length} objects of /dev/shm have no name any more and are in use, with {bytes} bytes together."),
+                $"{gone.Length} objects of /dev/shm have no name any more and are in use, with {bytes} bytes "
+                    + $"together."),
             "They go with the processes that have them open: 'nipc list' names these."));
     }
 
     private static void ExamineFolder(Diagnosis diagnosis)
     {
-        const uint sticky = 0x200;
-        const uint all = 0x1FF;
+        const UnixFileMode usual = PosixFolder.EveryUser | UnixFileMode.StickyBit;
         if (Libc.Status(PosixNames.Folder, followLink: true, out FileStatus status) != 0 || !status.IsDirectory)
         {
             diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Error,
@@ -104,11 +104,13 @@ internal static class PosixDiagnosis
             return;
         }
 
-        if ((status.Permissions & (sticky | all)) != (sticky | all))
+        if (!PosixFolder.Has(status, usual))
         {
+            string effect = PosixFolder.Has(status, PosixFolder.EveryUser)
+                ? "every user may remove the objects of the others" : "other users cannot make or open objects";
             diagnosis.Add(new IpcFinding(IpcFindingKind.SharedMemoryFolder, IpcSeverity.Warning,
-                $"/dev/shm has mode {Convert.ToString(status.Permissions, 8)} instead of "
-                    + $"1777: {((status.Permissions & all) != all ? "other users cannot make or open objects" : "every user may remove the objects of the others")}.", "Give it its usual mode.")
+                $"/dev/shm has mode {Convert.ToString(status.Permissions, 8)} instead of 1777: {effect}.",
+                "Give it its usual mode.")
                 { Command = "chmod 1777 /dev/shm" });
         }
 

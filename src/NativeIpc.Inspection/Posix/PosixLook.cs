@@ -7,7 +7,7 @@ using NativeIpc.Lifetime;
 using NativeIpc.Platform;
 using NativeIpc.Posix.Names;
 using NativeIpc.Posix.Permits;
-using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Users;
 using NativeIpc.Posix.Words;
 using NativeIpc.Waiting.Bounds;
 
@@ -23,7 +23,7 @@ internal sealed class PosixLook(Census census) : IDisposable
     // A file without a name that is younger may be about to get one: a large segment takes its time to be reserved.
     private static readonly TimeSpan s_longestMaking = TimeSpan.FromSeconds(1);
 
-    // How long one of ours is let finish, once in an enumeration.
+    // How long to let a process of this library finish its question, once in an enumeration.
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(100);
 
     private readonly HashSet<FileIdentity> _named = [];
@@ -36,10 +36,8 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <summary>The folders that were met.</summary>
     public List<string> Folders { get; } = [];
 
-    /// <summary>The object behind a name; null when there is none (any more), or what stands there is no
-    /// object.</summary>
-    /// <param name="name">The file's name.</param>
-    /// <param name="expected">The kind that was asked for; null when the name decides.</param>
+    /// <summary>The object behind a name; null when there is none (any more), or what stands there is no object.
+    /// <paramref name="expected"/>: the kind that was asked for; null when the name decides.</summary>
     public IpcObjectInfo? Look(string name, IpcObjectKind? expected)
     {
         string path = $"{PosixNames.Folder}/{name}";
@@ -67,77 +65,118 @@ internal sealed class PosixLook(Census census) : IDisposable
     {
         _named.Add(status.Identity);
         List<string> unreadable = [];
-        IpcObjectTraits traits = IpcObjectTraits.None;
-        if (NameRules.IsLegacyName(bare, kind, out string original)) traits |= IpcObjectTraits.LegacyName;
+        IpcObjectTraits traits = TraitsOf(file, bare, kind, status, out string original);
         bool isSemaphore = kind == IpcObjectKind.SystemSemaphore;
-        bool isText = PathText.IsText(file);
-        if (!isText) traits |= IpcObjectTraits.NameNotText;
-        if (status.Size == 0) traits |= IpcObjectTraits.Empty;
-        else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
-        if (isSemaphore && IsLock(bare, (traits & IpcObjectTraits.LegacyName) != 0))
-            traits |= IpcObjectTraits.LockOfSegment;
-
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
-        bool isSeen = users is { Count: > 0 };
-        bool wantsValue = isSemaphore && status.Size == Layout.SizeOfSemT;
-        bool isLock = (traits & IpcObjectTraits.LockOfSegment) != 0;
-        string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
-        bool? isUnused = isSeen ? false : SawAll ? true : null;
-        bool asks = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file)));
-        int? value = null, lost = null, waiting = null;
-        if (wantsValue || asks)
+        Found found = FindUse(file, bare, kind, path, status, traits, users, unreadable);
+        traits |= found.Traits;
+        bool? isUnused = found.IsUnused;
+        return Common(kind, file, users, status, times) with
         {
-            (value, waiting, lost, bool? isFound) = Open(path, status.Identity, wantsValue, asks, isUnused == true,
-                unreadable);
-            isUnused = isSeen ? false : isFound ?? isUnused;
-        }
-
-        if (isUnused is null && !asks && users is not null) unreadable.Add(UseUnseen);
-        bool isWaitingForUsers = isLock && value != 0 && isUnused == true && MayBeUsed(segment);
-        if (isUnused == true && !isWaitingForUsers)
-        {
-            traits |= IpcObjectTraits.Unused;
-            if (IsLeft(file) && (!isLock || (IsLeft(segment) && !MayBeUsed(segment))))
-                traits |= IpcObjectTraits.Orphaned;
-        }
-
-        return new IpcObjectInfo
-        {
-            Kind = kind,
-            Type = NativeIpcKeyType.PosixRealtime,
-            Key = !isText ? default : new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime,
-                original.Length > 0 ? original : null),
-            NativeName = PathText.Show(file),
-            RawName = file,
-            Size = status.Size,
-            Value = value,
-            Waiting = waiting,
-            LostPermits = lost,
-            HasDeadHolder = value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
-            Mode = (UnixFileMode)status.Permissions,
-            OwnerId = RealIds.Users.Known(status.Uid),
-            OwnerName = census.Accounts.User(status.Uid),
-            GroupId = RealIds.Groups.Known(status.Gid),
-            GroupName = census.Accounts.Group(status.Gid),
+            Key = (traits & IpcObjectTraits.NameNotText) != 0 ? default
+                : new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime, original.Length > 0 ? original : null),
+            Value = found.Value,
+            Waiting = found.Waiting,
+            LostPermits = found.Lost,
+            HasDeadHolder = found.Value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
             AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
             IsInUse = !isUnused,
             Attachments = isSemaphore && users is not null && census.Options.FindUses
                 ? PosixUses.Of(path, status.Identity, users) : users ?? [],
-            Created = times.Born ?? times.Changed,
-            LastUsed = times.Written,
             Traits = traits,
             Unreadable = unreadable,
             IsLeft = isUnused is null ? (census.Options.FindSigns || census.Options.FindLostPermits) && IsLeft(file)
                 : (traits & IpcObjectTraits.Orphaned) != 0,
             Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status, times) : [],
-            ObjectIdentity = Identify(file, status.Identity),
         };
     }
 
-    /// <summary>A file in a folder of <c>/dev/shm</c>. It is not opened.</summary>
-    /// <param name="name">Its path from there.</param>
-    /// <param name="status">What it is.</param>
-    /// <param name="times">When it was made and used.</param>
+    /// <summary>What is said of each file.</summary>
+    private IpcObjectInfo Common(IpcObjectKind kind, string file, IReadOnlyList<IpcAttachment>? users,
+        in FileStatus status, in FileTimes times)
+        => new()
+        {
+            Kind = kind,
+            Type = NativeIpcKeyType.PosixRealtime,
+            NativeName = PathText.Show(file),
+            RawName = file,
+            Size = status.Size,
+            Mode = (UnixFileMode)status.Permissions,
+            OwnerId = RealIds.Users.Known(status.Uid),
+            OwnerName = census.Accounts.User(status.Uid),
+            GroupId = RealIds.Groups.Known(status.Gid),
+            GroupName = census.Accounts.Group(status.Gid),
+            Attachments = users ?? [],
+            Created = times.Born ?? times.Changed,
+            LastUsed = times.Written,
+            ObjectIdentity = Identify(file, status.Identity),
+        };
+
+    /// <summary>What the name and the size say.</summary>
+    private IpcObjectTraits TraitsOf(string file, string bare, IpcObjectKind kind, in FileStatus status,
+        out string original)
+    {
+        IpcObjectTraits traits = IpcObjectTraits.None;
+        bool isLegacy = NameRules.IsLegacyName(bare, kind, out original);
+        bool isSemaphore = kind == IpcObjectKind.SystemSemaphore;
+        if (isLegacy) traits |= IpcObjectTraits.LegacyName;
+        if (!PathText.IsText(file)) traits |= IpcObjectTraits.NameNotText;
+        if (status.Size == 0) traits |= IpcObjectTraits.Empty;
+        else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
+        if (isSemaphore && IsLock(bare, isLegacy)) traits |= IpcObjectTraits.LockOfSegment;
+        return traits;
+    }
+
+    /// <summary>What a look into the file and at its users has found.</summary>
+    private readonly record struct Found
+    {
+        public int? Value { get; init; }
+
+        public int? Waiting { get; init; }
+
+        public int? Lost { get; init; }
+
+        /// <summary>Null when it cannot be told, or was not asked.</summary>
+        public bool? IsUnused { get; init; }
+
+        /// <summary>Those that follow.</summary>
+        public IpcObjectTraits Traits { get; init; }
+    }
+
+    private Found FindUse(string file, string bare, IpcObjectKind kind, string path, in FileStatus status,
+        IpcObjectTraits traits, IReadOnlyList<IpcAttachment>? users, List<string> unreadable)
+    {
+        bool isSeen = users is { Count: > 0 };
+        bool isLock = (traits & IpcObjectTraits.LockOfSegment) != 0;
+        string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
+        bool? isUnused = isSeen ? false : SawAll ? true : null;
+        var wanted = new Wanted
+        {
+            Value = kind == IpcObjectKind.SystemSemaphore && status.Size == Layout.SizeOfSemT,
+            Use = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file))),
+            IsUnseen = isUnused == true,
+        };
+        Found found = default;
+        if (wanted.Value || wanted.Use)
+        {
+            found = Open(path, status.Identity, wanted, unreadable);
+            isUnused = isSeen ? false : found.IsUnused ?? isUnused;
+        }
+
+        if (isUnused is null && !wanted.Use && users is not null) unreadable.Add(UseUnseen);
+        IpcObjectTraits more = IpcObjectTraits.None;
+        bool isWaitingForUsers = isLock && found.Value != 0 && isUnused == true && MayBeUsed(segment);
+        if (isUnused == true && !isWaitingForUsers)
+        {
+            more |= IpcObjectTraits.Unused;
+            if (IsLeft(file) && (!isLock || (IsLeft(segment) && !MayBeUsed(segment)))) more |= IpcObjectTraits.Orphaned;
+        }
+
+        return found with { IsUnused = isUnused, Traits = more };
+    }
+
+    /// <summary>A file in a folder of <c>/dev/shm</c>. It is not opened. <paramref name="name"/>: its path from
+    /// there.</summary>
     public IpcObjectInfo DescribeBelow(string name, in FileStatus status, in FileTimes times)
     {
         _named.Add(status.Identity);
@@ -147,28 +186,14 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (!PathText.IsText(name)) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         if (isInUse == false) traits |= IpcObjectTraits.Unused;
-        return new IpcObjectInfo
+        return Common(IpcObjectKind.SharedMemory, name, users, status, times) with
         {
-            Kind = IpcObjectKind.SharedMemory,
-            Type = NativeIpcKeyType.PosixRealtime,
-            NativeName = PathText.Show(name),
-            RawName = name,
-            Size = status.Size,
-            Mode = (UnixFileMode)status.Permissions,
-            OwnerId = RealIds.Users.Known(status.Uid),
-            OwnerName = census.Accounts.User(status.Uid),
-            GroupId = RealIds.Groups.Known(status.Gid),
-            GroupName = census.Accounts.Group(status.Gid),
             AttachmentCount = users is { Count: > 0 } ? users.Count : isInUse == false ? 0 : null,
             IsInUse = isInUse,
-            Attachments = users ?? [],
-            Created = times.Born ?? times.Changed,
-            LastUsed = times.Written,
             Traits = traits,
             Unreadable = isInUse is null && users is not null ? [UseUnseen] : [],
             Signs = census.Options.FindSigns && isInUse != true
                 ? SignsOf(name, $"{PosixNames.Folder}/{name}", status, times) : [],
-            ObjectIdentity = Identify(name, status.Identity),
         };
     }
 
@@ -214,12 +239,11 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// <summary>Whether every process was looked at: nobody uses what has no user.</summary>
     private bool SawAll => census.Processes is { IsComplete: true };
 
-    /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is
-    /// dead.</summary>
+    /// <summary>Whether a process that is dead has recorded that it removes the object.</summary>
     private static bool IsLeft(string file) => RemovalRecord.Read($"{PosixNames.Folder}/{file}").Lives == false;
 
-    /// <summary>Whether somebody uses a segment, or it cannot be told that nobody does: a lock that is free is left to
-    /// the users of its segment, who open it when they need it.</summary>
+    /// <summary>Whether a process uses a segment, or it cannot be told that none does: a lock that is free belongs to
+    /// the users of its segment, which open it when they need it.</summary>
     private bool MayBeUsed(string segment)
     {
         string path = $"{PosixNames.Folder}/{segment}";
@@ -228,25 +252,33 @@ internal sealed class PosixLook(Census census) : IDisposable
         if (number != 0 || census.Processes?.UsersOf(status.Identity) is { Count: > 0 }) return true;
         if (SawAll) return false;
         bool asks = census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(segment));
-        return !asks || Open(path, status.Identity, wantsValue: false, asks: true, isUnseen: false,
-            []).IsUnused != true;
+        return !asks || Open(path, status.Identity, new Wanted { Use = true }, []).IsUnused != true;
     }
 
-    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether anybody uses
-    /// it.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="identity">Which one it is.</param>
-    /// <param name="wantsValue">Whether to read the count.</param>
-    /// <param name="asks">Whether to ask for a lease.</param>
-    /// <param name="isUnseen">Whether every process was looked at, and none has it.</param>
-    /// <param name="unreadable">Where to say what could not be read.</param>
-    private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
-        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, List<string> unreadable)
+    /// <summary>What to look for in a file.</summary>
+    private readonly record struct Wanted
     {
+        /// <summary>The count.</summary>
+        public bool Value { get; init; }
+
+        /// <summary>Whether any process uses it, by asking the kernel for a lease.</summary>
+        public bool Use { get; init; }
+
+        /// <summary>Every process was looked at, and none has it.</summary>
+        public bool IsUnseen { get; init; }
+    }
+
+    /// <summary>Opens the file for a moment, to read the count, and to ask the kernel whether any process uses it.
+    /// <paramref name="identity"/>: which one it is. <paramref name="unreadable"/>: where to say what could not be
+    /// read.</summary>
+    private Found Open(string path, FileIdentity identity, in Wanted wanted, List<string> unreadable)
+    {
+        // R1 Race: a last one out asks while this has the file open, and would take it for a user. Safe because: this
+        // says that it only looks, and another process that asks is waited for, once in an enumeration.
         bool isMarked = Mark(path);
         try
         {
-            return Open(path, identity, wantsValue, asks, isUnseen, isMarked, unreadable);
+            return Open(path, identity, wanted, isMarked, unreadable);
         }
         finally
         {
@@ -254,51 +286,49 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
     }
 
-    private (int? Value, int? Waiting, int? Lost, bool? IsUnused) Open(
-        string path, FileIdentity identity, bool wantsValue, bool asks, bool isUnseen, bool isMarked,
-        List<string> unreadable)
+    private Found Open(string path, FileIdentity identity, in Wanted wanted, bool isMarked, List<string> unreadable)
     {
         using UnixDescriptor file = Libc.OpenToLook(path, out int number);
         if (number == 0)
         {
             if (isMarked) NoUseMark.Set(file);
             number = Libc.Status(file, out FileStatus opened);
-            if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another one took the name
+            if (number == 0 && opened.Identity != identity) number = Errno.ENOENT; // another file took the name
         }
 
-        int? value = null, waiting = null, lost = null;
-        if (number == 0 && wantsValue) (value, waiting) = ReadValue(file, unreadable);
-        // Before the lease: a mapping is a use
-        if (number == 0 && wantsValue && census.Options.FindLostPermits && PermitRecords.IsOffered)
-            lost = CountLost(file);
-        if (number != 0)
-        {
-            if (number is not (Errno.ENOENT or Errno.EACCES or Errno.EPERM))
-                unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
-            else if (wantsValue && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
-        }
+        Found found = default;
+        if (number == 0 && wanted.Value) found = ReadValue(file, unreadable);
+        else if (number is not (0 or Errno.ENOENT or Errno.EACCES or Errno.EPERM))
+            unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+        else if (wanted.Value && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
 
-        // Users of a lock that is taken may have let go of it for a moment: see SteppingAside.
-        if (isUnseen && number == 0 && wantsValue && value == 0 && HolderSlots.IsAnyAside(file))
-            return (value, waiting, lost, false);
-        if (!asks || number == Errno.ENOENT) return (value, waiting, lost, null);
-        bool isAnother = !isMarked; // who asks, or looks, too
+        // A user of a lock that is taken may have stepped aside: see SteppingAside.
+        if (wanted.IsUnseen && number == 0 && wanted.Value && found.Value == 0 && HolderSlots.MayAnyBeAside(file))
+            return found with { IsUnused = false };
+        return wanted.Use && number != Errno.ENOENT
+            ? found with { IsUnused = AskUse(file, number, wanted, isMarked, unreadable) } : found;
+    }
+
+    /// <summary>Asks the kernel whether any process uses a file; null when it does not tell.</summary>
+    private bool? AskUse(UnixDescriptor file, int number, in Wanted wanted, bool isMarked, List<string> unreadable)
+    {
+        bool isAnother = !isMarked;
         if (number == 0)
         {
             number = TakeLease(file, ref isAnother); // it goes with the descriptor
-            if (number == 0) return (value, waiting, lost, !(wantsValue && HolderSlots.IsAnyAside(file)));
-            if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return (value, waiting, lost, false);
+            if (number == 0) return !(wanted.Value && HolderSlots.MayAnyBeAside(file));
+            if (number == Errno.EAGAIN && (!isMarked || !isAnother)) return false;
         }
 
         unreadable.Add(number == Errno.EAGAIN
             ? $"Whether anybody uses it cannot be told: others say, by locks on {PosixNames.Folder}, that they have "
                 + $"it open only to ask that."
             : "Whether anybody uses it, the kernel tells only its owner and root.");
-        return (value, waiting, lost, null);
+        return null;
     }
 
-    /// <summary>Says that this is only a look, and lets those who ask finish (<see cref="AskMark"/>); false where it
-    /// cannot be said.</summary>
+    /// <summary>Says that this is only a look, and lets processes that ask finish (<see cref="AskMark"/>); false where
+    /// it cannot be said.</summary>
     private bool Mark(string path)
     {
         if (_mark is null) return false;
@@ -339,23 +369,29 @@ internal sealed class PosixLook(Census census) : IDisposable
         return lost;
     }
 
-    private static unsafe (int? Value, int? Waiting) ReadValue(UnixDescriptor file, List<string> unreadable)
+    private unsafe Found ReadValue(UnixDescriptor file, List<string> unreadable)
     {
         ulong word = 0;
-        nint read;
-        int number = 0;
-        read = Libc.pread((int)file.DangerousGetHandle(), (byte*)&word, sizeof(ulong), 0);
-        if (read < 0) number = Marshal.GetLastPInvokeError();
+        nint read = Libc.pread((int)file.DangerousGetHandle(), (byte*)&word, sizeof(ulong), 0);
+        int number = read < 0 ? Marshal.GetLastPInvokeError() : 0;
+
+        // Before a lease is asked for: a mapping is a use.
+        int? lost = census.Options.FindLostPermits && PermitRecords.IsOffered ? CountLost(file) : null;
         if (read != sizeof(ulong))
         {
             unreadable.Add($"The count could not be read: pread says "
                 + $"\"{(number == 0 ? "too short" : Marshal.GetPInvokeErrorMessage(number))}\" (error {number}).");
-            return default;
+            return new Found { Lost = lost };
         }
 
         // The count is the first 32 bits: glibc on 64-bit systems, and musl, which marks waiters in the sign bit.
         var seen = new GlibcSemaphore.Word(word);
-        return ((int)(seen.Count & int.MaxValue), GlibcSemaphore.s_isKnown ? (int)seen.Waiters : null);
+        return new Found
+        {
+            Value = (int)(seen.Count & int.MaxValue),
+            Waiting = GlibcSemaphore.s_isKnown ? (int)seen.Waiters : null,
+            Lost = lost,
+        };
     }
 
     /// <summary>Objects without a name that processes still have.</summary>
@@ -366,7 +402,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             yield break;
         foreach ((FileIdentity identity, ProcessScan.GoneFile gone) in scan.Gone)
         {
-            // Of another mount namespace; or linked after it was opened
+            // Of another mount namespace, or linked after it was opened.
             if (identity.Device != folder.Identity.Device || _named.Contains(identity)) continue;
             bool isSemaphore = Libraries.IsGlibc && gone.Name.StartsWith(SemaphorePrefix, StringComparison.Ordinal);
             int error = Libc.StatusAndTimes(gone.ProcFile, followLink: true, out FileStatus status,
@@ -375,7 +411,8 @@ internal sealed class PosixLook(Census census) : IDisposable
             if (isKnown && status.Links > 0) continue; // a name that came back, or another link
             IReadOnlyList<IpcAttachment> users = scan.UsersOf(identity);
             bool isNameless = gone.Name.StartsWith('#');
-            // Perhaps still being made
+
+            // It may still be in the making.
             if (isNameless && users.Count < 2
                 && (!isKnown || TimeProvider.System.GetUtcNow() - times.Written < s_longestMaking))
                 continue;

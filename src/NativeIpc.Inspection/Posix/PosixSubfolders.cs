@@ -8,10 +8,9 @@ namespace NativeIpc.Inspection.Posix;
 /// <summary>The files in folders of <c>/dev/shm</c>, where programs keep shared memory of their own (corosync, JACK).
 /// No key leads there: shm_open(3) takes no slash.</summary>
 /// <remarks>
-/// Race: whoever owns a folder puts a link or a mount in its place while it is looked at. Safe because each folder is
-/// opened without following a link, is compared after that with what was seen before, and what is in it is asked for by
-/// its descriptor; only folders of the file system of <c>/dev/shm</c> are opened, so that no other one can keep this
-/// waiting.
+/// R1 Race: the owner of a folder puts a link or a mount in its place while it is looked at. Safe because: each folder
+/// is opened without following a link and is then compared with what was seen before, and what is in it is asked for by
+/// its descriptor. Only folders of the file system of <c>/dev/shm</c> are opened: another one could keep this waiting.
 /// </remarks>
 internal sealed class PosixSubfolders(Census census, PosixLook looker)
 {
@@ -20,7 +19,6 @@ internal sealed class PosixSubfolders(Census census, PosixLook looker)
     private int _unseen;
 
     /// <summary>Adds the files of some folders, and of those in them.</summary>
-    /// <param name="names">The folders, by their names in <c>/dev/shm</c>.</param>
     internal void AddTo(IReadOnlyList<string> names)
     {
         if (names.Count == 0) return;

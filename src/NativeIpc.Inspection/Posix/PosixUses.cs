@@ -5,23 +5,18 @@ using NativeIpc.Linux;
 using NativeIpc.Platform;
 using NativeIpc.Posix.Names;
 using NativeIpc.Posix.Permits;
-using NativeIpc.Posix.Recovery;
 using NativeIpc.Posix.Words;
 
 namespace NativeIpc.Inspection.Posix;
 
-/// <summary>What the processes that have a POSIX semaphore open do with it: who holds permits, as records in its page
-/// say, and who sleeps on it. Linux.</summary>
-/// <remarks>Race: a process takes, gives or wakes between two looks. Safe because nothing is changed for what is seen
-/// here: it is what was so at some moment.</remarks>
+/// <summary>What the processes that have a POSIX semaphore open do with it: which hold permits, as records in its page
+/// say, and which sleep on it. Linux. A look that changes nothing: each answer was true at some moment of it.</summary>
 internal static class PosixUses
 {
     private static readonly string s_folder = PosixNames.Folder + "/";
 
-    /// <summary>The same users, each with what it does.</summary>
-    /// <param name="path">The file of the semaphore.</param>
-    /// <param name="identity">Which one it is.</param>
-    /// <param name="users">The processes that have it open.</param>
+    /// <summary>The same users, each with what it does. <paramref name="path"/>: the file of the semaphore. <paramref
+    /// name="identity"/>: which one it is. <paramref name="users"/>: the processes that have it open.</summary>
     internal static IReadOnlyList<IpcAttachment> Of(string path, FileIdentity identity,
         IReadOnlyList<IpcAttachment> users)
     {
@@ -33,7 +28,7 @@ internal static class PosixUses
     private static IpcAttachment Of(IpcAttachment user, FileIdentity identity,
         Dictionary<long, (int Slot, int Permits)> held)
     {
-        // Who holds permits and waits for more waits: that is what others want to know.
+        // A process that holds permits and waits for more counts as waiting.
         if (ThreadsOfProcess.AnySleepsOn(user.ProcessId, address => IsMappedAt(user.ProcessId, identity, address)))
             return user with { Use = IpcUse.Waits };
         long permits = held.Count == 0 ? 0 : LockedBytes(user.ProcessId,
@@ -41,8 +36,8 @@ internal static class PosixUses
         return permits > 0 ? user with { Use = IpcUse.Holds, Permits = (int)Math.Min(permits, int.MaxValue) } : user;
     }
 
-    /// <summary>How many permits belong to who has a lock on a byte past the end of the file; who has two of one slot
-    /// has them once.</summary>
+    /// <summary>How many permits belong to the description that has locked a byte past the end of the file, by byte.
+    /// The two bytes of one slot stand for the same permits.</summary>
     private static Dictionary<long, (int Slot, int Permits)> ReadHeld(string path, FileIdentity identity)
     {
         Dictionary<long, (int Slot, int Permits)> held = [];

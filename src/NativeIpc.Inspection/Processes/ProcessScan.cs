@@ -96,20 +96,25 @@ internal sealed class ProcessScan
         => _files.GetValueOrDefault(file) is [var one] && one == process;
 
     /// <summary>Who waits for a System V set, of this IPC namespace.</summary>
-    public IReadOnlyList<IpcAttachment> WaitersOf(int systemVId)
+    /// <param name="systemVId">The set.</param>
+    /// <param name="threads">How many threads were seen to wait: fewer than the kernel counts where this user may not
+    /// look at a process, or it is not seen from here.</param>
+    public IReadOnlyList<IpcAttachment> WaitersOf(int systemVId, out int threads)
     {
-        List<int> waiting = [];
+        threads = 0;
+        List<IpcAttachment> waiting = [];
         foreach (string folder in SystemText.Folders("/proc"))
         {
             if (!int.TryParse(folder.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture,
                 out int process))
                 continue;
-            if (ThreadsOfProcess.AnyWaitsForSet(process, systemVId)
-                && Libc.LinkText($"/proc/{process}/ns/ipc") == _namespace)
-                waiting.Add(process);
+            int number = ThreadsOfProcess.CountWaitingForSet(process, systemVId);
+            if (number == 0 || Libc.LinkText($"/proc/{process}/ns/ipc") != _namespace) continue;
+            threads += number;
+            waiting.Add(new IpcAttachment(process, NameOf(process)) { Use = IpcUse.Waits });
         }
 
-        return [.. waiting.Select(process => new IpcAttachment(process, NameOf(process)) { Use = IpcUse.Waits })];
+        return waiting;
     }
 
     private IpcAttachment[] Describe(List<int>? processes)

@@ -17,10 +17,10 @@ internal static class ThreadsOfProcess
     internal static bool AnySleepsOn(int process, Func<ulong, bool> fits)
         => Calls(process).Any(call => call.Number == s_futex && fits(call.First));
 
-    /// <summary>Whether a thread waits in an operation on a System V set.</summary>
-    internal static bool AnyWaitsForSet(int process, int id)
+    /// <summary>How many threads wait in an operation on a System V set.</summary>
+    internal static int CountWaitingForSet(int process, int id)
         => Calls(process)
-            .Any(call => call.Number is { } number && (number == s_semop || number == s_semtimedop)
+            .Count(call => call.Number is { } number && (number == s_semop || number == s_semtimedop)
                 && (int)call.First == id);
 
     private static IEnumerable<(int? Number, ulong First)> Calls(int process)

@@ -71,7 +71,9 @@ internal sealed class SystemVCatalog : IObjectCatalog
     }
 
     public Removal AskUse(IpcObjectInfo found)
-        => found.SystemVId is { } id ? SystemVSigns.Ask(found, id) : new Removal(IpcRemovalOutcome.Removed);
+        => found.SystemVId is { } id
+            ? WholeLook.Take("tell whether the object is in use", () => SystemVSigns.Ask(found, id))
+            : new Removal(IpcRemovalOutcome.Removed);
 
     public Removal RemoveUnused(IpcObjectInfo found)
     {
@@ -79,27 +81,33 @@ internal sealed class SystemVCatalog : IObjectCatalog
         return new Removal(Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone);
     }
 
+    /// <remarks>The key file, an empty one of this user, goes once nothing stands under its keys. It is opened first:
+    /// without a descriptor nothing is removed at all. What else keeps it from being opened keeps no object.</remarks>
     public bool Remove(IpcObjectInfo found)
     {
         const string attempt = "remove the object";
-        if (found.SystemVId is { } id)
+        KeyFile? file = null;
+        NativeIpcException? notOpened = null;
+        try
         {
-            bool removed = found.Kind == IpcObjectKind.SharedMemory ? SystemVSupport.RemoveSegment(attempt,
-                found.NamingKey, id) : SystemVSupport.RemoveSemaphore(attempt, found.NamingKey, id);
-            if (removed && found.Key.IsValid) RemoveKeyFile();
-            return removed;
+            if (found.Key.IsValid)
+                file = KeyFile.Open(attempt, found.Key, KeyFileRules.Removing(TimeSpan.FromSeconds(1)));
+        }
+        catch (NativeIpcException failure)
+            when (failure.Error != NativeIpcError.OutOfResources && found.SystemVId is not null)
+        {
+            notOpened = failure;
         }
 
-        return RemoveKeyFile();
-
-        // An empty one of this user, once nothing stands under its keys.
-        bool RemoveKeyFile()
+        using (file)
         {
-            using KeyFile? file = KeyFile.Open(attempt, found.Key,
-                KeyFileRules.Removing(TimeSpan.FromSeconds(1)));
-            if (file is null) return false;
-            file.RemoveIfUnused(file.Ftok());
-            return !file.IsStillThere;
+            bool isRemoved = found.SystemVId is not { } id || (found.Kind == IpcObjectKind.SharedMemory
+                ? SystemVSupport.RemoveSegment(attempt, found.NamingKey, id)
+                : SystemVSupport.RemoveSemaphore(attempt, found.NamingKey, id));
+            if (!isRemoved) return false;
+            if (notOpened is not null) throw notOpened;
+            file?.RemoveIfUnused(file.Ftok());
+            return found.SystemVId is not null || file is { IsStillThere: false };
         }
     }
 

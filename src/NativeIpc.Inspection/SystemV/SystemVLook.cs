@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeIpc.Inspection.Looks;
+using NativeIpc.Inspection.Processes;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Lifetime;
@@ -82,8 +83,7 @@ internal sealed class SystemVLook
         IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses
             ? SystemVUses.MembersOf(row) : [];
         IReadOnlyList<IpcAttachment> users = _census.Processes is not { } scan ? []
-            : isSegment ? scan.UsersOf(row.Id)
-            : members.Any(member => member.Waiting > 0 || member.WaitingForZero > 0) ? scan.WaitersOf(row.Id) : [];
+            : isSegment ? scan.UsersOf(row.Id) : WaitersOf(row.Id, members, scan, unreadable);
         NativeIpcKeyType type = file is null ? NativeIpcKeyType.SystemV : (NativeIpcKeyType)((row.Key >> 24) & 0xFF);
         return new IpcObjectInfo
         {
@@ -118,6 +118,21 @@ internal sealed class SystemVLook
             Signs = signs,
             ObjectIdentity = $"systemv:{(isSegment ? "shm" : "sem")}:{row.Id}",
         };
+    }
+
+    /// <summary>The processes that wait for a set. Of those that are not seen it is said how many threads there
+    /// are.</summary>
+    private static IReadOnlyList<IpcAttachment> WaitersOf(int id, IReadOnlyList<IpcSetMember> members,
+        ProcessScan scan, List<string> unreadable)
+    {
+        int counted = members.Sum(member => (member.Waiting ?? 0) + (member.WaitingForZero ?? 0));
+        if (counted == 0) return [];
+        IReadOnlyList<IpcAttachment> waiters = scan.WaitersOf(id, out int seen);
+        if (seen < counted)
+            unreadable.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{counted - seen} of {counted} waiting {(counted == 1 ? "thread is" : "threads are")} not seen: of a "
+                    + $"process that this user may not look at, or that is not seen from here (another container)."));
+        return waiters;
     }
 
     /// <summary>Whether it was recorded that an object is to be removed with its users, by a process that is
@@ -186,7 +201,8 @@ internal sealed class SystemVLook
         if (number == 0) return value;
         isGone = SystemVSupport.IsGone(number);
         unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user."
-            : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            : "The count could not be read: "
+                + $"semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
         return null;
     }
 

@@ -77,7 +77,9 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     {
         if (locks && !named.Key.IsValid)
             throw ToolException.Usage($"{named.Name} has no key, and so no lock: leave --lock out.");
-        var options = new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks };
+        // On Unix a semaphore that nobody has open may be at 0 on purpose; on Windows it would be gone.
+        var options = new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks,
+            TakeOverUnknownHolders = OperatingSystem.IsWindows() };
         if (AcceptsOthers(parsed, onlyLooks && !locks)) options.AllowOtherOwners = true;
         return options;
     }

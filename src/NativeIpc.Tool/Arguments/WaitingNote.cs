@@ -19,12 +19,21 @@ internal static class WaitingNote
             return Permits.TryAcquire(semaphore, count, timeout, cancellation);
         if (Permits.TryAcquire(semaphore, count, TimeSpan.Zero, cancellation)) return true;
 
+        return During(() => Describe(named.Name, () => named.Objects(IpcObjectKind.SystemSemaphore).FirstOrDefault()),
+            () => Permits.TryAcquire(semaphore, count, timeout, cancellation));
+    }
+
+    /// <summary>Waits, and says meanwhile on a terminal for whom.</summary>
+    public static T During<T>(Func<string> describe, Func<T> wait)
+    {
+        if (!Terminal.IsErrorInteractive || OperatingSystem.IsWindows()) return wait();
+
         // Beside the wait, since the look at all processes takes its time.
         var gate = new Lock();
         bool isOver = false;
         _ = Task.Run(() =>
         {
-            string note = Describe(named);
+            string note = describe();
             lock (gate)
             {
                 if (!isOver) Failures.Say(note);
@@ -32,7 +41,7 @@ internal static class WaitingNote
         }, CancellationToken.None);
         try
         {
-            return Permits.TryAcquire(semaphore, count, timeout, cancellation);
+            return wait();
         }
         finally
         {
@@ -40,12 +49,15 @@ internal static class WaitingNote
         }
     }
 
-    private static string Describe(NamedObject named)
+    /// <summary>For whom one waits, as far as it is told.</summary>
+    /// <param name="name">What one waits for.</param>
+    /// <param name="look">Looks at the semaphore.</param>
+    public static string Describe(string name, Func<IpcObjectInfo?> look)
     {
-        string waiting = $"Waiting for {named.Name}";
+        string waiting = $"Waiting for {name}";
         try
         {
-            return named.Objects(IpcObjectKind.SystemSemaphore) is [var found, ..]
+            return look() is { } found
                 ? $"{waiting}, {Whom(found)}. Ctrl-C gives up." : $"{waiting}. Ctrl-C gives up.";
         }
         catch (Exception failure) when (failure is NativeIpcException or PlatformNotSupportedException or ToolException)
@@ -74,8 +86,9 @@ internal static class WaitingNote
             string names = string.Join(", ",
                 all.Take(MostNamed).Select(user =>
                     string.Create(CultureInfo.InvariantCulture, $"{user.ProcessId} ({user.ProcessName})")));
-            parts.Add(
-                $"{what} {names}{(all.Length > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {all.Length - MostNamed} more") : "")}");
+            string more = all.Length > MostNamed
+                ? string.Create(CultureInfo.InvariantCulture, $" and {all.Length - MostNamed} more") : "";
+            parts.Add($"{what} {names}{more}");
         }
     }
 }

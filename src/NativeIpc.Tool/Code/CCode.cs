@@ -110,7 +110,8 @@ internal static class CCode
             HANDLE mapping = OpenFileMappingW(FILE_MAP_ALL_ACCESS, FALSE, {{Literal.WideC(key.NativeKey)}});
             unsigned char *bytes = mapping == NULL ? NULL : MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 0, 0);
             MEMORY_BASIC_INFORMATION status;
-            if (bytes == NULL || VirtualQuery(bytes, &status, sizeof status) == 0) return fprintf(stderr, "error %lu\n", GetLastError()), 1;
+            if (bytes == NULL || VirtualQuery(bytes, &status, sizeof status) == 0)
+                return fprintf(stderr, "error %lu\n", GetLastError()), 1;
 
             printf("%llu bytes (whole pages), the first one is %d\n", (unsigned long long)status.RegionSize, bytes[0]);
             UnmapViewOfFile(bytes);
@@ -120,14 +121,17 @@ internal static class CCode
         """;
 
     private static string WindowsSemaphore(in NativeIpcKey key) => $$"""
-        // Opens a Windows semaphore, takes a permit and gives it back. Build: cl open.c, or x86_64-w64-mingw32-gcc -o open.exe open.c
+        // Opens a Windows semaphore, takes a permit and gives it back.
+        // Build: cl open.c, or x86_64-w64-mingw32-gcc -o open.exe open.c
         #include <stdio.h>
         #include <windows.h>
 
         int main(void)
         {
-            HANDLE semaphore = OpenSemaphoreW(SYNCHRONIZE | SEMAPHORE_MODIFY_STATE, FALSE, {{Literal.WideC(key.NativeKey)}});
-            if (semaphore == NULL || WaitForSingleObject(semaphore, INFINITE) != WAIT_OBJECT_0) return fprintf(stderr, "error %lu\n", GetLastError()), 1;
+            HANDLE semaphore =
+                OpenSemaphoreW(SYNCHRONIZE | SEMAPHORE_MODIFY_STATE, FALSE, {{Literal.WideC(key.NativeKey)}});
+            if (semaphore == NULL || WaitForSingleObject(semaphore, INFINITE) != WAIT_OBJECT_0)
+                return fprintf(stderr, "error %lu\n", GetLastError()), 1;
 
             puts("acquired");
             ReleaseSemaphore(semaphore, 1, NULL);

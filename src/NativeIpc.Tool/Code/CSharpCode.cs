@@ -12,7 +12,8 @@ internal static class CSharpCode
         var key = NativeIpcKey.Parse({{Literal.Escaped(key.ToString())}});
 
         // Keep: whoever made the segment removes it, not this program.
-        using var segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite, new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        using var segment = SharedMemory.OpenExisting(key, SharedMemoryAccess.ReadWrite,
+            new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
         Console.WriteLine($"{segment.Size} bytes, the first one is {segment.ReadOnlySpan[0]}");
 
         """
@@ -24,7 +25,8 @@ internal static class CSharpCode
         var key = NativeIpcKey.Parse({{Literal.Escaped(key.ToString())}});
 
         // Keep: whoever made the semaphore removes it, not this program.
-        using var semaphore = SystemSemaphore.OpenExisting(key, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep });
+        using var semaphore = SystemSemaphore.OpenExisting(key,
+            new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep });
         semaphore.Acquire();
         Console.WriteLine("acquired");
         semaphore.Release();

@@ -8,7 +8,8 @@ internal static class PythonCode
         import ctypes.util
         import os
 
-        libc = ctypes.CDLL(ctypes.util.find_library("rt") or None, use_errno=True)  # the C library before glibc 2.34 keeps these functions in librt
+        # The C library before glibc 2.34 keeps these functions in librt.
+        libc = ctypes.CDLL(ctypes.util.find_library("rt") or None, use_errno=True)
 
 
         def checked(result, failure, call):
@@ -49,7 +50,8 @@ internal static class PythonCode
             .Replace("in librt", "in libpthread", StringComparison.Ordinal) + $$"""
             libc.sem_open.restype = ctypes.c_void_p
             semaphore = libc.sem_open({{Bytes(key.NativeKey)}}, 0)
-            checked(semaphore, None, "sem_open")  # SEM_FAILED is 0; on macOS, where it is -1, compare with ctypes.c_void_p(-1).value
+            # SEM_FAILED is 0; on macOS, where it is -1, compare with ctypes.c_void_p(-1).value.
+            checked(semaphore, None, "sem_open")
             checked(libc.sem_wait(ctypes.c_void_p(semaphore)), -1, "sem_wait")
             print("acquired")
             checked(libc.sem_post(ctypes.c_void_p(semaphore)), -1, "sem_post")
@@ -60,7 +62,8 @@ internal static class PythonCode
             kernel32.OpenFileMappingW.restype = wintypes.HANDLE
             kernel32.OpenFileMappingW.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.LPCWSTR]
             kernel32.MapViewOfFile.restype = ctypes.c_void_p
-            kernel32.MapViewOfFile.argtypes = [wintypes.HANDLE, wintypes.DWORD, wintypes.DWORD, wintypes.DWORD, ctypes.c_size_t]
+            kernel32.MapViewOfFile.argtypes = [
+                wintypes.HANDLE, wintypes.DWORD, wintypes.DWORD, wintypes.DWORD, ctypes.c_size_t]
             FILE_MAP_ALL_ACCESS = 0xF001F
 
             mapping = checked(kernel32.OpenFileMappingW(FILE_MAP_ALL_ACCESS, False, {{Literal.Escaped(key.NativeKey)}}))
@@ -76,7 +79,8 @@ internal static class PythonCode
             kernel32.ReleaseSemaphore.argtypes = [wintypes.HANDLE, wintypes.LONG, ctypes.c_void_p]
             SYNCHRONIZE, SEMAPHORE_MODIFY_STATE, INFINITE = 0x100000, 2, 0xFFFFFFFF
 
-            semaphore = checked(kernel32.OpenSemaphoreW(SYNCHRONIZE | SEMAPHORE_MODIFY_STATE, False, {{Literal.Escaped(key.NativeKey)}}))
+            semaphore = checked(kernel32.OpenSemaphoreW(
+                SYNCHRONIZE | SEMAPHORE_MODIFY_STATE, False, {{Literal.Escaped(key.NativeKey)}}))
             checked(kernel32.WaitForSingleObject(semaphore, INFINITE) == 0)
             print("acquired")
             checked(kernel32.ReleaseSemaphore(semaphore, 1, None))

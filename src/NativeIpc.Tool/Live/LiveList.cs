@@ -216,7 +216,9 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
         if (_mode == Mode.Filter) return new StyledText($"/{_filter}").Append(" ", Style.Inverse);
         if (_mode == Mode.Question)
             return new StyledText(Chosen is { } victim
-                ? $"Remove {(victim.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {NamedObject.NameOf(victim)}? y removes it, any other key keeps it" : "It is gone. Any key goes on", Style.Bold);
+                ? $"Remove {(victim.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} "
+                    + $"{NamedObject.NameOf(victim)}? y removes it, any other key keeps it"
+                : "It is gone. Any key goes on", Style.Bold);
         if (_message.Length > 0) return new StyledText(_message, Style.Bold);
         if (_mode == Mode.Sheet)
             return new StyledText("Up and Down scroll, Esc goes back, r removes, q ends", Style.Dim);

@@ -41,9 +41,11 @@ internal static class NamedObjects
     /// <param name="kind">The kind that the verb works on.</param>
     public static NamedObject One(string text, string? type, IpcObjectKind kind)
     {
-        if (AsKey(text, type, kind) is { } key)
-            return Shown(text, type, kind) is [var shown, ..] ? Named(shown) : NamedObject.Of(key);
-        return Listed(text, kind) is [var found, ..] ? Named(found) : throw NotThere(text, kind);
+        NamedObject named = AsKey(text, type, kind) is { } key
+            ? Shown(text, type, kind) is [var shown, ..] ? Named(shown) : NamedObject.Of(key)
+            : Listed(text, kind) is [var found, ..] ? Named(found) : throw NotThere(text, kind);
+        Failures.Subject = named.Name;
+        return named;
     }
 
     /// <summary>By its key where it has one: System V keys may lead to another object than the one of an id.</summary>
@@ -123,6 +125,7 @@ internal static class NamedObjects
             Kind = kind, IncludeAttachments = false };
         IReadOnlyList<IpcObjectInfo> fits = Matching([pattern], type, IpcObjects.Enumerate(options).Objects);
         if (fits is not [var found]) throw Several(pattern, fits);
+        Failures.Subject = NamedObject.NameOf(found);
         return Named(found);
     }
 
@@ -231,7 +234,11 @@ internal static class NamedObjects
             + $"them{(found.DistinctBy(one => one.Kind).Count() > 1 ? ", or give --kind where the verb has it" : "")}:")
         {
             Details = [.. found.Select(one =>
-                $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}{(one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")}, key {one.NativeName}, owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],
+                $"  {NameFor(one)}  {KeyOptions.WordOf(one.Kind)}"
+                    + (one.Key.IsValid && one.SystemVId is not null ? $" {one.Key}" : "")
+                    + $", key {one.NativeName}, "
+                    + $"owner {one.OwnerName ?? one.OwnerId?.ToString(CultureInfo.InvariantCulture) ?? "?"}, "
+                    + $"mode {ObjectReport.Mode4(one.Mode) ?? "?"}")],
         };
 
     /// <summary>A name that fits this object only: its id, where it has one.</summary>

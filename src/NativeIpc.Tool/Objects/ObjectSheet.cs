@@ -74,8 +74,9 @@ internal static class ObjectSheet
             };
             foreach (IpcAttachment user in alike)
             {
-                yield return (label, Text(
-                    $"{user.ProcessId} {PrintableText.Of(user.ProcessName)}{(user.Permits > 0 ? $" ({user.Permits} {(user.Permits == 1 ? "permit" : "permits")})" : "")}"));
+                string permits = user.Permits == 0 ? ""
+                    : user.Permits == 1 ? " (1 permit)" : Text($" ({user.Permits} permits)");
+                yield return (label, Text($"{user.ProcessId} {PrintableText.Of(user.ProcessName)}{permits}"));
                 label = "";
             }
         }

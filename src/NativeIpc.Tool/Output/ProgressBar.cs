@@ -41,7 +41,8 @@ internal sealed class ProgressBar(bool toError, string what, long total)
         string bar = StyledText.Escaped(new string('━', filled), Style.Green)
             + StyledText.Escaped(new string('─', Width - filled), Style.Dim);
         string numbers = string.Create(CultureInfo.InvariantCulture,
-            $"{(int)(part * 100),3}% {ObjectColumns.Size(done)}/{ObjectColumns.Size(total)} {ObjectColumns.Size((long)(done / seconds))}/s");
+            $"{(int)(part * 100),3}% {ObjectColumns.Size(done)}/{ObjectColumns.Size(total)} "
+                + $"{ObjectColumns.Size((long)(done / seconds))}/s");
         string line = $"{PrintableText.Of(what)} {bar} {numbers}";
         _output.Write(OperatingSystem.IsWindows() ? $"\r{PrintableText.Of(what)} {numbers}   " : $"\r{line}\u001b[K");
     }

@@ -113,7 +113,8 @@ internal static class DoctorVerb
         int unused = findings.Count(finding => finding.Kind == IpcFindingKind.Unused);
         int orphaned = findings.Count(finding => finding.Kind == IpcFindingKind.Orphaned);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{Count(errors, "error")}, {Count(warnings, "warning")}{(mended.Count > 0 ? $", {mended.Values.Count(done => done)} mended" : "")}"));
+            $"{Count(errors, "error")}, {Count(warnings, "warning")}"
+                + $"{(mended.Count > 0 ? $", {mended.Values.Count(done => done)} mended" : "")}"));
         if (safe > 0)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"'nipc doctor --fix{folders}' mends {safe} of them"));

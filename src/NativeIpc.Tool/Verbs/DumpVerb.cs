@@ -42,7 +42,7 @@ internal static class DumpVerb
         if (streams)
         {
             using Stream output = StandardStreams.OpenOutput();
-            using SharedMemoryLock held = s_lock.Take(parsed, segment);
+            using SharedMemoryLock held = s_lock.Take(parsed, named, segment);
             // Whoever reads it may not do so for long, and a signal is to end this all the same.
             StandardStreams.Write(() => Interruption.Await(() =>
             {
@@ -58,7 +58,7 @@ internal static class DumpVerb
         {
             using (FileStream target = made)
             {
-                using SharedMemoryLock held = s_lock.Take(parsed, segment);
+                using SharedMemoryLock held = s_lock.Take(parsed, named, segment);
                 CopyProgress.Show(Path.GetFileName(file), segment.Size,
                     progress => Copy(segment, target, progress, interrupted));
             }

@@ -142,6 +142,7 @@ internal static class ListVerb
             ToolJson.PrintLine(new ChangeReport(word, ObjectReport.Of(change.Subject)), ToolJson.Default.ChangeReport);
         else
             Console.Out.WriteLine(
-                $"{word,-8}  {string.Join("  ", ObjectColumns.Row(change.Subject, TimeProvider.System.GetUtcNow(), columns))}");
+                $"{word,-8}  "
+                    + string.Join("  ", ObjectColumns.Row(change.Subject, TimeProvider.System.GetUtcNow(), columns)));
     }
 }

@@ -38,7 +38,7 @@ internal static class ReadVerb
         using SharedMemory segment = named.OpenSegment(SharedMemoryAccess.Read,
             s_object.SegmentOptions(parsed, named, locks, onlyLooks: true));
         (long offset, long length) = Range(segment, parsed.GetValue(s_offset), parsed.GetValue(s_length));
-        using SharedMemoryLock held = s_lock.Take(parsed, segment);
+        using SharedMemoryLock held = s_lock.Take(parsed, named, segment);
         // Whoever reads it may not do so for long, and a signal, which gives the lock back, is to end this all the
         // same.
         if (locks) Interruption.Await(() => Print(segment, offset, length, hex));

@@ -73,7 +73,7 @@ internal static class RestoreVerb
                 throw new ToolException(ExitCodes.Limit,
                     $"{(isStream ? $"More bytes come from '{name}' than" : $"'{name}' has {length} bytes and")} "
                         + $"{named.Name} {(isStream ? "has, which are" : "only")} {room}. Nothing was written.");
-            using SharedMemoryLock held = s_lock.Take(parsed, segment);
+            using SharedMemoryLock held = s_lock.Take(parsed, named, segment);
             CopyProgress.Show(Path.GetFileName(name), length,
                 progress => Copy(all ?? Chunks(source), name, segment, progress, interrupted));
             return ExitCodes.Ok;

@@ -17,7 +17,8 @@ internal static class RmVerb
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem",
         Description =
-            "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }.AcceptOnlyFromAmong("shm", "sem");
+            "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }
+        .AcceptOnlyFromAmong("shm", "sem");
     private static readonly Option<bool> s_force = new("--force", "-f")
         { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
     private static readonly Option<bool> s_orphaned = new("--orphaned")
@@ -103,7 +104,8 @@ internal static class RmVerb
         Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
         if (outcome.Users is { } users)
             Console.Out.WriteLine(
-                $"    In use by {string.Join(", ", users.Select(user => $"{user.Pid} ({PrintableText.Of(user.Name)})"))}.");
+                "    In use by "
+                    + $"{string.Join(", ", users.Select(user => $"{user.Pid} ({PrintableText.Of(user.Name)})"))}.");
         foreach (string evidence in outcome.Evidence ?? []) Console.Out.WriteLine($"    {PrintableText.Of(evidence)}");
     }
 
@@ -377,7 +379,8 @@ internal static class RmVerb
     private static string UsersOf(IpcObjectInfo found, string? reason)
     {
         if (found.Attachments.Count > 0)
-            return $" by {string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"))}";
+            return " by "
+                + string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"));
         if (found.AttachmentCount > 0)
             return $" ({found.AttachmentCount} attached, by processes that this user may not see)";
         reason ??= found.Signs.FirstOrDefault(sign => sign.Kind == IpcSignKind.Waiting)?.Text;

@@ -54,7 +54,7 @@ internal static class RunVerb
         bool robust = parsed.GetValue(s_robust);
         var options = new SystemSemaphoreOptions
         {
-            Removal = RemovalPolicy.Keep, Robust = robust,
+            Removal = RemovalPolicy.Keep, Robust = robust, TakeOverUnknownHolders = OperatingSystem.IsWindows(),
             Recording = !robust && SystemSemaphore.IsPermitRecordingSupported(named.Key.Type)
                 ? PermitRecording.ProcessAndChildren : PermitRecording.None,
         };

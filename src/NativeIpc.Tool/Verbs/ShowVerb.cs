@@ -91,7 +91,7 @@ internal static class ShowVerb
             foreach ((string label, string value) in ObjectSheet.Of(objects[i]))
                 Console.Out.WriteLine(PrintableText.Of($"{label,-12}{value}".TrimEnd()));
             IpcObjectInfo shown = objects[i];
-            Try(() => PrintBytes(parsed, shown, offset, (int)length, fields), ref code);
+            Try(shown, () => PrintBytes(parsed, shown, offset, (int)length, fields), ref code);
         }
 
         return code;
@@ -99,7 +99,7 @@ internal static class ShowVerb
 
     /// <summary>Does what needs the bytes of a segment. Where they cannot be read that is said, and is the exit code;
     /// the rest is shown all the same.</summary>
-    private static void Try(Action show, ref int code)
+    private static void Try(IpcObjectInfo found, Action show, ref int code)
     {
         try
         {
@@ -107,7 +107,7 @@ internal static class ShowVerb
         }
         catch (NativeIpcException failure)
         {
-            Failures.Say(Failures.Describe(failure));
+            Failures.Say(Failures.Describe(failure, NamedObject.NameOf(found)));
             if (code == ExitCodes.Ok) code = ExitCodes.For(failure.Error);
         }
     }
@@ -122,6 +122,8 @@ internal static class ShowVerb
             .Select(found => found.Size ?? long.MaxValue)];
         if (sizes.Length == 0)
             throw ToolException.Usage($"{given.Name} is for the bytes of a segment, and {text} is a semaphore.");
+        if (sizes.Max() == 0 && !Verb.IsGiven(parsed, s_watch)) // which may see it get some
+            throw ToolException.Usage($"{given.Name} is for the bytes of a segment, and {text} is empty.");
         if (parsed.GetValue(s_offset) is { } offset && sizes.Max() is var most && offset > most)
             throw ToolException.Usage($"{text} has {most} bytes: offset {offset} is past its end.");
     }
@@ -167,7 +169,7 @@ internal static class ShowVerb
         List<FieldReport>? decoded = null;
         if (hasBytes)
         {
-            Try(() =>
+            Try(found, () =>
             {
                 bytes = Convert.ToHexStringLower(Read(found, offset, length));
                 decoded = fields is null ? null : Decode(parsed, found, fields);

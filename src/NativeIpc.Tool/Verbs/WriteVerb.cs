@@ -18,7 +18,8 @@ internal static class WriteVerb
     private static readonly LockOptions s_lock = new();
 
     public static Command Command() => new Verb("write",
-        "Write standard input, text or bytes into a segment. What does not fit is refused, and nothing is written then.",
+        "Write standard input, text or bytes into a segment. What does not fit is refused, and nothing is written "
+            + "then.",
         "write posix:/frames < frames.bin", "write posix:/frames --offset 0x10 --hex '01 00 00 00'",
         "write posix:/frames --lock --text hello")
     {
@@ -38,8 +39,9 @@ internal static class WriteVerb
         ReadOnlySpan<byte> bytes = given ?? ReadInput(room);
         if (bytes.Length > room)
             throw new ToolException(ExitCodes.Limit,
-                $"{named.Name} has room for {room} bytes from offset {offset}, and there are more. Nothing was written.");
-        using SharedMemoryLock held = s_lock.Take(parsed, segment);
+                $"{named.Name} has room for {room} bytes from offset {offset}, and there are more. "
+                    + "Nothing was written.");
+        using SharedMemoryLock held = s_lock.Take(parsed, named, segment);
         segment.Write(offset, bytes);
         return ExitCodes.Ok;
     });

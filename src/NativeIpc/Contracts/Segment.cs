@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
+using NativeIpc.Lifetime;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Contracts;
@@ -23,6 +24,15 @@ internal abstract class Segment : SafeHandle
     }
 
     public NativeIpcKey Key { get; }
+
+    /// <exception cref="ObjectDisposedException">It is closed. The public type is above this room: its name is what
+    /// callers read.</exception>
+    public static void ThrowIfClosed([DoesNotReturnIf(true)] bool isClosed)
+    {
+        if (isClosed) throw ClosedError();
+
+        static ObjectDisposedException ClosedError() => new("NativeIpc." + nameof(SharedMemory));
+    }
 
     /// <summary>In bytes, as the system reports it.</summary>
     public long Size { get; }
@@ -146,14 +156,4 @@ internal abstract class Segment : SafeHandle
     public virtual void LetGo()
     {
     }
-}
-
-/// <summary>Tells whether a name has stopped leading to what it led to.</summary>
-internal interface INameWatch : IDisposable
-{
-    /// <summary>True once the name was removed, or leads elsewhere. Never goes back to false.</summary>
-    bool HasChanged { get; }
-
-    /// <summary>Whether a change will be told (NameChanges), so that nobody has to ask until then.</summary>
-    bool IsTold { get; }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
@@ -6,46 +7,30 @@ using NativeIpc.Waiting;
 
 namespace NativeIpc.Contracts;
 
-/// <summary>What waiting is built on: to try, and to block.</summary>
-internal interface IAcquirable
-{
-    /// <summary>The key of what is waited for.</summary>
-    NativeIpcKey Key { get; }
-
-    /// <summary>A semaphore, or a segment for its lock.</summary>
-    IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
-
-    /// <summary>Takes a permit if there is one; also one that a dead holder has left, where that is noticed.</summary>
-    bool TryAcquire();
-
-    /// <summary>Takes a permit if there is one, without a look for dead holders: for trying again and again.</summary>
-    bool TryAcquireQuickly();
-
-    /// <summary>Takes a permit, waiting for it for <paramref name="longest"/> at most (<see cref="TimeSpan.MaxValue"/>:
-    /// for ever). False when none came, also earlier: the wake-up was set, or the system wants to be asked
-    /// again.</summary>
-    bool Block(TimeSpan longest, Wakeup wakeup);
-
-    /// <summary>What spinning has brought so far.</summary>
-    ref SpinState Spin { get; }
-
-    /// <summary>Whether a try is a system call: then the others come through only if there are pauses between the
-    /// tries.</summary>
-    bool AreTriesDear { get; }
-}
-
 /// <summary>
 /// An open semaphore. What <see cref="IAcquirable"/> has of it is all that the Waiting room needs.
 /// </summary>
 /// <remarks>
-/// Interleavings: every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An
-/// implementation keeps what the system call touches alive until the call has returned; a call that finds the object
-/// closed throws <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back
-/// after its slice, and finds the object closed.
+/// Every method may run on any number of threads, also while <see cref="Close"/> runs on another one. An implementation
+/// keeps what the system call touches alive until the call has returned; a call that finds the object closed throws
+/// <see cref="ObjectDisposedException"/>. A blocked thread is never cut off: it is woken, or comes back after its
+/// slice, and finds the object closed.
 /// </remarks>
-internal abstract class SemaphoreObject : IAcquirable, IDisposable
+internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
 {
+    // The public type is above this room: its name is what callers read.
+    private const string PublicName = "NativeIpc." + nameof(SystemSemaphore);
+
     protected SemaphoreObject(in NativeIpcKey key) => Key = key;
+
+    /// <summary>What a call of a closed object gets.</summary>
+    public static ObjectDisposedException ClosedError() => new(PublicName);
+
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public static void ThrowIfClosed([DoesNotReturnIf(true)] bool isClosed)
+    {
+        if (isClosed) throw ClosedError();
+    }
 
     public NativeIpcKey Key { get; }
 
@@ -64,17 +49,21 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     public abstract bool TryAcquire();
 
     /// <inheritdoc/>
-    public virtual bool TryAcquireQuickly() => TryAcquire();
+    public virtual bool TryAcquireFast() => TryAcquire();
 
-    /// <summary>As <see cref="TryAcquire"/>, but without any pause: for an asynchronous wait, whose tries run on
+    /// <summary>As <see cref="TryAcquire()"/>, but without any pause: for an asynchronous wait, whose tries run on
     /// threads and inside gates that others need.</summary>
     /// <param name="isHeldUp">Whether something else than the count may have kept the permit from being taken, and
     /// another try after <see cref="AwaitMoment"/> may say more.</param>
-    public virtual bool TryAcquireAtOnce(out bool isHeldUp)
+    public virtual bool TryAcquire(out bool isHeldUp)
     {
         isHeldUp = false;
         return TryAcquire();
     }
+
+    /// <summary>Whether the permit is taken over from a holder that left no record, once nobody else has the semaphore
+    /// open. For what notices dead holders.</summary>
+    public bool TakesOverUnknown { get; set; } = true;
 
     /// <summary>Says whether any asynchronous wait waits for this object; null when nobody knows.</summary>
     public Func<bool>? HasAsyncWaits { get; set; }
@@ -167,16 +156,16 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         public void Dispose() => GC.SuppressFinalize(this);
     }
 
-    private protected DirectStep _step;
+    private protected FastStep _step;
 
-    /// <summary>Whether an operation may be made without <see cref="TryEnter"/>, since what it touches stays as long as
-    /// this object is referred to.</summary>
-    public bool IsDirect => _step.IsOpen;
+    /// <summary>Whether an operation may be made without <see cref="TryBeginUse"/>, since what it touches stays as long
+    /// as this object is referred to.</summary>
+    public bool HasFastPath => _step.IsOpen;
 
     /// <summary>Takes the permit of a lock if that takes one step on memory; false also when it would take more, or is
     /// not offered.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryTakeDirectly()
+    public bool TryTakeFast()
     {
         bool taken = _step.TryTake();
         GC.KeepAlive(this);
@@ -185,7 +174,7 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
 
     /// <summary>Gives the permit of a lock back if that takes one step on memory, and nobody waits for it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryGiveDirectly()
+    public bool TryGiveFast()
     {
         bool given = _step.TryGive();
         GC.KeepAlive(this);
@@ -268,7 +257,7 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     /// Keeps the semaphore open over several calls, so that what was acquired can still be given back when a Dispose
     /// comes in between; false when it is closed for good.
     /// </summary>
-    public bool TryEnter()
+    public bool TryBeginUse()
     {
         for (int users = Volatile.Read(ref _users); users > 0;)
         {
@@ -280,8 +269,8 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
         return false;
     }
 
-    /// <summary>Ends what <see cref="TryEnter"/> began.</summary>
-    public void Leave()
+    /// <summary>Ends what <see cref="TryBeginUse"/> began.</summary>
+    public void EndUse()
     {
         if (Interlocked.Decrement(ref _users) == 0) Close();
     }
@@ -296,7 +285,7 @@ internal abstract class SemaphoreObject : IAcquirable, IDisposable
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
         EndWaits();
-        Leave();
+        EndUse();
         GC.SuppressFinalize(this);
         _notice?.Dispose();
     }

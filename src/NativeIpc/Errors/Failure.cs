@@ -83,6 +83,7 @@ internal static class Failure
     {
         if (IsNumber(key))
             return key.NativeKey == PrivateKey ? "without a key (IPC_PRIVATE)" : $"with the key {key.NativeKey}";
+        if (IsPath(key)) return Printable(key.NativeKey);
         string text = key.ToString() ?? "";
         string type = key.Type switch
         {
@@ -106,9 +107,16 @@ internal static class Failure
             && uint.TryParse(key.NativeKey.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
                 out _);
 
+    /// <summary>Whether a key stands for a POSIX object to which none leads: it is the path of the file
+    /// then. No key has a second slash.</summary>
+    private static bool IsPath(in NativeIpcKey key)
+        => key.Type == NativeIpcKeyType.PosixRealtime
+            && key.NativeKey.StartsWith("/dev/shm/", StringComparison.Ordinal);
+
     /// <summary>How a command names the object that a key stands for, not yet quoted; null for none.</summary>
     internal static string? ForCommand(in NativeIpcKey key)
-        => !IsNumber(key) ? key.ToString() : key.NativeKey == PrivateKey ? null : $"key:{key.NativeKey}";
+        => IsPath(key) ? key.NativeKey
+            : !IsNumber(key) ? key.ToString() : key.NativeKey == PrivateKey ? null : $"key:{key.NativeKey}";
 
     /// <summary>A key in one line, as short as it can be: its text form, or what the system sees when it has
     /// none.</summary>

@@ -123,7 +123,7 @@ internal sealed class PermitSlot(PermitTable table) : IWaitTicket
         if (!Holds(ticket)) return;
         SemaphoreObject semaphore = table.Semaphore;
         bool enters = !semaphore.ReturnsAfterClose;
-        if (enters && !semaphore.TryEnter()) return;
+        if (enters && !semaphore.TryBeginUse()) return;
         try
         {
             if (Interlocked.CompareExchange(ref _state, ticket + 1, ticket) != ticket) return;
@@ -138,7 +138,7 @@ internal sealed class PermitSlot(PermitTable table) : IWaitTicket
         }
         finally
         {
-            if (enters) semaphore.Leave();
+            if (enters) semaphore.EndUse();
         }
     }
 }

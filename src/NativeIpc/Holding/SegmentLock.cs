@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NativeIpc.Contracts;
+using NativeIpc.Lifetime;
 using NativeIpc.Linux;
 
 namespace NativeIpc.Holding;
@@ -69,14 +70,14 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <summary>Takes the lock in one step on memory and notes it.</summary>
     /// <returns>The ticket; 0 when it was not taken, also when the name may have changed.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long TryTakeDirectly()
-        => (_unchangedAt == Volatile.Read(ref NameChanges.s_count) || IsUnchanged()) && Semaphore.TryTakeDirectly()
+    public long TryTakeFast()
+        => (_unchangedAt == Volatile.Read(ref NameChanges.s_count) || IsUnchanged()) && Semaphore.TryTakeFast()
             ? Note() : 0;
 
     private bool IsUnchanged()
     {
         int count = Volatile.Read(ref NameChanges.s_count);
-        if (!Semaphore.IsDirect || HasChanged || watch is { IsTold: false }) return false;
+        if (!Semaphore.HasFastPath || HasChanged || watch is { IsTold: false }) return false;
         _unchangedAt = count;
         return true;
     }
@@ -106,27 +107,27 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     public void Release(long ticket)
     {
         if (ticket == 0) return;
-        if (Semaphore.IsDirect)
+        if (Semaphore.HasFastPath)
         {
             GiveBack(ticket);
             return;
         }
 
-        if (!Semaphore.TryEnter()) return;
+        if (!Semaphore.TryBeginUse()) return;
         try
         {
             GiveBack(ticket);
         }
         finally
         {
-            Semaphore.Leave();
+            Semaphore.EndUse();
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void GiveBack(long ticket)
     {
-        if (TryEnd(ticket) && !Semaphore.TryGiveDirectly()) GiveBackSlowly(ticket);
+        if (TryEnd(ticket) && !Semaphore.TryGiveFast()) GiveBackSlowly(ticket);
     }
 
     private void GiveBackSlowly(long ticket)

@@ -12,7 +12,8 @@ internal static class KeyText
 {
     private const string LegacyKeyName = "legacyKey";
     private const string ControlCharacters =
-        "\0\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f";
+        "\0\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a"
+            + "\x1b\x1c\x1d\x1e\x1f\x7f";
     private const char ReplacementCharacter = '\uFFFD';
     private const char ByteOrderMark = '\uFEFF';
 

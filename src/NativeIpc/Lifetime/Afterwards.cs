@@ -54,7 +54,7 @@ internal static class Afterwards
             {
                 work();
             }
-#pragma warning disable CA1031 // As in a finalizer, nobody is there to catch it, and no failure to remove is worth the process.
+#pragma warning disable CA1031 // As in a finalizer, nobody catches it, and no failed removal is worth the process.
             catch (Exception failure)
 #pragma warning restore CA1031
             {

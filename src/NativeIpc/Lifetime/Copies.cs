@@ -63,7 +63,7 @@ internal static class Copies
 
     private static List<(Action RemoveAll, Action Register)>? All()
     {
-#pragma warning disable CA2002 // Of all objects that copies of this library share, the one that nobody else has a reason to lock for long.
+#pragma warning disable CA2002 // Copies of this library share it, and nobody else has a reason to lock it for long.
         lock (AppDomain.CurrentDomain)
 #pragma warning restore CA2002
         {

@@ -1,5 +1,5 @@
-using NativeIpc.Contracts;
 using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
 
 namespace NativeIpc.Linux;
 
@@ -95,7 +95,8 @@ internal sealed class NameWatch : INameWatch, IFileListener
 /// one.</summary>
 internal static class NameChanges
 {
-#pragma warning disable CA2211 // Read in every lock, so it stands alone: a class that is initialised at its first use would be asked each time whether it is.
+    // Read in every lock: a property of a class that is initialised at its first use would ask each time whether it is.
+#pragma warning disable CA2211
     internal static int s_count;
 #pragma warning restore CA2211
 }

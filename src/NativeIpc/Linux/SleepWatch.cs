@@ -1,7 +1,6 @@
 using NativeIpc.Interop;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Lifetime;
-using NativeIpc.Waiting;
 
 namespace NativeIpc.Linux;
 
@@ -27,9 +26,12 @@ internal static unsafe class SleepWatch
     /// second, the sleeper's and the thread's together.</summary>
     internal const int RoundMilliseconds = 11_000;
 
+    // While the library is to be unloaded: how soon the thread looks whether it may end.
+    private static readonly TimeSpan s_endSlice = TimeSpan.FromMilliseconds(50);
+
     private static readonly Lock s_gate = new();
-    private static readonly List<WeakReference<Wakeup>> s_sleepers = [];
-    private static readonly Dictionary<long, Wakeup> s_watches = [];
+    private static readonly List<WeakReference<ISleeper>> s_sleepers = [];
+    private static readonly Dictionary<long, ISleeper> s_watches = [];
     private static long s_lastNumber;
     private static int s_epoll = -1;
     private static int s_hurry = -1;
@@ -42,7 +44,7 @@ internal static unsafe class SleepWatch
     public static bool IsServing => s_thread is not null || !OperatingSystem.IsLinux();
 
     /// <summary>Notes a thread that is going to sleep, once for each thread.</summary>
-    public static void Add(Wakeup sleeper)
+    public static void Add(ISleeper sleeper)
     {
         if (!OperatingSystem.IsLinux()) return;
         lock (s_gate)
@@ -75,21 +77,22 @@ internal static unsafe class SleepWatch
     /// one two turns at a lock.</summary>
     public static void WakeAll(nint place)
     {
-        List<Wakeup>? there = null;
+        List<ISleeper>? there = null;
         lock (s_gate)
         {
-            foreach (WeakReference<Wakeup> reference in s_sleepers)
+            foreach (WeakReference<ISleeper> reference in s_sleepers)
             {
-                if (reference.TryGetTarget(out Wakeup? sleeper) && sleeper.Place == place) (there ??= []).Add(sleeper);
+                if (reference.TryGetTarget(out ISleeper? sleeper) && sleeper.Place == place)
+                    (there ??= []).Add(sleeper);
             }
         }
 
-        foreach (Wakeup sleeper in there ?? []) sleeper.Wake();
+        foreach (ISleeper sleeper in there ?? []) sleeper.Wake();
     }
 
     /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot
     /// say.</summary>
-    public static Watch EndOf(int process, Wakeup sleeper)
+    public static Watch EndOf(int process, ISleeper sleeper)
     {
         if (process <= 0 || s_thread is null || !KernelCalls.s_here.PidfdOpen) return default;
         int descriptor = Libc.pidfd_open(process);
@@ -131,11 +134,11 @@ internal static unsafe class SleepWatch
     {
         const int most = 16;
         byte* events = stackalloc byte[most * Layout.SizeOfEpollEvent];
-        List<Wakeup> toWake = [];
+        List<ISleeper> toWake = [];
         while (true)
         {
             int count = 0;
-            int round = Unloading.HasBegun ? (int)Wakeup.LongestSlice.TotalMilliseconds : RoundMilliseconds;
+            int round = Unloading.HasBegun ? (int)s_endSlice.TotalMilliseconds : RoundMilliseconds;
             if (s_epoll >= 0) count = Libc.epoll_wait(s_epoll, events, most, round);
             else Pause.Microseconds(round * 1000);
             lock (s_gate)
@@ -143,20 +146,20 @@ internal static unsafe class SleepWatch
                 for (int i = 0; i < count; i++)
                 {
                     if (s_watches.Remove(*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData),
-                        out Wakeup? sleeper))
+                        out ISleeper? sleeper))
                         toWake.Add(sleeper);
                 }
 
                 if (count <= 0)
                 {
-                    foreach (WeakReference<Wakeup> reference in s_sleepers)
+                    foreach (WeakReference<ISleeper> reference in s_sleepers)
                     {
-                        if (reference.TryGetTarget(out Wakeup? sleeper)) sleeper.Nudge();
+                        if (reference.TryGetTarget(out ISleeper? sleeper)) sleeper.Nudge();
                     }
                 }
             }
 
-            foreach (Wakeup sleeper in toWake) sleeper.Wake();
+            foreach (ISleeper sleeper in toWake) sleeper.Wake();
             toWake.Clear();
             if (Unloading.HasBegun && TryEnd()) return;
         }
@@ -187,8 +190,8 @@ internal static unsafe class SleepWatch
             s_thread = null;
             Interlocked.MemoryBarrier();
             bool isNeeded = s_watches.Count > 0;
-            foreach (WeakReference<Wakeup> reference in s_sleepers)
-                isNeeded |= reference.TryGetTarget(out Wakeup? sleeper) && sleeper.Place != 0;
+            foreach (WeakReference<ISleeper> reference in s_sleepers)
+                isNeeded |= reference.TryGetTarget(out ISleeper? sleeper) && sleeper.Place != 0;
             if (isNeeded)
             {
                 s_thread = thread;

@@ -55,7 +55,8 @@ internal static class UnixErrors
         Errno.EMFILE => (NativeIpcError.OutOfResources,
             "No file descriptor is left: dispose what is not used, or raise the limit (ulimit -n)."),
         Errno.ENFILE => (NativeIpcError.OutOfResources,
-            "The whole system has as many files open as it may: end programs, or raise the limit (sysctl fs.file-max)."),
+            "The whole system has as many files open as it may: end programs, or raise the limit (sysctl "
+                + "fs.file-max)."),
         Errno.ENOSPC => (NativeIpcError.OutOfResources,
             $"{(IsOfFile(call) ? "The file system is full, or a" : "A")} limit of the kernel is reached: remove what "
                 + $"is not used, or give it more."),
@@ -64,7 +65,8 @@ internal static class UnixErrors
         Errno.EIO => (NativeIpcError.OutOfResources,
             "The file system or the device under it has failed: the kernel's log says how (dmesg)."),
         Errno.EFBIG => (NativeIpcError.InvalidSize,
-            "It is larger than the file system or a limit (ulimit -f) lets a file be: ask for less, or raise the limit."),
+            "It is larger than the file system or a limit (ulimit -f) lets a file be: ask for less, or raise the "
+                + "limit."),
         Errno.ENOENT => (NativeIpcError.NotFound, "It was removed meanwhile: open or create it again."),
         Errno.EEXIST => (NativeIpcError.AlreadyExists, "Somebody else has made it meanwhile: open it, or try again."),
         Errno.EINTR or Errno.EBUSY or Errno.ETXTBSY => (NativeIpcError.LockError, Busy(call)),

@@ -71,6 +71,14 @@ public sealed record SharedMemoryOptions
     /// or no access to note the holder. Default: false: the lock then works there without recovery.</summary>
     public bool RequireLockRecovery { get; [UnsupportedOSPlatform("macos")] set; }
 
+    /// <summary>Whether the lock is taken over from a holder that left no record (<see cref="LockHolder.Unknown"/>: a
+    /// Qt or C program), once no process has it open but those of this library. Default: true: such a holder was
+    /// killed, or ended without a release. When false only a recorded death counts: a semaphore that a C program left
+    /// at 0 on purpose stays as it is, and the caller waits until somebody releases it, or an instance without this
+    /// setting takes it over. No effect on System V, where the kernel gives back what a dead process has
+    /// taken.</summary>
+    public bool TakeOverUnknownHolders { get; set; } = true;
+
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes
     /// what this instance owns. Default: true.</summary>
     /// <remarks>At a signal nothing is removed where a handler that was registered before the first object may keep the

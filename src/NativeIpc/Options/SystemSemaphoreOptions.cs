@@ -89,6 +89,11 @@ public sealed record SystemSemaphoreOptions
     /// glibc).</summary>
     public bool Robust { get; [UnsupportedOSPlatform("macos")] set; }
 
+    /// <summary>Whether a <see cref="Robust"/> semaphore is taken over from a holder that left no record
+    /// (<see cref="LockHolder.Unknown"/>: a Qt or C program), once no process has it open but those of this library.
+    /// Default: true. See <see cref="SharedMemoryOptions.TakeOverUnknownHolders"/>.</summary>
+    public bool TakeOverUnknownHolders { get; set; } = true;
+
     /// <summary>Whether what comes after an <c>await</c> of <see cref="SystemSemaphore.AcquireAsync"/> or
     /// <see cref="SystemSemaphore.TryAcquireAsync"/> may run on the thread that waits for the system, as
     /// <c>AllowSynchronousContinuations</c> of .NET's channels means it. Default: false: it runs on the thread pool,

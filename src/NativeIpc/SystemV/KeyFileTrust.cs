@@ -88,7 +88,8 @@ internal static class KeyFileTrust
                 + $"already: {whose}",
             twin is not null ? "Use another path."
                 : $"Remove the leftover "
-                    + $"({(OperatingSystem.IsLinux() ? $"'nipc rm 0x{ipcKey:x8}'" : "ipcs, ipcrm -M or -S with that key")}), "
+                    + (OperatingSystem.IsLinux()
+                        ? $"('nipc rm 0x{ipcKey:x8}'), " : "(ipcs, ipcrm -M or -S with that key), ")
                 + "or use another path.", Errno.EEXIST);
     }
 

@@ -176,7 +176,7 @@ internal sealed partial class SystemVSemaphore
             throw new InvalidOperationException(
                 $"The semaphore {Failure.Describe(Key)} is robust, so it is a lock: it is released by 1, not "
                     + $"by {count}.");
-        ObjectDisposedException.ThrowIf(!TryEnter(), typeof(SystemSemaphore));
+        ThrowIfClosed(!TryBeginUse());
         try
         {
             if (Interlocked.Exchange(ref _isHeld, 0) == 0)
@@ -191,7 +191,7 @@ internal sealed partial class SystemVSemaphore
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
@@ -204,7 +204,7 @@ internal sealed partial class SystemVSemaphore
     public override LockStatus GetStatus()
     {
         if (!OperatingSystem.IsLinux() || !_options.Robust) return base.GetStatus();
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+        ThrowIfClosed(IsClosed);
         Opened set = _set;
         int value = Libc.semctl(set.Id, 0, Flags.GETVAL);
         if (value == -1)

@@ -85,7 +85,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     {
         Opened set = _set;
         if (!set.Tells) return TryOperateFast(-1, _acquireFlags) || Acquire(null);
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+        ThrowIfClosed(IsClosed);
         bool acquired = TryTakeFast(set) || Operate(Acquiring, -1, _acquireFlags, null, triedFast: true);
         if (acquired) Volatile.Write(ref _isHeld, 1);
         return acquired;
@@ -93,7 +93,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     /// <inheritdoc/>
     /// <remarks>What else it may say than that there is no permit, the sleep that comes next says.</remarks>
-    public override bool TryAcquireQuickly()
+    public override bool TryAcquireFast()
         => _set.Tells || _options.Robust ? Acquire(null) : TryOperateFast(-1, _acquireFlags);
 
     /// <summary>The operation that goes through at once, of a semaphore that is no lock. Whatever keeps it from that
@@ -203,7 +203,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         steps[1] = new Sembuf { sem_op = (short)count, sem_flg = _releaseFlags };
         while (true)
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            ThrowIfClosed(IsClosed);
             int id = CurrentId;
             if (Libc.semop(id, steps, 2) == 0) return;
             int number = Marshal.GetLastPInvokeError();
@@ -259,7 +259,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         var operation = new Sembuf { sem_op = change, sem_flg = flags };
         while (true)
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            ThrowIfClosed(IsClosed);
             Opened set = _set;
             int id = set.Id;
             if (change < 0 && set.Tells)
@@ -335,7 +335,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     /// may be one that has died in the middle, which no try finds out. The first waiter gets a failure, and the next
     /// look begins again for the others, each of which gets its own. A waiter that has just come, and found nobody
     /// before, has not waited for the peer yet.</remarks>
-    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    public override bool TryAcquire(out bool isHeldUp)
     {
         isHeldUp = false;
         if (TryAcquire()) return true;
@@ -376,7 +376,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
         public bool IsWoken => wakeup?.IsSet ?? !target.IsAwaited;
 
-        public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
+        public ObjectDisposedException Disposed() => ClosedError();
     }
 
     private bool TryRevive(int goneId, int number, in PeerBound bound)
@@ -405,7 +405,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
             // R2 Race: several threads find the set gone (EIDRM or EINVAL), and several processes.
             // Safe because: the first thread makes the set anew, and the others find that the id has changed; the file
             // lock lets one process make it, and the others find it.
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            ThrowIfClosed(IsClosed);
             if (CurrentId != goneId) return;
             if (_initialCount is not { } count || _removal is { HasBegun: true })
                 throw SystemVErrors.UseSemaphore(attempt, Key, "semop", number);
@@ -423,7 +423,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     {
         while (true)
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+            ThrowIfClosed(IsClosed);
             int id = CurrentId;
             count = Libc.semctl(id, 0, Flags.GETVAL);
             if (count != -1) return true;

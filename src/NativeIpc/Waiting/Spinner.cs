@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using NativeIpc.Contracts;
 
 namespace NativeIpc.Waiting;
 
@@ -7,16 +6,16 @@ namespace NativeIpc.Waiting;
 /// before a sleep has begun.</summary>
 /// <remarks>
 /// Spinning loses where the partner needs this very core, and a thread cannot see that. So each object learns: a spin
-/// that brought nothing lets the next 1, 2, 4 … 2048 waits sleep at once; one that brought something starts anew. What
-/// a wrong spin costs is so at most a hundredth of the time.
+/// that brought nothing lets the next 1, 2, 4 … 2048 waits sleep without one; a spin that brought something starts
+/// anew. So wrong spins cost at most a hundredth of the time.
 /// </remarks>
 internal static class Spinner
 {
     private const int MostSkipped = 2048;
     private const int TriesBetweenLooks = 8;
 
-    // Each look takes the line of memory from whoever has it: between two processes that contend, the pauses let one
-    // make many steps in a row. A partner that answers is met by the first ones.
+    // Each look takes the cache line from the core that has it: between two processes that contend, the pauses let one
+    // make many steps in a row. The first, short ones meet a partner that answers.
     private const int LongestPause = 32; // about a microsecond
     private const int LongestPauseOfDearTries = 128; // some microseconds
 
@@ -46,7 +45,7 @@ internal static class Spinner
             for (int i = 0; i < tries; i++)
             {
                 Thread.SpinWait(pause); // it was tried just now
-                if (target.TryAcquireQuickly())
+                if (target.TryAcquireFast())
                 {
                     state.Skipped = 0;
                     return true;

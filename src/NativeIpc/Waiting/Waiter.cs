@@ -1,4 +1,3 @@
-using NativeIpc.Contracts;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Waiting;

@@ -1,4 +1,3 @@
-using NativeIpc.Contracts;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
 using NativeIpc.Waiting.Bounds;
@@ -10,18 +9,12 @@ namespace NativeIpc.Waiting;
 /// each thread, used again for each of its waits.
 /// </summary>
 /// <remarks>
-/// <para>The thread sleeps on the semaphore's own word, as its peers do: to sleep on two words at once costs a quarter
-/// more. So who wakes it has to wake on that word, and does so until the sleeper says that it is up. A bit of its own,
-/// chosen by the thread, keeps other sleepers of this library from being woken for nothing; those of the C library look
-/// and sleep on.</para>
-/// <para>Interleavings. (1) The sleeper says where it is going to sleep, then looks whether it is to wake or the object
-/// is closed, then sleeps; who wakes it or closes sets that first, then looks where it sleeps. So one of the two sees
-/// the other. (2) The sleeper has looked and is not asleep yet: a wake-up finds nobody and is repeated. (3) A wake-up
-/// that was meant for an earlier wait makes the thread look once more. (4) The sleeper has left and its page is gone:
-/// waking there finds nobody, or makes somebody look once more. (5) The sleeper does not come up, since a debugger
-/// holds it: after a while it is left to its own next look. No wake-up takes a permit or gives one.</para>
+/// The thread sleeps on the semaphore's own word, as its peers do: to sleep on two words at once costs a quarter more.
+/// So a wake-up happens on that word, again and again until the sleeper says that it is up. A bit of its own, chosen by
+/// the thread, spares other sleepers of this library; those of the C library look and sleep on. No wake-up takes a
+/// permit or gives one.
 /// </remarks>
-internal sealed unsafe class Wakeup
+internal sealed unsafe class Wakeup : ISleeper
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
@@ -65,17 +58,20 @@ internal sealed unsafe class Wakeup
     /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the
     /// monotonic clock (null for ever).</summary>
     /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
-    public int Sleep(SemaphoreObject target, uint* word, Timespec* until)
+    public int Sleep(ICloseable target, uint* word, Timespec* until)
     {
         Timespec slice = default;
         Interlocked.Exchange(ref _place, (nint)word);
         if (!SleepWatch.IsServing)
         {
-            // Nobody makes it look again: it does so by itself.
+            // No other thread makes it look again.
             slice = Timespec.After(LongestSlice, Flags.CLOCK_MONOTONIC);
             if (until is null || slice.IsBefore(*until)) until = &slice;
         }
 
+        // R1 Race: it is woken, or the object closed, before it sleeps. Safe because: it says where it will sleep and
+        // then looks at both; the other thread sets one first and then looks where it sleeps. So one of the two sees
+        // the other.
         int number = IsSet || target.IsClosed ? 0 : Futex.Wait(word, 0, until, _bit);
         Volatile.Write(ref _place, 0);
         return number;
@@ -89,11 +85,14 @@ internal sealed unsafe class Wakeup
         var backoff = new Backoff(s_patience);
         do
         {
+            // R2 Race: the sleeper has looked and is not asleep yet. Safe because: this finds no sleeper and is
+            // repeated. It has left, and its page is gone: this finds none, or makes another one look once more. It
+            // does not come up, since a debugger holds it: after a while it is left to its own next look.
             nint place = Volatile.Read(ref _place);
             if (place == 0) return;
             Futex.WakeAll((uint*)place, _bit);
         }
-        // Not set: it has looked since, and sleeps in another wait
+        // Not set: it has looked since, and sleeps in another wait.
         while (IsSet && Volatile.Read(ref _place) != 0 && backoff.Pause());
     }
 

@@ -117,27 +117,27 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     public override bool TryAcquire()
     {
-        Enter();
+        BeginUse();
         try
         {
             return TryTake(0) || TryTakeFromDead();
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
     public override bool Block(TimeSpan slice)
     {
-        Enter();
+        BeginUse();
         try
         {
             return TryTake((int)Math.Min(Math.Ceiling(slice.TotalMilliseconds), LongestSlice)) || TryTakeFromDead();
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
@@ -220,7 +220,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
             }
         }
 
-        return IsTimeForProof() && TryProve();
+        return TakesOverUnknown && IsTimeForProof() && TryProve();
     }
 
     // A holder of ours between two steps looks unknown for an instant, and proving makes the others wait: not at once,
@@ -299,7 +299,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     public override bool TryUnlock()
     {
-        Enter(evenIfClosed: true);
+        BeginUse(evenIfClosed: true);
         try
         {
             StopPoint.At("windows.unlock.before");
@@ -325,13 +325,13 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
     public override void Release(int count)
     {
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+        ThrowIfClosed(IsClosed);
         if (count == 1 && TryUnlock()) return;
         throw Failure.NotHeld(Key, count);
     }
@@ -345,8 +345,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     // See WindowsSemaphore.
     public override bool TryGetCount(out int count)
     {
-        Enter();
-        Leave();
+        BeginUse();
+        EndUse();
         count = 0;
         return false;
     }
@@ -356,7 +356,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     /// keeps nobody out for longer than two calls.</remarks>
     public override LockStatus GetStatus()
     {
-        Enter();
+        BeginUse();
         try
         {
             for (int look = 0; ; look++)
@@ -377,7 +377,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
@@ -407,10 +407,10 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
     }
 
-    private void Enter(bool evenIfClosed = false)
+    private void BeginUse(bool evenIfClosed = false)
     {
-        if (!evenIfClosed) ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
-        ObjectDisposedException.ThrowIf(!TryEnter(), typeof(SystemSemaphore));
+        if (!evenIfClosed) ThrowIfClosed(IsClosed);
+        ThrowIfClosed(!TryBeginUse());
     }
 
     protected override void Close()

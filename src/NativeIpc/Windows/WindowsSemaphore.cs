@@ -76,7 +76,7 @@ internal sealed class WindowsSemaphore : SemaphoreObject
         return false;
     }
 
-    private void CheckOpen() => ObjectDisposedException.ThrowIf(IsClosed, typeof(SystemSemaphore));
+    private void CheckOpen() => ThrowIfClosed(IsClosed);
 
     /// <inheritdoc/>
     /// <remarks>To give is one call that waits for nobody, and the handle, which is finalized last, closes

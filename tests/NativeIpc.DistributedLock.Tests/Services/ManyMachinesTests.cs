@@ -2,6 +2,7 @@ using Xunit;
 
 namespace NativeIpc.DistributedLock.Tests.Services;
 
+[Trait("Needs", "service")]
 public sealed class ManyMachinesTests(RedisService redis) : SampleTests, IClassFixture<RedisService>
 {
     [Fact]

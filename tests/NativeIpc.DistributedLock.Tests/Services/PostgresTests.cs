@@ -50,7 +50,8 @@ public sealed class PostgresService : Service
         using var connection = new NpgsqlConnection(Connection);
         connection.Open();
         using var command = new NpgsqlCommand(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted", connection);
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted",
+            connection);
         Assert.Equal(1L, command.ExecuteScalar());
     }
 
@@ -72,4 +73,5 @@ public sealed class PostgresService : Service
     }
 }
 
+[Trait("Needs", "service")]
 public sealed class PostgresLockTests(PostgresService service) : LockTests<PostgresService>(service);

@@ -44,6 +44,8 @@ public sealed class RedisService : Service
     protected override void Dispose(bool disposing) => _server?.Dispose();
 }
 
+[Trait("Needs", "service")]
 public sealed class RedisLockTests(RedisService service) : LockTests<RedisService>(service);
 
+[Trait("Needs", "service")]
 public sealed class RedisSemaphoreTests(RedisService service) : SemaphoreTests<RedisService>(service);

@@ -23,7 +23,7 @@ public partial class LineTests
     /// <summary>The ends of the names of files that are looked at.</summary>
     private static readonly string[] s_kinds =
     [
-        ".sh", ".c", ".h", ".cpp", ".py", ".pl", ".php", ".yml",
+        ".cs", ".md", ".sh", ".c", ".h", ".cpp", ".py", ".pl", ".php", ".pml", ".yml",
         ".csproj", ".props", ".targets", ".slnx", ".txt", ".editorconfig",
     ];
 
@@ -33,6 +33,8 @@ public partial class LineTests
         (@"^src/\w+(\.\w+)?/PublicAPI\.\w+\.txt$", Anything),
         (@"^bench/RESULTS\.md$", Anything),
         (@"^eng/wild(/|\.sh$)", Anything),
+        (@"^docs/nipc-json\.md$", @"^\s*"""),
+        (@"\.md$", @"^\$ "),
         (@"\.md$", @"^\s*\|"),
         (@"\.md$", @"^\s*\[[^\]]+\]: \S+$"),
     ];

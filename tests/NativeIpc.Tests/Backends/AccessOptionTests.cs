@@ -9,9 +9,9 @@ public class AccessOptionTests
         SharedMemory.PlatformSafeKey($"access-options-{Environment.ProcessId}");
 
     [Fact]
+    [NeedsUnix("Windows has them.")]
     public void A_security_descriptor_is_refused_where_there_are_none()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has them.");
         Assert.Contains("Mode",
             Assert.Throws<PlatformNotSupportedException>(
                 () => SharedMemory.CreateNew(s_key, 1, new() { SecurityDescriptor = "D:" })).Message,

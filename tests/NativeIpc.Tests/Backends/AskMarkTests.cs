@@ -1,4 +1,4 @@
-using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Users;
 using Xunit;
 
 namespace NativeIpc.Tests.Backends;

@@ -9,7 +9,8 @@ namespace NativeIpc.Tests.Backends;
 public sealed class DressByNameTests : IDisposable
 {
     private const UnixFileMode OwnersOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private const uint Everybodys = 0x1B6; // 0666
+    private const UnixFileMode Everybodys = OwnersOnly | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     private readonly NativeIpcKey _key = new($"/nipc-{Guid.NewGuid():N}", NativeIpcKeyType.PosixRealtime);
     private readonly string _path;
@@ -32,7 +33,7 @@ public sealed class DressByNameTests : IDisposable
 
     private FileStatus Named()
     {
-        Assert.Equal(0, PosixNames.StatusOf(_key, isSegment: false, out FileStatus named));
+        Assert.Equal(0, PosixNames.StatusOf(_key, IpcObjectKind.SystemSemaphore, out FileStatus named));
         return named;
     }
 
@@ -40,7 +41,7 @@ public sealed class DressByNameTests : IDisposable
     public void Its_own_file_gets_the_mode_and_is_told()
     {
         Assert.Equal(Named().Identity, PosixSemaphores.DressByName(_key, _opened, Everybodys));
-        Assert.Equal(Everybodys, Named().Permissions);
+        Assert.Equal(Everybodys, (UnixFileMode)Named().Permissions);
     }
 
     [Fact]
@@ -51,7 +52,7 @@ public sealed class DressByNameTests : IDisposable
         File.SetUnixFileMode(_path, OwnersOnly);
         Assert.NotEqual(Named().Identity, PosixSemaphores.DressByName(_key, _opened, Everybodys));
         Assert.Equal((uint)OwnersOnly, Named().Permissions);
-        Assert.NotEqual(Named().Identity, PosixSemaphores.DressByName(_key, _opened, (uint)OwnersOnly));
+        Assert.NotEqual(Named().Identity, PosixSemaphores.DressByName(_key, _opened, OwnersOnly));
     }
 
     [Fact]

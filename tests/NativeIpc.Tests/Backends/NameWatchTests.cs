@@ -6,6 +6,7 @@ namespace NativeIpc.Tests.Backends;
 
 /// <summary>What a watched name leads to: the first eight who ask look at it, for the ninth a watch begins
 /// (Linux).</summary>
+[NeedsLinux("inotify is Linux's.")]
 public sealed class NameWatchTests : IDisposable
 {
     private const int Looks = 8;
@@ -14,8 +15,6 @@ public sealed class NameWatchTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("nativeipc-names").FullName;
     private readonly List<NameWatch> _watches = [];
     private int _files;
-
-    public NameWatchTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "inotify is Linux's.");
 
     public void Dispose()
     {

@@ -21,9 +21,9 @@ public class UnixErrorTests
 
     [Theory]
     [MemberData(nameof(Named))]
+    [NeedsLinux("Has the numbers of Linux.")]
     public void No_number_of_a_man_page_is_unknown(int number)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux.");
         const string attempt = "use it", call = "call";
         NativeIpcException[] all =
         [
@@ -53,9 +53,9 @@ public class UnixErrorTests
     }
 
     [Fact]
+    [NeedsLinux("Has the numbers of Linux.")]
     public void A_number_that_no_man_page_names_is_kept_and_not_guessed()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux.");
         (NativeIpcError error, string remedy) = UnixErrors.Explain("flock", 133);
         Assert.Equal(NativeIpcError.Unknown, error);
         Assert.Equal("See flock in the manual for error 133.", remedy);
@@ -66,9 +66,9 @@ public class UnixErrorTests
     [InlineData("/tmp/a (b)", "'systemv:/tmp/a (b)'")]
     [InlineData("/tmp/a (b) (c)", "'systemv:/tmp/a (b) (c)'")]
     [InlineData("/tmp/plain", "systemv:/tmp/plain")]
+    [NeedsLinux("Has the numbers of Linux, where nipc removes.")]
     public void The_command_that_removes_a_leftover_names_it(string path, string typed)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux, where nipc removes.");
         var key = new NativeIpcKey(path, (NativeIpcKeyType)0x51);
         string said = SystemVErrors.CreateSegment("make it", key, 17, 1).Message;
         Assert.Contains($"with Remove (or 'nipc rm -k shm {typed}').", said, StringComparison.Ordinal);
@@ -88,9 +88,9 @@ public class UnixErrorTests
     [InlineData("semop")]
     [InlineData("shmget")]
     [InlineData("shmctl")]
+    [NeedsLinux("Has the numbers of Linux.")]
     public void What_fails_without_a_file_does_not_blame_a_file_system(string call)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux.");
         string[] words = ["file system", "descriptor does not", "path", "/dev/shm", "tmpfs", "key files", "a file be"];
         foreach (int number in s_named)
         {
@@ -106,9 +106,9 @@ public class UnixErrorTests
     /// <summary>The last one to detach goes on without the lock where there is none to be had, and only
     /// there.</summary>
     [Fact]
+    [NeedsLinux("Has the numbers of Linux.")]
     public void A_failure_that_says_nothing_of_the_lock_does_not_let_a_segment_be_removed_without_it()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Has the numbers of Linux.");
         const string attempt = "remove it";
         foreach (int number in (int[])[5, 9, 22, 95])
         {

@@ -42,6 +42,7 @@ public class WholePublishingTests
     public void A_failure_is_a_refusal_a_lack_or_a_failure_of_both_ways(int number, bool isLink, int expected)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The numbers of Linux.");
-        Assert.Equal((WholePublishing.Verdict)expected, WholePublishing.Of(number, isLink));
+        Assert.Equal((WholePublishing.Verdict)expected, WholePublishing.Of(number,
+            isLink ? PublishingCall.Link : PublishingCall.Open));
     }
 }

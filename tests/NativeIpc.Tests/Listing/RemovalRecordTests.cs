@@ -5,10 +5,9 @@ using Xunit;
 namespace NativeIpc.Tests.Listing;
 
 /// <summary>The record of who has to remove an object, and what proves that this process is dead. Linux.</summary>
+[NeedsLinux("The record is made on Linux.")]
 public class RemovalRecordTests
 {
-    public RemovalRecordTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "The record is made on Linux.");
-
     [Theory]
     [InlineData("fe3fa157cd f0000004 f0000002 3039 3ade68b1", null, 12345, 0x3ade68b1)]
     [InlineData("fe3fa157cd f0000004 f0000002 1 0 10000", 65536, 1, 0)]

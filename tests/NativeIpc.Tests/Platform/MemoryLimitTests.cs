@@ -4,6 +4,7 @@ using Xunit;
 namespace NativeIpc.Tests.Platform;
 
 /// <summary>Trees of /proc and /sys as machines and containers show them.</summary>
+[NeedsLinux("Control groups are Linux's.")]
 public sealed class MemoryLimitTests : IDisposable
 {
     private const long MiB = 1 << 20;
@@ -12,8 +13,6 @@ public sealed class MemoryLimitTests : IDisposable
     private const string First = "34 30 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory";
 
     private readonly string _root = Directory.CreateTempSubdirectory("nativeipc-limits-").FullName;
-
-    public MemoryLimitTests() => Assert.SkipUnless(OperatingSystem.IsLinux(), "Control groups are Linux's.");
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 

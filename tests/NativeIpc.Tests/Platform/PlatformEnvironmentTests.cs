@@ -18,9 +18,9 @@ public class PlatformEnvironmentTests
     }
 
     [Fact]
+    [NeedsUnix("Windows has no getpwuid.")]
     public void Root_has_a_login_name_and_a_user_without_an_entry_has_none()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no getpwuid.");
         Assert.Equal("root", UserDirectories.LoginName(0));
         Assert.Equal("", UserDirectories.LoginName(3_999_999_999));
     }

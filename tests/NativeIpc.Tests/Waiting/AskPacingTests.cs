@@ -1,4 +1,5 @@
 using NativeIpc.Posix.Recovery;
+using NativeIpc.Posix.Words;
 using Xunit;
 
 namespace NativeIpc.Tests.Waiting;
@@ -21,7 +22,7 @@ public class AskPacingTests
     [Fact]
     public void The_next_wait_begins_anew()
     {
-        AskPacing pacing = Asked(at: 1000, isKnown: true);
+        AskPacing pacing = Asked(at: 1000, AskPacing.Outcome.OthersHaveItOpen);
         pacing.End();
         Assert.False(pacing.Look(9000));
         Assert.True(pacing.Look(9000 + AskPacing.First));
@@ -30,7 +31,7 @@ public class AskPacingTests
     [Fact]
     public void While_a_waiter_sleeps_a_close_of_the_file_is_a_reason_to_ask_at_once()
     {
-        AskPacing pacing = Asked(at: 1000, isKnown: true);
+        AskPacing pacing = Asked(at: 1000, AskPacing.Outcome.OthersHaveItOpen);
         Assert.False(pacing.Look(1300));
         Assert.True(pacing.Hint(1301));
         Assert.True(pacing.Look(1301));
@@ -52,7 +53,7 @@ public class AskPacingTests
     [Fact]
     public void When_not_all_of_ours_have_stepped_aside_it_asks_again_soon()
     {
-        AskPacing pacing = Asked(at: 1000, isKnown: false);
+        AskPacing pacing = Asked(at: 1000, AskPacing.Outcome.Unknown);
         Assert.True(pacing.Look(1000 + (2 * AskPacing.Shortest)));
         Assert.True(pacing.Gap <= 2 * AskPacing.Shortest);
     }
@@ -60,7 +61,7 @@ public class AskPacingTests
     [Fact]
     public void When_all_have_stepped_aside_it_asks_again_after_the_longest_time()
     {
-        AskPacing pacing = Asked(at: 1000, isKnown: true);
+        AskPacing pacing = Asked(at: 1000, AskPacing.Outcome.OthersHaveItOpen);
         Assert.False(pacing.Look(1000 + AskPacing.Longest - 1));
         Assert.True(pacing.Look(1000 + AskPacing.Longest));
     }
@@ -90,7 +91,7 @@ public class AskPacingTests
             }
 
             requests++;
-            pacing.Failed(now, isKnown);
+            pacing.Failed(now, OutcomeOf(isKnown));
             lastEnd = now;
         }
 
@@ -106,12 +107,12 @@ public class AskPacingTests
         {
             pacing.Look(now);
             pacing.Hint(now);
-            pacing.Failed(now, isKnown: true);
+            pacing.Failed(now, AskPacing.Outcome.OthersHaveItOpen);
         }
 
         Assert.True(pacing.Hint(Minute));
         Assert.Equal(AskPacing.Longest, pacing.Gap);
-        pacing.Failed(Minute, isKnown: true);
+        pacing.Failed(Minute, AskPacing.Outcome.OthersHaveItOpen);
         pacing.Look(Minute + 2500);
         Assert.True(pacing.Hint(Minute + 2500));
         Assert.Equal(AskPacing.Shortest, pacing.Gap);
@@ -148,11 +149,11 @@ public class AskPacingTests
                             break;
                         case 2 or 3 when pacing.Look(now):
                             pacing.Asking(now);
-                            if (isAllowed) pacing.Failed(lastEnd = now, isKnown: rest % events == 2);
+                            if (isAllowed) pacing.Failed(lastEnd = now, OutcomeOf(rest % events == 2));
                             else pacing.Refused(now, lastEnd);
                             break;
                         case 4:
-                            pacing.Joined(now + SteppingAside.LongestMilliseconds);
+                            pacing.Joined(now + HolderSlots.LongestRequest);
                             break;
                         case 5:
                             pacing.End();
@@ -168,13 +169,16 @@ public class AskPacingTests
         }
     }
 
-    private static AskPacing Asked(long at, bool isKnown)
+    private static AskPacing Asked(long at, AskPacing.Outcome outcome)
     {
         var pacing = new AskPacing();
         pacing.Look(at - AskPacing.First);
         Assert.True(pacing.Look(at));
         pacing.Asking(at);
-        pacing.Failed(at, isKnown);
+        pacing.Failed(at, outcome);
         return pacing;
     }
+
+    private static AskPacing.Outcome OutcomeOf(bool isKnown)
+        => isKnown ? AskPacing.Outcome.OthersHaveItOpen : AskPacing.Outcome.Unknown;
 }

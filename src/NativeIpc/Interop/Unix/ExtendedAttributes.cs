@@ -3,7 +3,7 @@ using System.Runtime.InteropServices.Marshalling;
 
 namespace NativeIpc.Interop.Unix;
 
-// Extended attributes of files, xattr(7), Linux; and whether a process lives.
+// xattr(7), Linux.
 
 internal static partial class Libc
 {
@@ -20,9 +20,6 @@ internal static partial class Libc
     // Linux
     private static unsafe partial nint lgetxattr([MarshalUsing(typeof(PathMarshaller))] string path, byte* name,
         byte* value, nuint size);
-
-    [LibraryImport(Libraries.Libc, SetLastError = true)]
-    private static partial int kill(int process, int signal);
 
     /// <summary>Sets an attribute of a file.</summary>
     /// <param name="fd">The file, open in whatever way.</param>
@@ -54,9 +51,4 @@ internal static partial class Libc
             return (int)lgetxattr(path, called, to, (nuint)value.Length);
         }
     }
-
-    /// <summary>Whether the system has a process of this number, in this PID namespace; one that may not be seen
-    /// (hidepid of proc(5)) counts, too.</summary>
-    internal static bool HasProcess(int process)
-        => kill(process, 0) == 0 || Marshal.GetLastPInvokeError() != Errno.ESRCH;
 }

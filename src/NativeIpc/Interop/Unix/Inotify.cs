@@ -2,6 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Interop.Unix;
 
+// inotify(7), Linux.
+
 internal static partial class Libc
 {
     [LibraryImport(Libraries.Libc, EntryPoint = "inotify_init1", SetLastError = true)]
@@ -15,7 +17,4 @@ internal static partial class Libc
 
     [LibraryImport(Libraries.Libc, SetLastError = true)]
     internal static partial int inotify_rm_watch(UnixDescriptor fd, int watch); // Linux
-
-    [LibraryImport(Libraries.Libc, SetLastError = true)]
-    internal static unsafe partial nint read(UnixDescriptor fd, byte* buffer, nuint count);
 }

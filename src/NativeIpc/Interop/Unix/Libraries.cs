@@ -16,7 +16,9 @@ internal static class Libraries
     internal const string LibcSemaphores = "libc-sem";
     internal const string LibcSharedMemory = "libc-shm";
 
-#pragma warning disable CA2255 // A module initializer in a library: the resolver must stand before the first P/Invoke of any type, and costs the hot paths nothing.
+    // A module initializer in a library: the resolver must stand before the first P/Invoke of any type, and costs the
+    // hot paths nothing.
+#pragma warning disable CA2255
     [ModuleInitializer]
     internal static void Register()
     {

@@ -23,6 +23,11 @@ internal readonly record struct FileIdentity(ulong Device, ulong Inode)
     public override string ToString() => $"{Device:x}:{Inode}";
 }
 
+/// <summary>When a file was made (null where the file system does not say), read, written, and changed in its
+/// status; UTC.</summary>
+internal readonly record struct FileTimes(DateTimeOffset? Born, DateTimeOffset Read, DateTimeOffset Written,
+    DateTimeOffset Changed);
+
 internal static partial class Libc
 {
     // struct stat differs per architecture and glibc exports fstat only since 2.33; statx(2) (Linux 4.11) has one
@@ -218,6 +223,40 @@ internal static partial class Libc
                 *(ulong*)(b + Statx.stx_ino)),
             *(ushort*)(b + Statx.stx_mode), *(uint*)(b + Statx.stx_uid), *(uint*)(b + Statx.stx_gid),
             *(uint*)(b + Statx.stx_nlink), *(long*)(b + Statx.stx_size));
+
+    /// <summary>The status and times of what a path leads to, or of the link itself; Linux. A file system behind a
+    /// network is not asked anew. Returns 0, or the error number.</summary>
+    internal static unsafe int StatusAndTimes(string path, bool followLink, out FileStatus status,
+        out FileTimes times)
+    {
+        byte* buffer = stackalloc byte[Statx.Size];
+        scoped PathMarshaller.ManagedToUnmanagedIn bytes = default;
+        int error;
+        try
+        {
+            bytes.FromManaged(path, stackalloc byte[PathMarshaller.ManagedToUnmanagedIn.BufferSize]);
+            nint flags = Flags.AT_STATX_DONT_SYNC | (followLink ? 0 : Flags.AT_SYMLINK_NOFOLLOW);
+            error = syscall_statx(s_statx, Flags.AT_FDCWD, bytes.ToUnmanaged(), flags,
+                Statx.BASIC_STATS | Statx.BTIME, buffer) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+        finally
+        {
+            bytes.Free();
+        }
+
+        bool found = error == 0;
+        status = found ? ReadStatus(buffer) : default;
+        times = !found ? default : new FileTimes(
+            (*(uint*)(buffer + Statx.stx_mask) & Statx.BTIME) != 0 ? ReadTime(buffer + Statx.stx_btime) : null,
+            ReadTime(buffer + Statx.stx_atime), ReadTime(buffer + Statx.stx_mtime),
+            ReadTime(buffer + Statx.stx_ctime));
+        return error;
+    }
+
+    // struct statx_timestamp: 64-bit seconds, then 32-bit nanoseconds.
+    private static unsafe DateTimeOffset ReadTime(byte* time)
+        => DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(*(long*)time, -62_135_596_800, 253_402_300_799))
+            .AddTicks(*(uint*)(time + sizeof(long)) / 100);
 }
 
 /// <summary>struct statx of Linux: the mask asked for, the size, and the offsets of the fields that are

@@ -6,9 +6,8 @@ namespace NativeIpc.Posix.Names;
 /// <remarks>
 /// Linux doubles the table when it is full, and in a process with several threads, as each of .NET is, waits every time
 /// until all cores have passed a quiet point: 9 to 13 ms each, 45 of 120 ms for 4,000 segments (measured in C, Linux
-/// 6.18). So it is asked for much room at once, a little before it would grow anyway: by a descriptor with a high
-/// number, which is closed at once. Interleavings: two threads may do so together, and the second finds the table
-/// grown; a child that is forked in between closes the descriptor by its exec.
+/// 6.18). So this makes it grow much at once, a little before it would grow anyway, by a descriptor with a high number
+/// that is closed at once.
 /// </remarks>
 internal static class DescriptorTable
 {
@@ -19,8 +18,8 @@ internal static class DescriptorTable
 
     private static int s_next = OperatingSystem.IsLinux() ? Small - Ahead : int.MaxValue;
 
-    /// <summary>Makes room if the table is about to grow.</summary>
-    /// <param name="descriptor">A new one, which tells how full it is.</param>
+    /// <summary>Makes room if the table is about to grow. <paramref name="descriptor"/>: a new one, which tells how
+    /// full it is.</summary>
     public static void MakeRoom(int descriptor)
     {
         if (descriptor >= Volatile.Read(ref s_next)) Grow(descriptor);

@@ -9,8 +9,12 @@ namespace NativeIpc.Posix.Names;
 /// is known of a folder.</summary>
 internal static class PosixFolder
 {
-    private const uint EveryUser = 0x1FF; // rwxrwxrwx
-    private const uint Search = 0x49; // --x--x--x
+    private const UnixFileMode Search = UnixFileMode.UserExecute | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherExecute;
+
+    /// <summary>What every user may do in a folder that all share.</summary>
+    internal const UnixFileMode EveryUser = Search | UnixFileMode.UserRead | UnixFileMode.UserWrite
+        | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     internal const string Missing = "/dev/shm, the folder of POSIX objects, is missing";
     internal const string Mount =
@@ -24,6 +28,9 @@ internal static class PosixFolder
         "A security policy refuses it (AppArmor, SELinux or seccomp; a strict snap may only use names that begin "
             + "with snap.NAME.): allow it there, or use a name that is allowed.";
 
+    internal static bool Has(in FileStatus file, UnixFileMode mode)
+        => ((UnixFileMode)file.Permissions & mode) == mode;
+
     /// <summary>Why no object can be made there, and what to do: whole sentences.</summary>
     internal static string WhyNothingCanBeMade() => WhyShut() ?? Policy;
 
@@ -33,7 +40,7 @@ internal static class PosixFolder
     {
         if (!OperatingSystem.IsLinux()
             || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0) return null;
-        return (folder.Permissions & Search) == Search || Libc.geteuid() == 0 ? null : WhyShut();
+        return Has(folder, Search) || Libc.geteuid() == 0 ? null : WhyShut();
     }
 
     /// <summary>Whether the folder's mode is in the way of making and removing files, in whole sentences; null when it
@@ -42,7 +49,7 @@ internal static class PosixFolder
     {
         if (!OperatingSystem.IsLinux()
             || Libc.Status(PosixNames.Folder, followLink: true, out FileStatus folder) != 0) return null;
-        if ((folder.Permissions & EveryUser) == EveryUser || Libc.geteuid() == 0) return null;
+        if (Has(folder, EveryUser) || Libc.geteuid() == 0) return null;
         return $"/dev/shm has mode {Convert.ToString(folder.Permissions, 8)} instead of 1777 and belongs to user "
             + $"{RealIds.Users.Describe(folder.Uid)}, "
             + $"so user {Libc.geteuid()} cannot make and remove files there: let root give it its usual mode (chmod "

@@ -6,9 +6,9 @@ namespace NativeIpc.Posix.Names;
 
 /// <summary>
 /// Where the C library keeps POSIX objects. On Linux both are files in /dev/shm (<c>shm_overview(7)</c>,
-/// <c>sem_overview(7)</c>): knowing that, segments and semaphores can be made complete before they get their name, and
-/// a semaphore can be looked at before it is mapped. On Apple names are opaque; there, and when the switch
-/// NativeIpc.PlainPosixCalls is on, only the documented calls are used.
+/// <c>sem_overview(7)</c>): so they can be completed before they get their name, and a semaphore can be looked at
+/// before it is mapped. On Apple names are opaque; there, and where the switch NativeIpc.PlainPosixCalls is on, only
+/// the documented calls are used.
 /// </summary>
 internal static class PosixNames
 {
@@ -26,8 +26,8 @@ internal static class PosixNames
     internal static ReadOnlySpan<char> Bare(in NativeIpcKey key) => Native(key).AsSpan().TrimStart('/');
 
     /// <summary>What stands before the file name of an object, Linux only.</summary>
-    internal static ReadOnlySpan<byte> Start(bool isSegment)
-        => isSegment || !Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
+    internal static ReadOnlySpan<byte> Start(IpcObjectKind kind)
+        => kind == IpcObjectKind.SharedMemory || !Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
 
     /// <summary>The file of a segment, Linux only, as messages show it; calls take the two parts above.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
@@ -35,6 +35,10 @@ internal static class PosixNames
     /// <summary>The file of a semaphore, Linux only; musl gives it the same name as a segment's.</summary>
     internal static string SemaphoreFile(string name)
         => Libraries.IsGlibc ? $"{Folder}/sem.{name.TrimStart('/')}" : SegmentFile(name);
+
+    /// <summary>The file of an object, Linux only, as messages show it.</summary>
+    internal static string FileOf(in NativeIpcKey key, IpcObjectKind kind)
+        => kind == IpcObjectKind.SharedMemory ? SegmentFile(Native(key)) : SemaphoreFile(Native(key));
 
     /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or,
     /// with musl, taken by the segment itself.</summary>
@@ -61,13 +65,13 @@ internal static class PosixNames
     }
 
     /// <summary>What an object's name leads to, Linux only. Returns 0, or the error number.</summary>
-    internal static unsafe int StatusOf(in NativeIpcKey key, bool isSegment, out FileStatus status)
+    internal static unsafe int StatusOf(in NativeIpcKey key, IpcObjectKind kind, out FileStatus status)
     {
-        var path = new Utf8Path(Start(isSegment), Bare(key));
+        var path = new Utf8Path(Start(kind), Bare(key));
         return Libc.Status(path.Pointer, followLink: false, out status);
     }
 
-    /// <summary>Why the system has no POSIX objects, or null when it has.</summary>
+    /// <summary>Whether the system has POSIX objects.</summary>
     internal static bool WorkHere()
         => Environment.Is64BitProcess
             && (OperatingSystem.IsMacOS()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
@@ -11,14 +12,7 @@ namespace NativeIpc.Posix.Names;
 /// The duty to remove the name of an object that this process made, once: at Dispose, in the finalizer, or when the
 /// process ends.
 /// </summary>
-/// <remarks>
-/// Interleavings: Dispose, finalizer and exit may come together; the gate lets one through, and the others wait for it.
-/// Another process may remove the name and make another object under it at any time; the file lock and the comparison
-/// under it (see <see cref="FileLock"/>) keep that one safe, as far as the other one is ours or the comparison comes
-/// after it. The object itself is still open or mapped here, so its inode number cannot have been given to another
-/// file.
-/// </remarks>
-internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKey lockKey, FileIdentity identity,
+internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeIpcKey lockKey, FileIdentity identity,
     TimeSpan bound) : ExitDuty
 {
     private static readonly int s_opening = Flags.O_RDONLY | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK;
@@ -26,21 +20,23 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
     private readonly Lock _gate = new();
     private bool _performed;
 
-    /// <summary>Held while the names are removed. Who makes a lock's name enters it without waiting, since the removal
-    /// may wait for the file lock that he has.</summary>
+    /// <summary>Held while the names are removed. A call that makes a lock's name enters it without waiting, since the
+    /// removal may wait for the file lock that the call has.</summary>
     internal Lock Gate => _gate;
 
-    /// <summary>Whether the names were removed, or were found to be another's. Asked inside the gate.</summary>
+    /// <summary>Whether the names were removed, or found to lead to another object. Under the gate.</summary>
     internal bool IsPerformed => _performed;
 
     static PosixRemoval() => NativeIpcEventSource.Load();
 
     public override void Perform() => Perform(-1);
 
-    /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged.</summary>
-    /// <param name="open">A descriptor of the object, if there is one at hand; otherwise -1.</param>
+    /// <summary>Removes the names. Nothing can be thrown where this runs: what fails is logged. <paramref
+    /// name="open"/>: a descriptor of the object, if there is one at hand; otherwise -1.</summary>
     public void Perform(int open)
     {
+        // R1 Race: Dispose, finalizer and the end of the process come together. Safe because: the gate lets one
+        // through, and the others wait for it.
         lock (_gate)
         {
             if (_performed) return;
@@ -60,14 +56,15 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
 
     private unsafe void Remove(int open)
     {
+        Debug.Assert(_gate.IsHeldByCurrentThread);
         if (!PosixNames.s_areFiles)
         {
-            // Apple: a descriptor of a segment tells no inode, so there is nothing to compare.
-            UnlinkBoth(key, isSegment, lockKey);
+            // On Apple a descriptor of a segment tells no inode, so there is nothing to compare.
+            UnlinkBoth(key, kind, lockKey);
             return;
         }
 
-        var path = new Utf8Path(PosixNames.Start(isSegment), PosixNames.Bare(key));
+        var path = new Utf8Path(PosixNames.Start(kind), PosixNames.Bare(key));
         int own = -1;
         FileLock held = default;
         try
@@ -78,34 +75,36 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
                 if (own == -1 && Marshal.GetLastPInvokeError() == Errno.ENOENT) return;
             }
 
-            // Without the lock (no descriptor left, or a peer that holds it for ever) the comparison alone has to do.
+            // R2 Race: another process removes the name and makes another object under it. Safe because: processes of
+            // this library do so under the file lock, and the comparison under it tells the other object apart: this
+            // one is still open or mapped here, so no other file has its inode number. Not safe against a foreign
+            // process between comparison and unlink, nor without the lock (no descriptor left, or a peer holds it for
+            // ever).
             int file = open == -1 ? own : open;
             if (file != -1) _ = FileLock.Take(file, bound, out held);
 
-            // What the name has just been seen to lead to: asking the descriptor is a look at the folder less. Without
-            // links it was removed by one of ours meanwhile.
+            // The name has just been seen to lead to this descriptor: to ask that saves a look at the folder. Without
+            // links it was removed meanwhile, by a process of this library.
             bool asksFile = own != -1 && held is { IsHeld: true, HasWaited: false };
             int number = asksFile ? Libc.Status(own, out FileStatus status)
                 : Libc.Status(path.Pointer, followLink: false, out status);
-            if (number == Errno.ENOENT && !asksFile) return; // of an open file that says nothing
+            if (number == Errno.ENOENT && !asksFile) return; // of an open file ENOENT says nothing
 
             // Not told is not gone: it may still be there, and be this one.
             if (number != 0)
             {
-                string attempt = isSegment ? "remove the segment" : "remove the semaphore";
-                throw PosixErrors.Unknown(attempt, key, "statx", number);
+                throw PosixErrors.Unknown(Removing(kind), key, "statx", number);
             }
 
             if (identity == default)
             {
-                throw Failure.Found(NativeIpcError.LockError, isSegment ? "remove the segment" : "remove the semaphore",
-                    key, "statx",
+                throw Failure.Found(NativeIpcError.LockError, Removing(kind), key, "statx",
                     "what this process has made under the name could not be told",
                     "Remove it by hand if nobody uses it.");
             }
 
             if (status.Identity != identity || (asksFile && status.Links == 0)) return;
-            UnlinkBoth(key, isSegment, lockKey);
+            UnlinkBoth(key, kind, lockKey);
         }
         finally
         {
@@ -114,16 +113,19 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
         }
     }
 
+    private static string Removing(IpcObjectKind kind)
+        => kind == IpcObjectKind.SharedMemory ? "remove the segment" : "remove the semaphore";
+
     /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock if that is to be
     /// had; false when nothing has the name.</summary>
-    /// <remarks>A file of another size than a semaphore's may be a broken one, and goes; what is no regular file was
-    /// never an object.</remarks>
-    internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, bool isSegment,
+    /// <remarks>A regular file of another size than a semaphore's may be a broken one, and goes; what is no regular
+    /// file was never an object.</remarks>
+    internal static unsafe bool RemoveNamed(string attempt, in NativeIpcKey key, IpcObjectKind kind,
         in NativeIpcKey lockKey)
     {
         var leases = new Backoff(TimeSpan.FromSeconds(1));
-        if (!PosixNames.s_areFiles) return UnlinkBoth(key, isSegment, lockKey);
-        var path = new Utf8Path(PosixNames.Start(isSegment), PosixNames.Bare(key));
+        if (!PosixNames.s_areFiles) return UnlinkBoth(key, kind, lockKey);
+        var path = new Utf8Path(PosixNames.Start(kind), PosixNames.Bare(key));
         for (int round = 0; round < 1000; round++)
         {
             int file = Libc.open_utf8(path.Pointer, s_opening, 0);
@@ -131,19 +133,20 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
             if (error == Errno.ENOENT) return false;
             if (error == Errno.EAGAIN && leases.Pause())
             {
-                round--; // somebody asks the kernel whether he is alone
+                round--; // another process asks the kernel whether it is alone
                 continue;
             }
 
             // Cannot be locked; the folder decides whether it may be removed.
-            if (error == Errno.EACCES || error == Errno.EAGAIN) return UnlinkBoth(key, isSegment, lockKey);
+            if (error == Errno.EACCES || error == Errno.EAGAIN) return UnlinkBoth(key, kind, lockKey);
             if (error != 0) throw PosixErrors.Open(attempt, key, "open", error);
             FileLock held = default;
             try
             {
-                // Whoever may open the file can keep its lock for ever, and the folder says who may remove it: as
-                // Dispose, this waits, and then goes on without. A process of ours that was stopped inside
-                // finds the name gone when it goes on; if it was about to make the segment's lock, that is left.
+                // R3 Race: a process keeps the file lock for ever, which all may that may open the file. Safe because:
+                // this goes on without, since the folder's mode says which user may remove it. A process of this
+                // library that was stopped with the lock then finds the name gone; a segment's lock that it makes then
+                // is left.
                 _ = FileLock.Take(file, TimeSpan.FromSeconds(1), out held);
                 error = Libc.Status(file, out FileStatus opened);
                 FileStatus named = default;
@@ -154,7 +157,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
                     throw Failure.Found(NativeIpcError.KeyError, attempt, key, "open",
                         "what stands under this name in /dev/shm is no regular file",
                         "Remove it by hand, or use another name.");
-                return UnlinkBoth(key, isSegment, lockKey);
+                return UnlinkBoth(key, kind, lockKey);
             }
             finally
             {
@@ -169,36 +172,36 @@ internal sealed class PosixRemoval(NativeIpcKey key, bool isSegment, NativeIpcKe
 
     /// <summary>Removes the name of an object, and those of a segment's lock: with a legacy key that of the key, and
     /// the one that users of the bare native key have taken.</summary>
-    internal static bool UnlinkBoth(in NativeIpcKey key, bool isSegment, in NativeIpcKey lockKey)
+    internal static bool UnlinkBoth(in NativeIpcKey key, IpcObjectKind kind, in NativeIpcKey lockKey)
     {
-        bool removed = Unlink(key, isSegment);
+        bool removed = Unlink(key, kind);
         if (!lockKey.IsValid) return removed;
-        Unlink(lockKey, isSegment: false);
+        Unlink(lockKey, IpcObjectKind.SystemSemaphore);
         if (lockKey.NativeKey == key.NativeKey) return removed;
         NativeIpcKey bare = PosixNames.LockKey(new NativeIpcKey(key.NativeKey, key.Type));
-        if (bare.IsValid) Unlink(bare, isSegment: false);
+        if (bare.IsValid) Unlink(bare, IpcObjectKind.SystemSemaphore);
         return removed;
     }
 
     /// <summary>Unlinks a name; false when there was none.</summary>
-    internal static unsafe bool Unlink(in NativeIpcKey key, bool isSegment)
+    internal static unsafe bool Unlink(in NativeIpcKey key, IpcObjectKind kind)
     {
         int result;
         if (PosixNames.s_areFiles)
         {
-            var path = new Utf8Path(PosixNames.Start(isSegment), PosixNames.Bare(key));
+            var path = new Utf8Path(PosixNames.Start(kind), PosixNames.Bare(key));
             result = Libc.unlink_utf8(path.Pointer);
         }
         else
         {
             string name = PosixNames.Native(key);
-            result = isSegment ? Libc.shm_unlink(name) : Libc.sem_unlink(name);
+            result = kind == IpcObjectKind.SharedMemory ? Libc.shm_unlink(name) : Libc.sem_unlink(name);
         }
 
         if (result == 0) return true;
         int number = Marshal.GetLastPInvokeError();
         if (number == Errno.ENOENT) return false;
-        throw PosixErrors.Unlink(isSegment ? "remove the segment" : "remove the semaphore", key,
-            isSegment ? "shm_unlink" : "sem_unlink", number);
+        string call = kind == IpcObjectKind.SharedMemory ? "shm_unlink" : "sem_unlink";
+        throw PosixErrors.Unlink(Removing(kind), key, call, number);
     }
 }

@@ -3,24 +3,20 @@ using NativeIpc.Interop.Unix;
 namespace NativeIpc.Posix.Names;
 
 /// <summary>
-/// Whether objects of one kind are made without a name, and get it when they are complete (O_TMPFILE and linkat(2)):
-/// that is better, and is an extra. Whatever refuses it, the plain way is tried, and
-/// its error alone is reported.
+/// Whether objects of one kind are made without a name, and get it when they are complete (O_TMPFILE and linkat(2)).
+/// Where that is refused, the plain way is tried, and only its error is reported.
 /// </summary>
 /// <remarks>
-/// <para>What is refused for one name may be allowed for another: AppArmor and SELinux judge by the path. So a refusal
-/// (EACCES, EPERM) is remembered only after the plain way has worked for
-/// the same name: otherwise it is the name, or the folder, that is refused. And only after <see cref="MostRefusals"/>
-/// of them in a row it turns the better way off, so that a program
-/// which makes many objects does not ask in vain for each one, while one whose names are of two kinds goes on with
-/// both. A system that has no such thing (EOPNOTSUPP, EISDIR, EINVAL for O_TMPFILE, ENOENT for
-/// linkat without /proc) says so for all names, and turns it off at once.</para>
-/// <para>Interleavings: any thread may count and turn off; a count that is lost costs one more try.</para>
+/// A refusal (EACCES, EPERM) may be of this name only: AppArmor and SELinux judge by the path. So it is remembered only
+/// after the plain way has worked for the same name; and <see cref="MostRefusals"/> in a row turn the better way off,
+/// so that a program that makes many objects does not ask in vain for each one, while one whose names are of two kinds
+/// goes on with both. A system that has no such thing (EOPNOTSUPP, EISDIR, EINVAL for O_TMPFILE, ENOENT for linkat
+/// without /proc) says so for all names, and turns it off at once.
 /// </remarks>
 internal sealed class WholePublishing
 {
     /// <summary>
-    /// How many refusals in a row, of which each was none for the plain way, turn it off for the process.
+    /// How many refusals in a row, each of a name for which the plain way worked, turn it off for the process.
     /// </summary>
     internal const int MostRefusals = 8;
 
@@ -42,15 +38,16 @@ internal sealed class WholePublishing
     /// <summary>It was refused for a name for which the plain way has worked.</summary>
     public void WasRefused()
     {
+        // R1 Race: two threads count at once. Safe because: a count that is lost costs one more try.
         if (++_refusals >= MostRefusals) _isOn = false;
     }
 
     /// <summary>What a failure of O_TMPFILE or linkat means.</summary>
-    public static Verdict Of(int number, bool isLink) => number switch
+    public static Verdict Of(int number, PublishingCall call) => number switch
     {
         Errno.EACCES or Errno.EPERM => Verdict.Refused,
         Errno.ENOENT => Verdict.Missing,
-        Errno.EISDIR or Errno.EINVAL when !isLink => Verdict.Missing,
+        Errno.EISDIR or Errno.EINVAL when call == PublishingCall.Open => Verdict.Missing,
         _ when number == Errno.EOPNOTSUPP || number == Errno.ENOSYS => Verdict.Missing,
         _ => Verdict.Failed,
     };
@@ -68,3 +65,6 @@ internal sealed class WholePublishing
         Missing,
     }
 }
+
+/// <summary>Which call of the better way failed: open(2) with O_TMPFILE, or linkat(2).</summary>
+internal enum PublishingCall { Open, Link }

@@ -1,18 +1,18 @@
 namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
-/// When a handle that waits for a holder without a mark asks the kernel, and all other handles of this library,
-/// whether that holder can still live (<see cref="SteppingAside"/>). All times in
-/// milliseconds of one clock that goes on; under the gate of the handle.
+/// When a handle that waits for a holder without a mark asks the kernel, and all other handles of this library, whether
+/// that holder can still live (<see cref="SteppingAside"/>). All times in milliseconds of one clock that goes on; under
+/// the gate of the handle.
 /// </summary>
 /// <remarks>
-/// <para>It asks when the wait has lasted for <see cref="First"/>, then once in <see cref="Longest"/>: the least that
-/// a wait costs the others whose holder lives and keeps the lock for minutes. What it asks for
-/// sooner: (1) somebody has closed the file, as a holder does that dies (<see cref="Hint"/>); (2) the last time not
-/// all of this library had stepped aside, so nothing is known yet.</para>
+/// <para>It asks when the wait has lasted for <see cref="First"/>, then once in <see cref="Longest"/>: the least that a
+/// wait costs the others when the holder lives and keeps the lock for minutes. It asks sooner when somebody has closed
+/// the file, as a dying holder does (<see cref="Hint"/>), and when the last request ended before all handles of this
+/// library had stepped aside, so that nothing is known yet.</para>
 /// <para>Each of the two asks again after <see cref="Shortest"/>, and twice as late each time that it brings nothing.
-/// So whoever opens and closes the lock all the time, beside a holder that lives, or
-/// a process that never steps aside, costs some more requests and not one for each time.</para>
+/// So a peer that opens and closes the lock all the time, beside a holder that lives, or a process that never steps
+/// aside, costs some requests more and not one for each time.</para>
 /// </remarks>
 internal sealed class AskPacing
 {
@@ -23,8 +23,8 @@ internal sealed class AskPacing
     /// <summary>The least time from the end of one request to the next one.</summary>
     internal const int Shortest = 50;
 
-    /// <summary>The time from the end of a request to the next one when nothing calls for it; who has asked, of all
-    /// processes, does not matter.</summary>
+    /// <summary>The time from the end of a request, of whatever process, to the next one when nothing calls for
+    /// it.</summary>
     internal const int Longest = 1000;
 
     // A hint that comes after so long a time without any is as good as the first one.
@@ -43,14 +43,14 @@ internal sealed class AskPacing
     /// <summary>When it asks next; meaningful after a look.</summary>
     internal long NextAt { get; private set; }
 
-    /// <summary>How long the last request, whoever's, has to be over by then.</summary>
+    /// <summary>For how long the last request of any process has to be over by then.</summary>
     internal int Gap { get; private set; }
 
-    /// <summary>Nobody unknown holds the lock (any more). Without the gate: who sets it at the wrong moment makes a
-    /// wait begin anew.</summary>
+    /// <summary>No unknown holder has the lock (any more). Without the gate: at a wrong moment it makes a wait begin
+    /// anew, and no more.</summary>
     internal void End() => _isBegun = false;
 
-    /// <summary>A waiter has looked, and somebody unknown holds the lock.</summary>
+    /// <summary>A waiter has looked, and an unknown holder has the lock.</summary>
     /// <returns>Whether it is time to ask.</returns>
     internal bool Look(long now)
     {
@@ -67,10 +67,10 @@ internal sealed class AskPacing
         return now >= NextAt;
     }
 
-    /// <summary>Whether somebody waits here for the news that the holder is dead.</summary>
+    /// <summary>Whether a waiter is here for the news that the holder is dead.</summary>
     internal bool IsAwaited(long now) => _isBegun && now - _lastLook < LookEvery;
 
-    /// <summary>Somebody, who cannot be known, has closed the file: perhaps because the holder died.</summary>
+    /// <summary>The file was closed somewhere: perhaps because the holder died.</summary>
     /// <returns>Whether it is time to ask.</returns>
     internal bool Hint(long now)
     {
@@ -83,17 +83,14 @@ internal sealed class AskPacing
         return true;
     }
 
-    /// <summary>The handle is about to ask: no other thread does meanwhile.</summary>
+    /// <summary>The handle is about to ask: no other of its threads does meanwhile.</summary>
     internal void Asking(long now) => NextAt = now + Longest;
 
     /// <summary>The request could not be made, since the last one is too new.</summary>
-    /// <param name="now">The time.</param>
-    /// <param name="endedAt">When the last one ended.</param>
     internal void Refused(long now, long endedAt) => NextAt = Math.Max(now, endedAt + Gap);
 
-    /// <summary>The request could not be made, since another handle asks, which will find what there is to be
-    /// found.</summary>
-    /// <param name="overBy">When it is over, even if who asks dies.</param>
+    /// <summary>The request could not be made, since another handle asks, which will find what there is to be found.
+    /// <paramref name="overBy"/>: when it is over, even if that process dies.</summary>
     internal void Joined(long overBy)
     {
         _isHinted = false;
@@ -101,12 +98,14 @@ internal sealed class AskPacing
         Gap = Longest;
     }
 
+    /// <summary>What a request has brought that did not free the lock: when all handles of this library had stepped
+    /// aside, another program has it open.</summary>
+    internal enum Outcome { Unknown, OthersHaveItOpen }
+
     /// <summary>The request has brought nothing.</summary>
-    /// <param name="now">The time.</param>
-    /// <param name="isKnown">Whether all handles of this library had stepped aside, so that another program has the
-    /// lock open.</param>
-    internal void Failed(long now, bool isKnown)
+    internal void Failed(long now, Outcome outcome)
     {
+        bool isKnown = outcome == Outcome.OthersHaveItOpen;
         if (_isHinted) _afterHint = Math.Min(_afterHint * 2, Longest);
         _isHinted = false;
         if (isKnown) _afterUnknown = Shortest;

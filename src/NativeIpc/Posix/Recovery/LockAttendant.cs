@@ -1,21 +1,17 @@
 using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
+using NativeIpc.Posix.Words;
 
 namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
 /// Has the handles of this process step aside when another handle, here or in another process, wants to know whether
-/// only this library has a lock open (<see cref="SteppingAside"/>), and asks the others to for a handle of its own. On
+/// only this library has a lock open (<see cref="SteppingAside"/>), and asks the others for a handle of its own. On
 /// the thread of <see cref="FileWatch"/>.
 /// </summary>
-/// <remarks>
-/// <para>A handle is watched when it has been open for a while: a watch costs as much as opening and closing does. One
-/// that is not watched yet does not hear a request; who asks then asks again.</para>
-/// <para>Interleavings. (1) Two ask: the second sees the first one's request, and steps aside for it. (2) A request
-/// comes before the watch: it is looked for when the watch stands. (3) A request and its end are told as one: nobody is
-/// aside for it. (4) A handle closes: it is forgotten before its descriptor is closed, under the gate, so a watch is
-/// never put on somebody else's file. The gate is never held where a handle's own is taken.</para>
-/// </remarks>
+/// <remarks>A handle is watched once it has been open for a while: a watch costs as much as opening and closing. Until
+/// then it does not hear a request; the handle that asks then asks again. The gate is never held while a handle's gate
+/// is taken.</remarks>
 internal static class LockAttendant
 {
     private const int MillisecondsBeforeWatching = 100;
@@ -35,16 +31,18 @@ internal static class LockAttendant
     /// <summary>Takes a handle into its care.</summary>
     public static void Add(SteppingAside handle)
     {
+        handle.Listener = new Listener(handle);
         lock (s_gate) s_unwatched.Add(handle);
         Call();
     }
 
-    /// <summary>Lets go of a handle, before its file is closed.</summary>
+    /// <summary>Ends its care for a handle. Before the handle's descriptor is closed, so that no watch is put on
+    /// another file that gets its number.</summary>
     public static void Forget(SteppingAside handle)
     {
         lock (s_gate)
         {
-            if (s_watched.Remove(handle) && handle.Watch != -1) FileWatch.Remove(handle.Watch, handle);
+            if (s_watched.Remove(handle) && handle.Watch != -1) FileWatch.Remove(handle.Watch, handle.Listener!);
             s_unwatched.Remove(handle);
             s_away.Remove(handle);
             s_asking.Remove(handle);
@@ -57,7 +55,7 @@ internal static class LockAttendant
     {
         lock (s_gate)
         {
-            // One that is not known any more is being closed.
+            // A handle that is not known any more is being closed.
             if ((!s_watched.Contains(handle) && !s_unwatched.Contains(handle)) || !s_asking.Add(handle)) return;
         }
 
@@ -73,18 +71,22 @@ internal static class LockAttendant
         }
     }
 
-    /// <summary>Something was done to the file: a request, the end of one, or nothing that matters.</summary>
-    public static void Heed(SteppingAside handle)
+    private sealed class Listener(SteppingAside handle) : IFileListener
     {
-        if (!handle.TryReturn()) return; // the next round tries again
-        handle.StepAsideIfAsked();
-        Note(handle);
-    }
+        /// <summary>Something was done to the file: a request, the end of one, or nothing that matters.</summary>
+        public void FileChanged()
+        {
+            // R1 Race: a request and its end are told as one. Safe because: the look finds no request, and nobody is
+            // aside for it.
+            if (!handle.TryReturn()) return; // the next round tries again
+            handle.StepAsideIfAsked();
+            Note(handle);
+        }
 
-    /// <summary>Somebody has closed the file, perhaps the holder that died.</summary>
-    public static void HeedClosing(SteppingAside handle)
-    {
-        if (handle.TryHint()) Ask(handle);
+        public void FileClosed()
+        {
+            if (handle.TryHint()) Ask(handle);
+        }
     }
 
     private static void Note(SteppingAside handle)
@@ -117,7 +119,7 @@ internal static class LockAttendant
             s_rests = s_asking.Count == 0 && s_away.Count == 0 && s_unwatched.Count == 0;
             if (s_rests) return -1;
             if (s_asking.Count > 0 || isAnyLate) return 1;
-            return s_away.Count > 0 ? SteppingAside.LongestMilliseconds / 10 : MillisecondsToNextWatch();
+            return s_away.Count > 0 ? HolderSlots.LongestRequest / 10 : MillisecondsToNextWatch();
         }
     }
 
@@ -154,10 +156,11 @@ internal static class LockAttendant
         lock (s_gate)
         {
             if (!s_unwatched.Remove(handle)) return;
-            handle.Watch = FileWatch.Add(handle.OpenedPath, handle, Missed);
+            handle.Watch = FileWatch.Add(handle.OpenedPath, handle.Listener!, Missed);
             s_watched.Add(handle);
         }
 
+        // R2 Race: a request comes before the watch. Safe because: this look comes after it.
         handle.StepAsideIfAsked();
         Note(handle);
     }
@@ -166,7 +169,7 @@ internal static class LockAttendant
     {
         if (!handle.IsAsking)
         {
-            BeginToWatch(handle); // who asks hears as well when somebody dies
+            BeginToWatch(handle); // to hear of a closing, too
             if (!handle.TryAsk())
             {
                 lock (s_gate) s_asking.Remove(handle);

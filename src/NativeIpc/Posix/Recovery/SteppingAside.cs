@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
@@ -9,57 +10,34 @@ using NativeIpc.Waiting.Bounds;
 namespace NativeIpc.Posix.Recovery;
 
 /// <summary>
-/// How a handle of a <see cref="HeldSemaphore"/> lets go of its file for a moment, at the request of another one, so
-/// that the kernel can say whether anybody but this library has the lock open: the lease that proves it is given to the
-/// only one who has.
+/// How a handle of a lock closes its file for a moment, at the request of another one, so that the kernel can say
+/// whether anybody but this library has the lock open: it gives the lease that proves it only to the one description
+/// that is open.
 /// </summary>
 /// <remarks>
-/// <para>While it is aside, a private page stands where the semaphore's page was, at the same address. Its word says
-/// that somebody holds the lock (<see cref="GlibcSemaphore.Away"/>), so whoever looks there takes nothing, gives
-/// nothing, and sleeps on. The descriptor keeps its number and is one by which the file can only be named and opened
-/// again (O_PATH), which the kernel does not count.</para>
-/// <para>The request stands in the semaphore's page behind its 32 bytes, with who asks and when; the file's times are
-/// touched to tell of it and of its end. All of this happens on the thread of <see cref="FileWatch"/>
-/// (<see cref="LockAttendant"/>).</para>
-/// <para>Interleavings. (1) A thread takes the lock while the pages are exchanged: the exchange is one step for it, so
-/// it took in the true page before, which the look after the exchange finds there, and the true page comes back; or it
-/// finds the lock taken. (2) That holder gives it back meanwhile: it finds the word of the page that stands in, waits
-/// for the gate, and looks again. (3) Somebody joins the waiters in one page and leaves them in the other: the
-/// difference is added while the true page comes back, by way of a number that cannot pass below 0. (4) A post
-/// meanwhile wakes a thread that looks at the wrong page: the true word is looked at on the return, and one is woken.
-/// Who tries once, or asks for the count, comes back first if the request is over. (5) The slot's lock is let go of as
-/// well (said, since a child of fork(2) keeps the file open): nobody else claims the slot, since its note says that its
-/// user is aside, for a minute, and who has tried it looks at the note again. Who recovers from its last user may have
-/// it for a moment: it is tried again. A process that is stopped for longer may find it taken: until it is free this
-/// handle cannot lock, and says so, for a thread in it could still set the old mark. (6) Who asks dies: everybody is
-/// back after <see cref="LongestMilliseconds"/>. (7) Close, and the end of the process, come back first, under the
-/// gate.</para>
-/// <para>Where a process can die: <c>aside.swapped</c>, <c>aside.away</c>, <c>aside.back</c>: it holds nothing there,
-/// and a note may keep its slot free for a minute. <c>ask.published</c>: the request ends by its time; those that are
-/// aside come back by theirs. <c>ask.hinted</c>: nothing is done yet. Then as in HeldSemaphore: <c>prove.leased</c>,
-/// <c>prove.repaired</c>.</para>
+/// <para>While the handle is aside, a private page stands where the lock's page was, at the same address. Its word says
+/// that the lock is taken (<see cref="LockWord.Away"/>), so whoever looks there takes nothing, gives nothing, and
+/// sleeps on. The descriptor keeps its number and becomes one that only names the file (O_PATH), which the kernel does
+/// not count.</para>
+/// <para>The request stands in the lock's page behind its 32 bytes (<see cref="HolderSlots.TryAsk"/>), and a touch of
+/// the file's times tells of it and of its end. All of this happens on one thread, that of the attendant.</para>
 /// </remarks>
 internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDescriptor file, int slot,
-    FileIdentity identity) : IFileListener
+    FileIdentity identity)
 {
-    /// <summary>How long a handle is aside if nobody calls it back.</summary>
-    internal const int LongestMilliseconds = 300;
-
-    // A failure to come back is no news before: who recovers has the slot for some microseconds, and descriptors may be
-    // short for a moment.
+    // A failure to come back is no news before: a handle that recovers has the slot for some microseconds, and
+    // descriptors may be short for a moment.
     private const int PatienceMilliseconds = 1000;
     private const int MillisecondsBetweenFailures = 100;
 
-    // How long the others have to step aside. Most come at once, and on a loaded machine when they are scheduled; all
-    // are back after LongestMilliseconds.
+    // How long the others have to step aside: less than HolderSlots.LongestRequest, after which all are back.
     private const int WindowMilliseconds = 250;
 
-    // All of this library are aside, and somebody has it open: perhaps one that dies, of which the kernel may
-    // tell (an assumption) a moment before it lets go.
+    // All handles of this library are aside, and somebody has the file open: perhaps a process that dies, whose closing
+    // the kernel may tell (an assumption) a moment before it is done.
     private const int MillisecondsForDying = 30;
 
-    // As long after a request those that have stepped aside late, and have closed the file for it, are not taken for
-    // one that dies.
+    // For as long after a request, a closing of the file may be that of a handle that has stepped aside late.
     private const int MillisecondsOfEcho = 20;
 
     private static readonly nuint s_length = (nuint)Environment.SystemPageSize;
@@ -67,15 +45,15 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     private nint _standIn; // a second view of the page that stands in; 0 while the true one is there
     private nint _kept; // the true page, if it could not be put back at once
     private bool _isClosed;
-    private bool _isProvenNow; // why the last attempt to come back failed
+    private bool _isProvenNow; // the last attempt to come back failed since another handle has the lease
     private int _failure;
     private long _failsSince; // meaningful while there is a failure
-    private List<int>? _expected; // the slots of those that have not stepped aside yet, while this handle asks
+    private List<int>? _expected; // the slots of those that have not stepped aside yet; null while this one asks not
     private long _askUntil;
     private long _allAsideSince; // 0 while some are not
     private bool _hearsClosing;
 
-    /// <summary>Guards going and coming, and whatever needs the true page or the file.</summary>
+    /// <summary>Guards going and coming, and all that needs the true page or the file.</summary>
     public Lock Gate { get; } = new();
 
     public FileIdentity Identity => identity;
@@ -89,12 +67,15 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
     /// <summary>Whether the page is not the true one. Under the gate.</summary>
     public bool IsAway => _standIn != 0;
 
-    /// <summary>Where the true page is while it could not be put back although the file was kept or had again; 0
-    /// otherwise. Under the gate.</summary>
+    /// <summary>Where the true page is, while it cannot be put back for want of memory; 0 otherwise. Under the
+    /// gate.</summary>
     public nint Kept => _kept;
 
     /// <summary>The number of its watch, -1 for none; the attendant's.</summary>
     public int Watch { get; set; } = -1;
+
+    /// <summary>Hears for it of what is done to the file; the attendant's.</summary>
+    public IFileListener? Listener { get; set; }
 
     /// <summary>When the handle was opened, in <see cref="Environment.TickCount64"/>.</summary>
     public long OpenedAt { get; } = Environment.TickCount64;
@@ -110,10 +91,6 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
 
     /// <summary>A path to the file, whatever its name leads to by now.</summary>
     public string OpenedPath => $"/proc/self/fd/{(int)file.DangerousGetHandle()}";
-
-    public void FileChanged() => LockAttendant.Heed(this);
-
-    public void FileClosed() => LockAttendant.HeedClosing(this);
 
     /// <summary>Says why the true page cannot be had again, if that has been so for a while.</summary>
     /// <exception cref="NativeIpcException">It is so.</exception>
@@ -131,7 +108,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
                     + "its mode or owner was changed, or descriptors are short. It is tried again by itself.");
     }
 
-    /// <summary>Steps aside if somebody else asks for it, and this handle does not hold the lock.</summary>
+    /// <summary>Steps aside if another handle asks for it, and this one does not hold the lock.</summary>
     public void StepAsideIfAsked()
     {
         lock (Gate)
@@ -141,7 +118,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         }
     }
 
-    /// <summary>Steps aside; for one who asks in this process.</summary>
+    /// <summary>The same for a handle of this process that asks.</summary>
     public void StepAside()
     {
         lock (Gate)
@@ -160,63 +137,78 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         _ = Libc.close(reopened);
         int name = Libc.open(path, Flags.O_PATH | Flags.O_CLOEXEC, 0);
         if (name < 0) return;
-        try
-        {
-            nint substitute = Libc.mmap(0, s_length, Flags.PROT_READ | Flags.PROT_WRITE,
-                Flags.MAP_SHARED | Flags.MAP_ANONYMOUS, -1, 0);
-            if (substitute == Libc.MAP_FAILED) return;
-            GlibcSemaphore.WriteAway(substitute);
-            nint standIn = Libc.mremap(substitute, 0, s_length, Flags.MREMAP_MAYMOVE, 0);
-            nint view = standIn == Libc.MAP_FAILED ? standIn : Libc.mremap(page, 0, s_length, Flags.MREMAP_MAYMOVE, 0);
-            if (view == Libc.MAP_FAILED || Libc.mremap(substitute, s_length, s_length,
-                Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, page) == Libc.MAP_FAILED)
-            {
-                Unmap(substitute);
-                Unmap(standIn);
-                Unmap(view);
-                return;
-            }
-
-            _standIn = standIn;
-            StopPoint.At("aside.swapped");
-            if (!HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(view)) || !TryLetGo(view, name))
-            {
-                if (!TryReplace(view)) _kept = view;
-                ReturnBy = 0;
-                return;
-            }
-
-            Unmap(view);
-            ReturnBy = Environment.TickCount64 + LongestMilliseconds;
-            StopPoint.At("aside.away");
-        }
-        finally
-        {
-            _ = Libc.close(name);
-        }
+        nint view = SwapPages();
+        if (view != Libc.MAP_FAILED) GoOrReturn(view, name);
+        _ = Libc.close(name);
     }
 
-    private bool TryLetGo(nint view, int name)
+    /// <summary>Puts a stand-in in the place of the page.</summary>
+    /// <returns>Where the true page is now; MAP_FAILED for want of memory, and then nothing has changed.</returns>
+    private nint SwapPages()
     {
+        Debug.Assert(Gate.IsHeldByCurrentThread && !IsAway && _kept == 0);
+        nint substitute = Libc.mmap(0, s_length, Flags.PROT_READ | Flags.PROT_WRITE,
+            Flags.MAP_SHARED | Flags.MAP_ANONYMOUS, -1, 0);
+        if (substitute == Libc.MAP_FAILED) return substitute;
+        LockWord.WriteAway(substitute);
+        nint standIn = Libc.mremap(substitute, 0, s_length, Flags.MREMAP_MAYMOVE, 0);
+        nint view = standIn == Libc.MAP_FAILED ? standIn : Libc.mremap(page, 0, s_length, Flags.MREMAP_MAYMOVE, 0);
+        if (view == Libc.MAP_FAILED || Libc.mremap(substitute, s_length, s_length,
+            Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, page) == Libc.MAP_FAILED)
+        {
+            Unmap(substitute);
+            Unmap(standIn);
+            Unmap(view);
+            return Libc.MAP_FAILED;
+        }
+
+        _standIn = standIn;
+        StopPoint.At("aside.swapped"); // death here, and up to aside.back: it holds nothing
+        return view;
+    }
+
+    /// <summary>Closes the file, if this handle has not taken the lock meanwhile; otherwise the true page comes
+    /// back.</summary>
+    private void GoOrReturn(nint view, int name)
+    {
+        // R1 Race: a thread takes the lock while the pages are exchanged. Safe because: the exchange is one step for
+        // it, so it took in the true page before, which this look finds, or it finds the lock taken.
+        if (LockWord.IsHeldByUnknown(GlibcSemaphore.Look(view)) && TryReleaseFile(view, name))
+        {
+            Unmap(view);
+            ReturnBy = Environment.TickCount64 + HolderSlots.LongestRequest;
+            StopPoint.At("aside.away"); // death: the note may keep the slot free for a minute
+            return;
+        }
+
+        if (!TryReplace(view)) _kept = view;
+        ReturnBy = 0;
+    }
+
+    private bool TryReleaseFile(nint view, int name)
+    {
+        // R2 Race: another handle claims the slot, or recovers from its last user. Safe because: the note comes before
+        // the lock is released, and keeps claimers away (HolderSlots R1); one that recovers has the lock for a moment,
+        // and the return tries again. A process that is stopped for more than a minute may find its slot taken; until
+        // that is free this handle cannot lock, and says so, since a thread in it could still set the old mark.
         HolderSlots.NoteAside(view, slot);
-        // Closing does not, as long as a child of this process has not come to its exec yet
-        HolderSlots.Unlock(file, slot);
+        HolderSlots.Unlock(file, slot); // closing does not, until a child of this process comes to its exec
         if (Libc.dup3(name, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) >= 0) return true;
         if (HolderSlots.Lock(file, slot) != 0) return true; // to be had again as after going
         HolderSlots.NoteProcess(view, slot);
         return false;
     }
 
-    /// <summary>Comes back; false when that has to be tried again, since another one proves at this moment, or the file
-    /// cannot be opened.</summary>
+    /// <summary>Comes back; false when that has to be tried again, since another handle has the lease at this moment,
+    /// or the file cannot be opened.</summary>
     public bool TryReturn()
     {
-        lock (Gate) return TryReturnHere(isUrgent: true);
+        lock (Gate) return TryReturnHere(ReturnWhen.Now);
     }
 
     /// <summary>
-    /// Comes back if nobody asks any more, or somebody has taken the lock or given it back: so that who tries once is
-    /// not told that a free lock is taken. False when it stays aside.
+    /// Comes back if nobody asks any more, or somebody has taken the lock or given it back: so that a caller that tries
+    /// once is not told that a free lock is taken. False when it stays aside.
     /// </summary>
     public bool TryReturnIfOver()
     {
@@ -225,16 +217,19 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         {
             lock (Gate)
             {
-                if (_isClosed || TryReturnHere(isUrgent: false)) return !IsAway;
+                if (_isClosed || TryReturnHere(ReturnWhen.RequestIsOver)) return !IsAway;
                 if (!_isProvenNow) return false;
             }
 
-            if (!backoff.Pause()) return false; // who proves is held up itself
+            if (!backoff.Pause()) return false; // the handle with the lease is held up itself
         }
     }
 
-    private bool TryReturnHere(bool isUrgent)
+    private enum ReturnWhen { Now, RequestIsOver }
+
+    private bool TryReturnHere(ReturnWhen when)
     {
+        Debug.Assert(Gate.IsHeldByCurrentThread);
         _isProvenNow = false;
         if (!IsAway || _standIn == Libc.MAP_FAILED) return true;
         if (_kept != 0)
@@ -253,19 +248,26 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             return _isProvenNow ? false : Fail(number);
         }
 
-        int opened = (int)again.DangerousGetHandle();
-        nint view = Libc.mmap(0, s_length, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED, opened, 0);
+        nint view = Libc.mmap(0, s_length, Flags.PROT_READ | Flags.PROT_WRITE, Flags.MAP_SHARED,
+            (int)again.DangerousGetHandle(), 0);
         if (view == Libc.MAP_FAILED) return Fail(Marshal.GetLastPInvokeError());
-        if (!isUrgent && HolderSlots.IsAsked(view, slot) && HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(view)))
+        if (when == ReturnWhen.RequestIsOver && HolderSlots.IsAsked(view, slot)
+            && LockWord.IsHeldByUnknown(GlibcSemaphore.Look(view)))
         {
             Unmap(view);
             return false;
         }
 
-        // Before the file is this handle's again, so that one which does not come back is not counted among the file's
-        // users.
+        return TryReturnTo(again, view);
+    }
+
+    /// <summary>Comes back to the file that was opened again, and to its page, which is taken over.</summary>
+    private bool TryReturnTo(UnixDescriptor again, nint view)
+    {
+        // The slot first, so that a handle that does not come back is not counted among the file's users.
         int failure = HolderSlots.Lock(again, slot);
-        if (failure == 0 && Libc.dup3(opened, (int)file.DangerousGetHandle(), Flags.O_CLOEXEC) < 0)
+        if (failure == 0 && Libc.dup3((int)again.DangerousGetHandle(), (int)file.DangerousGetHandle(),
+            Flags.O_CLOEXEC) < 0)
             failure = Marshal.GetLastPInvokeError();
         if (failure != 0)
         {
@@ -273,15 +275,11 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             return Fail(HolderSlots.IsTaken(failure) ? Errno.EEXIST : failure);
         }
 
-        HeldSemaphore.Repair(view, (uint)slot + 1);
+        LockWord.Repair(view, LockWord.MarkOf(slot));
         HolderSlots.NoteProcess(view, slot);
-        if (!TryReplace(view))
-        {
-            _kept = view;
-            return Fail(Errno.ENOMEM);
-        }
-
-        return Succeed();
+        if (TryReplace(view)) return Succeed();
+        _kept = view;
+        return Fail(Errno.ENOMEM);
     }
 
     private bool Succeed()
@@ -300,18 +298,22 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         return false;
     }
 
-    /// <summary>Puts the true page back, and what was done to the word of the other one into the true word. False for
-    /// want of kernel memory.</summary>
+    /// <summary>Puts the true page back, and into its word the waiters of the stand-in. False for want of kernel
+    /// memory.</summary>
     private bool TryReplace(nint view)
     {
-        long added = GlibcSemaphore.BeginReturn(view, _standIn);
+        Debug.Assert(IsAway && view != 0 && view != Libc.MAP_FAILED);
+        long added = LockWord.BeginReturn(view, _standIn);
         if (Libc.mremap(view, s_length, s_length, Flags.MREMAP_MAYMOVE | Flags.MREMAP_FIXED, page) == Libc.MAP_FAILED)
         {
-            GlibcSemaphore.CancelReturn(view, added);
+            LockWord.CancelReturn(view, added);
             return false;
         }
 
-        GlibcSemaphore.EndReturn(page, _standIn, added);
+        LockWord.EndReturn(page, _standIn, added);
+
+        // R3 Race: a post meanwhile woke a thread that looked at the stand-in. Safe because: all that sleep there look
+        // again at the true word, and one that sleeps on the true word is woken.
         Futex.WakeAll(GlibcSemaphore.SleepingPlace(_standIn), uint.MaxValue);
         if (GlibcSemaphore.Look(page) is { Count: > 0, Waiters: > 0 }) GlibcSemaphore.Wake(page, 1);
         Unmap(_standIn);
@@ -319,7 +321,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         return true;
     }
 
-    /// <summary>Somebody has closed the file. Whether to ask for that reason whether the holder lives.</summary>
+    /// <summary>Somebody has closed the file: whether to ask now if the holder lives.</summary>
     public bool TryHint()
     {
         lock (Gate)
@@ -328,35 +330,37 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             long now = Environment.TickCount64;
             if (!Pacing.IsAwaited(now))
             {
+                // Also when it did not ask to hear: the kernel goes on telling of closings that another handle of this
+                // inode had asked for (FileWatch.Remove).
                 _hearsClosing = false;
-                FileWatch.HearClosing(Watch, OpenedPath, this, hears: false);
+                if (Listener is not null) FileWatch.HearClosing(Watch, OpenedPath, Listener, hears: false);
                 return false;
             }
 
             if (IsAway || HolderSlots.IsOrWasAsked(page, MillisecondsOfEcho)) return false;
-            if (!HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(page))) return false;
+            if (!LockWord.IsHeldByUnknown(GlibcSemaphore.Look(page))) return false;
             if (!Pacing.Hint(now)) return false;
             Pacing.Asking(now);
-            StopPoint.At("ask.hinted");
+            StopPoint.At("ask.hinted"); // death: nothing is done yet
             return true;
         }
     }
 
     private void HearClosingHere(bool hears)
     {
-        if (_hearsClosing == hears || Watch == -1) return;
+        if (_hearsClosing == hears || Watch == -1 || Listener is null) return;
         _hearsClosing = hears;
-        FileWatch.HearClosing(Watch, OpenedPath, this, hears);
+        FileWatch.HearClosing(Watch, OpenedPath, Listener, hears);
     }
 
-    /// <summary>Writes the request into the page; false when there is nothing to ask, or another one asks or has just
-    /// asked.</summary>
+    /// <summary>Writes the request into the page; false when there is nothing to ask, or another handle asks or has
+    /// just asked.</summary>
     public bool TryAsk()
     {
         lock (Gate)
         {
-            if (_isClosed || IsAway || !HeldSemaphore.IsHeldByUnknown(GlibcSemaphore.Look(page))) return false;
-            HearClosingHere(true); // before the last look at who has the file
+            if (_isClosed || IsAway || !LockWord.IsHeldByUnknown(GlibcSemaphore.Look(page))) return false;
+            HearClosingHere(true); // before the last look at the file's users
             long now = Environment.TickCount64;
             if (!HolderSlots.TryAsk(page, slot, Pacing.Gap))
             {
@@ -370,7 +374,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             _askUntil = now + WindowMilliseconds;
             _allAsideSince = 0;
             HolderSlots.FindUsers(page, file, slot, _expected = []);
-            StopPoint.At("ask.published");
+            StopPoint.At("ask.published"); // death: the request ends by its time, and those aside come back by theirs
             return true;
         }
     }
@@ -393,14 +397,14 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
         {
             if (_isClosed || !IsAsking) return true;
             long now = Environment.TickCount64;
-            bool isAnswered = HeldSemaphore.FreeIfLeased(page, file) != Errno.EAGAIN;
+            bool isAnswered = LockWord.FreeIfLeased(page, file) != Errno.EAGAIN;
             if (!isAnswered)
             {
                 bool isAllAside = IsEveryoneAside();
                 if (!isAllAside) _allAsideSince = 0;
                 else if (_allAsideSince == 0) _allAsideSince = now;
                 if (now < _askUntil && (!isAllAside || now - _allAsideSince < MillisecondsForDying)) return false;
-                Pacing.Failed(now, isAllAside);
+                Pacing.Failed(now, isAllAside ? AskPacing.Outcome.OthersHaveItOpen : AskPacing.Outcome.Unknown);
             }
             else
             {
@@ -408,7 +412,7 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
                 HearClosingHere(false);
             }
 
-            EndAskingHere(isAnswered);
+            EndAskingHere(isAnswered ? HolderSlots.AskAnswer.Answered : HolderSlots.AskAnswer.None);
             return true;
         }
     }
@@ -422,8 +426,8 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             if (_isClosed) return null;
             if (!IsAway) return Describe(page, file);
 
-            // Not a return: those who have others step aside would have to begin anew. Who reads does not look like
-            // one that dies.
+            // Opened beside, not a return, which would make the handle that asks begin anew; and for reading, whose
+            // closing is no hint that a process dies.
             int how = Flags.O_RDONLY | Flags.O_NONBLOCK;
             using var again = new UnixDescriptor(Libc.open(OpenedPath, how | Flags.O_CLOEXEC, 0));
             if (again.IsInvalid) return null;
@@ -451,29 +455,29 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
             if (!HolderSlots.IsUser(page, file, _expected[i])) _expected.RemoveAt(i);
         }
 
-        // Some may have come back meanwhile, or are new.
+        // Some may have come back, or are new.
         if (_expected.Count == 0 && _allAsideSince == 0) HolderSlots.FindUsers(page, file, slot, _expected);
         return _expected.Count == 0;
     }
 
-    private void EndAskingHere(bool isAnswered = false)
+    private void EndAskingHere(HolderSlots.AskAnswer answer)
     {
         IsAsking = false;
         _expected = null;
-        HolderSlots.EndAsking(page, slot, isAnswered);
+        HolderSlots.EndAsking(page, slot, answer);
         Libc.Touch(file);
     }
 
-    /// <summary>Before the handle closes, or the process ends: comes back if it can. Afterwards it stays.</summary>
+    /// <summary>Before the handle closes, or the process ends, and when the attendant has forgotten it: comes back if
+    /// it can. From then on it stays.</summary>
     public void Close()
     {
-        LockAttendant.Forget(this);
         lock (Gate)
         {
-            if (IsAsking) EndAskingHere();
+            if (IsAsking) EndAskingHere(HolderSlots.AskAnswer.None);
             _isClosed = true;
-            var backoff = new Backoff(TimeSpan.FromMilliseconds(LongestMilliseconds));
-            while (!TryReturnHere(isUrgent: true) && backoff.Pause())
+            var backoff = new Backoff(TimeSpan.FromMilliseconds(HolderSlots.LongestRequest));
+            while (!TryReturnHere(ReturnWhen.Now) && backoff.Pause())
             {
             }
 

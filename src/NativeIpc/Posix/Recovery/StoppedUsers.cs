@@ -1,21 +1,17 @@
 using NativeIpc.Linux;
 
-
 namespace NativeIpc.Posix.Recovery;
 
-/// <summary>Which users of a lock are stopped, so that they do not step aside (<see cref="SteppingAside"/>): for
-/// those who ask why a lock is not freed. Linux.</summary>
+/// <summary>Which users of a lock are stopped, so that they do not step aside (<see cref="SteppingAside"/>): tells why
+/// a lock is not freed. Linux.</summary>
 /// <remarks>
-/// A slot notes the process of its user, by its number in that process's own PID namespace. The number is believed
-/// only if the process that has it here shows the file among its mappings: another one, of another
-/// namespace, does not, and one that this user may not look at is not known. Interleavings. (1) A user steps aside or
-/// goes between the look at its slot and the one at its mappings: then its slot is looked at
-/// again. (2) A process is stopped or goes on during the look: it was so at some moment of it. The gate of the handle
-/// is held for the looks at slots only.
+/// A slot notes its process by the number in that process's own PID namespace. The number is believed only if the
+/// process that has it here shows the file among its mappings: one of another namespace does not, and one that this
+/// user may not look at counts as unseen.
 /// </remarks>
 internal static class StoppedUsers
 {
-    // A user that comes and goes between two looks, more often than this, counts as one that is not known.
+    // A user that comes and goes between two looks more often than this counts as unseen.
     private const int MostLooks = 4;
 
     /// <summary>Adds what is known to a status.</summary>
@@ -34,6 +30,8 @@ internal static class StoppedUsers
                 unknown.RemoveAt(i);
             }
 
+            // R1 Race: a user steps aside or ends between the look at its slot and the one at its mappings. Safe
+            // because: its slot is looked at again, and it is unseen only if it still has that.
             if (unknown.Count == 0 || look == MostLooks || handle.FindUsers() is not { } now) break;
             for (int i = unknown.Count - 1; i >= 0; i--)
             {

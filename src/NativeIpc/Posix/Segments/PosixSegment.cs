@@ -7,8 +7,8 @@ using NativeIpc.Lifetime;
 using NativeIpc.Linux;
 using NativeIpc.Platform;
 using NativeIpc.Posix.Names;
-using NativeIpc.Posix.Recovery;
 using NativeIpc.Posix.Semaphores;
+using NativeIpc.Posix.Users;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Posix.Segments;
@@ -16,42 +16,43 @@ namespace NativeIpc.Posix.Segments;
 /// <summary>An attached POSIX segment: a shared mapping of the whole object, and its descriptor.</summary>
 internal sealed class PosixSegment : Segment
 {
-    private readonly int _descriptor; // used by who has a reference on this handle
-    private readonly UnixDescriptor? _shared; // the same, where the end of the process may need it at any moment
+    private readonly int _descriptor; // used with a reference on this handle
+    private readonly UnixDescriptor? _shared; // the same, where the end of the process may use it at any moment
     private readonly FileStatus _status;
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
-    private readonly bool _trustsOthers;
+    private readonly OwnerTrust _owners;
     private readonly bool _requiresRecovery;
     private long _largestFile = -1; // -1: not asked yet
     private bool _hasOpenedLock; // only a hint
 
     private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access,
-        bool createdNew, int descriptor, SharedMemoryOptions options)
-        : base(key, address, status.Size, access, createdNew)
+        Origin origin, int descriptor, SharedMemoryOptions options)
+        : base(key, address, status.Size, access, origin == Origin.Made)
     {
         _descriptor = descriptor;
         _status = status;
         _requiresRecovery = options.RequireLockRecovery;
-        _trustsOthers = options.AllowOtherOwners;
+        _owners = options.AllowOtherOwners ? OwnerTrust.Anyone : OwnerTrust.ThisUserAndRoot;
         if (options.Removal == RemovalPolicy.LastOneOut)
         {
             _shared = new UnixDescriptor(descriptor);
-            _lastOut = new PosixLastOut(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout,
-                address, status.Size, _shared);
+            _lastOut = new PosixLastOut(key, IpcObjectKind.SharedMemory, LockKey(options), status.Identity,
+                options.PeerTimeout, address, status.Size, _shared);
             return;
         }
 
-        if (!createdNew || options.Removal == RemovalPolicy.Keep) return;
-        _removal = new PosixRemoval(key, isSegment: true, LockKey(options), status.Identity, options.PeerTimeout);
+        if (origin == Origin.Found || options.Removal == RemovalPolicy.Keep) return;
+        _removal = new PosixRemoval(key, IpcObjectKind.SharedMemory, LockKey(options), status.Identity,
+            options.PeerTimeout);
     }
 
     /// <summary>Makes the object that owns a mapping and a descriptor from now on, whatever happens.</summary>
     internal static PosixSegment Own(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access,
-        bool createdNew, int descriptor, SharedMemoryOptions options)
+        Origin origin, int descriptor, SharedMemoryOptions options)
     {
         DescriptorTable.MakeRoom(descriptor);
-        var segment = new PosixSegment(key, address, status, access, createdNew, descriptor, options);
+        var segment = new PosixSegment(key, address, status, access, origin, descriptor, options);
         if (!options.RemoveAtProcessExit) return segment;
         try
         {
@@ -66,14 +67,11 @@ internal sealed class PosixSegment : Segment
         }
     }
 
-    /// <summary>What it was when it was opened or made.</summary>
-    internal FileStatus Status => _status;
+    /// <summary>Takes away the record that the segment goes with its users.</summary>
+    internal void EraseRemovalRecord() => RemovalRecord.Erase(_descriptor);
 
-    /// <summary>Whether objects of other users are trusted.</summary>
-    internal bool TrustsOthers => _trustsOthers;
-
-    /// <summary>Whether a lock that does not tell of dead holders is refused.</summary>
-    internal bool RequiresRecovery => _requiresRecovery;
+    private LockedSegment AsLocked()
+        => new(_status, _owners, _requiresRecovery ? LockRecovery.Required : LockRecovery.WherePossible, CheckName);
 
     /// <summary>The lock that goes together with the segment.</summary>
     private NativeIpcKey LockKey(SharedMemoryOptions options) => options.UseLock ? PosixNames.LockKey(Key) : default;
@@ -82,45 +80,18 @@ internal sealed class PosixSegment : Segment
     public override string ObjectIdentity => _status.Identity.ToString();
 
     /// <inheritdoc/>
-    /// <remarks>
-    /// A lock that is there is opened without the file lock: what has its name is opened, and then the segment's name
-    /// still leads to the segment; so it did when the lock was opened, since a name that was taken away never comes
-    /// back. It is made only while this process holds the file lock of the segment and sees that the name still leads
-    /// to it: the process that removes the segment removes both names under the same file lock, so no lock is made for
-    /// a segment that has lost its name. Interleavings. (1) The segment is removed after the look: as after an open
-    /// under the file lock, whoever has the lock keeps it. (2) It is removed and another one gets its name before the
-    /// lock is opened: the look sees the other one, and the lock, which is the other one's, is closed unused. (3) Two
-    /// make the lock: the file lock lets one come first, and the other finds it; a Qt peer who comes in between is
-    /// found as well. (4) This process removes the names at the same time, through the same open file, which the file
-    /// lock does not keep out: the gate of the removal does, and a removal that has begun, or is through, is a Dispose
-    /// that has begun.
-    /// </remarks>
+    /// <remarks>A lock that is there is opened without the file lock, one that is not is made under it.</remarks>
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
-        if (_requiresRecovery && !HeldSemaphore.IsOffered)
-        {
-            throw new PlatformNotSupportedException(
-                $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of "
-                    + $"a POSIX lock is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a "
-                    + $"System V key, or do without.");
-        }
+        CheckLockRecovery();
+        NativeIpcKey lockKey = CheckedLockKey();
 
-        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
-        if (UsableKey.FindViolationHere(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
-                violation.TrimEnd('.'),
-                "Or do without the lock (UseLock = false).");
-        if (PosixNames.s_areFiles && PosixNames.AreOneFile(Key, lockKey))
-        {
-            throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "sem_open",
-                "with the musl C library a segment and a semaphore of the same name are the same file, so this "
-                    + "segment cannot have a lock under its own key",
-                "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
-        }
-
-        // The creator is the first to use the lock, as a rule: then there is none to be found.
+        // R1 Race: the segment is removed, and another one gets its name, before its lock is opened. Safe because: what
+        // has the lock's name is opened first, and then the segment's name still leads here (CheckName); so it did when
+        // the lock was opened, since a name that was taken away never comes back. The creator is the first to use the
+        // lock, as a rule, and does not look for one.
         if (PosixNames.s_areFiles && (!CreatedNew || _hasOpenedLock)
-            && PosixSemaphores.FindLock(lockKey, this, bound) is { } found)
+            && PosixSemaphores.FindLock(lockKey, AsLocked(), bound) is { } found)
             return found;
 
         int error = FileLock.Take(_descriptor, bound, out FileLock held);
@@ -134,14 +105,19 @@ internal sealed class PosixSegment : Segment
 
         using (held)
         {
+            // R2 Race: a process removes the segment while this makes the lock. Safe because: one that removes does so
+            // under the same file lock, both names together, and this looks at the name under it. Two that make the
+            // lock: the second finds it. This process removes through the same open file, which the file lock does not
+            // keep out: the gate of the removal does, and a removal that has begun, or is through, is a Dispose that
+            // has begun.
             Lock? removing = _removal?.Gate;
-            ObjectDisposedException.ThrowIf(removing?.TryEnter() == false, typeof(SharedMemory));
+            ThrowIfClosed(removing?.TryEnter() == false);
             try
             {
-                // Where a name cannot be compared, nothing else says that it is gone.
-                ObjectDisposedException.ThrowIf(_removal is { IsPerformed: true }, typeof(SharedMemory));
+                // Where the name cannot be compared, nothing else says that it is gone.
+                ThrowIfClosed(_removal is { IsPerformed: true });
                 CheckName();
-                SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, this, bound);
+                SemaphoreObject opened = PosixSemaphores.MakeLock(lockKey, AsLocked(), bound);
                 _hasOpenedLock = true;
                 return opened;
             }
@@ -152,8 +128,38 @@ internal sealed class PosixSegment : Segment
         }
     }
 
+    private void CheckLockRecovery()
+    {
+        if (!_requiresRecovery || HeldSemaphore.IsOffered) return;
+        throw new PlatformNotSupportedException(
+            $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of "
+                + $"a POSIX lock is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a "
+                + $"System V key, or do without.");
+    }
+
+    private NativeIpcKey CheckedLockKey()
+    {
+        const string attempt = "open the lock of the segment";
+        NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
+        if (UsableKey.FindViolationHere(lockKey, IpcObjectKind.SystemSemaphore) is { } violation)
+        {
+            throw Failure.Found(NativeIpcError.LockError, attempt, Key, "sem_open", violation.TrimEnd('.'),
+                "Or do without the lock (UseLock = false).");
+        }
+
+        if (PosixNames.s_areFiles && PosixNames.AreOneFile(Key, lockKey))
+        {
+            throw Failure.Found(NativeIpcError.LockError, attempt, Key, "sem_open",
+                "with the musl C library a segment and a semaphore of the same name are the same file, so this "
+                    + "segment cannot have a lock under its own key",
+                "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
+        }
+
+        return lockKey;
+    }
+
     /// <summary>Refuses a lock when the segment has lost its name.</summary>
-    internal void CheckName()
+    private void CheckName()
     {
         if (StillHasItsName()) return;
         throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
@@ -171,8 +177,8 @@ internal sealed class PosixSegment : Segment
     }
 
     /// <inheritdoc/>
-    /// <remarks>By pread(2): where the file has become shorter it says so, and the process lives; a mapping would end
-    /// it (SIGBUS).</remarks>
+    /// <remarks>By pread(2), which says where the file has become shorter; a mapping would end the process
+    /// (SIGBUS).</remarks>
     public override unsafe void CopyOut(long offset, Span<byte> destination)
     {
         if (!PosixNames.s_areFiles)
@@ -196,8 +202,8 @@ internal sealed class PosixSegment : Segment
     }
 
     /// <inheritdoc/>
-    /// <remarks>By pwrite(2), which would make a file longer: so its size is looked at first. One that shrinks after
-    /// that look gets its bytes back, zero up to what is written.</remarks>
+    /// <remarks>By pwrite(2), which would make a file longer: so this looks at its size first. A file that shrinks
+    /// after that look gets its bytes back, zero up to what is written.</remarks>
     public override unsafe void CopyIn(long offset, ReadOnlySpan<byte> source)
     {
         if (!PosixNames.s_areFiles)
@@ -238,7 +244,8 @@ internal sealed class PosixSegment : Segment
 
     private bool StillHasItsName()
         => !PosixNames.s_areFiles
-            || (PosixNames.StatusOf(Key, isSegment: true, out FileStatus now) == 0 && now.Identity == _status.Identity);
+            || (PosixNames.StatusOf(Key, IpcObjectKind.SharedMemory, out FileStatus now) == 0
+                && now.Identity == _status.Identity);
 
     /// <inheritdoc/>
     public override bool WasReplaced
@@ -249,9 +256,7 @@ internal sealed class PosixSegment : Segment
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
     {
-        FileIdentity identity = opened is HeldSemaphore held
-            ? held.Identity : opened is PosixSemaphore plain ? plain.Identity : default;
-        if (identity == default) return null;
+        if (opened is not MappedSemaphore { Identity: var identity } || identity == default) return null;
         NameWatch? watch = NameWatch.TryWatch(PosixNames.SemaphoreFile(PosixNames.Native(opened.Key)), identity);
         return watch is null ? null : new LockWatch(watch, this);
     }
@@ -261,7 +266,7 @@ internal sealed class PosixSegment : Segment
 
     protected override bool ReleaseHandle()
     {
-        // What removes may wait for a file's lock, which a finalizer may not; the mapping stays until then.
+        // A removal may wait for a file's lock, which a finalizer may not; the mapping stays until then.
         if (!IsFinalizing || (_removal is null && _lastOut is null)) return Release();
         Afterwards.Do(() => Release());
         return true;
@@ -269,7 +274,7 @@ internal sealed class PosixSegment : Segment
 
     private bool Release()
     {
-        _removal?.Perform(); // of an instance that nobody disposed; the mapping still pins the inode
+        _removal?.Perform(); // of an instance that was not disposed; the mapping still pins the inode
         bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
         if (_shared is not null)
         {

@@ -1,11 +1,9 @@
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
-using NativeIpc.Lifetime;
 using NativeIpc.Linux;
 using NativeIpc.Posix.Names;
 using NativeIpc.Posix.Permits;
-using NativeIpc.Posix.Recovery;
 using NativeIpc.Posix.Words;
 using NativeIpc.Waiting;
 using NativeIpc.Waiting.Bounds;
@@ -21,71 +19,37 @@ internal class PosixSemaphore : MappedSemaphore
     private static readonly bool s_hasClockWait = OperatingSystem.IsLinux()
         && Libraries.HasSemaphoreFunction("sem_clockwait");
 
-    private PosixRemoval? _removal;
-    private PosixLastOut? _lastOut;
-
-    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, bool createdNew)
-        : base(key, handle)
+    internal PosixSemaphore(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity, Origin origin)
+        : base(key, handle, identity, origin)
     {
-        Identity = identity;
-        CreatedNew = createdNew;
-    }
-
-    internal override void TakeDuty(RemovalPolicy removal, bool removeAtExit)
-    {
-        if (removal == RemovalPolicy.LastOneOut)
-        {
-            _lastOut = new PosixLastOut(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1),
-                Page, Layout.SizeOfSemT, null);
-            if (removeAtExit) ProcessExit.Add(_lastOut);
-        }
-
-        if (removal != RemovalPolicy.Creator) return;
-        _removal = new PosixRemoval(Key, isSegment: false, lockKey: default, Identity, TimeSpan.FromSeconds(1));
-        if (removeAtExit) ProcessExit.Add(_removal);
     }
 
     ~PosixSemaphore()
     {
-        // Unmaps, which waits for nobody
-        if (_removal is null && _lastOut is null && GivesBackFirst is null && File is null) Close();
-        else CloseElsewhere(File);
+        if (HasDuty || GivesBackFirst is not null || File is not null) CloseElsewhere(File);
+        else Close(); // unmaps, which waits for nobody
     }
-
-    /// <summary>What <see cref="Close"/> needs besides the page; null for nothing.</summary>
-    private protected virtual UnixDescriptor? File => null;
 
     /// <inheritdoc/>
     protected override bool NoticesDrop => true;
 
-    /// <summary>The file behind it; all zero where there is none.</summary>
-    internal override FileIdentity Identity { get; }
-
-    public override string ObjectIdentity => Identity == default ? "" : Identity.ToString();
-
     public override bool TryAcquire()
     {
-        nint direct = Direct;
-        if (direct == 0) return TryAcquireCounted();
-        bool taken = GlibcSemaphore.TryTake(direct);
+        nint address = FastAddress;
+        if (address == 0) return TryAcquireSlow();
+        bool taken = GlibcSemaphore.TryTake(address);
 
-        // None there: if the address still stands, that was the true page.
-        if (!taken && Direct == 0) taken = TryAcquireCounted();
+        // R1 Race: Dispose has replaced the page before the try. Safe because: it takes the address back first, so an
+        // address that still stands was that of the true page.
+        if (!taken && FastAddress == 0) taken = TryAcquireSlow();
         GC.KeepAlive(this);
         return taken;
     }
 
-    private bool TryAcquireCounted()
+    private bool TryAcquireSlow()
     {
-        nint page = Enter();
-        try
-        {
-            return TryTake(page);
-        }
-        finally
-        {
-            Leave();
-        }
+        using Use use = BeginUse();
+        return TryTake(use.Page);
     }
 
     private protected override bool TryTake(nint page)
@@ -104,39 +68,26 @@ internal class PosixSemaphore : MappedSemaphore
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
         if (!GlibcSemaphore.s_isKnown) return base.Block(longest, wakeup);
-        nint page = Enter();
-        try
-        {
-            return Sleep(page, longest, wakeup, Acquiring);
-        }
-        finally
-        {
-            Leave();
-        }
+        using Use use = BeginUse();
+        return Sleep(use.Page, longest, wakeup, Acquiring);
     }
 
     public override bool Block(TimeSpan slice)
     {
-        nint page = Enter();
-        try
-        {
-            if (Target.IsApple) return Poll(page, slice);
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (Target.IsApple) return Poll(page, slice);
 
-            // musl has no sem_clockwait: there the slice is measured on the wall clock. Slices are short, and the
-            // deadline is kept by the caller.
-            int clock = s_hasClockWait ? Flags.CLOCK_MONOTONIC : Flags.CLOCK_REALTIME;
-            Timespec until = Timespec.After(slice, clock);
-            int result = s_hasClockWait ? Libc.sem_clockwait(page, clock, until) : Libc.sem_timedwait(page, until);
-            if (result == 0) return true;
-            int number = Marshal.GetLastPInvokeError();
-            return number == Errno.ETIMEDOUT || number == Errno.EINTR
-                ? false
-                : throw PosixErrors.Unknown(Acquiring, Key, s_hasClockWait ? "sem_clockwait" : "sem_timedwait", number);
-        }
-        finally
-        {
-            Leave();
-        }
+        // musl has no sem_clockwait: there the wall clock measures the slice, which is short; the caller keeps the
+        // deadline.
+        int clock = s_hasClockWait ? Flags.CLOCK_MONOTONIC : Flags.CLOCK_REALTIME;
+        Timespec until = Timespec.After(slice, clock);
+        int result = s_hasClockWait ? Libc.sem_clockwait(page, clock, until) : Libc.sem_timedwait(page, until);
+        if (result == 0) return true;
+        int number = Marshal.GetLastPInvokeError();
+        return number == Errno.ETIMEDOUT || number == Errno.EINTR
+            ? false
+            : throw PosixErrors.Unknown(Acquiring, Key, s_hasClockWait ? "sem_clockwait" : "sem_timedwait", number);
     }
 
     // Apple has no timed wait at all.
@@ -154,30 +105,23 @@ internal class PosixSemaphore : MappedSemaphore
 
     public override void Release(int count)
     {
-        nint direct = Direct;
-        if (direct == 0 || !GlibcSemaphore.TryGiveAtOnce(direct, count)) ReleaseCounted(count);
+        nint address = FastAddress;
+        if (address == 0 || !GlibcSemaphore.TryGiveFast(address, count)) ReleaseSlow(count);
         GC.KeepAlive(this);
     }
 
     /// <inheritdoc/>
     public override void ReturnPermit()
     {
-        nint direct = Direct;
-        if (direct == 0 || !GlibcSemaphore.TryGiveAtOnce(direct, 1)) Give(Page, 1);
+        nint address = FastAddress;
+        if (address == 0 || !GlibcSemaphore.TryGiveFast(address, 1)) Give(Page, 1);
         GC.KeepAlive(this);
     }
 
-    private protected void ReleaseCounted(int count)
+    private protected void ReleaseSlow(int count)
     {
-        nint page = Enter();
-        try
-        {
-            Give(page, count, Maximum);
-        }
-        finally
-        {
-            Leave();
-        }
+        using Use use = BeginUse();
+        Give(use.Page, count, Maximum);
     }
 
     /// <summary>The largest count that a release through this object may make.</summary>
@@ -193,7 +137,8 @@ internal class PosixSemaphore : MappedSemaphore
             return;
         }
 
-        // The C library knows no maximum but its own: what others give between this look and the posts is not seen.
+        // R2 Race: a peer gives between this look and the posts. Not safe: the C library knows no maximum but its own,
+        // so the count may pass this instance's.
         int most = Math.Min(maximum, Flags.SEM_VALUE_MAX);
         if ((count > 1 || most < Flags.SEM_VALUE_MAX) && Libc.sem_getvalue(page, out int value) == 0
             && value > most - count)
@@ -207,7 +152,7 @@ internal class PosixSemaphore : MappedSemaphore
     /// <inheritdoc/>
     public override bool TryUnlock()
     {
-        if (!TryEnter()) return true; // closed, and nothing of it is mapped any more
+        if (!TryBeginUse()) return true; // closed: nothing of it is mapped any more
         try
         {
             Give(Page, 1);
@@ -215,7 +160,7 @@ internal class PosixSemaphore : MappedSemaphore
         }
         finally
         {
-            Leave();
+            EndUse();
         }
     }
 
@@ -233,52 +178,37 @@ internal class PosixSemaphore : MappedSemaphore
 
     public override bool TryGetCount(out int count)
     {
-        nint page = Enter();
-        try
-        {
-            if (Libc.sem_getvalue(page, out count) == 0) return true;
-            int number = Marshal.GetLastPInvokeError();
-            return number == Errno.ENOSYS ? false
-                : throw PosixErrors.Unknown("read the count of the semaphore", Key, "sem_getvalue", number);
-        }
-        finally
-        {
-            Leave();
-        }
+        using Use use = BeginUse();
+        if (Libc.sem_getvalue(use.Page, out count) == 0) return true;
+        int number = Marshal.GetLastPInvokeError();
+        return number == Errno.ENOSYS ? false
+            : throw PosixErrors.Unknown("read the count of the semaphore", Key, "sem_getvalue", number);
     }
 
-    /// <summary>Sets the count in place, while others may be using the semaphore.</summary>
-    internal void SetCount(int count)
+    internal override void SetCount(int count)
     {
-        nint page = Enter();
-        try
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (GlibcSemaphore.s_isKnown)
         {
-            if (GlibcSemaphore.s_isKnown)
-            {
-                if (PermitRecords.IsOffered) PermitRecords.Forget(page);
-                GlibcSemaphore.SetCount(page, (uint)count);
-                return;
-            }
-
-            // The portable way: take what is there, then give. Every step is a valid one, so others may join in; they
-            // count as having come after.
-            while (TryTake(page))
-            {
-            }
-
-            if (count > 0) Give(page, count);
+            if (PermitRecords.IsOffered) PermitRecords.Forget(page);
+            GlibcSemaphore.SetCount(page, (uint)count);
+            return;
         }
-        finally
+
+        // R3 Race: a peer takes or gives between these steps. Safe because: each step is a valid one, so the peer
+        // counts as having come after.
+        while (TryTake(page))
         {
-            Leave();
         }
+
+        if (count > 0) Give(page, count);
     }
 
     protected override void Close()
     {
-        // The name first, while the object still pins its inode number.
-        _removal?.Perform();
-        _ = LetGo(); // no thread is inside any more
-        _lastOut?.Closed();
+        RemoveName();
+        _ = UnmapPage();
+        RemoveIfLast();
     }
 }

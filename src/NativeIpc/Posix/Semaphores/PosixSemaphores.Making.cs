@@ -16,10 +16,8 @@ internal sealed partial class PosixSemaphores
     private static readonly WholePublishing s_whole = new();
 
     /// <summary>Makes a semaphore; null when the name is taken.</summary>
-    /// <remarks>
-    /// Three ways, each for where the one before is refused; only the last one's refusal is reported.
-    /// </remarks>
-    private static MappedSemaphore? TryCreate(in NativeIpcKey key, int initialCount, in Use use)
+    /// <remarks>By three ways, each for where the one before is refused; only the last refusal is reported.</remarks>
+    private static MappedSemaphore? TryCreate(in NativeIpcKey key, int initialCount, in SemaphoreUse use)
     {
         SizeLimits.CheckFile(Creating, key, Layout.SizeOfSemT);
         bool isRefused = false;
@@ -40,44 +38,41 @@ internal sealed partial class PosixSemaphores
         return plain;
     }
 
-    /// <summary>Makes it without a name and gives it one when it is complete.</summary>
-    /// <param name="key">The key.</param>
-    /// <param name="initialCount">The count.</param>
-    /// <param name="use">How it is used.</param>
-    /// <param name="number">0; EEXIST when the name is taken; or why it cannot be made in this way, with nothing left
-    /// behind.</param>
-    private static unsafe MappedSemaphore? MakeWhole(in NativeIpcKey key, int initialCount, in Use use, out int number)
+    /// <summary>Makes it without a name and gives it one when it is complete. <paramref name="number"/>: 0; EEXIST when
+    /// the name is taken; or why it cannot be made in this way, with nothing left behind.</summary>
+    private static unsafe MappedSemaphore? MakeWhole(in NativeIpcKey key, int initialCount, in SemaphoreUse use,
+        out int number)
     {
-        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, use.Mode);
+        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)use.Mode);
         number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
         if (number != 0)
-            return WholePublishing.Of(number, isLink: false) != WholePublishing.Verdict.Failed
+            return WholePublishing.Of(number, PublishingCall.Open) != WholePublishing.Verdict.Failed
                 ? null : throw PosixErrors.Create(Creating, key, "open", number);
         bool isKept = false;
         try
         {
-            Write(key, initialCount, unnamed);
+            SemaphoreFile.Write(Creating, key, initialCount, unnamed);
             FileIdentity identity = Dress(key, use, unnamed);
-            if (IsRecorded(use)) RemovalRecord.Write(unnamed);
-            nint page = MapPage(Creating, key, unnamed, isTouched: use.IsHeld);
+            if (use.IsRecorded) RemovalRecord.Write(unnamed);
+            bool isLock = use.Recovery != LockRecovery.None;
+            nint page = SemaphoreFile.MapPage(Creating, key, unnamed, isLock ? FirstTouch.Now : FirstTouch.Later);
 
-            // A lock has its slot before anybody can know it: what fails about that leaves nothing behind.
-            MappedSemaphore? made =
-                use.IsHeld ? Own(key, page, unnamed, identity, createdNew: true, use, out isKept) : null;
-            var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
+            // A lock has its slot before any peer can know it: what fails about that leaves nothing behind.
+            MappedSemaphore? made = isLock ? Own(key, page, unnamed, identity, Origin.Made, use, out isKept) : null;
+            var path = new Utf8Path(PosixNames.Start(IpcObjectKind.SystemSemaphore), PosixNames.Bare(key));
             number = UnnamedFile.Link(unnamed, path.Pointer);
             if (number != 0)
             {
                 if (made is not null) made.Dispose();
                 else _ = Libc.munmap(page, Layout.SizeOfSemT);
                 bool isOver = number != Errno.EEXIST
-                    && WholePublishing.Of(number, isLink: true) == WholePublishing.Verdict.Failed;
+                    && WholePublishing.Of(number, PublishingCall.Link) == WholePublishing.Verdict.Failed;
                 return isOver ? throw PosixErrors.Create(Creating, key, "linkat", number) : null;
             }
 
             try
             {
-                return WithDuty(made ?? Own(key, page, unnamed, identity, createdNew: true, use, out isKept), use);
+                return WithDuty(made ?? Own(key, page, unnamed, identity, Origin.Made, use, out isKept), use);
             }
             catch
             {
@@ -92,19 +87,20 @@ internal sealed partial class PosixSemaphores
     }
 
     /// <summary>Has the C library make it, which on Linux takes a temporary name beside the final one.</summary>
-    private static MappedSemaphore? MakeBySemOpen(in NativeIpcKey key, int initialCount, in Use use, out int number)
+    private static MappedSemaphore? MakeBySemOpen(in NativeIpcKey key, int initialCount, in SemaphoreUse use,
+        out int number)
     {
         nint opened;
         do
         {
-            opened = Libc.sem_open(PosixNames.Native(key), Flags.O_CREAT | Flags.O_EXCL, use.Mode, (uint)initialCount);
+            opened = Libc.sem_open(PosixNames.Native(key), Flags.O_CREAT | Flags.O_EXCL, (uint)use.Mode,
+                (uint)initialCount);
             number = opened == Libc.SEM_FAILED ? Marshal.GetLastPInvokeError() : 0;
         }
         while (number == Errno.EINTR);
 
         if (number != 0) return null;
-
-        var plainHandle = new PosixSemaphoreHandle(opened, isMapping: false);
+        var handle = PosixSemaphoreHandle.Opened(opened);
         FileIdentity identity;
         try
         {
@@ -112,11 +108,11 @@ internal sealed partial class PosixSemaphores
         }
         catch
         {
-            plainHandle.Release();
+            handle.Close();
             throw;
         }
 
-        PosixSemaphore plain = Plain(key, plainHandle, identity, createdNew: true, use);
+        PosixSemaphore plain = Plain(key, handle, identity, Origin.Made, use);
         if (!use.KeepsFile) return WithDuty(plain, use);
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
@@ -137,51 +133,44 @@ internal sealed partial class PosixSemaphores
     /// <summary>Sets the exact mode of what sem_open has made: the umask has cut it, and there is no descriptor to set
     /// it on. It is set by name, once that is known to lead to what was made. When that fails, nothing is
     /// left.</summary>
-    /// <remarks>Race: another process of this user removes the name and makes a semaphore under it. Before the look:
-    /// that one is told apart, and stays as it is. Between the look and chmod: it gets the mode, and is not removed,
-    /// since the identity is that of what was made.</remarks>
-    /// <param name="key">The key.</param>
-    /// <param name="opened">What sem_open gave.</param>
-    /// <param name="mode">The mode.</param>
+    /// <remarks>R1 Race: another process of this user removes the name and makes a semaphore under it. Safe because:
+    /// before the look, that one is told apart and stays as it is; between the look and chmod, it gets the mode and is
+    /// not removed, since the identity is that of what was made.</remarks>
     /// <returns>The file; all zero where that cannot be told, and then nobody removes it.</returns>
-    internal static FileIdentity DressByName(in NativeIpcKey key, nint opened, uint mode)
+    internal static FileIdentity DressByName(in NativeIpcKey key, nint opened, UnixFileMode mode)
     {
-        int number = PosixNames.StatusOf(key, isSegment: false, out FileStatus named);
+        int number = PosixNames.StatusOf(key, IpcObjectKind.SystemSemaphore, out FileStatus named);
         string call = "statx";
         FileIdentity made;
         if (number != 0) made = ProcessMaps.MappedAt(opened);
         else if (IsNamed(key, opened, named, out made, out number))
         {
-            if (!RealIds.MayBeThisUser(named.Uid) || named.Permissions == mode) return made;
+            if (!RealIds.MayBeThisUser(named.Uid) || (UnixFileMode)named.Permissions == mode) return made;
             call = "chmod";
-            number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), mode) == 0
+            number = Libc.chmod(PosixNames.SemaphoreFile(PosixNames.Native(key)), (uint)mode) == 0
                 ? 0 : Marshal.GetLastPInvokeError();
         }
         else
         {
-            // Another one's mode is none of this call's business; one that cannot be told from it has to be right.
-            if (made != default || named.Permissions == mode) return made;
+            // The mode of another semaphore is its maker's business; one that cannot be told apart has to be right.
+            if (made != default || (UnixFileMode)named.Permissions == mode) return made;
             call = "sem_open";
         }
 
-        // Removed meanwhile: what gets the name from now on is another one.
+        // Removed meanwhile: what gets the name from now on is another semaphore.
         if (number is 0 or Errno.ENOENT) return made;
         TakeBack(key, made);
         throw PosixErrors.Unknown(Creating, key, call, number);
     }
 
-    /// <summary>Whether the name leads to what sem_open has made, without a guess.</summary>
-    /// <remarks>
-    /// Whoever opens what this process has open under the name gets the same address (sem_open(3)): the C library
-    /// compares inodes, and one that is mapped here is no other file's. A name that has lost its file never leads to it
-    /// again, so it led there at the look before, too. That needs no /proc, and no device number of maps, which btrfs
-    /// and overlayfs tell otherwise than stat(2). Where the file may not be opened (umask), maps has to tell.
-    /// </remarks>
-    /// <param name="key">The key.</param>
-    /// <param name="opened">What sem_open gave.</param>
-    /// <param name="named">The file that had the name before.</param>
-    /// <param name="made">What sem_open has made; all zero where that cannot be told.</param>
-    /// <param name="number">0, or why the C library could not tell.</param>
+    /// <summary>Whether the name leads to what sem_open has made, without a guess. <paramref name="named"/>: the file
+    /// that had the name before. <paramref name="made"/>: what sem_open has made; all zero where that cannot be told.
+    /// <paramref name="number"/>: 0, or why the C library could not tell.</summary>
+    /// <remarks> To open a semaphore again that this process has open gives the same address (sem_open(3)): the C
+    /// library compares inodes, and one that is mapped here is no other file's. A name that has lost its file never
+    /// leads to it again, so it led there at the look before, too. That needs no /proc, and no device number of maps,
+    /// which btrfs and overlayfs tell otherwise than stat(2). Where the file may not be opened (umask), maps has to
+    /// tell. </remarks>
     private static bool IsNamed(in NativeIpcKey key, nint opened, in FileStatus named, out FileIdentity made,
         out int number)
     {
@@ -200,96 +189,96 @@ internal sealed partial class PosixSemaphores
     }
 
     /// <summary>
-    /// Removes the name of what was just made and could not be opened; not that of another one which has it by now. A
-    /// file that could not be told stays, and the event says so.
+    /// Removes the name of what was just made and could not be opened, unless another file has it by now. A file that
+    /// could not be told stays, and the event says so.
     /// </summary>
     private static void TakeBack(in NativeIpcKey key, FileIdentity identity)
-        => new PosixRemoval(key, isSegment: false, lockKey: default, identity, TimeSpan.FromSeconds(1)).Perform();
+    {
+        var removal = new PosixRemoval(key, IpcObjectKind.SystemSemaphore, lockKey: default, identity,
+            TimeSpan.FromSeconds(1));
+        removal.Perform();
+    }
 
     /// <summary>
     /// Makes it under its final name, where no other name may be made and no file without one: in strict snaps, say,
     /// AppArmor allows names that begin with the snap's. Null when the name is taken.
     /// </summary>
     /// <remarks>
-    /// For a moment the file has the name and no bytes. Peers of ours take a file without bytes for a half-made
-    /// semaphore: they wait for it. Its bytes come in one write, under the file lock, when mode and group are
-    /// right. Interleavings: (1) two make it: O_EXCL lets one win, and the other waits for the bytes. (2) The maker
-    /// dies before the write: a creating call of the same user
-    /// finds no bytes for as long as PeerTimeout, takes the file lock, looks again, and completes it in place. (3) The
-    /// maker was only slow: it finds bytes when it has the lock, and opens
-    /// what is there, as if it had come second. (4) It loses its name in between: whoever has the lock sees that, and
-    /// starts again. (5) A C program opens it in that moment: glibc
-    /// maps what has no bytes, and its first operation ends it: hence this way is the last.
+    /// <para>For a moment the file has the name and no bytes, which come in one write under the file lock, when mode
+    /// and group are right. R2 Race: another process of this library meets it then. Safe because: it takes a file
+    /// without bytes for a half-made semaphore and waits for the bytes; if the maker died, a creating call of the same
+    /// user completes it in place after PeerTimeout, under the file lock and after another look; a maker that was only
+    /// slow finds bytes when it has the lock, and opens what is there.</para>
+    /// <para>R3 Race: a C program opens it then. Not safe: glibc maps what has no bytes, and its first operation ends
+    /// it. Hence this way is the last.</para>
     /// </remarks>
-    private static unsafe MappedSemaphore? MakeUnderItsName(in NativeIpcKey key, int initialCount, in Use use)
+    private static unsafe MappedSemaphore? MakeUnderItsName(in NativeIpcKey key, int initialCount, in SemaphoreUse use)
     {
-        var path = new Utf8Path(PosixNames.Start(false), PosixNames.Bare(key));
+        var path = new Utf8Path(PosixNames.Start(IpcObjectKind.SystemSemaphore), PosixNames.Bare(key));
         int file;
         int number;
         do
         {
             file = Libc.open_utf8(path.Pointer,
-                Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, use.Mode);
+                Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW,
+                (uint)use.Mode);
             number = file == -1 ? Marshal.GetLastPInvokeError() : 0;
         }
         while (number == Errno.EINTR);
 
         if (number == Errno.EEXIST) return null;
         if (number != 0) throw PosixErrors.Create(Creating, key, "open", number);
-        return CompleteOrTakeBack(key, initialCount, use, file, isMade: true);
+        return CompleteOrTakeBack(key, initialCount, use, file, HalfMade.ByThisCall);
     }
 
     /// <summary>Completes a semaphore whose maker has died under its name; null when that is not so any more.</summary>
-    private static MappedSemaphore? Recover(in NativeIpcKey key, int initialCount, in Use use)
+    private static MappedSemaphore? Recover(in NativeIpcKey key, int initialCount, in SemaphoreUse use)
     {
-        int file = OpenFile(key, Flags.O_RDWR | Flags.O_CLOEXEC, use.Bound, out int number);
+        int file = SemaphoreFile.Open(key, Flags.O_RDWR | Flags.O_CLOEXEC, use.Bound, out int number);
         if (number == Errno.ENOENT) return null;
-        return number == 0 ? CompleteOrTakeBack(key, initialCount, use, file, isMade: false)
+        return number == 0 ? CompleteOrTakeBack(key, initialCount, use, file, HalfMade.BeforeThisCall)
             : throw PosixErrors.Create(Creating, key, "open", number);
     }
 
+    private enum HalfMade { ByThisCall, BeforeThisCall }
+
     /// <summary>The same as <see cref="Complete"/>; what it began and could not end leaves no name.</summary>
-    private static MappedSemaphore? CompleteOrTakeBack(in NativeIpcKey key, int initialCount, in Use use, int file,
-        bool isMade)
+    private static MappedSemaphore? CompleteOrTakeBack(in NativeIpcKey key, int initialCount, in SemaphoreUse use,
+        int file, HalfMade made)
     {
         FileIdentity? own = null;
         try
         {
-            return Complete(key, initialCount, use, file, isMade, out own);
+            return Complete(key, initialCount, use, file, made, out own);
         }
         catch
         {
-            // Not what a recoverer has completed meanwhile.
+            // Null when a recoverer has completed it meanwhile.
             if (own is { } identity) TakeBack(key, identity);
             throw;
         }
     }
 
     /// <summary>
-    /// Whether a file may be a semaphore in the making, or one whose maker died: nothing of it is there yet. A
-    /// stranger's is none of ours.
+    /// Whether a file may be a semaphore in the making, or one whose maker died: nothing of it is there yet. An
+    /// untrusted user's is neither.
     /// </summary>
-    private static bool IsHalfMade(in FileStatus status, in Use use)
-        => status is { IsRegularFile: true, Size: 0 } && (use.TrustsOthers || RealIds.IsThisUser(status.Uid));
+    private static bool IsHalfMade(in FileStatus status, in SemaphoreUse use)
+        => status is { IsRegularFile: true, Size: 0 }
+            && (use.Owners == OwnerTrust.Anyone || RealIds.IsThisUser(status.Uid));
 
     /// <summary>
-    /// How long one in the making is waited for. The lock of a segment is made under the segment's file lock: nobody
-    /// is making one who has that.
+    /// How long to wait for one in the making. None is for the caller that has the segment's file lock, under which
+    /// alone the lock of a segment is made.
     /// </summary>
-    private static Backoff WaitFor(in Use use) => new(use.Segment is null ? use.Bound : TimeSpan.Zero);
+    private static Backoff WaitFor(in SemaphoreUse use) => new(use.Segment is null ? use.Bound : TimeSpan.Zero);
 
-    /// <summary>
-    /// Completes a file that has the name and no bytes, and is its creator then; null when somebody else has done
-    /// that, or it has lost its name. Takes over the descriptor.
-    /// </summary>
-    /// <param name="key">The key.</param>
-    /// <param name="initialCount">The count.</param>
-    /// <param name="use">How it is used.</param>
-    /// <param name="file">The descriptor.</param>
-    /// <param name="isMade">Whether this very call has made it, so that nobody has to ask whose it is.</param>
-    /// <param name="own">The file, as soon as this call is the one that completes it; also when it fails then.</param>
-    private static MappedSemaphore? Complete(in NativeIpcKey key, int initialCount, in Use use, int file, bool isMade,
-        out FileIdentity? own)
+    /// <summary>Completes a file that has the name and no bytes, and is its creator then; null when another process has
+    /// done that, or it has lost its name. Takes over the descriptor. <paramref name="made"/>: made by this very call,
+    /// it is certainly this user's. <paramref name="own"/>: the file, as soon as this call is the one that completes
+    /// it; also when it fails then.</summary>
+    private static MappedSemaphore? Complete(in NativeIpcKey key, int initialCount, in SemaphoreUse use, int file,
+        HalfMade made, out FileIdentity? own)
     {
         own = null;
         FileLock held = default;
@@ -303,26 +292,24 @@ internal sealed partial class PosixSemaphores
                     "Another process is making or removing it; try again.");
             number = Libc.Status(file, out FileStatus status);
             if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
-            if (status.Size != 0 || StatusOfName(key) is not { } named || named.Identity != status.Identity)
-                return null;
-            if (!isMade && !RealIds.IsThisUser(status.Uid))
+            if (status.Size != 0 || SemaphoreFile.StatusOfName(key)?.Identity != status.Identity) return null;
+            if (made == HalfMade.BeforeThisCall && !RealIds.IsThisUser(status.Uid))
             {
                 throw Failure.Found(NativeIpcError.AlreadyExists, Creating, key, "open",
                     $"a half-created semaphore of user {RealIds.Users.Describe(status.Uid)} has this name, and only "
-                        + $"its "
-                        + "owner's processes recover it", "Let that user remove it, or use another name.");
+                        + $"its owner's processes recover it", "Let that user remove it, or use another name.");
             }
 
             own = status.Identity;
             FileIdentity identity = Dress(key, use, file);
             Record(use, file);
-            page = MapPage(Creating, key, file, isTouched: false);
-            Write(key, initialCount, file); // the last step, after which peers use it
+            page = SemaphoreFile.MapPage(Creating, key, file, FirstTouch.Later);
+            SemaphoreFile.Write(Creating, key, initialCount, file); // the last step, after which peers use it
             nint mapped = page;
             page = Libc.MAP_FAILED;
             held.Dispose();
             held = default;
-            return WithDuty(Own(key, mapped, file, identity, createdNew: true, use, out isKept), use);
+            return WithDuty(Own(key, mapped, file, identity, Origin.Made, use, out isKept), use);
         }
         finally
         {
@@ -332,34 +319,15 @@ internal sealed partial class PosixSemaphores
         }
     }
 
-    /// <summary>Writes what an initialised semaphore is, in one call.</summary>
-    private static unsafe void Write(in NativeIpcKey key, int initialCount, int file)
+    /// <summary>Records that this process has to remove a semaphore, or takes such a record away.</summary>
+    private static void Record(in SemaphoreUse use, int file)
     {
-        // Initialised in private memory and written, as the C library does it: that costs less than a page fault, and
-        // a full /dev/shm is an error and no SIGBUS.
-        ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
-        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0)
-            throw PosixErrors.Unknown(Creating, key, "sem_init", Marshal.GetLastPInvokeError());
-        nint written;
-        do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);
-        while (written == -1 && Marshal.GetLastPInvokeError() == Errno.EINTR);
-        if (written != Layout.SizeOfSemT)
-            throw PosixErrors.Reserve(Creating, key, "pwrite",
-                written == -1 ? Marshal.GetLastPInvokeError() : Errno.ENOSPC);
-    }
-
-    // The lock of a segment is removed with it, if it is.
-    private static bool IsRecorded(in Use use) => use.Removal != RemovalPolicy.Keep || use.Segment is not null;
-
-    /// <summary>Records that this process has to remove a semaphore; what keeps it takes such a record away.</summary>
-    private static void Record(in Use use, int file)
-    {
-        if (IsRecorded(use)) RemovalRecord.Write(file);
+        if (use.IsRecorded) RemovalRecord.Write(file);
         else RemovalRecord.Erase(file);
     }
 
     /// <summary>The same for a semaphore that was taken over, if its name still leads to it.</summary>
-    private static void RecordTakenOver(in NativeIpcKey key, in Use use, FileIdentity identity)
+    private static void RecordTakenOver(in NativeIpcKey key, in SemaphoreUse use, FileIdentity identity)
     {
         if (!PosixNames.s_areFiles) return;
         using UnixDescriptor file = Libc.OpenToLook(PosixNames.SemaphoreFile(PosixNames.Native(key)), out int number);
@@ -368,15 +336,15 @@ internal sealed partial class PosixSemaphores
     }
 
     /// <summary>Owner, group and mode.</summary>
-    private static FileIdentity Dress(in NativeIpcKey key, in Use use, int file)
+    private static FileIdentity Dress(in NativeIpcKey key, in SemaphoreUse use, int file)
     {
         if (use.Group is { } group && Libc.fchown(file, uint.MaxValue, UserGroups.Resolve(group)) != 0)
             throw PosixErrors.Group(Creating, key, group, Marshal.GetLastPInvokeError());
         int number = Libc.Status(file, out FileStatus status);
         if (number != 0) throw PosixErrors.Unknown(Creating, key, "statx", number);
 
-        // Root gives the lock to the segment's owner. A visitor who may not give it to the segment's group leaves it
-        // in its own: who is let in then is a matter of the mode.
+        // Root gives the lock to the segment's owner. A process that may not give it to the segment's group leaves it
+        // in its own; the mode then decides who may open it.
         if (use.Segment?.Status is { } segment && (segment.Uid != status.Uid || segment.Gid != status.Gid))
         {
             bool isRoot = Libc.geteuid() == 0;
@@ -386,8 +354,8 @@ internal sealed partial class PosixSemaphores
                 throw PosixErrors.Unknown(Creating, key, "fchown", Marshal.GetLastPInvokeError());
         }
 
-        // The umask has cut the mode, or has not.
-        if (status.Permissions != use.Mode && Libc.fchmod(file, use.Mode) != 0)
+        // The umask may have cut the mode.
+        if ((UnixFileMode)status.Permissions != use.Mode && Libc.fchmod(file, (uint)use.Mode) != 0)
             throw PosixErrors.Unknown(Creating, key, "fchmod", Marshal.GetLastPInvokeError());
         return status.Identity;
     }

@@ -20,14 +20,15 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     /// <summary>Takes over the page and the descriptor.</summary>
     internal RecordedSemaphore(in NativeIpcKey key, nint page, UnixDescriptor file, FileIdentity identity,
-        bool createdNew, bool isInherited, int maximum)
-        : base(key, new PosixSemaphoreHandle(page, isMapping: true), identity, createdNew)
+        Origin origin, PermitRecording recording, int maximum)
+        : base(key, PosixSemaphoreHandle.Mapped(page), identity, origin)
     {
         _maximum = maximum;
         _records = new PermitRecords(key, page, file);
         try
         {
-            if (!_records.Claim(isInherited ? OpenForHeirs(key, identity) : null))
+            bool hasHeirs = recording == PermitRecording.ProcessAndChildren;
+            if (!_records.Claim(hasHeirs ? OpenForHeirs(key, identity) : null))
             {
                 NativeIpcEventSource.s_log.NotRecoverable(
                     $"the semaphore {Failure.Describe(key)} has {PermitRecords.Count} handles that record their "
@@ -43,54 +44,43 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     public override bool NeedsLooks => true;
 
-    public override bool TryAcquire() => TryAcquire(looks: true);
+    public override bool TryAcquire()
+    {
+        using Use use = BeginUse();
+        nint page = use.Page;
+        return TryTake(page) || (Mends() && TryTake(page));
+    }
 
-    public override bool TryAcquireQuickly() => TryAcquire(looks: false);
+    public override bool TryAcquireFast()
+    {
+        using Use use = BeginUse();
+        return TryTake(use.Page);
+    }
 
     /// <inheritdoc/>
-    public override bool TryAcquireAtOnce(out bool isHeldUp)
+    public override bool TryAcquire(out bool isHeldUp)
     {
-        _ = Enter();
-        try
-        {
-            if (_records.TryTakeAtOnce(out isHeldUp)) return true;
-            return !isHeldUp && Mends(mayPause: false, out isHeldUp) && _records.TryTakeAtOnce(out isHeldUp);
-        }
-        finally
-        {
-            Leave();
-        }
+        using Use use = BeginUse();
+        if (_records.TryTake(Pause.None, out isHeldUp)) return true;
+        return !isHeldUp && Mends(Pause.None, out isHeldUp) && _records.TryTake(Pause.None, out isHeldUp);
     }
 
     /// <inheritdoc/>
     public override void AwaitMoment()
     {
-        if (!TryEnter()) return;
+        if (!TryBeginUse()) return;
         _records.AwaitMoment();
-        Leave();
-    }
-
-    private bool TryAcquire(bool looks)
-    {
-        nint page = Enter();
-        try
-        {
-            return TryTake(page) || (looks && Mends() && TryTake(page));
-        }
-        finally
-        {
-            Leave();
-        }
+        EndUse();
     }
 
     private protected override bool TryTake(nint page) => _records.TryTake();
 
-    private protected override UnixDescriptor? File => _records?.File; // null when the base's constructor threw
+    private protected override UnixDescriptor? File => _records?.File; // null if the base's constructor threw
 
     private protected override bool IsHeldUp => _records.IsHeldUp;
 
     // Each step needs more than the word.
-    private protected override void OpenDirectWay()
+    private protected override void OpenFastPath()
     {
     }
 
@@ -98,30 +88,24 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     /// <remarks>The death of a holder wakes nobody: the sleeper looks again after a while.</remarks>
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
-        nint page = Enter();
-        try
-        {
-            if (TryTake(page) || (Mends() && TryTake(page))) return true;
-            TimeSpan slice = TimeSpan.FromMilliseconds(MillisecondsBetweenLooks);
-            return Sleep(page, longest < slice ? longest : slice, wakeup, Acquiring);
-        }
-        finally
-        {
-            Leave();
-        }
+        using Use use = BeginUse();
+        nint page = use.Page;
+        if (TryTake(page) || (Mends() && TryTake(page))) return true;
+        TimeSpan slice = TimeSpan.FromMilliseconds(MillisecondsBetweenLooks);
+        return Sleep(page, longest < slice ? longest : slice, wakeup, Acquiring);
     }
 
     public override bool Block(TimeSpan slice) => Block(slice, Wakeup.Begin());
 
-    private bool Mends() => Mends(mayPause: true, out _);
+    private bool Mends() => Mends(Pause.Allowed, out _);
 
-    private bool Mends(bool mayPause, out bool isHeldUp)
+    private bool Mends(Pause pause, out bool isHeldUp)
     {
         isHeldUp = false;
         long now = Environment.TickCount64;
         if (now < Volatile.Read(ref _nextLook)) return false;
-        if (mayPause) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
-        int given = _records.Mend(mayPause, out isHeldUp);
+        if (pause == Pause.Allowed) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
+        int given = _records.Mend(pause, out isHeldUp);
         if (!isHeldUp) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
         IpcActivity.TellReturned(Key, given);
         return given > 0;
@@ -129,15 +113,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     public override void Release(int count)
     {
-        _ = Enter();
-        try
-        {
-            Give(count);
-        }
-        finally
-        {
-            Leave();
-        }
+        using Use use = BeginUse();
+        Give(count);
     }
 
     /// <inheritdoc/>
@@ -152,7 +129,7 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     protected override void Close()
     {
-        _records?.Dispose(); // null when the base's constructor threw
+        _records?.Dispose(); // null if the base's constructor threw
         base.Close();
     }
 
@@ -161,7 +138,7 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     {
         const string attempt = "record the permits of the semaphore";
         var heirs = new UnixDescriptor(
-            PosixSemaphores.OpenFile(key, Flags.O_RDONLY, TimeSpan.FromSeconds(1), out int number));
+            SemaphoreFile.Open(key, Flags.O_RDONLY, TimeSpan.FromSeconds(1), out int number));
         if (number == 0 && Libc.Status(heirs, out FileStatus status) == 0 && status.Identity == identity) return heirs;
         heirs.Dispose();
         throw number is 0 or Errno.ENOENT

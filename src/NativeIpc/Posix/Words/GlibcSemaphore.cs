@@ -6,9 +6,9 @@ namespace NativeIpc.Posix.Words;
 /// <summary>
 /// What this library knows of the inside of glibc's <c>sem_t</c>, all of it here: on 64-bit systems its first eight
 /// bytes are one word, the count in the low half and the number of waiters in the high half (unchanged since glibc
-/// 2.21). It is relied on only after <see cref="s_isKnown"/> has seen it to be so; the portable way serves elsewhere,
-/// and where the switch NativeIpc.PortableWaits is on. What counts up and down here is what the C library counts, so
-/// its waiters and ours may mix.
+/// 2.21). It is relied on only after <see cref="s_isKnown"/> has seen it to be so; the portable calls serve elsewhere,
+/// and where the switch NativeIpc.PortableWaits is on. The numbers are those of the C library, so its waiters and this
+/// library's may mix.
 /// </summary>
 internal static unsafe class GlibcSemaphore
 {
@@ -31,8 +31,7 @@ internal static unsafe class GlibcSemaphore
     private const ulong CountMask = 0xFFFFFFFF;
     private const ulong OneWaiter = 1UL << 32;
 
-    // The top bits of the number of waiters, which no machine has that many of, carry the holder's mark; see
-    // HeldSemaphore.
+    // No machine has so many waiters that their number needs these bits: they carry the mark (LockWord).
     private const int MarkShift = 55;
     private const ulong MarkMask = ~0UL << MarkShift;
 
@@ -44,52 +43,15 @@ internal static unsafe class GlibcSemaphore
     {
         public uint Count => (uint)Value;
 
-        /// <summary>How many sleep or are about to; those that were killed while they slept are never taken off
-        /// again.</summary>
+        /// <summary>How many sleep or are about to, and those that were killed while they slept.</summary>
         public uint Waiters => (uint)((Value & ~MarkMask) >> 32);
 
-        /// <summary>Who holds it, in the meaning of HeldSemaphore; 0 for no mark.</summary>
+        /// <summary>The mark, in the meaning of <see cref="LockWord"/>; 0 for none.</summary>
         public uint Mark => (uint)(Value >> MarkShift);
 
         public Word With(uint count, uint mark)
             => new((Value & ~MarkMask & ~CountMask) | ((ulong)mark << MarkShift) | count);
     }
-
-    /// <summary>The mark of a page that stands where a semaphore's page was, until that comes back; see
-    /// SteppingAside.</summary>
-    internal const uint Away = MaximumMark - 1;
-
-    // Waiters may leave there who have joined in the true page, and the other way round.
-    private const long WaitersOfAway = 1 << 16;
-
-    /// <summary>Makes a page say that somebody holds the semaphore.</summary>
-    internal static void WriteAway(nint page)
-        => *(ulong*)page = ((ulong)Away << MarkShift) | ((ulong)WaitersOfAway << 32);
-
-    // More than can join there and leave in the true page during the return.
-    private const long WaitersOfReturn = 1 << 10;
-
-    /// <summary>Before the true page comes back: adds to its waiters those that have joined, and takes away those that
-    /// have left, in the page that stands in, and some more.</summary>
-    /// <remarks>Who has joined there may leave in the true page as soon as that is back. Without the surplus the number
-    /// could pass below 0, and the mark above it would be another one until <see cref="EndReturn"/>: for somebody who
-    /// takes or gives meanwhile, for ever. Who dies in between leaves the surplus, as sleepers that die do.</remarks>
-    /// <returns>For <see cref="EndReturn"/>.</returns>
-    internal static long BeginReturn(nint semaphore, nint away)
-    {
-        long added = Look(away).Waiters - WaitersOfAway + WaitersOfReturn;
-        Interlocked.Add(ref *(long*)semaphore, added << 32);
-        return added;
-    }
-
-    /// <summary>When nobody can join or leave in the page any more that stood in: makes the number of waiters
-    /// exact.</summary>
-    internal static void EndReturn(nint semaphore, nint away, long added)
-        => Interlocked.Add(ref *(long*)semaphore, (Look(away).Waiters - WaitersOfAway - added) << 32);
-
-    /// <summary>The true page does not come back after all.</summary>
-    internal static void CancelReturn(nint semaphore, long added)
-        => Interlocked.Add(ref *(long*)semaphore, -added << 32);
 
     internal static Word Look(nint semaphore) => new(Volatile.Read(ref *(ulong*)semaphore));
 
@@ -120,7 +82,7 @@ internal static unsafe class GlibcSemaphore
     }
 
     /// <summary>Gives permits, all or none. Waking the waiters is left to the caller.</summary>
-    /// <returns>False when the count would pass its maximum, or the semaphore is gone (<see cref="Gone"/>).</returns>
+    /// <returns>False when the count would pass its maximum, or the page says <see cref="Gone"/>.</returns>
     internal static bool TryGive(nint semaphore, int count, int maximum, out Word before)
     {
         do before = Look(semaphore);
@@ -128,9 +90,9 @@ internal static unsafe class GlibcSemaphore
         return before.Count <= (long)maximum - count;
     }
 
-    /// <summary>Gives permits if nobody waits for them, nobody comes between, and the count does not pass a
+    /// <summary>Gives permits if nobody waits for them, nobody comes between, and the count stays within a
     /// maximum.</summary>
-    internal static bool TryGiveAtOnce(nint semaphore, int count, int maximum)
+    internal static bool TryGiveFast(nint semaphore, int count, int maximum)
     {
         ulong seen = Volatile.Read(ref *(ulong*)semaphore);
         return seen <= int.MaxValue && (long)seen <= (long)maximum - count
@@ -139,57 +101,53 @@ internal static unsafe class GlibcSemaphore
 
     /// <summary>Gives permits if nobody waits for them and nobody comes between.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool TryGiveAtOnce(nint semaphore, int count)
+    internal static bool TryGiveFast(nint semaphore, int count)
     {
         ulong seen = Volatile.Read(ref *(ulong*)semaphore);
         return seen <= MaximumCount - (uint)count
             && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen + (uint)count, seen) == seen;
     }
 
-    /// <summary>One permit, nobody who waits, nobody who holds.</summary>
+    /// <summary>One permit, no waiter, no holder.</summary>
     internal static Word Free => new(1);
 
-    /// <summary>What stands where a closed semaphore stood: a count that no semaphore has, so that nothing is taken,
-    /// given or marked there.</summary>
+    /// <summary>The word of a page that stands in for a closed semaphore's: a count that no semaphore has, so that
+    /// nothing is taken, given or marked there.</summary>
     internal const ulong Gone = 1UL << 31;
 
-    /// <summary>Joins the waiters, so that whoever releases, also a peer by sem_post, wakes one.</summary>
-    internal static void JoinWaiters(nint semaphore) => Interlocked.Add(ref *(ulong*)semaphore, OneWaiter);
+    /// <summary>Adds the caller to the waiters, so that each release, also a peer's sem_post, wakes one.</summary>
+    internal static void AddWaiter(nint semaphore) => Interlocked.Add(ref *(ulong*)semaphore, OneWaiter);
 
-    /// <summary>Leaves the waiters. A wake-up that was meant for another one and came here is passed on.</summary>
-    internal static void LeaveWaiters(nint semaphore)
+    /// <summary>Removes the caller from the waiters, and passes on a wake-up that was meant for another one.</summary>
+    internal static void RemoveWaiter(nint semaphore)
     {
         var left = new Word(Interlocked.Add(ref *(ulong*)semaphore, unchecked(0 - OneWaiter)));
         if (left.Count > 0 && left.Waiters > 0) Wake(semaphore, 1);
     }
 
-    /// <summary>The word that a sleeper sleeps on while it is 0, by futex(2): the count. The sleeper has joined the
-    /// waiters.</summary>
+    /// <summary>The word that a waiter sleeps on while it is 0, by futex(2): the count.</summary>
     internal static uint* SleepingPlace(nint semaphore) => (uint*)semaphore;
 
-    /// <summary>Wakes who sleeps; harmless if it was not needed, since every sleeper looks again.</summary>
+    /// <summary>Wakes sleepers. Harmless if it was not needed: every sleeper looks again.</summary>
     internal static void Wake(nint semaphore, int count) => Futex.Wake((uint*)semaphore, count);
 
     /// <summary>Sets the count of a semaphore that others use, and wakes as many waiters as it lets in.</summary>
-    /// <remarks>
-    /// Interleavings: a post, a wait or a new waiter between reading and exchanging makes the exchange fail and the
-    /// turn start again. One that comes after it works on the new count. The permits that waiters are woken for are not
-    /// stored but posted, each of which the C library turns into a wake-up; a newcomer may take one first, as it may
-    /// after any post, and the waiter then waits on.
-    /// </remarks>
     internal static void SetCount(nint semaphore, uint count)
     {
         ref ulong word = ref *(ulong*)semaphore;
         uint wakes;
         while (true)
         {
+            // R1 Race: a post, a take or a new waiter between look and exchange. Safe because: the exchange fails, and
+            // the loop looks again; what comes after the exchange works on the new count.
             ulong seen = Volatile.Read(ref word);
             wakes = Math.Min(count, new Word(seen).Waiters);
             ulong set = (seen & ~MarkMask & ~CountMask) | (count - wakes); // nobody holds what was reset
             if (Interlocked.CompareExchange(ref word, set, seen) == seen) break;
         }
 
-        // Cannot overflow: the count is what was asked for, at most
+        // Posted, not stored, since the C library wakes one waiter for each. A newcomer may take one first, as after
+        // any post; the waiter then waits on.
         for (; wakes > 0; wakes--) _ = Libc.sem_post(semaphore);
     }
 }

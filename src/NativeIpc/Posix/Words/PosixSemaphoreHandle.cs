@@ -2,16 +2,27 @@ using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Posix.Words;
 
-/// <summary>The address of a semaphore: its file mapped by us, or what sem_open gave.</summary>
-internal readonly struct PosixSemaphoreHandle(nint address, bool isMapping)
+/// <summary>The address of a semaphore.</summary>
+internal readonly struct PosixSemaphoreHandle
 {
-    public nint Address => address;
+    private PosixSemaphoreHandle(nint address, bool isMapping)
+    {
+        Address = address;
+        IsMapping = isMapping;
+    }
+
+    /// <summary>Its file, mapped by this library.</summary>
+    public static PosixSemaphoreHandle Mapped(nint page) => new(page, isMapping: true);
+
+    /// <summary>What sem_open(3) gave.</summary>
+    public static PosixSemaphoreHandle Opened(nint semaphore) => new(semaphore, isMapping: false);
+
+    public nint Address { get; }
 
     /// <summary>Whether the page is this object's alone. The C library gives the same one to everybody who opens a
     /// name.</summary>
-    public bool IsMapping => isMapping;
+    public bool IsMapping { get; }
 
-    /// <summary>Lets go of it. Nothing that can be done about a failure, of which there is none for what is
-    /// open.</summary>
-    public void Release() => _ = isMapping ? Libc.munmap(address, Layout.SizeOfSemT) : Libc.sem_close(address);
+    /// <summary>Unmaps or closes it, which cannot fail for what is open.</summary>
+    public void Close() => _ = IsMapping ? Libc.munmap(Address, Layout.SizeOfSemT) : Libc.sem_close(Address);
 }

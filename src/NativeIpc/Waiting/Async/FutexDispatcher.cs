@@ -12,23 +12,11 @@ namespace NativeIpc.Waiting.Async;
 
 /// <summary>One thread that sleeps on the words of many POSIX semaphores at once, with glibc: of any number by io_uring
 /// (Linux 6.7), or of 127 by futex_waitv (5.16).</summary>
-/// <remarks>
-/// <para>A queue's semaphore counts one waiter more while it is watched, so that whoever posts, also a peer by
-/// <c>sem_post</c>, wakes this thread. Others say what they want, by the list of changes; what is joined is left by
-/// this thread alone, and only when the kernel does not watch any more: a wake-up that came here until then was meant
-/// for another waiter if nobody waits here by now, and leaving passes it on.</para>
-/// <para>Interleavings. (1) A post between a failed try and the sleep: the word is no longer 0, and the kernel does not
-/// sleep. (2) A queue comes or goes: the control word changes under the gate, and the kernel does not sleep, or is
-/// woken. That call is spared while this thread is awake: it says that it is going to sleep before it reads the list.
-/// (3) The object is disposed: <see cref="IWaitSignal.Drain"/> waits until this thread has left its word, so that the
-/// page stays as long as it is watched. A dispatcher (a continuation that disposes) goes on with its own work instead
-/// of waiting, since another one may be waiting for it in the same way. (4) A queue goes and comes back before this
-/// thread has seen it go: it stays. (5) A lock is replaced, or steps aside: its queue says another word, or another
-/// page is there. So each look at all begins to watch anew; an old lock stays open until it has been left. Meanwhile
-/// looks find what is free. (6) A holder dies, a name leads elsewhere, or a process died between giving a permit and
-/// waking: nothing wakes for that, so there is a look at all now and then. (7) The library is unloaded: a thread
-/// without words ends, under the gate, so nothing is added to it any more.</para>
-/// </remarks>
+/// <remarks>A queue's semaphore counts one waiter more while it is watched, so that each post, also a peer's
+/// <c>sem_post</c>, wakes this thread. Other threads say what they want by the list of changes; only this thread
+/// removes a waiter, once the kernel does not watch any more. Not everything wakes: the death of a holder, a name that
+/// leads elsewhere, a process that died between giving a permit and waking. So now and then it looks at all
+/// words.</remarks>
 internal sealed unsafe class FutexDispatcher
 {
     /// <summary>Finds a dispatcher with room for a queue.</summary>
@@ -130,7 +118,10 @@ internal sealed unsafe class FutexDispatcher
 
     private bool Apply(out uint seen)
     {
-        Interlocked.Exchange(ref _isAsleep, 1); // before the list is read: who changes it after that wakes
+        // R1 Race: a queue comes or goes meanwhile. Safe because: the thread says that it sleeps before it reads the
+        // list, and a change comes with a new control word and then a look whether to wake: so the kernel does not
+        // sleep, or is woken, and an awake thread costs no call.
+        Interlocked.Exchange(ref _isAsleep, 1);
         bool isDone = true;
         lock (s_gate)
         {
@@ -146,7 +137,8 @@ internal sealed unsafe class FutexDispatcher
 
             _applied.Clear();
 
-            // Nobody can come to it any more, and it has no words.
+            // R2 Race: a queue is added to a thread that ends. Safe because: it leaves the list under the gate, without
+            // words.
             if (Unloading.HasBegun && _count == 0 && _changes.Count == 0)
                 _isOver = s_dispatchers.Remove(this) || _isOver;
         }
@@ -162,19 +154,23 @@ internal sealed unsafe class FutexDispatcher
             if (word.IsWatched) return true; // comes again when it has ended
             if (!word.IsWanted)
             {
-                GlibcSemaphore.LeaveWaiters(word.Word);
+                // R3 Race: a wake-up came here that was meant for another waiter. Safe because: to remove the waiter
+                // passes it on, and the kernel watches no longer.
+                GlibcSemaphore.RemoveWaiter(word.Word);
                 s_words.Remove(word.Queue);
                 word.HasLeft = true;
-                word.Semaphore.Leave(); // closes a lock that was replaced; any other waits for this in Drain
-                word.Next?.Leave();
+                word.Semaphore.EndUse(); // closes a lock that was replaced; any other waits for this in Drain
+                word.Next?.EndUse();
                 _count--;
                 word.Left?.Set();
                 return true;
             }
 
-            GlibcSemaphore.JoinWaiters(word.Next!.WaitWord);
-            GlibcSemaphore.LeaveWaiters(word.Word);
-            word.Semaphore.Leave();
+            // R4 Race: a lock is replaced, or steps aside: its word is another one, or in another page. Safe because:
+            // each look at all begins to watch anew, and the old lock stays open until its waiter is removed.
+            GlibcSemaphore.AddWaiter(word.Next!.WaitWord);
+            GlibcSemaphore.RemoveWaiter(word.Word);
+            word.Semaphore.EndUse();
             (word.Semaphore, word.Next) = (word.Next, null);
         }
 
@@ -214,36 +210,37 @@ internal sealed unsafe class FutexDispatcher
             + ToTicks(needsLooks ? _pacing.Next() : TimeSpan.FromMilliseconds(SleepWatch.RoundMilliseconds));
     }
 
-    /// <summary>Moves to the word that a queue waits on by now, also to the same one: a lock that has stepped aside for
-    /// a moment stands in another page since.</summary>
+    /// <summary>Moves to the word that a queue waits on by now, also to the same one: the page of a lock that has
+    /// stepped aside is another one since.</summary>
     private static void Follow(WatchedWord word)
     {
-        SemaphoreObject entered;
+        SemaphoreObject used;
         try
         {
-            entered = word.Queue.Enter();
+            used = word.Queue.BeginUse();
         }
         catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException
             or PlatformNotSupportedException or InvalidOperationException)
         {
-            return; // the queue's own next try says it to those who wait
+            return; // the queue's own next try tells the waits
         }
 
-        SemaphoreObject? toLeave = entered;
+        SemaphoreObject? unused = used;
         lock (s_gate)
         {
             if (word.IsWanted)
             {
-                (word.Next, toLeave) = (entered, word.Next);
+                (word.Next, unused) = (used, word.Next);
                 word.Home.Change(word);
             }
         }
 
-        toLeave?.Leave();
+        unused?.EndUse();
     }
 
     private void Change(WatchedWord word)
     {
+        Debug.Assert(s_gate.IsHeldByCurrentThread);
         if (word.IsChanged || word.HasLeft) return;
         word.IsChanged = true;
         _changes.Add(word);
@@ -261,8 +258,8 @@ internal sealed unsafe class FutexDispatcher
             static dispatcher => dispatcher._count < dispatcher._sleep.MostWords);
         if (found is not null) return found;
 
-        // When no descriptor is left for a ring: the older call needs none, and should it be forbidden, each turn is a
-        // look at all.
+        // When no descriptor is left for a ring: the older call needs none, and where that is forbidden, each round is
+        // a look at all.
         WordSleep? ring = UsesRing ? RingSleep.TryMake() : null;
         found = new FutexDispatcher(ring ?? new WaitvSleep());
         if (!found.TryStart()) throw BackgroundThread.Refused(queue.Key);
@@ -274,22 +271,27 @@ internal sealed unsafe class FutexDispatcher
     {
         public void Arm(WaitQueue queue)
         {
-            SemaphoreObject? entered = queue.Enter(); // may open a lock, or fail
+            SemaphoreObject? used = queue.BeginUse(); // may open a lock, or fail
             try
             {
                 lock (s_gate)
                 {
                     if (s_words.TryGetValue(queue, out WatchedWord? word))
                     {
+                        // R5 Race: a queue goes and comes back before the thread has seen it go. Safe because: it
+                        // stays.
                         word.IsWanted = true;
-                        if (entered != word.Semaphore) (word.Next, entered) = (entered, word.Next);
+                        if (used != word.Semaphore) (word.Next, used) = (used, word.Next);
                     }
                     else
                     {
                         FutexDispatcher home = WithRoom(queue);
-                        word = new WatchedWord(home, queue, entered, ++s_lastNumber);
-                        entered = null;
-                        GlibcSemaphore.JoinWaiters(word.Word);
+                        word = new WatchedWord(home, queue, used, ++s_lastNumber);
+                        used = null;
+
+                        // R6 Race: a post between the queue's failed try and the sleep. Safe because: the word is not 0
+                        // then, and the kernel does not sleep.
+                        GlibcSemaphore.AddWaiter(word.Word);
                         s_words.Add(queue, word);
                         home._count++;
                     }
@@ -300,7 +302,7 @@ internal sealed unsafe class FutexDispatcher
             }
             finally
             {
-                entered?.Leave();
+                used?.EndUse();
             }
         }
 
@@ -326,14 +328,17 @@ internal sealed unsafe class FutexDispatcher
                 if (here is null) word.Left ??= new ManualResetEventSlim();
             }
 
+            // R7 Race: the object is disposed while its word is watched. Safe because: its page stays until the waiter
+            // is removed. A dispatcher whose continuation disposes goes on with its own work instead of waiting, since
+            // another one may wait for it in the same way.
             if (here is null) word.Left!.Wait();
-            else here.Leave(queue);
+            else here.Withdraw(queue);
         }
     }
 
-    /// <summary>Goes on sleeping and leaving words, without serving, until a queue's word was left, by this dispatcher
-    /// or another one.</summary>
-    private void Leave(WaitQueue queue)
+    /// <summary>Goes on sleeping and removing waiters, without serving, until a queue's waiter is removed, by this
+    /// dispatcher or another one.</summary>
+    private void Withdraw(WaitQueue queue)
     {
         while (true)
         {
@@ -349,7 +354,7 @@ internal sealed unsafe class FutexDispatcher
             {
                 for (int i = before; i < _woken.Count; i++)
                 {
-                    // Their queues are served when the continuation has returned
+                    // Their queues are served when the continuation has returned.
                     if (!_woken[i].IsWatched) Change(_woken[i]);
                 }
             }

@@ -2,11 +2,6 @@ namespace NativeIpc.Waiting.Async;
 
 /// <summary>Waits by the system's registered waits (Windows): one thread of the pool for 63 objects. The wait itself
 /// takes the permit.</summary>
-/// <remarks>
-/// Interleavings. (1) The wait has taken a permit when the last one in the queue leaves: the queue does not want it,
-/// and it is given back. (2) The same while the object is being disposed: <see cref="Drain"/> waits for such a callback
-/// before the object closes. (3) A wait joins between two permits: the registration repeats.
-/// </remarks>
 internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action giveBack) : IWaitSignal
 {
     private RegisteredWaitHandle? _registration;
@@ -22,7 +17,7 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
         var ended = new ManualResetEvent(false);
         _registration!.Unregister(ended);
 
-        // Each is waited for: a callback of an earlier registration may be under way for longer than one of the last.
+        // All are kept: a callback of an earlier registration may be under way for longer than one of the last.
         _ended.RemoveAll(static earlier =>
         {
             if (!earlier.WaitOne(0)) return false;
@@ -37,6 +32,8 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
     {
         lock (_drains)
         {
+            // R1 Race: a callback has taken a permit while the object is disposed. Safe because: the object closes only
+            // after this wait, and the callback gives the permit back before.
             foreach (ManualResetEvent ended in _ended)
             {
                 ended.WaitOne();
@@ -49,6 +46,7 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
 
     private void Taken()
     {
+        // R2 Race: the last wait leaves the queue after the system has taken a permit. Safe because: it is given back.
         if (!offer()) giveBack();
     }
 }

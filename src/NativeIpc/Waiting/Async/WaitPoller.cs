@@ -9,8 +9,7 @@ namespace NativeIpc.Waiting.Async;
 /// without io_uring and futex_waitv): one thread tries them all, with pauses.</summary>
 /// <remarks>
 /// The pause is at least a hundred times what one round took, so that a thread costs less than a hundredth of a core,
-/// and grows from one to twenty milliseconds while nothing happens. Without a queue the thread sleeps. Interleavings: a
-/// queue that is disarmed while a round is under way is tried once more at most, which finds it empty or closed.
+/// and grows from one to twenty milliseconds while nothing happens. Without a queue the thread sleeps.
 /// </remarks>
 internal sealed class WaitPoller : IWaitSignal
 {
@@ -51,7 +50,8 @@ internal sealed class WaitPoller : IWaitSignal
         }
     }
 
-    // A round under way finds the queue empty, and touches nothing.
+    // R1 Race: a round is under way. Safe because: it finds the queue empty or closed, and touches nothing of the
+    // object.
     public void Drain(WaitQueue queue)
     {
     }
@@ -72,7 +72,7 @@ internal sealed class WaitPoller : IWaitSignal
         }
     }
 
-    // The thread looks, and ends.
+    // Has the thread look, and end.
     private void HurryUp()
     {
         lock (_gate) s_hasQueues.Set();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NativeIpc.Contracts;
 using NativeIpc.Lifetime;
 using NativeIpc.Waiting.Bounds;
@@ -29,7 +30,7 @@ internal interface IAwaitable<T>
 
     /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves
     /// it.</summary>
-    SemaphoreObject Enter();
+    SemaphoreObject BeginUse();
 
     /// <summary>A semaphore, or a segment for its lock.</summary>
     IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
@@ -71,8 +72,8 @@ internal abstract class WaitQueue
     /// <inheritdoc cref="IAwaitable{T}.Key"/>
     public abstract NativeIpcKey Key { get; }
 
-    /// <inheritdoc cref="IAwaitable{T}.Enter"/>
-    public abstract SemaphoreObject Enter();
+    /// <inheritdoc cref="IAwaitable{T}.BeginUse"/>
+    public abstract SemaphoreObject BeginUse();
 
     /// <inheritdoc cref="IAwaitable{T}.NeedsLooks"/>
     public abstract bool NeedsLooks { get; }
@@ -82,14 +83,8 @@ internal abstract class WaitQueue
 }
 
 /// <inheritdoc/>
-/// <remarks>
-/// Interleavings. A wait is in the list until, under the gate, it is served, cancelled, timed out or failed: exactly
-/// one of these finds it. A permit is taken under the gate, for the wait at the head, which cannot leave meanwhile; so
-/// none is taken for nobody. A release between a failed try and the signal's sleep is the signal's business. Order of
-/// locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may run right there.
-/// A pump that lets pass a moment is outside the gate and inside the object: Close waits for it, so that who disposes
-/// is the last one inside, and not the thread of a signal, which others need.
-/// </remarks>
+/// <remarks>Order of locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may
+/// run right there.</remarks>
 /// <param name="target">What is waited for.</param>
 /// <param name="continuesAtOnce">Whether a wait that is served continues on the thread that serves it. One that ends
 /// otherwise never continues on the thread that ended it: inside Cancel, or Dispose.</param>
@@ -113,7 +108,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
     private IpcObjectKind Kind => target.Kind;
 
-    public override SemaphoreObject Enter() => target.Enter();
+    public override SemaphoreObject BeginUse() => target.BeginUse();
 
     public override bool NeedsLooks => target.NeedsLooks;
 
@@ -165,7 +160,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         catch (OutOfMemoryException)
         {
             // No thread for the runtime's timers: the wait would not end in time. It leaves, unless it is over by now.
-            if (wait.Leave()) throw BackgroundThread.Refused(Key);
+            if (wait.Withdraw()) throw BackgroundThread.Refused(Key);
         }
 
         return new ValueTask<T?>(wait.Task);
@@ -223,6 +218,9 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         hasMoment = false;
         lock (_gate)
         {
+            // R1 Race: the wait at the head is cancelled, times out or fails. Safe because: it leaves the list under
+            // the gate, so exactly one of these finds it; and a permit is taken under the gate for a wait that cannot
+            // leave meanwhile.
             if (_waits.First is not { } first) return null;
             try
             {
@@ -277,12 +275,16 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         }
 
         foreach (Wait wait in ended) wait.Fail(target.Disposed());
+        // R2 Race: a pump lets pass a moment, outside the gate and inside the object. Safe because: this waits for it,
+        // so that the disposing thread is the last one inside, and not the thread of a signal, which other objects
+        // need.
         momentsAreOver?.Wait();
         target.Signal.Drain(this);
     }
 
     private void Remove(Wait wait)
     {
+        Debug.Assert(_gate.IsHeldByCurrentThread && wait.Node is not null);
         _waits.Remove(wait.Node!);
         wait.Node = null;
         if (_waits.Count > 0 || !_isArmed) return;
@@ -363,7 +365,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
         private void Cancel()
         {
-            if (Leave()) End(static (completion, token) => completion.SetCanceled(token), cancellationToken);
+            if (Withdraw()) End(static (completion, token) => completion.SetCanceled(token), cancellationToken);
         }
 
         private void TimeOut()
@@ -375,7 +377,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
                 return;
             }
 
-            if (Leave()) End(static (completion, nothing) => completion.SetResult(nothing), default(T));
+            if (Withdraw()) End(static (completion, nothing) => completion.SetResult(nothing), default(T));
         }
 
         private void SetTimer(Timer timer)
@@ -391,7 +393,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         }
 
         /// <summary>Takes the wait out of the queue; false when it is over.</summary>
-        public bool Leave()
+        public bool Withdraw()
         {
             lock (queue._gate)
             {

@@ -3,8 +3,8 @@ using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Waiting.Async;
 
-/// <summary>A queue for which a dispatcher watches a semaphore, whose waiters it has joined: entered, so that it
-/// stays.</summary>
+/// <summary>A queue for which a dispatcher watches a semaphore: as one of its waiters, and as a counted user, so that
+/// its page stays.</summary>
 internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, SemaphoreObject semaphore, ulong number)
 {
     public FutexDispatcher Home => home;
@@ -20,12 +20,12 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, Semapho
 
     public nint Word => Semaphore.WaitWord;
 
-    /// <summary>What is to be watched in its place, entered as well; the same one to begin anew.</summary>
+    /// <summary>What to watch in its place, used as well; the same semaphore to begin anew.</summary>
     public SemaphoreObject? Next { get; set; }
 
     public bool IsWanted { get; set; } = true;
 
-    /// <summary>Whether the dispatcher is told to look at what is wanted.</summary>
+    /// <summary>Whether the dispatcher has to look at what is wanted.</summary>
     public bool IsChanged { get; set; }
 
     /// <summary>Whether it is over; the queue may have another one by now.</summary>
@@ -45,7 +45,7 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, Semapho
 /// thread only, but for the making.</summary>
 internal abstract unsafe class WordSleep : IDisposable
 {
-    /// <summary>Gives back what it has of the system. Only before <see cref="Start"/>.</summary>
+    /// <summary>Closes what it has of the system. Only before <see cref="Start"/>.</summary>
     public abstract void Dispose();
 
     /// <summary>How many words besides the dispatcher's own.</summary>
@@ -55,24 +55,20 @@ internal abstract unsafe class WordSleep : IDisposable
     {
     }
 
-    /// <summary>Watches a word from the next sleep on; false when that has to be said again after it.</summary>
+    /// <summary>Watches a word from the next sleep on; false when the caller has to ask again after it.</summary>
     public abstract bool TryWatch(WatchedWord word);
 
-    /// <summary>Ends that, at once or with one of the next sleeps; false when that has to be said again after
-    /// it.</summary>
+    /// <summary>Ends that, now or with one of the next sleeps; false when the caller has to ask again after the next
+    /// one.</summary>
     public abstract bool TryEnd(WatchedWord word);
 
     /// <summary>Sleeps until a word is not 0 or is woken, the dispatcher's own is not <paramref name="seen"/> any more,
-    /// or the time has passed.</summary>
-    /// <param name="control">The dispatcher's own word.</param>
-    /// <param name="seen">Its value.</param>
-    /// <param name="longest">The time.</param>
-    /// <param name="woken">What may have become free is put here, at its end.</param>
-    /// <returns>False when it could not sleep, for want of memory, say: then every word has to be looked at.</returns>
+    /// or the time has passed. Adds to <paramref name="woken"/> what may have become free.</summary>
+    /// <returns>False when it could not sleep, say for want of memory: then the caller looks at every word.</returns>
     public abstract bool Sleep(uint* control, uint seen, TimeSpan longest, List<WatchedWord> woken);
 }
 
-/// <summary>futex_waitv(2), Linux 5.16: 127 words, all of them joined for each sleep and left after it.</summary>
+/// <summary>futex_waitv(2), Linux 5.16: 127 words, given to the kernel for each sleep.</summary>
 internal sealed unsafe class WaitvSleep : WordSleep
 {
     private readonly List<WatchedWord> _words = [];
