@@ -249,9 +249,14 @@ internal sealed class PosixSegment : Segment
 
     /// <inheritdoc/>
     public override bool WasReplaced
-        => PosixNames.s_areFiles
-            && (PosixNames.StatusOf(Key, isSegment: true, out FileStatus now) is var number and not 0
-                ? number == Errno.ENOENT : now.Identity != _status.Identity);
+    {
+        get
+        {
+            if (!PosixNames.s_areFiles) return false;
+            int number = PosixNames.StatusOf(Key, IpcObjectKind.SharedMemory, out FileStatus now);
+            return number == Errno.ENOENT || (number == 0 && now.Identity != _status.Identity);
+        }
+    }
 
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
