@@ -251,7 +251,10 @@ var mine = new NativeIpcDistributedLock($"org.example.packed.{Environment.Proces
 using NativeIpcDistributedSynchronizationHandle held = mine.Acquire();
 Console.WriteLine(mine.TryAcquire() is null ? "held" : "not held");' held
 
-beside NativeIpc.Extensions 'DEPENDENCIES' '
+hosting='Microsoft.Extensions.Configuration Microsoft.Extensions.Configuration.Binder Microsoft.Extensions.Diagnostics'
+hosting="$hosting Microsoft.Extensions.Diagnostics.HealthChecks Microsoft.Extensions.Hosting.Abstractions"
+hosting="$hosting Microsoft.Extensions.Options.ConfigurationExtensions"
+beside NativeIpc.Extensions "$hosting NativeIpc NativeIpc.Inspection System.Threading.RateLimiting" '
 using System.Threading.RateLimiting;
 using NativeIpc.Extensions;
 string name = $"org.example.packed.{Environment.ProcessId}";

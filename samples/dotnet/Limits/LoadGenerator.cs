@@ -44,6 +44,14 @@ internal static class LoadGenerator
         RedirectStandardInput = true, RedirectStandardOutput = true,
     })!;
 
+    /// <summary>The first line that is an address: what the exporter prints may come before it.</summary>
     private static async Task<string> First(Process service)
-        => await service.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("It did not start.");
+    {
+        while (await service.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (line.StartsWith("http", StringComparison.Ordinal)) return line;
+        }
+
+        throw new InvalidOperationException("It did not start.");
+    }
 }
