@@ -55,6 +55,7 @@ conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite 
 conformance-waitv    dotnet  600  -           NATIVEIPC_NO_IO_URING=1 $suite --filter-trait Waits=waitv
 abi                  dotnet  300  -           NativeIpc.Abi
 deb                  script  200  tool-aot    eng/deb.sh
+platforms            script  600  wine,+wine  eng/platforms-test.sh
 docs                 script  30   interop,tool,wine  eng/docs-test.sh
 "
 # Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest

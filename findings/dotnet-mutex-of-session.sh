@@ -5,7 +5,8 @@
 # the environment; Microsoft's note on the change (named-mutexes-unix-default-scope) says that $HOME is not used.
 # Seen (Microsoft.NETCore.App 10.0.12 and 10.0.15): 10.0.12 keeps it in /tmp/.dotnet/shm. 10.0.15 beside it is told
 # createdNew, and both hold "the" mutex, without an error. So does one of 10.0.15 with another HOME, and one with
-# XDG_RUNTIME_DIR, as a desktop session has it and cron has not.
+# XDG_RUNTIME_DIR, as a desktop session has it and cron has not. A mutex that is made for all users and sessions, by
+# NamedWaitHandleOptions, is still in /tmp and meets that of 10.0.12.
 . "$(dirname "$0")/lib.sh"
 host=$(dirname "$(readlink -f "$(command -v dotnet)")")
 cat >two.csproj <<'X'
@@ -22,9 +23,12 @@ cat >two.csproj <<'X'
 </Project>
 X
 cat >two.cs <<'CS'
-using var mutex = new Mutex(false, args[0], out bool isNew);
+NamedWaitHandleOptions forAll = new() { CurrentUserOnly = false, CurrentSessionOnly = false };
+bool isNew;
+using var mutex = args[^1] == "all" ? new Mutex(false, args[0], forAll, out isNew)
+    : new Mutex(false, $"Global\\{args[0]}", out isNew);
 Console.WriteLine($".NET {Environment.Version}: new {isNew}, got it {mutex.WaitOne(0)}");
-if (args.Length > 1) Console.ReadLine();
+if (args[^1] == "hold") Console.ReadLine();
 CS
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 NUGET_PACKAGES=$work/packages
 dotnet build -v q -o built --disable-build-servers -p:UseSharedCompilation=false two.csproj >log || { cat log; exit 1; }
@@ -38,8 +42,8 @@ for version in 10.0.12 10.0.15; do # each pack as an installation of its own
 done
 unset XDG_RUNTIME_DIR
 mkdir one other
-run() { # VERSION HOME [hold]
-    HOME=$work/$2 DOTNET_ROOT=$work/$1 "$1/dotnet" exec --fx-version "$1" built/two.dll "Global\\$name" "${@:3}"
+run() { # VERSION HOME [hold|all]
+    HOME=$work/$2 DOTNET_ROOT=$work/$1 "$1/dotnet" exec --fx-version "$1" built/two.dll "$name" "${@:3}"
 }
 name=finding-$$
 hold() { # VERSION HOME: holds it until "over"
@@ -57,6 +61,7 @@ expect 'who holds it' '.NET 10.0.12: new True, got it True' "$line"
 expect 'its file' '/tmp/.dotnet/shm/global/NAME' "$(files /tmp/.dotnet "$work")"
 expect 'the same version' '.NET 10.0.12: new False, got it False' "$(run 10.0.12 other)"
 expect 'a newer patch' '.NET 10.0.15: new True, got it True' "$(run 10.0.15 one)"
+expect 'a newer patch, by its options' '.NET 10.0.15: new False, got it False' "$(run 10.0.15 one all)"
 over
 hold 10.0.15 one
 expect 'who holds it' '.NET 10.0.15: new True, got it True' "$line"

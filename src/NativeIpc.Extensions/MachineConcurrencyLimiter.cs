@@ -104,8 +104,8 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     private static string TextOf(string kind, string name)
         => name is { Length: > 0 and <= 100 } && !name.AsSpan().ContainsAnyExcept(s_plain)
             ? $"nipc.limit.{kind}{name}"
-            : throw new ArgumentException($"The name '{name}' of a limiter must be 1 to 100 ASCII letters, digits, '.', "
-                + "'_' or '-'.", nameof(name));
+            : throw new ArgumentException($"The name '{name}' of a limiter must be 1 to 100 ASCII letters, digits, "
+                + "'.', '_' or '-'.", nameof(name));
 
     /// <summary>What is available in the machine, what waits in this process, and how many leases it has given and
     /// refused.</summary>

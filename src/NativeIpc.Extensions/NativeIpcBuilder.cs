@@ -88,8 +88,8 @@ public sealed class NativeIpcBuilder
 
     private void Hold(string name, RegisteredKind kind, Func<IServiceProvider, IDisposable> open)
         => Services.AddKeyedSingleton(new Registration(name, kind), (services, _) => RegisteredObject.Open(
-            services.GetRequiredService<RegisteredObjects>(), Log.For(services.GetService<ILoggerFactory>()), name, kind,
-            () => open(services)));
+            services.GetRequiredService<RegisteredObjects>(), Log.For(services.GetService<ILoggerFactory>()), name,
+            kind, () => open(services)));
 
     private static RegisteredObject Held(IServiceProvider services, string name, RegisteredKind kind)
     {
@@ -98,7 +98,8 @@ public sealed class NativeIpcBuilder
     }
 
     private static T OptionsOf<
-        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(IServiceProvider services, string name)
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(
+        IServiceProvider services, string name)
         => services.GetRequiredService<IOptionsMonitor<T>>().Get(name);
 }
 

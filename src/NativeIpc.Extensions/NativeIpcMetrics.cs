@@ -79,10 +79,8 @@ internal sealed class NativeIpcMetrics : IDisposable
     // The name of a registration, and never a key: of those there may be any number.
     private static TagList TagsOf(RegisteredObject? found, IpcObjectKind kind)
     {
-        var tags = new TagList
-        {
-            { KindTag, found is null ? kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore" : Word(found.Kind) },
-        };
+        RegisteredKind plain = kind == IpcObjectKind.SharedMemory ? RegisteredKind.Segment : RegisteredKind.Semaphore;
+        var tags = new TagList { { KindTag, Word(found?.Kind ?? plain) } };
         if (found is not null) tags.Add(NameTag, found.Name);
         return tags;
     }

@@ -38,8 +38,8 @@ internal static class Failures
         {
             ToolException own => (own.ExitCode, own.Message),
             NativeIpcException native => (ExitCodes.For(native.Error), Describe(native)),
-            ArgumentException or FormatException => (ExitCodes.Usage, WithoutParameter(failure)),
-            PlatformNotSupportedException => (ExitCodes.Unsupported, failure.Message),
+            ArgumentException or FormatException => (ExitCodes.Usage, InToolWords(WithoutParameter(failure))),
+            PlatformNotSupportedException => (ExitCodes.Unsupported, InToolWords(failure.Message)),
             UnauthorizedAccessException => (ExitCodes.Permission, failure.Message),
             FileNotFoundException or DirectoryNotFoundException => (ExitCodes.NotFound, failure.Message),
             IOException { HResult: EMFILE or ENFILE } =>
@@ -123,6 +123,8 @@ internal static class Failures
                 + "be used; 'nipc show KEY' says what has the name.",
         _ => null,
     };
+
+    private static string InToolWords(string message) => ToolWords.Of(message, Subject ?? "KEY");
 
     /// <summary>The name of a parameter in the code, which .NET appends, says nothing to a user of the command
     /// line.</summary>

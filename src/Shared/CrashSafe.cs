@@ -3,8 +3,8 @@ namespace NativeIpc.Shared;
 /// <summary>Who may use the objects that are made.</summary>
 internal readonly record struct Rights(UnixFileMode Mode, string? Group, bool AllowOtherOwners);
 
-/// <summary>Locks and counting semaphores that give back what a killed process held, or none. Compiled into each package
-/// that needs them.</summary>
+/// <summary>Locks and counting semaphores that give back what a killed process held, or none. Compiled into each
+/// package that needs them.</summary>
 internal static class CrashSafe
 {
     /// <summary>The type of keys with which both are to be had here.</summary>

@@ -92,6 +92,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("Release", s => s.Release(2)),
             ("TryGetCurrentCount", s => s.TryGetCurrentCount(out _)),
             ("GetLockStatus", s => s.GetLockStatus()),
+            ("get_WasReplaced", s => _ = s.WasReplaced),
             ("AcquireAsync", s => s.AcquireAsync().AsTask().GetAwaiter().GetResult()),
             ("TryAcquireAsync", s => s.TryAcquireAsync(TimeSpan.FromSeconds(1)).AsTask().GetAwaiter().GetResult()),
             ("Acquire", s => s.Acquire(1)),

@@ -74,7 +74,8 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((1, IpcObjectTraits.LockOfSegment), ValueAndTraits());
 
         (int?, IpcObjectTraits) ValueAndTraits()
-            => Listed(key, IpcObjectKind.SystemSemaphore) is { } found ? (found.Value, found.Traits) : default;
+            => Listed(Provider.LockKey(key), IpcObjectKind.SystemSemaphore) is { } found
+                ? (found.Value, found.Traits) : default;
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
@@ -90,13 +91,13 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(IsUnused(IpcObjectKind.SystemSemaphore));
 
         IpcObjectInfo segment = Listed(key, IpcObjectKind.SharedMemory)!;
-        IpcObjectInfo itsLock = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        IpcObjectInfo itsLock = Listed(Provider.LockKey(key), IpcObjectKind.SystemSemaphore)!;
         Assert.True(IpcObjects.TryRemoveUnused(segment));
         Assert.True(IpcObjects.TryRemoveUnused(itsLock));
         Assert.False(Backend.AnythingExists(key));
         Assert.False(IpcObjects.TryRemoveUnused(segment));
 
-        bool IsUnused(IpcObjectKind kind) => (Listed(key, kind)!.Traits & IpcObjectTraits.Unused) != 0;
+        bool IsUnused(IpcObjectKind kind) => (Listed(KeyOf(key, kind), kind)!.Traits & IpcObjectTraits.Unused) != 0;
     }
 
     [BackendFact(Needs.Linux | Needs.Leftovers)]
@@ -165,10 +166,11 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         segment.Lock().Dispose();
         foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
         {
-            IpcObjectInfo listed = Listed(key, kind)!;
+            NativeIpcKey its = KeyOf(key, kind);
+            IpcObjectInfo listed = Listed(its, kind)!;
 
             // The list looks for neither of these.
-            IpcObjectInfo inspected = IpcObjects.Inspect(key, kind)! with { LostPermits = null,
+            IpcObjectInfo inspected = IpcObjects.Inspect(its, kind)! with { LostPermits = null,
                 Waiting = listed.Waiting };
             Assert.True(listed.LooksAs(inspected), $"{listed}\n{inspected}");
         }
@@ -199,7 +201,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
             found => found.Key == key);
         Assert.Equal([IpcObjectKind.SystemSemaphore],
             IpcObjects.Enumerate(s_everything with { Type = Backend.Type,
-                Kind = IpcObjectKind.SystemSemaphore }).Objects.Where(found => found.Key == key)
+                Kind = IpcObjectKind.SystemSemaphore }).Objects.Where(found => found.Key == Provider.LockKey(key))
                 .Select(found => found.Kind));
         IpcObjectInfo quick = IpcObjects.Enumerate(s_everything with { IncludeAttachments = false }).Objects.First(
             found => found.Key == key && found.Kind == IpcObjectKind.SharedMemory);
@@ -287,18 +289,20 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
-        File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "abc");
+        NativeIpcKey lockKey = Provider.LockKey(key);
+        File.WriteAllText(PosixProvider.LockFileOf(key), "abc");
         Assert.Equal(IpcObjectTraits.Empty, Listed(key, IpcObjectKind.SharedMemory)!.Traits & ~IpcObjectTraits.Unused);
-        IpcObjectInfo broken = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        IpcObjectInfo broken = Listed(lockKey, IpcObjectKind.SystemSemaphore)!;
         Assert.Equal(IpcObjectTraits.WrongSize | IpcObjectTraits.LockOfSegment,
             broken.Traits & ~IpcObjectTraits.Unused);
         Assert.Null(broken.Value);
-        IpcFinding finding = Assert.Single(IpcObjects.Diagnose(), finding => finding.Subject?.Key == key);
+        IpcFinding finding = Assert.Single(IpcObjects.Diagnose(), finding => finding.Subject?.Key == lockKey);
         Assert.Equal((IpcFindingKind.WrongSize, false), (finding.Kind, finding.IsSafeToFix));
         Assert.False(IpcObjects.TryMend(finding));
-        Assert.True(Backend.SemaphoreExists(key));
-        File.WriteAllText(PosixProvider.SemaphoreFileOf(key), "");
-        Assert.DoesNotContain(IpcObjects.Diagnose(), finding => finding.Subject?.Key == key);
+        Assert.True(Backend.LockExists(key));
+        File.WriteAllText(PosixProvider.LockFileOf(key), "");
+        Assert.DoesNotContain(IpcObjects.Diagnose(),
+            finding => finding.Subject?.Key is { } subject && (subject == key || subject == lockKey));
     }
 
     [BackendFact(Needs.Linux | Needs.Posix | Needs.Recovery)]
@@ -307,10 +311,10 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         segment.Lock().Dispose();
-        string[] files = [Backend.FileOf(key), PosixProvider.SemaphoreFileOf(key)];
+        string[] files = [Backend.FileOf(key), PosixProvider.LockFileOf(key)];
         string[] before = [.. files.Select(Status)];
         _ = Listed(key, IpcObjectKind.SharedMemory);
-        _ = IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore);
+        _ = IpcObjects.Inspect(Provider.LockKey(key), IpcObjectKind.SystemSemaphore);
         _ = IpcObjects.Read(Listed(key, IpcObjectKind.SharedMemory)!, 0, new byte[100]);
         Assert.Equal(before, files.Select(Status));
 
@@ -329,8 +333,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         IpcObjectInfo found = Listed(key, IpcObjectKind.SharedMemory)!;
         Assert.Equal(IpcObjectTraits.LegacyName, found.Traits);
         Assert.Equal(name, found.Key.LegacyKey);
-        IpcObjectInfo itsLock = Listed(SystemSemaphore.LegacyNativeKey(name, Backend.Type),
-            IpcObjectKind.SystemSemaphore)!;
+        IpcObjectInfo itsLock = Listed(Provider.LockKey(key), IpcObjectKind.SystemSemaphore)!;
         Assert.Equal(IpcObjectTraits.LegacyName | IpcObjectTraits.LockOfSegment, itsLock.Traits);
     }
 
@@ -472,6 +475,10 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(IpcObjects.TryRemoveUnused(Listed(key, IpcObjectKind.SystemSemaphore)!));
         Assert.True(Backend.SemaphoreExists(key));
     }
+
+    /// <summary>The key of a segment, or of its lock.</summary>
+    private static NativeIpcKey KeyOf(in NativeIpcKey segment, IpcObjectKind kind)
+        => kind == IpcObjectKind.SharedMemory ? segment : Provider.LockKey(segment);
 
     private IpcObjectInfo? Listed(NativeIpcKey key, IpcObjectKind kind)
         => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(

@@ -92,7 +92,7 @@ public abstract partial class LockTests<TProvider>
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
         segment.Lock().Dispose();
-        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        File.Delete(PosixProvider.LockFileOf(key));
         PeerProcess peer = Peer();
         peer.Ask($"shm open a {key} rw");
         peer.Ask("shm lock a"); // makes the new one
@@ -122,7 +122,7 @@ public abstract partial class LockTests<TProvider>
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
         SharedMemoryLock scope = segment.Lock();
         Assert.False(scope.WasReplaced);
-        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        File.Delete(PosixProvider.LockFileOf(key));
         Until(() => scope.WasReplaced);
         scope.Dispose();
     }
@@ -139,7 +139,7 @@ public abstract partial class LockTests<TProvider>
         Assert.Equal("false", peer.Ask("shm trylock a"));
         peer.Post("shm lock a");
         peer.Await("locking");
-        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        File.Delete(PosixProvider.LockFileOf(key));
         Assert.Equal("replaced", peer.Answer());
         scope.Dispose();
     }
@@ -268,7 +268,7 @@ public abstract partial class LockTests<TProvider>
         NativeIpcKey other = NextKey();
         peer.Ask($"shm create other {other} {Size}");
         peer.Ask("shm lock other");
-        File.Move(PosixProvider.SemaphoreFileOf(other), PosixProvider.SemaphoreFileOf(key), overwrite: true);
+        File.Move(PosixProvider.LockFileOf(other), PosixProvider.LockFileOf(key), overwrite: true);
         Until(() => !segment.TryLock(out _) && IsMapped(key, "") && !IsMapped(key, " (deleted)"));
         Assert.False(waiting.IsCompleted);
         peer.Ask("shm unlock other");
@@ -294,7 +294,7 @@ public abstract partial class LockTests<TProvider>
         for (int round = 0; round < rounds; round++)
         {
             int told = Volatile.Read(ref segment.GetReference<int>(4));
-            File.Delete(PosixProvider.SemaphoreFileOf(key));
+            File.Delete(PosixProvider.LockFileOf(key));
             SystemSemaphore.CreateOrOpen(lockKey, 1, new() { Removal = RemovalPolicy.Keep }).Dispose();
             Until(() => Volatile.Read(ref segment.GetReference<int>(4)) != told);
         }
@@ -314,7 +314,7 @@ public abstract partial class LockTests<TProvider>
     /// list of mappings.</summary>
     private static void MakeLock(PeerProcess peer, in NativeIpcKey key)
     {
-        File.Delete(PosixProvider.SemaphoreFileOf(key));
+        File.Delete(PosixProvider.LockFileOf(key));
         peer.Ask($"shm open maker {key} rw");
         peer.Ask("shm lock maker");
         peer.Ask("shm unlock maker");
@@ -336,14 +336,14 @@ public abstract partial class LockTests<TProvider>
     /// <summary>How many locks of a segment this process has mapped, removed ones included.</summary>
     private static int LocksMapped(in NativeIpcKey key)
     {
-        string file = PosixProvider.SemaphoreFileOf(key);
+        string file = PosixProvider.LockFileOf(key);
         return File.ReadLines("/proc/self/maps").Count(line => line.Contains(file, StringComparison.Ordinal));
     }
 
     /// <summary>Whether one is mapped that still has the name, or one that has lost it (" (deleted)").</summary>
     private static bool IsMapped(in NativeIpcKey key, string remark)
     {
-        string end = PosixProvider.SemaphoreFileOf(key) + remark;
+        string end = PosixProvider.LockFileOf(key) + remark;
         return File.ReadLines("/proc/self/maps").Any(line => line.EndsWith(end, StringComparison.Ordinal));
     }
 

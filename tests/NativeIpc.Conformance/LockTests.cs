@@ -367,8 +367,10 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
     {
         string name = TestNames.NextName();
         NativeIpcKey key = Names.Track(SharedMemory.LegacyNativeKey(name, Backend.Type));
-        NativeIpcKey lockKey = Names.Track(SystemSemaphore.LegacyNativeKey(name, Backend.Type));
+        NativeIpcKey lockKey = Names.Track(Provider.LockKey(key));
         Assert.NotEqual(key.NativeKey, lockKey.NativeKey);
+        Assert.EndsWith(Path.GetFileName(SystemSemaphore.LegacyNativeKey(name, Backend.Type).NativeKey),
+            lockKey.NativeKey, StringComparison.Ordinal); // with musl after "sem."
         using (SharedMemory segment = SharedMemory.CreateNew(key, Size))
         {
             using (segment.Lock())

@@ -15,8 +15,8 @@ public abstract class Provider
     /// <summary>Set in a process that runs the plain POSIX calls, and in its peers.</summary>
     internal static bool IsPlainProcess { get; } = Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1";
 
-    private static readonly bool s_isWine = OperatingSystem.IsWindows()
-        && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out _);
+    private static readonly bool s_isOldWine = WineVersion() is { } version
+        && int.Parse(version.Split('.', '-')[0], System.Globalization.CultureInfo.InvariantCulture) < 10;
 
     public abstract NativeIpcKeyType Type { get; }
 
@@ -61,8 +61,13 @@ public abstract class Provider
         | (IsPosix && !ComparesNames ? 0 : Needs.LockModeBeyondUmask)
         | (CountCanBeSet ? Needs.SettableCount : Needs.FixedCount)
         | (MaximumCount < int.MaxValue ? Needs.SmallMaximum : 0)
-        | (s_isWine ? 0 : Needs.Finalizers)
+        | (s_isOldWine ? 0 : Needs.Finalizers)
         | (Recovers ? Needs.Recovery : 0);
+
+    private static unsafe string? WineVersion()
+        => OperatingSystem.IsWindows()
+            && NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_version", out nint function)
+            ? Marshal.PtrToStringUTF8(((delegate* unmanaged[Cdecl]<nint>)function)()) : null;
 
     internal abstract bool SegmentExists(in NativeIpcKey key);
 
@@ -116,7 +121,12 @@ public class PosixProvider : Provider
 
     internal override string FileOf(in NativeIpcKey key) => "/dev/shm/" + key.NativeKey.TrimStart('/');
 
-    internal static string SemaphoreFileOf(in NativeIpcKey key) => "/dev/shm/sem." + key.NativeKey.TrimStart('/');
+    /// <summary>The file of a semaphore: glibc and musl have their own names for it.</summary>
+    internal static string SemaphoreFileOf(in NativeIpcKey key)
+        => (Libraries.IsGlibc ? "/dev/shm/sem." : "/dev/shm/") + key.NativeKey.TrimStart('/');
+
+    /// <summary>The file of a segment's lock, which is the same with both.</summary>
+    internal static string LockFileOf(in NativeIpcKey key) => SemaphoreFileOf(LockKey(key));
 
     internal override int ModeOf(in NativeIpcKey key)
         => OperatingSystem.IsWindows() ? 0 : (int)File.GetUnixFileMode(FileOf(key));

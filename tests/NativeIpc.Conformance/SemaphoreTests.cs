@@ -417,7 +417,10 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateOrOpen(key, 1)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateOrReset(key, 1)));
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => SystemSemaphore.CreateNew(key, 1)));
-        using SharedMemory segment = SharedMemory.CreateNew(key, 10);
+
+        NativeIpcKey segmentKey = NextKey();
+        File.WriteAllText(Names.TrackPath(PosixProvider.LockFileOf(segmentKey)), "no semaphore");
+        using SharedMemory segment = SharedMemory.CreateNew(segmentKey, 10);
         Assert.Equal(NativeIpcError.KeyError, ErrorOf(() => segment.Lock()));
     }
 

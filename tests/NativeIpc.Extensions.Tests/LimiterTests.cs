@@ -151,7 +151,8 @@ public abstract class LimiterTests(NativeIpcKeyType type) : Suite
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => many);
         held.Dispose();
         (await one).Dispose();
-        Assert.Equal((2L, 0L), (mine.GetStatistics()!.CurrentAvailablePermits, mine.GetStatistics()!.CurrentQueuedCount));
+        RateLimiterStatistics said = mine.GetStatistics()!;
+        Assert.Equal((2L, 0L), (said.CurrentAvailablePermits, said.CurrentQueuedCount));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mine.AcquireAsync(1, cancel.Token).AsTask());
     }
 

@@ -12,7 +12,8 @@ public sealed class MetricsTests : Suite
 {
     private const NativeIpcKeyType Posix = NativeIpcKeyType.PosixRealtime;
 
-    private readonly ConcurrentQueue<(string Name, double Value, string Kind, string? Object, string? Error)> _said = [];
+    private readonly ConcurrentQueue<(string Name, double Value, string Kind, string? Object, string? Error)>
+        _said = [];
 
     [Fact]
     public async Task Waits_takeovers_lost_permits_objects_and_bytes_are_told()

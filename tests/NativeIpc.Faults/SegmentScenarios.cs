@@ -24,6 +24,7 @@ internal static class SegmentScenarios
             Create(s_plain with { Allocation = SharedMemoryAllocation.Populate }, Large));
         yield return Of("create.mode", Create(s_plain with { Mode = (UnixFileMode)0x1B6 }));
         yield return Of("create.group", Create(s_plain with { Group = "0" }));
+        yield return Of("create.other-group", Create(s_plain with { Group = "1" }));
         yield return Of("create.keep", Create(s_keep)) with { Leaves = true };
         if (isPosix) yield return Of("create.last-one-out", Create(s_last));
         yield return Of("create.reclaim", Create(s_reclaim)) with { Prepare = Leave, Removes = true };

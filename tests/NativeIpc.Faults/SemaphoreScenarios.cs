@@ -74,6 +74,8 @@ internal static class SemaphoreScenarios
             key => SystemSemaphore.CreateNew(key, 1, s_plain with { Mode = (UnixFileMode)0x1B6 }).Dispose());
         yield return Of("create.group",
             key => SystemSemaphore.CreateNew(key, 1, s_plain with { Group = "0" }).Dispose());
+        yield return Of("create.other-group",
+            key => SystemSemaphore.CreateNew(key, 1, s_plain with { Group = "1" }).Dispose());
         yield return Of("create.exists", CreateExisting) with
         {
             Prepare = key => SystemSemaphore.CreateNew(key, 1, s_plain),

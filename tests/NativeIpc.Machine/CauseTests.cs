@@ -29,6 +29,7 @@ public class CauseTests
     [Theory]
     [InlineData("umask 22")]
     [InlineData("refuse-tmpfile")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Where_devshm_lets_nobody_make_files_its_mode_is_named(string calls)
     {
         Situation situation =
@@ -51,6 +52,7 @@ public class CauseTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_read_only_devshm_is_named()
     {
         Situation situation =
@@ -67,6 +69,7 @@ public class CauseTests
     [Theory]
     [InlineData("true", "missing")]
     [InlineData("touch /dev/shm", "no folder")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_missing_devshm_is_named_and_not_the_type_that_was_used(string instead, string finding)
     {
         var situation = new Situation
@@ -87,6 +90,7 @@ public class CauseTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_statx_that_is_refused_with_the_older_call_is_named()
     {
         VictimResult result =
@@ -103,6 +107,7 @@ public class CauseTests
     [Theory]
     [InlineData("umask 22")]
     [InlineData("refuse-tmpfile")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_devshm_without_inodes_names_inodes_and_one_without_bytes_names_bytes(string calls)
     {
         // The folder and three objects. From Linux 6.6 on the attribute that says who removes an object counts, too: a
@@ -143,6 +148,7 @@ public class CauseTests
     /// <summary>The C library makes a semaphore under another name and links it, which takes two inodes for a
     /// moment.</summary>
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_semaphore_by_the_plain_calls_that_finds_one_inode_names_inodes()
     {
         Situation situation =
@@ -155,6 +161,7 @@ public class CauseTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Removing_another_users_System_V_object_says_who_may()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
@@ -174,6 +181,7 @@ public class CauseTests
     [InlineData("1 1 1 1", EINVAL, "semget", "SEMMSL")]
     [InlineData("250 1 32 128", ENOSPC, "semget", "SEMMNS")]
     [InlineData("250 32000 1 128", E2BIG, "semop", "SEMOPM")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_lock_that_kernel_sem_does_not_let_be_made_names_the_number(string limits, int number, string call,
         string name)
     {
@@ -196,6 +204,7 @@ public class CauseTests
     [Theory]
     [InlineData("250 32000 32 1", "SEMMNI")]
     [InlineData("250 1 32 128", "SEMMNS")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void The_number_of_kernel_sem_that_is_used_up_is_named(string limits, string name)
     {
         Situation situation =
@@ -215,6 +224,7 @@ public class CauseTests
     [Theory]
     [InlineData("shmmni", 1, "kernel.shmmni")]
     [InlineData("shmall", 1, "kernel.shmall")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void The_limit_of_segments_that_is_used_up_is_named(string file, int value, string name)
     {
         Situation situation =
@@ -234,6 +244,7 @@ public class CauseTests
     [InlineData("mode=755", Self, NativeIpcError.PermissionDenied, EACCES, "mode 755")]
     [InlineData("ro", 0, NativeIpcError.PermissionDenied, EROFS, "read-only")]
     [InlineData("nr_inodes=1", 0, NativeIpcError.OutOfResources, ENOSPC, "inodes")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_folder_that_takes_no_key_file_is_named_with_its_reason(string options, int user,
         NativeIpcError error, int number, string reason)
     {

@@ -36,6 +36,7 @@ public class FileSizeLimitTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_half_created_segment_is_not_recovered_beyond_the_limit()
     {
         Situation situation =
@@ -49,6 +50,7 @@ public class FileSizeLimitTests
     [Theory]
     [InlineData("umask 22")]
     [InlineData("refuse-tmpfile")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_limit_of_zero_lets_no_semaphore_be_made_and_those_that_exist_be_used(string calls)
     {
         VictimResult result =

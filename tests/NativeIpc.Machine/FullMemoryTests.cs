@@ -16,6 +16,7 @@ public class FullMemoryTests
     [InlineData("Populate", false)]
     [InlineData("Reserve", true)]
     [InlineData("Populate", true)]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_segment_that_does_not_fit_is_out_of_resources_when_it_is_created(string allocation, bool plainCalls)
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm,
@@ -30,6 +31,7 @@ public class FullMemoryTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_segment_that_was_created_can_be_filled_when_devshm_is_full(bool plainCalls)
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm,
@@ -46,6 +48,7 @@ public class FullMemoryTests
 
     /// <summary>A creator makes the lock without looking for one first.</summary>
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_lock_that_a_peer_has_made_is_found_when_devshm_is_full()
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm, $"semaphore-create {s_key} 1",
@@ -56,11 +59,13 @@ public class FullMemoryTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_sparse_segment_may_be_larger_than_devshm()
         => Victims.Run(Situation.SmallDevShm, $"segment-create {s_key} 1048576 allocation=Sparse",
             "dispose").Did("created 1048576", "disposed").LeftNothing();
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Writing_to_a_sparse_segment_when_devshm_is_full_says_so()
     {
         VictimResult result =
@@ -73,6 +78,7 @@ public class FullMemoryTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_devshm_without_inodes_is_out_of_resources()
     {
         Situation situation = Situation.SmallDevShm with { MountFirst = "mount -t tmpfs -o nr_inodes=1 none /dev/shm" };

@@ -133,6 +133,7 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_read_only_folder_is_permission_denied_but_for_key_files_that_are_there()
     {
         NativeIpcKey there = Key("there");
@@ -150,6 +151,7 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_full_file_system_is_out_of_resources()
     {
         NativeIpcKey key = Key("key");

@@ -14,6 +14,7 @@ public class MissingSystemTests
     private static readonly string s_supportsPosix = $"supports {(int)NativeIpcKeyType.PosixRealtime}";
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_read_only_devshm_lets_read_what_is_there_and_denies_the_rest()
     {
         Assert.SkipUnless(Libraries.IsGlibc, "The semaphore's file has glibc's name.");
@@ -45,6 +46,7 @@ public class MissingSystemTests
     [Theory]
     [InlineData("true")]
     [InlineData("touch /dev/shm")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_missing_devshm_is_a_type_that_is_not_supported(string instead)
     {
         NativeIpcKey systemV = TestRun.NewKey(Backend.SystemV);
@@ -67,6 +69,7 @@ public class MissingSystemTests
     [Theory]
     [InlineData("hide-proc")]
     [InlineData("refuse-tmpfile")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Without_the_means_to_publish_whole_objects_the_plain_calls_serve(string missing)
     {
         Situation situation = Situation.SmallDevShm;
@@ -84,6 +87,7 @@ public class MissingSystemTests
     [Theory]
     [InlineData("hide-proc")]
     [InlineData("refuse-tmpfile")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Without_the_means_to_publish_whole_objects_what_exists_is_refused(string missing)
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm,
@@ -95,6 +99,7 @@ public class MissingSystemTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Without_proc_a_signal_still_cleans_up()
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm, "hide-proc", $"segment-create {s_key} 4096",

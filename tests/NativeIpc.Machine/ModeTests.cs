@@ -18,6 +18,7 @@ public class ModeTests
     [InlineData("777", "644", "666", "refuse-tmpfile")]
     [InlineData("22", "666", "666", "refuse-tmpfile")]
     [InlineData("777", "640", "660", "hide-proc")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void POSIX_objects_and_locks_have_their_exact_modes(string umask, string mode, string lockMode, string also)
     {
         NativeIpcKey segment = TestRun.NewKey(Backend.Posix);

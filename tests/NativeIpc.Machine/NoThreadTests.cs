@@ -18,6 +18,7 @@ public class NoThreadTests
     [InlineData(Backend.Posix, "NativeIpc.NoIoUring")]
     [InlineData(Backend.Posix, "NativeIpc.PortableWaits")]
     [InlineData(Backend.SystemV, "")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_blocking_wait_works_and_an_asynchronous_one_names_the_limit(Backend backend, string turnedOn)
     {
         NativeIpcKey semaphore = TestRun.NewKey(backend);

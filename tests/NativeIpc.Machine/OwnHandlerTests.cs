@@ -90,6 +90,7 @@ public class OwnHandlerTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_signal_that_does_not_end_process_number_1_removes_nothing()
     {
         VictimResult result = Victims.Run(new Situation { IsProcessOne = true },

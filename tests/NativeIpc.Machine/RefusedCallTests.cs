@@ -32,6 +32,7 @@ public class RefusedCallTests
     [InlineData("linkat:ENOSYS")]
     [InlineData(NoTmpfile + ":EACCES,linkat:EACCES,link:EACCES")]
     [InlineData("linkat:EPERM,link:EPERM")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Where_the_better_way_is_refused_the_plain_one_serves(string rules)
     {
         VictimResult result = Victims.Run(Filtered(rules),
@@ -51,6 +52,7 @@ public class RefusedCallTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Only_the_plain_way_is_reported_when_it_is_refused_too()
     {
         var situation = new Situation { User = Situation.NobodysId,
@@ -61,6 +63,7 @@ public class RefusedCallTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_refusal_is_remembered_after_some_in_a_row()
     {
         string trace = Path.Combine(TestRun.Folder, TestRun.NewName());
@@ -77,6 +80,7 @@ public class RefusedCallTests
     [InlineData("semaphore-create-or-open")]
     [InlineData("semaphore-create")]
     [InlineData("semaphore-reset")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_half_made_semaphore_is_completed_by_who_creates_and_only_by_those(string creating)
     {
         VictimResult result = Victims.Run(Situation.SmallDevShm,
@@ -91,6 +95,7 @@ public class RefusedCallTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_half_made_lock_of_a_segment_is_completed_at_once()
         => Victims.Run(Situation.SmallDevShm,
             $"segment-create {s_key} 4096 timeout=600000",
@@ -104,6 +109,7 @@ public class RefusedCallTests
     [InlineData("ENOLCK")]
     [InlineData("EPERM")]
     [InlineData("EACCES")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Without_locks_of_open_file_descriptions_a_segment_is_locked_without_recovery(string error)
     {
         VictimResult result = Victims.Run(Filtered(NoOfdLocks(error)),
@@ -155,6 +161,7 @@ public class RefusedCallTests
     [InlineData("fallocate:EPERM")]
     [InlineData("fallocate:EOPNOTSUPP")]
     [InlineData("fallocate:EPERM," + NoPopulating)]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Memory_is_reserved_without_fallocate_too(string rules)
     {
         VictimResult result = Victims.Run(Filtered(rules), $"segment-create {s_key} 20000",
@@ -166,6 +173,7 @@ public class RefusedCallTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Where_nothing_reserves_memory_a_segment_that_is_known_already_is_sparse()
         => Victims.Run(Filtered($"{NoTmpfile}:EACCES,fallocate:EPERM,{NoPopulating}"), $"segment-create {s_key} 20000",
             "segment-fill", "dispose").Did("created 20000", "filled", "disposed").LeftNothing();
@@ -173,6 +181,7 @@ public class RefusedCallTests
     [Theory]
     [InlineData("ENOSYS")]
     [InlineData("EPERM")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Without_statx_the_older_call_serves(string error)
     {
         NativeIpcKey systemV = TestRun.NewKey(Backend.SystemV);

@@ -24,6 +24,7 @@ public class SystemVLimitTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_size_over_shmmax_is_an_invalid_size()
     {
         VictimResult result = Victims.Run(With("echo 4096 > /proc/sys/kernel/shmmax"),
@@ -44,6 +45,7 @@ public class SystemVLimitTests
     [Theory]
     [InlineData("echo 1 > /proc/sys/kernel/shmmni", 1)]
     [InlineData("echo 1 > /proc/sys/kernel/shmall", 4097)]
+    [NeedsRoot(Victims.WhyRoot)]
     public void No_room_for_a_segment_is_out_of_resources(string limit, int size)
     {
         VictimResult result = Victims.Run(With(limit),
@@ -64,6 +66,7 @@ public class SystemVLimitTests
     [Theory]
     [InlineData("echo 250 32000 32 1 > /proc/sys/kernel/sem")] // SEMMNI: sets
     [InlineData("echo 250 1 32 128 > /proc/sys/kernel/sem")] // SEMMNS: semaphores
+    [NeedsRoot(Victims.WhyRoot)]
     public void No_room_for_a_semaphore_is_out_of_resources(string limit)
     {
         VictimResult result = Victims.Run(With(limit),
@@ -84,6 +87,7 @@ public class SystemVLimitTests
     [Theory]
     [InlineData("dispose")]
     [InlineData("exit 0")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_segment_whose_lock_has_no_room_says_so_and_is_removed_all_the_same(string end)
     {
         VictimResult result = Victims.Run(With("echo 250 32000 32 1 > /proc/sys/kernel/sem"),

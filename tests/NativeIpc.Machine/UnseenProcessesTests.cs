@@ -16,6 +16,7 @@ public class UnseenProcessesTests
     [InlineData(12)]
     [InlineData(24)]
     [InlineData(5)]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_process_whose_descriptors_cannot_be_read_was_not_seen(int number)
     {
         VictimResult result = Run(number);
@@ -24,6 +25,7 @@ public class UnseenProcessesTests
 
     /// <summary>ENOENT says that the process, or its descriptor, is no more: nothing was missed.</summary>
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void A_descriptor_that_is_no_more_was_not_missed()
     {
         int missed = CountOf(Run(2)[3]), unseen = CountOf(Run(12)[3]);

@@ -15,6 +15,7 @@ public class VanishingSegmentTests
     [Theory]
     [InlineData("Keep")]
     [InlineData("Default")]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Making_a_segment_says_so_once(string removal)
     {
         NativeIpcKey first = TestRun.NewKey(Backend.SystemV);
@@ -41,6 +42,7 @@ public class VanishingSegmentTests
     }
 
     [Fact]
+    [NeedsRoot(Victims.WhyRoot)]
     public void Nothing_is_said_where_the_setting_is_off()
     {
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
@@ -58,6 +60,7 @@ public class VanishingSegmentTests
     [InlineData("exit 0", "Default", false)]
     [InlineData("dispose", "Creator", true)]
     [InlineData("exit 0", "Creator", true)]
+    [NeedsRoot(Victims.WhyRoot)]
     public void What_belongs_to_a_segment_that_the_kernel_removed_goes_with_the_last_one_out(string end,
         string removal, bool locks)
     {

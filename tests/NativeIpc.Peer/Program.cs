@@ -1,6 +1,14 @@
 using NativeIpc;
 using NativeIpc.Peer;
 
+if (args is ["--platform"])
+{
+    Console.WriteLine(SystemLine.Read());
+    return 0;
+}
+
+if (args is ["--essentials", string prefix]) return Essentials.Run(prefix);
+
 // Before the first use: the library reads the switch once.
 if (Environment.GetEnvironmentVariable("NATIVEIPC_PLAIN_POSIX") == "1")
     AppContext.SetSwitch("NativeIpc.PlainPosixCalls", true);

@@ -4,6 +4,7 @@ namespace NativeIpc.Tool.Tests;
 
 /// <summary>Each command that <c>nipc doctor</c> prints, run by a shell as it is printed: it does what is said, and it
 /// looks again, so that it refuses when the state is another one by now. In namespaces of its own.</summary>
+[NeedsRoot(Alone.Why)]
 public sealed class DoctorAdviceTests
 {
     // The commands of the findings, those in their remedies, and those of the summary, one a line. What is quoted in a

@@ -29,6 +29,7 @@ public class DoctorSightTests
     }
 
     [Fact]
+    [NeedsRoot(Alone.Why)]
     public void Files_without_a_name_are_told_while_they_fill_the_folder()
     {
         ShellResult result = Run("mount -o remount,size=1m /dev/shm || exit 99\n"
@@ -40,6 +41,7 @@ public class DoctorSightTests
     }
 
     [Fact]
+    [NeedsRoot(Alone.Why)]
     public void A_folder_that_is_read_only_is_an_error_and_nothing_in_it_is_advised_to_be_removed()
     {
         ShellResult result = Run(
@@ -52,6 +54,7 @@ public class DoctorSightTests
     }
 
     [Fact]
+    [NeedsRoot(Alone.Why)]
     public void Root_that_may_not_look_at_every_process_is_not_told_to_be_root()
     {
         const string less = "setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace";
@@ -62,6 +65,7 @@ public class DoctorSightTests
     }
 
     [Fact]
+    [NeedsRoot(Alone.Why)]
     public void Root_in_a_namespace_of_its_own_is_told_so_once_and_is_not_to_get_what_it_has()
     {
         string output = Run(Open + "mkdir /dev/shm/d && mount -t tmpfs tmpfs /dev/shm/d || exit 99\n"
@@ -74,6 +78,7 @@ public class DoctorSightTests
     [Theory]
     [InlineData("")]
     [InlineData("mount -t proc -o hidepid=2 proc /proc || exit 99")]
+    [NeedsRoot(Alone.Why)]
     public void Processes_that_are_not_seen_are_told_once_where_they_may_matter(string setUp)
     {
         ShellResult result = Run($"{setUp}\n{Open}"
@@ -85,6 +90,7 @@ public class DoctorSightTests
     }
 
     [Fact]
+    [NeedsRoot(Alone.Why)]
     public void Processes_that_are_not_seen_are_not_told_where_nobody_can_be_missed()
     {
         Assert.DoesNotContain("this user", Run("as_user $N list").Error, StringComparison.Ordinal);
@@ -95,6 +101,7 @@ public class DoctorSightTests
     }
 
     [Fact]
+    [NeedsRoot(Alone.Why)]
     public void Key_files_are_looked_for_in_the_folders_that_are_given()
     {
         ShellResult result = Run(

@@ -107,7 +107,7 @@ internal static class OptionProofs
     [
         new(line.Replace("posix:", "", StringComparison.Ordinal), "-t posix"), new(line, "-m 664"), new(line,
             "-g 65534"), new(line, "--or-open", Segment + Semaphore + "1\n"),
-        new(line, "--hold"), new(line, "--json"),
+        new(line, "--hold") { Code = 128 + 15 }, new(line, "--json"),
         new(line.Replace("{}", "--or-open {}", StringComparison.Ordinal), "-O", Segment + Semaphore + "1\n" + Foreign),
     ];
 

@@ -54,6 +54,27 @@ public sealed class ShowTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    /// <summary>As Qt 6.8 and Qt 6.11 write the legacy key of one name, where TMPDIR is a link.</summary>
+    [Fact]
+    public void A_key_that_names_its_file_through_a_link_is_shown_with_the_file_s_own_name()
+    {
+        NativeIpcKey key = _names.Next(NativeIpcKeyType.SystemV);
+        using SharedMemory segment = SharedMemory.CreateNew(key, 64);
+        string link = $"{key.NativeKey}-link";
+        Directory.CreateSymbolicLink(link, Path.GetDirectoryName(key.NativeKey)!);
+        try
+        {
+            string path = $"{link}/{Path.GetFileName(key.NativeKey)}";
+            string shown = Nipc.Succeed("show", $"systemv:{path}");
+            Assert.Equal($"{key} (the same file, without links)", Field(shown, "the same as"));
+            Assert.DoesNotContain("the same as", Nipc.Succeed("show", key.ToString()), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(link);
+        }
+    }
+
     /// <summary>The set was not shown, since the bytes of the segment under its key could not be read.</summary>
     [NeedsRoot(Alone.Why)]
     [Fact]

@@ -125,7 +125,7 @@ internal static class CopySteps
     private sealed class Context() : AssemblyLoadContext(isCollectible: true)
     {
         protected override Assembly? Load(AssemblyName assemblyName)
-            => assemblyName.Name is "NativeIpc" or "NativeIpc.Victim"
+            => assemblyName.Name is "NativeIpc" or "NativeIpc.Inspection" or "NativeIpc.Victim"
                 ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, assemblyName.Name + ".dll")) : null;
     }
 }

@@ -22,9 +22,6 @@ public abstract class WindowsTest
     /// <summary>The functions of the C peer, a row of the matrix each.</summary>
     public static TheoryData<string> Functions => ["W", "A"];
 
-    protected WindowsTest() => Assert.SkipUnless(OperatingSystem.IsWindows(),
-        "Windows kernel objects: runs on Windows, and on Linux under Wine (eng/wine-test.sh).");
-
     /// <summary>A name that no other test and no other process uses.</summary>
     protected static string NewName(string text = "nipc")
         => string.Create(CultureInfo.InvariantCulture,

@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace Limits;
 
-/// <summary>Starts the service twice, sends it more than it takes at a time, and looks whether the limit holds.</summary>
+/// <summary>Starts the service twice, sends it more than it takes at a time, and looks whether the limit
+/// holds.</summary>
 internal static class LoadGenerator
 {
     private const int Requests = 80;

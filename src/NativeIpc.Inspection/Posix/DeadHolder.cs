@@ -13,7 +13,7 @@ internal static class DeadHolder
     internal static unsafe bool Has(UnixDescriptor file)
     {
         ulong word = 0;
-        bool isRead = PosixNames.s_areFiles && GlibcSemaphore.s_isKnown
+        bool isRead = PosixNames.s_areFiles && GlibcSemaphore.s_isOffered
             && Libc.pread((int)file.DangerousGetHandle(), (byte*)&word, sizeof(ulong), 0) == sizeof(ulong);
         return isRead && LockWord.HolderOf(new GlibcSemaphore.Word(word)) is { } slot
             && !HolderSlots.IsAlive(file, slot);

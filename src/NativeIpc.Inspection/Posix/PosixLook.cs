@@ -55,6 +55,10 @@ internal sealed class PosixLook(Census census) : IDisposable
             && name.Length > SemaphorePrefix.Length;
         IpcObjectKind kind = expected ?? (isPrefixed || (!Libraries.IsGlibc && status.Size == Layout.SizeOfSemT)
             ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
+        // With musl the same name is that of a segment.
+        if (!Libraries.IsGlibc && expected == IpcObjectKind.SystemSemaphore && status.Size != Layout.SizeOfSemT
+            && !PosixNames.IsOfGlibc(name))
+            return null;
         return census.Options.Wants(kind)
             ? Describe(name, isPrefixed && kind == IpcObjectKind.SystemSemaphore
                 ? name[SemaphorePrefix.Length..] : name, kind, path, status, times) : null;
@@ -117,13 +121,15 @@ internal sealed class PosixLook(Census census) : IDisposable
         out string original)
     {
         IpcObjectTraits traits = IpcObjectTraits.None;
-        bool isLegacy = NameRules.IsLegacyName(bare, kind, out original);
         bool isSemaphore = kind == IpcObjectKind.SystemSemaphore;
+        string named = isSemaphore ? NameOfLock(bare) : bare;
+        bool isLegacy = NameRules.IsLegacyName(named, kind, out original);
+        if (!Libraries.IsGlibc && isSemaphore) original = ""; // the key is not the legacy one
         if (isLegacy) traits |= IpcObjectTraits.LegacyName;
         if (!PathText.IsText(file)) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
-        if (isSemaphore && IsLock(bare, isLegacy)) traits |= IpcObjectTraits.LockOfSegment;
+        if (isSemaphore && named.Length > 0 && IsLock(named, isLegacy)) traits |= IpcObjectTraits.LockOfSegment;
         return traits;
     }
 
@@ -148,7 +154,7 @@ internal sealed class PosixLook(Census census) : IDisposable
     {
         bool isSeen = users is { Count: > 0 };
         bool isLock = (traits & IpcObjectTraits.LockOfSegment) != 0;
-        string segment = isLock ? SegmentOf(bare, (traits & IpcObjectTraits.LegacyName) != 0) : file;
+        string segment = isLock ? SegmentOf(NameOfLock(bare), (traits & IpcObjectTraits.LegacyName) != 0) : file;
         bool? isUnused = isSeen ? false : SawAll ? true : null;
         var wanted = new Wanted
         {
@@ -225,6 +231,11 @@ internal sealed class PosixLook(Census census) : IDisposable
 
     internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";
 
+    /// <summary>The name of a semaphore among those of locks, which are glibc's with musl, too; empty when no lock can
+    /// have it.</summary>
+    private static string NameOfLock(string bare)
+        => Libraries.IsGlibc ? bare : PosixNames.NameWithGlibc(bare).ToString();
+
     private static string SegmentOf(string bareLock, bool isLegacy)
         => isLegacy ? NameRules.LegacySibling(bareLock, IpcObjectKind.SystemSemaphore) : bareLock;
 
@@ -297,7 +308,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         }
 
         Found found = default;
-        if (number == 0 && wanted.Value) found = ReadValue(file, unreadable);
+        if (number == 0 && wanted.Value) found = ReadValue(file, path, unreadable);
         else if (number is not (0 or Errno.ENOENT or Errno.EACCES or Errno.EPERM))
             unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
         else if (wanted.Value && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
@@ -369,7 +380,7 @@ internal sealed class PosixLook(Census census) : IDisposable
         return lost;
     }
 
-    private unsafe Found ReadValue(UnixDescriptor file, List<string> unreadable)
+    private unsafe Found ReadValue(UnixDescriptor file, string path, List<string> unreadable)
     {
         ulong word = 0;
         nint read = Libc.pread((int)file.DangerousGetHandle(), (byte*)&word, sizeof(ulong), 0);
@@ -389,7 +400,8 @@ internal sealed class PosixLook(Census census) : IDisposable
         return new Found
         {
             Value = (int)(seen.Count & int.MaxValue),
-            Waiting = GlibcSemaphore.s_isKnown ? (int)seen.Waiters : null,
+            Waiting = GlibcSemaphore.s_isKnown || PosixNames.IsOfGlibc(Path.GetFileName(path))
+                ? (int)seen.Waiters : null,
             Lost = lost,
         };
     }

@@ -20,7 +20,7 @@ internal static class PosixUses
     internal static IReadOnlyList<IpcAttachment> Of(string path, FileIdentity identity,
         IReadOnlyList<IpcAttachment> users)
     {
-        if (users.Count == 0 || !GlibcSemaphore.s_isKnown) return users;
+        if (users.Count == 0 || !GlibcSemaphore.s_isOffered) return users;
         Dictionary<long, (int Slot, int Permits)> held = ReadHeld(path, identity);
         return [.. users.Select(user => Of(user, identity, held))];
     }

@@ -5,7 +5,7 @@ using NativeIpc.SystemV;
 
 namespace NativeIpc.Inspection.SystemV;
 
-/// <summary>Opens System V objects by the id that a list told: those that no key file leads to.</summary>
+/// <summary>Opens System V objects by their id, as a list shows it: those that no key file leads to.</summary>
 /// <remarks>
 /// R1 Race: the object is removed, and another one is made, between the list and this.
 /// Safe because: the kernel counts up what it puts into an id, so an id leads to the same object or to none for many

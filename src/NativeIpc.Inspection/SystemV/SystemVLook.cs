@@ -31,59 +31,33 @@ internal sealed class SystemVLook
     internal IpcObjectInfo? Describe(in SystemVTable.Row row)
     {
         List<string> unreadable = [];
+        List<IpcSign> signs = [];
         bool isSegment = row.Kind == IpcObjectKind.SharedMemory;
-        IpcObjectTraits traits = row.IsRemoved ? IpcObjectTraits.Removed : IpcObjectTraits.None;
         KeyFileSearch.Candidate? file = _search.Find(row, out bool isShared);
-        if (row.Key == 0) traits |= IpcObjectTraits.NoKey;
-        else if (file is null)
-            traits |= IpcObjectTraits.KeyFileMissing
-                | (IsReplaced(row) ? IpcObjectTraits.KeyFileReplaced : IpcObjectTraits.None);
-        if (isShared) traits |= IpcObjectTraits.KeyCollision;
-
         string original = "";
         bool isLegacy = file is { } named
             && KeyFileSearch.IsLegacy(named.Path, out IpcObjectKind legacyKind, out original) && legacyKind == row.Kind;
-        if (isLegacy) traits |= IpcObjectTraits.LegacyName;
 
+        IpcObjectTraits traits = TraitsOfKey(row, file);
+        if (row.IsRemoved) traits |= IpcObjectTraits.Removed;
+        if (isShared) traits |= IpcObjectTraits.KeyCollision;
+        if (isLegacy) traits |= IpcObjectTraits.LegacyName;
         int? value = null;
-        bool? isInUse = isSegment ? row.Attached > 0 : null;
         if (isSegment)
         {
-            if (row.Attached == 0)
-                traits |= IpcObjectTraits.Unused
-                    | (IsLeft(row, file) ? IpcObjectTraits.Orphaned : IpcObjectTraits.None);
+            traits |= TraitsOfSegment(row, file);
         }
         else
         {
             value = ReadValue(row.Id, unreadable, out bool isGone);
             if (isGone) return null;
-            if (value == 0 && row.LastUse == 0 && SystemVCounts.IsEmpty(row.Id, row.Count))
-                traits |= IpcObjectTraits.Empty;
-            if (FindSegment(row, isLegacy ? file : null) is { } segment)
-            {
-                // The same number alone may be chance.
-                if (file is not null) traits |= IpcObjectTraits.LockOfSegment;
-                if (segment.Attached == 0 && value is not null && SystemVSigns.IsOurLock(row.Id, row.Key, file?.Path)
-                    && !SystemVCounts.HasWaiters(row.Id, row.Count))
-                {
-                    traits |= IpcObjectTraits.Unused;
-                    if (IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _)))
-                        traits |= IpcObjectTraits.Orphaned;
-                }
-            }
+            traits |= TraitsOfSet(row, value, file, isLegacy ? file : null);
         }
 
-        List<IpcSign> signs = [];
-        if (_census.Options.FindSigns && row.Attached == 0)
-        {
-            AddSigns(row, file, signs);
-            if (signs.Exists(sign => sign.Kind == IpcSignKind.Waiting)) isInUse = true;
-        }
-
+        if (_census.Options.FindSigns && row.Attached == 0) AddSigns(row, file, signs);
         IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses
             ? SystemVUses.MembersOf(row) : [];
-        IReadOnlyList<IpcAttachment> users = _census.Processes is not { } scan ? []
-            : isSegment ? scan.UsersOf(row.Id) : WaitersOf(row.Id, members, scan, unreadable);
+        IReadOnlyList<IpcAttachment> users = UsersOf(row, members, unreadable);
         NativeIpcKeyType type = file is null ? NativeIpcKeyType.SystemV : (NativeIpcKeyType)((row.Key >> 24) & 0xFF);
         return new IpcObjectInfo
         {
@@ -109,7 +83,8 @@ internal sealed class SystemVLook
             CreatorProcessId = isSegment && row.CreatorProcess != 0 ? row.CreatorProcess : null,
             LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             AttachmentCount = isSegment ? row.Attached : null,
-            IsInUse = isInUse,
+            IsInUse = signs.Exists(sign => sign.Kind == IpcSignKind.Waiting) ? true
+                : isSegment ? row.Attached > 0 : null,
             Attachments = users,
             Created = DateTimeOffset.FromUnixTimeSeconds(row.Change),
             LastUsed = row.LastUse == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(row.LastUse),
@@ -119,6 +94,39 @@ internal sealed class SystemVLook
             ObjectIdentity = $"systemv:{(isSegment ? "shm" : "sem")}:{row.Id}",
         };
     }
+
+    private IpcObjectTraits TraitsOfKey(in SystemVTable.Row row, KeyFileSearch.Candidate? file)
+        => row.Key == 0 ? IpcObjectTraits.NoKey
+            : file is not null ? IpcObjectTraits.None
+            : IsReplaced(row) ? IpcObjectTraits.KeyFileMissing | IpcObjectTraits.KeyFileReplaced
+            : IpcObjectTraits.KeyFileMissing;
+
+    private static IpcObjectTraits TraitsOfSegment(in SystemVTable.Row row, KeyFileSearch.Candidate? file)
+        => row.Attached != 0 ? IpcObjectTraits.None
+            : IsLeft(row, file) ? IpcObjectTraits.Unused | IpcObjectTraits.Orphaned : IpcObjectTraits.Unused;
+
+    private IpcObjectTraits TraitsOfSet(in SystemVTable.Row row, int? value, KeyFileSearch.Candidate? file,
+        KeyFileSearch.Candidate? legacyFile)
+    {
+        IpcObjectTraits traits = value == 0 && row.LastUse == 0 && SystemVCounts.IsEmpty(row.Id, row.Count)
+            ? IpcObjectTraits.Empty : IpcObjectTraits.None;
+        if (FindSegment(row, legacyFile) is not { } segment) return traits;
+
+        // The same number alone may be chance.
+        if (file is not null) traits |= IpcObjectTraits.LockOfSegment;
+        if (segment.Attached != 0 || value is null || !SystemVSigns.IsOurLock(row.Id, row.Key, file?.Path)
+            || SystemVCounts.HasWaiters(row.Id, row.Count))
+            return traits;
+        traits |= IpcObjectTraits.Unused;
+        return IsLeft(row, file) && IsLeft(segment, _search.Find(segment, out _))
+            ? traits | IpcObjectTraits.Orphaned : traits;
+    }
+
+    private IReadOnlyList<IpcAttachment> UsersOf(in SystemVTable.Row row, IReadOnlyList<IpcSetMember> members,
+        List<string> unreadable)
+        => _census.Processes is not { } scan ? []
+            : row.Kind == IpcObjectKind.SharedMemory ? scan.UsersOf(row.Id)
+            : WaitersOf(row.Id, members, scan, unreadable);
 
     /// <summary>The processes that wait for a set. Of those that are not seen it is said how many threads there
     /// are.</summary>
@@ -201,8 +209,8 @@ internal sealed class SystemVLook
         if (number == 0) return value;
         isGone = SystemVSupport.IsGone(number);
         unreadable.Add(number == Errno.EACCES ? "The count may not be read by this user."
-            : "The count could not be read: "
-                + $"semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
+            : $"The count could not be read: semctl says \"{Marshal.GetPInvokeErrorMessage(number)}\" "
+                + $"(error {number}).");
         return null;
     }
 

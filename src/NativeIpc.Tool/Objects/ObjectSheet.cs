@@ -17,6 +17,7 @@ internal static class ObjectSheet
         yield return (isSegment ? "segment" : "semaphore", ObjectColumns.Name(found));
         if (found.Key.IsValid) yield return ("native key", PrintableText.Of(found.Key.NativeKey));
         if (found.Key.LegacyKey.Length > 0) yield return ("legacy key", PrintableText.Of(found.Key.LegacyKey));
+        if (OtherTextOf(found) is { } other) yield return ("the same as", PrintableText.Of(other));
         if (isSegment && LockOf(found) is { } lockKey) yield return ("its lock", PrintableText.Of(lockKey));
         string gone = NamedObject.HasNoName(found) ? " (deleted)" : "";
         yield return ("native name", PrintableText.Of(found.Type == NativeIpcKeyType.PosixRealtime
@@ -119,6 +120,17 @@ internal static class ObjectSheet
         => [.. IpcObjects.GetLimits().Where(
             limit => limit.IsNear && limit.Name.StartsWith("kernel.", StringComparison.Ordinal) == found.Type.IsSystemV)
             .Select(limit => Text($"{limit.Name}: {limit.Used} of {limit.Maximum} {limit.Unit} are used"))];
+
+    /// <summary>The key with the true path of its file, where the key names it through a link: System V knows the file
+    /// and not its path, so both are the same object, and compare as different keys. Qt 6.11 keeps links in the folder
+    /// of legacy keys, Qt 6.8 does not.</summary>
+    private static string? OtherTextOf(IpcObjectInfo found)
+    {
+        if (!found.Key.IsValid || !found.Type.IsSystemV || OperatingSystem.IsWindows()) return null;
+        string path = Libc.Resolved(found.Key.NativeKey);
+        return path == found.Key.NativeKey
+            ? null : Text($"{new NativeIpcKey(path, found.Type)} (the same file, without links)");
+    }
 
     private static string? LockOf(IpcObjectInfo found)
     {

@@ -7,9 +7,11 @@ using NativeIpc.Tool.Verbs;
 namespace NativeIpc.Tool.Output;
 
 /// <summary>Everything that <c>--json</c> prints: records with a line here each; what does not apply is left out. The
-/// fields are a contract with scripts (docs/nipc-json.md): added, never renamed.</summary>
+/// fields are a contract with scripts (docs/nipc-json.md): added, never renamed. Only code that writes is generated:
+/// the native file is 0.2 MB smaller than with what reads, too. So no record has an enumeration.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    GenerationMode = JsonSourceGenerationMode.Serialization)]
 [JsonSerializable(typeof(CreatedObject))]
 [JsonSerializable(typeof(KeyReport))]
 [JsonSerializable(typeof(ObjectList))]

@@ -89,7 +89,7 @@ internal static unsafe partial class Libc
     }
 
     /// <summary>A path without links (realpath(3)); as it was given where it cannot be resolved.</summary>
-    private static string Resolved(string path)
+    public static string Resolved(string path)
     {
         byte* resolved = stackalloc byte[4096]; // PATH_MAX
         nint text = Marshal.StringToCoTaskMemUTF8(path);

@@ -43,6 +43,8 @@ internal static class RunVerb
     }
         .Needs(s_conflict, s_timeout)
         .Excludes(s_glob, s_create, "a pattern names what is there.")
+        .Refuses(s_create, parsed => parsed.GetValue(s_robust) && parsed.GetValue(s_create) != 1,
+            "and --robust contradict each other: a robust semaphore has one permit, so make it with 1.")
         .Excludes(s_robust, s_count, "a robust semaphore has one permit.")
         .Does(Run);
 

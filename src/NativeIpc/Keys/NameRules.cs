@@ -90,9 +90,14 @@ internal static class NameRules
     public static NativeIpcKey LockKey(in NativeIpcKey segment, KeyEnvironment environment)
     {
         const string Suffix = "_sem";
-        if (segment.LegacyKey.Length > 0)
-            return LegacyNativeKey(segment.LegacyKey, segment.Type, IpcObjectKind.SystemSemaphore, environment);
-        if (segment.Type != NativeIpcKeyType.Windows) return new NativeIpcKey(segment.NativeKey, segment.Type);
+        NativeIpcKey key = segment.LegacyKey.Length > 0
+            ? LegacyNativeKey(segment.LegacyKey, segment.Type, IpcObjectKind.SystemSemaphore, environment)
+            : new NativeIpcKey(segment.NativeKey, segment.Type);
+        // With musl a segment and a semaphore of one name are one file. The lock is the one that processes on glibc
+        // have, by the name of its file.
+        if (environment.Platform == KeyPlatform.LinuxMusl && key.Type == NativeIpcKeyType.PosixRealtime)
+            return new NativeIpcKey("/sem." + key.NativeKey.TrimStart('/'), key.Type);
+        if (segment.LegacyKey.Length > 0 || segment.Type != NativeIpcKeyType.Windows) return key;
 
         // On Windows all kinds of objects share one space of names. Qt cuts the name so that the suffix fits; not run
         // on Windows, but with one unit more the name could not be used at all.

@@ -32,7 +32,8 @@ internal static class RemovalRecord
 
     private static ReadOnlySpan<byte> NameBytes => "user.nativeipc\0"u8;
 
-    /// <summary>Records that this process has to remove a POSIX object. What refuses that leaves no record.</summary>
+    /// <summary>Records that this process has to remove a POSIX object. Where that is refused, there is no
+    /// record.</summary>
     internal static void Write(int file)
     {
         if (!OperatingSystem.IsLinux() || Volatile.Read(ref s_isRefused) || s_self.Value is not { } self) return;

@@ -61,7 +61,7 @@ internal static class FileLockHolder
     }
 
     /// <summary>All threads are looked at: the one that holds it need not be the first one, whose state is that of the
-    /// process. Of this process the one that looks runs, and says nothing.</summary>
+    /// process. The thread of this process that looks is left out: it runs, which says nothing.</summary>
     private static HolderSight Look(string holder, int process)
     {
         string folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{process}");

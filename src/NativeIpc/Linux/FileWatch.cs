@@ -18,34 +18,29 @@ internal interface IFileListener
     }
 }
 
-/// <summary>One inotify(7) instance and one thread for the whole process: tells of changes of files, and does what is
-/// due at a time. Linux only.</summary>
-/// <remarks>
-/// Interleavings. (1) inotify watches an inode and gives one number for it, however many ask: all of them are kept
-/// under the number, with one mask. (2) A watch ends while its event is under way: the event finds no one and is
-/// dropped; a number is used again only after it ran over 2^31. (3) The queue overflows: everybody hears. (4) A
-/// listener goes while its event is told: it hears once more, and must bear that. (5) The thread ends, since this
-/// library is unloaded and nobody listens, while it is poked: pokes are counted under the gate. The gate guards the
-/// table; the thread never holds it while it reads or tells.
-/// </remarks>
+/// <summary>One inotify(7) instance for the whole process: tells of changes of files, on the thread of
+/// <see cref="Reactor"/>. Linux only.</summary>
+/// <remarks>The gate guards the table. It is held while the kernel looks a path up, so it is not that of
+/// <see cref="Reactor"/>, which is taken inside of it.</remarks>
 internal static unsafe class FileWatch
 {
     private const int Mask = Flags.IN_ATTRIB | Flags.IN_DELETE_SELF | Flags.IN_MOVE_SELF;
-    private const int MostEvents = 2;
-
     private static readonly Lock s_gate = new();
     private static readonly Dictionary<int, List<IFileListener>> s_listeners = [];
     private static readonly HashSet<IFileListener> s_hearClosing = [];
     private static UnixDescriptor? s_inotify;
-    private static UnixDescriptor? s_poke;
-    private static int s_epoll = -1;
     private static bool s_unavailable;
-    private static bool s_isRunning;
-    private static long s_pokes;
 
-    /// <summary>What the thread does each time before it sleeps; the answer says for how long, in milliseconds, -1 for
-    /// as long as nobody pokes it.</summary>
+    // Listeners, and calls that are about to become one.
+    private static int s_needs;
+
+    /// <summary>What is due each time before the thread sleeps; see <see cref="Reactor.Part"/>.</summary>
     private static Func<int>? s_chores;
+
+    private static bool s_hasChores;
+    private static readonly Action s_read = Read;
+    private static readonly Reactor.Part s_part = new(DoChores,
+        static () => Volatile.Read(ref s_needs) > 0 || s_hasChores, CloseInotify);
 
     /// <summary>Whether the system can watch at all.</summary>
     public static bool IsOffered => OperatingSystem.IsLinux() && !s_unavailable;
@@ -57,42 +52,54 @@ internal static unsafe class FileWatch
     /// <returns>The number to end it by; -1 when that failed, which is reported unless there is no file.</returns>
     public static int Add(string path, IFileListener listener, string missed)
     {
-        lock (s_gate)
+        // R1 Race: the thread ends. Safe because: it looks at this number, under the gate with which it is started.
+        Interlocked.Increment(ref s_needs);
+        int watch;
+        lock (s_gate) watch = TryAdd(path, listener, missed);
+        if (watch == -1) Interlocked.Decrement(ref s_needs);
+        return watch;
+    }
+
+    private static int TryAdd(string path, IFileListener listener, string missed)
+    {
+        if (!EnsureStarted(missed) || !EnsureInotify(missed)) return -1;
+        int watch = Libc.inotify_add_watch(s_inotify!, path, Mask | Flags.IN_MASK_ADD); // others may hear more
+        if (watch == -1)
         {
-            if (!EnsureStarted(missed)) return -1;
-            if (s_inotify is null)
-            {
-                var inotify = new UnixDescriptor(Libc.inotify_init1(Flags.IN_CLOEXEC));
-                if (inotify.IsInvalid || !TryHear(inotify))
-                {
-                    int number = Marshal.GetLastPInvokeError();
-                    s_unavailable = number == Errno.ENOSYS; // anything else may pass
-                    inotify.Dispose();
-                    Report("inotify_init1", number, missed + " (see fs.inotify.max_user_instances)");
-                    return -1;
-                }
-
-                s_inotify = inotify;
-            }
-
-            int watch = Libc.inotify_add_watch(s_inotify, path, Mask | Flags.IN_MASK_ADD); // others may hear more
-            if (watch == -1)
-            {
-                int number = Marshal.GetLastPInvokeError();
-                if (number != Errno.ENOENT)
-                    Report($"inotify_add_watch for {path}", number, missed + " (see fs.inotify.max_user_watches)");
-            }
-            else if (s_listeners.TryGetValue(watch, out List<IFileListener>? others))
-            {
-                others.Add(listener);
-            }
-            else
-            {
-                s_listeners.Add(watch, [listener]);
-            }
-
-            return watch;
+            int number = Marshal.GetLastPInvokeError();
+            if (number != Errno.ENOENT)
+                Report($"inotify_add_watch for {path}", number, missed + " (see fs.inotify.max_user_watches)");
         }
+        else if (s_listeners.TryGetValue(watch, out List<IFileListener>? others))
+        {
+            others.Add(listener); // inotify has one number for an inode, however many ask
+        }
+        else
+        {
+            s_listeners.Add(watch, [listener]);
+        }
+
+        return watch;
+    }
+
+    private static bool EnsureInotify(string missed)
+    {
+        if (s_inotify is not null) return true;
+        var inotify = new UnixDescriptor(Libc.inotify_init1(Flags.IN_CLOEXEC));
+        long number;
+        lock (Reactor.s_gate)
+            number = inotify.IsInvalid ? 0 : Reactor.TryHear((int)inotify.DangerousGetHandle(), s_read);
+        if (number == 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            s_unavailable = error == Errno.ENOSYS; // anything else may pass
+            inotify.Dispose();
+            Report("inotify_init1", error, missed + " (see fs.inotify.max_user_instances)");
+            return false;
+        }
+
+        s_inotify = inotify;
+        return true;
     }
 
     /// <summary>Begins or ends to tell a listener that somebody closes the file, of all that others do.</summary>
@@ -126,13 +133,17 @@ internal static unsafe class FileWatch
         lock (s_gate)
         {
             s_hearClosing.Remove(listener); // the kernel goes on telling; the next one that is told in vain ends it
-            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener)
-                || listeners.Count > 0)
+            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener))
                 return;
-            s_listeners.Remove(watch);
-            // Fails only when the inode is gone and the kernel has dropped the watch by itself.
-            _ = Libc.inotify_rm_watch(s_inotify!, watch);
-            if (s_listeners.Count == 0 && Unloading.HasBegun) Poke();
+            if (listeners.Count == 0)
+            {
+                s_listeners.Remove(watch);
+                // Fails only when the inode is gone and the kernel has dropped the watch by itself.
+                _ = Libc.inotify_rm_watch(s_inotify!, watch);
+            }
+
+            // At last: then the thread may end, which closes inotify.
+            if (Interlocked.Decrement(ref s_needs) == 0 && Unloading.HasBegun) Reactor.Poke();
         }
     }
 
@@ -140,100 +151,38 @@ internal static unsafe class FileWatch
     /// had.</summary>
     public static bool Poke(Func<int> chores, string missed)
     {
-        lock (s_gate)
+        Volatile.Write(ref s_chores, chores);
+        lock (Reactor.s_gate) // so that the thread does not end between
         {
-            Volatile.Write(ref s_chores, chores);
             if (!EnsureStarted(missed)) return false;
-            Poke();
+            Reactor.Poke();
             return true;
         }
-    }
-
-    private static void Poke()
-    {
-        ulong one = 1;
-        s_pokes++;
-        _ = Libc.write(s_poke!, (byte*)&one, sizeof(ulong)); // fails only when it is poked already 2^64 times
     }
 
     private static bool EnsureStarted(string missed)
     {
-        if (s_isRunning) return true;
         if (s_unavailable) return false;
-        Unloading.AtBegin(HurryUp);
-        if (s_epoll < 0) s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
-        if (s_poke is null)
+        lock (Reactor.s_gate)
         {
-            var poke = new UnixDescriptor(s_epoll < 0 ? -1 : Libc.eventfd(0, Flags.EFD_CLOEXEC));
-            if (poke.IsInvalid || !TryHear(poke))
-            {
-                int number = Marshal.GetLastPInvokeError();
-                poke.Dispose();
-                Report("eventfd", number, missed);
-                return false;
-            }
-
-            s_poke = poke;
-        }
-
-        if (BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc file watch") is not null) return s_isRunning = true;
-        Report("a thread", Errno.EAGAIN, missed); // of that the next one may have more
-        return false;
-    }
-
-    private static bool TryHear(UnixDescriptor descriptor)
-    {
-        byte* wanted = stackalloc byte[Layout.SizeOfEpollEvent];
-        new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
-        *(int*)wanted = Flags.EPOLLIN;
-        *(long*)(wanted + Layout.EpollData) = (int)descriptor.DangerousGetHandle();
-        return Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, (int)descriptor.DangerousGetHandle(), wanted) == 0;
-    }
-
-    private static void Run()
-    {
-        byte* events = stackalloc byte[MostEvents * Layout.SizeOfEpollEvent];
-        while (true)
-        {
-            long pokes = Volatile.Read(ref s_pokes);
-            int milliseconds = Volatile.Read(ref s_chores)?.Invoke() ?? -1;
-            if (milliseconds < 0 && Unloading.HasBegun && TryEnd(pokes)) return;
-            int count = Libc.epoll_wait(s_epoll, events, MostEvents, milliseconds);
-            for (int i = 0; i < count; i++)
-            {
-                if (*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData) == s_poke!.DangerousGetHandle())
-                    Drain();
-                else Read();
-            }
+            bool isRunning = Reactor.TryStart(s_part, out int number);
+            if (number != 0) Report("eventfd", number, missed);
+            else if (!isRunning) Report("a thread", Errno.EAGAIN, missed); // of that the next one may have more
+            return number == 0 && isRunning;
         }
     }
 
-    private static void HurryUp()
+    private static int DoChores()
     {
-        lock (s_gate)
-        {
-            if (s_isRunning) Poke();
-        }
+        int milliseconds = Volatile.Read(ref s_chores)?.Invoke() ?? -1;
+        s_hasChores = milliseconds >= 0;
+        return milliseconds;
     }
 
-    private static bool TryEnd(long pokes)
+    private static void CloseInotify()
     {
-        lock (s_gate)
-        {
-            if (s_listeners.Count > 0 || s_pokes != pokes) return false;
-            s_hearClosing.Clear();
-            s_inotify?.Dispose();
-            s_poke!.Dispose();
-            _ = Libc.close_number(s_epoll);
-            (s_inotify, s_poke, s_epoll, s_isRunning) = (null, null, -1, false);
-            return true;
-        }
-    }
-
-    private static void Drain()
-    {
-        ulong poked;
-        _ = Libc.read(s_poke!, (byte*)&poked, sizeof(ulong));
+        s_inotify?.Dispose();
+        s_inotify = null;
     }
 
     private static void Read()
@@ -251,6 +200,7 @@ internal static unsafe class FileWatch
         for (nint at = 0; at + headerSize <= read; at += headerSize + (nint)(*(uint*)(buffer + at + 12)))
         {
             uint mask = *(uint*)(buffer + at + 4);
+            // R2 Race: a listener goes meanwhile. Safe because: it hears once more, and bears that.
             foreach (IFileListener listener in Affected(*(int*)(buffer + at), mask))
             {
                 if (mask == Flags.IN_CLOSE_WRITE) listener.FileClosed();
@@ -259,6 +209,8 @@ internal static unsafe class FileWatch
         }
     }
 
+    // A watch that has ended has nobody; its number is used again only after it ran over 2^31. When the queue
+    // overflows, everybody hears.
     private static List<IFileListener> Affected(int watch, uint mask)
     {
         lock (s_gate)

@@ -7,7 +7,8 @@ public enum KeyPlatform
     /// shorter.</summary>
     Linux = 0,
 
-    /// <summary>Linux with musl.</summary>
+    /// <summary>Linux with musl: a segment and a semaphore of one name are one file, so the lock of a POSIX segment is
+    /// the semaphore that glibc has for it, under the name of its file, <c>/sem.NAME</c>.</summary>
     LinuxMusl = 1,
 
     /// <summary>Android: no System V; the legacy default is POSIX.</summary>

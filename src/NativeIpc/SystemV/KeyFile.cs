@@ -33,7 +33,7 @@ internal sealed class KeyFile : IDisposable
     private FileLock _lock;
     private bool _isBare; // empty, not made by this call, and without an object of this project id
 
-    internal KeyFile(string attempt, in NativeIpcKey key, in KeyFileRules rules, int descriptor, FileLock held,
+    internal KeyFile(string attempt, in NativeIpcKey key, KeyFileRules rules, int descriptor, FileLock held,
         in FileStatus status, KeyFileOrigin origin, KeyFileWay way)
     {
         _attempt = attempt;
@@ -62,7 +62,7 @@ internal sealed class KeyFile : IDisposable
 
     /// <summary>Opens and locks the key file.</summary>
     /// <returns>Null when it is missing and was not to be made.</returns>
-    public static KeyFile? Open(string attempt, in NativeIpcKey key, in KeyFileRules rules)
+    public static KeyFile? Open(string attempt, in NativeIpcKey key, KeyFileRules rules)
         => new KeyFileOpening(attempt, key, rules).Run();
 
     internal static string Path(in NativeIpcKey key) => NameText.ForThisSystem(key.NativeKey);
@@ -96,7 +96,7 @@ internal sealed class KeyFile : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            return true; // not told is not old: the caller waits no longer than for a young one
+            return true; // an unknown age: the caller waits no longer than for a young file
         }
     }
 
@@ -204,7 +204,7 @@ internal sealed class KeyFile : IDisposable
         int error = Libc.Status(path, followLink: false, out FileStatus now);
         if (error == Errno.ENOENT) return;
 
-        // Not told is not gone.
+        // Unknown is not gone.
         if (error != 0) throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "statx", error);
         if (now.Identity != Status.Identity) return;
         if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;

@@ -41,7 +41,7 @@ internal ref struct KeyFileOpening
     private Backoff _backoff;
     private int _round;
 
-    internal KeyFileOpening(string attempt, in NativeIpcKey key, in KeyFileRules rules)
+    internal KeyFileOpening(string attempt, in NativeIpcKey key, KeyFileRules rules)
     {
         _attempt = attempt;
         _key = key;

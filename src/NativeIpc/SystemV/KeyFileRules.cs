@@ -26,7 +26,7 @@ internal enum KeyFilePurpose
 /// <summary>How a call uses key files.</summary>
 /// <param name="Purpose">What for.</param>
 /// <param name="Bound">How long other holders of the lock are waited for.</param>
-internal readonly record struct KeyFileRules(KeyFilePurpose Purpose, PeerBound Bound)
+internal sealed record KeyFileRules(KeyFilePurpose Purpose, PeerBound Bound)
 {
     /// <summary>The mode of the object that is made under a new file.</summary>
     internal UnixFileMode ObjectMode { get; init; }

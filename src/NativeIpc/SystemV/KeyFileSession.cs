@@ -54,7 +54,7 @@ internal sealed class KeyFileSession : IDisposable
     /// <param name="rules">How the file is opened.</param>
     /// <param name="makersTime">How long a young file without an object is left to the peer that may be making
     /// one.</param>
-    internal KeyFileSession(string attempt, in NativeIpcKey key, IpcObjectKind kind, in KeyFileRules rules,
+    internal KeyFileSession(string attempt, in NativeIpcKey key, IpcObjectKind kind, KeyFileRules rules,
         TimeSpan makersTime)
     {
         _attempt = attempt;

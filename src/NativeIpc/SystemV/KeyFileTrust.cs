@@ -32,7 +32,7 @@ internal static class KeyFileTrust
     {
         int slash = new Span<byte>(path.Pointer, path.Length).LastIndexOf((byte)'/');
         if (slash <= 0 || slash == path.Length - 1) return false;
-        path.Pointer[slash] = 0; // this method's own copy
+        path.Pointer[slash] = 0; // in this method's own copy
         return Libc.Status(path.Pointer, followLink: true, out FileStatus folder) == 0 && IsGood(folder);
     }
 
@@ -87,10 +87,8 @@ internal static class KeyFileTrust
             $"there was no key file, and {stranger} the System V key 0x{ipcKey:x8} of a new one (inode {made.Inode}) "
                 + $"already: {whose}",
             twin is not null ? "Use another path."
-                : $"Remove the leftover "
-                    + (OperatingSystem.IsLinux()
-                        ? $"('nipc rm 0x{ipcKey:x8}'), " : "(ipcs, ipcrm -M or -S with that key), ")
-                + "or use another path.", Errno.EEXIST);
+                : OperatingSystem.IsLinux() ? $"Remove the leftover ('nipc rm 0x{ipcKey:x8}'), or use another path."
+                : "Remove the leftover (ipcs, ipcrm -M or -S with that key), or use another path.", Errno.EEXIST);
     }
 
     /// <summary>Another file with the same key, in the folder of a key file or one of the default folders; null when

@@ -20,7 +20,7 @@ internal static class NewKeyFile
     /// also makes the object, and removes both. Otherwise another process may come between, and the file stays when its
     /// object goes.
     /// </remarks>
-    public static int Make(string attempt, in NativeIpcKey key, string path, in KeyFileRules rules, out FileLock held,
+    public static int Make(string attempt, in NativeIpcKey key, string path, KeyFileRules rules, out FileLock held,
         out FileStatus status)
     {
         UnixFileMode mode = ModeOf(rules);
@@ -57,7 +57,7 @@ internal static class NewKeyFile
     /// keep that lock: so whoever may write the object may read the file. To reach the object ftok(3) needs no right on
     /// the file itself. Nobody writes into it.
     /// </summary>
-    public static UnixFileMode ModeOf(in KeyFileRules rules)
+    public static UnixFileMode ModeOf(KeyFileRules rules)
     {
         UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         if (rules.ObjectMode.HasFlag(UnixFileMode.GroupWrite)) mode |= UnixFileMode.GroupRead;
@@ -73,7 +73,8 @@ internal static class NewKeyFile
         int number = Libc.Status(file, out status);
         if (number != 0) return number;
 
-        // The object gets this process's group, the file in some folders theirs: only the object's group is let in.
+        // The object gets this process's group, and the file in some folders that of the folder: only the object's
+        // group is let in.
         bool isOther = group is null && mode.HasFlag(UnixFileMode.GroupRead)
             && !RealIds.Groups.AreSame(status.Gid, Libc.getegid());
         if (isOther && Libc.fchown(file, uint.MaxValue, Libc.getegid()) != 0) mode &= ~UnixFileMode.GroupRead;
@@ -89,7 +90,7 @@ internal static class NewKeyFile
     /// is tried while this one keeps the number; if another file has the same key, that is an error which names it.
     /// </remarks>
     private static bool MakeLocked(string attempt, in NativeIpcKey key, string path, UnixFileMode mode,
-        in KeyFileRules rules, out int descriptor, out FileLock held, out FileStatus status)
+        KeyFileRules rules, out int descriptor, out FileLock held, out FileStatus status)
     {
         descriptor = -1;
         held = default;

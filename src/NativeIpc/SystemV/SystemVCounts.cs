@@ -72,8 +72,8 @@ internal static class SystemVCounts
                     ? true : throw SystemVErrors.UseSemaphore("open the semaphore", key, "semctl", number);
             }
 
-            // Linux notes the process that did SETVAL. One that this process cannot see (a container's) shows as 0,
-            // too: from inside a PID namespace the two cannot be told apart, and a set is taken as it is.
+            // Linux notes the process that did SETVAL. One that this process cannot see (of another container) shows as
+            // 0, too: from inside a PID namespace the two look the same, and a set is taken as it is.
             if (value != 0 || Libc.semctl(id, 0, Flags.GETPID) != 0) return true;
             if (SystemVSupport.SetStatusOf(id, out SetStatus set) == 0
                 && (set.LastOperation != 0 || !AreUntouched(id, 1, set.Count)))

@@ -246,7 +246,7 @@ internal static class SystemVErrors
     private static string Folder(in NativeIpcKey key)
         => Failure.Printable(KeyFileTrust.FolderOf(SystemV.KeyFile.Path(key)));
 
-    /// <summary>Mode and owner of the folder, to follow its name; empty when they cannot be told.</summary>
+    /// <summary>Mode and owner of the folder, to follow its name; empty when they are not known.</summary>
     private static string FolderMode(in NativeIpcKey key)
         => Libc.Status(KeyFileTrust.FolderOf(SystemV.KeyFile.Path(key)), followLink: true, out FileStatus folder) == 0
             ? string.Create(CultureInfo.InvariantCulture,

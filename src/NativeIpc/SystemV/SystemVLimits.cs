@@ -30,7 +30,7 @@ internal static class SystemVLimits
         Sets,
     }
 
-    /// <summary>A limit's value, to follow its name; empty when it is not told.</summary>
+    /// <summary>A limit's value, to follow its name; empty when it is not known.</summary>
     internal static string Value(string name)
         => Find(name) is { } limit ? string.Create(CultureInfo.InvariantCulture, $" = {limit.Maximum}") : "";
 

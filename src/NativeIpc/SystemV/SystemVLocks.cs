@@ -58,11 +58,9 @@ internal static class SystemVLocks
     /// <param name="bound">How long peers are waited for.</param>
     internal static SystemVSemaphore Open(in LockedSegment segment, bool trustsOthers, in PeerBound bound)
     {
-        SegmentStatus status = segment.Look();
 #pragma warning disable CA1416 // there is no System V on Windows, and on macOS this sets Robust to what it is anyway
         var options = new SystemSemaphoreOptions
         {
-            Mode = ModeOf(status.Permissions),
             Removal = RemovalPolicy.Keep,
             Robust = OperatingSystem.IsLinux(),
             AllowOtherOwners = trustsOthers || segment.Purpose == LockPurpose.Remove,
@@ -70,8 +68,11 @@ internal static class SystemVLocks
         };
 #pragma warning restore CA1416
         NativeIpcKey key = segment.LockKey;
-        if (!TryFindFast(segment, key, status.Uid, options, out SystemVSet set))
+        if (!TryFindFast(segment, key, options.AllowOtherOwners, out SystemVSet set))
+        {
+            options = options with { Mode = ModeOf(segment.Look().Permissions) };
             SystemVSemaphores.Create(key, 1, options, Existing.Use, bound, out set, segment);
+        }
 
         // Without an initial count: a lock that is gone is not made anew in the middle of an operation, since its
         // holder would then release the new one. Its next user opens it again.
@@ -85,19 +86,20 @@ internal static class SystemVLocks
     /// attached. What is removed with the segment goes while nobody is attached, or by a process that does not mind:
     /// then the lock is gone at its first use, as if it had been removed after this call.
     /// </remarks>
-    private static bool TryFindFast(in LockedSegment segment, in NativeIpcKey key, uint owner,
-        SystemSemaphoreOptions options, out SystemVSet set)
+    private static bool TryFindFast(in LockedSegment segment, in NativeIpcKey key, bool trustsOthers,
+        out SystemVSet set)
     {
         set = default;
         if (!FileKeys.s_areKnown || !segment.SharesFile) return false;
         int id = Libc.semget(segment.IpcKey, 0, 0);
-        if (id == -1 || SystemVSemaphores.Look(key, id, options.AllowOtherOwners, owner)
-            is not { LastOperation: not 0 } status)
+        if (id == -1 || SystemVSupport.SetStatusOf(id, out SetStatus status) != 0 || status.LastOperation == 0)
             return false;
         if (Libc.Status(KeyFile.Path(key), followLink: false, out FileStatus now) != 0
             || now.Identity != segment.KeyFile)
             return false;
-        segment.Look();
+        uint owner = segment.Look().Uid;
+        if (!trustsOthers)
+            SystemVSupport.CheckOwner("open the semaphore", key, "semctl", status.Uid, status.CreatorUid, owner);
         set = SystemVSet.Opened(id, segment.KeyFile, status);
         return true;
     }

@@ -55,7 +55,7 @@ internal sealed partial class SystemVSemaphore
     private unsafe bool TryTakeFast(Opened set)
     {
         if (StopPoint.IsOn) return false;
-        if (SemopAtOnce.s_call(set.Id, StepsOf(CleanTaking), 3) != 0) return false;
+        if (SemopFast.s_call(set.Id, StepsOf(CleanTaking), 3) != 0) return false;
         Volatile.Write(ref _tookOver, false);
         return true;
     }
@@ -65,7 +65,7 @@ internal sealed partial class SystemVSemaphore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe bool TryReleaseFast(Opened set)
     {
-        return !StopPoint.IsOn && SemopAtOnce.s_call(set.Id, StepsOf(Releasing), 3) == 0;
+        return !StopPoint.IsOn && SemopFast.s_call(set.Id, StepsOf(Releasing), 3) == 0;
     }
 
     /// <summary>Takes the lock of a set that tells; null when the set is gone and was made anew.</summary>

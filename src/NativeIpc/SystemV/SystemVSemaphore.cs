@@ -105,7 +105,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     {
         if (_options.Robust || IsClosed) return false;
         var operation = new Sembuf { sem_op = change, sem_flg = (short)(flags | Flags.IPC_NOWAIT) };
-        return SemopAtOnce.s_call(_set.Id, &operation, 1) == 0;
+        return SemopFast.s_call(_set.Id, &operation, 1) == 0;
     }
 
     public override bool Block(TimeSpan slice)
@@ -216,8 +216,8 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
     }
 
     /// <inheritdoc/>
-    /// <remarks>An id is no handle, so a permit can be given back after Close; but the kernel's note of a robust lock's
-    /// holder is kept by the object.</remarks>
+    /// <remarks>An id is no handle, so a permit can be released after Close; but the holder of a robust lock is known
+    /// to the object only.</remarks>
     public override bool ReturnsAfterClose => !_options.Robust;
 
     /// <inheritdoc/>

@@ -64,8 +64,8 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         }
     }
 
-    /// <summary>The set is gone, and was made anew under <paramref name="keyFile"/>; tells whether this instance had
-    /// made that file.</summary>
+    /// <summary>The set is gone, and was made anew under <paramref name="keyFile"/>: there is nothing to remove any
+    /// more. Returns whether this instance had made that file.</summary>
     public bool Forget(FileIdentity keyFile)
     {
         lock (_gate) _performed = true;

@@ -92,7 +92,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             return null;
         var path = new Utf8Path(default, text);
         Timespec begin;
-        _ = Libc.clock_gettime_at_once(Flags.CLOCK_REALTIME, &begin); // fails only for a clock that is none
+        _ = Libc.clock_gettime_fast(Flags.CLOCK_REALTIME, &begin); // fails only for a clock that is none
         if (!options.AllowOtherOwners && !KeyFileTrust.IsGoodFolder(path)) return null;
         if (Libc.Status(path.Pointer, followLink: false, out FileStatus file) != 0 || file.IsSymbolicLink) return null;
         if (!options.AllowOtherOwners && !RealIds.IsTrusted(file.Uid)) return null;

@@ -108,12 +108,12 @@ internal static class SystemVSupport
     }
 
     /// <summary>
-    /// Refuses an object that neither this user nor root owns and made. Asked of the id that is then used; an id keeps
-    /// its creator for ever, and only the owner can give it away.
+    /// Refuses an object that neither this user nor root owns and made. It is asked of the id that is then used: an id
+    /// keeps its creator for ever, and only the owner can give it away.
     /// </summary>
     /// <param name="attempt">What was tried.</param>
     /// <param name="key">The key.</param>
-    /// <param name="call">The call that told.</param>
+    /// <param name="call">The call that told the owner.</param>
     /// <param name="uid">The owner.</param>
     /// <param name="creator">Who made it.</param>
     /// <param name="alsoTrusted">For a lock: the owner of its segment.</param>

@@ -17,7 +17,7 @@ public class LateAssemblyTests
 
     private static readonly string[] s_late =
     [
-        "FileWatch", "NameWatch", "SleepWatch", "ProcessExit", "Wakeup", "LockAttendant", "SteppingAside",
+        "Reactor", "FileWatch", "NameWatch", "SleepWatch", "ProcessExit", "Wakeup", "LockAttendant", "SteppingAside",
         "HolderSlots", "HeldSemaphore", "MappedSemaphore", "PosixLastOut", "PosixUsers", "PosixRemoval",
         "FutexDispatcher", "RingSleep", "WaitvSleep", "WaitPoller", "WaitQueue`1", "RegisteredWait", "SegmentLock",
         "SharedMemory", "SystemSemaphore",

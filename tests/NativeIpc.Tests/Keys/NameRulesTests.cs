@@ -148,6 +148,15 @@ public class NameRulesTests
         => Assert.Equal(NativeIpcKey.Parse(expected), NameRules.LockKey(NativeIpcKey.Parse(segment), s_linux));
 
     [Theory]
+    [InlineData("posix:/a", "posix:/sem.a")]
+    [InlineData("posix:a", "posix:/sem.a")]
+    [InlineData("posix:/anything?legacyKey=myapp", "posix:/sem.qipc_systemsem_myapp" + MyAppHash)]
+    [InlineData("systemv:/tmp/a", "systemv:/tmp/a")]
+    public void The_lock_with_musl_is_the_file_that_glibc_has(string segment, string expected)
+        => Assert.Equal(NativeIpcKey.Parse(expected),
+            NameRules.LockKey(NativeIpcKey.Parse(segment), Environment(KeyPlatform.LinuxMusl)));
+
+    [Theory]
     [InlineData(1)]
     [InlineData(255)]
     [InlineData(256)]

@@ -16,7 +16,7 @@ internal unsafe struct Timespec
     internal static Timespec After(TimeSpan time, int clock)
     {
         Timespec now;
-        _ = Libc.clock_gettime_at_once(clock, &now); // fails only for a clock that is none
+        _ = Libc.clock_gettime_fast(clock, &now); // fails only for a clock that is none
         long nanoseconds = now.tv_nsec + (time.Ticks % TimeSpan.TicksPerSecond * 100);
         now.tv_sec += (time.Ticks / TimeSpan.TicksPerSecond) + (nanoseconds / 1_000_000_000);
         now.tv_nsec = nanoseconds % 1_000_000_000;
@@ -34,7 +34,7 @@ internal static partial class Libc
 
     [LibraryImport(Libraries.Libc, EntryPoint = "clock_gettime")]
     [SuppressGCTransition] // no system call in general
-    internal static unsafe partial int clock_gettime_at_once(int clock, Timespec* now);
+    internal static unsafe partial int clock_gettime_fast(int clock, Timespec* now);
 
     [LibraryImport(Libraries.Libc, SetLastError = true)]
     internal static partial int nanosleep(in Timespec duration, nint remaining);

@@ -13,6 +13,12 @@ internal static partial class Libc
     [LibraryImport(Libraries.Libc, SetLastError = true)]
     internal static unsafe partial nint write(UnixDescriptor fd, byte* buffer, nuint count);
 
+    [LibraryImport(Libraries.Libc, EntryPoint = "read", SetLastError = true)]
+    internal static unsafe partial nint read_number(int fd, byte* buffer, nuint count);
+
+    [LibraryImport(Libraries.Libc, EntryPoint = "write", SetLastError = true)]
+    internal static unsafe partial nint write_number(int fd, byte* buffer, nuint count);
+
     [LibraryImport(Libraries.Libc, SetLastError = true)]
     internal static unsafe partial nint pread(int fd, byte* buffer, nuint count, long offset);
 

@@ -16,7 +16,7 @@ internal struct Sembuf
 /// way into C. By a pointer, since native AOT looks a declared function up in a stub of its own at each call, which
 /// takes 20 ns (measured; DirectPInvoke in the user's project would do the same).
 /// </summary>
-internal static unsafe class SemopAtOnce
+internal static unsafe class SemopFast
 {
     internal static readonly delegate* unmanaged<int, Sembuf*, nuint,
         int> s_call = (delegate* unmanaged<int, Sembuf*, nuint, int>)Libraries.Function("semop");

@@ -14,6 +14,9 @@ internal static class PosixNames
 {
     internal const string Folder = "/dev/shm";
 
+    // What glibc puts before a semaphore's name.
+    private const string GlibcPrefix = "sem.";
+
     /// <summary>Whether objects are files whose place is known.</summary>
     internal static readonly bool s_areFiles = OperatingSystem.IsLinux()
         && !(AppContext.TryGetSwitch("NativeIpc.PlainPosixCalls", out bool plain) && plain);
@@ -40,28 +43,40 @@ internal static class PosixNames
     internal static string FileOf(in NativeIpcKey key, IpcObjectKind kind)
         => kind == IpcObjectKind.SharedMemory ? SegmentFile(Native(key)) : SemaphoreFile(Native(key));
 
-    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or,
-    /// with musl, taken by the segment itself.</summary>
+    // With musl: whether this library makes and uses semaphores of glibc there.
+    private static readonly bool s_sharesWithGlibc = s_areFiles && !Libraries.IsGlibc && Environment.Is64BitProcess
+        && BitConverter.IsLittleEndian
+        && !(AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable);
+
+    /// <summary>Whether a semaphore is one of glibc's, with musl: by the name of its file. Processes on both share it,
+    /// and one name never leads to two kinds of words: where that cannot be had, such names are refused
+    /// (<see cref="WhyRefused"/>).</summary>
+    internal static bool IsOfGlibc(in NativeIpcKey semaphore)
+        => s_sharesWithGlibc && NameWithGlibc(Bare(semaphore)).Length > 0;
+
+    /// <summary>The same of a file in <see cref="Folder"/>.</summary>
+    internal static bool IsOfGlibc(string file) => s_sharesWithGlibc && NameWithGlibc(file).Length > 0;
+
+    /// <summary>The name that glibc has for the semaphore in a file; empty when it has none for it.</summary>
+    internal static ReadOnlySpan<char> NameWithGlibc(ReadOnlySpan<char> file)
+        => file.StartsWith(GlibcPrefix, StringComparison.Ordinal) ? file[GlibcPrefix.Length..] : default;
+
+    /// <summary>Why a semaphore may not be used under its name; null when it may.</summary>
+    internal static string? WhyRefused(in NativeIpcKey semaphore)
+        => !OperatingSystem.IsLinux() || Libraries.IsGlibc || s_sharesWithGlibc
+            || NameWithGlibc(Bare(semaphore)).Length == 0
+            ? null
+            : "with musl a name that begins with 'sem.' is that of a semaphore of glibc, which cannot be used with the "
+                + "plain POSIX calls or the switch NativeIpc.PortableWaits";
+
+    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or
+    /// refused.</summary>
     internal static NativeIpcKey LockKey(in NativeIpcKey segment)
     {
         NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
-        return UsableKey.FindViolationHere(key, IpcObjectKind.SystemSemaphore) is null
-            && !(s_areFiles && AreOneFile(segment, key))
+        return UsableKey.FindViolationHere(key, IpcObjectKind.SystemSemaphore) is null && WhyRefused(key) is null
             ? key
             : default;
-    }
-
-    /// <summary>Whether a segment and a semaphore are one file: with musl, when they have the same name.</summary>
-    internal static bool AreOneFile(in NativeIpcKey segment, in NativeIpcKey semaphore)
-    {
-        ReadOnlySpan<char> name = Bare(segment);
-        if (Libraries.IsGlibc)
-        {
-            if (!name.StartsWith("sem.")) return false;
-            name = name[4..];
-        }
-
-        return name.SequenceEqual(Bare(semaphore));
     }
 
     /// <summary>What an object's name leads to, Linux only. Returns 0, or the error number.</summary>

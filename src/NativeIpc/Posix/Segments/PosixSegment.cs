@@ -133,7 +133,7 @@ internal sealed class PosixSegment : Segment
         if (!_requiresRecovery || HeldSemaphore.IsOffered) return;
         throw new PlatformNotSupportedException(
             $"Cannot lock the segment {Failure.Describe(Key)} with RequireLockRecovery: the death of a holder of "
-                + $"a POSIX lock is noticed only on Linux with glibc, and not with the plain POSIX calls. Use a "
+                + $"a POSIX lock is noticed only on Linux, and not with the plain POSIX calls. Use a "
                 + $"System V key, or do without.");
     }
 
@@ -147,12 +147,10 @@ internal sealed class PosixSegment : Segment
                 "Or do without the lock (UseLock = false).");
         }
 
-        if (PosixNames.s_areFiles && PosixNames.AreOneFile(Key, lockKey))
+        if (PosixNames.WhyRefused(lockKey) is { } reason)
         {
-            throw Failure.Found(NativeIpcError.LockError, attempt, Key, "sem_open",
-                "with the musl C library a segment and a semaphore of the same name are the same file, so this "
-                    + "segment cannot have a lock under its own key",
-                "Use a legacy key, a SystemSemaphore of your own under another name, or System V.");
+            throw Failure.Found(NativeIpcError.LockError, attempt, Key, "sem_open", reason,
+                "Use a SystemSemaphore of your own under another name, or System V.");
         }
 
         return lockKey;

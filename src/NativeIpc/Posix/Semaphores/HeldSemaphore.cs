@@ -62,7 +62,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     protected override bool NoticesDrop => true;
 
     /// <summary>Whether there are such semaphores here.</summary>
-    internal static bool IsOffered => PosixNames.s_areFiles && GlibcSemaphore.s_isKnown;
+    internal static bool IsOffered => PosixNames.s_areFiles && GlibcSemaphore.s_isOffered;
 
     private protected override UnixDescriptor? File => _file;
 

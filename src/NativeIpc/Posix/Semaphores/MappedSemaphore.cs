@@ -39,9 +39,13 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         : base(key)
     {
         _handle = handle;
+        HasWord = SemaphoreFile.HasGlibcWord(key);
         Identity = identity;
         CreatedNew = origin == Origin.Made;
     }
+
+    /// <summary>Whether its page begins with glibc's word.</summary>
+    private protected bool HasWord { get; }
 
     /// <summary>The file behind it; all zero where there is none.</summary>
     internal FileIdentity Identity { get; }
@@ -104,7 +108,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
     public override bool AreTriesDear => false;
 
-    public override nint WaitWord => GlibcSemaphore.s_isKnown ? Page : 0;
+    public override nint WaitWord => HasWord ? Page : 0;
 
     /// <summary>Counts the caller in.</summary>
     /// <exception cref="ObjectDisposedException">Closed, or being closed.</exception>
@@ -112,7 +116,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     {
         ThrowIfClosed(IsClosed || !TryBeginUse());
         if (!_isPromoted && ++_uses >= UsesBeforePromotion && StandInPage.Count < StandInPage.Most && _handle.IsMapping
-            && GlibcSemaphore.s_isKnown && !StopPoint.IsOn)
+            && HasWord && !StopPoint.IsOn)
             Promote();
         return new Use(this);
     }

@@ -54,7 +54,7 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected override bool TryTake(nint page)
     {
-        if (GlibcSemaphore.s_isKnown) return GlibcSemaphore.TryTake(page);
+        if (HasWord) return GlibcSemaphore.TryTake(page);
         while (Libc.sem_trywait(page) != 0)
         {
             int number = Marshal.GetLastPInvokeError();
@@ -67,7 +67,7 @@ internal class PosixSemaphore : MappedSemaphore
 
     public override bool Block(TimeSpan longest, Wakeup wakeup)
     {
-        if (!GlibcSemaphore.s_isKnown) return base.Block(longest, wakeup);
+        if (!HasWord) return base.Block(longest, wakeup);
         using Use use = BeginUse();
         return Sleep(use.Page, longest, wakeup, Acquiring);
     }
@@ -129,7 +129,7 @@ internal class PosixSemaphore : MappedSemaphore
 
     private protected void Give(nint page, int count, int maximum = int.MaxValue)
     {
-        if (GlibcSemaphore.s_isKnown)
+        if (HasWord)
         {
             if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before))
                 throw Full(Errno.EOVERFLOW, 0, count);
@@ -189,7 +189,7 @@ internal class PosixSemaphore : MappedSemaphore
     {
         using Use use = BeginUse();
         nint page = use.Page;
-        if (GlibcSemaphore.s_isKnown)
+        if (HasWord)
         {
             if (PermitRecords.IsOffered) PermitRecords.Forget(page);
             GlibcSemaphore.SetCount(page, (uint)count);

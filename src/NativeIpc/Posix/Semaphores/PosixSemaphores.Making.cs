@@ -30,7 +30,10 @@ internal sealed partial class PosixSemaphores
             if (!isRefused) s_whole.TurnOff();
         }
 
-        MappedSemaphore? plain = MakeBySemOpen(key, initialCount, use, out int number);
+        // musl's sem_open would make other words.
+        int number = Errno.EACCES;
+        MappedSemaphore? plain = PosixNames.IsOfGlibc(key)
+            ? null : MakeBySemOpen(key, initialCount, use, out number);
         if (number is Errno.EACCES or Errno.EPERM && PosixNames.s_areFiles)
             plain = MakeUnderItsName(key, initialCount, use);
         else if (number != 0 && number != Errno.EEXIST) throw PosixErrors.Create(Creating, key, "sem_open", number);

@@ -214,6 +214,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
             FirstTouch touch = use.Recovery != LockRecovery.None ? FirstTouch.Now : FirstTouch.Later;
             nint page = SemaphoreFile.MapPage(Opening, key, file, touch);
+            SemaphoreFile.CheckWord(Opening, key, page);
             if (made is not null || use.Found == FoundObject.Kept) Record(use, file);
             Origin origin = made is null ? Origin.Found : Origin.Made;
             return WithDuty(Own(key, page, file, status.Identity, origin, use, out isKept), use);

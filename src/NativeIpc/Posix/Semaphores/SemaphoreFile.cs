@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Posix.Names;
+using NativeIpc.Posix.Words;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Posix.Semaphores;
@@ -25,6 +26,21 @@ internal static class SemaphoreFile
             // EAGAIN: another process has a lease for a moment.
             if (number != Errno.EINTR && !(number == Errno.EAGAIN && backoff.Pause())) return descriptor;
         }
+    }
+
+    /// <summary>Whether a semaphore's page begins with glibc's word.</summary>
+    internal static bool HasGlibcWord(in NativeIpcKey key) => GlibcSemaphore.s_isKnown || PosixNames.IsOfGlibc(key);
+
+    /// <summary>Refuses, with musl, what musl's sem_open has made under the name of a semaphore of glibc: it has other
+    /// words. The page is unmapped then.</summary>
+    internal static void CheckWord(string attempt, in NativeIpcKey key, nint page)
+    {
+        if (!PosixNames.IsOfGlibc(key) || GlibcSemaphore.IsMadeForGlibc(page)) return;
+        _ = Libc.munmap(page, Layout.SizeOfSemT);
+        throw Failure.Found(NativeIpcError.KeyError, attempt, key, "mmap",
+            "a program with musl has made it, and under a name that begins with 'sem.' this library uses what programs "
+                + "with glibc make",
+            "Remove it, or use another name.");
     }
 
     internal static bool IsSemaphore(in FileStatus status) => status.IsRegularFile && status.Size == Layout.SizeOfSemT;
@@ -61,7 +77,8 @@ internal static class SemaphoreFile
     internal static unsafe void Write(string attempt, in NativeIpcKey key, int initialCount, int file)
     {
         ulong* image = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
-        if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0)
+        if (PosixNames.IsOfGlibc(key)) GlibcSemaphore.Initialize(new(image, Layout.SizeOfSemT), initialCount);
+        else if (Libc.sem_init((nint)image, 1, (uint)initialCount) != 0)
             throw PosixErrors.Unknown(attempt, key, "sem_init", Marshal.GetLastPInvokeError());
         nint written;
         do written = Libc.pwrite(file, (byte*)image, Layout.SizeOfSemT, 0);

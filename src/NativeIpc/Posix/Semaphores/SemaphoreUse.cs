@@ -96,7 +96,9 @@ internal readonly record struct SemaphoreUse
 
     private static void CheckOffered(SystemSemaphoreOptions options, string attempt, in NativeIpcKey key)
     {
-        if (options.Robust && !HeldSemaphore.IsOffered)
+        if (PosixNames.WhyRefused(key) is { } reason)
+            throw Failure.Found(NativeIpcError.KeyError, attempt, key, "sem_open", reason, "Use another name.");
+        if (options.Robust && !(HeldSemaphore.IsOffered && SemaphoreFile.HasGlibcWord(key)))
         {
             throw new PlatformNotSupportedException(
                 $"Cannot {attempt} {Failure.Describe(key)} with Robust: the death of a holder of a POSIX "

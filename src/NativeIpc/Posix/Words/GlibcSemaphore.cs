@@ -8,19 +8,39 @@ namespace NativeIpc.Posix.Words;
 /// bytes are one word, the count in the low half and the number of waiters in the high half (unchanged since glibc
 /// 2.21). It is relied on only after <see cref="s_isKnown"/> has seen it to be so; the portable calls serve elsewhere,
 /// and where the switch NativeIpc.PortableWaits is on. The numbers are those of the C library, so its waiters and this
-/// library's may mix.
+/// library's may mix. With musl, whose own semaphores are made otherwise, those have the word that processes on glibc
+/// find under a name (PosixNames.IsOfGlibc).
 /// </summary>
 internal static unsafe class GlibcSemaphore
 {
     /// <summary>Whether the layout was seen to hold in this process, on a private semaphore.</summary>
-    internal static readonly bool s_isKnown = Check();
+    internal static readonly bool s_isKnown = IsPossible() && Libraries.IsGlibc && Check();
+
+    /// <summary>Whether any semaphores can have the word here: all of glibc's, and with musl some.</summary>
+    internal static readonly bool s_isOffered = s_isKnown || (IsPossible() && !Libraries.IsGlibc);
+
+    // The third word of glibc's sem_t: shared between processes. musl has 0 there, which glibc takes for a private one,
+    // whose waiters another process cannot wake.
+    private const uint SharedBetweenProcesses = 0x80;
+    private const int SharingAt = 8;
+
+    private static bool IsPossible()
+        => !(AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable)
+            && OperatingSystem.IsLinux() && Environment.Is64BitProcess && BitConverter.IsLittleEndian;
+
+    /// <summary>Writes what glibc's sem_init makes for processes; the rest of the bytes are 0.</summary>
+    internal static void Initialize(Span<byte> image, int count)
+    {
+        image.Clear();
+        BitConverter.TryWriteBytes(image, (ulong)count);
+        BitConverter.TryWriteBytes(image[SharingAt..], SharedBetweenProcesses);
+    }
+
+    /// <summary>Whether a page was made by glibc, or for it, and not by musl's sem_init.</summary>
+    internal static bool IsMadeForGlibc(nint page) => *(uint*)(page + SharingAt) == SharedBetweenProcesses;
 
     private static bool Check()
     {
-        if (AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable) return false;
-        if (!OperatingSystem.IsLinux() || !Environment.Is64BitProcess || !BitConverter.IsLittleEndian
-            || !Libraries.IsGlibc)
-            return false;
         ulong* word = stackalloc ulong[Layout.SizeOfSemT / sizeof(ulong)];
         nint semaphore = (nint)word;
         return Libc.sem_init(semaphore, 1, 5) == 0 && *word == 5
@@ -146,8 +166,11 @@ internal static unsafe class GlibcSemaphore
             if (Interlocked.CompareExchange(ref word, set, seen) == seen) break;
         }
 
-        // Posted, not stored, since the C library wakes one waiter for each. A newcomer may take one first, as after
-        // any post; the waiter then waits on.
-        for (; wakes > 0; wakes--) _ = Libc.sem_post(semaphore);
+        // Given, not stored, so that each wakes one waiter. A newcomer may take one first, as after any post; then the
+        // waiter waits on.
+        for (; wakes > 0; wakes--)
+        {
+            if (TryGive(semaphore, 1, int.MaxValue, out _)) Wake(semaphore, 1);
+        }
     }
 }

@@ -128,7 +128,7 @@ internal static class HolderSlots
     /// <summary>The same; null when it cannot be told.</summary>
     internal static bool? IsAnyAside(UnixDescriptor file)
     {
-        if (!GlibcSemaphore.s_isKnown) return false;
+        if (!GlibcSemaphore.s_isOffered) return false;
         nuint length = (nuint)Environment.SystemPageSize;
         nint page = Libc.mmap(0, length, Flags.PROT_READ, Flags.MAP_SHARED, (int)file.DangerousGetHandle(), 0);
         if (page == Libc.MAP_FAILED) return null;

@@ -69,10 +69,10 @@ internal sealed unsafe class FutexDispatcher
     }
 
     /// <summary>Whether io_uring serves. The switch NativeIpc.NoIoUring turns it off.</summary>
-    internal static bool UsesRing => GlibcSemaphore.s_isKnown && Kernel.s_hasRing;
+    internal static bool UsesRing => GlibcSemaphore.s_isOffered && Kernel.s_hasRing;
 
     /// <summary>Whether the kernel can sleep on several words, and this process may ask for it.</summary>
-    internal static bool IsOffered => GlibcSemaphore.s_isKnown && (Kernel.s_hasRing || Kernel.s_hasWaitv);
+    internal static bool IsOffered => GlibcSemaphore.s_isOffered && (Kernel.s_hasRing || Kernel.s_hasWaitv);
 
     /// <summary>
     /// What the kernel and the filters of this process allow, asked once; never for what the kernel is too old for

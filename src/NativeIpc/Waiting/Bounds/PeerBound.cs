@@ -98,7 +98,7 @@ internal interface IWaitOwner
     bool IsWoken => false;
 }
 
-/// <summary>The caller's time has passed before a peer let go of what the call needs: an outcome, which no public call
+/// <summary>The caller's time has passed before a peer released what the call needs: an outcome, which no public call
 /// lets through.</summary>
 internal sealed class CallersTimeIsOverException : Exception
 {

@@ -1,0 +1,95 @@
+#!/bin/busybox sh
+# The first and only program of the emulated machine: one line PASS or FAIL per check, on the console.
+/bin/busybox --install -s /bin
+export PATH=/bin:/usr/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+mkdir -p /dev/shm /tmp
+mount -t tmpfs tmpfs /dev/shm
+mount -t tmpfs tmpfs /tmp
+ip link set lo up
+export LD_LIBRARY_PATH=/lib/aarch64-linux-gnu XDG_RUNTIME_DIR=/tmp/rt TMPDIR=/tmp
+mkdir -m 700 /tmp/rt
+cd /root || exit
+kills=$(sed -n 's/.*kills=\([0-9]*\).*/\1/p' /proc/cmdline)
+printf 'FACTS\t'
+./NativeIpc.Peer --platform
+
+check() { # NAME CONDITION...: a test of test(1)
+    name=$1
+    shift
+    if [ "$@" ]; then echo "PASS $name"; else echo "FAIL $name: not so: $*"; fi
+}
+command() { echo "$1"; } # a line for a peer
+
+./NativeIpc.Aot >/tmp/aot
+check 'native AOT: every step' "$(tail -n 1 /tmp/aot)" = 'all ok'
+grep '^ok ' /tmp/aot | sed 's/^ok /PASS native AOT: /'
+grep '^FAILED' /tmp/aot | sed 's/^FAILED/FAIL native AOT:/'
+./NativeIpc.Peer --essentials arm- | while read -r type step result reason; do
+    [ "$result" = ok ] && echo "PASS essentials: $type $step" || echo "FAIL essentials: $type $step: $reason"
+done
+
+for type in posix systemv; do
+    key=$type:/tmp/k
+    semaphore=$type:/tmp/s
+    [ $type = systemv ] || { key=posix:/k; semaphore=posix:/s; }
+    rm -f /tmp/to /tmp/from
+    mkfifo /tmp/to /tmp/from
+    ./NativeIpc.Peer </tmp/to >/tmp/from &
+    exec 6>/tmp/to 7</tmp/from
+    command "shm create a $key 100 keep" >&6
+    read -r answer <&7
+    command 'shm write a 0 00000000' >&6
+    read -r answer <&7
+    for program in ./NativeIpc.Peer ./peer-c ./NativeIpc.Peer; do
+        { command "shm open a $key rw"; command 'shm add a 0 20000'; command exit; } | $program >/dev/null &
+        pids="$pids $!"
+    done
+    # shellcheck disable=SC2086 # numbers
+    wait $pids
+    pids=
+    command 'shm read a 0 4' >&6
+    read -r _ answer <&7
+    check "$type: 60,000 additions of three processes, one of them C, under one lock" "$answer" = 60ea0000
+
+    # The keeper locks, and is killed with the lock.
+    command 'shm lock a' >&6
+    read -r answer <&7
+    read -r answer <&7
+    keeper=$(pidof NativeIpc.Peer)
+    check "$type: one process has the lock" "$(
+        { command "shm open a $key rw"; command 'shm trylock a'; command exit; } | ./NativeIpc.Peer | sed -n 2p
+    )" = 'ok false'
+    kill -9 "$keeper"
+    exec 6>&- 7<&-
+    wait
+    check "$type: the next one gets it, and is told" "$(
+        { command "shm open a $key rw"; command 'shm lock a 60000'; command 'shm unlock a'; command "shm remove $key"
+            command exit; } | ./NativeIpc.Peer | sed -n 3p
+    )" = 'ok abandoned'
+
+    { command "sem create s $semaphore 0 keep"; command exit; } | ./NativeIpc.Peer >/dev/null
+    { command "sem open s $semaphore undo=none"; command 'sem acquire s 3000'; command exit; } | ./NativeIpc.Peer \
+        >/dev/null &
+    { command "sem open s $semaphore"; command 'sem produce s 3000'; command exit; } | ./peer-c >/dev/null &
+    wait
+    check "$type: 3,000 permits of a C process are taken" "$(
+        { command "sem open s $semaphore"; command 'sem value s'; command "sem remove $semaphore"; command exit; } |
+            ./NativeIpc.Peer | sed -n 2p
+    )" = 'ok 0'
+    ./NativeIpc.Storm run $type "$kills"
+done
+
+./nipc create shm posix:/shown 64 >/dev/null
+check 'nipc list' "$(./nipc list | grep -c posix:/shown)" = 1
+check 'nipc show' "$(./nipc show posix:/shown | grep -c posix:/shown)" != 0
+./nipc doctor >/tmp/doctor
+check 'nipc doctor ends well' $? = 0
+check 'nipc run' "$(./nipc run --sem posix:/run -- echo under)" = under
+./nipc rm posix:/shown --yes >/dev/null 2>&1
+./nipc rm posix:/run --yes >/dev/null 2>&1
+check 'nothing is left in /dev/shm' -z "$(ls -A /dev/shm)"
+check 'no System V object is left' -z "$(tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem)"
+poweroff -f

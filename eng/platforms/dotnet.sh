@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# dotnet.sh VERSION: the suites as built, for .NET 10, on a newer runtime: its package, laid beside a host, and roll-
+# forward. No program is built for it.
+. "$(dirname "$0")/lib.sh"
+version=$1
+home=$cache/dotnet-$version
+if [ ! -e "$home/complete" ]; then
+    package Microsoft.NETCore.App.Runtime.linux-x64 "$version"
+    rm -rf "$home"
+    mkdir -p "$home/host/fxr/$version" "$home/shared/Microsoft.NETCore.App"
+    cp "$dotnet/dotnet" "$home/"
+    cp "$package"/runtimes/linux-x64/native/libhostfxr.so "$home/host/fxr/$version/"
+    cp -r "$package/runtimes/linux-x64/native" "$home/shared/Microsoft.NETCore.App/$version"
+    cp "$package"/runtimes/linux-x64/lib/*/* "$home/shared/Microsoft.NETCore.App/$version/"
+    touch "$home/complete"
+fi
+export DOTNET_ROOT=$home DOTNET_ROLL_FORWARD=LatestMajor
+conformance=$(program NativeIpc.Conformance)
+facts "$(program NativeIpc.Peer)"
+suite unit 200 apart "$(program NativeIpc.Tests)"
+if [ -n "$short" ]; then
+    suite conformance 200 apart "$conformance" -class '*.Posix.LockTests' -class '*.Posix.WaitTests' \
+        -class '*.SystemV.LockTests' -class '*.Posix.SemaphoreTests' -class '*.SystemV.SemaphoreTests' \
+        -class '*.Posix.CrashTests'
+    exit 0
+fi
+suite conformance 900 apart "$conformance" -namespace- NativeIpc.Conformance.PlainPosix \
+    -namespace- NativeIpc.Conformance.Windows
+suite machine 900 apart "$(program NativeIpc.Machine)"
+eng=$root/eng/peers.sh
+NATIVEIPC_SLOWNESS=${NATIVEIPC_SLOWNESS:-1} "$eng" >"$out/results/peers.log" 2>&1
+suite interop 600 apart "$(program NativeIpc.Interop)"
+for type in posix systemv; do
+    lines "storm-$type" 200 apart "$(program NativeIpc.Storm)" run $type 150
+done
+suite nipc 1200 apart "$(program NativeIpc.Tool.Tests)" -class- '*OptionTests'

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# glibc.sh SUITE: the conformance suite as built, in a Debian of that name: on its C library, this machine's kernel and
+#     .NET.
+# glibc.sh --peers SUITE: the suite on this machine's C library, its peers on that Debian's, over one /dev/shm and one
+#     set of System V objects.
+. "$(dirname "$0")/lib.sh"
+mixed=
+[ "$1" != --peers ] || { mixed=1; shift; }
+debian "$1"
+conformance=$(program NativeIpc.Conformance)
+peer=$(program NativeIpc.Peer)
+facts inside "$debian" "$peer"
+if [ -n "$mixed" ]; then
+    # Tests that start a peer as another user are left out: chroot(2) is root's.
+    printf '#!/bin/sh\nexec chroot %s env -C / DOTNET_ROOT=%s %s "$@"\n' "$debian" "$dotnet" "$peer" >"$out/peer"
+    chmod 755 "$out/peer"
+    export NATIVEIPC_PEER=$out/peer
+    for type in Posix SystemV; do
+        suite "$(tr '[:upper:]' '[:lower:]' <<<$type)" 600 opened "$debian" "$conformance" \
+            -class "*.$type.LockTests" -class "*.$type.CrashTests" -class "*.$type.DeathPointTests" \
+            -class "*.$type.WaitTests" -class "*.$type.SemaphoreTests" -class "*.$type.RaceTests" \
+            -class "*.$type.CrashedHolderTests" -class "*.$type.UndoTests"
+    done
+elif [ -n "$short" ]; then
+    suite conformance 200 inside "$debian" "$conformance" -class '*.Posix.LockTests' -class '*.Posix.SemaphoreTests' \
+        -class '*.Posix.DeathPointTests' -class '*.Posix.PermitRecordTests' -class '*.SystemV.LockTests'
+else
+    suite posix 900 inside "$debian" "$conformance" -namespace NativeIpc.Conformance.Posix
+    suite systemv 900 inside "$debian" "$conformance" -namespace NativeIpc.Conformance.SystemV
+fi

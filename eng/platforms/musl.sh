@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# musl.sh: the suites on musl, with .NET's runtime pack for it and Debian's musl. What that runtime needs of C++ and
+#     OpenSSL are Debian's libraries, built for glibc: musl-shim.c gives them what musl lacks. Then the suite on musl
+#     with its peers on glibc, over one /dev/shm, and the other way round.
+. "$(dirname "$0")/lib.sh"
+for program in musl-gcc ldd; do
+    command -v $program >/dev/null || unable "'$program' is missing (eng/debian-packages.txt)"
+done
+projects="NativeIpc.Conformance NativeIpc.Peer"
+[ -n "$short" ] || projects="$projects NativeIpc.Tests NativeIpc.Interop"
+for project in $projects; do
+    dotnet publish "$root/tests/$project" -nologo -v q -c Release -r linux-musl-x64 --self-contained \
+        -p:RunAnalyzers=false --artifacts-path "$out/build" -o "$out/$project" >"$out/publish.log" 2>&1 ||
+        { tail -n 20 "$out/publish.log" >&2; exit 1; }
+done
+
+mkdir -p "$out/lib" "$out/stub"
+lib=/usr/lib/x86_64-linux-gnu
+cp -L "$(ls /lib/x86_64-linux-gnu/libgcc_s.so.1 $lib/libgcc_s.so.1 2>/dev/null | head -n 1)" \
+    "$out/lib/libgcc_s_real.so.1"
+cp -L $lib/libstdc++.so.6 $lib/libssl.so.3 $lib/libcrypto.so.3 "$out/lib/" || unable "libssl3 is missing"
+echo 'void nothing(void) {}' | musl-gcc -fPIC -shared -nostdlib -x c - -o "$out/stub/libgcc_s_real.so" \
+    -Wl,-soname,libgcc_s_real.so.1
+# Every native library of .NET names libgcc_s.so.1, so the shim comes before musl in the order of symbols.
+musl-gcc -O1 -w -fPIC -shared -o "$out/lib/libgcc_s.so.1" "$root/eng/platforms/musl-shim.c" \
+    -Wl,-soname,libgcc_s.so.1 -Wl,--no-as-needed -nostdlib -L"$out/stub" -lgcc_s_real \
+    -L/usr/lib/x86_64-linux-musl -lc || exit 1
+ln -sf libgcc_s.so.1 "$out/lib/ld-linux-x86-64.so.2"
+{ cat /etc/ld-musl-x86_64.path; echo "$out/lib"; } >"$out/ld.path"
+
+# In a mount name space of its own musl's loader finds the libraries; LD_LIBRARY_PATH would reach glibc programs, too.
+on_musl() {
+    apart bash -c 'mount --bind "$out/ld.path" /etc/ld-musl-x86_64.path || exit 125
+        "$@"
+        exit $?' sh "$@"
+}
+export -f on_musl
+conformance=$out/NativeIpc.Conformance/NativeIpc.Conformance
+peer=$out/NativeIpc.Peer/NativeIpc.Peer
+export NATIVEIPC_PEER=$peer
+facts on_musl "$peer"
+if [ -n "$short" ]; then
+    suite posix 200 on_musl "$conformance" -class '*.Posix.LockTests' -class '*.Posix.SemaphoreTests' \
+        -class '*.Posix.ListingTests'
+    exit 0
+fi
+suite unit 200 on_musl "$out/NativeIpc.Tests/NativeIpc.Tests"
+suite posix 900 on_musl "$conformance" -namespace NativeIpc.Conformance.Posix
+suite systemv 900 on_musl "$conformance" -namespace NativeIpc.Conformance.SystemV
+suite interop 600 on_musl "$out/NativeIpc.Interop/NativeIpc.Interop"
+both=(-class '*.Posix.LockTests' -class '*.Posix.CrashTests' -class '*.Posix.DeathPointTests' -class '*.Posix.RaceTests'
+    -class '*.SystemV.LockTests' -class '*.SystemV.CrashTests' -class '*.SystemV.SemaphoreTests')
+NATIVEIPC_PEER=$(program NativeIpc.Peer) suite peers-on-glibc 600 on_musl "$conformance" "${both[@]}"
+NATIVEIPC_PEER=$peer suite peers-on-musl 600 on_musl "$(program NativeIpc.Conformance)" "${both[@]}"

@@ -1,0 +1,205 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using NativeIpc.Interop.Unix;
+using NativeIpc.Lifetime;
+
+namespace NativeIpc.Linux;
+
+/// <summary>
+/// The one thread of the process that hears of files and of processes that end, and does what is due at a time:
+/// epoll(7) and an eventfd(2) to be poked by. Linux only. It begins when it is needed first, and ends when nobody needs
+/// it and this library is unloaded.
+/// </summary>
+/// <remarks>Without a descriptor it does its rounds, asleep on a word of memory, until the next caller gets one for it.
+/// <see cref="s_gate"/> guards its tables and those of its parts (<see cref="FileWatch"/>, <see cref="SleepWatch"/>);
+/// the thread never holds it while it sleeps, reads or calls.</remarks>
+internal static unsafe class Reactor
+{
+    /// <summary>What the thread does for a part of this library.</summary>
+    /// <param name="Round">What is due, each time before it sleeps: outside of the gate. For how many milliseconds it
+    /// may sleep then; -1 for as long as nobody pokes it.</param>
+    /// <param name="IsNeeded">Whether the part still needs the thread. Under the gate.</param>
+    /// <param name="Ended">The thread has ended. Under the gate.</param>
+    internal sealed record Part(Func<int> Round, Func<bool> IsNeeded, Action Ended);
+
+    private const int MostEvents = 16;
+
+    // While this library is to be unloaded: who sleeps goes without a word.
+    private const int MillisecondsBetweenEnds = 50;
+
+    internal static readonly Lock s_gate = new();
+
+    private static readonly Dictionary<long, object> s_sources = []; // an ISleeper to wake once, or an Action
+    private static readonly uint* s_word = (uint*)NativeMemory.AllocZeroed(sizeof(uint)); // the pokes, to sleep on
+    private static Part[] s_parts = [];
+    private static long s_lastNumber;
+    private static int s_epoll = -1;
+    private static int s_poke = -1;
+    private static volatile bool s_isRunning;
+
+    /// <summary>Whether the thread runs.</summary>
+    public static bool IsRunning => s_isRunning;
+
+    /// <summary>Whether it can hear of anything: it has its descriptors.</summary>
+    public static bool Hears => s_poke >= 0;
+
+    /// <summary>Starts the thread, should it not run, and has it serve a part. The caller holds the gate.</summary>
+    /// <returns>Whether it runs; 0 in <paramref name="number"/>, or why it has no descriptors.</returns>
+    public static bool TryStart(Part part, out int number)
+    {
+        Debug.Assert(s_gate.IsHeldByCurrentThread);
+        Unloading.AtBegin(Poke);
+        if (!Array.Exists(s_parts, known => known == part))
+        {
+            Volatile.Write(ref s_parts, [.. s_parts, part]);
+            if (s_isRunning) Poke(); // for its first round
+        }
+
+        number = Hears ? 0 : Open();
+        if (!s_isRunning) s_isRunning = BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc watch") is not null;
+        return s_isRunning;
+    }
+
+    /// <summary>Takes a descriptor into the thread's care. The caller holds the gate.</summary>
+    /// <param name="descriptor">It can be read when there is news.</param>
+    /// <param name="source">An <see cref="ISleeper"/>, which is woken once, or an <see cref="Action"/>, which is called
+    /// each time.</param>
+    /// <returns>The number to end it by, before the descriptor is closed; 0 with the error number when that
+    /// failed.</returns>
+    public static long TryHear(int descriptor, object source)
+    {
+        Debug.Assert(s_gate.IsHeldByCurrentThread);
+        if (!Hears) return 0;
+        long number = ++s_lastNumber;
+        if (!TryAdd(descriptor, source is ISleeper ? Flags.EPOLLIN | Flags.EPOLLONESHOT : Flags.EPOLLIN, number))
+            return 0;
+        s_sources.Add(number, source);
+        return number;
+    }
+
+    /// <summary>Ends what <see cref="TryHear"/> began. The caller holds the gate.</summary>
+    public static void Forget(long number)
+    {
+        Debug.Assert(s_gate.IsHeldByCurrentThread);
+
+        // R1 Race: its event is under way. Safe because: the event finds nobody under its number, which is not used
+        // again.
+        s_sources.Remove(number);
+    }
+
+    /// <summary>Has the thread do its rounds soon. From any thread, with the gate or without.</summary>
+    public static void Poke()
+    {
+        Interlocked.Increment(ref *s_word);
+        Futex.WakeAll(s_word, uint.MaxValue);
+        lock (s_gate)
+        {
+            ulong one = 1;
+            // Fails only when it is poked already 2^64 times.
+            if (s_poke >= 0) _ = Libc.write_number(s_poke, (byte*)&one, sizeof(ulong));
+        }
+    }
+
+    private static int Open()
+    {
+        s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
+        int poke = s_epoll < 0 ? -1 : Libc.eventfd(0, Flags.EFD_CLOEXEC);
+        if (poke >= 0 && TryAdd(poke, Flags.EPOLLIN, 0))
+        {
+            s_poke = poke;
+            if (s_isRunning) Poke(); // it sleeps without descriptors
+            return 0;
+        }
+
+        int number = Marshal.GetLastPInvokeError();
+        if (poke >= 0) _ = Libc.close_number(poke);
+        if (s_epoll >= 0) _ = Libc.close_number(s_epoll);
+        s_epoll = -1;
+        return number;
+    }
+
+    private static bool TryAdd(int descriptor, int events, long number)
+    {
+        byte* wanted = stackalloc byte[Layout.SizeOfEpollEvent];
+        new Span<byte>(wanted, Layout.SizeOfEpollEvent).Clear();
+        *(int*)wanted = events;
+        *(long*)(wanted + Layout.EpollData) = number;
+        return Libc.epoll_ctl(s_epoll, Flags.EPOLL_CTL_ADD, descriptor, wanted) == 0;
+    }
+
+    private static void Run()
+    {
+        byte* events = stackalloc byte[MostEvents * Layout.SizeOfEpollEvent];
+        while (true)
+        {
+            uint pokes = Volatile.Read(ref *s_word);
+            int milliseconds = -1;
+            foreach (Part part in Volatile.Read(ref s_parts)) milliseconds = Sooner(milliseconds, part.Round());
+            if (Unloading.HasBegun)
+            {
+                if (TryEnd(pokes)) return;
+                milliseconds = Sooner(milliseconds, MillisecondsBetweenEnds);
+            }
+
+            if (s_poke < 0)
+            {
+                Timespec until = milliseconds < 0 ? default
+                    : Timespec.After(TimeSpan.FromMilliseconds(milliseconds), Flags.CLOCK_MONOTONIC);
+                _ = Futex.Wait(s_word, pokes, milliseconds < 0 ? null : &until, uint.MaxValue);
+                continue;
+            }
+
+            int count = Libc.epoll_wait(s_epoll, events, MostEvents, milliseconds);
+            for (int i = 0; i < count; i++)
+                Tell(*(long*)(events + (i * Layout.SizeOfEpollEvent) + Layout.EpollData));
+        }
+    }
+
+    private static int Sooner(int milliseconds, int other)
+        => milliseconds < 0 ? other : other < 0 ? milliseconds : Math.Min(milliseconds, other);
+
+    private static void Tell(long number)
+    {
+        object? source;
+        lock (s_gate)
+        {
+            if (number == 0)
+            {
+                ulong poked;
+                _ = Libc.read_number(s_poke, (byte*)&poked, sizeof(ulong));
+                return;
+            }
+
+            if (!s_sources.TryGetValue(number, out source)) return;
+            if (source is ISleeper) s_sources.Remove(number);
+        }
+
+        if (source is ISleeper sleeper) sleeper.Wake();
+        else ((Action)source)();
+    }
+
+    /// <summary>Ends the thread if nobody needs it.</summary>
+    private static bool TryEnd(uint pokes)
+    {
+        lock (s_gate)
+        {
+            // R2 Race: somebody goes to sleep meanwhile. Safe because: this says that the thread does not run, then
+            // looks who sleeps; the sleeper says where it sleeps, then looks whether the thread runs. One sees the
+            // other. R3 Race: the thread is poked meanwhile. Safe because: pokes are counted.
+            s_isRunning = false;
+            Interlocked.MemoryBarrier();
+            if (Volatile.Read(ref *s_word) != pokes || Array.Exists(s_parts, static part => part.IsNeeded()))
+            {
+                s_isRunning = true;
+                return false;
+            }
+
+            foreach (Part part in s_parts) part.Ended();
+            s_sources.Clear();
+            if (s_poke >= 0) _ = Libc.close_number(s_poke);
+            if (s_epoll >= 0) _ = Libc.close_number(s_epoll);
+            s_poke = s_epoll = -1;
+            return true;
+        }
+    }
+}
