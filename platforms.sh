@@ -36,12 +36,12 @@ list() { grep -v '^$' <<<"$platforms"; }
 recipe_of() { awk -v name="$1" '$1 == name { sub(/ *#.*/, ""); $1 = ""; print substr($0, 2) }' <<<"$platforms"; }
 
 writes_rows=1
-export NATIVEIPC_PLATFORMS_SHORT=
+export NATIVEIPC_PLATFORMS_SHORT='' NATIVEIPC_PLATFORMS_NO_ROWS=''
 while [ $# != 0 ]; do
     case $1 in
         -h | --help) sed -n '2,/^set -u/p' platforms.sh | sed '$d; s/^# \{0,1\}//'; list; exit 0 ;;
         --list) list; exit 0 ;;
-        --no-rows) writes_rows= ;;
+        --no-rows) writes_rows=; NATIVEIPC_PLATFORMS_NO_ROWS=1 ;;
         --short) writes_rows=; NATIVEIPC_PLATFORMS_SHORT=1 ;;
         -*) say "There is no option '$1'; ./platforms.sh --help names them." >&2; exit 2 ;;
         *) break ;;

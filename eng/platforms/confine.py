@@ -153,17 +153,20 @@ def names(prefix, command):
         made.rule(name, NOTIFY)
     numbers = {library.seccomp_syscall_resolve_name(name.encode()): name for name in PATHS}
     reading, writing = os.pipe()
+    waiting, going = os.pipe()
     process = os.fork()
     if process == 0:
         # The child loads the filter, and hands its descriptor to the parent by number: pidfd_getfd(2).
         made.load()
         os.write(writing, str(library.seccomp_notify_fd(made.context)).encode())
+        os.read(waiting, 1)  # execve(2) closes the descriptor
         os.execvp(command[0], command)
     libc = ctypes.CDLL(None, use_errno=True)
     number = int(os.read(reading, 16))
     listener = libc.syscall(438, libc.syscall(434, process, 0), number, 0)  # pidfd_getfd, pidfd_open
     if listener < 0:
         sys.exit(f"confine: pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+    os.write(going, b"g")
     helper = os.fork()
     if helper == 0:
         while True:

@@ -88,14 +88,16 @@ place Podman "its seccomp profile and capabilities (Debian 13's package)" - \
     "$container \$confine profile '$cache/seccomp/podman.json' \"\$@\""
 place "systemd $new" '`SystemCallFilter=@system-service`, EPERM' - "\$confine list '$out/systemd-$new.txt' \"\$@\""
 place "systemd $old" '`SystemCallFilter=@system-service`, EPERM' - "\$confine list '$out/systemd-$old.txt' \"\$@\""
-place 'like gVisor' 'no leases, no locks of open file descriptions, no `O_TMPFILE`, no io_uring, no futex_waitv' - \
+place 'like gVisor' 'no leases, no locks of open file descriptions, no `O_TMPFILE`, no io_uring, no futex_waitv' \
+    'posix recover' \
     '$confine gvisor "$@"'
 prefix=snap.nativeipc. place 'strict snap' 'only `snap.NAME.*` in `/dev/shm`, refused with EACCES' - \
     '$confine names snap.nativeipc. "$@"'
 place 'user name space, mapped' 'root inside is root outside' - \
     'unshare --user --map-root-user --ipc --mount --pid --fork --mount-proc bash -c "
         mount -t tmpfs -o mode=1777 tmpfs /dev/shm && \"\$@\"" sh "$@"'
-place 'user name space, not mapped' 'the user and all owners are 65534' - 'unshare --user "$@"'
+place 'user name space, not mapped' 'the user and all owners are 65534' \
+    '(posix|systemv) (make|open|lock|wait|recover)' 'unshare --user "$@"'
 place 'another user' 'no rights, in a /dev/shm of all users' - "$user \"\$@\""
 place 'PID name space' 'the program is PID 1 in it' - 'unshare --pid --fork --mount-proc "$@"'
 place 'read-only root' 'all but `/dev/shm` and `/tmp`' - 'mount -o bind,remount,ro / && "$@"'
@@ -119,4 +121,4 @@ place 'tmpfs, huge=always' 'pages of 2 MiB' - "$(has huge=always); \"\$@\""
 place 'tmpfs, noswap' '' - "$(has noswap); \"\$@\""
 place 'tmpfs, quotas' '`usrquota`' - "$(has usrquota,usrquota_block_hardlimit=16M); \"\$@\""
 lines places 10 cat "$out/results/all.txt"
-[ -n "$short" ] || python3 "$root/eng/platforms/table.py" places "$root/docs/containers.md" "$out/results"
+[ -n "$short$no_rows" ] || python3 "$root/eng/platforms/table.py" places "$root/docs/containers.md" "$out/results"

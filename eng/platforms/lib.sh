@@ -11,7 +11,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd) || exit
 : "${platform:?a recipe is run by ./platforms.sh}" "${out:?}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc
 mirror=${NATIVEIPC_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-short=${NATIVEIPC_PLATFORMS_SHORT:-}
+short=${NATIVEIPC_PLATFORMS_SHORT:-} no_rows=${NATIVEIPC_PLATFORMS_NO_ROWS:-}
 dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
 export root out dotnet
 # The build has seen the analyzers.

@@ -95,7 +95,11 @@ def places(document, folder):
             steps = [line.split("\t") for line in said if line.startswith(key_type + "\t")]
             bad = [words for words in steps if words[2] != "ok"]
             for words in bad:
-                reasons.setdefault(one_line(words[3]).replace("|", "\\|"), []).append(f"{key_type} {words[1]}")
+                reason = re.sub(r"(nativeipc-|snap\.nativeipc\.)[0-9a-f]+-\d+", "NAME", one_line(words[3]))
+                reason = re.sub(r"^\w+: |the other process says: error \w+ |\(native key [^)]*\)", "", reason)
+                reason = re.split(r"(?<=[a-z)])[.:] ", reason.replace("|", "\\|"))
+                reason = re.sub(r" \(which.*", "", ": ".join(reason[:2]))
+                reasons.setdefault(reason, []).append(f"{key_type} {words[1]}")
             cells[key_type] = "–" if not steps else "all" if not bad else "no" if len(bad) == len(steps) else (
                 "all but " + ", ".join(words[1] for words in bad))
         otherwise = "; ".join(f"{', '.join(steps)}: {reason}" for reason, steps in reasons.items())
