@@ -252,6 +252,19 @@ var mine = new NativeIpcDistributedLock($"org.example.packed.{Environment.Proces
 using NativeIpcDistributedSynchronizationHandle held = mine.Acquire();
 Console.WriteLine(mine.TryAcquire() is null ? "held" : "not held");' held
 
+hosting='Microsoft.Extensions.Configuration Microsoft.Extensions.Configuration.Binder Microsoft.Extensions.Diagnostics'
+hosting="$hosting Microsoft.Extensions.Diagnostics.HealthChecks Microsoft.Extensions.Hosting.Abstractions"
+hosting="$hosting Microsoft.Extensions.Options.ConfigurationExtensions"
+beside NativeIpc.Extensions "$hosting NativeIpc NativeIpc.Inspection System.Threading.RateLimiting" '
+using System.Threading.RateLimiting;
+using NativeIpc.Extensions;
+string name = $"org.example.packed.{Environment.ProcessId}";
+using (var limiter = new MachineConcurrencyLimiter(new() { Name = name, PermitLimit = 1 }))
+using (RateLimitLease first = limiter.AttemptAcquire(), second = limiter.AttemptAcquire())
+    Console.WriteLine(first.IsAcquired && !second.IsAcquired ? "limited" : "not limited");
+#pragma warning disable CA1416 // run on Unix
+MachineConcurrencyLimiter.Remove(name);' limited
+
 # The tool: packed, installed from the folder as a user does, and started.
 cd "$work" || exit 1
 if ! "$root/eng/tool-pack.sh" "$packages" -p:RunAnalyzers=false >"$work/tool.log" 2>&1; then

@@ -131,6 +131,8 @@ public sealed partial class SharedMemory
     /// </remarks>
     private sealed class Locks : IAwaitable<SharedMemoryLock?>, IWaitOwner
     {
+        public IpcObjectKind Kind => IpcObjectKind.SharedMemory;
+
         private readonly SharedMemory _owner;
         private int _isOpening;
         private Exception? _failure;

@@ -387,6 +387,10 @@ public sealed partial class SharedMemory
     {
         public SegmentLock? Acquired { get; private set; }
 
+        public NativeIpcKey Key => owner.Key;
+
+        public IpcObjectKind Kind => IpcObjectKind.SharedMemory;
+
         public ref SpinState Spin => ref owner.CurrentLock(bound).Semaphore.Spin;
 
         public bool AreTriesDear => owner.CurrentLock(bound).Semaphore.AreTriesDear;
