@@ -101,7 +101,6 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("TryEnter", s => s.TryEnter(TimeSpan.FromSeconds(1), out _)),
             ("EnterAsync", s => s.EnterAsync().AsTask().GetAwaiter().GetResult()),
             ("TryEnterAsync", s => s.TryEnterAsync(TimeSpan.FromSeconds(1)).AsTask().GetAwaiter().GetResult()),
-            ("get_WasReplaced", s => _ = s.WasReplaced),
         ];
         Covers(typeof(SystemSemaphore), calls.Select(call => call.Name));
         NativeIpcKey key = NextKey();
