@@ -102,6 +102,7 @@ for copy in one another/longer; do
     cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
     pack "$folder" "$folder/out" ${revision:+-p:SourceRevisionId=$revision} ||
         fail "packs in a copy" "dotnet pack failed"
+    mkdir "$folder/package" "$folder/symbols"
     for library in $libraries; do
         unzip -q "$folder/out/$library.$version.nupkg" -d "$folder/package/$library"
         unzip -q "$folder/out/$library.$version.snupkg" -d "$folder/symbols/$library"
