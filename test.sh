@@ -45,6 +45,7 @@ aot                  script  400  -           eng/aot-smoke.sh
 guides               dotnet  600  peers       NativeIpc.Guides
 services             dotnet  400  -           $locks --filter-trait Needs=service
 distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
+extensions           dotnet  300  -           NativeIpc.Extensions.Tests
 demo                 script  300  -           eng/demo-test.sh
 models               script  110  -           tests/models/run.sh
 bench                script  300  -           eng/bench-test.sh

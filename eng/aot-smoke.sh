@@ -83,18 +83,23 @@ configuration() { # NAME COMMAND...
     fi
 }
 
-project=tests/NativeIpc.Configuration
-if ! building dotnet build "$root/$project" -c Release -nologo -v q >"$out/configuration.log" 2>&1; then
-    sed 's/^/    /' "$out/configuration.log" >&2
-    fail "options are bound by the generator, JIT" "the program does not build"
-else
-    configuration "options are bound by the generator, JIT" \
-        dotnet "$root/$project/bin/Release/net10.0/NativeIpc.Configuration.dll"
-fi
-if ! publish_native "$project" "$out/configuration" "$out/configuration.log"; then
-    sed 's/^/    /' "$out/configuration.log" >&2
-    fail "options are bound by the generator, native AOT" "see $out/configuration.log"
-else
-    configuration "options are bound by the generator, native AOT" "$out/configuration/NativeIpc.Configuration"
-fi
+# both PROJECT NAME: builds and publishes a program, and runs both.
+both() {
+    local project=$1 name=$2
+    if ! building dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1; then
+        sed 's/^/    /' "$out/$project.log" >&2
+        fail "$name, JIT" "the program does not build"
+    else
+        configuration "$name, JIT" dotnet "$root/tests/$project/bin/Release/net10.0/$project.dll"
+    fi
+    if ! publish_native "tests/$project" "$out/$project" "$out/$project.log"; then
+        sed 's/^/    /' "$out/$project.log" >&2
+        fail "$name, native AOT" "see $out/$project.log"
+    else
+        configuration "$name, native AOT" "$out/$project/$project"
+    fi
+}
+
+both NativeIpc.Configuration 'options are bound by the generator'
+both NativeIpc.Extensions.Aot 'a host opens what a configuration names'
 exit $failures

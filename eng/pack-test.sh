@@ -102,6 +102,7 @@ for copy in one another/longer; do
     cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
     pack "$folder" "$folder/out" ${revision:+-p:SourceRevisionId=$revision} ||
         fail "packs in a copy" "dotnet pack failed"
+    mkdir "$folder/package" "$folder/symbols"
     for library in $libraries; do
         unzip -q "$folder/out/$library.$version.nupkg" -d "$folder/package/$library"
         unzip -q "$folder/out/$library.$version.snupkg" -d "$folder/symbols/$library"
@@ -250,6 +251,19 @@ using NativeIpc.DistributedLock;
 var mine = new NativeIpcDistributedLock($"org.example.packed.{Environment.ProcessId}");
 using NativeIpcDistributedSynchronizationHandle held = mine.Acquire();
 Console.WriteLine(mine.TryAcquire() is null ? "held" : "not held");' held
+
+hosting='Microsoft.Extensions.Configuration Microsoft.Extensions.Configuration.Binder Microsoft.Extensions.Diagnostics'
+hosting="$hosting Microsoft.Extensions.Diagnostics.HealthChecks Microsoft.Extensions.Hosting.Abstractions"
+hosting="$hosting Microsoft.Extensions.Options.ConfigurationExtensions"
+beside NativeIpc.Extensions "$hosting NativeIpc NativeIpc.Inspection System.Threading.RateLimiting" '
+using System.Threading.RateLimiting;
+using NativeIpc.Extensions;
+string name = $"org.example.packed.{Environment.ProcessId}";
+using (var limiter = new MachineConcurrencyLimiter(new() { Name = name, PermitLimit = 1 }))
+using (RateLimitLease first = limiter.AttemptAcquire(), second = limiter.AttemptAcquire())
+    Console.WriteLine(first.IsAcquired && !second.IsAcquired ? "limited" : "not limited");
+#pragma warning disable CA1416 // run on Unix
+MachineConcurrencyLimiter.Remove(name);' limited
 
 # The tool: packed, installed from the folder as a user does, and started.
 cd "$work" || exit 1

@@ -12,7 +12,7 @@ if [ -n "$why" ]; then
     exit 0
 fi
 # shellcheck disable=SC2086 # words
-NATIVEIPC_BUILT=1 "$root/platforms.sh" --short $names
+NATIVEIPC_BUILT=1 "$root/platforms.sh" --no-rows --short $names
 code=$?
 for name in $names; do
     lines=$root/artifacts/platforms/$name/lines.txt

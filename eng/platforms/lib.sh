@@ -54,7 +54,7 @@ suite() {
     bounded "$limit" "$@" -noColor -noAutoReporters -result-xml "${xml_folder:-$out/results}/$name.xml" \
         >"$out/results/$name.log" 2>&1
     code=$?
-    python3 "$root/eng/platforms/table.py" xunit "$name" "$out/results/$name.xml" $code
+    python3 "$root/eng/platforms/table.py" xunit "$name${short:+ (part)}" "$out/results/$name.xml" $code
 }
 
 # lines NAME SECONDS COMMAND...: the command prints lines that begin with PASS, FAIL or SKIP.

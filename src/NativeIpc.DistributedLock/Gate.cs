@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NativeIpc.Shared;
 
 namespace NativeIpc.DistributedLock;
 
@@ -49,87 +50,25 @@ internal sealed class Gate : IDisposable
 
     private static Gate OpenLock(GateSpec spec)
     {
-        SystemSemaphoreOptions options = OptionsFor(spec);
-        // macOS tells nobody of a holder's death, but its kernel gives the permit back.
-        bool isRobust = !OperatingSystem.IsMacOS();
-        if (isRobust) options.Robust = true;
-        else if (!spec.Key.Type.IsSystemV) throw NotCrashSafe(spec);
-        else options.MaximumCount = 1;
-        if (spec.Key.Type == NativeIpcKeyType.PosixRealtime) options.Removal = RemovalPolicy.LastOneOut;
-        return new Gate(spec, OpenSemaphore(spec.Key, 1, options), maximum: null, isRobust);
+        SystemSemaphore semaphore = CrashSafe.OpenLock(spec.Key, RightsOf(spec), out bool isRobust);
+        return new Gate(spec, semaphore, maximum: null, isRobust);
     }
 
     private static Gate OpenSemaphore(GateSpec spec)
     {
-        SystemSemaphoreOptions options = OptionsFor(spec);
-        options.MaximumCount = spec.MaxCount;
-        if (OperatingSystem.IsLinux() && SystemSemaphore.IsPermitRecordingSupported(spec.Key.Type))
-            options.Recording = PermitRecording.Process;
-        else if (!spec.Key.Type.IsSystemV) throw NotCrashSafe(spec);
-        SharedMemory maximum = OpenMaximum(spec);
-        try
-        {
-            return new Gate(spec, OpenSemaphore(spec.Key, spec.MaxCount, options), maximum, isRobust: false);
-        }
-        catch
-        {
-            maximum.Dispose();
-            throw;
-        }
+        SystemSemaphore semaphore = CrashSafe.OpenCounting(spec.Key, spec.MaxCount, MaximumKey(spec), RightsOf(spec),
+            out SharedMemory maximum);
+        return new Gate(spec, semaphore, maximum, isRobust: false);
     }
 
-    private static SystemSemaphoreOptions OptionsFor(GateSpec spec)
-    {
-        var options = new SystemSemaphoreOptions { Mode = spec.Options.Mode, Removal = RemovalPolicy.Keep };
-        if (OperatingSystem.IsWindows()) return options;
-        options.Group = spec.Options.Group;
-        options.AllowOtherOwners = spec.Options.AllowOtherOwners;
-        return options;
-    }
+    private static Rights RightsOf(GateSpec spec)
+        => new(spec.Options.Mode, spec.Options.Group, spec.Options.AllowOtherOwners);
 
-    private static PlatformNotSupportedException NotCrashSafe(GateSpec spec)
-        => new($"Cannot open the {(spec.Kind == GateKind.Lock ? "lock" : "semaphore")} '{spec.Name}' ({spec.Key}): "
-            + "with keys of this type nothing gives back here what a killed process held. Use System V keys"
-            + (OperatingSystem.IsWindows() ? ", which this system does not have, or a lock." : "."));
-
-    private static SystemSemaphore OpenSemaphore(in NativeIpcKey key, int count, SystemSemaphoreOptions options)
-    {
-        SystemSemaphore made = SystemSemaphore.CreateOrOpen(key, count, options);
-        if (!key.Type.IsSystemV) return made;
-
-        // One that knows a count makes a removed set anew without a word; then its holders would not be told.
-        while (true)
-        {
-            made.Dispose();
-            if (SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? opened, options)) return opened;
-            made = SystemSemaphore.CreateOrOpen(key, count, options);
-        }
-    }
-
-    /// <summary>Opens the segment that has the maximum of a semaphore; the first one to open it writes it.</summary>
-    /// <exception cref="InvalidOperationException">It has another one.</exception>
-    private static SharedMemory OpenMaximum(GateSpec spec)
-    {
-        NativeIpcKey key = NameRule.KeyOf(spec.Name, GateKind.Maximum, spec.Options);
-        var options = new SharedMemoryOptions
-            { Mode = spec.Options.Mode, Removal = RemovalPolicy.Keep, UseLock = false };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.Group = spec.Options.Group;
-            options.AllowOtherOwners = spec.Options.AllowOtherOwners;
-        }
-
-        SharedMemory segment = SharedMemory.CreateOrOpen(key, sizeof(int), options);
-        int there = Interlocked.CompareExchange(ref segment.GetReference<int>(0), spec.MaxCount, 0);
-        if (there == 0 || there == spec.MaxCount) return segment;
-        segment.Dispose();
-        throw OtherMaximum(spec, there);
-    }
+    private static NativeIpcKey MaximumKey(GateSpec spec)
+        => NameRule.KeyOf(spec.Name, GateKind.Maximum, spec.Options);
 
     internal static InvalidOperationException OtherMaximum(GateSpec spec, int there)
-        => new($"The semaphore '{spec.Name}' has a maxCount of {there}, and is asked for with {spec.MaxCount}: all who "
-            + "use a name must agree. To change it, end them, and then call RemoveSemaphore of the provider, or "
-            + $"'nipc rm {NameRule.KeyOf(spec.Name, GateKind.Maximum, spec.Options)}' and 'nipc rm {spec.Key}'.");
+        => CrashSafe.OtherCount(spec.Key, MaximumKey(spec), spec.MaxCount, there);
 
     public bool TryTake() => _semaphore.TryAcquire();
 

@@ -27,10 +27,6 @@ internal static class NameRule
     private const int LongestStart = 24;
     private const int HashBytes = 16;
 
-    internal static readonly NativeIpcKeyType s_defaultType = OperatingSystem.IsWindows() ? NativeIpcKeyType.Windows
-        : SystemSemaphore.IsPermitRecordingSupported(NativeIpcKeyType.PosixRealtime) ? NativeIpcKeyType.PosixRealtime
-        : NativeIpcKeyType.SystemV;
-
     private static readonly SearchValues<char> s_plain =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 

@@ -40,5 +40,5 @@ public sealed record NativeIpcDistributedLockOptions
         return options;
     }
 
-    internal NativeIpcKeyType ChosenType => KeyType ?? NameRule.s_defaultType;
+    internal NativeIpcKeyType ChosenType => KeyType ?? Shared.CrashSafe.s_defaultType;
 }

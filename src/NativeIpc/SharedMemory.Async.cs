@@ -123,15 +123,16 @@ public sealed partial class SharedMemory
     /// <remarks>
     /// Whoever tries here does so under the queue's gate, and may be the thread that serves all other queues: so it
     /// tries the lock that is open, and has another one opened on the pool, where a peer may be waited for.
-    /// Interleavings. (1) The lock changes while a wait joins: the next look at all finds that, and begins to open. (2)
-    /// The new one is opened and nobody tried it yet: the pool does, when it has opened it. (3) It cannot be opened:
-    /// the first wait gets the failure, and the next look opens again for the others, each of which is told in its
-    /// turn. (4) Dispose: ends the wait for the peer, as that of any other thread. (5) Nobody waits any more: that ends
-    /// it, too; the try after it begins again for who has come meanwhile. A failure that is left over is for nobody:
-    /// who comes to an empty queue has not waited for the peer.
+    /// R1 Race: the lock changes while a wait joins. Safe because: the next look at all finds that, and begins to
+    /// open; the pool tries the new one when it has opened it. Where it cannot be opened, the first wait gets the
+    /// failure, and the next look opens again for the others, each of which gets its own. Dispose ends the wait for the
+    /// peer, and so does a queue that is empty; then a failure that is left over is for nobody, since a newcomer has
+    /// not waited.
     /// </remarks>
     private sealed class Locks : IAwaitable<SharedMemoryLock?>, IWaitOwner
     {
+        public IpcObjectKind Kind => IpcObjectKind.SharedMemory;
+
         private readonly SharedMemory _owner;
         private int _isOpening;
         private Exception? _failure;

@@ -183,12 +183,12 @@ public sealed partial class SharedMemory
     /// <summary>Whether the lock that was just taken is to be kept: not when a Dispose has begun, nor when another one
     /// has replaced it meanwhile; then it is given back.</summary>
     /// <remarks>
-    /// <para>Interleavings with Dispose on another thread: the taking comes before the semaphore is closed, and its
-    /// holder is noted in time for Dispose to give the lock back; or it is not, and then closing finds it taken
+    /// <para>R1 Race: Dispose on another thread. Safe because: the taking comes before the semaphore is closed, and its
+    /// holder is noted in time for Dispose to give the lock back; or it is not, and closing finds it taken
     /// (<see cref="SemaphoreObject.GivesBackAtClose"/>); or the taking finds it closed. The scope of a lock that was
     /// given back releases nothing.</para>
-    /// <para>With a replacement: the new lock is published before the old one is looked at
-    /// (<see cref="SegmentLock.Retire"/>), and the ticket is noted before this look. So one of the two sees the other:
+    /// <para>R2 Race: another lock replaces this one. Safe because: the new lock is published before the old one is
+    /// looked at (<see cref="SegmentLock.Retire"/>), and the ticket is noted before this look. So one sees the other:
     /// the old one stays open for its holder, or the taker goes on to the new one, or both.</para>
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -299,10 +299,9 @@ public sealed partial class SharedMemory
 
     /// <remarks>
     /// It may have to wait for a peer, so it is opened outside the gate: each thread waits by its own bound, and
-    /// Dispose for none of them. Interleavings. (1) Two threads open it: the first one to come to the gate publishes
-    /// its own, the other closes what it has opened, unused. (2) A thread opens what is replaced again before it comes
-    /// to the gate: the next look at the name says so. (3) Dispose comes first: nothing is published after it has
-    /// closed what there is.
+    /// Dispose for none of them. R3 Race: two threads open it, or Dispose comes. Safe because: the first one to come to
+    /// the gate publishes its own, the other closes what it has opened, unused; nothing is published after Dispose has
+    /// closed what there is. What is replaced once more before that, the next look at the name finds.
     /// </remarks>
     private SegmentLock OpenLock(in PeerBound bound)
     {
@@ -387,6 +386,10 @@ public sealed partial class SharedMemory
     private sealed class LockWaiting(SharedMemory owner, PeerBound bound) : IAcquirable
     {
         public SegmentLock? Acquired { get; private set; }
+
+        public NativeIpcKey Key => owner.Key;
+
+        public IpcObjectKind Kind => IpcObjectKind.SharedMemory;
 
         public ref SpinState Spin => ref owner.CurrentLock(bound).Semaphore.Spin;
 

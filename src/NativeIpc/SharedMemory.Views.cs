@@ -168,6 +168,29 @@ public sealed partial class SharedMemory
         }
     }
 
+    /// <summary>Whether the segment that this instance is attached to is not the one that its key leads to now: a peer
+    /// removed it, or its name, or made another one under the name. Who attaches by the key does not meet this instance
+    /// any more.</summary>
+    /// <remarks>A look each time (<c>statx(2)</c>, <c>shmget(2)</c>). Windows and POSIX on macOS: always false.
+    /// </remarks>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    public bool WasReplaced
+    {
+        get
+        {
+            bool added = false;
+            try
+            {
+                Enter(ref added);
+                return _segment.WasReplaced;
+            }
+            finally
+            {
+                if (added) _segment.DangerousRelease();
+            }
+        }
+    }
+
     /// <summary>Asks the system for the size of the segment now, which a POSIX peer may have changed since it was
     /// opened.</summary>
     /// <remarks>Spans reach as far as the segment did when it was opened: while it is shorter, touching the missing

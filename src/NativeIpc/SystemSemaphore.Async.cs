@@ -190,6 +190,8 @@ public sealed partial class SystemSemaphore
     // Structs, for which the waiting is compiled on their own.
     private readonly struct One(SemaphoreObject semaphore) : IAcquirable
     {
+        public NativeIpcKey Key => semaphore.Key;
+
         public ref SpinState Spin => ref semaphore.Spin;
 
         public bool AreTriesDear => semaphore.AreTriesDear;
@@ -203,6 +205,8 @@ public sealed partial class SystemSemaphore
 
     private readonly struct Several(SemaphoreObject semaphore, int count) : IAcquirable
     {
+        public NativeIpcKey Key => semaphore.Key;
+
         public ref SpinState Spin => ref semaphore.Spin;
 
         public bool AreTriesDear => true;

@@ -192,8 +192,12 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">KeyError, also when what has the name is no semaphore; PermissionDenied;
     /// OutOfResources; LockError where the file has no record locks.</exception>
     public static int ReturnLostPermits(NativeIpcKey key, SystemSemaphoreOptions? options = null)
-        => Selector.ForSemaphore("give back lost permits of the semaphore", key).ReturnLostPermits(key,
+    {
+        int given = Selector.ForSemaphore("give back lost permits of the semaphore", key).ReturnLostPermits(key,
             options ?? SystemSemaphoreOptions.s_default);
+        IpcActivity.TellReturned(key, given);
+        return given;
+    }
 
     /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same
     /// as Qt makes of it.</summary>

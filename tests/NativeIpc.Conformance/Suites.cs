@@ -33,6 +33,8 @@ namespace NativeIpc.Conformance.Posix
     [Trait("Waits", "waitv")]
     public sealed class SemaphoreTests : SemaphoreTests<PosixProvider>;
 
+    public sealed class ActivityTests : ActivityTests<PosixProvider>;
+
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PosixProvider>;
 
     public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
@@ -104,6 +106,9 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class SemaphoreTests : SemaphoreTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
+    public sealed class ActivityTests : ActivityTests<PlainPosixProvider>;
+
+    [Trait("Calls", "plain")]
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
@@ -152,6 +157,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class MaximumCountTests : MaximumCountTests<SystemVProvider>;
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemVProvider>;
+
+    public sealed class ActivityTests : ActivityTests<SystemVProvider>;
 
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemVProvider>;
 
@@ -210,6 +217,8 @@ namespace NativeIpc.Conformance.SystemV84
 
     public sealed class SemaphoreTests : SemaphoreTests<SystemV84Provider>;
 
+    public sealed class ActivityTests : ActivityTests<SystemV84Provider>;
+
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemV84Provider>;
 
     public sealed class UndoTests : UndoTests<SystemV84Provider>;
@@ -261,6 +270,9 @@ namespace NativeIpc.Conformance.Windows
 
     [Trait("Needs", "Windows")]
     public sealed class SemaphoreTests : SemaphoreTests<WindowsProvider>;
+
+    [Trait("Needs", "Windows")]
+    public sealed class ActivityTests : ActivityTests<WindowsProvider>;
 
     [Trait("Needs", "Windows")]
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<WindowsProvider>;

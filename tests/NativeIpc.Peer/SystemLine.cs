@@ -24,7 +24,8 @@ internal static partial class SystemLine
         if (!OperatingSystem.IsWindows()) return $"Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}";
         if (!NativeLibrary.TryGetExport(NativeLibrary.Load("ntdll.dll"), "wine_get_host_version", out nint function))
             return Environment.OSVersion.VersionString;
-        ((delegate* unmanaged[Cdecl]<out nint, out nint, void>)function)(out nint system, out nint release);
+        nint system, release;
+        ((delegate* unmanaged[Cdecl]<nint*, nint*, void>)function)(&system, &release);
         return $"{Marshal.PtrToStringUTF8(system)} {Marshal.PtrToStringUTF8(release)}";
     }
 

@@ -11,6 +11,8 @@ namespace NativeIpc.Inspection.Looks;
 /// nothing is done with it.</remarks>
 internal sealed class Others(Census census)
 {
+    private const UnixFileMode MarkBits = UnixFileMode.SetUser | UnixFileMode.SetGroup | UnixFileMode.StickyBit;
+
     private const string QueueFolder = "/dev/mqueue";
     private const string QueueTable = "/proc/sysvipc/msg";
 
@@ -108,7 +110,7 @@ internal sealed class Others(Census census)
             Size = Number(3),
             MessageCount = Number(4),
             Mode = fields[2].All(digit => digit is >= '0' and <= '7')
-                ? (UnixFileMode)(Convert.ToInt32(fields[2], 8) & 0x1FF) : null,
+                ? (UnixFileMode)Convert.ToInt32(fields[2], 8) & ~MarkBits : null,
             OwnerId = RealIds.Users.Known(user),
             OwnerName = census.Accounts.User(user),
             GroupId = RealIds.Groups.Known(group),
@@ -148,7 +150,7 @@ internal sealed class Others(Census census)
     private IpcOtherObject Of(IpcOtherKind kind, in FileStatus status, in FileTimes times) => new()
     {
         Kind = kind,
-        Mode = (UnixFileMode)(status.Permissions & 0x1FF),
+        Mode = (UnixFileMode)status.Permissions & ~MarkBits,
         OwnerId = RealIds.Users.Known(status.Uid),
         OwnerName = census.Accounts.User(status.Uid),
         GroupId = RealIds.Groups.Known(status.Gid),

@@ -19,7 +19,9 @@ internal static class WaitingNote
             return Permits.TryAcquire(semaphore, count, timeout, cancellation);
         if (Permits.TryAcquire(semaphore, count, TimeSpan.Zero, cancellation)) return true;
 
-        return During(() => Describe(named.Name, () => named.Objects(IpcObjectKind.SystemSemaphore).FirstOrDefault()),
+        return During(
+            () => Describe(named.Name,
+                () => named.Objects(IpcObjectKind.SystemSemaphore) is [var first, ..] ? first : null),
             () => Permits.TryAcquire(semaphore, count, timeout, cancellation));
     }
 

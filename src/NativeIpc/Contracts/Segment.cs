@@ -147,6 +147,10 @@ internal abstract class Segment : SafeHandle
     /// where the system does not say.</summary>
     public virtual string ObjectIdentity => "";
 
+    /// <summary>Whether the key leads to another object by now, or to none, where the system says so. The caller has
+    /// entered.</summary>
+    public virtual bool WasReplaced => false;
+
     /// <summary>Removes the name now, where removing does not need to detach first. Called once, before the handle is
     /// disposed.</summary>
     public virtual void LetGo()

@@ -230,6 +230,14 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
     /// the lock.</summary>
     public virtual bool TookOver => false;
 
+    /// <summary>Tells that the permit was taken over from a holder that died.</summary>
+    /// <returns>True.</returns>
+    protected bool TellTakeover()
+    {
+        IpcActivity.TellTakeover(Key);
+        return true;
+    }
+
     /// <summary>Who holds this as a lock, as far as the system can tell; not which thread.</summary>
     public virtual LockStatus GetStatus() => new(LockHolder.CannotTell, null, IsRecoverable: false);
 

@@ -52,6 +52,10 @@ internal sealed class NativeIpcEventSource : EventSource
     [Event(6, Level = EventLevel.Warning, Message = "{0}")]
     public void NotRecoverable(string message) => WriteEvent(6, message);
 
+    /// <summary>A handler of <see cref="IpcActivity"/> has thrown.</summary>
+    [Event(32, Level = EventLevel.Error, Message = "{0}")]
+    public void HandlerFailed(string message) => WriteEvent(32, message);
+
     /// <summary>A permit that was held when its semaphore was disposed could not be given back.</summary>
     [Event(20, Level = EventLevel.Warning, Message = "{0}")]
     public void NotGivenBack(string message) => WriteEvent(20, message);

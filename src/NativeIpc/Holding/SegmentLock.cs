@@ -12,20 +12,15 @@ namespace NativeIpc.Holding;
 /// threads (<see cref="TryEnd"/>). Nearly always that is the thread that took it, and it does so without an interlocked
 /// step: it says that it is ending the ticket, looks for strangers, and then ends it. Another thread says that there is
 /// a stranger, has the system put a barrier into every thread of the process, and waits until the taker is not in the
-/// middle. Interleavings: either the taker said that it is ending before the barrier, and the stranger sees that and
-/// waits; or it looks for strangers after it, sees one, and becomes one itself. Strangers come one by one.</para>
+/// middle. Strangers come one by one.</para>
 /// <para>Only the holder of the semaphore is between the acquire and Take, so what is noted there takes no interlocked
 /// steps; after a peer's reset there can be two, who are told unless they come in the same nanoseconds. The ticket is
 /// ended before the permit is given; a Dispose in between gives it in its place
 /// (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not counted that somebody is inside.</para>
 /// <para>A lock that another one has replaced is closed as soon as no scope holds it (<see cref="Retire"/>); who
-/// replaces one in a loop would use up the descriptors otherwise. Interleavings: (1) Nobody holds it: it is closed at
-/// once. Threads that sleep in it are woken and go on at the new one; the descriptor and the page go with the last of
-/// those who are counted in, to whom pending asynchronous waits belong. (2) A scope holds it: the one that replaced
-/// says that there is a stranger, for good, so whoever ends the ticket comes by the gate of the strangers, finds the
-/// lock retired, and closes it after giving the permit. (3) The taker was ending its ticket without having seen that:
-/// it is waited for. (4) A thread takes it after all: see SharedMemory.Keeps. (5) Dispose at the same time: closing
-/// twice closes once.</para>
+/// replaces one in a loop would use up the descriptors otherwise. Threads that sleep in it are woken then and go on at
+/// the new one; the descriptor and the page go with the last of those who are counted in, to whom pending asynchronous
+/// waits belong.</para>
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
@@ -188,6 +183,8 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// one without having seen that. The ticket that holds then.</summary>
     private long ShutOut(long ticket)
     {
+        // R1 Race: the taker is ending the ticket. Safe because: either it said so before the barrier, and this waits
+        // for it; or it looks for strangers after the barrier, sees one, and comes by their gate itself.
         Volatile.Write(ref _hasStranger, 1);
         Interlocked.MemoryBarrierProcessWide();
         if (ticket == 0) ticket = Volatile.Read(ref _holder);
@@ -204,9 +201,14 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         lock (_strangers)
         {
             _closed = closed;
+
+            // R2 Race: a scope holds it. Safe because: there is a stranger now, for good, so whoever ends the ticket
+            // comes by this gate, finds the lock retired, and closes it after giving the permit back.
             if (IsHeld(ShutOut(0))) return;
         }
 
+        // R3 Race: a thread takes it after all, or Dispose comes. Safe because: SharedMemory.Keeps has it given back;
+        // closing twice closes once.
         Close();
     }
 

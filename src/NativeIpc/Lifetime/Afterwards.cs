@@ -4,11 +4,8 @@ namespace NativeIpc.Lifetime;
 
 /// <summary>Does, one after the other on a thread of the pool, what a finalizer may not do, since it may have to wait:
 /// the finalizer thread serves the whole process.</summary>
-/// <remarks>
-/// What is to be done stays listed as a duty of the end of the process until it is done, so a normal end does it if
-/// this has not come to it. Interleavings: the gate decides whether the one who
-/// adds has to start the work; the worker looks once more under the gate before it says that it has ended.
-/// </remarks>
+/// <remarks>What is to be done stays listed as a duty of the end of the process until it is done, so a normal end does
+/// it if this has not come to it.</remarks>
 internal static class Afterwards
 {
     private static readonly Lock s_gate = new();
@@ -43,6 +40,8 @@ internal static class Afterwards
             Action work;
             lock (s_gate)
             {
+                // R1 Race: something is added while the work ends. Safe because: the gate decides who sees it, this
+                // look or the one who adds, and starts the work anew.
                 if (!s_work.TryDequeue(out work!))
                 {
                     s_isRunning = false;

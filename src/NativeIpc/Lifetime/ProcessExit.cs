@@ -30,14 +30,8 @@ internal abstract class ExitDuty
 /// at the signal.</para>
 /// <para>A signal that the process was started with as ignored (nohup) stays ignored.</para>
 /// <para>Several copies of this library in a process: <see cref="Copies"/>.</para>
-/// <para>Interleavings. (1) A duty is performed once, whoever comes first, and stays listed until it is done, so that
-/// the end waits for a Dispose in the middle of removing. (2) A thread is between making an object and listing its
-/// duty: such calls are counted, and the end waits for them, for two seconds at most. (3) A thread begins to make an
-/// object after that: it is held up, since the process is about to be gone; for two seconds, in case it is a handler of
-/// the end itself. (4) A peer that ends as well removes a System V set under a waiter of ours, which would make it
-/// anew: see <see cref="IsEnding"/> and the count of calls. (5) This library is unloaded: the registrations end when
-/// nothing is listed and no call is inside, which is seen under the list's gate; who lists after that finds that they
-/// have ended, and registers again.</para>
+/// <para>A duty is performed once, whoever comes first, and stays listed until it is done, so that the end waits for a
+/// Dispose in the middle of removing.</para>
 /// </remarks>
 internal static class ProcessExit
 {
@@ -99,9 +93,13 @@ internal static class ProcessExit
             }
         }
 
+        // R1 Race: the process ends between the making of an object and the listing of its duty. Safe because: such
+        // calls are counted before they look whether it ends, and the end waits for them, two seconds at most. That
+        // also keeps a waiter from making a System V set anew that a peer removes at its own end.
         Interlocked.Increment(ref s_callsInside);
         if (IsEnding && !t_isPerforming)
         {
+            // Held up, since the process is about to be gone; not for ever, in case it is a handler of the end itself.
             Interlocked.Decrement(ref s_callsInside);
             var patience = new Backoff(bound.AtMost(s_patience));
             while (IsEnding && patience.Pause())
@@ -135,7 +133,8 @@ internal static class ProcessExit
             duty.IsListed = true;
         }
 
-        // Ended between the two: see the interleavings.
+        // R2 Race: this library is unloaded, and the registrations ended between the two. Safe because: they end only
+        // when nothing is listed, which is seen under the list's gate; so this look finds that, and registers again.
         if (Volatile.Read(ref s_registrations) is not null) return;
         try
         {

@@ -9,8 +9,9 @@ namespace NativeIpc.Lifetime;
 /// <remarks>
 /// .NET asks only: what is there can be used as before, and it may take long until all is disposed. So who has
 /// something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins anew
-/// when it is needed once more. Interleavings: what is called at the beginning wakes who has slept since before; who
-/// begins to last after that looks by itself. So <see cref="AtBegin"/> comes first.
+/// when it is needed once more. R1 Race: something begins to last while the unloading begins. Safe because: what is
+/// called at the beginning wakes it, if <see cref="AtBegin"/> came before; so that comes first, and who begins later
+/// looks by itself.
 /// <para>How the beginning is heard of. Unloading does three things, on any thread: (a) it takes all handlers out of
 /// the event and calls them; (b) it makes the context one that may be collected; (c) it takes it out of the list. Race:
 /// a handler that is added between (a) and (c) is never called, and the context is still listed. Other handlers may

@@ -7,13 +7,8 @@ namespace NativeIpc.Linux;
 /// Watches whether names still lead to the files they led to (<see cref="FileWatch"/>). Linux only; asking costs a read
 /// of memory.
 /// </summary>
-/// <remarks>
-/// The first few who ask are answered by a look at the name; then the watch begins. Interleavings. (1) The name changes
-/// before the watch stands: the comparison after adding it sees that. (2) Dispose and the first event together: the
-/// comparison does no harm. (3) The kernel tells of a removal a moment before it takes the name away, and of nothing
-/// after that while the file is open somewhere: so a file that has lost its last link counts as gone, although its name
-/// still leads to it. The gate is for beginning and ending the watch.
-/// </remarks>
+/// <remarks>The first few who ask are answered by a look at the name; then the watch begins. The gate is for beginning
+/// and ending the watch.</remarks>
 internal sealed class NameWatch : INameWatch, IFileListener
 {
     private readonly Lock _gate = new();
@@ -60,6 +55,7 @@ internal sealed class NameWatch : INameWatch, IFileListener
             }
         }
 
+        // R1 Race: the name changes before the watch stands. Safe because: this look comes after it.
         Compare();
     }
 
@@ -70,10 +66,13 @@ internal sealed class NameWatch : INameWatch, IFileListener
         else _isTold = true;
     }
 
+    // R2 Race: Dispose comes first. Safe because: to compare does no harm.
     void IFileListener.FileChanged() => Compare();
 
     private void Compare()
     {
+        // The kernel tells of a removal a moment before it takes the name away, and of nothing after that while the
+        // file is open somewhere: so a file without a link counts as gone, although its name still leads to it.
         if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity
             && now.Links > 0))
             return;

@@ -14,8 +14,9 @@ internal sealed class UserDirectories(
     Func<string, string?> variable, uint userId, Func<uint, string> loginName, string workingDirectory = "",
     string systemTemporaryDirectory = "/tmp")
 {
-    private const uint OwnerOnly = 0x1C0; // 0700
-    private const uint PermissionBits = 0x1FF; // 0777: the sticky and set-id bits do not matter
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private const UnixFileMode MarkBits = UnixFileMode.SetUser | UnixFileMode.SetGroup | UnixFileMode.StickyBit;
 
     private static readonly Lock s_passwordEntries = new();
 
@@ -73,12 +74,12 @@ internal sealed class UserDirectories(
         if (OperatingSystem.IsWindows() || Target.IsApple) return false;
         string folder = RuntimeDirectory().Path;
         if (folder.Length == 0 || !keyPath.StartsWith(folder + "/", StringComparison.Ordinal)) return false;
-        if (Examine(folder, out _) != Fitness.CanBeCreated || Libc.mkdir(folder, OwnerOnly) != 0) return false;
+        if (Examine(folder, out _) != Fitness.CanBeCreated || Libc.mkdir(folder, (uint)OwnerOnly) != 0) return false;
 
         // A umask can only take bits away. The name is ours by now, in a folder where no other user can replace it.
         if (Libc.Status(folder, followLink: false, out FileStatus status) == 0 && status.IsDirectory
-            && (status.Permissions & PermissionBits) != OwnerOnly)
-            _ = Libc.chmod(folder, OwnerOnly);
+            && ((UnixFileMode)status.Permissions & ~MarkBits) != OwnerOnly)
+            _ = Libc.chmod(folder, (uint)OwnerOnly);
         return true;
     }
 
@@ -105,7 +106,7 @@ internal sealed class UserDirectories(
         else if (!status.IsDirectory) problem = $"'{folder}' is not a directory, or a link to one";
         else if (status.Uid != userId || !(RealIds.Users.IsReal(userId) || LetsIn(folder))) problem =
             $"'{folder}' belongs to user {RealIds.Users.Describe(status.Uid)} and not to user {userId}";
-        else if ((status.Permissions & PermissionBits) != OwnerOnly)
+        else if (((UnixFileMode)status.Permissions & ~MarkBits) != OwnerOnly)
             problem = $"'{folder}' has mode {Convert.ToString(status.Permissions, 8)} instead of 700";
         return problem is null ? Fitness.Usable : Fitness.Unusable;
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
@@ -29,6 +30,20 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     static SystemVDetach() => NativeIpcEventSource.Load();
 
     internal int Id => id;
+
+    /// <summary>Whether the key leads to another segment by now, or to none. A key file that is gone or another one
+    /// gives newcomers another key.</summary>
+    internal bool WasReplaced
+    {
+        get
+        {
+            int found = Libc.shmget(ipcKey, 0, 0);
+            if (found != id && (found != -1 || Marshal.GetLastPInvokeError() == Errno.ENOENT)) return true;
+            if (keyFile == default) return false;
+            int error = Libc.Status(KeyFile.Path(key), followLink: true, out FileStatus now);
+            return error == Errno.ENOENT || (error == 0 && now.Identity != keyFile);
+        }
+    }
 
     internal bool Removes { get; set; } = options.Removal is RemovalPolicy.Default or RemovalPolicy.LastOneOut
         || (createdNew && options.Removal == RemovalPolicy.Creator);

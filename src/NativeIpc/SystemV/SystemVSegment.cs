@@ -41,6 +41,9 @@ internal sealed class SystemVSegment : Segment
     }
 
     /// <inheritdoc/>
+    public override bool WasReplaced => _detach.WasReplaced;
+
+    /// <inheritdoc/>
     public override void NoteLock(SemaphoreObject opened) => _detach.Lock = (SystemVSemaphore)opened;
 
     /// <inheritdoc/>

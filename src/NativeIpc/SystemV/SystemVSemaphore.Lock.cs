@@ -133,7 +133,7 @@ internal sealed partial class SystemVSemaphore
             StopPoint.At("systemv.lock.mended");
         }
 
-        Volatile.Write(ref _tookOver, tookOver);
+        Volatile.Write(ref _tookOver, tookOver && TellTakeover());
         if (takings != -1) return;
         int number = Marshal.GetLastPInvokeError();
         if (SystemVSupport.IsGone(number)) return; // removed while held: the release says so

@@ -3,6 +3,12 @@ namespace NativeIpc.Waiting;
 /// <summary>What waiting is built on: to try, and to block.</summary>
 internal interface IAcquirable
 {
+    /// <summary>The key of what is waited for.</summary>
+    NativeIpcKey Key { get; }
+
+    /// <summary>A semaphore, or a segment for its lock.</summary>
+    IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
+
     /// <summary>Takes a permit if there is one; also one that a dead holder has left, where that is noticed.</summary>
     bool TryAcquire();
 

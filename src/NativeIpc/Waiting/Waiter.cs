@@ -27,6 +27,22 @@ internal static class Waiter
         where T : IAcquirable
     {
         if (Spinner.TryAcquire(target, cancellationToken)) return true;
+        long began = IpcActivity.BeginWait();
+        bool isAcquired = false;
+        try
+        {
+            isAcquired = Sleep(target, deadline, cancellationToken);
+            return isAcquired;
+        }
+        finally
+        {
+            IpcActivity.EndWait(began, target.Key, target.Kind, isAcquired);
+        }
+    }
+
+    private static bool Sleep<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
+        where T : IAcquirable
+    {
         Wakeup wakeup = Wakeup.Begin();
         using CancellationTokenRegistration listening =
             cancellationToken.UnsafeRegister(static waiting => ((Wakeup)waiting!).Wake(), wakeup);

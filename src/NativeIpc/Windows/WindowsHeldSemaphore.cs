@@ -172,7 +172,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     // hand.
     private void Note()
     {
-        _tookOver = Interlocked.Exchange(ref _table.Record.Owner, _table.NextOwner()) != 0;
+        _tookOver = Interlocked.Exchange(ref _table.Record.Owner, _table.NextOwner()) != 0 && TellTakeover();
         if (Volatile.Read(ref _unknownSince) != 0) Volatile.Write(ref _unknownSince, 0);
     }
 
@@ -209,7 +209,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
                     if (Interlocked.CompareExchange(ref _table.Record.Owner, _table.NextOwner(), owner) != owner)
                         return false;
                     StopPoint.At("windows.recover.taken");
-                    _tookOver = true;
+                    _tookOver = TellTakeover();
                     return true;
                 }
             }
@@ -269,7 +269,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
             StopPoint.At("windows.prove.proven");
             if (Interlocked.CompareExchange(ref _table.Record.Owner, _table.NextOwner(), owner) != owner) return false;
             StopPoint.At("windows.prove.taken");
-            _tookOver = true;
+            _tookOver = TellTakeover();
             Volatile.Write(ref _unknownSince, 0);
             return true;
         }

@@ -9,7 +9,7 @@ public sealed class RedisService : Service
 {
     // A holder must say that it lives before this has passed, on a machine that may be slow; a killed one keeps what it
     // has for so long.
-    private static readonly TimeSpan s_expiry = Patience.Seconds(6);
+    private static readonly TimeSpan s_expiry = Patience.Seconds(15);
 
     private Server? _server;
 

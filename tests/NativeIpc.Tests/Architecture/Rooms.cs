@@ -27,7 +27,7 @@ internal static class Rooms
         new("Waiting/Bounds", "Interop"),
         new("Lifetime", "Interop/Unix", "Platform", "Keys", "Errors", "Waiting/Bounds"),
         new("Linux", "Interop/Unix", "Interop", "Options", "Platform", "Keys", "Errors", "Waiting/Bounds", "Lifetime"),
-        new("Waiting", "Interop/Unix", "Waiting/Bounds", "Linux"),
+        new("Waiting", "Interop/Unix", "Keys", "Errors", "Waiting/Bounds", "Linux"),
         new("Contracts", "Options", "Locks", "Keys", "Errors", "Waiting/Bounds", "Lifetime", "Waiting"),
 
         // POSIX, from the name up to the segment with its lock.

@@ -246,6 +246,17 @@ internal sealed class PosixSegment : Segment
                 && now.Identity == _status.Identity);
 
     /// <inheritdoc/>
+    public override bool WasReplaced
+    {
+        get
+        {
+            if (!PosixNames.s_areFiles) return false;
+            int number = PosixNames.StatusOf(Key, IpcObjectKind.SharedMemory, out FileStatus now);
+            return number == Errno.ENOENT || (number == 0 && now.Identity != _status.Identity);
+        }
+    }
+
+    /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
     {
         if (opened is not MappedSemaphore { Identity: var identity } || identity == default) return null;

@@ -147,7 +147,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     {
         if (!LockWord.TryTake(page, Mark, out seen)) return false;
         _aside?.Pacing.End();
-        _tookOver = seen.Mark == LockWord.Abandoned;
+        _tookOver = seen.Mark == LockWord.Abandoned && TellTakeover();
         return true;
     }
 
@@ -185,7 +185,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
                 // need the slot's lock, and a claimer repairs the word before it uses the slot; so a mark that is
                 // compared under its slot's lock is never that of a living holder.
                 StopPoint.At("recover.locked"); // death: the dead holder's mark still; its slot is free again
-                _tookOver = LockWord.TryTakeOver(page, LockWord.MarkOf(slot), Mark);
+                _tookOver = LockWord.TryTakeOver(page, LockWord.MarkOf(slot), Mark) && TellTakeover();
                 return _tookOver;
             }
             finally

@@ -107,6 +107,7 @@ internal sealed class RecordedSemaphore : PosixSemaphore
         if (pause == Pause.Allowed) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
         int given = _records.Mend(pause, out isHeldUp);
         if (!isHeldUp) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
+        IpcActivity.TellReturned(Key, given);
         return given > 0;
     }
 

@@ -32,6 +32,9 @@ internal interface IAwaitable<T>
     /// it.</summary>
     SemaphoreObject BeginUse();
 
+    /// <summary>A semaphore, or a segment for its lock.</summary>
+    IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
+
     /// <summary>Whether to try now and then although nothing has woken.</summary>
     bool NeedsLooks { get; }
 
@@ -102,6 +105,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     public override nint Word => target.Word;
 
     public override NativeIpcKey Key => target.Key;
+
+    private IpcObjectKind Kind => target.Kind;
 
     public override SemaphoreObject BeginUse() => target.BeginUse();
 
@@ -298,6 +303,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     {
         private readonly TaskCompletionSource<T?> _completion =
             new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly long _began = IpcActivity.BeginWait();
         private volatile bool _isOver;
         private CancellationTokenRegistration _registration;
         private Timer? _timer;
@@ -339,6 +345,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         public void Serve(T? taken)
         {
             StopListening();
+            IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired: true);
             _completion.SetResult(taken);
         }
 
@@ -349,6 +356,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         private void End<TState>(Action<TaskCompletionSource<T?>, TState> complete, TState state)
         {
             StopListening();
+            IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired: false);
             if (queue.ContinuesAtOnce) ThreadPool.UnsafeQueueUserWorkItem(_ => complete(_completion, state), null);
             else complete(_completion, state);
         }

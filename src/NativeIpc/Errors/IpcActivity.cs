@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using NativeIpc.Errors;
+
+namespace NativeIpc;
+
+/// <summary>Tells what happens to the semaphores and locks of this process, for those who count it: metrics, traces,
+/// logs.</summary>
+/// <remarks>
+/// <para>A handler runs on the thread that it happens on, also on one that serves the asynchronous waits of the whole
+/// process: it must be short, must not block, and must not use what it is told about. What it throws goes to the event
+/// source "NativeIpc" (HandlerFailed), and to nobody else.</para>
+/// <para>While nobody listens, waits read no clock. What is acquired at once never tells.</para>
+/// <para>Thread safety: handlers may be added and removed, and are called, on any thread at any time.</para>
+/// </remarks>
+public static class IpcActivity
+{
+    /// <summary>A wait for a permit or a lock is over, with or without it.</summary>
+    public static event Action<IpcWait>? Waited;
+
+    /// <summary>This process has taken a lock, or the permit of a <see cref="SystemSemaphoreOptions.Robust"/>
+    /// semaphore, over from a holder that was killed. With the key of the lock.</summary>
+    public static event Action<NativeIpcKey>? TookOver;
+
+    /// <summary>This process has given back so many permits that killed holders had recorded
+    /// (<see cref="SystemSemaphoreOptions.Recording"/>).</summary>
+    public static event Action<NativeIpcKey, int>? LostPermitsReturned;
+
+    /// <summary>When a wait began; 0 when nobody wants to know.</summary>
+    internal static long BeginWait() => Waited is null ? 0 : Stopwatch.GetTimestamp();
+
+    internal static void EndWait(long began, in NativeIpcKey key, IpcObjectKind kind, bool wasAcquired)
+    {
+        if (began == 0 || Waited is not { } waited) return;
+        var wait = new IpcWait(key, kind, Stopwatch.GetElapsedTime(began), wasAcquired);
+        Tell(() => waited(wait));
+    }
+
+    internal static void TellTakeover(in NativeIpcKey key)
+    {
+        if (TookOver is not { } tookOver) return;
+        NativeIpcKey taken = key;
+        Tell(() => tookOver(taken));
+    }
+
+    internal static void TellReturned(in NativeIpcKey key, int permits)
+    {
+        if (permits == 0 || LostPermitsReturned is not { } returned) return;
+        NativeIpcKey given = key;
+        Tell(() => returned(given, permits));
+    }
+
+    // A permit may have been taken for the caller by now, so nothing of a handler's may reach him.
+    private static void Tell(Action handler)
+    {
+        try
+        {
+            handler();
+        }
+        catch (Exception failure)
+        {
+            NativeIpcEventSource.s_log.HandlerFailed(failure.ToString());
+        }
+    }
+}

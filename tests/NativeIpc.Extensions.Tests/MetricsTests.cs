@@ -1,0 +1,115 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Threading.RateLimiting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Xunit;
+
+namespace NativeIpc.Extensions.Tests;
+
+/// <summary>What the meter tells.</summary>
+public sealed class MetricsTests : Suite
+{
+    private const NativeIpcKeyType Posix = NativeIpcKeyType.PosixRealtime;
+
+    private readonly ConcurrentQueue<(string Name, double Value, string Kind, string? Object, string? Error)>
+        _said = [];
+
+    [Fact]
+    public async Task Waits_takeovers_lost_permits_objects_and_bytes_are_told()
+    {
+        string limit = NextLimit(Posix);
+        NativeIpcKey segment = Names.Next(Posix);
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddNativeIpc()
+            .AddSharedMemory("frames", options => (options.Key, options.Size) = ($"{segment}", 4096))
+            .AddLimiter("jobs", options => (options.Name, options.PermitLimit, options.QueueLimit) = (limit, 2, 10));
+        using var listener = new MeterListener();
+        using (IHost host = builder.Build())
+        {
+            await host.StartAsync();
+            var meters = (IMeterFactory)host.Services.GetRequiredService(typeof(IMeterFactory));
+            Listen(listener, meters);
+            RateLimiter jobs = host.Services.GetRequiredKeyedService<RateLimiter>("jobs");
+            jobs.AttemptAcquire().Dispose();
+            Assert.Empty(_said);
+
+            PeerProcess victim = Peer(limit, Posix, 2);
+            Assert.Equal("true", victim.Ask("try 2"));
+            Task<RateLimitLease> waits = Soon(jobs);
+            victim.Kill();
+            using (RateLimitLease lease = await waits) Assert.True(lease.IsAcquired);
+            Assert.Contains(("nativeipc.waits", 1, "limiter", "jobs", null), _said);
+            Assert.Contains(_said, said => said is ("nativeipc.wait.duration", > 0, "limiter", "jobs", null));
+            Assert.Contains(("nativeipc.lost_permits", 2, "limiter", "jobs", null), _said);
+
+            using (SharedMemoryLock held = host.Services.GetRequiredKeyedService<SharedMemory>("frames").Lock())
+            {
+                Assert.False(host.Services.GetRequiredKeyedService<SharedMemory>("frames")
+                    .TryLock(TimeSpan.FromMilliseconds(5), out _));
+            }
+
+            Assert.Contains(("nativeipc.waits", 1, "segment", "frames", "not_acquired"), _said);
+            listener.RecordObservableInstruments();
+            Assert.Contains(("nativeipc.object.count", 1, "segment", null, null), _said);
+            Assert.Contains(("nativeipc.object.count", 1, "limiter", null, null), _said);
+            Assert.Contains(("nativeipc.object.size", 4096, "segment", "frames", null), _said);
+            await host.StopAsync();
+        }
+    }
+
+    [Fact]
+    public void Names_and_units_follow_the_conventions()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddNativeIpc();
+        using IHost host = builder.Build();
+        host.Services.GetRequiredService<NativeIpcMetrics>();
+        var found = new Dictionary<string, string?>();
+        var meters = host.Services.GetRequiredService<IMeterFactory>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, _) =>
+            {
+                if (instrument.Meter.Scope == meters) found.Add(instrument.Name, instrument.Unit);
+            },
+        };
+        listener.Start();
+        Assert.Equal(new Dictionary<string, string?>
+        {
+            ["nativeipc.waits"] = "{wait}", ["nativeipc.wait.duration"] = "s",
+            ["nativeipc.takeovers"] = "{takeover}", ["nativeipc.lost_permits"] = "{permit}",
+            ["nativeipc.object.count"] = "{object}", ["nativeipc.object.size"] = "By",
+        }, found);
+        string readme = File.ReadAllText(Path.Combine(Repository, "src", "NativeIpc.Extensions", "README.md"));
+        Assert.All(found, instrument => Assert.Contains($"`{instrument.Key}`", readme, StringComparison.Ordinal));
+        Assert.All(found, instrument => Assert.Contains($"`{instrument.Value}`", readme, StringComparison.Ordinal));
+    }
+
+    private void Listen(MeterListener listener, IMeterFactory meters)
+    {
+        listener.InstrumentPublished = (instrument, listening) =>
+        {
+            if (instrument.Meter.Scope == meters) listening.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
+        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
+        listener.Start();
+    }
+
+    private void Note(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        string? Find(string name, ReadOnlySpan<KeyValuePair<string, object?>> all)
+        {
+            foreach (KeyValuePair<string, object?> tag in all)
+            {
+                if (tag.Key == name) return tag.Value as string;
+            }
+
+            return null;
+        }
+
+        _said.Enqueue((instrument.Name, value, Find("nativeipc.object.kind", tags)!,
+            Find("nativeipc.object.name", tags), Find("error.type", tags)));
+    }
+}
