@@ -47,6 +47,22 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Fact]
+    public void Threads_that_open_the_lock_of_one_instance_together_all_get_it()
+    {
+        for (int round = 0; round < Sample.Of(500, 100); round++)
+        {
+            using SharedMemory segment = SharedMemory.CreateNew(NextKey(), Size);
+            using var together = new Barrier(4);
+            Finish([.. Enumerable.Range(0, 4).Select(_ => Start(() =>
+            {
+                together.SignalAndWait();
+                using (segment.Lock()) segment.GetReference<int>(4)++;
+            }))]);
+            Assert.Equal(4, segment.GetReference<int>(4));
+        }
+    }
+
+    [Fact]
     public void A_waiter_comes_in_when_the_holder_lets_go_and_not_before()
     {
         NativeIpcKey key = NextKey();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using NativeIpc.Contracts;
 using NativeIpc.Errors;
@@ -24,6 +25,7 @@ internal sealed class PosixSegment : Segment
     private readonly OwnerTrust _owners;
     private readonly bool _requiresRecovery;
     private long _largestFile = -1; // -1: not asked yet
+    private readonly Lock _openingLock = new();
     private bool _hasOpenedLock; // only a hint
 
     private PosixSegment(in NativeIpcKey key, nint address, in FileStatus status, SharedMemoryAccess access,
@@ -94,6 +96,22 @@ internal sealed class PosixSegment : Segment
             && PosixSemaphores.FindLock(lockKey, AsLocked(), bound) is { } found)
             return found;
 
+        // R2 Race: two threads open it. The open file is the same, so the file lock keeps none out, and the first would
+        // release it for both; and the gate of the removal would look as if it removed. Safe because: one at a time.
+        bound.WaitForGate(_openingLock);
+        try
+        {
+            return MakeLock(lockKey, bound);
+        }
+        finally
+        {
+            _openingLock.Exit();
+        }
+    }
+
+    private SemaphoreObject MakeLock(in NativeIpcKey lockKey, in PeerBound bound)
+    {
+        Debug.Assert(_openingLock.IsHeldByCurrentThread);
         int error = FileLock.Take(_descriptor, bound, out FileLock held);
         if (error != 0 && error != Errno.EAGAIN)
             throw PosixErrors.Unknown("open the lock of the segment", Key, "flock", error);
@@ -105,7 +123,7 @@ internal sealed class PosixSegment : Segment
 
         using (held)
         {
-            // R2 Race: a process removes the segment while this makes the lock. Safe because: one that removes does so
+            // R3 Race: a process removes the segment while this makes the lock. Safe because: one that removes does so
             // under the same file lock, both names together, and this looks at the name under it. Two that make the
             // lock: the second finds it. This process removes through the same open file, which the file lock does not
             // keep out: the gate of the removal does, and a removal that has begun, or is through, is a Dispose that
