@@ -33,6 +33,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("Lock", s => s.Lock(CancellationToken.None)),
             ("TryLock", s => s.TryLock(out _)),
             ("GetLockStatus", s => s.GetLockStatus()),
+            ("get_WasReplaced", s => _ = s.WasReplaced),
             ("LockAsync", s => s.LockAsync().AsTask().GetAwaiter().GetResult()),
             ("TryLockAsync", s => s.TryLockAsync(TimeSpan.FromSeconds(1)).AsTask().GetAwaiter().GetResult()),
             ("TryLock", s => s.TryLock(TimeSpan.FromSeconds(1), out _)),

@@ -30,10 +30,12 @@ public static class IpcActivity
 
     internal static void EndWait(long began, in NativeIpcKey key, IpcObjectKind kind, bool wasAcquired)
     {
-        if (began == 0 || Waited is not { } waited) return;
-        var wait = new IpcWait(key, kind, Stopwatch.GetElapsedTime(began), wasAcquired);
-        Tell(() => waited(wait));
+        if (began != 0 && Waited is { } waited)
+            TellWaited(waited, new IpcWait(key, kind, Stopwatch.GetElapsedTime(began), wasAcquired));
     }
+
+    // Apart: a method with a closure makes it when it begins, also when nobody listens.
+    private static void TellWaited(Action<IpcWait> waited, IpcWait wait) => Tell(() => waited(wait));
 
     internal static void TellTakeover(in NativeIpcKey key)
     {
