@@ -32,7 +32,7 @@ runner               script  120  +wine       eng/runner-test.sh
 unit                 dotnet  300  -           NativeIpc.Tests
 tool-aot             script  240  -           eng/tool-aot.sh
 tool                 dotnet  900  tool-aot    NIPC=artifacts/nipc/nipc NativeIpc.Tool.Tests
-pack                 script  420  tool-aot    eng/pack-test.sh
+pack                 script  900  tool-aot    eng/pack-test.sh
 machine              dotnet  900  -           NativeIpc.Machine
 wine                 wine    400  +wine       NativeIpc.Windows
 wine-conformance     wine    600  wine,+wine  $suite NativeIpc.Peer -trait Needs=Windows
@@ -55,7 +55,6 @@ conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite 
 conformance-waitv    dotnet  600  -           NATIVEIPC_NO_IO_URING=1 $suite --filter-trait Waits=waitv
 abi                  dotnet  300  -           NativeIpc.Abi
 deb                  script  200  tool-aot    eng/deb.sh
-platforms            script  600  wine,+wine  eng/platforms-test.sh
 docs                 script  30   interop,tool,wine  eng/docs-test.sh
 "
 # Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
