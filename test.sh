@@ -31,7 +31,7 @@ steps="
 runner               script  120  +wine       eng/runner-test.sh
 unit                 dotnet  300  -           NativeIpc.Tests
 tool-aot             script  240  -           eng/tool-aot.sh
-tool                 dotnet  900  tool-aot    NIPC=artifacts/nipc/nipc NativeIpc.Tool.Tests
+tool                 dotnet  900  tool-aot    NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
 pack                 script  900  tool-aot    eng/pack-test.sh
 machine              dotnet  900  -           NativeIpc.Machine
 wine                 wine    400  +wine       NativeIpc.Windows

@@ -77,7 +77,8 @@ internal static class Failures
     private static string? NameOf(in NativeIpcKey key)
     {
         const int longestRepeated = 200;
-        if (!key.IsValid || key.NativeKey.Length > longestRepeated) return null;
+        if (!key.IsValid) return null;
+        if (key.NativeKey.Length > longestRepeated) return "KEY";
         if (key.Type == NativeIpcKeyType.PosixRealtime
             && key.NativeKey.StartsWith("/dev/shm/", StringComparison.Ordinal))
             return key.NativeKey;
