@@ -24,8 +24,8 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
             semaphore.Acquire();
             Assert.False(semaphore.TryAcquire());
             Assert.Empty(waits);
-            Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(5)));
-            Assert.False(await semaphore.TryAcquireAsync(TimeSpan.FromMilliseconds(5)));
+            Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(500)));
+            Assert.False(await semaphore.TryAcquireAsync(TimeSpan.FromMilliseconds(500)));
             Assert.Equal([false, false], waits.Select(wait => wait.WasAcquired));
             Assert.All(waits, wait => Assert.Equal(IpcObjectKind.SystemSemaphore, wait.Kind));
             waits.Clear();
@@ -57,7 +57,7 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
         try
         {
             using SharedMemoryLock held = segment.Lock();
-            Assert.False(segment.TryLock(TimeSpan.FromMilliseconds(5), out _));
+            Assert.False(segment.TryLock(TimeSpan.FromMilliseconds(500), out _));
             IpcWait wait = Assert.Single(waits);
             Assert.Equal((IpcObjectKind.SharedMemory, false), (wait.Kind, wait.WasAcquired));
             Assert.True(wait.Duration > TimeSpan.Zero);
@@ -81,7 +81,7 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
         IpcActivity.Waited += Fail;
         try
         {
-            Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(5)));
+            Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(500)));
         }
         finally
         {
