@@ -19,6 +19,7 @@ internal sealed class Screen : IDisposable
     private List<Cell[]> _shown = [];
     private (int Width, int Height) _size;
     private bool _isOpen;
+    private bool _isDisposed;
 
     public Screen()
     {
@@ -41,6 +42,9 @@ internal sealed class Screen : IDisposable
     {
         lock (_gate)
         {
+            // Race: the process goes on after a stop, and this comes before what switches the screen on again.
+            // Safe because: nothing is drawn on what stood there before; the next look draws all of it.
+            if (!_isOpen) return;
             (int width, int height) = (Terminal.Width, Terminal.Height);
             bool all = (width, height) != _size;
             _size = (width, height);
@@ -56,6 +60,7 @@ internal sealed class Screen : IDisposable
     public void Dispose()
     {
         Switch(on: false);
+        lock (_gate) _isDisposed = true; // a signal that comes still switches nothing on
         _registrations.ForEach(registration => registration.Dispose());
     }
 
@@ -63,7 +68,7 @@ internal sealed class Screen : IDisposable
     {
         lock (_gate)
         {
-            if (on == _isOpen) return;
+            if (on == _isOpen || _isDisposed) return;
             _isOpen = on;
             _size = default; // what is drawn next is all of it
             if (!OperatingSystem.IsWindows()) StandardStreams.RawOut.Write(on ? Enter : Leave);
