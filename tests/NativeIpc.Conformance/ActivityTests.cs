@@ -4,6 +4,8 @@ using Xunit;
 namespace NativeIpc.Conformance;
 
 /// <summary>What <see cref="IpcActivity"/> tells of waits, of locks that are taken over and of lost permits.</summary>
+/// <remarks>Alone: what listens costs the waits of all tests, also of those that count bytes.</remarks>
+[Collection(nameof(Alone))]
 public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {

@@ -230,7 +230,9 @@ internal static class OptionProofs
             new("run -s posix:/x {} $N value posix:/x", "-n 2", Semaphore + "4\n"),
             new("run -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true, Code = 1 },
             new("run -s posix:/x {} true", "-c 3"),
-            new("run -s posix:/x {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"),
+
+            // With -n 2 it waits for a second permit, which never comes.
+            new("run -s posix:/x -w 5 {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"),
             new("run -s posix:/x -w 0 {} true", "-E 9", Semaphore + "0\n") { Code = 9 },
             new("run -s posix:/x {} true", "-O", Semaphore + "4\n" + Foreign),
         ],

@@ -59,7 +59,7 @@ internal static class RenderService
         int inside = Interlocked.Increment(ref gauge.GetReference<int>(0));
         for (int most = Most(gauge); inside > most; most = Most(gauge))
             Interlocked.CompareExchange(ref gauge.GetReference<int>(4), inside, most);
-        await Task.Delay(TimeSpan.FromMilliseconds(5));
+        await Task.Delay(TimeSpan.FromMilliseconds(5)); // stands for the work of a renderer
         Interlocked.Decrement(ref gauge.GetReference<int>(0));
         return "a picture";
     }
