@@ -168,7 +168,8 @@ public class FinalizerTests
 
     private static bool IsWait(string line)
         => line.Contains("nanosleep", StringComparison.Ordinal)
-            || (line.Contains("semtimedop(", StringComparison.Ordinal) // "resumed" has no flags: it began in another line
+            // "resumed" has no flags: the call began in another line.
+            || (line.Contains("semtimedop(", StringComparison.Ordinal)
                 && !line.Contains("IPC_NOWAIT", StringComparison.Ordinal))
             || (line.Contains("flock", StringComparison.Ordinal) && line.Contains("EAGAIN", StringComparison.Ordinal));
 }
