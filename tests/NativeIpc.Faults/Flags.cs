@@ -6,7 +6,8 @@ namespace NativeIpc.Faults;
 /// <summary>What the library notes for the life of the process when the system shows that it lacks something.</summary>
 /// <remarks>
 /// A failure that was made must not be taken for such a lack in the cases that come after it. These notes are volatile
-/// fields of type bool or int: static ones, or those of a static object that has nothing else.
+/// fields of type bool or int: static ones, or those of a static object that has nothing else. State of another kind,
+/// which putting back would break, is read and written by <see cref="Volatile"/>.
 /// </remarks>
 internal static class Flags
 {

@@ -35,10 +35,10 @@ internal static unsafe class Reactor
     private static long s_lastNumber;
     private static int s_epoll = -1;
     private static int s_poke = -1;
-    private static volatile bool s_isRunning;
+    private static bool s_isRunning; // without the gate: by Volatile only
 
     /// <summary>Whether the thread runs.</summary>
-    public static bool IsRunning => s_isRunning;
+    public static bool IsRunning => Volatile.Read(ref s_isRunning);
 
     /// <summary>Whether it can hear of anything: it has its descriptors.</summary>
     public static bool Hears => s_poke >= 0;
@@ -56,7 +56,8 @@ internal static unsafe class Reactor
         }
 
         number = Hears ? 0 : Open();
-        if (!s_isRunning) s_isRunning = BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc watch") is not null;
+        if (!s_isRunning && BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc watch") is not null)
+            Volatile.Write(ref s_isRunning, true);
         return s_isRunning;
     }
 
@@ -186,11 +187,11 @@ internal static unsafe class Reactor
             // R2 Race: somebody goes to sleep meanwhile. Safe because: this says that the thread does not run, then
             // looks who sleeps; the sleeper says where it sleeps, then looks whether the thread runs. One sees the
             // other. R3 Race: the thread is poked meanwhile. Safe because: pokes are counted.
-            s_isRunning = false;
+            Volatile.Write(ref s_isRunning, false);
             Interlocked.MemoryBarrier();
             if (Volatile.Read(ref *s_word) != pokes || Array.Exists(s_parts, static part => part.IsNeeded()))
             {
-                s_isRunning = true;
+                Volatile.Write(ref s_isRunning, true);
                 return false;
             }
 
