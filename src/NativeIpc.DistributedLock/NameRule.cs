@@ -41,9 +41,11 @@ internal static class NameRule
     }
 
     /// <summary>The key of what stands behind a name.</summary>
+    /// <remarks>A prefix and a word have no <c>~</c>, and none of the words ends with another one: so the first
+    /// <c>~</c> ends the word, the word tells the prefix, and no two of them meet at a key.</remarks>
     internal static NativeIpcKey KeyOf(string name, GateKind kind, NativeIpcDistributedLockOptions options)
     {
-        string text = options.Prefix + Word(kind) + Safe(name);
+        string text = $"{options.Prefix}{Word(kind)}~{Safe(name)}";
         return kind == GateKind.Maximum ? SharedMemory.PlatformSafeKeyUncut(text, options.ChosenType)
             : SystemSemaphore.PlatformSafeKeyUncut(text, options.ChosenType);
     }
@@ -65,5 +67,5 @@ internal static class NameRule
     }
 
     private static string Word(GateKind kind)
-        => kind switch { GateKind.Lock => "lock.", GateKind.Semaphore => "sem.", _ => "max." };
+        => kind switch { GateKind.Lock => "lock", GateKind.Semaphore => "sem", _ => "max" };
 }

@@ -8,15 +8,15 @@ public sealed class NameRuleTests
     private const NativeIpcKeyType Posix = NativeIpcKeyType.PosixRealtime;
 
     [Theory]
-    [InlineData("orders", "posix:/nipc.lock.orders")]
-    [InlineData("Orders", "posix:/nipc.lock.Orders")]
-    [InlineData("a/b", "posix:/nipc.lock.a_b~6df7cee24c7627c8517c73bf5f10ca67")]
-    [InlineData("a_b", "posix:/nipc.lock.a_b")]
+    [InlineData("orders", "posix:/nipc.lock~orders")]
+    [InlineData("Orders", "posix:/nipc.lock~Orders")]
+    [InlineData("a/b", "posix:/nipc.lock~a_b~6df7cee24c7627c8517c73bf5f10ca67")]
+    [InlineData("a_b", "posix:/nipc.lock~a_b")]
     public void A_name_has_this_key(string name, string key)
     {
         var options = new NativeIpcDistributedLockOptions { KeyType = Posix };
         Assert.Equal(key, $"{new NativeIpcDistributedLock(name, options).Key}");
-        Assert.Equal(key.Replace("lock.", "sem.", StringComparison.Ordinal),
+        Assert.Equal(key.Replace("lock~", "sem~", StringComparison.Ordinal),
             $"{new NativeIpcDistributedSemaphore(name, 1, options).Key}");
     }
 
@@ -43,6 +43,26 @@ public sealed class NameRuleTests
         }
     }
 
+    [Fact]
+    public void Prefixes_and_kinds_never_meet()
+    {
+        var keys = new Dictionary<NativeIpcKey, string>();
+        string[] prefixes = ["a.", "a.lock", "a.lock.", "a.sem.", "a.max.", "nipc.limit.", "lock", "sem.lock"];
+        string[] names = ["x", "lock", "lock.x", ".x", "sem.x", "max.x", "lock.lock.x", "a/b", ""];
+        foreach (string prefix in prefixes)
+        {
+            var options = new NativeIpcDistributedLockOptions { KeyType = Posix, Prefix = prefix };
+            foreach (string name in names)
+            {
+                foreach (GateKind kind in Enum.GetValues<GateKind>())
+                    keys.Add(NameRule.KeyOf(name, kind, options), $"{prefix} {kind} {name}"); // throws if it is there
+            }
+        }
+
+        // MachineConcurrencyLimiter's names have no '~'.
+        Assert.All(keys, key => Assert.Contains('~', key.Key.NativeKey));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("a/b")]
@@ -58,6 +78,6 @@ public sealed class NameRuleTests
         var options = new NativeIpcDistributedLockOptions { KeyType = Posix };
         var provider = new NativeIpcDistributedSynchronizationProvider(options);
         options.Prefix = "other.";
-        Assert.Equal("posix:/nipc.lock.a", $"{provider.CreateLock("a").Key}");
+        Assert.Equal("posix:/nipc.lock~a", $"{provider.CreateLock("a").Key}");
     }
 }
