@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace NativeIpc.DistributedLock;
 
 /// <summary>Taking a permit of a gate: at once, waiting with the thread, or without it.</summary>
@@ -43,7 +41,7 @@ internal static class Acquisition
         using var wait = new Wait(gate, cancellationToken);
         try
         {
-            return gate.TryTake(deadline.Rest, wait.Token);
+            return gate.TryTake(deadline, wait.Token);
         }
         catch (Exception failure) when (Wait.CanEnd(failure))
         {
@@ -88,7 +86,7 @@ internal static class Acquisition
         using var wait = new Wait(gate, cancellationToken);
         try
         {
-            return await gate.TryTakeAsync(deadline.Rest, wait.Token).ConfigureAwait(false);
+            return await gate.TryTakeAsync(deadline, wait.Token).ConfigureAwait(false);
         }
         catch (Exception failure) when (Wait.CanEnd(failure))
         {
@@ -109,7 +107,7 @@ internal static class Acquisition
             bool isGone = false;
             try
             {
-                isTaken = lease.Gate.TryTake();
+                isTaken = lease.Gate.TryTake(default, CancellationToken.None);
                 isGone = !isTaken && lease.Gate.WasReplaced;
             }
             catch (NativeIpcException failure) when (failure.Error == NativeIpcError.NotFound)
@@ -133,21 +131,30 @@ internal static class Acquisition
     private static NativeIpcDistributedSynchronizationHandle? Keep(Gates.Lease lease, bool isTaken)
     {
         Gate gate = lease.Gate;
-        bool isGone;
+        bool isGone = false;
+        bool isKept = false;
         try
         {
             isGone = gate.WasReplaced;
-            if (isTaken && !isGone) return new NativeIpcDistributedSynchronizationHandle(lease);
-            if (isTaken) gate.GiveBack(ticket: 0);
+            isKept = isTaken && !isGone;
+            return isKept ? new NativeIpcDistributedSynchronizationHandle(lease) : null;
         }
-        catch
+        finally
         {
-            lease.Return();
-            throw;
+            if (!isKept) LetGo(lease, isTaken, isGone);
         }
+    }
 
-        lease.Return(isGone);
-        return null;
+    private static void LetGo(Gates.Lease lease, bool isTaken, bool isGone)
+    {
+        try
+        {
+            if (isTaken) lease.Gate.GiveBack();
+        }
+        finally
+        {
+            lease.Return(isGone);
+        }
     }
 
     private static TimeoutException TimedOut(GateSpec spec, TimeSpan? timeout)
@@ -164,7 +171,7 @@ internal static class Acquisition
         {
             CancellationTokenSource lost = CancellationTokenSource.CreateLinkedTokenSource(callers);
             _lost = lost;
-            _watch = gate.Watch(() => _ = lost.CancelAsync(), ticket: 0);
+            _watch = gate.Watch(() => _ = lost.CancelAsync(), isHolder: false);
         }
 
         public CancellationToken Token => _lost.Token;
@@ -179,37 +186,5 @@ internal static class Acquisition
             _watch.Dispose();
             _lost.Dispose();
         }
-    }
-
-    /// <summary>What is left of a time, on the monotonic clock.</summary>
-    private readonly struct Deadline
-    {
-        private readonly TimeSpan _timeout;
-        private readonly long _began;
-
-        public Deadline(TimeSpan timeout)
-        {
-            if (timeout != Timeout.InfiniteTimeSpan && timeout.TotalMilliseconds is < 0 or > int.MaxValue)
-            {
-                throw new ArgumentOutOfRangeException(nameof(timeout), timeout,
-                    "A time must be from 0 to 2^31-1 ms, or Timeout.InfiniteTimeSpan.");
-            }
-
-            _timeout = timeout;
-            _began = timeout <= TimeSpan.Zero ? 0 : Stopwatch.GetTimestamp();
-        }
-
-        public TimeSpan Rest
-        {
-            get
-            {
-                if (_timeout == Timeout.InfiniteTimeSpan) return _timeout;
-                TimeSpan rest = _timeout - Stopwatch.GetElapsedTime(_began);
-                return rest < TimeSpan.Zero ? TimeSpan.Zero : rest;
-            }
-        }
-
-        public bool HasTime
-            => _timeout == Timeout.InfiniteTimeSpan || (_timeout > TimeSpan.Zero && Rest > TimeSpan.Zero);
     }
 }

@@ -13,9 +13,14 @@ internal sealed record GateSpec(string Name, NativeIpcKey Key, GateKind Kind, in
     NativeIpcDistributedLockOptions Options);
 
 /// <summary>An open lock or semaphore of this process, which its handles and waits share.</summary>
-/// <remarks>Race: a peer removes or replaces the object while it is open here. Safe because: a permit that is taken is
-/// kept only if the key leads to this object after that; whoever waits is woken by <see cref="Watch"/>, and goes on at
-/// the new one.</remarks>
+/// <remarks>
+/// R1 Race: a peer removes or replaces the object while it is open here. Safe because: a permit that is taken is kept
+/// only if the key leads to this object after that; whoever waits is woken by <see cref="Watch"/>, and goes on at the
+/// new one.
+/// R2 Race: a peer resets a lock while it is held here. Safe because: <see cref="_turn"/> lets one of this process at a
+/// time try for it, so that nobody here takes it before the holder has let go. Then the holder, if it asked, finds the
+/// lock free or another one's, and what it gives back is its own permit or none.
+/// </remarks>
 internal sealed class Gate : IDisposable
 {
     private static readonly TimeSpan s_betweenLooks = TimeSpan.FromMilliseconds(250);
@@ -24,10 +29,9 @@ internal sealed class Gate : IDisposable
     private readonly SystemSemaphore _semaphore;
     private readonly SharedMemory? _maximum;
     private readonly bool _isRobust;
+    private readonly SemaphoreSlim? _turn; // of a lock: had by its holder, and by the one who waits for it
     private readonly HashSet<Watcher> _watchers = [];
     private Timer? _timer;
-    private long _lastTicket;
-    private long _holder; // the ticket of a robust lock's holder in this process; 0 for none
 
     private Gate(GateSpec spec, SystemSemaphore semaphore, SharedMemory? maximum, bool isRobust)
     {
@@ -35,6 +39,7 @@ internal sealed class Gate : IDisposable
         _semaphore = semaphore;
         _maximum = maximum;
         _isRobust = isRobust;
+        _turn = spec.Kind == GateKind.Lock ? new SemaphoreSlim(1, 1) : null;
     }
 
     public GateSpec Spec { get; }
@@ -67,58 +72,62 @@ internal sealed class Gate : IDisposable
     private static NativeIpcKey MaximumKey(GateSpec spec)
         => NameRule.KeyOf(spec.Name, GateKind.Maximum, spec.Options);
 
-    internal static InvalidOperationException OtherMaximum(GateSpec spec, int there)
-        => CrashSafe.OtherCount(spec.Key, MaximumKey(spec), spec.MaxCount, there);
-
-    public bool TryTake() => _semaphore.TryAcquire();
-
-    public bool TryTake(TimeSpan timeout, CancellationToken cancellationToken)
-        => _semaphore.TryAcquire(timeout, cancellationToken);
-
-    public ValueTask<bool> TryTakeAsync(TimeSpan timeout, CancellationToken cancellationToken)
-        => _semaphore.TryAcquireAsync(timeout, cancellationToken);
-
-    /// <summary>Notes that a permit was taken.</summary>
-    /// <returns>The ticket of who holds it; 0 where there can be several.</returns>
-    public long Note()
+    /// <summary>Takes a permit, waiting for it with this thread.</summary>
+    public bool TryTake(in Deadline deadline, CancellationToken cancellationToken)
     {
-        if (!_isRobust) return 0;
-        long ticket = Interlocked.Increment(ref _lastTicket);
-        Volatile.Write(ref _holder, ticket);
-        return ticket;
-    }
-
-    /// <summary>Gives a permit back.</summary>
-    /// <param name="ticket">What <see cref="Note"/> gave.</param>
-    /// <returns>False when it was lost before: the object was removed, or a peer has set its count anew.</returns>
-    /// <exception cref="NativeIpcException">The system refused.</exception>
-    public bool GiveBack(long ticket)
-    {
-        // After a reset another thread of this process may hold the lock: that one's permit stays.
-        if (ticket != 0 && Interlocked.CompareExchange(ref _holder, 0, ticket) != ticket) return false;
+        if (_turn is not null && !_turn.Wait(deadline.Rest, cancellationToken)) return false;
+        bool isTaken = false;
         try
         {
-            _semaphore.Release();
-            return true;
+            isTaken = _semaphore.TryAcquire(deadline.Rest, cancellationToken);
+            return isTaken;
         }
-        catch (InvalidOperationException)
+        finally
         {
-            return false;
+            if (!isTaken) _turn?.Release();
         }
-        catch (NativeIpcException failure) when (failure.Error is NativeIpcError.NotFound
-            or NativeIpcError.OutOfResources or NativeIpcError.LockError)
-        {
+    }
+
+    /// <summary>Takes a permit, waiting for it without a thread.</summary>
+    public async ValueTask<bool> TryTakeAsync(Deadline deadline, CancellationToken cancellationToken)
+    {
+        if (_turn is not null && !await _turn.WaitAsync(deadline.Rest, cancellationToken).ConfigureAwait(false))
             return false;
+        bool isTaken = false;
+        try
+        {
+            isTaken = await _semaphore.TryAcquireAsync(deadline.Rest, cancellationToken).ConfigureAwait(false);
+            return isTaken;
+        }
+        finally
+        {
+            if (!isTaken) _turn?.Release();
+        }
+    }
+
+    /// <summary>Gives a permit back, once for each that was taken.</summary>
+    /// <returns>False when it was lost before: the object was removed, or a peer has set its count anew.</returns>
+    /// <exception cref="NativeIpcException">The system refused.</exception>
+    public bool GiveBack()
+    {
+        try
+        {
+            return CrashSafe.TryRelease(_semaphore, 1);
+        }
+        finally
+        {
+            _turn?.Release();
         }
     }
 
     /// <summary>Calls back when the object, or the permit of a holder, is found lost, until what is returned is
     /// disposed.</summary>
     /// <param name="lost">Called once at most, on a thread of the pool.</param>
-    /// <param name="ticket">Whose permit is watched; 0 for a wait, and where there is no ticket.</param>
-    public IDisposable Watch(Action lost, long ticket)
+    /// <param name="isHolder">Whether a permit that is held is watched, and not only the object. Its watch ends before
+    /// the permit is given back.</param>
+    public IDisposable Watch(Action lost, bool isHolder)
     {
-        var watcher = new Watcher(this, lost, ticket);
+        var watcher = new Watcher(this, lost, isHolder);
         lock (_watching)
         {
             _watchers.Add(watcher);
@@ -135,9 +144,8 @@ internal sealed class Gate : IDisposable
         {
             if (_timer is null) return; // the last watcher has gone, and its gate may be closed
             bool isGone = WasReplaced;
-            long robbed = isGone ? 0 : FindRobbed();
-            if (!isGone && robbed == 0) return;
-            watchers = [.. _watchers.Where(watcher => isGone || watcher.Ticket == robbed)];
+            if (!isGone && !(_watchers.Any(watcher => watcher.IsHolder) && IsTakenAway())) return;
+            watchers = [.. _watchers.Where(watcher => isGone || watcher.IsHolder)];
             _watchers.ExceptWith(watchers);
             StopIfUnwatched();
         }
@@ -145,26 +153,23 @@ internal sealed class Gate : IDisposable
         foreach (Watcher watcher in watchers) watcher.Lost();
     }
 
-    /// <summary>The ticket whose lock a peer has reset or taken; 0 for none.</summary>
-    /// <remarks>Race: the holder gives back meanwhile, and another one takes. Safe because: then it is not the holder
-    /// any more after the look.</remarks>
-    private long FindRobbed()
+    /// <summary>Whether a peer has reset the lock that is held here, or has it by now.</summary>
+    /// <remarks>R3 Race: the holder gives back meanwhile. Safe because: it ends its watch before that, which waits for
+    /// the look.</remarks>
+    private bool IsTakenAway()
     {
-        long holder = Volatile.Read(ref _holder);
-        if (holder == 0) return 0;
-        LockStatus status;
+        Debug.Assert(_watching.IsHeldByCurrentThread);
+        if (!_isRobust) return false;
         try
         {
-            status = _semaphore.GetLockStatus();
+            LockStatus status = _semaphore.GetLockStatus();
+            return status.Holder == LockHolder.Nobody
+                || (status.Holder is LockHolder.Process or LockHolder.DeadProcess && !status.IsHeldByThisInstance);
         }
         catch (NativeIpcException)
         {
-            return 0; // it cannot be told now, and there is nobody to tell; the next look says more
+            return false; // it cannot be told now, and there is nobody to tell; the next look says more
         }
-
-        bool isOthers = status.Holder == LockHolder.Nobody
-            || (status.Holder is LockHolder.Process or LockHolder.DeadProcess && !status.IsHeldByThisProcess);
-        return isOthers && Volatile.Read(ref _holder) == holder ? holder : 0;
     }
 
     private void StopWatching(Watcher watcher)
@@ -190,9 +195,9 @@ internal sealed class Gate : IDisposable
         _maximum?.Dispose();
     }
 
-    private sealed class Watcher(Gate gate, Action lost, long ticket) : IDisposable
+    private sealed class Watcher(Gate gate, Action lost, bool isHolder) : IDisposable
     {
-        public long Ticket => ticket;
+        public bool IsHolder => isHolder;
 
         public void Lost()
         {

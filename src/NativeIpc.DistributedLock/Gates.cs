@@ -12,7 +12,15 @@ internal static class Gates
     private static readonly Dictionary<Name, Entry> s_open = [];
     private static readonly LinkedList<Entry> s_idle = new(); // the one that was used last comes last
 
-    private readonly record struct Name(NativeIpcKey Key, NativeIpcDistributedLockOptions Options);
+    /// <summary>What a gate is found by. One with another maximum has an entry of its own, which does not open while
+    /// the machine has agreed on this one's; what this process has open may be removed since.</summary>
+    private readonly record struct Name(NativeIpcKey Key, NativeIpcDistributedLockOptions Options, int MaxCount)
+    {
+        public Name(GateSpec spec)
+            : this(spec.Key, spec.Options, spec.MaxCount)
+        {
+        }
+    }
 
     /// <summary>A name's gate, opened by the first who needs it.</summary>
     internal sealed class Entry(GateSpec spec)
@@ -51,17 +59,16 @@ internal static class Gates
     }
 
     /// <summary>The gate of a name, opened if it is not; open until the lease is returned.</summary>
-    /// <exception cref="InvalidOperationException">This process uses the name with another maximum.</exception>
+    /// <exception cref="InvalidOperationException">The name is used with another maximum.</exception>
     /// <exception cref="NativeIpcException">It cannot be opened or made.</exception>
     /// <exception cref="PlatformNotSupportedException">It would not be crash-safe here.</exception>
     public static Lease Rent(GateSpec spec)
     {
-        var name = new Name(spec.Key, spec.Options);
+        var name = new Name(spec);
         Entry? entry;
         lock (s_lock)
         {
             if (!s_open.TryGetValue(name, out entry)) s_open.Add(name, entry = new Entry(spec));
-            else if (entry.Spec.MaxCount != spec.MaxCount) throw Gate.OtherMaximum(spec, entry.Spec.MaxCount);
             entry.Users++;
             if (entry.Idle is { } idle)
             {
@@ -86,7 +93,7 @@ internal static class Gates
         Entry? closed = null;
         lock (s_lock)
         {
-            var name = new Name(entry.Spec.Key, entry.Spec.Options);
+            var name = new Name(entry.Spec);
             if (isGone && s_open.TryGetValue(name, out Entry? named) && named == entry) s_open.Remove(name);
             bool isNamed = s_open.TryGetValue(name, out named) && named == entry;
             if (--entry.Users > 0) return;
@@ -97,14 +104,14 @@ internal static class Gates
                 closed = s_idle.First!.Value;
                 s_idle.RemoveFirst();
                 closed.Idle = null;
-                s_open.Remove(new Name(closed.Spec.Key, closed.Spec.Options));
+                s_open.Remove(new Name(closed.Spec));
             }
         }
 
         closed?.Opened?.Dispose();
     }
 
-    /// <summary>Closes the gate of a key that nobody uses here; one in use goes when its last user has.</summary>
+    /// <summary>Closes the gates of a key that nobody uses here; one in use goes when its last user has.</summary>
     public static void Forget(NativeIpcKey key)
     {
         List<Entry> closed = [];
@@ -112,7 +119,7 @@ internal static class Gates
         {
             foreach (Entry entry in s_open.Values.Where(entry => entry.Spec.Key == key).ToArray())
             {
-                s_open.Remove(new Name(key, entry.Spec.Options));
+                s_open.Remove(new Name(entry.Spec));
                 if (entry.Idle is not { } idle) continue;
                 s_idle.Remove(idle);
                 entry.Idle = null;

@@ -11,7 +11,6 @@ public sealed class NativeIpcDistributedSynchronizationHandle : IDistributedSync
 {
     private readonly Lock _losing = new();
     private readonly Gates.Lease _lease;
-    private readonly long _ticket;
     private CancellationTokenSource? _lost;
     private IDisposable? _watch;
     private int _isOver;
@@ -19,7 +18,6 @@ public sealed class NativeIpcDistributedSynchronizationHandle : IDistributedSync
     internal NativeIpcDistributedSynchronizationHandle(Gates.Lease lease)
     {
         _lease = lease;
-        _ticket = lease.Gate.Note();
         WasAbandoned = lease.Gate.TookOver;
     }
 
@@ -62,7 +60,7 @@ public sealed class NativeIpcDistributedSynchronizationHandle : IDistributedSync
                 if (_lost is { } asked) return asked.Token;
                 var lost = new CancellationTokenSource();
                 _lost = lost;
-                _watch = _lease.Gate.Watch(() => _ = lost.CancelAsync(), _ticket); // refers to no handle
+                _watch = _lease.Gate.Watch(() => _ = lost.CancelAsync(), isHolder: true); // refers to no handle
                 return lost.Token;
             }
         }
@@ -93,13 +91,13 @@ public sealed class NativeIpcDistributedSynchronizationHandle : IDistributedSync
         lock (_losing)
         {
             lost = _lost;
-            _watch?.Dispose();
+            _watch?.Dispose(); // before the permit is given back: Gate R3
         }
 
         bool isGone = false;
         try
         {
-            isGone = !_lease.Gate.GiveBack(_ticket);
+            isGone = !_lease.Gate.GiveBack();
             if (isGone && lost is not null) _ = lost.CancelAsync();
         }
         finally

@@ -57,6 +57,27 @@ internal static class CrashSafe
         }
     }
 
+    /// <summary>Gives permits back that may have been lost meanwhile.</summary>
+    /// <returns>False when they were: the semaphore was removed, or its count was set anew.</returns>
+    /// <exception cref="NativeIpcException">The system refused.</exception>
+    internal static bool TryRelease(SystemSemaphore semaphore, int count)
+    {
+        try
+        {
+            semaphore.Release(count);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false; // a robust one that this instance does not hold any more
+        }
+        catch (NativeIpcException failure) when (failure.Error is NativeIpcError.NotFound
+            or NativeIpcError.OutOfResources or NativeIpcError.LockError)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Says that another process has made a semaphore with another count.</summary>
     internal static InvalidOperationException OtherCount(in NativeIpcKey key, in NativeIpcKey agreedKey, int wanted,
         int there)

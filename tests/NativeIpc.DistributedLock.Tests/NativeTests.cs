@@ -81,12 +81,36 @@ public abstract class NativeTests<TService>(TService service) : SynchronizationT
         NativeIpcDistributedLock mine = Provider.CreateLock(name);
         NativeIpcDistributedSynchronizationHandle held = mine.Acquire(Watchdog);
         CancellationToken lost = held.HandleLostToken;
-        var kept = new SystemSemaphoreOptions { Robust = true, Removal = RemovalPolicy.Keep };
-        using (SystemSemaphore reset = SystemSemaphore.CreateOrReset(mine.Key, 1, kept)) Assert.False(reset.CreatedNew);
+        Reset(mine.Key);
         AssertLost(lost);
         held.Dispose();
         using NativeIpcDistributedSynchronizationHandle next = mine.Acquire(Watchdog);
         Assert.Null(mine.TryAcquire()); // the lost one has given nothing
+    }
+
+    [Fact]
+    public async Task A_holder_is_told_of_a_reset_also_when_this_process_waits_for_the_lock()
+    {
+        string name = NextName();
+        NativeIpcDistributedLock mine = Provider.CreateLock(name);
+        NativeIpcDistributedSynchronizationHandle held = mine.Acquire(Watchdog);
+        Task<NativeIpcDistributedSynchronizationHandle> waits = mine.AcquireAsync(Watchdog).AsTask();
+        CancellationToken lost = held.HandleLostToken;
+        Reset(mine.Key);
+        AssertLost(lost);
+        await held.DisposeAsync();
+        await using NativeIpcDistributedSynchronizationHandle next = await waits;
+        PeerProcess peer = Service.Peer();
+        Begin(peer, $"lock h {name} 0");
+        Assert.Equal("false", peer.Answer()); // the lost one has given nothing of the next one's back
+    }
+
+    /// <summary>Frees a lock under its holder, as a peer that makes its semaphore anew does.</summary>
+    private protected static void Reset(NativeIpcKey key)
+    {
+        var kept = new SystemSemaphoreOptions { Robust = true, Removal = RemovalPolicy.Keep };
+        using SystemSemaphore reset = SystemSemaphore.CreateOrReset(key, 1, kept);
+        Assert.False(reset.CreatedNew);
     }
 
     [Fact]
@@ -140,6 +164,23 @@ public sealed class PosixTests(PosixService service) : NativeTests<PosixService>
         Assert.NotNull(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore)); // this process has it open
         Gates.Forget(key);
         Assert.Null(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore));
+    }
+
+    [Fact]
+    public void A_holder_is_told_of_a_reset_when_this_process_has_the_lock_by_other_options()
+    {
+        string name = NextName();
+        NativeIpcDistributedLock mine = Service.Provider.CreateLock(name);
+        using NativeIpcDistributedSynchronizationHandle held = mine.Acquire(Watchdog);
+        Reset(mine.Key);
+        var others = new NativeIpcDistributedLock(name, new NativeIpcDistributedLockOptions
+        {
+            KeyType = NativeIpcKeyType.PosixRealtime, Prefix = Service.Words[2], AllowOtherOwners = true,
+        });
+        Assert.Equal(mine.Key, others.Key);
+        using NativeIpcDistributedSynchronizationHandle next = others.Acquire(Watchdog);
+        AssertLost(held.HandleLostToken);
+        Assert.False(next.HandleLostToken.IsCancellationRequested);
     }
 
     private static void Soon(NativeIpcDistributedLock mine, PeerProcess peer)
