@@ -71,7 +71,7 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Fact]
-    public void What_a_handler_throws_reaches_nobody_who_waits()
+    public void What_a_handler_throws_reaches_nobody_who_waits_and_keeps_nobody_from_being_told()
     {
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0);
         NativeIpcKey key = semaphore.Key;
@@ -80,14 +80,23 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
             if (wait.Key == key) throw new InvalidOperationException("It is the handler's.");
         }
 
+        int told = 0;
+        void Note(IpcWait wait)
+        {
+            if (wait.Key == key) told++;
+        }
+
         IpcActivity.Waited += Fail;
+        IpcActivity.Waited += Note;
         try
         {
             Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(500)));
+            Assert.Equal(1, told);
         }
         finally
         {
             IpcActivity.Waited -= Fail;
+            IpcActivity.Waited -= Note;
         }
     }
 

@@ -8,7 +8,7 @@ namespace NativeIpc;
 /// <remarks>
 /// <para>A handler runs on the thread that it happens on, also on one that serves the asynchronous waits of the whole
 /// process: it must be short, must not block, and must not use what it is told about. What it throws goes to the event
-/// source "NativeIpc" (HandlerFailed), and to nobody else.</para>
+/// source "NativeIpc" (HandlerFailed), and to nobody else; other handlers are called all the same.</para>
 /// <para>While nobody listens, waits read no clock. What is acquired at once never tells.</para>
 /// <para>Thread safety: handlers may be added and removed, and are called, on any thread at any time.</para>
 /// </remarks>
@@ -30,37 +30,37 @@ public static class IpcActivity
 
     internal static void EndWait(long began, in NativeIpcKey key, IpcObjectKind kind, bool wasAcquired)
     {
-        if (began != 0 && Waited is { } waited)
-            TellWaited(waited, new IpcWait(key, kind, Stopwatch.GetElapsedTime(began), wasAcquired));
+        if (began == 0 || Waited is not { } waited) return;
+        Tell(waited, new IpcWait(key, kind, Stopwatch.GetElapsedTime(began), wasAcquired),
+            static (handler, wait) => handler(wait));
     }
-
-    // Apart: a method with a closure makes it when it begins, also when nobody listens.
-    private static void TellWaited(Action<IpcWait> waited, IpcWait wait) => Tell(() => waited(wait));
 
     internal static void TellTakeover(in NativeIpcKey key)
     {
-        if (TookOver is not { } tookOver) return;
-        NativeIpcKey taken = key;
-        Tell(() => tookOver(taken));
+        if (TookOver is { } tookOver) Tell(tookOver, key, static (handler, key) => handler(key));
     }
 
     internal static void TellReturned(in NativeIpcKey key, int permits)
     {
         if (permits == 0 || LostPermitsReturned is not { } returned) return;
-        NativeIpcKey given = key;
-        Tell(() => returned(given, permits));
+        Tell(returned, (key, permits), static (handler, given) => handler(given.key, given.permits));
     }
 
-    // A permit may have been taken for the caller by now, so nothing of a handler's may reach him.
-    private static void Tell(Action handler)
+    // A permit may have been taken for the caller by now, so nothing of a handler's may reach him, or keep others from
+    // being told.
+    private static void Tell<THandler, TWhat>(THandler handlers, in TWhat what, Action<THandler, TWhat> call)
+        where THandler : Delegate
     {
-        try
+        foreach (THandler handler in Delegate.EnumerateInvocationList(handlers))
         {
-            handler();
-        }
-        catch (Exception failure)
-        {
-            NativeIpcEventSource.s_log.HandlerFailed(failure.ToString());
+            try
+            {
+                call(handler, what);
+            }
+            catch (Exception failure)
+            {
+                NativeIpcEventSource.s_log.HandlerFailed(failure.ToString());
+            }
         }
     }
 }
