@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using NativeIpc.Shared;
 
 namespace NativeIpc.Extensions;
 
@@ -8,12 +9,15 @@ public sealed partial class MachineConcurrencyLimiter
     private readonly LinkedList<Request> _queue = [];
     private int _queued; // permits
     private bool _isPumping;
-    private CancellationTokenSource _change = new(); // who waits for the head looks at the queue again
+
+    // Cancelled when the pump must look at the queue again. Outside the gate: that calls handlers of IpcActivity.
+    private CancellationTokenSource _change = new();
 
     private ValueTask<RateLimitLease> EnqueueAsync(int count, CancellationToken cancellationToken)
     {
         var request = new Request(this, count, cancellationToken);
         List<Request> evicted = [];
+        CancellationTokenSource? outdated = null;
         bool isFirst;
         lock (_gate)
         {
@@ -35,10 +39,11 @@ public sealed partial class MachineConcurrencyLimiter
             }
             else if (_newestFirst)
             {
-                _change.Cancel();
+                outdated = _change;
             }
         }
 
+        outdated?.Cancel();
         foreach (Request old in evicted) old.Complete(Refuse(s_full));
         request.Listen();
         if (isFirst) _ = PumpAsync();
@@ -58,9 +63,12 @@ public sealed partial class MachineConcurrencyLimiter
 
     /// <summary>Serves the queue until it is empty: one for each limiter, which waits for permits of the machine for
     /// whoever is next.</summary>
-    /// <remarks>Race: the next one changes while it waits. Safe because: that ends the wait
-    /// (<see cref="_change"/>), and a permit that came at that moment is given to whoever is next then, or
-    /// back.</remarks>
+    /// <remarks>
+    /// R1 Race: the next one changes while it waits. Safe because: that ends the wait (<see cref="_change"/>), and a
+    /// permit that came at that moment is given to whoever is next then, or back.
+    /// R2 Race: the pump looks at the queue between a change and its cancellation. Safe because: it has seen the change
+    /// then, and only looks once more.
+    /// </remarks>
     private async Task PumpAsync()
     {
         while (true)
@@ -108,9 +116,14 @@ public sealed partial class MachineConcurrencyLimiter
             if (served is not null) TryEnter(); // the pump has it open
         }
 
-        if (served is { Count: 1 }) served.Complete(Give(1));
-        else _permits.Release();
-        if (served is { Count: 0 }) served.Complete(Give(0));
+        try
+        {
+            if (served is not { Count: 1 }) CrashSafe.TryRelease(_permits, 1);
+        }
+        finally
+        {
+            served?.Complete(Give(served.Count)); // it is not in the queue any more: nobody else ends it
+        }
     }
 
     private async ValueTask CollectAsync(Request next, CancellationToken change)
@@ -137,8 +150,7 @@ public sealed partial class MachineConcurrencyLimiter
         }
         finally
         {
-            if (have > 0) _permits.Release(have);
-            _collecting.Release();
+            EndCollecting(have);
         }
     }
 
@@ -154,8 +166,7 @@ public sealed partial class MachineConcurrencyLimiter
         foreach (Request request in failed) request.Fail(failure);
     }
 
-    /// <summary>Who waits in the queue of this process: taken out of it, under the gate, by the one who completes
-    /// it.</summary>
+    /// <summary>Waits in the queue of this process. Whoever takes it out, under the gate, completes it.</summary>
     private sealed class Request(MachineConcurrencyLimiter owner, int count, CancellationToken cancellationToken)
     {
         private readonly TaskCompletionSource<RateLimitLease> _completion =
@@ -168,12 +179,25 @@ public sealed partial class MachineConcurrencyLimiter
 
         public Task<RateLimitLease> Task => _completion.Task;
 
-        /// <summary>Begins to listen, outside the gate: a token that is cancelled already calls back at once.</summary>
+        /// <summary>Begins to listen to the caller's token.</summary>
+        /// <remarks>R3 Race: the request is completed meanwhile, by a thread that does not see the registration yet.
+        /// Safe because: it was taken out under the gate before; so either that is seen here, or the registration
+        /// there.</remarks>
         public void Listen()
         {
             if (!cancellationToken.CanBeCanceled) return;
-            _registration = cancellationToken.UnsafeRegister(static request => ((Request)request!).Cancel(), this);
-            if (_completion.Task.IsCompleted) _registration.Unregister();
+            CancellationTokenRegistration registration =
+                cancellationToken.UnsafeRegister(static request => ((Request)request!).Cancel(), this);
+            lock (owner._gate)
+            {
+                if (Node is not null)
+                {
+                    _registration = registration;
+                    return;
+                }
+            }
+
+            registration.Unregister();
         }
 
         public void Complete(RateLimitLease lease)
@@ -190,13 +214,15 @@ public sealed partial class MachineConcurrencyLimiter
 
         private void Cancel()
         {
+            CancellationTokenSource? outdated = null;
             lock (owner._gate)
             {
                 if (Node is null) return;
-                if (owner.Next == this) owner._change.Cancel();
+                if (owner.Next == this) outdated = owner._change;
                 owner.TakeOut(this);
             }
 
+            outdated?.Cancel();
             _completion.SetCanceled(cancellationToken);
         }
     }

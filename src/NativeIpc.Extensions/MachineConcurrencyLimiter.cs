@@ -54,12 +54,12 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
         _limit = options.PermitLimit;
         _queueLimit = options.QueueLimit;
         _newestFirst = options.QueueProcessingOrder == QueueProcessingOrder.NewestFirst;
-        Key = KeyOf("", options.Name, options.KeyType);
+        Key = KeyOf("permits", options.Name, options.KeyType);
         var rights = new Rights(options.Mode, options.Group, options.AllowOtherOwners);
         _permits = CrashSafe.OpenCounting(Key, _limit, AgreedKey(options.Name, options.KeyType), rights, out _agreed);
         try
         {
-            _collecting = CrashSafe.OpenLock(KeyOf("all.", options.Name, options.KeyType), rights, out _);
+            _collecting = CrashSafe.OpenLock(KeyOf("all", options.Name, options.KeyType), rights, out _);
         }
         catch
         {
@@ -76,8 +76,26 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     /// for that.</summary>
     public override TimeSpan? IdleDuration => null;
 
-    /// <summary>Whether somebody has removed or replaced the semaphore.</summary>
-    internal bool WasReplaced => !_isDisposed && _permits.WasReplaced;
+    /// <summary>The key of the semaphore that lets one at a time collect several permits.</summary>
+    internal NativeIpcKey CollectingKey => _collecting.Key;
+
+    /// <summary>Whether somebody has removed or replaced one of the objects behind it, so that it does not meet those
+    /// that are made later. False when it is closed.</summary>
+    internal bool WasReplaced
+    {
+        get
+        {
+            if (!TryEnter()) return false;
+            try
+            {
+                return _permits.WasReplaced || _collecting.WasReplaced || _agreed.WasReplaced;
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+    }
 
     /// <summary>Removes what a name has left, whatever its use: who uses it keeps what is open, and others begin
     /// anew.</summary>
@@ -91,19 +109,20 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     {
         // The semaphore after what says how many it has: who comes in between finds what belongs together.
         bool isRemoved = SharedMemory.Remove(AgreedKey(name, keyType));
-        isRemoved |= SystemSemaphore.Remove(KeyOf("", name, keyType));
-        return isRemoved | SystemSemaphore.Remove(KeyOf("all.", name, keyType));
+        isRemoved |= SystemSemaphore.Remove(KeyOf("permits", name, keyType));
+        return isRemoved | SystemSemaphore.Remove(KeyOf("all", name, keyType));
     }
 
     private static NativeIpcKey AgreedKey(string name, NativeIpcKeyType? type)
-        => SharedMemory.PlatformSafeKeyUncut(TextOf("max.", name), type ?? CrashSafe.s_defaultType);
+        => SharedMemory.PlatformSafeKeyUncut(TextOf("max", name), type ?? CrashSafe.s_defaultType);
 
     private static NativeIpcKey KeyOf(string kind, string name, NativeIpcKeyType? type)
         => SystemSemaphore.PlatformSafeKeyUncut(TextOf(kind, name), type ?? CrashSafe.s_defaultType);
 
+    // A word for each kind, without a dot, so that no two names meet: a limiter may be named "all.x".
     private static string TextOf(string kind, string name)
         => name is { Length: > 0 and <= 100 } && !name.AsSpan().ContainsAnyExcept(s_plain)
-            ? $"nipc.limit.{kind}{name}"
+            ? $"nipc.limit.{kind}.{name}"
             : throw new ArgumentException($"The name '{name}' of a limiter must be 1 to 100 ASCII letters, digits, "
                 + "'.', '_' or '-'.", nameof(name));
 
@@ -187,8 +206,21 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
         }
         finally
         {
-            if (!isEnough && have > 0) _permits.Release(have);
-            _collecting.Release();
+            EndCollecting(isEnough ? 0 : have);
+        }
+    }
+
+    /// <summary>Gives back what was collected in vain and, whatever becomes of that, the right to collect: while this
+    /// process keeps it, nobody in the machine gets several permits.</summary>
+    private void EndCollecting(int have)
+    {
+        try
+        {
+            if (have > 0) CrashSafe.TryRelease(_permits, have);
+        }
+        finally
+        {
+            CrashSafe.TryRelease(_collecting, 1);
         }
     }
 
@@ -229,7 +261,7 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     {
         try
         {
-            if (count > 0) _permits.Release(count);
+            if (count > 0) CrashSafe.TryRelease(_permits, count); // a lease that was lost is over, too
         }
         finally
         {
@@ -241,15 +273,17 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     protected override void Dispose(bool disposing)
     {
         List<Request> ended = [];
+        CancellationTokenSource outdated;
         lock (_gate)
         {
             if (_isDisposed || !disposing) return;
             _isDisposed = true;
             ended.AddRange(_queue);
             foreach (Request request in ended) TakeOut(request);
-            _change.Cancel();
+            outdated = _change;
         }
 
+        outdated.Cancel();
         foreach (Request request in ended) request.Complete(Refuse(s_over));
         Leave(); // leases keep the objects open until they are disposed
         base.Dispose(disposing);

@@ -8,7 +8,7 @@ public sealed class MachineConcurrencyLimiterOptions
 {
     /// <summary>What processes of the machine meet by: 1 to 100 ASCII letters, digits, <c>.</c>, <c>_</c> or <c>-</c>.
     /// Empty for the name of the registration. The semaphore behind it is
-    /// <c>SystemSemaphore.PlatformSafeKey("nipc.limit." + name)</c>.</summary>
+    /// <c>SystemSemaphore.PlatformSafeKey("nipc.limit.permits." + name)</c>.</summary>
     public string Name { get; set; } = "";
 
     /// <summary>The type of the keys; null chooses: POSIX on Linux with glibc, System V on other Unix. Default:

@@ -57,7 +57,7 @@ internal sealed class NativeIpcMetrics : IDisposable
     private void NoteWait(IpcWait wait)
     {
         if (!_waits.Enabled && !_waitTime.Enabled) return;
-        TagList tags = TagsOf(_objects.Find(wait.Key), wait.Kind);
+        TagList tags = TagsOf(_objects.Find(wait.Kind, wait.Key), wait.Kind);
         if (!wait.WasAcquired) tags.Add("error.type", "not_acquired");
         _waits.Add(1, tags);
         _waitTime.Record(wait.Duration.TotalSeconds, tags);
@@ -65,16 +65,33 @@ internal sealed class NativeIpcMetrics : IDisposable
 
     private void NoteTakeover(NativeIpcKey key)
     {
-        RegisteredObject? found = _objects.Find(key);
-        _takeovers.Add(1, TagsOf(found, IpcObjectKind.SystemSemaphore));
-        Log.TookOver(_log, key);
+        _takeovers.Add(1, TagsOfSemaphore(key));
+        LogLater(() => Log.TookOver(_log, key));
     }
 
     private void NoteReturned(NativeIpcKey key, int permits)
     {
-        _lostPermits.Add(permits, TagsOf(_objects.Find(key), IpcObjectKind.SystemSemaphore));
-        Log.LostPermitsReturned(_log, permits, key);
+        _lostPermits.Add(permits, TagsOfSemaphore(key));
+        LogLater(() => Log.LostPermitsReturned(_log, permits, key));
     }
+
+    /// <summary>Logs on a thread of the pool: a provider may block, and the thread that tells may serve the waits of
+    /// the whole process.</summary>
+    private static void LogLater(Action log)
+        => ThreadPool.UnsafeQueueUserWorkItem(static log =>
+        {
+            try
+            {
+                log();
+            }
+            catch (Exception)
+            {
+                // A provider's failure: nobody is there to be told, and an exception here would end the process.
+            }
+        }, log, preferLocal: false);
+
+    private TagList TagsOfSemaphore(in NativeIpcKey key)
+        => TagsOf(_objects.Find(IpcObjectKind.SystemSemaphore, key), IpcObjectKind.SystemSemaphore);
 
     // The name of a registration, and never a key: of those there may be any number.
     private static TagList TagsOf(RegisteredObject? found, IpcObjectKind kind)

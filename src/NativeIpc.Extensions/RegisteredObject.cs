@@ -10,22 +10,25 @@ internal enum RegisteredKind
     Limiter,
 }
 
-/// <summary>An object that the host has open. The container makes it before the object itself, and so disposes it
-/// after.</summary>
+/// <summary>An object that the host has open.</summary>
+/// <remarks>The container disposes what services were given, the segment itself, too: that may come before this one is
+/// disposed, and after the services that it was given to.</remarks>
 internal sealed class RegisteredObject : IDisposable
 {
     private readonly RegisteredObjects _all;
     private readonly ILogger _log;
     private readonly Func<bool> _wasReplaced;
     private readonly IDisposable _opened;
+    private readonly NativeIpcKey[] _semaphores; // the keys of those that belong to it
 
     private RegisteredObject(RegisteredObjects all, ILogger log, string name, RegisteredKind kind, NativeIpcKey key,
-        long size, IDisposable opened, Func<bool> wasReplaced)
+        long size, IDisposable opened, Func<bool> wasReplaced, params NativeIpcKey[] semaphores)
     {
         _all = all;
         _log = log;
         _opened = opened;
         _wasReplaced = wasReplaced;
+        _semaphores = semaphores;
         Name = name;
         Kind = kind;
         Key = key;
@@ -69,14 +72,19 @@ internal sealed class RegisteredObject : IDisposable
         return opened switch
         {
             SharedMemory segment => new(all, log, name, kind, segment.Key, segment.Size, segment,
-                () => segment.WasReplaced),
+                () => segment.WasReplaced, NativeIpcKeyRules.Current.LockKey(segment.Key)),
             SystemSemaphore semaphore => new(all, log, name, kind, semaphore.Key, 0, semaphore,
-                () => semaphore.WasReplaced),
+                () => semaphore.WasReplaced, semaphore.Key),
             MachineConcurrencyLimiter limiter => new(all, log, name, kind, limiter.Key, 0, limiter,
-                () => limiter.WasReplaced),
+                () => limiter.WasReplaced, limiter.Key, limiter.CollectingKey),
             _ => throw new InvalidOperationException($"{opened} is nothing that can be registered."),
         };
     }
+
+    /// <summary>Whether a key of a kind leads to it, or to a semaphore that belongs to it.</summary>
+    public bool Has(IpcObjectKind kind, in NativeIpcKey key)
+        => kind == IpcObjectKind.SharedMemory ? Kind == RegisteredKind.Segment && Key == key
+            : Array.IndexOf(_semaphores, key) >= 0;
 
     public void Dispose()
     {
@@ -104,14 +112,19 @@ internal sealed class RegisteredObjects
         lock (_gate) Volatile.Write(ref _open, [.. _open.Where(open => open != closed)]);
     }
 
-    /// <summary>The object of a key; null when that is not registered here.</summary>
-    public RegisteredObject? Find(in NativeIpcKey key)
+    /// <summary>The object that has the key of a kind; null when it is not registered here.</summary>
+    /// <remarks>The lock of a segment is a semaphore, and may be registered as one, too: that one is meant
+    /// then.</remarks>
+    public RegisteredObject? Find(IpcObjectKind kind, in NativeIpcKey key)
     {
-        foreach (RegisteredObject open in Open)
+        RegisteredObject? found = null;
+        foreach (RegisteredObject open in Volatile.Read(ref _open))
         {
-            if (open.Key == key) return open;
+            if (!open.Has(kind, key)) continue;
+            found = open;
+            if (open.Kind != RegisteredKind.Segment) break;
         }
 
-        return null;
+        return found;
     }
 }

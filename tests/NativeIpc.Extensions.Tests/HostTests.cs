@@ -172,7 +172,8 @@ public sealed class HostTests : Suite
         }
     }
 
-    /// <summary>Keeps the messages of the category.</summary>
+    /// <summary>Keeps the messages of the category, without those that <see cref="IpcActivity"/> causes: it tells the
+    /// whole process, where other tests run.</summary>
     private sealed class Logs(ConcurrentQueue<string> events) : ILoggerProvider, ILogger
     {
         private string _category = "";
@@ -187,7 +188,7 @@ public sealed class HostTests : Suite
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
             Func<TState, Exception?, string> formatter)
         {
-            if (IsEnabled(logLevel)) events.Enqueue(formatter(state, exception));
+            if (IsEnabled(logLevel) && eventId.Id is not (4 or 5)) events.Enqueue(formatter(state, exception));
         }
 
         public void Dispose()

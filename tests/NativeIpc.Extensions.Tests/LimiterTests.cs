@@ -213,6 +213,22 @@ public abstract class LimiterTests(NativeIpcKeyType type) : Suite
         Assert.Equal(32 * 1000, Measure(1000)); // header, type, owner, count
     }
 
+    [Fact]
+    public void Limiters_whose_names_look_like_parts_of_others_do_not_meet_them()
+    {
+        string name = NextLimit(type);
+        string[] others = ["all." + name, "max." + name, "permits." + name, name + ".all"];
+        foreach (string other in others) Track(other, type);
+        using MachineConcurrencyLimiter mine = Limiter(name, 3);
+        using RateLimitLease held = mine.AttemptAcquire(2);
+        foreach (string other in others)
+        {
+            using MachineConcurrencyLimiter its = Limiter(other, 2);
+            using RateLimitLease all = its.AttemptAcquire(2), last = mine.AttemptAcquire();
+            Assert.True(all.IsAcquired && last.IsAcquired);
+        }
+    }
+
     [Theory]
     [InlineData("", 1, 0)]
     [InlineData("a/b", 1, 0)]

@@ -46,7 +46,7 @@ public sealed class MetricsTests : Suite
             using (SharedMemoryLock held = host.Services.GetRequiredKeyedService<SharedMemory>("frames").Lock())
             {
                 Assert.False(host.Services.GetRequiredKeyedService<SharedMemory>("frames")
-                    .TryLock(TimeSpan.FromMilliseconds(5), out _));
+                    .TryLock(TimeSpan.FromMilliseconds(500), out _));
             }
 
             Assert.Contains(("nativeipc.waits", 1, "segment", "frames", "not_acquired"), _said);
@@ -109,7 +109,9 @@ public sealed class MetricsTests : Suite
             return null;
         }
 
-        _said.Enqueue((instrument.Name, value, Find("nativeipc.object.kind", tags)!,
-            Find("nativeipc.object.name", tags), Find("error.type", tags)));
+        string? name = Find("nativeipc.object.name", tags);
+        // IpcActivity tells the whole process, where other tests run: what is not registered here has no name.
+        if (name is null && !instrument.IsObservable) return;
+        _said.Enqueue((instrument.Name, value, Find("nativeipc.object.kind", tags)!, name, Find("error.type", tags)));
     }
 }
