@@ -201,7 +201,8 @@ fi
 beside() {
     local name=$1 dependencies=$2 program=$3 says=$4 folder=$work/$1 file
     mkdir -p "$folder/package" "$folder/program"
-    if ! (cd "$root" && building dotnet pack "src/$name" -c Release -nologo -v q -o "$packages") >"$folder/log" 2>&1; then
+    if ! (cd "$root" && building dotnet pack "src/$name" -c Release -nologo -v q -o "$packages") >"$folder/log" 2>&1
+    then
         sed 's/^/    /' "$folder/log" >&2
         fail "$name packs" "dotnet pack failed"
         return
