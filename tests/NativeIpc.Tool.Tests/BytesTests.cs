@@ -6,6 +6,9 @@ namespace NativeIpc.Tool.Tests;
 /// <summary><c>read</c>, <c>write</c>, <c>dump</c> and <c>restore</c>.</summary>
 public class BytesTests : OneType
 {
+    private const int SIGCONT = 18; // Linux
+    private const int SIGSTOP = 19;
+
     private static readonly SharedMemoryOptions s_keep = new() { Removal = RemovalPolicy.Keep };
 
     [Theory]
@@ -242,6 +245,55 @@ public class BytesTests : OneType
         Assert.True(segment.TryLock(out SharedMemoryLock free), "the tool has kept the lock");
         free.Dispose();
     }
+
+    /// <summary>A writer is stopped while it holds the lock, asked to end, and goes on.</summary>
+    [Theory]
+    [InlineData(PeerProcess.SIGTERM)]
+    [InlineData(PeerProcess.SIGINT)]
+    [NeedsLinux("The count of the lock is looked at in its file.")]
+    public void A_signal_that_comes_to_the_holder_of_the_lock_leaves_it_free(int signal)
+    {
+        const int size = 64 << 20; // so that there is time to see it
+        using SharedMemory segment = Make("posix", size);
+        using (segment.Lock())
+        {
+        }
+
+        NativeIpcKey key = NativeIpcKeyRules.Current.LockKey(segment.Key);
+        using SystemSemaphore peer = SystemSemaphore.OpenExisting(key, new SystemSemaphoreOptions
+            { Removal = RemovalPolicy.Keep });
+        string file = NewFile();
+        File.WriteAllBytes(file, new byte[size]);
+        int exitCode;
+        do exitCode = EndWhileItHolds(peer, signal, $"{segment.Key}", file);
+        while (exitCode < 0);
+        Assert.Equal(0, exitCode);
+        Assert.True(peer.TryGetCurrentCount(out int count));
+        Assert.Equal(1, count);
+        Assert.True(segment.TryLock(out SharedMemoryLock free), "the tool has kept the lock");
+        Assert.False(free.WasAbandoned);
+        free.Dispose();
+    }
+
+    /// <summary>Its exit code; -1 when it had released the lock before it was stopped.</summary>
+    private static int EndWhileItHolds(SystemSemaphore peer, int signal, string key, string file)
+    {
+        using var writer = new RunningNipc("bash",
+            ["-c", "exec \"$0\" write \"$1\" --lock < \"$2\"", Nipc.Program, key, file]);
+        int process = writer.Process.Id;
+        Watch.Until(() => IsTaken(peer) || writer.Process.HasExited);
+        if (writer.Process.HasExited) return -1;
+        writer.Signal(SIGSTOP);
+        Watch.Until(() => File.ReadAllText($"/proc/{process}/stat").Contains(") T ", StringComparison.Ordinal)
+            || !Watch.Lives(process));
+        bool isCaught = Watch.Lives(process) && IsTaken(peer);
+        if (isCaught) writer.Signal(signal);
+        writer.Signal(SIGCONT);
+        int exitCode = writer.WaitForEnd();
+        return isCaught ? exitCode : -1;
+    }
+
+    private static bool IsTaken(SystemSemaphore peer) => peer.TryGetCurrentCount(out int count) && count == 0;
 
     /// <summary>Whether a thread waits for the other end of a FIFO, as the kernel calls it.</summary>
     private static bool IsOpening(string thread)

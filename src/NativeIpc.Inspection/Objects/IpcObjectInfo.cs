@@ -128,6 +128,12 @@ public sealed record IpcObjectInfo
     /// and on Windows. See <see cref="IpcSnapshot.Notes"/> for processes that could not be looked at.</summary>
     public IReadOnlyList<IpcAttachment> Attachments { get; internal init; } = [];
 
+    /// <summary>Whether every process of the machine was looked at, so that a POSIX object has no users but
+    /// <see cref="Attachments"/>. False where one could not be looked at or may be in another PID namespace, when
+    /// attachments were not asked for, and for objects of other types, of whose users the system does not tell
+    /// all.</summary>
+    public bool IsEveryUserSeen { get; internal init; }
+
     /// <summary>When it was made, UTC; null on Windows. POSIX: the birth of the file, or its last change of status
     /// where the file system does not keep that. System V: the last change by <c>shmctl</c> or <c>semctl</c>, which is
     /// the creation unless somebody changed owner, mode or a count.</summary>
@@ -167,6 +173,7 @@ public sealed record IpcObjectInfo
     /// changes.</summary>
     internal bool LooksAs(IpcObjectInfo other)
         => this with { Attachments = other.Attachments, Members = other.Members, Signs = other.Signs,
-            IsInUse = other.IsInUse, Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other
+            IsInUse = other.IsInUse, IsEveryUserSeen = other.IsEveryUserSeen, Unreadable = other.Unreadable,
+            LastUsed = other.LastUsed } == other
             && Attachments.SequenceEqual(other.Attachments);
 }

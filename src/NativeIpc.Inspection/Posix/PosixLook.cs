@@ -111,6 +111,7 @@ internal sealed class PosixLook(Census census) : IDisposable
             GroupId = RealIds.Groups.Known(status.Gid),
             GroupName = census.Accounts.Group(status.Gid),
             Attachments = users ?? [],
+            IsEveryUserSeen = users is not null && SawAll,
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
             ObjectIdentity = Identify(file, status.Identity),

@@ -6,7 +6,7 @@ using NativeIpc.Tool.Running;
 
 namespace NativeIpc.Tool.Arguments;
 
-/// <summary>Takes permits, and says on a terminal for whom it waits when there are none.</summary>
+/// <summary>Waits, and says meanwhile for whom, or why it may be for ever.</summary>
 internal static class WaitingNote
 {
     private const int MostNamed = 5;
@@ -15,30 +15,37 @@ internal static class WaitingNote
     public static bool TryAcquire(NamedObject named, SystemSemaphore semaphore, int count, TimeSpan? timeout,
         CancellationToken cancellation)
     {
-        if (!Terminal.IsErrorInteractive || timeout == TimeSpan.Zero || OperatingSystem.IsWindows())
+        if (!IsWanted || timeout == TimeSpan.Zero)
             return Permits.TryAcquire(semaphore, count, timeout, cancellation);
         if (Permits.TryAcquire(semaphore, count, TimeSpan.Zero, cancellation)) return true;
 
         return During(
             () => Describe(named.Name,
                 () => named.Objects(IpcObjectKind.SystemSemaphore) is [var first, ..] ? first : null),
-            () => Permits.TryAcquire(semaphore, count, timeout, cancellation));
+            () => Permits.TryAcquire(semaphore, count, timeout, cancellation), out _);
     }
 
-    /// <summary>Waits, and says meanwhile on a terminal for whom.</summary>
-    public static T During<T>(Func<string> describe, Func<T> wait)
-    {
-        if (!Terminal.IsErrorInteractive || OperatingSystem.IsWindows()) return wait();
+    /// <summary>Whether somebody reads for whom one waits, and the system tells it.</summary>
+    public static bool IsWanted => Terminal.IsErrorInteractive && !OperatingSystem.IsWindows();
 
+    /// <summary>Waits, and says meanwhile what there is to say.</summary>
+    /// <param name="describe">What is to be said; null for nothing.</param>
+    /// <param name="wait">Waits.</param>
+    /// <param name="said">What was said; null when the wait was over first.</param>
+    public static T During<T>(Func<string?> describe, Func<T> wait, out string? said)
+    {
         // Beside the wait, since the look at all processes takes its time.
         var gate = new Lock();
         bool isOver = false;
+        string? told = null;
         _ = Task.Run(() =>
         {
-            string note = describe();
+            if (describe() is not { } note) return;
             lock (gate)
             {
-                if (!isOver) Failures.Say(note);
+                if (isOver) return;
+                Failures.Say(note);
+                told = note;
             }
         }, CancellationToken.None);
         try
@@ -47,7 +54,11 @@ internal static class WaitingNote
         }
         finally
         {
-            lock (gate) isOver = true;
+            lock (gate)
+            {
+                isOver = true;
+                said = told;
+            }
         }
     }
 
