@@ -148,6 +148,23 @@ public sealed class NotKnownTests
         Assert.EndsWith("\n1\n", parts[1], StringComparison.Ordinal);
     }
 
+    /// <summary>Each has the number that the key of a segment was made of, and is older than it.</summary>
+    [NeedsRoot(Alone.Why)]
+    [Fact]
+    public void A_FIFO_or_a_socket_is_no_key_file_and_a_folder_is_one()
+    {
+        string list = Alone.Succeed("""
+            mkfifo fifo; mkdir folder; echo data > file
+            perl -MSocket -e 'socket($s, AF_UNIX, SOCK_STREAM, 0); bind($s, sockaddr_un(q(socket))) or die'
+            perl -e 'for (qw(fifo folder file socket)) { @s = stat; shmget(0x51 << 24 | ($s[0] & 0xff) << 16
+                | $s[1] & 0xffff, 10, 01600) // die }'
+            $N list --folder "$PWD" --wide 2> /dev/null |
+                grep -oE "systemv:.*/(fifo|folder|file|socket)" | sed 's|.*/||'
+            """);
+        Assert.Equal("file\nfolder", string.Join('\n', list.Split('\n').Order(StringComparer.Ordinal)));
+    }
+
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void An_object_without_a_key_is_called_in_every_message_what_it_was_called()
     {
@@ -175,6 +192,7 @@ public sealed class NotKnownTests
         }
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void What_is_not_there_is_said_to_be_of_no_kind()
     {

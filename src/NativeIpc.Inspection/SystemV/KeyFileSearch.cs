@@ -8,7 +8,9 @@ namespace NativeIpc.Inspection.SystemV;
 /// <summary>Finds the files that System V keys were made of: one pass over the folders where they are kept, whatever
 /// the number of objects. Linux.</summary>
 /// <remarks>A key holds 16 bits of the inode and 8 of the device, so other files may have it as well: an empty regular
-/// file is taken first, as Qt and this library make them; another one only if it is older than the object.</remarks>
+/// file is taken first, as Qt and this library make them; another one only if it is older than the object. A FIFO, a
+/// socket or a device is none: programs call ftok with files and folders, and runtimes make many FIFOs and sockets in
+/// the temporary folder, which get the inodes of key files that were removed.</remarks>
 internal sealed class KeyFileSearch
 {
     /// <summary>A file that may be a key file.</summary>
@@ -41,7 +43,7 @@ internal sealed class KeyFileSearch
             // Where no object has a key, /tmp with its thousands of files has only Qt's legacy key files to tell of.
             if (numbers.Count == 0 && !isKeyFolder && !IsLegacy(path, out _, out _)) continue;
             if (Libc.StatusAndTimes(path, followLink: true, out FileStatus status, out FileTimes times) != 0
-                || !seen.Add(status.Identity))
+                || !(status.IsRegularFile || status.IsDirectory) || !seen.Add(status.Identity))
                 continue;
             var candidate = new Candidate(path, status, times.Born ?? times.Changed);
             // Minor device number, as ftok takes it; confirmed by ftok itself
