@@ -126,20 +126,24 @@ internal sealed class SystemVLook
         List<string> unreadable)
         => _census.Processes is not { } scan ? []
             : row.Kind == IpcObjectKind.SharedMemory ? scan.UsersOf(row.Id)
-            : WaitersOf(row.Id, members, scan, unreadable);
+            : WaitersOf(row, members, scan, unreadable);
 
     /// <summary>The processes that wait for a set. Of those that are not seen it is said how many threads there
     /// are.</summary>
-    private static IReadOnlyList<IpcAttachment> WaitersOf(int id, IReadOnlyList<IpcSetMember> members,
+    /// <remarks>Race: threads come and go between the count and the look at the processes.
+    /// Safe because: what was counted before and after is told, and that it may be such a thread.</remarks>
+    private static IReadOnlyList<IpcAttachment> WaitersOf(in SystemVTable.Row row, IReadOnlyList<IpcSetMember> members,
         ProcessScan scan, List<string> unreadable)
     {
-        int counted = members.Sum(member => (member.Waiting ?? 0) + (member.WaitingForZero ?? 0));
-        if (counted == 0) return [];
-        IReadOnlyList<IpcAttachment> waiters = scan.WaitersOf(id, out int seen);
+        int before = SystemVUses.CountWaiting(members);
+        if (before == 0) return [];
+        IReadOnlyList<IpcAttachment> waiters = scan.WaitersOf(row.Id, out int seen);
+        int counted = seen >= before ? seen : Math.Min(before, SystemVUses.CountWaiting(SystemVUses.MembersOf(row)));
         if (seen < counted)
             unreadable.Add(string.Create(CultureInfo.InvariantCulture,
                 $"{counted - seen} of {counted} waiting {(counted == 1 ? "thread is" : "threads are")} not seen: of a "
-                    + $"process that this user may not look at, or that is not seen from here (another container)."));
+                    + $"process that this user may not look at, or that is not seen from here (another container), or "
+                    + $"that came or went during the look."));
         return waiters;
     }
 

@@ -26,6 +26,10 @@ internal static class SystemVUses
         return members;
     }
 
+    /// <summary>How many threads wait for any member, as far as that may be read.</summary>
+    internal static int CountWaiting(IReadOnlyList<IpcSetMember> members)
+        => members.Sum(member => (member.Waiting ?? 0) + (member.WaitingForZero ?? 0));
+
     /// <summary>Null for what may not be read, or has gone.</summary>
     private static int? Ask(int id, int number, int command)
         => Libc.semctl(id, number, command) is >= 0 and var answer ? answer : null;
