@@ -140,6 +140,21 @@ public sealed partial class LiveViewTests
     }
 
     [Fact]
+    public void A_view_that_goes_on_after_a_stop_is_there_before_its_next_look()
+    {
+        using var terminal = new TerminalScreen("exec bash --norc -i", 90, 24);
+        terminal.Press("printf abc > /dev/shm/x; $NIPC show posix:/x --watch 10000", "Enter");
+        terminal.Await(screen => screen.Contains("|abc|", StringComparison.Ordinal), "the bytes");
+        terminal.Press("C-z");
+        terminal.Await(screen => screen.Contains("Stopped", StringComparison.Ordinal), "the stop");
+        terminal.Press("fg", "Enter");
+        terminal.Await(screen => screen.Contains("|abc|", StringComparison.Ordinal)
+            && !screen.Contains("Stopped", StringComparison.Ordinal), "the bytes again");
+        terminal.Press("C-c");
+        terminal.Await(screen => screen.Contains("Stopped", StringComparison.Ordinal), "the end");
+    }
+
+    [Fact]
     public void A_list_that_is_longer_than_the_screen_says_how_many_are_left_out()
     {
         using var terminal = new TerminalScreen(

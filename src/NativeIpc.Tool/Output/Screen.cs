@@ -18,6 +18,7 @@ internal sealed class Screen : IDisposable
     private readonly List<PosixSignalRegistration> _registrations = [];
     private List<Cell[]> _shown = [];
     private (int Width, int Height) _size;
+    private bool _isStale; // what is drawn next is all of it
     private bool _isOpen;
     private bool _isDisposed;
 
@@ -42,12 +43,12 @@ internal sealed class Screen : IDisposable
     {
         lock (_gate)
         {
-            // Race: the process goes on after a stop, and this comes before what switches the screen on again.
+            // R2 Race: the process goes on after a stop, and this comes before what switches the screen on again.
             // Safe because: nothing is drawn on what stood there before; the next look draws all of it.
             if (!_isOpen) return;
             (int width, int height) = (Terminal.Width, Terminal.Height);
-            bool all = (width, height) != _size;
-            _size = (width, height);
+            bool all = _isStale || (width, height) != _size;
+            (_size, _isStale) = ((width, height), false);
             // Consoles scroll after the last column of the last line
             int room = OperatingSystem.IsWindows() ? width - 1 : width;
             List<Cell[]> now = [.. lines.Take(height).Select(line => CellsOf(line, room))];
@@ -59,8 +60,14 @@ internal sealed class Screen : IDisposable
 
     public void Dispose()
     {
-        Switch(on: false);
-        lock (_gate) _isDisposed = true; // a signal that comes still switches nothing on
+        lock (_gate)
+        {
+            // R1 Race: a signal's handler comes in between, and switches the screen on again for good.
+            // Safe because: it waits for this lock, and then switches nothing on.
+            Switch(on: false);
+            _isDisposed = true;
+        }
+
         _registrations.ForEach(registration => registration.Dispose());
     }
 
@@ -70,8 +77,14 @@ internal sealed class Screen : IDisposable
         {
             if (on == _isOpen || _isDisposed) return;
             _isOpen = on;
-            _size = default; // what is drawn next is all of it
-            if (!OperatingSystem.IsWindows()) StandardStreams.RawOut.Write(on ? Enter : Leave);
+            _isStale = true;
+            if (!OperatingSystem.IsWindows())
+            {
+                StandardStreams.RawOut.Write(on ? Enter : Leave);
+                if (!on || _size != (Terminal.Width, Terminal.Height)) return;
+                DrawByEscapes(_shown, all: true); // after a stop, and not only with the next look
+                _isStale = false;
+            }
             else if (on) Console.Clear();
             else Console.SetCursorPosition(0, Math.Min(_shown.Count, Terminal.Height - 1));
         }
