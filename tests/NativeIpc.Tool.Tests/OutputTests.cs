@@ -274,6 +274,7 @@ public class OutputTests : OneType
         Assert.Equal("", said);
     }
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Too_few_threads_are_one_line_and_exit_code_5()
     {
@@ -297,6 +298,7 @@ public class OutputTests : OneType
     }
 
     /// <summary>.NET itself starts a thread before the program begins.</summary>
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Without_a_thread_for_NET_there_is_a_line_and_exit_code_5_as_well()
     {

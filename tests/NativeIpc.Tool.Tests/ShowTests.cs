@@ -183,6 +183,7 @@ public sealed class ShowTests : IDisposable
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
+    [NeedsRoot(Alone.Why)]
     [Fact]
     public void Options_for_the_bytes_of_an_empty_segment_are_refused()
     {
