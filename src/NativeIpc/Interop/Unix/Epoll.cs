@@ -12,7 +12,7 @@ internal static partial class Libc
     internal static int epoll_create1(int flags)
         => AboveStandard(epoll_create1_plain(flags), (flags & Flags.EPOLL_CLOEXEC) != 0);
 
-    [LibraryImport(Libraries.Libc)]
+    [LibraryImport(Libraries.Libc, SetLastError = true)]
     internal static unsafe partial int epoll_ctl(int epoll, int operation, int descriptor, byte* wanted);
 
     [LibraryImport(Libraries.Libc)]
