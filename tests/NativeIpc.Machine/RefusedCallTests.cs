@@ -195,4 +195,15 @@ public class RefusedCallTests
                 "opened 4096", "created", "opened", "1", "disposed").LeftNothing();
         Assert.False(File.Exists(systemV.NativeKey) || File.Exists(semaphore.NativeKey), "A key file stayed.");
     }
+
+    [Theory]
+    [InlineData("inotify_init1:ENOSYS")]
+    [InlineData("inotify_init1:EMFILE")]
+    [InlineData("epoll_create1:ENOSYS")]
+    public void Without_watches_of_files_the_lock_of_a_dead_stranger_comes_free_and_chores_are_done(string rules)
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        Victims.Run(Situation.Plain with { Filter = rules }, $"segment-outlive-strangers {key} 2", "do-chores",
+            "dispose").Did("2", "done", "disposed");
+    }
 }

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -20,6 +21,22 @@ internal static partial class DropSteps
 
     /// <summary>Whether the library watches a file.</summary>
     internal static bool Watches() => Array.Exists(Directory.GetFiles("/proc/self/fdinfo"), HasWatch);
+
+    /// <summary>Has the watching thread do a chore, and waits until it is done; by reflection.</summary>
+    internal static string DoChores()
+    {
+        using var done = new ManualResetEventSlim();
+        Func<int> chores = () =>
+        {
+            done.Set();
+            return -1;
+        };
+        MethodInfo poke = typeof(SharedMemory).Assembly.GetType("NativeIpc.Linux.FileWatch", throwOnError: true)!
+            .GetMethod("Poke", [typeof(Func<int>), typeof(string)])!;
+        if (poke.Invoke(null, [chores, "nothing"]) is not true) return "refused";
+        done.Wait();
+        return "done";
+    }
 
     internal static string AwaitNoWatch()
     {

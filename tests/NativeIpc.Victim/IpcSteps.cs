@@ -43,6 +43,7 @@ internal sealed class IpcSteps
                     is not null}",
             "segment-lock-often" => LockOften(),
             "segment-attend" => Attend(),
+            "segment-outlive-strangers" => OutliveStrangers(),
             "life-thread" => Internals.NameOfLifeThread(),
             "segment-lock-silently" => LockSilently(int.Parse(words[1], CultureInfo.InvariantCulture)),
             "segment-verify-silently" => Silently(segment => segment.VerifySize()),
@@ -87,6 +88,7 @@ internal sealed class IpcSteps
             "dispose" => Dispose(),
             "drop" => Drop(),
             "watches" => DropSteps.Watches() ? "watches" : "none",
+            "do-chores" => DropSteps.DoChores(),
             "await-no-watch" => DropSteps.AwaitNoWatch(),
             "finalizer-thread" => $"{DropSteps.FinalizerThread()}",
             _ => throw new ArgumentException($"No such step: {words[0]}"),
@@ -147,6 +149,28 @@ internal sealed class IpcSteps
         Lock();
         SpinWait.SpinUntil(DropSteps.Watches);
         return "attended";
+    }
+
+    /// <summary>Again and again a program that leaves no mark takes the lock of a new segment, which two instances have
+    /// open, and is gone; how often the lock came free.</summary>
+    private string OutliveStrangers()
+    {
+        Keep(SharedMemory.CreateNew(Key, 100));
+        _segment!.Lock().Dispose();
+        Keep(SharedMemory.OpenExisting(Key));
+        _segment!.Lock().Dispose();
+        for (int i = 0; i < Count; i++)
+        {
+            using (var stranger = SystemSemaphore.OpenExisting(Key))
+            {
+                if (!stranger.TryAcquire()) return $"taken after {i}";
+            }
+
+            if (!_segment!.TryLock(TimeSpan.FromSeconds(30), out SharedMemoryLock held)) return $"{i}";
+            held.Dispose();
+        }
+
+        return $"{Count}";
     }
 
     private NativeIpcKey Key => NativeIpcKey.Parse(_words[1], null);

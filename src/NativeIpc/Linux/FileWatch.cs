@@ -52,6 +52,8 @@ internal static unsafe class FileWatch
     /// <returns>The number to end it by; -1 when that failed, which is reported unless there is no file.</returns>
     public static int Add(string path, IFileListener listener, string missed)
     {
+        using var reports = HeldReports.Begin();
+
         // R1 Race: the thread ends. Safe because: it looks at this number, under the gate with which it is started.
         Interlocked.Increment(ref s_needs);
         int watch;
@@ -62,7 +64,9 @@ internal static unsafe class FileWatch
 
     private static int TryAdd(string path, IFileListener listener, string missed)
     {
-        if (!EnsureStarted(missed) || !EnsureInotify(missed)) return -1;
+        if (!EnsureStarted(missed, out int noDescriptors)) return -1;
+        if (noDescriptors != 0) Report("eventfd", noDescriptors, missed);
+        if (noDescriptors != 0 || !EnsureInotify(missed)) return -1;
         int watch = Libc.inotify_add_watch(s_inotify!, path, Mask | Flags.IN_MASK_ADD); // others may hear more
         if (watch == -1)
         {
@@ -85,21 +89,31 @@ internal static unsafe class FileWatch
     private static bool EnsureInotify(string missed)
     {
         if (s_inotify is not null) return true;
-        var inotify = new UnixDescriptor(Libc.inotify_init1(Flags.IN_CLOEXEC));
-        long number;
-        lock (Reactor.s_gate)
-            number = inotify.IsInvalid ? 0 : Reactor.TryHear((int)inotify.DangerousGetHandle(), s_read);
-        if (number == 0)
+        if (s_unavailable) return false; // as was reported
+        int descriptor = Libc.inotify_init1(Flags.IN_CLOEXEC);
+        int number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
+        if (number != 0)
         {
-            int error = Marshal.GetLastPInvokeError();
-            s_unavailable = error == Errno.ENOSYS; // anything else may pass
-            inotify.Dispose();
-            Report("inotify_init1", error, missed + " (see fs.inotify.max_user_instances)");
+            s_unavailable = number == Errno.ENOSYS; // anything else may pass
+            Report("inotify_init1", number, missed + " (see fs.inotify.max_user_instances)");
             return false;
         }
 
-        s_inotify = inotify;
-        return true;
+        var inotify = new UnixDescriptor(descriptor);
+        lock (Reactor.s_gate)
+        {
+            if (Reactor.TryHear(descriptor, s_read) != 0)
+            {
+                s_inotify = inotify;
+                return true;
+            }
+
+            number = Marshal.GetLastPInvokeError();
+        }
+
+        inotify.Dispose();
+        Report("epoll_ctl", number, missed);
+        return false;
     }
 
     /// <summary>Begins or ends to tell a listener that somebody closes the file, of all that others do.</summary>
@@ -152,23 +166,22 @@ internal static unsafe class FileWatch
     public static bool Poke(Func<int> chores, string missed)
     {
         Volatile.Write(ref s_chores, chores);
+        using var reports = HeldReports.Begin();
         lock (Reactor.s_gate) // so that the thread does not end between
         {
-            if (!EnsureStarted(missed)) return false;
+            if (!EnsureStarted(missed, out _)) return false;
             Reactor.Poke();
             return true;
         }
     }
 
-    private static bool EnsureStarted(string missed)
+    private static bool EnsureStarted(string missed, out int noDescriptors)
     {
-        if (s_unavailable) return false;
         lock (Reactor.s_gate)
         {
-            bool isRunning = Reactor.TryStart(s_part, out int number);
-            if (number != 0) Report("eventfd", number, missed);
-            else if (!isRunning) Report("a thread", Errno.EAGAIN, missed); // of that the next one may have more
-            return number == 0 && isRunning;
+            bool isRunning = Reactor.TryStart(s_part, out noDescriptors);
+            if (!isRunning) Report("a thread", Errno.EAGAIN, missed); // of that the next one may have more
+            return isRunning;
         }
     }
 

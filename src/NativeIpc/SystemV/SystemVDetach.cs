@@ -61,6 +61,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         // R1 Race: Dispose and the end of the process detach at once.
         // Safe because: the gate lets one through, and the other waits until it is done.
         bool detached = true;
+        using var reports = HeldReports.Begin();
         lock (_gate)
         {
             if (!_isDetached) detached = DetachOnce(end);
@@ -116,6 +117,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
     /// under it. Nothing can be thrown where this runs.</summary>
     internal void RemoveMade(bool madeKeyFile)
     {
+        using var reports = HeldReports.Begin();
         try
         {
             SystemVSupport.RemoveSegment(Removing, key, id);

@@ -41,6 +41,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         in PeerBound bound, bool mustExist)
     {
         KeyFileRules rules = KeyFileRules.Finding(bound, options.AllowOtherOwners);
+        using var reports = HeldReports.Begin();
         using var session = new KeyFileSession(Opening, key, IpcObjectKind.SharedMemory, rules, bound.PeerTimeout);
         while (session.Find(out int id))
         {
@@ -92,6 +93,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         // nothing is there, and so nothing is made
         if (tooLarge is not null && Libc.Status(KeyFile.Path(key), followLink: true, out _) != 0) throw tooLarge;
         KeyFileRules rules = KeyFileRules.Making(existing, options);
+        using var reports = HeldReports.Begin();
         using var session = new KeyFileSession(Creating, key, IpcObjectKind.SharedMemory, rules, options.PeerTimeout);
         while (true)
         {

@@ -399,6 +399,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
         using ProcessExit.Call call = ProcessExit.Begin(
             Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator,
                 RemoveAtProcessExit: true }, bound);
+        using var reports = HeldReports.Begin();
         bound.WaitForGate(_gate);
         try
         {
@@ -488,6 +489,7 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     protected override void Close()
     {
+        using var reports = HeldReports.Begin();
         lock (_gate) _removal?.Perform();
     }
 }

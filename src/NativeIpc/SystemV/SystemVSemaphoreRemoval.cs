@@ -27,6 +27,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
     public override void Perform()
     {
         _hasBegun = true;
+        using var reports = HeldReports.Begin();
         lock (_gate)
         {
             if (!_performed) Remove();

@@ -1,4 +1,5 @@
 using NativeIpc.Contracts;
+using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Platform;
 using NativeIpc.Waiting.Bounds;
@@ -66,6 +67,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
     {
         Check(options);
         if (TryOpenFast(key, options) is { } found) return found;
+        using var reports = HeldReports.Begin();
         KeyFileRules rules = KeyFileRules.Finding(bound, options.AllowOtherOwners);
         using var session = new KeyFileSession(Opening, key, IpcObjectKind.SystemSemaphore, rules, bound.PeerTimeout);
         while (session.Find(out int id))
@@ -147,6 +149,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
             Known = segment is { SharesFile: true } locked ? locked.KeyFile : null,
         };
         int size = options.Robust ? SystemVLocks.Size : 1;
+        using var reports = HeldReports.Begin();
         using var session = new KeyFileSession(Creating, key, IpcObjectKind.SystemSemaphore, rules,
             options.PeerTimeout);
         while (true)

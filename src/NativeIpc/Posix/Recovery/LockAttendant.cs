@@ -1,3 +1,4 @@
+using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
 using NativeIpc.Posix.Words;
@@ -64,6 +65,7 @@ internal static class LockAttendant
 
     private static void Call()
     {
+        using var reports = HeldReports.Begin();
         lock (s_gate)
         {
             if (!s_rests) return;
@@ -153,6 +155,7 @@ internal static class LockAttendant
 
     private static void BeginToWatch(SteppingAside handle)
     {
+        using var reports = HeldReports.Begin();
         lock (s_gate)
         {
             if (!s_unwatched.Remove(handle)) return;
