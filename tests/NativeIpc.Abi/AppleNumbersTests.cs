@@ -58,6 +58,7 @@ public class AppleNumbersTests
         ["FUTEX_PRIVATE_FLAG"] = "no futexes", ["FUTEX_32"] = "no futexes",
         ["EPOLL_CTL_ADD"] = "no epoll", ["EPOLLIN"] = "no epoll", ["EPOLLONESHOT"] = "no epoll",
         ["EPOLL_CLOEXEC"] = "no epoll", ["EFD_CLOEXEC"] = "no eventfd", ["O_PATH"] = "no such flag",
+        ["EFD_NONBLOCK"] = "no eventfd",
         ["MREMAP_MAYMOVE"] = "no such call", ["MREMAP_FIXED"] = "no such call",
         ["F_RDLCK"] = "for locks of open file descriptions", ["F_WRLCK"] = "for locks of open file descriptions",
         ["F_UNLCK"] = "for locks of open file descriptions",

@@ -6,8 +6,12 @@ internal interface ISleeper
     /// <summary>Where it sleeps; 0 for nowhere.</summary>
     nint Place { get; }
 
-    /// <summary>Ends its sleep, or the next one.</summary>
-    void Wake();
+    /// <summary>Ends its sleep, or the next one. Returns at once: whether it is not asleep any more.</summary>
+    bool TryWake();
+
+    /// <summary>The same once more for one that was asleep still; one that has seen the first time is let
+    /// alone.</summary>
+    bool TryWakeAgain();
 
     /// <summary>Makes it look once more, should it sleep.</summary>
     void Nudge();

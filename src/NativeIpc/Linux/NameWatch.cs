@@ -1,3 +1,4 @@
+using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Lifetime;
 
@@ -20,6 +21,8 @@ internal sealed class NameWatch : INameWatch, IFileListener
 
     private int _number = -1;
     private int _looks;
+    private int _news; // how often the file was said to have changed
+    private int _newsSeen;
     private bool _isDisposed;
     private volatile bool _isTold;
     private volatile bool _hasChanged;
@@ -34,7 +37,9 @@ internal sealed class NameWatch : INameWatch, IFileListener
     {
         get
         {
-            if (!_isTold && !_hasChanged) Look();
+            if (_hasChanged) return true;
+            if (!_isTold) Look();
+            else if (Volatile.Read(ref _news) is var news && news != Volatile.Read(ref _newsSeen)) LookAgain(news);
             return _hasChanged;
         }
     }
@@ -49,6 +54,7 @@ internal sealed class NameWatch : INameWatch, IFileListener
     {
         if (Interlocked.Increment(ref _looks) > LooksBeforeWatching)
         {
+            using var reports = HeldReports.Begin();
             lock (_gate)
             {
                 if (!_isTold && !_isDisposed) Begin();
@@ -66,8 +72,20 @@ internal sealed class NameWatch : INameWatch, IFileListener
         else _isTold = true;
     }
 
-    // R2 Race: Dispose comes first. Safe because: to compare does no harm.
-    void IFileListener.FileChanged() => Compare();
+    // The look is left to who asks: the file may be on a network, and the thread that tells serves the whole process.
+    // R2 Race: Dispose comes first. Safe because: to count does no harm.
+    void IFileListener.FileChanged()
+    {
+        Interlocked.Increment(ref _news);
+        Interlocked.Increment(ref NameChanges.s_count); // after what it tells of
+    }
+
+    private void LookAgain(int news)
+    {
+        // R3 Race: there is more news meanwhile. Safe because: only what came before the look counts as seen.
+        Compare();
+        Volatile.Write(ref _newsSeen, news);
+    }
 
     private void Compare()
     {
@@ -90,8 +108,8 @@ internal sealed class NameWatch : INameWatch, IFileListener
     }
 }
 
-/// <summary>How many changes of any name were seen: as long as it stays, no answer of a watch becomes another
-/// one.</summary>
+/// <summary>How often any watched file was said to have changed, or was seen to have: as long as it stays, no answer of
+/// a watch becomes another one.</summary>
 internal static class NameChanges
 {
     // Read in every lock: a property of a class that is initialised at its first use would ask each time whether it is.

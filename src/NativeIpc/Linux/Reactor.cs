@@ -1,18 +1,25 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Lifetime;
 
 namespace NativeIpc.Linux;
 
 /// <summary>
-/// The one thread of the process that hears of files and of processes that end, and does what is due at a time:
-/// epoll(7) and an eventfd(2) to be poked by. Linux only. It begins when it is needed first, and ends when nobody needs
-/// it and this library is unloaded.
+/// One thread for the process. It hears of changed files and of processes that end (epoll(7)), does what is due at a
+/// time, and is poked by an eventfd(2). Linux only. It begins when it is first needed, and ends when this library is
+/// unloaded and nobody needs it.
 /// </summary>
-/// <remarks>Without a descriptor it does its rounds, asleep on a word of memory, until the next caller gets one for it.
+/// <remarks>
+/// <para>Without a descriptor it does its rounds, asleep on a word of memory, until the next caller gets one for it.
 /// <see cref="s_gate"/> guards its tables and those of its parts (<see cref="FileWatch"/>, <see cref="SleepWatch"/>);
-/// the thread never holds it while it sleeps, reads or calls.</remarks>
+/// the thread never holds it while it sleeps or calls.</para>
+/// <para>What a part does on the thread keeps all others waiting. So it may not wait for a thread or a process: what
+/// did not succeed is tried again in its next round. It may not look at a file that may be on a network, not hold a
+/// gate under which others do so, and not call the program's own code: what it reports is written on the
+/// pool.</para>
+/// </remarks>
 internal static unsafe class Reactor
 {
     /// <summary>What the thread does for a part of this library.</summary>
@@ -43,18 +50,14 @@ internal static unsafe class Reactor
     /// <summary>Whether it can hear of anything: it has its descriptors.</summary>
     public static bool Hears => s_poke >= 0;
 
-    /// <summary>Starts the thread, should it not run, and has it serve a part. The caller holds the gate.</summary>
+    /// <summary>Starts the thread, should it not run, and has it serve a part; one that runs does the part's first
+    /// round when it is poked. The caller holds the gate.</summary>
     /// <returns>Whether it runs; 0 in <paramref name="number"/>, or why it has no descriptors.</returns>
     public static bool TryStart(Part part, out int number)
     {
         Debug.Assert(s_gate.IsHeldByCurrentThread);
         Unloading.AtBegin(Poke);
-        if (!Array.Exists(s_parts, known => known == part))
-        {
-            Volatile.Write(ref s_parts, [.. s_parts, part]);
-            if (s_isRunning) Poke(); // for its first round
-        }
-
+        if (!Array.Exists(s_parts, known => known == part)) Volatile.Write(ref s_parts, [.. s_parts, part]);
         number = Hears ? 0 : Open();
         if (!s_isRunning && BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc watch") is not null)
             Volatile.Write(ref s_isRunning, true);
@@ -83,7 +86,7 @@ internal static unsafe class Reactor
     {
         Debug.Assert(s_gate.IsHeldByCurrentThread);
 
-        // R1 Race: its event is under way. Safe because: the event finds nobody under its number, which is not used
+        // R2 Race: its event is under way. Safe because: the event finds nobody under its number, which is not used
         // again.
         s_sources.Remove(number);
     }
@@ -92,23 +95,26 @@ internal static unsafe class Reactor
     public static void Poke()
     {
         Interlocked.Increment(ref *s_word);
-        Futex.WakeAll(s_word, uint.MaxValue);
         lock (s_gate)
         {
             ulong one = 1;
             // Fails only when it is poked already 2^64 times.
             if (s_poke >= 0) _ = Libc.write_number(s_poke, (byte*)&one, sizeof(ulong));
+            else Futex.WakeAll(s_word, uint.MaxValue);
         }
     }
 
     private static int Open()
     {
         s_epoll = Libc.epoll_create1(Flags.EPOLL_CLOEXEC);
-        int poke = s_epoll < 0 ? -1 : Libc.eventfd(0, Flags.EFD_CLOEXEC);
+        int poke = s_epoll < 0 ? -1 : Libc.eventfd(0, Flags.EFD_CLOEXEC | Flags.EFD_NONBLOCK);
         if (poke >= 0 && TryAdd(poke, Flags.EPOLLIN, 0))
         {
+            // R1 Race: the thread has seen that there are no descriptors, and sleeps on the word, or is about to.
+            // Safe because: the word changes after they are there, and whoever sleeps on it is woken.
             s_poke = poke;
-            if (s_isRunning) Poke(); // it sleeps without descriptors
+            Interlocked.Increment(ref *s_word);
+            Futex.WakeAll(s_word, uint.MaxValue);
             return 0;
         }
 
@@ -131,8 +137,10 @@ internal static unsafe class Reactor
     private static void Run()
     {
         byte* events = stackalloc byte[MostEvents * Layout.SizeOfEpollEvent];
+        using var reports = HeldReports.Begin();
         while (true)
         {
+            HeldReports.PassOn();
             uint pokes = Volatile.Read(ref *s_word);
             int milliseconds = -1;
             foreach (Part part in Volatile.Read(ref s_parts)) milliseconds = Sooner(milliseconds, part.Round());
@@ -175,7 +183,7 @@ internal static unsafe class Reactor
             if (source is ISleeper) s_sources.Remove(number);
         }
 
-        if (source is ISleeper sleeper) sleeper.Wake();
+        if (source is ISleeper sleeper) SleepWatch.Wake(sleeper);
         else ((Action)source)();
     }
 
@@ -184,9 +192,11 @@ internal static unsafe class Reactor
     {
         lock (s_gate)
         {
-            // R2 Race: somebody goes to sleep meanwhile. Safe because: this says that the thread does not run, then
-            // looks who sleeps; the sleeper says where it sleeps, then looks whether the thread runs. One sees the
-            // other. R3 Race: the thread is poked meanwhile. Safe because: pokes are counted.
+            // R3 Race: somebody goes to sleep meanwhile.
+            // Safe because: this says that the thread does not run, then looks who sleeps; the sleeper says where it
+            // sleeps, then looks whether the thread runs. One sees the other.
+            // R4 Race: the thread is poked meanwhile.
+            // Safe because: pokes are counted.
             Volatile.Write(ref s_isRunning, false);
             Interlocked.MemoryBarrier();
             if (Volatile.Read(ref *s_word) != pokes || Array.Exists(s_parts, static part => part.IsNeeded()))

@@ -16,10 +16,16 @@ internal static class SleepWatch
     /// second, the sleeper's and the thread's together.</summary>
     internal const int RoundMilliseconds = 11_000;
 
+    /// <summary>How long a sleeper is woken again and again that does not come up, as one that a debugger
+    /// holds.</summary>
+    private const int PatienceMilliseconds = 1000;
+
     private static readonly List<WeakReference<ISleeper>> s_sleepers = [];
-    private static readonly Reactor.Part s_part = new(Round, IsNeeded, static () => { });
+    private static readonly List<(ISleeper Sleeper, long Until)> s_notUpYet = [];
+    private static readonly Reactor.Part s_part = new(Round, IsNeeded, static () => s_hasNextRound = false);
     private static int s_watches;
     private static long s_nextRound;
+    private static bool s_hasNextRound; // the thread comes by itself
 
     /// <summary>
     /// Whether the thread runs, or there is no need of it here. Where the system gives no thread, sleepers look now
@@ -35,8 +41,9 @@ internal static class SleepWatch
         {
             s_sleepers.RemoveAll(static gone => !gone.TryGetTarget(out _));
             s_sleepers.Add(new(sleeper));
+            bool wasRunning = Reactor.IsRunning;
             Reactor.TryStart(s_part, out _);
-            if (s_sleepers.Count == 1) Reactor.Poke(); // for the rounds
+            if (wasRunning && !s_hasNextRound) Reactor.Poke();
         }
     }
 
@@ -47,8 +54,21 @@ internal static class SleepWatch
         lock (Reactor.s_gate) Reactor.TryStart(s_part, out _);
     }
 
-    /// <summary>Wakes all threads that sleep at a place. So a sleep needs no list of its object, which would cost each
-    /// one two turns at a lock.</summary>
+    /// <summary>Wakes a sleeper, and returns at once: one that does not come up is woken again in the next
+    /// rounds.</summary>
+    public static void Wake(ISleeper sleeper)
+    {
+        if (sleeper.TryWake()) return;
+        lock (Reactor.s_gate)
+        {
+            if (!Reactor.IsRunning) return; // then nobody sleeps for long: see IsServing
+            s_notUpYet.Add((sleeper, Environment.TickCount64 + PatienceMilliseconds));
+            Reactor.Poke();
+        }
+    }
+
+    /// <summary>Wakes all threads that sleep at a place, and returns at once. So a sleep needs no list of its object,
+    /// which would cost each one two turns at a lock.</summary>
     public static void WakeAll(nint place)
     {
         List<ISleeper>? there = null;
@@ -61,7 +81,7 @@ internal static class SleepWatch
             }
         }
 
-        foreach (ISleeper sleeper in there ?? []) sleeper.Wake();
+        foreach (ISleeper sleeper in there ?? []) Wake(sleeper);
     }
 
     /// <summary>Wakes a sleeper when a process ends, until the watch is disposed; no watch where the kernel cannot
@@ -99,13 +119,16 @@ internal static class SleepWatch
         }
     }
 
-    /// <summary>Makes all sleepers look, if it is time.</summary>
+    /// <summary>Makes all sleepers look, if it is time, and wakes those again that are not up yet.</summary>
     private static int Round()
     {
         lock (Reactor.s_gate)
         {
-            if (s_sleepers.Count == 0) return -1;
+            s_hasNextRound = s_sleepers.Count > 0;
+            if (!s_hasNextRound) return -1;
             long now = Environment.TickCount64;
+            s_notUpYet.RemoveAll(static late => late.Sleeper.TryWakeAgain());
+            s_notUpYet.RemoveAll(late => now >= late.Until);
             if (s_nextRound == 0) s_nextRound = now + RoundMilliseconds;
             if (now >= s_nextRound)
             {
@@ -117,13 +140,13 @@ internal static class SleepWatch
                 }
             }
 
-            return (int)(s_nextRound - now);
+            return s_notUpYet.Count > 0 ? 1 : (int)(s_nextRound - now);
         }
     }
 
     private static bool IsNeeded()
     {
-        bool isNeeded = s_watches > 0;
+        bool isNeeded = s_watches > 0 || s_notUpYet.Count > 0;
         foreach (WeakReference<ISleeper> reference in s_sleepers)
             isNeeded |= reference.TryGetTarget(out ISleeper? sleeper) && sleeper.Place != 0;
         return isNeeded;

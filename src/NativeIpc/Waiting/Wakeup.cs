@@ -77,23 +77,35 @@ internal sealed unsafe class Wakeup : ISleeper
         return number;
     }
 
-    /// <summary>Ends the sleep, or the next one. From any thread.</summary>
+    /// <summary>Ends the sleep, or the next one. From any thread; waits until the sleeper is up, a second at
+    /// most.</summary>
     public void Wake()
     {
-        Interlocked.Exchange(ref _isSet, 1);
-        if (Volatile.Read(ref _place) == 0) return;
+        if (TryWake()) return;
         var backoff = new Backoff(s_patience);
-        do
+        while (backoff.Pause() && !TryWakeAgain())
         {
-            // R2 Race: the sleeper has looked and is not asleep yet. Safe because: this finds no sleeper and is
-            // repeated. It has left, and its page is gone: this finds none, or makes another one look once more. It
-            // does not come up, since a debugger holds it: after a while it is left to its own next look.
-            nint place = Volatile.Read(ref _place);
-            if (place == 0) return;
-            Futex.WakeAll((uint*)place, _bit);
         }
+    }
+
+    /// <inheritdoc/>
+    public bool TryWake()
+    {
+        Interlocked.Exchange(ref _isSet, 1);
+        return TryWakeAgain();
+    }
+
+    /// <inheritdoc/>
+    public bool TryWakeAgain()
+    {
+        // R2 Race: the sleeper has looked and is not asleep yet.
+        // Safe because: this finds no sleeper and is repeated.
+        // R3 Race: it has left, and its page is gone.
+        // Safe because: this finds none, or makes another one look once more.
         // Not set: it has looked since, and sleeps in another wait.
-        while (IsSet && Volatile.Read(ref _place) != 0 && backoff.Pause());
+        if (!IsSet || Volatile.Read(ref _place) is not (not 0 and var place)) return true;
+        Futex.WakeAll((uint*)place, _bit);
+        return !IsSet || Volatile.Read(ref _place) == 0;
     }
 
     /// <summary>Makes the sleeper look once more, should it sleep.</summary>

@@ -95,6 +95,7 @@ internal abstract class FlagsOf<TTarget>
     internal const int EPOLLONESHOT = 1 << 30; // Linux
     internal static readonly int EPOLL_CLOEXEC = O_CLOEXEC; // Linux
     internal static readonly int EFD_CLOEXEC = O_CLOEXEC; // Linux
+    internal static readonly int EFD_NONBLOCK = O_NONBLOCK; // Linux
 
     internal const int F_DUPFD = 0; // Linux
     internal const int F_RDLCK = 0; // Linux
