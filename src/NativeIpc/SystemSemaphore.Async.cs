@@ -192,6 +192,8 @@ public sealed partial class SystemSemaphore
     {
         public NativeIpcKey Key => semaphore.Key;
 
+        public IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
+
         public ref SpinState Spin => ref semaphore.Spin;
 
         public bool AreTriesDear => semaphore.AreTriesDear;
@@ -206,6 +208,8 @@ public sealed partial class SystemSemaphore
     private readonly struct Several(SemaphoreObject semaphore, int count) : IAcquirable
     {
         public NativeIpcKey Key => semaphore.Key;
+
+        public IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
 
         public ref SpinState Spin => ref semaphore.Spin;
 

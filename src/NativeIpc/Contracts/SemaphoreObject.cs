@@ -34,6 +34,9 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
 
     public NativeIpcKey Key { get; }
 
+    /// <inheritdoc/>
+    public IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
+
     /// <summary>Whether this call made the semaphore, rather than finding it.</summary>
     public bool CreatedNew { get; protected init; }
 

@@ -6,8 +6,8 @@ internal interface IAcquirable
     /// <summary>The key of what is waited for.</summary>
     NativeIpcKey Key { get; }
 
-    /// <summary>A semaphore, or a segment for its lock.</summary>
-    IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
+    /// <summary>A semaphore, or a segment for its lock. No default: one would box a struct each time.</summary>
+    IpcObjectKind Kind { get; }
 
     /// <summary>Takes a permit if there is one; also one that a dead holder has left, where that is noticed.</summary>
     bool TryAcquire();
