@@ -111,6 +111,22 @@ public class FinalizerTests
         result.Did("listens", "created", "entered", "dropped", "opened", "True", "False", "");
     }
 
+    /// <summary>Nothing refers to it, not even what is to be done at the end of the process; and its own descriptor is
+    /// no other user.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("robust=true")]
+    public void A_dropped_semaphore_that_goes_with_its_last_user_is_gone_while_the_process_lives(string options)
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.Posix);
+        VictimResult result = Victims.Run(Situation.Plain,
+        [
+            "listen", $"semaphore-create {key} 1 {options} removal=LastOneOut", "drop",
+            $"await-gone {TestRun.SemaphoreFile(key)}", "events",
+        ]);
+        result.Did("listens", "created", "dropped", "gone", "");
+    }
+
     [Fact]
     public void A_dropped_segment_is_watched_no_more()
     {

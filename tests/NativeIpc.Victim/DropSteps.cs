@@ -44,6 +44,13 @@ internal static partial class DropSteps
         return "none";
     }
 
+    /// <summary>Waits until a file is gone, while this process lives.</summary>
+    internal static string AwaitGone(string path)
+    {
+        SpinWait.SpinUntil(() => !File.Exists(path));
+        return "gone";
+    }
+
     private static bool HasWatch(string path)
     {
         try

@@ -89,6 +89,7 @@ internal sealed class IpcSteps
             "drop" => Drop(),
             "watches" => DropSteps.Watches() ? "watches" : "none",
             "do-chores" => DropSteps.DoChores(),
+            "await-gone" => DropSteps.AwaitGone(words[1]),
             "await-no-watch" => DropSteps.AwaitNoWatch(),
             "finalizer-thread" => $"{DropSteps.FinalizerThread()}",
             _ => throw new ArgumentException($"No such step: {words[0]}"),

@@ -102,6 +102,7 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
 
     private Action? _givesBackFirst;
     private DropNotice? _notice;
+    private SafeHandle? _kept;
 
     /// <summary>Gives back what users of this object hold by it, as their Dispose would. Called for an object that
     /// nobody disposed, before it is let go of.</summary>
@@ -138,6 +139,7 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
     {
         bool isKept = false;
         kept?.DangerousAddRef(ref isKept);
+        _kept = isKept ? kept : null;
         Afterwards.Do(() =>
         {
             try
@@ -147,9 +149,18 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
             finally
             {
                 Dispose();
-                if (isKept) kept!.DangerousRelease();
+                ReleaseKept();
             }
         });
+    }
+
+    /// <summary>For an object that nobody disposed: really closes the handle that was kept for it. At the latest when
+    /// this object is closed; earlier for one that looks then whether anybody has the file open.</summary>
+    protected void ReleaseKept()
+    {
+        SafeHandle? kept = _kept;
+        _kept = null; // closing is done by one thread
+        kept?.DangerousRelease();
     }
 
     private sealed class DropNotice(SemaphoreObject owner) : IDisposable

@@ -341,17 +341,20 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
 
     private void GiveBackWhatIsLeft(nint page) => _ = LockWord.TryGive(page, Mark, out _);
 
-    private protected override void ReturnToFile()
+    private protected override Action? ReturnToFile => _aside is null ? null : Returning(_aside);
+
+    private static Action Returning(SteppingAside aside) => () => Return(aside);
+
+    private static void Return(SteppingAside aside)
     {
-        if (_aside is null) return;
-        LockAttendant.Forget(_aside);
-        _aside.Close();
+        LockAttendant.Forget(aside);
+        aside.Close();
     }
 
     protected override void Close()
     {
         RemoveName();
-        ReturnToFile();
+        if (_aside is not null) Return(_aside);
 
         // The slot goes with the file. Where a late thread may still set this handle's mark, both stay until the object
         // is collected, so that the mark never becomes another handle's.

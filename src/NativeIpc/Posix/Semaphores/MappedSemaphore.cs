@@ -79,6 +79,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         {
             _lastOut = new PosixLastOut(Key, IpcObjectKind.SystemSemaphore, lockKey: default, Identity,
                 s_longestRemoval, Page, Layout.SizeOfSemT, File, ReturnToFile);
+            Debug.Assert(ReturnToFile?.Target is not SemaphoreObject);
             if (duty.AtProcessExit) ProcessExit.Add(_lastOut);
         }
         else if (duty.Policy == RemovalPolicy.Creator)
@@ -92,10 +93,10 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     /// <summary>Whether closing may have to wait for others.</summary>
     private protected bool HasDuty => _removal is not null || _lastOut is not null;
 
-    /// <summary>Comes back to the true page and file for good, if it has stepped aside.</summary>
-    private protected virtual void ReturnToFile()
-    {
-    }
+    /// <summary>Comes back to the true page and file for good, if it has stepped aside; null where none does. Does not
+    /// refer to this object: the duties of the end of the process have it, and would keep an object that was
+    /// dropped.</summary>
+    private protected virtual Action? ReturnToFile => null;
 
     /// <summary>Sets the count in place, while others may be using the semaphore.</summary>
     internal abstract void SetCount(int count);
@@ -231,5 +232,11 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     }
 
     /// <summary>Performs the duty of a last one out, after all is closed.</summary>
-    private protected void RemoveIfLast() => _lastOut?.Closed();
+    private protected void RemoveIfLast()
+    {
+        if (_lastOut is null) return;
+        ReleaseKept(); // or the look for other users would find this descriptor
+        Debug.Assert(File is null or { IsClosed: true } || _standIn is { IsInPlace: false });
+        _lastOut.Closed();
+    }
 }
