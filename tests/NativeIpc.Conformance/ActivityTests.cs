@@ -110,9 +110,12 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("true", victim.Ask("sem tryacquire s"));
         victim.Kill();
         int told = 0;
+        using var hasHeard = new ManualResetEventSlim();
         void Note(NativeIpcKey of)
         {
-            if (of == key) Interlocked.Increment(ref told);
+            if (of != key) return;
+            Interlocked.Increment(ref told);
+            hasHeard.Set();
         }
 
         IpcActivity.TookOver += Note;
@@ -121,6 +124,7 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
             Assert.True(semaphore.TryAcquire(s_watchdog));
             semaphore.Release();
             Assert.True(semaphore.TryAcquire());
+            Assert.True(hasHeard.Wait(s_watchdog), "The takeover was not told.");
         }
         finally
         {
@@ -128,6 +132,45 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
         }
 
         Assert.Equal(1, told);
+    }
+
+    /// <summary>A handler may wait for a thread that uses the same lock: nothing of the library's is held while it
+    /// runs.</summary>
+    [BackendTheory(Needs.Recovery)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_handler_may_wait_for_a_thread_that_uses_what_was_taken_over(bool isAsync)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 16);
+        PeerProcess victim = Peer();
+        victim.Ask($"shm open a {key} rw");
+        Assert.Equal("", CrashedHolderTests<TProvider>.Lock(victim));
+        victim.Kill();
+        var heard = new TaskCompletionSource<bool>();
+        void Use(NativeIpcKey of)
+        {
+            var user = new Thread(() =>
+            {
+                // One passes the gate of the queue of waits, the other one that of the handle.
+                _ = segment.TryLockAsync(TimeSpan.Zero).AsTask();
+                _ = segment.GetLockStatus();
+            });
+            user.Start();
+            heard.TrySetResult(user.Join(s_watchdog));
+        }
+
+        IpcActivity.TookOver += Use;
+        try
+        {
+            using SharedMemoryLock taken = isAsync ? await segment.LockAsync() : segment.Lock();
+            Assert.True(taken.WasAbandoned);
+            Assert.True(await heard.Task.WaitAsync(s_watchdog), "The other thread was kept out.");
+        }
+        finally
+        {
+            IpcActivity.TookOver -= Use;
+        }
     }
 
     [BackendFact(Needs.Recovery | Needs.Posix)]
@@ -142,15 +185,17 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
         victim.Answer();
         victim.Kill();
         int told = 0;
+        using var hasHeard = new ManualResetEventSlim();
         void Note(NativeIpcKey of, int permits)
         {
-            if (of == key) Interlocked.Add(ref told, permits);
+            if (of == key && Interlocked.Add(ref told, permits) == 3) hasHeard.Set();
         }
 
         IpcActivity.LostPermitsReturned += Note;
         try
         {
             Assert.True(semaphore.TryAcquire(s_watchdog));
+            Assert.True(hasHeard.Wait(s_watchdog), $"{told} permits were told.");
         }
         finally
         {

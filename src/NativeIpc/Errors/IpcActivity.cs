@@ -6,10 +6,13 @@ namespace NativeIpc;
 /// <summary>Tells what happens to the semaphores and locks of this process, for those who count it: metrics, traces,
 /// logs.</summary>
 /// <remarks>
-/// <para>A handler runs on the thread that it happens on, also on one that serves the asynchronous waits of the whole
-/// process: it must be short, must not block, and must not use what it is told about. What it throws goes to the event
-/// source "NativeIpc" (HandlerFailed), and to nobody else; other handlers are called all the same.</para>
-/// <para>While nobody listens, waits read no clock. What is acquired at once never tells.</para>
+/// <para>A handler of <see cref="Waited"/> runs on the thread that ends the wait, before the wait returns, also on one
+/// that serves the asynchronous waits of the whole process: it must be short, must not block, and must not use what it
+/// is told about. The other handlers run on a thread of the pool, soon after what they tell of. What a handler throws
+/// goes to the event source "NativeIpc" (HandlerFailed), and to nobody else; other handlers are called all the
+/// same.</para>
+/// <para>While nobody listens, it costs nothing but the look for handlers. What is acquired at once never tells a
+/// wait.</para>
 /// <para>Thread safety: handlers may be added and removed, and are called, on any thread at any time.</para>
 /// </remarks>
 public static class IpcActivity
@@ -35,16 +38,23 @@ public static class IpcActivity
             static (handler, wait) => handler(wait));
     }
 
+    // This and the next come from inside gates, those of a lock and of its queue of waits: a handler that ran there and
+    // waited for another thread would keep that one out.
     internal static void TellTakeover(in NativeIpcKey key)
     {
-        if (TookOver is { } tookOver) Tell(tookOver, key, static (handler, key) => handler(key));
+        if (TookOver is { } tookOver) TellSoon(tookOver, key, static (handler, key) => handler(key));
     }
 
     internal static void TellReturned(in NativeIpcKey key, int permits)
     {
         if (permits == 0 || LostPermitsReturned is not { } returned) return;
-        Tell(returned, (key, permits), static (handler, given) => handler(given.key, given.permits));
+        TellSoon(returned, (key, permits), static (handler, given) => handler(given.key, given.permits));
     }
+
+    private static void TellSoon<THandler, TWhat>(THandler handlers, in TWhat what, Action<THandler, TWhat> call)
+        where THandler : Delegate
+        => ThreadPool.QueueUserWorkItem(static told => Tell(told.handlers, told.what, told.call),
+            (handlers, what, call), preferLocal: false);
 
     // A permit may have been taken for the caller by now, so nothing of a handler's may reach him, or keep others from
     // being told.

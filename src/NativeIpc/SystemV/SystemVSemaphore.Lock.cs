@@ -125,17 +125,17 @@ internal sealed partial class SystemVSemaphore
     private void MendAfterDeath(Opened set)
     {
         int takings = Libc.semctl(set.Id, 1, Flags.GETVAL);
+        int number = takings == -1 ? Marshal.GetLastPInvokeError() : 0;
         bool tookOver = takings > 1;
         if (tookOver)
         {
             StopPoint.At("systemv.lock.mending");
-            if (Libc.semctl(set.Id, 1, Flags.SETVAL, 1) == -1) takings = -1;
+            if (Libc.semctl(set.Id, 1, Flags.SETVAL, 1) == -1) number = Marshal.GetLastPInvokeError();
             StopPoint.At("systemv.lock.mended");
         }
 
         Volatile.Write(ref _tookOver, tookOver && TellTakeover());
-        if (takings != -1) return;
-        int number = Marshal.GetLastPInvokeError();
+        if (number == 0) return;
         if (SystemVSupport.IsGone(number)) return; // removed while held: the release says so
         TryRelease(set);
         throw SystemVErrors.UseSemaphore(Acquiring, Key, "semctl", number);

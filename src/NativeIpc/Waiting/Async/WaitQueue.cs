@@ -121,49 +121,70 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     {
         var deadline = new Deadline(timeout);
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<T?>(cancellationToken);
-        Wait wait;
-        lock (_gate)
+        Wait? wait = null;
+        try
         {
-            if (_isClosed) throw target.Disposed();
-            bool isHeldUp = false;
-            if (_waits.Count == 0 && target.TryTake(out T taken, out isHeldUp))
-            {
-                ticket?.Begin();
+            if (!TryJoin(deadline, timeout == TimeSpan.Zero, ticket, cancellationToken, ref wait, out T? taken))
                 return new ValueTask<T?>(taken);
-            }
-
-            if (timeout == TimeSpan.Zero && !isHeldUp) return new ValueTask<T?>(default(T));
-            wait = ticket is null ? new Wait(this, deadline, cancellationToken)
-                : new TicketedWait(this, deadline, ticket, cancellationToken);
-            wait.Node = _waits.AddLast(wait);
-            if (!_isArmed)
-            {
-                // May fail for want of a thread: then nobody waits.
-                try
-                {
-                    target.Signal.Arm(this);
-                    _isArmed = true;
-                }
-                catch
-                {
-                    _waits.Remove(wait);
-                    throw;
-                }
-            }
+        }
+        catch
+        {
+            wait?.TellEnd(wasAcquired: false); // outside the gate, as all that runs code of others
+            throw;
         }
 
         try
         {
-            wait.Start(timeout == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : timeout);
+            wait!.Start(timeout == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : timeout);
             if (timeout == TimeSpan.Zero) wait.TryElsewhere();
         }
         catch (OutOfMemoryException)
         {
             // No thread for the runtime's timers: the wait would not end in time. It leaves, unless it is over by now.
-            if (wait.Withdraw()) throw BackgroundThread.Refused(Key);
+            if (wait!.Withdraw())
+            {
+                wait.TellEnd(wasAcquired: false);
+                throw BackgroundThread.Refused(Key);
+            }
         }
 
         return new ValueTask<T?>(wait.Task);
+    }
+
+    /// <summary>Joins the queue; false when there is a result at once.</summary>
+    private bool TryJoin(in Deadline deadline, bool isOnce, IWaitTicket? ticket, CancellationToken cancellationToken,
+        ref Wait? wait, out T? taken)
+    {
+        lock (_gate)
+        {
+            if (_isClosed) throw target.Disposed();
+            taken = default;
+            bool isHeldUp = false;
+            if (_waits.Count == 0 && target.TryTake(out taken, out isHeldUp))
+            {
+                ticket?.Begin();
+                return false;
+            }
+
+            if (isOnce && !isHeldUp) return false;
+            wait = ticket is null ? new Wait(this, deadline, cancellationToken)
+                : new TicketedWait(this, deadline, ticket, cancellationToken);
+            wait.Node = _waits.AddLast(wait);
+            if (_isArmed) return true;
+
+            // May fail for want of a thread: then nobody waits.
+            try
+            {
+                target.Signal.Arm(this);
+                _isArmed = true;
+                return true;
+            }
+            catch
+            {
+                _waits.Remove(wait);
+                throw;
+            }
+        }
     }
 
     public override bool Pump()
@@ -342,10 +363,17 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
                 wait.TimeOut();
             }, this, preferLocal: false);
 
+        /// <summary>Tells that it is over. Outside the gate: those who hear it may do anything.</summary>
+        public void TellEnd(bool wasAcquired)
+        {
+            Debug.Assert(!queue._gate.IsHeldByCurrentThread);
+            IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired);
+        }
+
         public void Serve(T? taken)
         {
             StopListening();
-            IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired: true);
+            TellEnd(wasAcquired: true);
             _completion.SetResult(taken);
         }
 
@@ -356,7 +384,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         private void End<TState>(Action<TaskCompletionSource<T?>, TState> complete, TState state)
         {
             StopListening();
-            IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired: false);
+            TellEnd(wasAcquired: false);
             if (queue.ContinuesAtOnce) ThreadPool.UnsafeQueueUserWorkItem(_ => complete(_completion, state), null);
             else complete(_completion, state);
         }
