@@ -69,14 +69,13 @@ internal static class PosixNames
             : "with musl a name that begins with 'sem.' is that of a semaphore of glibc, which cannot be used with the "
                 + "plain POSIX calls or the switch NativeIpc.PortableWaits";
 
-    /// <summary>The key of a segment's lock; the invalid key when it cannot have one, since the name is too long or
-    /// refused.</summary>
+    /// <summary>The key of a segment's lock, for removing it: also where this process may not use it
+    /// (<see cref="WhyRefused"/>), since others may have made it. The invalid key when there is none, since the name
+    /// would be too long.</summary>
     internal static NativeIpcKey LockKey(in NativeIpcKey segment)
     {
         NativeIpcKey key = NameRules.LockKey(segment, PlatformEnvironment.Current);
-        return UsableKey.FindViolationHere(key, IpcObjectKind.SystemSemaphore) is null && WhyRefused(key) is null
-            ? key
-            : default;
+        return UsableKey.FindViolationHere(key, IpcObjectKind.SystemSemaphore) is null ? key : default;
     }
 
     /// <summary>What an object's name leads to, Linux only. Returns 0, or the error number.</summary>

@@ -177,9 +177,11 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
         bool removed = Unlink(key, kind);
         if (!lockKey.IsValid) return removed;
         Unlink(lockKey, IpcObjectKind.SystemSemaphore);
-        if (lockKey.NativeKey == key.NativeKey) return removed;
+
+        // Not the same name twice: by now it may be that of another segment's lock.
         NativeIpcKey bare = PosixNames.LockKey(new NativeIpcKey(key.NativeKey, key.Type));
-        if (bare.IsValid) Unlink(bare, IpcObjectKind.SystemSemaphore);
+        if (bare.IsValid && PosixNames.Native(bare) != PosixNames.Native(lockKey))
+            Unlink(bare, IpcObjectKind.SystemSemaphore);
         return removed;
     }
 
