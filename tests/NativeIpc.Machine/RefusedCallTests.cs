@@ -51,6 +51,15 @@ public class RefusedCallTests
         Assert.Equal("disposed", result[17].Did);
     }
 
+    [Theory]
+    [InlineData("inotify_init1:ENOSYS")]
+    [InlineData("inotify_init1:EPERM")]
+    [InlineData("inotify_add_watch:EACCES")]
+    [NeedsRoot(Victims.WhyRoot)]
+    public void Where_the_kernel_does_not_tell_of_names_a_replaced_semaphore_is_seen_by_looking(string rules)
+        => Victims.Run(Filtered(rules), $"semaphore-create {s_key} 1 removal=Keep", "semaphore-was-replaced",
+            $"semaphore-remove {s_key}", "semaphore-was-replaced").Did("created", "False", "removed", "True");
+
     [Fact]
     [NeedsRoot(Victims.WhyRoot)]
     public void Only_the_plain_way_is_reported_when_it_is_refused_too()

@@ -69,6 +69,7 @@ internal sealed class IpcSteps
             "segment-fail-async" => FailAsync(() => _segment!.TryLockAsync(Milliseconds).AsTask()),
             "segment-wait" => $"{_segment!.TryLock(Milliseconds, out _lock)}",
             "segment-was-abandoned" => $"{_lock.WasAbandoned}",
+            "semaphore-was-replaced" => WasReplaced(),
             "semaphore-was-abandoned" => $"{_semaphore!.WasAbandoned}",
             "segment-lock-async-at-end" => LockAsyncAtEnd(),
             "segment-wait-async" =>
@@ -110,6 +111,13 @@ internal sealed class IpcSteps
             if (!SharedMemory.CreateNew(key, 100).TryLock(out _))
                 throw new InvalidOperationException("The lock of a new segment was not free.");
         }
+    }
+
+    /// <summary>Asks so often that a watch begins, where there are watches.</summary>
+    private string WasReplaced()
+    {
+        for (int i = 0; i < 20; i++) _ = _semaphore!.WasReplaced;
+        return $"{_semaphore!.WasReplaced}";
     }
 
     private readonly List<object> _pending = [];

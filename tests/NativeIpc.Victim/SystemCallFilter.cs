@@ -73,7 +73,7 @@ internal static unsafe partial class SystemCallFilter
         ["newfstatat"] = (262, 79), ["madvise"] = (28, 233), ["pidfd_open"] = (434, 434), ["io_uring_setup"] = (425,
             425), ["io_uring_enter"] = (426, 426), ["io_uring_register"] = (427, 427),
         ["futex_waitv"] = (449, 449), ["clone3"] = (435, 435),
-        ["inotify_init1"] = (294, 26), ["epoll_create1"] = (291, 20),
+        ["inotify_init1"] = (294, 26), ["inotify_add_watch"] = (254, 27), ["epoll_create1"] = (291, 20),
     };
 
     private static readonly Dictionary<string, uint> s_actions = new()

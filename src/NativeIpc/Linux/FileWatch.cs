@@ -42,9 +42,6 @@ internal static unsafe class FileWatch
     private static readonly Reactor.Part s_part = new(DoChores,
         static () => Volatile.Read(ref s_needs) > 0 || s_hasChores, CloseInotify);
 
-    /// <summary>Whether the system can watch at all.</summary>
-    public static bool IsOffered => OperatingSystem.IsLinux() && !s_unavailable;
-
     /// <summary>Begins to listen.</summary>
     /// <param name="path">A path to the file.</param>
     /// <param name="listener">Who hears.</param>

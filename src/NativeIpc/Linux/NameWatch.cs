@@ -44,11 +44,12 @@ internal sealed class NameWatch : INameWatch, IFileListener
         }
     }
 
-    public bool IsTold => _isTold;
+    public bool IsTold => _isTold && Volatile.Read(ref _news) == Volatile.Read(ref _newsSeen);
 
-    /// <summary>Watches a name that leads to a file; null where the system cannot.</summary>
+    /// <summary>Watches a name that leads to a file; null where names are not told apart. Where the kernel does not
+    /// tell, each who asks looks.</summary>
     public static NameWatch? TryWatch(string path, FileIdentity identity)
-        => FileWatch.IsOffered ? new NameWatch(path, identity) : null;
+        => OperatingSystem.IsLinux() ? new NameWatch(path, identity) : null;
 
     private void Look()
     {
@@ -62,7 +63,7 @@ internal sealed class NameWatch : INameWatch, IFileListener
         }
 
         // R1 Race: the name changes before the watch stands. Safe because: this look comes after it.
-        Compare();
+        if (!TryCompare()) Interlocked.Increment(ref _news); // the next one who asks looks again
     }
 
     private void Begin()
@@ -83,19 +84,22 @@ internal sealed class NameWatch : INameWatch, IFileListener
     private void LookAgain(int news)
     {
         // R3 Race: there is more news meanwhile. Safe because: only what came before the look counts as seen.
-        Compare();
-        Volatile.Write(ref _newsSeen, news);
+        if (TryCompare()) Volatile.Write(ref _newsSeen, news);
     }
 
-    private void Compare()
+    /// <summary>Looks at the name; false when the look could not tell.</summary>
+    private bool TryCompare()
     {
+        if (_hasChanged) return true;
+        int number = Libc.Status(_path, followLink: true, out FileStatus now);
+
         // The kernel tells of a removal a moment before it takes the name away, and of nothing after that while the
         // file is open somewhere: so a file without a link counts as gone, although its name still leads to it.
-        if (_hasChanged || (Libc.Status(_path, followLink: true, out FileStatus now) == 0 && now.Identity == _identity
-            && now.Links > 0))
-            return;
+        if (number == 0 && now.Identity == _identity && now.Links > 0) return true;
+        if (number is not (0 or Errno.ENOENT)) return false; // not told is not gone
         _hasChanged = true;
         Interlocked.Increment(ref NameChanges.s_count); // after what it tells of
+        return true;
     }
 
     public void Dispose()

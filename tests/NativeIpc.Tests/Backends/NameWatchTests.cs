@@ -92,6 +92,33 @@ public sealed class NameWatchTests : IDisposable
     }
 
     [Fact]
+    public void A_look_that_cannot_tell_is_no_change_and_the_next_one_looks_again()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "folder")).FullName;
+        string path = Path.Combine(folder, "file"), aside = folder + ".aside";
+        File.WriteAllText(path, "");
+        NameWatch early = Watch(path), told = Watch(path);
+        AskInVain(early, 1);
+        AskInVain(told, Looks + 1);
+        Directory.Move(folder, aside);
+        File.WriteAllText(folder, ""); // no folder: what is in it cannot be looked at
+
+        File.SetLastWriteTimeUtc(Path.Combine(aside, "file"), DateTime.UnixEpoch); // an event
+
+        Until(() => !told.IsTold);
+        AskInVain(early, 1);
+        AskInVain(told, 1);
+        File.Delete(folder);
+        Directory.Move(aside, folder);
+        AskInVain(early, 1);
+        AskInVain(told, 1);
+        Assert.True(told.IsTold);
+        Replace(path, isRemoved: true);
+        Assert.True(early.HasChanged);
+        Until(() => told.HasChanged);
+    }
+
+    [Fact]
     public void What_does_not_concern_the_name_changes_nothing()
     {
         string path = MakeFile();

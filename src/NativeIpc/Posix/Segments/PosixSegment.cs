@@ -177,7 +177,9 @@ internal sealed class PosixSegment : Segment
     /// <summary>Refuses a lock when the segment has lost its name.</summary>
     private void CheckName()
     {
-        if (StillHasItsName()) return;
+        int number = LookAtName(out bool isThere);
+        if (number != 0) throw PosixErrors.Unknown("open the lock of the segment", Key, "statx", number);
+        if (isThere) return;
         throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
             "its name was removed, or leads to another segment by now, and the lock went with it",
             "Attach again to the segment that has the name now; take the lock early to keep it for as long as the "
@@ -258,21 +260,19 @@ internal sealed class PosixSegment : Segment
             "Dispose it and open it anew. Until then a span that touches what is gone ends the process (SIGBUS); "
                 + "Read, Write and streams are safe.");
 
-    private bool StillHasItsName()
-        => !PosixNames.s_areFiles
-            || (PosixNames.StatusOf(Key, IpcObjectKind.SharedMemory, out FileStatus now) == 0
-                && now.Identity == _status.Identity);
+    /// <summary>Whether the name still leads to this segment; where names cannot be compared it does.</summary>
+    /// <returns>0, or the error number when the look could not tell.</returns>
+    private int LookAtName(out bool isThere)
+    {
+        isThere = true;
+        if (!PosixNames.s_areFiles) return 0;
+        int number = PosixNames.StatusOf(Key, IpcObjectKind.SharedMemory, out FileStatus now);
+        isThere = number == 0 && now.Identity == _status.Identity;
+        return number == Errno.ENOENT ? 0 : number;
+    }
 
     /// <inheritdoc/>
-    public override bool WasReplaced
-    {
-        get
-        {
-            if (!PosixNames.s_areFiles) return false;
-            int number = PosixNames.StatusOf(Key, IpcObjectKind.SharedMemory, out FileStatus now);
-            return number == Errno.ENOENT || (number == 0 && now.Identity != _status.Identity);
-        }
-    }
+    public override bool WasReplaced => LookAtName(out bool isThere) == 0 && !isThere;
 
     /// <inheritdoc/>
     public override INameWatch? WatchLock(SemaphoreObject opened)
@@ -322,9 +322,9 @@ internal sealed class PosixSegment : Segment
             get
             {
                 if (!watch.HasChanged || _isOver) return false;
-                if (segment.StillHasItsName()) return true;
-                _isOver = true;
-                return false;
+                if (segment.LookAtName(out bool isThere) != 0) return false; // the next one who asks looks again
+                _isOver = !isThere;
+                return isThere;
             }
         }
 
