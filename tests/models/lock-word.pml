@@ -88,7 +88,7 @@ bool died;
 byte mortal = NOBODY;
 
 #ifdef THREADS
-bool gate;          /* HeldSemaphore._checks of the handle with two threads */
+bool gate;          /* HeldSemaphore._gate of the handle with two threads */
 byte opened;        /* the slot of that handle */
 #endif
 

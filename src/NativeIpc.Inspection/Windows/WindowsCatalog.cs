@@ -4,13 +4,6 @@ using NativeIpc.Windows;
 namespace NativeIpc.Inspection.Windows;
 
 /// <summary>The named objects of Windows: those of this session, and those of all sessions (<c>Global\</c>).</summary>
-/// <remarks>
-/// Interleavings. (1) A name goes between reading the directory and opening it, or is another kind of object by then:
-/// left out. (2) An object is open for some microseconds while it is looked at. If its last user lets go in this
-/// moment, it lives on for as long, and a maker of the same name finds it: inherent, as every look needs a handle. (3)
-/// Who proves at this moment that all handles of a lock are known ones (<see cref="WindowsHeldSemaphore"/>) finds one
-/// too many, and proves it again later.
-/// </remarks>
 internal sealed class WindowsCatalog : IObjectCatalog
 {
     private const string NotTold =
@@ -46,6 +39,12 @@ internal sealed class WindowsCatalog : IObjectCatalog
 
         void Add(string name, IpcObjectKind kind)
         {
+            // R1 Race: the name has gone since the directory was read, or is another kind of object by now. Safe
+            // because: it is left out then.
+            // R2 Race: the last user lets go while this look has a handle. Not safe, since every look needs one: the
+            // object lives on for some microseconds, and a maker of the same name finds it.
+            // R3 Race: a process proves at this moment that all handles of a lock are known ones
+            // (WindowsHeldSemaphore). Safe because: it finds one too many, and proves it again later.
             if (census.Options.Wants(kind) && looker.Look(name, kind) is { } found) census.Add(found);
         }
     }

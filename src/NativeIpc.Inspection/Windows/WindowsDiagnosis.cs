@@ -11,12 +11,8 @@ internal static unsafe class WindowsDiagnosis
 {
     private const string Global = @"Global\";
 
-    /// <remarks>
-    /// A dead holder is told from a living one by three looks. Interleavings: (1) the holder gives the lock back
-    /// meanwhile, and another takes it: the second look at the record finds another turn; (2) the holder is killed
-    /// meanwhile: then it is dead, as is said; (3) the holder claims its slot after the names were read: its turn is
-    /// not the one of the first look.
-    /// </remarks>
+    /// <remarks>A dead holder is told from a living one by three looks: at the record, at the names, and at the record
+    /// again.</remarks>
     public static void Examine(Diagnosis diagnosis)
     {
         IReadOnlyList<IpcObjectInfo> objects = diagnosis.Snapshot.Objects;
@@ -30,6 +26,9 @@ internal static unsafe class WindowsDiagnosis
             if (failure is not null || record is null || record.Owner == 0
                 || record.IsAlive(HolderTable.MarkOf(record.Owner), kinds))
                 continue;
+            // R1 Race: the holder gives the lock back meanwhile and another one takes it, or claims its slot after the
+            // names were read. Safe because: this look finds another turn then. One that is killed meanwhile is dead,
+            // as is said.
             if (HolderRecord.Read(found.Key) is not { } later || later.Owner != record.Owner) continue;
             if (record.IsOfTheSameSemaphore(later, kinds)) AddDeadHolder(diagnosis, objects, found);
             else AddLostHolder(diagnosis, found);

@@ -6,10 +6,6 @@ using Microsoft.Win32.SafeHandles;
 namespace NativeIpc.Tool.Running;
 
 /// <summary>Runs a command as a child and waits for it, passing on the signals that come.</summary>
-/// <remarks>Interleavings. (1) A signal before the child is there is kept, and sent when it is. (2) A signal while the
-/// child ends: <c>kill</c> fails with ESRCH or reaches a zombie, since .NET has not given the number away before the
-/// handler, which holds the lock, is through. (3) Ctrl-C on a terminal reaches the child by itself, since both are in
-/// the foreground: it is not sent twice.</remarks>
 internal sealed class Supervisor : IDisposable
 {
     private const int PathNotFound = 3; // ERROR_PATH_NOT_FOUND
@@ -76,9 +72,12 @@ internal sealed class Supervisor : IDisposable
     {
         context.Cancel = true;
         if (OperatingSystem.IsWindows()) return; // every process of the console gets its own
-        if (number is 2 or 3 && IsInForeground()) return;
+        if (number is 2 or 3 && IsInForeground()) return; // Ctrl-C: the terminal sends it to the child as well
         lock (_lock)
         {
+            // R1 Race: a signal before the child is there. Safe because: it is kept, and sent when it is there.
+            // R2 Race: a signal while the child ends. Safe because: kill fails with ESRCH or reaches a zombie, since
+            // .NET has not given the number away before this, which holds the lock, is through.
             if (_child is null) _early.Add(number);
             else Send(_child, number);
         }

@@ -4,9 +4,9 @@ namespace NativeIpc;
 public enum LockHolder
 {
     /// <summary>
-    /// There is no record here (macOS, Linux without glibc; on Windows, where it could not be had), or the system
-    /// refuses to say whether the holder lives
-    /// (Linux: fcntl(2) with F_OFD_SETLK, refused by a filter or a kernel without it).
+    /// There is no record here (macOS; Linux with the plain POSIX calls or the switch NativeIpc.PortableWaits, and with
+    /// musl any semaphore but glibc's; on Windows, where it could not be had), or the system refuses to say whether the
+    /// holder lives (Linux: fcntl(2) with F_OFD_SETLK, refused by a filter or a kernel without it).
     /// </summary>
     CannotTell = 0,
 

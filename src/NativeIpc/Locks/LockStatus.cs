@@ -17,7 +17,7 @@ public readonly record struct LockStatus(LockHolder Holder, int? ProcessId, bool
     /// Processes that use this library, have the lock open and are stopped (SIGSTOP, a debugger;
     /// <c>proc_pid_stat(5)</c>, state T or t), in the numbering of this PID namespace. While one is, it cannot be
     /// proven that a holder which is <see cref="LockHolder.Unknown"/> is dead, and the lock stays taken. Told for
-    /// such a holder on POSIX, Linux with glibc; empty otherwise, and when none was seen.
+    /// such a holder on POSIX, Linux, where <see cref="IsRecoverable"/>; empty otherwise, and when none was seen.
     /// </summary>
     public IReadOnlyList<int> StoppedProcesses
     {

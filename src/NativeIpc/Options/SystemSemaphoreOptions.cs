@@ -85,8 +85,9 @@ public sealed record SystemSemaphoreOptions
     /// <summary>Whether the semaphore is used as a lock of one permit that survives the death of its holder: the next
     /// one to acquire gets the permit, and <see cref="SystemSemaphore.WasAbandoned"/> says so. Default: false. Whoever
     /// acquires then also releases, and every process of this library that uses the semaphore sets it, too.
-    /// <see cref="PlatformNotSupportedException"/> where a holder's death cannot be noticed (macOS; Linux without
-    /// glibc).</summary>
+    /// <see cref="PlatformNotSupportedException"/> where a holder's death cannot be noticed (macOS; on Linux the plain
+    /// POSIX calls, the switch NativeIpc.PortableWaits, and with musl a POSIX name that does not begin with
+    /// "sem.").</summary>
     public bool Robust { get; [UnsupportedOSPlatform("macos")] set; }
 
     /// <summary>Whether a <see cref="Robust"/> semaphore is taken over from a holder that left no record

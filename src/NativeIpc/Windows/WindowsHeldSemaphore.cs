@@ -34,14 +34,6 @@ namespace NativeIpc.Windows;
 /// owned by the next. <c>recover.taken</c>, <c>recover.done</c>: its own mark, and it is dead itself: taken over, told
 /// again. <c>prove.closed</c>, <c>prove.proven</c>: as it was, and a gate whose slot is dead. <c>prove.taken</c>: a
 /// dead owner and a dead gate. <c>prove.done</c>: as <c>take.done</c>.</para>
-/// <para>Interleavings. (1) Two take over from one: they own the dead slot's mutex in turn, and the exchange of the
-/// owner word succeeds once; its turn makes each value unique. (2) The dead slot gets a new user meanwhile: not while
-/// somebody owns its mutex, and never while its mark is in the owner word. (3) The record outlives the semaphore: the
-/// owner in it is believed only if somebody living had this semaphore open before it took; else it has to be proven as
-/// for no owner. The one who takes a permit while the record has an owner is told. (4) A foreign program comes and goes
-/// during the proof: it would have to release and close, and another one to open and take, in turn between each two of
-/// six calls. (5) A peer releases too often: the owner word is another's, and unlocking gives nothing and says
-/// so.</para>
 /// </remarks>
 internal sealed class WindowsHeldSemaphore : SemaphoreObject
 {
@@ -172,6 +164,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
     // hand.
     private void Note()
     {
+        Debug.Assert(Volatile.Read(ref _table.Own.Busy) > 0 || Volatile.Read(ref _table.Record.Gate) == _table.Mark);
         _tookOver = Interlocked.Exchange(ref _table.Record.Owner, _table.NextOwner()) != 0 && TellTakeover();
         if (Volatile.Read(ref _unknownSince) != 0) Volatile.Write(ref _unknownSince, 0);
     }
@@ -204,8 +197,16 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
             try
             {
                 StopPoint.At("windows.recover.owned");
+
+                // R1 Race: the record outlived the semaphore of its owner, and a new one got the name. Safe because:
+                // the owner is believed only if somebody living had this semaphore open before it took; else it has to
+                // be proven as for no owner.
                 if (_table.IsOfThisSemaphore(owner))
                 {
+                    // R2 Race: two take over from one, or the dead slot gets a new user meanwhile. Safe because: those
+                    // who take over own the slot's mutex in turn, and the exchange succeeds for one, since its turn
+                    // makes each value unique; and nobody claims a slot while somebody owns its mutex, or while its
+                    // mark is in the owner word.
                     if (Interlocked.CompareExchange(ref _table.Record.Owner, _table.NextOwner(), owner) != owner)
                         return false;
                     StopPoint.At("windows.recover.taken");
@@ -263,6 +264,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
                     return true;
                 }
 
+                // R3 Race: a foreign program comes and goes during the proof. Not safe in theory: it would have to
+                // release and close, and another one to open and take, in turn between each two of six calls.
                 if (!_table.AreAllHandlesOurs(_handle)) return false;
             }
 
@@ -308,6 +311,9 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
             {
                 StopPoint.At("windows.unlock.announced");
                 long owner = Volatile.Read(ref _table.Record.Owner);
+
+                // R4 Race: a peer has released too often, and another one of ours has the permit. Safe because: the
+                // owner word is that one's, so this gives nothing, and says so.
                 if (HolderTable.MarkOf(owner) != _table.Mark) return false;
                 _tookOver = false;
                 if (Interlocked.CompareExchange(ref _table.Record.Owner, 0, owner) != owner) return false;

@@ -7,11 +7,6 @@ namespace NativeIpc.Windows;
 
 /// <summary>The names in the object directories in which the named objects of this session and of all sessions
 /// stand.</summary>
-/// <remarks>
-/// Interleaving. An object comes or goes between two calls for one directory: the calls count entries, so one that
-/// stayed may be passed over. So a directory that took more than one call is read until two readings are alike, a few
-/// times at most, and what any of them found counts: what is gone by then is not found when it is opened.
-/// </remarks>
 internal static unsafe class WindowsNames
 {
     public const string Section = "Section";
@@ -79,6 +74,10 @@ internal static unsafe class WindowsNames
             void* buffer = NativeMemory.Alloc(BufferSize);
             try
             {
+                // R1 Race: an object comes or goes between two calls; they count entries, so one that stayed may be
+                // passed over. Safe because: a directory that took more than one call is read until two readings are
+                // alike, a few times at most, and what any of them found counts: what is gone by then is not found when
+                // it is opened.
                 HashSet<string> last = [];
                 for (int reading = 0; reading < MostReadings; reading++)
                 {

@@ -51,13 +51,14 @@ internal sealed class WindowsSegment : Segment
 
     /// <inheritdoc/>
     /// <remarks>
-    /// The semaphore that Qt uses: value 1, under the segment's name with _sem behind it. Interleaving: two open it for
-    /// the first time; the system makes one and gives it to both. Whoever holds a handle keeps it alive, so it cannot
-    /// be replaced under its users.
+    /// The semaphore that Qt uses: value 1, under the segment's name with _sem behind it. Whoever holds a handle keeps
+    /// it alive, so it cannot be replaced under its users.
     /// </remarks>
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
         NativeIpcKey lockKey = NameRules.LockKey(Key, PlatformEnvironment.Current);
+
+        // R1 Race: two open it for the first time. Safe because: the system makes one and gives it to both.
         return UsableKey.FindViolationHere(lockKey, IpcObjectKind.SystemSemaphore) is { } violation
             ? throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "CreateSemaphoreW",
                 violation.TrimEnd('.'),

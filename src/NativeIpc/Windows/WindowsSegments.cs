@@ -13,9 +13,6 @@ namespace NativeIpc.Windows;
 /// is ever left behind. It is made with PAGE_READWRITE and the default security of the process, as Qt does. Opening
 /// asks for the least access that does the job: asking for all, as CreateFileMappingW does, fails for ordinary clients
 /// of a service's object.</para>
-/// <para>Interleavings considered. (1) Two create: the system makes one and tells the other ERROR_ALREADY_EXISTS, with
-/// a handle to it. (2) It vanishes between the open and the create of CreateOrOpen: then the create makes it. (3) It
-/// appears between them: the create gives it, or denies full access to it; then it is opened once more.</para>
 /// </remarks>
 internal sealed class WindowsSegments : ISharedMemoryBackend
 {
@@ -82,6 +79,9 @@ internal sealed class WindowsSegments : ISharedMemoryBackend
         if (number != Win32Error.ERROR_FILE_NOT_FOUND)
             throw WindowsErrors.Open(opening, key, "OpenFileMappingW", number);
 
+        // R1 Race: two create, or the segment appears after the open. Safe because: the system makes one and gives the
+        // other a handle to it, with ERROR_ALREADY_EXISTS; or denies full access to it, and then it is opened once
+        // more.
         mapping = Create(key, size, security, out number);
         createdNew = number == Win32Error.ERROR_SUCCESS;
         if (createdNew) return mapping;

@@ -118,23 +118,23 @@ internal sealed unsafe class PermitRecords : IDisposable
     /// <summary>Takes a permit if there is one.</summary>
     internal bool TryTake()
     {
-        bool taken = TryTake(Pause.Allowed, out bool isHeldUp);
+        bool taken = TryTake(Moment.Allowed, out bool isHeldUp);
         IsHeldUp = isHeldUp;
         return taken;
     }
 
-    /// <summary>Takes a permit if there is one. <paramref name="pause"/>: whether to wait for another owner that has
+    /// <summary>Takes a permit if there is one. <paramref name="moment"/>: whether to wait for another owner that has
     /// the journal. <paramref name="isHeldUp"/>: whether another owner has it.</summary>
-    internal bool TryTake(Pause pause, out bool isHeldUp)
+    internal bool TryTake(Moment moment, out bool isHeldUp)
     {
         isHeldUp = false;
         if (_slot < 0) return GlibcSemaphore.TryTake(_page);
         if (GlibcSemaphore.Look(_page).Count == 0) return false;
-        isHeldUp = !TryEnterGate(pause);
+        isHeldUp = !TryEnterGate(moment);
         if (isHeldUp) return false;
         try
         {
-            isHeldUp = !TryLockJournal(_slot, LongestOf(pause));
+            isHeldUp = !TryLockJournal(_slot, LongestOf(moment));
             return !isHeldUp && Change(_slot, 1);
         }
         finally
@@ -143,13 +143,13 @@ internal sealed unsafe class PermitRecords : IDisposable
         }
     }
 
-    private static TimeSpan LongestOf(Pause pause) => pause == Pause.Allowed ? s_longestTaking : TimeSpan.Zero;
+    private static TimeSpan LongestOf(Moment moment) => moment == Moment.Allowed ? s_longestTaking : TimeSpan.Zero;
 
     // R2 Race: two threads of this description. Safe because: the gate keeps them apart, which record locks do not. A
     // thread in it may pause.
-    private bool TryEnterGate(Pause pause)
+    private bool TryEnterGate(Moment moment)
     {
-        if (pause == Pause.None) return _gate.TryEnter();
+        if (moment == Moment.None) return _gate.TryEnter();
         _gate.Enter();
         return true;
     }
@@ -190,14 +190,14 @@ internal sealed unsafe class PermitRecords : IDisposable
         }
     }
 
-    /// <summary>Gives back what dead owners held. <paramref name="pause"/>: whether to wait for another owner that has
+    /// <summary>Gives back what dead owners held. <paramref name="moment"/>: whether to wait for another owner that has
     /// the journal. <paramref name="isHeldUp"/>: whether another owner has it, so that not all was given
     /// back.</summary>
     /// <returns>How many permits.</returns>
-    internal int Mend(Pause pause, out bool isHeldUp)
+    internal int Mend(Moment moment, out bool isHeldUp)
     {
         int given = 0;
-        isHeldUp = !TryEnterGate(pause);
+        isHeldUp = !TryEnterGate(moment);
         if (isHeldUp) return 0;
         try
         {
@@ -215,7 +215,7 @@ internal sealed unsafe class PermitRecords : IDisposable
                     int held = Read(slot).Held;
                     if (held <= 0 || Libc.IsByteLockedByAnother(_file, HeirsFirstByte + slot)) continue;
                     StopPoint.At("record.mending");
-                    if (!TryLockJournal(slot, LongestOf(pause))) isHeldUp = true;
+                    if (!TryLockJournal(slot, LongestOf(moment))) isHeldUp = true;
                     else if (Change(slot, -held)) given += held;
                 }
                 finally
@@ -398,5 +398,5 @@ internal sealed unsafe class PermitRecords : IDisposable
     }
 }
 
-/// <summary>Whether a try may wait for a moment; not where gates and threads are held that others need.</summary>
-internal enum Pause { None, Allowed }
+/// <summary>Whether a try may let pass a moment; not where gates and threads are held that others need.</summary>
+internal enum Moment { None, Allowed }

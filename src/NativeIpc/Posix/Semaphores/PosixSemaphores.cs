@@ -134,7 +134,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         using var records = new PermitRecords(key, page, file);
         try
         {
-            return records.Mend(Pause.Allowed, out _);
+            return records.Mend(Moment.Allowed, out _);
         }
         finally
         {

@@ -61,8 +61,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     public override bool TryAcquire(out bool isHeldUp)
     {
         using Use use = BeginUse();
-        if (_records.TryTake(Pause.None, out isHeldUp)) return true;
-        return !isHeldUp && Mends(Pause.None, out isHeldUp) && _records.TryTake(Pause.None, out isHeldUp);
+        if (_records.TryTake(Moment.None, out isHeldUp)) return true;
+        return !isHeldUp && Mends(Moment.None, out isHeldUp) && _records.TryTake(Moment.None, out isHeldUp);
     }
 
     /// <inheritdoc/>
@@ -97,15 +97,15 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     public override bool Block(TimeSpan slice) => Block(slice, Wakeup.Begin());
 
-    private bool Mends() => Mends(Pause.Allowed, out _);
+    private bool Mends() => Mends(Moment.Allowed, out _);
 
-    private bool Mends(Pause pause, out bool isHeldUp)
+    private bool Mends(Moment moment, out bool isHeldUp)
     {
         isHeldUp = false;
         long now = Environment.TickCount64;
         if (now < Volatile.Read(ref _nextLook)) return false;
-        if (pause == Pause.Allowed) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
-        int given = _records.Mend(pause, out isHeldUp);
+        if (moment == Moment.Allowed) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
+        int given = _records.Mend(moment, out isHeldUp);
         if (!isHeldUp) Volatile.Write(ref _nextLook, now + MillisecondsBetweenLooks);
         IpcActivity.TellReturned(Key, given);
         return given > 0;

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Lifetime;
-using NativeIpc.Posix.Permits;
-using NativeIpc.Posix.Recovery;
 
 namespace NativeIpc.Posix.Words;
 
@@ -18,10 +16,10 @@ internal static unsafe class LockWord
     /// <summary>How many holders can be told apart.</summary>
     internal const int MostHolders = 500;
 
-    /// <summary>The operation in a journal has changed the word (<see cref="PermitRecords"/>).</summary>
+    /// <summary>The operation in a journal has changed the word (Posix/Permits).</summary>
     internal const uint Journaled = GlibcSemaphore.MaximumMark - 2;
 
-    /// <summary>The page stands in for the true one (<see cref="SteppingAside"/>).</summary>
+    /// <summary>The page stands in for the true one (Posix/Recovery).</summary>
     internal const uint Away = GlibcSemaphore.MaximumMark - 1;
 
     /// <summary>The last holder died; the next one of this library is told.</summary>

@@ -17,7 +17,8 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
         var ended = new ManualResetEvent(false);
         _registration!.Unregister(ended);
 
-        // All are kept: a callback of an earlier registration may be under way for longer than one of the last.
+        // R1 Race: a callback of an earlier registration is under way for longer than one of the last. Safe because:
+        // all are kept, and Drain waits for each.
         _ended.RemoveAll(static earlier =>
         {
             if (!earlier.WaitOne(0)) return false;
@@ -32,7 +33,7 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
     {
         lock (_drains)
         {
-            // R1 Race: a callback has taken a permit while the object is disposed. Safe because: the object closes only
+            // R2 Race: a callback has taken a permit while the object is disposed. Safe because: the object closes only
             // after this wait, and the callback gives the permit back before.
             foreach (ManualResetEvent ended in _ended)
             {
@@ -46,7 +47,7 @@ internal sealed class RegisteredWait(WaitHandle handle, Func<bool> offer, Action
 
     private void Taken()
     {
-        // R2 Race: the last wait leaves the queue after the system has taken a permit. Safe because: it is given back.
+        // R3 Race: the last wait leaves the queue after the system has taken a permit. Safe because: it is given back.
         if (!offer()) giveBack();
     }
 }
