@@ -35,8 +35,8 @@ public sealed partial class SharedMemory
     /// <see cref="SharedMemoryOptions.UseLock"/> set to false.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">LockError when the lock cannot be made or opened: the segment has lost its
-    /// name, its name is too long for a lock, or POSIX segments have none (musl with the plain POSIX calls or the switch
-    /// NativeIpc.PortableWaits); PermissionDenied; KeyError when what has the lock's name is no semaphore;
+    /// name, its name is too long for a lock, or POSIX segments have none (musl with the plain POSIX calls or the
+    /// switch NativeIpc.PortableWaits); PermissionDenied; KeyError when what has the lock's name is no semaphore;
     /// OutOfResources.</exception>
     public SharedMemoryLock Lock()
     {

@@ -68,8 +68,8 @@ public sealed record SharedMemoryOptions
 
     /// <summary>Whether taking the lock fails, with <see cref="PlatformNotSupportedException"/>, where a holder's death
     /// cannot be noticed (macOS; on Linux the plain POSIX calls, or the switch NativeIpc.PortableWaits), and with
-    /// <see cref="NativeIpcException"/> where there is no room or no access to note the holder. Default: false: the lock
-    /// then works there without recovery.</summary>
+    /// <see cref="NativeIpcException"/> where there is no room or no access to note the holder. Default: false: the
+    /// lock then works there without recovery.</summary>
     public bool RequireLockRecovery { get; [UnsupportedOSPlatform("macos")] set; }
 
     /// <summary>Whether the lock is taken over from a holder that left no record (<see cref="LockHolder.Unknown"/>: a
