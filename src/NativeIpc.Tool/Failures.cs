@@ -64,7 +64,7 @@ internal static class Failures
         string message = failure.Message;
         if (name is not null)
             message = message.Replace("without a key (IPC_PRIVATE)", name, StringComparison.Ordinal);
-        message = ToolWords.Of(message, name ?? "KEY");
+        message = ToolWords.Of(message, name ?? "KEY", failure.Key.ToString(), failure.Key.NativeKey, name ?? "");
         bool isRelease = failure.Message.StartsWith("Cannot release ", StringComparison.Ordinal);
         bool isOfProcess = failure.NativeErrorCode is EMFILE or ENFILE && !OperatingSystem.IsWindows();
         return isOfProcess || message.Contains("'nipc ", StringComparison.Ordinal)

@@ -87,7 +87,26 @@ public partial class MessageWordsTests : OneType
     [InlineData("dispose what is not used, or", "end what is not used, or")]
     [InlineData("to be kept (RemovalPolicy.Keep, and any of a", "to be kept (those of 'nipc create', and any of a")]
     public void Operations_of_the_library_are_not_told(string message, string told)
-        => Assert.Equal(told, ToolWords.Of(message));
+        => Assert.Equal(told, ToolWords.Keeping(message));
+
+    [Theory]
+    [InlineData("a (in b). c")]
+    [InlineData("(in CreateNew)")]
+    [InlineData("with Robust")]
+    [InlineData("AllowOtherOwners")]
+    public void A_name_stays_as_somebody_has_called_it(string name)
+        => Assert.Equal($"Cannot open posix:/{name}: it is /{name}. Look, or give --allow-other-owners.",
+            ToolWords.Keeping(
+                $"Cannot open posix:/{name}: it is /{name} (in CreateNew). Look, or set AllowOtherOwners.",
+                $"posix:/{name}", $"/{name}"));
+
+    [Fact]
+    [NeedsUnix("POSIX objects have a file.")]
+    public void A_failure_names_the_object_as_it_is_called()
+    {
+        string key = $"{NewKey("posix")} (in b). with Robust";
+        Assert.StartsWith($"nipc: Cannot open the segment {key} ", Nipc.Fail(3, "read", key), StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("posix:/jobs", "posix:/jobs")]

@@ -1,11 +1,10 @@
 using System.Text;
-using System.Text.RegularExpressions;
 
 namespace NativeIpc.Tool.Output;
 
 /// <summary>The library's messages are for programmers: they name its members. Here those become what this tool has for
 /// the same. A test goes through every message of the library.</summary>
-internal static partial class ToolWords
+internal static class ToolWords
 {
     // Whole phrases come before the words in them. KEY stands for the key.
     private static readonly (string Library, string Tool)[] s_phrases =
@@ -90,12 +89,32 @@ internal static partial class ToolWords
     /// <summary>A message in the tool's own words.</summary>
     /// <param name="message">The library's.</param>
     /// <param name="key">What names the object on the command line, to be typed in a shell.</param>
-    public static string Of(string message, string key) => WithKey(Of(message), key);
+    /// <param name="names">What stands in the message as it is: what somebody has called an object.</param>
+    public static string Of(string message, string key, params ReadOnlySpan<string> names)
+        => WithKey(Keeping(message, names), key);
 
     /// <summary>A message in the tool's own words, KEY as it stands.</summary>
-    public static string Of(string message)
+    /// <param name="message">The library's.</param>
+    /// <param name="names">What stands in the message as it is: what somebody has called an object.</param>
+    public static string Keeping(string message, params ReadOnlySpan<string> names)
     {
-        message = Operation().Replace(message, found => found.Groups[1].Success ? $" (error {found.Groups[1]})" : "");
+        (int at, string first) = (-1, "");
+        foreach (string name in names)
+        {
+            // Only one with words of the library in it: a short one may be a part of any word.
+            if (Told($" {name}. ") == $" {name}. ") continue;
+            int found = message.IndexOf(name, StringComparison.Ordinal);
+            if (found >= 0 && (at < 0 || (found, -name.Length).CompareTo((at, -first.Length)) < 0))
+                (at, first) = (found, name);
+        }
+
+        return at < 0 ? Told(message)
+            : $"{Told(message[..at])}{first}{Keeping(message[(at + first.Length)..], names)}";
+    }
+
+    private static string Told(string message)
+    {
+        message = WithoutOperation(message);
         foreach ((string library, string tool) in s_phrases)
             message = message.Replace(library, tool, StringComparison.Ordinal);
         if (OperatingSystem.IsWindows())
@@ -103,9 +122,26 @@ internal static partial class ToolWords
         return message;
     }
 
-    /// <summary>The operation of the library that found a failure.</summary>
-    [GeneratedRegex(@" \(in [A-Za-z ]+(?:, error (\d+))?\)(?=\. )")]
-    private static partial Regex Operation();
+    /// <summary>A message without the operation of the library that found a failure: <c>(in CreateNew). </c>, or
+    /// <c>(in owner check, error 13). </c>, whose number stays.</summary>
+    private static string WithoutOperation(string message)
+    {
+        const string opening = " (in ", numbered = ", error ";
+        for (int at = 0; (at = message.IndexOf(opening, at, StringComparison.Ordinal)) >= 0; at++)
+        {
+            int end = message.IndexOf("). ", at, StringComparison.Ordinal);
+            if (end < 0) break;
+            string within = message[(at + opening.Length)..end];
+            int comma = within.IndexOf(numbered, StringComparison.Ordinal);
+            string operation = comma < 0 ? within : within[..comma];
+            string number = comma < 0 ? "" : within[(comma + numbered.Length)..];
+            if (operation.Length == 0 || !operation.All(c => char.IsAsciiLetter(c) || c == ' ')) continue;
+            if (comma >= 0 && (number.Length == 0 || !number.All(char.IsAsciiDigit))) continue;
+            message = $"{message[..at]}{(comma < 0 ? "" : $" (error {number})")}{message[(end + 1)..]}";
+        }
+
+        return message;
+    }
 
     /// <summary>A text with the key in place of KEY.</summary>
     public static string WithKey(string text, string key)

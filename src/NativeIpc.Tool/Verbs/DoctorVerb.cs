@@ -60,7 +60,7 @@ internal static class DoctorVerb
                 [.. findings.Select(finding =>
                     new FindingReport(JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Kind.ToString()),
                         JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Severity.ToString()),
-                        ToolWords.Of(finding.Summary),
+                        InToolWords(finding, finding.Summary),
                         RemedyOf(finding), finding.Command, finding.IsSafeToFix,
                     mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject
                         ? ObjectReport.Of(subject) : null))],
@@ -133,8 +133,13 @@ internal static class DoctorVerb
         => finding is { Kind: IpcFindingKind.Unused or IpcFindingKind.Orphaned,
             Subject: { Kind: IpcObjectKind.SystemSemaphore, Value: 0, Key.IsValid: true } semaphore }
             ? $"If a holder was killed, give its permit back: nipc "
-                + $"release {Quote(semaphore.Key.ToString())}. {ToolWords.Of(finding.Remedy)}"
-            : ToolWords.Of(finding.Remedy);
+                + $"release {Quote(semaphore.Key.ToString())}. {InToolWords(finding, finding.Remedy)}"
+            : InToolWords(finding, finding.Remedy);
+
+    private static string InToolWords(IpcFinding finding, string text)
+        => finding.Subject is { } subject
+            ? ToolWords.Keeping(text, subject.Key.ToString(), subject.Key.NativeKey, subject.NativeName)
+            : ToolWords.Keeping(text);
 
     private static string Quote(string text)
         => $"'{PrintableText.Of(text).Replace("'", "'\\''", StringComparison.Ordinal)}'";
@@ -151,7 +156,7 @@ internal static class DoctorVerb
             _ => ("info", Style.Blue),
         };
         Terminal.Write($"{word,-9}", style);
-        Console.Out.WriteLine(PrintableText.Of(ToolWords.Of(finding.Summary)));
+        Console.Out.WriteLine(PrintableText.Of(InToolWords(finding, finding.Summary)));
         Console.Out.WriteLine($"         {PrintableText.Of(RemedyOf(finding))}");
         if (mended.TryGetValue(finding, out bool done))
             Console.Out.WriteLine(!done ? "         not mended: it is in use by now, or gone"
