@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# apr_proc_mutex_create gives each program that calls it a mutex of its own, whatever file name it is given.
+# apr_proc_mutex_create gives each program that calls it a mutex of its own, whatever file name it is given, or fails.
 # Guess: two programs that name the same file get the same mutex; that is what the name is for.
-# Seen (APR 1.7.2 of Debian 12): of the five mechanisms, four ignore the name or remove the file, the set or the
-# semaphore at once (fcntl, sysvsem, pthread, posixsem), so a second program is told success and holds "the" mutex
-# beside the first one. With flock it fails, EEXIST. Only children by fork share it.
+# Seen (APR 1.7.2 of Debian 12): with four of the five mechanisms (fcntl, sysvsem, pthread, posixsem), and by default, a
+# second program is told success and holds "the" mutex beside the first one. With flock it fails, EEXIST.
 . "$(dirname "$0")/lib.sh"
 unpack libapr1=1.7.2-3+deb12u1 libapr1-dev=1.7.2-3+deb12u1 libuuid1
 cat >mutex.c <<'C'

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Since 10.0.13, .NET keeps named mutexes in $XDG_RUNTIME_DIR, else below $HOME: it does not meet 10.0.12, nor a process
-# of the same user where these two differ.
+# .NET 10.0.15 keeps named mutexes in $XDG_RUNTIME_DIR, else below $HOME: it does not meet 10.0.12, nor a process of the
+# same user where these two differ.
 # Guess: `new Mutex(false, "Global\jobs")` is one mutex for all processes of a user, whatever the runtime's patch and
-# the environment; Microsoft's note on the change (named-mutexes-unix-default-scope) says that $HOME is not used.
+# the environment.
 # Seen (Microsoft.NETCore.App 10.0.12 and 10.0.15): 10.0.12 keeps it in /tmp/.dotnet/shm. 10.0.15 beside it is told
-# createdNew, and both hold "the" mutex, without an error. So does one of 10.0.15 with another HOME, and one with
-# XDG_RUNTIME_DIR, as a desktop session has it and cron has not. A mutex that is made for all users and sessions, by
-# NamedWaitHandleOptions, is still in /tmp and meets that of 10.0.12.
+# createdNew, and both hold "the" mutex, without an error. So do two of 10.0.15 with different HOMEs, and one with and
+# one without XDG_RUNTIME_DIR. A mutex that 10.0.15 opens for all users and sessions, by NamedWaitHandleOptions, is that
+# of 10.0.12.
 . "$(dirname "$0")/lib.sh"
 host=$(dirname "$(readlink -f "$(command -v dotnet)")")
 cat >two.csproj <<'X'

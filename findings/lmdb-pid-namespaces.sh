@@ -2,9 +2,9 @@
 # Two containers cannot read one LMDB environment at a time when their processes have the same number.
 # Guess: LMDB tells its readers apart by something that is unique on the machine, so a shared volume works; or at worst
 # one takes the other's slot.
-# Seen (liblmdb 0.9.24): a process claims the byte of lock.mdb at the offset of its own PID by a record lock. The main
-# process of every container is 1, so the second one's read transaction fails with EAGAIN, "Resource temporarily
-# unavailable", as long as the first one has the environment open for reading. A process with another number reads.
+# Seen (liblmdb 0.9.24): a process claims the byte of lock.mdb at the offset of its own PID by a record lock. So where
+# both are number 1, the second one's read transaction fails with EAGAIN, "Resource temporarily unavailable", as long as
+# the first one has the environment open for reading. A process with another number reads.
 . "$(dirname "$0")/lib.sh"
 unpack liblmdb-dev=0.9.24-1 liblmdb0=0.9.24-1
 cat >read.c <<'C'
@@ -34,6 +34,9 @@ as_first() { exec unshare --pid --fork --mount-proc ./read shared "$@"; }
 coproc as_first hold
 read -r line <&"${COPROC[0]}"
 expect 'PID 1 of one namespace: open, read' 'Successful return: 0, Successful return: 0' "$line"
+file=$(stat -c %i shared/lock.mdb)
+expect 'locks of lock.mdb: kind, mode, bytes' 'POSIX READ 0 0,POSIX WRITE 1 1' \
+    "$(awk -v file=":$file\$" '$6 ~ file { print $2, $4, $7, $8 }' /proc/locks | sort | paste -sd,)"
 expect 'PID 1 of another one' 'Successful return: 0, Resource temporarily unavailable' "$(as_first)"
 expect 'a process with another number' 'Successful return: 0, Successful return: 0' "$(./read shared)"
 first=$COPROC_PID

@@ -2,8 +2,8 @@
 # A program that only loads lttng-ust makes two shared memory objects, and leaves them, though nobody traces.
 # Guess: a library for tracing makes shared memory when a session is started, and removes it.
 # Seen (liblttng-ust1 2.13.5): without a session daemon, loading the library makes /lttng-ust-wait-8 with mode 0666 and
-# /lttng-ust-wait-8-UID with 0640, of one page each, in which it waits on a futex for a daemon to come. They stay when
-# the last program has ended, and have no user then: they are no sign of a crash.
+# /lttng-ust-wait-8-UID with 0640, of 4096 bytes each. They stay when the program has ended as it should: they are no
+# sign of a crash.
 . "$(dirname "$0")/lib.sh"
 unpack liblttng-ust1=2.13.5-1 liblttng-ust-common1=2.13.5-1 libnuma1=2.0.16-1
 cat >load.c <<'C'

@@ -4,8 +4,7 @@
 # Guess: a page that nobody has written is the kernel's page of zeros, and only a store takes memory, as with anonymous
 # memory.
 # Seen (Linux 6.18): read(2) of a segment of 1 MiB leaves it at 0 blocks. One load per page through a PROT_READ mapping,
-# MAP_SHARED or MAP_PRIVATE, fills it: 256 pages that count against the size of /dev/shm and stay until the segment
-# goes. The same for a System V segment that is attached by SHM_RDONLY. So one that may only read can use up /dev/shm.
+# MAP_SHARED or MAP_PRIVATE, fills it: 256 pages. The same for a System V segment that is attached by SHM_RDONLY.
 . "$(dirname "$0")/lib.sh"
 printf 'kernel: %s\n' "$(uname -r)"
 cat >look.c <<'C'
