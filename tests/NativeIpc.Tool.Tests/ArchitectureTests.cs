@@ -32,6 +32,13 @@ public partial class ArchitectureTests
             Sources.Where(file => File.ReadAllText(file).Contains("[LibraryImport", StringComparison.Ordinal))
                 .Select(file => Path.GetRelativePath(Nipc.Sources, file)));
 
+    /// <summary>The native file says it before .NET runs.</summary>
+    [Fact]
+    public void What_is_said_without_a_thread_is_one_sentence_in_both_languages()
+        => Assert.Contains(
+            $"\"nipc: {Nipc.Code.GetType("NativeIpc.Tool.Failures")!.GetField("NoThread")!.GetRawConstantValue()}\\n\"",
+            File.ReadAllText(Path.Combine(Nipc.Sources, "Native", "start.c")), StringComparison.Ordinal);
+
     /// <summary>What is printed comes through one function, so that nothing that comes from outside reaches a terminal
     /// raw.</summary>
     [Theory]
@@ -60,10 +67,18 @@ public partial class ArchitectureTests
     [Theory]
     [InlineData("[UnsafeAccessor(UnsafeAccessorKind.Method)]")]
     [InlineData("typeof(SharedMemory).GetMethod(\"x\", BindingFlags.NonPublic)")]
-    [InlineData("using NativeIpc.Backends;")]
+    [InlineData("using NativeIpc.Posix.Words;")]
+    [InlineData("using static NativeIpc.Interop.Unix.Libc;")]
+    [InlineData("using NativeIpc.Inspection.Looks;")]
     public void A_way_around_is_seen(string line) => Assert.Matches(Around(), line);
 
-    [GeneratedRegex(@"UnsafeAccessor|BindingFlags|using NativeIpc\.(Backends|Keys|Platform|Errors|Waiting)\b"
+    [Theory]
+    [InlineData("using NativeIpc.Inspection;")]
+    [InlineData("using NativeIpc.Tool.Running;")]
+    public void A_public_or_own_namespace_is_none(string line) => Assert.DoesNotMatch(Around(), line);
+
+    /// <summary>Public types have the namespace of their assembly; one below is a room.</summary>
+    [GeneratedRegex(@"UnsafeAccessor|BindingFlags|using (static )?NativeIpc\.(?!Inspection;|Tool\b)"
         + "|IgnoresAccessChecksTo")]
     private static partial Regex Around();
 }
