@@ -3,7 +3,7 @@ using NativeIpc.Posix.Names;
 using NativeIpc.Posix.Semaphores;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Posix;
 
 /// <summary>What sem_open has made gets its mode by its name, which may be another file's by then.</summary>
 public sealed class DressByNameTests : IDisposable

@@ -2,7 +2,7 @@ using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Linux;
 
 /// <summary>What a watched name leads to: the first eight who ask look at it, for the ninth a watch begins
 /// (Linux).</summary>

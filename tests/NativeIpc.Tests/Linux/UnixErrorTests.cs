@@ -3,7 +3,7 @@ using NativeIpc.Posix.Names;
 using NativeIpc.SystemV;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Linux;
 
 /// <summary>What the numbers of Unix mean, also those that no call can be brought to give here.</summary>
 public class UnixErrorTests

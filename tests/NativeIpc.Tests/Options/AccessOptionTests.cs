@@ -1,6 +1,6 @@
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Options;
 
 /// <summary>Options that say who may use an object never do less than they say.</summary>
 public class AccessOptionTests

@@ -1,7 +1,7 @@
 using NativeIpc.Linux;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Linux;
 
 /// <summary>A reading of /proc/locks holds up every file lock of the machine, so there are few.</summary>
 public class LockTableTests

@@ -1,7 +1,7 @@
 using NativeIpc.Windows;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Windows;
 
 /// <summary>What the numbers of Windows mean to each call; those that Wine never gives are seen here alone.</summary>
 public class WindowsErrorTests

@@ -1,7 +1,7 @@
 using NativeIpc.Linux;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Linux;
 
 /// <summary>Which new system calls a kernel may be asked for, by its release.</summary>
 public class KernelCallTests

@@ -1,7 +1,7 @@
 using NativeIpc.Posix.Users;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Posix;
 
 public class AskMarkTests
 {

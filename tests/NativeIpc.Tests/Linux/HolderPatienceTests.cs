@@ -1,7 +1,7 @@
 using NativeIpc.Linux;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Linux;
 
 /// <summary>What counts against PeerTimeout while another process holds a file lock: a pure account, on a clock of the
 /// test.</summary>

@@ -2,7 +2,7 @@ using NativeIpc.Keys;
 using NativeIpc.Windows;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Windows;
 
 /// <summary>The name of the record of who holds a lock on Windows.</summary>
 public class HolderTableTests

@@ -1,7 +1,7 @@
 using NativeIpc.Posix.Names;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Posix;
 
 /// <summary>When the better way of making an object is given up for the process.</summary>
 public class WholePublishingTests

@@ -2,7 +2,7 @@ using NativeIpc.Interop.Unix;
 using NativeIpc.Posix.Words;
 using Xunit;
 
-namespace NativeIpc.Tests.Backends;
+namespace NativeIpc.Tests.Posix;
 
 /// <summary>What is made with musl for processes on glibc.</summary>
 public class GlibcSemaphoreTests
