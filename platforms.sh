@@ -6,7 +6,7 @@
 #   ./platforms.sh NAME...      these only
 #   ./platforms.sh --list       the names, each with what it is
 #   ./platforms.sh --no-rows    leaves docs/platforms.md as it is; may stand before names
-#   ./platforms.sh --short      a part of each suite, as ./test.sh platforms runs it; the rows say "part"
+#   ./platforms.sh --short      a part of each suite, as eng/platforms-test.sh runs it; the rows say "part"
 #
 # For each platform the last line is "NAME: N passed, N failed, N skipped"; a failure ends the command with 1. Needs the
 # .NET SDK, Debian on x64, root, and the network for packages: Debian's and NuGet's. What is fetched and built stays in

@@ -13,7 +13,8 @@ while IFS=: read -r page link; do
     target=${target%)}
     target=${target%%#*}
     [ -e "$(dirname "$page")/$target" ] || broken="$broken $page -> $target;"
-done < <(grep -oE '\]\([^):]+\)' ./*.md docs/*.md bench/*.md | grep -v ':](#')
+done < <(find . \( -name .git -o -name artifacts -o -name bin -o -name obj \) -prune -o -name '*.md' -print0 |
+    xargs -0 grep -HoE '\]\([^):]+\)' | grep -v ':](#')
 verdict 'links inside the repository lead somewhere' "$broken"
 
 example=$(sed -n '/^```csharp$/,/^```$/p' README.md | sed '1d; /^```$/,$d')

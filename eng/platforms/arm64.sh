@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # arm64.sh FLAVOUR: native AOT programs in an emulated arm64 machine, on a kernel of Debian 13 (arm64: pages of 4 KiB;
 #     arm64-16k: of 16 KiB). arm64-guest.sh is what runs in it. Emulation on x64 keeps x64's order of memory accesses:
-#     it proves nothing about those of arm64, on which docs/memory-order.md goes line by line.
+#     it proves nothing about those of arm64.
 . "$(dirname "$0")/lib.sh"
 flavour=$1
 need clang binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm64-cross qemu-system-arm cpio

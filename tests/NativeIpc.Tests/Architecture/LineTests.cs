@@ -109,7 +109,7 @@ public partial class LineTests
             && !s_exempt.Any(exempt => Regex.IsMatch(file, exempt.File) && Regex.IsMatch(line, exempt.Line));
     }
 
-    private static FileSystemEnumerable<string> Files() => new(
+    internal static FileSystemEnumerable<string> Files() => new(
         s_root,
         (ref FileSystemEntry entry) => entry.ToFullPath(),
         new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
