@@ -63,7 +63,8 @@ public sealed class NativeIpcDistributedSynchronizationProvider : IDistributedLo
         ArgumentNullException.ThrowIfNull(name);
         NativeIpcKey key = NameRule.KeyOf(name, GateKind.Semaphore, _options);
         NativeIpcKey maximum = NameRule.KeyOf(name, GateKind.Maximum, _options);
-        // The semaphore last: who comes in between finds it with the maximum that it has.
+        // The semaphore last, so that none stays with another maximum. Whoever comes in between finds it gone, and goes
+        // on at a new one.
         bool isRemoved = SharedMemory.Remove(maximum);
         isRemoved |= SystemSemaphore.Remove(key);
         Gates.Forget(key);

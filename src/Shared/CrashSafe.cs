@@ -26,13 +26,14 @@ internal static class CrashSafe
         else if (!key.Type.IsSystemV) throw NotOffered(key);
         else options.MaximumCount = 1;
         if (key.Type == NativeIpcKeyType.PosixRealtime) options.Removal = RemovalPolicy.LastOneOut;
-        return OpenOrMake(key, 1, options);
+        return OpenOrMake(key, 1, options, isAnew: false);
     }
 
     /// <summary>Opens or makes a counting semaphore that all users want with as many permits.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="count">How many permits.</param>
-    /// <param name="agreedKey">The key of the segment that says how many; it is kept open as long.</param>
+    /// <param name="agreedKey">The key of the segment that says how many; it is kept open as long. Its lock lets one at
+    /// a time look and make.</param>
     /// <param name="rights">Who may use both.</param>
     /// <param name="agreed">The segment; the caller disposes it after the semaphore.</param>
     /// <exception cref="InvalidOperationException">It was made with another count.</exception>
@@ -45,10 +46,21 @@ internal static class CrashSafe
         if (OperatingSystem.IsLinux() && SystemSemaphore.IsPermitRecordingSupported(key.Type))
             options.Recording = PermitRecording.Process;
         else if (!key.Type.IsSystemV) throw NotOffered(key);
-        agreed = OpenAgreed(agreedKey, count, key, rights);
+        agreed = OpenAgreed(agreedKey, rights);
         try
         {
-            return OpenOrMake(key, count, options);
+            using SharedMemoryLock alone = agreed.Lock();
+            ref int there = ref agreed.GetReference<int>(0);
+            if (there > 0 && there != count) throw OtherCount(key, agreedKey, count, there);
+            if (there > 0) return OpenOrMake(key, count, options, isAnew: false);
+
+            // Whoever dies or fails from here on leaves a count that nobody has agreed on, and at most a semaphore that
+            // nobody has used: the next one makes it anew, with a count of its own.
+            bool isAnew = there < 0;
+            there = -count;
+            SystemSemaphore made = OpenOrMake(key, count, options, isAnew);
+            there = count;
+            return made;
         }
         catch
         {
@@ -97,9 +109,11 @@ internal static class CrashSafe
         => new($"Cannot open {key}: with keys of this type nothing gives back here what a killed process held. "
             + (OperatingSystem.IsWindows() ? "Windows has that for locks only." : "Use System V keys."));
 
-    private static SystemSemaphore OpenOrMake(in NativeIpcKey key, int count, SystemSemaphoreOptions options)
+    private static SystemSemaphore OpenOrMake(in NativeIpcKey key, int count, SystemSemaphoreOptions options,
+        bool isAnew)
     {
-        SystemSemaphore made = SystemSemaphore.CreateOrOpen(key, count, options);
+        SystemSemaphore made = isAnew ? SystemSemaphore.CreateOrReset(key, count, options)
+            : SystemSemaphore.CreateOrOpen(key, count, options);
         if (!key.Type.IsSystemV) return made;
 
         // One that knows a count makes a removed set anew without a word; then its holders would not be told.
@@ -111,21 +125,17 @@ internal static class CrashSafe
         }
     }
 
-    /// <summary>Opens the segment that says with how many permits a semaphore was made, and writes it if this is the
-    /// first one.</summary>
-    private static SharedMemory OpenAgreed(in NativeIpcKey agreedKey, int count, in NativeIpcKey key, in Rights rights)
+    /// <summary>Opens the segment that says with how many permits a semaphore was made: 0 for not yet, less for not
+    /// quite.</summary>
+    private static SharedMemory OpenAgreed(in NativeIpcKey agreedKey, in Rights rights)
     {
-        var options = new SharedMemoryOptions { Mode = rights.Mode, Removal = RemovalPolicy.Keep, UseLock = false };
+        var options = new SharedMemoryOptions { Mode = rights.Mode, Removal = RemovalPolicy.Keep };
         if (!OperatingSystem.IsWindows())
         {
             options.Group = rights.Group;
             options.AllowOtherOwners = rights.AllowOtherOwners;
         }
 
-        SharedMemory segment = SharedMemory.CreateOrOpen(agreedKey, sizeof(int), options);
-        int there = Interlocked.CompareExchange(ref segment.GetReference<int>(0), count, 0);
-        if (there == 0 || there == count) return segment;
-        segment.Dispose();
-        throw OtherCount(key, agreedKey, count, there);
+        return SharedMemory.CreateOrOpen(agreedKey, sizeof(int), options);
     }
 }

@@ -53,6 +53,22 @@ public abstract class NativeTests<TService>(TService service) : SynchronizationT
     }
 
     [Fact]
+    public void The_maximum_of_this_process_is_not_that_of_a_semaphore_that_another_one_has_removed()
+    {
+        string name = NextName();
+        Provider.CreateSemaphore(name, 3).Acquire(Watchdog).Dispose(); // it stays open here
+        NativeIpcKey maximum = NameRule.KeyOf(name, GateKind.Maximum,
+            new NativeIpcDistributedLockOptions { KeyType = Service.Type, Prefix = Service.Words[2] });
+        SharedMemory.Remove(maximum);
+        SystemSemaphore.Remove(Provider.CreateSemaphore(name, 3).Key);
+        PeerProcess peer = Service.Peer();
+        Take(peer, $"semaphore h {name} 2");
+        using NativeIpcDistributedSynchronizationHandle held = Provider.CreateSemaphore(name, 2).Acquire(Watchdog);
+        Assert.Null(Provider.CreateSemaphore(name, 2).TryAcquire());
+        Assert.Throws<InvalidOperationException>(() => Provider.CreateSemaphore(name, 3).TryAcquire());
+    }
+
+    [Fact]
     public void Waiters_go_on_at_the_new_lock_when_the_old_one_was_removed()
     {
         string name = NextName();
@@ -191,4 +207,19 @@ public sealed class PosixTests(PosixService service) : NativeTests<PosixService>
     }
 }
 
-public sealed class SystemVTests(SystemVService service) : NativeTests<SystemVService>(service);
+public sealed class SystemVTests(SystemVService service) : NativeTests<SystemVService>(service)
+{
+    [Fact]
+    public void A_maximum_that_the_system_cannot_have_is_not_agreed_on()
+    {
+        const int mostOfSystem = 32_767;
+        string name = NextName();
+        NativeIpcException refused = Assert.Throws<NativeIpcException>(
+            () => Service.Provider.CreateSemaphore(name, mostOfSystem + 1).TryAcquire());
+        Assert.Equal(NativeIpcError.OutOfResources, refused.Error);
+        NativeIpcDistributedSemaphore mine = Service.Provider.CreateSemaphore(name, 1);
+        using NativeIpcDistributedSynchronizationHandle? held = mine.TryAcquire();
+        Assert.NotNull(held);
+        Assert.Null(mine.TryAcquire());
+    }
+}
