@@ -12,10 +12,12 @@ namespace NativeIpc.Extensions;
 /// processes never wait for what the other one has; meanwhile what is collected is not to be had by others.</para>
 /// <para>Behind it is a semaphore with <see cref="SystemSemaphoreOptions.Recording"/> (POSIX on Linux with glibc, up to
 /// 190 processes) or the undo of System V. It stays until the machine restarts or somebody removes it
-/// (<see cref="Remove"/>, <c>nipc rm</c>). One that is removed while processes use it is not noticed here, but by the
-/// health check: those who come later are counted on their own. Not on Windows, where nothing gives permits of killed
-/// processes back.</para>
-/// <para>A lease that nobody disposes keeps its permits until its process ends.</para>
+/// (<see cref="Remove"/>, <c>nipc rm</c>). If it is removed while processes use it, those who come later are counted on
+/// their own: the health check tells. Until they start anew, its users go on among themselves (POSIX), or get
+/// <see cref="NativeIpcException"/> with NotFound when they acquire (System V). Not on Windows, where nothing gives
+/// permits of killed processes back.</para>
+/// <para>A lease that nobody disposes keeps its permits until its process ends. The end of one whose permits were lost
+/// meanwhile, since the semaphore was removed or set anew, gives nothing back and throws nothing.</para>
 /// <para>Thread safety: every member may be called from any thread at any time.</para>
 /// </remarks>
 public sealed partial class MachineConcurrencyLimiter : RateLimiter
@@ -56,7 +58,7 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
         _newestFirst = options.QueueProcessingOrder == QueueProcessingOrder.NewestFirst;
         Key = KeyOf("permits", options.Name, options.KeyType);
         var rights = new Rights(options.Mode, options.Group, options.AllowOtherOwners);
-        _permits = CrashSafe.OpenCounting(Key, _limit, AgreedKey(options.Name, options.KeyType), rights, out _agreed);
+        _permits = CrashSafe.OpenCounting(Key, _limit, AgreedKeyOf(options.Name, options.KeyType), rights, out _agreed);
         try
         {
             _collecting = CrashSafe.OpenLock(KeyOf("all", options.Name, options.KeyType), rights, out _);
@@ -78,6 +80,9 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
 
     /// <summary>The key of the semaphore that lets one at a time collect several permits.</summary>
     internal NativeIpcKey CollectingKey => _collecting.Key;
+
+    /// <summary>The key of the segment that says how many permits there are.</summary>
+    internal NativeIpcKey AgreedKey => _agreed.Key;
 
     /// <summary>Whether somebody has removed or replaced one of the objects behind it, so that it does not meet those
     /// that are made later. False when it is closed.</summary>
@@ -107,13 +112,14 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public static bool Remove(string name, NativeIpcKeyType? keyType = null)
     {
-        // The semaphore after what says how many it has: who comes in between finds what belongs together.
-        bool isRemoved = SharedMemory.Remove(AgreedKey(name, keyType));
+        // The semaphore after what says how many it has, so that none stays with another count. Whoever comes in between
+        // has one that goes at once, and sees that as all who use it do.
+        bool isRemoved = SharedMemory.Remove(AgreedKeyOf(name, keyType));
         isRemoved |= SystemSemaphore.Remove(KeyOf("permits", name, keyType));
         return isRemoved | SystemSemaphore.Remove(KeyOf("all", name, keyType));
     }
 
-    private static NativeIpcKey AgreedKey(string name, NativeIpcKeyType? type)
+    private static NativeIpcKey AgreedKeyOf(string name, NativeIpcKeyType? type)
         => SharedMemory.PlatformSafeKeyUncut(TextOf("max", name), type ?? CrashSafe.s_defaultType);
 
     private static NativeIpcKey KeyOf(string kind, string name, NativeIpcKeyType? type)

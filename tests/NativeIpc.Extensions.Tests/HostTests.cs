@@ -136,6 +136,27 @@ public sealed class HostTests : Suite
     }
 
     [Fact]
+    public async Task Permits_of_the_killed_that_come_back_are_logged()
+    {
+        string limit = NextLimit(Posix);
+        var events = new ConcurrentQueue<string>();
+        HostApplicationBuilder builder = NewBuilder();
+        builder.Services.AddNativeIpc()
+            .AddLimiter("jobs", options => (options.Name, options.PermitLimit, options.QueueLimit) = (limit, 2, 10));
+        builder.Logging.AddProvider(new Logs(events, limit));
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        PeerProcess victim = Peer(limit, Posix, 2);
+        Assert.Equal("true", victim.Ask("try 2"));
+        victim.Kill();
+        using (RateLimitLease lease = await Soon(host.Services.GetRequiredKeyedService<RateLimiter>("jobs")))
+            Assert.True(lease.IsAcquired);
+        Assert.True(SpinWait.SpinUntil(() => !events.IsEmpty, s_watchdog), "It is logged on another thread.");
+        Assert.Equal([$"Gave back 2 permits of posix:/nipc.limit.permits.{limit}, whose holders were killed"], events);
+        await host.StopAsync();
+    }
+
+    [Fact]
     public async Task A_limit_that_is_near_degrades_and_is_logged()
     {
         var events = new ConcurrentQueue<string>();
@@ -172,13 +193,13 @@ public sealed class HostTests : Suite
         }
     }
 
-    /// <summary>Keeps the messages of the category, without those that <see cref="IpcActivity"/> causes: it tells the
-    /// whole process, where other tests run.</summary>
-    private sealed class Logs(ConcurrentQueue<string> events) : ILoggerProvider, ILogger
+    /// <summary>Keeps the messages of the category. Of those that <see cref="IpcActivity"/> causes, which tells the
+    /// whole process, where other tests run, only what names a limit.</summary>
+    private sealed class Logs(ConcurrentQueue<string> events, string? limit = null) : ILoggerProvider, ILogger
     {
         private string _category = "";
 
-        public ILogger CreateLogger(string categoryName) => new Logs(events) { _category = categoryName };
+        public ILogger CreateLogger(string categoryName) => new Logs(events, limit) { _category = categoryName };
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
@@ -188,7 +209,10 @@ public sealed class HostTests : Suite
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
             Func<TState, Exception?, string> formatter)
         {
-            if (IsEnabled(logLevel) && eventId.Id is not (4 or 5)) events.Enqueue(formatter(state, exception));
+            string said = formatter(state, exception);
+            bool isOwn = eventId.Id is not (4 or 5)
+                || (limit is not null && said.Contains(limit, StringComparison.Ordinal));
+            if (IsEnabled(logLevel) && isOwn) events.Enqueue(said);
         }
 
         public void Dispose()

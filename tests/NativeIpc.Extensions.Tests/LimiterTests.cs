@@ -60,8 +60,7 @@ public abstract class LimiterTests(NativeIpcKeyType type) : Suite
         PeerProcess victim = Peer(name, type, 3);
         victim.Post("acquire 3");
         victim.Await("acquiring");
-        // It has the right to collect, and two of three
-        while (mine.GetStatistics()!.CurrentAvailablePermits > 0) await Task.Yield();
+        AwaitNoneLeft(mine); // it has the right to collect, and two of three
         victim.Kill();
         held.Dispose();
         using RateLimitLease all = await Soon(mine, 3);
@@ -154,6 +153,70 @@ public abstract class LimiterTests(NativeIpcKeyType type) : Suite
         RateLimiterStatistics said = mine.GetStatistics()!;
         Assert.Equal((2L, 0L), (said.CurrentAvailablePermits, said.CurrentQueuedCount));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mine.AcquireAsync(1, cancel.Token).AsTask());
+    }
+
+    /// <summary>Waits until those who collect have all permits that there are.</summary>
+    private static void AwaitNoneLeft(MachineConcurrencyLimiter limiter)
+        => Assert.True(SpinWait.SpinUntil(() => limiter.GetStatistics()!.CurrentAvailablePermits == 0, s_watchdog));
+
+    [Fact]
+    public async Task Who_cancels_between_permits_gives_back_what_was_collected()
+    {
+        string name = NextLimit(type);
+        using MachineConcurrencyLimiter mine = Limiter(name, 3), other = Limiter(name, 3);
+        using RateLimitLease held = other.AttemptAcquire();
+        using var cancel = new CancellationTokenSource();
+        Task<RateLimitLease> all = mine.AcquireAsync(3, cancel.Token).AsTask();
+        AwaitNoneLeft(other);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => all);
+        using RateLimitLease rest = await Soon(other, 2); // the right to collect is free, too
+        Assert.True(rest.IsAcquired);
+    }
+
+    [Fact]
+    public async Task Dispose_while_it_collects_gives_back_what_was_collected()
+    {
+        string name = NextLimit(type);
+        MachineConcurrencyLimiter mine = Limiter(name, 3);
+        using MachineConcurrencyLimiter other = Limiter(name, 3);
+        using RateLimitLease held = other.AttemptAcquire();
+        Task<RateLimitLease> all = Soon(mine, 3);
+        AwaitNoneLeft(other);
+        mine.Dispose();
+        Assert.False((await all).IsAcquired);
+        using RateLimitLease rest = await Soon(other, 2);
+        Assert.True(rest.IsAcquired);
+    }
+
+    [Fact]
+    public void A_lease_of_a_limiter_that_was_removed_is_over_without_an_error()
+    {
+        string name = NextLimit(type);
+        using MachineConcurrencyLimiter mine = Limiter(name, 2);
+        RateLimitLease lease = mine.AttemptAcquire(2);
+        Assert.True(MachineConcurrencyLimiter.Remove(name, type));
+        using MachineConcurrencyLimiter fresh = Limiter(name, 1);
+        lease.Dispose();
+        Assert.Equal(1, fresh.GetStatistics()!.CurrentAvailablePermits);
+    }
+
+    [Fact]
+    public void The_removal_of_each_part_is_seen()
+    {
+        foreach (int part in Enumerable.Range(0, 3))
+        {
+            string name = NextLimit(type);
+            using MachineConcurrencyLimiter mine = Limiter(name, 1);
+            Assert.False(mine.WasReplaced);
+            Assert.True(part switch
+            {
+                0 => SystemSemaphore.Remove(mine.Key),
+                1 => SystemSemaphore.Remove(mine.CollectingKey),
+                _ => SharedMemory.Remove(mine.AgreedKey),
+            });
+            Assert.True(SpinWait.SpinUntil(() => mine.WasReplaced, s_watchdog), $"Part {part} was removed.");
+        }
     }
 
     [Fact]

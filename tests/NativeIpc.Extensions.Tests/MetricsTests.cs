@@ -60,6 +60,41 @@ public sealed class MetricsTests : Suite
     }
 
     [Fact]
+    public async Task Takeovers_and_waits_are_told_for_the_object_that_they_belong_to()
+    {
+        string limit = NextLimit(Posix);
+        NativeIpcKey segment = Names.Next(Posix);
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddNativeIpc()
+            .AddSemaphore("gate", options => options.Key = $"{segment}") // the lock of the segment that comes next
+            .AddSharedMemory("frames", options => (options.Key, options.Size) = ($"{segment}", 16))
+            .AddLimiter("jobs", options => (options.Name, options.PermitLimit, options.QueueLimit) = (limit, 2, 10));
+        using var listener = new MeterListener();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        Listen(listener, host.Services.GetRequiredService<IMeterFactory>());
+
+        SharedMemory frames = host.Services.GetRequiredKeyedService<SharedMemory>("frames");
+        using (SharedMemoryLock held = frames.Lock())
+            Assert.False(frames.TryLock(TimeSpan.FromMilliseconds(500), out _));
+        Assert.Contains(("nativeipc.waits", 1, "segment", "frames", "not_acquired"), _said);
+
+        // A killed process had the right to collect, and one of two permits.
+        RateLimiter jobs = host.Services.GetRequiredKeyedService<RateLimiter>("jobs");
+        RateLimitLease one = jobs.AttemptAcquire();
+        PeerProcess victim = Peer(limit, Posix, 2);
+        victim.Post("acquire 2");
+        victim.Await("acquiring");
+        Assert.True(SpinWait.SpinUntil(() => jobs.GetStatistics()!.CurrentAvailablePermits == 0, s_watchdog));
+        victim.Kill();
+        one.Dispose();
+        using (RateLimitLease both = await Soon(jobs, 2)) Assert.True(both.IsAcquired);
+        Assert.Contains(("nativeipc.takeovers", 1, "limiter", "jobs", null), _said);
+        Assert.Contains(("nativeipc.lost_permits", 1, "limiter", "jobs", null), _said);
+        await host.StopAsync();
+    }
+
+    [Fact]
     public void Names_and_units_follow_the_conventions()
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
