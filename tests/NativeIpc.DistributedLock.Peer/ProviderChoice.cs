@@ -9,6 +9,12 @@ namespace NativeIpc.DistributedLock.Testing;
 /// <summary>Opens a provider by words that another process can be given.</summary>
 public static class ProviderChoice
 {
+    /// <summary>The variable that has the password of servers that tests start: it does not stand in a command line,
+    /// which others on the machine can read.</summary>
+    public const string PasswordVariable = "NATIVEIPC_SERVER_PASSWORD";
+
+    private static string? Password => Environment.GetEnvironmentVariable(PasswordVariable);
+
     /// <summary>Words for this library's provider.</summary>
     public static string[] Native(NativeIpcKeyType type, string prefix)
         => ["native", ((int)type).ToString(CultureInfo.InvariantCulture), prefix];
@@ -31,9 +37,9 @@ public static class ProviderChoice
                     KeyType = (NativeIpcKeyType)int.Parse(words[1], CultureInfo.InvariantCulture),
                     Prefix = words[2],
                 });
-            case "postgres": return new PostgresDistributedSynchronizationProvider(words[1]);
+            case "postgres": return new PostgresDistributedSynchronizationProvider($"{words[1]};Password={Password}");
             case "redis":
-                IDatabase database = ConnectionMultiplexer.Connect(words[1]).GetDatabase();
+                IDatabase database = ConnectionMultiplexer.Connect($"{words[1]},password={Password}").GetDatabase();
                 var expiry = TimeSpan.FromMilliseconds(int.Parse(words[2], CultureInfo.InvariantCulture));
                 return new RedisDistributedSynchronizationProvider(database, options => options.Expiry(expiry)
                     .BusyWaitSleepTime(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)));

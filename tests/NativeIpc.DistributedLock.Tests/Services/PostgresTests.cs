@@ -1,4 +1,5 @@
 using Medallion.Threading;
+using Medallion.Threading.Postgres;
 using NativeIpc.DistributedLock.Testing;
 using Npgsql;
 using Xunit;
@@ -28,31 +29,54 @@ public sealed class PostgresService : Service
         _server ??= Server.Start("postgres", folder => Prepare(programs, asUser, folder),
             (folder, port) =>
             [
-                .. asUser, Path.Combine(programs, "postgres"), "-D", folder, "-c", "listen_addresses=127.0.0.1",
+                .. asUser, Path.Combine(programs, "postgres"), "-D", DataOf(folder), "-c", "listen_addresses=127.0.0.1",
                 "-c", $"port={Server.Text(port)}", "-c", "unix_socket_directories=", "-c", "fsync=off",
             ],
             "database system is ready to accept connections");
     }
 
+    private static string DataOf(string folder) => Path.Combine(folder, "data");
+
     private static void Prepare(string programs, string[] asUser, string folder)
     {
-        if (asUser.Length > 0) Run(["chown", $"{User}:{User}", folder]);
-        Run([.. asUser, Path.Combine(programs, "initdb"), "-D", folder, "-U", User, "-A", "trust", "-E", "UTF8",
-            "--no-locale", "--no-sync"]);
+        string password = Path.Combine(folder, "password");
+        File.WriteAllText(password, Server.Password);
+        if (asUser.Length > 0) Run(["chown", $"{User}:{User}", folder, password]);
+        Run([.. asUser, Path.Combine(programs, "initdb"), "-D", DataOf(folder), "-U", User, "-A", "scram-sha-256",
+            $"--pwfile={password}", "-E", "UTF8", "--no-locale", "--no-sync"]);
     }
 
     private static void Run(string[] command)
         => _ = Shell.Run(command[0], command[1..], workingDirectory: "/", watchdog: Watchdog * 2).Succeeded;
 
-    /// <summary>Ends the sessions that hold a lock, as a restart or a broken network does.</summary>
+    /// <summary>Ends the session that holds a lock, as a restart or a broken network does.</summary>
     public override void LoseLock(string name)
     {
-        using var connection = new NpgsqlConnection(Connection);
+        // Of this name: a session of a peer that was killed in another test may not have ended yet.
+        PostgresAdvisoryLockKey key = ((PostgresDistributedLock)Locks.CreateLock(name)).Key;
+        using var connection = new NpgsqlConnection($"{Connection};Password={Server.Password}");
         connection.Open();
-        using var command = new NpgsqlCommand(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted",
-            connection);
-        Assert.Equal(1L, command.ExecuteScalar());
+        using var seek = new NpgsqlCommand(
+            """
+            SELECT pid, objsubid = 1, (classid::bigint << 32) | objid::bigint FROM pg_locks
+                WHERE locktype = 'advisory' AND granted
+            """, connection);
+        List<int> holders = [];
+        using (NpgsqlDataReader found = seek.ExecuteReader())
+        {
+            while (found.Read())
+            {
+                // One number of 64 bits, or two of 32: those of short names.
+                long number = found.GetInt64(2);
+                PostgresAdvisoryLockKey taken = found.GetBoolean(1) ? new(number)
+                    : new((int)(number >> 32), unchecked((int)number));
+                if (taken == key) holders.Add(found.GetInt32(0));
+            }
+        }
+
+        using var end = new NpgsqlCommand("SELECT pg_terminate_backend(@pid)", connection);
+        end.Parameters.AddWithValue("pid", Assert.Single(holders));
+        Assert.Equal(true, end.ExecuteScalar());
     }
 
     /// <summary>DistributedLock.Postgres 1.3.1 says "Connection is not open" then.</summary>

@@ -13,18 +13,24 @@ public sealed class RedisService : Service
 
     private Server? _server;
 
-    public string Address => $"127.0.0.1:{_server!.Port}";
+    /// <summary>Host, port and password, as StackExchange.Redis has them.</summary>
+    public string Address => $"{HostAndPort},password={Server.Password}";
 
-    public override IReadOnlyList<string> Words => ProviderChoice.Redis(Address, s_expiry);
+    private string HostAndPort => $"127.0.0.1:{_server!.Port}";
+
+    public override IReadOnlyList<string> Words => ProviderChoice.Redis(HostAndPort, s_expiry);
 
     public override void Require()
     {
         string program = Peers.Require("redis-server", "redis-server");
-        _server ??= Server.Start("redis", _ => { },
-            (folder, port) => [program, "--bind", "127.0.0.1", "--port", Server.Text(port), "--dir", folder,
+        _server ??= Server.Start("redis",
+            folder => File.WriteAllText(Configuration(folder), $"requirepass {Server.Password}\n"),
+            (folder, port) => [program, Configuration(folder), "--bind", "127.0.0.1", "--port", Server.Text(port), "--dir", folder,
                 "--save", "", "--appendonly", "no"],
             "Ready to accept connections");
     }
+
+    private static string Configuration(string folder) => Path.Combine(folder, "redis.conf");
 
     public override void LoseLock(string name) => Remove(name);
 

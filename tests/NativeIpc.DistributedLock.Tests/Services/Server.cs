@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
+using NativeIpc.DistributedLock.Testing;
 
 namespace NativeIpc.DistributedLock.Tests.Services;
 
@@ -23,6 +25,10 @@ internal sealed partial class Server : IDisposable
         _folder = folder;
         Port = port;
     }
+
+    /// <summary>What every client says. Processes that the tests start have it, and nobody else on the
+    /// machine.</summary>
+    public static string Password { get; } = MakePassword();
 
     /// <summary>The port on 127.0.0.1.</summary>
     public int Port { get; }
@@ -95,6 +101,13 @@ internal sealed partial class Server : IDisposable
         process.Dispose();
         lock (lines) said = lines.ToString();
         return null;
+    }
+
+    private static string MakePassword()
+    {
+        string password = RandomNumberGenerator.GetHexString(32);
+        Environment.SetEnvironmentVariable(ProviderChoice.PasswordVariable, password);
+        return password;
     }
 
     private static int FreePort()
