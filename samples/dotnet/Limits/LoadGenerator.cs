@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using NativeIpc;
 
 namespace Limits;
 
@@ -11,6 +12,9 @@ internal static class LoadGenerator
 
     internal static async Task<int> RunAsync()
     {
+        // What a run that was killed has counted would stay in it.
+        using (SharedMemory gauge = SharedMemory.CreateOrOpen(NativeIpcKey.Parse("posix:/org.example.gauge"), 8))
+            gauge.Span.Clear();
         Process[] services = [Start(), Start()];
         try
         {
