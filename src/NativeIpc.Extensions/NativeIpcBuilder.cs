@@ -11,7 +11,9 @@ namespace NativeIpc.Extensions;
 /// <remarks>
 /// <para>Each one is a keyed singleton under its name (<c>[FromKeyedServices("frames")] SharedMemory frames</c>). They
 /// are opened when the host starts, in the order of their registrations and before other services start, so that a host
-/// that cannot have them does not start; and closed after all services have stopped, in the reverse order.</para>
+/// that cannot have them does not start. Each one is closed when the container is disposed, after every
+/// service that was given it when that was made; a service that asks the container later may be disposed after it. Among
+/// themselves they close in no order.</para>
 /// <para>Where a configuration was given to <c>AddNativeIpc</c>, its sections <c>Segments:NAME</c>,
 /// <c>Semaphores:NAME</c> and <c>Limiters:NAME</c> are bound first, and then <c>configure</c> is called.</para>
 /// </remarks>
@@ -93,7 +95,7 @@ public sealed class NativeIpcBuilder
 
     private static RegisteredObject Held(IServiceProvider services, string name, RegisteredKind kind)
     {
-        services.GetRequiredService<OpenedObjects>(); // a user that is made early is still disposed before all of them
+        services.GetRequiredService<OpenedObjects>(); // all are open before a service has one, and so closed after it
         return services.GetRequiredKeyedService<RegisteredObject>(new Registration(name, kind));
     }
 

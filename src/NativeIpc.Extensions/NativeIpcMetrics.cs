@@ -27,8 +27,8 @@ internal sealed class NativeIpcMetrics : IDisposable
         Meter meter = meters.Create(MeterName);
         _waits = meter.CreateCounter<long>("nativeipc.waits", "{wait}",
             "Waits for a permit or a lock that are over. What is had at once is no wait.");
-        _waitTime = meter.CreateHistogram("nativeipc.wait.duration", "s", "How long waits for a permit or a lock took.",
-            tags: null, new InstrumentAdvice<double>
+        _waitTime = meter.CreateHistogram("nativeipc.wait.duration", "s",
+            "How long waits for a permit or a lock took, once they slept.", tags: null, new InstrumentAdvice<double>
             {
                 HistogramBucketBoundaries =
                     [0.00001, 0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60],

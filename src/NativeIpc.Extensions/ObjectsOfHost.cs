@@ -3,8 +3,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace NativeIpc.Extensions;
 
-/// <summary>Opens all that is registered, in order, when the first of it is asked for. The container closes it in the
-/// reverse order in which it was made, so every user of an object before all objects.</summary>
+/// <summary>Opens all that is registered, in order, when the first of it is asked for.</summary>
+/// <remarks>The container disposes what it has made in the reverse order: a service before the objects that it was given
+/// when it was made.</remarks>
 internal sealed class OpenedObjects
 {
     public OpenedObjects(IServiceProvider services, Registrations registrations)
