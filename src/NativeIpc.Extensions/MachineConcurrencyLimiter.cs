@@ -112,8 +112,8 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public static bool Remove(string name, NativeIpcKeyType? keyType = null)
     {
-        // The semaphore after what says how many it has, so that none stays with another count. Whoever comes in between
-        // has one that goes at once, and sees that as all who use it do.
+        // The semaphore after what says how many it has, so that none stays with another count. Whoever comes in
+        // between has one that goes at once, and sees that as all who use it do.
         bool isRemoved = SharedMemory.Remove(AgreedKeyOf(name, keyType));
         isRemoved |= SystemSemaphore.Remove(KeyOf("permits", name, keyType));
         return isRemoved | SystemSemaphore.Remove(KeyOf("all", name, keyType));

@@ -12,8 +12,8 @@ namespace NativeIpc.Extensions;
 /// <para>Each one is a keyed singleton under its name (<c>[FromKeyedServices("frames")] SharedMemory frames</c>). They
 /// are opened when the host starts, in the order of their registrations and before other services start, so that a host
 /// that cannot have them does not start. Each one is closed when the container is disposed, after every
-/// service that was given it when that was made; a service that asks the container later may be disposed after it. Among
-/// themselves they close in no order.</para>
+/// service that was given it when that was made; a service that asks the container later may be disposed after it.
+/// Among themselves they close in no order.</para>
 /// <para>Where a configuration was given to <c>AddNativeIpc</c>, its sections <c>Segments:NAME</c>,
 /// <c>Semaphores:NAME</c> and <c>Limiters:NAME</c> are bound first, and then <c>configure</c> is called.</para>
 /// </remarks>

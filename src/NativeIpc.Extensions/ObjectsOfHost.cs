@@ -4,8 +4,8 @@ using Microsoft.Extensions.Hosting;
 namespace NativeIpc.Extensions;
 
 /// <summary>Opens all that is registered, in order, when the first of it is asked for.</summary>
-/// <remarks>The container disposes what it has made in the reverse order: a service before the objects that it was given
-/// when it was made.</remarks>
+/// <remarks>The container disposes what it has made in the reverse order: a service before the objects that it was
+/// given when it was made.</remarks>
 internal sealed class OpenedObjects
 {
     public OpenedObjects(IServiceProvider services, Registrations registrations)

@@ -54,7 +54,7 @@ public abstract class SynchronizationTests<TService> : IClassFixture<TService>, 
         using var isLost = new ManualResetEventSlim();
         using CancellationTokenRegistration listening =
             token.UnsafeRegister(static isLost => ((ManualResetEventSlim)isLost!).Set(), isLost);
-        Assert.True(isLost.Wait(Watchdog), "The handle was not told that it is lost.");
+        Assert.True(isLost.Wait(Watchdog, CancellationToken.None), "The handle was not told that it is lost.");
     }
 
     public void Dispose()

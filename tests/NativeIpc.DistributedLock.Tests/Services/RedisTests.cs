@@ -25,8 +25,8 @@ public sealed class RedisService : Service
         string program = Peers.Require("redis-server", "redis-server");
         _server ??= Server.Start("redis",
             folder => File.WriteAllText(Configuration(folder), $"requirepass {Server.Password}\n"),
-            (folder, port) => [program, Configuration(folder), "--bind", "127.0.0.1", "--port", Server.Text(port), "--dir", folder,
-                "--save", "", "--appendonly", "no"],
+            (folder, port) => [program, Configuration(folder), "--bind", "127.0.0.1", "--port", Server.Text(port),
+                "--dir", folder, "--save", "", "--appendonly", "no"],
             "Ready to accept connections");
     }
 
