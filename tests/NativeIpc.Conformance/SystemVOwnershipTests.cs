@@ -196,6 +196,30 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         Assert.False(Backend.AnythingExists(key));
     }
 
+    [BackendFact(Needs.Linux)]
+    public void A_segment_that_is_removed_before_its_maker_is_attached_is_not_given_out()
+    {
+        NativeIpcKey key = NextKey();
+        File.WriteAllText(key.NativeKey, ""); // as a stranger made it
+        PeerProcess maker = Peer();
+        maker.Ask("holdat systemv.segment.made");
+        maker.Post($"shm createoropen a {key} 100");
+        maker.Await("stopped systemv.segment.made");
+        int first = SystemVProvider.SegmentId(key);
+        nint address = Libc.shmat(first, 0, 0);
+        Assert.NotEqual(-1, address);
+        Remove(first);
+        Assert.Equal(-1, SystemVProvider.SegmentId(key));
+
+        maker.GoOn();
+
+        maker.Answer();
+        using (SharedMemory.OpenExisting(key)) maker.Ask("shm close a");
+        Assert.Equal(0, Libc.shmdt(address));
+    }
+
+    private static unsafe void Remove(int id) => Assert.Equal(0, Libc.shmctl(id, Flags.IPC_RMID, null));
+
     private sealed class Warnings : EventListener
     {
         public ConcurrentBag<string> Messages { get; } = [];

@@ -24,7 +24,7 @@ using var output = new StreamWriter(StandardStream.Open(1)) { AutoFlush = true, 
 using var input = new StreamReader(StandardStream.Open(0));
 var segments = new SegmentCommands(output);
 var semaphores = new SemaphoreCommands(output);
-var stops = new StopCommands(output);
+var stops = new StopCommands(output, input);
 
 while (input.ReadLine() is { } line)
 {
@@ -44,7 +44,10 @@ while (input.ReadLine() is { } line)
                 answer = KeyCommands.Run(words);
                 break;
             case "stopat":
-                answer = stops.Run(words);
+                answer = stops.Run(words, isForEver: true);
+                break;
+            case "holdat":
+                answer = stops.Run(words, isForEver: false);
                 break;
             case "race":
                 answer = RaceCommands.Run(words);

@@ -79,6 +79,14 @@ internal sealed partial class PeerProcess : IDisposable
         _process.StandardInput.Flush();
     }
 
+    /// <summary>Lets it go on from where <c>holdat</c> holds it.</summary>
+    internal void GoOn()
+    {
+        Note(">", "");
+        _process.StandardInput.Write("\n");
+        _process.StandardInput.Flush();
+    }
+
     /// <summary>Waits for one line, such as <c>locking</c>.</summary>
     internal void Await(string line)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
@@ -41,11 +42,21 @@ internal static class SystemVReclaim
         // detach takes the Qt lock first and the file's second, so here the Qt lock is only tried, and the caller
         // releases the file before it tries again.
         NativeIpcKey lockKey = NameRules.LockKey(key, PlatformEnvironment.Current);
-        int qtLock = FindLock(lockKey);
-        if (qtLock != -1 && !SystemVLocks.TryStep(qtLock, -1)) return Reclaimed.NotNow;
+        int number = FindLock(lockKey, out int qtLock);
+        if (number != 0) throw SystemVErrors.GetSemaphore(attempt, lockKey, number);
+        if (qtLock != -1 && !SystemVLocks.TryStep(qtLock, -1))
+        {
+            number = Marshal.GetLastPInvokeError();
+            return number is Errno.EINTR || number == Errno.EAGAIN ? Reclaimed.NotNow
+                : throw SystemVErrors.UseSemaphore(attempt, lockKey, "semop", number);
+        }
+
         try
         {
-            if (SystemVSupport.Status(id, out status) == 0 && status.Attached != 0) return Reclaimed.InUse;
+            error = SystemVSupport.Status(id, out status);
+            if (error != 0 && !SystemVSupport.IsGone(error))
+                throw SystemVErrors.UseSegment(attempt, key, "shmctl", error);
+            if (error == 0 && status.Attached != 0) return Reclaimed.InUse;
             SystemVSupport.RemoveSegment(attempt, key, id);
 
             // What a dead holder left behind went with the bytes.
@@ -60,11 +71,24 @@ internal static class SystemVReclaim
         }
     }
 
-    /// <summary>The set of a segment's lock; -1 for none.</summary>
-    internal static int FindLock(in NativeIpcKey lockKey)
+    /// <summary>Looks for the set of a segment's lock; -1 for none.</summary>
+    /// <returns>0, or the error number of what does not say.</returns>
+    internal static int FindLock(in NativeIpcKey lockKey, out int id)
     {
+        id = -1;
         string path = KeyFile.Path(lockKey);
-        return Libc.Status(path, followLink: true, out _) == 0 && Libc.ftok(path, (int)lockKey.Type) is var ipcKey
-            && ipcKey != -1 ? Libc.semget(ipcKey, 0, 0) : -1;
+        int number = Libc.Status(path, followLink: true, out FileStatus file);
+        if (number != 0) return number is Errno.ENOENT or Errno.ENOTDIR ? 0 : number;
+        int ipcKey = FileKeys.Of(file.Identity, (int)lockKey.Type);
+        if (!FileKeys.s_areKnown)
+        {
+            ipcKey = Libc.ftok(path, (int)lockKey.Type);
+            number = Marshal.GetLastPInvokeError();
+            if (ipcKey == -1 && number != 0) return number == Errno.ENOENT ? 0 : number;
+        }
+
+        id = Libc.semget(ipcKey, 0, 0);
+        number = id == -1 ? Marshal.GetLastPInvokeError() : 0;
+        return number == Errno.ENOENT ? 0 : number;
     }
 }

@@ -3,6 +3,7 @@ using NativeIpc.Contracts;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
+using NativeIpc.Lifetime;
 using NativeIpc.Linux;
 using NativeIpc.Platform;
 using NativeIpc.Waiting.Bounds;
@@ -72,7 +73,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
                 SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
             }
 
-            file.RemoveIfUnused(ipcKey);
+            file.RemoveIfUnused();
         }
 
         if (found && lockKey.NativeKey != key.NativeKey) SystemVSemaphores.RemoveByKey(lockKey);
@@ -106,7 +107,7 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
             SystemVSegment? segment = obtained switch
             {
                 Obtained.Made => AttachMade(session, key, id, size, rules.Group, options),
-                Obtained.Found => AttachFound(Creating, session, id, SharedMemoryAccess.ReadWrite, options),
+                Obtained.Found => AttachFound(Opening, session, id, SharedMemoryAccess.ReadWrite, options),
                 _ => null,
             };
             if (segment is null) continue;
@@ -151,15 +152,22 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
     {
         if (group is { } gid && SystemVSupport.GiveSegment(id, gid) is var refused and not 0)
             throw SystemVErrors.Give(Creating, key, "shmctl", refused);
+        StopPoint.At("systemv.segment.made");
         if (!TryAttach(Creating, key, id, SharedMemoryAccess.ReadWrite, out nint address)) return null;
 
         // R1 Race: a peer that ends (Qt) has removed the key file just before the segment was made under it.
         // Safe because: the file is looked at after the attach, the segment is removed again, and the next round makes
         // it under the file that has the path then.
+        // R6 Race: a peer has attached as soon as it was made, and another one has removed it: it lost its key then, and
+        // its memory lives as long as somebody is attached.
+        // Safe because: its status is taken after the attach, and the next round makes another one.
         SystemVSegment? segment = null;
         try
         {
-            if (!session.File.HasPath || !HasKey(session.IpcKey, id)) return null;
+            int error = SystemVSupport.Status(id, out SegmentStatus status);
+            if (error != 0 && !SystemVSupport.IsGone(error))
+                throw SystemVErrors.UseSegment(Creating, key, "shmctl", error);
+            if (error != 0 || status.IsRemoved || !session.File.HasPath || !HasKey(session.IpcKey, id)) return null;
             return segment = new SystemVSegment(key, address, id, session.IpcKey, size, session.File.Status.Identity,
                 SharedMemoryAccess.ReadWrite, createdNew: true, options);
         }
@@ -231,10 +239,12 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         var backoff = new Backoff(s_removal);
         do
         {
-            int qtLock = SystemVReclaim.FindLock(lockKey);
-            bool isTaken = qtLock != -1 && Libc.semctl(qtLock, 0, Flags.GETVAL) == 0;
+            // Unknown is not free.
+            bool isFree = SystemVReclaim.FindLock(lockKey, out int qtLock) == 0 && (qtLock == -1
+                || Libc.semctl(qtLock, 0, Flags.GETVAL) is var value && (value > 0
+                || (value == -1 && SystemVSupport.IsGone(Marshal.GetLastPInvokeError()))));
             if (SystemVSupport.Status(id, out SegmentStatus status) != 0 || status.IsRemoved) return false;
-            if (!isTaken) return true;
+            if (isFree) return true;
         }
         while (backoff.Pause());
 
