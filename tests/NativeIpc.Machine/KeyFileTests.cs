@@ -189,4 +189,34 @@ public sealed class KeyFileTests : IDisposable
             segments with { PeerTimeout = TimeSpan.Zero }));
         Assert.False(SystemSemaphore.TryOpenExisting(key, out _, semaphores with { PeerTimeout = TimeSpan.Zero }));
     }
+
+    [Fact]
+    public void A_key_file_stays_and_is_named_when_the_system_does_not_say_whether_it_is_used()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        try
+        {
+            VictimResult result = Victims.Run(Situation.Plain, "listen", $"semaphore-create {key} 1", "refuse-systemv",
+                "dispose", "events");
+            Assert.True(File.Exists(key.NativeKey));
+            Assert.Contains(key.NativeKey, result[4].Did, StringComparison.Ordinal);
+            Assert.Contains("semget", result[4].Did, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(key.NativeKey);
+        }
+    }
+
+    [Fact]
+    public void A_segment_whose_status_is_not_told_is_not_said_to_be_removed()
+    {
+        NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
+        using SharedMemory segment = SharedMemory.CreateNew(key, 100);
+        VictimResult result = Victims.Run(Situation.Plain, $"segment-open {key}", "refuse-segment-status",
+            "segment-lock");
+        Assert.Equal("opened 100", result[0].Did);
+        result[2].AssertSays(NativeIpcError.PermissionDenied, key, "shmctl", 1);
+        Assert.DoesNotContain("was removed", result[2].Message, StringComparison.Ordinal);
+    }
 }

@@ -18,6 +18,7 @@ internal static unsafe partial class SystemCallFilter
 
     private const int OffsetOfNumber = 0; // struct seccomp_data
     private const int OffsetOfFirstArgument = 16; // each has eight bytes, of which the low four are looked at
+    private const int OffsetOfSecondArgument = 24;
     private const int OffsetOfThirdArgument = 32;
     private const uint TmpfileBit = 0x400000; // __O_TMPFILE
     private const uint NotPermitted = 1; // EPERM
@@ -52,6 +53,17 @@ internal static unsafe partial class SystemCallFilter
         new Instruction(LoadWord, 0, 0, OffsetOfNumber),
         new Instruction(JumpIfEqual, 0, 1, IsX64 ? 267u : 78u), // readlinkat
         new Instruction(Return, 0, 0, Refuse | number),
+        new Instruction(Return, 0, 0, Allow),
+    ]);
+
+    /// <summary>As where the status of a System V segment is not told.</summary>
+    internal static string RefuseSegmentStatus() => Install(
+    [
+        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+        new Instruction(JumpIfEqual, 0, 3, IsX64 ? 31u : 195u), // shmctl
+        new Instruction(LoadWord, 0, 0, OffsetOfSecondArgument),
+        new Instruction(JumpIfEqual, 0, 1, 2), // IPC_STAT
+        new Instruction(Return, 0, 0, Refuse | NotPermitted),
         new Instruction(Return, 0, 0, Allow),
     ]);
 

@@ -38,6 +38,7 @@ internal static partial class SystemSteps
         "refuse-links" => SystemCallFilter.RefuseLinks(uint.Parse(words[1], CultureInfo.InvariantCulture)),
         "unseen" => Unseen(),
         "inspect" => $"inspected {IpcObjects.Inspect(NativeIpcKey.Parse(words[1]), IpcObjectKind.SharedMemory)?.Size}",
+        "refuse-segment-status" => SystemCallFilter.RefuseSegmentStatus(),
         "refuse-systemv" => SystemCallFilter.RefuseSystemV(),
         "signal" => Signal(int.Parse(words[1], CultureInfo.InvariantCulture)),
         "on-signal" => SignalHandler.Register(int.Parse(words[1], CultureInfo.InvariantCulture),

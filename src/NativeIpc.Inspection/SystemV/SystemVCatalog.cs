@@ -106,7 +106,7 @@ internal sealed class SystemVCatalog : IObjectCatalog
                 : SystemVSupport.RemoveSemaphore(attempt, found.NamingKey, id));
             if (!isRemoved) return false;
             if (notOpened is not null) throw notOpened;
-            file?.RemoveIfUnused(file.Ftok());
+            file?.RemoveIfUnused();
             return found.SystemVId is not null || file is { IsStillThere: false };
         }
     }

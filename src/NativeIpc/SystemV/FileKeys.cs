@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.SystemV;
@@ -19,10 +20,32 @@ internal static class FileKeys
     public static int Of(FileIdentity identity, int projectId)
         => (projectId & 0xFF) << 24 | (int)(identity.Device & 0xFF) << 16 | (int)(identity.Inode & 0xFFFF);
 
-    /// <summary>Whether a segment or a semaphore stands under a key.</summary>
-    public static bool HasObject(int ipcKey) => Libc.shmget(ipcKey, 0, 0) != -1 || Libc.semget(ipcKey, 0, 0) != -1;
+    /// <summary>Whether a segment or a semaphore stands under a key; null when the system does not say.</summary>
+    /// <param name="ipcKey">The key.</param>
+    /// <param name="refused">What does not say, and its error number.</param>
+    public static bool? HasObject(int ipcKey, out (string Call, int Number) refused)
+    {
+        refused = default;
+        return Has("shmget", Libc.shmget(ipcKey, 0, 0), ref refused) is var segment && segment == true
+            ? true : segment | Has("semget", Libc.semget(ipcKey, 0, 0), ref refused);
+    }
 
-    /// <summary>Whether a segment or a semaphore stands under a file's key.</summary>
-    public static bool HasObject(FileIdentity identity, string path, int projectId)
-        => HasObject(s_areKnown ? Of(identity, projectId) : Libc.ftok(path, projectId));
+    /// <summary>Whether a segment or a semaphore stands under a file's key; null when the system does not say.</summary>
+    public static bool? HasObject(FileIdentity identity, string path, int projectId,
+        out (string Call, int Number) refused)
+    {
+        if (s_areKnown) return HasObject(Of(identity, projectId), out refused);
+        int ipcKey = Libc.ftok(path, projectId);
+        refused = ("ftok", Marshal.GetLastPInvokeError());
+        return ipcKey == -1 && refused.Number != 0 ? null : HasObject(ipcKey, out refused);
+    }
+
+    private static bool? Has(string call, int id, ref (string Call, int Number) refused)
+    {
+        if (id != -1) return true;
+        int number = Marshal.GetLastPInvokeError();
+        if (number == Errno.ENOENT) return false;
+        refused = (call, number);
+        return null;
+    }
 }

@@ -84,7 +84,7 @@ internal sealed class KeyFile : IDisposable
     /// </summary>
     public bool MayBeInTheMaking(int systemVKey, TimeSpan bound)
     {
-        if (IsNew || !IsTypical || FileKeys.HasObject(systemVKey)) return false;
+        if (IsNew || !IsTypical || FileKeys.HasObject(systemVKey, out _) != false) return false;
         _isBare = true;
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
@@ -133,17 +133,43 @@ internal sealed class KeyFile : IDisposable
             + "others.");
     }
 
-    /// <summary>Whether an object of another project id stands under a file, as far as this library has made them: only
-    /// a marked file can have one.</summary>
-    internal static bool HasOthers(in FileStatus file, string path, int projectId)
+    /// <summary>Whether an object stands under a file: of the key's project id, or of another one, as far as this
+    /// library has made it, since only a marked file can have those.</summary>
+    /// <exception cref="NativeIpcException">The system does not say: unknown is not unused.</exception>
+    private static bool IsUsed(string attempt, in NativeIpcKey key, string path, in FileStatus file)
     {
+        int own = (int)key.Type & 0xFF;
+        if (IsUsed(attempt, key, path, file, own)) return true;
         if (!IsMarkedAt(file)) return false;
         for (int project = 1; project <= 255; project++)
         {
-            if (project != (projectId & 0xFF) && FileKeys.HasObject(file.Identity, path, project)) return true;
+            if (project != own && IsUsed(attempt, key, path, file, project)) return true;
         }
 
         return false;
+    }
+
+    private static bool IsUsed(string attempt, in NativeIpcKey key, string path, in FileStatus file, int project)
+        => FileKeys.HasObject(file.Identity, path, project, out (string Call, int Number) refused)
+            ?? throw (refused.Call switch
+            {
+                "shmget" => SystemVErrors.UseSegment(attempt, key, refused.Call, refused.Number),
+                "semget" => SystemVErrors.GetSemaphore(attempt, key, refused.Number),
+                _ => SystemVErrors.KeyFile(attempt, key, refused.Call, refused.Number),
+            });
+
+    /// <summary>Removes a file that could not be locked or dressed, after a failure which the caller is to hear, if no
+    /// object stands under it.</summary>
+    internal static void TakeBackNew(string attempt, in NativeIpcKey key, string path, in FileStatus file)
+    {
+        try
+        {
+            if (!IsUsed(attempt, key, path, file)) _ = Libc.unlink(path);
+        }
+        catch (NativeIpcException failure)
+        {
+            NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+        }
     }
 
     /// <summary>Gives a file that was made in the plain way its mode and group, and keeps a mark that another process
@@ -192,25 +218,27 @@ internal sealed class KeyFile : IDisposable
     /// Removes the file if it is an empty regular file of this user, reached without a link, and nothing stands under
     /// its key any more; if it is marked, under any of its keys.
     /// </summary>
+    /// <returns>Whether the path leads to it no more.</returns>
     /// <remarks>
     /// R4 Race: the last object of one project id goes while the first one of another id is made.
     /// Safe because: the file lock puts the two in order, and the mark is read under it. A peer that knows neither lock
     /// nor mark is not seen.
     /// </remarks>
-    public void RemoveIfUnused(int systemVKey)
+    public bool RemoveIfUnused()
     {
         Debug.Assert(_rules.Purpose != KeyFilePurpose.Find, "A shared lock keeps nobody from making objects.");
+        const string attempt = "remove the key file of";
         string path = Path(Key);
         int error = Libc.Status(path, followLink: false, out FileStatus now);
-        if (error == Errno.ENOENT) return;
+        if (error == Errno.ENOENT) return true;
 
         // Unknown is not gone.
-        if (error != 0) throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "statx", error);
-        if (now.Identity != Status.Identity) return;
-        if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now)) return;
-        if (FileKeys.HasObject(systemVKey) || HasOthers(now, path, (int)Key.Type)) return;
+        if (error != 0) throw SystemVErrors.RemoveKeyFile(attempt, Key, "statx", error);
+        if (now.Identity != Status.Identity) return true;
+        if (!now.IsRegularFile || now.Size != 0 || !IsOwn(now) || IsUsed(attempt, Key, path, now)) return false;
         if (Libc.unlink(path) != 0 && Marshal.GetLastPInvokeError() is var number && number != Errno.ENOENT)
-            throw SystemVErrors.RemoveKeyFile("remove the key file of", Key, "unlink", number);
+            throw SystemVErrors.RemoveKeyFile(attempt, Key, "unlink", number);
+        return true;
     }
 
     /// <summary>Whether the file is this user's; where the numbers do not tell (<see cref="RealIds"/>), the kernel
@@ -221,15 +249,17 @@ internal sealed class KeyFile : IDisposable
             && Libc.IsOwner(_descriptor));
 
     /// <summary>Removes the file after a failure, which the caller is to hear: another one goes to the log.</summary>
-    public void TakeBack(int systemVKey)
+    /// <returns>Whether the path leads to it no more.</returns>
+    public bool TakeBack()
     {
         try
         {
-            RemoveIfUnused(systemVKey);
+            return RemoveIfUnused();
         }
         catch (NativeIpcException failure)
         {
             NativeIpcEventSource.s_log.NotRemoved(failure.Message);
+            return false;
         }
     }
 

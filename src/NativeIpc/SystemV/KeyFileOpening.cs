@@ -173,11 +173,8 @@ internal ref struct KeyFileOpening
                 // R2 Race: another process had the lock first, and has made an object of any project id.
                 // Safe because: a file with an object stays. A process that has it open and waits for the lock finds
                 // that the name has gone, and begins again.
-                bool isThere = Libc.Status(_path, followLink: false, out FileStatus now) == 0
-                    && now.Identity == identity;
-                if (isThere && !FileKeys.HasObject(now.Identity, _path, (int)_key.Type)
-                    && !KeyFile.HasOthers(now, _path, (int)_key.Type))
-                    _ = Libc.unlink(_path);
+                if (Libc.Status(_path, followLink: false, out FileStatus now) == 0 && now.Identity == identity)
+                    KeyFile.TakeBackNew(_attempt, _key, _path, now);
                 file?.Dispose();
             }
         }

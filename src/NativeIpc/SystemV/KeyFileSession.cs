@@ -71,7 +71,8 @@ internal sealed class KeyFileSession : IDisposable
     /// <summary>Its System V key.</summary>
     internal int IpcKey { get; private set; }
 
-    /// <summary>Whether this call made the file, in this round or an earlier one.</summary>
+    /// <summary>Whether this call made the file, in this round or in an earlier one that could not take it
+    /// back.</summary>
     internal bool MadeFile => _madeFile == File.Status.Identity;
 
     /// <summary>A round that finds the object. A peer that may be making it is waited for.</summary>
@@ -219,7 +220,8 @@ internal sealed class KeyFileSession : IDisposable
         {
             // The object first: a file with an object stays.
             if (_made != -1) SystemVSupport.TakeBack(_kind, _attempt, _key, _made);
-            if (_file.IsNew) _file.TakeBack(IpcKey);
+            // The number of its inode may go to the file of a peer.
+            if (_file.IsNew && _file.TakeBack()) _madeFile = null;
         }
 
         _made = -1;

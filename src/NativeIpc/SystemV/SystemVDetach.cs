@@ -123,7 +123,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             SystemVSupport.RemoveSegment(Removing, key, id);
             if (!madeKeyFile) return;
             using KeyFile? file = OpenKeyFile();
-            if (file is not null && file.Status.Identity == keyFile) file.RemoveIfUnused(ipcKey);
+            if (file is not null && file.Status.Identity == keyFile) file.RemoveIfUnused();
         }
         catch (NativeIpcException failure)
         {
@@ -156,7 +156,22 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
 
     /// <summary>Whether the key still leads to the segment: a Qt peer removes the key file together with the lock that
     /// it made.</summary>
-    private bool HasName => Libc.shmget(Libc.ftok(KeyFile.Path(key), (int)key.Type), 0, 0) == id;
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
+    private bool HasName
+    {
+        get
+        {
+            string path = KeyFile.Path(key);
+            int error = Libc.Status(path, followLink: true, out FileStatus file);
+            if (error is Errno.ENOENT or Errno.ENOTDIR) return false;
+            if (error != 0) throw SystemVErrors.KeyFile(Removing, key, "statx", error);
+            int found = Libc.shmget(FileKeys.s_areKnown ? FileKeys.Of(file.Identity, (int)key.Type)
+                : Libc.ftok(path, (int)key.Type), 0, 0);
+            if (found != -1) return found == id;
+            error = Marshal.GetLastPInvokeError();
+            return error == Errno.ENOENT ? false : throw SystemVErrors.UseSegment(Removing, key, "shmget", error);
+        }
+    }
 
     private void RemoveIfLast(End end)
     {
@@ -225,9 +240,9 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             if (!IsUnused) return true;
             SystemVSupport.RemoveSegment(Removing, key, id);
             _hasRemoved = true;
-            if (Libc.shmget(ipcKey, 0, 0) != -1) return true; // a peer that knows no lock has made another one
+            if (SystemVSupport.HasSegment(Removing, key, ipcKey)) return true; // a peer that knows no lock has made another one
             isLockOver = SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
-            file.RemoveIfUnused(ipcKey);
+            file.RemoveIfUnused();
             return true;
         }
         finally
@@ -246,7 +261,9 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
         using (KeyFile? file = OpenKeyFile())
         {
             // another segment has the name
-            if (file is null || file.Status.Identity != keyFile || Libc.shmget(ipcKey, 0, 0) != -1) return;
+            if (file is null || file.Status.Identity != keyFile
+                || SystemVSupport.HasSegment(Removing, key, ipcKey))
+                return;
             if (options.UseLock && hasOwnLockName)
             {
                 // The holder may be making the segment anew, as Qt does; unless it is this process, which ends.
@@ -257,7 +274,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
                 SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
             }
 
-            file.RemoveIfUnused(ipcKey);
+            file.RemoveIfUnused();
         }
 
         if (options.UseLock && !hasOwnLockName) SystemVSemaphores.RemoveByKey(lockKey);
@@ -282,7 +299,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             _hasRemoved = true;
             bool isSameFile = file is not null && file.Status.Identity == keyFile;
             if (file is not null && !isSameFile) SayThatFileWasReplaced(file);
-            isNameTaken = file is not null && Libc.shmget(file.Ftok(), 0, 0) != -1;
+            isNameTaken = file is not null && SystemVSupport.HasSegment(Removing, key, file.Ftok());
             if (!isNameTaken)
             {
                 // The lock goes with the segment: the one under the segment's own key (with a legacy key, of users of
@@ -290,7 +307,7 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
                 if (isSameFile && options.UseLock) SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
                 Lock?.RemoveNow();
                 qtLock?.RemoveNow();
-                file?.RemoveIfUnused(file.Ftok());
+                file?.RemoveIfUnused();
             }
             else if (hasOwnLockName && !isSameFile && Lock?.KeyFileIdentity == keyFile)
             {

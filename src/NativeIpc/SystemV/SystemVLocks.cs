@@ -34,11 +34,16 @@ internal readonly record struct LockedSegment(NativeIpcKey Key, int Id, FileIden
     internal bool SharesFile => LockKey.NativeKey == Key.NativeKey;
 
     /// <summary>Looks at the segment.</summary>
-    /// <exception cref="NativeIpcException">It was removed: there is no use for a lock any more.</exception>
+    /// <exception cref="NativeIpcException">It was removed: there is no use for a lock any more. Or the system does not
+    /// say.</exception>
     internal SegmentStatus Look()
     {
-        if (SystemVSupport.Status(Id, out SegmentStatus status) == 0 && !status.IsRemoved) return status;
-        throw Failure.Found(NativeIpcError.LockError, "open the lock of the segment", Key, "lock",
+        const string attempt = "open the lock of the segment";
+        int error = SystemVSupport.Status(Id, out SegmentStatus status);
+        if (error == 0 && !status.IsRemoved) return status;
+        if (error != 0 && !SystemVSupport.IsGone(error))
+            throw SystemVErrors.UseSegment(attempt, Key, "shmctl", error);
+        throw Failure.Found(NativeIpcError.LockError, attempt, Key, "lock",
             "the segment was removed, and the lock went with it",
             "Attach again to the segment that has the key now.");
     }

@@ -53,7 +53,7 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
 
             // A file that objects of several project ids stood under goes with the last one of them, whoever made it.
             if (file is not null && (set.MadeKeyFile || file.IsMarked) && file.Status.Identity == set.KeyFile)
-                file.RemoveIfUnused(file.Ftok());
+                file.RemoveIfUnused();
         }
         catch (NativeIpcException failure)
         {

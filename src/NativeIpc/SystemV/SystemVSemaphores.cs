@@ -128,7 +128,7 @@ internal sealed class SystemVSemaphores : ISemaphoreBackend
         if (file is null) return false;
         int ipcKey = file.Ftok();
         bool found = SystemVSupport.RemoveSemaphoreOf(Removing, key, ipcKey);
-        file.RemoveIfUnused(ipcKey);
+        file.RemoveIfUnused();
         return found;
     }
 

@@ -135,6 +135,15 @@ internal static class SystemVSupport
     /// <summary>Whether an error number says that the object is no longer there.</summary>
     internal static bool IsGone(int number) => number == Errno.EINVAL || number == Errno.EIDRM;
 
+    /// <summary>Whether a segment has a System V key.</summary>
+    /// <exception cref="NativeIpcException">The system does not say.</exception>
+    internal static bool HasSegment(string attempt, in NativeIpcKey key, int ipcKey)
+    {
+        if (Libc.shmget(ipcKey, 0, 0) != -1) return true;
+        int number = Marshal.GetLastPInvokeError();
+        return number == Errno.ENOENT ? false : throw SystemVErrors.UseSegment(attempt, key, "shmget", number);
+    }
+
     /// <summary>Removes a segment by its id; false when it is gone already.</summary>
     internal static unsafe bool RemoveSegment(string attempt, in NativeIpcKey key, int id)
     {

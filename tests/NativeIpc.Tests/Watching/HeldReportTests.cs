@@ -1,6 +1,7 @@
 using System.Diagnostics.Tracing;
 using NativeIpc.Errors;
 using NativeIpc.Linux;
+using NativeIpc.SystemV;
 using Xunit;
 
 namespace NativeIpc.Tests.Watching;
@@ -49,6 +50,27 @@ public sealed class HeldReportTests
         Assert.Equal(-1, FileWatch.Add(file + "/none", new Deaf(), "nothing")); // ENOTDIR
         File.Delete(file);
         Assert.True(isDone, "The listener was not called, or waited in vain.");
+    }
+
+    // Its key file is a link in a circle, so whether it leads to the set is not known.
+    [Fact]
+    [NeedsUnix("System V is Unix's.")]
+    public void A_listener_that_waits_for_who_removes_the_same_semaphore_holds_nobody_up()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString());
+        File.CreateSymbolicLink(path, path);
+        var key = new NativeIpcKey(path, NativeIpcKeyType.SystemV);
+        var removal = new SystemVSemaphoreRemoval(key, new SystemVSet(-1, default), TimeSpan.Zero);
+        bool isDone = false;
+        using var listener = new Listener(path, () =>
+        {
+            var other = new Thread(removal.Perform);
+            other.Start();
+            isDone = other.Join(s_watchdog);
+        });
+        removal.Perform();
+        File.Delete(path);
+        Assert.True(isDone, "Nothing was reported, or the listener waited in vain.");
     }
 
     [Fact]
