@@ -166,12 +166,14 @@ internal readonly struct FileLock : IDisposable
                     if (number != Errno.EAGAIN) return number;
                 }
 
-                patience.Note(seen, passed);
+                patience.Note(seen, passed, look.IsRead);
                 if (!patience.IsOver) continue;
 
-                // Race: between two readings of the table another process has become the holder.
-                // Safe because the last word is a new reading, with which the count begins anew for another holder.
-                patience.Note(look.Anew(), TimeSpan.Zero);
+                // R3 Race: another process has become the holder since the table was read.
+                // Safe because: the last word is a reading that began in this look, with which the count begins anew
+                // for another holder. Until there may be one, the wait goes on: readings hold others up.
+                if (look.TryAfter(lastLook) is not { } last) continue;
+                patience.Note(last, TimeSpan.Zero, isRead: true);
                 if (!patience.IsOver) continue;
                 taken = default;
                 return Errno.EAGAIN;

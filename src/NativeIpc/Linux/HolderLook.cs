@@ -11,20 +11,27 @@ internal struct HolderLook
     private string? _holder;
     private bool _isKnown;
 
+    /// <summary>Whether the last look has read who the holder is.</summary>
+    public bool IsRead { get; private set; }
+
     /// <param name="file">The open file whose lock is waited for.</param>
     public HolderLook(int file) => _file = file;
 
     /// <summary>What is seen of the holder now; null before the first reading of the table.</summary>
     public HolderSight? Try()
     {
-        if (LockTable.OfProcess.After(_since) is { } reading) Find(reading);
+        LockTable.Reading? reading = LockTable.OfProcess.After(_since);
+        IsRead = reading is not null;
+        if (reading is not null) Find(reading);
         return _isKnown ? FileLockHolder.Look(_holder) : null;
     }
 
-    /// <summary>What is seen of the process that is the holder at this moment.</summary>
-    public HolderSight Anew()
+    /// <summary>What is seen of the process that was the holder after a moment; null when it is too early for another
+    /// reading.</summary>
+    public HolderSight? TryAfter(long moment)
     {
-        Find(LockTable.OfProcess.Now());
+        if (LockTable.OfProcess.After(moment) is not { } reading) return null;
+        Find(reading);
         return FileLockHolder.Look(_holder);
     }
 

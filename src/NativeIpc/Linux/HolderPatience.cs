@@ -18,6 +18,8 @@ internal readonly record struct HolderSight(string? Holder, bool IsRunnable, Tim
 /// <para>The count begins anew with another holder: the queue of the system is not fair, and a running process takes a
 /// lock that was released just now. But in all no more than <see cref="MostHolders"/> times the bound is
 /// counted.</para>
+/// <para>Who the holder is, is read seldom (<see cref="LockTable"/>), how it is doing, often. What is counted of a
+/// holder between two readings counts only if the second one shows the same one.</para>
 /// </remarks>
 /// <param name="bound">What one holder is given; infinite for ever.</param>
 internal struct HolderPatience(TimeSpan bound)
@@ -29,6 +31,7 @@ internal struct HolderPatience(TimeSpan bound)
     private HolderSight _last;
     private TimeSpan _counted;
     private TimeSpan _countedOfAll;
+    private TimeSpan _unconfirmed; // of that, since the last reading
     private bool _hasLooked;
 
     /// <summary>Whether no look is needed at all.</summary>
@@ -38,18 +41,26 @@ internal struct HolderPatience(TimeSpan bound)
     public TimeSpan NextLook { get; } = bound < TimeSpan.Zero || bound / 10 > s_longestPause
         ? s_longestPause : bound / 10 < s_shortestPause ? s_shortestPause : bound / 10;
 
-    /// <summary>Whether it was waited for long enough.</summary>
+    /// <summary>Whether it was waited for long enough, if it still is the holder.</summary>
     public readonly bool IsOver => !IsInfinite && (_counted >= bound || _countedOfAll / MostHolders >= bound);
 
     /// <summary>Counts what a look showed.</summary>
     /// <param name="seen">What is seen now.</param>
     /// <param name="passed">The time since the look before, or since the wait began.</param>
-    public void Note(in HolderSight seen, TimeSpan passed)
+    /// <param name="isRead">Whether it was read who the holder is, and not taken from the reading before.</param>
+    public void Note(in HolderSight seen, TimeSpan passed, bool isRead)
     {
         // R1 Race: the holder releases the lock and takes it again between two looks.
         // Safe because: it counts as one holding, as far as it was seen at rest or computing.
         bool isSame = _hasLooked && seen.Holder == _last.Holder;
-        if (_hasLooked && !isSame) _counted = TimeSpan.Zero;
+        Debug.Assert(isSame || isRead);
+        if (_hasLooked && !isSame)
+        {
+            _counted = TimeSpan.Zero;
+            _countedOfAll -= _unconfirmed;
+        }
+
+        if (isRead) _unconfirmed = TimeSpan.Zero;
 
         // A thread that comes to look late was not scheduled itself, and has not seen the rest.
         TimeSpan most = NextLook * 2;
@@ -65,6 +76,7 @@ internal struct HolderPatience(TimeSpan bound)
         Debug.Assert(passed >= TimeSpan.Zero && passed <= most);
         _counted += passed;
         _countedOfAll += passed;
+        if (!isRead) _unconfirmed += passed;
         _last = seen;
         _hasLooked = true;
     }

@@ -97,6 +97,8 @@ public sealed record SharedMemoryOptions
     /// <remarks>On Linux the time counts in which a holder of a file's lock (flock(2)) sleeps, is stopped or cannot be
     /// seen, and the time that its process has on a processor. One that is only not scheduled, on a machine with more
     /// to do than it can, is waited for longer. Each holder has all of the time, and all of them together ten times as
-    /// much.</remarks>
+    /// much. The holder is looked up in the kernel's table of locks, which is read seldom, since that holds others up.
+    /// The time before the first reading does not count, and a call fails only after a last one. Usually these are
+    /// milliseconds; on a machine where a reading takes half a second it is up to ten seconds more.</remarks>
     public TimeSpan PeerTimeout { get; set; } = TimeSpan.FromSeconds(1);
 }

@@ -30,7 +30,8 @@ internal static class FileKeys
             ? true : segment | Has("semget", Libc.semget(ipcKey, 0, 0), ref refused);
     }
 
-    /// <summary>Whether a segment or a semaphore stands under a file's key; null when the system does not say.</summary>
+    /// <summary>Whether a segment or a semaphore stands under a file's key; null when the system does not
+    /// say.</summary>
     public static bool? HasObject(FileIdentity identity, string path, int projectId,
         out (string Call, int Number) refused)
     {

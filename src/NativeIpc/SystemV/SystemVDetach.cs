@@ -240,7 +240,8 @@ internal sealed class SystemVDetach(NativeIpcKey key, nint address, int id, int 
             if (!IsUnused) return true;
             SystemVSupport.RemoveSegment(Removing, key, id);
             _hasRemoved = true;
-            if (SystemVSupport.HasSegment(Removing, key, ipcKey)) return true; // a peer that knows no lock has made another one
+            // A peer that knows no lock has made another one
+            if (SystemVSupport.HasSegment(Removing, key, ipcKey)) return true;
             isLockOver = SystemVSupport.RemoveSemaphore(Removing, key, qtLock);
             file.RemoveIfUnused();
             return true;

@@ -158,8 +158,8 @@ internal sealed class SystemVSegments : ISharedMemoryBackend
         // R1 Race: a peer that ends (Qt) has removed the key file just before the segment was made under it.
         // Safe because: the file is looked at after the attach, the segment is removed again, and the next round makes
         // it under the file that has the path then.
-        // R6 Race: a peer has attached as soon as it was made, and another one has removed it: it lost its key then, and
-        // its memory lives as long as somebody is attached.
+        // R6 Race: a peer has attached as soon as it was made, and another one has removed it: it lost its key then,
+        // and its memory lives as long as somebody is attached.
         // Safe because: its status is taken after the attach, and the next round makes another one.
         SystemVSegment? segment = null;
         try

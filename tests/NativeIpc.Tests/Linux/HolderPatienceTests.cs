@@ -24,11 +24,11 @@ public class HolderPatienceTests
         HolderPatience patience = Patience();
         for (int i = 0; i < 19; i++)
         {
-            patience.Note(Resting(), s_look);
+            patience.Note(Resting(), s_look, isRead: true);
             Assert.False(patience.IsOver);
         }
 
-        patience.Note(Resting(), s_look);
+        patience.Note(Resting(), s_look, isRead: true);
         Assert.True(patience.IsOver);
     }
 
@@ -36,7 +36,7 @@ public class HolderPatienceTests
     public void A_holder_that_is_not_to_be_seen_is_waited_for_as_one_that_rests()
     {
         HolderPatience patience = Patience();
-        for (int i = 0; i < 20; i++) patience.Note(default, s_look);
+        for (int i = 0; i < 20; i++) patience.Note(default, s_look, isRead: true);
         Assert.True(patience.IsOver);
     }
 
@@ -44,7 +44,7 @@ public class HolderPatienceTests
     public void A_holder_that_is_runnable_and_gets_no_processor_is_waited_for_without_an_end()
     {
         HolderPatience patience = Patience();
-        for (int i = 0; i < 1_000_000; i++) patience.Note(Runnable(), s_look);
+        for (int i = 0; i < 1_000_000; i++) patience.Note(Runnable(), s_look, isRead: true);
         Assert.False(patience.IsOver);
     }
 
@@ -52,7 +52,7 @@ public class HolderPatienceTests
     public void A_holder_that_computes_is_waited_for_as_one_that_rests()
     {
         HolderPatience patience = Patience();
-        for (int i = 0; i < 21; i++) patience.Note(Runnable(worked: i * 50), s_look);
+        for (int i = 0; i < 21; i++) patience.Note(Runnable(worked: i * 50), s_look, isRead: true);
         Assert.True(patience.IsOver);
     }
 
@@ -60,9 +60,9 @@ public class HolderPatienceTests
     public void More_processors_than_one_do_not_count_more_than_the_time_that_passed()
     {
         HolderPatience patience = Patience();
-        for (int i = 0; i < 20; i++) patience.Note(Runnable(worked: i * 5000), s_look);
+        for (int i = 0; i < 20; i++) patience.Note(Runnable(worked: i * 5000), s_look, isRead: true);
         Assert.False(patience.IsOver);
-        patience.Note(Runnable(worked: 100_000), s_look);
+        patience.Note(Runnable(worked: 100_000), s_look, isRead: true);
         Assert.True(patience.IsOver);
     }
 
@@ -72,12 +72,12 @@ public class HolderPatienceTests
         HolderPatience patience = Patience();
         for (int i = 0; i < 19; i++)
         {
-            patience.Note(Resting(), s_look);
-            for (int j = 0; j < 100; j++) patience.Note(Runnable(), s_look);
+            patience.Note(Resting(), s_look, isRead: true);
+            for (int j = 0; j < 100; j++) patience.Note(Runnable(), s_look, isRead: true);
         }
 
         Assert.False(patience.IsOver);
-        patience.Note(Resting(), s_look);
+        patience.Note(Resting(), s_look, isRead: true);
         Assert.True(patience.IsOver);
     }
 
@@ -86,17 +86,46 @@ public class HolderPatienceTests
     {
         HolderPatience patience = Patience();
         int looks = 0;
-        while (!patience.IsOver) patience.Note(Resting($"{looks++ % 2}"), s_look);
+        while (!patience.IsOver) patience.Note(Resting($"{looks++ % 2}"), s_look, isRead: true);
         Assert.Equal(200, looks);
+    }
+
+    // The first one has released the lock at once, and sleeps; readings come each five seconds.
+    [Fact]
+    public void What_a_former_holder_rests_between_two_readings_does_not_count_against_the_others()
+    {
+        HolderPatience patience = Patience();
+        for (int reading = 0; reading < 100; reading++)
+        {
+            HolderSight seen = Resting($"{reading}");
+            patience.Note(seen, s_look, isRead: true);
+            Assert.False(patience.IsOver);
+            for (int i = 0; i < 100; i++) patience.Note(seen, s_look, isRead: false);
+            Assert.True(patience.IsOver); // if it still is the holder
+        }
+    }
+
+    [Fact]
+    public void What_a_holder_rests_between_two_readings_counts_when_the_second_one_shows_it()
+    {
+        HolderPatience patience = Patience();
+        patience.Note(Resting(), s_look, isRead: true);
+        for (int i = 0; i < 18; i++) patience.Note(Resting(), s_look, isRead: false);
+        patience.Note(Resting(), TimeSpan.Zero, isRead: true);
+        Assert.False(patience.IsOver);
+        patience.Note(Resting(), s_look, isRead: true);
+        Assert.True(patience.IsOver);
+        patience.Note(Resting("8"), TimeSpan.Zero, isRead: true);
+        Assert.False(patience.IsOver);
     }
 
     [Fact]
     public void A_free_lock_between_two_holders_begins_the_count_anew()
     {
         HolderPatience patience = Patience();
-        for (int i = 0; i < 19; i++) patience.Note(Resting(), s_look);
-        patience.Note(default, s_look);
-        for (int i = 0; i < 19; i++) patience.Note(Resting(), s_look);
+        for (int i = 0; i < 19; i++) patience.Note(Resting(), s_look, isRead: true);
+        patience.Note(default, s_look, isRead: true);
+        for (int i = 0; i < 19; i++) patience.Note(Resting(), s_look, isRead: true);
         Assert.False(patience.IsOver);
     }
 
@@ -104,9 +133,9 @@ public class HolderPatienceTests
     public void Who_comes_to_look_late_counts_no_more_than_two_pauses()
     {
         HolderPatience patience = Patience();
-        for (int i = 0; i < 9; i++) patience.Note(Resting(), TimeSpan.FromHours(1));
+        for (int i = 0; i < 9; i++) patience.Note(Resting(), TimeSpan.FromHours(1), isRead: true);
         Assert.False(patience.IsOver);
-        patience.Note(Resting(), TimeSpan.FromHours(1));
+        patience.Note(Resting(), TimeSpan.FromHours(1), isRead: true);
         Assert.True(patience.IsOver);
     }
 
@@ -114,9 +143,9 @@ public class HolderPatienceTests
     public void A_process_that_has_got_the_number_of_the_holder_does_not_shorten_the_count()
     {
         HolderPatience patience = Patience();
-        for (int i = 0; i < 10; i++) patience.Note(Runnable(worked: i * 50), s_look);
-        patience.Note(Runnable(worked: 0), s_look);
-        for (int i = 0; i < 10; i++) patience.Note(Runnable(worked: i * 50), s_look);
+        for (int i = 0; i < 10; i++) patience.Note(Runnable(worked: i * 50), s_look, isRead: true);
+        patience.Note(Runnable(worked: 0), s_look, isRead: true);
+        for (int i = 0; i < 10; i++) patience.Note(Runnable(worked: i * 50), s_look, isRead: true);
         Assert.False(patience.IsOver);
     }
 
@@ -133,10 +162,10 @@ public class HolderPatienceTests
     public void An_infinite_bound_is_never_over()
     {
         HolderPatience patience = Patience(Timeout.InfiniteTimeSpan);
-        for (int i = 0; i < 1000; i++) patience.Note(Resting(), TimeSpan.FromHours(1));
+        for (int i = 0; i < 1000; i++) patience.Note(Resting(), TimeSpan.FromHours(1), isRead: true);
         Assert.False(patience.IsOver);
         patience = Patience(TimeSpan.MaxValue);
-        for (int i = 0; i < 1000; i++) patience.Note(Resting($"{i % 2}"), TimeSpan.FromHours(1));
+        for (int i = 0; i < 1000; i++) patience.Note(Resting($"{i % 2}"), TimeSpan.FromHours(1), isRead: true);
         Assert.False(patience.IsOver);
     }
 
