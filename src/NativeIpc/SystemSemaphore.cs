@@ -294,6 +294,10 @@ public sealed partial class SystemSemaphore : IDisposable
         => Waiter.Acquire(new One(_semaphore), new Deadline(timeout), cancellationToken);
 
     /// <summary>Gives permits.</summary>
+    /// <remarks>A System V set that was removed meanwhile is made anew by an instance with an initial count, as Qt
+    /// does: with that count, and the given permits are added, also those that were acquired from the removed set. So a
+    /// set that is removed while permits are out comes back with more than its initial count;
+    /// <see cref="CreateOrReset"/> sets that right. At the end of the process nothing is made anew.</remarks>
     /// <param name="count">How many, 1 or more. All at once or none, but POSIX on macOS and musl gives one after the
     /// other.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>

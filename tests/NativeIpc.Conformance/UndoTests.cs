@@ -145,6 +145,18 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Fact]
+    public void A_release_into_a_removed_set_makes_it_anew_and_adds_to_its_initial_count()
+    {
+        NativeIpcKey key = NextKey();
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 3);
+        semaphore.Acquire();
+        Assert.True(SystemSemaphore.Remove(key));
+        semaphore.Release();
+        Assert.Equal(4, Count(semaphore));
+        Assert.Equal("opened", Peer().Ask($"sem open s {key}"));
+    }
+
+    [Fact]
     public void What_was_made_anew_is_removed_by_who_made_it()
     {
         NativeIpcKey key = NextKey();

@@ -6,7 +6,7 @@
  *   openKey      KeyFileOpening.Run, KeyFileOpening.TryRound, KeyFileOpening.Lock, KeyFileOpening.TryMake,
  *                NewKeyFile.Make, NewKeyFile.MakeLocked, KeyFileTrust.FindStranger, FileLock.Take
  *   release      KeyFile.Dispose
- *   removeFile   KeyFile.RemoveIfUnused, KeyFile.HasOthers, KeyFile.TakeBack
+ *   removeFile   KeyFile.RemoveIfUnused, KeyFile.IsUsed, KeyFile.TakeBack
  *   prepare      KeyFileSession.Open, KeyFile.MayBeInTheMaking
  *   markIfBare   KeyFile.MarkIfBare
  *   obtain       SystemVSegments.MakeOrAttach, KeyFileSession.Obtain, SystemVSegments.AttachMade,

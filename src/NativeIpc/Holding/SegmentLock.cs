@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using NativeIpc.Contracts;
-using NativeIpc.Lifetime;
 using NativeIpc.Linux;
 
 namespace NativeIpc.Holding;

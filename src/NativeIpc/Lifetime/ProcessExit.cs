@@ -26,8 +26,8 @@ internal abstract class ExitDuty
 /// registration. Removing at a signal is right only if the signal ends the process: a program that cancels it (the
 /// generic host, a CancelKeyPress handler) goes on using its objects, and gets its clean-up at ProcessExit. Handlers
 /// run newest first, so the first one to be registered sees what all the others decided. <see cref="SignalEnds"/> says
-/// where ours is the first, and whether the signal ends the process at all; where it does not know, nothing is removed
-/// at the signal.</para>
+/// where that of this library is the first, and whether the signal ends the process at all; where it does not know,
+/// nothing is removed at the signal.</para>
 /// <para>A signal that the process was started with as ignored (nohup) stays ignored.</para>
 /// <para>Several copies of this library in a process: <see cref="Copies"/>.</para>
 /// <para>A duty is performed once, whoever comes first, and stays listed until it is done, so that the end waits for a

@@ -10,13 +10,12 @@ namespace NativeIpc.Lifetime;
 /// a living one that is removed.</summary>
 /// <remarks>
 /// <para>.NET 10 catches SIGINT, SIGQUIT and SIGTERM itself from its start (libcoreclr; not with native AOT), to tell
-/// debuggers, and then does what was done before it. From the first use of
-/// the console, of processes or of any registration on, it catches SIGINT and SIGQUIT once more (libSystem.Native), and
-/// then every signal that somebody registers. So the handler that the kernel knows before ours
-/// tells: the default, or the runtime's own alone, means that nobody registered before us; the same handler as after
-/// our registration means that somebody did, or, for SIGINT and SIGQUIT, that it may have been the console alone. The
-/// runtime has no way to ask which, so the answer is no. Any other handler is
-/// that of a native host, which may go on.</para>
+/// debuggers, and then does what was done before it. From the first use of the console, of processes or of any
+/// registration on, it catches SIGINT and SIGQUIT once more (libSystem.Native), and then every signal that somebody
+/// registers. So the handler that the kernel knows before this library's tells: the default, or the runtime's own
+/// alone, means that nobody registered before this library; the same handler as after the registration means that
+/// somebody did, or, for SIGINT and SIGQUIT, that it may have been the console alone. The runtime has no way to ask
+/// which, so the answer is no. Any other handler is that of a native host, which may go on.</para>
 /// <para>What stood before the runtime's own handler nobody can ask. A plain .NET host sets none; so with a native
 /// host, or libraries loaded before it (LD_PRELOAD), the answer is no.</para>
 /// <para>Process number 1 of a PID namespace is not ended by a signal with the default action.</para>

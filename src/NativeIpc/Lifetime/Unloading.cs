@@ -9,15 +9,18 @@ namespace NativeIpc.Lifetime;
 /// <remarks>
 /// .NET asks only: what is there can be used as before, and it may take long until all is disposed. So who has
 /// something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins anew
-/// when it is needed once more. R1 Race: something begins to last while the unloading begins. Safe because: what is
-/// called at the beginning wakes it, if <see cref="AtBegin"/> came before; so that comes first, and who begins later
-/// looks by itself.
+/// when it is needed once more.
+/// <para>R1 Race: something begins to last while the unloading begins.
+/// Safe because: what is called at the beginning wakes it, if <see cref="AtBegin"/> came before; so that comes first,
+/// and what begins later looks by itself.</para>
 /// <para>How the beginning is heard of. Unloading does three things, on any thread: (a) it takes all handlers out of
-/// the event and calls them; (b) it makes the context one that may be collected; (c) it takes it out of the list. Race:
-/// a handler that is added between (a) and (c) is never called, and the context is still listed. Other handlers may
-/// take any time in between, and one of them may be the first to use this library. So nothing that is looked at here
-/// and now tells whether the handler will be called. Safe because the list is looked at again at each garbage
-/// collection (<see cref="Lookout"/>), without which nothing is unloaded anyway.</para>
+/// the event and calls them; (b) it makes the context one that may be collected; (c) it takes it out of the
+/// list.</para>
+/// <para>R2 Race: a handler that is added between (a) and (c) is never called, and the context is still listed. Other
+/// handlers may take any time in between, and one of them may be the first to use this library. So nothing that is
+/// looked at here and now tells whether the handler will be called.
+/// Safe because: the list is looked at again at each garbage collection (<see cref="Lookout"/>), without which nothing
+/// is unloaded anyway.</para>
 /// </remarks>
 internal static class Unloading
 {
@@ -38,7 +41,8 @@ internal static class Unloading
             return;
         }
 
-        // Race: (a), or (a) to (c), came since the look. Safe because of the lookout, which also takes the handler out.
+        // R3 Race: (a), or (a) to (c), came since the look.
+        // Safe because: of the lookout, which also takes the handler out.
         context.Unloading += s_begin;
         _ = new Lookout();
     }

@@ -44,7 +44,7 @@ internal static unsafe class FileWatch
 
     /// <summary>Begins to listen.</summary>
     /// <param name="path">A path to the file.</param>
-    /// <param name="listener">Who hears.</param>
+    /// <param name="listener">The listener.</param>
     /// <param name="missed">What goes unnoticed if it fails, for the report.</param>
     /// <returns>The number to end it by; -1 when that failed, which is reported unless there is no file.</returns>
     public static int Add(string path, IFileListener listener, string missed)
@@ -116,7 +116,7 @@ internal static unsafe class FileWatch
     /// <summary>Begins or ends to tell a listener that somebody closes the file, of all that others do.</summary>
     /// <param name="watch">The number of its watch.</param>
     /// <param name="path">A path to the file.</param>
-    /// <param name="listener">Who hears.</param>
+    /// <param name="listener">The listener.</param>
     /// <param name="hears">Whether it hears from now on.</param>
     public static void HearClosing(int watch, string path, IFileListener listener, bool hears)
     {

@@ -1,6 +1,5 @@
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
-using NativeIpc.Lifetime;
 
 namespace NativeIpc.Linux;
 
@@ -10,13 +9,13 @@ namespace NativeIpc.Linux;
 /// </summary>
 /// <remarks>The first few who ask are answered by a look at the name; then the watch begins. The gate is for beginning
 /// and ending the watch.</remarks>
-internal sealed class NameWatch : INameWatch, IFileListener
+internal sealed class NameWatch : IFileListener, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly string _path;
     private readonly FileIdentity _identity;
-    // Who asks a few times only, as one who opens a lock, takes it once and goes, is better served by looking than by a
-    // watch, which costs as much as all of that.
+    // A caller that asks a few times only, as one that opens a lock, takes it once and goes, is better served by
+    // looking than by a watch, which costs as much as all of that.
     private const int LooksBeforeWatching = 8;
 
     private int _number = -1;
@@ -73,7 +72,8 @@ internal sealed class NameWatch : INameWatch, IFileListener
         else _isTold = true;
     }
 
-    // The look is left to who asks: the file may be on a network, and the thread that tells serves the whole process.
+    // The look is left to the next caller that asks: the file may be on a network, and the thread that tells serves the
+    // whole process.
     // R2 Race: Dispose comes first. Safe because: to count does no harm.
     void IFileListener.FileChanged()
     {

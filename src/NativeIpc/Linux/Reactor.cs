@@ -31,7 +31,7 @@ internal static unsafe class Reactor
 
     private const int MostEvents = 16;
 
-    // While this library is to be unloaded: who sleeps goes without a word.
+    // While this library is to be unloaded: a sleeper that has left pokes nobody.
     private const int MillisecondsBetweenEnds = 50;
 
     internal static readonly Lock s_gate = new();

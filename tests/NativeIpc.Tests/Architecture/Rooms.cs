@@ -55,7 +55,7 @@ internal static class Rooms
         new("Selection", "Keys", "Errors", "Contracts", "Posix/Semaphores", "Posix/Segments", "SystemV", "Windows"),
         new("Waiting/Async", "Interop/Unix", "Interop", "Keys", "Errors", "Waiting/Bounds", "Lifetime", "Linux",
             "Waiting", "Contracts", "Posix/Words"),
-        new("Holding", "Keys", "Errors", "Lifetime", "Linux", "Contracts", "Waiting/Async"),
+        new("Holding", "Keys", "Errors", "Linux", "Contracts", "Waiting/Async"),
         new(Root, "Options", "Locks", "Platform", "Keys", "Errors", "Waiting/Bounds", "Lifetime", "Waiting",
             "Contracts", "Selection", "Waiting/Async", "Holding"),
 

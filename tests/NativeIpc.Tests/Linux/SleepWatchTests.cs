@@ -1,7 +1,7 @@
 using NativeIpc.Linux;
 using Xunit;
 
-namespace NativeIpc.Tests.Watching;
+namespace NativeIpc.Tests.Linux;
 
 /// <summary>Who wakes sleepers waits for none of them: one that does not come up is woken again by the watching
 /// thread.</summary>

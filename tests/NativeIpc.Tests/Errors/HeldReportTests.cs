@@ -4,7 +4,7 @@ using NativeIpc.Linux;
 using NativeIpc.SystemV;
 using Xunit;
 
-namespace NativeIpc.Tests.Watching;
+namespace NativeIpc.Tests.Errors;
 
 /// <summary>A listener of the event source is code of the program: it may wait for a thread that uses the
 /// library.</summary>

@@ -1,4 +1,4 @@
-namespace NativeIpc.Lifetime;
+namespace NativeIpc.Contracts;
 
 /// <summary>Tells whether a name has stopped leading to what it led to.</summary>
 internal interface INameWatch : IDisposable
