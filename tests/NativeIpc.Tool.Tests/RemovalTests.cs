@@ -390,6 +390,8 @@ public sealed class RemovalTests : OneType
             exec 3< /dev/shm/x
             "$N" rm posix:/x
             as_user "$N" rm semid:0
+            chmod 777 /dev/shm
+            as_user "$N" rm posix:/x 3<&-
             mount -o remount,ro /dev/shm
             "$N" rm posix:/x
             exec 3<&-
@@ -397,11 +399,12 @@ public sealed class RemovalTests : OneType
             true
             """).Error;
         string[] lines = said.TrimEnd('\n').Split('\n');
-        Assert.Equal(4, lines.Length);
+        Assert.Equal(5, lines.Length);
         Assert.EndsWith("End its users, or give --force.", lines[0], StringComparison.Ordinal);
         Assert.EndsWith("may not be read. Only its owner, its creator and root may remove it.", lines[1],
             StringComparison.Ordinal);
-        Assert.All(lines[2..], line => Assert.EndsWith("mounted read-only here, so nothing can be removed.", line,
+        Assert.EndsWith("(CAP_LEASE). --force removes it all the same.", lines[2], StringComparison.Ordinal);
+        Assert.All(lines[3..], line => Assert.EndsWith("mounted read-only here, so nothing can be removed.", line,
             StringComparison.Ordinal));
     }
 }

@@ -357,8 +357,13 @@ internal static class RmVerb
     private static string? WhyNotForced(IpcObjectInfo found)
     {
         if (OperatingSystem.IsWindows()) return null;
-        if (OperatingSystem.IsLinux() && found.Type == NativeIpcKeyType.PosixRealtime && Libc.IsReadOnly("/dev/shm"))
-            return "/dev/shm is mounted read-only here, so nothing can be removed.";
+        if (OperatingSystem.IsLinux() && found.Type == NativeIpcKeyType.PosixRealtime)
+        {
+            if (Libc.IsReadOnly("/dev/shm")) return "/dev/shm is mounted read-only here, so nothing can be removed.";
+            const UnixFileMode others = UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+            if ((File.GetUnixFileMode("/dev/shm") & (others | UnixFileMode.StickyBit)) == others) return null;
+        }
+
         uint user = Libc.geteuid();
         return user == 0 || found.OwnerId is not { } owner || owner == user || found.CreatorId == user ? null
             : $"Only its owner{(found.CreatorId is null ? "" : ", its creator")} and root may remove it.";
