@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using NativeIpc.Contracts;
 using NativeIpc.Errors;
 using NativeIpc.Holding;
-using NativeIpc.Lifetime;
 using NativeIpc.Waiting;
 using NativeIpc.Waiting.Bounds;
 

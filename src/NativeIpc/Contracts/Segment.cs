@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using NativeIpc.Errors;
-using NativeIpc.Lifetime;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Contracts;

@@ -3,7 +3,6 @@ using NativeIpc.Contracts;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Windows;
 using NativeIpc.Keys;
-using NativeIpc.Lifetime;
 using NativeIpc.Platform;
 using NativeIpc.Waiting.Bounds;
 
