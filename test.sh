@@ -46,6 +46,7 @@ guides               dotnet  600  peers       NativeIpc.Guides
 services             dotnet  400  -           $locks --filter-trait Needs=service
 distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
 extensions           dotnet  300  -           NativeIpc.Extensions.Tests
+analyzers            dotnet  300  -           NativeIpc.Analyzers.Tests
 demo                 script  300  -           eng/demo-test.sh
 models               script  110  -           tests/models/run.sh
 bench                script  300  -           eng/bench-test.sh

@@ -29,6 +29,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
 libraries='NativeIpc NativeIpc.Inspection'
+analyzers='NativeIpc.Analyzers NativeIpc.Analyzers.CodeFixes' # in the package NativeIpc
 
 # pack FOLDER OUTPUT PROPERTIES...
 pack() {
@@ -95,7 +96,7 @@ revision=$(git -C "$root" rev-parse HEAD 2>/dev/null)
 for copy in one another/longer; do
     folder=$work/$copy/NativeIpc
     mkdir -p "$folder/src"
-    for library in $libraries; do
+    for library in $libraries $analyzers; do
         cp -R "$root/src/$library" "$folder/src/"
         rm -rf "$folder/src/$library/bin" "$folder/src/$library/obj"
     done
@@ -195,6 +196,33 @@ else
     sed 's/^/    /' "$work/platforms.log" >&2
     fail "CA1416 warns of what a system does not have, and of nothing else" "dotnet build failed"
 fi
+
+# The analyzers come with the package.
+for library in $analyzers; do
+    verify "the package NativeIpc has $library" "missing or empty" \
+        test -s "$work/package/NativeIpc/analyzers/dotnet/cs/$library.dll"
+    if grep -qaF -e "$root" -e "$HOME/" "$work/package/NativeIpc/analyzers/dotnet/cs/$library.dll"; then
+        fail "no paths of this machine in $library" "the dll names $root or $HOME"
+    else
+        pass "no paths of this machine in $library"
+    fi
+done
+mkdir "$work/analyzed"
+cp "$work/hello/nuget.config" "$work/analyzed/"
+sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' "$work/hello/Hello.csproj" >"$work/analyzed/Analyzed.csproj"
+cat >"$work/analyzed/Analyzed.cs" <<'CODE'
+namespace NativeIpc.Use;
+
+public static class Analyzed
+{
+    public static void Hold(SharedMemory segment) => segment.Lock();
+}
+CODE
+cd "$work/analyzed" || exit 1
+NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -p:RunAnalyzers=true -o "$work/analyzed/out" \
+    >"$work/analyzed.log" 2>&1
+verify "a scope that nothing disposes is warned of" "$(cat "$work/analyzed.log")" \
+    grep -q 'Analyzed.cs(5,[0-9]*): warning NIPC002' "$work/analyzed.log"
 
 # A package beside the core: what is inside, what it depends on, and a program that has nothing but the packages.
 # beside NAME DEPENDENCIES PROGRAM SAYS
