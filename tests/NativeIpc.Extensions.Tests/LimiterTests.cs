@@ -58,8 +58,7 @@ public abstract class LimiterTests(NativeIpcKeyType type) : Suite
         using MachineConcurrencyLimiter mine = Limiter(name, 3);
         RateLimitLease held = mine.AttemptAcquire();
         PeerProcess victim = Peer(name, type, 3);
-        victim.Post("acquire 3");
-        victim.Await("acquiring");
+        victim.Ask("wait 3"); // its try at once is over, and has given back: now it waits
         AwaitNoneLeft(mine); // it has the right to collect, and two of three
         victim.Kill();
         held.Dispose();

@@ -83,8 +83,7 @@ public sealed class MetricsTests : Suite
         RateLimiter jobs = host.Services.GetRequiredKeyedService<RateLimiter>("jobs");
         RateLimitLease one = jobs.AttemptAcquire();
         PeerProcess victim = Peer(limit, Posix, 2);
-        victim.Post("acquire 2");
-        victim.Await("acquiring");
+        victim.Ask("wait 2"); // its try at once is over, and has given back: now it waits
         Assert.True(SpinWait.SpinUntil(() => jobs.GetStatistics()!.CurrentAvailablePermits == 0, s_watchdog));
         victim.Kill();
         one.Dispose();
