@@ -31,7 +31,8 @@ steps="
 runner               script  120  +wine       eng/runner-test.sh
 unit                 dotnet  300  -           NativeIpc.Tests
 tool-aot             script  240  -           eng/tool-aot.sh
-tool                 dotnet  900  tool-aot    NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
+peers                script  600  -           eng/peers.sh
+tool                 dotnet  900  tool-aot,peers  NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
 pack                 script  900  tool-aot    eng/pack-test.sh
 machine              dotnet  900  -           NativeIpc.Machine
 wine                 wine    400  +wine       NativeIpc.Windows
@@ -39,7 +40,6 @@ wine-conformance     wine    600  wine,+wine  $suite NativeIpc.Peer -trait Needs
 wine-tool            script  400  wine,+wine  eng/tool-wine.sh
 conformance          dotnet  600  -           $suite --filter-not-trait Needs=Windows Calls=plain
 storm                script  600  +wine       eng/storm.sh
-peers                script  600  -           eng/peers.sh
 interop              dotnet  300  peers       NativeIpc.Interop
 aot                  script  400  -           eng/aot-smoke.sh
 guides               dotnet  600  peers       NativeIpc.Guides

@@ -122,6 +122,7 @@ internal sealed partial class RunningNipc : IDisposable
     public void Dispose()
     {
         if (!Process.HasExited) Process.Kill(entireProcessTree: true);
+        Process.WaitForExit(s_watchdog); // then it shows no sign of life any more
         Process.Dispose();
     }
 

@@ -84,6 +84,12 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     {
         if (Has(found, IpcObjectTraits.InSubfolder)) return; // another program's own affair
         string what = $"The {(found.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {Name(found)}";
+        ExamineState(found, what);
+        ExamineKeyFile(found, what);
+    }
+
+    private void ExamineState(IpcObjectInfo found, string what)
+    {
         if (found.LostPermits is > 0 and var lost)
         {
             (string permits, string them) = lost == 1 ? ("a permit", "it") : ($"{lost} permits", "them");
@@ -141,7 +147,10 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
                 $"{what} is used by no process at this moment.{suspicion}",
                 $"Programs leave objects for a while and come back to them.{ToRemove(found)}") { Subject = found });
         }
+    }
 
+    private void ExamineKeyFile(IpcObjectInfo found, string what)
+    {
         if (Has(found, IpcObjectTraits.KeyFileReplaced))
         {
             Add(new IpcFinding(IpcFindingKind.KeyFileReplaced, IpcSeverity.Warning,

@@ -38,22 +38,14 @@ internal sealed class SystemVLook
         bool isLegacy = file is { } named
             && KeyFileSearch.IsLegacy(named.Path, out IpcObjectKind legacyKind, out original) && legacyKind == row.Kind;
 
-        IpcObjectTraits traits = TraitsOfKey(row, file);
+        bool isGone = false;
+        int? value = isSegment ? null : ReadValue(row.Id, unreadable, out isGone);
+        if (isGone) return null;
+        IpcObjectTraits traits = TraitsOfKey(row, file)
+            | (isSegment ? TraitsOfSegment(row, file) : TraitsOfSet(row, value, file, isLegacy ? file : null));
         if (row.IsRemoved) traits |= IpcObjectTraits.Removed;
         if (isShared) traits |= IpcObjectTraits.KeyCollision;
         if (isLegacy) traits |= IpcObjectTraits.LegacyName;
-        int? value = null;
-        if (isSegment)
-        {
-            traits |= TraitsOfSegment(row, file);
-        }
-        else
-        {
-            value = ReadValue(row.Id, unreadable, out bool isGone);
-            if (isGone) return null;
-            traits |= TraitsOfSet(row, value, file, isLegacy ? file : null);
-        }
-
         if (_census.Options.FindSigns && row.Attached == 0) AddSigns(row, file, signs);
         IReadOnlyList<IpcSetMember> members = !isSegment && _census.Options.FindUses
             ? SystemVUses.MembersOf(row) : [];

@@ -328,10 +328,19 @@ internal static class RmVerb
             IReadOnlyList<string>? evidence = null;
             IpcRemovalOutcome outcome = found.IsInUse == true
                 ? IpcRemovalOutcome.InUse : IpcObjects.RemoveUnused(found, out reason);
-            if (outcome == IpcRemovalOutcome.CannotTell && isNamed && ShowsNoLife(found))
+            if (outcome == IpcRemovalOutcome.CannotTell && isNamed)
             {
-                outcome = IpcObjects.Remove(found) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone;
-                evidence = [NoLife, .. EvidenceOf(found) ?? []];
+                // R1 Race: somebody has used it, or has ended, since it was found. Safe because: it is looked at anew.
+                IpcObjectInfo? now = Anew(found);
+                if (now is null)
+                {
+                    outcome = IpcRemovalOutcome.Gone;
+                }
+                else if (ShowsNoLife(now))
+                {
+                    outcome = IpcObjects.Remove(now) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone;
+                    evidence = [NoLife, .. EvidenceOf(now) ?? []];
+                }
             }
 
             return outcome switch
@@ -351,6 +360,12 @@ internal static class RmVerb
                 ExitCodes.For(failure.Error));
         }
     }
+
+    /// <summary>The same object as it is now; null when it is gone.</summary>
+    private static IpcObjectInfo? Anew(IpcObjectInfo found)
+        => !found.Key.IsValid ? NamedObject.Closely(found).FirstOrDefault()
+            : Find(found.Key, found.Kind) is { } now && now.SystemVId == found.SystemVId
+                && now.NativeName == found.NativeName ? now : null;
 
     /// <summary>Why --force would not remove it, in a sentence; null where it does, as far as can be told
     /// before.</summary>

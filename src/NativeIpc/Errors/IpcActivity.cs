@@ -53,8 +53,17 @@ public static class IpcActivity
 
     private static void TellSoon<THandler, TWhat>(THandler handlers, in TWhat what, Action<THandler, TWhat> call)
         where THandler : Delegate
-        => ThreadPool.QueueUserWorkItem(static told => Tell(told.handlers, told.what, told.call),
-            (handlers, what, call), preferLocal: false);
+    {
+        try
+        {
+            ThreadPool.QueueUserWorkItem(static told => Tell(told.handlers, told.what, told.call),
+                (handlers, what, call), preferLocal: false);
+        }
+        catch (OutOfMemoryException)
+        {
+            // No thread can be started: it stays in the queue for the next one. A permit was taken, and is not lost.
+        }
+    }
 
     // A permit may have been taken for the caller by now, so nothing of a handler's may reach him, or keep others from
     // being told.

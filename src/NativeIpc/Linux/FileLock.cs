@@ -138,11 +138,7 @@ internal readonly struct FileLock : IDisposable
                     mayQueue = (queue = FileLockWait.TryBegin(file, how)) is not null;
                 if (queue is null)
                 {
-                    // To a fraction of a millisecond, which is what is left of a caller's time at least.
-                    Pause.Microseconds(
-                        (int)Math.Ceiling(bound.Left(TimeSpan.FromMicroseconds(microseconds)).TotalMicroseconds));
-                    microseconds = Math.Min(microseconds * 2, LongestMicroseconds);
-                    int number = Try(file, how, hasWaited: true, out taken);
+                    int number = TryAfterPause(file, how, bound, ref microseconds, out taken);
                     if (number != Errno.EAGAIN) return number;
                 }
                 else if (queue.Wait(bound.Left(patience.NextLook), bound.Token))
@@ -183,6 +179,15 @@ internal readonly struct FileLock : IDisposable
         {
             queue?.Abandon();
         }
+    }
+
+    private static int TryAfterPause(int file, int how, in PeerBound bound, ref int microseconds, out FileLock taken)
+    {
+        // To a fraction of a millisecond, which is what is left of a caller's time at least.
+        TimeSpan pause = bound.Left(TimeSpan.FromMicroseconds(microseconds));
+        Pause.Microseconds((int)Math.Ceiling(pause.TotalMicroseconds));
+        microseconds = Math.Min(microseconds * 2, LongestMicroseconds);
+        return Try(file, how, hasWaited: true, out taken);
     }
 
     /// <summary>Tells, once in a process, that a file has no such locks.</summary>
