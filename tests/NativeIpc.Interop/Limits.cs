@@ -41,9 +41,8 @@ internal static class Limits
         + "after some 32,767 operations.";
 
     internal const string MuslAndGlibc =
-        "musl: a semaphore and a segment of one name are one file, and a glibc semaphore is another file: no lock for "
-            + "POSIX segments, no "
-        + "POSIX semaphores between the two C libraries.";
+        "C on musl: a semaphore and a segment of one name are one file, and a glibc semaphore is another file: no lock "
+        + "for POSIX segments, no POSIX semaphores between the two C libraries.";
 
     internal const string PhpFirst =
         "PHP: sem_get() makes sets of three semaphores and opens no smaller ones, so PHP must be the first to use the "
