@@ -48,7 +48,7 @@ distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=se
 extensions           dotnet  300  -           NativeIpc.Extensions.Tests
 analyzers            dotnet  300  -           NativeIpc.Analyzers.Tests
 demo                 script  300  -           eng/demo-test.sh
-models               script  110  -           tests/models/run.sh
+models               script  300  -           tests/models/run.sh
 bench                script  300  -           eng/bench-test.sh
 faults               script  900  -           eng/faults.sh
 conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain

@@ -363,7 +363,7 @@ internal static class RmVerb
 
     /// <summary>The same object as it is now; null when it is gone.</summary>
     private static IpcObjectInfo? Anew(IpcObjectInfo found)
-        => !found.Key.IsValid ? NamedObject.Closely(found).FirstOrDefault()
+        => !found.Key.IsValid ? NamedObject.Closely(found) is [var listed, ..] ? listed : null
             : Find(found.Key, found.Kind) is { } now && now.SystemVId == found.SystemVId
                 && now.NativeName == found.NativeName ? now : null;
 
