@@ -55,7 +55,8 @@ storm() { # TYPE SECONDS COMMAND...
 }
 
 for type in posix systemv; do
-    storm $type "$(patient $((60 + kills / 4)))" "$out/bin/NativeIpc.Storm" run $type "$kills"
+    # It ends by itself when a process waits for a minute; beside other steps it may take long without.
+    storm $type "$(patient $((240 + kills / 4)))" "$out/bin/NativeIpc.Storm" run $type "$kills"
 done
 for type in posix systemv; do
     storm $type-makers "$(patient $((120 + rounds * loops / 20)))" \

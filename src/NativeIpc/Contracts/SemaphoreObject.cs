@@ -148,8 +148,14 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
             }
             finally
             {
-                Dispose();
-                ReleaseKept();
+                try
+                {
+                    Dispose();
+                }
+                finally
+                {
+                    ReleaseKept();
+                }
             }
         });
     }

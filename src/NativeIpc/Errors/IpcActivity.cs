@@ -78,8 +78,21 @@ public static class IpcActivity
             }
             catch (Exception failure)
             {
-                NativeIpcEventSource.s_log.HandlerFailed(failure.ToString());
+                NativeIpcEventSource.s_log.HandlerFailed(TextOf(failure));
             }
+        }
+    }
+
+    // The text is the program's own code, too.
+    private static string TextOf(Exception failure)
+    {
+        try
+        {
+            return failure.ToString();
+        }
+        catch (Exception another)
+        {
+            return $"{failure.GetType()}, whose text throws {another.GetType()}";
         }
     }
 }

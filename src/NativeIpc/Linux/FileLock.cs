@@ -130,6 +130,7 @@ internal readonly struct FileLock : IDisposable
         bool mayQueue = true;
         int microseconds = ShortestMicroseconds;
         long lastLook = Stopwatch.GetTimestamp();
+        long? overSince = null;
         try
         {
             for (int pauses = 0; ; pauses++)
@@ -163,12 +164,13 @@ internal readonly struct FileLock : IDisposable
                 }
 
                 patience.Note(seen, passed, look.IsRead);
-                if (!patience.IsOver) continue;
+                overSince = patience.IsOver ? overSince ?? lastLook : null;
 
                 // R3 Race: another process has become the holder since the table was read.
-                // Safe because: the last word is a reading that began in this look, with which the count begins anew
-                // for another holder. Until there may be one, the wait goes on: readings hold others up.
-                if (look.TryAfter(lastLook) is not { } last) continue;
+                // Safe because: the last word is a reading that began after the patience was over, with which the count
+                // begins anew for another holder. Until there is one, of whichever thread, the wait goes on: readings
+                // hold others up.
+                if (overSince is not { } since || look.TryAfter(since) is not { } last) continue;
                 patience.Note(last, TimeSpan.Zero, isRead: true);
                 if (!patience.IsOver) continue;
                 taken = default;

@@ -62,14 +62,22 @@ internal sealed class NameWatch : IFileListener, IDisposable
         }
 
         // R1 Race: the name changes before the watch stands. Safe because: this look comes after it.
-        if (!TryCompare()) Interlocked.Increment(ref _news); // the next one who asks looks again
+        LookAgain(Volatile.Read(ref _news)); // the next one who asks looks again where it could not tell
     }
 
     private void Begin()
     {
         _number = FileWatch.Add(_path, this, "each use of the lock looks at its name instead");
-        if (_number == -1) _looks = int.MinValue; // asking again at once would not help
-        else _isTold = true;
+        if (_number == -1)
+        {
+            _looks = int.MinValue; // asking again at once would not help
+            return;
+        }
+
+        // R4 Race: the name changed before the watch stood, and another thread asks before the look that comes now.
+        // Safe because: there is news until one look has succeeded.
+        Interlocked.Increment(ref _news);
+        _isTold = true;
     }
 
     // The look is left to the next caller that asks: the file may be on a network, and the thread that tells serves the

@@ -140,10 +140,10 @@ internal static unsafe class Reactor
         using var reports = HeldReports.Begin();
         while (true)
         {
-            HeldReports.PassOn();
             uint pokes = Volatile.Read(ref *s_word);
             int milliseconds = -1;
             foreach (Part part in Volatile.Read(ref s_parts)) milliseconds = Sooner(milliseconds, part.Round());
+            HeldReports.PassOn(); // before it sleeps
             if (Unloading.HasBegun)
             {
                 if (TryEnd(pokes)) return;

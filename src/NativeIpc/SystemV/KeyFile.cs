@@ -84,8 +84,11 @@ internal sealed class KeyFile : IDisposable
     /// </summary>
     public bool MayBeInTheMaking(int systemVKey, TimeSpan bound)
     {
-        if (IsNew || !IsTypical || FileKeys.HasObject(systemVKey, out _) != false) return false;
-        _isBare = true;
+        if (IsNew || !IsTypical) return false;
+        bool? hasObject = FileKeys.HasObject(systemVKey, out _);
+        if (hasObject == true) return false;
+        _isBare = true; // perhaps: a mark that nobody needs costs a search
+        if (hasObject is null) return false;
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
         try

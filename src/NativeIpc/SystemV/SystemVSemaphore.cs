@@ -396,10 +396,10 @@ internal sealed partial class SystemVSemaphore : SemaphoreObject
 
     private void Revive(string attempt, int goneId, int number, in PeerBound bound)
     {
+        using var reports = HeldReports.Begin();
         using ProcessExit.Call call = ProcessExit.Begin(
             Key, owns: _options is { Removal: RemovalPolicy.Default or RemovalPolicy.Creator,
                 RemoveAtProcessExit: true }, bound);
-        using var reports = HeldReports.Begin();
         bound.WaitForGate(_gate);
         try
         {

@@ -35,6 +35,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
     /// name="open"/>: a descriptor of the object, if there is one at hand; otherwise -1.</summary>
     public void Perform(int open)
     {
+        using var reports = HeldReports.Begin();
+
         // R1 Race: Dispose, finalizer and the end of the process come together. Safe because: the gate lets one
         // through, and the others wait for it.
         lock (_gate)

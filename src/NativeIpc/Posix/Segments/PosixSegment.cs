@@ -85,6 +85,7 @@ internal sealed class PosixSegment : Segment
     /// <remarks>A lock that is there is opened without the file lock, one that is not is made under it.</remarks>
     public override SemaphoreObject OpenLock(in PeerBound bound)
     {
+        using var reports = HeldReports.Begin();
         CheckLockRecovery();
         NativeIpcKey lockKey = CheckedLockKey();
 
@@ -328,7 +329,7 @@ internal sealed class PosixSegment : Segment
             }
         }
 
-        public bool IsTold => watch.IsTold;
+        public bool IsTold => watch.IsTold && (_isOver || !watch.HasChanged);
 
         public void Dispose() => watch.Dispose();
     }

@@ -204,6 +204,7 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
     private void FreeIfAlone(nint page)
     {
         if (!TakesOverUnknown) return;
+        using var reports = HeldReports.Begin();
         lock (_gate)
         {
             if (_aside is null || !LockWord.IsHeldByUnknown(GlibcSemaphore.Look(page))) return;

@@ -19,6 +19,8 @@ internal sealed class PosixLastOut(NativeIpcKey key, IpcObjectKind kind, NativeI
     /// <summary>At the end of the process.</summary>
     public override void Perform()
     {
+        using var reports = HeldReports.Begin();
+
         // R1 Race: Dispose and the end of the process come together. Safe because: the gate lets one through.
         lock (_gate)
         {
@@ -44,6 +46,7 @@ internal sealed class PosixLastOut(NativeIpcKey key, IpcObjectKind kind, NativeI
     /// <summary>After the object was closed here.</summary>
     public void Closed()
     {
+        using var reports = HeldReports.Begin();
         lock (_gate)
         {
             if (!_performed) PosixUsers.RemoveIfLast(key, kind, lockKey, identity, null, bound);

@@ -27,6 +27,9 @@ internal static class PosixUsers
     // How often to ask about a user that says nothing of itself: see TakeLease.
     private const int LooksWithoutMark = 3;
 
+    // How often to see a user after another process had the object's lock.
+    private const int LooksAfterLock = 4;
+
     // Of about a millisecond each.
     private const int MostPausesDue = 300;
 
@@ -70,6 +73,7 @@ internal static class PosixUsers
         int fewestPauses = bound < TimeSpan.Zero ? 0 : (int)Math.Min(bound.TotalMilliseconds / 2, MostPausesDue);
         var backoff = new Backoff(bound, fewestPauses: fewestPauses);
         long begun = Stopwatch.GetTimestamp();
+        int looksAfterLock = 0;
         for (int round = 0; ; round++)
         {
             if (round > 0) mark?.Begin(path);
@@ -88,6 +92,17 @@ internal static class PosixUsers
 
             UseResult result = Ask(question, mark, ref backoff, out bool isFinal);
             mark?.End(); // the file is closed
+
+            // R4 Race: the process that had the object's lock is closing the file: the kernel gives the lock back first,
+            // and counts the process as a user for a moment longer.
+            // Safe because: after such a lock was met, a user is believed only when it was seen several times.
+            if (result.Call == "flock") looksAfterLock = LooksAfterLock;
+            else if (result.Answer == UseAnswer.InUse && looksAfterLock > 0)
+            {
+                looksAfterLock--;
+                isFinal = false;
+            }
+
             if (isFinal) return result;
             if (result.Answer == UseAnswer.InUse && round >= MostRounds && backoff.Elapsed >= s_patience) return result;
             bool isLast = !backoff.Pause();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NativeIpc.Contracts;
+using NativeIpc.Errors;
 using NativeIpc.Lifetime;
 using NativeIpc.Waiting.Bounds;
 
@@ -143,6 +144,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             // No thread for the runtime's timers: the wait would not end in time. It leaves, unless it is over by now.
             if (wait!.Withdraw())
             {
+                wait.StopListening();
                 wait.TellEnd(wasAcquired: false);
                 throw BackgroundThread.Refused(Key);
             }
@@ -155,6 +157,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     private bool TryJoin(in Deadline deadline, bool isOnce, IWaitTicket? ticket, CancellationToken cancellationToken,
         ref Wait? wait, out T? taken)
     {
+        using var reports = HeldReports.Begin();
         lock (_gate)
         {
             if (_isClosed) throw target.Disposed();
@@ -237,6 +240,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         taken = default;
         failure = null;
         hasMoment = false;
+        using var reports = HeldReports.Begin();
         lock (_gate)
         {
             // R1 Race: the wait at the head is cancelled, times out or fails. Safe because: it leaves the list under
@@ -431,7 +435,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             }
         }
 
-        private void StopListening()
+        public void StopListening()
         {
             _isOver = true; // before the look at what Start may be writing
             Interlocked.MemoryBarrier();
