@@ -24,7 +24,7 @@ public sealed class ListingTests
         Assert.Equal(1, found.AttachmentCount);
         Assert.Contains(stage.Peer.Id, found.Attachments.Select(user => user.ProcessId));
         Assert.Equal(backEnd == BackEnd.Legacy, (found.Traits & IpcObjectTraits.LegacyName) != 0);
-        Assert.Equal(IpcObjectTraits.None, found.Traits & ~IpcObjectTraits.LegacyName);
+        Assert.Equal(IpcObjectTraits.None, found.Traits & ~(IpcObjectTraits.LegacyName | IpcObjectTraits.KeyCollision));
         Assert.Equal(found.NativeName, IpcObjects.Inspect(key, IpcObjectKind.SharedMemory)!.NativeName);
     }
 
@@ -39,7 +39,7 @@ public sealed class ListingTests
         IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore);
         Assert.Equal(3, found.Value);
         if (stage.IsPosix) Assert.Contains(stage.Peer.Id, found.Attachments.Select(user => user.ProcessId));
-        Assert.Equal(IpcObjectTraits.None, found.Traits & ~IpcObjectTraits.LegacyName);
+        Assert.Equal(IpcObjectTraits.None, found.Traits & ~(IpcObjectTraits.LegacyName | IpcObjectTraits.KeyCollision));
     }
 
     private static IpcObjectInfo Listed(NativeIpcKey key, IpcObjectKind kind)

@@ -28,7 +28,7 @@ internal static class PosixUsers
     private const int LooksWithoutMark = 3;
 
     // How often to see a user after another process had the object's lock.
-    private const int LooksAfterLock = 4;
+    private const int LooksAfterLock = 20;
 
     // Of about a millisecond each.
     private const int MostPausesDue = 300;
@@ -93,8 +93,8 @@ internal static class PosixUsers
             UseResult result = Ask(question, mark, ref backoff, out bool isFinal);
             mark?.End(); // the file is closed
 
-            // R4 Race: the process that had the object's lock is closing the file: the kernel gives the lock back first,
-            // and counts the process as a user for a moment longer.
+            // R4 Race: the process that had the object's lock closes the file: the kernel gives the lock back first, and
+            // counts the process as a user for a moment longer.
             // Safe because: after such a lock was met, a user is believed only when it was seen several times.
             if (result.Call == "flock") looksAfterLock = LooksAfterLock;
             else if (result.Answer == UseAnswer.InUse && looksAfterLock > 0)
