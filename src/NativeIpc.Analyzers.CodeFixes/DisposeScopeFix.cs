@@ -33,7 +33,7 @@ public sealed class DisposeScopeFix : CodeFixProvider
             // Not where the variable is an argument, TryLock(out var scope): that has no using.
             if (declared is not { Declaration.Variables.Count: 1 }
                 || declared.Declaration.Variables[0].Initializer is not { } first
-                || first.Value is not (InvocationExpressionSyntax or AwaitExpressionSyntax)
+                || Awaited(first.Value) != call // it may stand in a function there, or be a part of something else
                 || call is InvocationExpressionSyntax { ArgumentList.Arguments: var given }
                     && given.Any(argument => argument.RefKindKeyword.IsKind(SyntaxKind.OutKeyword)))
                 continue;
@@ -41,6 +41,13 @@ public sealed class DisposeScopeFix : CodeFixProvider
                 context.Document.WithSyntaxRoot(root!.ReplaceNode(declared, WithUsing(declared)))), Title), diagnostic);
         }
     }
+
+    private static ExpressionSyntax Awaited(ExpressionSyntax value) => value switch
+    {
+        AwaitExpressionSyntax await => Awaited(await.Expression),
+        ParenthesizedExpressionSyntax inner => Awaited(inner.Expression),
+        _ => value,
+    };
 
     private static LocalDeclarationStatementSyntax WithUsing(LocalDeclarationStatementSyntax declared)
         => declared.WithoutLeadingTrivia()

@@ -8,6 +8,9 @@ internal static class Known
 {
     public static bool IsSharedMemory(ITypeSymbol? type) => IsNamed(type, "SharedMemory");
 
+    /// <summary>Whether its members take locks and permits, and give scopes for them.</summary>
+    public static bool TakesScopes(ITypeSymbol? type) => IsSharedMemory(type) || IsNamed(type, "SystemSemaphore");
+
     public static bool IsKey(ITypeSymbol? type) => IsNamed(type, "NativeIpcKey");
 
     /// <summary>Whether it ends what was taken when it is disposed: of a lock or of a semaphore.</summary>

@@ -44,6 +44,9 @@ public sealed class ScopeAnalyzer : DiagnosticAnalyzer
     private static void Look(OperationBlockAnalysisContext context, IInvocationOperation call,
         Dictionary<ILocalSymbol, IOperation> declared)
     {
+        // A collection, or a helper, gives what somebody else has taken, and may keep it.
+        if (!Known.TakesScopes(MethodOf(call).ContainingType)) return;
+
         // TryLock(out scope), TryEnter(out permit)
         foreach (IArgumentOperation argument in call.Arguments.Where(IsScopeForCaller))
         {
@@ -83,9 +86,15 @@ public sealed class ScopeAnalyzer : DiagnosticAnalyzer
 
     private static void Report(OperationBlockAnalysisContext context, IOperation call)
     {
-        var made = (IInvocationOperation)call;
-        if (made is { TargetMethod.Name: "ConfigureAwait", Instance: IInvocationOperation awaited }) made = awaited;
         context.ReportDiagnostic(Diagnostic.Create(Rules.s_notDisposed, call.Syntax.GetLocation(),
-            made.TargetMethod.Name));
+            MethodOf((IInvocationOperation)call).Name));
+    }
+
+    /// <summary>The method that gives a scope, without what only says how it is awaited.</summary>
+    private static IMethodSymbol MethodOf(IInvocationOperation call)
+    {
+        while (call is { TargetMethod.Name: "ConfigureAwait" or "AsTask", Instance: IInvocationOperation awaited })
+            call = awaited;
+        return call.TargetMethod;
     }
 }

@@ -26,6 +26,8 @@ public sealed class AnalyzerTests
     [InlineData("Span<byte> span = segment.Span; segment.Dispose(); if (really)\n{\nspan[0] = 1; // here\n}")]
     [InlineData("Span<byte> span; using (SharedMemory mine = New()) { span = mine.Span; }\nUse(span); // here")]
     [InlineData("Span<byte> span; { using SharedMemory mine = New(); span = mine.Span; }\nUse(span); // here")]
+    [InlineData("ref int count = ref segment.GetReference<int>(0); count = 2; segment.Dispose();\ncount = 1; // here")]
+    [InlineData("Action a = () =>\n{\nMemory<byte> all = segment.Memory; segment.Dispose();\nUse(all); // here\n};")]
     public Task A_view_that_is_used_after_the_end_is_reported(string body) => Reports("NIPC001", body);
 
     [Theory]
@@ -37,6 +39,15 @@ public sealed class AnalyzerTests
     [InlineData("using SharedMemory other = New(); Span<byte> span = other.Span; segment.Dispose(); Use(span);")]
     [InlineData("int first = segment.Span[0]; segment.Dispose(); Use(first);")]
     [InlineData("using SharedMemory mine = New(); Span<byte> span = mine.Span; Use(span);")]
+    [InlineData("Span<byte> span = segment.Span; span = span.ToArray(); segment.Dispose(); Use(span);")]
+    [InlineData("Span<byte> a = segment.Span; a = default; Span<byte> b = a; segment.Dispose(); Use(a); Use(b);")]
+    [InlineData("Memory<byte> all = segment.Memory; Out(out all); segment.Dispose(); Use(all);")]
+    [InlineData("Memory<byte> all = segment.Memory; segment.Dispose(); Out(out all); Use(all);")]
+    [InlineData("Memory<byte> all = segment.Memory; segment.Dispose(); Ref(ref all); Use(all);")]
+    [InlineData("Memory<byte> all = segment.Memory; segment.Dispose(); (all, _) = (new byte[4], 1); Use(all);")]
+    [InlineData("Memory<byte> all = segment.Memory; Fill(); segment.Dispose(); void Fill() => Use(all);")]
+    [InlineData("Memory<byte> all = segment.Memory; segment.Dispose(); Action fill = () => Use(all);")]
+    [InlineData("Span<byte> s = segment.Span; segment.Dispose(); Use(s.Length); Use(s.IsEmpty); Use(nameof(s));")]
     public Task Other_uses_are_not_reported(string body) => Reports("NIPC001", body);
 
     [Theory]
@@ -44,6 +55,7 @@ public sealed class AnalyzerTests
     [InlineData("_ = segment.Lock(); // here")]
     [InlineData("await segment.LockAsync(); // here")]
     [InlineData("await segment.LockAsync().ConfigureAwait(false); // here")]
+    [InlineData("await segment.LockAsync().AsTask(); // here")]
     [InlineData("SharedMemoryLock held = segment.Lock(); // here")]
     [InlineData("var held = segment.Lock(); // here\nUse(held.WasAbandoned);")]
     [InlineData("if (segment.TryLock(out _)) Use(1); // here")]
@@ -63,6 +75,8 @@ public sealed class AnalyzerTests
     [InlineData("if (segment.TryLock(out SharedMemoryLock held)) using (held) Use(1);")]
     [InlineData("SharedMemoryLock held = segment.Lock(); Action end = () => held.Dispose(); Use(end);")]
     [InlineData("segment.Lock().Dispose();")]
+    [InlineData("var kept = new Stack<SharedMemoryLock>(); SharedMemoryLock last = kept.Pop(); kept.Peek();")]
+    [InlineData("var kept = new Dictionary<int, SharedMemoryLock>(); if (kept.TryGetValue(1, out var one)) Use(1);")]
     public Task A_scope_that_is_disposed_or_passed_on_is_not_reported(string body) => Reports("NIPC002", body);
 
     [Fact]
@@ -102,6 +116,11 @@ public sealed class AnalyzerTests
     [InlineData("// first\nvar p = semaphore.Enter();", "// first\nusing var p = semaphore.Enter();")]
     [InlineData("segment.Lock();", null)]
     [InlineData("bool got = segment.TryLock(out _);", null)]
+    [InlineData("var p = await semaphore.EnterAsync().ConfigureAwait(false);",
+        "using var p = await semaphore.EnterAsync().ConfigureAwait(false);")]
+    [InlineData("Task t = Task.Run(() => { segment.Lock(); });", null)]
+    [InlineData("Task t = Task.Run(() => { var held = segment.Lock(); });",
+        "Task t = Task.Run(() => { using var held = segment.Lock(); });")]
     public async Task The_fix_disposes_at_the_end_of_the_block(string body, string? expected)
         => Assert.Equal(expected, await Code.Fix(body));
 

@@ -64,6 +64,7 @@ internal static class Code
     private static string Whole(string body, string members)
         => $$"""
             using System;
+            using System.Collections.Generic;
             using System.Runtime.InteropServices;
             using System.Threading.Tasks;
             using NativeIpc;
@@ -72,6 +73,8 @@ internal static class Code
                 {{members}}
                 static SharedMemory New() => SharedMemory.CreateNew(NativeIpcKey.Parse("posix:/a"), 16);
                 static void Use<T>(T what) where T : allows ref struct { }
+                static void Out<T>(out T what) => what = default;
+                static void Ref<T>(ref T what) { }
                 async Task Body(SharedMemory segment, SystemSemaphore semaphore, bool really)
                 {
                     await Task.Yield();
