@@ -54,6 +54,8 @@ public sealed class NativeIpcDistributedSemaphore : IDistributedSemaphore
     /// 2^31-1 ms.</exception>
     /// <exception cref="InvalidOperationException">The semaphore of this name has another maximum.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
+    /// <exception cref="TimeoutException">A process that sets the maximum has not ended that within ten seconds,
+    /// whatever <paramref name="timeout"/> is.</exception>
     /// <exception cref="PlatformNotSupportedException">The permits of a killed process would not come back
     /// here.</exception>
     /// <exception cref="NativeIpcException">PermissionDenied; KeyError; OutOfResources, also for a maximum over that
@@ -66,8 +68,9 @@ public sealed class NativeIpcDistributedSemaphore : IDistributedSemaphore
     /// <param name="timeout">The longest wait; null, the default, waits for ever.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>The handle.</returns>
-    /// <exception cref="TimeoutException">The time passed.</exception>
-    /// <inheritdoc cref="TryAcquire" path="/exception"/>
+    /// <exception cref="TimeoutException">The time passed, or a process that sets the maximum has not ended that within
+    /// ten seconds.</exception>
+    /// <inheritdoc cref="TryAcquire" path="/exception[not(@cref='T:System.TimeoutException')]"/>
     public NativeIpcDistributedSynchronizationHandle Acquire(TimeSpan? timeout = null,
         CancellationToken cancellationToken = default)
         => Acquisition.Acquire(_spec, timeout, cancellationToken);

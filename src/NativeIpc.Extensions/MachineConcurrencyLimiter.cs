@@ -45,6 +45,8 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
     /// <exception cref="ArgumentException">The name or a limit cannot be.</exception>
     /// <exception cref="InvalidOperationException">The name has another limit.</exception>
+    /// <exception cref="TimeoutException">A process that sets the limit has not ended that within ten
+    /// seconds.</exception>
     /// <exception cref="PlatformNotSupportedException">The permits of a killed process would not come back
     /// here.</exception>
     /// <exception cref="NativeIpcException">PermissionDenied; KeyError; OutOfResources; LockError.</exception>

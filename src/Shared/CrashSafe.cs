@@ -12,6 +12,9 @@ internal static class CrashSafe
         : SystemSemaphore.IsPermitRecordingSupported(NativeIpcKeyType.PosixRealtime) ? NativeIpcKeyType.PosixRealtime
         : NativeIpcKeyType.SystemV;
 
+    /// <summary>How long the first opening of a counting semaphore waits for others who are at it.</summary>
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(10);
+
     /// <summary>Opens or makes a semaphore of one permit.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="rights">Who may use it.</param>
@@ -33,39 +36,98 @@ internal static class CrashSafe
     /// <param name="key">Its key.</param>
     /// <param name="count">How many permits.</param>
     /// <param name="agreedKey">The key of the segment that says how many; it is kept open as long. Its lock lets one at
-    /// a time look and make.</param>
+    /// a time agree and make.</param>
     /// <param name="rights">Who may use both.</param>
     /// <param name="agreed">The segment; the caller disposes it after the semaphore.</param>
+    /// <param name="longestWait">How long others who agree are waited for; null for ten seconds.</param>
     /// <exception cref="InvalidOperationException">It was made with another count.</exception>
+    /// <exception cref="TimeoutException">A peer that agrees has not ended in time.</exception>
     /// <exception cref="PlatformNotSupportedException">Nothing gives permits back here.</exception>
     internal static SystemSemaphore OpenCounting(in NativeIpcKey key, int count, in NativeIpcKey agreedKey,
-        in Rights rights, out SharedMemory agreed)
+        in Rights rights, out SharedMemory agreed, TimeSpan? longestWait = null)
     {
         SystemSemaphoreOptions options = OptionsFor(rights);
         options.MaximumCount = count;
         if (OperatingSystem.IsLinux() && SystemSemaphore.IsPermitRecordingSupported(key.Type))
             options.Recording = PermitRecording.Process;
         else if (!key.Type.IsSystemV) throw NotOffered(key);
-        agreed = OpenAgreed(agreedKey, rights);
-        try
+        while (true)
         {
-            using SharedMemoryLock alone = agreed.Lock();
-            ref int there = ref agreed.GetReference<int>(0);
-            if (there > 0 && there != count) throw OtherCount(key, agreedKey, count, there);
-            if (there > 0) return OpenOrMake(key, count, options, isAnew: false);
+            agreed = OpenAgreed(agreedKey, rights);
+            SystemSemaphore? opened = null;
+            bool isKept = false;
+            try
+            {
+                opened = OpenAgreed(key, count, options, agreed, longestWait ?? s_longestWait);
+
+                // R1 Race: a peer removes both meanwhile, and others agree on another count. Safe because: the segment
+                // is removed first, so if it is still there now, the semaphore was opened before that.
+                isKept = !agreed.WasReplaced;
+                if (isKept) return opened;
+            }
+            finally
+            {
+                if (!isKept)
+                {
+                    opened?.Dispose();
+                    agreed.Dispose();
+                }
+            }
+        }
+    }
+
+    private static SystemSemaphore OpenAgreed(in NativeIpcKey key, int count, SystemSemaphoreOptions options,
+        SharedMemory agreed, TimeSpan longestWait)
+    {
+        ref int there = ref agreed.GetReference<int>(0);
+        // What is agreed on stays, so nobody waits then for a lock that a stopped process may hold.
+        if (Volatile.Read(ref there) is > 0 and int known) return OpenKnown(key, count, options, agreed, known);
+        if (!agreed.TryLock(longestWait, out SharedMemoryLock alone))
+        {
+            throw new TimeoutException($"Cannot open the semaphore {key}: for {longestWait.TotalSeconds} s others have "
+                + $"had the lock of {agreed.Key}, under which they agree on its count. 'nipc show {agreed.Key}' says "
+                + "who has it. Continue or end that process.");
+        }
+
+        using (alone)
+        {
+            if (there > 0) return OpenKnown(key, count, options, agreed, there);
+
+            // What there is although nobody has agreed lost its segment, and may be in use.
+            if (there == 0 && SystemSemaphore.TryOpenExisting(key, out SystemSemaphore? found, options))
+                return Adopt(found, count, agreed);
 
             // Whoever dies or fails from here on leaves a count that nobody has agreed on, and at most a semaphore that
             // nobody has used: the next one makes it anew, with a count of its own.
             bool isAnew = there < 0;
-            there = -count;
+            Volatile.Write(ref there, -count);
             SystemSemaphore made = OpenOrMake(key, count, options, isAnew);
-            there = count;
+            Volatile.Write(ref there, count);
             return made;
         }
-        catch
+    }
+
+    private static SystemSemaphore OpenKnown(in NativeIpcKey key, int count, SystemSemaphoreOptions options,
+        SharedMemory agreed, int there)
+        => there == count ? OpenOrMake(key, count, options, isAnew: false)
+            : throw OtherCount(key, agreed.Key, count, there);
+
+    /// <summary>Agrees on the count of a semaphore whose segment was lost; how many of its permits are out is not
+    /// known.</summary>
+    private static SystemSemaphore Adopt(SystemSemaphore found, int count, SharedMemory agreed)
+    {
+        bool isAdopted = false;
+        try
         {
-            agreed.Dispose();
-            throw;
+            if (found.TryGetCurrentCount(out int free) && free > count)
+                throw OtherCount(found.Key, agreed.Key, count, free);
+            Volatile.Write(ref agreed.GetReference<int>(0), count);
+            isAdopted = true;
+            return found;
+        }
+        finally
+        {
+            if (!isAdopted) found.Dispose();
         }
     }
 
@@ -90,10 +152,10 @@ internal static class CrashSafe
         }
     }
 
-    /// <summary>Says that another process has made a semaphore with another count.</summary>
+    /// <summary>Says that a semaphore has another count, or more free permits than are wanted in all.</summary>
     internal static InvalidOperationException OtherCount(in NativeIpcKey key, in NativeIpcKey agreedKey, int wanted,
         int there)
-        => new($"The semaphore {key} was made with {there} permits, and is asked for with {wanted}: all who use a name "
+        => new($"The semaphore {key} has {there} permits, and is asked for with {wanted}: all who use a name "
             + $"must agree. To change it, end them all, and remove it: 'nipc rm {agreedKey}' and 'nipc rm {key}'.");
 
     private static SystemSemaphoreOptions OptionsFor(in Rights rights)

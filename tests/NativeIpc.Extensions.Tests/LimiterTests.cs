@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using NativeIpc.Shared;
 using Xunit;
 
 namespace NativeIpc.Extensions.Tests;
@@ -244,6 +245,47 @@ public abstract class LimiterTests(NativeIpcKeyType type) : Suite
         peer.Ask("try 1");
         Assert.Throws<InvalidOperationException>(() => Limiter(name, 3));
         using MachineConcurrencyLimiter mine = Limiter(name, 2);
+    }
+
+    [Fact]
+    public void Where_what_was_agreed_on_is_lost_the_permits_that_are_out_stay_out()
+    {
+        string name = NextLimit(type);
+        using MachineConcurrencyLimiter mine = Limiter(name, 3);
+        using RateLimitLease held = mine.AttemptAcquire();
+        Assert.True(SharedMemory.Remove(mine.AgreedKey));
+        InvalidOperationException failure = Assert.Throws<InvalidOperationException>(() => Limiter(name, 1));
+        Assert.Contains($"{mine.Key}", failure.Message, StringComparison.Ordinal);
+        using (MachineConcurrencyLimiter other = Limiter(name, 3))
+            Assert.Equal((2L, false), (other.GetStatistics()!.CurrentAvailablePermits, other.WasReplaced));
+        Assert.Throws<InvalidOperationException>(() => Limiter(name, 2));
+    }
+
+    [Fact]
+    public void What_somebody_has_not_made_to_the_end_is_made_anew()
+    {
+        string name = NextLimit(type);
+        using MachineConcurrencyLimiter mine = Limiter(name, 3);
+        using RateLimitLease held = mine.AttemptAcquire(2);
+        using SharedMemory agreed = SharedMemory.OpenExisting(mine.AgreedKey);
+        agreed.GetReference<int>(0) = -3;
+        using MachineConcurrencyLimiter other = Limiter(name, 4);
+        Assert.Equal(4, other.GetStatistics()!.CurrentAvailablePermits);
+    }
+
+    [Fact]
+    public void Who_agrees_is_waited_for_and_nobody_once_it_is_done()
+    {
+        string name = NextLimit(type);
+        using MachineConcurrencyLimiter mine = Limiter(name, 2);
+        using SharedMemory agreed = SharedMemory.OpenExisting(mine.AgreedKey);
+        using SharedMemoryLock alone = agreed.Lock();
+        using (Limiter(name, 2)) Assert.Throws<InvalidOperationException>(() => Limiter(name, 3));
+        agreed.GetReference<int>(0) = 0;
+        var rights = new Rights(UnixFileMode.UserRead | UnixFileMode.UserWrite, null, false);
+        TimeoutException failure = Assert.Throws<TimeoutException>(() => CrashSafe.OpenCounting(mine.Key, 2,
+            mine.AgreedKey, rights, out _, TimeSpan.FromMilliseconds(20)));
+        Assert.Contains($"'nipc show {mine.AgreedKey}'", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
