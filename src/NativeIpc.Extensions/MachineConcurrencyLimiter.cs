@@ -205,16 +205,18 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
     {
         if (!_collecting.TryAcquire()) return false;
         int have = 0;
-        bool isEnough = false;
+        bool isGiven = false;
         try
         {
             while (have < count && _permits.TryAcquire()) have++;
-            isEnough = have == count;
-            return isEnough;
+            if (have < count) return false;
+            CrashSafe.TryRelease(_collecting, 1);
+            isGiven = true;
+            return true;
         }
         finally
         {
-            EndCollecting(isEnough ? 0 : have);
+            if (!isGiven) EndCollecting(have);
         }
     }
 
