@@ -25,8 +25,8 @@ public sealed class LockLeftTests
             $N {line} --lock -w 0 2> said; echo "code $?"; grep -c "'nipc release posix:/same'" said
             $N {line} --lock -w 2 2> said; echo "code $?"; grep -c 'no process is seen to have it open' said
             cmp before /dev/shm/sem.same; cat /dev/shm/same; echo; ls out 2> /dev/null
-            $N {line} --lock > /dev/null 2> said &
-            until grep -q 'no process is seen' said; do :; done
+            rm said; $N {line} --lock > /dev/null 2> said &
+            until grep -qs 'no process is seen' said; do :; done
             $N release posix:/same; wait $!; echo "code $?"; $N value posix:/same
             """).Output;
         Assert.Equal("code 1\n1\ncode 1\n1\nabcdefgh\ncode 0\n1\n", output);
