@@ -117,6 +117,12 @@ for library in $libraries; do
         cmp "$work/one/NativeIpc/$pdb" "$work/another/longer/NativeIpc/$pdb"
     verify "the same $library.dll as in the package" "differs" cmp "$work/one/NativeIpc/$dll" "$work/$dll"
 done
+for library in $analyzers; do
+    dll=package/NativeIpc/analyzers/dotnet/cs/$library.dll
+    verify "the same $library.dll from two clean folders" "differs" \
+        cmp "$work/one/NativeIpc/$dll" "$work/another/longer/NativeIpc/$dll"
+    verify "the same $library.dll as in the package" "differs" cmp "$work/one/NativeIpc/$dll" "$work/$dll"
+done
 
 # A fresh project that has nothing but the package: no other source, an empty package cache.
 mkdir "$work/hello"
