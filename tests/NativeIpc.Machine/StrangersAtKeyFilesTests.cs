@@ -1,3 +1,4 @@
+using NativeIpc.Inspection;
 using NativeIpc.Victim;
 using Xunit;
 
