@@ -93,8 +93,8 @@ internal static class PosixUsers
             UseResult result = Ask(question, mark, ref backoff, out bool isFinal);
             mark?.End(); // the file is closed
 
-            // R4 Race: the process that had the object's lock closes the file: the kernel gives the lock back first, and
-            // counts the process as a user for a moment longer.
+            // R4 Race: the process that had the object's lock closes the file. The kernel takes the lock first, and
+            // counts that process as a user for a moment longer.
             // Safe because: after such a lock was met, a user is believed only when it was seen several times.
             if (result.Call == "flock") looksAfterLock = LooksAfterLock;
             else if (result.Answer == UseAnswer.InUse && looksAfterLock > 0)
