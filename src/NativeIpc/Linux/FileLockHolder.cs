@@ -15,7 +15,7 @@ internal static class FileLockHolder
     /// <param name="holder">Its process, as <see cref="FindByFile"/> gave it.</param>
     public static HolderSight Look(string? holder)
         => int.TryParse(holder, CultureInfo.InvariantCulture, out int process) && process > 0
-            ? Look(holder, process) : new HolderSight(holder, false, default);
+            ? Look(holder, process) : new HolderSight(holder, IsRunnable: false, default);
 
     /// <summary>Who has the lock of an open file; null for nobody, or a process that is not to be seen from
     /// here.</summary>
@@ -67,17 +67,17 @@ internal static class FileLockHolder
         string folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{process}");
         if (SystemText.FirstLine(folder + "/stat") is not { } whole
             || !TryParse(whole, out char state, out TimeSpan processor))
-            return new HolderSight(holder, false, default);
-        if (state == 'Z') return new HolderSight(holder, false, processor);
+            return new HolderSight(holder, IsRunnable: false, default);
+        if (state == 'Z') return new HolderSight(holder, IsRunnable: false, processor);
         string self = process == Environment.ProcessId ? $"{folder}/task/{OwnThread()}" : "";
         foreach (string thread in SystemText.Folders(folder + "/task"))
         {
             if (thread != self && SystemText.FirstLine(thread + "/stat") is { } line && TryParse(line, out state, out _)
                 && state is 'R' or 'D')
-                return new HolderSight(holder, true, processor);
+                return new HolderSight(holder, IsRunnable: true, processor);
         }
 
-        return new HolderSight(holder, false, processor);
+        return new HolderSight(holder, IsRunnable: false, processor);
     }
 
     /// <summary>State and time on a processor of a line of proc_pid_stat(5); the name in it may hold
