@@ -73,7 +73,7 @@ elif ! "$root/eng/wine-publish.sh" NativeIpc.Storm >"$out/publish-windows.log" 2
     echo "FAIL storm Windows: published for Windows: see $out/publish-windows.log"
     failed=1
 else
-    export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$(patient $((60 + 2 * windows_kills)))
+    export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$(patient $((300 + 2 * windows_kills)))
     storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) \
         "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
 fi

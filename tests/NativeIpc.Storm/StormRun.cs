@@ -13,7 +13,9 @@ namespace NativeIpc.Storm;
 /// </remarks>
 internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int workers)
 {
-    private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
+    // How long a worker may show no progress before it counts as hung, and how long it may take for one turn when it
+    // does: a busy machine runs it late.
+    private static readonly TimeSpan s_standstill = Patience.Seconds(60), s_longestTurn = Patience.Seconds(240);
 
     private static readonly string[] s_posixPoints =
     [
@@ -112,14 +114,20 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     private static Phase PhaseOf(SharedMemory reports, int index)
         => (Phase)Volatile.Read(ref reports.GetReference<Report>(index * 64).Phase);
 
+    private readonly record struct Progress(Phase Phase, long Turns, TimeSpan OnProcessor);
+
     /// <summary>Waits until each of them has made a turn since it was started, or stands at its point.</summary>
     private bool AwaitAll(SharedMemory reports, SharedMemory segment)
     {
         var watch = Stopwatch.StartNew();
+        TimeSpan nextLook = TimeSpan.Zero;
+        var seen = new (Progress Progress, TimeSpan Since)[workers];
         using var pause = new ManualResetEvent(false);
         while (true)
         {
             int ready = 0;
+            bool looks = watch.Elapsed >= nextLook;
+            if (looks) nextLook = watch.Elapsed + TimeSpan.FromSeconds(1);
             for (int i = 0; i < workers; i++)
             {
                 ref Report report = ref reports.GetReference<Report>(i * 64);
@@ -131,19 +139,38 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
                     Console.WriteLine($"FAIL storm {type}: worker {i} ended by itself with {_processes[i]!.ExitCode}");
                     return false;
                 }
+
+                if (!looks) continue;
+                var now = new Progress(PhaseOf(reports, i), Volatile.Read(ref report.Turns),
+                    ProcessorOf(_processes[i]!));
+                if (now != seen[i].Progress) seen[i] = (now, watch.Elapsed);
             }
 
             if (ready == workers) return true;
-            if (watch.Elapsed > s_watchdog)
+            if (looks && (watch.Elapsed > s_longestTurn
+                || Array.Exists(seen, worker => watch.Elapsed - worker.Since > s_standstill)))
             {
-                string phases = string.Join(' ',
-                    Enumerable.Range(0, workers).Select(
-                        i => $"{_processes[i]!.Id}:{PhaseOf(reports, i)}:{_pointOf[i]}"));
-                Console.WriteLine($"FAIL storm {type}: it hangs: {segment.GetLockStatus()}, {phases}");
+                string workersSeen = string.Join("; ", seen.Select((worker, i)
+                    => $"{_processes[i]!.Id} to stop at {_pointOf[i]}, for {(watch.Elapsed - worker.Since).Seconds} s "
+                        + $"at {worker.Progress}"));
+                Console.WriteLine($"FAIL storm {type}: it hangs: {segment.GetLockStatus()}, {workersSeen}");
                 return false;
             }
 
             pause.WaitOne(1);
+        }
+    }
+
+    private static TimeSpan ProcessorOf(Process process)
+    {
+        try
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+        catch (Exception failure) when (failure is InvalidOperationException or Win32Exception)
+        {
+            return TimeSpan.Zero; // it has just ended: the next round says so
         }
     }
 
