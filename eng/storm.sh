@@ -7,8 +7,8 @@
 #     NATIVEIPC_STORM_WINDOWS_KILLS=600 ./test.sh storm    # the same under Wine, where a process takes long to start;
 #                                                          600 and 40 otherwise
 #
-# Then eight makers race for one name, beside busy loops, with the same checks: who is merely not scheduled is no reason
-# to fail.
+# Then eight makers race for one name, beside busy loops, with the same checks: a maker that is merely not scheduled is
+# no reason to fail.
 #
 #     NATIVEIPC_STORM_MAKER_ROUNDS=10000 NATIVEIPC_STORM_LOOPS=40 ./test.sh storm    # the full length; 200 rounds of
 #                                                                                    each beside 8 loops otherwise

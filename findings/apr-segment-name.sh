@@ -4,8 +4,8 @@
 # Guess: a System V segment with ftok(FILE, 1), beside FILE, as APR's documents and older builds have it; or a mapping
 # of FILE itself.
 # Seen (APR 1.7.2 of Debian 12): FILE never comes to be; /dev/shm/ShM.HASH has eight bytes more than asked for, its
-# own length in front, and the caller's data from byte 8. Who opens the segment from another language needs the hashed
-# name and the eight bytes.
+# own length in front, and the caller's data from byte 8. A program that opens the segment from another language needs
+# the hashed name and the eight bytes.
 . "$(dirname "$0")/lib.sh"
 unpack libapr1=1.7.2-3+deb12u1 libapr1-dev=1.7.2-3+deb12u1 libuuid1
 cat >make.c <<'C'

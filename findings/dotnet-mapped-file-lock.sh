@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A .NET program that maps a file by MemoryMappedFile.CreateFromFile keeps a shared flock(2) on it.
-# Guess: mapping a file locks nothing, as with mmap(2); who takes an flock on it is not kept waiting.
+# Guess: mapping a file locks nothing, as with mmap(2); an flock on it is not kept waiting.
 # Seen (.NET as global.json names it, which the script prints): while the map is open, an exclusive flock of the file in
 # /dev/shm is not to be had, and a shared one is. When it is disposed, both are.
 . "$(dirname "$0")/lib.sh"

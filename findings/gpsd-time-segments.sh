@@ -2,7 +2,7 @@
 # gpsd makes eight System V segments with the keys of ntpd, although there is no receiver and no time daemon, and leaves
 # them; chronyd makes the one that it is to read from.
 # Guess: gpsd opens the segments of a time daemon when it has a time to tell, and chronyd waits for the segment of gpsd;
-# who makes one removes it.
+# the maker removes it.
 # Seen (gpsd 3.22, chrony 4.3): as root, gpsd makes NTP0 to NTP7 (0x4e545030 and so on) when it starts, the first two
 # with mode 600 and the others with 666, all of 96 bytes, and they stay when it has ended. chronyd with
 # `refclock SHM 3` makes NTP3 with mode 600 if it comes first; that stays, too. So a segment with such a key and no

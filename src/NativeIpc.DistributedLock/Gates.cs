@@ -22,7 +22,7 @@ internal static class Gates
         }
     }
 
-    /// <summary>A name's gate, opened by the first who needs it.</summary>
+    /// <summary>A name's gate, opened by the first caller that needs it.</summary>
     internal sealed class Entry(GateSpec spec)
     {
         private readonly Lock _opening = new();

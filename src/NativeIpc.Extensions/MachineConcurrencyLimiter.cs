@@ -104,7 +104,7 @@ public sealed partial class MachineConcurrencyLimiter : RateLimiter
         }
     }
 
-    /// <summary>Removes what a name has left, whatever its use: who uses it keeps what is open, and others begin
+    /// <summary>Removes what a name has left, whatever its use: its users keep what is open, and others begin
     /// anew.</summary>
     /// <param name="name">The name.</param>
     /// <param name="keyType">The type of its keys; null for the default.</param>

@@ -22,8 +22,8 @@ public sealed class MachineConcurrencyLimiterOptions
     /// <summary>How many permits may be waited for in this process, 0 or more. Default: 0, nobody waits.</summary>
     public int QueueLimit { get; set; }
 
-    /// <summary>Who of the queue of this process is next. Default: <see cref="QueueProcessingOrder.OldestFirst"/>.
-    /// Between processes there is no order.</summary>
+    /// <summary>Which waiter in the queue of this process is next. Default: <see
+    /// cref="QueueProcessingOrder.OldestFirst"/>. Between processes there is no order.</summary>
     public QueueProcessingOrder QueueProcessingOrder { get; set; }
 
     /// <summary>The permission bits of new objects; see <see cref="SystemSemaphoreOptions.Mode"/>. Default: this user

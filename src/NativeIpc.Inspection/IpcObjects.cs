@@ -90,7 +90,7 @@ public static class IpcObjects
 
     /// <summary>Says what is wrong with the IPC objects of this machine and how to mend it; the worst first.</summary>
     /// <param name="options">Which objects to look at, and where else to look for key files; null for everything. What
-    /// is wrong with the machine is told whatever they say.</param>
+    /// is wrong with the machine is in the answer whatever they say.</param>
     /// <returns>The findings.</returns>
     /// <exception cref="NativeIpcException">As <see cref="Enumerate"/>.</exception>
     public static IReadOnlyList<IpcFinding> Diagnose(IpcEnumerationOptions? options = null)
@@ -175,9 +175,9 @@ public static class IpcObjects
     }
 
     /// <summary>Asks whether somebody uses an object that was listed, as closely as <see cref="RemoveUnused"/> does,
-    /// and removes nothing: for who removes several objects together or none.</summary>
-    /// <remarks>POSIX: by a lease (<c>fcntl(2)</c>, F_SETLEASE) for some microseconds, in which who opens the object
-    /// waits, or fails with EAGAIN (musl). The answer holds for that moment.</remarks>
+    /// and removes nothing: for a caller that removes several objects together or none.</summary>
+    /// <remarks>POSIX: by a lease (<c>fcntl(2)</c>, F_SETLEASE) for some microseconds, in which a process that opens
+    /// the object waits, or fails with EAGAIN (musl). The answer holds for that moment.</remarks>
     /// <param name="found">The object, as it was listed.</param>
     /// <param name="reason">What speaks for the answer, in a sentence; null where the answer says it all.</param>
     /// <returns>True when somebody uses it; false when nobody does, or it is gone, or another one; null where the
@@ -199,7 +199,7 @@ public static class IpcObjects
     }
 
     /// <summary>Removes an object that was listed, also one that no key leads to, whatever its use, unless its name
-    /// leads to another one by now. Who is attached goes on; who comes later does not find it.</summary>
+    /// leads to another one by now. Its users go on; newcomers do not find it.</summary>
     /// <param name="found">The object, as it was listed.</param>
     /// <returns>True when it was removed; false when it is gone, or another one.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="found"/> is null.</exception>

@@ -169,8 +169,8 @@ public sealed partial class SharedMemory
     }
 
     /// <summary>Whether the segment that this instance is attached to is not the one that its key leads to now: a peer
-    /// removed it, or its name, or made another one under the name. Who attaches by the key does not meet this instance
-    /// any more.</summary>
+    /// removed it, or its name, or made another one under the name. A process that attaches by the key does not meet
+    /// this instance any more.</summary>
     /// <remarks>A look each time (<c>statx(2)</c>, <c>shmget(2)</c>). Windows and POSIX on macOS: always false.
     /// </remarks>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>

@@ -21,8 +21,8 @@ namespace NativeIpc;
 /// <para>Attach is <c>mmap(2)</c>, <c>shmat(2)</c> or <c>MapViewOfFile</c>; detach, which Dispose does, is their
 /// reverse. All of the segment is mapped; its bytes belong to its users, nothing of this library is hidden in
 /// them.</para>
-/// <para>Removal by default: on POSIX the instance that made the segment removes the name when it lets go (who is
-/// attached goes on, who comes later does not find it); on System V the last one to detach removes the segment, its
+/// <para>Removal by default: on POSIX the instance that made the segment removes the name when it lets go
+/// (attached processes go on, newcomers do not find it); on System V the last one to detach removes the segment, its
 /// lock and the key file; Windows removes it with the last handle. <see cref="RemovalPolicy"/> says it in full. A crash
 /// leaves the segment behind on Unix: CreateNew then says AlreadyExists, OpenExisting and CreateOrOpen work, and
 /// <see cref="Remove"/> removes it.</para>
@@ -143,8 +143,8 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         return new SharedMemory(BackendFor(key, size).CreateOrOpen(key, size, options), options);
     }
 
-    /// <summary>Removes the name of a segment and of its lock, whatever its use: who is attached goes on, who comes
-    /// later does not find it.</summary>
+    /// <summary>Removes the name of a segment and of its lock, whatever its use: attached processes go on,
+    /// newcomers do not find it.</summary>
     /// <remarks>Meant for leftovers of a crash. A lock whose segment is gone already is removed by
     /// <see cref="SystemSemaphore.Remove"/> of the lock's key.</remarks>
     /// <param name="key">The key.</param>

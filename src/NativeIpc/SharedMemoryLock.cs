@@ -29,7 +29,7 @@ public readonly struct SharedMemoryLock : IDisposable, IEquatable<SharedMemoryLo
 
     /// <summary>
     /// Whether the holder before this one was killed while it held the lock, so that the data may be inconsistent: the
-    /// scope holds the lock all the same, and who comes next is not told again. See docs/crashes.md for what each back
+    /// scope holds the lock all the same, and the next holder is not told again. See docs/crashes.md for what each back
     /// end notices.
     /// </summary>
     public bool WasAbandoned => _lock?.WasAbandoned(_ticket) == true;

@@ -18,7 +18,7 @@ internal static class CrashSafe
     /// <summary>Opens or makes a semaphore of one permit.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="rights">Who may use it.</param>
-    /// <param name="isRobust">Whether the next holder is told of a killed one.</param>
+    /// <param name="isRobust">Whether the next holder learns of a killed one.</param>
     /// <exception cref="PlatformNotSupportedException">Nothing gives it back here.</exception>
     internal static SystemSemaphore OpenLock(in NativeIpcKey key, in Rights rights, out bool isRobust)
     {

@@ -117,7 +117,7 @@ public abstract class DisposeRaceTests<TProvider> : ConformanceTests<TProvider>
 
         Finish(holder);
 
-        // By spinning: who sleeps comes too late for the race.
+        // By spinning: a sleeper comes too late for the race.
         void Meet(int due)
         {
             Interlocked.Increment(ref met);

@@ -32,7 +32,7 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
 {
     private const string Maker = "maker";
 
-    // ---- Orders of letting go: the maker, one or two who opened, in every order.
+    // ---- Orders of letting go: the maker, one or two that opened, in every order.
 
     [Theory]
     [MemberData(nameof(LifetimeCases.Orders), MemberType = typeof(LifetimeCases))]
@@ -75,7 +75,7 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         {
             peers[names[i]].Ask("shm close a");
 
-            // Who remains goes on with the lock that all of them have.
+            // The remaining ones go on with the lock that all of them have.
             foreach (string remaining in names[(i + 1)..]) peers[remaining].Ask("shm add a 0 10");
         }
 
@@ -110,7 +110,7 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(Backend.SemaphoreExists(key));
         SystemSemaphore.CreateOrReset(key, 1).Dispose();
         Assert.False(Backend.SemaphoreExists(key));
-        if (Backend.IsSystemV) Assert.True(File.Exists(key.NativeKey)); // only who made the file removes it
+        if (Backend.IsSystemV) Assert.True(File.Exists(key.NativeKey)); // only the file's maker removes it
     }
 
     [BackendFact(Needs.Leftovers)]

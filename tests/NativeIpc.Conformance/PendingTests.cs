@@ -25,7 +25,7 @@ public abstract class PendingTests<TProvider> : ConformanceTests<TProvider>
         {
             for (int i = 0; i < 100; i++) peer.Ask($"sem release s{i}");
             await Task.WhenAll(waits[(turn * 100)..((turn * 100) + 100)]).WaitAsync(s_watchdog, Cancellation);
-            // Who came later is served later
+            // A later waiter is served later
             Assert.DoesNotContain(waits[((turn * 100) + 100)..], wait => wait.IsCompleted);
         }
 

@@ -36,7 +36,7 @@ public abstract class Provider
     /// <summary>A replaced or removed name is noticed: of a lock, and before removing.</summary>
     public virtual bool ComparesNames => true;
 
-    /// <summary>Who locks is told when the last holder was killed.</summary>
+    /// <summary>The next holder learns that the last one was killed.</summary>
     public virtual bool Recovers => false;
 
     /// <summary>The count of a semaphore can be read.</summary>

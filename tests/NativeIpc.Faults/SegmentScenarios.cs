@@ -162,7 +162,7 @@ internal static class SegmentScenarios
         }
     };
 
-    /// <summary>Takes the lock, or not: a failure may say that others have it, who then are not there.</summary>
+    /// <summary>Takes the lock, or not: a failure may say that others have it, which then are not there.</summary>
     private static SharedMemoryLock Take(SharedMemory segment)
     {
         segment.TryLock(out SharedMemoryLock taken);

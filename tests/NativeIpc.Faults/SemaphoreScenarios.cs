@@ -146,7 +146,7 @@ internal static class SemaphoreScenarios
     }
 
     /// <summary>Takes the permit and gives it back; or does without, when a failure has said that others have it, or
-    /// have set the count, who then are not there.</summary>
+    /// have set the count, which then are not there.</summary>
     private static void Take(SystemSemaphore semaphore)
     {
         if (!semaphore.TryAcquire()) return;

@@ -30,7 +30,7 @@ public static class BackEnd
     public const string Legacy = "legacy";
 }
 
-/// <summary>Who makes the object.</summary>
+/// <summary>Which side makes the object.</summary>
 public static class Direction
 {
     /// <summary>We create and they open.</summary>

@@ -273,7 +273,7 @@ public sealed class S3LockTests : Scenario
             Assert.False(File.Exists(key.NativeKey));
             Fails(NativeIpcError.NotFound, () => SharedMemory.OpenExisting(key));
 
-            // Who is attached makes the lock anew, and meets the others there.
+            // An attached process makes the lock anew, and meets the others there.
             scope = segment.Lock();
             Assert.False(second.TryLock(out _));
             stage.Keys.Note();

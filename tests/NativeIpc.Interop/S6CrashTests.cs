@@ -87,7 +87,7 @@ public sealed class S6CrashTests : Scenario
         stage.Peer.Ask("shm lock a");
         if (!stage.IsPosix)
         {
-            // The kernel gives it back, and wakes who waits.
+            // The kernel gives it back, and wakes the waiters.
             using var started = new ManualResetEventSlim();
             Task<bool> waiting = Start(() =>
             {

@@ -140,7 +140,7 @@ public class CallersThreadTests
         semaphore.Release(2);
     }
 
-    /// <summary>A try that pauses elsewhere for who has the journal does not keep the semaphore open behind
+    /// <summary>A try that pauses elsewhere for the owner of the journal does not keep the semaphore open behind
     /// Dispose.</summary>
     [Fact]
     public async Task Dispose_has_removed_the_name_also_while_a_try_pauses_for_who_has_the_journal()

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>The largest file that a process may write (RLIMIT_FSIZE, ulimit -f): the kernel ends who goes beyond it by
+/// <summary>The largest file that a process may write (RLIMIT_FSIZE, ulimit -f): the kernel ends a process beyond it by
 /// SIGXFSZ.</summary>
 [NeedsLinux("Uses Linux's mounts and limits.")]
 public class FileSizeLimitTests

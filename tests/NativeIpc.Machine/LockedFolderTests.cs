@@ -9,7 +9,7 @@ using Xunit;
 namespace NativeIpc.Machine;
 
 /// <summary>Every user may take the lock of <c>/dev/shm</c>, and whoever may read an object that object's: neither
-/// makes us wrong about who uses what.</summary>
+/// makes an answer wrong about who uses what.</summary>
 [NeedsLinux("Uses Linux's files.")]
 [NeedsRoot(Victims.WhyRoot)]
 public sealed class LockedFolderTests
@@ -293,7 +293,7 @@ public sealed class LockedFolderTests
         Assert.True(SystemSemaphore.Remove(key));
     }
 
-    /// <summary>Who asks may meet others who ask: what one of them does for an instant must not look like a user to
+    /// <summary>Processes that ask may meet: what one of them does for an instant must not look like a user to
     /// another.</summary>
     [Fact]
     public void Who_asks_never_takes_what_another_one_who_asks_takes_for_the_lock_of_a_user()

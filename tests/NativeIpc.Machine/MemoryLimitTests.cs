@@ -2,8 +2,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>A control group that may take less memory than /dev/shm has: the kernel kills who goes beyond, so a segment
-/// that cannot fit is refused.</summary>
+/// <summary>A control group that may take less memory than /dev/shm has: the kernel kills a process beyond it, so a
+/// segment that cannot fit is refused.</summary>
 [NeedsLinux("Control groups are Linux's.")]
 [NeedsRoot(Victims.WhyRoot)]
 public sealed class MemoryLimitTests : IDisposable

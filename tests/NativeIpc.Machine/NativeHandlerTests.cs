@@ -37,7 +37,7 @@ public class NativeHandlerTests
 
     [Theory]
     [InlineData(1)] // SIGHUP, which the runtime leaves alone
-    [InlineData(2)] // SIGINT and SIGTERM, which it handles itself, and then calls who was there before it
+    [InlineData(2)] // SIGINT and SIGTERM, which it handles itself, and then calls the handler that was there before it
     [InlineData(15)]
     public void A_signal_that_a_native_library_handles_removes_nothing_and_holds_up_no_later_call(int signal)
     {

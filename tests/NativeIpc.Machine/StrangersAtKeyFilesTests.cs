@@ -31,8 +31,8 @@ public sealed class StrangersAtKeyFilesTests
         Assert.False(File.Exists(key.NativeKey));
     }
 
-    /// <summary>A reader has no lock of the key file against the last one to detach, who looks that nobody is attached
-    /// and then removes.</summary>
+    /// <summary>A reader has no lock of the key file against the last one to detach, which looks that nobody is
+    /// attached and then removes.</summary>
     [Fact]
     public async Task A_reader_never_gets_a_segment_that_the_last_one_to_detach_removes()
     {
@@ -127,7 +127,7 @@ public sealed class StrangersAtKeyFilesTests
             {
                 foreach (Outcome outcome in calls(key))
                 {
-                    // Who looks at the owner first does not come to the lease.
+                    // A call that looks at the owner first does not come to the lease.
                     if (outcome.Error == NativeIpcError.PermissionDenied) continue;
                     outcome.AssertSays(NativeIpcError.LockError, key, "open", EAGAIN);
                     Assert.Contains("lease", outcome.Message, StringComparison.Ordinal);

@@ -38,7 +38,7 @@ public sealed class SwappedTests : IDisposable
         /// <summary>Nobody attacks root.</summary>
         OtherUser,
 
-        /// <summary>Nobody attacks root, who lets other users in.</summary>
+        /// <summary>Nobody attacks root, which lets other users in.</summary>
         OtherUserLetIn,
     }
 

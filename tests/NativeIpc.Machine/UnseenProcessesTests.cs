@@ -3,7 +3,7 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>Who has an object open without mapping it, only the descriptors of a process tell.</summary>
+/// <summary>That a process has an object open without mapping it, only its descriptors tell.</summary>
 [NeedsLinux("Uses Linux's /proc.")]
 public class UnseenProcessesTests
 {

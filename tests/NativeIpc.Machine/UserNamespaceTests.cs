@@ -2,8 +2,8 @@ using Xunit;
 
 namespace NativeIpc.Machine;
 
-/// <summary>User name spaces that do not map all ids: who is not mapped shows as the overflow id, and so may the
-/// process itself.</summary>
+/// <summary>User name spaces that do not map all ids: a user that is not mapped shows as the overflow id, and so may
+/// the process itself.</summary>
 [NeedsLinux("User name spaces are Linux's.")]
 [NeedsRoot(Victims.WhyRoot)]
 public sealed class UserNamespaceTests : IDisposable

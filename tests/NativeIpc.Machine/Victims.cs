@@ -245,7 +245,7 @@ internal sealed record Situation
     /// <summary>The number of user nobody.</summary>
     internal const int NobodysId = 65534;
 
-    /// <summary>As a user by number, who need not be known to the system.</summary>
+    /// <summary>As a user by number, which need not be known to the system.</summary>
     internal static Situation As(int user) => new() { User = user };
 
     /// <summary>With a /dev/shm of its own, of a few pages.</summary>

@@ -22,7 +22,7 @@ internal struct Guarded
 {
     public const int Size = 4096;
 
-    /// <summary>Who is inside, 1 to 8; 0 for nobody.</summary>
+    /// <summary>The one inside, 1 to 8; 0 for nobody.</summary>
     public long Inside;
 
     /// <summary>All turns.</summary>

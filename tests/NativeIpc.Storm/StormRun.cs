@@ -181,7 +181,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         Stop(process);
         LockStatus status = segment.GetLockStatus();
 
-        // Who was given the permit but no processor so far looks unknown, too, but not for long; the victim stays so.
+        // A process with the permit but no processor so far looks unknown, too, but not for long; the victim stays so.
         var watch = Stopwatch.StartNew();
         while (status.Holder == LockHolder.Unknown && OperatingSystem.IsWindows() && watch.ElapsedMilliseconds < 500)
             status = segment.GetLockStatus();
@@ -300,7 +300,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         {
             Console.WriteLine($"storm {type}: {_toldTogether} holders died before they could be told of the one "
                 + $"before: told with the next one");
-            Check("who took over was told, each time, and nobody else",
+            Check("each takeover was told to its taker, and to nobody else",
                 _untold == 0 && takeovers == _tellingsDue && takeovers == _holders - _toldTogether,
                 $"{_holders} holders died, {_toldTogether} told with the next one, {takeovers} takeovers "
                     + $"told, {_untold} times the account was wrong, at the end by {_tellingsDue - takeovers}");

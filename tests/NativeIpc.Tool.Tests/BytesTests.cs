@@ -230,7 +230,7 @@ public class BytesTests : OneType
         File.Delete(file);
     }
 
-    /// <summary>Who reads the bytes has stopped, and the lock is held.</summary>
+    /// <summary>The reader of the bytes has stopped, and the lock is held.</summary>
     [Theory]
     [InlineData("dump", "-")]
     [InlineData("read", "--raw")]

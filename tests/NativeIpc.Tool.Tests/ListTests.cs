@@ -213,7 +213,7 @@ public sealed class ListTests : IDisposable
             reason => reason.GetString()!.Contains("count", StringComparison.Ordinal));
         Assert.Contains(document.RootElement.GetProperty("notes").EnumerateArray(),
             note => note.GetString()!.Contains("processes", StringComparison.Ordinal));
-        Assert.False(found.TryGetProperty("flags", out _)); // nobody says that it is unused who does not know
+        Assert.False(found.TryGetProperty("flags", out _)); // without knowing it, it is not called unused
         Assert.False(found.TryGetProperty("attached", out _)); // nor that nobody uses it
     }
 

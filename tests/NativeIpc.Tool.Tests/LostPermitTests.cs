@@ -24,8 +24,8 @@ public sealed class LostPermitTests : OneType
         JsonElement lost = Single(Doctor(1), key, "LostPermit");
         Assert.Equal("error", lost.GetProperty("severity").GetString());
         Assert.Equal("nipc doctor --fix", lost.GetProperty("command").GetString());
-        Assert.Contains(permits == 1 ? "has lost a permit: who took it was killed"
-            : "has lost 3 permits: who took them was killed", lost.GetProperty("summary").GetString(),
+        Assert.Contains(permits == 1 ? "has lost a permit: the process that took it was killed"
+            : "has lost 3 permits: the process that took them was killed", lost.GetProperty("summary").GetString(),
             StringComparison.Ordinal);
         Assert.Equal(3 - permits, CountByC(key)); // found, and nothing changed
         Assert.True(Single(Doctor(null, "--fix"), key, "LostPermit").GetProperty("fixed").GetBoolean());

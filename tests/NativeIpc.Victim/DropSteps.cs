@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Victim;
 
-/// <summary>Which thread runs the finalizers of this process, for who looks at what it calls; and what dropped objects
-/// leave in it.</summary>
+/// <summary>Which thread runs the finalizers of this process, for a test that looks at what it calls; and what dropped
+/// objects leave in it.</summary>
 internal static partial class DropSteps
 {
     private static int s_thread;

@@ -9,8 +9,9 @@ using Xunit.v3;
 namespace NativeIpc.WindowsTests;
 
 /// <summary>
-/// A test of one of the scenarios of NativeIpc.Interop, in one direction: → we create and they open; ← they create and
-/// we open. Its result goes into the matrix, in the row of the functions of the C peer that it is given: A or W.
+/// A test of one of the scenarios of NativeIpc.Interop, in one direction: → NativeIpc creates and the peer opens; ←
+/// the other way round. Its result goes into the matrix, in the row of the functions of the C peer that it is
+/// given: A or W.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class ScenarioAttribute(string column) : BeforeAfterTestAttribute

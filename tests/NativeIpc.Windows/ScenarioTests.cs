@@ -286,8 +286,8 @@ public class ScenarioTests : WindowsTest
         Assert.Equal(0x5b, seen);
     }
 
-    /// <summary>Windows gives nothing back for a process that died. Who holds the lock instead, one of the living or
-    /// nobody, is proven only when no peer is left.</summary>
+    /// <summary>Windows gives nothing back for a process that died. Which one holds the lock instead, one of the living
+    /// or nobody, is proven only when no peer is left.</summary>
     private static void IsTakenOverWhenNoPeerIsLeft(SharedMemory segment, string functions, Peer holder)
     {
         NativeIpcKey key = segment.Key;

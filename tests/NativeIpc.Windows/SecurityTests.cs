@@ -4,7 +4,7 @@ using Xunit;
 
 namespace NativeIpc.WindowsTests;
 
-/// <summary>Who may use what we make: the options, as a C program finds them.</summary>
+/// <summary>Who may use what is made: the options, as a C program finds them.</summary>
 [SupportedOSPlatform("windows")]
 public class SecurityTests : WindowsTest
 {

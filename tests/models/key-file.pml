@@ -20,8 +20,8 @@
  *
  * Properties
  *   the same object     two that use the key at the same time use the same segment, which has its key (assert in enter)
- *   none removed in use who removes a segment finds nobody who uses it (assert in removeSegment)
- *   no key of another   a file is removed only when no object of any of its project ids is left, so who makes one finds
+ *   none removed in use a removal finds no user of the segment (assert in removeSegment)
+ *   no key of another   a file is removed only when no object of any of its project ids is left, so a maker finds
  *                       none under its key (assert in openKey)
  *   one maker           whoever makes a segment does so under the file that the path leads to (assert in obtain)
  *   a death is mended   whoever comes after a death makes or finds the segment, and the last one removes all that
@@ -43,8 +43,9 @@
  * waited for (the segment is then left to the next one).
  *
  * Variants: none, three processes make or open; LOCKS, of which so many use the lock; MARKS, the third one has another
- * project id. Who may open beside making, and who waits for a young file, is then cut down: CAN_FIND, CAN_WAIT; and of
- * several kinds of processes only the first one dies, unless ANYBODY may. Faults that must be found: see run.sh.
+ * project id. Which processes open beside making, and which wait for a young file, is then cut down: CAN_FIND,
+ * CAN_WAIT; and of several kinds of processes only the first one dies, unless ANYBODY may. Faults that must be found:
+ * see run.sh.
  */
 #ifndef LOCKS
 #define LOCKS 0
@@ -671,7 +672,7 @@ proctype Last(byte me; bool mayDie) {
     fi;
     obtain();
     detach();
-    /* What a dead process has left under the other project id is for who uses that. */
+    /* What a dead process has left under the other project id is for the users of that. */
     if
     :: died && PROJECTS > 1 -> skip
     :: else -> nothingIsLeft()

@@ -15,13 +15,13 @@
  * The C program stands for glibc's sem_wait and sem_post (nptl/sem_waitcommon.c, sem_post.c), from their description.
  *
  * Properties
- *   one holder          who takes finds no holder (assert in taken)
- *   no live one robbed  who takes over finds that the holder's process has gone (the same assert: owner is cleared by
+ *   one holder          a taker finds no holder (assert in taken)
+ *   no live one robbed  a takeover finds that the holder's process has gone (the same assert: owner is cleared by
  *                       giving, and by the kernel at a death)
- *   no lost permit      nobody is left waiting: an invalid end state; who looks again when nothing else moves gets the
- *                       lock, and needs that look only when a process has died (assert before leave)
- *   taken over, told    who takes after a death in the lock is told, and nobody else is (assert in taken)
- *   the mark stays      who gives finds its own mark (assert in give)
+ *   no lost permit      nobody is left waiting: an invalid end state; a process that looks again when nothing else
+ *                       moves gets the lock, and needs that look only when a process has died (assert before leave)
+ *   taken over, told    the taker after a death in the lock is told, and nobody else is (assert in taken)
+ *   the mark stays      a giver finds its own mark (assert in give)
  *
  * Assumptions
  *   - One look at the word is atomic, one compare-and-exchange, one addition. A loop "look, exchange, again if that
@@ -38,8 +38,8 @@
  *
  * Variants: none, three processes of the library; PEER, one of them is a C program; THREADS, two threads of one handle
  * beside two processes.
- * Faults that must be found: see run.sh. One step is not needed for these properties: that who leaves the waiters
- * passes a wake-up on (BREAK_PASSING). Whoever is woken tries once more before it leaves.
+ * Faults that must be found: see run.sh. One step is not needed for these properties: that a process which leaves the
+ * waiters passes a wake-up on (BREAK_PASSING). Whoever is woken tries once more before it leaves.
  */
 #ifndef ROUNDS
 #define ROUNDS 1
@@ -397,7 +397,7 @@ over:
 }
 #endif
 
-/* Who dies, if anybody: chosen before, so that a process which could still die does not count as one that moves. */
+/* The one that dies, if any: chosen before, so that one which could still die does not count as one that moves. */
 proctype Death() {
     if
     :: mortal != NOBODY -> dead[mortal] = true

@@ -15,10 +15,10 @@
  * Properties
  *   one set             two that have the key's semaphore open, and whose sets both live, have the same (assert in
  *                       enter)
- *   complete            who has it open by a creating call finds a set with its count (assert in enter)
+ *   complete            a process that has it open by a creating call finds a set with its count (assert in enter)
  *   one initial count   permits that are free and taken are as many as the initial count, however often the set was
  *                       finished for a dead maker (asserts in enter and use)
- *   no key of another   a file is removed only without a set, so who makes one finds none under its key (assert in
+ *   no key of another   a file is removed only without a set, so a maker finds none under its key (assert in
  *                       openKey)
  *   a death is mended   whoever comes after a death makes, finishes or takes over the set, gets its permit, and removes
  *                       it (asserts in Last); nobody waits for ever (invalid end states)

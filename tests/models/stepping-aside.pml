@@ -15,10 +15,10 @@
  *   close        SteppingAside.Close, HeldSemaphore.Close
  *
  * Properties
- *   one holder, no live one robbed   who takes, and who frees the lock, finds no holder (asserts in taken and prove)
- *   a dead one is freed, and told    nobody is left waiting: an invalid end state; who takes is told (assert in taken)
+ *   one holder, no live one robbed   a taker, and whoever frees the lock, finds no holder (asserts in taken and prove)
+ *   a dead one is freed, and told    nobody is left waiting: an invalid end state; the taker is told (assert in taken)
  *   the number of waiters            never passes below 0, so the mark above it stays (assert in change)
- *   the mark stays                   who gives finds its own mark (assert in give)
+ *   the mark stays                   a giver finds its own mark (assert in give)
  *
  * Assumptions
  *   - Those of lock-word.pml on the word, on futex(2) and on deaths.
@@ -482,7 +482,7 @@ over:
     } C_MAY_DIE
 }
 
-/* Who dies, if anybody. */
+/* The one that dies, if any. */
 proctype Death() {
     if
     :: mortal != NOBODY ->

@@ -47,7 +47,7 @@ internal static class RenderService
 
         await app.StartAsync();
         Console.WriteLine(app.Urls.Single());
-        await Console.In.ReadToEndAsync(); // who started it closes this when it is to end
+        await Console.In.ReadToEndAsync(); // the program that started it closes this when it is to end
         await app.StopAsync();
         await app.DisposeAsync();
         return 0;

@@ -9,7 +9,8 @@ IDistributedSemaphoreProvider places = provider;
 string ledger = args.Length == 1 ? args[0] : Path.GetTempFileName();
 if (args.Length == 1)
 {
-    // One of the workers: 25 turns, each at one of two places. The ledger has the turns, who is inside, and the most.
+    // One of the workers: 25 turns, each at one of two places. The ledger has the turns, the number inside, and the
+    // most.
     for (int turn = 0; turn < 25; turn++)
     {
         await using (await places.AcquireSemaphoreAsync("org.example.places", maxCount: 2))

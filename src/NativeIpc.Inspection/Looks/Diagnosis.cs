@@ -94,8 +94,8 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
         {
             (string permits, string them) = lost == 1 ? ("a permit", "it") : ($"{lost} permits", "them");
             Add(new IpcFinding(IpcFindingKind.LostPermit, IpcSeverity.Error,
-                $"{what} has lost {permits}: who took {them} was killed (a 'nipc run', or a program that records its "
-                    + $"permits), and no process is left that shares in {them}.",
+                $"{what} has lost {permits}: the process that took {them} was killed (a 'nipc run', or a "
+                    + $"program that records its permits), and no process is left that shares in {them}.",
                 "Give back what was lost, and no more than that; the next 'nipc run' on it does so, too.")
                 { Subject = found, Command = WithFolder(Fix, found), IsSafeToFix = true });
         }
@@ -113,7 +113,7 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
             Add(new IpcFinding(IpcFindingKind.Orphaned, IpcSeverity.Information,
                 $"{what} was to be removed by a process that has ended without doing "
                     + $"so{(isSure ? ", and no process has it open" : "")}.",
-                isSure ? "Remove it." : "Remove it, if no other process has it open: who removes it can ask the "
+                isSure ? "Remove it." : "Remove it, if no other process has it open: a removal can ask the "
                     + "kernel, which this look does not.")
                 { Subject = found, Command = WithFolder(RemoveOrphaned, found) });
         }

@@ -153,7 +153,7 @@ public sealed record IpcObjectInfo
     /// use, on Windows, and where it was not asked for (<see cref="IpcEnumerationOptions.FindSigns"/>).</summary>
     public IReadOnlyList<IpcSign> Signs { get; internal init; } = [];
 
-    /// <summary>Whether a lock is taken by a process that used this library and is dead, as our own record in the lock
+    /// <summary>Whether a lock is taken by a process that used this library and is dead, as its own record in the lock
     /// proves. False in lists, which do not look so closely.</summary>
     internal bool HasDeadHolder { get; init; }
 

@@ -45,8 +45,8 @@ public enum IpcObjectTraits
 
     /// <summary>
     /// System V: none of the folders has a file with this key, but one has a younger file on the same file system, of
-    /// the same owner, that leads to no object: the key file was probably removed and made anew, so who opens it now
-    /// misses this object.
+    /// the same owner, that leads to no object: the key file was probably removed and made anew, so a process that
+    /// opens it now misses this object.
     /// </summary>
     KeyFileReplaced = 1 << 7,
 

@@ -4,7 +4,7 @@ namespace NativeIpc.Inspection;
 public enum IpcUse
 {
     /// <summary>It has it open. Whether it holds a permit is not known: the system records that for nobody, and this
-    /// library for who asked (<see cref="SystemSemaphoreOptions.Recording"/>,
+    /// library for a user that asked (<see cref="SystemSemaphoreOptions.Recording"/>,
     /// <see cref="SystemSemaphoreOptions.Robust"/>, the lock of a segment), on Linux with glibc.</summary>
     Open = 0,
 

@@ -20,7 +20,7 @@ internal static class DeadHolder
     }
 
     /// <summary>Gives the permit of a dead holder back, so that a peer that waits by the C library gets it, too; the
-    /// next handle of this library is told. The file is open for reading and writing.</summary>
+    /// next handle of this library learns of it. The file is open for reading and writing.</summary>
     /// <returns>False when no dead holder has it by now.</returns>
     internal static bool GiveBack(in NativeIpcKey key, UnixDescriptor file)
     {

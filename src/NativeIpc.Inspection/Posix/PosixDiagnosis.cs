@@ -13,7 +13,7 @@ internal static class PosixDiagnosis
     private const long SmallFolder = 64 << 20; // what Docker gives
     private const string Inodes = PosixNames.Folder + " (inodes)";
     private const string OfMemory =
-        "memory and swap of this process's control group, segments included: the kernel kills who goes beyond";
+        "memory and swap of this process's control group, segments included: the kernel kills a process beyond it";
 
     internal static void Examine(Diagnosis diagnosis)
     {

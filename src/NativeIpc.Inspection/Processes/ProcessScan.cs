@@ -13,7 +13,7 @@ namespace NativeIpc.Inspection.Processes;
 /// with that of the objects.
 /// </summary>
 /// <remarks>
-/// A process may end, map or unmap while it is read: what is told was so at some moment of the look.
+/// A process may end, map or unmap while it is read: each answer was so at some moment of the look.
 /// <c>/proc/PID/maps</c> says device and inode, so a file is known by what it is, in whatever mount namespace; System V
 /// ids are numbers of an IPC namespace, so those of processes in another one are left out.
 /// </remarks>
@@ -43,7 +43,7 @@ internal sealed class ProcessScan
     /// <summary>A file that is in use and whose name a process shows as gone: it is, or the file got its name
     /// later.</summary>
     /// <param name="Name">The name that it had; <c>#inode</c> when nobody knows.</param>
-    /// <param name="ProcFile">A path in /proc that leads to it, for who may follow it.</param>
+    /// <param name="ProcFile">A path in /proc that leads to it, for a process that may follow it.</param>
     /// <param name="MappedSize">How much of it the first process has mapped, 0 for none.</param>
     internal readonly record struct GoneFile(string Name, string ProcFile, long MappedSize);
 
@@ -194,7 +194,7 @@ internal sealed class ProcessScan
         }
 
         // A file that got its name after it was opened (O_TMPFILE, as this library makes objects) is shown as #inode
-        // all its life; who opened it by its name tells that.
+        // all its life; a process that opened it by its name shows that.
         if (_gone.TryGetValue(file, out GoneFile known) && !known.Name.StartsWith('#')) return;
         _gone[file] = new GoneFile(
             PathText.Decode(name[..^Deleted.Length]),

@@ -11,8 +11,8 @@ namespace NativeIpc.Inspection.SystemV;
 /// them.</summary>
 /// <remarks>R1 Race: objects and key files are made and removed while the tables, and then files and counts, are read.
 /// Safe because: the list is a picture of the past, as any. An object that is removed meanwhile is left out when its
-/// count says so, and else told as it was; ids are not used again soon. A key file is told as it was
-/// found.</remarks>
+/// count says so, and else listed as it was; ids are not used again soon. A key file is listed as it
+/// was found.</remarks>
 internal sealed class SystemVCatalog : IObjectCatalog
 {
     public bool Handles(NativeIpcKeyType type) => type.IsSystemV;

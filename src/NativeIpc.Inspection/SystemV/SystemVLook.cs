@@ -123,7 +123,7 @@ internal sealed class SystemVLook
     /// <summary>The processes that wait for a set. Of those that are not seen it is said how many threads there
     /// are.</summary>
     /// <remarks>Race: threads come and go between the count and the look at the processes.
-    /// Safe because: what was counted before and after is told, and that it may be such a thread.</remarks>
+    /// Safe because: the answer has what was counted before and after, and that it may be such a thread.</remarks>
     private static IReadOnlyList<IpcAttachment> WaitersOf(in SystemVTable.Row row, IReadOnlyList<IpcSetMember> members,
         ProcessScan scan, List<string> unreadable)
     {

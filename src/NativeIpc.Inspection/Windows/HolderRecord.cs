@@ -12,7 +12,7 @@ internal sealed class HolderRecord
 
     private HolderRecord(in NativeIpcKey semaphore) => _semaphore = semaphore;
 
-    /// <summary>Who has taken the semaphore: its turn and slot; 0 for nobody.</summary>
+    /// <summary>The holder of the semaphore: its turn and slot; 0 for nobody.</summary>
     public long Owner => MemoryMarshal.AsRef<HolderTable.Header>(_bytes).Owner;
 
     /// <summary>The record of a semaphore; null where there is none that can be read.</summary>

@@ -30,7 +30,7 @@ internal sealed class WindowsCatalog : IObjectCatalog
 
         census.Note(NotTold);
 
-        // The records of our own, docs/windows.md, are no segments of anybody's.
+        // This library's own records, docs/windows.md, are no segments of anybody's.
         HashSet<string> records = new(
             semaphores.Concat(locks).Select(name => HolderTable.KeyOf(WindowsLook.KeyOf(name)).NativeKey),
             StringComparer.Ordinal);

@@ -86,7 +86,7 @@ internal static unsafe class WindowsDiagnosis
     private static string? Command(string command, IpcObjectInfo found)
         => found.NativeName.Contains('"') ? null : command;
 
-    /// <summary>Whether the lock of a segment can be made, and opened by who may open the segment.</summary>
+    /// <summary>Whether the lock of a segment can be made, and opened by all that may open the segment.</summary>
     private static void Examine(Diagnosis diagnosis, IpcObjectInfo segment, Dictionary<string, string> kinds,
         IpcObjectInfo[] locks)
     {
@@ -111,7 +111,7 @@ internal static unsafe class WindowsDiagnosis
             { Subject = shut });
     }
 
-    /// <summary>One name with and without Global\: who uses the one does not meet who uses the other.</summary>
+    /// <summary>One name with and without Global\: users of the one do not meet users of the other.</summary>
     private static void ExamineTwin(Diagnosis diagnosis, IpcObjectInfo found, Dictionary<string, string> kinds)
     {
         if (!kinds.TryGetValue(Global + found.NativeName, out string? kind)

@@ -28,7 +28,7 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
             yield return NameRules.LegacySibling(segment, IpcObjectKind.SharedMemory);
     }
 
-    /// <summary>What is told of an object; null when there is none of this kind by now.</summary>
+    /// <summary>What there is to say of an object; null when there is none of this kind by now.</summary>
     public IpcObjectInfo? Look(string name, IpcObjectKind kind)
     {
         List<string> unreadable = [];

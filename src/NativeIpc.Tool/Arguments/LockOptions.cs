@@ -74,7 +74,7 @@ internal sealed class LockOptions
         }
     }
 
-    /// <summary>The kernel does not say who has a set open, but who operated on it last: a living process may be the
+    /// <summary>The kernel does not tell the users of a set, but its last operator: a living process may be the
     /// holder, and one without a number here as well.</summary>
     private static string? WhyOfSet(NamedObject named, int? last)
         => last is { } process && !Libc.HasProcess(process) && InspectLock(named) is { Value: 0 } found

@@ -28,7 +28,7 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     public static Option<bool> OwnersOption()
         => new("--allow-other-owners", "-O") { Description = "Use it also when another user made it" };
 
-    /// <summary>The object that was named. A bare name or number is told with what it stands for.</summary>
+    /// <summary>The object that was named. Of a bare name or number it says what that stands for.</summary>
     public NamedObject Read(ParseResult parsed)
     {
         string text = parsed.GetValue(Key)!;

@@ -62,7 +62,7 @@ internal static class WaitingNote
         }
     }
 
-    /// <summary>For whom one waits, as far as it is told.</summary>
+    /// <summary>Which process has to end the wait, as far as it is known.</summary>
     /// <param name="name">What one waits for.</param>
     /// <param name="look">Looks at the semaphore.</param>
     public static string Describe(string name, Func<IpcObjectInfo?> look)

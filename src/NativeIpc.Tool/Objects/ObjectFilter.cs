@@ -170,7 +170,7 @@ internal sealed class ObjectFilter
         return found => found.OwnerId == user;
     }
 
-    /// <summary>The names that an owner is told by: that of the account, or the identifier where it has none.</summary>
+    /// <summary>The names that an owner goes by: that of the account, or the identifier where it has none.</summary>
     [SupportedOSPlatform("windows")]
     private static IEnumerable<string> AccountNames(SecurityIdentifier identifier)
     {

@@ -142,8 +142,8 @@ internal abstract class Segment : SafeHandle
     /// </summary>
     public abstract INameWatch? WatchLock(SemaphoreObject opened);
 
-    /// <summary>Which object the system attached us to, in a form of the back end's own, to tell objects apart; empty
-    /// where the system does not say.</summary>
+    /// <summary>Which object the system attached this process to, in a form of the back end's own, to tell objects
+    /// apart; empty where the system does not say.</summary>
     public virtual string ObjectIdentity => "";
 
     /// <summary>Whether the key leads to another object by now, or to none, where the system says so. The caller has

@@ -258,7 +258,7 @@ internal abstract class SemaphoreObject : IAcquirable, ICloseable, IDisposable
         return true;
     }
 
-    /// <summary>Who holds this as a lock, as far as the system can tell; not which thread.</summary>
+    /// <summary>The holder of this as a lock, as far as the system can tell; not which thread.</summary>
     public virtual LockStatus GetStatus() => new(LockHolder.CannotTell, null, IsRecoverable: false);
 
     /// <summary>The current count, where the system can tell.</summary>

@@ -72,7 +72,7 @@ internal static class Failure
             $"the count would pass {maximum}, the MaximumCount of this instance, and no permit was given",
             "Release no more than was acquired or is meant to be there, or open it with a larger MaximumCount.");
 
-    /// <summary>A release of a robust semaphore by who does not hold it.</summary>
+    /// <summary>A release of a robust semaphore by a caller that does not hold it.</summary>
     public static InvalidOperationException NotHeld(in NativeIpcKey key, int count)
         => new($"Cannot release {Permits(count)} of the semaphore {Describe(key)}: with Robust it is a lock of one "
             + $"permit, and this instance does not hold it (or a peer has reset it). Release once for each acquire, "

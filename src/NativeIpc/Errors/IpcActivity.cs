@@ -7,9 +7,9 @@ namespace NativeIpc;
 /// logs.</summary>
 /// <remarks>
 /// <para>A handler of <see cref="Waited"/> runs on the thread that ends the wait, before the wait returns, also on one
-/// that serves the asynchronous waits of the whole process: it must be short, must not block, and must not use what it
-/// is told about. The other handlers run on a thread of the pool, soon after what they tell of. What a handler throws
-/// goes to the event source "NativeIpc" (HandlerFailed), and to nobody else; other handlers are called all the
+/// that serves the asynchronous waits of the whole process: it must be short, must not block, and must not use the
+/// object of the event. The other handlers run on a thread of the pool, soon after what they tell of. What a handler
+/// throws goes to the event source "NativeIpc" (HandlerFailed), and to nobody else; other handlers are called all the
 /// same.</para>
 /// <para>While nobody listens, it costs nothing but the look for handlers. What is acquired at once never tells a
 /// wait.</para>

@@ -82,7 +82,7 @@ internal sealed class PermitTable(SemaphoreObject semaphore)
     }
 }
 
-/// <summary>A place for one permit at a time. Its state counts up: odd is the ticket of who holds a permit, even is
+/// <summary>A place for one permit at a time. Its state counts up: odd is the ticket of the permit's holder, even is
 /// none.</summary>
 internal sealed class PermitSlot(PermitTable table) : IWaitTicket
 {
@@ -95,7 +95,7 @@ internal sealed class PermitSlot(PermitTable table) : IWaitTicket
 
     public bool IsHeld => (Interlocked.Read(ref _state) & 1) != 0;
 
-    /// <summary>The ticket that <see cref="Begin"/> will make. For the one who has rented the slot.</summary>
+    /// <summary>The ticket that <see cref="Begin"/> will make. For the thread that has rented the slot.</summary>
     public long NextTicket => Interlocked.Read(ref _state) + 1;
 
     /// <summary>Notes that a permit was taken for whoever has rented the slot. A full barrier.</summary>
@@ -116,8 +116,8 @@ internal sealed class PermitSlot(PermitTable table) : IWaitTicket
 
     /// <summary>Ends a ticket, once, and gives its permit back.</summary>
     /// <remarks>Race: several end one ticket, or Dispose of the semaphore does. Safe because: one exchange succeeds,
-    /// and who makes it has entered the semaphore, which closes only when it has left. Who cannot enter comes after a
-    /// Dispose that has ended every ticket.</remarks>
+    /// and its thread has entered the semaphore, which closes only when that has left. A thread that cannot enter comes
+    /// after a Dispose that has ended every ticket.</remarks>
     public void GiveBack(long ticket)
     {
         if (!Holds(ticket)) return;

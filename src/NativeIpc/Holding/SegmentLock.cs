@@ -4,7 +4,7 @@ using NativeIpc.Linux;
 
 namespace NativeIpc.Holding;
 
-/// <summary>An open lock of a segment and who holds it within this instance: the ticket that the current scope
+/// <summary>An open lock of a segment and its holder within this instance: the ticket that the current scope
 /// carries.</summary>
 /// <remarks>
 /// <para>A ticket is ended once, whoever comes: copies of a scope, a second Dispose, the segment's Dispose, on any
@@ -13,13 +13,13 @@ namespace NativeIpc.Holding;
 /// a stranger, has the system put a barrier into every thread of the process, and waits until the taker is not in the
 /// middle. Strangers come one by one.</para>
 /// <para>Only the holder of the semaphore is between the acquire and Take, so what is noted there takes no interlocked
-/// steps; after a peer's reset there can be two, who are told unless they come in the same nanoseconds. The ticket is
-/// ended before the permit is given; a Dispose in between gives it in its place
+/// steps; after a peer's reset there can be two holders, and each learns of it unless they come in the same
+/// nanoseconds. The ticket is ended before the permit is given; a Dispose in between gives it in its place
 /// (<see cref="SemaphoreObject.GivesBackAtClose"/>), where it is not counted that somebody is inside.</para>
-/// <para>A lock that another one has replaced is closed as soon as no scope holds it (<see cref="Retire"/>); who
-/// replaces one in a loop would use up the descriptors otherwise. Threads that sleep in it are woken then and go on at
-/// the new one; the descriptor and the page go with the last of those who are counted in, to whom pending asynchronous
-/// waits belong.</para>
+/// <para>A lock that another one has replaced is closed as soon as no scope holds it (<see cref="Retire"/>); a peer
+/// that replaces one in a loop would use up the descriptors otherwise. Threads that sleep in it are woken then and go
+/// on at the new one; the descriptor and the page go with the last of those who are counted in, to whom pending
+/// asynchronous waits belong.</para>
 /// </remarks>
 internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, bool replacesAnother)
 {
@@ -42,7 +42,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     }
 
     private volatile bool _isLost;
-    private volatile Action<SegmentLock>? _closed; // what is told when a retired lock is closed
+    private volatile Action<SegmentLock>? _closed; // what is called when a retired lock is closed
     private int _unchangedAt = -1;
 
     // The last tickets whose holders may not have been alone. The first one of a lock that stands in for another is
@@ -89,7 +89,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     {
         long last = _holder;
 
-        // Two holders within this instance: a peer has reset the lock. Both are told.
+        // Two holders within this instance: a peer has reset the lock. Both learn of it.
         if (IsHeld(last)) NoteDoubt(last, ++last + 1);
         Taker taker = t_taker ?? MakeTaker();
         if (_taker != taker) _taker = taker;

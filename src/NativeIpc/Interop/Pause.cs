@@ -9,7 +9,7 @@ internal static class Pause
     [ThreadStatic]
     private static int t_count;
 
-    /// <summary>How many pauses the calling thread has made so far: shows the tests who waits.</summary>
+    /// <summary>How many pauses the calling thread has made so far: shows the tests which thread waits.</summary>
     internal static int CountOfThisThread => t_count;
 
     internal static void Microseconds(int microseconds)

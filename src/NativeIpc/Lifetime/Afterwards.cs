@@ -40,8 +40,8 @@ internal static class Afterwards
             Action work;
             lock (s_gate)
             {
-                // R1 Race: something is added while the work ends. Safe because: the gate decides who sees it, this
-                // look or the one who adds, and starts the work anew.
+                // R1 Race: something is added while the work ends. Safe because: the gate decides which sees it, this
+                // look or the thread that adds, and that one starts the work anew.
                 if (!s_work.TryDequeue(out work!))
                 {
                     s_isRunning = false;

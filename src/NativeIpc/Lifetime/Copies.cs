@@ -8,7 +8,7 @@ namespace NativeIpc.Lifetime;
 /// <remarks>
 /// They meet at a list in the application domain, of types that all of them share; the list is its own lock. Each copy
 /// has two actions in it: to remove what it owns, and to register for the signals. A list of another shape is that of
-/// another version, and this copy then does nothing at a signal: nobody knows who is the first.
+/// another version, and this copy then does nothing at a signal: nobody knows which one is the first.
 /// </remarks>
 internal static class Copies
 {

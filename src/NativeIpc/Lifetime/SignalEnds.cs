@@ -67,8 +67,8 @@ internal static class SignalEnds
     }
 
     /// <summary>Whether an address is in the runtime itself, which with native AOT has no handlers of its own, or in a
-    /// program of a single file, where the handler of registrations has the same place: who asks that looks at it again
-    /// after registering.</summary>
+    /// program of a single file, where the handler of registrations has the same place: a caller that asks looks at it
+    /// again after registering.</summary>
     private static bool IsOfRuntime(nint handler)
         => Path.GetFileNameWithoutExtension(Libc.PlaceOf(handler).File) == "libcoreclr"
             || (RuntimeFeature.IsDynamicCodeSupported && Libc.IsOfProgram(handler));

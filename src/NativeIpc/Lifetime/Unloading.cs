@@ -7,9 +7,9 @@ namespace NativeIpc.Lifetime;
 /// that lasts as long as the process (threads, registrations, watches) ends when nothing needs it any more.
 /// </summary>
 /// <remarks>
-/// .NET asks only: what is there can be used as before, and it may take long until all is disposed. So who has
-/// something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins anew
-/// when it is needed once more.
+/// .NET asks only: what is there can be used as before, and it may take long until all is disposed. So an owner
+/// of something that lasts looks at <see cref="HasBegun"/> each time when it has nothing to do, ends then, and begins
+/// anew when it is needed once more.
 /// <para>R1 Race: something begins to last while the unloading begins.
 /// Safe because: what is called at the beginning wakes it, if <see cref="AtBegin"/> came before; so that comes first,
 /// and what begins later looks by itself.</para>

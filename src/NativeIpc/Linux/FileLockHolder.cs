@@ -4,7 +4,7 @@ using NativeIpc.Platform;
 
 namespace NativeIpc.Linux;
 
-/// <summary>Looks at the process that holds a <see cref="FileLock"/>: who it is, by /proc/locks, and whether it could
+/// <summary>Looks at the process that holds a <see cref="FileLock"/>: its number, by /proc/locks, and whether it could
 /// run.</summary>
 /// <remarks>Linux only. Elsewhere, without /proc, and for a holder of another PID namespace nothing is seen, which
 /// counts as rest.</remarks>
@@ -17,14 +17,14 @@ internal static class FileLockHolder
         => int.TryParse(holder, CultureInfo.InvariantCulture, out int process) && process > 0
             ? Look(holder, process) : new HolderSight(holder, IsRunnable: false, default);
 
-    /// <summary>Who has the lock of an open file; null for nobody, or a process that is not to be seen from
+    /// <summary>The holder of an open file's lock; null for nobody, or a process that is not to be seen from
     /// here.</summary>
     public static string? FindByFile(string[] lines, int file)
         => OperatingSystem.IsLinux() && Libc.Status(file, out FileStatus status) == 0
             ? Find(lines, status.Identity.Inode) : null;
 
-    /// <summary>Who has the lock of a file, as proc_locks(5) says; null for nobody, or a process that is not to be seen
-    /// from here.</summary>
+    /// <summary>The holder of a file's lock, as proc_locks(5) says; null for nobody, or a process that is not to be
+    /// seen from here.</summary>
     /// <remarks>By the inode alone: the device that is shown there is not the one that statx(2) tells for btrfs and
     /// overlays. Of two files with one number the first counts.</remarks>
     internal static string? Find(string[] lines, ulong inode)
@@ -55,7 +55,7 @@ internal static class FileLockHolder
     /// <summary>The words of a line about a flock(2) that somebody has.</summary>
     private static string[]? Words(string line)
     {
-        // 5: FLOCK  ADVISORY  WRITE 1234 fe:00:5767 0 EOF; who waits for it has an arrow before FLOCK.
+        // 5: FLOCK  ADVISORY  WRITE 1234 fe:00:5767 0 EOF; a waiter's line has an arrow before FLOCK.
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words.Length > 5 && words[1] == "FLOCK" ? words : null;
     }

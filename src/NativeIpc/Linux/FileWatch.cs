@@ -125,7 +125,7 @@ internal static unsafe class FileWatch
             // One that is closing is not there any more.
             if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners)) return;
             if (!listeners.Contains(listener)) return;
-            if (!hears) s_hearClosing.Remove(listener); // and the kernel is told even if it was not there: see Remove
+            if (!hears) s_hearClosing.Remove(listener); // and in the kernel, even if it was not there: see Remove
             else if (!s_hearClosing.Add(listener)) return;
             foreach (IFileListener other in listeners)
             {
@@ -143,7 +143,7 @@ internal static unsafe class FileWatch
     {
         lock (s_gate)
         {
-            s_hearClosing.Remove(listener); // the kernel goes on telling; the next one that is told in vain ends it
+            s_hearClosing.Remove(listener); // the kernel goes on telling; the next listener that hears in vain ends it
             if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener))
                 return;
             if (listeners.Count == 0)

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace NativeIpc.Linux;
 
 /// <summary>What a look at the holder of a file lock showed.</summary>
-/// <param name="Holder">Who has it; null for nobody, or one that is not to be seen from here.</param>
+/// <param name="Holder">The holder; null for nobody, or one that is not to be seen from here.</param>
 /// <param name="IsRunnable">Whether one of its threads runs, would run if it got a processor (R), or waits for a disk
 /// (D). False when it sleeps, was stopped, is a zombie, or cannot be looked at.</param>
 /// <param name="Processor">How much time on a processor it has had in its life.</param>
@@ -18,8 +18,8 @@ internal readonly record struct HolderSight(string? Holder, bool IsRunnable, Tim
 /// <para>The count begins anew with another holder: the queue of the system is not fair, and a running process takes a
 /// lock that was released just now. But in all no more than <see cref="MostHolders"/> times the bound is
 /// counted.</para>
-/// <para>Who the holder is, is read seldom (<see cref="LockTable"/>), how it is doing, often. What is counted of a
-/// holder between two readings counts only if the second one shows the same one.</para>
+/// <para>Which process holds it is read seldom (<see cref="LockTable"/>), how that is doing, often. What is counted of
+/// a holder between two readings counts only if the second one shows the same one.</para>
 /// </remarks>
 /// <param name="bound">What one holder is given; infinite for ever.</param>
 internal struct HolderPatience(TimeSpan bound)

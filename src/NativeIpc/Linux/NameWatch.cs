@@ -7,8 +7,8 @@ namespace NativeIpc.Linux;
 /// Watches whether names still lead to the files they led to (<see cref="FileWatch"/>). Linux only; asking costs a read
 /// of memory.
 /// </summary>
-/// <remarks>The first few who ask are answered by a look at the name; then the watch begins. The gate is for beginning
-/// and ending the watch.</remarks>
+/// <remarks>The first few questions are answered by a look at the name; then the watch begins. The gate is for
+/// beginning and ending the watch.</remarks>
 internal sealed class NameWatch : IFileListener, IDisposable
 {
     private readonly Lock _gate = new();
@@ -46,7 +46,7 @@ internal sealed class NameWatch : IFileListener, IDisposable
     public bool IsTold => _isTold && Volatile.Read(ref _news) == Volatile.Read(ref _newsSeen);
 
     /// <summary>Watches a name that leads to a file; null where names are not told apart. Where the kernel does not
-    /// tell, each who asks looks.</summary>
+    /// tell, each caller looks.</summary>
     public static NameWatch? TryWatch(string path, FileIdentity identity)
         => OperatingSystem.IsLinux() ? new NameWatch(path, identity) : null;
 
@@ -62,7 +62,7 @@ internal sealed class NameWatch : IFileListener, IDisposable
         }
 
         // R1 Race: the name changes before the watch stands. Safe because: this look comes after it.
-        LookAgain(Volatile.Read(ref _news)); // the next one who asks looks again where it could not tell
+        LookAgain(Volatile.Read(ref _news)); // the next caller looks again where it could not tell
     }
 
     private void Begin()

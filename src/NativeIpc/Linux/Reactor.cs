@@ -193,7 +193,7 @@ internal static unsafe class Reactor
         lock (s_gate)
         {
             // R3 Race: somebody goes to sleep meanwhile.
-            // Safe because: this says that the thread does not run, then looks who sleeps; the sleeper says where it
+            // Safe because: this says that the thread does not run, then looks for sleepers; the sleeper says where it
             // sleeps, then looks whether the thread runs. One sees the other.
             // R4 Race: the thread is poked meanwhile.
             // Safe because: pokes are counted.

@@ -6,8 +6,8 @@ namespace NativeIpc.Linux;
 /// Wakes sleepers for what does not wake them by itself: the process that holds their lock has ended, or a process died
 /// between giving a permit and waking the next one. On the thread of <see cref="Reactor"/>. Linux only.
 /// </summary>
-/// <remarks>Both are hints: who is woken looks, and sleeps on if there is nothing. The end of a process is told by the
-/// kernel (pidfd) at once; an id from another PID namespace names no process, or another one. For the second, every
+/// <remarks>Both are hints: a woken thread looks, and sleeps on if there is nothing. The end of a process comes from
+/// the kernel (pidfd) at once; an id from another PID namespace names no process, or another one. For the second, every
 /// sleeper is woken each <see cref="RoundMilliseconds"/>, so that a sleep needs no time limit, which would make it a
 /// tenth dearer.</remarks>
 internal static class SleepWatch

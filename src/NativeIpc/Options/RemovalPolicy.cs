@@ -22,7 +22,7 @@ public enum RemovalPolicy
 
     /// <summary>The instance that made the object (or took it over with CreateOrReset) removes it when it lets go,
     /// whoever else uses it. As <see cref="Default"/>, except for System V segments, which are marked for removal then:
-    /// who is attached goes on, who comes later does not find it.</summary>
+    /// attached processes go on, newcomers do not find it.</summary>
     Creator = 2,
 
     /// <summary>

@@ -8,7 +8,8 @@ public enum SharedMemoryAllocation
     /// error then, never a fatal SIGBUS later. The default. System V and Windows segments are charged at creation
     /// anyway; macOS cannot reserve, and pages are taken there as they are touched. Linux: a segment of 16 MiB or more
     /// that is larger than the memory and swap which the control groups of this process let it take (<c>cgroups(7)</c>)
-    /// is refused with <see cref="NativeIpcError.OutOfResources"/>, since the kernel would kill who fills it.</summary>
+    /// is refused with <see cref="NativeIpcError.OutOfResources"/>, since the kernel would kill the process that fills
+    /// it.</summary>
     Reserve = 0,
 
     /// <summary>Page by page as it is touched. On POSIX, touching a page when /dev/shm is full kills the process

@@ -6,7 +6,8 @@ namespace NativeIpc.Platform;
 /// <summary>
 /// The least memory that a control group of this process may take, its own or one above it, as far as they can be seen:
 /// <c>cgroups(7)</c>.
-/// Who takes more is not refused but killed, and the pages of a segment count for whoever touches them first.
+/// A process that takes more is not refused but killed, and the pages of a segment count for whoever touches them
+/// first.
 /// </summary>
 /// <param name="File">The file that says so: <c>memory.max</c>, or <c>memory.limit_in_bytes</c> of version 1.</param>
 /// <param name="Bytes">Memory and swap together, in bytes.</param>

@@ -17,7 +17,7 @@ internal static class PlatformEnvironment
         : KeyPlatform.LinuxMusl;
 
     /// <summary>
-    /// Whether an Apple sandbox confines the process. On macOS that is told by the variable APP_SANDBOX_CONTAINER_ID,
+    /// Whether an Apple sandbox confines the process. On macOS the sign is the variable APP_SANDBOX_CONTAINER_ID,
     /// which the sandbox sets: widely relied on, undocumented, and inherited by or hidden from a process whose parent
     /// wants it so. Asking Security.framework for the entitlement, as Qt does, would be certain. iOS and its like
     /// confine every process.

@@ -76,7 +76,8 @@ internal sealed class UserDirectories(
         if (folder.Length == 0 || !keyPath.StartsWith(folder + "/", StringComparison.Ordinal)) return false;
         if (Examine(folder, out _) != Fitness.CanBeCreated || Libc.mkdir(folder, (uint)OwnerOnly) != 0) return false;
 
-        // A umask can only take bits away. The name is ours by now, in a folder where no other user can replace it.
+        // A umask can only take bits away. The name is this user's by now, in a folder where no other user can replace
+        // it.
         if (Libc.Status(folder, followLink: false, out FileStatus status) == 0 && status.IsDirectory
             && ((UnixFileMode)status.Permissions & ~MarkBits) != OwnerOnly)
             _ = Libc.chmod(folder, (uint)OwnerOnly);

@@ -14,8 +14,8 @@ namespace NativeIpc.SystemV;
 /// </content>
 /// <remarks>Each semop is all or nothing in the kernel, ids are not used again soon, and after IPC_RMID each call says
 /// that the set is gone. Qt and C know number 0 only: one that takes the lock of a dead holder changes nothing in
-/// number 1, so the next one of this library is told; a Qt process that dies gives number 0 back, and nobody is
-/// told.</remarks>
+/// number 1, so the next one of this library learns of it; a Qt process that dies gives number 0 back, and nobody
+/// does.</remarks>
 internal sealed partial class SystemVSemaphore
 {
     private const short NoWait = Flags.IPC_NOWAIT;
@@ -118,7 +118,7 @@ internal sealed partial class SystemVSemaphore
     /// R3 Race: this process dies. Before it took the lock, nothing has happened; after it, number 0 comes back, number
     /// 1 stays, and the next one finds its own taking and at least one more. Between taking over and mending, number 1
     /// is n + 1 with n left by others, and the next one finds n + 2. After mending it is this holder's own 1.
-    /// Safe because: the next one is told in each case, and in none after a release.
+    /// Safe because: the next holder learns of it in each case, and in none after a release.
     /// R4 Race: two processes mend.
     /// Safe because: both would hold number 0, so they do so one after the other.
     /// </remarks>

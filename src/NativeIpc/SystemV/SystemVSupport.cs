@@ -115,7 +115,7 @@ internal static class SystemVSupport
     /// <param name="key">The key.</param>
     /// <param name="call">The call that told the owner.</param>
     /// <param name="uid">The owner.</param>
-    /// <param name="creator">Who made it.</param>
+    /// <param name="creator">The user that made it.</param>
     /// <param name="alsoTrusted">For a lock: the owner of its segment.</param>
     internal static void CheckOwner(string attempt, in NativeIpcKey key, string call, uint uid, uint creator,
         uint? alsoTrusted = null)

@@ -22,7 +22,7 @@ internal static class Waiter
             || (deadline.Left(TimeSpan.MaxValue) != TimeSpan.Zero && Wait(target, deadline, cancellationToken));
     }
 
-    /// <summary>The same without a first try, for who has just tried.</summary>
+    /// <summary>The same without a first try, for a caller that has just tried.</summary>
     public static bool Wait<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
         where T : IAcquirable
     {

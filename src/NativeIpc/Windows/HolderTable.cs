@@ -9,15 +9,15 @@ using NativeIpc.Lifetime;
 namespace NativeIpc.Windows;
 
 /// <summary>
-/// Who of this library holds a semaphore, in a section of its own beside the semaphore: <c>NAME_holder</c>. One record
-/// about the semaphore, and one, a slot, for each handle that has it open. It lives as long as one of its users; all
-/// zero is a valid beginning. See docs/windows.md.
+/// Which handle of this library holds a semaphore, in a section of its own beside the semaphore: <c>NAME_holder</c>.
+/// One record about the semaphore, and one, a slot, for each handle that has it open. It lives as long as one of its
+/// users; all zero is a valid beginning. See docs/windows.md.
 /// </summary>
 /// <remarks>
 /// <para>A slot is alive while the mutex <c>NAME_holderN</c> is owned by a thread of its process
 /// (<see cref="LifeThread"/>): the kernel's word, for whatever user, suspended or not. Process ids are kept for
 /// diagnosis only: opening a process takes rights that another user does not have.</para>
-/// <para>Who owns a dead slot's mutex for a moment is alone with the slot: nobody claims it meanwhile.</para>
+/// <para>A thread that owns a dead slot's mutex for a moment is alone with the slot: nobody claims it meanwhile.</para>
 /// </remarks>
 internal sealed unsafe class HolderTable : IDisposable
 {
@@ -52,8 +52,8 @@ internal sealed unsafe class HolderTable : IDisposable
     {
         [FieldOffset(0)] internal long Magic;
 
-        /// <summary>0, or a turn and the mark of its slot in the low 8 bits: who has taken the semaphore and not begun
-        /// to give it back.</summary>
+        /// <summary>0, or a turn and the mark of its slot in the low 8 bits: the one that has taken the semaphore and
+        /// not begun to give it back.</summary>
         [FieldOffset(8)] internal long Owner;
 
         /// <summary>How often it was taken.</summary>
@@ -298,7 +298,7 @@ internal sealed unsafe class HolderTable : IDisposable
         return true;
     }
 
-    /// <summary>Opens the gate that somebody closed who died.</summary>
+    /// <summary>Opens the gate that was closed by a process now dead.</summary>
     internal void OpenDeadGate()
     {
         int mark = Volatile.Read(ref Record.Gate);

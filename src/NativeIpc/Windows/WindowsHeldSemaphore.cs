@@ -13,23 +13,24 @@ namespace NativeIpc.Windows;
 /// beside peers that use WaitForSingleObject and ReleaseSemaphore and know nothing of it.
 /// </summary>
 /// <remarks>
-/// <para>Nothing is written into the semaphore; who holds it stands in the <see cref="HolderTable"/> beside it. Taking
+/// <para>Nothing is written into the semaphore; its holder stands in the <see cref="HolderTable"/> beside it. Taking
 /// and noting are two steps, so each thread announces (Busy) before the first and withdraws after the second; the owner
 /// word is set only while the permit is out, and cleared before it is given back. So: an owner whose slot is dead had
 /// the permit when it died, and is taken over at once, whoever else has the semaphore open, if it was this very
-/// semaphore. A permit that is out without an owner is that of a foreign program, of one of ours between two steps, or
-/// of a dead one of either; it is taken over only when the kernel's count of handles proves that no foreign program has
-/// the semaphore open, and every living one of ours was seen outside of the two steps.</para>
-/// <para>To see that, the prover closes the gate: who announces then finds it closed and withdraws, and who had
-/// announced before comes out when its slice of waiting ends. Announcing and closing are full fences, so that one of
-/// the two sees the other. Behind the closed gate nobody of ours takes or gives. Giving waits for the gate; a prover
-/// who dies leaves a gate that the next one opens.</para>
+/// semaphore. A permit that is out without an owner is that of a foreign program, of a handle of this library between
+/// two steps, or of a dead one of either; it is taken over only when the kernel's count of handles proves that no
+/// foreign program has the semaphore open, and every living handle of this library was seen outside of the two
+/// steps.</para>
+/// <para>To see that, the prover closes the gate: a thread that announces then finds it closed and withdraws, and one
+/// that had announced before comes out when its slice of waiting ends. Announcing and closing are full fences, so that
+/// one of the two sees the other. Behind the closed gate no handle of this library takes or gives. Giving waits for the
+/// gate; a prover that dies leaves a gate that the next one opens.</para>
 /// <para>Where a process can die, and what the next one finds (the names are those of StopPoint, with "windows." in
 /// front): <c>claim.before</c>, <c>claim.owned</c>, <c>claim.noted</c>: a free slot. <c>take.before</c>,
 /// <c>take.announced</c>: the semaphore as it was; a dead slot's announcement counts for nothing. <c>take.taken</c>: a
 /// permit that is out without an owner: proven, taken over, told (nothing, if nobody else had the semaphore open: it
 /// went with the dead one). <c>take.noted</c>, <c>take.done</c>, <c>unlock.before</c>, <c>unlock.announced</c>: an
-/// owner who is dead: taken over, told. <c>unlock.cleared</c>: as <c>take.taken</c>. <c>unlock.released</c>,
+/// owner that is dead: taken over, told. <c>unlock.cleared</c>: as <c>take.taken</c>. <c>unlock.released</c>,
 /// <c>unlock.done</c>: a free semaphore. <c>recover.owned</c>: as it was; the mutex of the dead slot is abandoned and
 /// owned by the next. <c>recover.taken</c>, <c>recover.done</c>: its own mark, and it is dead itself: taken over, told
 /// again. <c>prove.closed</c>, <c>prove.proven</c>: as it was, and a gate whose slot is dead. <c>prove.taken</c>: a
@@ -180,7 +181,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
 
     private void Withdraw() => Interlocked.Decrement(ref _table.Own.Busy);
 
-    /// <summary>Takes the permit over, if who had it is dead.</summary>
+    /// <summary>Takes the permit over, if its holder is dead.</summary>
     private bool TryTakeFromDead()
     {
         long owner = Volatile.Read(ref _table.Record.Owner);
@@ -224,8 +225,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         return TakesOverUnknown && IsTimeForProof() && TryProve();
     }
 
-    // A holder of ours between two steps looks unknown for an instant, and proving makes the others wait: not at once,
-    // and then less and less often.
+    // A holder of this library between two steps looks unknown for an instant, and proving makes the others wait: not
+    // at once, and then less and less often.
     private bool IsTimeForProof()
     {
         lock (_proofs)
@@ -283,8 +284,8 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
         }
     }
 
-    /// <summary>Waits until nobody of ours is between two steps: at most for two slices, since a suspended one never
-    /// comes out; and no longer than the owner is unknown.</summary>
+    /// <summary>Waits until no handle of this library is between two steps: at most for two slices, since a suspended
+    /// one never comes out; and no longer than the owner is unknown.</summary>
     private bool AwaitQuiet()
     {
         long start = Stopwatch.GetTimestamp();
@@ -312,7 +313,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
                 StopPoint.At("windows.unlock.announced");
                 long owner = Volatile.Read(ref _table.Record.Owner);
 
-                // R4 Race: a peer has released too often, and another one of ours has the permit. Safe because: the
+                // R4 Race: a peer has released too often, and another handle has the permit. Safe because: the
                 // owner word is that one's, so this gives nothing, and says so.
                 if (HolderTable.MarkOf(owner) != _table.Mark) return false;
                 _tookOver = false;
@@ -376,7 +377,7 @@ internal sealed class WindowsHeldSemaphore : SemaphoreObject
                     return isDead ? Status(LockHolder.DeadProcess, mark)
                         : new(LockHolder.Nobody, null, IsRecoverable: true);
 
-                // One of ours may be between two steps.
+                // Another handle of this library may be between two steps.
                 if (look == 3) return new(LockHolder.Unknown, null, IsRecoverable: true);
                 Pause.Microseconds(1000);
             }

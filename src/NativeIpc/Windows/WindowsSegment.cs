@@ -30,7 +30,7 @@ internal sealed class WindowsSegment : Segment
     }
 
     /// <summary>
-    /// The record of who holds the lock, kept from the beginning: a process that locks, alone, and is killed takes the
+    /// The record of the lock's holder, kept from the beginning: a process that locks, alone, and is killed takes the
     /// lock with it, but not what the next one has to be told. And a service that makes a segment under Global\ makes
     /// it for clients who may not.
     /// </summary>

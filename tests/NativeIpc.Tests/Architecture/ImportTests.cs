@@ -4,8 +4,8 @@ using Xunit;
 
 namespace NativeIpc.Tests.Architecture;
 
-/// <summary>The error number of a native call is kept for who asks for it: without SetLastError, that of an earlier
-/// call would be told.</summary>
+/// <summary>The error number of a native call is kept for those that ask for it: without SetLastError, that of an
+/// earlier call would be told.</summary>
 public class ImportTests
 {
     private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static

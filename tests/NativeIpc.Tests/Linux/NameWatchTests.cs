@@ -4,7 +4,7 @@ using Xunit;
 
 namespace NativeIpc.Tests.Linux;
 
-/// <summary>What a watched name leads to: the first eight who ask look at it, for the ninth a watch begins
+/// <summary>What a watched name leads to: the first eight callers look at it, for the ninth a watch begins
 /// (Linux).</summary>
 [NeedsLinux("inotify is Linux's.")]
 public sealed class NameWatchTests : IDisposable

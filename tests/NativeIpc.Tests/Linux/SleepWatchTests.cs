@@ -3,8 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Tests.Linux;
 
-/// <summary>Who wakes sleepers waits for none of them: one that does not come up is woken again by the watching
-/// thread.</summary>
+/// <summary>The thread that wakes sleepers waits for none of them: one that does not come up is woken again by the
+/// watching thread.</summary>
 [NeedsLinux("The watching thread is Linux's.")]
 public sealed class SleepWatchTests
 {

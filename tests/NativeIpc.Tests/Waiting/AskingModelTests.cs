@@ -8,7 +8,8 @@ namespace NativeIpc.Tests.Waiting;
 /// be killed; one may be stopped and go on.
 /// </summary>
 /// <remarks>What is modelled: the request in the page, who has the file open, and the lease, which the kernel gives
-/// to who has it open alone. What is not: times, which AskPacing decides, and the exchange of the pages.</remarks>
+/// to the process that has it open alone. What is not: times, which AskPacing decides, and the exchange of the
+/// pages.</remarks>
 public class AskingModelTests
 {
     private const int Handles = 3;

@@ -59,7 +59,7 @@ internal static partial class Libc
         return fcntl_lock(fd, Flags.F_OFD_SETLK, ref range) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
-    /// <summary>Whether another open file description has a lock on a byte that excludes ours. Changes
+    /// <summary>Whether another open file description has a lock on a byte that excludes this one's. Changes
     /// nothing.</summary>
     internal static bool IsByteLockedByAnother(UnixDescriptor fd, long offset)
         => AreBytesLockedByAnother(fd, offset, 1);
@@ -88,8 +88,8 @@ internal static partial class Libc
 
     /// <summary>
     /// Takes a lease to write, which the kernel gives only while no other process has the file open or mapped: in
-    /// whatever language, user or namespace. Who opens the file meanwhile waits, or gets EAGAIN with O_NONBLOCK, so
-    /// it is held for a few system calls at most.
+    /// whatever language, user or namespace. A process that opens the file meanwhile waits, or gets EAGAIN with
+    /// O_NONBLOCK, so it is held for a few system calls at most.
     /// </summary>
     /// <returns>0; EAGAIN when somebody else has the file; EACCES or EPERM when this user may not ask (not the
     /// owner, no CAP_LEASE).</returns>
@@ -109,8 +109,8 @@ internal static partial class Libc
     [LibraryImport(Libraries.Libc, SetLastError = true)]
     private static partial int futimens(UnixDescriptor fd, nint times);
 
-    /// <summary>Sets the file's times to now, of which everybody hears who watches it (IN_ATTRIB).</summary>
-    // Fails only for who may not write; then nobody hears, and asks later
+    /// <summary>Sets the file's times to now, of which everybody that watches it hears (IN_ATTRIB).</summary>
+    // Fails only where this process may not write; then nobody hears, and asks later
     internal static void Touch(UnixDescriptor fd) => _ = futimens(fd, 0);
 
     // Cannot fail for a lease that is held

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Interop.Unix;
 
-/// <summary>futex(2): sleeping on a word of memory, and waking who sleeps there. Linux only.</summary>
+/// <summary>futex(2): sleeping on a word of memory, and waking its sleepers. Linux only.</summary>
 internal static unsafe class Futex
 {
     // By number, since no C library has a wrapper; syscall() is variadic, which is harmless on Linux.
@@ -28,7 +28,7 @@ internal static unsafe class Futex
         => Libc.syscall_futex(s_futex, word, Flags.FUTEX_WAIT_BITSET, (nint)value, until, null, (nint)bits) == 0
             ? 0 : Marshal.GetLastPInvokeError();
 
-    /// <summary>Wakes everybody who sleeps on a shared word for one of these bits.</summary>
+    /// <summary>Wakes all threads that sleep on a shared word for one of these bits.</summary>
     internal static void WakeAll(uint* word, uint bits)
         => _ = Libc.syscall_futex_wake(s_futex, word, Flags.FUTEX_WAKE_BITSET, int.MaxValue, null, null,
             (nint)bits);

@@ -19,8 +19,8 @@ internal static partial class Libc
     [SuppressGCTransition]
     private static unsafe partial int getrlimit(int resource, Rlimit* rlim);
 
-    /// <summary>How large a file of this process may become (RLIMIT_FSIZE), in bytes; the kernel ends who goes
-    /// beyond it by SIGXFSZ. Long.MaxValue for no limit.</summary>
+    /// <summary>How large a file of this process may become (RLIMIT_FSIZE), in bytes; the kernel ends a
+    /// process that goes beyond it, by SIGXFSZ. Long.MaxValue for no limit.</summary>
     internal static unsafe long LargestFile()
     {
         Rlimit limit;

@@ -10,7 +10,7 @@ internal static partial class Libc
     [LibraryImport(Libraries.Libc)]
     private static partial nuint getauxval(nuint type);
 
-    /// <summary>Who handles a signal: 0 the system's default, 1 nobody since it is ignored, otherwise the address
+    /// <summary>The handler of a signal: 0 the system's default, 1 none since it is ignored, otherwise the address
     /// of a function; -1 when that cannot be asked.</summary>
     /// <remarks>struct sigaction begins with the handler in glibc, in musl and on macOS, and has 152 bytes at
     /// most.</remarks>

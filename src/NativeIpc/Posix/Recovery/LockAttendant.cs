@@ -78,8 +78,8 @@ internal static class LockAttendant
         /// <summary>Something was done to the file: a request, the end of one, or nothing that matters.</summary>
         public void FileChanged()
         {
-            // R1 Race: a request and its end are told as one. Safe because: the look finds no request, and nobody is
-            // aside for it.
+            // R1 Race: a request and its end arrive as one event. Safe because: the look finds no request, and nobody
+            // is aside for it.
             if (!handle.TryReturn()) return; // the next round tries again
             handle.StepAsideIfAsked();
             Note(handle);

@@ -323,7 +323,7 @@ internal sealed class PosixSegment : Segment
             get
             {
                 if (!watch.HasChanged || _isOver) return false;
-                if (segment.LookAtName(out bool isThere) != 0) return false; // the next one who asks looks again
+                if (segment.LookAtName(out bool isThere) != 0) return false; // the next caller looks again
                 _isOver = !isThere;
                 return isThere;
             }

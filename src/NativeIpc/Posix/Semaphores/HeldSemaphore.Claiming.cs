@@ -5,7 +5,7 @@ using NativeIpc.Posix.Words;
 
 namespace NativeIpc.Posix.Semaphores;
 
-/// <content>How a handle gets its slot, by which a dead holder is told (<see cref="HolderSlots"/>).</content>
+/// <content>How a handle gets its slot, by which a dead holder is known (<see cref="HolderSlots"/>).</content>
 internal sealed partial class HeldSemaphore
 {
     private void ClaimSlot(LockRecovery recovery)
@@ -69,6 +69,6 @@ internal sealed partial class HeldSemaphore
     }
 }
 
-/// <summary>Whether a semaphore is a lock whose dead holders are told: where the system can and there is a free slot,
-/// or so that opening fails without.</summary>
+/// <summary>Whether a semaphore is a lock whose dead holders are noticed: where the system can and there is a free
+/// slot, or so that opening fails without.</summary>
 internal enum LockRecovery { None, WherePossible, Required }

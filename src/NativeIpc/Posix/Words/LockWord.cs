@@ -22,7 +22,7 @@ internal static unsafe class LockWord
     /// <summary>The page stands in for the true one (Posix/Recovery).</summary>
     internal const uint Away = GlibcSemaphore.MaximumMark - 1;
 
-    /// <summary>The last holder died; the next one of this library is told.</summary>
+    /// <summary>The last holder died; the next one of this library learns of it.</summary>
     internal const uint Abandoned = GlibcSemaphore.MaximumMark;
 
     // Added to the waiters of a stand-in: waiters may be removed there that were added in the true page.
@@ -105,7 +105,7 @@ internal static unsafe class LockWord
             if (seen.Mark != mark) return;
             StopPoint.At("repair.before"); // death: the dead holder's mark; its slot is free again
             if (!GlibcSemaphore.Exchange(page, seen, seen.With(Math.Max(seen.Count, 1), Abandoned))) continue;
-            StopPoint.At("repair.done"); // death: free, and the next one is told
+            StopPoint.At("repair.done"); // death: free, and the next holder learns of it
             if (seen.Waiters > 0) GlibcSemaphore.Wake(page, 1);
             return;
         }
@@ -131,7 +131,7 @@ internal static unsafe class LockWord
             // until the lease is dropped.
             GlibcSemaphore.Word seen = GlibcSemaphore.Look(page);
             if (IsHeldByUnknown(seen) && GlibcSemaphore.Exchange(page, seen, seen.With(1, Abandoned)))
-                StopPoint.At("prove.repaired"); // death: free, and the next one is told
+                StopPoint.At("prove.repaired"); // death: free, and the next holder learns of it
         }
         finally
         {

@@ -5,8 +5,8 @@ namespace NativeIpc.Waiting.Async;
 /// <summary>Waits until a peer has made an object: no system tells of that for all kinds of objects, so it is looked
 /// for, with growing pauses and no thread.</summary>
 /// <remarks>
-/// Each look runs on the pool, since it makes system calls on files that may be anywhere. It waits for nobody: who
-/// finds that a peer holds a file lock, or is in the middle of making the object, has found that it is not there yet.
+/// Each look runs on the pool, since it makes system calls on files that may be anywhere. It waits for nobody: a
+/// look that finds a file lock held by a peer, or an object half-made, has found that it is not there yet.
 /// </remarks>
 internal static class OpenWaiter
 {

@@ -43,7 +43,7 @@ internal interface IAwaitable<T>
     ObjectDisposedException Disposed();
 }
 
-/// <summary>What is told, under the queue's gate, that its wait has got what it waited for: before a Dispose can end
+/// <summary>What hears, under the queue's gate, that its wait has got what it waited for: before a Dispose can end
 /// the queue.</summary>
 internal interface IWaitTicket
 {
@@ -116,7 +116,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     /// <summary>Takes one now if nobody is before, or joins the queue.</summary>
     /// <param name="timeout">The longest wait.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <param name="ticket">What is told when it is served; null for nothing.</param>
+    /// <param name="ticket">What hears when it is served; null for nothing.</param>
     /// <returns>The result; <c>default</c> when the time passed.</returns>
     public ValueTask<T?> WaitAsync(TimeSpan timeout, CancellationToken cancellationToken, IWaitTicket? ticket = null)
     {

@@ -8,8 +8,8 @@ namespace NativeIpc.Waiting.Bounds;
 /// </summary>
 /// <param name="bound">When to give up, counted from the first look at it; infinite for never, zero does not wait at
 /// all.</param>
-/// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and who pauses
-/// longer loses to the others.</param>
+/// <param name="longestMicroseconds">The longest pause. Short, since what is polled for is held briefly, and a thread
+/// that pauses longer loses to the others.</param>
 /// <param name="fewestPauses">How many pauses there are at least: on a machine so loaded that this thread comes to look
 /// only a few times within the bound, the time says little about the peer.</param>
 internal struct Backoff(in PeerBound bound, int longestMicroseconds = 1000, int fewestPauses = 0)
