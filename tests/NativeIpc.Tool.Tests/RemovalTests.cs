@@ -22,7 +22,7 @@ public sealed class RemovalTests : OneType
         NativeIpcKey key = NewKey("posix");
         string file = $"/dev/shm/{(kind == "sem" ? "sem." : "")}{key.NativeKey[1..]}";
         Nipc.Succeed("create", kind, $"{key}", "1", "--mode", "666");
-        File.SetUnixFileMode(file, (UnixFileMode)0x1B6);
+        File.SetUnixFileMode(file, FileModes.Mode666);
         Assert.Equal("", Shell.Run("chown", ["1000", file]).Succeeded);
         using var user = new RunningNipc("setpriv", ["--reuid=1000", "--regid=1000", "--clear-groups", "sh", "-c",
             $"exec 9<>{file} && echo open && read line"]);
@@ -112,7 +112,7 @@ public sealed class RemovalTests : OneType
             Assert.Contains($"{waiter.Process.Id} (perl)", result.Error, StringComparison.Ordinal);
         }
 
-        Assert.StartsWith($"removed sem {key}\n    Nobody waits for it, and who operated on it last has ended.",
+        Assert.StartsWith($"removed sem {key}\n    Nobody waits for it, and its last operator has ended.",
             Nipc.Succeed("rm", $"{key}"), StringComparison.Ordinal);
 
         bool Exists() => IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore) is not null;
@@ -152,7 +152,7 @@ public sealed class RemovalTests : OneType
             + set + "$n rm key:7 --json");
         Assert.Equal(3, Regex.Count(output, """
             (?m)^removed sem semid:\d+
-                Nobody waits for it, and who operated on it last has ended\. The kernel does not count its other users\.
+                Nobody waits for it, and its last operator has ended\. The kernel does not count its other users\.
                 It was made, or changed last, \d{4}-\d\d-\d\d [0-9:]{8}Z \(\d+s ago\)\.
                 Its owner \(root\) has (one living process|\d+ living processes)\.$
             """));

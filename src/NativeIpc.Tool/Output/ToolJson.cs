@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using NativeIpc.Tool.Objects;
+using NativeIpc.Tool.Removal;
 using NativeIpc.Tool.Verbs;
 
 namespace NativeIpc.Tool.Output;

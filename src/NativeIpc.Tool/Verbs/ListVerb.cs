@@ -3,6 +3,7 @@ using NativeIpc.Inspection;
 using NativeIpc.Tool.Live;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
+using NativeIpc.Tool.Removal;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -102,7 +103,7 @@ internal static class ListVerb
     {
         using Keyboard? keyboard = Keyboard.TryOpen();
         var list = new LiveList(columns, !parsed.GetValue(s_noHeader), parsed.GetValue(s_wide), keyboard is not null,
-            RmVerb.RemoveChosen);
+            NamedRemoval.Chosen);
         return LiveView.Run(interval, keyboard, list,
             () => new LiveLook(s_filter.Choose(parsed, IpcObjects.Enumerate(options).Objects), Gauge.Find()));
     }

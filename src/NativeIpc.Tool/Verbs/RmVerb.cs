@@ -3,7 +3,7 @@ using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
-using NativeIpc.Tool.Running;
+using NativeIpc.Tool.Removal;
 
 namespace NativeIpc.Tool.Verbs;
 
@@ -46,384 +46,50 @@ internal static class RmVerb
         ObjectFilter.NoKeyFiles).Does(parsed =>
     {
         string[] texts = parsed.GetValue(s_keys) ?? [];
-        bool isOrphaned = parsed.GetValue(s_orphaned) || parsed.GetValue(s_stale), isUnused = parsed.GetValue(s_unused);
-        int chosen = (texts.Length > 0 ? 1 : 0) + (isOrphaned ? 1 : 0) + (isUnused ? 1 : 0);
+        Check(parsed, hasKeys: texts.Length > 0);
+        if (parsed.GetValue(s_glob)) return RemoveMatching(parsed, [.. KeyArguments.Words(texts)]);
+        if (texts.Length > 0)
+            return Report(parsed, KeyArguments.Words(texts).SelectMany(
+                text => NamedRemoval.ByWord(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force))));
+        if (parsed.GetValue(s_stale))
+            Failures.Say("--stale is the old word for --orphaned, and means the same. What is only unused takes its "
+                + "key, or --unused.");
+        return RemoveAll(parsed, IsOrphaned(parsed) ? Orphaned : Unused);
+    });
+
+    /// <summary>Refuses what does not go together, and what this system cannot do.</summary>
+    private static void Check(ParseResult parsed, bool hasKeys)
+    {
+        int chosen = (hasKeys ? 1 : 0) + (IsOrphaned(parsed) ? 1 : 0) + (parsed.GetValue(s_unused) ? 1 : 0);
         if (chosen != 1) throw ToolException.Usage("Give keys, or --orphaned alone, or --unused alone.");
         bool isGlob = parsed.GetValue(s_glob);
-        if (isGlob && texts.Length == 0)
+        if (isGlob && !hasKeys)
             throw ToolException.Usage("--glob takes patterns: nipc rm --glob 'posix:/a*'.");
         if (isGlob && parsed.GetValue(s_force))
             throw ToolException.Usage("--force belongs to keys: --glob removes nothing that is in use.");
         if (parsed.GetValue(s_dryRun) && (!isGlob || parsed.GetValue(s_yes)))
             throw ToolException.Usage(
                 "--dry-run belongs to --glob, and not to --yes. --orphaned and --unused show first anyway.");
-        if (parsed.GetValue(s_yes) && texts.Length > 0 && !isGlob)
+        if (parsed.GetValue(s_yes) && hasKeys && !isGlob)
             throw ToolException.Usage("--yes belongs to --orphaned, --unused and --glob. Keys are removed without it.");
-        if (parsed.GetValue(s_folders) is { Length: > 0 } && texts.Length > 0)
+        if (parsed.GetValue(s_folders) is { Length: > 0 } && hasKeys)
             throw ToolException.Usage("--folder belongs to --orphaned and --unused. A key names its file.");
-        if (parsed.GetValue(s_force) && texts.Length == 0)
+        if (parsed.GetValue(s_force) && !hasKeys)
             throw ToolException.Usage(
                 "--force belongs to keys: --orphaned and --unused remove nothing that is in use.");
         if (OperatingSystem.IsWindows())
             throw new ToolException(ExitCodes.Unsupported,
                 "Windows removes an object with its last handle, and by nothing else: end the programs that have it "
                     + "open. 'nipc show KEY' counts the handles.");
-        if (isGlob) return RemoveMatching(parsed, [.. KeyArguments.Words(texts)]);
-        if (texts.Length > 0)
-            return Report(parsed, KeyArguments.Words(texts).SelectMany(
-                text => RemoveNamed(text, parsed.GetValue(s_type), KindOf(parsed), parsed.GetValue(s_force))));
-        if (parsed.GetValue(s_stale))
-            Failures.Say("--stale is the old word for --orphaned, and means the same. What is only unused takes its "
-                + "key, or --unused.");
-        return RemoveAll(parsed, isOrphaned ? Orphaned : Unused);
-    });
+    }
+
+    private static bool IsOrphaned(ParseResult parsed) => parsed.GetValue(s_orphaned) || parsed.GetValue(s_stale);
 
     private static IpcObjectKind? KindOf(ParseResult parsed)
         => parsed.GetValue(s_kind) is { } kind ? KeyOptions.ParseKind(kind) : null;
 
-    /// <summary>Each is told as it is done; the exit code is that of the first one that failed.</summary>
-    private static int Report(ParseResult parsed, IEnumerable<(RemovalOutcome Outcome, int Code)> all)
-    {
-        bool json = parsed.GetValue(s_json);
-        List<RemovalOutcome> outcomes = [];
-        int exitCode = ExitCodes.Ok;
-        foreach ((RemovalOutcome outcome, int code) in all)
-        {
-            outcomes.Add(outcome);
-            if (exitCode == ExitCodes.Ok) exitCode = code;
-            if (code != ExitCodes.Ok) Failures.Say(outcome.Message ?? $"{outcome.Name}: {outcome.Outcome}");
-            else if (!json) Print(outcome);
-        }
-
-        if (json) ToolJson.Print(new RemovalList(outcomes), ToolJson.Default.RemovalList);
-        return exitCode;
-    }
-
-    private static void Print(RemovalOutcome outcome)
-    {
-        Console.Out.WriteLine($"{outcome.Outcome} {outcome.Kind} {PrintableText.Of(outcome.Name)}");
-        if (outcome.Users is { } users)
-            Console.Out.WriteLine(
-                "    In use by "
-                    + $"{string.Join(", ", users.Select(user => $"{user.Pid} ({PrintableText.Of(user.Name)})"))}.");
-        foreach (string evidence in outcome.Evidence ?? []) Console.Out.WriteLine($"    {PrintableText.Of(evidence)}");
-    }
-
-    /// <summary>Removes what a word names. One that fits several objects ends the verb before anything else is
-    /// removed.</summary>
-    private static IEnumerable<(RemovalOutcome, int)> RemoveNamed(string text, string? type,
-        IpcObjectKind? kind, bool force)
-    {
-        IReadOnlyList<NamedObject> all;
-        string? missing = null;
-        try
-        {
-            all = NamedObjects.All(text, type, kind);
-        }
-        catch (ToolException none) when (none.ExitCode == ExitCodes.NotFound)
-        {
-            all = [];
-            missing = none.Message;
-        }
-
-        if (missing is not null)
-            return [(new RemovalOutcome(text, WordOf(kind), "not-found", Message: missing), ExitCodes.NotFound)];
-        bool isWhole = kind is null && !force;
-        if (isWhole && all.Count > 1 && WhyAllStay(
-            [.. all.Select(named => named.Found).OfType<IpcObjectInfo>().SelectMany(NamedObject.Closely)]) is { } stays)
-            return [stays];
-        return all.SelectMany(named => named.Found is not { } found ? Remove(named.Key, kind, force, isWhole)
-            : !found.Key.IsValid ? [RemoveListed(found, force)]
-            // A segment goes with its lock
-            : found.Kind == IpcObjectKind.SharedMemory || all.Count == 1
-                ? Remove(found.Key, found.Kind, force, isWhole) : []);
-    }
-
-    private static string? WordOf(IpcObjectKind? kind) => kind is { } known ? KeyOptions.WordOf(known) : null;
-
-    /// <summary>Why none of the objects of one name goes: one of them is in use, or that cannot be told. Null when all
-    /// may go.</summary>
-    private static (RemovalOutcome, int)? WhyAllStay(IReadOnlyList<IpcObjectInfo> all)
-    {
-        if (all.Count < 2) return null;
-        foreach (IpcObjectInfo found in all)
-        {
-            (RemovalOutcome Outcome, int Code)? stays = null;
-            try
-            {
-                string? reason = null;
-                bool? isInUse = found.IsInUse == true ? true : IpcObjects.AskInUse(found, out reason);
-                if (isInUse == true) stays = InUse(found, reason, isNamed: true);
-                else if (isInUse is null && !ShowsNoLife(found)) stays = CannotTell(found, reason, isNamed: true);
-            }
-            catch (NativeIpcException failure)
-            {
-                stays = (RemovalOutcome.Of(found, "failed", Failures.Describe(failure)), ExitCodes.For(failure.Error));
-            }
-
-            if (stays is not { } told) continue;
-            string kind = KeyOptions.WordOf(found.Kind == IpcObjectKind.SharedMemory
-                ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
-            return (told.Outcome with { Message = $"{told.Outcome.Message} Nothing was removed, since the name has a "
-                + $"segment and a semaphore: '--kind {kind}' removes the other one alone." }, told.Code);
-        }
-
-        return null;
-    }
-
-    /// <summary>Removes an object that was chosen in a live view, by the rules of this verb, and says what became of
-    /// it.</summary>
-    public static string RemoveChosen(IpcObjectInfo found)
-    {
-        if (OperatingSystem.IsWindows()) return "Windows removes an object with its last handle, and by nothing else.";
-        (RemovalOutcome Outcome, int Code)[] all =
-            [.. found.Key.IsValid ? Remove(found.Key, found.Kind, force: false, isWhole: false)
-                : [RemoveListed(found, force: false)]];
-        RemovalOutcome told = all.FirstOrDefault(one => one.Code != ExitCodes.Ok).Outcome ?? all[0].Outcome;
-        return told.Message ?? $"{told.Outcome} {told.Kind} {told.Name}";
-    }
-
-    /// <summary>An object of the list that no key leads to.</summary>
-    private static (RemovalOutcome, int) RemoveListed(IpcObjectInfo listed, bool force)
-    {
-        if (NamedObject.HasNoName(listed))
-            return (RemovalOutcome.Of(listed, "not-found",
-                $"{NamedObject.NameOf(listed)} has no name any more, so there is nothing to remove: it goes with the "
-                    + "last process that has it open."), ExitCodes.NotFound);
-        if ((listed.Traits & IpcObjectTraits.InSubfolder) != 0)
-        {
-            string path = NamedObject.NameOf(listed);
-            return (RemovalOutcome.Of(listed, "failed",
-                $"{path} is a file in a folder of /dev/shm, and no object with a key: it goes with the program that "
-                    + $"has made the folder. rm(1) removes it as any file, once nobody uses it: 'nipc "
-                    + $"show {ToolWords.ForShell(path)}'."), ExitCodes.Unsupported);
-        }
-
-        try
-        {
-            if (force && IpcObjects.Remove(listed)) return (RemovalOutcome.Of(listed, "removed"), ExitCodes.Ok);
-
-            // Again, more closely: the list looks for no sign of life.
-            if (!force && NamedObject.Closely(listed) is [var found, ..]) return RemoveOne(found, isNamed: true);
-            return (RemovalOutcome.Of(listed, "not-found", $"{NamedObject.NameOf(listed)} is gone by now."),
-                ExitCodes.NotFound);
-        }
-        catch (NativeIpcException failure)
-        {
-            return (RemovalOutcome.Of(listed, "failed", Failures.Describe(failure, NamedObject.NameOf(listed))),
-                ExitCodes.For(failure.Error));
-        }
-    }
-
-    /// <summary>What was asked for by its key: the segment with its lock, or the semaphore.</summary>
-    /// <param name="key">The key.</param>
-    /// <param name="asked">Which; null for what is there.</param>
-    /// <param name="force">Also what is in use.</param>
-    /// <param name="isWhole">Whether a segment stays when its lock has to stay.</param>
-    private static IEnumerable<(RemovalOutcome, int)> Remove(NativeIpcKey key, IpcObjectKind? asked, bool force,
-        bool isWhole)
-    {
-        IpcObjectKind kind = asked ?? IpcObjectKind.SharedMemory;
-        IpcObjectInfo? found;
-        (RemovalOutcome, int)? failed = null;
-        try
-        {
-            found = Find(key, kind);
-            if (found is null && asked is null)
-            {
-                kind = IpcObjectKind.SystemSemaphore;
-                found = Find(key, kind);
-            }
-        }
-        catch (NativeIpcException failure)
-        {
-            found = null;
-            failed = Failed(key, asked, failure);
-        }
-
-        if (failed is { } told) return [told];
-        if (!force && found is not null) return RemoveFound(key, found, isWhole);
-        if (!force && !CanTell(key))
-            return [Failed(key, asked, "cannot-tell", ExitCodes.Unsupported,
-                $"This system does not say whether {key} is in use. --force removes it all the same.")];
-        return [RemoveByKey(key, asked)];
-    }
-
-    /// <summary>Whatever has the key, and whoever uses it. Without --force it is what no look finds: a key file without
-    /// an object.</summary>
-    private static (RemovalOutcome, int) RemoveByKey(in NativeIpcKey key, IpcObjectKind? asked)
-    {
-        try
-        {
-            if (asked != IpcObjectKind.SystemSemaphore && SharedMemory.Remove(key))
-                return (Of(key, IpcObjectKind.SharedMemory, "removed"), ExitCodes.Ok);
-            if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
-                return (Of(key, IpcObjectKind.SystemSemaphore, "removed"), ExitCodes.Ok);
-            return Failed(key, asked, "not-found", ExitCodes.NotFound,
-                $"There is no {WordOf(asked) ?? "segment or semaphore"} {key}. 'nipc list' "
-                    + $"shows what is there.");
-        }
-        catch (NativeIpcException failure)
-        {
-            return Failed(key, asked, failure);
-        }
-    }
-
-    /// <summary>An object that was found, unless somebody uses it or that cannot be told; after a segment its
-    /// lock.</summary>
-    private static IEnumerable<(RemovalOutcome, int)> RemoveFound(NativeIpcKey key, IpcObjectInfo found, bool isWhole)
-    {
-        if (isWhole && found.Kind == IpcObjectKind.SharedMemory && WhyAllStay([found, .. LocksOf(key)]) is { } stays)
-        {
-            yield return stays;
-            yield break;
-        }
-
-        (RemovalOutcome Outcome, int Code) first = RemoveOne(found, isNamed: true);
-        yield return first;
-        if (first.Code != ExitCodes.Ok || found.Kind != IpcObjectKind.SharedMemory) yield break;
-        foreach (IpcObjectInfo itsLock in LocksOf(key))
-        {
-            // It goes silently; that it stays is told.
-            (RemovalOutcome Outcome, int Code) second = RemoveOne(itsLock, isNamed: true);
-            if (second.Code != ExitCodes.Ok) yield return second;
-        }
-    }
-
-    private static IEnumerable<IpcObjectInfo> LocksOf(NativeIpcKey key)
-    {
-        NativeIpcKeyRules rules = NativeIpcKeyRules.Current;
-        NativeIpcKey[] locks = [rules.LockKey(key), rules.LockKey(new NativeIpcKey(key.NativeKey, key.Type))];
-        return locks.Distinct().Where(one => rules.FindViolation(one, IpcObjectKind.SystemSemaphore) is null)
-            .Select(one => Find(one, IpcObjectKind.SystemSemaphore)).OfType<IpcObjectInfo>();
-    }
-
-    private static (RemovalOutcome, int) InUse(IpcObjectInfo found, string? reason, bool isNamed)
-    {
-        RemovalOutcome of = RemovalOutcome.Of(found, "in-use");
-        string force = !isNamed ? "" : $" {WhyNotForced(found) ?? "End its users, or give --force."}";
-        return (of with { Users = UserReport.Of(found.Attachments),
-            Message = $"{of.Name} is in use{UsersOf(found, reason)}.{force}" }, ExitCodes.Conflict);
-    }
-
-    private static (RemovalOutcome, int) CannotTell(IpcObjectInfo found, string? reason, bool isNamed)
-    {
-        RemovalOutcome of = RemovalOutcome.Of(found, "cannot-tell");
-        string force = !isNamed ? "" : $" {WhyNotForced(found) ?? "--force removes it all the same."}";
-        return (of with { Message = $"Whether {of.Name} is in use cannot be told: {reason?.TrimEnd('.')}.{force}" },
-            ExitCodes.Unsupported);
-    }
-
-    /// <summary>One object, unless somebody uses it or that cannot be told.</summary>
-    /// <param name="found">The object.</param>
-    /// <param name="isNamed">Whether the user named it. The kernel counts no users of a System V semaphore, so one that
-    /// was named goes unless it shows a sign of life; what is known of it is told.</param>
-    private static (RemovalOutcome, int) RemoveOne(IpcObjectInfo found, bool isNamed)
-    {
-        RemovalOutcome of = RemovalOutcome.Of(found, "");
-        string name = of.Name;
-        try
-        {
-            string? reason = null;
-            IReadOnlyList<string>? evidence = null;
-            IpcRemovalOutcome outcome = found.IsInUse == true
-                ? IpcRemovalOutcome.InUse : IpcObjects.RemoveUnused(found, out reason);
-            if (outcome == IpcRemovalOutcome.CannotTell && isNamed)
-            {
-                // R1 Race: somebody has used it, or has ended, since it was found. Safe because: it is looked at anew.
-                IpcObjectInfo? now = Anew(found);
-                if (now is null)
-                {
-                    outcome = IpcRemovalOutcome.Gone;
-                }
-                else if (ShowsNoLife(now))
-                {
-                    outcome = IpcObjects.Remove(now) ? IpcRemovalOutcome.Removed : IpcRemovalOutcome.Gone;
-                    evidence = [NoLife, .. EvidenceOf(now) ?? []];
-                }
-            }
-
-            return outcome switch
-            {
-                IpcRemovalOutcome.Removed => (of with { Outcome = "removed", Evidence = evidence }, ExitCodes.Ok),
-                IpcRemovalOutcome.InUse when isNamed => InUse(found, reason, isNamed),
-                IpcRemovalOutcome.CannotTell => CannotTell(found, reason, isNamed),
-                _ when isNamed => (of with { Outcome = "not-found",
-                    Message = $"{name} is gone, or another object by now. 'nipc list' shows what is there." },
-                    ExitCodes.NotFound),
-                _ => (of with { Outcome = "kept", Message = $"{name} is in use or gone by now." }, ExitCodes.Ok),
-            };
-        }
-        catch (NativeIpcException failure)
-        {
-            return (of with { Outcome = "failed", Message = Failures.Describe(failure, name) },
-                ExitCodes.For(failure.Error));
-        }
-    }
-
-    /// <summary>The same object as it is now; null when it is gone.</summary>
-    private static IpcObjectInfo? Anew(IpcObjectInfo found)
-        => !found.Key.IsValid ? NamedObject.Closely(found) is [var listed, ..] ? listed : null
-            : Find(found.Key, found.Kind) is { } now && now.SystemVId == found.SystemVId
-                && now.NativeName == found.NativeName ? now : null;
-
-    /// <summary>Why --force would not remove it, in a sentence; null where it does, as far as can be told
-    /// before.</summary>
-    private static string? WhyNotForced(IpcObjectInfo found)
-    {
-        if (OperatingSystem.IsWindows()) return null;
-        if (OperatingSystem.IsLinux() && found.Type == NativeIpcKeyType.PosixRealtime)
-        {
-            if (Libc.IsReadOnly("/dev/shm")) return "/dev/shm is mounted read-only here, so nothing can be removed.";
-            const UnixFileMode others = UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
-            if ((File.GetUnixFileMode("/dev/shm") & (others | UnixFileMode.StickyBit)) == others) return null;
-        }
-
-        uint user = Libc.geteuid();
-        return user == 0 || found.OwnerId is not { } owner || owner == user || found.CreatorId == user ? null
-            : $"Only its owner{(found.CreatorId is null ? "" : ", its creator")} and root may remove it.";
-    }
-
-    private const string NoLife =
-        "Nobody waits for it, and who operated on it last has ended. The kernel does not count its other users.";
-
-    private static IReadOnlyList<string>? EvidenceOf(IpcObjectInfo found)
-        => found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)];
-
-    /// <summary>Whether nothing says that a System V semaphore is in use: nobody waits, and who used it last has
-    /// ended.</summary>
-    private static bool ShowsNoLife(IpcObjectInfo found)
-        => found is { Kind: IpcObjectKind.SystemSemaphore, SystemVId: not null, Value: not null }
-            && !found.Signs.Any(sign => sign.Kind is IpcSignKind.Waiting or IpcSignKind.LastProcess);
-
-    private static string UsersOf(IpcObjectInfo found, string? reason)
-    {
-        if (found.Attachments.Count > 0)
-            return " by "
-                + string.Join(", ", found.Attachments.Select(user => $"{user.ProcessId} ({user.ProcessName})"));
-        if (found.AttachmentCount > 0)
-            return $" ({found.AttachmentCount} attached, by processes that this user may not see)";
-        reason ??= found.Signs.FirstOrDefault(sign => sign.Kind == IpcSignKind.Waiting)?.Text;
-        return reason is null
-            ? " by processes that are not seen from here (in another container), or is the lock of a segment that is"
-            : $": {reason.TrimEnd('.')}";
-    }
-
-    private static IpcObjectInfo? Find(in NativeIpcKey key, IpcObjectKind kind)
-        => CanTell(key) ? IpcObjects.Inspect(key, kind) : null;
-
-    private static bool CanTell(in NativeIpcKey key)
-        => IpcObjects.CanEnumerate(key.Type) || !SharedMemory.IsKeyTypeSupported(key.Type);
-
-    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind? kind, string outcome, int code,
-        string message)
-        => (Of(key, kind, outcome) with { Message = message }, code);
-
-    private static RemovalOutcome Of(in NativeIpcKey key, IpcObjectKind? kind, string outcome)
-        => new(key.ToString(), WordOf(kind), outcome) { Key = key };
-
-    private static (RemovalOutcome, int) Failed(in NativeIpcKey key, IpcObjectKind? kind, NativeIpcException failure)
-        => Failed(key, kind, "failed", ExitCodes.For(failure.Error), Failures.Describe(failure));
+    private static int Report(ParseResult parsed, IEnumerable<RemovalResult> all)
+        => RemovalReport.Print(all, parsed.GetValue(s_json));
 
     /// <summary>Everything that is orphaned or unused: first the list, with what speaks for its still being needed. It
     /// is removed when --yes was given, or the user says so on a terminal; else it is only a list.</summary>
@@ -442,9 +108,8 @@ internal static class RmVerb
         bool removes = parsed.GetValue(s_yes);
         if (!removes)
         {
-            Report(parsed,
-                listed.Select(
-                    found => (RemovalOutcome.Of(found, word) with { Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
+            Report(parsed, listed.Select(found => new RemovalResult(
+                RemovalOutcome.Of(found, word) with { Evidence = RemovalLook.EvidenceOf(found) }, ExitCodes.Ok)));
             if (parsed.GetValue(s_json)) return ExitCodes.Ok;
             if (listed.Length > 0 && Terminal.IsInteractive && !Console.IsInputRedirected)
                 removes = Asks(listed.Length);
@@ -453,7 +118,8 @@ internal static class RmVerb
                     ? $"Nothing is {word}." : "Nothing was removed yet: --yes does.");
         }
 
-        return removes ? Report(parsed, listed.Select(found => RemoveOne(found, isNamed: false))) : ExitCodes.Ok;
+        return !removes ? ExitCodes.Ok
+            : Report(parsed, listed.Select(found => UnusedRemoval.Remove(found, isNamed: false)));
     }
 
     /// <summary>Everything whose name fits a pattern: first the list. It is removed when --yes was given, or the user
@@ -469,11 +135,10 @@ internal static class RmVerb
         IpcObjectInfo[] listed = Removable(NamedObjects.Matching(patterns, parsed.GetValue(s_type), snapshot.Objects));
         if (!parsed.GetValue(s_yes))
         {
-            Report(parsed,
-                listed.Select(
-                    found =>
-                        (RemovalOutcome.Of(found, "matches") with { Users = UserReport.Of(found.Attachments),
-                            Evidence = EvidenceOf(found) }, ExitCodes.Ok)));
+            Report(parsed, listed.Select(found => new RemovalResult(RemovalOutcome.Of(found, "matches") with
+            {
+                Users = UserReport.Of(found.Attachments), Evidence = RemovalLook.EvidenceOf(found),
+            }, ExitCodes.Ok)));
             if (parsed.GetValue(s_dryRun)) return ExitCodes.Ok;
             if (parsed.GetValue(s_json) || !Terminal.IsInteractive || Console.IsInputRedirected || !Asks(listed.Length))
             {
@@ -482,7 +147,7 @@ internal static class RmVerb
             }
         }
 
-        return Report(parsed, listed.Select(found => RemoveOne(found, isNamed: true)));
+        return Report(parsed, listed.Select(found => UnusedRemoval.Remove(found, isNamed: true)));
     }
 
     /// <summary>Without the files in folders, which go with the programs that have made these; says how many there

@@ -2,7 +2,7 @@ using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 
-namespace NativeIpc.Tool.Verbs;
+namespace NativeIpc.Tool.Removal;
 
 /// <summary>What became of one object.</summary>
 internal sealed record RemovalOutcome(
