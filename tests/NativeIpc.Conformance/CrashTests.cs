@@ -290,7 +290,7 @@ public abstract class CrashTests<TProvider> : ConformanceTests<TProvider>
         peer.Await("opening");
         looks.WaitFor(3, s_watchdog);
         int id = Libc.semget(SystemVProvider.Ftok(key), 1,
-            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+            Flags.IPC_CREAT | Flags.IPC_EXCL | (int)FileModes.Mode600);
         Assert.Equal(0, Libc.semctl(id, 0, Flags.SETVAL, 1));
         Assert.Equal("opened", peer.Answer());
         Assert.Equal(id.ToString(CultureInfo.InvariantCulture), peer.Ask("sem id s"));

@@ -290,7 +290,7 @@ public abstract class LifetimeTests<TProvider> : ConformanceTests<TProvider>
     {
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 100,
-            new() { Mode = (UnixFileMode)Convert.ToInt32("660", 8) });
+            new() { Mode = FileModes.Mode660 });
         Assert.Equal(0, new FileInfo(key.NativeKey).Length);
         Assert.Equal("640", Convert.ToString((int)File.GetUnixFileMode(key.NativeKey), 8));
     }

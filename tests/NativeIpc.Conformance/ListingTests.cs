@@ -461,7 +461,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
     {
         File.Create(key.NativeKey).Dispose();
         int number = Libc.ftok(key.NativeKey, (int)key.Type);
-        const int made = Flags.IPC_CREAT | Flags.IPC_EXCL | 0x180;
+        const int made = Flags.IPC_CREAT | Flags.IPC_EXCL | (int)FileModes.Mode600;
         int id = Libc.semget(number, members, made);
         Assert.NotEqual(-1, id);
         return id;

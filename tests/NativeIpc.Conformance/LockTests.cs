@@ -425,10 +425,10 @@ public abstract partial class LockTests<TProvider> : ConformanceTests<TProvider>
     [NeedsRoot("Needs root, to start a peer as another user.")]
     public void Everyone_who_may_read_the_segment_may_lock_it()
     {
-        File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
+        File.SetUnixFileMode(TestNames.Folder, FileModes.Mode755);
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, Size,
-            new() { Mode = (UnixFileMode)Convert.ToInt32("644", 8) });
+            new() { Mode = FileModes.Mode644 });
         using SharedMemoryLock scope = segment.Lock();
         PeerProcess other = Peer(Peers.Require("setpriv", "util-linux"), "--reuid", "65534", "--regid", "65534",
             "--clear-groups", PeerProcess.Program);

@@ -164,7 +164,7 @@ public class SystemVProvider : Provider
 
     internal override void FinishSegment(in NativeIpcKey key, int size)
         => Assert.NotEqual(-1, Libc.shmget(Ftok(key), (nuint)size,
-            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8)));
+            Flags.IPC_CREAT | Flags.IPC_EXCL | (int)FileModes.Mode600));
 
     internal override string FileOf(in NativeIpcKey key) => key.NativeKey;
 
@@ -172,7 +172,7 @@ public class SystemVProvider : Provider
     {
         Assert.Equal(0, SystemVSupport.Status(SegmentId(key),
             out SegmentStatus status));
-        return (int)status.Mode & Convert.ToInt32("777", 8);
+        return (int)status.Mode & (int)FileModes.Mode777;
     }
 
     internal static int Ftok(in NativeIpcKey key) => Libc.ftok(key.NativeKey, (int)key.Type);

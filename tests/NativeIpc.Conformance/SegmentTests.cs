@@ -342,8 +342,8 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         SharedMemoryOptions[] wrong =
         [
-            new() { Mode = (UnixFileMode)Convert.ToInt32("700", 8) },
-            new() { Mode = (UnixFileMode)Convert.ToInt32("400", 8) },
+            new() { Mode = FileModes.Mode700 },
+            new() { Mode = FileModes.Mode400 },
             new() { Removal = (RemovalPolicy)9 },
             new() { Allocation = (SharedMemoryAllocation)9 },
             new() { PeerTimeout = TimeSpan.FromSeconds(-2) },
@@ -386,7 +386,7 @@ public abstract class SegmentTests<TProvider> : ConformanceTests<TProvider>
     private string OtherUser()
     {
         Need.Root(WhyRoot);
-        File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
+        File.SetUnixFileMode(TestNames.Folder, FileModes.Mode755);
         return Peers.Require("setpriv", "util-linux");
     }
 }

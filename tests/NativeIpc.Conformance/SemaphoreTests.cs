@@ -395,7 +395,7 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
     [NeedsRoot("Needs root, to start a peer as another user.")]
     public void Another_user_is_told_PermissionDenied()
     {
-        File.SetUnixFileMode(TestNames.Folder, (UnixFileMode)Convert.ToInt32("755", 8));
+        File.SetUnixFileMode(TestNames.Folder, FileModes.Mode755);
         NativeIpcKey key = NextKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1);
         PeerProcess other = Peer(Peers.Require("setpriv", "util-linux"), "--reuid", "65534", "--regid", "65534",
@@ -430,7 +430,7 @@ public abstract class SemaphoreTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         SystemSemaphoreOptions[] wrong =
         [
-            new() { Mode = (UnixFileMode)Convert.ToInt32("700", 8) },
+            new() { Mode = FileModes.Mode700 },
             new() { Removal = (RemovalPolicy)9 },
             new() { Undo = (SystemVUndoPolicy)9 },
             new() { PeerTimeout = TimeSpan.FromSeconds(-2) },

@@ -115,7 +115,7 @@ public abstract class SystemVOwnershipTests<TProvider> : ConformanceTests<TProvi
         NativeIpcKey other = NextKey();
         // 0660
         using SharedMemory segment = SharedMemory.CreateNew(key, 100,
-            new() { Group = "1234", Mode = (UnixFileMode)0x1B0 });
+            new() { Group = "1234", Mode = FileModes.Mode660 });
         using (segment.Lock())
         {
             Assert.Equal(0, SystemVSupport.Status(SystemVProvider.SegmentId(key),

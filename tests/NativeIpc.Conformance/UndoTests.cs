@@ -230,7 +230,7 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         int id = Libc.semget(SystemVProvider.Ftok(key), 1,
-            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+            Flags.IPC_CREAT | Flags.IPC_EXCL | (int)FileModes.Mode600);
         Assert.NotEqual(-1, id);
         Assert.Equal(NativeIpcError.AlreadyExists, ErrorOf(() => SystemSemaphore.CreateNew(key, 4)));
         using SystemSemaphore semaphore = resets
@@ -249,7 +249,7 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         int id = Libc.semget(SystemVProvider.Ftok(key), 1,
-            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+            Flags.IPC_CREAT | Flags.IPC_EXCL | (int)FileModes.Mode600);
         PeerProcess peer = Peer();
         peer.Ask($"sem open s {key}");
         Assert.Equal(0, Libc.semctl(id, 0, Flags.SETVAL, 2));
@@ -266,7 +266,7 @@ public abstract class UndoTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Backend.MakeHalfCreatedSegment(key);
         int id = Libc.semget(SystemVProvider.Ftok(key), 3,
-            Flags.IPC_CREAT | Flags.IPC_EXCL | Convert.ToInt32("600", 8));
+            Flags.IPC_CREAT | Flags.IPC_EXCL | (int)FileModes.Mode600);
         for (int i = 0; i < 3; i++) Assert.Equal(0, Libc.semctl(id, i, Flags.SETVAL, 10 + i));
         using SystemSemaphore semaphore = SystemSemaphore.CreateOrOpen(key, 1, new() { Removal = RemovalPolicy.Keep });
         semaphore.Acquire();

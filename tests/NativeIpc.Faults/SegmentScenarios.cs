@@ -22,7 +22,7 @@ internal static class SegmentScenarios
         yield return Of("create.populate", Create(s_plain with { Allocation = SharedMemoryAllocation.Populate }));
         yield return Of("create.populate.large",
             Create(s_plain with { Allocation = SharedMemoryAllocation.Populate }, Large));
-        yield return Of("create.mode", Create(s_plain with { Mode = (UnixFileMode)0x1B6 }));
+        yield return Of("create.mode", Create(s_plain with { Mode = FileModes.Mode666 }));
         yield return Of("create.group", Create(s_plain with { Group = "0" }));
         yield return Of("create.other-group", Create(s_plain with { Group = "1" }));
         yield return Of("create.keep", Create(s_keep)) with { Leaves = true };
@@ -80,7 +80,7 @@ internal static class SegmentScenarios
         // The lock. The segment's creator makes it, and keeps it until its own end: with it in this list.
         yield return Of("lock.life", UseLock(s_plain));
         yield return Of("lock.life.recoverable", UseLock(s_recoverable));
-        yield return Of("lock.life.mode", UseLock(s_plain with { Mode = (UnixFileMode)0x1B6 }));
+        yield return Of("lock.life.mode", UseLock(s_plain with { Mode = FileModes.Mode666 }));
         yield return Of("lock", key => LockOf(key, s_plain)) with { Prepare = MadeWithLock, Check = CanLock };
         yield return Of("lock.recoverable", key => LockOf(key, s_recoverable)) with { Prepare = MadeWithLock,
             Check = CanLock };

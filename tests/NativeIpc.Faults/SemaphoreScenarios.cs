@@ -71,7 +71,7 @@ internal static class SemaphoreScenarios
 
         yield return Of("create.keep", key => SystemSemaphore.CreateNew(key, 1, keep).Dispose()) with { Leaves = true };
         yield return Of("create.mode",
-            key => SystemSemaphore.CreateNew(key, 1, s_plain with { Mode = (UnixFileMode)0x1B6 }).Dispose());
+            key => SystemSemaphore.CreateNew(key, 1, s_plain with { Mode = FileModes.Mode666 }).Dispose());
         yield return Of("create.group",
             key => SystemSemaphore.CreateNew(key, 1, s_plain with { Group = "0" }).Dispose());
         yield return Of("create.other-group",

@@ -75,7 +75,7 @@ public class CallersThreadTests
             RemoveSet(key);
             int ipcKey = Libc.ftok(key.NativeKey, (int)key.Type);
             Assert.NotEqual(-1, Libc.semget(ipcKey, 1,
-                Flags.IPC_CREAT | Flags.IPC_EXCL | 0x180));
+                Flags.IPC_CREAT | Flags.IPC_EXCL | (int)FileModes.Mode600));
             await WithoutPause(() => gone.AcquireAsync(Cancellation).AsTask()).WaitAsync(s_watchdog, Cancellation);
         }
 

@@ -167,10 +167,10 @@ public class CauseTests
         NativeIpcKey key = TestRun.NewKey(Backend.SystemV);
         // 0666
         using SharedMemory segment =
-            SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { Mode = (UnixFileMode)0x1B6 });
+            SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { Mode = FileModes.Mode666 });
         NativeIpcKey other = TestRun.NewKey(Backend.SystemV);
         using SystemSemaphore semaphore =
-            SystemSemaphore.CreateNew(other, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)0x1B6 });
+            SystemSemaphore.CreateNew(other, 1, new SystemSemaphoreOptions { Mode = FileModes.Mode666 });
         VictimResult result = Victims.Run(Situation.As(Self), $"segment-remove {key}", $"semaphore-remove {other}");
         result[0].AssertSays(NativeIpcError.PermissionDenied, key, "shmctl", EPERM);
         result[1].AssertSays(NativeIpcError.PermissionDenied, other, "semctl", EPERM);

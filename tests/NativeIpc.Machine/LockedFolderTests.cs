@@ -196,10 +196,10 @@ public sealed class LockedFolderTests
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         // 0644
         SharedMemory.CreateNew(key, 100,
-            new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose();
+            new SharedMemoryOptions { Mode = FileModes.Mode644, Removal = RemovalPolicy.Keep }).Dispose();
         NativeIpcKey semaphore = TestRun.NewKey(Backend.Posix);
         SystemSemaphore.CreateNew(semaphore, 3,
-            new SystemSemaphoreOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }).Dispose();
+            new SystemSemaphoreOptions { Mode = FileModes.Mode644, Removal = RemovalPolicy.Keep }).Dispose();
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever"))
         {
             Outcome.From("CreateOrOpen", () => $"{SharedMemory.CreateOrOpen(key, 50, s_reclaim)}")
@@ -224,7 +224,7 @@ public sealed class LockedFolderTests
         using var warnings = new Warnings();
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         SharedMemory segment = SharedMemory.CreateNew(key, 100,
-            s_lastOut with { Mode = (UnixFileMode)0x1A4, PeerTimeout = TimeSpan.FromMilliseconds(50) });
+            s_lastOut with { Mode = FileModes.Mode644, PeerTimeout = TimeSpan.FromMilliseconds(50) });
         using (Victims.Start(Situation.Nobody, $"flock {TestRun.SegmentFile(key)}", "wait-for-ever")) segment.Dispose();
         Assert.Contains("cannot be told", Assert.Single(warnings.About(key)), StringComparison.Ordinal);
         Assert.True(SharedMemory.Remove(key));
@@ -236,7 +236,7 @@ public sealed class LockedFolderTests
         using var warnings = new Warnings();
         using IDisposable stranger = FolderLockedByNobody();
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
-        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { Mode = (UnixFileMode)0x1A4 });
+        SharedMemory segment = SharedMemory.CreateNew(key, 100, s_lastOut with { Mode = FileModes.Mode644 });
         using (Victims.Start(Situation.Nobody, $"open {TestRun.SegmentFile(key)}", "wait-for-ever"))
         using (File.OpenRead(TestRun.SegmentFile(key))) // with a shared lock, as .NET's streams have
         {
@@ -323,7 +323,7 @@ public sealed class LockedFolderTests
         using IDisposable stranger = FolderLockedByNobody();
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         using (SharedMemory.CreateNew(key, 100,
-            new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4, Removal = RemovalPolicy.Keep }))
+            new SharedMemoryOptions { Mode = FileModes.Mode644, Removal = RemovalPolicy.Keep }))
             Assert.True(IpcObjects.Inspect(key, IpcObjectKind.SharedMemory) is { IsInUse: true });
         IpcObjectInfo found = IpcObjects.Enumerate(new IpcEnumerationOptions { FindUnused = true }).Objects.Single(
             one => one.Key == key);

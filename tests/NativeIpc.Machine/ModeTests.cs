@@ -56,16 +56,16 @@ public class ModeTests
     }
 
     [Theory]
-    [InlineData(0x1C0)] // 0700
-    [InlineData(0x100)] // 0400
-    [InlineData(0x1000 | 0x180)]
-    public void A_mode_that_makes_no_sense_is_a_wrong_argument(int mode)
+    [InlineData(FileModes.Mode700)]
+    [InlineData(FileModes.Mode400)]
+    [InlineData((UnixFileMode)0x1000 | FileModes.Mode600)] // a bit that no mode has
+    public void A_mode_that_makes_no_sense_is_a_wrong_argument(UnixFileMode mode)
     {
         NativeIpcKey key = TestRun.NewKey(Backend.Posix);
         Assert.Throws<ArgumentException>("options",
-            () => SharedMemory.CreateNew(key, 1, new SharedMemoryOptions { Mode = (UnixFileMode)mode }));
+            () => SharedMemory.CreateNew(key, 1, new SharedMemoryOptions { Mode = mode }));
         Assert.Throws<ArgumentException>("options",
-            () => SystemSemaphore.CreateNew(key, 1, new SystemSemaphoreOptions { Mode = (UnixFileMode)mode }));
+            () => SystemSemaphore.CreateNew(key, 1, new SystemSemaphoreOptions { Mode = mode }));
     }
 
     private static string ModeOf(string path)

@@ -13,8 +13,8 @@ public class OtherUserTests
     private const string ProtectedRegular = "/proc/sys/fs/protected_regular";
 
     // 0666
-    private static readonly SharedMemoryOptions s_open = new() { Mode = (UnixFileMode)0x1B6, AllowOtherOwners = true };
-    private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = (UnixFileMode)0x1B6,
+    private static readonly SharedMemoryOptions s_open = new() { Mode = FileModes.Mode666, AllowOtherOwners = true };
+    private static readonly SystemSemaphoreOptions s_openSemaphore = new() { Mode = FileModes.Mode666,
         AllowOtherOwners = true };
 
     [Theory]
@@ -67,7 +67,7 @@ public class OtherUserTests
     public void A_segment_that_others_may_read_can_be_read_and_locked_by_them_and_not_written(Backend backend)
     {
         NativeIpcKey key = TestRun.NewKey(backend);
-        using (SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { Mode = (UnixFileMode)0x1A4 })) // 0644
+        using (SharedMemory.CreateNew(key, 4096, new SharedMemoryOptions { Mode = FileModes.Mode644 }))
         {
             VictimResult result = Victims.Run(Situation.Nobody, $"segment-open {key}", $"segment-read {key}",
                 "segment-lock", "dispose");
@@ -169,7 +169,7 @@ public class OtherUserTests
     private static void AssertThatOpeningWithCreateFails(string file)
     {
         int opened = Libc.open(file,
-            Flags.O_RDONLY | Flags.O_CREAT | Flags.O_CLOEXEC, 0x180);
+            Flags.O_RDONLY | Flags.O_CREAT | Flags.O_CLOEXEC, (int)FileModes.Mode600);
         Assert.Equal((-1, 13), (opened, Marshal.GetLastPInvokeError()));
     }
 

@@ -107,7 +107,7 @@ public sealed class PlantedSystemVTests : IDisposable
     {
         string folder = Path.Combine(TestRun.Folder, TestRun.NewName());
         Directory.CreateDirectory(folder);
-        File.SetUnixFileMode(folder, (UnixFileMode)0x1FF); // 0777
+        File.SetUnixFileMode(folder, FileModes.Mode777);
         NativeIpcKey key = TestRun.KeyOf(Path.Combine(folder, "key"));
         foreach (Outcome outcome in WithSegment(key).Concat(WithSemaphore(key)))
         {

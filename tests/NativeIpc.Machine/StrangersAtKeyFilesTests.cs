@@ -11,7 +11,7 @@ namespace NativeIpc.Machine;
 public sealed class StrangersAtKeyFilesTests
 {
     private const int EAGAIN = 11;
-    private const UnixFileMode Readable = (UnixFileMode)0x1A4; // 0644
+    private const UnixFileMode Readable = FileModes.Mode644;
 
     [Fact]
     public void Who_may_only_read_the_object_cannot_open_its_key_file_and_reads_all_the_same()
@@ -94,7 +94,7 @@ public sealed class StrangersAtKeyFilesTests
         _ = Shell.Run("chgrp", ["65534", folder]).Succeeded;
         _ = Shell.Run("chmod", ["2755", folder]).Succeeded;
         NativeIpcKey key = TestRun.KeyOf(Path.Combine(folder, "key"));
-        using (SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = (UnixFileMode)0x1B0 })) // 0660
+        using (SharedMemory.CreateNew(key, 100, new SharedMemoryOptions { Mode = FileModes.Mode660 }))
             Assert.Equal("640 0", Shell.Run("stat", ["-c", "%a %g", key.NativeKey]).Succeeded.Trim());
         Directory.Delete(folder);
     }

@@ -108,7 +108,7 @@ public sealed class UserNamespaceTests : IDisposable
         NativeIpcKey key = NewKey(Backend.Posix);
         string file = TestRun.SegmentFile(key);
         File.Create(file).Dispose();
-        File.SetUnixFileMode(file, (UnixFileMode)0x1B6); // 0666
+        File.SetUnixFileMode(file, FileModes.Mode666);
         _ = Shell.Run("chown", [$"{Stranger}", file]).Succeeded;
         VictimResult result =
             Victims.Run(Inside(map), $"segment-create-or-open {key} 4096 timeout=0",
@@ -162,7 +162,7 @@ public sealed class UserNamespaceTests : IDisposable
     private static void MakeKeyFile(NativeIpcKey key, int owner)
     {
         File.Create(key.NativeKey).Dispose();
-        File.SetUnixFileMode(key.NativeKey, (UnixFileMode)0x1B6); // 0666
+        File.SetUnixFileMode(key.NativeKey, FileModes.Mode666);
         _ = Shell.Run("chown", [$"{owner}", key.NativeKey]).Succeeded;
     }
 

@@ -29,7 +29,7 @@ internal static class Alone
         Directory.CreateDirectory(folder);
         try
         {
-            File.SetUnixFileMode(folder, (UnixFileMode)0x3FF);
+            File.SetUnixFileMode(folder, FileModes.Mode1777);
             const string prelude = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 99\n"
                 + "as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"; }\n";
             return Shell.Run("unshare", ["-im", "--propagation", "private", "sh", "-c", prelude + script], folder,

@@ -89,7 +89,7 @@ internal static partial class AttackSteps
                     File.CreateSymbolicLink(name, linkTarget);
                     break;
                 case Kind.Fifo:
-                    SystemSteps.Check(mkfifo(name, 0x1B6)); // 0666
+                    SystemSteps.Check(mkfifo(name, (uint)FileModes.Mode666));
                     break;
                 default:
                     File.WriteAllBytes(name, kind == Kind.Valid ? valid : []);

@@ -62,7 +62,7 @@ internal static class MeetSteps
             AllowOtherOwners = others,
             Removal = RemovalOf(key, round, others),
             PeerTimeout = TimeSpan.Zero,
-            Mode = (UnixFileMode)0x1B6, // 0666
+            Mode = FileModes.Mode666,
         };
         using SystemSemaphore semaphore = (round % 4) switch
         {
@@ -87,7 +87,7 @@ internal static class MeetSteps
             Removal = RemovalOf(key, round, others),
             PeerTimeout = TimeSpan.Zero,
             UseLock = false,
-            Mode = (UnixFileMode)0x1B6, // 0666
+            Mode = FileModes.Mode666,
         };
         using SharedMemory segment = (round % 4) switch
         {

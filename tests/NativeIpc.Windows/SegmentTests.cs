@@ -134,7 +134,7 @@ public class SegmentTests : WindowsTest
     public void Options_of_Unix_change_nothing()
     {
         NativeIpcKey key = NewKey();
-        var options = new SharedMemoryOptions { Mode = (UnixFileMode)0x1b6, Removal = RemovalPolicy.Keep,
+        var options = new SharedMemoryOptions { Mode = FileModes.Mode666, Removal = RemovalPolicy.Keep,
             RemoveAtProcessExit = false };
 
         SharedMemory.CreateNew(key, 1, options).Dispose();

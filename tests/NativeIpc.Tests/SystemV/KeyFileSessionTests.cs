@@ -21,7 +21,7 @@ public sealed class KeyFileSessionTests : IDisposable
     {
         path = Path.Combine(_folder, "key");
         PeerBound bound = TimeSpan.FromSeconds(60);
-        var rules = new KeyFileRules(KeyFilePurpose.FindOrMake, bound) { ObjectMode = (UnixFileMode)0x180 }; // 600
+        var rules = new KeyFileRules(KeyFilePurpose.FindOrMake, bound) { ObjectMode = FileModes.Mode600 };
         return new KeyFileSession("try", new NativeIpcKey(path, NativeIpcKeyType.SystemV), IpcObjectKind.SharedMemory,
             rules, TimeSpan.Zero);
     }

@@ -129,7 +129,7 @@ public sealed partial class DirectoryVectorTests : IDisposable
                     Assert.Equal(0, chown(path, 12345, 12345));
                     break;
                 case "byteE9":
-                    Assert.Equal(0, mkdir(NotUtf8(words[1]), 0x1ED));
+                    Assert.Equal(0, mkdir(NotUtf8(words[1]), (uint)FileModes.Mode755));
                     break;
                 default:
                     if (words[0][0] == 'd') Directory.CreateDirectory(path);
