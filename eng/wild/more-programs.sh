@@ -6,7 +6,8 @@ programs+=(
     bwa star supercollider varnish pipewire weston parallel
 )
 package+=(
-    [chromium]=chromium [firefox]=firefox-esr [fastdds]=libfastdds-dev [mpich]=mpich [boost]=libboost-dev [qt6]=python3-pyqt6
+    [chromium]=chromium [firefox]=firefox-esr [fastdds]=libfastdds-dev [mpich]=mpich [boost]=libboost-dev
+    [qt6]=python3-pyqt6
     [bigmemory]=r-cran-bigmemory [torch]=python3-torch [joblib]=python3-joblib [stress-ng]=stress-ng [haproxy]=haproxy
     [qemu]=qemu-system-x86 [lttng]=lttng-tools [bwa]=bwa [star]=rna-star
     [supercollider]=supercollider-server [varnish]=varnish [pipewire]=pipewire [weston]=weston [parallel]=parallel
@@ -14,7 +15,8 @@ package+=(
 packages+=("${package[@]}" g++ libmpich-dev liblttng-ust-dev pipewire-bin)
 
 start_chromium() {
-    chromium --headless --no-sandbox --disable-gpu --remote-debugging-port=9222 --user-data-dir=/tmp/chromium about:blank
+    chromium --headless --no-sandbox --disable-gpu --remote-debugging-port=9222 \
+        --user-data-dir=/tmp/chromium about:blank
 }
 ready_chromium() { curl -sf http://127.0.0.1:9222/json/list; }
 check_chromium() { curl -sf http://127.0.0.1:9222/json/list | grep -q about:blank; }
@@ -74,13 +76,19 @@ int main(int, char** argv) {
     auto topic = participant->create_topic("wild", "Number", TOPIC_QOS_DEFAULT);
     uint32_t number = 0;
     if (argv[1][0] == 'w') {
-        auto writer = participant->create_publisher(PUBLISHER_QOS_DEFAULT)->create_datawriter(topic, DATAWRITER_QOS_DEFAULT);
-        for (; !ended; number++) { writer->write(&number); std::this_thread::sleep_for(std::chrono::milliseconds(100)); }
+        auto publisher = participant->create_publisher(PUBLISHER_QOS_DEFAULT);
+        auto writer = publisher->create_datawriter(topic, DATAWRITER_QOS_DEFAULT);
+        for (; !ended; number++) {
+            writer->write(&number);
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
     } else {
-        auto reader = participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT)->create_datareader(topic, DATAREADER_QOS_DEFAULT);
+        auto subscriber = participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT);
+        auto reader = subscriber->create_datareader(topic, DATAREADER_QOS_DEFAULT);
         while (!ended) {
             SampleInfo info;
-            while (reader->take_next_sample(&number, &info) == RETCODE_OK) if (info.valid_data) std::ofstream("/tmp/wild-dds") << number;
+            while (reader->take_next_sample(&number, &info) == RETCODE_OK)
+                if (info.valid_data) std::ofstream("/tmp/wild-dds") << number;
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
     }
@@ -169,7 +177,8 @@ from PyQt6.QtCore import QNativeIpcKey, QSharedMemory, QSystemSemaphore
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 kinds = [QNativeIpcKey.Type.SystemV, QNativeIpcKey.Type.PosixRealtime]
 segments = [QSharedMemory(QSharedMemory.platformSafeKey("wild-qt", kind)) for kind in kinds]
-semaphores = [QSystemSemaphore(QSystemSemaphore.platformSafeKey("wild-qt-count", kind), 1, QSystemSemaphore.AccessMode.Create) for kind in kinds]
+create = QSystemSemaphore.AccessMode.Create
+semaphores = [QSystemSemaphore(QSystemSemaphore.platformSafeKey("wild-qt-count", kind), 1, create) for kind in kinds]
 for segment in segments:
     if not segment.create(4096) and not segment.attach():
         sys.exit(segment.errorString())
@@ -199,7 +208,9 @@ start_bigmemory() {
     rm -f /tmp/wild-stop
     Rscript -e 'library(bigmemory); x <- big.matrix(10, 10, type = "integer", init = 0, shared = TRUE)
         y <- attach.big.matrix(describe(x))
-        while (!file.exists("/tmp/wild-stop")) { x[1, 1] <- y[1, 1] + 1L; writeLines(as.character(y[1, 1]), "/tmp/wild-r"); Sys.sleep(0.1) }'
+        while (!file.exists("/tmp/wild-stop")) {
+            x[1, 1] <- y[1, 1] + 1L; writeLines(as.character(y[1, 1]), "/tmp/wild-r"); Sys.sleep(0.1)
+        }'
 }
 ready_bigmemory() { [ -s /tmp/wild-r ]; }
 check_bigmemory() { progresses /tmp/wild-r; }
@@ -257,7 +268,9 @@ check_stress-ng() { pgrep stress-ng; }
 stop_stress-ng() { killall -INT stress-ng; }
 
 start_haproxy() {
-    printf 'global\n  stats socket /tmp/haproxy.sock\ndefaults\n  mode http\n  timeout client 5s\n  timeout server 5s\n  timeout connect 5s\nfrontend f\n  bind 127.0.0.1:8081\n  http-request return status 200\n' >/tmp/haproxy.cfg
+    printf '%s\n' global '  stats socket /tmp/haproxy.sock' defaults '  mode http' '  timeout client 5s' \
+        '  timeout server 5s' '  timeout connect 5s' 'frontend f' '  bind 127.0.0.1:8081' \
+        '  http-request return status 200' >/tmp/haproxy.cfg
     haproxy -W -f /tmp/haproxy.cfg
 }
 ready_haproxy() { curl -sf http://127.0.0.1:8081/; }
@@ -267,14 +280,16 @@ stop_haproxy() { killall -USR1 haproxy; }
 # A machine that shares memory with the host by a device (ivshmem), halted before its first instruction.
 start_qemu() {
     qemu-system-x86_64 -machine q35 -nodefaults -display none -S -m 32 -device ivshmem-plain,memdev=shared \
-        -object memory-backend-file,id=shared,share=on,mem-path=/dev/shm/ivshmem,size=1M -monitor unix:/tmp/qemu.sock,server=on,wait=off
+        -object memory-backend-file,id=shared,share=on,mem-path=/dev/shm/ivshmem,size=1M \
+        -monitor unix:/tmp/qemu.sock,server=on,wait=off
 }
 ready_qemu() { echo 'info status' | nc -N -U /tmp/qemu.sock | grep -q status; }
 check_qemu() { echo 'info memdev' | nc -N -U /tmp/qemu.sock | grep -q shared; }
 stop_qemu() { echo quit | nc -N -U /tmp/qemu.sock; }
 
 start_lttng() {
-    printf '#include <lttng/tracef.h>\n#include <unistd.h>\nint main(void) { for (int i = 0;; i++) { lttng_ust_tracef("wild %%d", i); usleep(100000); } }\n' >/tmp/wild-ust.c
+    printf '%s\n' '#include <lttng/tracef.h>' '#include <unistd.h>' \
+        'int main(void) { for (int i = 0;; i++) { lttng_ust_tracef("wild %d", i); usleep(100000); } }' >/tmp/wild-ust.c
     [ -x /tmp/ust-wild ] || gcc -o /tmp/ust-wild /tmp/wild-ust.c -llttng-ust -ldl || return
     lttng-sessiond --daemonize --no-kernel
     lttng create wild --output /tmp/lttng && lttng enable-event --userspace --all && lttng start || return
@@ -287,8 +302,17 @@ stop_lttng() { rm -f /tmp/wild-lttng; killall ust-wild; lttng destroy wild; kill
 
 # An index that is loaded once and stays, with no process at all, until somebody maps reads to it: bwa and STAR.
 genome() {
-    awk 'BEGIN { srand(7); for (l = 0; l < 400; l++) { if (l == 0) print ">wild"; s = ""; for (i = 0; i < 60; i++) s = s substr("ACGT", int(rand() * 4) + 1, 1); print s } }' >/tmp/genome.fa
-    awk 'NR >= 10 && NR < 12 { s = s $0 } END { print "@read\n" s "\n+"; gsub(/./, "I", s); print s }' /tmp/genome.fa >/tmp/reads.fq
+    awk 'BEGIN {
+        srand(7)
+        for (l = 0; l < 400; l++) {
+            if (l == 0) print ">wild"
+            s = ""
+            for (i = 0; i < 60; i++) s = s substr("ACGT", int(rand() * 4) + 1, 1)
+            print s
+        }
+    }' >/tmp/genome.fa
+    awk 'NR >= 10 && NR < 12 { s = s $0 } END { print "@read\n" s "\n+"; gsub(/./, "I", s); print s }' /tmp/genome.fa \
+        >/tmp/reads.fq
 }
 start_bwa() { genome; bwa index /tmp/genome.fa && bwa shm /tmp/genome.fa; }
 ready_bwa() { bwa shm -l | grep -q genome; }
@@ -298,15 +322,21 @@ stop_bwa() { bwa shm -d; }
 start_star() {
     genome
     mkdir -p /tmp/star && cd /tmp/star || return
-    STAR --runMode genomeGenerate --genomeDir /tmp/star --genomeFastaFiles /tmp/genome.fa --genomeSAindexNbases 5 --outFileNamePrefix /tmp/star/made. &&
-        STAR --genomeDir /tmp/star --genomeLoad LoadAndExit --outFileNamePrefix /tmp/star/loaded. && touch /tmp/star/ready
+    STAR --runMode genomeGenerate --genomeDir /tmp/star --genomeFastaFiles /tmp/genome.fa --genomeSAindexNbases 5 \
+        --outFileNamePrefix /tmp/star/made. &&
+        STAR --genomeDir /tmp/star --genomeLoad LoadAndExit --outFileNamePrefix /tmp/star/loaded. &&
+        touch /tmp/star/ready
 }
 ready_star() { [ -e /tmp/star/ready ]; }
 check_star() {
-    STAR --genomeDir /tmp/star --genomeLoad LoadAndKeep --readFilesIn /tmp/reads.fq --outFileNamePrefix /tmp/star/mapped. --outSAMtype SAM &&
+    STAR --genomeDir /tmp/star --genomeLoad LoadAndKeep --readFilesIn /tmp/reads.fq \
+        --outFileNamePrefix /tmp/star/mapped. --outSAMtype SAM &&
         grep -q wild /tmp/star/mapped.Aligned.out.sam
 }
-stop_star() { rm -f /tmp/star/ready; STAR --genomeDir /tmp/star --genomeLoad Remove --outFileNamePrefix /tmp/star/removed.; }
+stop_star() {
+    rm -f /tmp/star/ready
+    STAR --genomeDir /tmp/star --genomeLoad Remove --outFileNamePrefix /tmp/star/removed.
+}
 
 start_supercollider() {
     JACK_NO_AUDIO_RESERVATION=1 jackd -r -d dummy &

@@ -94,9 +94,11 @@ advice=$(jq -r '.objects[] | select(.flags // [] | index("orphaned")) | .key // 
 [ -z "$advice" ] || wrong "nipc list calls orphaned what lives: $advice"
 advice=$(jq -r '.findings[] | select(.safeToFix and .object) | .summary' "$out/doctor.json")
 [ -z "$advice" ] || wrong "nipc doctor would mend what lives: $advice"
-advice=$(jq -r '.findings[] | select(.object) | .command // empty | select(test("\\b(rm|ipcrm|unlink)\\b"))' "$out/doctor.json")
+advice=$(jq -r '.findings[] | select(.object) | .command // empty | select(test("\\b(rm|ipcrm|unlink)\\b"))' \
+    "$out/doctor.json")
 [ -z "$advice" ] || wrong "nipc doctor advises the removal of what lives: $advice"
-advice=$(jq -r '.findings[] | select(.object and .severity != "information") | "\(.finding): \(.summary)"' "$out/doctor.json")
+advice=$(jq -r '.findings[] | select(.object and .severity != "information") | "\(.finding): \(.summary)"' \
+    "$out/doctor.json")
 [ -z "$advice" ] || wrong "nipc doctor warns of what is as it should be: $advice"
 
 # Nor do the verbs that remove by themselves.
@@ -109,10 +111,11 @@ lost=$(grep -vxFf "$out/objects.kept" "$out/objects")
 said=$(grep -E '^removed|mended' "$out/rm.txt")
 [ -z "$said" ] || wrong "nipc says that it removed what lives: $said"
 
-# What somebody has open is refused even by its name. Some programs attach for a moment only: those that are in use at each of
-# three looks.
+# What somebody has open is refused even by its name. Some programs attach for a moment only: those that are in use at
+# each of three looks.
 in_use() {
-    inside nipc list --json 2>/dev/null | jq -r '.objects[] | select((.attached // 0) > 0) | select(.flags // [] | index("removed") | not) |
+    inside nipc list --json 2>/dev/null | jq -r '.objects[] | select((.attached // 0) > 0) |
+        select(.flags // [] | index("removed") | not) |
         .key // (if .id then "\(.kind)id:\(.id)" else empty end)' | sort -u
 }
 refused=0
@@ -131,7 +134,8 @@ until_so call "check_$name" || wrong "it does not work after nipc was there"
 # What it leaves when it ends in order, and when it is killed: facts for the table, nothing to judge.
 left_by() {
     local what
-    what=$(objects | cut -d' ' -f1 | sort | uniq -c | awk '{ printf "%s%d %s", (NR > 1 ? ", " : ""), $1, ($2 == "posix" ? "POSIX" : "System V " $2) }')
+    what=$(objects | cut -d' ' -f1 | sort | uniq -c |
+        awk '{ printf "%s%d %s", (NR > 1 ? ", " : ""), $1, ($2 == "posix" ? "POSIX" : "System V " $2) }')
     echo "${what:-nothing}"
 }
 others() { ps -e -o pid=,stat=,comm= | awk '$2 !~ /Z/ && $3 !~ /^(bash|ps|awk|chroot|env|sleep)$/ { print $1 }'; }
@@ -155,15 +159,21 @@ else
     killed='it did not start again'
 fi
 
-makes=$(jq -r '.objects[] | "\(.kind) \(if .type == "posix" then "posix:/" + (.key // .nativeName | sub("^posix:/"; "") | gsub("[0-9a-f]{6,}|[0-9]+"; "N"))
+makes=$(jq -r '.objects[] | "\(.kind) \(if .type == "posix"
+    then "posix:/" + (.key // .nativeName | sub("^posix:/"; "") | gsub("[0-9a-f]{6,}|[0-9]+"; "N"))
     elif (.ipcKey // "0x00000000") == "0x00000000" then "System V, no key"
-    else "System V " + .ipcKey end)"' "$out/list.json" | sort | uniq -c | awk 'NR > 4 { more++; next } { n = $1; $1 = ""; printf "%s%s%s", (NR > 1 ? "; " : ""), (n > 1 ? n " ×" : ""), $0 }
+    else "System V " + .ipcKey end)"' "$out/list.json" | sort | uniq -c | awk 'NR > 4 { more++; next }
+    { n = $1; $1 = ""; printf "%s%s%s", (NR > 1 ? "; " : ""), (n > 1 ? n " ×" : ""), $0 }
     END { if (more) printf "; and %d more", more }' | sed 's/^ //; s/; \+/; /g; s/×  */× /g; s/|/\\|/g')
-says=$(jq -r '[.objects[] | if (.attached // 0) > 0 then "in use" elif .attached == 0 then "unused" else "users not told" end] | group_by(.) | map("\(length) \(.[0])") | join(", ")' "$out/list.json")
+says=$(jq -r '[.objects[] | if (.attached // 0) > 0 then "in use" elif .attached == 0 then "unused"
+    else "users not told" end] | group_by(.) | map("\(length) \(.[0])") | join(", ")' "$out/list.json")
 flags=$(jq -r '[.objects[] | .flags // [] | .[]] | map(select(. != "unused")) | unique | join(", ")' "$out/list.json")
-finds=$(jq -r '[.findings[] | select(.object) | .finding] | group_by(.) | map("\(length) \(.[0])") | join(", ")' "$out/doctor.json")
+finds=$(jq -r '[.findings[] | select(.object) | .finding] | group_by(.) | map("\(length) \(.[0])") | join(", ")' \
+    "$out/doctor.json")
 version=$(inside dpkg-query -W -f '${Version}' "$(call "package_of $name")" 2>/dev/null)
 [ "$memfds" = 0 ] || makes="${makes:-nothing with a name}; $memfds memfds"
-echo "| $name ($(call "package_of $name") $version) | ${makes:-nothing with a name} | ${says:--}${flags:+; $flags} | ${finds:-nothing} | $ended; $killed |" >"$out/row"
-echo "${makes:-nothing with a name}; ${says:-nothing}; doctor: ${finds:-nothing}; $refused refused by name" >"$out/summary"
+echo "| $name ($(call "package_of $name") $version) | ${makes:-nothing with a name} | ${says:--}${flags:+; $flags} |" \
+    "${finds:-nothing} | $ended; $killed |" >"$out/row"
+echo "${makes:-nothing with a name}; ${says:-nothing}; doctor: ${finds:-nothing}; $refused refused by name" \
+    >"$out/summary"
 exit 0

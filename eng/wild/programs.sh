@@ -1,17 +1,21 @@
 # shellcheck shell=bash
-# The programs of eng/wild.sh, started inside the folder of Debian 13 on loopback. Of each: start_ (stays, or ends when the program
-# is in the background), ready_ (it is there), check_ (it works), stop_ (it ends in order), and its package.
+# The programs of eng/wild.sh, started inside the folder of Debian 13 on loopback. Of each: start_ (stays, or ends when
+# the program is in the background), ready_ (it is there), check_ (it works), stop_ (it ends in order), and its package.
 # shellcheck disable=SC2034
 programs=(
     postgresql apache jack corosync xvfb pulseaudio fio openmpi python zabbix squid gpsd chrony uwsgi php perl
     iceoryx redis memcached nginx
 )
 declare -A package=(
-    [postgresql]=postgresql [apache]=apache2 [jack]=jackd2 [corosync]=corosync [xvfb]=xvfb [pulseaudio]=pulseaudio [fio]=fio
-    [openmpi]=openmpi-bin [python]=python3 [zabbix]=zabbix-agent [squid]=squid [gpsd]=gpsd [chrony]=chrony
-    [uwsgi]=uwsgi-core [php]=php-cli [perl]=perl [iceoryx]=iceoryx [redis]=redis-server [memcached]=memcached [nginx]=nginx-light
+    [postgresql]=postgresql [apache]=apache2 [jack]=jackd2 [corosync]=corosync [xvfb]=xvfb [pulseaudio]=pulseaudio
+    [fio]=fio [openmpi]=openmpi-bin [python]=python3 [zabbix]=zabbix-agent [squid]=squid [gpsd]=gpsd [chrony]=chrony
+    [uwsgi]=uwsgi-core [php]=php-cli [perl]=perl [iceoryx]=iceoryx [redis]=redis-server
+    [memcached]=memcached [nginx]=nginx-light
 )
-packages=("${package[@]}" jack-example-tools x11-apps x11-utils pulseaudio-utils python3-mpi4py gpsd-clients curl netcat-openbsd psmisc)
+packages=(
+    "${package[@]}" jack-example-tools x11-apps x11-utils pulseaudio-utils python3-mpi4py gpsd-clients curl
+    netcat-openbsd psmisc
+)
 package_of() { echo "${package[$1]}"; }
 
 start_postgresql() {
@@ -25,7 +29,8 @@ stop_postgresql() { runuser -u postgres -- pg_ctlcluster 17 main stop; }
 # Its scoreboard and the lock of its workers have no names unless it is told so.
 start_apache() {
     mkdir -p /run/apache2 /run/lock/apache2 /var/log/apache2
-    apache2ctl -c 'ServerName localhost' -c 'Mutex sysvsem default' -c 'ScoreBoardFile /dev/shm/apache-scoreboard' -k start
+    apache2ctl -c 'ServerName localhost' -c 'Mutex sysvsem default' \
+        -c 'ScoreBoardFile /dev/shm/apache-scoreboard' -k start
 }
 ready_apache() { curl -sf http://127.0.0.1/; }
 check_apache() { curl -sf http://127.0.0.1/; }
@@ -78,11 +83,15 @@ stop_xvfb() { killall x11perf Xvfb; }
 start_pulseaudio() {
     export XDG_RUNTIME_DIR=/run/user/0
     mkdir -p -m 700 $XDG_RUNTIME_DIR
-    pulseaudio -n --daemonize=no --exit-idle-time=-1 --disable-shm=no --enable-memfd=no -L module-null-sink -L module-native-protocol-unix &
+    pulseaudio -n --daemonize=no --exit-idle-time=-1 --disable-shm=no --enable-memfd=no \
+        -L module-null-sink -L module-native-protocol-unix &
     until pactl info >/dev/null 2>&1; do sleep 0.2; done
     pacat /dev/zero
 }
-ready_pulseaudio() { XDG_RUNTIME_DIR=/run/user/0 pactl list short clients | grep -q pacat || XDG_RUNTIME_DIR=/run/user/0 pactl list short sink-inputs | grep -q .; }
+ready_pulseaudio() {
+    XDG_RUNTIME_DIR=/run/user/0 pactl list short clients | grep -q pacat ||
+        XDG_RUNTIME_DIR=/run/user/0 pactl list short sink-inputs | grep -q .
+}
 check_pulseaudio() { XDG_RUNTIME_DIR=/run/user/0 pactl list short sinks | grep -q null; }
 stop_pulseaudio() { killall pacat pulseaudio; }
 
@@ -116,7 +125,8 @@ progresses() { # FILE: it changes
 }
 start_openmpi() {
     mpi
-    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun.openmpi --oversubscribe -np 2 python3 /tmp/wild-mpi.py
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+        mpirun.openmpi --oversubscribe -np 2 python3 /tmp/wild-mpi.py
 }
 ready_openmpi() { [ -s /tmp/wild-mpi.1 ]; }
 check_openmpi() { progresses /tmp/wild-mpi.1; }
@@ -153,7 +163,8 @@ stop_python() { rm -f /tmp/wild-python; pkill -INT -o -f wild.py; sleep 1; pkill
 
 start_zabbix() {
     mkdir -p /run/zabbix /var/log/zabbix
-    printf 'Server=127.0.0.1\nListenIP=127.0.0.1\nLogType=console\nAllowRoot=1\nPidFile=/tmp/zabbix.pid\n' >/tmp/zabbix.conf
+    printf '%s\n' Server=127.0.0.1 ListenIP=127.0.0.1 LogType=console AllowRoot=1 PidFile=/tmp/zabbix.pid \
+        >/tmp/zabbix.conf
     zabbix_agentd -c /tmp/zabbix.conf -f
 }
 ready_zabbix() { nc -z 127.0.0.1 10050; }
@@ -161,7 +172,9 @@ check_zabbix() { zabbix_agentd -c /tmp/zabbix.conf -t agent.ping | grep -q '|1' 
 stop_zabbix() { kill "$(cat /tmp/zabbix.pid)"; }
 
 start_squid() {
-    printf 'http_port 127.0.0.1:3128\nworkers 2\ncache_mem 8 MB\ncache_effective_user proxy\nhttp_access allow all\npid_filename /tmp/squid.pid\naccess_log none\ncache_log /tmp/squid.log\n' >/tmp/squid.conf
+    printf '%s\n' 'http_port 127.0.0.1:3128' 'workers 2' 'cache_mem 8 MB' 'cache_effective_user proxy' \
+        'http_access allow all' 'pid_filename /tmp/squid.pid' 'access_log none' 'cache_log /tmp/squid.log' \
+        >/tmp/squid.conf
     mkdir -p /run/squid && chown proxy: /run/squid
     squid -N -f /tmp/squid.conf -z >/dev/null 2>&1
     squid --foreground -f /tmp/squid.conf
@@ -176,21 +189,27 @@ check_gpsd() { nc -z 127.0.0.1 2947; }
 stop_gpsd() { killall gpsd; }
 
 start_chrony() {
-    printf 'refclock SHM 0\nbindaddress 127.0.0.1\nport 0\ncmdport 0\npidfile /tmp/chronyd.pid\nuser root\n' >/tmp/chrony.conf
+    printf '%s\n' 'refclock SHM 0' 'bindaddress 127.0.0.1' 'port 0' 'cmdport 0' 'pidfile /tmp/chronyd.pid' 'user root' \
+        >/tmp/chrony.conf
     chronyd -x -d -f /tmp/chrony.conf
 }
 ready_chrony() { chronyc -n sources | grep -q SHM0 || [ "$(awk 'NR > 1' /proc/sysvipc/shm | wc -l)" -gt 0 ]; }
 check_chrony() { pgrep -x chronyd; }
 stop_chrony() { killall chronyd; }
 
-start_uwsgi() { uwsgi-core --http-socket 127.0.0.1:8080 --plugin http --master --processes 2 --lock-engine ipcsem --queue 10 --static-map /=/usr/share/doc/uwsgi-core; }
+start_uwsgi() {
+    uwsgi-core --http-socket 127.0.0.1:8080 --plugin http --master --processes 2 --lock-engine ipcsem --queue 10 \
+        --static-map /=/usr/share/doc/uwsgi-core
+}
 ready_uwsgi() { nc -z 127.0.0.1 8080; }
 check_uwsgi() { nc -z 127.0.0.1 8080; }
 stop_uwsgi() { killall -INT uwsgi-core; }
 
 start_php() {
     php -r '$s = sem_get(5432, 2); sem_acquire($s); $m = shm_attach(5432, 10000); $q = msg_get_queue(5432);
-        for ($i = 1;; $i++) { shm_put_var($m, 1, $i); file_put_contents("/tmp/wild-php", shm_get_var($m, 1)); usleep(100000); }'
+        for ($i = 1;; $i++) {
+            shm_put_var($m, 1, $i); file_put_contents("/tmp/wild-php", shm_get_var($m, 1)); usleep(100000);
+        }'
 }
 ready_php() { [ -s /tmp/wild-php ]; }
 check_php() { progresses /tmp/wild-php; }
@@ -199,7 +218,8 @@ stop_php() { rm -f /tmp/wild-php; killall php; }
 # A server that has nothing mapped while it waits: the program of the issue.
 start_perl() {
     perl -e '$| = 1; $i = shmget(0x5045524c, 64, 01600); shmwrite($i, "hello", 0, 5); $s = semget(0x5045524c, 1, 01600);
-        for (;;) { semop($s, pack("s3", 0, 1, 0)) or die; semop($s, pack("s3", 0, -1, 0)) or die; shmread($i, $b, 0, 5) or die;
+        for (;;) {
+            semop($s, pack("s3", 0, 1, 0)) or die; semop($s, pack("s3", 0, -1, 0)) or die; shmread($i, $b, 0, 5) or die;
             open F, ">/tmp/wild-perl"; print F ++$n; close F; select undef, undef, undef, 0.1 }'
 }
 ready_perl() { [ -s /tmp/wild-perl ]; }

@@ -32,7 +32,6 @@ public partial class LineTests
     [
         (@"^src/\w+(\.\w+)?/PublicAPI\.\w+\.txt$", Anything),
         (@"^bench/RESULTS\.md$", Anything),
-        (@"^eng/wild(/|\.sh$)", Anything),
         (@"^docs/nipc-json\.md$", @"^\s*"""),
         (@"\.md$", @"^\$ "),
         (@"\.md$", @"^\s*\|"),
