@@ -63,8 +63,8 @@ internal static class Matrix
 
         int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
         var text = new StringBuilder("Scenarios: 1 keys, 2 bytes, 3 lock, 4 semaphore, 5 lifetime, 6 crash, 7 idioms. "
-            + "→ NativeIpc creates and the peer opens; ← the other way round. `ok N`: works, with limit N. `N`: nothing "
-            + "but limit N. `-`: the peer has no such thing.\n\n");
+            + "→ NativeIpc creates and the peer opens; ← the other way round. `ok N`: works, with limit N. `N`: "
+            + "nothing but limit N. `-`: the peer has no such thing.\n\n");
         foreach (string[] row in rows)
         {
             text.Append('|').AppendJoin('|',

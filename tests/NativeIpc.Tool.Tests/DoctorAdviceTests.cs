@@ -55,8 +55,8 @@ public sealed class DoctorAdviceTests
 
         """;
 
-    // The old one stays open, so that its inode is not that of another file of the folder soon; and it is on a device of
-    // its own, since ftok takes 16 bits of the inode only, which one of many files in /tmp may have as well.
+    // The old one stays open, so that its inode is not that of another file of the folder soon; and it is on a device
+    // of its own, since ftok takes 16 bits of the inode only, which one of many files in /tmp may have as well.
     private const string KeyFileMadeAnew = """
         mkdir device; mount -t tmpfs tmpfs device; cd device
         nipc create shm "systemv:$PWD/key" 100 > /dev/null

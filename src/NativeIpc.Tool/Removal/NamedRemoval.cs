@@ -186,8 +186,11 @@ internal static class NamedRemoval
             if (stays is not { } told) continue;
             string kind = KeyOptions.WordOf(found.Kind == IpcObjectKind.SharedMemory
                 ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
-            return new(told.Outcome with { Message = $"{told.Outcome.Message} Nothing was removed, since the name has a "
-                + $"segment and a semaphore: '--kind {kind}' removes the other one alone." }, told.ExitCode);
+            return new(told.Outcome with
+            {
+                Message = $"{told.Outcome.Message} Nothing was removed, since the name has a segment and a semaphore: "
+                    + $"'--kind {kind}' removes the other one alone.",
+            }, told.ExitCode);
         }
 
         return null;

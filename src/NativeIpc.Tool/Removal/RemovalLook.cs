@@ -3,7 +3,8 @@ using NativeIpc.Tool.Objects;
 
 namespace NativeIpc.Tool.Removal;
 
-/// <summary>What is known of an object before it goes: whether it is still there, and what speaks for its use.</summary>
+/// <summary>What is known of an object before it goes: whether it is still there, and what speaks for its
+/// use.</summary>
 internal static class RemovalLook
 {
     public const string NoLife =
@@ -32,7 +33,8 @@ internal static class RemovalLook
     public static IReadOnlyList<string>? EvidenceOf(IpcObjectInfo found)
         => found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)];
 
-    /// <summary>Whether nothing says that a System V semaphore is in use: nobody waits, and its last user has ended.</summary>
+    /// <summary>Whether nothing says that a System V semaphore is in use: nobody waits, and its last user has
+    /// ended.</summary>
     public static bool ShowsNoLife(IpcObjectInfo found)
         => found is { Kind: IpcObjectKind.SystemSemaphore, SystemVId: not null, Value: not null }
             && !found.Signs.Any(sign => sign.Kind is IpcSignKind.Waiting or IpcSignKind.LastProcess);
