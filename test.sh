@@ -5,7 +5,7 @@
 #   ./test.sh                        everything
 #   ./test.sh STEP...                these steps only
 #   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
-#   ./test.sh --jobs N [STEP...]     N steps at a time; as many as there are processors (at most 4) otherwise
+#   ./test.sh --jobs N [STEP...]     N steps at a time; otherwise one more than processors (at most 4), as steps wait
 #   ./test.sh --long [STEP...]       with repeats and samples at their full length
 #   ./test.sh --no-build [STEP...]   what is built already
 #   ./test.sh --list                 the steps
@@ -25,37 +25,38 @@ root=$PWD
 #           wine    a test project, published for Windows and run by Wine: its name, other programs, and filters
 #           script  prints PASS, FAIL and SKIP lines
 #   needs   steps that end before it begins; +wine: one such step at a time; -: nothing
-# In this order they begin. What builds comes first, since one builds at a time: beside it the others run.
+# In this order they begin: the steps of Wine, which run one by one, and the longest first. models fills what the others
+# leave of the processors.
 suite=NativeIpc.Conformance locks=NativeIpc.DistributedLock.Tests
 steps="
 runner               script  120  +wine       eng/runner-test.sh
-unit                 dotnet  300  -           NativeIpc.Tests
 tool-aot             script  240  -           eng/tool-aot.sh
+unit                 dotnet  300  -           NativeIpc.Tests
 peers                script  600  -           eng/peers.sh
-tool                 dotnet  900  tool-aot,peers  NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
-pack                 script  900  tool-aot    eng/pack-test.sh
-machine              dotnet  900  -           NativeIpc.Machine
 wine                 wine    400  +wine       NativeIpc.Windows
 wine-conformance     wine    600  wine,+wine  $suite NativeIpc.Peer -trait Needs=Windows
 wine-tool            script  400  wine,+wine  eng/tool-wine.sh
-conformance          dotnet  600  -           $suite --filter-not-trait Needs=Windows Calls=plain
 storm                script  600  +wine       eng/storm.sh
-interop              dotnet  300  peers       NativeIpc.Interop
+machine              dotnet  900  -           NativeIpc.Machine
+tool                 dotnet  900  tool-aot,peers  NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
+pack                 script  900  tool-aot    eng/pack-test.sh
+conformance          dotnet  600  -           $suite --filter-not-trait Needs=Windows Calls=plain
+models               script  300  -           tests/models/run.sh
 aot                  script  400  -           eng/aot-smoke.sh
 guides               dotnet  600  peers       NativeIpc.Guides
+demo                 script  300  -           eng/demo-test.sh
 services             dotnet  400  -           $locks --filter-trait Needs=service
+interop              dotnet  300  peers       NativeIpc.Interop
+bench                script  300  -           eng/bench-test.sh
+faults               script  900  -           eng/faults.sh
 distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
 extensions           dotnet  300  -           NativeIpc.Extensions.Tests
 analyzers            dotnet  300  -           NativeIpc.Analyzers.Tests
-demo                 script  300  -           eng/demo-test.sh
-models               script  300  -           tests/models/run.sh
-bench                script  300  -           eng/bench-test.sh
-faults               script  900  -           eng/faults.sh
 conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
 conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable
 conformance-waitv    dotnet  600  -           NATIVEIPC_NO_IO_URING=1 $suite --filter-trait Waits=waitv
-abi                  dotnet  300  -           NativeIpc.Abi
 deb                  script  200  tool-aot    eng/deb.sh
+abi                  dotnet  300  -           NativeIpc.Abi
 docs                 script  30   interop,tool,wine  eng/docs-test.sh
 "
 # Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
@@ -216,6 +217,9 @@ fi
 # has a compiler's server, which spares a start for each project, and ends it.
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1
 export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
+# What takes processor time and buys nothing in runs of seconds: profiles of code that is about to be compiled again
+# (a quarter of the step unit), and the compiler's garbage collector for servers.
+export DOTNET_TieredPGO=0 DOTNET_gcServer=0
 start=$SECONDS
 measure
 [ "$slowness" = 1 ] || say "This machine is busy or slow: bounds are up to $slowness times longer."
@@ -239,7 +243,7 @@ separate=()
 if [ "$(uname -s) $(id -u)" = 'Linux 0' ] &&
     unshare --ipc --mount --propagation private mount -t tmpfs tmpfs /dev/shm 2>/dev/null; then
     separate=(unshare --ipc --mount --propagation private)
-    [ -n "$jobs" ] || jobs=$(nproc)
+    [ -n "$jobs" ] || jobs=$(($(nproc) + 1))
     [ "$jobs" -le 4 ] || jobs=4
 else
     jobs=1
