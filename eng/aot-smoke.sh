@@ -83,14 +83,17 @@ configuration() { # NAME COMMAND...
     fi
 }
 
-# both PROJECT NAME: builds and publishes a program, and runs both.
+# both PROJECT NAME: runs a program as ./test.sh has built it, and publishes and runs it. Built here only when it is not
+# there.
 both() {
     local project=$1 name=$2
-    if ! building dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1; then
+    local built=$root/tests/$project/bin/Release/net10.0/$project.dll
+    if [ ! -f "$built" ] &&
+        ! building dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1; then
         sed 's/^/    /' "$out/$project.log" >&2
         fail "$name, JIT" "the program does not build"
     else
-        configuration "$name, JIT" dotnet "$root/tests/$project/bin/Release/net10.0/$project.dll"
+        configuration "$name, JIT" dotnet "$built"
     fi
     if ! publish_native "tests/$project" "$out/$project" "$out/$project.log"; then
         sed 's/^/    /' "$out/$project.log" >&2

@@ -29,23 +29,30 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
 libraries='NativeIpc NativeIpc.Inspection'
+beside='NativeIpc.DistributedLock NativeIpc.Extensions'
 analyzers='NativeIpc.Analyzers NativeIpc.Analyzers.CodeFixes' # in the package NativeIpc
 
-# pack FOLDER OUTPUT PROPERTIES...
+# pack FOLDER OUTPUT LIBRARIES PROPERTIES...: all at once, which takes little more than half of one by one.
 pack() {
-    local folder=$1 output=$2 library
-    shift 2
-    for library in $libraries; do
-        (cd "$folder" && building dotnet pack "src/$library" -c Release -nologo -v q -o "$output" "$@") \
-            >"$work/pack.log" 2>&1 && continue
-        sed 's/^/    /' "$work/pack.log" >&2
-        return 1
-    done
+    local folder=$1 output=$2 libraries=$3 library
+    shift 3
+    {
+        echo '<Project DefaultTargets="Pack"><ItemGroup>'
+        for library in $libraries; do echo "<Library Include=\"$folder/src/$library/$library.csproj\" />"; done
+        echo '</ItemGroup>'
+        echo '<Target Name="Restore"><MSBuild Projects="@(Library)" Targets="Restore" /></Target>'
+        echo '<Target Name="Pack"><MSBuild Projects="@(Library)" Targets="Pack" BuildInParallel="true" /></Target>'
+        echo '</Project>'
+    } >"$work/all.proj"
+    (cd "$folder" && building dotnet pack "$work/all.proj" -c Release -nologo -v q -o "$output" "$@") \
+        >"$work/pack.log" 2>&1 && return
+    sed 's/^/    /' "$work/pack.log" >&2
+    return 1
 }
 
 mkdir -p "$packages"
 rm -f "$packages"/*.nupkg "$packages"/*.snupkg
-if ! pack "$root" "$packages"; then
+if ! pack "$root" "$packages" "$libraries $beside"; then
     fail "packs" "dotnet pack failed"
     exit 1
 fi
@@ -101,7 +108,7 @@ for copy in one another/longer; do
         rm -rf "$folder/src/$library/bin" "$folder/src/$library/obj"
     done
     cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
-    pack "$folder" "$folder/out" ${revision:+-p:SourceRevisionId=$revision} ||
+    pack "$folder" "$folder/out" "$libraries" ${revision:+-p:SourceRevisionId=$revision} ||
         fail "packs in a copy" "dotnet pack failed"
     mkdir "$folder/package" "$folder/symbols"
     for library in $libraries; do
@@ -235,10 +242,8 @@ verify "a scope that nothing disposes is warned of" "$(cat "$work/analyzed.log")
 beside() {
     local name=$1 dependencies=$2 program=$3 says=$4 folder=$work/$1 file
     mkdir -p "$folder/package" "$folder/program"
-    if ! (cd "$root" && building dotnet pack "src/$name" -c Release -nologo -v q -o "$packages") >"$folder/log" 2>&1
-    then
-        sed 's/^/    /' "$folder/log" >&2
-        fail "$name packs" "dotnet pack failed"
+    if [ ! -s "$packages/$name.$version.nupkg" ]; then
+        fail "$name packs" "there is no package"
         return
     fi
     pass "$name packs"
