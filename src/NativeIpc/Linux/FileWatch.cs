@@ -20,8 +20,9 @@ internal interface IFileListener
 
 /// <summary>One inotify(7) instance for the whole process: tells of changes of files, on the thread of
 /// <see cref="Reactor"/>. Linux only.</summary>
-/// <remarks>The gate guards the table. It is held while the kernel looks a path up, so it is not that of
-/// <see cref="Reactor"/>, which is taken inside of it.</remarks>
+/// <remarks>The gate guards the tables. It is never held while the kernel looks a path up, which may be on a network
+/// that does not answer: the thread of <see cref="Reactor"/> takes it, too. That of <see cref="Reactor"/> is taken
+/// inside of it.</remarks>
 internal static unsafe class FileWatch
 {
     private const int Mask = Flags.IN_ATTRIB | Flags.IN_DELETE_SELF | Flags.IN_MOVE_SELF;
@@ -30,6 +31,10 @@ internal static unsafe class FileWatch
     private static readonly HashSet<IFileListener> s_hearClosing = [];
     private static UnixDescriptor? s_inotify;
     private static bool s_unavailable;
+
+    // Under the gate: how many calls are in the kernel to begin a watch, and the watches that ended meanwhile.
+    private static int s_beginning;
+    private static readonly HashSet<int> s_ended = [];
 
     // Listeners, and calls that are about to become one.
     private static int s_needs;
@@ -42,7 +47,10 @@ internal static unsafe class FileWatch
     private static readonly Reactor.Part s_part = new(DoChores,
         static () => Volatile.Read(ref s_needs) > 0 || s_hasChores, CloseInotify);
 
-    /// <summary>Begins to listen.</summary>
+    /// <summary>How the kernel is asked to look a path up and to watch the file; tests stop in it.</summary>
+    internal static Func<UnixDescriptor, string, uint, int> LookUp { get; set; } = Libc.inotify_add_watch;
+
+    /// <summary>Begins to listen. What is done to the file before this returns may not be heard.</summary>
     /// <param name="path">A path to the file.</param>
     /// <param name="listener">The listener.</param>
     /// <param name="missed">What goes unnoticed if it fails, for the report.</param>
@@ -53,34 +61,45 @@ internal static unsafe class FileWatch
 
         // R1 Race: the thread ends. Safe because: it looks at this number, under the gate with which it is started.
         Interlocked.Increment(ref s_needs);
-        int watch;
-        lock (s_gate) watch = TryAdd(path, listener, missed);
+        int watch = TryAdd(path, listener, missed);
         if (watch == -1) Interlocked.Decrement(ref s_needs);
         return watch;
     }
 
     private static int TryAdd(string path, IFileListener listener, string missed)
     {
-        if (!EnsureStarted(missed, out int noDescriptors)) return -1;
-        if (noDescriptors != 0) Report("eventfd", noDescriptors, missed);
-        if (noDescriptors != 0 || !EnsureInotify(missed)) return -1;
-        int watch = Libc.inotify_add_watch(s_inotify!, path, Mask | Flags.IN_MASK_ADD); // others may hear more
-        if (watch == -1)
+        lock (s_gate)
         {
-            int number = Marshal.GetLastPInvokeError();
-            if (number != Errno.ENOENT)
-                Report($"inotify_add_watch for {path}", number, missed + " (see fs.inotify.max_user_watches)");
-        }
-        else if (s_listeners.TryGetValue(watch, out List<IFileListener>? others))
-        {
-            others.Add(listener); // inotify has one number for an inode, however many ask
-        }
-        else
-        {
-            s_listeners.Add(watch, [listener]);
+            if (!EnsureStarted(missed, out int noDescriptors)) return -1;
+            if (noDescriptors != 0) Report("eventfd", noDescriptors, missed);
+            if (noDescriptors != 0 || !EnsureInotify(missed)) return -1;
+            s_beginning++;
         }
 
-        return watch;
+        while (true)
+        {
+            int watch = LookUp(s_inotify!, path, Mask | Flags.IN_MASK_ADD); // others may hear more
+            int number = watch == -1 ? Marshal.GetLastPInvokeError() : 0;
+            lock (s_gate)
+            {
+                // R3 Race: the last other listener of this inode goes meanwhile, and the watch ends with it. Safe
+                // because: it is begun anew, under another number, since the kernel gives none twice.
+                if (s_ended.Contains(watch)) continue;
+                if (--s_beginning == 0) s_ended.Clear();
+                if (watch != -1) Join(watch, listener);
+            }
+
+            if (number is not (0 or Errno.ENOENT))
+                Report($"inotify_add_watch for {path}", number, missed + " (see fs.inotify.max_user_watches)");
+            return watch;
+        }
+    }
+
+    private static void Join(int watch, IFileListener listener)
+    {
+        // inotify has one number for an inode, however many ask
+        if (s_listeners.TryGetValue(watch, out List<IFileListener>? others)) others.Add(listener);
+        else s_listeners.Add(watch, [listener]);
     }
 
     private static bool EnsureInotify(string missed)
@@ -115,7 +134,8 @@ internal static unsafe class FileWatch
 
     /// <summary>Begins or ends to tell a listener that somebody closes the file, of all that others do.</summary>
     /// <param name="watch">The number of its watch.</param>
-    /// <param name="path">A path to the file.</param>
+    /// <param name="path">A path to the file that the kernel does not have to look for: that of a descriptor. The
+    /// order of such calls counts, so the gate is held.</param>
     /// <param name="listener">The listener.</param>
     /// <param name="hears">Whether it hears from now on.</param>
     public static void HearClosing(int watch, string path, IFileListener listener, bool hears)
@@ -149,6 +169,7 @@ internal static unsafe class FileWatch
             if (listeners.Count == 0)
             {
                 s_listeners.Remove(watch);
+                if (s_beginning > 0) s_ended.Add(watch);
                 // Fails only when the inode is gone and the kernel has dropped the watch by itself.
                 _ = Libc.inotify_rm_watch(s_inotify!, watch);
             }

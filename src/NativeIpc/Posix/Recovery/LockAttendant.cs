@@ -159,6 +159,9 @@ internal static class LockAttendant
         lock (s_gate)
         {
             if (!s_unwatched.Remove(handle)) return;
+
+            // With the gate, so that the descriptor is not another file's by now; of a descriptor the kernel looks no
+            // path up, so this does not wait.
             handle.Watch = FileWatch.Add(handle.OpenedPath, handle.Listener!, Missed);
             s_watched.Add(handle);
         }
