@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using NativeIpc.Shared;
+
 namespace NativeIpc.DistributedLock;
 
 /// <summary>Taking a permit of a gate: at once, waiting with the thread, or without it.</summary>
@@ -16,9 +19,17 @@ internal static class Acquisition
         CancellationToken cancellationToken)
     {
         if (TryAtOnce(spec, timeout, cancellationToken, out Deadline deadline) is { } taken) return taken;
+        var agreeing = new Agreeing();
         while (deadline.HasTime)
         {
-            Gates.Lease lease = Gates.Rent(spec);
+            if (Gates.TryRent(spec) is not { } lease)
+            {
+                if (agreeing.IsOver) throw Gate.NotAgreed(spec);
+                cancellationToken.WaitHandle.WaitOne(Agreeing.PauseWithin(deadline));
+                cancellationToken.ThrowIfCancellationRequested();
+                continue;
+            }
+
             bool isTaken;
             try
             {
@@ -61,9 +72,16 @@ internal static class Acquisition
     private static async ValueTask<NativeIpcDistributedSynchronizationHandle?> WaitAsync(GateSpec spec,
         Deadline deadline, CancellationToken cancellationToken)
     {
+        var agreeing = new Agreeing();
         while (deadline.HasTime)
         {
-            Gates.Lease lease = Gates.Rent(spec);
+            if (Gates.TryRent(spec) is not { } lease)
+            {
+                if (agreeing.IsOver) throw Gate.NotAgreed(spec);
+                await Task.Delay(Agreeing.PauseWithin(deadline), cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
             bool isTaken;
             try
             {
@@ -102,7 +120,7 @@ internal static class Acquisition
         cancellationToken.ThrowIfCancellationRequested();
         while (true)
         {
-            Gates.Lease lease = Gates.Rent(spec);
+            if (Gates.TryRent(spec) is not { } lease) return null;
             bool isTaken = false;
             bool isGone = false;
             try
@@ -160,6 +178,20 @@ internal static class Acquisition
     private static TimeoutException TimedOut(GateSpec spec, TimeSpan? timeout)
         => new($"Timed out after {timeout} while acquiring the "
             + $"{(spec.Kind == GateKind.Lock ? "lock" : "semaphore")} '{spec.Name}'.");
+
+    /// <summary>A wait for others who agree on the maximum of a semaphore: besides the caller's time, it is over when
+    /// one of them has stopped.</summary>
+    private readonly struct Agreeing()
+    {
+        private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(10);
+
+        private readonly long _began = Stopwatch.GetTimestamp();
+
+        public bool IsOver => Stopwatch.GetElapsedTime(_began) >= CrashSafe.s_longestWait;
+
+        public static TimeSpan PauseWithin(in Deadline deadline)
+            => deadline.Rest is var rest && rest >= TimeSpan.Zero && rest < s_pause ? rest : s_pause;
+    }
 
     /// <summary>A wait that ends when the gate is found lost, too.</summary>
     private sealed class Wait : IDisposable

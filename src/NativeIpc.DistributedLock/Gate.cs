@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using NativeIpc.Shared;
 
@@ -19,16 +20,22 @@ internal sealed record GateSpec(string Name, NativeIpcKey Key, GateKind Kind, in
 /// new one.
 /// R2 Race: a peer resets a lock while it is held here. Safe because: <see cref="_turn"/> lets one of this process at a
 /// time try for it, so that nobody here takes it before the holder has let go. Then the holder, if it asked, finds the
-/// lock free or another one's, and what it gives back is its own permit or none.
+/// lock free or another one's, and what it gives back is its own permit or none. Another gate of this process, with
+/// other options, may take it meanwhile; System V knows the process only, so <see cref="s_lastTakers"/> says which one
+/// did.
 /// </remarks>
 internal sealed class Gate : IDisposable
 {
     private static readonly TimeSpan s_betweenLooks = TimeSpan.FromMilliseconds(250);
 
+    // By the keys of System V locks that are held here: the gate that took each last.
+    private static readonly ConcurrentDictionary<NativeIpcKey, Gate> s_lastTakers = new();
+
     private readonly Lock _watching = new();
     private readonly SystemSemaphore _semaphore;
     private readonly SharedMemory? _maximum;
     private readonly bool _isRobust;
+    private readonly bool _notesTakers;
     private readonly SemaphoreSlim? _turn; // of a lock: had by its holder, and by the one who waits for it
     private readonly HashSet<Watcher> _watchers = [];
     private Timer? _timer;
@@ -39,6 +46,7 @@ internal sealed class Gate : IDisposable
         _semaphore = semaphore;
         _maximum = maximum;
         _isRobust = isRobust;
+        _notesTakers = isRobust && spec.Key.Type.IsSystemV;
         _turn = spec.Kind == GateKind.Lock ? new SemaphoreSlim(1, 1) : null;
     }
 
@@ -50,8 +58,9 @@ internal sealed class Gate : IDisposable
     /// <summary>Whether the permit that this process has just taken was left by a holder that died.</summary>
     public bool TookOver => _isRobust && _semaphore.WasAbandoned;
 
-    /// <summary>Opens or makes the object of the system.</summary>
-    public static Gate Open(GateSpec spec) => spec.Kind == GateKind.Lock ? OpenLock(spec) : OpenSemaphore(spec);
+    /// <summary>Opens or makes the object of the system; null while others agree on the maximum of a
+    /// semaphore.</summary>
+    public static Gate? TryOpen(GateSpec spec) => spec.Kind == GateKind.Lock ? OpenLock(spec) : OpenSemaphore(spec);
 
     private static Gate OpenLock(GateSpec spec)
     {
@@ -59,12 +68,16 @@ internal sealed class Gate : IDisposable
         return new Gate(spec, semaphore, maximum: null, isRobust);
     }
 
-    private static Gate OpenSemaphore(GateSpec spec)
+    private static Gate? OpenSemaphore(GateSpec spec)
     {
-        SystemSemaphore semaphore = CrashSafe.OpenCounting(spec.Key, spec.MaxCount, MaximumKey(spec), RightsOf(spec),
-            out SharedMemory maximum);
-        return new Gate(spec, semaphore, maximum, isRobust: false);
+        SystemSemaphore? semaphore = CrashSafe.TryOpenCounting(spec.Key, spec.MaxCount, MaximumKey(spec),
+            RightsOf(spec), TimeSpan.Zero, out SharedMemory? maximum);
+        return semaphore is null ? null : new Gate(spec, semaphore, maximum, isRobust: false);
     }
+
+    /// <summary>Says that others agree on the maximum of a semaphore, and do not end that.</summary>
+    public static TimeoutException NotAgreed(GateSpec spec)
+        => CrashSafe.NotAgreed(spec.Key, MaximumKey(spec), CrashSafe.s_longestWait);
 
     private static Rights RightsOf(GateSpec spec)
         => new(spec.Options.Mode, spec.Options.Group, spec.Options.AllowOtherOwners);
@@ -80,6 +93,7 @@ internal sealed class Gate : IDisposable
         try
         {
             isTaken = _semaphore.TryAcquire(deadline.Rest, cancellationToken);
+            if (isTaken) NoteTaking();
             return isTaken;
         }
         finally
@@ -97,12 +111,20 @@ internal sealed class Gate : IDisposable
         try
         {
             isTaken = await _semaphore.TryAcquireAsync(deadline.Rest, cancellationToken).ConfigureAwait(false);
+            if (isTaken) NoteTaking();
             return isTaken;
         }
         finally
         {
             if (!isTaken) _turn?.Release();
         }
+    }
+
+    /// <remarks>R4 Race: a peer resets the lock before this is noted, and another gate takes it. Safe because: one of
+    /// the two, which are both inside by then, is told of it.</remarks>
+    private void NoteTaking()
+    {
+        if (_notesTakers) s_lastTakers[Spec.Key] = this;
     }
 
     /// <summary>Gives a permit back, once for each that was taken.</summary>
@@ -112,6 +134,9 @@ internal sealed class Gate : IDisposable
     {
         try
         {
+            // Before it is free, so that the next one's note stays. What another gate has taken since is not this
+            // one's to give.
+            if (_notesTakers && !s_lastTakers.TryRemove(new(Spec.Key, this))) return false;
             return CrashSafe.TryRelease(_semaphore, 1);
         }
         finally
@@ -160,6 +185,7 @@ internal sealed class Gate : IDisposable
     {
         Debug.Assert(_watching.IsHeldByCurrentThread);
         if (!_isRobust) return false;
+        if (_notesTakers && s_lastTakers.GetValueOrDefault(Spec.Key) != this) return true;
         try
         {
             LockStatus status = _semaphore.GetLockStatus();

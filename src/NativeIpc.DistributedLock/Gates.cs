@@ -38,13 +38,13 @@ internal static class Gates
 
         public Gate? Opened => Volatile.Read(ref _gate);
 
-        public Gate Open()
+        public Gate? TryOpen()
         {
             if (Opened is { } gate) return gate;
             lock (_opening)
             {
-                if (_gate is null) Volatile.Write(ref _gate, Gate.Open(spec));
-                return _gate!;
+                if (_gate is null) Volatile.Write(ref _gate, Gate.TryOpen(spec));
+                return _gate;
             }
         }
     }
@@ -58,11 +58,12 @@ internal static class Gates
         }
     }
 
-    /// <summary>The gate of a name, opened if it is not; open until the lease is returned.</summary>
+    /// <summary>The gate of a name, opened if it is not; open until the lease is returned. Null while others agree on
+    /// the maximum of a semaphore: then it is for the caller to come again.</summary>
     /// <exception cref="InvalidOperationException">The name is used with another maximum.</exception>
     /// <exception cref="NativeIpcException">It cannot be opened or made.</exception>
     /// <exception cref="PlatformNotSupportedException">It would not be crash-safe here.</exception>
-    public static Lease Rent(GateSpec spec)
+    public static Lease? TryRent(GateSpec spec)
     {
         var name = new Name(spec);
         Entry? entry;
@@ -77,14 +78,15 @@ internal static class Gates
             }
         }
 
+        Gate? gate = null;
         try
         {
-            return new Lease(entry, entry.Open());
+            gate = entry.TryOpen();
+            return gate is null ? null : new Lease(entry, gate);
         }
-        catch
+        finally
         {
-            Return(entry, isGone: true);
-            throw;
+            if (gate is null) Return(entry, isGone: true);
         }
     }
 

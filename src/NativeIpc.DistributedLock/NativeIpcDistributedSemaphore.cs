@@ -47,15 +47,16 @@ public sealed class NativeIpcDistributedSemaphore : IDistributedSemaphore
     public NativeIpcKey Key => _spec.Key;
 
     /// <summary>Takes a permit, waiting for it at most for a time, on the monotonic clock.</summary>
-    /// <param name="timeout">The longest wait; zero, the default, tries once.</param>
+    /// <param name="timeout">The longest wait; zero, the default, tries once, and does not wait for a process that
+    /// sets the maximum just now.</param>
     /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
     /// <returns>The handle; null when the time passed.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
     /// 2^31-1 ms.</exception>
     /// <exception cref="InvalidOperationException">The semaphore of this name has another maximum.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
-    /// <exception cref="TimeoutException">A process that sets the maximum has not ended that within ten seconds,
-    /// whatever <paramref name="timeout"/> is.</exception>
+    /// <exception cref="TimeoutException">A process that sets the maximum has not ended that within ten seconds, and
+    /// <paramref name="timeout"/> is longer.</exception>
     /// <exception cref="PlatformNotSupportedException">The permits of a killed process would not come back
     /// here.</exception>
     /// <exception cref="NativeIpcException">PermissionDenied; KeyError; OutOfResources, also for a maximum over that

@@ -13,7 +13,7 @@ internal static class CrashSafe
         : NativeIpcKeyType.SystemV;
 
     /// <summary>How long the first opening of a counting semaphore waits for others who are at it.</summary>
-    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(10);
+    internal static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(10);
 
     /// <summary>Opens or makes a semaphore of one permit.</summary>
     /// <param name="key">Its key.</param>
@@ -46,6 +46,18 @@ internal static class CrashSafe
     internal static SystemSemaphore OpenCounting(in NativeIpcKey key, int count, in NativeIpcKey agreedKey,
         in Rights rights, out SharedMemory agreed, TimeSpan? longestWait = null)
     {
+        TimeSpan longest = longestWait ?? s_longestWait;
+        if (TryOpenCounting(key, count, agreedKey, rights, longest, out SharedMemory? open) is not { } opened)
+            throw NotAgreed(key, agreedKey, longest);
+        agreed = open!;
+        return opened;
+    }
+
+    /// <summary>The same; null when others who agree have not ended in time.</summary>
+    /// <inheritdoc cref="OpenCounting" path="/*[not(self::summary) and not(@cref='T:System.TimeoutException')]"/>
+    internal static SystemSemaphore? TryOpenCounting(in NativeIpcKey key, int count, in NativeIpcKey agreedKey,
+        in Rights rights, TimeSpan longestWait, out SharedMemory? agreed)
+    {
         SystemSemaphoreOptions options = OptionsFor(rights);
         options.MaximumCount = count;
         if (OperatingSystem.IsLinux() && SystemSemaphore.IsPermitRecordingSupported(key.Type))
@@ -53,42 +65,43 @@ internal static class CrashSafe
         else if (!key.Type.IsSystemV) throw NotOffered(key);
         while (true)
         {
-            agreed = OpenAgreed(agreedKey, rights);
+            SharedMemory open = OpenAgreed(agreedKey, rights);
             SystemSemaphore? opened = null;
             bool isKept = false;
             try
             {
-                opened = OpenAgreed(key, count, options, agreed, longestWait ?? s_longestWait);
+                opened = TryOpenAgreed(key, count, options, open, longestWait);
 
                 // R1 Race: a peer removes both meanwhile, and others agree on another count. Safe because: the segment
                 // is removed first, so if it is still there now, the semaphore was opened before that.
-                isKept = !agreed.WasReplaced;
-                if (isKept) return opened;
+                isKept = opened is not null && !open.WasReplaced;
+                agreed = isKept ? open : null;
+                if (isKept || opened is null) return opened;
             }
             finally
             {
                 if (!isKept)
                 {
                     opened?.Dispose();
-                    agreed.Dispose();
+                    open.Dispose();
                 }
             }
         }
     }
 
-    private static SystemSemaphore OpenAgreed(in NativeIpcKey key, int count, SystemSemaphoreOptions options,
+    /// <summary>Says that others who agree on a count have not ended.</summary>
+    internal static TimeoutException NotAgreed(in NativeIpcKey key, in NativeIpcKey agreedKey, TimeSpan waited)
+        => new($"Cannot open the semaphore {key}: for {waited.TotalSeconds} s others have had the lock of {agreedKey}, "
+            + $"under which they agree on its count. 'nipc show {agreedKey}' says who has it. Continue or end that "
+            + "process.");
+
+    private static SystemSemaphore? TryOpenAgreed(in NativeIpcKey key, int count, SystemSemaphoreOptions options,
         SharedMemory agreed, TimeSpan longestWait)
     {
         ref int there = ref agreed.GetReference<int>(0);
         // What is agreed on stays, so nobody waits then for a lock that a stopped process may hold.
         if (Volatile.Read(ref there) is > 0 and int known) return OpenKnown(key, count, options, agreed, known);
-        if (!agreed.TryLock(longestWait, out SharedMemoryLock alone))
-        {
-            throw new TimeoutException($"Cannot open the semaphore {key}: for {longestWait.TotalSeconds} s others have "
-                + $"had the lock of {agreed.Key}, under which they agree on its count. 'nipc show {agreed.Key}' says "
-                + "who has it. Continue or end that process.");
-        }
-
+        if (!agreed.TryLock(longestWait, out SharedMemoryLock alone)) return null;
         using (alone)
         {
             if (there > 0) return OpenKnown(key, count, options, agreed, there);

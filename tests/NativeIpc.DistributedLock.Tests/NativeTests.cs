@@ -121,6 +121,57 @@ public abstract class NativeTests<TService>(TService service) : SynchronizationT
         Assert.Equal("false", peer.Answer()); // the lost one has given nothing of the next one's back
     }
 
+    [Fact]
+    public void A_holder_is_told_of_a_reset_when_this_process_has_the_lock_by_other_options()
+    {
+        string name = NextName();
+        NativeIpcDistributedLock mine = Provider.CreateLock(name);
+        NativeIpcDistributedSynchronizationHandle held = mine.Acquire(Watchdog);
+        Reset(mine.Key);
+        var others = new NativeIpcDistributedLock(name, new NativeIpcDistributedLockOptions
+        {
+            KeyType = Service.Type, Prefix = Service.Words[2], AllowOtherOwners = true,
+        });
+        Assert.Equal(mine.Key, others.Key);
+        using NativeIpcDistributedSynchronizationHandle next = others.Acquire(Watchdog);
+        AssertLost(held.HandleLostToken);
+        Assert.False(next.HandleLostToken.IsCancellationRequested);
+        held.Dispose();
+        Assert.False(next.HandleLostToken.IsCancellationRequested);
+        Assert.Null(mine.TryAcquire()); // the lost one has given nothing of the next one's back
+    }
+
+    [Fact]
+    public async Task A_wait_for_a_process_that_sets_the_maximum_ends_with_the_callers_time_and_token()
+    {
+        string name = NextName();
+        NativeIpcDistributedSemaphore mine = Provider.CreateSemaphore(name, 2);
+        NativeIpcKey maximum = NameRule.KeyOf(name, GateKind.Maximum,
+            new NativeIpcDistributedLockOptions { KeyType = Service.Type, Prefix = Service.Words[2] });
+        using SharedMemory agreed = SharedMemory.CreateOrOpen(maximum, sizeof(int),
+            new SharedMemoryOptions { Removal = RemovalPolicy.Keep });
+        Task<NativeIpcDistributedSynchronizationHandle?> waits;
+        using (agreed.Lock())
+        {
+            Assert.Null(mine.TryAcquire());
+            Assert.Null(await mine.TryAcquireAsync());
+            Assert.Null(mine.TryAcquire(TimeSpan.FromMilliseconds(30)));
+            Assert.Null(await mine.TryAcquireAsync(TimeSpan.FromMilliseconds(30)));
+            using var cancel = new CancellationTokenSource();
+            Task<NativeIpcDistributedSynchronizationHandle> cancelled = mine.AcquireAsync(null, cancel.Token).AsTask();
+            Task blocked = Task.Factory.StartNew(() => mine.Acquire(null, cancel.Token), CancellationToken.None,
+                TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            await cancel.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => blocked);
+            waits = mine.TryAcquireAsync(Watchdog).AsTask();
+            Assert.False(waits.IsCompleted);
+        }
+
+        await using NativeIpcDistributedSynchronizationHandle? taken = await waits;
+        Assert.NotNull(taken);
+    }
+
     /// <summary>Frees a lock under its holder, as a peer that makes its semaphore anew does.</summary>
     private protected static void Reset(NativeIpcKey key)
     {
@@ -180,23 +231,6 @@ public sealed class PosixTests(PosixService service) : NativeTests<PosixService>
         Assert.NotNull(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore)); // this process has it open
         Gates.Forget(key);
         Assert.Null(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore));
-    }
-
-    [Fact]
-    public void A_holder_is_told_of_a_reset_when_this_process_has_the_lock_by_other_options()
-    {
-        string name = NextName();
-        NativeIpcDistributedLock mine = Service.Provider.CreateLock(name);
-        using NativeIpcDistributedSynchronizationHandle held = mine.Acquire(Watchdog);
-        Reset(mine.Key);
-        var others = new NativeIpcDistributedLock(name, new NativeIpcDistributedLockOptions
-        {
-            KeyType = NativeIpcKeyType.PosixRealtime, Prefix = Service.Words[2], AllowOtherOwners = true,
-        });
-        Assert.Equal(mine.Key, others.Key);
-        using NativeIpcDistributedSynchronizationHandle next = others.Acquire(Watchdog);
-        AssertLost(held.HandleLostToken);
-        Assert.False(next.HandleLostToken.IsCancellationRequested);
     }
 
     private static void Soon(NativeIpcDistributedLock mine, PeerProcess peer)
