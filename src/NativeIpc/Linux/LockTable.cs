@@ -21,9 +21,15 @@ internal sealed class LockTable(Func<string[]> read, Func<long> clock)
     /// <param name="Lines">The lines of the table.</param>
     internal sealed record Reading(long Taken, string[] Lines);
 
-    /// <summary>That of this process, by the clock of <see cref="Stopwatch"/>.</summary>
-    public static LockTable OfProcess { get; } = new(static () => SystemText.Lines("/proc/locks"),
+    private static readonly LockTable s_ofProcess = new(static () => SystemText.Lines("/proc/locks"),
         Stopwatch.GetTimestamp);
+
+    /// <summary>What a test has this thread read instead.</summary>
+    [ThreadStatic]
+    internal static LockTable? t_instead;
+
+    /// <summary>That of this process, by the clock of <see cref="Stopwatch"/>.</summary>
+    public static LockTable OfProcess => t_instead ?? s_ofProcess;
 
     /// <summary>A reading that began later than a moment; null when there is none, and it is too early for
     /// another.</summary>

@@ -28,7 +28,7 @@ internal static class PosixUsers
     private const int LooksWithoutMark = 3;
 
     // How often to see a user after another process had the object's lock.
-    private const int LooksAfterLock = 20;
+    internal const int LooksAfterLock = 20;
 
     // Of about a millisecond each.
     private const int MostPausesDue = 300;
@@ -38,6 +38,9 @@ internal static class PosixUsers
 
     // A process that asks has the object's lock for some system calls.
     private const int RoundsBeforeLookingAtLocks = 4;
+
+    /// <summary>What each look at a file of a path showed; set by tests.</summary>
+    internal static Action<string, UseResult>? Looked { get; set; }
 
     /// <summary>Refuses what needs the kernel's knowledge where there is none.</summary>
     internal static void CheckOffered(in NativeIpcKey key, RemovalPolicy removal, bool reclaim)
@@ -92,6 +95,7 @@ internal static class PosixUsers
 
             UseResult result = Ask(question, mark, ref backoff, out bool isFinal);
             mark?.End(); // the file is closed
+            Looked?.Invoke(path, result);
 
             // R4 Race: the process that had the object's lock closes the file. The kernel takes the lock first, and
             // counts that process as a user for a moment longer.

@@ -1,0 +1,115 @@
+using NativeIpc.Interop.Unix;
+using NativeIpc.Linux;
+using NativeIpc.Posix.Users;
+using Xunit;
+
+namespace NativeIpc.Tests.Posix;
+
+/// <summary>A process that had an object's file lock still counts among its users for a moment after it has closed the
+/// file. So a user is believed only when it was seen several times after such a lock was met. The test does what that
+/// process does between the looks.</summary>
+[NeedsLinux("Only Linux says who uses a file.")]
+public sealed class PosixUsersTests : IDisposable
+{
+    private static readonly TimeSpan s_bound = Patience.Seconds(60);
+
+    private readonly string _path = $"/dev/shm/nativeipc-users-{Guid.NewGuid():N}";
+    private readonly List<UseResult> _looks = [];
+    private UnixDescriptor _user;
+    private FileLock _lock;
+
+    public PosixUsersTests()
+    {
+        File.WriteAllText(_path, "");
+        _user = Open();
+    }
+
+    public void Dispose()
+    {
+        PosixUsers.Looked = null;
+        _user.Dispose();
+        File.Delete(_path);
+    }
+
+    [Fact]
+    public void A_user_without_the_lock_is_believed_at_once()
+    {
+        UseResult result = Ask(_ => { });
+        Assert.Equal(UseAnswer.InUse, result.Answer);
+        Assert.Single(_looks);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(PosixUsers.LooksAfterLock)]
+    public void Who_had_the_lock_is_no_user_when_it_goes_within_some_looks(int looks)
+    {
+        Lock();
+        UseResult result = Ask(uses =>
+        {
+            if (uses == 0) _lock.Dispose();
+            else if (uses == looks) _user.Dispose();
+        });
+        Assert.Equal(UseAnswer.Gone, result.Answer);
+        Assert.Equal(looks, _looks.Count(look => look.Answer == UseAnswer.InUse));
+        Assert.False(File.Exists(_path));
+    }
+
+    [Fact]
+    public void Who_had_the_lock_and_stays_is_a_user()
+    {
+        Lock();
+        UseResult result = Ask(uses =>
+        {
+            if (uses == 0) _lock.Dispose();
+        });
+        Assert.Equal(UseAnswer.InUse, result.Answer);
+        Assert.Equal(PosixUsers.LooksAfterLock + 1, _looks.Count(look => look.Answer == UseAnswer.InUse));
+        Assert.True(File.Exists(_path));
+    }
+
+    // Each lock that is met begins the looks anew.
+    [Fact]
+    public void Who_takes_the_lock_again_is_looked_at_as_often_again()
+    {
+        Lock();
+        bool isSecond = false;
+        UseResult result = Ask(uses =>
+        {
+            if (_looks[^1].Call == "flock") _lock.Dispose();
+            else if (uses == PosixUsers.LooksAfterLock && !isSecond)
+            {
+                isSecond = true;
+                Lock();
+            }
+            else if (uses == 2 * PosixUsers.LooksAfterLock) _user.Dispose();
+        });
+        Assert.Equal(UseAnswer.Gone, result.Answer);
+    }
+
+    /// <param name="looked">After each look, with how often a user was seen since the beginning.</param>
+    private UseResult Ask(Action<int> looked)
+    {
+        PosixUsers.Looked = (path, result) =>
+        {
+            if (path != _path) return; // of another test
+            _looks.Add(result);
+            looked(_looks.Count(look => look.Answer == UseAnswer.InUse));
+        };
+        return PosixUsers.RemoveIfUnused(new UseQuestion(_path, IpcObjectKind.SharedMemory, null, null, () =>
+        {
+            File.Delete(_path);
+            return true;
+        }), s_bound);
+    }
+
+    private void Lock()
+        => Assert.Equal(0, FileLock.Take((int)_user.DangerousGetHandle(), TimeSpan.Zero, out _lock));
+
+    private UnixDescriptor Open()
+    {
+        var file = new UnixDescriptor(Libc.open(_path, Flags.O_RDWR | Flags.O_CLOEXEC, 0));
+        Assert.False(file.IsInvalid);
+        return file;
+    }
+}
