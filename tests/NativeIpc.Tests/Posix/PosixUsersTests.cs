@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
 using NativeIpc.Posix.Users;
@@ -15,7 +16,7 @@ public sealed class PosixUsersTests : IDisposable
 
     private readonly string _path = $"/dev/shm/nativeipc-users-{Guid.NewGuid():N}";
     private readonly List<UseResult> _looks = [];
-    private UnixDescriptor _user;
+    private readonly UnixDescriptor _user;
     private FileLock _lock;
 
     public PosixUsersTests()
@@ -66,6 +67,21 @@ public sealed class PosixUsersTests : IDisposable
         Assert.Equal(UseAnswer.InUse, result.Answer);
         Assert.Equal(PosixUsers.LooksAfterLock + 1, _looks.Count(look => look.Answer == UseAnswer.InUse));
         Assert.True(File.Exists(_path));
+    }
+
+    // Longer than others are waited for, and for more looks.
+    [Fact]
+    public void Who_had_the_lock_for_long_is_no_user_when_it_goes_after_a_look()
+    {
+        Lock();
+        long began = Stopwatch.GetTimestamp();
+        UseResult result = Ask(uses =>
+        {
+            if (uses > 0) _user.Dispose();
+            else if (_looks.Count > 20 && Stopwatch.GetElapsedTime(began) > TimeSpan.FromMilliseconds(300))
+                _lock.Dispose();
+        });
+        Assert.Equal(UseAnswer.Gone, result.Answer);
     }
 
     // Each lock that is met begins the looks anew.

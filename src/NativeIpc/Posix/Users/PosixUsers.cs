@@ -100,15 +100,17 @@ internal static class PosixUsers
             // R4 Race: the process that had the object's lock closes the file. The kernel takes the lock first, and
             // counts that process as a user for a moment longer.
             // Safe because: after such a lock was met, a user is believed only when it was seen several times.
+            bool isDoubted = result.Answer == UseAnswer.InUse && looksAfterLock > 0;
             if (result.Call == "flock") looksAfterLock = LooksAfterLock;
-            else if (result.Answer == UseAnswer.InUse && looksAfterLock > 0)
+            else if (isDoubted)
             {
                 looksAfterLock--;
                 isFinal = false;
             }
 
             if (isFinal) return result;
-            if (result.Answer == UseAnswer.InUse && round >= MostRounds && backoff.Elapsed >= s_patience) return result;
+            if (result.Answer == UseAnswer.InUse && !isDoubted && round >= MostRounds && backoff.Elapsed >= s_patience)
+                return result;
             bool isLast = !backoff.Pause();
             if ((isLast || round >= RoundsBeforeLookingAtLocks) && result.Call == "flock"
                 && HasSharedLock(path, isLast ? LockTable.OfProcess.Now() : LockTable.OfProcess.After(begun)))
