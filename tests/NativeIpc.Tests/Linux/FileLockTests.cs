@@ -53,13 +53,13 @@ public sealed class FileLockTests : IDisposable
     {
         Thread[] waiters = Begin(out int[] answers);
         AwaitLooks(waiters);
-        Assert.Equal(1, _readings); // it was too early for another
+        Assert.Equal(2, _readings); // it was too early for another
         Assert.All(waiters, waiter => Assert.True(waiter.IsAlive, "A wait ended without a last reading."));
 
         _table.Now();
 
         Assert.All(waiters, waiter => Assert.True(waiter.Join(s_watchdog), "A wait did not end."));
-        Assert.Equal(2, _readings);
+        Assert.Equal(3, _readings);
         Assert.All(answers, answer => Assert.Equal(Errno.EAGAIN, answer));
     }
 
@@ -72,15 +72,17 @@ public sealed class FileLockTests : IDisposable
         _holder = _holders[1].Id;
         _table.Now();
         AwaitLooks(waiters);
-        Assert.Equal(2, _readings);
+        Assert.Equal(3, _readings);
         Assert.All(waiters, waiter => Assert.True(waiter.IsAlive, "A new holder was not waited for."));
 
         _table.Now();
         Assert.All(waiters, waiter => Assert.True(waiter.Join(s_watchdog), "A wait did not end."));
-        Assert.Equal(3, _readings);
+        Assert.Equal(4, _readings);
         Assert.All(answers, answer => Assert.Equal(Errno.EAGAIN, answer));
     }
 
+    /// <summary>Begins the waits, of which each knows the holder then: the first of them has read the table, and this
+    /// reads it again when all have begun.</summary>
     private Thread[] Begin(out int[] answers)
     {
         int[] told = answers = new int[Waiters];
@@ -97,11 +99,14 @@ public sealed class FileLockTests : IDisposable
             waiters[i].Start();
         }
 
+        AwaitLooks(waiters, 1);
+        _table.Now();
         return waiters;
     }
 
-    /// <summary>Waits until each thread has asked so often from now on that its patience is over.</summary>
-    private void AwaitLooks(Thread[] waiters)
+    /// <summary>Waits until each thread has asked so often from now on, as a rule so that its patience is
+    /// over.</summary>
+    private void AwaitLooks(Thread[] waiters, int looks = 2 * LooksUntilOver)
     {
         lock (_asked) _asked.Clear();
         Assert.True(SpinWait.SpinUntil(
@@ -109,7 +114,7 @@ public sealed class FileLockTests : IDisposable
             {
                 lock (_asked)
                     return Array.TrueForAll(waiters,
-                        waiter => _asked.GetValueOrDefault(waiter.ManagedThreadId) >= 2 * LooksUntilOver);
+                        waiter => _asked.GetValueOrDefault(waiter.ManagedThreadId) >= looks);
             }, s_watchdog), "The waits do not look.");
     }
 
