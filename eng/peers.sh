@@ -9,8 +9,10 @@
 #     peers/NAME-HASH/peer      a peer, by the hash of its source and of the compiler's version
 #     peers/index.tsv           one line per peer, separated by tabs: name, ok|missing, version or reason, the words of
 #                               its command line
-#     trixie/                   Debian 13 with Qt 6.8, made by debootstrap (as root, or with sudo); its programs run
-#                               with their own loader
+#     trixie/                   Debian 13 with Qt 6.8 and make 4.4, made by debootstrap (as root, or with sudo); its
+#                               programs run with their own loader
+#     peers/make44/make         that make, for the tests of nipc jobserver: Debian 12's knows no FIFO. No line in the
+#                               index, since it shares no object
 #
 # Safe to run again and at the same time. Takes about 15 s, and two minutes more when trixie/ has to be made.
 set -euo pipefail
@@ -115,7 +117,13 @@ interpreted() {
 }
 
 make_trixie() {
-    if [ -e "$trixie/usr/bin/g++" ]; then return 0; fi
+    if [ -e "$trixie/usr/bin/g++" ]; then
+        # One that was made before make was wanted
+        if [ -e "$trixie/usr/bin/make" ]; then return 0; fi
+        as_root chroot "$trixie" sh -c 'apt-get update && apt-get install -y --no-install-recommends make' \
+            >>"$log" 2>&1 || echo "make could not be added to $trixie; see $log."
+        return 0
+    fi
     if ! command -v debootstrap >/dev/null; then
         reason="'debootstrap' is missing (Debian package debootstrap)."
         return 1
@@ -127,7 +135,7 @@ make_trixie() {
     echo "Making $trixie (Debian 13 with Qt 6.8), about two minutes ..."
     as_root rm -rf "$trixie.new"
     if ! as_root timeout $((480 * ${NATIVEIPC_SLOWNESS:-1})) \
-        debootstrap --variant=minbase --include=qt6-base-dev,g++ trixie "$trixie.new" "$mirror" >>"$log" 2>&1; then
+        debootstrap --variant=minbase --include=qt6-base-dev,g++,make trixie "$trixie.new" "$mirror" >>"$log" 2>&1; then
         as_root rm -rf "$trixie.new"
         reason="debootstrap failed; see $log."
         return 1
@@ -166,6 +174,24 @@ qt68() {
     started qt6.8 debootstrap "$loader" --library-path "$trixie/usr/lib/$triplet" "$folder/peer"
 }
 
+# make 4.4: it starts itself by its own name, so a script has to stand for the loader and the program.
+make44() {
+    local folder=$cache/peers/make44 libraries loader
+    if [ ! -e "$trixie/usr/bin/make" ]; then
+        echo "SKIP peers: make 4.4: it is not in $trixie; see $log."
+        if [ "${CI:-}" = true ]; then status=1; fi
+        return
+    fi
+    libraries=$(dirname "$(find "$trixie/usr/lib" -maxdepth 2 -name 'libc.so.6' | head -n 1)")
+    loader=$(find "$libraries" -maxdepth 1 -name 'ld-linux-*.so.*' | head -n 1)
+    mkdir -p "$folder"
+    printf '#!/bin/sh\nexec %s --argv0 "$0" --library-path %s %s "$@"\n' \
+        "$loader" "$libraries" "$trixie/usr/bin/make" >"$folder/make.new"
+    chmod 755 "$folder/make.new"
+    mv "$folder/make.new" "$folder/make"
+    echo "PASS peers: make: $("$folder/make" --version | head -n 1)"
+}
+
 multiarch=$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 include=/usr/include/$multiarch
 
@@ -175,6 +201,7 @@ compiled qt5.15 qtbase5-dev "$sources/qt/peer.cpp" g++ -fPIC "-I$include/qt5" "-
 compiled qt6.4 qt6-base-dev "$sources/qt/peer.cpp" \
     g++ -std=c++17 -fPIC "-I$include/qt6" "-I$include/qt6/QtCore" -lQt6Core
 qt68
+make44
 compiled boost libboost-dev "$sources/boost/peer.cpp" g++ -std=c++17 -Wno-unused-parameter -lrt -pthread
 interpreted python python3-sysv-ipc "$sources/python/peer.py" /usr/bin/python3
 interpreted perl perl "$sources/perl/peer.pl" /usr/bin/perl

@@ -27,6 +27,7 @@ internal static class Cli
         ReleaseVerb.Command(),
         ValueVerb.Command(),
         RunVerb.Command(),
+        JobserverVerb.Command(),
         DemoVerb.Command(),
         DemoVerb.Receiver(),
         CompletionVerb.Command(),

@@ -26,7 +26,7 @@ internal static class ExitCodes
     /// <summary>Any other failure, such as of a file that was to be read or written.</summary>
     public const int Failure = 7;
 
-    /// <summary>As shells: the command of <c>run</c> was found and could not be started.</summary>
+    /// <summary>As shells: the command of <c>run</c> or <c>jobserver</c> was found and could not be started.</summary>
     public const int CannotStart = 126;
 
     /// <summary>As shells: there is no such command.</summary>
@@ -47,7 +47,7 @@ internal static class ExitCodes
         ("5", "A limit: memory, /dev/shm, System V limits, a size that does not fit, descriptors, threads"),
         ("6", "This platform cannot do or tell it"),
         ("7", "Any other failure"),
-        ("126, 127", "run: the command cannot be started; there is none"),
+        ("126, 127", "run, jobserver: the command cannot be started; there is none"),
         ("128+N", "Ended by signal N (130: Ctrl-C)"),
     ];
 

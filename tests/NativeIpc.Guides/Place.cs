@@ -20,6 +20,9 @@ internal static class Place
         "nativeipc",
         "trixie");
 
+    /// <summary>nipc, for this dotnet.</summary>
+    internal static string Tool { get; } = Of("Tool");
+
     internal static string WineRun { get; } = Path.Combine(Repository, "eng", "wine-run.sh");
 
     private static string Of(string name) => Assembly.GetExecutingAssembly()

@@ -158,6 +158,7 @@ internal sealed class SectionRun : IDisposable
         string run = IsForWindows ? $"exec {Place.WineRun} {PathOf("windows")}/\"${{file%.cs}}.exe\" \"$@\""
             : $"exec {Place.Dotnet} exec \"{_folder}/${{file%.cs}}.dll\" \"$@\"";
         WriteScript(PathOf("bin/dotnet"), $"[ \"$1\" = run ] || exit 2\nfile=$2\nshift 2\n{run}");
+        if (!IsForWindows) WriteScript(PathOf("bin/nipc"), $"exec {Place.Dotnet} exec \"{Place.Tool}\" \"$@\"");
         if (!IsForWindows) return;
         foreach (string program in Directory.EnumerateFiles(_folder, "*.exe"))
             WriteScript(PathOf("bin/" + Path.GetFileName(program)), $"exec {Place.WineRun} {program} \"$@\"");

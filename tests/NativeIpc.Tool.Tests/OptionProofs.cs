@@ -97,6 +97,12 @@ internal static class OptionProofs
         new("show posix:/x {}", "--json", Both),
     ];
 
+    private static readonly Dictionary<string, string> s_fifo = new()
+    {
+        ["--pipe"] = "here the command looks for a FIFO, or for nothing",
+        ["--jsem"] = "here the command takes no name",
+    };
+
     private static OptionProof[] Locked(string line, string setUp) =>
     [
         new(line, "-L", setUp), new(line.Replace("{}", "-L {}", StringComparison.Ordinal), "-w 0",
@@ -235,6 +241,17 @@ internal static class OptionProofs
             new("run -s posix:/x -w 5 {} od -An -tx8 -N8 /dev/shm/sem.x", "--robust", Semaphore + "1\n"),
             new("run -s posix:/x -w 0 {} true", "-E 9", Semaphore + "0\n") { Code = 9 },
             new("run -s posix:/x {} true", "-O", Semaphore + "4\n" + Foreign),
+        ],
+        "jobserver" =>
+        [
+            new("jobserver {} true", "-s posix:/x"), new("jobserver -s /x {} true", "-t posix"),
+            new("jobserver -s posix:/x {} true", "-j 3") { Alike = s_fifo },
+            new("jobserver -s posix:/x {} sh -c 'timeout 1 head -c1 < ${MAKEFLAGS##*fifo:}; echo'", "-n 1",
+                Semaphore + "4\n") { Alike = s_fifo },
+            new("jobserver -s posix:/x {} true", "-w 0", Semaphore + "0\n") { Waits = true, Code = 1, Alike = s_fifo },
+            new("jobserver -s posix:/x {} printenv MAKEFLAGS", "--pipe", Semaphore + "4\n"),
+            new("jobserver -s posix:/x {} echo {''}", "--jsem", Semaphore + "4\n"),
+            new("jobserver -s posix:/x {} true", "-O", Semaphore + "4\n" + Foreign) { Alike = s_fifo },
         ],
         "demo" => [new("demo file --child dotnet {}", "-t posix", "printf new > file\n"),
             new("demo file -t posix {}", "--child dotnet", "printf new > file\n")],

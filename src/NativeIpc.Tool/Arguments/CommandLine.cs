@@ -4,7 +4,7 @@ using NativeIpc.Tool.Verbs;
 namespace NativeIpc.Tool.Arguments;
 
 /// <summary>The words of the command line before they are parsed: the spellings that people try, and where the command
-/// of <c>run</c> begins.</summary>
+/// of <c>run</c> and <c>jobserver</c> begins.</summary>
 internal static class CommandLine
 {
     public static string[] Normalize(string[] words) => words switch
@@ -14,6 +14,7 @@ internal static class CommandLine
         ["ls", .. string[] rest] => ["list", .. rest],
         ["-V"] => ["--version"],
         ["run", ..] => BeginCommand(words, RunVerb.Command().Options),
+        ["jobserver", ..] => BeginCommand(words, JobserverVerb.Command().Options),
         _ => words,
     };
 
@@ -79,14 +80,14 @@ internal static class CommandLine
             string word = words[i];
             if (word == "--") return words;
             if (word.Length < 2 || word[0] != '-') return [.. words[..i], "--", .. words[i..]];
-            if (TakesNextWord(word, options)) i++;
+            if (TakesNextWord(words[0], word, options)) i++;
         }
 
         return words;
     }
 
     /// <summary>Whether the value of an option is the word after it; an error for what is no option.</summary>
-    private static bool TakesNextWord(string word, IList<Option> options)
+    private static bool TakesNextWord(string verb, string word, IList<Option> options)
     {
         if (word is "--help" or "-h" or "-?") return false;
         int valueAt = word.AsSpan().IndexOfAny('=', ':');
@@ -99,8 +100,8 @@ internal static class CommandLine
             if (i == word.Length - 1) return false;
         }
 
-        throw ToolException.Usage($"'{word}' is no option of 'nipc run'. Those of the command come after its name; "
-            + "'nipc run --help' lists the others.");
+        throw ToolException.Usage($"'{word}' is no option of 'nipc {verb}'. Those of the command come after its name; "
+            + $"'nipc {verb} --help' lists the others.");
 
         Option? Find(string name)
             => options.FirstOrDefault(option => option.Name == name || option.Aliases.Contains(name));

@@ -10,7 +10,7 @@ namespace NativeIpc.Tool.Arguments;
 internal static class KeyCompletion
 {
     private static readonly string[] s_segments = ["read", "write", "dump", "restore"];
-    private static readonly string[] s_semaphores = ["acquire", "release", "value", "run"];
+    private static readonly string[] s_semaphores = ["acquire", "release", "value", "run", "jobserver"];
     private static readonly string[] s_both = ["show", "rm"];
 
     /// <summary>Gives every argument and option that is called KEY its source. The KEY of <c>create</c> is a new

@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace NativeIpc.Tool.Running;
 
-/// <summary>What the tool itself asks of a Unix system, for <c>run</c> and <c>--mine</c> only; everything about IPC
-/// objects is the library's business.</summary>
+/// <summary>What the tool itself asks of a Unix system, for <c>run</c>, <c>jobserver</c> and <c>--mine</c> only;
+/// everything about IPC objects is the library's business.</summary>
 internal static unsafe partial class Libc
 {
     public const int ENOENT = 2;
@@ -40,6 +40,17 @@ internal static unsafe partial class Libc
         const int ModeAt = 28; // stx_mode, the same on every processor
         byte* status = stackalloc byte[StatusSize];
         return TryStatus(path, NoFollow, status) && (*(ushort*)(status + ModeAt) & 0xF000) == 0x8000;
+    }
+
+    /// <summary>Whether a path is a folder of this user, and no link to one (Linux). In a folder with the sticky bit
+    /// nobody else can put another in its place.</summary>
+    public static bool IsOwnFolder(string path)
+    {
+        const int NoFollow = 0x100;
+        const int UserAt = 20, ModeAt = 28; // stx_uid, stx_mode
+        byte* status = stackalloc byte[StatusSize];
+        return TryStatus(path, NoFollow, status) && (*(ushort*)(status + ModeAt) & 0xF000) == 0x4000
+            && *(uint*)(status + UserAt) == geteuid();
     }
 
     /// <summary>Whether a folder is the one of POSIX objects or below it, whatever path leads there: links are
@@ -80,7 +91,7 @@ internal static unsafe partial class Libc
         nint text = Marshal.StringToCoTaskMemUTF8(path);
         try
         {
-            return statx(AtWorkingDirectory, (byte*)text, flags, mask: 1, status) == 0;
+            return statx(AtWorkingDirectory, (byte*)text, flags, mask: 0xb, status) == 0; // type, mode, user
         }
         finally
         {
@@ -203,6 +214,112 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int poll(PollDescriptor* descriptors, nuint count, int milliseconds);
+
+    // What a jobserver needs, Linux only; flags are those of x64 and arm64.
+    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
+    public const int LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4;
+
+    /// <summary>Makes a FIFO that this user alone may open.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public static void MakeFifo(string path)
+    {
+        const uint OwnerReadsAndWrites = 0x180; // 0600
+        if (mkfifo(path, OwnerReadsAndWrites) != 0) throw Failed($"make the FIFO {path}");
+    }
+
+    /// <summary>Opens a file; what it makes, this user alone may open. Without <see cref="O_CLOEXEC"/> the commands
+    /// that this process starts have it open as well.</summary>
+    /// <exception cref="IOException">It cannot be opened; its HResult is the error number.</exception>
+    public static SafeFileHandle Open(string path, int flags)
+    {
+        const uint OwnerReadsAndWrites = 0x180;
+        int descriptor = open(path, flags, OwnerReadsAndWrites);
+        return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true) : throw Failed($"open {path}");
+    }
+
+    /// <summary>How many bytes wait in a FIFO.</summary>
+    public static int WaitingBytes(SafeFileHandle fifo)
+    {
+        const nuint FIONREAD = 0x541B;
+        int count = 0;
+        return ioctl(fifo, FIONREAD, &count) == 0 ? count : throw Failed("ask how much is in a FIFO");
+    }
+
+    /// <summary>Reads what is there, up to a number of bytes; 0 where there is nothing.</summary>
+    public static int ReadWaiting(SafeFileHandle file, Span<byte> buffer)
+    {
+        while (true)
+        {
+            nint count;
+            fixed (byte* to = buffer) count = read(file, to, buffer.Length);
+            if (count >= 0) return (int)count;
+            int error = Marshal.GetLastPInvokeError();
+            if (error == EAGAIN) return 0;
+            if (error != EINTR) throw Failed("read", error);
+        }
+    }
+
+    /// <summary>Writes one byte into a FIFO that has room for it.</summary>
+    public static void WriteByte(SafeFileHandle fifo, byte value)
+    {
+        while (write(fifo, &value, 1) != 1)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            if (error != EINTR) throw Failed("write into a FIFO", error);
+        }
+    }
+
+    /// <summary>Watches one file for reading and writing (inotify(7)): each makes <see cref="ReadWaiting"/> of the
+    /// result come back. <see cref="EndWatch"/> does so, too.</summary>
+    public static SafeFileHandle Watch(string path, out int watch)
+    {
+        const uint AccessOrModify = 3; // IN_ACCESS, IN_MODIFY
+        int descriptor = inotify_init1(O_CLOEXEC);
+        if (descriptor < 0) throw Failed("watch a FIFO");
+        var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        watch = inotify_add_watch(handle, path, AccessOrModify);
+        if (watch >= 0) return handle;
+        IOException failure = Failed($"watch {path}");
+        handle.Dispose();
+        throw failure;
+    }
+
+    public static void EndWatch(SafeFileHandle handle, int watch) => _ = inotify_rm_watch(handle, watch);
+
+    /// <summary>Takes a lock of flock(2) without waiting; false when others have it.</summary>
+    public static bool TryLock(SafeFileHandle file, int kind) => flock(file, kind | LOCK_NB) == 0;
+
+    private static IOException Failed(string what) => Failed(what, Marshal.GetLastPInvokeError());
+
+    private static IOException Failed(string what, int error)
+        => new($"Cannot {what}: {Marshal.GetPInvokeErrorMessage(error)}.", error);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int mkfifo(string path, uint mode);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint read(SafeFileHandle file, byte* bytes, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint write(SafeFileHandle file, byte* bytes, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(SafeFileHandle file, nuint request, int* value);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int inotify_init1(int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int inotify_add_watch(SafeFileHandle handle, string path, uint mask);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int inotify_rm_watch(SafeFileHandle handle, int watch);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int flock(SafeFileHandle file, int operation);
 
     [LibraryImport("libc")]
     public static partial nint signal(int number, nint handler);

@@ -27,9 +27,13 @@ internal sealed class Supervisor : IDisposable
     }
 
     /// <summary>The exit code of the command; 128 and more for a signal, as .NET and shells tell it.</summary>
-    public int Run(Command command)
+    /// <param name="command">The command.</param>
+    /// <param name="environment">What it finds in its environment beside what this process has.</param>
+    public int Run(Command command, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(command.FindProgram()) { UseShellExecute = false };
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
         foreach (string word in command.Words.Skip(1)) start.ArgumentList.Add(word);
         using Process child = Start(command, start);
         lock (_lock)
