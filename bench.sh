@@ -6,11 +6,12 @@
 #   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel)
 #     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
 #     -m, --minutes N    no further round begins when it would end later than that (15)
-#     -p, --peers LIST   of c,qt,boost,py,net,jit,aot (jit and aot are ours); c is the base of the ratios
+#     -p, --peers LIST   of c,qt,boost,py,net,jit,aot,rivals (jit and aot are ours; rivals are ours beside Redis and
+#                        PostgreSQL, where they are installed); c is the base of the ratios
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
 #                        fails if anything has; writes nothing
-#     --quick            one round of c and jit, as short as it can be: shows that everything runs, says nothing about
-#                        speed, writes nothing
+#     --quick            one round of c, jit and rivals, as short as it can be: shows that everything runs, says
+#                        nothing about speed, writes nothing
 #     --list             the workloads of ours
 #     --help
 #
@@ -21,7 +22,7 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot compare='' quick='' whole=yes
+rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot,rivals compare='' quick='' whole=yes
 usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
 prefixes=()
 arguments=("$@")
@@ -31,7 +32,7 @@ while [ $# != 0 ]; do
         -m | --minutes) minutes=${2:?"$1 needs a number"}; shift ;;
         -p | --peers) peers=${2:?"$1 needs a list"} whole=; shift ;;
         --compare) compare=yes ;;
-        --quick) quick=yes peers=c,jit rounds=1 whole= ;;
+        --quick) quick=yes peers=c,jit,rivals rounds=1 whole= ;;
         --list) list=yes ;;
         -h | --help) usage; exit 0 ;;
         -*) say "There is no option '$1'." >&2; usage >&2; exit 2 ;;
@@ -43,7 +44,10 @@ for number in "$rounds" "$minutes"; do
     case $number in '' | *[!0-9]* | 0) say "'$number' is no number of rounds or minutes." >&2; exit 2 ;; esac
 done
 for name in ${peers//,/ }; do
-    case $name in c | qt | boost | py | net | jit | aot) ;; *) say "There is no peer '$name'." >&2; exit 2 ;; esac
+    case $name in
+        c | qt | boost | py | net | jit | aot | rivals) ;;
+        *) say "There is no peer '$name'." >&2; exit 2 ;;
+    esac
 done
 
 [ -z "$compare" ] || [ -f bench/results.tsv ] ||
@@ -143,6 +147,11 @@ if want aot; then
     peer aot "$out/aot/NativeIpc.Yardstick"
 fi
 
+if want rivals; then
+    built rivals building dotnet publish "$root/bench/NativeIpc.Rivals" -c Release -nologo -v q -o "$out/rivals"
+    peer rivals "$out/rivals/NativeIpc.Rivals"
+fi
+
 # ---- running: one group at a time by every peer, so that what the machine does meanwhile falls on all of them ----
 # Group, rounds that it is in at most, seconds that a peer has for it.
 groups='
@@ -165,6 +174,9 @@ rand.           3  60
 scale.posix.    3  120
 scale.sysv.     2  120
 alloc.          1  60
+limiter.        99 30
+object.limiter. 1  30
+dlock.          3  90
 takeover.       1  120
 cancel          1  120
 async           1  120
@@ -191,14 +203,16 @@ for ((round = 1; round <= rounds; round++)); do
             name=${names[(i + round) % ${#names[@]}]} # another one first each round
             case $slow_peers in *",$name,"*) [ "$round" -le 2 ] || continue ;; esac
             command=command_$name
+            # The rivals' are ours too, with the JIT: their rows are no other's.
+            mark="$round\t${name/#rivals/jit}\t"
             # shellcheck disable=SC2086 # words of a command, and prefixes
-            timeout "$limit" ${!command} $selected 2>"$own/error" 9>&- </dev/null | sed "s/^/$round\t$name\t/" >>"$runs"
+            timeout "$limit" ${!command} $selected 2>"$own/error" 9>&- </dev/null | sed "s/^/$mark/" >>"$runs"
             code=${PIPESTATUS[0]}
             [ "$code" != 0 ] || continue
             say "$name failed in $selected ($code):" >&2
             tail -n 5 "$own/error" >&2
             case $name in
-                c | jit | aot) failures=$((failures + 1)) ;;
+                c | jit | aot | rivals) failures=$((failures + 1)) ;;
                 *) missing+=("$name's $selected in round $round, which failed") ;;
             esac
         done

@@ -39,6 +39,10 @@ report=$out/report/NativeIpc.BenchReport
 "$out/yard_c" --list >"$work/c"
 check "the library has all its rows" "$report" missing "$out/runs.tsv" jit "$work/ours"
 check "C has all its rows" "$report" missing "$out/runs.tsv" c "$work/c"
+"$out/rivals/NativeIpc.Rivals" --list >"$work/rivals"
+[ -e /usr/bin/redis-server ] || sed -i '/@redis/d' "$work/rivals"
+[ -e /usr/lib/postgresql ] || sed -i '/@postgres/d' "$work/rivals"
+check "the packages have all their rows" "$report" missing "$out/runs.tsv" jit "$work/rivals"
 echo nothing.of.this.name >>"$work/ours"
 if "$report" missing "$out/runs.tsv" jit "$work/ours" >/dev/null; then
     fail "a row that is not there is missed" "it was not"

@@ -54,7 +54,10 @@ internal sealed record Target(string Row, string Label, string Workload, string?
         "c" => "C",
         "qt" => "Qt",
         "net" => "accessor",
-        _ => Divisor!.StartsWith("scale.", StringComparison.Ordinal) ? "100" : "a thread",
+        _ when Divisor!.EndsWith("@redis", StringComparison.Ordinal) => "Redis",
+        _ when Divisor.EndsWith("@postgres", StringComparison.Ordinal) => "PostgreSQL",
+        _ when Divisor.EndsWith("@semaphore", StringComparison.Ordinal) => "the semaphore",
+        _ => Divisor.StartsWith("scale.", StringComparison.Ordinal) ? "100" : "a thread",
     };
 
     // Three places: a target of 0.286 is one of 3.5 times.
