@@ -74,6 +74,7 @@ internal sealed class LinuxChecks
         #include <asm/mman.h>
         #include <asm/unistd.h>
         #include <linux/futex.h>
+        #include <linux/membarrier.h>
         #include <linux/io_uring.h>
         #include <linux/sem.h>
         #include <linux/stat.h>
@@ -140,6 +141,9 @@ internal sealed class LinuxChecks
         Kernel("__NR_semtimedop", SystemCalls.Semtimedop(architecture));
         Kernel("__NR_futex", Futex.Number(architecture));
         Kernel("__NR_pidfd_open", Interop.Unix.Libc.PidfdOpenNumber);
+        Kernel("__NR_membarrier", Interop.Unix.Libc.MembarrierNumber(architecture));
+        Kernel("MEMBARRIER_CMD_QUERY", Interop.Unix.Libc.MEMBARRIER_CMD_QUERY);
+        Kernel("MEMBARRIER_CMD_PRIVATE_EXPEDITED", Interop.Unix.Libc.MEMBARRIER_CMD_PRIVATE_EXPEDITED);
         Libc("MAP_FAILED", Interop.Unix.Libc.MAP_FAILED);
 
         Struct<Sembuf>("struct sembuf");

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using NativeIpc.Contracts;
 using NativeIpc.Linux;
 
@@ -38,7 +39,17 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
     /// <summary>A thread that takes locks, and the ticket that it is ending.</summary>
     private sealed class Taker
     {
+        private readonly bool _fences = ProcessBarrier.IsMissing;
+
         public long Ending;
+
+        /// <summary>Between a store and a load that must not come before it. As a rule <see cref="ShutOut"/> makes the
+        /// barrier for both sides.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Fence()
+        {
+            if (!X86Base.IsSupported && _fences) Interlocked.MemoryBarrier();
+        }
     }
 
     private volatile bool _isLost;
@@ -94,6 +105,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         Taker taker = t_taker ?? MakeTaker();
         if (_taker != taker) _taker = taker;
         Volatile.Write(ref _holder, ++last);
+        taker.Fence();
         return last;
     }
 
@@ -136,6 +148,7 @@ internal sealed class SegmentLock(SemaphoreObject semaphore, INameWatch? watch, 
         if (t_taker is { } taker && taker == _taker)
         {
             Volatile.Write(ref taker.Ending, ticket);
+            taker.Fence();
             if (Volatile.Read(ref _hasStranger) == 0)
             {
                 bool ends = _holder == ticket;

@@ -129,6 +129,9 @@ internal sealed unsafe class SteppingAside(NativeIpcKey key, nint page, UnixDesc
 
     private void TryStepAside()
     {
+        // A thread could be in the middle of an exchange.
+        if (!GlibcSemaphore.ExchangesAtOnce) return;
+
         // What may keep it from coming back, a process that may not open the file any more, no descriptor left, is
         // found out while it is here.
         string path = OpenedPath;

@@ -117,7 +117,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     {
         ThrowIfClosed(IsClosed || !TryBeginUse());
         if (!_isPromoted && ++_uses >= UsesBeforePromotion && StandInPage.Count < StandInPage.Most && _handle.IsMapping
-            && HasWord && !StopPoint.IsOn)
+            && HasWord && GlibcSemaphore.ExchangesAtOnce && !StopPoint.IsOn)
             Promote();
         return new Use(this);
     }

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Posix.Words;
@@ -23,6 +25,15 @@ internal static unsafe class GlibcSemaphore
     // whose waiters another process cannot wake.
     private const uint SharedBetweenProcesses = 0x80;
     private const int SharingAt = 8;
+
+    /// <summary>Whether <see cref="Exchange"/> is one instruction, so that the kernel may put another page under it at
+    /// any moment: on x64, and on arm64 from version 8.1 on by the JIT, which then uses that version's instructions.
+    /// </summary>
+    /// <remarks>Before, and in a native program, which is compiled for every processor, it is a load and a store, and
+    /// Arm is not known to promise that the store is refused when the address leads to another page by then. Rdm came
+    /// with 8.1 as those instructions did, which have no property of their own.</remarks>
+    internal static bool ExchangesAtOnce
+        => X86Base.IsSupported || (Rdm.Arm64.IsSupported && RuntimeFeature.IsDynamicCodeCompiled);
 
     private static bool IsPossible()
         => !(AppContext.TryGetSwitch("NativeIpc.PortableWaits", out bool isPortable) && isPortable)
