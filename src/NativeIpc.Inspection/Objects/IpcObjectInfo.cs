@@ -1,3 +1,5 @@
+using NativeIpc.Inspection.Objects;
+
 namespace NativeIpc.Inspection;
 
 /// <summary>
@@ -8,6 +10,11 @@ namespace NativeIpc.Inspection;
 /// for writing, created or changed to learn this.</remarks>
 public sealed record IpcObjectInfo
 {
+    // A list may have 50,000 of these, so each is kept small: times are ticks (0 for none), and what only System V
+    // tells stands apart.
+    private readonly long _created;
+    private readonly long _lastUsed;
+
     internal IpcObjectInfo()
     {
     }
@@ -46,13 +53,13 @@ public sealed record IpcObjectInfo
 
     /// <summary>The System V id, as <c>ipcs</c> shows it; null for other types, and for a key file without an
     /// object.</summary>
-    public int? SystemVId { get; internal init; }
+    public int? SystemVId => SystemV?.Id;
 
     /// <summary>The numeric System V key; 0 for none (IPC_PRIVATE); null for other types.</summary>
-    public int? SystemVKey { get; internal init; }
+    public int? SystemVKey => SystemV?.Key;
 
     /// <summary>The System V key file, where one was found in the folders that were searched; null otherwise.</summary>
-    public string? KeyFile { get; internal init; }
+    public string? KeyFile => SystemV?.KeyFile;
 
     /// <summary>The size in bytes of a segment, on Windows whole pages; the size of the file of a POSIX semaphore; null
     /// for a System V semaphore.</summary>
@@ -68,11 +75,11 @@ public sealed record IpcObjectInfo
 
     /// <summary>How many semaphores a System V set has; null for everything else. This library uses member 0; the sets
     /// of its locks have two members.</summary>
-    public int? MemberCount { get; internal init; }
+    public int? MemberCount => SystemV?.MemberCount;
 
     /// <summary>The members of a System V set, from 0 on, where they were asked for
     /// (<see cref="IpcEnumerationOptions.FindUses"/>); empty otherwise.</summary>
-    public IReadOnlyList<IpcSetMember> Members { get; internal init; } = [];
+    public IReadOnlyList<IpcSetMember> Members => SystemV?.Members ?? [];
 
     /// <summary>How many permits of a semaphore were recorded by holders that were killed
     /// (<see cref="SystemSemaphoreOptions.Recording"/>), and can be given back
@@ -99,15 +106,15 @@ public sealed record IpcObjectInfo
 
     /// <summary>The user id of the creator, System V only; an object can be given away by its owner. Null where this
     /// user namespace does not map the creator.</summary>
-    public long? CreatorId { get; internal init; }
+    public long? CreatorId => SystemV?.CreatorId;
 
     /// <summary>The process that created it, System V segments only; null for one of another PID namespace, which has
     /// no number here. It may be long gone, and its number another's.</summary>
-    public int? CreatorProcessId { get; internal init; }
+    public int? CreatorProcessId => SystemV?.CreatorProcessId;
 
     /// <summary>The process that attached or detached last, System V segments only; null for none, and for one of
     /// another PID namespace.</summary>
-    public int? LastProcessId { get; internal init; }
+    public int? LastProcessId => SystemV?.LastProcessId;
 
     /// <summary>
     /// How often it is attached, System V segments, as the kernel counts; how many processes were seen to have it open
@@ -137,11 +144,19 @@ public sealed record IpcObjectInfo
     /// <summary>When it was made, UTC; null on Windows. POSIX: the birth of the file, or its last change of status
     /// where the file system does not keep that. System V: the last change by <c>shmctl</c> or <c>semctl</c>, which is
     /// the creation unless somebody changed owner, mode or a count.</summary>
-    public DateTimeOffset? Created { get; internal init; }
+    public DateTimeOffset? Created
+    {
+        get => Time(_created);
+        internal init => _created = value?.UtcTicks ?? 0;
+    }
 
     /// <summary>When it was last used, UTC: the last attach or detach, the last operation on a System V set, the last
     /// write to a POSIX file by a call (stores to mapped memory leave no time). Null for never.</summary>
-    public DateTimeOffset? LastUsed { get; internal init; }
+    public DateTimeOffset? LastUsed
+    {
+        get => Time(_lastUsed);
+        internal init => _lastUsed = value?.UtcTicks ?? 0;
+    }
 
     /// <summary>What is remarkable about it.</summary>
     public IpcObjectTraits Traits { get; internal init; }
@@ -158,7 +173,18 @@ public sealed record IpcObjectInfo
     internal bool HasDeadHolder { get; init; }
 
     /// <summary>Which object of the system this is, so that another one under the same name is told from it.</summary>
-    internal string ObjectIdentity { get; init; } = "";
+    internal string ObjectIdentity
+    {
+        get => field ?? $"posix:{File.Device:x}:{File.Inode}:{FileName}"
+            + ((Traits & IpcObjectTraits.Removed) != 0 ? ":removed" : "");
+        init;
+    }
+
+    /// <summary>Which file a POSIX object is, by the numbers of its device and inode.</summary>
+    internal (ulong Device, ulong Inode) File { get; init; }
+
+    /// <summary>What only System V tells; null for others.</summary>
+    internal SystemVFacts? SystemV { get; init; }
 
     /// <summary>Whether a dead process had to remove it, whoever has it open; where that was looked for.</summary>
     internal bool IsLeft { get; init; }
@@ -172,8 +198,10 @@ public sealed record IpcObjectInfo
     /// <summary>Whether two looks at one object saw the same, but for the times that each look or use
     /// changes.</summary>
     internal bool LooksAs(IpcObjectInfo other)
-        => this with { Attachments = other.Attachments, Members = other.Members, Signs = other.Signs,
-            IsInUse = other.IsInUse, IsEveryUserSeen = other.IsEveryUserSeen, Unreadable = other.Unreadable,
-            LastUsed = other.LastUsed } == other
+        => this with { Attachments = other.Attachments, SystemV = SystemV?.WithMembersOf(other.SystemV),
+            Signs = other.Signs, IsInUse = other.IsInUse, IsEveryUserSeen = other.IsEveryUserSeen,
+            Unreadable = other.Unreadable, LastUsed = other.LastUsed } == other
             && Attachments.SequenceEqual(other.Attachments);
+
+    private static DateTimeOffset? Time(long ticks) => ticks == 0 ? null : new DateTimeOffset(ticks, TimeSpan.Zero);
 }

@@ -45,7 +45,7 @@ internal sealed class PosixCatalog : IObjectCatalog
             return;
         }
 
-        HashSet<string> names = [.. Libc.NamesIn(PosixNames.Folder, out int error) ?? []];
+        HashSet<string> names = new(Libc.NamesIn(PosixNames.Folder, out int error) ?? []);
         if (error != 0) census.Note($"{PosixNames.Folder} cannot be read: {Marshal.GetPInvokeErrorMessage(error)}",
             $"'ls -ld {PosixNames.Folder}' and 'findmnt {PosixNames.Folder}' say why.");
 
@@ -85,7 +85,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         bool isRemoved = false;
         if (number == 0 || number == Errno.ENOENT)
         {
-            if (number != 0 || PosixLook.Identify(found.FileName, there.Identity) != found.ObjectIdentity)
+            if (number != 0 || !PosixLook.Is(found, there.Identity))
                 return new Removal(IpcRemovalOutcome.Gone);
             result = PosixUsers.RemoveIfUnused(new(path, found.Kind, there.Identity, Own: null,
                 () => isRemoved = !removes || Unlink(Removing, found, path)), s_bound);
@@ -123,7 +123,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         string path = PathOf(found);
         if ((found.Traits & IpcObjectTraits.Removed) != 0) return false;
         bool isThere = Libc.Status(path, followLink: false, out FileStatus there) == 0;
-        if (!isThere || PosixLook.Identify(found.FileName, there.Identity) != found.ObjectIdentity) return false;
+        if (!isThere || !PosixLook.Is(found, there.Identity)) return false;
 
         // Processes of this library size and remove under the lock of the file itself. A file that cannot be locked is
         // compared all the same.
@@ -142,7 +142,7 @@ internal sealed class PosixCatalog : IObjectCatalog
 
     public bool IsStill(IpcObjectInfo found)
         => Libc.Status(PathOf(found), followLink: false, out FileStatus named) == 0
-            && PosixLook.Identify(found.FileName, named.Identity) == found.ObjectIdentity;
+            && PosixLook.Is(found, named.Identity);
 
     private static bool Unlink(string attempt, IpcObjectInfo found, string path)
     {
@@ -159,7 +159,7 @@ internal sealed class PosixCatalog : IObjectCatalog
             Libc.open(PathOf(found), Flags.O_RDWR | Flags.O_CLOEXEC | Flags.O_NOFOLLOW | Flags.O_NONBLOCK, 0));
         int number = file.IsInvalid ? Marshal.GetLastPInvokeError()
             : Libc.Status(file, out FileStatus status) is var failed && failed != 0 ? failed
-            : PosixLook.Identify(found.FileName, status.Identity) == found.ObjectIdentity
+            : PosixLook.Is(found, status.Identity)
                 && status.Size == Layout.SizeOfSemT ? 0 : Errno.ENOENT;
         if (number == Errno.ENOENT) return 0;
         if (number != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", number);
@@ -178,7 +178,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         using UnixDescriptor file = Libc.OpenToLook(path, out int error);
         if (error != 0) throw PosixErrors.Open(attempt, found.NamingKey, "open", error);
         if (Libc.Status(file, out FileStatus status) != 0
-            || PosixLook.Identify(found.FileName, status.Identity) != found.ObjectIdentity)
+            || !PosixLook.Is(found, status.Identity))
             throw Failure.Found(NativeIpcError.NotFound, attempt, found.NamingKey, "open",
                 "another object has taken its name", "Look again.");
         fixed (byte* to = destination)

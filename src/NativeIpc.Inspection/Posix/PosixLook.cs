@@ -26,7 +26,10 @@ internal sealed class PosixLook(Census census) : IDisposable
     // How long to let a process of this library finish its question, once in an enumeration.
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(100);
 
+    private static readonly string[] s_useUnseen = [UseUnseen];
+
     private readonly HashSet<FileIdentity> _named = [];
+    private readonly List<string> _unreadable = [];
     private readonly AskMark? _mark = AskMark.TryMake();
     private bool _isDisturbed;
 
@@ -67,55 +70,101 @@ internal sealed class PosixLook(Census census) : IDisposable
     private IpcObjectInfo Describe(string file, string bare, IpcObjectKind kind, string path, in FileStatus status,
         in FileTimes times)
     {
-        _named.Add(status.Identity);
-        List<string> unreadable = [];
+        NoteNamed(status.Identity);
+        _unreadable.Clear();
         IpcObjectTraits traits = TraitsOf(file, bare, kind, status, out string original);
         bool isSemaphore = kind == IpcObjectKind.SystemSemaphore;
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
-        Found found = FindUse(file, bare, kind, path, status, traits, users, unreadable);
+        Found found = FindUse(file, bare, kind, path, status, traits, users, _unreadable);
         traits |= found.Traits;
         bool? isUnused = found.IsUnused;
-        return Common(kind, file, users, status, times) with
+        return Tell(kind, file, status, times, new Told
         {
+            Found = found,
             Key = (traits & IpcObjectTraits.NameNotText) != 0 ? default
                 : new NativeIpcKey("/" + bare, NativeIpcKeyType.PosixRealtime, original.Length > 0 ? original : null),
-            Value = found.Value,
-            Waiting = found.Waiting,
-            LostPermits = found.Lost,
             HasDeadHolder = found.Value == 0 && census.Options.FindLostPermits && HasDeadHolder(path, status.Identity),
-            AttachmentCount = users is { Count: > 0 } ? users.Count : isUnused == true ? 0 : null,
-            IsInUse = !isUnused,
-            Attachments = isSemaphore && users is not null && census.Options.FindUses
-                ? PosixUses.Of(path, status.Identity, users) : users ?? [],
+            Users = users,
+            Uses = isSemaphore && users is not null && census.Options.FindUses
+                ? PosixUses.Of(path, status.Identity, users) : users,
             Traits = traits,
-            Unreadable = unreadable,
+            Unreadable = _unreadable switch
+            {
+                [] => [],
+                [UseUnseen] => s_useUnseen,
+                _ => [.. _unreadable],
+            },
             IsLeft = isUnused is null ? (census.Options.FindSigns || census.Options.FindLostPermits) && IsLeft(file)
                 : (traits & IpcObjectTraits.Orphaned) != 0,
             Signs = census.Options.FindSigns && isUnused != false ? SignsOf(file, path, status, times) : [],
-        };
+        });
     }
 
-    /// <summary>What is said of each file.</summary>
-    private IpcObjectInfo Common(IpcObjectKind kind, string file, IReadOnlyList<IpcAttachment>? users,
-        in FileStatus status, in FileTimes times)
+    /// <summary>What is told of a file beside its status.</summary>
+    private readonly record struct Told
+    {
+        public Found Found { get; init; }
+
+        public NativeIpcKey Key { get; init; }
+
+        public bool HasDeadHolder { get; init; }
+
+        /// <summary>Null when they were not asked for.</summary>
+        public IReadOnlyList<IpcAttachment>? Users { get; init; }
+
+        /// <summary>The same, with what they do.</summary>
+        public IReadOnlyList<IpcAttachment>? Uses { get; init; }
+
+        public IpcObjectTraits Traits { get; init; }
+
+        public required IReadOnlyList<string> Unreadable { get; init; }
+
+        public bool IsLeft { get; init; }
+
+        public required IReadOnlyList<IpcSign> Signs { get; init; }
+    }
+
+    private IpcObjectInfo Tell(IpcObjectKind kind, string file, in FileStatus status, in FileTimes times, in Told told)
         => new()
         {
             Kind = kind,
             Type = NativeIpcKeyType.PosixRealtime,
+            Key = told.Key,
             NativeName = PathText.Show(file),
             RawName = file,
             Size = status.Size,
+            Value = told.Found.Value,
+            Waiting = told.Found.Waiting,
+            LostPermits = told.Found.Lost,
+            HasDeadHolder = told.HasDeadHolder,
             Mode = (UnixFileMode)status.Permissions,
             OwnerId = RealIds.Users.Known(status.Uid),
             OwnerName = census.Accounts.User(status.Uid),
             GroupId = RealIds.Groups.Known(status.Gid),
             GroupName = census.Accounts.Group(status.Gid),
-            Attachments = users ?? [],
-            IsEveryUserSeen = users is not null && SawAll,
+            AttachmentCount = told.Users is { Count: > 0 } users ? users.Count
+                : told.Found.IsUnused == true ? 0 : null,
+            IsInUse = !told.Found.IsUnused,
+            Attachments = told.Uses ?? [],
+            IsEveryUserSeen = told.Users is not null && SawAll,
             Created = times.Born ?? times.Changed,
             LastUsed = times.Written,
-            ObjectIdentity = Identify(file, status.Identity),
+            Traits = told.Traits,
+            Unreadable = told.Unreadable,
+            IsLeft = told.IsLeft,
+            Signs = told.Signs,
+            File = (status.Identity.Device, status.Identity.Inode),
         };
+
+    /// <summary>Remembers that a file has a name, where a process shows it as gone.</summary>
+    private void NoteNamed(FileIdentity file)
+    {
+        if (census.Processes is { } scan && scan.Gone.ContainsKey(file)) _named.Add(file);
+    }
+
+    /// <summary>Whether a listed object is a certain file.</summary>
+    internal static bool Is(IpcObjectInfo found, FileIdentity file)
+        => found.File == (file.Device, file.Inode) && (found.Traits & IpcObjectTraits.Removed) == 0;
 
     /// <summary>What the name and the size say.</summary>
     private IpcObjectTraits TraitsOf(string file, string bare, IpcObjectKind kind, in FileStatus status,
@@ -186,22 +235,23 @@ internal sealed class PosixLook(Census census) : IDisposable
     /// there.</summary>
     public IpcObjectInfo DescribeBelow(string name, in FileStatus status, in FileTimes times)
     {
-        _named.Add(status.Identity);
+        NoteNamed(status.Identity);
         IReadOnlyList<IpcAttachment>? users = census.Processes?.UsersOf(status.Identity);
         bool? isInUse = users is { Count: > 0 } ? true : SawAll ? false : null;
         IpcObjectTraits traits = IpcObjectTraits.InSubfolder;
         if (!PathText.IsText(name)) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         if (isInUse == false) traits |= IpcObjectTraits.Unused;
-        return Common(IpcObjectKind.SharedMemory, name, users, status, times) with
+        return Tell(IpcObjectKind.SharedMemory, name, status, times, new Told
         {
-            AttachmentCount = users is { Count: > 0 } ? users.Count : isInUse == false ? 0 : null,
-            IsInUse = isInUse,
+            Found = new Found { IsUnused = !isInUse },
+            Users = users,
+            Uses = users,
             Traits = traits,
-            Unreadable = isInUse is null && users is not null ? [UseUnseen] : [],
+            Unreadable = isInUse is null && users is not null ? s_useUnseen : [],
             Signs = census.Options.FindSigns && isInUse != true
                 ? SignsOf(name, $"{PosixNames.Folder}/{name}", status, times) : [],
-        };
+        });
     }
 
     private List<IpcSign> SignsOf(string file, string path, in FileStatus status, in FileTimes times)
@@ -229,8 +279,6 @@ internal sealed class PosixLook(Census census) : IDisposable
             if (isMarked) _mark!.End();
         }
     }
-
-    internal static string Identify(string file, FileIdentity identity) => $"posix:{identity}:{file}";
 
     /// <summary>The name of a semaphore among those of locks, which are glibc's with musl, too; empty when no lock can
     /// have it.</summary>
@@ -453,7 +501,7 @@ internal sealed class PosixLook(Census census) : IDisposable
                     | (NameRules.IsLegacyName(bare, kind, out _) ? IpcObjectTraits.LegacyName : IpcObjectTraits.None),
                 Unreadable = isKnown
                     ? [] : ["Its owner and mode are told only to root; its size is what a process has mapped of it."],
-                ObjectIdentity = Identify(gone.Name, identity) + ":removed",
+                File = (identity.Device, identity.Inode),
             };
         }
     }

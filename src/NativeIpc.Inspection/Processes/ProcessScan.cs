@@ -27,8 +27,9 @@ internal sealed class ProcessScan
 
     private static ReadOnlySpan<byte> SystemVBytes => "/SYSV"u8;
 
-    private readonly Dictionary<FileIdentity, List<int>> _files = [];
-    private readonly Dictionary<int, List<int>> _segments = [];
+    private readonly Dictionary<FileIdentity, UserList> _files = [];
+    private readonly Dictionary<int, UserList> _segments = [];
+    private readonly UserList _noUsers = new();
     private readonly Dictionary<int, string> _names = [];
     private readonly Dictionary<FileIdentity, GoneFile> _gone = [];
     private readonly Dictionary<FileIdentity, GoneFile> _memfds = [];
@@ -93,7 +94,7 @@ internal sealed class ProcessScan
 
     /// <summary>Whether one process, and no other that was seen, has a file.</summary>
     public bool IsOnlyUser(FileIdentity file, int process)
-        => _files.GetValueOrDefault(file) is [var one] && one == process;
+        => _files.GetValueOrDefault(file) is { Count: 1 } users && users.Last == process;
 
     /// <summary>Who waits for a System V set, of this IPC namespace.</summary>
     /// <param name="systemVId">The set.</param>
@@ -117,8 +118,16 @@ internal sealed class ProcessScan
         return waiting;
     }
 
-    private IpcAttachment[] Describe(List<int>? processes)
-        => processes is null ? [] : [.. processes.Select(process => new IpcAttachment(process, NameOf(process)))];
+    private IpcAttachment[] Describe(UserList? users)
+    {
+        if (users is null) return [];
+        if (users.Shown is { } known) return known;
+        var shown = new IpcAttachment[users.Count];
+        int at = shown.Length;
+        for (UserList each = users; at > 0; each = each.Before!)
+            shown[--at] = new IpcAttachment(each.Last, NameOf(each.Last));
+        return users.Shown = shown;
+    }
 
     private string NameOf(int process)
     {
@@ -231,10 +240,35 @@ internal sealed class ProcessScan
     /// left, no memory) says that it was not seen.</summary>
     private static bool HasGone(int error) => error is Errno.ENOENT or Errno.ESRCH;
 
-    private static void Add<TKey>(Dictionary<TKey, List<int>> users, TKey key, int process)
+    private void Add<TKey>(Dictionary<TKey, UserList> users, TKey key, int process)
         where TKey : notnull
     {
-        if (!users.TryGetValue(key, out List<int>? processes)) users.Add(key, [process]);
-        else if (processes[^1] != process) processes.Add(process); // one process after the other
+        ref UserList? list = ref CollectionsMarshal.GetValueRefOrAddDefault(users, key, out _);
+        list = (list ?? _noUsers).With(process);
+    }
+
+    /// <summary>The processes that have a file or a segment. Those with the same ones share one list, since a process
+    /// may have thousands of files.</summary>
+    private sealed class UserList
+    {
+        private UserList? _longer;
+
+        /// <summary>The users but the last one; null for the empty list.</summary>
+        public UserList? Before { get; private init; }
+
+        /// <summary>The last one.</summary>
+        public int Last { get; private init; }
+
+        public int Count { get; private init; }
+
+        /// <summary>What is told of them, once it was asked for.</summary>
+        public IpcAttachment[]? Shown { get; set; }
+
+        /// <summary>The list with one more. Processes come one after the other, so only the latest longer list can be
+        /// asked for again.</summary>
+        public UserList With(int process)
+            => Count > 0 && Last == process ? this
+                : _longer is { } known && known.Last == process ? known
+                : _longer = new UserList { Before = this, Last = process, Count = Count + 1 };
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeIpc.Inspection.Looks;
+using NativeIpc.Inspection.Objects;
 using NativeIpc.Inspection.Processes;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
@@ -58,22 +59,25 @@ internal sealed class SystemVLook
             Key = file is { } leading ? new NativeIpcKey(leading.Path, type,
                 isLegacy && original.Length > 0 ? original : null) : default,
             NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{row.Key:x8}"),
-            SystemVId = row.Id,
-            SystemVKey = row.Key,
-            KeyFile = file?.Path,
+            SystemV = new SystemVFacts
+            {
+                Id = row.Id,
+                Key = row.Key,
+                KeyFile = file?.Path,
+                MemberCount = isSegment ? null : row.Count,
+                Members = members,
+                CreatorId = RealIds.Users.Known(row.CreatorUid),
+                CreatorProcessId = isSegment && row.CreatorProcess != 0 ? row.CreatorProcess : null,
+                LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
+            },
             Size = isSegment ? row.Size : null,
             Value = value,
             Waiting = members.Count > 0 ? members[0].Waiting : null,
-            MemberCount = isSegment ? null : row.Count,
-            Members = members,
             Mode = row.Permissions,
             OwnerId = RealIds.Users.Known(row.Uid),
             OwnerName = _census.Accounts.User(row.Uid),
             GroupId = RealIds.Groups.Known(row.Gid),
             GroupName = _census.Accounts.Group(row.Gid),
-            CreatorId = RealIds.Users.Known(row.CreatorUid),
-            CreatorProcessId = isSegment && row.CreatorProcess != 0 ? row.CreatorProcess : null,
-            LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             AttachmentCount = isSegment ? row.Attached : null,
             IsInUse = signs.Exists(sign => sign.Kind == IpcSignKind.Waiting) ? true
                 : isSegment ? row.Attached > 0 : null,
@@ -181,7 +185,7 @@ internal sealed class SystemVLook
                 Key = new NativeIpcKey(file.Path, NativeIpcKeyType.SystemV, original.Length > 0 ? original : null),
                 NativeName = string.Create(CultureInfo.InvariantCulture,
                     $"0x{Libc.ftok(file.Path, (int)NativeIpcKeyType.SystemV):x8}"),
-                KeyFile = file.Path,
+                SystemV = new SystemVFacts { KeyFile = file.Path },
                 Mode = (UnixFileMode)file.Status.Permissions,
                 OwnerId = RealIds.Users.Known(file.Status.Uid),
                 OwnerName = _census.Accounts.User(file.Status.Uid),

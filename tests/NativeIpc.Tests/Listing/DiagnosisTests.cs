@@ -1,6 +1,7 @@
 using NativeIpc.Errors;
 using NativeIpc.Inspection;
 using NativeIpc.Inspection.Looks;
+using NativeIpc.Inspection.Objects;
 using NativeIpc.Inspection.Posix;
 using NativeIpc.Inspection.SystemV;
 using NativeIpc.Interop.Unix;
@@ -197,7 +198,8 @@ public class DiagnosisTests
 
     private static IpcObjectInfo Set(int id, IpcObjectTraits traits) => Found("0x51000001", traits) with
     {
-        Kind = IpcObjectKind.SystemSemaphore, Type = NativeIpcKeyType.SystemV, SystemVId = id, Size = null, Value = 0,
+        Kind = IpcObjectKind.SystemSemaphore, Type = NativeIpcKeyType.SystemV,
+        SystemV = new SystemVFacts { Id = id }, Size = null, Value = 0,
     };
 
     private static IpcObjectInfo Found(string name, IpcObjectTraits traits)
