@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Diagnostics;
 using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
 using NativeIpc.Tool.Verbs;
@@ -10,37 +11,50 @@ namespace NativeIpc.Tool;
 /// and one line in <see cref="Verbs"/>; CONTRIBUTING.md says what belongs to it.</summary>
 internal static class Cli
 {
-    private static Command[] Verbs =>
+    private static (string Name, Func<Command> Make)[] Verbs =>
     [
-        ListVerb.Command(),
-        ShowVerb.Command(),
-        DoctorVerb.Command(),
-        GraphVerb.Command(),
-        KeyVerb.Command(),
-        CreateVerb.Command(),
-        RmVerb.Command(),
-        ReadVerb.Command(),
-        WriteVerb.Command(),
-        DumpVerb.Command(),
-        RestoreVerb.Command(),
-        AcquireVerb.Command(),
-        ReleaseVerb.Command(),
-        ValueVerb.Command(),
-        RunVerb.Command(),
-        JobserverVerb.Command(),
-        DemoVerb.Command(),
-        DemoVerb.Receiver(),
-        CompletionVerb.Command(),
-        ManVerb.Command(),
+        ("list", ListVerb.Command),
+        ("show", ShowVerb.Command),
+        ("doctor", DoctorVerb.Command),
+        ("graph", GraphVerb.Command),
+        ("key", KeyVerb.Command),
+        ("create", CreateVerb.Command),
+        ("rm", RmVerb.Command),
+        ("read", ReadVerb.Command),
+        ("write", WriteVerb.Command),
+        ("dump", DumpVerb.Command),
+        ("restore", RestoreVerb.Command),
+        ("acquire", AcquireVerb.Command),
+        ("release", ReleaseVerb.Command),
+        ("value", ValueVerb.Command),
+        ("run", RunVerb.Command),
+        ("jobserver", JobserverVerb.Command),
+        ("demo", DemoVerb.Command),
+        ("receive", DemoVerb.Receiver),
+        ("completion", CompletionVerb.Command),
+        ("man", ManVerb.Command),
     ];
 
     /// <summary>What the tool is for: one line of help.</summary>
     public const string Purpose = "See, use and repair the shared memory and semaphores of this machine.";
 
-    public static RootCommand Root()
+    public static RootCommand Root() => RootOf([]);
+
+    /// <summary>The part of it that a command line asks for: its verb alone where it begins with one, and no verb for
+    /// the version. To make all of them is a third of the processor time of a start.</summary>
+    /// <param name="words">The command line.</param>
+    public static RootCommand RootOf(string[] words)
     {
         var root = new RootCommand(Purpose);
-        foreach (Command verb in Verbs) root.Add(verb);
+        string? only = words is [var first, ..] && Verbs.Any(verb => verb.Name == first) ? first : null;
+        foreach ((string name, Func<Command> make) in words is ["--version"] ? [] : Verbs)
+        {
+            if (only is not null && only != name) continue;
+            Command verb = make();
+            Debug.Assert(verb.Name == name, "A verb is found by its name.");
+            root.Add(verb);
+        }
+
         KeyCompletion.AddTo(root);
         foreach (Option option in root.Options)
         {

@@ -12,8 +12,8 @@ try
         return Suggestions.Print(line, position.TrimEnd(']'));
 
     // A word that starts with @ is an argument like any other, and no file of arguments.
-    ParseResult parsed = Cli.Root().Parse(CommandLine.Normalize(args),
-        new ParserConfiguration { ResponseFileTokenReplacer = null });
+    string[] words = CommandLine.Normalize(args);
+    ParseResult parsed = Cli.RootOf(words).Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null });
     bool isUnknown = parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count > 0;
     if (parsed.Action is ParseErrorAction || (isUnknown && parsed.Action is HelpText))
     {
