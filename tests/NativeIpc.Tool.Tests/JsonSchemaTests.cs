@@ -3,7 +3,6 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using System.Text.Json.Serialization.Metadata;
 using Json.Schema;
 using NativeIpc.Inspection;
 using Xunit;
@@ -24,7 +23,7 @@ public class JsonSchemaTests : OneType
     public void Every_field_that_the_code_prints_is_written_down_and_no_other()
     {
         Dictionary<string, SortedDictionary<string, string>> printed = [];
-        foreach (Type root in Roots()) Walk(root, printed);
+        foreach (Type record in Records()) Walk(record, printed);
         Assert.Equal(printed.Keys.Order(), Definitions.Select(pair => pair.Key).Order());
         foreach ((string record, SortedDictionary<string, string> fields) in printed)
         {
@@ -40,6 +39,56 @@ public class JsonSchemaTests : OneType
         }
 
         static string Join(IEnumerable<string> lines) => string.Join(", ", lines);
+    }
+
+    [Fact]
+    public void A_record_writes_all_its_properties_by_their_names_and_leaves_out_what_is_not_known()
+    {
+        var settings = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+        MethodInfo write = Nipc.Code.GetType("NativeIpc.Tool.Output.ToolJson", throwOnError: true)!
+            .GetMethod("Write", BindingFlags.NonPublic | BindingFlags.Static)!;
+        foreach (Type type in Records())
+        {
+            foreach (bool isFull in new[] { true, false })
+            {
+                object record = Sample(type, isFull);
+                using var written = new MemoryStream();
+                write.Invoke(null, [record, written, default(JsonWriterOptions)]);
+                Assert.Equal(JsonSerializer.Serialize(record, type, settings),
+                    System.Text.Encoding.UTF8.GetString(written.ToArray()));
+            }
+        }
+    }
+
+    /// <summary>A record with a value in each property, or only in those that are always there.</summary>
+    private static object Sample(Type type, bool isFull)
+    {
+        var nullability = new NullabilityInfoContext();
+        ConstructorInfo maker = type.GetConstructors().OrderByDescending(each => each.GetParameters().Length).First();
+        object record = maker.Invoke([.. maker.GetParameters().Select(parameter =>
+            isFull || nullability.Create(parameter).ReadState != NullabilityState.Nullable
+                ? SampleValue(parameter.ParameterType, isFull) : null)]);
+        foreach (PropertyInfo property in type.GetProperties().Where(each => each.CanWrite && isFull))
+            property.SetValue(record, SampleValue(property.PropertyType, isFull));
+        return record;
+    }
+
+    private static object SampleValue(Type type, bool isFull)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        if (type == typeof(string)) return "a <\u00fc>'\n";
+        if (type == typeof(int)) return int.MinValue;
+        if (type == typeof(long)) return long.MaxValue;
+        if (type == typeof(bool)) return true;
+        if (type == typeof(DateTimeOffset)) return new DateTimeOffset(2026, 11, 29, 1, 2, 3, 40, TimeSpan.Zero);
+        if (type == typeof(NativeIpcKey)) return new NativeIpcKey("/a", NativeIpcKeyType.PosixRealtime);
+        if (type == typeof(object)) return new object[] { "x", true, -1L, ulong.MaxValue, 0.1f, -0.1 };
+        if (!type.IsGenericType) return Sample(type, isFull);
+        Type item = type.GenericTypeArguments[0];
+        var items = Array.CreateInstance(item, 2);
+        for (int i = 0; i < items.Length; i++) items.SetValue(SampleValue(item, isFull), i);
+        return items;
     }
 
     [Fact]
@@ -156,18 +205,11 @@ public class JsonSchemaTests : OneType
         return page[start..page.IndexOf("\n```", start, StringComparison.Ordinal)];
     }
 
-    /// <summary>What the verbs hand to the printer.</summary>
-    private static IEnumerable<Type> Roots()
-        => Context().GetType().GetProperties().Select(property => property.PropertyType)
-            .Where(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(JsonTypeInfo<>))
-            .Select(type => type.GenericTypeArguments[0])
-            .Where(type => type.Assembly == Nipc.Code);
-
-    private static JsonSerializerContext Context()
+    /// <summary>What the verbs hand to the printer, and the parts of that.</summary>
+    private static IEnumerable<Type> Records()
     {
-        Type type = Nipc.Code.GetType("NativeIpc.Tool.Output.ToolJson", throwOnError: true)!;
-        return (JsonSerializerContext)type.GetProperty("Default",
-            BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!;
+        Type record = Nipc.Code.GetType("NativeIpc.Tool.Output.IJsonRecord", throwOnError: true)!;
+        return Nipc.Code.GetTypes().Where(type => type != record && record.IsAssignableFrom(type));
     }
 
     private static void Walk(Type type, Dictionary<string, SortedDictionary<string, string>> printed)
@@ -177,7 +219,6 @@ public class JsonSchemaTests : OneType
         printed.Add(type.Name, fields);
         var nullability = new NullabilityInfoContext();
 
-        // The generated code only writes, so it does not name the fields.
         foreach (PropertyInfo property in type.GetProperties())
         {
             Assert.Empty(property.GetCustomAttributes<JsonAttribute>());
@@ -193,10 +234,10 @@ public class JsonSchemaTests : OneType
         if (type == typeof(string) || type == typeof(NativeIpcKey) || type == typeof(DateTimeOffset)) return "string";
         if (type == typeof(int) || type == typeof(long)) return "integer";
         if (type == typeof(bool)) return "boolean";
-        if (typeof(JsonNode).IsAssignableFrom(type)) return "any";
+        if (type == typeof(object)) return "any";
         if (type.IsGenericType && typeof(IEnumerable).IsAssignableFrom(type))
             return $"array of {TypeOf(type.GenericTypeArguments[0], printed)}";
-        Assert.True(type.Assembly == Nipc.Code, $"The schema has no words for {type}.");
+        Assert.True(Records().Contains(type), $"The schema has no words for {type}.");
         Walk(type, printed);
         return type.Name;
     }

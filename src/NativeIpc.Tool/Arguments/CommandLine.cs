@@ -57,7 +57,7 @@ internal static class CommandLine
     /// <summary>How many letters have to be changed, added or left out (Levenshtein).</summary>
     private static int Distance(string one, string other)
     {
-        int[] last = [.. Enumerable.Range(0, other.Length + 1)];
+        int[] last = [.. Sequence.Range(0, other.Length + 1)];
         for (int i = 1; i <= one.Length; i++)
         {
             int[] row = new int[other.Length + 1];

@@ -160,7 +160,7 @@ internal static class ObjectColumns
             if (i >= 0 && Excess() > 0) widths[i] = (int)Math.Min(widths[i], Math.Max(least, widths[i] - Excess()));
         }
 
-        int Widest() => Enumerable.Range(0, widths.Length).Where(i => !isLeftOut[i]).MaxBy(i => widths[i]);
+        int Widest() => Sequence.Range(0, widths.Length).Where(i => !isLeftOut[i]).MaxBy(i => widths[i]);
 
         int IndexOf(ObjectColumn column)
         {

@@ -1,13 +1,21 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using NativeIpc.Inspection;
 using NativeIpc.Tool.Arguments;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
 /// <summary>A process that has an object open or attached.</summary>
-internal sealed record UserReport(int Pid, string Name, string? Use, int? Permits)
+internal sealed record UserReport(int Pid, string Name, string? Use, int? Permits) : IJsonRecord
 {
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("pid", Pid);
+        json.Add("name", Name);
+        json.Add("use", Use);
+        json.Add("permits", Permits);
+    }
+
     private static string? WordOf(IpcUse use) => use switch
     {
         IpcUse.Holds => "holds",
@@ -24,14 +32,31 @@ internal sealed record UserReport(int Pid, string Name, string? Use, int? Permit
 }
 
 /// <summary>A semaphore of a System V set.</summary>
-internal sealed record MemberReport(int? Value, int? Waiting, int? WaitingForZero, int? LastPid)
+internal sealed record MemberReport(int? Value, int? Waiting, int? WaitingForZero, int? LastPid) : IJsonRecord
 {
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("value", Value);
+        json.Add("waiting", Waiting);
+        json.Add("waitingForZero", WaitingForZero);
+        json.Add("lastPid", LastPid);
+    }
+
     public static MemberReport Of(IpcSetMember member) => new(member.Value, member.Waiting, member.WaitingForZero,
         member.LastProcessId is 0 ? null : member.LastProcessId);
 }
 
 /// <summary>A field that <c>show --struct</c> decoded.</summary>
-internal sealed record FieldReport(string Name, string Type, long Offset, JsonNode? Value);
+internal sealed record FieldReport(string Name, string Type, long Offset, object? Value) : IJsonRecord
+{
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("name", Name);
+        json.Add("type", Type);
+        json.Add("offset", Offset);
+        json.AddAny("value", Value);
+    }
+}
 
 /// <summary>One object, as every verb prints it. What only <c>show</c> looks at comes last.</summary>
 internal sealed record ObjectReport(
@@ -39,6 +64,7 @@ internal sealed record ObjectReport(
     int? Value, string? Mode, long? OwnerId, string? Owner, long? GroupId, string? Group,
     long? CreatorId, int? CreatorPid, int? LastPid, int? Attached, int? LostPermits, IReadOnlyList<UserReport>? Users,
     DateTimeOffset? Created, DateTimeOffset? LastUsed, IReadOnlyList<string>? Flags, IReadOnlyList<string>? Unreadable)
+    : IJsonRecord
 {
     public string? Name { get; init; }
 
@@ -93,6 +119,45 @@ internal sealed record ObjectReport(
         Evidence = found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)],
     };
 
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("kind", Kind);
+        json.Add("type", Type);
+        json.Add("key", Key);
+        json.Add("nativeName", NativeName);
+        json.Add("id", Id);
+        json.Add("ipcKey", IpcKey);
+        json.Add("keyFile", KeyFile);
+        json.Add("size", Size);
+        json.Add("value", Value);
+        json.Add("mode", Mode);
+        json.Add("ownerId", OwnerId);
+        json.Add("owner", Owner);
+        json.Add("groupId", GroupId);
+        json.Add("group", Group);
+        json.Add("creatorId", CreatorId);
+        json.Add("creatorPid", CreatorPid);
+        json.Add("lastPid", LastPid);
+        json.Add("attached", Attached);
+        json.Add("lostPermits", LostPermits);
+        json.Add("users", Users);
+        json.Add("created", Created);
+        json.Add("lastUsed", LastUsed);
+        json.Add("flags", Flags);
+        json.Add("unreadable", Unreadable);
+        json.Add("name", Name);
+        json.Add("path", Path);
+        json.Add("waiting", Waiting);
+        json.Add("memberCount", MemberCount);
+        json.Add("members", Members);
+        json.Add("evidence", Evidence);
+        json.Add("ftok", Ftok);
+        json.Add("limitsNear", LimitsNear);
+        json.Add("offset", Offset);
+        json.Add("bytes", Bytes);
+        json.Add("fields", Fields);
+    }
+
     /// <summary>The words that lists print for what is remarkable about an object.</summary>
     public static IEnumerable<string> Words(IpcObjectTraits traits)
         => s_words.Where(pair => (traits & pair.Trait) != 0).Select(pair => pair.Word);
@@ -103,15 +168,30 @@ internal sealed record ObjectReport(
 }
 
 /// <summary>What <c>list --json</c> and <c>show --json</c> print.</summary>
-internal sealed record ObjectList(IReadOnlyList<ObjectReport> Objects, IReadOnlyList<string>? Notes)
+internal sealed record ObjectList(IReadOnlyList<ObjectReport> Objects, IReadOnlyList<string>? Notes) : IJsonRecord
 {
     public IReadOnlyList<OtherReport>? Others { get; init; }
 
     public IReadOnlyList<OtherCount>? OtherCounts { get; init; }
+
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("objects", Objects);
+        json.Add("notes", Notes);
+        json.Add("others", Others);
+        json.Add("otherCounts", OtherCounts);
+    }
 
     public static ObjectList Of(IEnumerable<IpcObjectInfo> objects, IReadOnlyList<string> notes)
         => new([.. objects.Select(ObjectReport.Of)], notes.Count == 0 ? null : notes);
 }
 
 /// <summary>One line of <c>list --watch --json</c>.</summary>
-internal sealed record ChangeReport(string Change, ObjectReport Object);
+internal sealed record ChangeReport(string Change, ObjectReport Object) : IJsonRecord
+{
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("change", Change);
+        json.Add("object", Object);
+    }
+}

@@ -63,7 +63,7 @@ internal static class ObjectSheet
     /// is known.</summary>
     private static IEnumerable<(string Label, string Value)> Users(IpcObjectInfo found)
     {
-        foreach (IGrouping<IpcUse, IpcAttachment> alike in found.Attachments.GroupBy(user => user.Use)
+        foreach (Group<IpcUse, IpcAttachment> alike in found.Attachments.GroupBy(user => user.Use)
             .OrderByDescending(group => group.Key == IpcUse.Holds).ThenByDescending(group => group.Key))
         {
             string label = alike.Key switch

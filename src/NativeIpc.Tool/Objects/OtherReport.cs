@@ -1,11 +1,19 @@
 using System.Globalization;
 using NativeIpc.Inspection;
+using NativeIpc.Tool.Output;
 
 namespace NativeIpc.Tool.Objects;
 
 /// <summary>How many there are of something that <c>list --all</c> shows.</summary>
-internal sealed record OtherCount(string Kind, int? Count, bool? AtLeast)
+internal sealed record OtherCount(string Kind, int? Count, bool? AtLeast) : IJsonRecord
 {
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("kind", Kind);
+        json.Add("count", Count);
+        json.Add("atLeast", AtLeast);
+    }
+
     public static IReadOnlyList<OtherCount> Of(IReadOnlyList<IpcOtherCount> counts)
         => [
             .. counts.Select(
@@ -43,7 +51,7 @@ internal sealed record OtherCount(string Kind, int? Count, bool? AtLeast)
 }
 
 /// <summary>A memfd or a message queue, as <c>list --all</c> prints it.</summary>
-internal sealed record OtherReport(string Kind, string Name, string NativeName)
+internal sealed record OtherReport(string Kind, string Name, string NativeName) : IJsonRecord
 {
     public int? Id { get; init; }
 
@@ -70,6 +78,26 @@ internal sealed record OtherReport(string Kind, string Name, string NativeName)
     public DateTimeOffset? Created { get; init; }
 
     public DateTimeOffset? LastUsed { get; init; }
+
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("kind", Kind);
+        json.Add("name", Name);
+        json.Add("nativeName", NativeName);
+        json.Add("id", Id);
+        json.Add("ipcKey", IpcKey);
+        json.Add("inode", Inode);
+        json.Add("size", Size);
+        json.Add("messages", Messages);
+        json.Add("mode", Mode);
+        json.Add("ownerId", OwnerId);
+        json.Add("owner", Owner);
+        json.Add("groupId", GroupId);
+        json.Add("group", Group);
+        json.Add("users", Users);
+        json.Add("created", Created);
+        json.Add("lastUsed", LastUsed);
+    }
 
     public static OtherReport Of(IpcOtherObject found) => new(WordOf(found.Kind), NameOf(found), found.Name)
     {

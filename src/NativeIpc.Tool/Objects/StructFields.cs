@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
-using System.Text.Json.Nodes;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -59,47 +58,55 @@ internal static class StructFields
                 "--struct names no field. Write for example: --struct \"i32 width@0, i32 height@4\".");
     }
 
-    /// <summary>The value of a field as JSON; null when the segment ends before it does.</summary>
-    public static JsonNode? Value(StructField field, ReadOnlySpan<byte> bytes, bool isBigEndian)
+    /// <summary>The value of a field: a text, a truth value, a number (long, ulong, float, double), or an array of
+    /// them; null when the segment ends before it does.</summary>
+    public static object? Value(StructField field, ReadOnlySpan<byte> bytes, bool isBigEndian)
     {
         if (bytes.Length < field.Length) return null;
         if (field.Type == "char") return Text(bytes[..field.Length]);
         if (field.Type == "bytes") return Convert.ToHexStringLower(bytes[..field.Length]);
         if (!field.IsArray) return Element(field.Type, bytes, isBigEndian);
-        var values = new JsonArray();
+        var values = new object[field.Count];
         for (int i = 0; i < field.Count; i++)
-            values.Add((JsonNode)Element(field.Type, bytes[(i * field.ElementSize)..], isBigEndian));
+            values[i] = Element(field.Type, bytes[(i * field.ElementSize)..], isBigEndian);
         return values;
     }
 
-    private static JsonValue Element(string type, ReadOnlySpan<byte> bytes, bool big) => type switch
+    /// <summary>A value as it stands in JSON; a text, and what JSON has no number for, as it is.</summary>
+    public static string Show(object value) => value switch
     {
-        "u8" => JsonValue.Create(bytes[0]),
-        "i8" => JsonValue.Create((sbyte)bytes[0]),
-        "bool" => JsonValue.Create(bytes[0] != 0),
-        "u16" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt16BigEndian(bytes)
+        string text => text,
+        bool known => known ? "true" : "false",
+        object[] values => $"[{string.Join(",", values.Select(each => each is string ? $"\"{each}\"" : Show(each)))}]",
+        _ => string.Create(CultureInfo.InvariantCulture, $"{value}"),
+    };
+
+    private static object Element(string type, ReadOnlySpan<byte> bytes, bool big) => type switch
+    {
+        "u8" => (long)bytes[0],
+        "i8" => (long)(sbyte)bytes[0],
+        "bool" => bytes[0] != 0,
+        "u16" => (long)(big ? BinaryPrimitives.ReadUInt16BigEndian(bytes)
             : BinaryPrimitives.ReadUInt16LittleEndian(bytes)),
-        "i16" => JsonValue.Create(big ? BinaryPrimitives.ReadInt16BigEndian(bytes)
+        "i16" => (long)(big ? BinaryPrimitives.ReadInt16BigEndian(bytes)
             : BinaryPrimitives.ReadInt16LittleEndian(bytes)),
-        "u32" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt32BigEndian(bytes)
+        "u32" => (long)(big ? BinaryPrimitives.ReadUInt32BigEndian(bytes)
             : BinaryPrimitives.ReadUInt32LittleEndian(bytes)),
-        "i32" => JsonValue.Create(big ? BinaryPrimitives.ReadInt32BigEndian(bytes)
+        "i32" => (long)(big ? BinaryPrimitives.ReadInt32BigEndian(bytes)
             : BinaryPrimitives.ReadInt32LittleEndian(bytes)),
-        "u64" => JsonValue.Create(big ? BinaryPrimitives.ReadUInt64BigEndian(bytes)
-            : BinaryPrimitives.ReadUInt64LittleEndian(bytes)),
-        "i64" => JsonValue.Create(big ? BinaryPrimitives.ReadInt64BigEndian(bytes)
-            : BinaryPrimitives.ReadInt64LittleEndian(bytes)),
+        "u64" => big ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : BinaryPrimitives.ReadUInt64LittleEndian(bytes),
+        "i64" => big ? BinaryPrimitives.ReadInt64BigEndian(bytes) : BinaryPrimitives.ReadInt64LittleEndian(bytes),
         "f32" => Number(big ? BinaryPrimitives.ReadSingleBigEndian(bytes)
             : BinaryPrimitives.ReadSingleLittleEndian(bytes)),
         _ => Number(big ? BinaryPrimitives.ReadDoubleBigEndian(bytes) : BinaryPrimitives.ReadDoubleLittleEndian(bytes)),
     };
 
     /// <summary>JSON has no infinity and no NaN: those are texts.</summary>
-    private static JsonValue Number(double value) => double.IsFinite(value)
-        ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
+    private static object Number(double value)
+        => double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
 
-    private static JsonValue Number(float value) => float.IsFinite(value)
-        ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture))!;
+    private static object Number(float value)
+        => float.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Up to the first zero, as C reads it.</summary>
     private static string Text(ReadOnlySpan<byte> bytes)

@@ -64,7 +64,7 @@ internal sealed class HelpText : SynchronousCommandLineAction
 
     internal static string Spelling(Option option)
     {
-        string names = string.Join(", ", option.Aliases.Append(option.Name).OrderBy(name => name.Length));
+        string names = string.Join(", ", option.Aliases.Concat([option.Name]).OrderBy(name => name.Length));
         return option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool)
             ? names : $"{names} {option.HelpName ?? "VALUE"}";
     }

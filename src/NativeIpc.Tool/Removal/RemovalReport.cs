@@ -18,7 +18,7 @@ internal static class RemovalReport
             else if (!json) Print(outcome);
         }
 
-        if (json) ToolJson.Print(new RemovalList(outcomes), ToolJson.Default.RemovalList);
+        if (json) ToolJson.Print(new RemovalList(outcomes));
         return exitCode;
     }
 

@@ -6,8 +6,19 @@ namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What <c>create --json</c> prints.</summary>
 internal sealed record CreatedObject(NativeIpcKey Key, string Kind, bool CreatedNew, long? Size, int? Value)
+    : IJsonRecord
 {
     public string Name => Key.ToString();
+
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("key", Key);
+        json.Add("kind", Kind);
+        json.Add("createdNew", CreatedNew);
+        json.Add("size", Size);
+        json.Add("value", Value);
+        json.Add("name", Name);
+    }
 }
 
 /// <summary><c>nipc create</c>: makes a segment or a semaphore that stays when the tool ends.</summary>
@@ -96,7 +107,7 @@ internal static class CreateVerb
     {
         try
         {
-            if (parsed.GetValue(s_json)) ToolJson.Print(made, ToolJson.Default.CreatedObject);
+            if (parsed.GetValue(s_json)) ToolJson.Print(made);
             else Console.Out.WriteLine(PrintableText.Of(made.Key.ToString()));
         }
         catch (ToolException) when (made.CreatedNew && !OperatingSystem.IsWindows())

@@ -9,13 +9,45 @@ namespace NativeIpc.Tool.Verbs;
 
 /// <summary>One finding, as <c>doctor --json</c> prints it.</summary>
 internal sealed record FindingReport(string Finding, string Severity, string Summary, string Remedy, string? Command,
-    bool SafeToFix, bool? Fixed, ObjectReport? Object);
+    bool SafeToFix, bool? Fixed, ObjectReport? Object) : IJsonRecord
+{
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("finding", Finding);
+        json.Add("severity", Severity);
+        json.Add("summary", Summary);
+        json.Add("remedy", Remedy);
+        json.Add("command", Command);
+        json.Add("safeToFix", SafeToFix);
+        json.Add("fixed", Fixed);
+        json.Add("object", Object);
+    }
+}
 
 /// <summary>A limit of the system.</summary>
-internal sealed record LimitReport(string Name, string Description, long? Used, long Maximum, string Unit);
+internal sealed record LimitReport(string Name, string Description, long? Used, long Maximum, string Unit)
+    : IJsonRecord
+{
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("name", Name);
+        json.Add("description", Description);
+        json.Add("used", Used);
+        json.Add("maximum", Maximum);
+        json.Add("unit", Unit);
+    }
+}
 
 /// <summary>What <c>doctor --json</c> prints.</summary>
-internal sealed record DoctorReport(IReadOnlyList<FindingReport> Findings, IReadOnlyList<LimitReport> Limits);
+internal sealed record DoctorReport(IReadOnlyList<FindingReport> Findings, IReadOnlyList<LimitReport> Limits)
+    : IJsonRecord
+{
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("findings", Findings);
+        json.Add("limits", Limits);
+    }
+}
 
 /// <summary><c>nipc doctor</c>: what is wrong on this machine, and how to mend it.</summary>
 internal static class DoctorVerb
@@ -65,8 +97,7 @@ internal static class DoctorVerb
                     mended.TryGetValue(finding, out bool done) ? done : null, finding.Subject is { } subject
                         ? ObjectReport.Of(subject) : null))],
                 [.. IpcObjects.GetLimits().Select(
-                    limit => new LimitReport(limit.Name, limit.Description, limit.Used, limit.Maximum, limit.Unit))]),
-                ToolJson.Default.DoctorReport);
+                    limit => new LimitReport(limit.Name, limit.Description, limit.Used, limit.Maximum, limit.Unit))]));
         }
         else
         {
@@ -93,7 +124,7 @@ internal static class DoctorVerb
     private static void Print(IReadOnlyList<IpcFinding> findings, Dictionary<IpcFinding, bool> mended, bool all,
         string folders)
     {
-        foreach (IGrouping<(IpcSeverity, IpcFindingKind), IpcFinding> alike in findings.GroupBy(
+        foreach (Group<(IpcSeverity, IpcFindingKind), IpcFinding> alike in findings.GroupBy(
             finding => (finding.Severity, finding.Kind)))
         {
             int shown = all ? int.MaxValue : MostShown;

@@ -4,13 +4,38 @@ using NativeIpc.Tool.Output;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>A piece of a native key and the rule that made it.</summary>
-internal sealed record KeyPart(string Text, string Rule);
+internal sealed record KeyPart(string Text, string Rule) : IJsonRecord
+{
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("text", Text);
+        json.Add("rule", Rule);
+    }
+}
 
 /// <summary>What the <c>key</c> verbs say about one key, on one platform.</summary>
 internal sealed record KeyReport(
     string Key, string Type, string NativeKey, string? LegacyKey, string Kind, string Platform, int Length, int Maximum,
     bool? WasCut, string? Violation, string? LockKey, bool? SupportedHere, IReadOnlyList<KeyPart>? Parts)
+    : IJsonRecord
 {
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("key", Key);
+        json.Add("type", Type);
+        json.Add("nativeKey", NativeKey);
+        json.Add("legacyKey", LegacyKey);
+        json.Add("kind", Kind);
+        json.Add("platform", Platform);
+        json.Add("length", Length);
+        json.Add("maximum", Maximum);
+        json.Add("wasCut", WasCut);
+        json.Add("violation", Violation);
+        json.Add("lockKey", LockKey);
+        json.Add("supportedHere", SupportedHere);
+        json.Add("parts", Parts);
+    }
+
     public static KeyReport Of(in NativeIpcKey key, IpcObjectKind kind, NativeIpcKeyRules rules, bool? wasCut = null,
         IReadOnlyList<KeyPart>? parts = null)
     {

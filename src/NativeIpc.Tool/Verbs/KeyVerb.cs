@@ -170,7 +170,7 @@ internal static class KeyVerb
 
     private static int Show(ParseResult parsed, KeyReport report, bool everything)
     {
-        if (parsed.GetValue(s_json)) return ToolJson.Print(report, ToolJson.Default.KeyReport);
+        if (parsed.GetValue(s_json)) return ToolJson.Print(report);
         if (everything) report.Print();
         else Console.Out.WriteLine(PrintableText.Of(report.Key));
         return ExitCodes.Ok;

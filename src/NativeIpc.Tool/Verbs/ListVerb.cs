@@ -84,7 +84,7 @@ internal static class ListVerb
                 Others = all ? [.. others.Select(OtherReport.Of)] : null,
                 OtherCounts = snapshot.OtherCounts.Count == 0 ? null : OtherCount.Of(snapshot.OtherCounts),
             };
-            return ToolJson.Print(list, ToolJson.Default.ObjectList);
+            return ToolJson.Print(list);
         }
 
         if (!all && !s_filter.IsSelective(parsed) && OtherCount.Sentence(snapshot.OtherCounts) is { } besides)
@@ -140,7 +140,7 @@ internal static class ListVerb
             _ => "gone",
         };
         if (json)
-            ToolJson.PrintLine(new ChangeReport(word, ObjectReport.Of(change.Subject)), ToolJson.Default.ChangeReport);
+            ToolJson.PrintLine(new ChangeReport(word, ObjectReport.Of(change.Subject)));
         else
             Console.Out.WriteLine(
                 $"{word,-8}  "

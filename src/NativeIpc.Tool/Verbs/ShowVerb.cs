@@ -81,7 +81,7 @@ internal static class ShowVerb
             List<ObjectReport> reports = [];
             foreach (IpcObjectInfo found in objects)
                 reports.Add(Report(parsed, found, offset, (int)length, fields, ref code));
-            ToolJson.Print(new ObjectList(reports, null), ToolJson.Default.ObjectList);
+            ToolJson.Print(new ObjectList(reports, null));
             return code;
         }
 
@@ -196,8 +196,7 @@ internal static class ShowVerb
 
     private static string Shown(FieldReport field)
         => field.Value is null ? "(behind the end of the segment)"
-            : field.Value.GetValueKind() == System.Text.Json.JsonValueKind.String
-                ? field.Value.GetValue<string>() : field.Value.ToJsonString();
+            : StructFields.Show(field.Value);
 
     private static byte[] Read(IpcObjectInfo found, long offset, int length)
     {

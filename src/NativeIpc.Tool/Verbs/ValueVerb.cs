@@ -7,7 +7,16 @@ using NativeIpc.Tool.Output;
 namespace NativeIpc.Tool.Verbs;
 
 /// <summary>What <c>value --json</c> prints.</summary>
-internal sealed record SemaphoreValue(string Name, NativeIpcKey? Key, int? Id, int Value);
+internal sealed record SemaphoreValue(string Name, NativeIpcKey? Key, int? Id, int Value) : IJsonRecord
+{
+    public void WriteTo(JsonFields json)
+    {
+        json.Add("name", Name);
+        json.Add("key", Key);
+        json.Add("id", Id);
+        json.Add("value", Value);
+    }
+}
 
 /// <summary><c>nipc value</c>: the count of a semaphore.</summary>
 internal static class ValueVerb
@@ -30,7 +39,7 @@ internal static class ValueVerb
                     + $"--timeout 0' tries whether there is a permit.");
         if (parsed.GetValue(s_json))
             return ToolJson.Print(new SemaphoreValue(named.Name, named.Key.IsValid ? named.Key : null,
-                named.Found?.SystemVId, count), ToolJson.Default.SemaphoreValue);
+                named.Found?.SystemVId, count));
         Console.Out.WriteLine(count);
         return ExitCodes.Ok;
     });
