@@ -3,8 +3,8 @@
 # Guess: the files there are a view, like those of /proc: ls and rm work, as mq_overview(7) says, and a queue comes from
 # mq_open only.
 # Seen (Linux 6.18, coreutils 9.1): touch makes a queue with the default limits, and mq_open opens it. cp of a file into
-# the folder makes a queue, says that it cannot write, and leaves it. Both are counted: without room in
-# RLIMIT_MSGQUEUE, touch says "Too many open files". mv, ln, ln -s and mkdir are refused.
+# the folder makes a queue, says that it cannot write, and leaves it. Both are counted: without room in RLIMIT_MSGQUEUE,
+# touch says "Too many open files". mv, ln, ln -s and mkdir are refused.
 . "$(dirname "$0")/lib.sh"
 printf 'kernel: %s\n' "$(uname -r)"
 mkdir queues && mount -t mqueue mqueue queues
