@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `ulimit -f` bounds POSIX segments and memfds, and kills who asks for more; a semaphore that cannot be made for it says
-# "No such file or directory". System V and shared anonymous memory are free of it.
+# `ulimit -f` bounds POSIX segments and memfds, and kills a process that asks for more; a semaphore that cannot be made
+# for it says "No such file or directory". System V and shared anonymous memory are free of it.
 # Guess: the limit of file sizes is for files on disks; RLIMIT_AS and the size of /dev/shm bound shared memory.
 # Seen (Linux 6.18, glibc 2.36): beyond RLIMIT_FSIZE, ftruncate and posix_fallocate of a segment or memfd send SIGXFSZ,
 # which ends the process, and fail with EFBIG where it is ignored. sem_open of a new semaphore needs 32 bytes of it:

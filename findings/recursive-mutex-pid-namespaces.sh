@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two containers both hold one recursive mutex of a shared segment when their threads have the same number; an
 # error-checking mutex and a read-write lock call the other's hold a deadlock of their own.
-# Guess: a process-shared mutex excludes whoever maps it; who holds it is told by the kernel's own number of the thread.
+# Guess: a process-shared mutex excludes all that map it; its holder is told by the kernel's own number of the thread.
 # Seen (glibc 2.36): the owner is kept as the thread id in its own PID namespace. Where both are PID 1, trylock of a
 # recursive mutex that the other one holds succeeds and counts two. Locking an error-checking mutex, or a read-write
 # lock for writing, fails with EDEADLK instead of waiting. A normal and a robust mutex exclude.
@@ -16,7 +16,7 @@ cat >mutex.c <<'C'
 #include <time.h>
 #include <unistd.h>
 static struct shared { pthread_mutex_t normal, checking, recursive, robust; pthread_rwlock_t write; } *shared;
-static struct timespec past; /* who would have to wait says so at once */
+static struct timespec past; /* a wait is over at once */
 static void say(const char *what, int result)
 {
     printf("%s %s, ", what, result == 0 ? "taken" : strerrorname_np(result));
@@ -60,6 +60,7 @@ C
 gcc -Wall -o mutex mutex.c -pthread
 as_first() { exec unshare --pid --fork ./mutex /shared "$@"; }
 coproc as_first hold
+holder=$COPROC_PID
 read -r line <&"${COPROC[0]}"
 expect 'the holder' \
     'PID 1: normal taken, checking taken, recursive taken, robust taken, write taken, ' "$line "
@@ -69,5 +70,5 @@ expect 'another number' \
 expect 'the same number in another namespace' \
     'PID 1: normal ETIMEDOUT, checking EDEADLK, recursive taken, robust ETIMEDOUT, write EDEADLK, ' "$(as_first)"
 echo >&"${COPROC[1]}"
-wait "$COPROC_PID"
+wait "$holder"
 finish
