@@ -45,11 +45,14 @@ public sealed class LostPermitTests : OneType
         Nipc.Succeed("write", $"{key}", "--text", "x", "--lock", "--timeout", "30");
     }
 
-    [Fact]
-    public void While_the_command_lives_its_permit_is_in_use_and_afterwards_the_next_one_gets_it()
+    // A script uses small descriptors without asking what they are.
+    [Theory]
+    [InlineData("")]
+    [InlineData("exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; ")]
+    public void While_the_command_lives_its_permit_is_in_use_and_afterwards_the_next_one_gets_it(string script)
     {
         NativeIpcKey key = Make(1);
-        using var run = new RunningNipc("run", "--sem", $"{key}", "--", "sh", "-c", Waiting);
+        using var run = new RunningNipc("run", "--sem", $"{key}", "--", "sh", "-c", script + Waiting);
         int command = int.Parse(run.ReadLine(), CultureInfo.InvariantCulture);
         run.Signal(PeerProcess.SIGKILL);
         run.WaitForEnd();

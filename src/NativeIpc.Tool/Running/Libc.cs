@@ -234,7 +234,18 @@ internal static unsafe partial class Libc
     {
         const uint OwnerReadsAndWrites = 0x180;
         int descriptor = open(path, flags, OwnerReadsAndWrites);
+        if ((flags & O_CLOEXEC) == 0) descriptor = AboveScripts(descriptor);
         return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true) : throw Failed($"open {path}");
+    }
+
+    // What a command inherits is kept from its scripts, which use lower numbers without asking (exec 5<>file).
+    private static int AboveScripts(int descriptor)
+    {
+        const int F_DUPFD = 0, First = 64;
+        if (descriptor is < 0 or >= First || fcntl(descriptor, F_DUPFD, First) is not (>= 0 and var moved))
+            return descriptor;
+        _ = close(descriptor);
+        return moved;
     }
 
     /// <summary>How many bytes wait in a FIFO.</summary>
@@ -299,6 +310,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(int descriptor, int command, nint argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close(int descriptor);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint read(SafeFileHandle file, byte* bytes, nint count);

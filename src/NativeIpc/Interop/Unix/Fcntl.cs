@@ -47,6 +47,22 @@ internal static partial class Libc
         return moved;
     }
 
+    // Above what scripts name by hand, below the usual limit of 1,024.
+    private const int FirstAboveScripts = 64;
+
+    /// <summary>Moves a descriptor that programs inherit to where a shell script does not close it unknowingly: a
+    /// script says "exec 5&lt;&gt;file" without asking what has the number 5. Linux.</summary>
+    /// <param name="descriptor">A new one; negative for a failure.</param>
+    /// <returns>A descriptor for the same open file; the one that was given where there are no such numbers.</returns>
+    internal static int AboveScripts(int descriptor)
+    {
+        if (descriptor is < 0 or >= FirstAboveScripts) return descriptor;
+        int moved = fcntl_descriptor(descriptor, Flags.F_DUPFD, FirstAboveScripts);
+        if (moved == -1) return descriptor;
+        _ = close(descriptor);
+        return moved;
+    }
+
     /// <summary>Takes (F_WRLCK, F_RDLCK) or drops (F_UNLCK) a lock on one byte, without waiting; it belongs to the
     /// open file description, and the kernel drops it with the last descriptor of that.</summary>
     /// <returns>0, or the error number: EAGAIN when another description has it.</returns>

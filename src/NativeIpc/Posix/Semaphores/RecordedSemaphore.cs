@@ -137,8 +137,8 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     private static UnixDescriptor OpenForHeirs(in NativeIpcKey key, FileIdentity identity)
     {
         const string attempt = "record the permits of the semaphore";
-        var heirs = new UnixDescriptor(
-            SemaphoreFile.Open(key, Flags.O_RDONLY, TimeSpan.FromSeconds(1), out int number));
+        int opened = SemaphoreFile.Open(key, Flags.O_RDONLY, TimeSpan.FromSeconds(1), out int number);
+        var heirs = new UnixDescriptor(Libc.AboveScripts(opened));
         if (number == 0 && Libc.Status(heirs, out FileStatus status) == 0 && status.Identity == identity) return heirs;
         heirs.Dispose();
         throw number is 0 or Errno.ENOENT
