@@ -56,6 +56,7 @@ conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --f
 conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable
 conformance-waitv    dotnet  600  -           NATIVEIPC_NO_IO_URING=1 $suite --filter-trait Waits=waitv
 deb                  script  200  tool-aot    eng/deb.sh
+peers-here           script  120  peers       eng/peers-here.py
 abi                  dotnet  300  -           NativeIpc.Abi
 docs                 script  30   interop,tool,wine  eng/docs-test.sh
 "

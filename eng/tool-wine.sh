@@ -61,13 +61,19 @@ trap end_holders EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
+unstarted=0
 # What nipc says, both outputs, has the pattern (empty: nothing at all is said). Into a file, not a pipe: the services
 # of Wine, which the first program starts, would keep it open. Watched, with 124 as the exit code.
 check() { # NAME EXIT_CODE PATTERN ARGUMENT...
     local name=$1 expected=$2 pattern=$3 code
     shift 3
-    timeout --foreground -k 5 "$(patient 30)" wine "$out/bin/nipc.exe" "$@" >said 2>&1 <"${input:-/dev/null}"
-    code=$?
+    # Wine 8 fails to start a program now and then, with 1 and without a word, which nipc never does.
+    for _ in 1 2 3; do
+        timeout --foreground -k 5 "$(patient 30)" wine "$out/bin/nipc.exe" "$@" >said 2>&1 <"${input:-/dev/null}"
+        code=$?
+        if [ $code != 1 ] || [ -s said ] || [ "$expected" = 1 ]; then break; fi
+        unstarted=$((unstarted + 1))
+    done
     tr -d '\r' <said >said.txt
     { echo "\$ nipc $* # $code"; cat said.txt; } >>said.log
     if [ $code != "$expected" ]; then fail "$name" "exit code $code, not $expected: $(head -c 600 said.txt)"
@@ -404,4 +410,5 @@ fi
 
 left=$(living)
 if [ -z "$left" ]; then pass 'no process is left'; else fail 'no process is left' "$left"; fi
+[ $unstarted = 0 ] || echo "Wine failed to start nipc $unstarted times, and was asked again"
 exit $failures
