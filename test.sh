@@ -5,7 +5,7 @@
 #   ./test.sh                        everything
 #   ./test.sh STEP...                these steps only
 #   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
-#   ./test.sh --jobs N [STEP...]     N steps at a time; otherwise one more than processors (at most 4), as steps wait
+#   ./test.sh --jobs N [STEP...]     N steps at a time; otherwise two for each processor (at most 4), as steps wait
 #   ./test.sh --long [STEP...]       with repeats and samples at their full length
 #   ./test.sh --no-build [STEP...]   what is built already
 #   ./test.sh --list                 the steps
@@ -226,7 +226,7 @@ measure
 [ "$slowness" = 1 ] || say "This machine is busy or slow: bounds are up to $slowness times longer."
 if [ -z "$build" ]; then say 'build: none'
 elif ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q \
-    -p:NativeIpcAsserts=true; then
+    -p:NativeIpcAsserts=true -p:UseSharedCompilation=true; then
     coloured 31 'build: failed'
     fail build 'the solution does not build' "$logs/build.log"
     finish
@@ -244,7 +244,7 @@ separate=()
 if [ "$(uname -s) $(id -u)" = 'Linux 0' ] &&
     unshare --ipc --mount --propagation private mount -t tmpfs tmpfs /dev/shm 2>/dev/null; then
     separate=(unshare --ipc --mount --propagation private)
-    [ -n "$jobs" ] || jobs=$(($(nproc) + 1))
+    [ -n "$jobs" ] || jobs=$(($(nproc) * 2))
     [ "$jobs" -le 4 ] || jobs=4
 else
     jobs=1
