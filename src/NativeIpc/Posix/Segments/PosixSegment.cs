@@ -22,6 +22,7 @@ internal sealed class PosixSegment : Segment
     private readonly FileStatus _status;
     private readonly PosixRemoval? _removal;
     private readonly PosixLastOut? _lastOut;
+    private bool _isUnmapped;
     private readonly OwnerTrust _owners;
     private readonly bool _requiresRecovery;
     private long _largestFile = -1; // -1: not asked yet
@@ -297,7 +298,14 @@ internal sealed class PosixSegment : Segment
     private bool Release()
     {
         _removal?.Perform(); // of an instance that was not disposed; the mapping still pins the inode
-        bool unmapped = Libc.munmap(handle, (nuint)Size) == 0;
+        if (_lastOut is null) Unmap();
+        else _lastOut.Close(static segment => segment.Unmap(), this);
+        return _isUnmapped;
+    }
+
+    private void Unmap()
+    {
+        _isUnmapped = Libc.munmap(handle, (nuint)Size) == 0;
         if (_shared is not null)
         {
             NoUseMark.Set(_shared);
@@ -307,9 +315,6 @@ internal sealed class PosixSegment : Segment
         {
             _ = Libc.close(_descriptor);
         }
-
-        _lastOut?.Closed();
-        return unmapped;
     }
 
     /// <summary>The lock's name going together with the segment's is its normal end, not a replacement: then the users

@@ -352,16 +352,17 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         aside.Close();
     }
 
-    protected override void Close()
+    private protected override void BeforeUnmapping()
     {
-        RemoveName();
         if (_aside is not null) Return(_aside);
+    }
 
+    private protected override void CloseFiles()
+    {
         // The slot goes with the file. Where a late thread may still set this handle's mark, both stay until the object
         // is collected, so that the mark never becomes another handle's.
         bool isOver = UnmapPage();
         MarkNoUse(_file);
         if (isOver) _file.Dispose();
-        RemoveIfLast();
     }
 }

@@ -231,12 +231,26 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
         if (_lastOut is not null) NoUseMark.Set(file);
     }
 
-    /// <summary>Performs the duty of a last one out, after all is closed.</summary>
-    private protected void RemoveIfLast()
+    protected override void Close()
     {
-        if (_lastOut is null) return;
+        RemoveName();
+        BeforeUnmapping();
+        if (_lastOut is null) CloseFiles();
+        else _lastOut.Close(static semaphore => semaphore.CloseForLastOut(), this);
+    }
+
+    /// <summary>What has to be done while the page is the true one, and may wait.</summary>
+    private protected virtual void BeforeUnmapping()
+    {
+    }
+
+    /// <summary>Unmaps the page and closes the descriptors.</summary>
+    private protected virtual void CloseFiles() => UnmapPage();
+
+    private void CloseForLastOut()
+    {
+        CloseFiles();
         ReleaseKept(); // or the look for other users would find this descriptor
         Debug.Assert(File is null or { IsClosed: true } || _standIn is { IsInPlace: false });
-        _lastOut.Closed();
     }
 }

@@ -204,11 +204,4 @@ internal class PosixSemaphore : MappedSemaphore
 
         if (count > 0) Give(page, count);
     }
-
-    protected override void Close()
-    {
-        RemoveName();
-        _ = UnmapPage();
-        RemoveIfLast();
-    }
 }

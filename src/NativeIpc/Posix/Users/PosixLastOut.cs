@@ -21,7 +21,9 @@ internal sealed class PosixLastOut(NativeIpcKey key, IpcObjectKind kind, NativeI
     {
         using var reports = HeldReports.Begin();
 
-        // R1 Race: Dispose and the end of the process come together. Safe because: the gate lets one through.
+        // R1 Race: the object is closed while the process ends. Safe because: the gate lets one through, and the
+        // other waits until it is done. What was unmapped is another thread's memory by then, so nothing is mapped
+        // there.
         lock (_gate)
         {
             if (_performed) return;
@@ -43,12 +45,15 @@ internal sealed class PosixLastOut(NativeIpcKey key, IpcObjectKind kind, NativeI
         ProcessExit.Forget(this);
     }
 
-    /// <summary>After the object was closed here.</summary>
-    public void Closed()
+    /// <summary>Closes the object, and then removes it if nobody else has it.</summary>
+    /// <param name="close">Unmaps it and closes its descriptors; waits for nobody.</param>
+    /// <param name="target">What is closed.</param>
+    public void Close<T>(Action<T> close, T target)
     {
         using var reports = HeldReports.Begin();
         lock (_gate)
         {
+            close(target);
             if (!_performed) PosixUsers.RemoveIfLast(key, kind, lockKey, identity, null, bound);
             _performed = true;
         }
