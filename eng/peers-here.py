@@ -79,10 +79,16 @@ def meet(maker, user, key):
         two.ask("sem release c")
         assert one.answer() == "ok", "the permit did not come"
         one.ask("sem release c")
-        # The one that opened lets go first: the maker removes.
         for peer in (two, one):
             peer.ask("sem close c")
             peer.ask("shm close s")
+
+
+def remove(key):
+    """What a C program made stays, and what a failed check made may. Missing is no failure."""
+    with Peer(OURS) as peer:
+        peer.ask(f"shm remove {key}s")
+        peer.ask(f"sem remove {key}c")
 
 
 def output(*command):
@@ -148,9 +154,12 @@ with tempfile.TemporaryDirectory(prefix="nipc-") as folder:
                                               ("systemv", f"systemv:{folder}/k"))):
             for maker, user, order in ((OURS, program, "we make"), (program, OURS, f"{name} makes")):
                 what = f"{name}, {kind}, {order}"
+                objects = f"{key}{number}{name[0]}{order[0]}"
                 try:
-                    meet(maker, user, f"{key}{number}{name[0]}{order[0]}")
+                    meet(maker, user, objects)
                     say("PASS", what)
                 except (AssertionError, ValueError) as failure:
                     say("FAIL", what, str(failure))
+                finally:
+                    remove(objects)
 sys.exit(1 if failures else 0)
