@@ -34,7 +34,20 @@ internal sealed class Peer : IDisposable
             StandardInputEncoding = s_utf8,
             StandardOutputEncoding = s_utf8,
         };
-        return new Peer(Process.Start(start)!);
+
+        // Wine 8 fails to now and then, by ERROR_INTERNAL_ERROR.
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new Peer(Process.Start(start)!);
+            }
+            catch (System.ComponentModel.Win32Exception failure)
+                when (failure.NativeErrorCode == 1359 && attempt < 5)
+            {
+                Thread.Yield();
+            }
+        }
     }
 
     /// <summary>Sends a command and does not wait for its answer.</summary>
