@@ -2,6 +2,7 @@ using Medallion.Threading;
 using Medallion.Threading.Postgres;
 using Medallion.Threading.Redis;
 using NativeIpc.DistributedLock;
+using NativeIpc.DistributedLock.Tests.Services;
 using NativeIpc.Yardstick;
 using StackExchange.Redis;
 
@@ -14,22 +15,30 @@ internal static class Locks
 
     public static void Redis(string name)
     {
-        if (Server.StartRedis() is not { } server) return;
-        using (server)
+        const string Program = "/usr/bin/redis-server";
+        if (IsMissing(Program, "redis-server")) return;
+        using Server server = Server.StartRedis(Program);
         using (ConnectionMultiplexer redis =
-            ConnectionMultiplexer.Connect($"127.0.0.1:{server.Port},password={server.Password}"))
+            ConnectionMultiplexer.Connect($"127.0.0.1:{server.Port},password={Server.Password}"))
             Measure(name, new RedisDistributedSynchronizationProvider(redis.GetDatabase()));
     }
 
     public static void Postgres(string name)
     {
-        if (Server.StartPostgres() is not { } server) return;
-        using (server)
-        {
-            Measure(name, new PostgresDistributedSynchronizationProvider($"Host=127.0.0.1;Port={server.Port};"
-                + $"Username=postgres;Password={server.Password};Database=postgres"));
-            Npgsql.NpgsqlConnection.ClearAllPools();
-        }
+        const string Versions = "/usr/lib/postgresql";
+        if (IsMissing(Versions, "postgresql")) return;
+        string newest = Directory.GetDirectories(Versions).Order(StringComparer.Ordinal).Last();
+        using Server server = Server.StartPostgres(Path.Combine(newest, "bin"));
+        Measure(name, new PostgresDistributedSynchronizationProvider($"Host=127.0.0.1;Port={server.Port};"
+            + $"Username={Server.User};Password={Server.Password};Database=postgres"));
+        Npgsql.NpgsqlConnection.ClearAllPools();
+    }
+
+    private static bool IsMissing(string path, string package)
+    {
+        if (Path.Exists(path)) return false;
+        Console.Error.WriteLine($"Without {path} (Debian package {package}).");
+        return true;
     }
 
     private static void Measure(string name, IDistributedLockProvider provider)

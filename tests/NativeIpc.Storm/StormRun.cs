@@ -216,7 +216,6 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     private long _turnsAtDeath;
     private int _toldTogether;
     private int _untold;
-    private int _failedStarts;
 
     /// <summary>
     /// Keeps the account of who has to be told. The victim has the lock and stands still, so nobody changes what it
@@ -241,26 +240,8 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         Volatile.Write(ref reports.GetReference<Report>(index * 64).ProcessId, 0);
         _pointOf[index] = point;
         _age[index] = 0;
-        _processes[index] = StartWorker(
+        _processes[index] = WineStart.Process(
             new(Environment.ProcessPath!, ["worker", guardedKey.ToString(), reportKey.ToString(), $"{index}", point]));
-    }
-
-    /// <summary>Starts a process, up to five times: Wine 8 fails to now and then, by ERROR_INTERNAL_ERROR.</summary>
-    private Process StartWorker(ProcessStartInfo start)
-    {
-        const int InternalError = 1359;
-        for (int attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return Process.Start(start)!;
-            }
-            catch (Win32Exception failure)
-                when (OperatingSystem.IsWindows() && failure.NativeErrorCode == InternalError && attempt < 5)
-            {
-                _failedStarts++;
-            }
-        }
     }
 
     private static void Stop(Process process)
@@ -298,9 +279,9 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
             + $"of waiters{(_between > 0 ? $", {_between} between taking and noting" : "")}; {takeovers} takeovers "
             + $"told, {fromInside} of them from inside; {seen.Counter} turns");
         Console.WriteLine($"storm {type}: killed at points: {hits}");
-        if (_failedStarts > 0)
+        if (WineStart.Failures > 0)
             Console.WriteLine(
-                $"storm {type}: the system failed to start a process {_failedStarts} times, and was asked again");
+                $"storm {type}: the system failed to start a process {WineStart.Failures} times, and was asked again");
         bool isGood = true;
         Check("nobody was inside together with another", seen.Intruders == 0, $"{seen.Intruders} times");
         if (type != NativeIpcKeyType.Windows) // where deaths between two steps are told, too, so only bounds are known

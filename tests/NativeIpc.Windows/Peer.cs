@@ -34,20 +34,7 @@ internal sealed class Peer : IDisposable
             StandardInputEncoding = s_utf8,
             StandardOutputEncoding = s_utf8,
         };
-
-        // Wine 8 fails to now and then, by ERROR_INTERNAL_ERROR.
-        for (int attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return new Peer(Process.Start(start)!);
-            }
-            catch (System.ComponentModel.Win32Exception failure)
-                when (failure.NativeErrorCode == 1359 && attempt < 5)
-            {
-                Thread.Yield();
-            }
-        }
+        return new Peer(WineStart.Process(start));
     }
 
     /// <summary>Sends a command and does not wait for its answer.</summary>

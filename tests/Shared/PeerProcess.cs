@@ -37,9 +37,8 @@ internal sealed partial class PeerProcess : IDisposable
         start.RedirectStandardError = true;
         start.StandardInputEncoding = new UTF8Encoding(false);
         start.StandardOutputEncoding = new UTF8Encoding(false);
-        _process = new Process { StartInfo = start };
+        _process = WineStart.Process(start);
         _process.ErrorDataReceived += (_, line) => Note("!", line.Data);
-        _process.Start();
         _process.BeginErrorReadLine();
         s_everStarted[_process.Id] = 0;
     }

@@ -73,7 +73,9 @@ internal sealed class TokenFolder : IDisposable
             }
             catch (IOException failure) when (failure.HResult == Libc.ENOENT)
             {
-                Remove(folder); // killed before it made the file: the folder is empty, or it stays
+                // R2 Race: its nipc was killed before it made the file, or makes it at this moment. Safe because: only
+                // an empty folder goes, in one step of the kernel; without it, that nipc makes another one.
+                RemoveEmpty(folder);
             }
             catch (IOException)
             {
@@ -82,16 +84,26 @@ internal sealed class TokenFolder : IDisposable
         }
     }
 
+    /// <summary>Removes a folder whose lock the caller has.</summary>
     private static void Remove(string folder)
     {
         try
         {
-            if (File.Exists(LockOf(folder)))
-            {
-                File.Delete(Path.Combine(folder, "fifo"));
-                File.Delete(LockOf(folder));
-            }
+            File.Delete(Path.Combine(folder, "fifo"));
+            File.Delete(LockOf(folder));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return; // it stays, with what could not be removed
+        }
 
+        RemoveEmpty(folder);
+    }
+
+    private static void RemoveEmpty(string folder)
+    {
+        try
+        {
             Directory.Delete(folder);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -10,11 +10,10 @@ namespace NativeIpc.DistributedLock.Tests.Services;
 public sealed class PostgresService : Service
 {
     private const string Package = "postgresql";
-    private const string User = "postgres";
 
     private Server? _server;
 
-    private string Connection => $"Host=127.0.0.1;Port={_server!.Port};Username={User};Database=postgres";
+    private string Connection => $"Host=127.0.0.1;Port={_server!.Port};Username={Server.User};Database=postgres";
 
     public override IReadOnlyList<string> Words => ProviderChoice.Postgres(Connection);
 
@@ -23,31 +22,9 @@ public sealed class PostgresService : Service
         string versions = Peers.Require("/usr/lib/postgresql", Package);
         string programs = Path.Combine(Directory.GetDirectories(versions).Order(StringComparer.Ordinal).Last(), "bin");
         Peers.Require(Path.Combine(programs, "postgres"), Package);
-        // It refuses to run as root; Debian's package has made a user for it.
-        string[] asUser = Environment.IsPrivilegedProcess
-            ? [Peers.Require("setpriv", "util-linux"), $"--reuid={User}", $"--regid={User}", "--clear-groups"] : [];
-        _server ??= Server.Start("postgres", folder => Prepare(programs, asUser, folder),
-            (folder, port) =>
-            [
-                .. asUser, Path.Combine(programs, "postgres"), "-D", DataOf(folder), "-c", "listen_addresses=127.0.0.1",
-                "-c", $"port={Server.Text(port)}", "-c", "unix_socket_directories=", "-c", "fsync=off",
-            ],
-            "database system is ready to accept connections");
+        if (Environment.IsPrivilegedProcess) Peers.Require("setpriv", "util-linux");
+        _server ??= Server.StartPostgres(programs);
     }
-
-    private static string DataOf(string folder) => Path.Combine(folder, "data");
-
-    private static void Prepare(string programs, string[] asUser, string folder)
-    {
-        string password = Path.Combine(folder, "password");
-        File.WriteAllText(password, Server.Password);
-        if (asUser.Length > 0) Run(["chown", $"{User}:{User}", folder, password]);
-        Run([.. asUser, Path.Combine(programs, "initdb"), "-D", DataOf(folder), "-U", User, "-A", "scram-sha-256",
-            $"--pwfile={password}", "-E", "UTF8", "--no-locale", "--no-sync"]);
-    }
-
-    private static void Run(string[] command)
-        => _ = Shell.Run(command[0], command[1..], workingDirectory: "/", watchdog: Watchdog * 2).Succeeded;
 
     /// <summary>Ends the session that holds a lock, as a restart or a broken network does.</summary>
     public override void LoseLock(string name)

@@ -23,14 +23,8 @@ public sealed class RedisService : Service
     public override void Require()
     {
         string program = Peers.Require("redis-server", "redis-server");
-        _server ??= Server.Start("redis",
-            folder => File.WriteAllText(Configuration(folder), $"requirepass {Server.Password}\n"),
-            (folder, port) => [program, Configuration(folder), "--bind", "127.0.0.1", "--port", Server.Text(port),
-                "--dir", folder, "--save", "", "--appendonly", "no"],
-            "Ready to accept connections");
+        _server ??= Server.StartRedis(program);
     }
-
-    private static string Configuration(string folder) => Path.Combine(folder, "redis.conf");
 
     public override void LoseLock(string name) => Remove(name);
 
