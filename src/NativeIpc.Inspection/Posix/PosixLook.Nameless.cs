@@ -3,7 +3,6 @@ using NativeIpc.Interop.Unix;
 using NativeIpc.Keys;
 using NativeIpc.Platform;
 using NativeIpc.Posix.Names;
-using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Inspection.Posix;
 
