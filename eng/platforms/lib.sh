@@ -9,7 +9,7 @@
 set -u
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
 : "${platform:?a recipe is run by ./platforms.sh}" "${out:?}"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc
+cache=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}
 mirror=${NATIVEIPC_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 short=${NATIVEIPC_PLATFORMS_SHORT:-} no_rows=${NATIVEIPC_PLATFORMS_NO_ROWS:-}
 dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
@@ -67,28 +67,35 @@ lines() {
 }
 
 # debian SUITE PACKAGE...: the folder of a Debian with these packages in $debian; made, or completed, where necessary.
-# The clock may be ahead of what unstable's lists are good for.
+# Debian 13 is the folder that eng/peers.sh makes for its Qt, under its lock. The clock may be ahead of what unstable's
+# lists are good for.
 debian() {
-    local suite=$1 package missing=()
+    local suite=$1 lock=$cache/roots/$1.lock package missing=()
     shift
     debian=$cache/roots/$suite
-    mkdir -p "$cache/roots"
-    exec 8>"$cache/roots/$suite.lock"
+    mkdir -p "$cache/roots" "$cache/peers"
+    if [ "$suite" = trixie ]; then
+        debian=$cache/trixie lock=$cache/peers/.lock
+        # Made by the other peers too, of which some may be missing here.
+        [ -e "$debian/etc/debian_version" ] || "$root/eng/peers.sh" >"$out/peers.log" 2>&1
+        [ -e "$debian/etc/debian_version" ] || unable "$(grep 'qt6.8' "$out/peers.log" | tail -n 1)"
+    fi
+    exec 8>"$lock"
     flock 8
     if [ ! -e "$debian/etc/debian_version" ]; then
         rm -rf "$debian.new"
         debootstrap --variant=minbase --include=procps,strace,openssl "$suite" "$debian.new" "$mirror" \
-            >"$out/debootstrap.log" 2>&1 || unable "debootstrap of $suite failed; see $out/debootstrap.log"
+            >"$out/debootstrap.log" 2>&1 8>&- || unable "debootstrap of $suite failed; see $out/debootstrap.log"
         mv "$debian.new" "$debian"
     fi
-    for package; do
+    for package in procps strace openssl "$@"; do
         [ -e "$debian/var/lib/dpkg/info/$package.list" ] || compgen -G "$debian/var/lib/dpkg/info/$package:*.list" \
             >/dev/null || missing+=("$package")
     done
     if [ ${#missing[@]} != 0 ]; then
         { apart chroot "$debian" apt-get -q -o Acquire::Check-Valid-Until=false update &&
             DEBIAN_FRONTEND=noninteractive LC_ALL=C apart chroot "$debian" apt-get -q -y --no-install-recommends \
-                install "${missing[@]}"; } >"$out/apt.log" 2>&1 ||
+                install "${missing[@]}"; } >"$out/apt.log" 2>&1 8>&- ||
             unable "${missing[*]} could not be installed in $debian; see $out/apt.log"
     fi
     exec 8>&-
