@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Under qemu-user a shared mapping cannot be mapped a second time by mremap with an old size of 0, which says ENOMEM.
+# Under qemu-user, and under Valgrind, a shared mapping cannot be mapped a second time by mremap with an old size of 0.
 # Guess: mremap is passed on; moving a part of a mapping works there.
-# Seen (qemu-user-static 7.2, x86-64 on x86-64): ENOMEM for POSIX, System V and anonymous memory, at any place and at a
-# chosen one. A move to a chosen place works. Programs that get a second view in this way need mmap of a descriptor.
+# Seen (qemu-user-static 7.2, x86-64 on x86-64; Valgrind 3.19): it fails for POSIX, System V and anonymous memory, at
+# any place and at a chosen one, by qemu-user as when memory is short (ENOMEM), by Valgrind with EINVAL. A move to a
+# chosen place works. A program that gets its second view in this way needs mmap of a descriptor there.
 . "$(dirname "$0")/lib.sh"
-unpack qemu-user-static=1:7.2+dfsg-7+deb12u18+b3
+unpack qemu-user-static=1:7.2+dfsg-7+deb12u18+b3 valgrind=1:3.19.0-1
 cat >second.c <<'C'
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,4 +41,7 @@ expect 'the machine' 'POSIX second second moved; System V second second moved; a
     "$(./second)"
 expect 'qemu-user' 'POSIX ENOMEM ENOMEM moved; System V ENOMEM ENOMEM moved; anonymous ENOMEM ENOMEM moved; ' \
     "$(root/usr/bin/qemu-x86_64-static ./second)"
+export VALGRIND_LIB=$PWD/root/usr/libexec/valgrind
+expect 'Valgrind' 'POSIX EINVAL EINVAL moved; System V EINVAL EINVAL moved; anonymous EINVAL EINVAL moved; ' \
+    "$(root/usr/bin/valgrind.bin --tool=none -q ./second)"
 finish
