@@ -32,6 +32,15 @@ internal sealed class InteropKeys : IDisposable
     internal NativeIpcKey Semaphore(string backEnd, string? name = null)
         => Make(backEnd, name ?? NextName(), SystemSemaphore.LegacyNativeKey);
 
+    /// <summary>This process is on musl, as no peer but one is.</summary>
+    internal static bool IsMusl { get; } = NativeIpcKeyRules.Current.Platform == KeyPlatform.LinuxMusl;
+
+    /// <summary>Our key for a semaphore that peers on glibc know by this one: on musl, where a semaphore's file has no
+    /// prefix, a POSIX one is named by its file.</summary>
+    internal static NativeIpcKey Ours(in NativeIpcKey semaphore)
+        => IsMusl && semaphore.Type == NativeIpcKeyType.PosixRealtime
+            ? new NativeIpcKey("/sem." + semaphore.NativeKey.TrimStart('/'), semaphore.Type) : semaphore;
+
     /// <summary>Removes what is under a key of the test's own making, too.</summary>
     internal NativeIpcKey Track(in NativeIpcKey key)
     {

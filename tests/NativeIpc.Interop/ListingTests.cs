@@ -36,7 +36,7 @@ public sealed class ListingTests
         NativeIpcKey key = stage.Keys.Semaphore(backEnd);
         stage.Peer.Ask($"sem create s {ForeignPeer.Word(key)} 3");
         stage.Keys.Note();
-        IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore);
+        IpcObjectInfo found = Listed(InteropKeys.Ours(key), IpcObjectKind.SystemSemaphore);
         Assert.Equal(3, found.Value);
         if (stage.IsPosix) Assert.Contains(stage.Peer.Id, found.Attachments.Select(user => user.ProcessId));
         Assert.Equal(IpcObjectTraits.None, found.Traits & ~(IpcObjectTraits.LegacyName | IpcObjectTraits.KeyCollision));

@@ -137,7 +137,7 @@ public sealed class S5LifetimeTests : Scenario
         }
 
         Assert.Equal(all, seen.State);
-        Assert.True(SystemSemaphore.Remove(key));
+        Assert.True(SystemSemaphore.Remove(InteropKeys.Ours(key)));
         Assert.Equal("", seen.State);
     });
 

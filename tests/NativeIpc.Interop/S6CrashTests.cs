@@ -138,7 +138,7 @@ public sealed class S6CrashTests : Scenario
         }
 
         Assert.False(semaphore.TryAcquire(TimeSpan.FromMilliseconds(60)));
-        using (SystemSemaphore afresh = SystemSemaphore.CreateOrReset(key, 1))
+        using (SystemSemaphore afresh = SystemSemaphore.CreateOrReset(InteropKeys.Ours(key), 1))
         {
             Assert.False(afresh.CreatedNew);
             Assert.True(semaphore.TryAcquire());

@@ -123,19 +123,19 @@ internal sealed class Stage : IDisposable
         return segment;
     }
 
-    /// <summary>A semaphore that both have; the peer calls it <c>s</c>.</summary>
+    /// <summary>A semaphore that both have, under the key of peers on glibc; the peer calls it <c>s</c>.</summary>
     internal SystemSemaphore ShareSemaphore(in NativeIpcKey key, int count, SystemSemaphoreOptions? options = null)
     {
         SystemSemaphore semaphore;
         if (IsOurs)
         {
-            semaphore = Keep(SystemSemaphore.CreateNew(key, count, options));
+            semaphore = Keep(SystemSemaphore.CreateNew(InteropKeys.Ours(key), count, options));
             Peer.Ask($"sem open s {ForeignPeer.Word(key)}");
         }
         else
         {
             Peer.Ask($"sem create s {ForeignPeer.Word(key)} {count}");
-            semaphore = Keep(SystemSemaphore.OpenExisting(key, options));
+            semaphore = Keep(SystemSemaphore.OpenExisting(InteropKeys.Ours(key), options));
         }
 
         Keys.Note();
