@@ -48,8 +48,38 @@ semaphore-set found -DBREAK_LOCK
 semaphore-set found -DBREAK_FINISHING
 semaphore-set found -DBREAK_ADDING -DTWICE
 semaphore-set found -DBREAK_FRESH -DOPENS
+event-word holds -DROLES=1
+event-word holds -DROLES=1 -DMANUAL
+event-word holds -DROLES=2
+event-word holds -DROLES=2 -DDEAD
+event-word holds -DROLES=2 -DMANUAL
+event-word holds -DROLES=3
+event-word holds -DROLES=3 -DSET
+event-word holds -DROLES=3 -DMANUAL
+event-word holds -DROLES=4
+event-word holds -DROLES=4 -DDEAD
+event-word holds -DROLES=5
+event-word holds -DROLES=5 -DMANUAL
+event-word found -DROLES=1 -DDIES=0 -DBREAK_GRANTS
+event-word found -DROLES=1 -DDIES=0 -DDEAD -DBREAK_BACK
+event-word found -DROLES=2 -DDIES=0 -DDEAD -DBREAK_TAKEN
+event-word found -DROLES=3 -DDIES=0 -DBREAK_SECOND_LOOK
+event-word found -DROLES=3 -DDIES=0 -DBREAK_COMPARING
+event-word found -DROLES=4 -DDIES=0 -DBREAK_ONCE_MORE
+event-word found -DROLES=3 -DDIES=0 -DMANUAL -DBREAK_SECOND_LOOK
+event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_GENERATION
+event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_ALL
+event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_COMPARING
 '
 long_searches='
+event-word holds -DROLES=1 -DDEAD
+event-word holds -DROLES=1 -DSET
+event-word holds -DROLES=2 -DSET
+event-word holds -DROLES=3 -DDEAD
+event-word holds -DROLES=4 -DSET
+event-word holds -DROLES=4 -DMANUAL
+event-word holds -DROLES=5 -DDEAD
+event-word holds -DROLES=5 -DSET
 lock-word holds -DROUNDS=2
 lock-word holds -DPEER -DROUNDS=2
 stepping-aside holds -DTWICE
@@ -103,6 +133,11 @@ names() { # MODEL
         grep -rlE "(class|struct) $type\b" "$root/src/NativeIpc" --include='*.cs' | xargs -r grep -qw "$method" ||
             missing="$missing $member"
     done < <(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE '[A-Z][A-Za-z]+\.[A-Z][A-Za-z]+' | sort -u)
+    # Of the header, which the library does alike
+    while read -r method; do
+        found=1
+        grep -qw "$method" "$root/include/nativeipc_event.h" || missing="$missing $method"
+    done < <(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE 'nativeipc_event_[a-z_]+' | sort -u)
     [ $found = 1 ] && [ -z "$missing" ] && { echo "PASS models: $1 names methods that are there"; return 0; }
     echo "FAIL models: $1 stands for methods that are not there any more:$missing"
     return 1
