@@ -50,11 +50,13 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# The folder of a peer, by what its program depends on.
+# The folder of a peer, by what its program depends on: its source, the file $also, and words.
+also=/dev/null
 folder_of() {
     local name=$1
     shift
-    printf '%s/peers/%s-%s' "$cache" "$name" "$({ cat "$1"; shift; printf '%s\n' "$@"; } | sha256sum | cut -c1-16)"
+    printf '%s/peers/%s-%s' "$cache" "$name" \
+        "$({ cat "$1" "$also"; shift; printf '%s\n' "$@"; } | sha256sum | cut -c1-16)"
 }
 
 # keep_only FOLDER NAME: older builds of the peer go.
@@ -78,7 +80,8 @@ compiled() {
     if [ ! -x "$folder/peer" ]; then
         mkdir -p "$folder"
         # Flags after the source are libraries.
-        if ! "$compiler" -O1 -Wall -Wextra -o "$folder/peer.new" "$source" "$@" >>"$log" 2>&1; then
+        if ! "$compiler" -O1 -Wall -Wextra "-I$(dirname "$also")" -o "$folder/peer.new" "$source" "$@" \
+            >>"$log" 2>&1; then
             rm -rf "$folder"
             report "$name" missing "It did not build; is Debian package $package installed? See $log."
             return
@@ -110,6 +113,7 @@ interpreted() {
     local folder
     folder=$(folder_of "$name" "$source")
     mkdir -p "$folder"
+    [ "$also" = /dev/null ] || cp "$also" "$folder/"
     cp "$source" "$folder/peer.new"
     mv "$folder/peer.new" "$folder/peer"
     keep_only "$folder" "$name"
@@ -206,6 +210,14 @@ compiled boost libboost-dev "$sources/boost/peer.cpp" g++ -std=c++17 -Wno-unused
 interpreted python python3-sysv-ipc "$sources/python/peer.py" /usr/bin/python3
 interpreted perl perl "$sources/perl/peer.pl" /usr/bin/perl
 interpreted php php-cli "$sources/php/peer.php" php
+
+# Events, through what this repository offers for other languages
+also=$root/include/nativeipc_event.h
+compiled event-c gcc "$sources/c/event.c" gcc -std=c11 -Werror
+compiled event-c-musl musl-tools "$sources/c/event.c" musl-gcc -static -std=c11 -Werror
+compiled event-cpp g++ "$sources/c/event.c" g++ -std=c++11 -Werror -DNATIVEIPC_EVENT_NO_TMPFILE
+also=$root/interop/python/nativeipc_event.py
+interpreted event-python libatomic1 "$sources/python/event.py" /usr/bin/python3
 
 chmod 644 "$index"
 mv "$index" "$cache/peers/index.tsv"

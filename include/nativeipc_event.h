@@ -63,7 +63,8 @@ typedef _Atomic(uint32_t) nativeipc_event_atomic;
 _Static_assert(sizeof(nativeipc_event_atomic) == 4 && ATOMIC_INT_LOCK_FREE == 2, "a word that processes can share");
 #endif
 
-/* For tests: what a thread does between two steps, where a death may come. */
+/* For tests: what a thread does between two steps, where a death may come; and NATIVEIPC_EVENT_NO_TMPFILE, which makes
+ * events as on a file system without O_TMPFILE. */
 #ifndef NATIVEIPC_EVENT_STEP
 #define NATIVEIPC_EVENT_STEP(name) ((void)0)
 #endif
@@ -353,7 +354,7 @@ static inline int nativeipc_event_fill(int file, int mode, int initially_set, mo
 /* Makes the file whole, and only then gives it its name; nobody ever meets a half-made one. The descriptor, or -1. */
 static inline int nativeipc_event_publish(const char *path, int mode, int initially_set, mode_t permissions) {
     char other[NATIVEIPC_EVENT_PATH];
-#ifdef O_TMPFILE
+#if defined(O_TMPFILE) && !defined(NATIVEIPC_EVENT_NO_TMPFILE)
     int file = open(NATIVEIPC_EVENT_FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (file != -1) {
         if (nativeipc_event_fill(file, mode, initially_set, permissions) != 0) return nativeipc_event_fail(file, errno);

@@ -34,9 +34,12 @@ internal sealed class ForeignPeer : IDisposable
     internal int Id => _process.Id;
 
     /// <summary>Starts a peer of the index; skips the test when it is missing.</summary>
-    internal static ForeignPeer Start(PeerKind kind)
+    internal static ForeignPeer Start(PeerKind kind) => Start(kind.Name);
+
+    /// <summary>Starts a peer by its name in the index; skips the test when it is missing.</summary>
+    internal static ForeignPeer Start(string name)
     {
-        string[] words = PeerIndex.Require(kind.Name);
+        string[] words = PeerIndex.Require(name);
         return new ForeignPeer(new ProcessStartInfo(words[0], words[1..]));
     }
 
