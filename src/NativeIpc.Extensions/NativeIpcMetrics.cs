@@ -96,8 +96,13 @@ internal sealed class NativeIpcMetrics : IDisposable
     // The name of a registration, and never a key: of those there may be any number.
     private static TagList TagsOf(RegisteredObject? found, IpcObjectKind kind)
     {
-        RegisteredKind plain = kind == IpcObjectKind.SharedMemory ? RegisteredKind.Segment : RegisteredKind.Semaphore;
-        var tags = new TagList { { KindTag, Word(found?.Kind ?? plain) } };
+        string plain = kind switch
+        {
+            IpcObjectKind.SharedMemory => Word(RegisteredKind.Segment),
+            IpcObjectKind.SystemSemaphore => Word(RegisteredKind.Semaphore),
+            _ => "event",
+        };
+        var tags = new TagList { { KindTag, found is null ? plain : Word(found.Kind) } };
         if (found is not null) tags.Add(NameTag, found.Name);
         return tags;
     }

@@ -148,7 +148,7 @@ public sealed partial class SharedMemory
 
         public WaitQueue<SharedMemoryLock?> Queue { get; }
 
-        public bool TryTake(out SharedMemoryLock? taken, out bool isHeldUp)
+        public bool TryTake(uint seen, out SharedMemoryLock? taken, out bool isHeldUp)
         {
             taken = null;
             isHeldUp = false;
@@ -166,7 +166,7 @@ public sealed partial class SharedMemory
         public void AwaitMoment() => Volatile.Read(ref _owner._lock)!.Semaphore.AwaitMoment();
 
         /// <summary>The lock that is open, changed or not: a look at all goes on to the next one.</summary>
-        public SemaphoreObject BeginUse()
+        public WaitObject BeginUse()
         {
             SegmentLock current;
             do

@@ -160,13 +160,14 @@ public sealed partial class SystemSemaphore
 
         public NativeIpcKey Key => _semaphore.Key;
 
-        public SemaphoreObject BeginUse() => _semaphore.TryBeginUse() ? _semaphore : throw Disposed();
+        public WaitObject BeginUse() => _semaphore.TryBeginUse() ? _semaphore : throw Disposed();
 
         public bool NeedsLooks => _semaphore.NeedsLooks;
 
         public IWaitSignal Signal { get; }
 
-        public bool TryTake(out bool taken, out bool isHeldUp) => taken = _semaphore.TryAcquire(out isHeldUp);
+        public bool TryTake(uint seen, out bool taken, out bool isHeldUp)
+            => taken = _semaphore.TryAcquire(out isHeldUp);
 
         public void AwaitMoment() => _semaphore.AwaitMoment();
 

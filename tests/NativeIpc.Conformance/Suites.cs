@@ -71,6 +71,16 @@ namespace NativeIpc.Conformance.Posix
     public sealed class ListingTests : ListingTests<PosixProvider>;
 
     public sealed class OrphanedTests : OrphanedTests<PosixProvider>;
+
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
+    public sealed class EventTests : EventTests<PosixProvider>;
+
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
+    public sealed class EventRaceTests : EventRaceTests<PosixProvider>;
+
+    public sealed class EventDeathTests : EventDeathTests<PosixProvider>;
 }
 
 namespace NativeIpc.Conformance.PlainPosix
@@ -195,6 +205,12 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemVProvider>;
 
     public sealed class RaceTests : RaceTests<SystemVProvider>;
+
+    public sealed class EventTests : EventTests<SystemVProvider>;
+
+    public sealed class EventRaceTests : EventRaceTests<SystemVProvider>;
+
+    public sealed class EventDeathTests : EventDeathTests<SystemVProvider>;
 }
 
 namespace NativeIpc.Conformance.SystemV84
@@ -240,6 +256,10 @@ namespace NativeIpc.Conformance.SystemV84
     public sealed class DisposeRaceTests : DisposeRaceTests<SystemV84Provider>;
 
     public sealed class RaceTests : RaceTests<SystemV84Provider>;
+
+    public sealed class EventTests : EventTests<SystemV84Provider>;
+
+    public sealed class EventRaceTests : EventRaceTests<SystemV84Provider>;
 }
 
 namespace NativeIpc.Conformance.Windows
@@ -300,4 +320,10 @@ namespace NativeIpc.Conformance.Windows
 
     [Trait("Needs", "Windows")]
     public sealed class RaceTests : RaceTests<WindowsProvider>;
+
+    [Trait("Needs", "Windows")]
+    public sealed class EventTests : EventTests<WindowsProvider>;
+
+    [Trait("Needs", "Windows")]
+    public sealed class EventRaceTests : EventRaceTests<WindowsProvider>;
 }

@@ -24,6 +24,7 @@ using var output = new StreamWriter(StandardStream.Open(1)) { AutoFlush = true, 
 using var input = new StreamReader(StandardStream.Open(0));
 var segments = new SegmentCommands(output);
 var semaphores = new SemaphoreCommands(output);
+var events = new EventCommands(output);
 var stops = new StopCommands(output, input);
 
 while (input.ReadLine() is { } line)
@@ -39,6 +40,9 @@ while (input.ReadLine() is { } line)
                 break;
             case "sem":
                 answer = semaphores.Run(words);
+                break;
+            case "event":
+                answer = events.Run(words);
                 break;
             case "key":
                 answer = KeyCommands.Run(words);
@@ -62,11 +66,13 @@ while (input.ReadLine() is { } line)
             case "reset":
                 segments.CloseAll();
                 semaphores.CloseAll();
+                events.CloseAll();
                 answer = "ok";
                 break;
             case "quit":
                 segments.CloseAll();
                 semaphores.CloseAll();
+                events.CloseAll();
                 output.WriteLine("ok");
                 return 0;
             case "exit":

@@ -195,7 +195,7 @@ internal sealed partial class PeerProcess : IDisposable
     private string AnswerLine(TimeSpan? watchdog)
     {
         string line = ReadLine(watchdog ?? s_watchdog);
-        if (line is "locking" or "acquiring" or "opening") line = ReadLine(watchdog ?? s_watchdog);
+        if (line is "locking" or "acquiring" or "opening" or "waiting") line = ReadLine(watchdog ?? s_watchdog);
         _answersDue--;
         return line;
     }

@@ -52,10 +52,11 @@ internal sealed class TestNames : IDisposable
             if (key.IsEmpty || key.NativeKey.Contains('\0')) continue;
             if (SharedMemory.IsKeyTypeSupported(key.Type)) Try(() => SharedMemory.Remove(key));
             if (SystemSemaphore.IsKeyTypeSupported(key.Type)) Try(() => SystemSemaphore.Remove(key));
-            if (key.Type.IsSystemV) _paths.Add(key.NativeKey);
+            if (SystemEvent.IsKeyTypeSupported(key.Type)) Try(() => SystemEvent.Remove(key));
+            if (key.Type.IsSystemV) _paths.AddRange(key.NativeKey, key.NativeKey + ".event");
             string name = key.NativeKey.TrimStart('/');
             if (key.Type == NativeIpcKeyType.PosixRealtime && name.Length > 0)
-                _paths.AddRange($"/dev/shm/{name}", $"/dev/shm/sem.{name}");
+                _paths.AddRange($"/dev/shm/{name}", $"/dev/shm/sem.{name}", $"/dev/shm/nativeipc-event.{name}");
         }
 
         foreach (string path in _paths)

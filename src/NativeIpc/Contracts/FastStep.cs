@@ -4,7 +4,7 @@ namespace NativeIpc.Contracts;
 
 /// <summary>How a lock is taken and given by one exchange of a word in memory: from free to taken by this object, and
 /// back. The back end says where the word is and what the two values are; with any other value, say that of a word with
-/// a waiter, the step fails and the caller counts itself in (<see cref="SemaphoreObject.TryBeginUse"/>).</summary>
+/// a waiter, the step fails and the caller counts itself in (<see cref="WaitObject.TryBeginUse"/>).</summary>
 internal unsafe struct FastStep
 {
     private nint _word;

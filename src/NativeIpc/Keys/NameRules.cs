@@ -45,6 +45,8 @@ internal static class NameRules
         KeyEnvironment environment)
     {
         ArgumentNullException.ThrowIfNull(name);
+        if (kind == IpcObjectKind.SystemEvent)
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, "Qt 4.4 to 6.5 made no events.");
         if (!HasNames(type, environment.Platform) || name.Length == 0) return new NativeIpcKey("", type);
 
         string hash = Convert.ToHexStringLower(Sha1(name));
@@ -68,6 +70,7 @@ internal static class NameRules
     {
         const int HashLength = 40;
         original = "";
+        if (kind == IpcObjectKind.SystemEvent) return false; // they made none
         string prefix = LegacyPrefix(kind);
         if (!name.StartsWith(prefix, StringComparison.Ordinal) || name.Length < prefix.Length + HashLength)
             return false;
@@ -138,11 +141,18 @@ internal static class NameRules
         return "/" + (wasCut ? name[..AppleNameLength] : name);
     }
 
+    private static string WindowsPrefix(IpcObjectKind kind) => kind switch
+    {
+        IpcObjectKind.SharedMemory => "shm_",
+        IpcObjectKind.SystemSemaphore => "sem_",
+        _ => "event_", // Qt has none; all kinds share one space of names
+    };
+
     private static string WindowsName(string name, IpcObjectKind kind, out bool wasCut)
     {
         // Qt cuts the whole at MAX_PATH. Whether it counts the terminating zero was not observed; 260 units are refused
         // when used, so the difference shows only in the text of a key that works nowhere.
-        string nativeKey = name.Insert(WindowsPrefixLength(name), kind == IpcObjectKind.SharedMemory ? "shm_" : "sem_");
+        string nativeKey = name.Insert(WindowsPrefixLength(name), WindowsPrefix(kind));
         wasCut = nativeKey.Length > WindowsMaxPath;
         return wasCut ? nativeKey[..WindowsMaxPath] : nativeKey;
     }

@@ -96,6 +96,8 @@ public sealed class NativeIpcKeyRules
     /// <param name="kind">What the key is for.</param>
     /// <returns>The key, which remembers the name.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="kind"/> is no value of the enumeration, or an
+    /// event, of which such programs make none.</exception>
     /// <exception cref="InvalidOperationException">The key is a System V one, and <see cref="TemporaryDirectory"/> is
     /// null.</exception>
     public NativeIpcKey LegacyNativeKey(string name, NativeIpcKeyType type, IpcObjectKind kind)

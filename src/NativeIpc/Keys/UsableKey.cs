@@ -35,6 +35,7 @@ internal static class UsableKey
                 + "InvariantGlobalization off, or pass names as they are (the switch NativeIpc.NamesAsTheyAre).";
 
         name = NameText.ForSystem(name, platform, form);
+        if (kind == IpcObjectKind.SystemEvent && key.Type.IsSystemV) name += EventSuffix;
         return key.Type.IsSystemV ? FindPathViolation(name, platform)
             : platform == KeyPlatform.Apple ? FindAppleViolation(name, kind)
             : FindPosixViolation(name, kind, platform);
@@ -50,16 +51,26 @@ internal static class UsableKey
     {
         if (key.Type == NativeIpcKeyType.Windows) return (key.NativeKey.Length, WindowsLimit);
         string name = NameText.ForSystem(key.NativeKey, platform, form);
+        if (kind == IpcObjectKind.SystemEvent && key.Type.IsSystemV) name += EventSuffix;
         return key.Type != NativeIpcKeyType.PosixRealtime ? PathLength(name, platform)
             : platform == KeyPlatform.Apple ? AppleLength(name, kind)
             : PosixLength(name, kind, platform);
     }
 
+    /// <summary>What stands before the name of an event's file in /dev/shm.</summary>
+    internal const string EventPrefix = "nativeipc-event.";
+
+    /// <summary>What stands after the path of an event's System V key file.</summary>
+    internal const string EventSuffix = ".event";
+
     // glibc keeps a semaphore in a file called sem.NAME; musl and bionic do not.
     private static (int Length, int Limit) PosixLength(string name, IpcObjectKind kind, KeyPlatform platform)
-        => (Encoding.UTF8.GetByteCount(name.TrimStart('/')),
-            kind == IpcObjectKind.SystemSemaphore && platform == KeyPlatform.Linux
-                ? LongestFileName - 4 : LongestFileName);
+        => (Encoding.UTF8.GetByteCount(name.TrimStart('/')), kind switch
+        {
+            IpcObjectKind.SystemEvent => LongestFileName - EventPrefix.Length,
+            IpcObjectKind.SystemSemaphore when platform == KeyPlatform.Linux => LongestFileName - 4,
+            _ => LongestFileName,
+        });
 
     // PSHMNAMLEN is 31; the check for semaphores counts the terminating zero. Names are opaque: slashes do not matter.
     private static (int Length, int Limit) AppleLength(string name, IpcObjectKind kind)
@@ -80,18 +91,31 @@ internal static class UsableKey
         if (bare is "." or "..")
             return $"The native key '{name}' names a folder; '.' and '..' cannot be POSIX names. Use another name.";
 
+        bool hasPlainName = kind == IpcObjectKind.SharedMemory
+            || (kind == IpcObjectKind.SystemSemaphore && platform != KeyPlatform.Linux);
+        if (hasPlainName && bare.StartsWith(EventPrefix, StringComparison.Ordinal))
+            return $"The native key '{name}' begins with '{EventPrefix}', as the files of this library's events do, "
+                + $"and would meet one. Use another name.";
+
         (int length, int limit) = PosixLength(name, kind, platform);
         if (length <= limit) return null;
-        string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
+        string what = What(kind);
         return $"The native key has {length} bytes after its slash, in UTF-8; a POSIX {what} has at most {limit} "
             + $"here. Use a shorter name.";
     }
+
+    private static string What(IpcObjectKind kind) => kind switch
+    {
+        IpcObjectKind.SharedMemory => "segment",
+        IpcObjectKind.SystemSemaphore => "semaphore",
+        _ => "event",
+    };
 
     private static string? FindAppleViolation(string name, IpcObjectKind kind)
     {
         (int length, int limit) = AppleLength(name, kind);
         if (length <= limit) return null;
-        string what = kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "segment";
+        string what = What(kind);
         return $"The native key '{name}' has {length} bytes in decomposed UTF-8, its slash included; a POSIX {what} "
             + $"has at most {limit} on Apple systems. Use a shorter name.";
     }

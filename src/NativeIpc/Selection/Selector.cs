@@ -1,6 +1,7 @@
 using NativeIpc.Contracts;
 using NativeIpc.Errors;
 using NativeIpc.Keys;
+using NativeIpc.Posix.Events;
 using NativeIpc.Posix.Segments;
 using NativeIpc.Posix.Semaphores;
 using NativeIpc.SystemV;
@@ -19,12 +20,17 @@ internal static class Selector
         ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
     private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows()
         ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
+    private static readonly IEventBackend[] s_events = OperatingSystem.IsWindows()
+        ? [new WindowsEvents()] : [new PosixEvents(), new SystemVEvents()];
 
     /// <summary>Whether segments with keys of this type work here, now.</summary>
     public static bool SupportsSegments(NativeIpcKeyType type) => Find(s_segments, type) is { WorksHere: true };
 
     /// <summary>Whether semaphores with keys of this type work here, now.</summary>
     public static bool SupportsSemaphores(NativeIpcKeyType type) => Find(s_semaphores, type) is { WorksHere: true };
+
+    /// <summary>Whether events with keys of this type work here, now.</summary>
+    public static bool SupportsEvents(NativeIpcKeyType type) => Find(s_events, type) is { WorksHere: true };
 
     /// <summary>Whether permits of semaphores with keys of this type can be recorded here.</summary>
     public static bool RecordsPermits(NativeIpcKeyType type) => Find(s_semaphores, type) is { RecordsPermits: true };
@@ -47,6 +53,26 @@ internal static class Selector
         Check(attempt, key, IpcObjectKind.SystemSemaphore, backend is not null,
             backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
+    }
+
+    /// <summary>The back end for an event's key; a key that cannot work is refused here, before any system
+    /// call.</summary>
+    public static IEventBackend ForEvent(string attempt, in NativeIpcKey key)
+    {
+        IEventBackend? backend = Find(s_events, key.Type);
+        Check(attempt, key, IpcObjectKind.SystemEvent, backend is not null,
+            backend is { WorksHere: false } ? backend.WhyNotHere : null);
+        return backend!;
+    }
+
+    private static IEventBackend? Find(IEventBackend[] backends, NativeIpcKeyType type)
+    {
+        foreach (IEventBackend backend in backends)
+        {
+            if (backend.Handles(type)) return backend;
+        }
+
+        return null;
     }
 
     private static ISharedMemoryBackend? Find(ISharedMemoryBackend[] backends, NativeIpcKeyType type)

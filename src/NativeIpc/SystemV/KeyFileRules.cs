@@ -63,6 +63,14 @@ internal sealed record KeyFileRules(KeyFilePurpose Purpose, PeerBound Bound)
             AllowOtherOwners = options.AllowOtherOwners,
         };
 
+    internal static KeyFileRules Making(Existing existing, SystemEventOptions options, in PeerBound bound)
+        => new(PurposeOf(existing), bound)
+        {
+            ObjectMode = options.Mode,
+            Group = GroupOf(options.Group),
+            AllowOtherOwners = options.AllowOtherOwners,
+        };
+
     internal static KeyFileRules Finding(in PeerBound bound, bool allowOtherOwners)
         => new(KeyFilePurpose.Find, bound) { AllowOtherOwners = allowOtherOwners };
 

@@ -104,7 +104,8 @@ internal sealed class KeyFileSession : IDisposable
                 "There is no key file: start the peer that makes it, or use CreateOrOpen.");
         (string call, string what, string creating) = _kind == IpcObjectKind.SharedMemory
             ? ("shmget", "segment", "CreateNew, CreateOrOpen")
-            : ("semget", "semaphore", "CreateNew, CreateOrOpen, CreateOrReset");
+            : ("semget", _kind == IpcObjectKind.SystemSemaphore ? "semaphore" : "event",
+                "CreateNew, CreateOrOpen, CreateOrReset");
         string lone = KeyFileTrust.DescribeLone(_file.Status, IpcKey);
         return _file.IsTypical
             ? Failure.Found(NativeIpcError.NotFound, _attempt, _key, call,

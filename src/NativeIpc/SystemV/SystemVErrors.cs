@@ -93,12 +93,12 @@ internal static class SystemVErrors
     /// <param name="size">The bytes of a segment, or the semaphores of a set.</param>
     public static NativeIpcException Make(IpcObjectKind kind, string attempt, in NativeIpcKey key, int number,
         long size) => kind == IpcObjectKind.SharedMemory
-        ? CreateSegment(attempt, key, number, size) : GetSemaphore(attempt, key, number, (int)size);
+        ? CreateSegment(attempt, key, number, size) : GetSemaphore(attempt, key, number, (int)size, kind);
 
     /// <summary>shmget or semget of what exists.</summary>
     public static NativeIpcException Get(IpcObjectKind kind, string attempt, in NativeIpcKey key, int number)
         => kind == IpcObjectKind.SharedMemory
-        ? UseSegment(attempt, key, "shmget", number) : GetSemaphore(attempt, key, number);
+        ? UseSegment(attempt, key, "shmget", number) : GetSemaphore(attempt, key, number, kind: kind);
 
     /// <summary>shmget, creating (shmget(2)).</summary>
     public static NativeIpcException CreateSegment(string attempt, in NativeIpcKey key, int number, long size)
@@ -168,13 +168,17 @@ internal static class SystemVErrors
     /// <param name="key">The key.</param>
     /// <param name="number">The error number.</param>
     /// <param name="size">How many semaphores a new set was to have; 0 when none was to be made.</param>
-    public static NativeIpcException GetSemaphore(string attempt, in NativeIpcKey key, int number, int size = 0)
+    /// <param name="kind">A semaphore, or an event.</param>
+    public static NativeIpcException GetSemaphore(string attempt, in NativeIpcKey key, int number, int size = 0,
+        IpcObjectKind kind = IpcObjectKind.SystemSemaphore)
         => number switch
     {
         Errno.EEXIST => Failure.Of(NativeIpcError.AlreadyExists, attempt, key, "semget", number,
-            "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."),
+            kind == IpcObjectKind.SystemEvent
+                ? "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh state."
+                : "Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count."),
         Errno.ENOENT => Failure.Of(NativeIpcError.NotFound, attempt, key, "semget", number,
-            "No such semaphore: start the peer that makes it, or use CreateOrOpen."),
+            $"No such {What(kind)}: start the peer that makes it, or use CreateOrOpen."),
         Errno.EINVAL when size > 0
             => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "semget", number,
             SystemVLimits.WhyNoSetOf(size)),
@@ -185,8 +189,8 @@ internal static class SystemVErrors
             => Failure.Of(NativeIpcError.OutOfResources, attempt, key, "semget", number,
             "The kernel has no memory left: end programs, or raise the memory limit of the container."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, "semget", number,
-            $"A semaphore of another user has this key: let its owner or root remove "
-                + $"it{ByTool(key, IpcObjectKind.SystemSemaphore)}, "
+            $"{(kind == IpcObjectKind.SystemEvent ? "An event" : "A semaphore")} of another user has this key: let its "
+                + $"owner or root remove it{ByTool(key, kind)}, "
                 + "or use another key."),
         _ => Unknown(attempt, key, "semget", number),
     };
@@ -229,9 +233,12 @@ internal static class SystemVErrors
     private static string ByTool(in NativeIpcKey key, IpcObjectKind kind, string before = "")
     {
         bool isSegment = kind == IpcObjectKind.SharedMemory;
-        return Typed(key) is { } typed ? $" ({before}'nipc rm -k {(isSegment ? "shm" : "sem")} {typed}')"
+        string word = isSegment ? "shm" : kind == IpcObjectKind.SystemSemaphore ? "sem" : "event";
+        return Typed(key) is { } typed ? $" ({before}'nipc rm -k {word} {typed}')"
             : isSegment ? $" ({before}ipcs -m, ipcrm -m)" : $" ({before}ipcs -s, ipcrm -s)";
     }
+
+    private static string What(IpcObjectKind kind) => kind == IpcObjectKind.SystemEvent ? "event" : "semaphore";
 
     private static string OwnerByTool(in NativeIpcKey key)
         => Typed(key) is { } typed ? $" ('nipc show {typed}' tells the owner)" : " (ipcs -a tells the owner)";

@@ -4,16 +4,15 @@ using NativeIpc.Lifetime;
 
 namespace NativeIpc.SystemV;
 
-/// <summary>The duty to remove a semaphore that this process made or took over, and the key file if it made that,
-/// once.</summary>
+/// <summary>The duty to remove a semaphore, or an event, that this process made or took over, and the key file if it
+/// made that, once.</summary>
 /// <remarks>R1 Race: Close and the end of the process remove at once.
 /// Safe because: the gate lets one through, and the other waits until it is done.
 /// R2 Race: another process has made a new set under the key, or another key file under the path.
 /// Safe because: the set is removed by its id, and the file is compared under its lock.</remarks>
-internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound) : ExitDuty
+internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, TimeSpan bound,
+    string attempt = "remove the semaphore") : ExitDuty
 {
-    private const string Removing = "remove the semaphore";
-
     private readonly Lock _gate = new();
     private bool _performed;
     private volatile bool _hasBegun;
@@ -44,11 +43,11 @@ internal sealed class SystemVSemaphoreRemoval(NativeIpcKey key, SystemVSet set, 
         {
             try
             {
-                file = KeyFile.Open(Removing, key, KeyFileRules.CleaningUp(bound));
+                file = KeyFile.Open(attempt, key, KeyFileRules.CleaningUp(bound));
             }
             finally
             {
-                SystemVSupport.RemoveSemaphore(Removing, key, set.Id); // whatever has become of the file
+                SystemVSupport.RemoveSemaphore(attempt, key, set.Id); // whatever has become of the file
             }
 
             // A file that objects of several project ids stood under goes with the last one of them, whoever made it.

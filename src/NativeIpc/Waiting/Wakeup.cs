@@ -55,10 +55,10 @@ internal sealed unsafe class Wakeup : ISleeper
     /// <summary>Where the thread sleeps; 0 for nowhere.</summary>
     public nint Place => Volatile.Read(ref _place);
 
-    /// <summary>Sleeps while a shared word of an open object is 0 and the wake-up is not set, until a time on the
-    /// monotonic clock (null for ever).</summary>
+    /// <summary>Sleeps while a shared word of an open object has a value and the wake-up is not set, until a time on
+    /// the monotonic clock (null for ever).</summary>
     /// <returns>0, or the error number of futex(2); every one of them means to look again.</returns>
-    public int Sleep(ICloseable target, uint* word, Timespec* until)
+    public int Sleep(ICloseable target, uint* word, Timespec* until, uint value = 0)
     {
         Timespec slice = default;
         Interlocked.Exchange(ref _place, (nint)word);
@@ -72,7 +72,7 @@ internal sealed unsafe class Wakeup : ISleeper
         // R1 Race: it is woken, or the object closed, before it sleeps. Safe because: it says where it will sleep and
         // then looks at both; the other thread sets one first and then looks where it sleeps. So one of the two sees
         // the other.
-        int number = IsSet || target.IsClosed ? 0 : Futex.Wait(word, 0, until, _bit);
+        int number = IsSet || target.IsClosed ? 0 : Futex.Wait(word, value, until, _bit);
         Volatile.Write(ref _place, 0);
         return number;
     }

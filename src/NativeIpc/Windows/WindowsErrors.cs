@@ -27,7 +27,15 @@ internal static class WindowsErrors
     public static NativeIpcException CreateSemaphore(string attempt, in NativeIpcKey key, int number)
         => Create(attempt, key, "CreateSemaphoreW", number);
 
-    /// <summary>OpenFileMappingW and OpenSemaphoreW.</summary>
+    /// <summary>CreateEventW.</summary>
+    public static NativeIpcException CreateEvent(string attempt, in NativeIpcKey key, int number)
+        => Create(attempt, key, "CreateEventW", number);
+
+    /// <summary>SetEvent and ResetEvent of a handle that may.</summary>
+    public static NativeIpcException UseEvent(string attempt, in NativeIpcKey key, string call, int number)
+        => Unknown(attempt, key, call, number);
+
+    /// <summary>OpenFileMappingW, OpenSemaphoreW and OpenEventW.</summary>
     public static NativeIpcException Open(string attempt, in NativeIpcKey key, string call, int number) => number switch
     {
         Win32Error.ERROR_FILE_NOT_FOUND => Failure.Of(NativeIpcError.NotFound, attempt, key, call, number,
@@ -105,7 +113,8 @@ internal static class WindowsErrors
     {
         Win32Error.ERROR_INVALID_HANDLE => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,
             "Another kind of object has this name; on Windows segments, semaphores, mutexes, events and timers share "
-                + "one space of names. Use another name, or PlatformSafeKey, which puts shm_ or sem_ in front."),
+                + "one space of names. Use another name, or PlatformSafeKey, which puts shm_, sem_ or event_ in "
+                + "front."),
         Win32Error.ERROR_PATH_NOT_FOUND or Win32Error.ERROR_INVALID_NAME or Win32Error.ERROR_BAD_PATHNAME
             or Win32Error.ERROR_FILENAME_EXCED_RANGE
             => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,

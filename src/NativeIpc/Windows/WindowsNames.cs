@@ -11,6 +11,7 @@ internal static unsafe class WindowsNames
 {
     public const string Section = "Section";
     public const string Semaphore = "Semaphore";
+    public const string Event = "Event";
 
     private const int BufferSize = 1 << 20; // one entry has 128 KiB at most; all of an ordinary directory fit
     // Where entries come singly, each reading passes over up to every other one while somebody makes and removes

@@ -26,6 +26,7 @@ public class ImportTests
         ["LocalFree"] = "what was not freed cannot be mended",
         ["NtOpenDirectoryObject"] = "it returns a status",
         ["NtQueryDirectoryObject"] = "it returns a status",
+        ["NtQueryEvent"] = "it returns a status",
         ["NtQueryObject"] = "it returns a status",
         ["NtQuerySemaphore"] = "it returns a status",
     };

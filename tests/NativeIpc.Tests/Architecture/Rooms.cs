@@ -8,7 +8,7 @@ namespace NativeIpc.Tests.Architecture;
 /// </summary>
 internal static class Rooms
 {
-    /// <summary>SharedMemory, SystemSemaphore and what they hand out.</summary>
+    /// <summary>SharedMemory, SystemSemaphore, SystemEvent and what they hand out.</summary>
     internal const string Root = "(root)";
 
     internal static readonly Room[] s_table =
@@ -43,16 +43,19 @@ internal static class Rooms
         new("Posix/Semaphores", "Interop/Unix", "Options", "Locks", "Platform", "Keys", "Errors", "Waiting/Bounds",
             "Lifetime", "Linux", "Waiting", "Contracts", "Posix/Names", "Posix/Words", "Posix/Users", "Posix/Recovery",
             "Posix/Permits"),
+        new("Posix/Events", "Interop/Unix", "Options", "Platform", "Keys", "Errors", "Waiting/Bounds", "Lifetime",
+            "Linux", "Waiting", "Contracts", "Posix/Names", "Posix/Words", "Posix/Users"),
         new("Posix/Segments", "Interop/Unix", "Options", "Platform", "Keys", "Errors", "Waiting/Bounds", "Lifetime",
             "Linux", "Contracts", "Posix/Names", "Posix/Users", "Posix/Semaphores"),
 
         new("SystemV", "Interop/Unix", "Interop", "Options", "Locks", "Platform", "Keys", "Errors", "Waiting/Bounds",
             "Lifetime", "Linux", "Waiting", "Contracts"),
         new("Windows", "Interop/Windows", "Interop", "Options", "Locks", "Platform", "Keys", "Errors", "Waiting/Bounds",
-            "Lifetime", "Contracts"),
+            "Lifetime", "Waiting", "Contracts"),
 
         // What chooses a back end, waits without a thread, and is public.
-        new("Selection", "Keys", "Errors", "Contracts", "Posix/Semaphores", "Posix/Segments", "SystemV", "Windows"),
+        new("Selection", "Keys", "Errors", "Contracts", "Posix/Semaphores", "Posix/Events", "Posix/Segments", "SystemV",
+            "Windows"),
         new("Waiting/Async", "Interop/Unix", "Interop", "Keys", "Errors", "Waiting/Bounds", "Lifetime", "Linux",
             "Waiting", "Contracts", "Posix/Words"),
         new("Holding", "Keys", "Errors", "Linux", "Contracts", "Waiting/Async"),

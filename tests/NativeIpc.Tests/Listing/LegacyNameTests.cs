@@ -12,7 +12,7 @@ public class LegacyNameTests
     [InlineData("42", "")]
     public void A_legacy_name_tells_its_original_where_the_hash_proves_it(string name, string original)
     {
-        foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
+        foreach (IpcObjectKind kind in QtKinds.All)
         {
             string legacy = new NativeIpcKeyRules(KeyPlatform.Linux).LegacyNativeKey(name,
                 NativeIpcKeyType.PosixRealtime, kind).NativeKey[1..];

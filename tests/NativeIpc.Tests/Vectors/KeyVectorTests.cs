@@ -106,7 +106,7 @@ public class KeyVectorTests
 
     private static void ForEachKindAndType(JsonElement one, Action<IpcObjectKind, NativeIpcKeyType, string> check)
     {
-        foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
+        foreach (IpcObjectKind kind in QtKinds.All)
         {
             JsonElement natives = one.GetProperty(
                 kind == IpcObjectKind.SharedMemory ? "sharedMemory" : "systemSemaphore");

@@ -27,7 +27,7 @@ public class NewerQtTests
         foreach (JsonElement answer in Answers("legacy-native-key", 2))
         {
             string name = answer.Text("key");
-            foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
+            foreach (IpcObjectKind kind in QtKinds.All)
             {
                 JsonElement natives = answer.GetProperty(
                     kind == IpcObjectKind.SharedMemory ? "sharedMemory" : "systemSemaphore");

@@ -65,9 +65,10 @@ internal static unsafe class Futex
             null, null, 0);
 
     /// <summary>Wakes at most <paramref name="count"/> sleepers on a shared word.</summary>
-    internal static void Wake(uint* word, int count)
+    /// <returns>How many were asleep and are woken.</returns>
+    internal static int Wake(uint* word, int count)
         // Fails only for an address that is none
-        => _ = Libc.syscall_futex_wake(s_futex, word, Flags.FUTEX_WAKE, count, null, null, 0);
+        => (int)Libc.syscall_futex_wake(s_futex, word, Flags.FUTEX_WAKE, count, null, null, 0);
 }
 
 /// <summary>struct futex_waitv: a word to sleep on, and the value at which to sleep.</summary>

@@ -30,7 +30,8 @@ internal static class PosixNames
 
     /// <summary>What stands before the file name of an object, Linux only.</summary>
     internal static ReadOnlySpan<byte> Start(IpcObjectKind kind)
-        => kind == IpcObjectKind.SharedMemory || !Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
+        => kind == IpcObjectKind.SystemEvent ? "/dev/shm/nativeipc-event."u8
+        : kind == IpcObjectKind.SharedMemory || !Libraries.IsGlibc ? "/dev/shm/"u8 : "/dev/shm/sem."u8;
 
     /// <summary>The file of a segment, Linux only, as messages show it; calls take the two parts above.</summary>
     internal static string SegmentFile(string name) => $"{Folder}/{name.TrimStart('/')}";
@@ -41,7 +42,12 @@ internal static class PosixNames
 
     /// <summary>The file of an object, Linux only, as messages show it.</summary>
     internal static string FileOf(in NativeIpcKey key, IpcObjectKind kind)
-        => kind == IpcObjectKind.SharedMemory ? SegmentFile(Native(key)) : SemaphoreFile(Native(key));
+        => kind switch
+        {
+            IpcObjectKind.SharedMemory => SegmentFile(Native(key)),
+            IpcObjectKind.SystemSemaphore => SemaphoreFile(Native(key)),
+            _ => $"{Folder}/{UsableKey.EventPrefix}{Native(key).TrimStart('/')}",
+        };
 
     // With musl: whether this library makes and uses semaphores of glibc there.
     private static readonly bool s_sharesWithGlibc = s_areFiles && !Libraries.IsGlibc && Environment.Is64BitProcess

@@ -116,7 +116,12 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
     }
 
     private static string Removing(IpcObjectKind kind)
-        => kind == IpcObjectKind.SharedMemory ? "remove the segment" : "remove the semaphore";
+        => kind switch
+        {
+            IpcObjectKind.SharedMemory => "remove the segment",
+            IpcObjectKind.SystemSemaphore => "remove the semaphore",
+            _ => "remove the event",
+        };
 
     /// <summary>Removes whatever has the name now, and the segment's lock with it, under the file lock if that is to be
     /// had; false when nothing has the name.</summary>
@@ -205,7 +210,12 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
         if (result == 0) return true;
         int number = Marshal.GetLastPInvokeError();
         if (number == Errno.ENOENT) return false;
-        string call = kind == IpcObjectKind.SharedMemory ? "shm_unlink" : "sem_unlink";
+        string call = kind switch
+        {
+            IpcObjectKind.SharedMemory => "shm_unlink",
+            IpcObjectKind.SystemSemaphore => "sem_unlink",
+            _ => "unlink",
+        };
         throw PosixErrors.Unlink(Removing(kind), key, call, number);
     }
 }

@@ -13,7 +13,7 @@ namespace NativeIpc.Posix.Semaphores;
 /// <summary>What all POSIX semaphores share: the page, its counted users, sleeping on the word, the name's removal, and
 /// unmapping the page under threads that may still touch it.</summary>
 /// <remarks>
-/// An operation counts itself in and out (<see cref="SemaphoreObject.TryBeginUse"/>), so that Close comes after the
+/// An operation counts itself in and out (<see cref="WaitObject.TryBeginUse"/>), so that Close comes after the
 /// last one. That costs as much as the operation itself. So after some uses the object is promoted (Linux with glibc):
 /// <see cref="FastAddress"/>, for a lock its <see cref="FastStep"/>, has the page's address from then on, and
 /// operations of one step use it without counting. Dispose sets it back to 0, and a <see cref="StandInPage"/> serves
@@ -110,6 +110,12 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     public override bool AreTriesDear => false;
 
     public override nint WaitWord => HasWord ? Page : 0;
+
+    /// <inheritdoc/>
+    public override void AddWaiter() => GlibcSemaphore.AddWaiter(WaitWord);
+
+    /// <inheritdoc/>
+    public override void RemoveWaiter() => GlibcSemaphore.RemoveWaiter(WaitWord);
 
     /// <summary>Counts the caller in.</summary>
     /// <exception cref="ObjectDisposedException">Closed, or being closed.</exception>

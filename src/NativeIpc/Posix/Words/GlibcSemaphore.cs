@@ -160,7 +160,7 @@ internal static unsafe class GlibcSemaphore
     internal static uint* SleepingPlace(nint semaphore) => (uint*)semaphore;
 
     /// <summary>Wakes sleepers. Harmless if it was not needed: every sleeper looks again.</summary>
-    internal static void Wake(nint semaphore, int count) => Futex.Wake((uint*)semaphore, count);
+    internal static void Wake(nint semaphore, int count) => _ = Futex.Wake((uint*)semaphore, count);
 
     /// <summary>Sets the count of a semaphore that others use, and wakes as many waiters as it lets in.</summary>
     internal static void SetCount(nint semaphore, uint count)

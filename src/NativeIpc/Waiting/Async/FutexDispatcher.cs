@@ -10,9 +10,9 @@ using NativeIpc.Posix.Words;
 
 namespace NativeIpc.Waiting.Async;
 
-/// <summary>One thread that sleeps on the words of many POSIX semaphores at once, with glibc: of any number by io_uring
+/// <summary>One thread that sleeps on the words of many POSIX objects at once: of any number by io_uring
 /// (Linux 6.7), or of 127 by futex_waitv (5.16).</summary>
-/// <remarks>A queue's semaphore counts one waiter more while it is watched, so that each post, also a peer's
+/// <remarks>A queue's object counts one waiter more while it is watched, so that each post, also a peer's
 /// <c>sem_post</c>, wakes this thread. Other threads say what they want by the list of changes; only this thread
 /// removes a waiter, once the kernel does not watch any more. Not everything wakes: the death of a holder, a name that
 /// leads elsewhere, a process that died between giving a permit and waking. So now and then it looks at all
@@ -71,8 +71,12 @@ internal sealed unsafe class FutexDispatcher
     /// <summary>Whether io_uring serves. The switch NativeIpc.NoIoUring turns it off.</summary>
     internal static bool UsesRing => GlibcSemaphore.s_isOffered && Kernel.s_hasRing;
 
-    /// <summary>Whether the kernel can sleep on several words, and this process may ask for it.</summary>
-    internal static bool IsOffered => GlibcSemaphore.s_isOffered && (Kernel.s_hasRing || Kernel.s_hasWaitv);
+    /// <summary>Whether the kernel can sleep on several words, and this process may ask for it, for
+    /// semaphores.</summary>
+    internal static bool IsOffered => GlibcSemaphore.s_isOffered && IsOfferedForEvents;
+
+    /// <summary>The same for events, whose word is this library's own.</summary>
+    internal static bool IsOfferedForEvents => Kernel.s_hasRing || Kernel.s_hasWaitv;
 
     /// <summary>
     /// What the kernel and the filters of this process allow, asked once; never for what the kernel is too old for
@@ -156,10 +160,10 @@ internal sealed unsafe class FutexDispatcher
             {
                 // R3 Race: a wake-up came here that was meant for another waiter. Safe because: to remove the waiter
                 // passes it on, and the kernel watches no longer.
-                GlibcSemaphore.RemoveWaiter(word.Word);
+                word.Object.RemoveWaiter();
                 s_words.Remove(word.Queue);
                 word.HasLeft = true;
-                word.Semaphore.EndUse(); // closes a lock that was replaced; any other waits for this in Drain
+                word.Object.EndUse(); // closes a lock that was replaced; any other waits for this in Drain
                 word.Next?.EndUse();
                 _count--;
                 word.Left?.Set();
@@ -168,10 +172,10 @@ internal sealed unsafe class FutexDispatcher
 
             // R4 Race: a lock is replaced, or steps aside: its word is another one, or in another page. Safe because:
             // each look at all begins to watch anew, and the old lock stays open until its waiter is removed.
-            GlibcSemaphore.AddWaiter(word.Next!.WaitWord);
-            GlibcSemaphore.RemoveWaiter(word.Word);
-            word.Semaphore.EndUse();
-            (word.Semaphore, word.Next) = (word.Next, null);
+            word.Next!.AddWaiter();
+            word.Object.RemoveWaiter();
+            word.Object.EndUse();
+            (word.Object, word.Next) = (word.Next, null);
         }
 
         if (word.NeedsLooks) _nextLook = Math.Min(_nextLook, Stopwatch.GetTimestamp() + ToTicks(LookPacing.Shortest));
@@ -214,7 +218,7 @@ internal sealed unsafe class FutexDispatcher
     /// stepped aside is another one since.</summary>
     private static void Follow(WatchedWord word)
     {
-        SemaphoreObject used;
+        WaitObject used;
         try
         {
             used = word.Queue.BeginUse();
@@ -225,7 +229,7 @@ internal sealed unsafe class FutexDispatcher
             return; // the queue's own next try tells the waits
         }
 
-        SemaphoreObject? unused = used;
+        WaitObject? unused = used;
         lock (s_gate)
         {
             if (word.IsWanted)
@@ -260,7 +264,7 @@ internal sealed unsafe class FutexDispatcher
 
         // When no descriptor is left for a ring: the older call needs none, and where that is forbidden, each round is
         // a look at all.
-        WordSleep? ring = UsesRing ? RingSleep.TryMake() : null;
+        WordSleep? ring = Kernel.s_hasRing ? RingSleep.TryMake() : null;
         found = new FutexDispatcher(ring ?? new WaitvSleep());
         if (!found.TryStart()) throw BackgroundThread.Refused(queue.Key);
         s_dispatchers.Add(found);
@@ -271,7 +275,7 @@ internal sealed unsafe class FutexDispatcher
     {
         public void Arm(WaitQueue queue)
         {
-            SemaphoreObject? used = queue.BeginUse(); // may open a lock, or fail
+            WaitObject? used = queue.BeginUse(); // may open a lock, or fail
             try
             {
                 lock (s_gate)
@@ -281,7 +285,7 @@ internal sealed unsafe class FutexDispatcher
                         // R5 Race: a queue goes and comes back before the thread has seen it go. Safe because: it
                         // stays.
                         word.IsWanted = true;
-                        if (used != word.Semaphore) (word.Next, used) = (used, word.Next);
+                        if (used != word.Object) (word.Next, used) = (used, word.Next);
                     }
                     else
                     {
@@ -289,9 +293,9 @@ internal sealed unsafe class FutexDispatcher
                         word = new WatchedWord(home, queue, used, ++s_lastNumber);
                         used = null;
 
-                        // R6 Race: a post between the queue's failed try and the sleep. Safe because: the word is not 0
-                        // then, and the kernel does not sleep.
-                        GlibcSemaphore.AddWaiter(word.Word);
+                        // R6 Race: a post between the queue's failed try and the sleep. Safe because: the word has
+                        // another value then, and the kernel does not sleep.
+                        word.Object.AddWaiter();
                         s_words.Add(queue, word);
                         home._count++;
                     }

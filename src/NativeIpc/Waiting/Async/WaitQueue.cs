@@ -10,11 +10,18 @@ namespace NativeIpc.Waiting.Async;
 /// <typeparam name="T">What a wait gets: true for a permit, the scope of a lock.</typeparam>
 internal interface IAwaitable<T>
 {
+    /// <summary>What a wait that joins now has seen (<see cref="WaitObject.Look"/>).</summary>
+    uint Look() => 0;
+
+    /// <summary>Whether a newcomer lets those before it go first; not where one step serves all of them.</summary>
+    bool IsInOrder => true;
+
     /// <summary>Takes one without waiting, and never on behalf of a wait that has gone: called under the queue's gate,
     /// so without any pause.</summary>
+    /// <param name="seen">What the wait saw when it came.</param>
     /// <param name="taken">What was taken.</param>
     /// <param name="isHeldUp">Whether another try after <see cref="AwaitMoment"/> may say more.</param>
-    bool TryTake(out T taken, out bool isHeldUp);
+    bool TryTake(uint seen, out T taken, out bool isHeldUp);
 
     /// <summary>Lets pass a moment for what has held up a try. Called outside the gate, never on a caller's thread;
     /// <see cref="WaitQueue{T}.Close"/> waits for it, so it waits for nobody who may close.</summary>
@@ -29,9 +36,9 @@ internal interface IAwaitable<T>
     /// <summary>The key of the object, for messages.</summary>
     NativeIpcKey Key { get; }
 
-    /// <summary>The semaphore that the word is of, entered, so that its memory stays until the caller leaves
+    /// <summary>The object that the word is of, entered, so that its memory stays until the caller leaves
     /// it.</summary>
-    SemaphoreObject BeginUse();
+    WaitObject BeginUse();
 
     /// <summary>A semaphore, or a segment for its lock.</summary>
     IpcObjectKind Kind => IpcObjectKind.SystemSemaphore;
@@ -74,7 +81,11 @@ internal abstract class WaitQueue
     public abstract NativeIpcKey Key { get; }
 
     /// <inheritdoc cref="IAwaitable{T}.BeginUse"/>
-    public abstract SemaphoreObject BeginUse();
+    public abstract WaitObject BeginUse();
+
+    /// <summary>The value of the word at which there is nothing for the wait at the head: what that one saw when it
+    /// came. Needs no gate: an older one than that makes a sleeper look once more.</summary>
+    public abstract uint Seen { get; }
 
     /// <inheritdoc cref="IAwaitable{T}.NeedsLooks"/>
     public abstract bool NeedsLooks { get; }
@@ -109,7 +120,11 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
     private IpcObjectKind Kind => target.Kind;
 
-    public override SemaphoreObject BeginUse() => target.BeginUse();
+    public override WaitObject BeginUse() => target.BeginUse();
+
+    private uint _seen;
+
+    public override uint Seen => Volatile.Read(ref _seen);
 
     public override bool NeedsLooks => target.NeedsLooks;
 
@@ -163,7 +178,8 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             if (_isClosed) throw target.Disposed();
             taken = default;
             bool isHeldUp = false;
-            if (_waits.Count == 0 && target.TryTake(out taken, out isHeldUp))
+            uint seen = target.Look(); // before the try, so that what comes in between is not missed
+            if ((_waits.Count == 0 || !target.IsInOrder) && target.TryTake(seen, out taken, out isHeldUp))
             {
                 ticket?.Begin();
                 return false;
@@ -172,7 +188,9 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             if (isOnce && !isHeldUp) return false;
             wait = ticket is null ? new Wait(this, deadline, cancellationToken)
                 : new TicketedWait(this, deadline, ticket, cancellationToken);
+            wait.Seen = seen;
             wait.Node = _waits.AddLast(wait);
+            NoteHead();
             if (_isArmed) return true;
 
             // May fail for want of a thread: then nobody waits.
@@ -188,6 +206,12 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
                 throw;
             }
         }
+    }
+
+    // Before the signal reads it: a sleep on an older value would last until the next change.
+    private void NoteHead()
+    {
+        if (_waits.First is { } first) Volatile.Write(ref _seen, first.Value.Seen);
     }
 
     public override bool Pump()
@@ -249,7 +273,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             if (_waits.First is not { } first) return null;
             try
             {
-                if (!target.TryTake(out taken, out bool isHeldUp))
+                if (!target.TryTake(first.Value.Seen, out taken, out bool isHeldUp))
                 {
                     hasMoment = isHeldUp && mayPause;
                     if (hasMoment) _moments++;
@@ -312,6 +336,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         Debug.Assert(_gate.IsHeldByCurrentThread && wait.Node is not null);
         _waits.Remove(wait.Node!);
         wait.Node = null;
+        NoteHead();
         if (_waits.Count > 0 || !_isArmed) return;
         _isArmed = false;
         target.Signal.Disarm(this);
@@ -334,6 +359,9 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         private Timer? _timer;
 
         public LinkedListNode<Wait>? Node { get; set; }
+
+        /// <summary>What it saw of the object when it came.</summary>
+        public uint Seen { get; set; }
 
         public Task<T?> Task => _completion.Task;
 

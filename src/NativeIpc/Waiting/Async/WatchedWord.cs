@@ -3,9 +3,9 @@ using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Waiting.Async;
 
-/// <summary>A queue for which a dispatcher watches a semaphore: as one of its waiters, and as a counted user, so that
+/// <summary>A queue for which a dispatcher watches an object: as one of its waiters, and as a counted user, so that
 /// its page stays.</summary>
-internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, SemaphoreObject semaphore, ulong number)
+internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, WaitObject watched, ulong number)
 {
     public FutexDispatcher Home => home;
 
@@ -16,12 +16,15 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, Semapho
     public bool NeedsLooks { get; } = queue.NeedsLooks;
 
     // Under the dispatchers' gate.
-    public SemaphoreObject Semaphore { get; set; } = semaphore;
+    public WaitObject Object { get; set; } = watched;
 
-    public nint Word => Semaphore.WaitWord;
+    public nint Word => Object.WaitWord;
 
-    /// <summary>What to watch in its place, used as well; the same semaphore to begin anew.</summary>
-    public SemaphoreObject? Next { get; set; }
+    /// <summary>The value of the word at which there is nothing for the queue.</summary>
+    public uint Value => Queue.Seen;
+
+    /// <summary>What to watch in its place, used as well; the same object to begin anew.</summary>
+    public WaitObject? Next { get; set; }
 
     public bool IsWanted { get; set; } = true;
 
@@ -41,7 +44,7 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, Semapho
     public bool IsEnding { get; set; }
 }
 
-/// <summary>How a dispatcher sleeps on the words of many semaphores and on one of its own. Used by the dispatcher's
+/// <summary>How a dispatcher sleeps on the words of many objects and on one of its own. Used by the dispatcher's
 /// thread only, but for the making.</summary>
 internal abstract unsafe class WordSleep : IDisposable
 {
@@ -62,8 +65,9 @@ internal abstract unsafe class WordSleep : IDisposable
     /// one.</summary>
     public abstract bool TryEnd(WatchedWord word);
 
-    /// <summary>Sleeps until a word is not 0 or is woken, the dispatcher's own is not <paramref name="seen"/> any more,
-    /// or the time has passed. Adds to <paramref name="woken"/> what may have become free.</summary>
+    /// <summary>Sleeps until a word has another value than said or is woken, the dispatcher's own is not <paramref
+    /// name="seen"/> any more, or the time has passed. Adds to <paramref name="woken"/> what may have become
+    /// free.</summary>
     /// <returns>False when it could not sleep, say for want of memory: then the caller looks at every word.</returns>
     public abstract bool Sleep(uint* control, uint seen, TimeSpan longest, List<WatchedWord> woken);
 }
@@ -98,7 +102,7 @@ internal sealed unsafe class WaitvSleep : WordSleep
         FutexWord* words = stackalloc FutexWord[Futex.MostWords];
         int count = 0;
         words[count++] = FutexWord.Private(control, seen);
-        foreach (WatchedWord word in _words) words[count++] = FutexWord.Shared((uint*)word.Word, 0);
+        foreach (WatchedWord word in _words) words[count++] = FutexWord.Shared((uint*)word.Word, word.Value);
         Timespec until = Timespec.After(longest, Flags.CLOCK_MONOTONIC);
         int number = Futex.WaitMany(words, count, &until, out int index);
 
@@ -137,7 +141,7 @@ internal sealed unsafe class RingSleep : WordSleep
     public override bool TryWatch(WatchedWord word)
     {
         if (word.IsWatched) return true;
-        if (!_ring.TryWait(word.Number, (uint*)word.Word, 0, isPrivate: false)) return false;
+        if (!_ring.TryWait(word.Number, (uint*)word.Word, word.Value, isPrivate: false)) return false;
         _words[word.Number] = word;
         return word.IsWatched = true;
     }

@@ -1,0 +1,339 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using NativeIpc.Contracts;
+using NativeIpc.Errors;
+using NativeIpc.Keys;
+using NativeIpc.Lifetime;
+using NativeIpc.Options;
+using NativeIpc.Platform;
+using NativeIpc.Selection;
+using NativeIpc.Waiting;
+using NativeIpc.Waiting.Bounds;
+
+namespace NativeIpc;
+
+/// <summary>
+/// A named event that every process on the machine can open: set or not, with the meaning of Windows. An auto-reset one
+/// frees one waiter for each <see cref="Set"/>, a manual-reset one all of them, until <see cref="Reset"/>.
+/// </summary>
+/// <remarks>
+/// <para>On Windows it is the kernel's own event (<c>CreateEventW</c>), which C and Qt programs open under the same
+/// name. Unix has no named events: POSIX keys on Linux lead to a word in a file of <c>/dev/shm</c>, System V keys to a
+/// set of semaphores; docs/events.md publishes both for other languages. macOS has neither: KeyError.</para>
+/// <para>A Set of a set event changes nothing. A manual-reset event frees all that waited before <see cref="Set"/>,
+/// also when <see cref="Reset"/> follows at once, and asynchronous waits as well. A wait sees all that was written
+/// before the Set that freed it.</para>
+/// <para>An event outlives its processes on Unix: after a crash it is still there, set or not; the safe way to start
+/// afresh is <see cref="CreateOrReset"/>. A process that is killed inside a call leaves it valid; if it had set the
+/// event and not yet woken a sleeper, that one sees it within 11 seconds.</para>
+/// <para>Thread safety: every member may be called from any thread at any time. A Dispose on one thread ends the waits
+/// of the others with <see cref="ObjectDisposedException"/>.</para>
+/// </remarks>
+[DebuggerDisplay("{ToString(),nq}")]
+public sealed partial class SystemEvent : IDisposable
+{
+    private const string Creating = "create the event";
+    private const string Opening = "open the event";
+
+    private readonly EventObject _event;
+
+    private readonly bool _continuesAtOnce;
+
+    internal SystemEvent(EventObject opened, SystemEventOptions options)
+    {
+        _event = opened;
+        _continuesAtOnce = options.AllowSynchronousContinuations;
+    }
+
+    /// <summary>The key that the event was made or opened with.</summary>
+    public NativeIpcKey Key => _event.Key;
+
+    /// <summary>Whether this instance made the event, rather than finding it. Remains readable after Dispose.</summary>
+    public bool CreatedNew => _event.CreatedNew;
+
+    /// <summary>Whether a wait that is freed resets the event; chosen by its maker, for good. Remains readable after
+    /// Dispose.</summary>
+    public EventResetMode ResetMode => _event.ResetMode;
+
+    /// <summary>The open event; for waits for several.</summary>
+    internal EventObject Opened => _event;
+
+    /// <summary>Makes an event that must not exist yet.</summary>
+    /// <param name="key">The key; see <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>.</param>
+    /// <param name="mode">Whether a wait that is freed resets it.</param>
+    /// <param name="initiallySet">Whether it is set at first.</param>
+    /// <param name="options">Mode, removal, owners; null for the defaults.</param>
+    /// <returns>The event. This instance removes it when it is disposed, unless the removal policy says
+    /// otherwise.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="mode"/> is no value of the
+    /// enumeration.</exception>
+    /// <exception cref="PlatformNotSupportedException">The options ask for what the back end does not
+    /// offer.</exception>
+    /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied;
+    /// OutOfResources; LockError when a peer is stuck in the middle of making or removing it.</exception>
+    public static SystemEvent CreateNew(NativeIpcKey key, EventResetMode mode, bool initiallySet = false,
+        SystemEventOptions? options = null)
+    {
+        options = Checked(options, mode);
+        using ProcessExit.Call call = Begin(key, options);
+        return new SystemEvent(Selector.ForEvent(Creating, key).CreateNew(key, mode, initiallySet, options), options);
+    }
+
+    /// <summary>Opens an event that must exist, of either mode.</summary>
+    /// <param name="key">The key, as the maker gave it.</param>
+    /// <param name="options">Owners and waiting bound; null for the defaults.</param>
+    /// <returns>The event. This instance does not remove it.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="PlatformNotSupportedException">The options ask for what the back end does not
+    /// offer.</exception>
+    /// <exception cref="NativeIpcException">NotFound; KeyError, also when what has the name is no event;
+    /// PermissionDenied; OutOfResources.</exception>
+    public static SystemEvent OpenExisting(NativeIpcKey key, SystemEventOptions? options = null)
+    {
+        options = Checked(options);
+        using ProcessExit.Call call = Begin(key, options);
+        return new SystemEvent(Selector.ForEvent(Opening, key).Open(key, options, options.PeerTimeout,
+            mustExist: true)!, options);
+    }
+
+    /// <summary>Opens an event if it exists.</summary>
+    /// <param name="key">The key, as the maker gave it.</param>
+    /// <param name="opened">The event; null when there is none.</param>
+    /// <param name="options">Owners and waiting bound; null for the defaults.</param>
+    /// <returns>False when there is none; on System V also when it is half made once
+    /// <see cref="SystemEventOptions.PeerTimeout"/> has passed.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="PlatformNotSupportedException">The options ask for what the back end does not
+    /// offer.</exception>
+    /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
+    public static bool TryOpenExisting(NativeIpcKey key,
+        [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemEvent? opened, SystemEventOptions? options = null)
+    {
+        options = Checked(options);
+        using ProcessExit.Call call = Begin(key, options);
+        EventObject? found = Selector.ForEvent(Opening, key).Open(key, options, options.PeerTimeout, mustExist: false);
+        opened = found is null ? null : new SystemEvent(found, options);
+        return opened is not null;
+    }
+
+    /// <summary>Opens an event and leaves its state, or makes it.</summary>
+    /// <remarks>The state of one that a crash left behind is unknown. To start afresh, use
+    /// <see cref="CreateOrReset"/>.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="mode">Whether a wait that is freed resets it.</param>
+    /// <param name="initiallySet">Whether it is set at first, if it is made now.</param>
+    /// <param name="options">Mode, removal, owners; null for the defaults.</param>
+    /// <returns>The event; <see cref="CreatedNew"/> says which of the two happened. It is removed by this instance only
+    /// if it made it.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="mode"/> is no value of the
+    /// enumeration.</exception>
+    /// <exception cref="PlatformNotSupportedException">The options ask for what the back end does not
+    /// offer.</exception>
+    /// <exception cref="NativeIpcException">KeyError, also when the event that exists has the other mode;
+    /// PermissionDenied; OutOfResources; LockError.</exception>
+    public static SystemEvent CreateOrOpen(NativeIpcKey key, EventResetMode mode, bool initiallySet = false,
+        SystemEventOptions? options = null)
+    {
+        options = Checked(options, mode);
+        using ProcessExit.Call call = Begin(key, options);
+        return new SystemEvent(Selector.ForEvent(Creating, key).CreateOrOpen(key, mode, initiallySet, options),
+            options);
+    }
+
+    /// <summary>Makes an event, or takes over the one that exists and sets or resets it: the safe way to start
+    /// afresh.</summary>
+    /// <remarks>The existing event keeps its identity and its waiters. This instance becomes the owner that removes it;
+    /// its permission bits stay.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="mode">Whether a wait that is freed resets it.</param>
+    /// <param name="initiallySet">Whether it is set from now on.</param>
+    /// <param name="options">Mode, removal, owners; null for the defaults.</param>
+    /// <returns>The event; <see cref="CreatedNew"/> says whether it was made.</returns>
+    /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="mode"/> is no value of the
+    /// enumeration.</exception>
+    /// <exception cref="PlatformNotSupportedException">The options ask for what the back end does not
+    /// offer.</exception>
+    /// <exception cref="NativeIpcException">KeyError, also when the event that exists has the other mode;
+    /// PermissionDenied; OutOfResources; LockError.</exception>
+    public static SystemEvent CreateOrReset(NativeIpcKey key, EventResetMode mode, bool initiallySet = false,
+        SystemEventOptions? options = null)
+    {
+        options = Checked(options, mode);
+        using ProcessExit.Call call = Begin(key, options);
+        return new SystemEvent(Selector.ForEvent(Creating, key).CreateOrReset(key, mode, initiallySet, options),
+            options);
+    }
+
+    /// <summary>Removes an event whatever its use: those who have it open keep it on POSIX, and on System V find it
+    /// gone.</summary>
+    /// <param name="key">The key.</param>
+    /// <returns>False when there was none.</returns>
+    /// <exception cref="PlatformNotSupportedException">On Windows, where the system removes an event with its last
+    /// handle.</exception>
+    /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
+    [UnsupportedOSPlatform("windows")]
+    public static bool Remove(NativeIpcKey key) => Selector.ForEvent("remove the event", key).Remove(key);
+
+    /// <summary>Whether events with keys of a type can be used here, asked of the running system and not only of the
+    /// compiler.</summary>
+    /// <param name="type">The key type.</param>
+    /// <returns>True when they can; never on macOS.</returns>
+    public static bool IsKeyTypeSupported(NativeIpcKeyType type) => Selector.SupportsEvents(type);
+
+    /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>.</summary>
+    /// <remarks>Qt has no events. The native key is made as that of a semaphore, but for Windows, where all kinds of
+    /// objects share one space of names: there it begins with <c>event_</c>.</remarks>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused
+    /// when it is used.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
+
+    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key. A type of another platform gives an empty native key.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type)
+        => PlatformSafeKey(name, type, out _);
+
+    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key.</param>
+    /// <param name="wasCut">Whether the name was too long for the platform and was cut: two names may then give one
+    /// key.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type, out bool wasCut)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.PlatformSafeKey(name, type, IpcObjectKind.SystemEvent, PlatformEnvironment.Current,
+            out wasCut);
+    }
+
+    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be
+    /// cut.</summary>
+    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <param name="type">The type of the key.</param>
+    /// <returns>The key.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    /// <exception cref="ArgumentException">The name is too long for the platform.</exception>
+    public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
+    {
+        NativeIpcKey key = PlatformSafeKey(name, type, out bool wasCut);
+        return wasCut ? throw new ArgumentException(NameRules.DescribeCut(name, key), nameof(name)) : key;
+    }
+
+    /// <summary>Sets the event. Manual reset: all that wait are free, and so is who comes, until <see cref="Reset"/>.
+    /// Auto reset: one that waits is free; when nobody waits, the next one that comes. A set event stays as it
+    /// is.</summary>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">NotFound when it was removed while in use, PermissionDenied (both System
+    /// V).</exception>
+    public void Set() => _event.Set();
+
+    /// <summary>Resets the event: who comes has to wait for the next <see cref="Set"/>. Who was freed stays
+    /// free.</summary>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>
+    public void Reset() => _event.Reset();
+
+    /// <summary>Whether the event is set, which may have changed by the time it is looked at. It is left as it
+    /// is.</summary>
+    /// <param name="isSet">Whether it is set. What was given to a waiter that has not run yet does not count.</param>
+    /// <returns>False where the system cannot tell.</returns>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>
+    public bool TryGetIsSet(out bool isSet) => _event.TryGetIsSet(out isSet);
+
+    /// <summary>Waits for the event as long as it takes.</summary>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>
+    public void Wait()
+    {
+        if (!_event.TryWait(out uint seen)) WaitOn(seen, new Deadline(Timeout.InfiniteTimeSpan), default);
+    }
+
+    /// <summary>Waits for the event until the token is cancelled.</summary>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled; an auto-reset event was not
+    /// taken.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>
+    public void Wait(CancellationToken cancellationToken) => Wait(Timeout.InfiniteTimeSpan, cancellationToken);
+
+    /// <summary>Waits for the event at most for a time, on the monotonic clock.</summary>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
+    /// <param name="cancellationToken">Ends the wait; see docs/waiting.md for how soon.</param>
+    /// <returns>False when the time passed; an auto-reset event was not taken then, and no less time has
+    /// passed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; an auto-reset event was not
+    /// taken.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>
+#pragma warning disable RS0027 // the overload without a timeout cannot be meant where there is one
+    public bool Wait(TimeSpan timeout, CancellationToken cancellationToken = default)
+#pragma warning restore RS0027
+    {
+        var deadline = new Deadline(timeout);
+        cancellationToken.ThrowIfCancellationRequested();
+        return _event.TryWait(out uint seen)
+            || (timeout != TimeSpan.Zero && WaitOn(seen, deadline, cancellationToken));
+    }
+
+    private bool WaitOn(uint seen, in Deadline deadline, CancellationToken cancellationToken)
+    {
+        if (!_event.WaitsWhole) return Waiter.Wait(new One(_event, seen), deadline, cancellationToken);
+        long began = IpcActivity.BeginWait();
+        bool isFree = false;
+        try
+        {
+            isFree = _event.WaitWhole(deadline, cancellationToken);
+            return isFree;
+        }
+        finally
+        {
+            IpcActivity.EndWait(began, Key, IpcObjectKind.SystemEvent, isFree);
+        }
+    }
+
+    /// <summary>Lets go of the event, and removes it if this instance owns it and the policy says so. A removal that
+    /// fails is reported by the event source "NativeIpc".</summary>
+    public void Dispose()
+    {
+        CloseQueue();
+        _event.Dispose();
+    }
+
+    /// <summary>What it is and its key, in one line for logs and debuggers; also after Dispose. It asks the system
+    /// nothing.</summary>
+    /// <returns>For instance <c>SystemEvent posix:/name</c>. The form may change.</returns>
+    public override string ToString()
+        => $"{nameof(SystemEvent)} {Failure.Name(Key)}{(_event.IsClosed ? " (disposed)" : "")}";
+
+    // With LastOneOut who opens it owns it, too.
+    private static ProcessExit.Call Begin(in NativeIpcKey key, SystemEventOptions options)
+        => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()
+            && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
+
+    private static SystemEventOptions Checked(SystemEventOptions? options, EventResetMode mode)
+    {
+        if (mode is not (EventResetMode.AutoReset or EventResetMode.ManualReset))
+            throw new ArgumentOutOfRangeException(nameof(mode), mode, "There is no such mode of events.");
+        return Checked(options);
+    }
+
+    private static SystemEventOptions Checked(SystemEventOptions? options)
+    {
+        // A copy, since options can be changed: what was checked is what is used.
+        options = options is null ? SystemEventOptions.s_default : options with { };
+        OptionRules.CheckMode(options.Mode);
+        OptionRules.CheckDefined(options.Removal, RemovalPolicy.LastOneOut);
+        OptionRules.CheckBound(options.PeerTimeout);
+        OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group,
+            options.AllowOtherOwners);
+        return options;
+    }
+}
