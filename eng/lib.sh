@@ -71,6 +71,18 @@ end_marked() {
     return 0
 }
 
+# Ends the compiler's server that was started with this TMPDIR, where it listens: that of a step is its own.
+end_compiler() {
+    [ -d /proc/self ] && [ -n "${TMPDIR:-}" ] || return 0
+    local process name
+    for process in $(grep -lsaFx -z "TMPDIR=$TMPDIR" /proc/[0-9]*/environ 2>/dev/null); do
+        process=${process%/environ}
+        read -r name 2>/dev/null <"$process/comm" || continue
+        [ "$name" != VBCSCompiler ] || kill "${process#/proc/}" 2>/dev/null
+    done
+    return 0
+}
+
 # One build at a time: steps run side by side, and builds write to the same folders.
 building() { # COMMAND...
     mkdir -p "$root/artifacts"

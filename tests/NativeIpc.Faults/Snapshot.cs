@@ -54,7 +54,8 @@ internal sealed class Snapshot
 
     // But for the runtime's own: a part of .NET (and of the library, for the lines of a stack) that is needed for the
     // first time to describe a failure, and the pipe by which one thread that starts another one waits for it, on
-    // whatever thread. The library has no pipes (pipe2(2) is called by nothing of it), and no assemblies.
+    // whatever thread, and the file by which it gives that one a name. The library has no pipes (pipe2(2) is called by
+    // nothing of it), no assemblies, and names no thread by a file.
     private static Dictionary<int, string> Descriptors()
     {
         Dictionary<int, string> found = [];
@@ -63,7 +64,9 @@ internal sealed class Snapshot
             string? target = Target(descriptor);
             bool isRuntimes = target?.EndsWith(".dll", StringComparison.Ordinal) == true
                 || target?.EndsWith(".pdb", StringComparison.Ordinal) == true
-                || target?.StartsWith("pipe:", StringComparison.Ordinal) == true;
+                || target?.StartsWith("pipe:", StringComparison.Ordinal) == true
+                || (target?.StartsWith($"/proc/{Environment.ProcessId}/task/", StringComparison.Ordinal) == true
+                    && target.EndsWith("/comm", StringComparison.Ordinal));
             // Null: closed since, so it is not left
             if (target is not null && !isRuntimes) found.Add(descriptor, target);
         }
