@@ -17,7 +17,8 @@ public sealed class SwappedTests : IDisposable
     private const string SegmentOfOnePage = "2a";
 
     private static readonly string s_rounds =
-        Environment.GetEnvironmentVariable("NATIVEIPC_SWAP_ROUNDS") is { Length: > 0 } given ? given : $"{Sample.Of(3000, 1000)}";
+        Environment.GetEnvironmentVariable("NATIVEIPC_SWAP_ROUNDS") is { Length: > 0 } given
+            ? given : $"{Sample.Of(3000, 1000)}";
 
     private readonly string _target = Path.Combine(TestRun.Folder, TestRun.NewName());
     private readonly List<string> _swapped = [];
