@@ -51,6 +51,7 @@ bench                script  300  -           eng/bench-test.sh
 faults               script  900  -           eng/faults.sh
 distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
 extensions           dotnet  300  -           NativeIpc.Extensions.Tests
+named-objects        dotnet  300  -           NativeIpc.NamedObjects.Tests
 analyzers            dotnet  300  -           NativeIpc.Analyzers.Tests
 conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
 conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable

@@ -32,7 +32,7 @@ end() { end_compiler; rm -rf "$work"; }
 trap end EXIT
 
 libraries='NativeIpc NativeIpc.Inspection'
-beside='NativeIpc.DistributedLock NativeIpc.Extensions'
+beside='NativeIpc.DistributedLock NativeIpc.Extensions NativeIpc.NamedObjects'
 analyzers='NativeIpc.Analyzers NativeIpc.Analyzers.CodeFixes' # in the package NativeIpc
 
 # pack FOLDER OUTPUT LIBRARIES PROPERTIES...: all at once, which takes little more than half of one by one.
@@ -298,6 +298,12 @@ using (RateLimitLease first = limiter.AttemptAcquire(), second = limiter.Attempt
     Console.WriteLine(first.IsAcquired && !second.IsAcquired ? "limited" : "not limited");
 #pragma warning disable CA1416 // run on Unix
 MachineConcurrencyLimiter.Remove(name);' limited
+
+beside NativeIpc.NamedObjects NativeIpc '
+using Semaphore = NativeIpc.NamedObjects.NamedSemaphore;
+using var made = new Semaphore(0, 1, $"org.example.packed.{Environment.ProcessId}");
+using Semaphore found = Semaphore.OpenExisting($"org.example.packed.{Environment.ProcessId}");
+Console.WriteLine(found.Release() == 0 && made.WaitOne(0) ? "met" : "not met");' met
 
 # The tool: packed, installed from the folder as a user does, and started.
 cd "$work" || exit 1

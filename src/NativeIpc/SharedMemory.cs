@@ -155,6 +155,21 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     [UnsupportedOSPlatform("windows")]
     public static bool Remove(NativeIpcKey key) => Selector.ForSegment("remove the segment", key).Remove(key);
 
+    /// <summary>Removes a segment, and its lock, that no living process has open, as a leftover of killed ones. One
+    /// that is used, or may be, stays.</summary>
+    /// <remarks>What <see cref="SharedMemoryOptions.Reclaim"/> does in a creating call, for those that only open.
+    /// Whoever opens it at this moment keeps it, or finds none.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="options">How long to wait for another process that asks the same
+    /// (<see cref="SharedMemoryOptions.PeerTimeout"/>), and whether it has a lock; null for the defaults.</param>
+    /// <returns>Unused: there is none now. Unknown: the event source "NativeIpc" says why it cannot be told.</returns>
+    /// <exception cref="PlatformNotSupportedException">The key is not a POSIX one, or this is not Linux.</exception>
+    /// <exception cref="NativeIpcException">KeyError; PermissionDenied where the name may not be removed.</exception>
+    [UnsupportedOSPlatform("windows")]
+    [UnsupportedOSPlatform("macos")]
+    public static UnusedAnswer RemoveIfUnused(NativeIpcKey key, SharedMemoryOptions? options = null)
+        => Selector.ForSegment("remove the segment", key).RemoveIfUnused(key, Checked(options));
+
     /// <summary>Whether segments with keys of a type can be used here, asked of the running system and not only of the
     /// compiler.</summary>
     /// <param name="type">The key type.</param>

@@ -63,8 +63,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// otherwise.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
-    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
-    /// 1.</exception>
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1
+    /// (POSIX: nor 0).</exception>
     /// <exception cref="NativeIpcException">AlreadyExists; KeyError for a key that cannot work here; PermissionDenied;
     /// OutOfResources, also for a count over the maximum of the back end (2^31-1, on System V 32,767); LockError when a
     /// peer is stuck in the middle of making or removing it.</exception>
@@ -120,8 +120,8 @@ public sealed partial class SystemSemaphore : IDisposable
     /// only if it made it.</returns>
     /// <exception cref="ArgumentException">The options hold a value that has no meaning.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCount"/> is negative, over
-    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not
-    /// 1.</exception>
+    /// <see cref="SystemSemaphoreOptions.MaximumCount"/>, or with <see cref="SystemSemaphoreOptions.Robust"/> not 1
+    /// (POSIX: nor 0).</exception>
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; OutOfResources; LockError.</exception>
     public static SystemSemaphore CreateOrOpen(NativeIpcKey key, int initialCount,
         SystemSemaphoreOptions? options = null)
@@ -168,6 +168,22 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <exception cref="NativeIpcException">KeyError; PermissionDenied; LockError.</exception>
     [UnsupportedOSPlatform("windows")]
     public static bool Remove(NativeIpcKey key) => Selector.ForSemaphore("remove the semaphore", key).Remove(key);
+
+    /// <summary>Removes a semaphore that no living process has open, as a leftover of killed ones. One that is used,
+    /// or may be, stays.</summary>
+    /// <remarks>What <see cref="SystemSemaphoreOptions.Reclaim"/> does in a creating call, for those that only open.
+    /// Whoever opens it at this moment keeps it, or finds none.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="options">How long to wait for another process that asks the same
+    /// (<see cref="SystemSemaphoreOptions.PeerTimeout"/>); null for the defaults.</param>
+    /// <returns>Unused: there is none now. Unknown: the event source "NativeIpc" says why it cannot be told.</returns>
+    /// <exception cref="PlatformNotSupportedException">The key is not a POSIX one, or this is not Linux.</exception>
+    /// <exception cref="NativeIpcException">KeyError; PermissionDenied where the name may not be removed.</exception>
+    [UnsupportedOSPlatform("windows")]
+    [UnsupportedOSPlatform("macos")]
+    public static UnusedAnswer RemoveIfUnused(NativeIpcKey key, SystemSemaphoreOptions? options = null)
+        => Selector.ForSemaphore("remove the semaphore", key)
+            .RemoveIfUnused(key, Checked(key, options).PeerTimeout);
 
     /// <summary>Whether semaphores with keys of a type can be used here, asked of the running system and not only of
     /// the compiler.</summary>
@@ -306,11 +322,37 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <see cref="SystemSemaphoreOptions.MaximumCount"/>; <see cref="NativeIpcException.PermitsReleased"/>
     /// says how many were given. NotFound when it was removed while in use and this instance only opened it (System
     /// V).</exception>
+#pragma warning disable RS0027 // the overload that tells the count before has a parameter more, and no default
     public void Release(int count = 1)
+#pragma warning restore RS0027
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         _semaphore.Release(count);
     }
+
+    /// <summary>Gives permits, and tells how many there were before.</summary>
+    /// <param name="count">How many to give, 1 or more.</param>
+    /// <param name="countBefore">How many permits there were; 0 also while others wait; -1 where the system does not
+    /// tell (POSIX on macOS). Told by the step that gives: POSIX on Linux with glibc, and Windows, but with neither
+    /// <see cref="SystemSemaphoreOptions.Recording"/> nor <see cref="SystemSemaphoreOptions.Robust"/>. Otherwise by a
+    /// look before that step.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="NativeIpcException">As <see cref="Release(int)"/>.</exception>
+    public void Release(int count, out int countBefore)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        countBefore = _semaphore.ReleaseCounted(count);
+    }
+
+    /// <summary>With <see cref="SystemSemaphoreOptions.Robust"/>: gives the permit back as if its holder had been
+    /// killed, so that the next one to acquire is told by <see cref="WasAbandoned"/>. For a holder that has ended
+    /// within a process that lives: a thread, a job.</summary>
+    /// <exception cref="PlatformNotSupportedException">The key is not a POSIX one, or the instance is not
+    /// Robust.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="InvalidOperationException">This instance does not hold the permit.</exception>
+    public void Abandon() => _semaphore.Abandon();
 
     /// <summary>Reads the count, which may have changed by the time it is looked at.</summary>
     /// <param name="count">The number of permits; 0 also while others wait.</param>
@@ -395,11 +437,12 @@ public sealed partial class SystemSemaphore : IDisposable
                 $"Cannot create the semaphore {Failure.Describe(key)}: its initial count must be 0 or more.");
         }
 
-        if (options.Robust && initialCount != 1)
+        bool mayBeginHeld = key.Type == NativeIpcKeyType.PosixRealtime && operation != nameof(CreateOrReset);
+        if (options.Robust && initialCount != 1 && !(initialCount == 0 && mayBeginHeld))
         {
             throw new ArgumentOutOfRangeException(nameof(initialCount), initialCount,
                 $"Cannot create the semaphore {Failure.Describe(key)} with Robust: such a semaphore is a lock, and "
-                    + $"begins with a count of 1.");
+                    + $"begins with a count of 1{(mayBeginHeld ? ", or with 0: held by this instance" : "")}.");
         }
 
         if (initialCount > options.MaximumCount)
@@ -432,6 +475,13 @@ public sealed partial class SystemSemaphore : IDisposable
         if (options.MaximumCount < 1)
             throw new ArgumentException($"MaximumCount is {options.MaximumCount}; it must be 1 or more.",
                 nameof(options));
+        if (options.ShareMaximumCount && options.Robust)
+            throw new ArgumentException("ShareMaximumCount does not go with Robust: such a semaphore has one permit.",
+                nameof(options));
+        if (options.ShareMaximumCount && key.Type.IsSystemV)
+            throw new PlatformNotSupportedException(
+                $"ShareMaximumCount is not offered for {Failure.Describe(key)}: a System V set has no room for a "
+                    + "maximum. Set MaximumCount in every process that releases.");
         OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group,
             options.AllowOtherOwners);
         if (options.Robust && options.Undo != SystemVUndoPolicy.Both)
@@ -443,10 +493,12 @@ public sealed partial class SystemSemaphore : IDisposable
                 "Robust is not offered on macOS: a POSIX semaphore keeps no record of its holder there, and the next "
                     + "one cannot be told.");
         if (options.Recording == PermitRecording.None) return options;
-        if (options.Robust || options.Removal == RemovalPolicy.LastOneOut)
+        bool hasHeirs = options.Recording == PermitRecording.ProcessAndChildren;
+        if (options.Robust || (hasHeirs && options.Removal == RemovalPolicy.LastOneOut))
             throw new ArgumentException(
-                "Recording goes neither with Robust, which records its one holder in another way, nor with "
-                    + "RemovalPolicy.LastOneOut, for which a program that inherits the record would be a user.",
+                "Recording does not go with Robust, which records its one holder in another way, and "
+                    + "ProcessAndChildren not with RemovalPolicy.LastOneOut, for which a program that inherits the "
+                    + "record would be a user.",
                 nameof(options));
         if (!IsPermitRecordingSupported(key.Type))
             throw new PlatformNotSupportedException(

@@ -297,7 +297,11 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         Assert.Throws<ArgumentException>(() => SystemSemaphore.CreateNew(key, 1, s_recorded with { Robust = true }));
         Assert.Throws<ArgumentException>(
-            () => SystemSemaphore.CreateNew(key, 1, s_recorded with { Removal = RemovalPolicy.LastOneOut }));
+            () => SystemSemaphore.CreateNew(key, 1, new()
+            {
+                Recording = PermitRecording.ProcessAndChildren,
+                Removal = RemovalPolicy.LastOneOut,
+            }));
         Assert.Throws<ArgumentException>(
             () => SystemSemaphore.CreateNew(key, 1, new() { Recording = (PermitRecording)3 }));
         Assert.Throws<PlatformNotSupportedException>(

@@ -58,6 +58,12 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class PermitRecordTests : PermitRecordTests<PosixProvider>;
 
+    public sealed class SharedMaximumTests : SharedMaximumTests<PosixProvider>;
+
+    public sealed class AbandonTests : AbandonTests<PosixProvider>;
+
+    public sealed class RemoveIfUnusedTests : RemoveIfUnusedTests<PosixProvider>;
+
     public sealed class StepAsideTests : StepAsideTests<PosixProvider>;
 
     public sealed class FastPathTests : FastPathTests<PosixProvider>;

@@ -1,3 +1,4 @@
+using NativeIpc.Errors;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Contracts;
@@ -39,6 +40,14 @@ internal interface ISemaphoreBackend
     /// <summary>Gives back the permits that killed holders had recorded; how many. 0 also when there is no
     /// semaphore.</summary>
     int ReturnLostPermits(in NativeIpcKey key, SystemSemaphoreOptions options) => 0;
+
+    /// <summary>Removes a semaphore that nobody uses. <paramref name="bound"/>: how long to wait for another process
+    /// that asks.</summary>
+    /// <exception cref="PlatformNotSupportedException">The system knows no users of such semaphores.</exception>
+    UnusedAnswer RemoveIfUnused(in NativeIpcKey key, TimeSpan bound)
+        => throw new PlatformNotSupportedException(
+            $"Whether anybody uses {Failure.Describe(key)} cannot be told: of semaphores, Linux knows the users of "
+                + "POSIX ones alone.");
 
     /// <summary>Removes a semaphore; false when there was none.</summary>
     bool Remove(in NativeIpcKey key);

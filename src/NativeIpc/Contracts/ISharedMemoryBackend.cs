@@ -1,3 +1,4 @@
+using NativeIpc.Errors;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Contracts;
@@ -31,6 +32,13 @@ internal interface ISharedMemoryBackend
 
     /// <summary>Attaches to a segment, or makes it; the segment says which.</summary>
     Segment CreateOrOpen(in NativeIpcKey key, long size, SharedMemoryOptions options);
+
+    /// <summary>Removes a segment that nobody uses, and its lock.</summary>
+    /// <exception cref="PlatformNotSupportedException">Not offered for such segments.</exception>
+    UnusedAnswer RemoveIfUnused(in NativeIpcKey key, SharedMemoryOptions options)
+        => throw new PlatformNotSupportedException(
+            $"RemoveIfUnused is not offered for {Failure.Describe(key)}: it is for POSIX keys on Linux. A System V "
+                + "segment goes with its last user, or by a creating call with Reclaim.");
 
     /// <summary>Removes the name of a segment and of its lock; false when there was no segment.</summary>
     bool Remove(in NativeIpcKey key);

@@ -97,6 +97,23 @@ internal abstract class SemaphoreObject : WaitObject, IAcquirable
     /// were given.</summary>
     public abstract void Release(int count);
 
+    /// <summary>The same, and says how many permits there were before; -1 where the system does not tell. Where it is
+    /// not the step that gives which tells, it is a look before.</summary>
+    public virtual int ReleaseCounted(int count)
+    {
+        int before = TryGetCount(out int seen) ? seen : -1;
+        Release(count);
+        return before;
+    }
+
+    /// <summary>Gives back the permit of a lock so that the next holder learns of an end as of a killed one.</summary>
+    /// <exception cref="PlatformNotSupportedException">The back end cannot tell it.</exception>
+    /// <exception cref="InvalidOperationException">This object does not hold it.</exception>
+    public virtual void Abandon()
+        => throw new PlatformNotSupportedException(
+            $"Cannot abandon the permit of {Failure.Describe(Key)}: only Robust semaphores with POSIX keys, on Linux, "
+                + "can tell the next holder. Release it, or use such a key.");
+
     /// <summary>
     /// Gives back the one permit of a lock. False when the lock was removed or reset by a peer meanwhile, where the
     /// system tells: giving a permit then would let two in. The caller has entered, so this works also after Dispose

@@ -44,6 +44,14 @@ public sealed record SystemSemaphoreOptions
     /// </remarks>
     public int? MaximumCount { get; set; }
 
+    /// <summary>Whether the object keeps <see cref="MaximumCount"/>: the call that makes the semaphore writes it there,
+    /// null as the system's maximum, and an instance that opens it with this setting has that maximum, whatever its own
+    /// says. Default: false. <see cref="SystemSemaphore.CreateOrReset"/> writes it anew, for those who open it later.
+    /// One that was made without this setting, by a C program for instance, has none: the instance's own holds then.
+    /// POSIX on Linux with glibc; on Windows it is always so. Elsewhere <see cref="PlatformNotSupportedException"/>.
+    /// Not together with <see cref="Robust"/>, which has one permit: <see cref="ArgumentException"/>.</summary>
+    public bool ShareMaximumCount { get; [UnsupportedOSPlatform("macos")] set; }
+
     /// <summary>Windows only: whether
     /// <see cref="SystemSemaphore.CreateOrReset(NativeIpcKey, int, SystemSemaphoreOptions?)"/> accepts a live semaphore
     /// with the count that it has, as Qt silently does, since Windows cannot set it. Default: false, which gives
@@ -84,7 +92,8 @@ public sealed record SystemSemaphoreOptions
 
     /// <summary>Whether the semaphore is used as a lock of one permit that survives the death of its holder: the next
     /// one to acquire gets the permit, and <see cref="SystemSemaphore.WasAbandoned"/> says so. Default: false. Whoever
-    /// acquires then also releases, and every process of this library that uses the semaphore sets it, too.
+    /// acquires then also releases, and every process of this library that uses the semaphore sets it, too. A new one
+    /// begins with a count of 1; POSIX ones also with 0: held by the instance that made it, before others can know it.
     /// <see cref="PlatformNotSupportedException"/> where a holder's death cannot be noticed (macOS; on Linux the plain
     /// POSIX calls, the switch NativeIpc.PortableWaits, and with musl a POSIX name that does not begin with
     /// "sem.").</summary>
@@ -111,7 +120,8 @@ public sealed record SystemSemaphoreOptions
     /// instance that records gives back what killed ones have left, and a try costs some hundred nanoseconds more. At
     /// most 190 instances per semaphore record at a time; further ones work without. POSIX on Linux with glibc;
     /// elsewhere <see cref="PlatformNotSupportedException"/> (System V does the same by <see cref="Undo"/>). Not
-    /// together with <see cref="Robust"/> or <see cref="RemovalPolicy.LastOneOut"/>.</summary>
+    /// together with <see cref="Robust"/>, and <see cref="PermitRecording.ProcessAndChildren"/> not with
+    /// <see cref="RemovalPolicy.LastOneOut"/>.</summary>
     public PermitRecording Recording { get; [SupportedOSPlatform("linux")] set; }
 
     /// <summary>Whether a normal end of the process without Dispose (exit, SIGTERM, SIGINT, SIGHUP, SIGQUIT) removes

@@ -43,6 +43,15 @@ internal sealed class WindowsSemaphore : SemaphoreObject
     }
 
     /// <inheritdoc/>
+    public override unsafe int ReleaseCounted(int count)
+    {
+        CheckOpen();
+        int before;
+        return Kernel32.ReleaseSemaphore(_handle, count, (nint)(&before)) != 0
+            ? before : throw NotReleased(Key, _handle, count);
+    }
+
+    /// <inheritdoc/>
     public override bool TryUnlock()
         => Kernel32.ReleaseSemaphore(_handle, 1, 0) != 0 ? true : throw NotReleased(Key, _handle, 1);
 

@@ -69,6 +69,12 @@ internal sealed partial class PosixSharedMemory : ISharedMemoryBackend
     public bool Remove(in NativeIpcKey key)
         => PosixRemoval.RemoveNamed("remove the segment", key, IpcObjectKind.SharedMemory, PosixNames.LockKey(key));
 
+    public UnusedAnswer RemoveIfUnused(in NativeIpcKey key, SharedMemoryOptions options)
+    {
+        NativeIpcKey lockKey = options.UseLock ? PosixNames.LockKey(key) : default;
+        return PosixUsers.RemoveLeftover(key, IpcObjectKind.SharedMemory, lockKey, options.PeerTimeout);
+    }
+
     private enum State { Missing, Ready, HalfCreated, Unreadable }
 
     /// <summary>What a creating call does with a segment that it finds.</summary>

@@ -224,24 +224,41 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
 
     public override bool TryUnlock() => GiveBack() is not false; // closed meanwhile: then closing has given it back
 
+    /// <inheritdoc/>
+    public override void Abandon()
+    {
+        ThrowIfClosed(IsClosed);
+        bool? given = GiveBackSlow(LockWord.Abandoned);
+        ThrowIfClosed(given is null);
+        if (given == false) throw Failure.NotHeld(Key, 1);
+    }
+
+    /// <summary>Takes the permit of a lock that no peer can know yet.</summary>
+    internal void TakeAtFirst()
+    {
+        bool isTaken = LockWord.TryTake(Page, Mark, out _);
+        Debug.Assert(isTaken);
+    }
+
     /// <summary>Gives the permit back; false when this handle does not hold it, since a peer has reset it; null when
     /// the handle is closed.</summary>
-    private bool? GiveBack()
+    private bool? GiveBack() => TryGiveFast() ? true : GiveBackSlow(left: 0);
+
+    private bool? GiveBackSlow(uint left)
     {
-        if (TryGiveFast()) return true;
         if (!TryBeginUse()) return null;
         try
         {
             while (true)
             {
-                if (LockWord.TryGive(Page, Mark, out GlibcSemaphore.Word seen)) return true;
+                if (LockWord.TryGive(Page, Mark, out GlibcSemaphore.Word seen, left)) return true;
                 if (seen.Mark != LockWord.Away) return false; // reset by a peer, which may have let somebody else in
 
                 // R3 Race: the holder gives back while the pages are exchanged (SteppingAside R1). Safe because: under
                 // the gate the true page is back, or known: it is kept when there was no memory to put it back.
                 lock (_gate)
                 {
-                    if (IsAway) return _aside!.Kept is not 0 and nint kept && LockWord.TryGive(kept, Mark, out _);
+                    if (IsAway) return _aside!.Kept is not 0 and nint kept && LockWord.TryGive(kept, Mark, out _, left);
                 }
             }
         }

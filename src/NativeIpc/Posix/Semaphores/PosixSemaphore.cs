@@ -111,6 +111,22 @@ internal class PosixSemaphore : MappedSemaphore
     }
 
     /// <inheritdoc/>
+    public override int ReleaseCounted(int count)
+    {
+        nint address = FastAddress;
+        if (address == 0 || !GlibcSemaphore.TryGiveFast(address, count, Maximum, out int before))
+            before = ReleaseCountedSlow(count);
+        GC.KeepAlive(this);
+        return before;
+    }
+
+    private int ReleaseCountedSlow(int count)
+    {
+        using Use use = BeginUse();
+        return Give(use.Page, count, Maximum);
+    }
+
+    /// <inheritdoc/>
     public override void ReturnPermit()
     {
         nint address = FastAddress;
@@ -127,26 +143,28 @@ internal class PosixSemaphore : MappedSemaphore
     /// <summary>The largest count that a release through this object may make.</summary>
     private protected virtual int Maximum => Flags.SEM_VALUE_MAX;
 
-    private protected void Give(nint page, int count, int maximum = int.MaxValue)
+    /// <summary>Gives permits, and says how many there were before; -1 where the system does not tell.</summary>
+    private protected int Give(nint page, int count, int maximum = int.MaxValue)
     {
         if (HasWord)
         {
             if (!GlibcSemaphore.TryGive(page, count, maximum, out GlibcSemaphore.Word before))
                 throw Full(Errno.EOVERFLOW, 0, count);
             if (before.Waiters > 0) GlibcSemaphore.Wake(page, count);
-            return;
+            return (int)before.Count;
         }
 
         // R2 Race: a peer gives between this look and the posts. Not safe: the C library knows no maximum but its own,
         // so the count may pass this instance's.
         int most = Math.Min(maximum, Flags.SEM_VALUE_MAX);
-        if ((count > 1 || most < Flags.SEM_VALUE_MAX) && Libc.sem_getvalue(page, out int value) == 0
-            && value > most - count)
-            throw Full(Errno.EOVERFLOW, 0, count);
+        int value = Libc.sem_getvalue(page, out int seen) == 0 ? seen : -1;
+        if (value > most - count) throw Full(Errno.EOVERFLOW, 0, count);
         for (int given = 0; given < count; given++)
         {
             if (Libc.sem_post(page) != 0) throw Full(Marshal.GetLastPInvokeError(), given, count);
         }
+
+        return value;
     }
 
     /// <inheritdoc/>

@@ -32,13 +32,13 @@ internal sealed partial class PosixSemaphores
 
         // musl's sem_open would make other words.
         int number = Errno.EACCES;
-        MappedSemaphore? plain = PosixNames.IsOfGlibc(key)
-            ? null : MakeBySemOpen(key, initialCount, use, out number);
+        int count = CountAtFirst(initialCount, use);
+        MappedSemaphore? plain = PosixNames.IsOfGlibc(key) ? null : MakeBySemOpen(key, count, use, out number);
         if (number is Errno.EACCES or Errno.EPERM && PosixNames.s_areFiles)
-            plain = MakeUnderItsName(key, initialCount, use);
+            plain = MakeUnderItsName(key, count, use);
         else if (number != 0 && number != Errno.EEXIST) throw PosixErrors.Create(Creating, key, "sem_open", number);
         if (isRefused && plain is not null) s_whole.WasRefused();
-        return plain;
+        return HeldIfAsked(plain, initialCount, use);
     }
 
     /// <summary>Makes it without a name and gives it one when it is complete. <paramref name="number"/>: 0; EEXIST when
@@ -54,7 +54,7 @@ internal sealed partial class PosixSemaphores
         bool isKept = false;
         try
         {
-            SemaphoreFile.Write(Creating, key, initialCount, unnamed);
+            SemaphoreFile.Write(Creating, key, CountAtFirst(initialCount, use), unnamed);
             FileIdentity identity = Dress(key, use, unnamed);
             if (use.IsRecorded) RemovalRecord.Write(unnamed);
             bool isLock = use.Recovery != LockRecovery.None;
@@ -62,6 +62,8 @@ internal sealed partial class PosixSemaphores
 
             // A lock has its slot before any peer can know it: what fails about that leaves nothing behind.
             MappedSemaphore? made = isLock ? Own(key, page, unnamed, identity, Origin.Made, use, out isKept) : null;
+            if (made is HeldSemaphore held && initialCount == 0) held.TakeAtFirst();
+            if (use.SharesMaximum) SharedMaximum.Write(page, use.Maximum);
             var path = new Utf8Path(PosixNames.Start(IpcObjectKind.SystemSemaphore), PosixNames.Bare(key));
             number = UnnamedFile.Link(unnamed, path.Pointer);
             if (number != 0)
@@ -87,6 +89,21 @@ internal sealed partial class PosixSemaphores
         {
             if (!isKept) _ = Libc.close(unnamed);
         }
+    }
+
+    /// <summary>What is written for a new one: a lock that begins held is taken once its holder has a slot.</summary>
+    private static int CountAtFirst(int initialCount, in SemaphoreUse use)
+        => use.Recovery == LockRecovery.None ? initialCount : 1;
+
+    /// <summary>Takes a lock that is to begin held, where others may know it already.</summary>
+    /// <exception cref="NativeIpcException">LockError: one of them took it.</exception>
+    private static MappedSemaphore? HeldIfAsked(MappedSemaphore? made, int initialCount, in SemaphoreUse use)
+    {
+        if (made is null || use.Recovery == LockRecovery.None || initialCount != 0 || made.TryAcquire()) return made;
+        NativeIpcKey key = made.Key;
+        made.Dispose();
+        throw Failure.Found(NativeIpcError.LockError, Creating, key, "sem_open",
+            "another process took it at the moment when it was made", "Try again.");
     }
 
     /// <summary>Has the C library make it, which on Linux takes a temporary name beside the final one.</summary>
@@ -115,7 +132,8 @@ internal sealed partial class PosixSemaphores
             throw;
         }
 
-        PosixSemaphore plain = Plain(key, handle, identity, Origin.Made, use);
+        PosixSemaphore plain = Plain(key, handle, identity, Origin.Made, use.Maximum);
+        if (use.SharesMaximum) SharedMaximum.Write(opened, use.Maximum);
         if (!use.KeepsFile) return WithDuty(plain, use);
 
         // Files, but no O_TMPFILE or /proc to make them whole with: opened anew for its descriptor.
@@ -307,6 +325,7 @@ internal sealed partial class PosixSemaphores
             FileIdentity identity = Dress(key, use, file);
             Record(use, file);
             page = SemaphoreFile.MapPage(Creating, key, file, FirstTouch.Later);
+            if (use.SharesMaximum) SharedMaximum.Write(page, use.Maximum);
             SemaphoreFile.Write(Creating, key, initialCount, file); // the last step, after which peers use it
             nint mapped = page;
             page = Libc.MAP_FAILED;

@@ -56,7 +56,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         {
             if (TryCreate(key, initialCount, use) is { } made) return made;
             if (SemaphoreFile.StatusOfName(key) is not { } status || !IsHalfMade(status, use)) return null;
-            if (!wait.Pause()) return Recover(key, initialCount, use);
+            if (!wait.Pause())
+                return HeldIfAsked(Recover(key, CountAtFirst(initialCount, use), use), initialCount, use);
         }
     }
 
@@ -108,6 +109,9 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
     public bool Remove(in NativeIpcKey key)
         => PosixRemoval.RemoveNamed("remove the semaphore", key, IpcObjectKind.SystemSemaphore, lockKey: default);
+
+    public UnusedAnswer RemoveIfUnused(in NativeIpcKey key, TimeSpan bound)
+        => PosixUsers.RemoveLeftover(key, IpcObjectKind.SystemSemaphore, default, bound);
 
     public bool RecordsPermits => PermitRecords.IsOffered;
 
@@ -173,8 +177,9 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             while (isHalfMade && wait.Pause())
                 isHalfMade = SemaphoreFile.StatusOfName(key) is { } status && IsHalfMade(status, use);
 
-            MappedSemaphore? created =
-                isHalfMade ? Recover(key, initialCount, use) : TryCreate(key, initialCount, use);
+            MappedSemaphore? created = isHalfMade
+                ? HeldIfAsked(Recover(key, CountAtFirst(initialCount, use), use), initialCount, use)
+                : TryCreate(key, initialCount, use);
             if (created is not null) return created;
         }
 
@@ -215,6 +220,8 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
             FirstTouch touch = use.Recovery != LockRecovery.None ? FirstTouch.Now : FirstTouch.Later;
             nint page = SemaphoreFile.MapPage(Opening, key, file, touch);
             SemaphoreFile.CheckWord(Opening, key, page);
+            if (use.SharesMaximum && (made is not null || use.Found == FoundObject.TakenOver))
+                SharedMaximum.Write(page, use.Maximum);
             if (made is not null || use.Found == FoundObject.Kept) Record(use, file);
             Origin origin = made is null ? Origin.Found : Origin.Made;
             return WithDuty(Own(key, page, file, status.Identity, origin, use, out isKept), use);
@@ -239,7 +246,7 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
         if (failure == Errno.ENOENT) return null;
         if (failure != 0) throw PosixErrors.Open(Opening, key, "sem_open", failure);
-        return WithDuty(Plain(key, PosixSemaphoreHandle.Opened(opened), default, Origin.Found, use), use);
+        return WithDuty(Plain(key, PosixSemaphoreHandle.Opened(opened), default, Origin.Found, use.Maximum), use);
     }
 
     /// <summary>Makes the object that owns the mapping, and the descriptor if <paramref name="isKept"/>, whatever
@@ -248,13 +255,14 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
         in SemaphoreUse use, out bool isKept)
     {
         isKept = use.KeepsFile;
-        if (!isKept) return Plain(key, PosixSemaphoreHandle.Mapped(page), identity, origin, use);
+        int? maximum = use.SharesMaximum ? SharedMaximum.Read(page) ?? use.Maximum : use.Maximum;
+        if (!isKept) return Plain(key, PosixSemaphoreHandle.Mapped(page), identity, origin, maximum);
         DescriptorTable.MakeRoom(file);
         var descriptor = new UnixDescriptor(file);
         return use.Recovery != LockRecovery.None
             ? new HeldSemaphore(key, page, descriptor, identity, origin, use.Recovery)
             : new RecordedSemaphore(key, page, descriptor, identity, origin, use.Recording,
-                use.Maximum ?? Flags.SEM_VALUE_MAX);
+                maximum ?? Flags.SEM_VALUE_MAX);
     }
 
     /// <summary>Has an object do what the policy says when it is closed; it is disposed if that fails.</summary>
@@ -275,9 +283,9 @@ internal sealed partial class PosixSemaphores : ISemaphoreBackend
 
     /// <summary>The object of a semaphore that keeps no descriptor.</summary>
     private static PosixSemaphore Plain(in NativeIpcKey key, PosixSemaphoreHandle handle, FileIdentity identity,
-        Origin origin, in SemaphoreUse use)
-        => use.Maximum is { } maximum
-            ? new BoundedSemaphore(key, handle, identity, origin, maximum)
+        Origin origin, int? maximum)
+        => maximum is { } most
+            ? new BoundedSemaphore(key, handle, identity, origin, most)
             : new PosixSemaphore(key, handle, identity, origin);
 
     private static NativeIpcException? FindPlanted(string attempt, in NativeIpcKey key)

@@ -118,6 +118,14 @@ internal sealed class RecordedSemaphore : PosixSemaphore
     }
 
     /// <inheritdoc/>
+    public override int ReleaseCounted(int count)
+    {
+        int before = TryGetCount(out int seen) ? seen : -1;
+        Release(count);
+        return before;
+    }
+
+    /// <inheritdoc/>
     public override void ReturnPermit() => Give(1);
 
     private void Give(int count)
@@ -129,7 +137,13 @@ internal sealed class RecordedSemaphore : PosixSemaphore
 
     protected override void Close()
     {
-        _records?.Dispose(); // null if the base's constructor threw
+        // Null if the base's constructor threw.
+        if (_records is not null)
+        {
+            MarkNoUse(_records.File);
+            _records.Dispose();
+        }
+
         base.Close();
     }
 

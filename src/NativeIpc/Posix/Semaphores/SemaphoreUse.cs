@@ -32,6 +32,9 @@ internal readonly record struct SemaphoreUse
     /// <summary>The maximum of this instance; null for that of the system.</summary>
     public int? Maximum { get; init; }
 
+    /// <summary>Whether the object keeps the maximum, for all that ask for it.</summary>
+    public bool SharesMaximum { get; init; }
+
     public OwnerTrust Owners { get; init; }
 
     public FoundObject Found { get; init; }
@@ -89,6 +92,7 @@ internal readonly record struct SemaphoreUse
             Recovery = options.Robust ? LockRecovery.Required : LockRecovery.None,
             Recording = options.Recording,
             Maximum = options.MaximumCount,
+            SharesMaximum = options.ShareMaximumCount,
             Owners = options.AllowOtherOwners ? OwnerTrust.Anyone : OwnerTrust.ThisUserAndRoot,
             Bound = options.PeerTimeout,
         };
@@ -112,6 +116,14 @@ internal readonly record struct SemaphoreUse
                 $"Cannot {attempt} {Failure.Describe(key)} with MaximumCount: "
                 + "macOS tells no count of a POSIX semaphore, so a release cannot be checked. "
                 + "Use a System V key, or do without.");
+        }
+
+        if (options.ShareMaximumCount && !(PosixNames.s_areFiles && SemaphoreFile.HasGlibcWord(key)))
+        {
+            throw new PlatformNotSupportedException(
+                $"Cannot {attempt} {Failure.Describe(key)} with ShareMaximumCount: a POSIX semaphore has room for it "
+                    + "only on Linux with glibc, and not with the plain POSIX calls. Set MaximumCount in every "
+                    + "process.");
         }
 
         PosixUsers.CheckOffered(key, options.Removal, options.Reclaim);

@@ -273,6 +273,31 @@ internal static class PosixUsers
         throw Refuse(attempt, key, PosixNames.FileOf(key, kind), result, ", or do without Reclaim.");
     }
 
+    /// <summary>Removes what nobody uses. What cannot be told counts as used, and the event says so.</summary>
+    internal static UnusedAnswer RemoveLeftover(in NativeIpcKey key, IpcObjectKind kind, in NativeIpcKey lockKey,
+        TimeSpan bound)
+    {
+        CheckOffered(key, RemovalPolicy.Default, reclaim: true);
+
+        // As a rule there is none, and to look costs less than to ask.
+        if (PosixNames.StatusOf(key, kind, out _) == Errno.ENOENT) return UnusedAnswer.Unused;
+        UseResult result = RemoveIfUnused(key, kind, lockKey, identity: null, own: null, bound);
+        if (result.Answer == UseAnswer.CannotTell) TellKept(key, kind, result);
+        return result.Answer switch
+        {
+            UseAnswer.Gone => UnusedAnswer.Unused,
+            UseAnswer.InUse => UnusedAnswer.InUse,
+            _ => UnusedAnswer.Unknown,
+        };
+    }
+
+    private static void TellKept(in NativeIpcKey key, IpcObjectKind kind, in UseResult result)
+    {
+        string said = $"{result.Call} says \"{Marshal.GetPInvokeErrorMessage(result.Number)}\" (error {result.Number})";
+        NativeIpcEventSource.s_log.NotRemoved(
+            $"{Failure.Describe(key)} was not removed: {result.Reason(PosixNames.FileOf(key, kind))}: {said}");
+    }
+
     /// <summary>The failure of a call that has to know whether somebody uses an object.</summary>
     internal static NativeIpcException Refuse(
         string attempt, in NativeIpcKey key, string path, in UseResult result, string otherwise)
@@ -292,11 +317,7 @@ internal static class PosixUsers
         try
         {
             UseResult result = RemoveIfUnused(key, kind, lockKey, identity, own, bound);
-            if (result.Answer != UseAnswer.CannotTell) return;
-            string said =
-                $"{result.Call} says \"{Marshal.GetPInvokeErrorMessage(result.Number)}\" (error {result.Number})";
-            NativeIpcEventSource.s_log.NotRemoved(
-                $"{Failure.Describe(key)} was not removed: {result.Reason(PosixNames.FileOf(key, kind))}: {said}");
+            if (result.Answer == UseAnswer.CannotTell) TellKept(key, kind, result);
         }
         catch (NativeIpcException failure)
         {

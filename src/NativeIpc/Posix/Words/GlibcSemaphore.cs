@@ -130,6 +130,15 @@ internal static unsafe class GlibcSemaphore
             && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen + (uint)count, seen) == seen;
     }
 
+    /// <summary>The same, and says how many there were before.</summary>
+    internal static bool TryGiveFast(nint semaphore, int count, int maximum, out int before)
+    {
+        ulong seen = Volatile.Read(ref *(ulong*)semaphore);
+        before = (int)seen;
+        return seen <= int.MaxValue && (long)seen <= (long)maximum - count
+            && Interlocked.CompareExchange(ref *(ulong*)semaphore, seen + (uint)count, seen) == seen;
+    }
+
     /// <summary>Gives permits if nobody waits for them and nobody comes between.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryGiveFast(nint semaphore, int count)

@@ -75,16 +75,16 @@ internal static unsafe class LockWord
     }
 
     /// <summary>Gives the permit back if the word has the caller's mark: otherwise a peer has reset it, or the page is
-    /// a stand-in.</summary>
-    internal static bool TryGive(nint page, uint mark, out GlibcSemaphore.Word seen)
+    /// a stand-in. <paramref name="left"/>: the mark that stays in the word, 0 or <see cref="Abandoned"/>.</summary>
+    internal static bool TryGive(nint page, uint mark, out GlibcSemaphore.Word seen, uint left = 0)
     {
-        Debug.Assert(mark <= MostHolders);
+        Debug.Assert(mark <= MostHolders && left is 0 or Abandoned);
         while (true)
         {
             StopPoint.At("unlock.before"); // death: as take.done
             seen = GlibcSemaphore.Look(page);
             if (seen.Count != 0 || seen.Mark != mark) return false;
-            if (!GlibcSemaphore.Exchange(page, seen, seen.With(1, 0))) continue;
+            if (!GlibcSemaphore.Exchange(page, seen, seen.With(1, left))) continue;
 
             // death: the permit is back and wakes nobody; the next slice of a waiter, or the next handle, makes it good
             StopPoint.At("unlock.done");

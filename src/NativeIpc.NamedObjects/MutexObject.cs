@@ -1,0 +1,123 @@
+using System.Diagnostics;
+
+namespace NativeIpc.NamedObjects;
+
+/// <summary>A mutex of Linux, as this process has it open: one for all <see cref="NamedMutex"/> of the name, since a
+/// thread owns the mutex and not the instance by which it took it.</summary>
+/// <remarks>Between processes it is a <see cref="SystemSemaphore"/> with Robust, whose holder is the process; which
+/// thread of it, and how often, is known here alone. The owner's end is seen by <see cref="OwnerWatch"/>.</remarks>
+internal sealed class MutexObject
+{
+    private readonly SystemSemaphore _semaphore;
+    private Thread? _owner;
+    private int _depth;
+
+    private MutexObject(SystemSemaphore semaphore) => _semaphore = semaphore;
+
+    /// <summary>The key by which it was opened, and is found in <see cref="MutexTable"/>.</summary>
+    public NativeIpcKey Key => _semaphore.Key;
+
+    /// <summary>How many instances use it. Under the gate of its name.</summary>
+    public int Users { get; set; } = 1;
+
+    /// <summary>Whether any thread owns it.</summary>
+    public bool IsOwned => Volatile.Read(ref _owner) is not null;
+
+    /// <summary>Whether its name leads to another mutex by now.</summary>
+    public bool WasReplaced => _semaphore.WasReplaced;
+
+    /// <summary>Makes it, or opens what another process has made.</summary>
+    public static MutexObject Create(in ObjectName name, bool isOwned, out bool createdNew)
+    {
+        Leftovers.RemoveSemaphore(name);
+
+        // Held before anybody can know it: 0 permits.
+        var made = new MutexObject(SystemSemaphore.CreateOrOpen(name.Key, isOwned ? 0 : 1, OptionsFor(name)));
+        createdNew = made._semaphore.CreatedNew;
+        if (createdNew && isOwned) made.Note(Thread.CurrentThread);
+        return made;
+    }
+
+    /// <summary>Opens what another process has made; null when there is none.</summary>
+    public static MutexObject? Open(in ObjectName name)
+    {
+        Leftovers.RemoveSemaphore(name);
+        return SystemSemaphore.TryOpenExisting(name.Key, out SystemSemaphore? opened, OptionsFor(name))
+            ? new(opened) : null;
+    }
+
+    /// <summary>Takes it for the calling thread.</summary>
+    /// <exception cref="AbandonedMutexException">It was taken, from an owner that has ended.</exception>
+    public bool Wait(TimeSpan timeout)
+    {
+        Thread current = Thread.CurrentThread;
+        if (ReferenceEquals(_owner, current))
+        {
+            _depth = checked(_depth + 1);
+            return true;
+        }
+
+        if (!_semaphore.TryAcquire() && (timeout == TimeSpan.Zero || !_semaphore.TryAcquire(timeout))) return false;
+        Note(current);
+        return _semaphore.WasAbandoned ? throw new AbandonedMutexException() : true;
+    }
+
+    /// <summary>Gives it back, once for each time that the thread has taken it.</summary>
+    /// <exception cref="ApplicationException">The calling thread does not own it.</exception>
+    public void Release()
+    {
+        if (!ReferenceEquals(_owner, Thread.CurrentThread)) throw NotOwned();
+        Debug.Assert(_depth > 0);
+        if (--_depth > 0) return;
+        _owner = null;
+        try
+        {
+            _semaphore.Release();
+        }
+        catch (InvalidOperationException failure) when (failure is not ObjectDisposedException)
+        {
+            throw NotOwned(failure); // a peer has reset it
+        }
+    }
+
+    /// <summary>Gives it up if its owner is a thread that has ended: the next owner is told. By one thread at a
+    /// time.</summary>
+    public void AbandonIfOwnerEnded()
+    {
+        // R1 Race: another thread takes it meanwhile. Safe because: as long as a dead thread owns it nobody else can,
+        // and only this method ends that.
+        if (Volatile.Read(ref _owner) is not { IsAlive: false }) return;
+        _depth = 0;
+        Volatile.Write(ref _owner, null);
+        try
+        {
+            _semaphore.Abandon();
+        }
+        catch (InvalidOperationException)
+        {
+            // It is closed, and so another process finds that it was abandoned; or a peer has reset it.
+        }
+    }
+
+    /// <summary>Lets go of it. What a thread still owns counts as abandoned from now on.</summary>
+    public void Close() => _semaphore.Dispose();
+
+    private void Note(Thread owner)
+    {
+        _depth = 1;
+        Volatile.Write(ref _owner, owner);
+        OwnerWatch.Ensure();
+    }
+
+    private static SystemSemaphoreOptions OptionsFor(in ObjectName name)
+    {
+        SystemSemaphoreOptions options = Leftovers.OptionsFor(name);
+        if (!OperatingSystem.IsMacOS()) options.Robust = true;
+        return options;
+    }
+
+#pragma warning disable CA2201 // what .NET's Mutex throws
+    private static ApplicationException NotOwned(Exception? why = null)
+        => new("The calling thread does not own the mutex: the thread that took it releases it.", why);
+#pragma warning restore CA2201
+}

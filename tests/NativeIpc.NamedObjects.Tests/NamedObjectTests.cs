@@ -1,0 +1,73 @@
+using System.Reflection;
+using Xunit;
+
+namespace NativeIpc.NamedObjects.Tests;
+
+/// <summary>What the tests share: unique names, other processes, and the proof that nothing is left.</summary>
+public abstract class NamedObjectTests : IDisposable
+{
+    private readonly List<PeerProcess> _peers = [];
+    private readonly List<string> _names = [];
+
+    protected NamedObjectTests()
+        => Assert.SkipWhen(OperatingSystem.IsMacOS(), "There are no named objects on macOS.");
+
+    /// <summary>Longer than anything takes here; a wait that needs it has failed.</summary>
+    private protected static TimeSpan Watchdog { get; } = Patience.Seconds(60);
+
+    /// <summary>A name that nobody has used.</summary>
+    private protected string NextName(string prefix = "")
+    {
+        string name = TestNames.NextName();
+        _names.Add(name);
+        return prefix + name;
+    }
+
+    private protected PeerProcess Peer()
+    {
+        string folder = typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(data => data.Key == "PeerFolder").Value!;
+        string name = "NativeIpc.NamedObjects.Peer" + (OperatingSystem.IsWindows() ? ".exe" : "");
+        PeerProcess peer = PeerProcess.Start(Path.Combine(folder, name));
+        _peers.Add(peer);
+        return peer;
+    }
+
+    /// <summary>Has another process wait for what it gets.</summary>
+    private protected static string Wait(PeerProcess peer, string handle)
+    {
+        peer.Post($"wait {handle}");
+        peer.Await("acquiring");
+        return peer.Answer();
+    }
+
+    /// <summary>Runs what a thread of its own does, to its end.</summary>
+    private protected static void OnAnotherThread(Action action)
+    {
+        Exception? thrown = null;
+        var thread = new Thread(() => thrown = Record.Exception(action));
+        thread.Start();
+        Assert.True(thread.Join(Watchdog));
+        if (thrown is not null) throw new InvalidOperationException("On the other thread: " + thrown.Message, thrown);
+    }
+
+    /// <summary>The files of a name.</summary>
+    private protected static string[] FilesOf(string name) => OperatingSystem.IsLinux()
+        ? Directory.GetFiles("/dev/shm", $"*~{name}*") : [];
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Ends the peers, and removes what killed ones left and nobody has asked for.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        foreach (PeerProcess peer in _peers) peer.Dispose();
+        foreach (string name in _names)
+        {
+            foreach (string file in FilesOf(name)) File.Delete(file);
+        }
+    }
+}
