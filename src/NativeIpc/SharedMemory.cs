@@ -244,6 +244,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         try
         {
+            EndWordWaits();
             Volatile.Read(ref _lockQueue)?.Close();
             CloseLocks();
         }

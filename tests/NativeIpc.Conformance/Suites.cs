@@ -11,6 +11,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class ViewTests : ViewTests<PosixProvider>;
 
+    public sealed class WordWaitTests : WordWaitTests<PosixProvider>;
+
     public sealed class AllocationTests : AllocationTests<PosixProvider>;
 
     [Trait("Waits", "portable")]
@@ -101,6 +103,9 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class ViewTests : ViewTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
+    public sealed class WordWaitTests : WordWaitTests<PlainPosixProvider>;
+
+    [Trait("Calls", "plain")]
     public sealed class AllocationTests : AllocationTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
@@ -159,6 +164,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class CostTests : CostTests<SystemVProvider>;
 
     public sealed class ViewTests : ViewTests<SystemVProvider>;
+
+    public sealed class WordWaitTests : WordWaitTests<SystemVProvider>;
 
     public sealed class AllocationTests : AllocationTests<SystemVProvider>;
 

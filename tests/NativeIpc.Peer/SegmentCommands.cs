@@ -71,6 +71,10 @@ internal sealed class SegmentCommands(TextWriter output)
                 bool replaced = scope.WasReplaced;
                 scope.Dispose();
                 return replaced ? "ok replaced" : "ok";
+            case "waitword":
+                return WaitOnWord(_segments[name], words);
+            case "wakeword":
+                return WakeWord(_segments[name], words);
             case "close":
                 _scopes.Remove(name);
                 if (!_segments.Remove(name, out SharedMemory? closing))
@@ -93,6 +97,20 @@ internal sealed class SegmentCommands(TextWriter output)
         return string.Create(CultureInfo.InvariantCulture,
             $"ok {segment.Size} {(segment.CreatedNew ? "created" : "opened")}");
     }
+
+    private string WaitOnWord(SharedMemory segment, Words words)
+    {
+        if (!OperatingSystem.IsLinux()) return "error Unsupported only Linux has waits on a word";
+        long offset = words.NextLong();
+        uint expected = (uint)words.NextLong();
+        TimeSpan timeout = TimeSpan.FromMilliseconds(words.NextIntOr(Timeout.Infinite));
+        output.WriteLine("locking");
+        return $"ok {segment.WaitOnWord(offset, expected, timeout)}";
+    }
+
+    private static string WakeWord(SharedMemory segment, Words words)
+        => !OperatingSystem.IsLinux() ? "error Unsupported only Linux has waits on a word"
+            : string.Create(CultureInfo.InvariantCulture, $"ok {segment.WakeWord(words.NextLong(), words.NextInt())}");
 
     private string Add(SharedMemory segment, long offset, int times)
     {

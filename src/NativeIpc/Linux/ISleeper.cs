@@ -3,8 +3,11 @@ namespace NativeIpc.Linux;
 /// <summary>A thread that sleeps on a word of memory now and then. From any thread.</summary>
 internal interface ISleeper
 {
-    /// <summary>Where it sleeps; 0 for nowhere.</summary>
-    nint Place { get; }
+    /// <summary>Whether it sleeps, or is about to.</summary>
+    bool IsAsleep { get; }
+
+    /// <summary>Whether it sleeps, or is about to, on a word between two addresses.</summary>
+    bool SleepsWithin(nint first, nint end);
 
     /// <summary>Ends its sleep, or the next one. Returns at once: whether it is not asleep any more.</summary>
     bool TryWake();

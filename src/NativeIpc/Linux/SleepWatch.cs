@@ -69,14 +69,17 @@ internal static class SleepWatch
 
     /// <summary>Wakes all threads that sleep at a place, and returns at once. So a sleep needs no list of its object,
     /// which would cost each one two turns at a lock.</summary>
-    public static void WakeAll(nint place)
+    public static void WakeAll(nint place) => WakeAll(place, place + 1);
+
+    /// <summary>The same for all places between two addresses.</summary>
+    public static void WakeAll(nint first, nint end)
     {
         List<ISleeper>? there = null;
         lock (Reactor.s_gate)
         {
             foreach (WeakReference<ISleeper> reference in s_sleepers)
             {
-                if (reference.TryGetTarget(out ISleeper? sleeper) && sleeper.Place == place)
+                if (reference.TryGetTarget(out ISleeper? sleeper) && sleeper.SleepsWithin(first, end))
                     (there ??= []).Add(sleeper);
             }
         }
@@ -148,7 +151,7 @@ internal static class SleepWatch
     {
         bool isNeeded = s_watches > 0 || s_notUpYet.Count > 0;
         foreach (WeakReference<ISleeper> reference in s_sleepers)
-            isNeeded |= reference.TryGetTarget(out ISleeper? sleeper) && sleeper.Place != 0;
+            isNeeded |= reference.TryGetTarget(out ISleeper? sleeper) && sleeper.IsAsleep;
         return isNeeded;
     }
 }

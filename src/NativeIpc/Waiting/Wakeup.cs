@@ -25,6 +25,7 @@ internal sealed unsafe class Wakeup : ISleeper
     private LookPacing _pacing;
     private int _isSet;
     private nint _place;
+    private bool _ignoresNudges;
 
     private Wakeup() => SleepWatch.Add(this);
 
@@ -34,6 +35,16 @@ internal sealed unsafe class Wakeup : ISleeper
         Wakeup current = t_current ??= new Wakeup();
         SleepWatch.Ensure();
         current._pacing = default;
+        current._ignoresNudges = false;
+        return current;
+    }
+
+    /// <summary>The same for a wait that has nothing to look at now and then, and takes each wake-up for
+    /// news.</summary>
+    public static Wakeup BeginForNews()
+    {
+        Wakeup current = Begin();
+        current._ignoresNudges = true;
         return current;
     }
 
@@ -52,8 +63,12 @@ internal sealed unsafe class Wakeup : ISleeper
     /// <summary>Before a look at what may end the wait.</summary>
     public void Reset() => Interlocked.Exchange(ref _isSet, 0);
 
-    /// <summary>Where the thread sleeps; 0 for nowhere.</summary>
-    public nint Place => Volatile.Read(ref _place);
+    /// <inheritdoc/>
+    public bool IsAsleep => Volatile.Read(ref _place) != 0;
+
+    /// <inheritdoc/>
+    public bool SleepsWithin(nint first, nint end) => Volatile.Read(ref _place) is var place && place >= first
+        && place < end;
 
     /// <summary>Sleeps while a shared word of an open object has a value and the wake-up is not set, until a time on
     /// the monotonic clock (null for ever).</summary>
@@ -111,7 +126,7 @@ internal sealed unsafe class Wakeup : ISleeper
     /// <summary>Makes the sleeper look once more, should it sleep.</summary>
     public void Nudge()
     {
-        if (Volatile.Read(ref _place) is not 0 and nint place) Futex.WakeAll((uint*)place, _bit);
+        if (Volatile.Read(ref _place) is not 0 and nint place && !_ignoresNudges) Futex.WakeAll((uint*)place, _bit);
     }
 }
 

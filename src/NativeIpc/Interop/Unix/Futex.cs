@@ -69,6 +69,17 @@ internal static unsafe class Futex
     internal static int Wake(uint* word, int count)
         // Fails only for an address that is none
         => (int)Libc.syscall_futex_wake(s_futex, word, Flags.FUTEX_WAKE, count, null, null, 0);
+
+    /// <summary>The same, and tells how many.</summary>
+    /// <param name="word">Where.</param>
+    /// <param name="count">At most how many.</param>
+    /// <param name="woken">How many.</param>
+    /// <returns>0, or the error number: EFAULT (no such memory).</returns>
+    internal static int Wake(uint* word, int count, out int woken)
+    {
+        woken = (int)Libc.syscall_futex(s_futex, word, Flags.FUTEX_WAKE, count, null, null, 0);
+        return woken >= 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
 }
 
 /// <summary>struct futex_waitv: a word to sleep on, and the value at which to sleep.</summary>
