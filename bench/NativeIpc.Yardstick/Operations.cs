@@ -24,7 +24,7 @@ internal sealed class Operations : IDisposable
         _segment = SharedMemory.CreateNew(segment, Size);
         CancellationToken token = _source.Token;
         TimeSpan second = TimeSpan.FromSeconds(1), soon = TimeSpan.FromMilliseconds(1);
-        All = new Dictionary<string, Action>
+        var all = new Dictionary<string, Action>
         {
             ["Acquire, Release"] = () => { _semaphore.Acquire(); _semaphore.Release(); },
             ["Acquire(token), Release"] = () => { _semaphore.Acquire(token); _semaphore.Release(); },
@@ -56,6 +56,18 @@ internal sealed class Operations : IDisposable
             ["GetSpan"] = () => _segment.GetSpan(8, 8)[1] = 1,
             ["GetReference"] = () => _segment.GetReference<long>(8) = 1,
         };
+        SystemWaitTarget[] targets = [_empty, _segment, _semaphore];
+        SystemWaitTarget[] noPermits = [_empty, _empty];
+        all["SystemWait.Any at once, Dispose"] = () => SystemWait.Any(targets, second, token).Lock.Dispose();
+        all["SystemWait.Any that blocks"] = () => Check(SystemWait.Any(noPermits, soon, token).TimedOut);
+        if (OperatingSystem.IsLinux())
+        {
+            all["WaitOnWord at once"] = () => _segment.WaitOnWord(16, 1);
+            all["WaitOnWord(timeout, token)"] = () => _segment.WaitOnWord(16, 0, soon, token);
+            all["WakeWord"] = () => _segment.WakeWord(16);
+        }
+
+        All = all;
         Making = new Dictionary<string, Action>
         {
             ["Memory"] = () => _segment.Memory.Span[1] = 1,

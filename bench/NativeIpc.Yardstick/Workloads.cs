@@ -31,6 +31,8 @@ internal static class Workloads
             "scale.sysv.sem.1000", "scale.sysv.sem.10000"]),
         (Cancellation.Run, ["cancel"]),
         (AsyncWaits.Run, ["async"]),
+        (AnyWaits.Pass, ["any.pass"]),
+        (AnyWaits.Wake, ["any.wake"]),
         (Takeover.Run, ["takeover.posix", "takeover.sysv"]),
         (Allocations.Run, ["alloc.posix", "alloc.sysv"]),
     ];
@@ -69,6 +71,7 @@ internal static class Workloads
             "echo" => PingPong.Echo,
             "trips" => PingPong.Trips,
             "release" => AsyncWaits.Release,
+            "release-any" => AnyWaits.Release,
             "hold" => Takeover.Hold,
             "contend-mutex" => BuiltIn.ContendingChild,
             "contend" => Contention.Child,

@@ -45,19 +45,26 @@ public sealed partial class SharedMemory
     private async ValueTask<SharedMemoryLock?> OpenLockAndWaitAsync(Deadline deadline,
         CancellationToken cancellationToken)
     {
+        if (!await MakeLockReadyAsync(deadline, cancellationToken).ConfigureAwait(false)) return null;
+        return await LockQueue(isOpened: true)!.WaitAsync(deadline.Rest, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Opens the lock, if need be on the pool; false when the caller's time has passed.</summary>
+    internal async ValueTask<bool> MakeLockReadyAsync(Deadline deadline, CancellationToken cancellationToken)
+    {
+        if (LockQueue() is not null) return true;
         try
         {
-            if (deadline.Rest == TimeSpan.Zero) return null;
+            if (deadline.Rest == TimeSpan.Zero) return false;
             await Task.Run(
                 () => CurrentLock(new PeerBound(_options.PeerTimeout, deadline.Rest, this, cancellationToken)),
                 cancellationToken).ConfigureAwait(false);
+            return true;
         }
         catch (CallersTimeIsOverException)
         {
-            return null;
+            return false;
         }
-
-        return await LockQueue(isOpened: true)!.WaitAsync(deadline.Rest, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Attaches to a segment, waiting without a thread until a peer has made it.</summary>
@@ -101,7 +108,7 @@ public sealed partial class SharedMemory
 
     /// <summary>The queue of the asynchronous waits; null when there is none yet, and a peer keeps the lock from being
     /// opened at once.</summary>
-    private WaitQueue<SharedMemoryLock?>? LockQueue(bool isOpened = false)
+    internal WaitQueue<SharedMemoryLock?>? LockQueue(bool isOpened = false)
     {
         CheckOpen();
         WaitQueue<SharedMemoryLock?>? queue = Volatile.Read(ref _lockQueue);

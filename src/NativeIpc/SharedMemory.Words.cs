@@ -36,10 +36,10 @@ public sealed partial class SharedMemory : ICloseable
     /// <para>The kernel compares the word and begins the sleep in one step: a peer that changes the word first and then
     /// wakes is never missed. As with futex(2), <see cref="WordWaitResult.Woken"/> says that there is something to look
     /// at, and not what: read the word, and wait again if it is as before. Each wake-up of one sleeper reaches one; one
-    /// that comes together with a cancellation or a Dispose is passed on to another sleeper, and so the end of a wait may
-    /// wake another one for nothing.</para>
-    /// <para>The wait does not spin, takes no lock and allocates nothing. A segment that was opened for reading will do.
-    /// With System V segments it works as well. A waiter that is killed leaves nothing behind.</para>
+    /// that comes together with a cancellation or a Dispose is passed on to another sleeper, and so the end of a wait
+    /// may wake another one for nothing.</para>
+    /// <para>The wait does not spin, takes no lock and allocates nothing. A segment that was opened for reading will
+    /// do. With System V segments it works as well. A waiter that is killed leaves nothing behind.</para>
     /// <para>Thread safety: any number of threads and processes may wait and wake at once.</para>
     /// </remarks>
     /// <param name="offset">Where the word is, in bytes from the start; a multiple of 4.</param>

@@ -113,7 +113,7 @@ public sealed partial class SystemSemaphore
                 ? new SystemSemaphore(opened, wanted) : null;
     }
 
-    private WaitQueue<bool> Queue()
+    internal WaitQueue<bool> Queue()
     {
         lock (_queueGate)
         {

@@ -11,6 +11,10 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class ViewTests : ViewTests<PosixProvider>;
 
+    [Trait("Waits", "portable")]
+    [Trait("Waits", "waitv")]
+    public sealed class AnyTests : AnyTests<PosixProvider>;
+
     public sealed class WordWaitTests : WordWaitTests<PosixProvider>;
 
     public sealed class AllocationTests : AllocationTests<PosixProvider>;
@@ -103,6 +107,9 @@ namespace NativeIpc.Conformance.PlainPosix
     public sealed class ViewTests : ViewTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
+    public sealed class AnyTests : AnyTests<PlainPosixProvider>;
+
+    [Trait("Calls", "plain")]
     public sealed class WordWaitTests : WordWaitTests<PlainPosixProvider>;
 
     [Trait("Calls", "plain")]
@@ -164,6 +171,8 @@ namespace NativeIpc.Conformance.SystemV
     public sealed class CostTests : CostTests<SystemVProvider>;
 
     public sealed class ViewTests : ViewTests<SystemVProvider>;
+
+    public sealed class AnyTests : AnyTests<SystemVProvider>;
 
     public sealed class WordWaitTests : WordWaitTests<SystemVProvider>;
 
@@ -285,6 +294,9 @@ namespace NativeIpc.Conformance.Windows
 
     [Trait("Needs", "Windows")]
     public sealed class ViewTests : ViewTests<WindowsProvider>;
+
+    [Trait("Needs", "Windows")]
+    public sealed class AnyTests : AnyTests<WindowsProvider>;
 
     [Trait("Needs", "Windows")]
     public sealed class DisposedTests : DisposedTests<WindowsProvider>;

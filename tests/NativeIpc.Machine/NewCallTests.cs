@@ -50,6 +50,22 @@ public class NewCallTests
     public void Waits_of_the_portable_kind_need_no_new_number_either()
         => Wait(new Situation { Filter = KillsForNewNumbers }, "switch NativeIpc.PortableWaits");
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("NativeIpc.NoNewSystemCalls")]
+    [InlineData("NativeIpc.PortableWaits")]
+    public void Waiting_for_any_of_several_asks_for_nothing_new_either(string turnedOn)
+    {
+        NativeIpcKey semaphore = TestRun.NewKey(Backend.Posix);
+        using SystemSemaphore empty = SystemSemaphore.CreateNew(semaphore, 0);
+        string[] first = turnedOn.Length == 0 ? [] : [$"switch {turnedOn}"];
+        Situation situation = turnedOn.Length > 0 ? new() { Filter = KillsForNewNumbers }
+            : new() { Filter = KillsForNewNumbers, Through = [Peers.Require("setarch", "util-linux"), OlderUname] };
+        VictimResult result = Victims.Run(situation, [.. first, $"semaphore-open {semaphore}", "any-wait 100"]);
+        Assert.True(result.ExitCode == 0, $"It ended with {result.ExitCode}.\n{result.Error}");
+        result.Did([.. first.Select(_ => "switched"), "opened", "False"]);
+    }
+
     [Fact]
     public void Where_there_is_a_ring_the_older_call_is_not_asked_for()
     {

@@ -25,6 +25,7 @@ using var input = new StreamReader(StandardStream.Open(0));
 var segments = new SegmentCommands(output);
 var semaphores = new SemaphoreCommands(output);
 var events = new EventCommands(output);
+var any = new AnyCommands(semaphores, segments, output);
 var stops = new StopCommands(output, input);
 
 while (input.ReadLine() is { } line)
@@ -43,6 +44,9 @@ while (input.ReadLine() is { } line)
                 break;
             case "event":
                 answer = events.Run(words);
+                break;
+            case "any":
+                answer = any.Run(words);
                 break;
             case "key":
                 answer = KeyCommands.Run(words);

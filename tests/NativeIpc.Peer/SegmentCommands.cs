@@ -8,6 +8,11 @@ internal sealed class SegmentCommands(TextWriter output)
     private readonly Dictionary<string, SharedMemory> _segments = [];
     private readonly Dictionary<string, SharedMemoryLock> _scopes = [];
 
+    public SharedMemory this[string name] => _segments[name];
+
+    /// <summary>Keeps a scope until <c>unlock</c>.</summary>
+    public void Keep(string name, SharedMemoryLock scope) => _scopes[name] = scope;
+
     public void CloseAll()
     {
         foreach (SharedMemory segment in _segments.Values) segment.Dispose();

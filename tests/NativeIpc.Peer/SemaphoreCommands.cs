@@ -6,6 +6,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
 {
     private readonly Dictionary<string, SystemSemaphore> _semaphores = [];
 
+    public SystemSemaphore this[string name] => _semaphores[name];
+
     public void CloseAll()
     {
         foreach (SystemSemaphore semaphore in _semaphores.Values) semaphore.Dispose();

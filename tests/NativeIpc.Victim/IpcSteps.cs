@@ -63,6 +63,7 @@ internal sealed class IpcSteps
                 ? count.ToString(CultureInfo.InvariantCulture) : "unknown",
             "semaphore-release" => Release(),
             "semaphore-acquire" => _semaphore!.TryAcquire() ? "acquired" : "none left",
+            "any-wait" => $"{!SystemWait.Any([_semaphore!, _semaphore!], Milliseconds).TimedOut}",
             "semaphore-wait" => $"{_semaphore!.TryAcquire(Milliseconds)}",
             "semaphore-wait-async" => $"{_semaphore!.TryAcquireAsync(Milliseconds).AsTask().GetAwaiter().GetResult()}",
             "semaphore-fail-async" => FailAsync(() => _semaphore!.TryAcquireAsync(Milliseconds).AsTask()),

@@ -68,6 +68,22 @@ internal abstract class SemaphoreObject : WaitObject, IAcquirable
     /// lock, whose holders are noted by its owner, which has given back what it knew of.</summary>
     public bool GivesBackAtClose { get; set; }
 
+    private protected nint _countPlace;
+
+    /// <summary>Whether a look at the count, without entering, has shown that there is no permit: for passing by. False
+    /// also where that cannot be seen so cheaply.</summary>
+    public unsafe bool IsSeenEmpty
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get
+        {
+            nint place = Volatile.Read(ref _countPlace);
+            bool isEmpty = place != 0 && Volatile.Read(ref *(uint*)place) == 0;
+            GC.KeepAlive(this); // with it stays the memory
+            return isEmpty;
+        }
+    }
+
     private protected FastStep _step;
 
     /// <summary>Whether an operation may be made without <see cref="WaitObject.TryBeginUse"/>, since what it touches
@@ -130,6 +146,10 @@ internal abstract class SemaphoreObject : WaitObject, IAcquirable
     /// <summary>Whether a permit can be given back when the object is closed, so that nobody has to enter for
     /// it.</summary>
     public virtual bool ReturnsAfterClose => false;
+
+    /// <summary>The process whose end is a hint that the permit may be taken over, for who has entered; 0 for none, or
+    /// where that is not told.</summary>
+    public virtual int HolderToWatch => 0;
 
     /// <summary>Takes several permits in one step, or none; waits for a slice if one is given. Where the system has
     /// that.</summary>

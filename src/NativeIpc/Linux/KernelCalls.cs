@@ -7,7 +7,8 @@ namespace NativeIpc.Linux;
 /// kernel. So the kernel's release is asked first.
 /// </summary>
 /// <param name="PidfdOpen">pidfd_open(2), number 434: Linux 5.3.</param>
-/// <param name="FutexWaitv">futex_waitv(2), number 449: Linux 5.16. Asked for only where there is no ring.</param>
+/// <param name="FutexWaitv">futex_waitv(2), number 449: Linux 5.16. Asked for by waits for any of several, and by
+/// asynchronous ones where there is no ring.</param>
 /// <param name="FutexRing">io_uring(7) with futex waits, numbers 425 to 427: Linux 6.7.</param>
 /// <remarks>
 /// For a filter that is older than its kernel there are switches: NativeIpc.NoNewSystemCalls avoids all of these

@@ -25,7 +25,7 @@ internal static class Spinner
 
     /// <summary>Tries without sleeping; false when it brought nothing, or is not worth it.</summary>
     public static bool TryAcquire<T>(T target, CancellationToken cancellationToken)
-        where T : IAcquirable
+        where T : IAcquirable, allows ref struct
     {
         if (!s_hasOtherCores) return false;
         ref SpinState state = ref target.Spin;

@@ -15,7 +15,7 @@ internal static class Waiter
     /// <summary>Acquires, waiting no longer than the deadline; false when it passed.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled; no permit was taken.</exception>
     public static bool Acquire<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
-        where T : IAcquirable
+        where T : IAcquirable, allows ref struct
     {
         cancellationToken.ThrowIfCancellationRequested();
         return target.TryAcquire()
@@ -24,7 +24,7 @@ internal static class Waiter
 
     /// <summary>The same without a first try, for a caller that has just tried.</summary>
     public static bool Wait<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
-        where T : IAcquirable
+        where T : IAcquirable, allows ref struct
     {
         if (Spinner.TryAcquire(target, cancellationToken)) return true;
         long began = IpcActivity.BeginWait();
@@ -41,7 +41,7 @@ internal static class Waiter
     }
 
     private static bool Sleep<T>(T target, in Deadline deadline, CancellationToken cancellationToken)
-        where T : IAcquirable
+        where T : IAcquirable, allows ref struct
     {
         Wakeup wakeup = Wakeup.Begin();
         using CancellationTokenRegistration listening =

@@ -14,7 +14,7 @@ namespace NativeIpc.Waiting;
 /// the thread, spares other sleepers of this library; those of the C library look and sleep on. No wake-up takes a
 /// permit or gives one.
 /// </remarks>
-internal sealed unsafe class Wakeup : ISleeper
+internal sealed unsafe partial class Wakeup : ISleeper
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
@@ -57,6 +57,9 @@ internal sealed unsafe class Wakeup : ISleeper
     /// <summary>How long to sleep before the next look at what wakes nobody.</summary>
     public TimeSpan NextSlice() => _pacing.Next();
 
+    /// <summary>The same where nothing wakes at all.</summary>
+    public TimeSpan NextPoll() => _pacing.NextPoll();
+
     /// <summary>Whether the slice is the first of the wait.</summary>
     public bool IsFirstSlice => _pacing.IsFirst;
 
@@ -67,8 +70,8 @@ internal sealed unsafe class Wakeup : ISleeper
     public bool IsAsleep => Volatile.Read(ref _place) != 0;
 
     /// <inheritdoc/>
-    public bool SleepsWithin(nint first, nint end) => Volatile.Read(ref _place) is var place && place >= first
-        && place < end;
+    public bool SleepsWithin(nint first, nint end)
+        => (Volatile.Read(ref _place) is var place && place >= first && place < end) || HasWordWithin(first, end);
 
     /// <summary>Sleeps while a shared word of an open object has a value and the wake-up is not set, until a time on
     /// the monotonic clock (null for ever).</summary>
@@ -134,7 +137,11 @@ internal sealed unsafe class Wakeup : ISleeper
 /// soon.</summary>
 internal struct LookPacing
 {
+    private static readonly TimeSpan s_shortestPoll = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_longestPoll = TimeSpan.FromMilliseconds(20);
+
     private TimeSpan _last;
+    private TimeSpan _lastPoll;
 
     /// <summary>The first one.</summary>
     public static TimeSpan Shortest { get; } = TimeSpan.FromMilliseconds(5);
@@ -146,5 +153,13 @@ internal struct LookPacing
         TimeSpan next = _last * 2;
         _last = next < Shortest ? Shortest : next < Wakeup.LongestSlice ? next : Wakeup.LongestSlice;
         return _last;
+    }
+
+    /// <summary>The same before the next look at what nothing wakes for.</summary>
+    public TimeSpan NextPoll()
+    {
+        TimeSpan next = _lastPoll * 1.5;
+        _lastPoll = next < s_shortestPoll ? s_shortestPoll : next < s_longestPoll ? next : s_longestPoll;
+        return _lastPoll;
     }
 }

@@ -20,7 +20,9 @@ public sealed class SleepWatchTests
 
         public List<int> Threads { get; } = [];
 
-        public nint Place => place;
+        public bool IsAsleep => place != 0;
+
+        public bool SleepsWithin(nint first, nint end) => place >= first && place < end;
 
         public bool TryWake() => TryWakeAgain();
 

@@ -134,12 +134,17 @@ internal sealed partial class HeldSemaphore : MappedSemaphore
         nint page = use.Page;
         if (TryTake(page, out GlibcSemaphore.Word seen) || TryRecover(page, seen)) return true;
         TimeSpan slice = wakeup.NextSlice();
-        int holder = !wakeup.IsFirstSlice && LockWord.HolderOf(seen) is { } slot
-            ? HolderSlots.ReadProcess(page, slot) : 0;
-        using SleepWatch.Watch hint = SleepWatch.EndOf(holder == Environment.ProcessId ? 0 : holder, wakeup);
+        using SleepWatch.Watch hint = SleepWatch.EndOf(wakeup.IsFirstSlice ? 0 : OtherHolder(page, seen), wakeup);
         return Sleep(page, longest < slice ? longest : slice, wakeup, Taking) || TryTake(page, out seen)
             || TryRecover(page, seen);
     }
+
+    /// <inheritdoc/>
+    public override int HolderToWatch => OtherHolder(Page, GlibcSemaphore.Look(Page));
+
+    private static int OtherHolder(nint page, GlibcSemaphore.Word seen)
+        => LockWord.HolderOf(seen) is { } slot && HolderSlots.ReadProcess(page, slot) is var holder
+            && holder != Environment.ProcessId ? holder : 0;
 
     private protected override bool TryTake(nint page) => TryTake(page, out _);
 

@@ -139,6 +139,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
     private void Promote()
     {
         _isPromoted = true; // before the address is out: Close reads it after the caller's EndUse
+        Volatile.Write(ref _countPlace, (nint)GlibcSemaphore.SleepingPlace(Page));
         OpenFastPath();
 
         // R2 Race: Dispose comes meanwhile. Safe because: Dispose sets IsClosed and then closes the fast path, this
@@ -151,6 +152,7 @@ internal abstract unsafe class MappedSemaphore : SemaphoreObject
 
     private void CloseFastPath()
     {
+        Volatile.Write(ref _countPlace, 0);
         Volatile.Write(ref _fastAddress, 0);
         _step.Close();
     }

@@ -57,6 +57,35 @@ internal interface IWaitTicket
     void Begin();
 }
 
+/// <summary>One wait that stands in several queues, of which one serves it: waiting for any of several
+/// objects.</summary>
+/// <typeparam name="T">What it gets of the queue.</typeparam>
+internal interface ISharedWait<T>
+{
+    /// <summary>Takes the turn to serve it, for a try: no other queue does until <see cref="EndTurn"/>, on the same
+    /// thread. False when it is over. Called under a queue's gate, and takes none.</summary>
+    bool TryBeginTurn();
+
+    /// <summary>Gives the turn back.</summary>
+    /// <param name="isOver">Whether the wait is over now.</param>
+    void EndTurn(bool isOver);
+
+    /// <summary>It is over, and has got this. Outside the gates.</summary>
+    /// <param name="index">Which of its queues it was.</param>
+    /// <param name="taken">What it has got.</param>
+    void Serve(int index, T? taken);
+
+    /// <summary>It is over, by a failure. Outside the gates.</summary>
+    void Fail(Exception failure);
+}
+
+/// <summary>A place of a shared wait in one of its queues.</summary>
+internal interface IJoinedWait
+{
+    /// <summary>Leaves the queue, if it is still there.</summary>
+    bool Withdraw();
+}
+
 /// <summary>Tries queues again when it may help.</summary>
 internal interface IWaitSignal
 {
@@ -189,22 +218,54 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             wait = ticket is null ? new Wait(this, deadline, cancellationToken)
                 : new TicketedWait(this, deadline, ticket, cancellationToken);
             wait.Seen = seen;
-            wait.Node = _waits.AddLast(wait);
-            NoteHead();
-            if (_isArmed) return true;
+            Add(wait);
+            return true;
+        }
+    }
 
-            // May fail for want of a thread: then nobody waits.
+    /// <summary>Takes one now if nobody is before.</summary>
+    public bool TryTakeNow(out T? taken)
+    {
+        using var reports = HeldReports.Begin();
+        lock (_gate)
+        {
+            if (_isClosed) throw target.Disposed();
+            taken = default;
+            uint seen = target.Look();
+            return (_waits.Count == 0 || !target.IsInOrder) && target.TryTake(seen, out taken, out _);
+        }
+    }
+
+    /// <summary>Takes one now if nobody is before, or joins the queue with a wait that stands in others as
+    /// well.</summary>
+    /// <param name="shared">The wait.</param>
+    /// <param name="index">Which of its queues this is.</param>
+    /// <param name="taken">What was taken.</param>
+    /// <param name="wasTaken">Whether it is over now.</param>
+    /// <returns>The place in the queue; null when the wait is over, now or before.</returns>
+    public IJoinedWait? Join(ISharedWait<T> shared, int index, out T? taken, out bool wasTaken)
+    {
+        using var reports = HeldReports.Begin();
+        lock (_gate)
+        {
+            if (_isClosed) throw target.Disposed();
+            taken = default;
+            wasTaken = false;
+            uint seen = target.Look(); // before the try, so that what comes in between is not missed
+            if (!shared.TryBeginTurn()) return null;
             try
             {
-                target.Signal.Arm(this);
-                _isArmed = true;
-                return true;
+                wasTaken = (_waits.Count == 0 || !target.IsInOrder) && target.TryTake(seen, out taken, out _);
             }
-            catch
+            finally
             {
-                _waits.Remove(wait);
-                throw;
+                shared.EndTurn(wasTaken);
             }
+
+            if (wasTaken) return null;
+            var wait = new SharedWait(this, shared, index) { Seen = seen };
+            Add(wait);
+            return wait;
         }
     }
 
@@ -212,6 +273,40 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     private void NoteHead()
     {
         if (_waits.First is { } first) Volatile.Write(ref _seen, first.Value.Seen);
+    }
+
+    private void Add(Wait wait)
+    {
+        Debug.Assert(_gate.IsHeldByCurrentThread);
+        wait.Node = _waits.AddLast(wait);
+        NoteHead();
+        if (_isArmed) return;
+
+        // May fail for want of a thread: then nobody waits.
+        try
+        {
+            target.Signal.Arm(this);
+            _isArmed = true;
+        }
+        catch
+        {
+            _waits.Remove(wait);
+            wait.Node = null;
+            throw;
+        }
+    }
+
+    /// <summary>The first wait that can be served, with the turn to do so; null when there is none.</summary>
+    private Wait? BeginTurnOfFirst()
+    {
+        // R3 Race: another queue serves a shared wait. Safe because: one that is over is passed by, and leaves; one
+        // that is being tried elsewhere is waited for, since a try does not pause.
+        for (LinkedListNode<Wait>? node = _waits.First; node is not null; node = node.Next)
+        {
+            if (node.Value.TryBeginTurn()) return node.Value;
+        }
+
+        return null;
     }
 
     public override bool Pump()
@@ -270,26 +365,33 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             // R1 Race: the wait at the head is cancelled, times out or fails. Safe because: it leaves the list under
             // the gate, so exactly one of these finds it; and a permit is taken under the gate for a wait that cannot
             // leave meanwhile.
-            if (_waits.First is not { } first) return null;
+            if (BeginTurnOfFirst() is not { } first) return null;
+            bool isOver = false;
             try
             {
-                if (!target.TryTake(first.Value.Seen, out taken, out bool isHeldUp))
+                if (!target.TryTake(first.Seen, out taken, out bool isHeldUp))
                 {
                     hasMoment = isHeldUp && mayPause;
                     if (hasMoment) _moments++;
                     return null;
                 }
 
-                first.Value.Begin();
+                isOver = true;
+                first.Begin();
             }
             catch (Exception found) when (found is NativeIpcException or ObjectDisposedException
                 or PlatformNotSupportedException or InvalidOperationException)
             {
                 failure = found;
+                isOver = true;
+            }
+            finally
+            {
+                first.EndTurn(isOver);
             }
 
-            Remove(first.Value);
-            return first.Value;
+            Remove(first);
+            return first;
         }
     }
 
@@ -299,9 +401,10 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         Wait head;
         lock (_gate)
         {
-            if (_waits.First is not { } first) return false;
-            Remove(head = first.Value);
+            if (BeginTurnOfFirst() is not { } first) return false;
+            Remove(head = first);
             head.Begin();
+            head.EndTurn(isOver: true);
         }
 
         head.Serve(taken);
@@ -323,7 +426,13 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             foreach (Wait wait in ended) Remove(wait);
         }
 
-        foreach (Wait wait in ended) wait.Fail(target.Disposed());
+        foreach (Wait wait in ended)
+        {
+            if (!wait.TryBeginTurn()) continue;
+            wait.EndTurn(isOver: true);
+            wait.Fail(target.Disposed());
+        }
+
         // R2 Race: a pump lets pass a moment, outside the gate and inside the object. Safe because: this waits for it,
         // so that the disposing thread is the last one inside, and not the thread of a signal, which other objects
         // need.
@@ -349,11 +458,25 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
         public override void Begin() => ticket.Begin();
     }
 
-    private class Wait(WaitQueue<T> queue, Deadline deadline, CancellationToken cancellationToken)
+    /// <summary>Not <see cref="Wait.Start">started</see>: whose it is ends it.</summary>
+    private sealed class SharedWait(WaitQueue<T> queue, ISharedWait<T> shared, int index)
+        : Wait(queue, default, CancellationToken.None, isShared: true), IJoinedWait
     {
-        private readonly TaskCompletionSource<T?> _completion =
-            new(queue.ContinuesAtOnce ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly long _began = IpcActivity.BeginWait();
+        public override bool TryBeginTurn() => shared.TryBeginTurn();
+
+        public override void EndTurn(bool isOver) => shared.EndTurn(isOver);
+
+        public override void Serve(T? taken) => shared.Serve(index, taken);
+
+        public override void Fail(Exception failure) => shared.Fail(failure);
+    }
+
+    private class Wait(WaitQueue<T> queue, Deadline deadline, CancellationToken cancellationToken,
+        bool isShared = false)
+    {
+        private readonly TaskCompletionSource<T?> _completion = isShared ? null! : new(queue.ContinuesAtOnce
+            ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly long _began = isShared ? 0 : IpcActivity.BeginWait();
         private volatile bool _isOver;
         private CancellationTokenRegistration _registration;
         private Timer? _timer;
@@ -367,6 +490,14 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
 
         /// <summary>It got what it waited for. Under the gate.</summary>
         public virtual void Begin()
+        {
+        }
+
+        /// <inheritdoc cref="ISharedWait{T}.TryBeginTurn"/>
+        public virtual bool TryBeginTurn() => true;
+
+        /// <inheritdoc cref="ISharedWait{T}.EndTurn"/>
+        public virtual void EndTurn(bool isOver)
         {
         }
 
@@ -402,14 +533,14 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
             IpcActivity.EndWait(_began, queue.Key, queue.Kind, wasAcquired);
         }
 
-        public void Serve(T? taken)
+        public virtual void Serve(T? taken)
         {
             StopListening();
             TellEnd(wasAcquired: true);
             _completion.SetResult(taken);
         }
 
-        public void Fail(Exception failure)
+        public virtual void Fail(Exception failure)
             => End(static (completion, failure) => completion.SetException(failure), failure);
 
         // On a thread that must not run what comes after the wait.

@@ -1,0 +1,43 @@
+using System.Globalization;
+
+namespace NativeIpc.Peer;
+
+/// <summary>Waiting for any of several objects, which <c>sem</c> and <c>shm</c> have opened.</summary>
+internal sealed class AnyCommands(SemaphoreCommands semaphores, SegmentCommands segments, TextWriter output)
+{
+    public string Run(Words words)
+    {
+        string verb = words.Next();
+        int number = words.NextInt();
+        List<string> names = [];
+        List<SystemWaitTarget> targets = [];
+        while (!words.IsOver)
+        {
+            names.Add(words.Next());
+            targets.Add(names[^1].Split(':') is ["sem", var name] ? semaphores[name] : segments[names[^1][4..]]);
+        }
+
+        SystemWaitTarget[] all = [.. targets];
+        output.WriteLine("acquiring");
+        switch (verb)
+        {
+            case "wait":
+                SystemWaitResult taken = SystemWait.Any(all, TimeSpan.FromMilliseconds(number));
+                if (!taken.TimedOut && names[taken.Index].StartsWith("shm:", StringComparison.Ordinal))
+                    segments.Keep(names[taken.Index][4..], taken.Lock);
+                return string.Create(CultureInfo.InvariantCulture,
+                    $"ok {taken.Index}{(taken.Lock.WasAbandoned ? " abandoned" : "")}");
+            case "turns":
+                for (int i = 0; i < number; i++)
+                {
+                    taken = SystemWait.Any(all);
+                    if (names[taken.Index].StartsWith("shm:", StringComparison.Ordinal)) taken.Lock.Dispose();
+                    else semaphores[names[taken.Index][4..]].Release();
+                }
+
+                return "ok";
+            default:
+                throw new FormatException($"No such command: any {verb}.");
+        }
+    }
+}
