@@ -22,6 +22,12 @@ internal static class Leftovers
         if (OperatingSystem.IsLinux()) _ = SystemSemaphore.RemoveIfUnused(name.Key, OptionsFor(name));
     }
 
+    /// <summary>The same of an event.</summary>
+    public static void RemoveEvent(in ObjectName name)
+    {
+        if (OperatingSystem.IsLinux()) _ = SystemEvent.RemoveIfUnused(name.Key);
+    }
+
     /// <summary>The same of a segment.</summary>
     public static void RemoveSegment(in ObjectName name)
     {

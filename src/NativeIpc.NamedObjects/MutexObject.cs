@@ -62,6 +62,26 @@ internal sealed class MutexObject
         return _semaphore.WasAbandoned ? throw new AbandonedMutexException() : true;
     }
 
+    /// <summary>Takes it for the process, waiting for it without a thread; <see cref="Keep"/> or <see cref="GiveBack"/>
+    /// follows.</summary>
+    public ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
+        => _semaphore.TryAcquireAsync(Timeout.InfiniteTimeSpan, cancellationToken);
+
+    /// <summary>What the process has taken is the calling thread's; whether it was abandoned.</summary>
+    public bool Keep()
+    {
+        bool wasAbandoned = _semaphore.WasAbandoned;
+        Note(Thread.CurrentThread);
+        return wasAbandoned;
+    }
+
+    /// <summary>What the process has taken is nobody's: if it was abandoned, the next owner is told.</summary>
+    public void GiveBack()
+    {
+        if (_semaphore.WasAbandoned) _semaphore.Abandon();
+        else _semaphore.Release();
+    }
+
     /// <summary>Gives it back, once for each time that the thread has taken it.</summary>
     /// <exception cref="ApplicationException">The calling thread does not own it.</exception>
     public void Release()

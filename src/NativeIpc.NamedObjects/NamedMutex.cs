@@ -149,6 +149,16 @@ public sealed class NamedMutex : NamedWaitHandle
 
     private protected override bool Wait(TimeSpan timeout) => Named.Wait(timeout);
 
+    private protected override ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
+        => Named.TakeAsync(cancellationToken);
+
+    private protected override void Keep(int index)
+    {
+        if (Named.Keep()) throw new AbandonedMutexException(index, this);
+    }
+
+    private protected override void GiveBack() => Named.GiveBack();
+
     /// <inheritdoc/>
     protected override void Dispose(bool explicitDisposing)
     {

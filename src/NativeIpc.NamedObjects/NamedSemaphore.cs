@@ -147,6 +147,11 @@ public sealed class NamedSemaphore : NamedWaitHandle
     private protected override bool Wait(TimeSpan timeout)
         => _semaphore!.TryAcquire() || (timeout != TimeSpan.Zero && _semaphore.TryAcquire(timeout));
 
+    private protected override ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
+        => _semaphore!.TryAcquireAsync(Timeout.InfiniteTimeSpan, cancellationToken);
+
+    private protected override void GiveBack() => _semaphore!.Release();
+
     /// <inheritdoc/>
     protected override void Dispose(bool explicitDisposing)
     {

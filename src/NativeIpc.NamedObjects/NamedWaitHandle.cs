@@ -16,7 +16,7 @@ namespace NativeIpc.NamedObjects;
 /// <see cref="ObjectDisposedException"/> when another one disposes the handle. <see cref="Thread.Interrupt"/> does not
 /// end a wait on Linux.</para>
 /// </remarks>
-public abstract class NamedWaitHandle : WaitHandle
+public abstract partial class NamedWaitHandle : WaitHandle
 {
     // What .NET finds in a named object of Linux: a closed handle, of which it says so before it waits for anything.
     private static readonly SafeWaitHandle s_none = ClosedHandle();

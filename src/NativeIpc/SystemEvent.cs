@@ -177,6 +177,21 @@ public sealed partial class SystemEvent : IDisposable
     [UnsupportedOSPlatform("windows")]
     public static bool Remove(NativeIpcKey key) => Selector.ForEvent("remove the event", key).Remove(key);
 
+    /// <summary>Removes an event that no living process has open, as a leftover of killed ones. One that is used, or
+    /// may be, stays.</summary>
+    /// <remarks>What <see cref="SystemEventOptions.Reclaim"/> does in a creating call, for those that only open.
+    /// Whoever opens it at this moment keeps it, or finds none.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="options">How long to wait for another process that asks the same
+    /// (<see cref="SystemEventOptions.PeerTimeout"/>); null for the defaults.</param>
+    /// <returns>Unused: there is none now. Unknown: the event source "NativeIpc" says why it cannot be told.</returns>
+    /// <exception cref="PlatformNotSupportedException">The key is not a POSIX one, or this is not Linux.</exception>
+    /// <exception cref="NativeIpcException">KeyError; PermissionDenied where the name may not be removed.</exception>
+    [UnsupportedOSPlatform("windows")]
+    [UnsupportedOSPlatform("macos")]
+    public static UnusedAnswer RemoveIfUnused(NativeIpcKey key, SystemEventOptions? options = null)
+        => Selector.ForEvent("remove the event", key).RemoveIfUnused(key, (options ?? new()).PeerTimeout);
+
     /// <summary>Whether events with keys of a type can be used here, asked of the running system and not only of the
     /// compiler.</summary>
     /// <param name="type">The key type.</param>

@@ -1,5 +1,7 @@
 using System.Globalization;
+using NativeIpc.NamedObjects;
 using Accessor = NativeIpc.NamedObjects.NamedMemoryViewAccessor;
+using EventWaitHandle = NativeIpc.NamedObjects.NamedEvent;
 using MemoryMappedFile = NativeIpc.NamedObjects.NamedMemory;
 using Mutex = NativeIpc.NamedObjects.NamedMutex;
 using Semaphore = NativeIpc.NamedObjects.NamedSemaphore;
@@ -7,8 +9,11 @@ using Semaphore = NativeIpc.NamedObjects.NamedSemaphore;
 // Commands, one per line, as tests/peers/PROTOCOL.md has them. H is this program's own name of an open object.
 //   sem H NAME INITIAL MAXIMUM   ok CREATED
 //   mutex H NAME OWNED           ok CREATED
+//   event H NAME SET auto|manual ok CREATED
 //   map H NAME SIZE              ok              CreateOrOpen, and a view of all
-//   open sem|mutex|map H NAME    ok
+//   open KIND H NAME             ok              sem, mutex, event or map
+//   set H, reset H               ok
+//   any H,H... [MS]              acquiring, ok INDEX|timeout|abandoned INDEX
 //   wait H [MS]                  acquiring, ok true|false|abandoned
 //   release H [N]                ok [COUNT]
 //   leave H                      ok              a thread of its own takes the mutex and ends
@@ -48,6 +53,29 @@ string Run(string[] words)
         case "mutex":
             objects.Add(words[1], new Mutex(words[3] == "true", words[2], out createdNew));
             return Answer(createdNew);
+        case "event":
+            EventResetMode mode = words[4] == "auto" ? EventResetMode.AutoReset : EventResetMode.ManualReset;
+            objects.Add(words[1], new EventWaitHandle(words[3] == "true", mode, words[2], out createdNew));
+            return Answer(createdNew);
+        case "set":
+            ((EventWaitHandle)objects[words[1]]).Set();
+            return "ok";
+        case "reset":
+            ((EventWaitHandle)objects[words[1]]).Reset();
+            return "ok";
+        case "any":
+            Console.WriteLine("acquiring");
+            WaitHandle[] several = [.. words[1].Split(',').Select(one => (WaitHandle)objects[one])];
+            try
+            {
+                int taken = NamedWaitHandle.WaitAny(several, words.Length > 2 ? Number(words[2]) : Timeout.Infinite);
+                return taken == WaitHandle.WaitTimeout ? "ok timeout" : $"ok {taken}";
+            }
+            catch (AbandonedMutexException abandoned)
+            {
+                return $"ok abandoned {abandoned.MutexIndex}";
+            }
+
         case "map":
             Keep(words[1], MemoryMappedFile.CreateOrOpen(words[2], Number(words[3])));
             return "ok";
@@ -55,8 +83,12 @@ string Run(string[] words)
             if (words[1] == "map") Keep(words[2], MemoryMappedFile.OpenExisting(words[3]));
             else
             {
-                objects.Add(words[2], words[1] == "sem"
-                    ? Semaphore.OpenExisting(words[3]) : Mutex.OpenExisting(words[3]));
+                objects.Add(words[2], words[1] switch
+                {
+                    "sem" => Semaphore.OpenExisting(words[3]),
+                    "event" => EventWaitHandle.OpenExisting(words[3]),
+                    _ => Mutex.OpenExisting(words[3]),
+                });
             }
 
             return "ok";

@@ -12,6 +12,8 @@ public sealed class SignatureTests
     {
         [typeof(Semaphore)] = typeof(NamedSemaphore),
         [typeof(Mutex)] = typeof(NamedMutex),
+        [typeof(EventWaitHandle)] = typeof(NamedEvent),
+        [typeof(WaitHandle)] = typeof(NamedWaitHandle),
         [typeof(MemoryMappedFile)] = typeof(NamedMemory),
         [typeof(MemoryMappedViewAccessor)] = typeof(NamedMemoryViewAccessor),
         [typeof(MemoryMappedViewStream)] = typeof(NamedMemoryViewStream),

@@ -1,3 +1,4 @@
+using NativeIpc.Errors;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Contracts;
@@ -27,6 +28,14 @@ internal interface IEventBackend
     /// <summary>Makes an event, or takes over an existing one of this mode and sets its state in place; the object is
     /// the owner then.</summary>
     EventObject CreateOrReset(in NativeIpcKey key, EventResetMode mode, bool isSet, SystemEventOptions options);
+
+    /// <summary>Removes an event that nobody uses. <paramref name="bound"/>: how long to wait for another process that
+    /// asks.</summary>
+    /// <exception cref="PlatformNotSupportedException">The system knows no users of such events.</exception>
+    UnusedAnswer RemoveIfUnused(in NativeIpcKey key, TimeSpan bound)
+        => throw new PlatformNotSupportedException(
+            $"Whether anybody uses {Failure.Describe(key)} cannot be told: of events, Linux knows the users of POSIX "
+                + "ones alone.");
 
     /// <summary>Removes an event; false when there was none.</summary>
     bool Remove(in NativeIpcKey key);

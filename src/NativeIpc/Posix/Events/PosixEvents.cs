@@ -89,6 +89,9 @@ internal sealed class PosixEvents : IEventBackend
     public bool Remove(in NativeIpcKey key)
         => PosixRemoval.RemoveNamed("remove the event", key, IpcObjectKind.SystemEvent, lockKey: default);
 
+    public UnusedAnswer RemoveIfUnused(in NativeIpcKey key, TimeSpan bound)
+        => PosixUsers.RemoveLeftover(key, IpcObjectKind.SystemEvent, default, bound);
+
     /// <summary>What the options say, once a leftover is removed that they reclaim.</summary>
     private static EventUse ToCreate(in NativeIpcKey key, SystemEventOptions options)
     {
