@@ -31,7 +31,7 @@ public static class SharedMemoryExtensions
             ArgumentNullException.ThrowIfNull(found);
             if (found.Kind != IpcObjectKind.SharedMemory)
                 throw new ArgumentException("It is no segment.", nameof(found));
-            options = SharedMemory.Checked(options, access);
+            options = SharedMemory.Checked(found.Key, options, access);
             if (!found.Key.IsValid)
             {
                 // What no key leads to never lets go by removing.

@@ -85,7 +85,7 @@ public sealed partial class SharedMemory
         SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
         SharedMemoryOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SharedMemoryOptions wanted = Checked(options, access);
+        SharedMemoryOptions wanted = Checked(key, options, access);
         return OpenWaiter.WaitAsync(bound => TryOpen(key, access, wanted, bound), () => OpenAtLast(key, access, wanted),
             timeout, cancellationToken);
     }

@@ -81,7 +81,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// V limits are used up; LockError when a peer is stuck in the middle of making or removing it.</exception>
     public static SharedMemory CreateNew(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(BackendFor(key, size).CreateNew(key, size, options), options);
     }
@@ -99,7 +99,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     public static SharedMemory OpenExisting(NativeIpcKey key, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
         SharedMemoryOptions? options = null)
     {
-        options = Checked(options, access);
+        options = Checked(key, options, access);
         using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout,
             mustExist: true)!, options);
@@ -118,7 +118,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedMemory? segment,
         SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {
-        options = Checked(options, access);
+        options = Checked(key, options, access);
         using ProcessExit.Call call = Begin(key, options);
         Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout,
             mustExist: false);
@@ -138,7 +138,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// which is not recovered; otherwise as <see cref="CreateNew"/>.</exception>
     public static SharedMemory CreateOrOpen(NativeIpcKey key, long size, SharedMemoryOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         using ProcessExit.Call call = Begin(key, options);
         return new SharedMemory(BackendFor(key, size).CreateOrOpen(key, size, options), options);
     }
@@ -168,7 +168,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     [UnsupportedOSPlatform("windows")]
     [UnsupportedOSPlatform("macos")]
     public static UnusedAnswer RemoveIfUnused(NativeIpcKey key, SharedMemoryOptions? options = null)
-        => Selector.ForSegment("remove the segment", key).RemoveIfUnused(key, Checked(options));
+        => Selector.ForSegment("remove the segment", key).RemoveIfUnused(key, Checked(key, options));
 
     /// <summary>Whether segments with keys of a type can be used here, asked of the running system and not only of the
     /// compiler.</summary>
@@ -179,14 +179,16 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
     /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same
     /// as Qt makes of it.</summary>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused
-    /// when it is used.</returns>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work (of a name with a slash,
+    /// <c>.</c>, <c>..</c>, or a name that is too long) is made all the same, as in Qt, and refused when it is used;
+    /// <see cref="PlatformSafeKeyUncut"/> refuses such a name at once.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
 
     /// <inheritdoc cref="PlatformSafeKey(string)"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <param name="type">The type of the key. A type of another platform gives an empty native key, as in Qt.</param>
+    /// <param name="type">The type of the key. A type of another platform gives an empty native key, as
+    /// in Qt; <see cref="NativeIpcKeyRules"/> makes the keys of other platforms.</param>
     public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type)
         => PlatformSafeKey(name, type, out _);
 
@@ -202,18 +204,42 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
             out wasCut);
     }
 
-    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be
-    /// cut.</summary>
-    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <summary>The strict variant of <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>: refuses a name that
+    /// would have to be cut, and one that gives a key that no call accepts.</summary>
+    /// <param name="name">Any text without slashes; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
-    /// <returns>The key.</returns>
+    /// <returns>The key, which can be used.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
-    /// <exception cref="ArgumentException">The name is too long for the platform.</exception>
+    /// <exception cref="ArgumentException">The name is too long for the platform, empty, or breaks another of its
+    /// rules (a slash, <c>.</c> and <c>..</c> for POSIX); or the platform has no names for keys of the
+    /// type.</exception>
     public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
     {
-        NativeIpcKey key = PlatformSafeKey(name, type, out bool wasCut);
-        return wasCut ? throw new ArgumentException(NameRules.DescribeCut(name, key), nameof(name)) : key;
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.Strict(name, name, type, IpcObjectKind.SharedMemory, PlatformEnvironment.Current);
     }
+
+    /// <summary>The key that a portable name has in a scope, of <see cref="NativeIpcKey.DefaultType"/>.</summary>
+    /// <param name="name">The name; by custom a reverse domain name. Not empty, <c>.</c> or <c>..</c>; without slash,
+    /// backslash and NUL; a first character other than <c>~</c>.</param>
+    /// <param name="scope">Who meets under the name; <see cref="NameScope"/> says what the key is then.</param>
+    /// <returns>The key, which can be used.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    /// <exception cref="ArgumentException">The name is too long, or is none of these.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="scope"/> is no value of the
+    /// enumeration.</exception>
+    /// <exception cref="InvalidOperationException">This process has no user, or no session, in its
+    /// namespaces.</exception>
+    public static NativeIpcKey PlatformSafeKey(string name, NameScope scope)
+        => PlatformSafeKey(name, scope, NativeIpcKey.DefaultType);
+
+    /// <inheritdoc cref="PlatformSafeKey(string, NameScope)"/>
+    /// <param name="name">The name; by custom a reverse domain name. Not empty, <c>.</c> or <c>..</c>; without slash,
+    /// backslash and NUL; a first character other than <c>~</c>.</param>
+    /// <param name="scope">Who meets under the name; <see cref="NameScope"/> says what the key is then.</param>
+    /// <param name="type">The type of the key, one that the platform has.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NameScope scope, NativeIpcKeyType type)
+        => ScopeRules.Key(name, scope, type, IpcObjectKind.SharedMemory, PlatformEnvironment.Current);
 
     /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSharedMemory::setKey</c>); it remembers the name, also
     /// in its text form.</summary>
@@ -279,7 +305,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()
             && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
-    internal static SharedMemoryOptions Checked(SharedMemoryOptions? options,
+    internal static SharedMemoryOptions Checked(in NativeIpcKey key, SharedMemoryOptions? options,
         SharedMemoryAccess access = SharedMemoryAccess.ReadWrite)
     {
         // A copy, since options can be changed: what was checked is what is used.
@@ -291,6 +317,8 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         OptionRules.CheckBound(options.PeerTimeout);
         OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group,
             options.AllowOtherOwners);
-        return options;
+        if (!ScopedUse.IsOwn(Opening, key, options.AllowOtherOwners)) return options;
+        return OperatingSystem.IsWindows() ? options with { CurrentUserOnly = options.SecurityDescriptor is null }
+            : options with { AllowOtherOwners = false };
     }
 }

@@ -61,7 +61,7 @@ public sealed partial class SystemEvent
     public static Task<SystemEvent> OpenExistingAsync(NativeIpcKey key, TimeSpan timeout,
         SystemEventOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SystemEventOptions wanted = Checked(options);
+        SystemEventOptions wanted = Checked(key, options);
         return OpenWaiter.WaitAsync(bound => Open(bound, mustExist: false), () => Open(TimeSpan.Zero, mustExist: true)!,
             timeout, cancellationToken);
 

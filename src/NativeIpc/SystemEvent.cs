@@ -75,7 +75,7 @@ public sealed partial class SystemEvent : IDisposable
     public static SystemEvent CreateNew(NativeIpcKey key, EventResetMode mode, bool initiallySet = false,
         SystemEventOptions? options = null)
     {
-        options = Checked(options, mode);
+        options = Checked(key, options, mode);
         using ProcessExit.Call call = Begin(key, options);
         return new SystemEvent(Selector.ForEvent(Creating, key).CreateNew(key, mode, initiallySet, options), options);
     }
@@ -91,7 +91,7 @@ public sealed partial class SystemEvent : IDisposable
     /// PermissionDenied; OutOfResources.</exception>
     public static SystemEvent OpenExisting(NativeIpcKey key, SystemEventOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         using ProcessExit.Call call = Begin(key, options);
         return new SystemEvent(Selector.ForEvent(Opening, key).Open(key, options, options.PeerTimeout,
             mustExist: true)!, options);
@@ -110,7 +110,7 @@ public sealed partial class SystemEvent : IDisposable
     public static bool TryOpenExisting(NativeIpcKey key,
         [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SystemEvent? opened, SystemEventOptions? options = null)
     {
-        options = Checked(options);
+        options = Checked(key, options);
         using ProcessExit.Call call = Begin(key, options);
         EventObject? found = Selector.ForEvent(Opening, key).Open(key, options, options.PeerTimeout, mustExist: false);
         opened = found is null ? null : new SystemEvent(found, options);
@@ -136,7 +136,7 @@ public sealed partial class SystemEvent : IDisposable
     public static SystemEvent CreateOrOpen(NativeIpcKey key, EventResetMode mode, bool initiallySet = false,
         SystemEventOptions? options = null)
     {
-        options = Checked(options, mode);
+        options = Checked(key, options, mode);
         using ProcessExit.Call call = Begin(key, options);
         return new SystemEvent(Selector.ForEvent(Creating, key).CreateOrOpen(key, mode, initiallySet, options),
             options);
@@ -161,7 +161,7 @@ public sealed partial class SystemEvent : IDisposable
     public static SystemEvent CreateOrReset(NativeIpcKey key, EventResetMode mode, bool initiallySet = false,
         SystemEventOptions? options = null)
     {
-        options = Checked(options, mode);
+        options = Checked(key, options, mode);
         using ProcessExit.Call call = Begin(key, options);
         return new SystemEvent(Selector.ForEvent(Creating, key).CreateOrReset(key, mode, initiallySet, options),
             options);
@@ -202,14 +202,16 @@ public sealed partial class SystemEvent : IDisposable
     /// <remarks>Qt has no events. The native key is made as that of a semaphore, but for Windows, where all kinds of
     /// objects share one space of names: there it begins with <c>event_</c>.</remarks>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused
-    /// when it is used.</returns>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work (of a name with a slash,
+    /// <c>.</c>, <c>..</c>, or a name that is too long) is made all the same, and refused when it is used;
+    /// <see cref="PlatformSafeKeyUncut"/> refuses such a name at once.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
 
     /// <inheritdoc cref="PlatformSafeKey(string)"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <param name="type">The type of the key. A type of another platform gives an empty native key.</param>
+    /// <param name="type">The type of the key. A type of another platform gives an empty native key;
+    /// <see cref="NativeIpcKeyRules"/> makes the keys of other platforms.</param>
     public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type)
         => PlatformSafeKey(name, type, out _);
 
@@ -225,18 +227,42 @@ public sealed partial class SystemEvent : IDisposable
             out wasCut);
     }
 
-    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be
-    /// cut.</summary>
-    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <summary>The strict variant of <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>: refuses a name that
+    /// would have to be cut, and one that gives a key that no call accepts.</summary>
+    /// <param name="name">Any text without slashes; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
-    /// <returns>The key.</returns>
+    /// <returns>The key, which can be used.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
-    /// <exception cref="ArgumentException">The name is too long for the platform.</exception>
+    /// <exception cref="ArgumentException">The name is too long for the platform, empty, or breaks another of its
+    /// rules (a slash, <c>.</c> and <c>..</c> for POSIX); or the platform has no names for keys of the
+    /// type.</exception>
     public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
     {
-        NativeIpcKey key = PlatformSafeKey(name, type, out bool wasCut);
-        return wasCut ? throw new ArgumentException(NameRules.DescribeCut(name, key), nameof(name)) : key;
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.Strict(name, name, type, IpcObjectKind.SystemEvent, PlatformEnvironment.Current);
     }
+
+    /// <summary>The key that a portable name has in a scope, of <see cref="NativeIpcKey.DefaultType"/>.</summary>
+    /// <param name="name">The name; by custom a reverse domain name. Not empty, <c>.</c> or <c>..</c>; without slash,
+    /// backslash and NUL; a first character other than <c>~</c>.</param>
+    /// <param name="scope">Who meets under the name; <see cref="NameScope"/> says what the key is then.</param>
+    /// <returns>The key, which can be used.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    /// <exception cref="ArgumentException">The name is too long, or is none of these.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="scope"/> is no value of the
+    /// enumeration.</exception>
+    /// <exception cref="InvalidOperationException">This process has no user, or no session, in its
+    /// namespaces.</exception>
+    public static NativeIpcKey PlatformSafeKey(string name, NameScope scope)
+        => PlatformSafeKey(name, scope, NativeIpcKey.DefaultType);
+
+    /// <inheritdoc cref="PlatformSafeKey(string, NameScope)"/>
+    /// <param name="name">The name; by custom a reverse domain name. Not empty, <c>.</c> or <c>..</c>; without slash,
+    /// backslash and NUL; a first character other than <c>~</c>.</param>
+    /// <param name="scope">Who meets under the name; <see cref="NameScope"/> says what the key is then.</param>
+    /// <param name="type">The type of the key, one that the platform has.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NameScope scope, NativeIpcKeyType type)
+        => ScopeRules.Key(name, scope, type, IpcObjectKind.SystemEvent, PlatformEnvironment.Current);
 
     /// <summary>Sets the event. Manual reset: all that wait are free, and so is who comes, until <see cref="Reset"/>.
     /// Auto reset: one that waits is free; when nobody waits, the next one that comes. A set event stays as it
@@ -333,14 +359,15 @@ public sealed partial class SystemEvent : IDisposable
         => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()
             && options is { Removal: not RemovalPolicy.Keep, RemoveAtProcessExit: true });
 
-    private static SystemEventOptions Checked(SystemEventOptions? options, EventResetMode mode)
+    private static SystemEventOptions Checked(in NativeIpcKey key, SystemEventOptions? options,
+        EventResetMode mode)
     {
         if (mode is not (EventResetMode.AutoReset or EventResetMode.ManualReset))
             throw new ArgumentOutOfRangeException(nameof(mode), mode, "There is no such mode of events.");
-        return Checked(options);
+        return Checked(key, options);
     }
 
-    private static SystemEventOptions Checked(SystemEventOptions? options)
+    private static SystemEventOptions Checked(in NativeIpcKey key, SystemEventOptions? options)
     {
         // A copy, since options can be changed: what was checked is what is used.
         options = options is null ? SystemEventOptions.s_default : options with { };
@@ -349,6 +376,8 @@ public sealed partial class SystemEvent : IDisposable
         OptionRules.CheckBound(options.PeerTimeout);
         OptionRules.CheckAccess(options.CurrentUserOnly, options.SecurityDescriptor, options.Mode, options.Group,
             options.AllowOtherOwners);
-        return options;
+        if (!ScopedUse.IsOwn(Opening, key, options.AllowOtherOwners)) return options;
+        return OperatingSystem.IsWindows() ? options with { CurrentUserOnly = options.SecurityDescriptor is null }
+            : options with { AllowOtherOwners = false };
     }
 }

@@ -218,14 +218,16 @@ public sealed partial class SystemSemaphore : IDisposable
     /// <summary>The key that a portable name has on this platform, of <see cref="NativeIpcKey.DefaultType"/>; the same
     /// as Qt makes of it.</summary>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <returns>The key. An empty name gives an empty key. A key that could not work is made all the same, and refused
-    /// when it is used.</returns>
+    /// <returns>The key. An empty name gives an empty key. A key that could not work (of a name with a slash,
+    /// <c>.</c>, <c>..</c>, or a name that is too long) is made all the same, as in Qt, and refused when it is used;
+    /// <see cref="PlatformSafeKeyUncut"/> refuses such a name at once.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
 
     /// <inheritdoc cref="PlatformSafeKey(string)"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
-    /// <param name="type">The type of the key. A type of another platform gives an empty native key, as in Qt.</param>
+    /// <param name="type">The type of the key. A type of another platform gives an empty native key, as
+    /// in Qt; <see cref="NativeIpcKeyRules"/> makes the keys of other platforms.</param>
     public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type)
         => PlatformSafeKey(name, type, out _);
 
@@ -241,18 +243,42 @@ public sealed partial class SystemSemaphore : IDisposable
             out wasCut);
     }
 
-    /// <summary>As <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>, but refuses a name that would have to be
-    /// cut.</summary>
-    /// <param name="name">Any text; by custom a reverse domain name.</param>
+    /// <summary>The strict variant of <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>: refuses a name that
+    /// would have to be cut, and one that gives a key that no call accepts.</summary>
+    /// <param name="name">Any text without slashes; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
-    /// <returns>The key.</returns>
+    /// <returns>The key, which can be used.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
-    /// <exception cref="ArgumentException">The name is too long for the platform.</exception>
+    /// <exception cref="ArgumentException">The name is too long for the platform, empty, or breaks another of its
+    /// rules (a slash, <c>.</c> and <c>..</c> for POSIX); or the platform has no names for keys of the
+    /// type.</exception>
     public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
     {
-        NativeIpcKey key = PlatformSafeKey(name, type, out bool wasCut);
-        return wasCut ? throw new ArgumentException(NameRules.DescribeCut(name, key), nameof(name)) : key;
+        ArgumentNullException.ThrowIfNull(name);
+        return NameRules.Strict(name, name, type, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current);
     }
+
+    /// <summary>The key that a portable name has in a scope, of <see cref="NativeIpcKey.DefaultType"/>.</summary>
+    /// <param name="name">The name; by custom a reverse domain name. Not empty, <c>.</c> or <c>..</c>; without slash,
+    /// backslash and NUL; a first character other than <c>~</c>.</param>
+    /// <param name="scope">Who meets under the name; <see cref="NameScope"/> says what the key is then.</param>
+    /// <returns>The key, which can be used.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    /// <exception cref="ArgumentException">The name is too long, or is none of these.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="scope"/> is no value of the
+    /// enumeration.</exception>
+    /// <exception cref="InvalidOperationException">This process has no user, or no session, in its
+    /// namespaces.</exception>
+    public static NativeIpcKey PlatformSafeKey(string name, NameScope scope)
+        => PlatformSafeKey(name, scope, NativeIpcKey.DefaultType);
+
+    /// <inheritdoc cref="PlatformSafeKey(string, NameScope)"/>
+    /// <param name="name">The name; by custom a reverse domain name. Not empty, <c>.</c> or <c>..</c>; without slash,
+    /// backslash and NUL; a first character other than <c>~</c>.</param>
+    /// <param name="scope">Who meets under the name; <see cref="NameScope"/> says what the key is then.</param>
+    /// <param name="type">The type of the key, one that the platform has.</param>
+    public static NativeIpcKey PlatformSafeKey(string name, NameScope scope, NativeIpcKeyType type)
+        => ScopeRules.Key(name, scope, type, IpcObjectKind.SystemSemaphore, PlatformEnvironment.Current);
 
     /// <summary>The key that Qt 4.4 to 6.5 made of a name (<c>QSystemSemaphore::setKey</c>); it remembers the name,
     /// also in its text form.</summary>
@@ -492,6 +518,13 @@ public sealed partial class SystemSemaphore : IDisposable
             throw new PlatformNotSupportedException(
                 "Robust is not offered on macOS: a POSIX semaphore keeps no record of its holder there, and the next "
                     + "one cannot be told.");
+        if (ScopedUse.IsOwn(Opening, key, options.AllowOtherOwners))
+        {
+            options = OperatingSystem.IsWindows()
+                ? options with { CurrentUserOnly = options.SecurityDescriptor is null }
+                : options with { AllowOtherOwners = false };
+        }
+
         if (options.Recording == PermitRecording.None) return options;
         bool hasHeirs = options.Recording == PermitRecording.ProcessAndChildren;
         if (options.Robust || (hasHeirs && options.Removal == RemovalPolicy.LastOneOut))

@@ -38,15 +38,17 @@ internal static class ToolWords
         ("AllowOtherOwners", "--allow-other-owners"),
         ("Make one with PlatformSafeKey or LegacyNativeKey, or",
             "Make one with 'nipc key safe NAME' or 'nipc key legacy NAME', or"),
-        ("PlatformSafeKey makes names that can be used",
-            "'nipc key safe NAME' makes a key that can be used, 'nipc key parse KEY --explain' says which rule it "
-                + "breaks"),
+        ("PlatformSafeKeyUncut refuses a name that gives such a key",
+            "'nipc key parse KEY --explain' says which rule it breaks"),
         ("a name made by PlatformSafeKey", "a key that 'nipc key safe NAME' makes"),
         ("a key made by PlatformSafeKey", "a key that 'nipc key safe NAME' makes"),
         ("one made by PlatformSafeKey", "one that 'nipc key safe NAME' makes"),
         ("or PlatformSafeKey, which", "or a key that 'nipc key safe NAME' makes, which"),
-        ("let PlatformSafeKey make it from one (with a type that this system supports)",
+        ("let PlatformSafeKey make it from one (with a type that this system supports: a type of another one gives an "
+            + "empty key, and NativeIpcKeyRules makes its keys)",
             "let 'nipc key safe NAME' make one"),
+        ("so that PlatformSafeKey gives an empty native key, as Qt does. Use a type that it has, or NativeIpcKeyRules "
+            + "for a key of another system", "so that the native key is empty. Use a type that it has"),
         ("Ask IsKeyTypeSupported first, and use a key of another type", "Use a key of another type"),
         ("Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType",
             "Use a key of another type, or a bare name"),

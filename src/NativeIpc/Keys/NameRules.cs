@@ -39,6 +39,30 @@ internal static class NameRules
         return new NativeIpcKey(nativeKey, type);
     }
 
+    /// <summary>As <see cref="PlatformSafeKey"/>, but refuses what gives a key that could not be used, or one that was
+    /// cut.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="shown">What the caller calls it.</param>
+    /// <param name="type">The type of the key.</param>
+    /// <param name="kind">What the key is for.</param>
+    /// <param name="environment">The platform.</param>
+    /// <exception cref="ArgumentException">It gives no such key.</exception>
+    public static NativeIpcKey Strict(string name, string shown, NativeIpcKeyType type, IpcObjectKind kind,
+        KeyEnvironment environment)
+    {
+        NativeIpcKey key = PlatformSafeKey(name, type, kind, environment, out bool wasCut);
+        if (wasCut) throw new ArgumentException(DescribeCut(name, key), nameof(name));
+        if (!HasNames(type, environment.Platform))
+            throw new ArgumentException(
+                $"This system has no names for keys of type {type}, so that PlatformSafeKey gives an empty native key, "
+                    + $"as Qt does. Use a type that it has, or NativeIpcKeyRules for a key of another system.",
+                nameof(type));
+        if (UsableKey.FindViolation(key, kind, environment.Platform, NameText.FormHere) is { } violation)
+            throw new ArgumentException($"The name '{shown}' gives a key that cannot be used. {violation}",
+                nameof(name));
+        return key;
+    }
+
     /// <summary>The key that Qt 4.4 to 6.5 made of a name; it remembers the name, unless the native key is
     /// empty.</summary>
     public static NativeIpcKey LegacyNativeKey(string name, NativeIpcKeyType type, IpcObjectKind kind,

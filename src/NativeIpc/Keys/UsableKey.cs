@@ -17,7 +17,8 @@ internal static class UsableKey
         string name = key.NativeKey;
         if (name.Length == 0)
             return "The native key is empty. Give it a name, or let PlatformSafeKey make it from one (with a type "
-                + "that this system supports).";
+                + "that this system supports: a type of another one gives an empty key, and NativeIpcKeyRules makes "
+                + "its keys).";
         if (name.Contains('\0'))
             return $"The native key has a NUL character at position {name.IndexOf('\0')}, where the operating system "
                 + $"would cut it. Use a name without NUL.";

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Security.Principal;
 using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Platform;
@@ -35,5 +37,23 @@ internal static class PlatformEnvironment
         Platform,
         IsSandboxed,
         () => UserDirectories.OfThisProcess().RuntimeDirectory().Path,
-        () => UserDirectories.OfThisProcess().TemporaryDirectory());
+        () => UserDirectories.OfThisProcess().TemporaryDirectory(),
+        User,
+        Session);
+
+    private static string? User()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            using var user = WindowsIdentity.GetCurrent();
+            return user.User?.Value; // null for an anonymous token only, which can make nothing
+        }
+
+        uint id = Libc.geteuid();
+        return RealIds.Users.IsReal(id) ? id.ToString(CultureInfo.InvariantCulture) : null;
+    }
+
+    private static string? Session()
+        => !OperatingSystem.IsWindows() && Libc.getsid(0) is > 0 and var id
+            ? id.ToString(CultureInfo.InvariantCulture) : null;
 }

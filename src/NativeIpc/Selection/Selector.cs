@@ -115,6 +115,6 @@ internal static class Selector
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, found.Finding, found.Remedy);
         if (UsableKey.FindViolationHere(key, kind) is { } violation)
             throw Failure.Found(NativeIpcError.KeyError, attempt, key, KeyCheck, violation.TrimEnd('.'),
-                "PlatformSafeKey makes names that can be used.");
+                "PlatformSafeKeyUncut refuses a name that gives such a key.");
     }
 }

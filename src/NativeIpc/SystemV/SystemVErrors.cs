@@ -18,8 +18,8 @@ internal static class SystemVErrors
     {
         Errno.ENOENT or Errno.ENOTDIR => NoFolder(attempt, key, call, number),
         Errno.EACCES or Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
-            $"This user may not reach the key file {Path(key)}: choose a folder that both processes can use, or let "
-                + $"its owner change its mode and those of the folders above it."),
+            $"This user may not reach the key file {Path(key)}{Owner(key, ", which")}: choose a folder that both "
+                + $"processes can use, or let its owner change its mode and those of the folders above it."),
         Errno.EROFS => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
             $"The file system of the folder {Folder(key)} is read-only: choose another folder."),
         Errno.EISDIR or Errno.EINVAL or Errno.ENXIO or Errno.ENODEV
@@ -132,8 +132,8 @@ internal static class SystemVErrors
         Errno.ENOENT => Failure.Of(NativeIpcError.NotFound, attempt, key, call, number,
             "No such segment: start the peer that makes it, or use CreateOrOpen."),
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
-            "Its mode does not let this user in: let its creator choose a wider Mode, open it for reading only, or "
-                + "run as its owner."),
+            $"Its mode does not let this user in{Owner(key, ", and its key file")}: let its creator choose a wider "
+                + $"Mode, open it for reading only, or run as its owner."),
         Errno.ENOMEM => Failure.Of(NativeIpcError.OutOfResources, attempt, key, call, number,
             "The address space of this process has no room for it, or it has too many mappings (ulimit -v, "
                 + "vm.max_map_count)."),
@@ -201,7 +201,8 @@ internal static class SystemVErrors
         => number switch
     {
         Errno.EACCES => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
-            "Its mode does not let this user in: let its creator choose a wider Mode, or run as its owner."),
+            $"Its mode does not let this user in{Owner(key, ", and its key file")}: let its creator choose a wider "
+                + $"Mode, or run as its owner."),
         Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
             $"Only its owner, its creator and root may do that, whatever its mode, and this is user "
                 + $"{Libc.geteuid()}: run as one of them{OwnerByTool(key)}."),
@@ -222,6 +223,10 @@ internal static class SystemVErrors
     /// <summary>The arm that every table ends with: what the number says whatever the call.</summary>
     public static NativeIpcException Unknown(string attempt, in NativeIpcKey key, string call, int number)
         => UnixErrors.Unexplained(attempt, key, call, number);
+
+    private static string Owner(in NativeIpcKey key, string which)
+        => Libc.Status(key.NativeKey, followLink: false, out FileStatus status) == 0
+            ? $"{which} belongs to user {RealIds.Users.Describe(status.Uid)}" : "";
 
     private static NativeIpcException NoFolder(string attempt, in NativeIpcKey key, string call, int number)
         => Failure.Of(NativeIpcError.KeyError, attempt, key, call, number,

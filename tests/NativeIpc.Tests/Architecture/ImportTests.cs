@@ -21,6 +21,7 @@ public class ImportTests
         ["getegid"] = "it cannot fail",
         ["geteuid"] = "it cannot fail",
         ["getrlimit"] = "whatever it is, there is no limit that is known",
+        ["getsid"] = "of this process it cannot fail; 0 is no session here",
         ["posix_fallocate"] = "it returns the number",
         ["syscall_futex_wake"] = "it fails only for an address that is none",
         ["LocalFree"] = "what was not freed cannot be mended",

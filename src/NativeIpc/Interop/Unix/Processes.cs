@@ -2,12 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace NativeIpc.Interop.Unix;
 
-// kill(2), pidfd_open(2) (Linux 5.3): whether a process lives, and its end.
+// kill(2), pidfd_open(2) (Linux 5.3): whether a process lives, and its end; getsid(2).
 
 internal static partial class Libc
 {
     [LibraryImport(Libraries.Libc, SetLastError = true)]
     private static partial int kill(int process, int signal);
+
+    /// <summary>The session of a process, 0 for this one; 0 when its leader is in another PID namespace.</summary>
+    [LibraryImport(Libraries.Libc)]
+    internal static partial int getsid(int process);
 
     /// <summary>Whether the system has a process of this number, in this PID namespace; one that may not be seen
     /// (hidepid of proc(5)) counts, too.</summary>

@@ -1,6 +1,7 @@
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
+using NativeIpc.Platform;
 
 namespace NativeIpc.Posix.Names;
 
@@ -19,11 +20,22 @@ internal static class PosixErrors
             "No such object: start the peer that makes it, or use CreateOrOpen. In a container, /dev/shm must be "
                 + "shared with the peer."),
         Errno.EACCES or Errno.EPERM => Failure.Of(NativeIpcError.PermissionDenied, attempt, key, call, number,
-            PosixFolder.WhyNothingCanBeReached()
-                ?? "It belongs to another user or its mode does not let this one in: let its creator choose a wider "
+            PosixFolder.WhyNothingCanBeReached() ?? WhoseItIs(attempt, key, call) + ": let its creator choose a wider "
                 + "Mode, or run as its owner."),
         _ => Any(attempt, key, call, number),
     };
+
+    private static string WhoseItIs(string attempt, in NativeIpcKey key, string call)
+    {
+        bool isSemaphore = call == "sem_open"
+            || (call != "shm_open" && attempt.Contains("semaphore", StringComparison.Ordinal));
+        IpcObjectKind kind = isSemaphore ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
+        return PosixNames.s_areFiles
+            && Libc.Status(PosixNames.FileOf(key, kind), followLink: false, out FileStatus status) == 0
+            ? $"It belongs to user {RealIds.Users.Describe(status.Uid)}, and its mode "
+                + $"{Convert.ToString(status.Permissions, 8)} (octal) does not let this one, {Libc.geteuid()}, in"
+            : "It belongs to another user or its mode does not let this one in";
+    }
 
     /// <summary>Making what does not exist: shm_open and sem_open with O_CREAT, open with O_TMPFILE, linkat, and the
     /// first bytes of a semaphore.</summary>
