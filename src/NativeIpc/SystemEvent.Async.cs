@@ -86,13 +86,16 @@ public sealed partial class SystemEvent
     private void CloseQueue()
     {
         IEventWaits? waits;
+        QueuedWaits? shared;
         lock (_queueGate)
         {
             _isDisposed = true;
             waits = _waits;
+            shared = _sharedWaits;
         }
 
         waits?.Close();
+        shared?.Close();
     }
 
     private sealed class QueuedWaits : IAwaitable<bool>, IEventWaits
@@ -111,6 +114,8 @@ public sealed partial class SystemEvent
 
         public ValueTask<bool> WaitAsync(TimeSpan timeout, CancellationToken cancellationToken)
             => _queue.WaitAsync(timeout, cancellationToken);
+
+        public WaitQueue<bool> Queue => _queue;
 
         public void Close() => _queue.Close();
 

@@ -6,19 +6,19 @@ using NativeIpc.Waiting.Bounds;
 namespace NativeIpc;
 
 /// <summary>
-/// Waits for any of several objects: takes exactly one, and tells which. Semaphores (a permit of which is taken) and
-/// locks of segments, of all key types, mixed.
+/// Waits for any of several objects: takes exactly one, and tells which. Semaphores (a permit of which is taken), locks
+/// of segments and events, of all key types, mixed.
 /// </summary>
 /// <remarks>
 /// <para>Where several are ready, the one with the lowest index is taken; the objects behind it are not looked at. The
 /// lock, or the permit of a <see cref="SystemSemaphoreOptions.Robust"/> semaphore, whose holder was killed is taken
 /// over as by other waits: when nothing else is ready, and before the thread sleeps.</para>
-/// <para>What is taken is as if by <see cref="SystemSemaphore.Acquire()"/> or <see cref="SharedMemory.Lock()"/>: a
-/// permit is given back by <see cref="SystemSemaphore.Release(int)"/>, a lock by disposing
-/// <see cref="SystemWaitResult.Lock"/>.</para>
+/// <para>What is taken is as if by <see cref="SystemSemaphore.Acquire()"/>, <see cref="SharedMemory.Lock()"/> or
+/// <see cref="SystemEvent.Wait()"/>: a permit is given back by <see cref="SystemSemaphore.Release(int)"/>, a lock by
+/// disposing <see cref="SystemWaitResult.Lock"/>, an auto-reset event is reset.</para>
 /// <para>POSIX objects with glibc on Linux 5.16 and newer share one sleep (<c>futex_waitv(2)</c>), up to 127 of them.
-/// So do semaphores on Windows, up to 64, where nothing else is waited for. Others are looked at in between, every 1 to
-/// 20 ms: docs/waiting.md.</para>
+/// So do semaphores and events on Windows, up to 64. Others are looked at in between, every 1 to 20 ms:
+/// docs/waiting.md.</para>
 /// <para>Thread safety: any number of threads and processes may wait for the same objects, and dispose them.</para>
 /// </remarks>
 public static partial class SystemWait
@@ -59,9 +59,31 @@ public static partial class SystemWait
         Check(targets);
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
+        for (int i = 0; i < targets.Length; i++)
+        {
+            ref readonly SystemWaitTarget target = ref targets[i];
+            if (!target.IsSeenEmpty && target.TryTakeFirst(out SharedMemoryLock scope))
+                return new SystemWaitResult(i, scope);
+        }
+
+        return Wait(targets, deadline, cancellationToken);
+    }
+
+    private static SystemWaitResult Wait(ReadOnlySpan<SystemWaitTarget> targets, in Deadline deadline,
+        CancellationToken cancellationToken)
+    {
         SystemWaitResult taken = default;
-        var waiting = new AnyOf(targets, ref taken);
-        if (!waiting.TryAcquireFast()) _ = Waiter.Acquire(waiting, deadline, cancellationToken);
+        Members members = Members.Rent(targets);
+        try
+        {
+            // A first full try, which also takes over from dead holders.
+            _ = Waiter.Acquire(new AnyOf(targets, members, ref taken), deadline, cancellationToken);
+        }
+        finally
+        {
+            members.Return();
+        }
+
         return taken;
     }
 
@@ -75,19 +97,15 @@ public static partial class SystemWait
         }
     }
 
-    /// <summary>A wait for several, with nothing of its own on the heap.</summary>
-    private readonly ref struct AnyOf(ReadOnlySpan<SystemWaitTarget> targets, ref SystemWaitResult taken)
+    /// <summary>A wait for several.</summary>
+    private readonly ref struct AnyOf(ReadOnlySpan<SystemWaitTarget> targets, Members members,
+        ref SystemWaitResult taken)
         : IAcquirable
     {
         private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(20);
 
-        [ThreadStatic]
-        private static Members? t_members;
-
-        [ThreadStatic]
-        private static SpinState t_spin;
-
         private readonly ReadOnlySpan<SystemWaitTarget> _targets = targets;
+        private readonly Members _members = members;
         private readonly ref SystemWaitResult _taken = ref taken;
 
         private ref readonly SystemWaitTarget Told => ref _targets[Math.Max(_taken.Index, 0)];
@@ -96,7 +114,7 @@ public static partial class SystemWait
 
         public IpcObjectKind Kind => Told.Kind;
 
-        public ref SpinState Spin => ref t_spin;
+        public ref SpinState Spin => ref _members.Spin;
 
         public bool AreTriesDear
         {
@@ -115,18 +133,7 @@ public static partial class SystemWait
         public bool TryAcquire() => TryTake(looks: true, out _);
 
         /// <inheritdoc/>
-        public bool TryAcquireFast()
-        {
-            for (int i = 0; i < _targets.Length; i++)
-            {
-                ref readonly SystemWaitTarget target = ref _targets[i];
-                if (target.IsSeenEmpty || !target.TryTake(looks: false, out SharedMemoryLock scope, out _)) continue;
-                _taken = new SystemWaitResult(i, scope);
-                return true;
-            }
-
-            return false;
-        }
+        public bool TryAcquireFast() => TryTake(looks: false, out _);
 
         /// <summary>Takes the first one that is ready.</summary>
         /// <param name="looks">Whether dead holders are looked for.</param>
@@ -136,7 +143,10 @@ public static partial class SystemWait
             heldUp = -1;
             for (int i = 0; i < _targets.Length; i++)
             {
-                if (_targets[i].TryTake(looks, out SharedMemoryLock scope, out bool isHeldUp))
+                ref readonly SystemWaitTarget target = ref _targets[i];
+                if (!looks && target.IsSeenEmpty) continue;
+                if (target.TryTake(new(looks, _members.Seen[i], _members.IsWaiter(i)), out SharedMemoryLock scope,
+                    out bool isHeldUp))
                 {
                     _taken = new SystemWaitResult(i, scope);
                     return true;
@@ -154,12 +164,10 @@ public static partial class SystemWait
         /// their wake-ups on to the next sleepers.</remarks>
         public bool Block(TimeSpan longest, Wakeup wakeup)
         {
-            Members members = t_members ?? new Members();
-            t_members = null; // a wait inside this one, of a handler, has its own
             wakeup.BeginWords();
             try
             {
-                TimeSpan slice = Join(members, wakeup);
+                TimeSpan slice = Join(wakeup);
                 if (TryTake(looks: true, out int heldUp)) return true;
                 if (heldUp >= 0)
                 {
@@ -168,124 +176,150 @@ public static partial class SystemWait
                 }
 
                 if (longest < slice) slice = longest;
-                members.WatchHolders(wakeup);
-                if (members.WaitsForHandles) return TryWaitForHandle(members, slice);
-                if (members.Only is { } only) return TryBlockIn(only, slice, wakeup);
+                _members.WatchHolders(wakeup);
+                if (_members.WaitsForHandles) return TryWaitForHandle(slice);
+                if (_members.WaitsForItself) return TryBlockInOnly(slice, wakeup);
                 wakeup.SleepOnWords(slice);
                 return TryAcquireFast();
             }
             finally
             {
                 wakeup.EndWords();
-                members.Leave();
-                t_members = members;
+                _members.Leave();
             }
         }
 
         /// <summary>Joins the waiters of each object. The longest sleep that is possible then.</summary>
-        private TimeSpan Join(Members members, Wakeup wakeup)
+        private TimeSpan Join(Wakeup wakeup)
         {
             bool polls = false;
             bool looks = false;
             for (int i = 0; i < _targets.Length; i++)
             {
-                if (_targets[i].TryBeginUse() is not { } used)
+                WaitObject? used = _targets[i].TryBeginUse();
+                _members.Enter(i, used);
+                if (used is not null && used.WaitWord is not 0 and nint word
+                    && wakeup.TryAddWord(word, _members.Seen[i]))
                 {
-                    polls = true;
-                    continue;
-                }
-
-                members.Add(used, i);
-                if (used.WaitWord is not 0 and nint word && wakeup.TryAddWord(word, 0))
-                {
-                    members.AddWaiter(); // a full barrier
+                    _members.AddWaiter(i); // a full barrier
                     looks |= used.NeedsLooks || _targets[i].Kind == IpcObjectKind.SharedMemory;
                 }
-                else if (!members.TryAddHandle())
+                else if (used is null || !_members.TryAddHandle(i))
                 {
                     polls = true;
-                    used.AwaitReady(s_moment, wakeup);
+                    (used as SemaphoreObject)?.AwaitReady(s_moment, wakeup);
                 }
             }
 
-            if (members.IsOnlyOne && polls && _targets is [{ Kind: IpcObjectKind.SystemSemaphore }])
-            {
-                members.Only = members.First;
-                return Wakeup.LongestSlice;
-            }
-
-            return polls ? wakeup.NextPoll() : looks ? wakeup.NextSlice()
-                : members.WaitsForHandles ? Wakeup.LongestSlice : TimeSpan.MaxValue;
+            // A single one that is polled can wait better by itself.
+            _members.WaitsForItself = polls && _targets is [{ Kind: not IpcObjectKind.SharedMemory }];
+            return _members.WaitsForItself ? Wakeup.LongestSlice : polls ? wakeup.NextPoll()
+                : looks ? wakeup.NextSlice() : _members.WaitsForHandles ? Wakeup.LongestSlice : TimeSpan.MaxValue;
         }
 
-        private bool TryBlockIn(SemaphoreObject only, TimeSpan slice, Wakeup wakeup)
+        private bool TryBlockInOnly(TimeSpan slice, Wakeup wakeup)
         {
-            if (!only.Block(slice, wakeup)) return false;
-            _taken = new SystemWaitResult(0, default);
-            return true;
+            bool isTaken = _members.Only is EventObject only ? only.Block(_members.Seen[0], slice, wakeup)
+                : ((SemaphoreObject)_members.Only).Block(slice, wakeup);
+            if (isTaken) _taken = new SystemWaitResult(0, default);
+            return isTaken;
         }
 
-        /// <summary>Waits as the system does: the wait itself takes the permit.</summary>
-        private bool TryWaitForHandle(Members members, TimeSpan slice)
+        /// <summary>Waits as the system does: the wait itself takes what there is.</summary>
+        private bool TryWaitForHandle(TimeSpan slice)
         {
-            int index = members.WaitForHandle(slice);
+            int index = _members.WaitForHandle(slice);
             if (index < 0) return TryAcquireFast();
             _taken = new SystemWaitResult(index, default);
             return true;
         }
     }
 
-    /// <summary>What a thread has joined: the semaphores that it has entered, those of which it is a waiter, and the
-    /// handles that the system waits for. One for each thread, used again and again.</summary>
+    /// <summary>What a thread has seen and joined: the objects that it has entered, those of which it is a waiter, and
+    /// the handles that the system waits for. One for each thread, used again and again.</summary>
     private sealed class Members
     {
         private const int MostHandles = 64; // MAXIMUM_WAIT_OBJECTS
 
-        private SemaphoreObject?[] _entered = [];
+        [ThreadStatic]
+        private static Members? t_spare;
+
+        private WaitObject?[] _entered = [];
         private bool[] _isWaiter = [];
-        private int _count;
+        private int _count; // of those that may be entered
         private WaitHandle[] _handles = []; // as long as there are handles, since the call takes all of an array
         private readonly WaitHandle?[] _found = new WaitHandle?[OperatingSystem.IsWindows() ? MostHandles : 0];
         private readonly int[] _targetOf = new int[OperatingSystem.IsWindows() ? MostHandles : 0];
-        private int _lastTarget;
         private int _handleCount;
+        private SpinState _spin;
 
-        public bool IsOnlyOne => _count == 1;
+        /// <summary>Of the calling thread, with what it sees now. A wait inside another one's, of a handler, has its
+        /// own.</summary>
+        public static Members Rent(ReadOnlySpan<SystemWaitTarget> targets)
+        {
+            Members members = t_spare ?? new Members();
+            t_spare = null;
+            if (members.Seen.Length < targets.Length)
+            {
+                members.Seen = new uint[Math.Max(16, targets.Length)];
+                members._entered = new WaitObject?[members.Seen.Length];
+                members._isWaiter = new bool[members.Seen.Length];
+            }
 
-        public SemaphoreObject First => _entered[0]!;
+            try
+            {
+                for (int i = 0; i < targets.Length; i++) members.Seen[i] = targets[i].Look();
+                return members;
+            }
+            catch
+            {
+                members.Return(); // an event that is disposed
+                throw;
+            }
+        }
 
-        /// <summary>The only one, if it can wait for itself.</summary>
-        public SemaphoreObject? Only { get; set; }
+        public void Return()
+        {
+            Debug.Assert(_count == 0);
+            t_spare = this;
+        }
+
+        public ref SpinState Spin => ref _spin;
+
+        /// <summary>What the wait saw of each target when it began.</summary>
+        public uint[] Seen { get; private set; } = [];
+
+        /// <summary>The only one.</summary>
+        public WaitObject Only => _entered[0]!;
+
+        /// <summary>Whether the only one waits in its own way.</summary>
+        public bool WaitsForItself { get; set; }
 
         public bool WaitsForHandles => _handleCount > 0;
 
-        /// <summary>Notes a semaphore that was entered.</summary>
-        public void Add(SemaphoreObject entered, int target)
-        {
-            if (_count == _entered.Length)
-            {
-                Array.Resize(ref _entered, Math.Max(16, _count * 2));
-                Array.Resize(ref _isWaiter, _entered.Length);
-            }
+        /// <summary>Whether the thread is among the waiters of a target.</summary>
+        public bool IsWaiter(int target) => _isWaiter[target];
 
-            _isWaiter[_count] = false;
+        /// <summary>Notes the object of a target that was entered, or that it could not be.</summary>
+        public void Enter(int target, WaitObject? entered)
+        {
+            Debug.Assert(_count == target && !_isWaiter[target]);
             _entered[_count++] = entered;
-            _lastTarget = target;
         }
 
-        /// <summary>Adds the caller to the waiters of the last one.</summary>
-        public void AddWaiter()
+        /// <summary>Adds the caller to the waiters of a target that was entered.</summary>
+        public void AddWaiter(int target)
         {
-            _entered[_count - 1]!.AddWaiter();
-            _isWaiter[_count - 1] = true;
+            _entered[target]!.AddWaiter();
+            _isWaiter[target] = true;
         }
 
-        /// <summary>Adds the handle of the last one; false when it has none, or there are too many.</summary>
-        public bool TryAddHandle()
+        /// <summary>Adds the handle of a target; false when it has none, or there are too many.</summary>
+        public bool TryAddHandle(int target)
         {
-            if (_entered[_count - 1]!.WaitHandle is not { } handle || _handleCount == _found.Length) return false;
+            if (_entered[target]!.WaitHandle is not { } handle || _handleCount == _found.Length) return false;
             if (Array.IndexOf(_found, handle, 0, _handleCount) >= 0) return true; // the same object twice
-            _targetOf[_handleCount] = _lastTarget;
+            _targetOf[_handleCount] = target;
             _found[_handleCount++] = handle;
             return true;
         }
@@ -297,7 +331,8 @@ public static partial class SystemWait
             if (wakeup.IsFirstSlice) return;
             for (int i = 0; i < _count; i++)
             {
-                if (_isWaiter[i]) wakeup.WatchEndOf(_entered[i]!.HolderToWatch);
+                if (_isWaiter[i] && _entered[i] is SemaphoreObject semaphore)
+                    wakeup.WatchEndOf(semaphore.HolderToWatch);
             }
         }
 
@@ -315,16 +350,16 @@ public static partial class SystemWait
         {
             for (int i = 0; i < _count; i++)
             {
-                SemaphoreObject left = _entered[i]!;
+                if (_entered[i] is not { } left) continue;
                 if (_isWaiter[i]) left.RemoveWaiter();
+                _isWaiter[i] = false;
                 left.EndUse();
+                _entered[i] = null;
             }
 
-            Array.Clear(_entered, 0, _count);
             Array.Clear(_found, 0, _handleCount);
             Array.Clear(_handles);
             _count = _handleCount = 0;
-            Only = null;
         }
     }
 }

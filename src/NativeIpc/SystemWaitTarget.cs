@@ -7,8 +7,8 @@ using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 
-/// <summary>What <see cref="SystemWait"/> waits for: a semaphore, of which it takes a permit, or a segment, of which it
-/// takes the lock. Objects convert to it by themselves. <c>default</c> is none.</summary>
+/// <summary>What <see cref="SystemWait"/> waits for: a semaphore, of which it takes a permit, a segment, of which it
+/// takes the lock, or an event. Objects convert to it by themselves. <c>default</c> is none.</summary>
 [DebuggerDisplay("{ToString(),nq}")]
 public readonly struct SystemWaitTarget : IEquatable<SystemWaitTarget>
 {
@@ -36,18 +36,40 @@ public readonly struct SystemWaitTarget : IEquatable<SystemWaitTarget>
         return new SystemWaitTarget(segment);
     }
 
+    /// <summary>An event. One that resets itself is taken, as by <see cref="SystemEvent.Wait()"/>.</summary>
+    /// <param name="systemEvent">The event.</param>
+    /// <returns>The target.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="systemEvent"/> is null.</exception>
+    public static SystemWaitTarget FromSystemEvent(SystemEvent systemEvent)
+    {
+        ArgumentNullException.ThrowIfNull(systemEvent);
+        return new SystemWaitTarget(systemEvent);
+    }
+
     /// <inheritdoc cref="FromSystemSemaphore"/>
     public static implicit operator SystemWaitTarget(SystemSemaphore semaphore) => FromSystemSemaphore(semaphore);
 
     /// <inheritdoc cref="FromSharedMemory"/>
     public static implicit operator SystemWaitTarget(SharedMemory segment) => FromSharedMemory(segment);
 
-    /// <summary>The key of the object; <c>default</c> for none.</summary>
-    public NativeIpcKey Key => _object is SystemSemaphore semaphore ? semaphore.Key
-        : _object is SharedMemory segment ? segment.Key : default;
+    /// <inheritdoc cref="FromSystemEvent"/>
+    public static implicit operator SystemWaitTarget(SystemEvent systemEvent) => FromSystemEvent(systemEvent);
 
-    internal IpcObjectKind Kind => _object is SharedMemory ? IpcObjectKind.SharedMemory
-        : IpcObjectKind.SystemSemaphore;
+    /// <summary>The key of the object; <c>default</c> for none.</summary>
+    public NativeIpcKey Key => _object switch
+    {
+        SystemSemaphore semaphore => semaphore.Key,
+        SharedMemory segment => segment.Key,
+        SystemEvent systemEvent => systemEvent.Key,
+        _ => default,
+    };
+
+    internal IpcObjectKind Kind => _object switch
+    {
+        SharedMemory => IpcObjectKind.SharedMemory,
+        SystemEvent => IpcObjectKind.SystemEvent,
+        _ => IpcObjectKind.SystemSemaphore,
+    };
 
     internal bool IsNone => _object is null;
 
@@ -59,20 +81,42 @@ public readonly struct SystemWaitTarget : IEquatable<SystemWaitTarget>
             : _object is SharedMemory segment && segment.IsLockSeenTaken;
     }
 
-    /// <summary>Takes what there is, without any pause.</summary>
-    /// <param name="looks">Whether dead holders are looked for.</param>
+    /// <summary>What a wait that begins now has seen (<see cref="WaitObject.Look"/>).</summary>
+    internal uint Look() => _object is SystemEvent systemEvent ? systemEvent.Opened.Look() : 0;
+
+    /// <summary>The first try of a wait, without any pause and without a look for dead holders.</summary>
     /// <param name="scope">The scope of a lock.</param>
-    /// <param name="isHeldUp">Whether another try after <see cref="AwaitMoment"/> may say more.</param>
-    internal bool TryTake(bool looks, out SharedMemoryLock scope, out bool isHeldUp)
+    internal bool TryTakeFirst(out SharedMemoryLock scope)
     {
-        if (_object is SharedMemory segment) return segment.TryTakeLock(looks, out scope, out isHeldUp);
         scope = default;
-        return ((SystemSemaphore)_object!).TryTakePermit(looks, out isHeldUp);
+        return _object is SystemSemaphore semaphore ? semaphore.TryTakePermit(looks: false, out _)
+            : _object is SystemEvent systemEvent ? systemEvent.Opened.TryWait(out _)
+            : ((SharedMemory)_object!).TryTakeLock(looks: false, out scope, out _);
     }
 
+    /// <summary>Takes what there is, without any pause.</summary>
+    /// <param name="how">What the wait has seen, and is.</param>
+    /// <param name="scope">The scope of a lock.</param>
+    /// <param name="isHeldUp">Whether another try after <see cref="AwaitMoment"/> may say more.</param>
+    internal bool TryTake(in Try how, out SharedMemoryLock scope, out bool isHeldUp)
+    {
+        scope = default;
+        isHeldUp = false;
+        return _object is SystemSemaphore semaphore ? semaphore.TryTakePermit(how.Looks, out isHeldUp)
+            : _object is SystemEvent systemEvent ? systemEvent.Opened.TryTake(how.Seen, how.IsWaiter)
+            : ((SharedMemory)_object!).TryTakeLock(how.Looks, out scope, out isHeldUp);
+    }
+
+    /// <summary>How a target is tried.</summary>
+    /// <param name="Looks">Whether dead holders are looked for.</param>
+    /// <param name="Seen">What the wait saw of it when it began.</param>
+    /// <param name="IsWaiter">Whether the caller is among its waiters.</param>
+    internal readonly record struct Try(bool Looks, uint Seen, bool IsWaiter);
+
     /// <summary>Whether a try is a system call.</summary>
-    internal bool AreTriesDear
-        => _object is SharedMemory segment ? segment.AreLockTriesDear : ((SystemSemaphore)_object!).AreTriesDear;
+    internal bool AreTriesDear => _object is SystemSemaphore semaphore ? semaphore.AreTriesDear
+        : _object is SystemEvent systemEvent ? systemEvent.Opened.AreTriesDear
+        : ((SharedMemory)_object!).AreLockTriesDear;
 
     /// <summary>Lets pass a moment for what has held up a try.</summary>
     internal void AwaitMoment()
@@ -80,7 +124,7 @@ public readonly struct SystemWaitTarget : IEquatable<SystemWaitTarget>
         if (TryBeginUse() is not { } used) return;
         try
         {
-            used.AwaitMoment();
+            (used as SemaphoreObject)?.AwaitMoment();
         }
         finally
         {
@@ -88,9 +132,10 @@ public readonly struct SystemWaitTarget : IEquatable<SystemWaitTarget>
         }
     }
 
-    /// <summary>The semaphore to sleep on, entered; null when a peer keeps a lock from being opened at once.</summary>
-    internal SemaphoreObject? TryBeginUse()
-        => _object is SharedMemory segment ? segment.TryBeginUseOfLock() : ((SystemSemaphore)_object!).BeginUse();
+    /// <summary>The object to sleep on, entered; null when a peer keeps a lock from being opened at once.</summary>
+    internal WaitObject? TryBeginUse() => _object is SystemSemaphore semaphore ? semaphore.BeginUse()
+        : _object is SystemEvent systemEvent ? systemEvent.BeginUse()
+        : ((SharedMemory)_object!).TryBeginUseOfLock();
 
     /// <summary>Takes what there is if no asynchronous wait is before.</summary>
     /// <param name="scope">The scope of a lock.</param>
@@ -98,13 +143,16 @@ public readonly struct SystemWaitTarget : IEquatable<SystemWaitTarget>
     internal bool TryTakeInTurn(out SharedMemoryLock scope, ref bool isReady)
     {
         scope = default;
-        if (_object is not SharedMemory segment) return ((SystemSemaphore)_object!).Queue().TryTakeNow(out _);
+        if (_object is not SharedMemory segment) return Queue.TryTakeNow(out _);
         WaitQueue<SharedMemoryLock?>? queue = segment.LockQueue();
         isReady &= queue is not null;
         if (queue is null || !queue.TryTakeNow(out SharedMemoryLock? taken)) return false;
         scope = taken.GetValueOrDefault();
         return true;
     }
+
+    private WaitQueue<bool> Queue
+        => _object is SystemEvent systemEvent ? systemEvent.Queue() : ((SystemSemaphore)_object!).Queue();
 
     /// <summary>Waits until an asynchronous wait can join; false when the time has passed.</summary>
     internal ValueTask<bool> MakeReadyAsync(Deadline deadline, CancellationToken cancellationToken)
@@ -117,7 +165,7 @@ public readonly struct SystemWaitTarget : IEquatable<SystemWaitTarget>
     {
         scope = default;
         if (_object is not SharedMemory segment)
-            return ((SystemSemaphore)_object!).Queue().Join(wait, index, out _, out wasTaken);
+            return Queue.Join(wait, index, out _, out wasTaken);
         IJoinedWait? place = segment.LockQueue(isOpened: true)!.Join(wait, index, out SharedMemoryLock? taken,
             out wasTaken);
         scope = taken.GetValueOrDefault();

@@ -15,6 +15,9 @@ namespace NativeIpc.Conformance.Posix
     [Trait("Waits", "waitv")]
     public sealed class AnyTests : AnyTests<PosixProvider>;
 
+    [Trait("Waits", "waitv")]
+    public sealed class AnyEventTests : AnyEventTests<PosixProvider>;
+
     public sealed class WordWaitTests : WordWaitTests<PosixProvider>;
 
     public sealed class AllocationTests : AllocationTests<PosixProvider>;
@@ -174,6 +177,8 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class AnyTests : AnyTests<SystemVProvider>;
 
+    public sealed class AnyEventTests : AnyEventTests<SystemVProvider>;
+
     public sealed class WordWaitTests : WordWaitTests<SystemVProvider>;
 
     public sealed class AllocationTests : AllocationTests<SystemVProvider>;
@@ -297,6 +302,9 @@ namespace NativeIpc.Conformance.Windows
 
     [Trait("Needs", "Windows")]
     public sealed class AnyTests : AnyTests<WindowsProvider>;
+
+    [Trait("Needs", "Windows")]
+    public sealed class AnyEventTests : AnyEventTests<WindowsProvider>;
 
     [Trait("Needs", "Windows")]
     public sealed class DisposedTests : DisposedTests<WindowsProvider>;

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace NativeIpc.Peer;
 
 /// <summary>Waiting for any of several objects, which <c>sem</c> and <c>shm</c> have opened.</summary>
-internal sealed class AnyCommands(SemaphoreCommands semaphores, SegmentCommands segments, TextWriter output)
+internal sealed class AnyCommands(SemaphoreCommands semaphores, SegmentCommands segments, EventCommands events,
+    TextWriter output)
 {
     public string Run(Words words)
     {
@@ -14,7 +15,12 @@ internal sealed class AnyCommands(SemaphoreCommands semaphores, SegmentCommands 
         while (!words.IsOver)
         {
             names.Add(words.Next());
-            targets.Add(names[^1].Split(':') is ["sem", var name] ? semaphores[name] : segments[names[^1][4..]]);
+            targets.Add(names[^1].Split(':') switch
+            {
+                ["sem", var name] => semaphores[name],
+                ["event", var name] => events[name],
+                _ => segments[names[^1][4..]],
+            });
         }
 
         SystemWaitTarget[] all = [.. targets];

@@ -6,6 +6,8 @@ internal sealed class EventCommands(TextWriter output)
 {
     private readonly Dictionary<string, SystemEvent> _events = [];
 
+    public SystemEvent this[string name] => _events[name];
+
     public void CloseAll()
     {
         foreach (SystemEvent opened in _events.Values) opened.Dispose();

@@ -25,7 +25,7 @@ using var input = new StreamReader(StandardStream.Open(0));
 var segments = new SegmentCommands(output);
 var semaphores = new SemaphoreCommands(output);
 var events = new EventCommands(output);
-var any = new AnyCommands(semaphores, segments, output);
+var any = new AnyCommands(semaphores, segments, events, output);
 var stops = new StopCommands(output, input);
 
 while (input.ReadLine() is { } line)
