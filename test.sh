@@ -28,6 +28,7 @@ root=$PWD
 # In this order they begin: the steps of Wine, which run one by one, and the longest first. models fills what the others
 # leave of the processors.
 suite=NativeIpc.Conformance locks=NativeIpc.DistributedLock.Tests
+named=NativeIpc.NamedObjects.Tests named_peers='NativeIpc.NamedObjects.Peer samples/dotnet/BusOnWindowsApi'
 steps="
 runner               script  120  +wine       eng/runner-test.sh
 tool-aot             script  240  -           eng/tool-aot.sh
@@ -51,7 +52,8 @@ bench                script  300  -           eng/bench-test.sh
 faults               script  900  -           eng/faults.sh
 distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
 extensions           dotnet  300  -           NativeIpc.Extensions.Tests
-named-objects        dotnet  300  -           NativeIpc.NamedObjects.Tests
+named-objects        dotnet  300  -           $named
+named-objects-wine   wine    400  wine-conformance,+wine  $named $named_peers
 analyzers            dotnet  300  -           NativeIpc.Analyzers.Tests
 conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
 conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable

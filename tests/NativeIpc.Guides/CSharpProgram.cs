@@ -44,6 +44,13 @@ internal static class CSharpProgram
 
     private static string Library => Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll");
 
+    // What needs it as well: its package brings the library.
+    private static string NamedObjects => Path.Combine(AppContext.BaseDirectory, "NativeIpc.NamedObjects.dll");
+
+    private static string[] LibrariesOf(string text)
+        => text.Contains("#:package NativeIpc.NamedObjects@", StringComparison.Ordinal)
+            ? [Library, NamedObjects] : [Library];
+
     /// <summary>Makes NAME.dll of NAME.cs.</summary>
     internal static void Compile(string folder, string file)
     {
@@ -58,12 +65,12 @@ internal static class CSharpProgram
             IEnumerable<string> references =
                 ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
                 .Where(path => Path.GetDirectoryName(path) == framework)
-                .Append(Library)
+                .Concat(LibrariesOf(text))
                 .Select(path => "-reference:" + path);
             ShellResult result = Shell.Run(
                 Place.Dotnet,
                 ["exec", Place.Compiler, "-nologo", "-noconfig", "-warnaserror", "-nullable:enable",
-                    "-features:FileBasedProgram", "-out:" + program, .. references, usings, file],
+                    "-unsafe", "-features:FileBasedProgram", "-out:" + program, .. references, usings, file],
                 folder);
             return result.ExitCode == 0 ? File.ReadAllBytes(program)
                 : throw new InvalidOperationException(result.Output + result.Error);
@@ -80,7 +87,8 @@ internal static class CSharpProgram
               }
             }
             """);
-        File.Copy(Library, Path.Combine(folder, "NativeIpc.dll"), overwrite: true);
+        foreach (string library in LibrariesOf(text))
+            File.Copy(library, Path.Combine(folder, Path.GetFileName(library)), overwrite: true);
     }
 
     /// <summary>Publishes NAME.cs for Windows, with its own .NET, and returns the program's path.</summary>

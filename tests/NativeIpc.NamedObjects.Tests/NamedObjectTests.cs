@@ -23,12 +23,15 @@ public abstract class NamedObjectTests : IDisposable
         return prefix + name;
     }
 
-    private protected PeerProcess Peer()
+    private protected PeerProcess Peer() => Start("NativeIpc.NamedObjects.Peer", "PeerFolder");
+
+    /// <summary>Starts a program of the build; one for Windows stands beside this one.</summary>
+    private protected PeerProcess Start(string name, string folder, params string[] arguments)
     {
-        string folder = typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-            .Single(data => data.Key == "PeerFolder").Value!;
-        string name = "NativeIpc.NamedObjects.Peer" + (OperatingSystem.IsWindows() ? ".exe" : "");
-        PeerProcess peer = PeerProcess.Start(Path.Combine(folder, name));
+        string program = OperatingSystem.IsWindows() ? Path.Combine(AppContext.BaseDirectory, name + ".exe")
+            : Path.Combine(typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                .Single(data => data.Key == folder).Value!, name);
+        PeerProcess peer = PeerProcess.Start(program, arguments);
         _peers.Add(peer);
         return peer;
     }
