@@ -19,7 +19,7 @@ namespace NativeIpc;
 /// <remarks>
 /// <para>On Windows it is the kernel's own event (<c>CreateEventW</c>), which C and Qt programs open under the same
 /// name. Unix has no named events: POSIX keys on Linux lead to a word in a file of <c>/dev/shm</c>, System V keys to a
-/// set of semaphores; docs/events.md publishes both for other languages. macOS has neither: KeyError.</para>
+/// set of semaphores; docs/layouts.md publishes both for other languages. macOS has neither: KeyError.</para>
 /// <para>A Set of a set event changes nothing. A manual-reset event frees all that waited before <see cref="Set"/>,
 /// also when <see cref="Reset"/> follows at once, and asynchronous waits as well. A wait sees all that was written
 /// before the Set that freed it.</para>

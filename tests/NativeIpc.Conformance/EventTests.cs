@@ -11,8 +11,6 @@ namespace NativeIpc.Conformance;
 public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     where TProvider : Provider, new()
 {
-    public static TheoryData<EventResetMode> Modes => [EventResetMode.AutoReset, EventResetMode.ManualReset];
-
     private static bool IsSet(SystemEvent opened)
     {
         Assert.True(opened.TryGetIsSet(out bool isSet));
@@ -36,7 +34,8 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Theory]
-    [MemberData(nameof(Modes))]
+    [InlineData(EventResetMode.AutoReset)]
+    [InlineData(EventResetMode.ManualReset)]
     public void What_is_made_can_be_opened_and_has_the_mode_and_state_of_its_maker(EventResetMode mode)
     {
         foreach (bool isSet in new[] { false, true })
@@ -94,7 +93,8 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Theory]
-    [MemberData(nameof(Modes))]
+    [InlineData(EventResetMode.AutoReset)]
+    [InlineData(EventResetMode.ManualReset)]
     public void CreateOrOpen_leaves_the_state_and_CreateOrReset_sets_it(EventResetMode mode)
     {
         NativeIpcKey key = NextKey();
@@ -153,7 +153,8 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Theory]
-    [MemberData(nameof(Modes))]
+    [InlineData(EventResetMode.AutoReset)]
+    [InlineData(EventResetMode.ManualReset)]
     public async Task A_time_out_is_never_early_and_takes_nothing(EventResetMode mode)
     {
         using SystemEvent opened = SystemEvent.CreateNew(NextKey(), mode);
@@ -179,7 +180,8 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Theory]
-    [MemberData(nameof(Modes))]
+    [InlineData(EventResetMode.AutoReset)]
+    [InlineData(EventResetMode.ManualReset)]
     public async Task A_cancelled_wait_takes_nothing_and_says_so(EventResetMode mode)
     {
         using SystemEvent opened = SystemEvent.CreateNew(NextKey(), mode);
@@ -204,7 +206,8 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Theory]
-    [MemberData(nameof(Modes))]
+    [InlineData(EventResetMode.AutoReset)]
+    [InlineData(EventResetMode.ManualReset)]
     public async Task Dispose_ends_every_wait(EventResetMode mode)
     {
         NativeIpcKey key = NextKey();
@@ -230,7 +233,8 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     }
 
     [Theory]
-    [MemberData(nameof(Modes))]
+    [InlineData(EventResetMode.AutoReset)]
+    [InlineData(EventResetMode.ManualReset)]
     public void A_used_event_says_that_it_is_disposed(EventResetMode mode)
     {
         SystemEvent opened = SystemEvent.CreateNew(NextKey(), mode, initiallySet: true);
@@ -473,6 +477,26 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
             opened.Reset();
             opened.Set();
             Assert.Equal(mode == EventResetMode.AutoReset ? 1 : 3, File.ReadAllBytes(file)[0]);
+        }
+    }
+
+    [BackendFact(Needs.Posix | Needs.Linux)]
+    public void A_fresh_start_takes_what_dead_waiters_were_given()
+    {
+        NativeIpcKey key = NextKey();
+        using SystemEvent opened = SystemEvent.CreateNew(key, EventResetMode.AutoReset);
+        using (FileStream file = File.OpenWrite($"/dev/shm/nativeipc-event.{key.NativeKey[1..]}"))
+            file.Write([5, 0, 0, 0, 3]); // set, and two grants; three waiters, all of them dead
+        using SystemEvent afresh = SystemEvent.CreateOrReset(key, EventResetMode.AutoReset, initiallySet: true);
+        Assert.Equal([1, 0, 0, 0, 3],
+            File.ReadAllBytes($"/dev/shm/nativeipc-event.{key.NativeKey[1..]}").Take(5));
+        afresh.Wait();
+        Assert.False(afresh.Wait(TimeSpan.FromMilliseconds(1)));
+        for (int i = 0; i < 40; i++)
+        {
+            opened.Set();
+            afresh.Wait();
+            Assert.False(opened.Wait(TimeSpan.FromMilliseconds(1)));
         }
     }
 

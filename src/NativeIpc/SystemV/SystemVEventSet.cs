@@ -3,7 +3,7 @@ using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.SystemV;
 
-/// <summary>The set behind a System V event, as docs/events.md publishes it. The kernel makes each operation whole,
+/// <summary>The set behind a System V event, as docs/layouts.md publishes it. The kernel makes each operation whole,
 /// and finishes every waiting one that it lets through inside the call: so nobody who was killed leaves anything half
 /// done, and a Reset comes too late for those that a Set has freed.</summary>
 internal static unsafe class SystemVEventSet

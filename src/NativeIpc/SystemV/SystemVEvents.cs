@@ -7,7 +7,7 @@ using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.SystemV;
 
-/// <summary>System V events: a set of three semaphores under a key file of its own (docs/events.md). Linux only: macOS
+/// <summary>System V events: a set of three semaphores under a key file of its own (docs/layouts.md). Linux only: macOS
 /// wakes the waiters of a set, and does not finish their operations in the call that lets them through, so a Reset that
 /// follows a Set would keep some of them waiting.</summary>
 internal sealed class SystemVEvents : IEventBackend

@@ -28,6 +28,11 @@
  *     acquire MILLISECONDS                      -1 for ever
  *     release COUNT                             answers the count before
  *     close-semaphore
+ *     make-event API NAME MANUAL SET            1 or 0 each; answers new or existing
+ *     open-event API NAME ACCESS                all or least
+ *     set | reset | await MILLISECONDS          SetEvent, ResetEvent; -1 for ever
+ *     relay TIMES NAME                          so many times: waits for the event, and sets the other one
+ *     close-event
  *     create-mutex API NAME | create-event API NAME
  *     describe KIND NAME                        answers the owner and the access control list in text form; KIND is
  *                                               segment, semaphore or mutex
@@ -51,6 +56,7 @@ enum { DONE = 0, REFUSED = 1, NOT_UNDERSTOOD = 2 };
 static HANDLE segment;
 static unsigned char *view;
 static HANDLE semaphore;
+static HANDLE event;
 
 static int ok(void) { puts("ok"); return DONE; }
 
@@ -282,6 +288,90 @@ static int add(int n, wchar_t **a)
     return ok();
 }
 
+static void keep_event(HANDLE next)
+{
+    if (event) CloseHandle(event);
+    event = next;
+}
+
+static int make_event(int n, wchar_t **a)
+{
+    char narrow[1024];
+    HANDLE made;
+    if (n < 4) return NOT_UNDERSTOOD;
+    BOOL manual = is(a[2], "1"), set = is(a[3], "1");
+    if (is(a[0], "A"))
+    {
+        int failed = ansi(a[1], narrow, sizeof narrow);
+        if (failed) return failed;
+        made = CreateEventA(NULL, manual, set, narrow);
+    }
+    else
+    {
+        made = CreateEventW(NULL, manual, set, a[1]);
+    }
+    DWORD error = GetLastError();
+    if (!made) return refused("CreateEvent", error);
+    keep_event(made);
+    puts(error == ERROR_ALREADY_EXISTS ? "ok existing" : "ok new");
+    return DONE;
+}
+
+static int open_event(int n, wchar_t **a)
+{
+    char narrow[1024];
+    HANDLE opened;
+    if (n < 3) return NOT_UNDERSTOOD;
+    DWORD access = is(a[2], "all") ? EVENT_ALL_ACCESS : EVENT_MODIFY_STATE | SYNCHRONIZE;
+    if (is(a[0], "A"))
+    {
+        int failed = ansi(a[1], narrow, sizeof narrow);
+        if (failed) return failed;
+        opened = OpenEventA(access, FALSE, narrow);
+    }
+    else
+    {
+        opened = OpenEventW(access, FALSE, a[1]);
+    }
+    if (!opened) return refused("OpenEvent", GetLastError());
+    keep_event(opened);
+    return ok();
+}
+
+static int change_event(int is_set)
+{
+    if (!event) return NOT_UNDERSTOOD;
+    return (is_set ? SetEvent(event) : ResetEvent(event)) ? ok()
+        : refused(is_set ? "SetEvent" : "ResetEvent", GetLastError());
+}
+
+static int await_event(int n, wchar_t **a)
+{
+    if (n < 1 || !event) return NOT_UNDERSTOOD;
+    long milliseconds = wcstol(a[0], NULL, 10);
+    switch (WaitForSingleObject(event, milliseconds < 0 ? INFINITE : (DWORD)milliseconds))
+    {
+        case WAIT_OBJECT_0: return ok();
+        case WAIT_TIMEOUT: puts("timeout"); return REFUSED;
+        default: return refused("WaitForSingleObject", GetLastError());
+    }
+}
+
+static int relay(int n, wchar_t **a)
+{
+    if (n < 2 || !event) return NOT_UNDERSTOOD;
+    HANDLE other = OpenEventW(EVENT_MODIFY_STATE, FALSE, a[1]);
+    if (!other) return refused("OpenEvent", GetLastError());
+    for (unsigned long left = wcstoul(a[0], NULL, 10); left > 0; left--)
+    {
+        if (WaitForSingleObject(event, INFINITE) != WAIT_OBJECT_0)
+            return refused("WaitForSingleObject", GetLastError());
+        if (!SetEvent(other)) return refused("SetEvent", GetLastError());
+    }
+    CloseHandle(other);
+    return ok();
+}
+
 static int parse(int n, wchar_t **a)
 {
     static const wchar_t prefix[] = L"windows:";
@@ -400,6 +490,13 @@ static int run(int n, wchar_t **a)
     if (is(verb, "legacy")) return legacy(n, a);
     if (is(verb, "create-mutex")) return create_other(n, a, 1);
     if (is(verb, "describe")) return describe(n, a);
+    if (is(verb, "make-event")) return make_event(n, a);
+    if (is(verb, "open-event")) return open_event(n, a);
+    if (is(verb, "set")) return change_event(1);
+    if (is(verb, "reset")) return change_event(0);
+    if (is(verb, "await")) return await_event(n, a);
+    if (is(verb, "relay")) return relay(n, a);
+    if (is(verb, "close-event")) { keep_event(NULL); return ok(); }
     if (is(verb, "create-event")) return create_other(n, a, 0);
     return NOT_UNDERSTOOD;
 }

@@ -102,6 +102,15 @@ internal sealed unsafe class PosixEvent : EventObject
         EventWord.TryReset(use.Page);
     }
 
+    /// <summary>Sets or resets it for a fresh start: of auto reset also what dead waiters were given goes.</summary>
+    internal void SetAnew(bool isSet)
+    {
+        using Use use = BeginUse();
+        if (ResetMode == EventResetMode.AutoReset) EventWord.SetAnew(use.Page, isSet);
+        else if (isSet) EventWord.Set(use.Page, ResetMode);
+        else EventWord.TryReset(use.Page);
+    }
+
     public override bool TryGetIsSet(out bool isSet)
     {
         isSet = EventWord.IsSet(State());

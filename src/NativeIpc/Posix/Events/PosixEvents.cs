@@ -12,7 +12,7 @@ using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Posix.Events;
 
-/// <summary>POSIX events: a file of <c>/dev/shm</c> under a name of its own, published whole (docs/events.md). Linux
+/// <summary>POSIX events: a file of <c>/dev/shm</c> under a name of its own, published whole (docs/layouts.md). Linux
 /// only: what waits sleeps by futex(2) on memory that processes share, and macOS has no such call in public.</summary>
 internal sealed class PosixEvents : IEventBackend
 {
@@ -71,8 +71,7 @@ internal sealed class PosixEvents : IEventBackend
         if (opened.CreatedNew) return opened;
         try
         {
-            if (isSet) opened.Set();
-            else opened.Reset();
+            opened.SetAnew(isSet);
 
             // Only now it is this instance's to remove: one that could not be taken over stays as it is.
             opened.TakeDuty(use.DutyOf(Origin.Made));
@@ -200,8 +199,8 @@ internal sealed class PosixEvents : IEventBackend
 
     /// <summary>Makes it under a second name, where files without a name are refused, and gives it its own when it is
     /// complete.</summary>
-    /// <remarks>The second name begins as segments' names may, so that no key of an event leads there. One that a
-    /// killed maker left is a file of 64 bytes that nobody opens.</remarks>
+    /// <remarks>No key of an event leads to the second name. One that a killed maker left is a file of 64 bytes that
+    /// nobody opens.</remarks>
     private static unsafe PosixEvent? MakeBesides(in NativeIpcKey key, EventResetMode mode, bool isSet, in EventUse use)
     {
         int file;
@@ -211,7 +210,7 @@ internal sealed class PosixEvents : IEventBackend
         do
         {
             name = string.Create(System.Globalization.CultureInfo.InvariantCulture,
-                $"nativeipc-new.{Environment.ProcessId}.{Interlocked.Increment(ref s_lastName)}");
+                $".nativeipc-event.{Environment.ProcessId}.{Interlocked.Increment(ref s_lastName)}");
             var second = new Utf8Path("/dev/shm/"u8, name);
             file = Libc.open_utf8(second.Pointer,
                 Flags.O_RDWR | Flags.O_CREAT | Flags.O_EXCL | Flags.O_CLOEXEC | Flags.O_NOFOLLOW, (uint)use.Mode);

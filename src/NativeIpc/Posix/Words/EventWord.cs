@@ -6,7 +6,7 @@ using NativeIpc.Lifetime;
 namespace NativeIpc.Posix.Words;
 
 /// <summary>
-/// The object behind a POSIX event, as docs/events.md publishes it: 64 bytes, of which the first four are the word
+/// The object behind a POSIX event, as docs/layouts.md publishes it: 64 bytes, of which the first four are the word
 /// that waiters sleep on, and the next four their number. Both change in one exchange here; other implementations may
 /// change them one after the other.
 /// </summary>
@@ -113,7 +113,7 @@ internal static unsafe class EventWord
         if (Waiters(next) == 0) return;
         if (mode == EventResetMode.ManualReset)
         {
-            Futex.Wake((uint*)page, int.MaxValue);
+            _ = Futex.Wake((uint*)page, int.MaxValue);
         }
         else
         {
@@ -131,9 +131,26 @@ internal static unsafe class EventWord
         while (true)
         {
             ulong seen = Volatile.Read(ref Word(page));
-            if (Grants(seen) == 0 || (seen & SetBit) != 0) return; // taken, or set once more: a waiter takes it
-            if (Exchange(page, seen, seen - One + SetBit)) return;
+            if (Grants(seen) == 0) return; // taken
+
+            // Set by another one meanwhile: two Sets met where nobody slept, and this one changed nothing.
+            if (Exchange(page, seen, (seen - One) | SetBit)) return;
         }
+    }
+
+    /// <summary>Makes an event with auto reset what a new one is, but for its waiters: what was given and not taken
+    /// goes, too.</summary>
+    internal static void SetAnew(nint page, bool isSet)
+    {
+        ulong seen, next;
+        do
+        {
+            seen = Volatile.Read(ref Word(page));
+            next = (seen & ~StateMask) | (isSet ? SetBit : 0);
+        }
+        while (!Exchange(page, seen, next));
+
+        if (isSet && Waiters(next) > 0) _ = Futex.Wake((uint*)page, 1);
     }
 
     /// <summary>Resets an event. What was given to waiters stays theirs.</summary>
@@ -186,6 +203,6 @@ internal static unsafe class EventWord
         while (!Exchange(page, seen, next));
 
         if (passesOn && mode == EventResetMode.AutoReset && (uint)next != 0 && Waiters(next) > 0)
-            Futex.Wake((uint*)page, 1);
+            _ = Futex.Wake((uint*)page, 1);
     }
 }
