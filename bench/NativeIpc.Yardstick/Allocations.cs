@@ -10,6 +10,8 @@ internal static class Allocations
         SystemSemaphore.Remove(semaphore);
         SystemSemaphore.Remove(empty);
         SharedMemory.Remove(segment);
+        SystemEvent.Remove(semaphore);
+        SystemEvent.Remove(empty);
         using Operations operations = new(semaphore, empty, segment);
         int times = Harness.Quick ? 20 : 300;
         foreach ((string operation, Action body) in operations.All)

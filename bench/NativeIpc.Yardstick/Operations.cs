@@ -10,12 +10,14 @@ internal sealed class Operations : IDisposable
     private readonly SystemSemaphore _semaphore;
     private readonly SystemSemaphore _empty;
     private readonly SharedMemory _segment;
+    private readonly SystemEvent? _auto;
+    private readonly SystemEvent? _manual;
     private readonly CancellationTokenSource _source = new();
     private readonly byte[] _bytes = new byte[Size];
     private long _sum;
 
-    /// <param name="semaphore">A key for a semaphore that is not there.</param>
-    /// <param name="empty">A key for another one.</param>
+    /// <param name="semaphore">A key for a semaphore and an event that are not there.</param>
+    /// <param name="empty">A key for others.</param>
     /// <param name="segment">A key for a segment that is not there.</param>
     public Operations(NativeIpcKey semaphore, NativeIpcKey empty, NativeIpcKey segment)
     {
@@ -67,6 +69,19 @@ internal sealed class Operations : IDisposable
             all["WakeWord"] = () => _segment.WakeWord(16);
         }
 
+        if (SystemEvent.IsKeyTypeSupported(semaphore.Type))
+        {
+            SystemEvent auto = _auto = SystemEvent.CreateNew(semaphore, EventResetMode.AutoReset);
+            SystemEvent manual = _manual = SystemEvent.CreateNew(empty, EventResetMode.ManualReset);
+            all["Set, Wait"] = () => { auto.Set(); auto.Wait(); };
+            all["Set, Wait(timeout, token)"] = () => { auto.Set(); Check(auto.Wait(second, token)); };
+            all["Set, WaitAsync at once"] = () => { auto.Set(); AtOnce(auto.WaitAsync(token)); };
+            all["Set, Reset"] = () => { manual.Set(); manual.Reset(); };
+            all["Wait(timeout) for an event that blocks"] = () => Check(!manual.Wait(soon));
+            all["Wait(timeout, token) for an event that blocks"] = () => Check(!manual.Wait(soon, token));
+            all["TryGetIsSet"] = () => Check(manual.TryGetIsSet(out bool isSet) && !isSet);
+        }
+
         All = all;
         Making = new Dictionary<string, Action>
         {
@@ -97,6 +112,8 @@ internal sealed class Operations : IDisposable
         _semaphore.Dispose();
         _empty.Dispose();
         _segment.Dispose();
+        _auto?.Dispose();
+        _manual?.Dispose();
         _source.Dispose();
     }
 

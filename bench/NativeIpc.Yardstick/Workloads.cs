@@ -8,6 +8,9 @@ internal static class Workloads
         (Pairs.Lock, ["lock.posix", "lock.sysv"]),
         (PingPong.Run, ["pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.posix.spin.x", "pp.sysv.x"]),
         (PingPong.Crowd, ["pp.crowd.4"]),
+        (Events.Pair, ["event.pair"]),
+        (Events.PingPong, ["event.pp.x"]),
+        (Events.Wake, ["event.wake100"]),
         (Contention.Run, ["contend.posix.2", "contend.posix.4", "contend.posix.8", "contend.sysv.2", "contend.sysv.4",
             "contend.sysv.8"]),
         (Opens.Open, ["posix.sem.open_close", "sysv.sem.open"]),
@@ -69,6 +72,7 @@ internal static class Workloads
         Action<string[]> run = role switch
         {
             "echo" => PingPong.Echo,
+            "echo-event" => Events.Echo,
             "trips" => PingPong.Trips,
             "release" => AsyncWaits.Release,
             "release-any" => AnyWaits.Release,

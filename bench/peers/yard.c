@@ -3,8 +3,10 @@
    around it), @populate fills the mapping, @whole promises what the library does: the segment has its name only when it
    has its size and its mode, and the name is removed only if it still leads to it. */
 #include "yard.h"
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #define Y_PEER "c"
 
 static int y_undo; /* SEM_UNDO */
@@ -250,6 +252,8 @@ static long switches_of(pid_t thread)
 }
 static void run_cancel(const char *name);
 static void run_lock_two(const char *name);
+static void run_event_pair(const char *name);
+static void run_event_wake(const char *name);
 static const char *const y_names[] = {
     "posix.try_pair", "posix.wait_pair", "sysv.pair", "sysv.pair_undo", "lock.posix", "lock.sysv", "lock.sysv@two",
     "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.sysv.x", "pp.crowd.4",
@@ -268,9 +272,11 @@ static const char *const y_names[] = {
     "scale.posix.shm.1000", "scale.posix.shm.4000",
     "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.shm.100", "scale.sysv.shm.1000",
     "scale.sysv.shm.4000",
+    "event.pair", "event.wake100",
     "cancel",
 };
-#define Y_MORE {"cancel", run_cancel}, {"lock.sysv@two", run_lock_two},
+#define Y_MORE {"cancel", run_cancel}, {"lock.sysv@two", run_lock_two}, {"event.pair", run_event_pair}, \
+    {"event.wake100", run_event_wake},
 #include "workloads.h"
 
 /* A lock of two semaphores in one set, the second of which counts the takings: what a lock needs that tells of dead
@@ -289,6 +295,64 @@ static void run_lock_two(const char *name)
     semctl(id, 0, SETVAL, (union semun){1});
     y_print(name, "", y_measure(w_lock_two, (void *)(intptr_t)id, 11));
     semctl(id, 0, IPC_RMID);
+}
+
+/* What an event needs at least: an exchange to set its word, and one to take it. */
+static void w_event(void *c, long n)
+{
+    uint32_t *word = (uint32_t *)c;
+    while (n--) {
+        uint32_t seen = 0;
+        if (!__atomic_compare_exchange_n(word, &seen, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            y_die("set");
+        seen = 1;
+        if (!__atomic_compare_exchange_n(word, &seen, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            y_die("take");
+    }
+}
+static void run_event_pair(const char *name)
+{
+    y_print(name, "", y_measure(w_event, y_shared_page(), 11));
+}
+
+/* A hundred threads that sleep on a word, from the step that wakes them all to the last one. */
+enum { WAKE_WAITERS = 100, WAKE_ROUNDS = 101 };
+static struct { uint32_t *word; int rounds; int up[WAKE_ROUNDS]; volatile int64_t last; } wake;
+static void *wake_waiter(void *unused)
+{
+    for (int round = 0; round < wake.rounds; round++) {
+        while (__atomic_load_n(wake.word, __ATOMIC_SEQ_CST) == (uint32_t)round)
+            syscall(SYS_futex, wake.word, FUTEX_WAIT, round, NULL, NULL, 0);
+        if (__atomic_add_fetch(&wake.up[round], 1, __ATOMIC_SEQ_CST) == WAKE_WAITERS)
+            wake.last = y_now();
+    }
+    return unused;
+}
+static void run_event_wake(const char *name)
+{
+    pthread_t threads[WAKE_WAITERS];
+    pthread_attr_t small;
+    double v[WAKE_ROUNDS];
+    wake.word = (uint32_t *)y_shared_page();
+    wake.rounds = y_quick() ? 3 : WAKE_ROUNDS;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 256 * 1024);
+    for (int i = 0; i < WAKE_WAITERS; i++)
+        if (pthread_create(&threads[i], &small, wake_waiter, NULL))
+            y_die("pthread_create");
+    for (int round = 0; round < wake.rounds; round++) {
+        usleep(5000); /* until they sleep */
+        wake.last = 0;
+        int64_t t = y_now();
+        __atomic_store_n(wake.word, round + 1, __ATOMIC_SEQ_CST);
+        syscall(SYS_futex, wake.word, FUTEX_WAKE, 0x7FFFFFFF, NULL, NULL, 0);
+        while (!wake.last)
+            usleep(1000);
+        v[round] = (double)(wake.last - t);
+    }
+    for (int i = 0; i < WAKE_WAITERS; i++)
+        pthread_join(threads[i], NULL);
+    y_print(name, "", y_median(v, wake.rounds));
 }
 
 /* The latencies of 40 cancellations at times that are not in step with the slices, and the wake-ups of ten idle
