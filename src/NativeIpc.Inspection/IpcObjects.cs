@@ -7,12 +7,12 @@ using NativeIpc.Selection;
 namespace NativeIpc.Inspection;
 
 /// <summary>
-/// The IPC objects of this machine: lists, inspects, watches, diagnoses and removes segments and semaphores of every
-/// back end, whoever made them, in whatever language.
+/// The IPC objects of this machine: lists, inspects, watches, diagnoses and removes segments, semaphores and events of
+/// every back end, whoever made them, in whatever language.
 /// </summary>
 /// <remarks>
 /// <para>Linux lists POSIX objects (<c>/dev/shm</c>) and System V objects (<c>/proc/sysvipc</c>) of this process's
-/// namespaces; Windows lists the sections and semaphores of this session and those under <c>Global\</c>
+/// namespaces; Windows lists the sections, semaphores and events of this session and those under <c>Global\</c>
 /// (<c>NtQueryDirectoryObject</c>). Elsewhere the system has no list of POSIX objects; what cannot be listed is said in
 /// <see cref="IpcSnapshot.Notes"/>.</para>
 /// <para>Windows tells kind, name, size, count, owner and the number of handles, to whom the object's access control
@@ -32,7 +32,7 @@ public static class IpcObjects
     public static bool CanEnumerate(NativeIpcKeyType type)
         => Catalogs.All.Any(catalog => catalog.Handles(type) && catalog.WhyNotListed() is null);
 
-    /// <summary>Lists the segments and semaphores of the machine.</summary>
+    /// <summary>Lists the segments, semaphores and events of the machine.</summary>
     /// <param name="options">What to look for, and how closely; null for everything.</param>
     /// <returns>The objects, and what could not be seen.</returns>
     /// <exception cref="NativeIpcException">OutOfResources: a file could not be opened for want of a descriptor, and
@@ -44,7 +44,7 @@ public static class IpcObjects
 
     /// <summary>Looks at the one object that a key leads to.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="kind">Segment or semaphore: one key may lead to one of each.</param>
+    /// <param name="kind">Segment, semaphore or event: one key may lead to one of each.</param>
     /// <returns>The object; null when there is none.</returns>
     /// <exception cref="NativeIpcException">KeyError for a key that cannot work here; PermissionDenied when this user
     /// may not look into the folder of the object or its key file, so that it cannot be told whether there is
@@ -56,7 +56,8 @@ public static class IpcObjects
     {
         const string attempt = Census.Inspecting;
         if (kind == IpcObjectKind.SharedMemory) Selector.ForSegment(attempt, key);
-        else Selector.ForSemaphore(attempt, key);
+        else if (kind == IpcObjectKind.SystemSemaphore) Selector.ForSemaphore(attempt, key);
+        else Selector.ForEvent(attempt, key);
         IObjectCatalog catalog = Catalogs.Of(key.Type);
         if (catalog.WhyNotListed() is { } reason)
             throw new PlatformNotSupportedException($"Cannot {attempt} {Failure.Describe(key)}: {reason}");

@@ -27,6 +27,9 @@ internal static class Cli
         ("acquire", AcquireVerb.Command),
         ("release", ReleaseVerb.Command),
         ("value", ValueVerb.Command),
+        ("set", SetVerb.Command),
+        ("reset", ResetVerb.Command),
+        ("wait", WaitVerb.Command),
         ("run", RunVerb.Command),
         ("jobserver", JobserverVerb.Command),
         ("demo", DemoVerb.Command),
@@ -36,7 +39,7 @@ internal static class Cli
     ];
 
     /// <summary>What the tool is for: one line of help.</summary>
-    public const string Purpose = "See, use and repair the shared memory and semaphores of this machine.";
+    public const string Purpose = "See, use and repair the shared memory, semaphores and events of this machine.";
 
     public static RootCommand Root() => RootOf([]);
 

@@ -164,6 +164,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
         Assert.Null(IpcObjects.Inspect(key, IpcObjectKind.SystemSemaphore));
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         segment.Lock().Dispose();
+        using SystemEvent opened = SystemEvent.CreateNew(key, EventResetMode.ManualReset, initiallySet: true);
         foreach (IpcObjectKind kind in Enum.GetValues<IpcObjectKind>())
         {
             NativeIpcKey its = KeyOf(key, kind);
@@ -478,7 +479,7 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
 
     /// <summary>The key of a segment, or of its lock.</summary>
     private static NativeIpcKey KeyOf(in NativeIpcKey segment, IpcObjectKind kind)
-        => kind == IpcObjectKind.SharedMemory ? segment : Provider.LockKey(segment);
+        => kind == IpcObjectKind.SystemSemaphore ? Provider.LockKey(segment) : segment;
 
     private IpcObjectInfo? Listed(NativeIpcKey key, IpcObjectKind kind)
         => IpcObjects.Enumerate(s_everything).Objects.SingleOrDefault(

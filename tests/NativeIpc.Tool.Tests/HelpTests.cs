@@ -132,8 +132,8 @@ public partial class HelpTests
     [InlineData("There is no verb 'xyzzy'.\nTry 'nipc --help'.", "xyzzy", "--help")]
     [InlineData("There is no verb 'nothing'.\nTry 'nipc --help'.", "help", "nothing")]
     [InlineData("There is no verb 'key prase'. Did you mean 'parse'?\nTry 'nipc key --help'.", "key", "prase", "x")]
-    [InlineData("'nipc create' needs one of: shm, sem.\nTry 'nipc create --help'.", "create")]
-    [InlineData("Argument 'mem' not recognized. Must be one of: 'shm', 'sem'.\nTry 'nipc list --help'.",
+    [InlineData("'nipc create' needs one of: shm, sem, event.\nTry 'nipc create --help'.", "create")]
+    [InlineData("Argument 'mem' not recognized. Must be one of: 'shm', 'sem', 'event'.\nTry 'nipc list --help'.",
         "list", "-k", "mem")]
     [InlineData("--folder /none/there: there is no such folder that this user can see. Give one that holds key files.",
         "list", "-d", "/none/there")]

@@ -32,6 +32,7 @@ internal static class OptionProofs
     private const string Segment = "printf 'abcdefghij' > /dev/shm/x\n";
     private const string Semaphore =
         "sem() { { printf \"\\\\$(printf %o $2)\"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }; sem x ";
+    private const string Event = "$N create event posix:/x auto --set > /dev/null\n";
     private const string Foreign = "chown 1 /dev/shm/*; chmod 666 /dev/shm/*\n";
 
     // Segments and semaphores of both types, used and unused, of two users, with a key file that only --folder finds.
@@ -109,12 +110,18 @@ internal static class OptionProofs
             setUp + Semaphore + "0\nexec 7< /dev/shm/sem.x\n") { Waits = true, Code = 1 },
     ];
 
-    private static OptionProof[] Create(string line) =>
+    private static OptionProof[] Create(string line, string there = Both) =>
     [
         new(line.Replace("posix:", "", StringComparison.Ordinal), "-t posix"), new(line, "-m 664"), new(line,
-            "-g 65534"), new(line, "--or-open", Segment + Semaphore + "1\n"),
+            "-g 65534"), new(line, "--or-open", there),
         new(line, "--hold") { Code = 128 + 15 }, new(line, "--json"),
-        new(line.Replace("{}", "--or-open {}", StringComparison.Ordinal), "-O", Segment + Semaphore + "1\n" + Foreign),
+        new(line.Replace("{}", "--or-open {}", StringComparison.Ordinal), "-O", there + Foreign),
+    ];
+
+    private static OptionProof[] OfEvent(string verb) =>
+    [
+        new($"{verb} /x {{}}", "-t posix", Event) { Alike = s_patterns }, new($"{verb} 'posix:/*' {{}}", "-g", Event),
+        new($"{verb} posix:/x {{}}", "-O", Event + Foreign),
     ];
 
     /// <summary>The proofs of a verb.</summary>
@@ -164,6 +171,12 @@ internal static class OptionProofs
         "create shm" => Create("create shm posix:/x 10 {}"),
         "create sem" => [.. Create("create sem posix:/x 1 {}"),
             new("create sem posix:/x 5 {}", "--reset", Semaphore + "1\n")],
+        "create event" => [.. Create("create event posix:/x auto {}", Event),
+            new("create event posix:/x auto {}", "--reset", Event), new("create event posix:/x auto {}", "--set")],
+        "set" => OfEvent("set"),
+        "reset" => OfEvent("reset"),
+        "wait" => [.. OfEvent("wait"),
+            new("wait posix:/x {}", "-w 0", Event + "$N reset posix:/x\n") { Waits = true, Code = 1 }],
         "rm" =>
         [
             new("rm /x {}", "-t posix", Segment) { Alike = new() { ["--glob"] = "a pattern names its type itself" } },

@@ -62,7 +62,7 @@ internal sealed class Census(IpcEnumerationOptions options, NativeIpcKey? only =
     private void NoteUnseen(ProcessScan scan)
     {
         if (_objects.TrueForAll(found =>
-            found.IsInUse == false || found.Kind == IpcObjectKind.SystemSemaphore && found.Type.IsSystemV))
+            found.IsInUse == false || (found.Kind != IpcObjectKind.SharedMemory && found.Type.IsSystemV)))
             return;
         if (scan.Unreadable > 0)
             Note($"{scan.Unreadable} {(scan.Unreadable == 1 ? "process" : "processes")} may not be looked at by this "

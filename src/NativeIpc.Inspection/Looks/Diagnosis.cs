@@ -83,10 +83,17 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     private void Examine(IpcObjectInfo found)
     {
         if (Has(found, IpcObjectTraits.InSubfolder)) return; // another program's own affair
-        string what = $"The {(found.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} {Name(found)}";
+        string what = $"The {WordOf(found.Kind)} {Name(found)}";
         ExamineState(found, what);
         ExamineKeyFile(found, what);
     }
+
+    private static string WordOf(IpcObjectKind kind) => kind switch
+    {
+        IpcObjectKind.SharedMemory => "segment",
+        IpcObjectKind.SystemSemaphore => "semaphore",
+        _ => "event",
+    };
 
     private void ExamineState(IpcObjectInfo found, string what)
     {
@@ -252,9 +259,9 @@ internal sealed class Diagnosis(IpcSnapshot snapshot, IReadOnlyList<string>? fol
     private string? RemoveCommand(IpcObjectInfo found)
     {
         if (IsFolderReadOnly && found.Type == NativeIpcKeyType.PosixRealtime) return null;
-        bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
+        bool isSegment = found.Kind == IpcObjectKind.SharedMemory, isEvent = found.Kind == IpcObjectKind.SystemEvent;
         string? command = found.Key.IsValid
-            ? $"nipc rm -k {(isSegment ? "shm" : "sem")} {Failure.Quote(found.Key.ToString())}"
+            ? $"nipc rm -k {(isSegment ? "shm" : isEvent ? "event" : "sem")} {Failure.Quote(found.Key.ToString())}"
             : found.SystemVId is { } id ? string.Create(CultureInfo.InvariantCulture,
                 $"nipc rm {(isSegment ? "shmid" : "semid")}:{id}")
             : Has(found, IpcObjectTraits.NameNotText) && found.FilePath is { } path ? $"nipc rm {Failure.Quote(path)}"

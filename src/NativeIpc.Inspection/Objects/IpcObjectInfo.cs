@@ -3,8 +3,9 @@ using NativeIpc.Inspection.Objects;
 namespace NativeIpc.Inspection;
 
 /// <summary>
-/// One segment or semaphore of the machine, as it was when it was looked at. What the system does not say, or not to
-/// this user, is null; <see cref="Unreadable"/> then tells why. An immutable value; safe to share between threads.
+/// One segment, semaphore or event of the machine, as it was when it was looked at. What the system does not say, or
+/// not to this user, is null; <see cref="Unreadable"/> then tells why. An immutable value; safe to share between
+/// threads.
 /// </summary>
 /// <remarks>Linux: <c>shm_overview(7)</c>, <c>sem_overview(7)</c>, <c>sysvipc(7)</c>, <c>proc(5)</c>. Nothing is opened
 /// for writing, created or changed to learn this.</remarks>
@@ -19,8 +20,9 @@ public sealed record IpcObjectInfo
     {
     }
 
-    /// <summary>Segment or semaphore. A POSIX file of 32 bytes called <c>sem.…</c> is a semaphore with glibc; with musl
-    /// any file of 32 bytes is taken for one.</summary>
+    /// <summary>Segment, semaphore or event. A POSIX file of 32 bytes called <c>sem.…</c> is a semaphore with glibc;
+    /// with musl any file of 32 bytes is taken for one. One called <c>nativeipc-event.…</c> is an event, and so is a
+    /// System V set of three members with a mode whose key file ends in <c>.event</c>.</summary>
     public IpcObjectKind Kind { get; internal init; }
 
     /// <summary>The back end. For System V with the project id of the key file; <see cref="NativeIpcKeyType.SystemV"/>
@@ -68,8 +70,14 @@ public sealed record IpcObjectInfo
     /// <summary>The count of a semaphore; null for segments, and where it may not be read.</summary>
     public int? Value { get; internal init; }
 
-    /// <summary>How many threads wait for the semaphore, or did until they were killed (POSIX with glibc, as the count
-    /// in the semaphore says, which nobody corrects for the killed; System V: for member 0,
+    /// <summary>Whether a wait resets the event; null for what is no event, and where it may not be read.</summary>
+    public EventResetMode? ResetMode { get; internal init; }
+
+    /// <summary>Whether the event is set; null for what is no event, and where it may not be read.</summary>
+    public bool? IsSet { get; internal init; }
+
+    /// <summary>How many threads wait for the semaphore or event, or did until they were killed (POSIX with glibc, as
+    /// the count in the semaphore says, which nobody corrects for the killed; System V: for member 0,
     /// exactly, where members were asked for). Null for segments, and where that is not told.</summary>
     public int? Waiting { get; internal init; }
 

@@ -38,9 +38,7 @@ internal sealed class PosixCatalog : IObjectCatalog
         using var looker = new PosixLook(census);
         if (census.Only is { } key)
         {
-            string name = PosixNames.Native(key);
-            string path = census.Options.Kind == IpcObjectKind.SystemSemaphore
-                ? PosixNames.SemaphoreFile(name) : PosixNames.SegmentFile(name);
+            string path = PosixNames.FileOf(key, census.Options.Kind ?? IpcObjectKind.SharedMemory);
             if (looker.Look(path[(PosixNames.Folder.Length + 1)..], census.Options.Kind) is { } one) census.Add(one);
             return;
         }

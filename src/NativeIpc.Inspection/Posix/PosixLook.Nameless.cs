@@ -30,9 +30,11 @@ internal sealed partial class PosixLook
             if (isNameless && users.Count < 2
                 && (!isKnown || TimeProvider.System.GetUtcNow() - times.Written < s_longestMaking))
                 continue;
+            bool isEvent = gone.Name.StartsWith(UsableKey.EventPrefix, StringComparison.Ordinal);
             string bare = isSemaphore ? gone.Name[SemaphorePrefix.Length..] : gone.Name;
             isSemaphore |= isNameless && isKnown && status.Size == Layout.SizeOfSemT;
-            IpcObjectKind kind = isSemaphore ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
+            IpcObjectKind kind = isEvent ? IpcObjectKind.SystemEvent
+                : isSemaphore ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
             if (!census.Options.Wants(kind)) continue;
             yield return new IpcObjectInfo
             {

@@ -55,15 +55,19 @@ internal sealed partial class PosixLook(Census census) : IDisposable
         if (!status.IsRegularFile) return null; // folders, links, FIFOs and devices were never objects
         bool isPrefixed = Libraries.IsGlibc && name.StartsWith(SemaphorePrefix, StringComparison.Ordinal)
             && name.Length > SemaphorePrefix.Length;
-        IpcObjectKind kind = expected ?? (isPrefixed || (!Libraries.IsGlibc && status.Size == Layout.SizeOfSemT)
+        bool isEvent = name.StartsWith(UsableKey.EventPrefix, StringComparison.Ordinal)
+            && name.Length > UsableKey.EventPrefix.Length;
+        IpcObjectKind kind = isEvent ? IpcObjectKind.SystemEvent
+            : expected ?? (isPrefixed || (!Libraries.IsGlibc && status.Size == Layout.SizeOfSemT)
             ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory);
         // With musl the same name is that of a segment.
         if (!Libraries.IsGlibc && expected == IpcObjectKind.SystemSemaphore && status.Size != Layout.SizeOfSemT
             && !PosixNames.IsOfGlibc(name))
             return null;
         return census.Options.Wants(kind)
-            ? Describe(name, isPrefixed && kind == IpcObjectKind.SystemSemaphore
-                ? name[SemaphorePrefix.Length..] : name, kind, path, status, times) : null;
+            ? Describe(name, isEvent ? name[UsableKey.EventPrefix.Length..]
+                : isPrefixed && kind == IpcObjectKind.SystemSemaphore ? name[SemaphorePrefix.Length..] : name,
+                kind, path, status, times) : null;
     }
 
     private IpcObjectInfo Describe(string file, string bare, IpcObjectKind kind, string path, in FileStatus status,
@@ -134,6 +138,8 @@ internal sealed partial class PosixLook(Census census) : IDisposable
             Size = status.Size,
             Value = told.Found.Value,
             Waiting = told.Found.Waiting,
+            ResetMode = told.Found.Mode,
+            IsSet = told.Found.IsSet,
             LostPermits = told.Found.Lost,
             HasDeadHolder = told.HasDeadHolder,
             Mode = (UnixFileMode)status.Permissions,
@@ -178,6 +184,8 @@ internal sealed partial class PosixLook(Census census) : IDisposable
         if (!PathText.IsText(file)) traits |= IpcObjectTraits.NameNotText;
         if (status.Size == 0) traits |= IpcObjectTraits.Empty;
         else if (isSemaphore && status.Size != Layout.SizeOfSemT) traits |= IpcObjectTraits.WrongSize;
+        else if (kind == IpcObjectKind.SystemEvent && status.Size != EventWord.Size)
+            traits |= IpcObjectTraits.WrongSize;
         if (isSemaphore && named.Length > 0 && IsLock(named, isLegacy)) traits |= IpcObjectTraits.LockOfSegment;
         return traits;
     }
@@ -190,6 +198,12 @@ internal sealed partial class PosixLook(Census census) : IDisposable
         public int? Waiting { get; init; }
 
         public int? Lost { get; init; }
+
+        /// <summary>Of an event.</summary>
+        public EventResetMode? Mode { get; init; }
+
+        /// <summary>Of an event.</summary>
+        public bool? IsSet { get; init; }
 
         /// <summary>Null when it cannot be told, or was not asked.</summary>
         public bool? IsUnused { get; init; }
@@ -208,11 +222,12 @@ internal sealed partial class PosixLook(Census census) : IDisposable
         var wanted = new Wanted
         {
             Value = kind == IpcObjectKind.SystemSemaphore && status.Size == Layout.SizeOfSemT,
+            Event = kind == IpcObjectKind.SystemEvent && status.Size == EventWord.Size,
             Use = isUnused is null && (census.Options.FindUnused || (census.Options.FindOrphaned && IsLeft(file))),
             IsUnseen = isUnused == true,
         };
         Found found = default;
-        if (wanted.Value || wanted.Use)
+        if (wanted.Value || wanted.Event || wanted.Use)
         {
             found = Open(path, status.Identity, wanted, unreadable);
             isUnused = isSeen ? false : found.IsUnused ?? isUnused;
@@ -320,6 +335,9 @@ internal sealed partial class PosixLook(Census census) : IDisposable
         /// <summary>The count.</summary>
         public bool Value { get; init; }
 
+        /// <summary>Mode and state of an event.</summary>
+        public bool Event { get; init; }
+
         /// <summary>Whether any process uses it, by asking the kernel for a lease.</summary>
         public bool Use { get; init; }
 
@@ -357,9 +375,11 @@ internal sealed partial class PosixLook(Census census) : IDisposable
 
         Found found = default;
         if (number == 0 && wanted.Value) found = ReadValue(file, path, unreadable);
+        else if (number == 0 && wanted.Event) found = ReadEvent(file, unreadable);
         else if (number is not (0 or Errno.ENOENT or Errno.EACCES or Errno.EPERM))
             unreadable.Add($"open says \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
         else if (wanted.Value && number != Errno.ENOENT) unreadable.Add("The count may not be read by this user.");
+        else if (wanted.Event && number != Errno.ENOENT) unreadable.Add("Its state may not be read by this user.");
 
         // A user of a lock that is taken may have stepped aside: see SteppingAside.
         if (wanted.IsUnseen && number == 0 && wanted.Value && found.Value == 0 && HolderSlots.MayAnyBeAside(file))
@@ -451,6 +471,32 @@ internal sealed partial class PosixLook(Census census) : IDisposable
             Waiting = GlibcSemaphore.s_isKnown || PosixNames.IsOfGlibc(Path.GetFileName(path))
                 ? (int)seen.Waiters : null,
             Lost = lost,
+        };
+    }
+
+    private static unsafe Found ReadEvent(UnixDescriptor file, List<string> unreadable)
+    {
+        byte* image = stackalloc byte[EventWord.Size];
+        nint read = Libc.pread((int)file.DangerousGetHandle(), image, EventWord.Size, 0);
+        int number = read < 0 ? Marshal.GetLastPInvokeError() : 0;
+        if (read != EventWord.Size)
+        {
+            unreadable.Add($"Its state could not be read: pread says "
+                + $"\"{(number == 0 ? "too short" : Marshal.GetPInvokeErrorMessage(number))}\" (error {number}).");
+            return default;
+        }
+
+        if (EventWord.ModeOf(new(image, EventWord.Size), out string fault) is not { } mode)
+        {
+            unreadable.Add($"It is no event: {fault}.");
+            return default;
+        }
+
+        return new Found
+        {
+            Mode = mode,
+            IsSet = EventWord.IsSet(*(uint*)image),
+            Waiting = (int)Math.Min(EventWord.WaitersOf((nint)image), int.MaxValue),
         };
     }
 

@@ -48,13 +48,15 @@ internal sealed class SystemVCatalog : IObjectCatalog
             return;
         }
 
-        if (census.Only is { } one && Libc.Status(KeyFile.Path(one), followLink: true, out _) is var number
+        NativeIpcKey? only = census.Only is { } asked && census.Options.Kind == IpcObjectKind.SystemEvent
+            ? SystemVEvents.FileKey(asked) : census.Only;
+        if (only is { } one && Libc.Status(KeyFile.Path(one), followLink: true, out _) is var number
             && number is not (0 or Errno.ENOENT or Errno.ENOTDIR))
             throw SystemVErrors.KeyFile(Census.Inspecting, one, "statx", number);
 
         HashSet<int> keys = [.. segments.Concat(sets).Select(row => row.Key)];
         var search = new KeyFileSearch(keys,
-            census.Only is { } only ? [(KeyFile.Path(only), true)]
+            only is { } single ? [(KeyFile.Path(single), true)]
                 : KeyFileSearch.FilesOf(census.Options.KeyFileFolders));
         var look = new SystemVLook(census, search, segments);
         foreach (SystemVTable.Row row in segments) Add(row);
@@ -63,10 +65,12 @@ internal sealed class SystemVCatalog : IObjectCatalog
 
         void Add(in SystemVTable.Row row)
         {
-            if (!census.Options.Wants(row.Kind)) return;
-            if (census.Only is { } key && (row.Key == 0 || Libc.ftok(KeyFile.Path(key), (int)key.Type) != row.Key))
+            if (!census.Options.Wants(row.Kind) && !(row.Kind == IpcObjectKind.SystemSemaphore
+                && census.Options.Wants(IpcObjectKind.SystemEvent)))
                 return;
-            if (look.Describe(row) is { } found) census.Add(found);
+            if (only is { } key && (row.Key == 0 || Libc.ftok(KeyFile.Path(key), (int)key.Type) != row.Key))
+                return;
+            if (look.Describe(row) is { } found && census.Options.Wants(found.Kind)) census.Add(found);
         }
     }
 
@@ -91,7 +95,11 @@ internal sealed class SystemVCatalog : IObjectCatalog
         try
         {
             if (found.Key.IsValid)
-                file = KeyFile.Open(attempt, found.Key, KeyFileRules.Removing(TimeSpan.FromSeconds(1)));
+            {
+                file = KeyFile.Open(attempt,
+                    found.Kind == IpcObjectKind.SystemEvent ? SystemVEvents.FileKey(found.Key) : found.Key,
+                    KeyFileRules.Removing(TimeSpan.FromSeconds(1)));
+            }
         }
         catch (NativeIpcException failure)
             when (failure.Error != NativeIpcError.OutOfResources && found.SystemVId is not null)

@@ -39,6 +39,9 @@ internal sealed class SystemVLook
         bool isLegacy = file is { } named
             && KeyFileSearch.IsLegacy(named.Path, out IpcObjectKind legacyKind, out original) && legacyKind == row.Kind;
 
+        EventResetMode? mode = file is { } suffixed && !isSegment && row.Count == SystemVEventSet.Members
+            && suffixed.Path.EndsWith(UsableKey.EventSuffix, StringComparison.Ordinal)
+            ? SystemVEventSet.ModeOf(row.Id) : null;
         bool isGone = false;
         int? value = isSegment ? null : ReadValue(row.Id, unreadable, out isGone);
         if (isGone) return null;
@@ -54,9 +57,10 @@ internal sealed class SystemVLook
         NativeIpcKeyType type = file is null ? NativeIpcKeyType.SystemV : (NativeIpcKeyType)((row.Key >> 24) & 0xFF);
         return new IpcObjectInfo
         {
-            Kind = row.Kind,
+            Kind = mode is null ? row.Kind : IpcObjectKind.SystemEvent,
             Type = type,
-            Key = file is { } leading ? new NativeIpcKey(leading.Path, type,
+            Key = file is { } leading ? new NativeIpcKey(
+                mode is null ? leading.Path : leading.Path[..^UsableKey.EventSuffix.Length], type,
                 isLegacy && original.Length > 0 ? original : null) : default,
             NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{row.Key:x8}"),
             SystemV = new SystemVFacts
@@ -71,7 +75,9 @@ internal sealed class SystemVLook
                 LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
             },
             Size = isSegment ? row.Size : null,
-            Value = value,
+            Value = mode is null ? value : null,
+            ResetMode = mode,
+            IsSet = mode is null || value is null ? null : value > 0,
             Waiting = members.Count > 0 ? members[0].Waiting : null,
             Mode = row.Permissions,
             OwnerId = RealIds.Users.Known(row.Uid),

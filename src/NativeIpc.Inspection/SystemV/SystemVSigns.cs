@@ -35,7 +35,8 @@ internal static class SystemVSigns
             return CannotTell("its maker may be about to give it a count");
         if ((found.Traits & IpcObjectTraits.LockOfSegment) == 0 || found.SystemVKey is not { } key
             || !IsOurLock(id, key, found.KeyFile))
-            return CannotTell("the kernel does not count who uses a System V semaphore");
+            return CannotTell("the kernel does not count who uses a System V "
+                + (found.Kind == IpcObjectKind.SystemEvent ? "event" : "semaphore"));
         if (found.KeyFile is { } path && KeyFileSearch.IsLegacy(path, out _, out _))
             key = Libc.ftok(SystemVLook.LegacySibling(path, IpcObjectKind.SystemSemaphore), (int)found.Type);
         int segment = key == -1 ? -1 : Libc.shmget(key, 0, 0);

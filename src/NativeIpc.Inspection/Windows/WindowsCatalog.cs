@@ -36,6 +36,7 @@ internal sealed class WindowsCatalog : IObjectCatalog
             StringComparer.Ordinal);
         foreach (string name in segments.Where(name => !records.Contains(name))) Add(name, IpcObjectKind.SharedMemory);
         foreach (string name in semaphores) Add(name, IpcObjectKind.SystemSemaphore);
+        foreach (string name in NamesOf(kinds, WindowsNames.Event)) Add(name, IpcObjectKind.SystemEvent);
 
         void Add(string name, IpcObjectKind kind)
         {

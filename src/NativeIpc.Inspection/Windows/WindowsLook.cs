@@ -35,7 +35,10 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         long? size = null;
         int? value = null;
         bool isSegment = kind == IpcObjectKind.SharedMemory;
-        using SafeHandle handle = isSegment ? OpenSegment(name, out int number) : OpenSemaphore(name, out number);
+        bool isEvent = kind == IpcObjectKind.SystemEvent;
+        Ntdll.EVENT_BASIC_INFORMATION? state = null;
+        using SafeHandle handle = isSegment ? OpenSegment(name, out int number)
+            : isEvent ? OpenEvent(name, out number) : OpenSemaphore(name, out number);
         if (number is Win32Error.ERROR_FILE_NOT_FOUND or Win32Error.ERROR_INVALID_HANDLE) return null;
         bool isOpen = number == Win32Error.ERROR_SUCCESS;
         if (number == Win32Error.ERROR_ACCESS_DENIED)
@@ -43,11 +46,12 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         else if (!isOpen)
             unreadable.Add($"It cannot be opened: \"{Marshal.GetPInvokeErrorMessage(number)}\" (error {number}).");
         else if (handle is SafeMemoryMappedFileHandle section) size = SizeOf(section, unreadable);
+        else if (isEvent) state = StateOf((SafeWaitHandle)handle, unreadable);
         else value = CountOf((SafeWaitHandle)handle, unreadable);
 
         IpcObjectTraits traits = NameRules.IsLegacyName(name, kind, out string original)
             ? IpcObjectTraits.LegacyName : IpcObjectTraits.None;
-        if (!isSegment && locks.Contains(name)) traits |= IpcObjectTraits.LockOfSegment;
+        if (kind == IpcObjectKind.SystemSemaphore && locks.Contains(name)) traits |= IpcObjectTraits.LockOfSegment;
         NativeIpcKey key = new(name, NativeIpcKeyType.Windows, original.Length > 0 ? original : null);
         return new IpcObjectInfo
         {
@@ -58,6 +62,9 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
             NativeName = name,
             Size = size,
             Value = value,
+            ResetMode = state is not { } told ? null
+                : told.EventType == Ntdll.NotificationEvent ? EventResetMode.ManualReset : EventResetMode.AutoReset,
+            IsSet = state is { } now ? now.EventState != 0 : null,
             OwnerName = isOpen && OperatingSystem.IsWindows() ? OwnerOf(name, handle) : null,
             AttachmentCount = isOpen && countsHandles ? HandlesOf(handle) : null,
             Traits = traits,
@@ -136,6 +143,34 @@ internal sealed unsafe class WindowsLook(HashSet<string> locks, bool countsHandl
         }
 
         return handle!;
+    }
+
+    // As of a semaphore.
+    private static SafeWaitHandle OpenEvent(string name, out int number)
+    {
+        SafeWaitHandle? handle = null;
+        number = Win32Error.ERROR_ACCESS_DENIED;
+        foreach (uint rights in (ReadOnlySpan<uint>)[Kernel32.EVENT_QUERY_STATE | Advapi32.READ_CONTROL,
+            Kernel32.EVENT_QUERY_STATE, Kernel32.SYNCHRONIZE])
+        {
+            handle?.Dispose();
+            handle = Kernel32.OpenEventW(rights, 0, name);
+            number = handle.IsInvalid ? Marshal.GetLastPInvokeError() : Win32Error.ERROR_SUCCESS;
+            if (number != Win32Error.ERROR_ACCESS_DENIED) break;
+        }
+
+        return handle!;
+    }
+
+    private static Ntdll.EVENT_BASIC_INFORMATION? StateOf(SafeWaitHandle handle, List<string> unreadable)
+    {
+        int status = Ntdll.NtQueryEvent(handle, Ntdll.EventBasicInformation,
+            out Ntdll.EVENT_BASIC_INFORMATION information, (uint)sizeof(Ntdll.EVENT_BASIC_INFORMATION), 0);
+        if (status >= 0) return information;
+        unreadable.Add(status == Ntdll.STATUS_ACCESS_DENIED
+            ? "Its access control list does not let this user read its state."
+            : $"Its state cannot be read (NTSTATUS 0x{status:x8}).");
+        return null;
     }
 
     /// <summary>That of a view, which is whole pages, as <see cref="SharedMemory.Size"/> is.</summary>

@@ -115,9 +115,8 @@ internal static class KeyArguments
                     + $"file")}), or a native name with --type.");
         }
 
-        NativeIpcKey key = kind == IpcObjectKind.SystemSemaphore
-            ? SystemSemaphore.PlatformSafeKey(name, NativeIpcKey.DefaultType, out bool wasCut)
-            : SharedMemory.PlatformSafeKey(name, NativeIpcKey.DefaultType, out wasCut);
+        NativeIpcKey key = NativeIpcKeyRules.Current.PlatformSafeKey(name, NativeIpcKey.DefaultType, kind,
+            out bool wasCut);
         return wasCut ? throw ToolException.Usage($"The name '{name}' is too long for a key of this system.") : key;
     }
 

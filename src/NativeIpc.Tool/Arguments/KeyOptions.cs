@@ -33,12 +33,27 @@ internal static class KeyOptions
         Description = "Folder of System V keys there (default: as here)",
     };
 
-    public static IpcObjectKind ParseKind(string word)
-        => word == "sem" ? IpcObjectKind.SystemSemaphore : IpcObjectKind.SharedMemory;
+    /// <summary>The words for kinds of objects.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = ["shm", "sem", "event"];
+
+    public static IpcObjectKind ParseKind(string word) => word switch
+    {
+        "sem" => IpcObjectKind.SystemSemaphore,
+        "event" => IpcObjectKind.SystemEvent,
+        _ => IpcObjectKind.SharedMemory,
+    };
 
     public static string WordOf(KeyPlatform platform) => s_platforms.Single(pair => pair.Platform == platform).Word;
 
-    public static string WordOf(IpcObjectKind kind) => kind == IpcObjectKind.SystemSemaphore ? "sem" : "shm";
+    public static string WordOf(IpcObjectKind kind) => Kinds[(int)kind];
+
+    /// <summary>The same in a sentence.</summary>
+    public static string NounOf(IpcObjectKind kind) => kind switch
+    {
+        IpcObjectKind.SharedMemory => "segment",
+        IpcObjectKind.SystemSemaphore => "semaphore",
+        _ => "event",
+    };
 
     /// <summary>The type as the text form of a key has it.</summary>
     public static string WordOf(NativeIpcKeyType type)

@@ -13,6 +13,7 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
     {
         Description = kind == IpcObjectKind.SharedMemory
             ? "Key (posix:/name), name, System V key (0x1f) or shmid:N; -: from standard input"
+            : kind == IpcObjectKind.SystemEvent ? "Key (posix:/name) or name; -: from standard input"
             : "Key (posix:/name), name, System V key (0x1f) or semid:N; -: from standard input",
     };
 
@@ -81,6 +82,14 @@ internal sealed class ObjectArgument(IpcObjectKind kind)
         var options = new SharedMemoryOptions { Removal = RemovalPolicy.Keep, UseLock = locks,
             TakeOverUnknownHolders = OperatingSystem.IsWindows() };
         if (AcceptsOthers(parsed, onlyLooks && !locks)) options.AllowOtherOwners = true;
+        return options;
+    }
+
+    /// <summary>Options to open an event: nothing is removed when the verb ends.</summary>
+    public SystemEventOptions EventOptions(ParseResult parsed)
+    {
+        var options = new SystemEventOptions { Removal = RemovalPolicy.Keep };
+        if (AcceptsOthers(parsed, onlyLooks: false)) options.AllowOtherOwners = true;
         return options;
     }
 

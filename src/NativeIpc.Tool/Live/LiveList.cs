@@ -1,5 +1,6 @@
 using System.Globalization;
 using NativeIpc.Inspection;
+using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Objects;
 using NativeIpc.Tool.Output;
 
@@ -216,7 +217,7 @@ internal sealed class LiveList(IReadOnlyList<ObjectColumn> columns, bool hasHead
         if (_mode == Mode.Filter) return new StyledText($"/{_filter}").Append(" ", Style.Inverse);
         if (_mode == Mode.Question)
             return new StyledText(Chosen is { } victim
-                ? $"Remove {(victim.Kind == IpcObjectKind.SharedMemory ? "segment" : "semaphore")} "
+                ? $"Remove {KeyOptions.NounOf(victim.Kind)} "
                     + $"{NamedObject.NameOf(victim)}? y removes it, any other key keeps it"
                 : "It is gone. Any key goes on", Style.Bold);
         if (_message.Length > 0) return new StyledText(_message, Style.Bold);

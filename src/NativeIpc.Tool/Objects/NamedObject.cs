@@ -66,6 +66,9 @@ internal sealed class NamedObject
         return SystemSemaphore.OpenListed(Found, options);
     }
 
+    /// <summary>An event has a key, or it would not be known as one.</summary>
+    public SystemEvent OpenEvent(SystemEventOptions options) => SystemEvent.OpenExisting(Key, options);
+
     /// <summary>What System V has without a key is opened by its id; a POSIX object has nothing but its key.</summary>
     private static void RequireOpenable(IpcObjectInfo found)
     {
@@ -78,7 +81,7 @@ internal sealed class NamedObject
     }
 
     /// <summary>The objects that it names, as they are now.</summary>
-    /// <param name="kind">Only this kind; null for a segment and a semaphore.</param>
+    /// <param name="kind">Only this kind; null for one of each.</param>
     public IReadOnlyList<IpcObjectInfo> Objects(IpcObjectKind? kind)
     {
         if (Found is not null) return kind is null || kind == Found.Kind ? Closely(Found) : [];
@@ -96,10 +99,11 @@ internal sealed class NamedObject
                 && NameOf(one) == NameOf(listed))];
     }
 
-    /// <summary>A key that can name a segment may be too long for a semaphore: that is no failure unless it was the
-    /// semaphore that was asked for.</summary>
+    /// <summary>A key that can name a segment may be too long for a semaphore or an event, and a system may have no
+    /// events: that is no failure unless it was such an object that was asked for.</summary>
     private IpcObjectInfo? Inspect(IpcObjectKind kind, bool isOnly)
-        => !isOnly && kind == IpcObjectKind.SystemSemaphore
-            && NativeIpcKeyRules.Current.FindViolation(Key, kind) is not null
+        => !isOnly && kind != IpcObjectKind.SharedMemory
+            && (NativeIpcKeyRules.Current.FindViolation(Key, kind) is not null
+                || (kind == IpcObjectKind.SystemEvent && !SystemEvent.IsKeyTypeSupported(Key.Type)))
             ? null : IpcObjects.Inspect(Key, kind);
 }

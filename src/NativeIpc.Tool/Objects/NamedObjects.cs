@@ -66,7 +66,8 @@ internal static class NamedObjects
             bool isBare = OperatingSystem.IsWindows() && kind is null && type is null
                 && !text.Contains(':', StringComparison.Ordinal);
             return isBare ? [NamedObject.Of(key),
-                NamedObject.Of(KeyArguments.SafeKey(text, IpcObjectKind.SystemSemaphore))] : [NamedObject.Of(key)];
+                NamedObject.Of(KeyArguments.SafeKey(text, IpcObjectKind.SystemSemaphore)),
+                NamedObject.Of(KeyArguments.SafeKey(text, IpcObjectKind.SystemEvent))] : [NamedObject.Of(key)];
         }
 
         return Listed(text, kind) is { Count: > 0 } found
@@ -130,12 +131,8 @@ internal static class NamedObjects
     }
 
     public static ToolException NotThere(string text, IpcObjectKind? kind) => new(ExitCodes.NotFound,
-        $"There is no {kind switch
-        {
-            IpcObjectKind.SharedMemory => "segment",
-            IpcObjectKind.SystemSemaphore => "semaphore",
-            _ => "segment and no semaphore",
-        }} {text}. 'nipc list' shows what is there.");
+        $"There is no {(kind is { } one ? KeyOptions.NounOf(one) : "segment, no semaphore and no event")} {text}. "
+            + "'nipc list' shows what is there.");
 
     /// <summary>The key that a word gives without a look at the machine; null for what names an object by a number or a
     /// path.</summary>
@@ -190,11 +187,12 @@ internal static class NamedObjects
         if (prefix == NumericKey && number == 0)
             throw ToolException.Usage(
                 "0 is IPC_PRIVATE, to which no key leads: name the object by shmid:N or semid:N.");
-        if ((prefix == SegmentId && kind == IpcObjectKind.SystemSemaphore)
+        if ((prefix == SegmentId && kind is IpcObjectKind.SystemSemaphore or IpcObjectKind.SystemEvent)
             || (prefix == SetId && kind == IpcObjectKind.SharedMemory))
             throw ToolException.Usage(
                 $"'{text}' is a {(prefix == SetId ? "semaphore" : "segment")}, and this takes "
-                    + $"a {(prefix == SetId ? "segment" : "semaphore")}.");
+                    + (kind == IpcObjectKind.SystemEvent ? "an event."
+                        : prefix == SetId ? "a segment." : "a semaphore."));
 
         List<IReadOnlyList<IpcObjectInfo>> readings = [];
         if (IpcObjects.CanEnumerate(NativeIpcKeyType.SystemV))
@@ -204,7 +202,7 @@ internal static class NamedObjects
             if (prefix is null or SegmentId)
                 Add(found => found.Kind == IpcObjectKind.SharedMemory && found.SystemVId == number);
             if (prefix is null or SetId)
-                Add(found => found.Kind == IpcObjectKind.SystemSemaphore && found.SystemVId == number);
+                Add(found => found.Kind != IpcObjectKind.SharedMemory && found.SystemVId == number);
             if (prefix is null or NumericKey)
                 Add(found => found.SystemVId is not null && number != 0 && found.SystemVKey == unchecked((int)number));
 

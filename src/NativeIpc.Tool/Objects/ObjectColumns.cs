@@ -196,7 +196,12 @@ internal static class ObjectColumns
 
     private static string SizeOrValue(IpcObjectInfo found)
         => found.Kind == IpcObjectKind.SharedMemory ? Size(found.Size)
+            : found.Kind == IpcObjectKind.SystemEvent ? State(found)
             : found.Value is { } value ? string.Create(CultureInfo.InvariantCulture, $"={value}") : "?";
+
+    /// <summary>What a list says of an event: whether it is set.</summary>
+    public static string State(IpcObjectInfo found)
+        => found.IsSet switch { true => "set", false => "unset", null => "?" };
 
     public static string Time(DateTimeOffset time)
         => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);

@@ -16,8 +16,8 @@ internal sealed class ObjectFilter
     public Option<string?> Type { get; } = new("--type", "-t") { HelpName = "TYPE",
         Description = "Only posix, systemv, systemv-N or windows" };
 
-    public Option<string?> Kind { get; } = new Option<string?>("--kind", "-k") { HelpName = "shm|sem",
-        Description = "Only segments or only semaphores" }.AcceptOnlyFromAmong("shm", "sem");
+    public Option<string?> Kind { get; } = new Option<string?>("--kind", "-k") { HelpName = "KIND",
+        Description = "Only shm (segments), sem (semaphores) or event" }.AcceptOnlyFromAmong([.. KeyOptions.Kinds]);
 
     public Option<bool> Mine { get; } = new("--mine") { Description = "Only objects that this user owns" };
 

@@ -54,6 +54,7 @@ internal sealed record ObjectGraph(IReadOnlyList<ObjectNode> Objects, IReadOnlyL
     {
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
         string extent = isSegment ? ObjectColumns.Size(found.Size)
+            : found.Kind == IpcObjectKind.SystemEvent ? ObjectColumns.State(found)
             : $"={found.Value?.ToString(CultureInfo.InvariantCulture) ?? "?"}";
         List<string> lines = [NamedObject.NameOf(found), $"{KeyOptions.WordOf(found.Kind)} {extent}"];
         int unseen = (found.AttachmentCount ?? 0) - found.Attachments.Count;

@@ -72,6 +72,10 @@ internal sealed record ObjectReport(
 
     public int? Waiting { get; init; }
 
+    public bool? IsSet { get; init; }
+
+    public string? ResetMode { get; init; }
+
     public int? MemberCount { get; init; }
 
     public IReadOnlyList<MemberReport>? Members { get; init; }
@@ -114,6 +118,8 @@ internal sealed record ObjectReport(
         Name = NamedObject.HasNoName(found) ? null : NamedObject.NameOf(found),
         Path = found.Key.IsValid ? null : found.FilePath,
         Waiting = found.Waiting,
+        IsSet = found.IsSet,
+        ResetMode = found.ResetMode is { } mode ? ObjectSheet.WordOf(mode) : null,
         MemberCount = found.MemberCount,
         Members = found.Members.Count == 0 ? null : [.. found.Members.Select(MemberReport.Of)],
         Evidence = found.Signs.Count == 0 ? null : [.. found.Signs.Select(sign => sign.Text)],
@@ -148,6 +154,8 @@ internal sealed record ObjectReport(
         json.Add("name", Name);
         json.Add("path", Path);
         json.Add("waiting", Waiting);
+        json.Add("isSet", IsSet);
+        json.Add("resetMode", ResetMode);
         json.Add("memberCount", MemberCount);
         json.Add("members", Members);
         json.Add("evidence", Evidence);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NativeIpc.Inspection;
+using NativeIpc.Tool.Arguments;
 using NativeIpc.Tool.Output;
 using NativeIpc.Tool.Running;
 
@@ -14,7 +15,8 @@ internal static class ObjectSheet
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         bool isSegment = found.Kind == IpcObjectKind.SharedMemory;
-        yield return (isSegment ? "segment" : "semaphore", ObjectColumns.Name(found));
+        bool isEvent = found.Kind == IpcObjectKind.SystemEvent;
+        yield return (KeyOptions.NounOf(found.Kind), ObjectColumns.Name(found));
         if (found.Key.IsValid) yield return ("native key", PrintableText.Of(found.Key.NativeKey));
         if (found.Key.LegacyKey.Length > 0) yield return ("legacy key", PrintableText.Of(found.Key.LegacyKey));
         if (OtherTextOf(found) is { } other) yield return ("the same as", PrintableText.Of(other));
@@ -26,15 +28,19 @@ internal static class ObjectSheet
         if (Ftok(found) is { } ftok) yield return ("ftok", ftok);
         if (isSegment || found.Type == NativeIpcKeyType.PosixRealtime)
             yield return ("size", found.Size is { } size ? Text($"{size} bytes") : "not known");
-        if (!isSegment) yield return ("value", found.Value?.ToString(CultureInfo.InvariantCulture) ?? "not known");
+        if (isEvent)
+            yield return ("state", found is { IsSet: { } isSet, ResetMode: { } mode }
+                ? $"{(isSet ? "set" : "unset")}, {WordOf(mode)} reset" : "not known");
+        else if (!isSegment)
+            yield return ("value", found.Value?.ToString(CultureInfo.InvariantCulture) ?? "not known");
         foreach ((string, string) line in Members(found)) yield return line;
         if (found.LostPermits is > 0)
             yield return ("lost",
                 Text($"{found.LostPermits} (of killed holders: 'nipc doctor --fix' gives them back)"));
         bool isWindows = found.Type == NativeIpcKeyType.Windows; // which has neither modes nor groups
         if (!isWindows)
-            yield return ("mode", found.Mode is { } mode
-                ? $"{ObjectReport.Mode4(mode)} ({Letters(mode)})" : "not known");
+            yield return ("mode", found.Mode is { } bits
+                ? $"{ObjectReport.Mode4(bits)} ({Letters(bits)})" : "not known");
         yield return ("owner", isWindows ? found.OwnerName ?? "not known" : Account(found.OwnerName, found.OwnerId));
         if (!isWindows) yield return ("group", Account(found.GroupName, found.GroupId));
         if (found.CreatorId is not null || found.CreatorProcessId is not null)
@@ -70,7 +76,7 @@ internal static class ObjectSheet
             {
                 IpcUse.Holds => "holders",
                 IpcUse.Waits => "waiters",
-                _ when found.Kind == IpcObjectKind.SystemSemaphore => "others",
+                _ when found.Kind != IpcObjectKind.SharedMemory => "others",
                 _ => "",
             };
             foreach (IpcAttachment user in alike)
@@ -131,6 +137,9 @@ internal static class ObjectSheet
         return path == found.Key.NativeKey
             ? null : Text($"{new NativeIpcKey(path, found.Type)} (the same file, without links)");
     }
+
+    /// <summary>A mode, as <c>create event</c> takes it.</summary>
+    public static string WordOf(EventResetMode mode) => mode == EventResetMode.AutoReset ? "auto" : "manual";
 
     private static string? LockOf(IpcObjectInfo found)
     {

@@ -20,7 +20,12 @@ internal sealed class HelpText : SynchronousCommandLineAction
     public static string For(Command command)
     {
         var text = new StringBuilder();
-        text.Append("Usage: ").Append(Usage(command)).Append('\n');
+        bool isRoot = command.Parents.Any() is false;
+        text.Append("Usage: ").Append(Usage(command));
+
+        // The list of verbs has no line to spare.
+        if (isRoot) text.Append(" ('nipc COMMAND --help' says more, --version the version)");
+        text.Append('\n');
         Wrap(text, command.Description ?? "", 0);
 
         foreach (Command sub in command.Subcommands.Where(sub => !sub.Hidden))
@@ -28,14 +33,13 @@ internal sealed class HelpText : SynchronousCommandLineAction
         foreach (Argument argument in command.Arguments.Where(argument => !argument.Hidden))
             Row(text, NameOf(argument), argument.Description);
         foreach (Option option in Options(command)) Row(text, Spelling(option), option.Description);
-        if (command.Parents.Any() is false) Row(text, "--version", "Print the version");
         if (command is Verb { Examples: { Count: > 0 } examples })
         {
             text.Append("Examples:\n");
             foreach (string example in examples) text.Append("  nipc ").Append(example).Append('\n');
         }
 
-        if (command.Subcommands.Any(sub => !sub.Hidden))
+        if (!isRoot && command.Subcommands.Any(sub => !sub.Hidden))
             text.Append($"'{Cli.PathOf(command)} COMMAND --help' says more, with examples.\n");
         return text.ToString();
     }

@@ -16,6 +16,14 @@ internal static class ToolWords
         ("Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh count",
             "--or-open takes what is there, --reset sets its count, too; 'nipc show KEY' describes it, 'nipc rm KEY' "
                 + "removes it"),
+        ("Open it, use CreateOrOpen, or CreateOrReset to take over a leftover with a fresh state",
+            "--or-open takes what is there, --reset sets its state, too; 'nipc show KEY' describes it, 'nipc rm KEY' "
+                + "removes it"),
+        ("Ask for the mode that it has, use OpenExisting, which takes either, or use another key",
+            "Ask for the mode that it has, or use another key; 'nipc show KEY' describes it"),
+        ("A System V event cannot be reclaimed: the kernel does not count who uses a set, so nobody can tell "
+            + "whether its users are dead. Use CreateOrReset, or a POSIX key",
+            "A System V event cannot be reclaimed. Use --reset"),
         ("Open it, or use CreateOrOpen; or", "--or-open takes what is there, 'nipc show KEY' describes it; or"),
         ("Try again, or use CreateOrOpen, which completes it",
             "Try again, or complete it with 'nipc create' and --or-open"),

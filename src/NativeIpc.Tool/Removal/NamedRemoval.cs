@@ -100,10 +100,7 @@ internal static class NamedRemoval
         {
             found = RemovalLook.Find(key, kind);
             if (found is null && asked is null)
-            {
-                kind = IpcObjectKind.SystemSemaphore;
-                found = RemovalLook.Find(key, kind);
-            }
+                found = RemovalLook.Find(key, IpcObjectKind.SystemSemaphore) ?? FindEvent(key);
         }
         catch (NativeIpcException failure)
         {
@@ -119,18 +116,27 @@ internal static class NamedRemoval
         return [RemoveByKey(key, asked)];
     }
 
+    private static bool CanBeEvent(in NativeIpcKey key)
+        => SystemEvent.IsKeyTypeSupported(key.Type)
+            && NativeIpcKeyRules.Current.FindViolation(key, IpcObjectKind.SystemEvent) is null;
+
+    private static IpcObjectInfo? FindEvent(in NativeIpcKey key)
+        => CanBeEvent(key) ? RemovalLook.Find(key, IpcObjectKind.SystemEvent) : null;
+
     /// <summary>Whatever has the key, and whoever uses it. Without --force it is what no look finds: a key file without
     /// an object.</summary>
     private static RemovalResult RemoveByKey(in NativeIpcKey key, IpcObjectKind? asked)
     {
         try
         {
-            if (asked != IpcObjectKind.SystemSemaphore && SharedMemory.Remove(key))
+            if ((asked is null or IpcObjectKind.SharedMemory) && SharedMemory.Remove(key))
                 return new(Refusals.Of(key, IpcObjectKind.SharedMemory, "removed"), ExitCodes.Ok);
-            if (asked != IpcObjectKind.SharedMemory && SystemSemaphore.Remove(key))
+            if ((asked is null or IpcObjectKind.SystemSemaphore) && SystemSemaphore.Remove(key))
                 return new(Refusals.Of(key, IpcObjectKind.SystemSemaphore, "removed"), ExitCodes.Ok);
+            if ((asked == IpcObjectKind.SystemEvent || (asked is null && CanBeEvent(key))) && SystemEvent.Remove(key))
+                return new(Refusals.Of(key, IpcObjectKind.SystemEvent, "removed"), ExitCodes.Ok);
             return Refusals.Failed(key, asked, "not-found", ExitCodes.NotFound,
-                $"There is no {Refusals.WordOf(asked) ?? "segment or semaphore"} {key}. 'nipc list' "
+                $"There is no {Refusals.WordOf(asked) ?? "segment, semaphore or event"} {key}. 'nipc list' "
                     + "shows what is there.");
         }
         catch (NativeIpcException failure)

@@ -37,5 +37,6 @@ internal static class RemovalLook
     /// ended.</summary>
     public static bool ShowsNoLife(IpcObjectInfo found)
         => found is { Kind: IpcObjectKind.SystemSemaphore, SystemVId: not null, Value: not null }
+            or { Kind: IpcObjectKind.SystemEvent, SystemVId: not null, IsSet: not null }
             && !found.Signs.Any(sign => sign.Kind is IpcSignKind.Waiting or IpcSignKind.LastProcess);
 }

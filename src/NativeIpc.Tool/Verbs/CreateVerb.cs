@@ -10,6 +10,10 @@ internal sealed record CreatedObject(NativeIpcKey Key, string Kind, bool Created
 {
     public string Name => Key.ToString();
 
+    public bool? IsSet { get; init; }
+
+    public string? ResetMode { get; init; }
+
     public void WriteTo(JsonFields json)
     {
         json.Add("key", Key);
@@ -18,10 +22,12 @@ internal sealed record CreatedObject(NativeIpcKey Key, string Kind, bool Created
         json.Add("size", Size);
         json.Add("value", Value);
         json.Add("name", Name);
+        json.Add("isSet", IsSet);
+        json.Add("resetMode", ResetMode);
     }
 }
 
-/// <summary><c>nipc create</c>: makes a segment or a semaphore that stays when the tool ends.</summary>
+/// <summary><c>nipc create</c>: makes a segment, a semaphore or an event that stays when the tool ends.</summary>
 internal static class CreateVerb
 {
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
@@ -31,6 +37,12 @@ internal static class CreateVerb
         Description = "Group of the new object, by name or number" };
     private static readonly Option<bool> s_orOpen = new("--or-open")
         { Description = "Take what is there already, and leave it as it is" };
+    private static readonly Argument<string> s_resets = new Argument<string>("auto|manual")
+        { Description = "auto: a wait that is freed resets it; manual: it stays set until 'nipc reset'" }
+        .AcceptOnlyFromAmong("auto", "manual");
+    private static readonly Option<bool> s_isSet = new("--set") { Description = "It is set at first" };
+    private static readonly Option<bool> s_afresh = new("--reset")
+        { Description = "Set or reset an event that is there already, as --set says" };
     private static readonly Option<bool> s_reset = new("--reset")
         { Description = "Set the count of a semaphore that is there already" };
     private static readonly Option<bool> s_owners = ObjectArgument.OwnersOption();
@@ -41,7 +53,7 @@ internal static class CreateVerb
     private static readonly Argument<int> s_count = Values.Count();
 
     public static Command Command() => new Command("create",
-        "Make a segment or a semaphore. It stays until it is removed.") { Segment(), Semaphore() };
+        "Make a segment, a semaphore or an event. It stays until it is removed.") { Segment(), Semaphore(), Event() };
 
     private static Verb Segment() => new Verb("shm",
         "Make a segment of shared memory. Its bytes are 0. It stays until it is removed.",
@@ -61,6 +73,17 @@ internal static class CreateVerb
         .Refuses(s_owners, parsed => !parsed.GetValue(s_orOpen) && !parsed.GetValue(s_reset),
             "belongs to --or-open or --reset, which take what is there.")
         .Does(CreateSemaphore);
+
+    private static Verb Event() => new Verb("event", "Make an event, set or not. It stays until it is removed.",
+        "create event posix:/ready manual", "create event posix:/job auto --set",
+        "create event --type systemv /run/user/1000/ready manual --reset")
+    {
+        s_key, s_resets, s_isSet, s_type, s_mode, s_group, s_orOpen, s_afresh, s_owners, s_hold, s_json,
+    }
+        .Excludes(s_orOpen, s_afresh, "--or-open leaves the state, --reset sets it.")
+        .Refuses(s_owners, parsed => !parsed.GetValue(s_orOpen) && !parsed.GetValue(s_afresh),
+            "belongs to --or-open or --reset, which take what is there.")
+        .Does(CreateEvent);
 
     private static int CreateSegment(ParseResult parsed)
     {
@@ -92,6 +115,23 @@ internal static class CreateVerb
             semaphore.TryGetCurrentCount(out int current) ? current : null));
     }
 
+    private static int CreateEvent(ParseResult parsed)
+    {
+        NativeIpcKey key = KeyArguments.ReadNew(parsed.GetValue(s_key)!, parsed.GetValue(s_type),
+            IpcObjectKind.SystemEvent);
+        EventResetMode mode = parsed.GetValue(s_resets) == "auto"
+            ? EventResetMode.AutoReset : EventResetMode.ManualReset;
+        bool isSet = parsed.GetValue(s_isSet);
+        var options = new SystemEventOptions { Mode = parsed.GetValue(s_mode), Group = parsed.GetValue(s_group),
+            Removal = Policy(parsed) };
+        if (parsed.GetValue(s_owners)) options.AllowOtherOwners = true;
+        using SystemEvent made = parsed.GetValue(s_afresh) ? SystemEvent.CreateOrReset(key, mode, isSet, options)
+            : parsed.GetValue(s_orOpen) ? SystemEvent.CreateOrOpen(key, mode, isSet, options)
+            : SystemEvent.CreateNew(key, mode, isSet, options);
+        return Say(parsed, new CreatedObject(key, "event", made.CreatedNew, null, null)
+            { IsSet = made.TryGetIsSet(out bool now) ? now : null, ResetMode = Objects.ObjectSheet.WordOf(mode) });
+    }
+
     private static RemovalPolicy Policy(ParseResult parsed)
     {
         bool holds = parsed.GetValue(s_hold);
@@ -113,7 +153,12 @@ internal static class CreateVerb
         catch (ToolException) when (made.CreatedNew && !OperatingSystem.IsWindows())
         {
             // What failed leaves nothing
-            _ = made.Size is null ? SystemSemaphore.Remove(made.Key) : SharedMemory.Remove(made.Key);
+            _ = made.Kind switch
+            {
+                "shm" => SharedMemory.Remove(made.Key),
+                "sem" => SystemSemaphore.Remove(made.Key),
+                _ => SystemEvent.Remove(made.Key),
+            };
             throw;
         }
 

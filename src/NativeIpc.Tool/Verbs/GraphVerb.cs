@@ -19,7 +19,7 @@ internal static class GraphVerb
         { Description = "Only objects that somebody was seen to have open" };
 
     public static Command Command() => new Verb("graph",
-        "Draw the machine's processes and objects, as DOT or Mermaid. A line joins a process and what it has open, a "
+        "Draw processes and objects, as DOT or Mermaid. A line joins a process and what it has open, a "
             + "dashed one a segment and its lock.",
         "graph | dot -Tsvg > ipc.svg", "graph --format mermaid > ipc.mmd", "graph --mine --used")
     {

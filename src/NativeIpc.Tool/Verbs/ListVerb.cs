@@ -25,7 +25,8 @@ internal static class ListVerb
         LiveView.WatchOption("Look again every TIME (default 1s) until Ctrl-C");
 
     public static Command Command()
-        => new Verb("list", "List the machine's segments and semaphores. Whoever made them, in whatever language.",
+        => new Verb("list",
+        "List the machine's segments, semaphores and events. Whoever made them, in whatever language.",
         "list --unused --mine", "list -k shm -s size", "list --watch 500ms", "list --no-header -o key,bytes",
         "list --json | jq '.objects[].key'")
     {

@@ -15,10 +15,10 @@ internal static class RmVerb
 
     private static readonly Argument<string[]> s_keys = KeyArguments.Several();
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
-    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem",
+    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "KIND",
         Description =
-            "Only a segment or only a semaphore (default: what is there; a segment goes with its lock)" }
-        .AcceptOnlyFromAmong("shm", "sem");
+            "Only a shm, sem or event (default: what is there; a segment goes with its lock)" }
+        .AcceptOnlyFromAmong([.. KeyOptions.Kinds]);
     private static readonly Option<bool> s_force = new("--force", "-f")
         { Description = "Remove what is in use, too; its users go on, newcomers do not find it" };
     private static readonly Option<bool> s_orphaned = new("--orphaned")
@@ -37,7 +37,7 @@ internal static class RmVerb
     private static readonly Option<bool> s_json = new("--json") { Description = "Print what became of each as JSON" };
 
     public static System.CommandLine.Command Command() => new Verb("rm",
-        "Remove segments and semaphores. What is in use is refused, and what may be without saying so.",
+        "Remove segments, semaphores and events. What is in use is refused, and what may be without saying so.",
         "rm posix:/frames posix:/workers", "rm --kind sem systemv:/run/user/1000/workers", "rm --orphaned --yes",
         "rm -g 'posix:/a*'")
     {

@@ -18,8 +18,9 @@ internal static class ShowVerb
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
     private static readonly Option<bool> s_glob =
         ObjectArgument.GlobOption("KEY is a pattern of names (*, ?): show all that fit");
-    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "shm|sem",
-        Description = "Only the segment or the semaphore (default: both)" }.AcceptOnlyFromAmong("shm", "sem");
+    private static readonly Option<string?> s_kind = new Option<string?>("--kind", "-k") { HelpName = "KIND",
+        Description = "Only the shm, sem or event (default: all)" }
+        .AcceptOnlyFromAmong([.. KeyOptions.Kinds]);
     private static readonly Option<long?> s_offset = Values.SizeOption("--offset", "BYTES",
         "Begin the dump there (default 0)", "-o");
     private static readonly Option<long?> s_length = Values.SizeOption("--length", "BYTES",
@@ -36,7 +37,8 @@ internal static class ShowVerb
         { Description = "Print everything as JSON; the bytes in hex" };
 
     public static Command Command()
-        => new Verb("show", "Show everything about a segment and a semaphore. Keys, ids, users, limits and bytes.",
+        => new Verb("show",
+        "Show everything about a segment, semaphore or event. Keys, ids, users, limits and bytes.",
         "show posix:/frames", "show posix:/frames -o 4k -n 64",
         "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms",
         "show 12 -k sem")
@@ -48,9 +50,9 @@ internal static class ShowVerb
         .Needs(s_endian, s_struct)
         .Does(Show);
 
-    private const string Bytes = "is for the bytes of a segment, and --kind asks for the semaphore.";
+    private const string Bytes = "is for the bytes of a segment, and --kind asks for something else.";
 
-    private static bool IsSemaphore(ParseResult parsed) => parsed.GetValue(s_kind) == "sem";
+    private static bool IsSemaphore(ParseResult parsed) => parsed.GetValue(s_kind) is "sem" or "event";
 
     private static int Show(ParseResult parsed)
     {
@@ -121,7 +123,8 @@ internal static class ShowVerb
         long[] sizes = [.. objects.Where(found => found.Kind == IpcObjectKind.SharedMemory)
             .Select(found => found.Size ?? long.MaxValue)];
         if (sizes.Length == 0)
-            throw ToolException.Usage($"{given.Name} is for the bytes of a segment, and {text} is a semaphore.");
+            throw ToolException.Usage($"{given.Name} is for the bytes of a segment, and {text} is "
+                + (objects[0].Kind == IpcObjectKind.SystemEvent ? "an event." : "a semaphore."));
         if (sizes.Max() == 0 && !Verb.IsGiven(parsed, s_watch)) // which may see it get some
             throw ToolException.Usage($"{given.Name} is for the bytes of a segment, and {text} is empty.");
         if (parsed.GetValue(s_offset) is { } offset && sizes.Max() is var most && offset > most)
