@@ -6,8 +6,9 @@
 #   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel)
 #     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
 #     -m, --minutes N    no further round begins when it would end later than that (15)
-#     -p, --peers LIST   of c,qt,boost,py,net,jit,aot,rivals (jit and aot are ours; rivals are ours beside Redis and
-#                        PostgreSQL, where they are installed); c is the base of the ratios
+#     -p, --peers LIST   of c,qt,boost,py,net,jit,aot,rivals,net11,musl (jit and aot are ours; rivals are ours beside
+#                        Redis and PostgreSQL, where they are installed; net11 and musl are ours on those, with what
+#                        ./platforms.sh dotnet-11 musl fetched); c is the base of the ratios
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
 #                        fails if anything has; writes nothing
 #     --quick            one round of c, jit and rivals, as short as it can be: shows that everything runs, says
@@ -22,7 +23,7 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot,rivals compare='' quick='' whole=yes
+rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl compare='' quick='' whole=yes
 usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
 prefixes=()
 arguments=("$@")
@@ -45,7 +46,7 @@ for number in "$rounds" "$minutes"; do
 done
 for name in ${peers//,/ }; do
     case $name in
-        c | qt | boost | py | net | jit | aot | rivals) ;;
+        c | qt | boost | py | net | jit | aot | rivals | net11 | musl) ;;
         *) say "There is no peer '$name'." >&2; exit 2 ;;
     esac
 done
@@ -147,6 +148,33 @@ if want aot; then
     peer aot "$out/aot/NativeIpc.Yardstick"
 fi
 
+# The same program on another runtime, and on another C library beside C on that: only what is hot.
+cache=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}
+if want net11; then
+    if [ -e "$cache/dotnet-11.0.0/complete" ]; then
+        peer net11 "env DOTNET_ROOT=$cache/dotnet-11.0.0 DOTNET_ROLL_FORWARD=LatestMajor $out/jit/NativeIpc.Yardstick"
+    else
+        without '.NET 11: ./platforms.sh dotnet-11 fetches it'
+    fi
+fi
+if want musl; then
+    libraries=$root/artifacts/platforms/musl/ld.path
+    if [ ! -e "$libraries" ] || ! command -v musl-gcc >/dev/null; then
+        without 'musl: ./platforms.sh musl makes what it needs'
+    elif [ "$NATIVEIPC_BENCH_INSIDE" = no ]; then
+        without 'musl: only root can give it its libraries'
+    else
+        publish musl -p:PublishAot=false -r linux-musl-x64 --self-contained
+        # musl has no sem_clockwait; nothing that is measured here calls it.
+        built cmusl musl-gcc -O2 -Wall -Wextra -static '-Dsem_clockwait(s,c,t)=sem_timedwait(s,t)' \
+            -o "$out/yard_musl" "$sources/yard.c"
+        mount --bind "$libraries" /etc/ld-musl-x86_64.path || exit 2
+        peer cmusl "$out/yard_musl"
+        # ICU is built for glibc.
+        peer musl "env DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 $out/musl/NativeIpc.Yardstick"
+    fi
+fi
+
 if want rivals; then
     built rivals building dotnet publish "$root/bench/NativeIpc.Rivals" -c Release -nologo -v q -o "$out/rivals"
     peer rivals "$out/rivals/NativeIpc.Rivals"
@@ -183,6 +211,8 @@ cancel          1  120
 async           1  120
 '
 slow_peers=,py,net,boost, # two rounds: no target but the accessor's is a ratio to them
+platforms=,net11,musl,cmusl, # in these groups only, three rounds
+hot=' posix.try_pair posix.wait_pair sysv.pair lock. pp.posix. posix.sem. sysv.sem. posix.shm4k. sysv.shm4k. '
 chosen() { # GROUP: prints the prefixes of it that were asked for
     [ ${#prefixes[@]} != 0 ] || { say "$1"; return; }
     local prefix
@@ -203,6 +233,7 @@ for ((round = 1; round <= rounds; round++)); do
         for ((i = 0; i < ${#names[@]}; i++)); do
             name=${names[(i + round) % ${#names[@]}]} # another one first each round
             case $slow_peers in *",$name,"*) [ "$round" -le 2 ] || continue ;; esac
+            case $platforms in *",$name,"*) [[ $round -le 3 && $hot == *" $group "* ]] || continue ;; esac
             command=command_$name
             # The rivals' are ours too, with the JIT: their rows are no other's.
             mark="$round\t${name/#rivals/jit}\t"
@@ -213,7 +244,7 @@ for ((round = 1; round <= rounds; round++)); do
             say "$name failed in $selected ($code):" >&2
             tail -n 5 "$own/error" >&2
             case $name in
-                c | jit | aot | rivals) failures=$((failures + 1)) ;;
+                c | jit | aot | rivals | net11 | musl) failures=$((failures + 1)) ;;
                 *) missing+=("$name's $selected in round $round, which failed") ;;
             esac
         done

@@ -10,7 +10,7 @@
 #
 # For each platform the last line is "NAME: N passed, N failed, N skipped"; a failure ends the command with 1. Needs the
 # .NET SDK, Debian on x64, root, and the network for packages: Debian's and NuGet's. What is fetched and built stays in
-# $XDG_CACHE_HOME/nativeipc (~/.cache/nativeipc), what is run in artifacts/platforms: logs, results, rows.
+# the folder that eng/peers.sh names (~/.cache/nativeipc), what is run in artifacts/platforms: logs, results, rows.
 # NATIVEIPC_BUILT=1 says that the solution is built already (Release).
 set -u
 cd "$(dirname "$0")" || exit 2
@@ -31,6 +31,8 @@ qt-6.11        qt.sh                      # Qt of Debian's unstable as a peer, a
 containers     containers.sh              # sandboxes and containers: writes docs/containers.md as well
 arm64-4k       arm64.sh arm64             # native AOT in an emulated machine, pages of 4 KiB
 arm64-16k      arm64.sh arm64-16k         # the same with pages of 16 KiB
+arm64-clr      arm64.sh arm64 clr         # a part of the conformance suite there, with the JIT compiler
+arm64-count    arm64.sh arm64 count       # instructions of ten operations, ours and C's: writes bench/README.md
 "
 list() { grep -v '^$' <<<"$platforms"; }
 recipe_of() { awk -v name="$1" '$1 == name { sub(/ *#.*/, ""); $1 = ""; print substr($0, 2) }' <<<"$platforms"; }

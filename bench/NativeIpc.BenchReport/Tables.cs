@@ -14,6 +14,13 @@ internal static class Tables
         ["aot"] = "ours, AOT",
     };
 
+    // Ours on another runtime or C library, and the C that is beside it there.
+    private static readonly (string Peer, string C, string Head)[] s_platforms =
+        [("net11", "c", ".NET 11"), ("musl", "cmusl", "musl")];
+
+    // A technique that pays on one platform and costs this many times as much on another is told.
+    private const double MuchWorse = 1.5;
+
     /// <summary>Each target with what was reached.</summary>
     public static string Targets(Runs runs, IReadOnlyList<Target> targets,
         IReadOnlyDictionary<string, string> explanations)
@@ -60,6 +67,35 @@ internal static class Tables
 
         return text.ToString();
     }
+
+    /// <summary>Ours with the JIT by its ratio to C, on .NET 10 and glibc and on other platforms, each beside the C
+    /// there.</summary>
+    public static string Platforms(Runs runs, IReadOnlyDictionary<string, string> explanations)
+    {
+        StringBuilder text = new("| Workload | .NET 10, glibc |");
+        text.AppendJoin('|', s_platforms.Select(platform => $" {platform.Head} ")).Append("| | Why |\n|---|---|");
+        foreach (var _ in s_platforms) text.Append("---|");
+        text.Append("---|---|\n");
+        foreach (string workload in Ordered(runs))
+        {
+            string plain = runs.BaseOf(workload);
+            Measured? usual = runs.Ratio("jit", workload, "c", plain);
+            Measured?[] others = [.. s_platforms.Select(platform => runs.Ratio(platform.Peer, workload, platform.C,
+                plain))];
+            if (usual is null || others.All(other => other is null)) continue;
+            bool isWorse = others.Any(other => other?.Median > usual.Median * MuchWorse);
+            text.Append(CultureInfo.InvariantCulture, $"| `{workload}` | {BenchReport.Text.Ratio(usual.Median)} |");
+            foreach (Measured? other in others)
+                text.Append(CultureInfo.InvariantCulture,
+                    $" {(other is null ? "–" : BenchReport.Text.Ratio(other.Median))} |");
+            text.Append(CultureInfo.InvariantCulture, $" {(isWorse ? "**much worse**" : "")} | "
+                + $"{(isWorse ? explanations.GetValueOrDefault(PlatformKey(workload), "") : "")} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    public static string PlatformKey(string workload) => $"platform\t{workload}\t-";
 
     /// <summary>What only the library has.</summary>
     public static string Alone(Runs runs)

@@ -13,8 +13,42 @@ export LD_LIBRARY_PATH=/lib/aarch64-linux-gnu XDG_RUNTIME_DIR=/tmp/rt TMPDIR=/tm
 mkdir -m 700 /tmp/rt
 cd /root || exit
 kills=$(sed -n 's/.*kills=\([0-9]*\).*/\1/p' /proc/cmdline)
+what=$(sed -n 's/.*what=\([a-z]*\).*/\1/p' /proc/cmdline)
+if [ "$what" = clr ]; then
+    export DOTNET_ROOT=/dotnet DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 NATIVEIPC_SLOWNESS=10 \
+        NATIVEIPC_STRESS_SECONDS=8 NATIVEIPC_RACE_ROUNDS=20 NATIVEIPC_PEER=/root/NativeIpc.Peer/NativeIpc.Peer
+    printf 'FACTS\t'
+    $NATIVEIPC_PEER --platform
+    # What takes part in the order of memory accesses, and in what the kernel does with pages of its size.
+    for type in Posix SystemV; do
+        for class in LockTests SemaphoreTests SegmentTests WaitTests CrashTests; do
+            chosen="$chosen -class *.$type.$class"
+        done
+    done
+    set -f
+    # shellcheck disable=SC2086 # words
+    NativeIpc.Conformance/NativeIpc.Conformance -noColor -noAutoReporters -result-xml /tmp/result.xml $chosen
+    echo "ENDED $?"
+    set +f
+    sed 's/^/XML\t/' /tmp/result.xml
+    poweroff -f
+fi
 printf 'FACTS\t'
 ./NativeIpc.Peer --platform
+
+if [ "$what" = count ]; then
+    # Ten operations, each by both programs.
+    operations='posix.try_pair posix.wait_pair sysv.pair lock.posix lock.sysv posix.sem.open posix.sem.create
+        posix.shm4k.attach_detach pp.posix.1'
+    for program in yard_c NativeIpc.Yardstick; do
+        # shellcheck disable=SC2086 # words
+        ./$program $operations >/tmp/counts
+        code=$?
+        [ $code = 0 ] && echo "PASS counts of $program" || echo "FAIL counts of $program: it ended with $code"
+        sed "s/^/COUNT\t$program\t/" /tmp/counts
+    done
+    poweroff -f
+fi
 
 check() { # NAME CONDITION...: a test of test(1)
     name=$1
@@ -27,9 +61,34 @@ command() { echo "$1"; } # a line for a peer
 check 'native AOT: every step' "$(tail -n 1 /tmp/aot)" = 'all ok'
 grep '^ok ' /tmp/aot | sed 's/^ok /PASS native AOT: /'
 grep '^FAILED' /tmp/aot | sed 's/^FAILED/FAIL native AOT:/'
-./NativeIpc.Peer --essentials arm- | while read -r type step result reason; do
-    [ "$result" = ok ] && echo "PASS essentials: $type $step" || echo "FAIL essentials: $type $step: $reason"
+essentials() { # WHERE
+    ./NativeIpc.Peer --essentials arm- | while read -r type step result reason; do
+        [ "$result" = ok ] && echo "PASS $1: $type $step" || echo "FAIL $1: $type $step: $reason"
+    done
+}
+essentials essentials
+# Quotas are not in each kernel: this one has them.
+for options in huge=always noswap usrquota,usrquota_block_hardlimit=16M; do
+    if mount -t tmpfs -o "mode=1777,$options" tmpfs /dev/shm 2>/tmp/why; then
+        essentials "tmpfs, $options"
+        umount /dev/shm
+    else
+        echo "SKIP tmpfs, $options: $(cat /tmp/why)"
+    fi
 done
+if mount -t tmpfs -o mode=1777,usrquota,usrquota_block_hardlimit=1M tmpfs /dev/shm 2>/dev/null; then
+    chmod 755 /root
+    check 'tmpfs with quotas: a segment of more than the quota is refused' "$(
+        { command 'shm create a posix:/large 4194304'; command exit; } | ./as-user ./NativeIpc.Peer | sed -n 1p |
+            cut -d ' ' -f 1-2
+    )" = 'error OutOfResources'
+    check 'tmpfs with quotas: nothing is left of it' -z "$(ls -A /dev/shm)"
+    check 'tmpfs with quotas: one of less is made' "$(
+        { command 'shm create a posix:/small 262144'; command 'shm close a'; command exit; } |
+            ./as-user ./NativeIpc.Peer | sed -n 1p
+    )" = 'ok 262144 created'
+    umount /dev/shm
+fi
 
 for type in posix systemv; do
     key=$type:/tmp/k

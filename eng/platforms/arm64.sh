@@ -2,28 +2,52 @@
 # arm64.sh FLAVOUR: native AOT programs in an emulated arm64 machine, on a kernel of Debian 13 (arm64: pages of 4 KiB;
 #     arm64-16k: of 16 KiB). arm64-guest.sh is what runs in it. Emulation on x64 keeps x64's order of memory accesses:
 #     it proves nothing about those of arm64.
+# arm64.sh FLAVOUR count: counts the instructions of the hottest operations there, of ours and of C, kernel included:
+#     the machine's clock goes on by a nanosecond with each instruction. Writes bench/README.md.
+# arm64.sh FLAVOUR clr: the conformance suite there, on .NET's runtime with its JIT compiler.
 . "$(dirname "$0")/lib.sh"
-flavour=$1
+flavour=$1 what=${2:-guest}
 need clang binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm64-cross qemu-system-arm cpio
-projects="tests/NativeIpc.Aot tests/NativeIpc.Peer tests/NativeIpc.Storm src/NativeIpc.Tool"
+case $what in
+    guest) projects="tests/NativeIpc.Aot tests/NativeIpc.Peer tests/NativeIpc.Storm src/NativeIpc.Tool" ;;
+    count) projects="tests/NativeIpc.Peer bench/NativeIpc.Yardstick" ;;
+    clr) projects="tests/NativeIpc.Peer tests/NativeIpc.Conformance" ;;
+esac
 
 # Both flavours run the same programs.
 made=$root/artifacts/platforms/arm64
 mkdir -p "$made"
-for project in $projects; do
-    # .NET passes --target, which gcc does not know; lld 14 loses a section that .NET needs.
-    dotnet publish "$root/$project" -nologo -v q -c Release -r linux-arm64 -p:PublishAot=true -p:RunAnalyzers=false \
-        -p:CppCompilerAndLinker=clang -p:LinkerFlavor=bfd -p:ObjCopyName=aarch64-linux-gnu-objcopy \
-        --artifacts-path "$made/build" -o "$made/${project##*/}" >"$out/publish.log" 2>&1 ||
+publish() { # PROJECT FOLDER PROPERTY...
+    dotnet publish "$root/$1" -nologo -v q -c Release -r linux-arm64 -p:RunAnalyzers=false \
+        --artifacts-path "$made/$2-build" -o "$made/$2/${1##*/}" "${@:3}" >"$out/publish.log" 2>&1 ||
         { tail -n 20 "$out/publish.log" >&2; exit 1; }
+}
+for project in $projects; do
+    if [ "$what" = clr ]; then
+        publish "$project" clr --no-self-contained -p:PublishAot=false
+    else
+        # .NET passes --target, which gcc does not know; lld 14 loses a section that .NET needs.
+        publish "$project" native -p:PublishAot=true -p:CppCompilerAndLinker=clang -p:LinkerFlavor=bfd \
+            -p:ObjCopyName=aarch64-linux-gnu-objcopy
+    fi
 done
-clang --target=aarch64-linux-gnu -fuse-ld=bfd -std=c11 -O1 -o "$made/peer-c" "$root/tests/peers/c/peer.c" || exit 1
+cross() { clang --target=aarch64-linux-gnu -fuse-ld=bfd "$@"; }
+cross -std=c11 -O1 -o "$made/peer-c" "$root/tests/peers/c/peer.c" &&
+    cross -O2 -w -o "$made/yard_c" "$root/bench/peers/yard.c" -lpthread || exit 1
+# A limit for each user binds others than root.
+cross -O1 -x c -o "$made/as-user" - <<-'END' || exit 1
+	#include <unistd.h>
+	int main(int count, char **words)
+	{
+	    return count < 2 || setgid(1000) || setuid(1000) || execv(words[1], words + 1);
+	}
+	END
 
 # The kernel and the C library of arm64, unpacked and never installed.
 debian trixie
 packages=$cache/arm64
 image=$packages/$flavour
-if [ ! -e "$image/complete" ]; then
+if [ ! -e "$image/complete-2" ]; then
     rm -rf "$image"
     mkdir -p "$image/root" "$debian/tmp/nativeipc"
     # shellcheck disable=SC2016 # for the inner shell
@@ -31,7 +55,10 @@ if [ ! -e "$image/complete" ]; then
         kernel=$(apt-cache depends linux-image-$1:arm64 | sed -n "s/.*Depends: \(linux-image-[0-9][^:]*\).*/\1/p" |
             head -n 1) &&
         apt-get -q download "$kernel:arm64" libc6:arm64 busybox-static:arm64 libgcc-s1:arm64 libstdc++6:arm64 \
-            libatomic1:arm64; status=$?; dpkg --remove-architecture arm64; exit $status' sh "$flavour" \
+            libatomic1:arm64 libssl3t64:arm64 zlib1g:arm64 libzstd1:arm64
+        status=$?
+        dpkg --remove-architecture arm64
+        exit $status' sh "$flavour" \
         >"$out/packages.log" 2>&1 || unable "the arm64 packages could not be had; see $out/packages.log"
     for package in "$debian"/tmp/nativeipc/*.deb; do
         case $package in
@@ -41,7 +68,7 @@ if [ ! -e "$image/complete" ]; then
         esac
     done
     rm -rf "$debian/tmp/nativeipc"
-    touch "$image/complete"
+    touch "$image/complete-2"
 fi
 
 guest=$out/guest
@@ -50,16 +77,50 @@ mkdir -p "$guest"/{bin,lib/aarch64-linux-gnu,dev,proc,sys,tmp,root,run,usr/bin}
 cp "$image/root/usr/bin/busybox" "$guest/bin/"
 libraries=$image/root/usr/lib/aarch64-linux-gnu
 cp -a "$libraries"/{libc.so*,libm.so*,ld-linux*,libpthread.so*,libdl.so*,librt.so*} \
-    "$libraries"/{libgcc_s*,libatomic.so*,libstdc++.so.6*} "$guest/lib/aarch64-linux-gnu/"
+    "$libraries"/{libgcc_s*,libatomic.so*,libstdc++.so.6*,libssl.so*,libcrypto.so*,libz.so*,libzstd.so*} \
+    "$guest/lib/aarch64-linux-gnu/"
 ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$guest/lib/ld-linux-aarch64.so.1"
 cp "$root/eng/platforms/arm64-guest.sh" "$guest/init"
 chmod 755 "$guest/init"
-cp "$made/NativeIpc.Aot/NativeIpc.Aot" "$made/NativeIpc.Peer/NativeIpc.Peer" "$made/NativeIpc.Storm/NativeIpc.Storm" \
-    "$made/NativeIpc.Tool/nipc" "$made/peer-c" "$guest/root/"
-(cd "$guest" && find . | cpio --quiet -o -H newc | gzip -1) >"$out/initrd.gz"
+case $what in
+    guest) programs="NativeIpc.Aot NativeIpc.Peer NativeIpc.Storm" ;;
+    count) programs="NativeIpc.Peer NativeIpc.Yardstick" ;;
+    clr)
+        programs=
+        version=$(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 } END { print v }')
+        package Microsoft.NETCore.App.Runtime.linux-arm64 "$version"
+        shared=$guest/dotnet/shared/Microsoft.NETCore.App
+        mkdir -p "$guest/dotnet/host/fxr/$version" "$shared"
+        cp "$package/runtimes/linux-arm64/native/libhostfxr.so" "$guest/dotnet/host/fxr/$version/"
+        cp -r "$package/runtimes/linux-arm64/native" "$shared/$version"
+        cp "$package"/runtimes/linux-arm64/lib/*/* "$shared/$version/"
+        cp -r "$made/clr/NativeIpc.Peer" "$made/clr/NativeIpc.Conformance" "$guest/root/"
+        ;;
+esac
+for program in $programs; do cp "$made/native/$program/$program" "$guest/root/"; done
+[ "$what" != guest ] || cp "$made/native/NativeIpc.Tool/nipc" "$guest/root/"
+cp "$made/peer-c" "$made/yard_c" "$made/as-user" "$guest/root/"
+(cd "$guest" && find . | cpio --quiet -o -H newc) >"$out/initrd"
 
 emulator "$(qemu-system-aarch64 --version | sed -n '1s/ (.*//p') (qemu-system-aarch64)"
-lines guest 900 qemu-system-aarch64 -M virt -cpu max,pauth-impdef=on -smp 2 -m 1536 -nic none -nographic -no-reboot \
-    -kernel "$image"/vmlinuz-* -initrd "$out/initrd.gz" \
-    -append "console=ttyAMA0 quiet panic=1 kills=${short:+20}${short:-200}"
-tr -d '\r' <"$out/results/guest.log" | grep -P '^FACTS\t' || exit 1
+machine=(-smp 2 -m 2048) limit=900
+case $what in
+    count) machine=(-smp 1 -m 1536 -icount "shift=0,sleep=off") ;;
+    clr) machine=(-smp 2 -m 4096) limit=2400 ;;
+esac
+run=(qemu-system-aarch64 -M virt -cpu "max,pauth-impdef=on" "${machine[@]}" -nic none -nographic -no-reboot
+    -kernel "$image"/vmlinuz-* -initrd "$out/initrd"
+    -append "console=ttyAMA0 quiet panic=1 what=$what kills=${short:+20}${short:-200}")
+log=$out/results/$what.log
+said() { tr -d '\r' <"$log"; }
+if [ "$what" = clr ]; then
+    bounded $limit "${run[@]}" >"$log" 2>&1
+    said | sed -n 's/^XML\t//p' >"$out/results/conformance.xml"
+    code=$(said | sed -n 's/^ENDED //p')
+    python3 "$root/eng/platforms/table.py" xunit 'conformance (part)' "$out/results/conformance.xml" "${code:-124}"
+else
+    lines "$what" $limit "${run[@]}"
+fi
+said | grep -P '^FACTS\t' || exit 1
+[ "$what" != count ] || [ -n "$no_rows" ] ||
+    python3 "$root/eng/platforms/table.py" counts "$root/bench/README.md" "$log" "$root/bench/results.tsv"

@@ -4,6 +4,8 @@
     table.py xunit NAME FILE CODE       lines of a recipe (lib.sh) from a result file of xunit
     table.py lines NAME LOG CODE        the same from lines that begin with PASS, FAIL or SKIP
     table.py row DOCUMENT NAME LINES    puts the row of a platform, made of a recipe's lines, into the document's table
+    table.py counts DOCUMENT LOG TIMES  writes the table of instructions on arm64 from a log of the emulated machine,
+                                        beside the ratios of times on x64 (bench/results.tsv)
     table.py places DOCUMENT FOLDER     writes the table of containers.sh from what NativeIpc.Peer --essentials said
 """
 import datetime
@@ -115,6 +117,34 @@ def places(document, folder):
         file.write("\n".join(text))
 
 
+def counts(document, log, times):
+    said = {}
+    with open(log, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            words = line.rstrip("\r\n").split("\t")
+            if words[0] == "COUNT":
+                said.setdefault(words[2], {})[words[1]] = float(words[3])
+    with open(times, encoding="utf-8") as file:
+        on_x64 = {words[0]: words[6] for words in (line.rstrip("\n").split("\t") for line in file)
+                  if words[1] == "aot"}
+    rows = [(name, both["yard_c"], both["NativeIpc.Yardstick"]) for name, both in said.items()
+            if len(both) == 2 and not name.endswith(("_left", ".cpu"))]
+    if not rows:
+        sys.exit("No operation was counted for both programs, so there is no table.")
+    table = [f"Counted on {datetime.date.today().isoformat()} by `./platforms.sh arm64-count`.", "",
+             "| Operation | C | ours, AOT | ratio | ratio of times on x64 |", "|---|---|---|---|---|"]
+    table += [f"| `{name}` | {c:.0f} | {ours:.0f} | {ours / c:.2f}× | "
+              f"{float(on_x64[name]):.2f}× |" if on_x64.get(name) else
+              f"| `{name}` | {c:.0f} | {ours:.0f} | {ours / c:.2f}× | – |" for name, c, ours in rows]
+    with open(document, encoding="utf-8") as file:
+        text = file.read().split("\n")
+    start = next(i for i, line in enumerate(text) if line.startswith("<!-- arm64: begin"))
+    end = next(i for i, line in enumerate(text) if line.startswith("<!-- arm64: end"))
+    text[start + 1:end] = table
+    with open(document, "w", encoding="utf-8") as file:
+        file.write("\n".join(text))
+
+
 def order(line):
     """As ./platforms.sh lists them."""
     with open("platforms.sh", encoding="utf-8") as file:
@@ -125,7 +155,7 @@ def order(line):
 
 if __name__ == "__main__":
     verb, *words = sys.argv[1:]
-    if verb in ("row", "places"):
-        {"row": row, "places": places}[verb](*words)
+    if verb in ("row", "places", "counts"):
+        {"row": row, "places": places, "counts": counts}[verb](*words)
     else:
         {"xunit": xunit, "lines": lines}[verb](words[0], words[1], int(words[2]))
