@@ -104,7 +104,7 @@ public class AccessTests : WindowsTest
     }
 
     // Skipped by the attribute: see IsWine.
-    [Fact(Skip = "Wine 8 lets anybody, a C program too, map a PAGE_READONLY section for writing.",
+    [Fact(Skip = "Wine 8 and 10 let anybody, a C program too, map a PAGE_READONLY section for writing.",
         SkipWhen = nameof(IsWine))]
     public void A_section_without_write_protection_cannot_be_written()
     {
