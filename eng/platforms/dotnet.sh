@@ -14,7 +14,10 @@ if [ ! -e "$home/complete" ]; then
     cp "$package"/runtimes/linux-x64/lib/*/* "$home/shared/Microsoft.NETCore.App/$version/"
     touch "$home/complete"
 fi
-export DOTNET_ROOT=$home DOTNET_ROLL_FORWARD=LatestMajor
+# Other users have to reach it, too.
+rm -rf "$out/home"
+cp -al "$home" "$out/home" 2>/dev/null || cp -a "$home" "$out/home" || exit 1
+export DOTNET_ROOT=$out/home DOTNET_ROLL_FORWARD=LatestMajor
 conformance=$(program NativeIpc.Conformance)
 facts "$(program NativeIpc.Peer)"
 suite unit 200 apart "$(program NativeIpc.Tests)"
