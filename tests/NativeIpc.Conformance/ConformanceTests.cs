@@ -1,3 +1,4 @@
+using NativeIpc.Platform;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -35,6 +36,12 @@ public abstract class ConformanceTests<TProvider> : IDisposable
 
     /// <summary>A key that nobody has used.</summary>
     private protected NativeIpcKey NextKey() => Names.Next(Backend.Type);
+
+    /// <summary>The same for a robust semaphore. With musl those are glibc's, which are named by their file
+    /// there.</summary>
+    private protected NativeIpcKey NextRobustKey()
+        => Backend.IsPosix && PlatformEnvironment.Platform == KeyPlatform.LinuxMusl
+            ? Names.Track(new NativeIpcKey("/sem." + TestNames.NextName(), Backend.Type)) : NextKey();
 
     /// <summary>A second process with nothing open.</summary>
     private protected PeerProcess Peer()

@@ -14,17 +14,17 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
     [BackendFact(Needs.Recovery)]
     public void One_handle_more_than_can_be_told_apart_locks_without_recovery_and_is_refused_where_that_is_asked()
     {
-        NativeIpcKey key = NextKey();
+        NativeIpcKey key = NextKey(), itsLock = Provider.LockKey(key);
         var robust = new SystemSemaphoreOptions { Robust = true };
         List<SystemSemaphore> handles = [];
         using SharedMemory segment = SharedMemory.CreateNew(key, 100);
         segment.Lock().Dispose();
         try
         {
-            while (handles.Count < 499) handles.Add(SystemSemaphore.OpenExisting(key, robust));
+            while (handles.Count < 499) handles.Add(SystemSemaphore.OpenExisting(itsLock, robust));
             Assert.True(segment.GetLockStatus().IsRecoverable);
             Assert.Equal(NativeIpcError.LockError,
-                Assert.Throws<NativeIpcException>(() => SystemSemaphore.OpenExisting(key, robust)).Error);
+                Assert.Throws<NativeIpcException>(() => SystemSemaphore.OpenExisting(itsLock, robust)).Error);
             using SharedMemory demanding = SharedMemory.OpenExisting(key,
                 options: new() { RequireLockRecovery = true });
             Assert.Equal(NativeIpcError.LockError, Assert.Throws<NativeIpcException>(() => demanding.Lock()).Error);
@@ -54,7 +54,7 @@ public abstract class DeathPointTests<TProvider> : CrashedHolderTests<TProvider>
         try
         {
             while (handles.Count < HolderSlots.Count)
-                handles.Add(SystemSemaphore.OpenExisting(key, new() { Robust = true }));
+                handles.Add(SystemSemaphore.OpenExisting(Provider.LockKey(key), new() { Robust = true }));
             _ = plain.GetLockStatus(); // opens the lock
         }
         finally

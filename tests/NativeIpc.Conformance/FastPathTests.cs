@@ -167,7 +167,7 @@ public abstract class FastPathTests<TProvider> : ConformanceTests<TProvider>
     [InlineData(RemovalPolicy.LastOneOut)]
     public async Task A_robust_semaphore_is_freed_of_a_dead_stranger(RemovalPolicy removal)
     {
-        NativeIpcKey key = NextKey();
+        NativeIpcKey key = NextRobustKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Robust = true, Removal = removal });
         for (int i = 0; i < 2; i++)
         {

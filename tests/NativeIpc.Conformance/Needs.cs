@@ -55,6 +55,9 @@ public enum Needs
 
     /// <summary>A lock whose next holder is told when the last one was killed.</summary>
     Recovery = 1 << 12,
+
+    /// <summary>The C library's POSIX semaphores are glibc's: permits are recorded, and waiters counted.</summary>
+    GlibcSemaphores = 1 << 13,
 }
 
 /// <summary>A fact about the back ends that have what it needs.</summary>

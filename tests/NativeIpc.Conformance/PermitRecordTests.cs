@@ -15,7 +15,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
 
     private static readonly SystemSemaphoreOptions s_recorded = new() { Recording = PermitRecording.Process };
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void What_a_killed_holder_recorded_is_given_back_once_and_what_others_hold_is_not()
     {
         NativeIpcKey key = NextKey();
@@ -41,7 +41,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((1, 9), (SystemSemaphore.ReturnLostPermits(key), Count(semaphore)));
     }
 
-    [BackendTheory(Needs.Recovery)]
+    [BackendTheory(Needs.GlibcSemaphores)]
     [InlineData("record.claimed", 0)]
     [InlineData("record.entered", 0)]
     [InlineData("record.intended", 0)]
@@ -66,7 +66,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         AssertMends(semaphore, taken, 5);
     }
 
-    [BackendTheory(Needs.Recovery)]
+    [BackendTheory(Needs.GlibcSemaphores)]
     [InlineData("record.entered", 2)]
     [InlineData("record.intended", 2)]
     [InlineData("record.changed", 0)]
@@ -84,7 +84,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         AssertMends(semaphore, 1 + left, 5);
     }
 
-    [BackendTheory(Needs.Recovery)]
+    [BackendTheory(Needs.GlibcSemaphores)]
     [InlineData("record.mending", 2)]
     [InlineData("record.entered", 2)]
     [InlineData("record.intended", 2)]
@@ -106,7 +106,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         AssertMends(semaphore, left, 5);
     }
 
-    [BackendTheory(Needs.Recovery)]
+    [BackendTheory(Needs.GlibcSemaphores)]
     [InlineData("record.changed")]
     [InlineData("record.intended")]
     public void A_sleeper_that_a_killed_giver_did_not_wake_is_woken_by_the_next_mender(string point)
@@ -125,7 +125,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(0, Count(semaphore));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void Who_is_suspended_in_the_middle_of_taking_holds_up_takers_that_record_and_nobody_else()
     {
         NativeIpcKey key = NextKey();
@@ -151,7 +151,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         AssertMends(plain, 1, 5);
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void A_waiter_that_records_gets_the_permit_of_a_holder_that_is_killed_meanwhile()
     {
         NativeIpcKey key = NextKey();
@@ -166,7 +166,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(1, Count(semaphore));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public async Task An_awaiting_one_gets_it_too()
     {
         NativeIpcKey key = NextKey();
@@ -179,7 +179,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(1, Count(semaphore));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void Of_many_menders_at_once_one_gives_each_permit_back()
     {
         NativeIpcKey key = NextKey();
@@ -197,7 +197,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((7, 20), (given, Count(semaphore)));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void A_semaphore_that_was_made_anew_or_reset_has_lost_nothing()
     {
         NativeIpcKey key = NextKey();
@@ -214,7 +214,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((0, 0, 5), (Lost(key), SystemSemaphore.ReturnLostPermits(key), Count(anew)));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void What_an_instance_still_holds_when_it_is_disposed_is_lost()
     {
         NativeIpcKey key = NextKey();
@@ -223,7 +223,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         AssertMends(semaphore, 1, 2);
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void More_instances_than_there_are_records_work_without()
     {
         NativeIpcKey key = NextKey();
@@ -248,7 +248,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         AssertMends(semaphore, PermitRecords.Count, 1000);
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void Threads_of_one_instance_and_peers_that_do_not_record_keep_the_count()
     {
         NativeIpcKey key = NextKey();
@@ -266,7 +266,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((0, 0, 2), (Lost(key), SystemSemaphore.ReturnLostPermits(key), Count(plain)));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void Whenever_they_are_killed_no_permit_is_lost_and_none_is_added()
     {
         NativeIpcKey key = NextKey();
@@ -291,7 +291,7 @@ public abstract class PermitRecordTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal((0, 3), (Lost(key), Count(semaphore)));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void What_cannot_be_recorded_is_refused()
     {
         NativeIpcKey key = NextKey();

@@ -133,7 +133,7 @@ public abstract partial class WaitTests<TProvider>
     }
 
     /// <summary>A waiter of the C library sleeps until it is woken: nobody nudges it.</summary>
-    [BackendFact(Needs.Recovery | Needs.Posix)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public async Task A_wake_up_that_meets_a_wait_which_has_ended_goes_on_to_a_blocked_peer()
     {
         NativeIpcKey key = NextKey();
