@@ -17,19 +17,19 @@ internal sealed class SemaphoreCommands(TextWriter output)
     public string Run(Words words)
     {
         string verb = words.Next();
-        if (verb == "remove") return $"ok {SegmentCommands.Text(SystemSemaphore.Remove(words.NextKey()))}";
+        if (verb == "remove") return $"ok {SegmentCommands.Text(SystemSemaphore.Remove(words.NextSemaphoreKey()))}";
         if (verb == "mend")
             return string.Create(CultureInfo.InvariantCulture,
-                $"ok {SystemSemaphore.ReturnLostPermits(words.NextKey())}");
+                $"ok {SystemSemaphore.ReturnLostPermits(words.NextSemaphoreKey())}");
         string name = words.Next();
         switch (verb)
         {
             case "open":
-                return Keep(name, SystemSemaphore.OpenExisting(words.NextKey(), Options(words)));
+                return Keep(name, SystemSemaphore.OpenExisting(words.NextSemaphoreKey(), Options(words)));
             case "create":
             case "createoropen":
             case "createorreset":
-                NativeIpcKey key = words.NextKey();
+                NativeIpcKey key = words.NextSemaphoreKey();
                 int count = words.NextInt();
                 SystemSemaphoreOptions options = Options(words);
                 return Keep(name, verb switch

@@ -22,6 +22,22 @@ internal sealed class Words(string line)
 
     public NativeIpcKey NextKey() => NativeIpcKey.Parse(Next(), CultureInfo.InvariantCulture);
 
+    /// <summary>The key of a semaphore. Who commands may be on another C library (NATIVEIPC_NAMES_OF=glibc or musl),
+    /// which has another name for the file of a POSIX semaphore.</summary>
+    public NativeIpcKey NextSemaphoreKey()
+    {
+        const string Prefix = "/sem.";
+        NativeIpcKey key = NextKey();
+        if (key.Type != NativeIpcKeyType.PosixRealtime) return key;
+        return (Environment.GetEnvironmentVariable("NATIVEIPC_NAMES_OF"), NativeIpcKeyRules.Current.Platform) switch
+        {
+            ("glibc", KeyPlatform.LinuxMusl) => new NativeIpcKey(Prefix + key.NativeKey.TrimStart('/'), key.Type),
+            ("musl", KeyPlatform.Linux) when key.NativeKey.StartsWith(Prefix, StringComparison.Ordinal)
+                => new NativeIpcKey("/" + key.NativeKey[Prefix.Length..], key.Type),
+            _ => key,
+        };
+    }
+
     /// <summary>Takes the rest as options, <c>word</c> or <c>word=value</c>.</summary>
     public IEnumerable<(string Name, string Value)> Options()
     {
