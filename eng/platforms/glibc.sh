@@ -19,7 +19,7 @@ if [ -n "$mixed" ]; then
         suite "$(tr '[:upper:]' '[:lower:]' <<<$type)" 600 opened "$debian" "$conformance" \
             -class "*.$type.LockTests" -class "*.$type.CrashTests" -class "*.$type.DeathPointTests" \
             -class "*.$type.WaitTests" -class "*.$type.SemaphoreTests" -class "*.$type.RaceTests" \
-            -class "*.$type.CrashedHolderTests" -class "*.$type.UndoTests"
+            -class "*.$type.CrashedHolderTests" -class "*.$type.UndoTests" -trait- Needs=root
     done
 elif [ -n "$short" ]; then
     suite conformance 200 inside "$debian" "$conformance" -class '*.Posix.LockTests' -class '*.Posix.SemaphoreTests' \
