@@ -118,23 +118,23 @@ static inline long nativeipc_event_wake(nativeipc_event *event, int most) {
     return nativeipc_event_futex(&event->object->state, 1, (uint32_t)most, NULL);
 }
 
-static inline int nativeipc_event_has_waiters(nativeipc_event *event) {
+static inline uint32_t nativeipc_event_waiters(nativeipc_event *event) {
     NATIVEIPC_EVENT_STEP("look");
-    return NATIVEIPC_EVENT_STD atomic_load(&event->object->waiters) != 0;
+    return NATIVEIPC_EVENT_STD atomic_load(&event->object->waiters);
 }
 
-/* Takes what there is; if there is nothing: 0, and the state that was seen. first: the state when the wait began. */
-static inline int nativeipc_event_take(nativeipc_event *event, uint32_t first, uint32_t *seen) {
+/* Takes what there is; if there is nothing: 0, and the state that was seen. first: the state when the wait began. Only
+ * who has been counted in takes grants: they were given to such. */
+static inline int nativeipc_event_take(nativeipc_event *event, uint32_t first, int is_waiter, uint32_t *seen) {
     uint32_t state = NATIVEIPC_EVENT_STD atomic_load(&event->object->state);
     if (event->mode == NATIVEIPC_EVENT_MANUAL) {
         *seen = state;
         return (state & 1) != 0 || state >> 1 != first >> 1;
     }
-    /* A grant first: it was meant for one that slept, and the set bit stays for the next. */
-    while (state != 0) {
+    while (is_waiter ? state != 0 : (state & 1) != 0) {
         NATIVEIPC_EVENT_STEP("take");
         if (NATIVEIPC_EVENT_STD atomic_compare_exchange_strong(&event->object->state, &state,
-                state > 1 ? state - 2 : 0))
+                is_waiter && state > 1 ? state - 2 : state & ~(uint32_t)1))
             return 1;
     }
     *seen = 0;
@@ -159,17 +159,19 @@ static inline int nativeipc_event_set(nativeipc_event *event) {
         NATIVEIPC_EVENT_STEP("set");
         uint32_t state = NATIVEIPC_EVENT_STD atomic_load(&event->object->state);
         if ((state & 1) != 0) {
+            /* Written all the same: who takes the event after that sees what this thread wrote before it. */
+            if ((NATIVEIPC_EVENT_STD atomic_fetch_or(&event->object->state, 0u) & 1) == 0) continue;
             /* Somebody may sleep whom a killed setter did not wake. */
-            if (nativeipc_event_has_waiters(event)) nativeipc_event_wake(event, all ? INT_MAX : 1);
+            if (nativeipc_event_waiters(event) != 0) nativeipc_event_wake(event, all ? INT_MAX : 1);
             return 0;
         }
-        if (all || !nativeipc_event_has_waiters(event)) {
+        if (all || nativeipc_event_waiters(event) <= state >> 1) {
             NATIVEIPC_EVENT_STEP("exchange");
             if (!NATIVEIPC_EVENT_STD atomic_compare_exchange_strong(&event->object->state, &state,
                     all ? state + 3 : state | 1))
                 continue;
             /* Race: one counted itself in and slept since the look. Safe because: looks again, after the exchange. */
-            if (nativeipc_event_has_waiters(event)) nativeipc_event_wake(event, all ? INT_MAX : 1);
+            if (nativeipc_event_waiters(event) != 0) nativeipc_event_wake(event, all ? INT_MAX : 1);
             return 1;
         }
         NATIVEIPC_EVENT_STEP("grant");
@@ -192,15 +194,29 @@ static inline int nativeipc_event_is_later(const struct timespec *one, const str
     return one->tv_sec != other->tv_sec ? one->tv_sec > other->tv_sec : one->tv_nsec > other->tv_nsec;
 }
 
+/* Counts one out. If it had nothing: a grant for which no waiter is left, of a killed setter, becomes the set bit, and
+ * what there is wakes another one, since a wake-up may have come to this one. */
+static inline void nativeipc_event_leave(nativeipc_event *event, int got) {
+    NATIVEIPC_EVENT_STEP("leave");
+    NATIVEIPC_EVENT_STD atomic_fetch_sub(&event->object->waiters, 1u);
+    if (got || event->mode == NATIVEIPC_EVENT_MANUAL) return;
+    uint32_t state = NATIVEIPC_EVENT_STD atomic_load(&event->object->state);
+    while ((state & 1) == 0 && state >> 1 > nativeipc_event_waiters(event)
+        && !NATIVEIPC_EVENT_STD atomic_compare_exchange_strong(&event->object->state, &state, (state - 2) | 1)) {
+    }
+    if (NATIVEIPC_EVENT_STD atomic_load(&event->object->state) != 0 && nativeipc_event_waiters(event) != 0)
+        nativeipc_event_wake(event, 1);
+}
+
 /* Waits until it is set, until a time of CLOCK_MONOTONIC, or for ever (NULL). */
 static inline int nativeipc_event_wait_until(nativeipc_event *event, const struct timespec *deadline) {
     uint32_t first = NATIVEIPC_EVENT_STD atomic_load(&event->object->state), seen;
-    if (nativeipc_event_take(event, first, &seen)) return 0;
+    if (nativeipc_event_take(event, first, 0, &seen)) return 0;
     NATIVEIPC_EVENT_STEP("count");
     NATIVEIPC_EVENT_STD atomic_fetch_add(&event->object->waiters, 1u);
     int got, error = 0;
     /* After an error it asks once more: what it was given meanwhile it takes. */
-    while (!(got = nativeipc_event_take(event, first, &seen)) && error == 0) {
+    while (!(got = nativeipc_event_take(event, first, 1, &seen)) && error == 0) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += 10; /* looks by itself, since a killed setter wakes nobody */
@@ -211,8 +227,7 @@ static inline int nativeipc_event_wait_until(nativeipc_event *event, const struc
             error = errno;
         NATIVEIPC_EVENT_STEP("awake");
     }
-    NATIVEIPC_EVENT_STEP("leave");
-    NATIVEIPC_EVENT_STD atomic_fetch_sub(&event->object->waiters, 1u);
+    nativeipc_event_leave(event, got);
     if (got) return 0;
     errno = error;
     return -1;
@@ -242,7 +257,7 @@ static inline int nativeipc_event_wait_for(nativeipc_event *event, const struct 
 /* As a wait that does not wait: EAGAIN when it is not set. */
 static inline int nativeipc_event_try(nativeipc_event *event) {
     uint32_t first = NATIVEIPC_EVENT_STD atomic_load(&event->object->state), seen;
-    if (nativeipc_event_take(event, first, &seen)) return 0;
+    if (nativeipc_event_take(event, first, 0, &seen)) return 0;
     errno = EAGAIN;
     return -1;
 }

@@ -266,14 +266,15 @@ class Event:
         if self._load(_WAITERS) != 0:
             _futex(self._address, _FUTEX_WAKE, _MANY if self.mode == self.MANUAL else 1)
 
-    def _take(self, first):
-        """(True, ...) when there was something to take; otherwise (False, the state that was seen)."""
+    def _take(self, first, is_waiter):
+        """(True, ...) when there was something to take; otherwise (False, the state that was seen). Only who has been
+        counted in takes grants: they were given to such."""
         seen = ctypes.c_uint32(self._load(_STATE))
         if self.mode == self.MANUAL:
             return bool(seen.value & 1) or seen.value >> 1 != first >> 1, seen.value
-        while seen.value != 0:
-            # A grant first: it was meant for one that slept, and the set bit stays for the next.
-            if self._exchange(seen, seen.value - 2 if seen.value > 1 else 0):
+        while seen.value != 0 if is_waiter else seen.value & 1:
+            state = seen.value
+            if self._exchange(seen, state - 2 if is_waiter and state > 1 else state & ~1):
                 return True, 0
         return False, 0
 
@@ -284,9 +285,11 @@ class Event:
             seen = ctypes.c_uint32(self._load(_STATE))
             state = seen.value
             if state & 1:
-                self._wake_if_any()  # somebody may sleep whom a killed setter did not wake
-                return False
-            if manual or self._load(_WAITERS) == 0:
+                # Written all the same: who takes the event after that sees what this thread wrote before it.
+                if _atomic_and(self._address + _STATE, 0xFFFFFFFF, _SEQ_CST) & 1:
+                    self._wake_if_any()  # somebody may sleep whom a killed setter did not wake
+                    return False
+            elif manual or self._load(_WAITERS) <= state >> 1:
                 if self._exchange(seen, state + 3 if manual else state | 1):
                     self._wake_if_any()  # one may have counted itself in and slept since the look
                     return True
@@ -313,21 +316,21 @@ class Event:
 
     def try_wait(self):
         """Whether it is set now; an auto-reset event is reset by that."""
-        return self._take(self._load(_STATE))[0]
+        return self._take(self._load(_STATE), False)[0]
 
     def wait(self, timeout=None):
         """Waits until it is set, or for a time in seconds, of the monotonic clock. False when the time has passed."""
         if timeout is not None and timeout < 0:
             raise ValueError("timeout is negative")
         first = self._load(_STATE)
-        got, seen = self._take(first)
+        got, seen = self._take(first, False)
         if got:
             return True
         deadline = None if timeout is None else time.monotonic_ns() + int(timeout * 10**9)
         _atomic_add(self._address + _WAITERS, 1, _SEQ_CST)
         try:
             while True:
-                got, seen = self._take(first)
+                got, seen = self._take(first, True)
                 if got:
                     return True
                 until = time.monotonic_ns()
@@ -341,11 +344,24 @@ class Event:
                     raise OSError(number, os.strerror(number))
         except BaseException:
             # An exception of a signal handler, KeyboardInterrupt for one: what it was given another one gets.
-            if self.mode == self.AUTO and not got and self._take(first)[0]:
+            if self.mode == self.AUTO and not got and self._take(first, True)[0]:
                 self.set()
             raise
         finally:
-            _atomic_add(self._address + _WAITERS, 0xFFFFFFFF, _SEQ_CST)
+            self._leave(got)
+
+    def _leave(self, got):
+        """Counts one out. If it had nothing: a grant for which no waiter is left, of a killed setter, becomes the set
+        bit, and what there is wakes another one, since a wake-up may have come to this one."""
+        _atomic_add(self._address + _WAITERS, 0xFFFFFFFF, _SEQ_CST)
+        if got or self.mode == self.MANUAL:
+            return
+        seen = ctypes.c_uint32(self._load(_STATE))
+        while not seen.value & 1 and seen.value >> 1 > self._load(_WAITERS):
+            if self._exchange(seen, (seen.value - 2) | 1):
+                break
+        if self._load(_STATE) != 0:
+            self._wake_if_any()
 
     def close(self):
         """Lets go of the event, which stays."""

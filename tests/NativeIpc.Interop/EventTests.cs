@@ -6,7 +6,8 @@ using Xunit;
 
 namespace NativeIpc.Foreign;
 
-/// <summary>Events between processes of C on glibc and musl, of C++ and of Python (docs/layouts.md).</summary>
+/// <summary>Events between processes of C on glibc and musl, of C++, of Python and of this library
+/// (docs/layouts.md).</summary>
 [NeedsLinux("The peers are built for Linux.")]
 public sealed class EventTests
 {
@@ -18,7 +19,11 @@ public sealed class EventTests
     private const int VersionAt = 12;
     private const int ModeAt = 14;
 
-    private static readonly string[] s_kinds = ["event-c", "event-c-musl", "event-cpp", "event-python"];
+    private const string Ours = "ours";
+
+    private static readonly string[] s_foreign = ["event-c", "event-c-musl", "event-cpp", "event-python"];
+
+    private static readonly string[] s_kinds = [.. s_foreign, Ours];
 
     /// <summary>Each two of them, in both orders, and each with itself.</summary>
     public static TheoryData<string, string> Pairs()
@@ -26,13 +31,16 @@ public sealed class EventTests
         var pairs = new TheoryData<string, string>();
         foreach (string one in s_kinds)
         {
-            foreach (string other in s_kinds) pairs.Add(one, other);
+            foreach (string other in s_kinds)
+            {
+                if (one != Ours || other != Ours) pairs.Add(one, other);
+            }
         }
 
         return pairs;
     }
 
-    public static TheoryData<string> Kinds() => [.. s_kinds];
+    public static TheoryData<string> Kinds() => [.. s_foreign];
 
     [Theory]
     [MemberData(nameof(Pairs))]
@@ -41,16 +49,16 @@ public sealed class EventTests
         using var meeting = new Meeting();
         ForeignPeer one = meeting.Start(maker);
         ForeignPeer other = meeting.Start(user);
-        Assert.Equal("created", one.Ask($"event create e {meeting.Key} auto set"));
+        Assert.Equal("created", one.Ask($"event create e {meeting.Key} auto 1"));
         Assert.Equal("opened", other.Ask($"event open e {meeting.Key}"));
         Assert.Equal("auto", other.Ask("event mode e"));
-        Assert.Equal("true", other.Ask("event try e"));
+        Assert.Equal("true", other.Ask("event trywait e"));
         Assert.Equal("false", one.Ask("event isset e"));
-        Assert.Equal("false", other.Ask("event wait e 1"));
-        Assert.Equal("1", one.Ask("event set e 2"));
-        Assert.Equal("true", other.Ask("event wait e 60000"));
-        Assert.Equal("AlreadyExists", other.AskFailing($"event create f {meeting.Key} auto"));
-        Assert.Equal("KeyError", other.AskFailing($"event createoropen f {meeting.Key} manual"));
+        Assert.Equal("false", other.Ask("event trywait e 1"));
+        Assert.Equal(maker == Ours ? "" : "1", one.Ask("event set e 2"));
+        Assert.Equal("true", other.Ask("event trywait e 60000"));
+        Assert.Equal("AlreadyExists", other.AskFailing($"event create f {meeting.Key} auto 0"));
+        Assert.Equal("KeyError", other.AskFailing($"event createoropen f {meeting.Key} manual 0"));
         Assert.Equal("true", other.Ask($"event remove {meeting.Key}"));
         Assert.Equal("false", one.Ask($"event remove {meeting.Key}"));
         Assert.Equal("NotFound", other.AskFailing($"event open f {meeting.Key}"));
@@ -62,7 +70,7 @@ public sealed class EventTests
     {
         using var meeting = new Meeting();
         ForeignPeer peer = meeting.Start(kind);
-        peer.Ask($"event create e {meeting.Key} manual set");
+        peer.Ask($"event create e {meeting.Key} manual 1");
         byte[] expected = new byte[64];
         expected[StateAt] = 1;
         BitConverter.TryWriteBytes(expected.AsSpan(MagicAt), 0x7645494E);
@@ -80,8 +88,8 @@ public sealed class EventTests
         {
             using var meeting = new Meeting();
             ForeignPeer[] sleepers = meeting.Sleep("manual", s_kinds);
-            Assert.Equal("true", meeting.Open(setter).Ask("event pulse e"));
-            foreach (ForeignPeer sleeper in sleepers) Assert.Equal("true", sleeper.Answer());
+            Assert.Equal(setter == Ours ? "" : "true", meeting.Open(setter).Ask("event pulse e"));
+            foreach (ForeignPeer sleeper in sleepers) Assert.Equal("", sleeper.Answer());
             Assert.Equal(0u, meeting.Waiters);
         }
     }
@@ -94,8 +102,8 @@ public sealed class EventTests
             using var meeting = new Meeting();
             ForeignPeer[] sleepers = meeting.Sleep("auto", s_kinds);
             // No sleeper need run between two of them
-            Assert.Equal("4", meeting.Open(setter).Ask("event set e 4"));
-            foreach (ForeignPeer sleeper in sleepers) Assert.Equal("true", sleeper.Answer());
+            Assert.Equal(setter == Ours ? "" : "5", meeting.Open(setter).Ask("event set e 5"));
+            foreach (ForeignPeer sleeper in sleepers) Assert.Equal("", sleeper.Answer());
             Assert.Equal((0u, 0u), (meeting.State, meeting.Waiters));
         }
     }
@@ -107,24 +115,46 @@ public sealed class EventTests
     public void What_all_have_set_is_what_all_have_taken(bool isSetAtFirst)
     {
         using var meeting = new Meeting();
-        ForeignPeer maker = meeting.Start(s_kinds[0]);
-        maker.Ask($"event create e {meeting.Key} auto{(isSetAtFirst ? " set" : "")}");
-        ForeignPeer[] peers = [.. s_kinds.Select(meeting.Open)];
+        meeting.Start(s_foreign[0]).Ask($"event create e {meeting.Key} auto {(isSetAtFirst ? 1 : 0)}");
+        ForeignPeer[] peers = [.. s_foreign.Select(meeting.Open)];
+        using SystemEvent ours = SystemEvent.OpenExisting(NativeIpcKey.Parse(meeting.Key));
         for (int i = 0; i < peers.Length; i++)
         {
-            int rounds = s_kinds[i] == "event-python" ? 10_000 : 100_000;
+            int rounds = s_foreign[i] == "event-python" ? 10_000 : 100_000;
             int seed = Environment.TickCount + i;
             peers[i].Post(string.Create(CultureInfo.InvariantCulture, $"event storm e {rounds} {seed}"));
         }
 
+        // Ours only waits, since its Set does not say whether it changed something.
+        using var ending = new CancellationTokenSource();
+        Task<long> waiting = Task.Factory.StartNew(() => Taken(ours, ending.Token), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default);
         long[][] counts = [.. peers.Select(peer => peer.Answer().Split(' ').Select(
             word => long.Parse(word, CultureInfo.InvariantCulture)).ToArray())];
+        ending.Cancel();
+        Assert.True(waiting.Wait(Patience.Seconds(60)), "The watchdog: our waits do not end.");
         long set = counts.Sum(count => count[0]) + (isSetAtFirst ? 1 : 0);
-        long taken = counts.Sum(count => count[1]);
+        long taken = counts.Sum(count => count[1]) + waiting.Result;
         long reset = counts.Sum(count => count[2]);
         Assert.True(set - taken - reset == meeting.State && meeting.State <= 1,
-            $"{set} set, {taken} taken, {reset} reset, and the state is {meeting.State}");
+            $"{set} set, {taken} taken ({waiting.Result} by us), {reset} reset, and the state is {meeting.State}");
         Assert.Equal(0u, meeting.Waiters);
+    }
+
+    private static long Taken(SystemEvent ours, CancellationToken ending)
+    {
+        long taken = 0;
+        try
+        {
+            for (int i = 0; !ending.IsCancellationRequested; i++)
+                taken += ours.Wait(TimeSpan.FromMicroseconds(i % 200), ending) ? 1 : 0;
+        }
+        catch (OperationCanceledException)
+        {
+            // It took nothing.
+        }
+
+        return taken;
     }
 
     [Theory]
@@ -135,8 +165,8 @@ public sealed class EventTests
         using var meeting = new Meeting();
         using var back = new Meeting();
         ForeignPeer there = meeting.Start(one);
-        there.Ask($"event create e {meeting.Key} auto");
-        there.Ask($"event create f {back.Key} auto");
+        there.Ask($"event create e {meeting.Key} auto 0");
+        there.Ask($"event create f {back.Key} auto 0");
         ForeignPeer here = meeting.Open(other);
         here.Ask($"event open f {back.Key}");
         there.Post($"event relay e f {Turns}");
@@ -145,7 +175,7 @@ public sealed class EventTests
         starter.Ask("event set e");
         Assert.Equal("", there.Answer());
         Assert.Equal("", here.Answer());
-        Assert.Equal("true", starter.Ask("event try e"));
+        Assert.Equal("true", starter.Ask("event trywait e"));
     }
 
     [Theory]
@@ -159,12 +189,12 @@ public sealed class EventTests
         Assert.Equal(1u, meeting.Waiters);
         Assert.Equal("1", other.Ask("event set e 3"));
         Assert.Equal("true", other.Ask("event isset e"));
-        Assert.Equal("true", other.Ask("event try e"));
-        Assert.Equal("false", other.Ask("event try e"));
+        Assert.Equal("true", other.Ask("event trywait e"));
+        Assert.Equal("false", other.Ask("event trywait e"));
         other.Post("event wait e");
         meeting.AwaitSleep(other, 2);
         Assert.Equal("1", meeting.Open("event-c").Ask("event set e"));
-        Assert.Equal("true", other.Answer());
+        Assert.Equal("", other.Answer());
         Assert.Equal((0u, 1u), (meeting.State, meeting.Waiters));
     }
 
@@ -187,14 +217,14 @@ public sealed class EventTests
             meeting.StopAt(victim, point, "event set e").Kill();
             ForeignPeer last = meeting.Open(other);
             last.Ask("event set e");
-            if (!afterAKill) Assert.Equal("true", sleepers[0].Answer());
+            if (!afterAKill) Assert.Equal("", sleepers[0].Answer());
             // The killed Set counts or does not, as far as it came.
             int left = 0;
-            for (int i = 0; i < 3; i++) left += last.Ask("event try e") == "true" ? 1 : 0;
+            for (int i = 0; i < 3; i++) left += last.Ask("event trywait e") == "true" ? 1 : 0;
             if (mode == "auto") Assert.InRange(left, 0, afterAKill ? 2 : 1);
             last.Ask("event reset e");
             last.Ask("event set e");
-            Assert.Equal("true", last.Ask("event wait e 60000"));
+            Assert.Equal("true", last.Ask("event trywait e 60000"));
         }
     }
 
@@ -204,14 +234,14 @@ public sealed class EventTests
         foreach (string mode in new[] { "auto", "manual" })
         {
             using var meeting = new Meeting();
-            meeting.Start("event-c").Ask($"event create e {meeting.Key} {mode}");
+            meeting.Start("event-c").Ask($"event create e {meeting.Key} {mode} 0");
             ForeignPeer victim = meeting.Open("event-c");
             // Auto-reset it looks before the exchange and after it; manual-reset after it.
             victim.Ask($"stopat look {(mode == "auto" ? 2 : 1)}");
             victim.Post("event set e");
             victim.Await("stopped look");
             victim.Kill();
-            Assert.Equal("true", meeting.Open("event-c-musl").Ask("event wait e 60000"));
+            Assert.Equal("true", meeting.Open("event-c-musl").Ask("event trywait e 60000"));
         }
     }
 
@@ -228,7 +258,7 @@ public sealed class EventTests
         {
             using var meeting = new Meeting();
             ForeignPeer last = meeting.Start(other);
-            last.Ask($"event create e {meeting.Key} {mode}{(point == "take" ? " set" : "")}");
+            last.Ask($"event create e {meeting.Key} {mode} {(point == "take" ? 1 : 0)}");
             if (point is "awake" or "leave")
             {
                 ForeignPeer sleeper = meeting.Open(victim);
@@ -236,20 +266,20 @@ public sealed class EventTests
                 sleeper.Post("event wait e");
                 meeting.AwaitSleep(sleeper, 1);
                 last.Ask("event set e");
-                sleeper.Await("acquiring");
+                sleeper.Await("waiting");
                 sleeper.Await($"stopped {point}");
                 sleeper.Kill();
             }
             else
             {
-                meeting.StopAt(victim, point, "event wait e", "acquiring").Kill();
+                meeting.StopAt(victim, point, "event wait e", "waiting").Kill();
             }
 
             last.Ask("event set e");
-            Assert.Equal("true", last.Ask("event wait e 60000"));
+            Assert.Equal("true", last.Ask("event trywait e 60000"));
             if (mode == "manual") continue;
-            // What it was given and did not take, one more may have.
-            string left = last.Ask("event try e");
+            // What it was given and did not take, one that is counted in may have.
+            string left = last.Ask("event trywait e 1");
             Assert.Equal(point == "awake" ? "true" : "false", left);
             Assert.Equal(0u, meeting.State);
         }
@@ -260,16 +290,20 @@ public sealed class EventTests
     public void Sleepers_that_a_killed_setter_did_not_wake_look_by_themselves()
     {
         using var auto = new Meeting();
+        using var toOurs = new Meeting();
+        using var fromOurs = new Meeting();
         using var manual = new Meeting();
         ForeignPeer[] freed =
         [
-            .. auto.Sleep("auto", "event-c"),
+            .. auto.Sleep("auto", "event-c"), .. toOurs.Sleep("auto", Ours), .. fromOurs.Sleep("auto", "event-c-musl"),
             .. manual.Sleep("manual", s_kinds),
         ];
         auto.StopAt("event-c-musl", "wake", "event set e").Kill();
+        toOurs.StopAt("event-c", "wake", "event set e").Kill();
+        fromOurs.StopAt(Ours, "event.set", "event set e").Kill();
         manual.StopAt("event-c", "wake", "event pulse e").Kill();
         Assert.Equal("true", manual.Open("event-c").Ask("event reset e"));
-        foreach (ForeignPeer sleeper in freed) Assert.Equal("true", sleeper.Answer());
+        foreach (ForeignPeer sleeper in freed) Assert.Equal("", sleeper.Answer());
     }
 
     [Theory]
@@ -278,7 +312,7 @@ public sealed class EventTests
     {
         using var meeting = new Meeting();
         ForeignPeer peer = meeting.Start(kind);
-        peer.Ask($"event create e {meeting.Key} auto");
+        peer.Ask($"event create e {meeting.Key} auto 0");
         byte[] good = File.ReadAllBytes(meeting.Path);
         foreach (int at in new[] { MagicAt, VersionAt, ModeAt })
         {
@@ -291,7 +325,7 @@ public sealed class EventTests
         foreach (byte[] bad in new byte[][] { [], good[..63], [.. good, 0] })
         {
             File.WriteAllBytes(meeting.Path, bad);
-            Assert.Equal("KeyError", peer.AskFailing($"event createoropen f {meeting.Key} auto"));
+            Assert.Equal("KeyError", peer.AskFailing($"event createoropen f {meeting.Key} auto 0"));
         }
 
         File.Delete(meeting.Path);
@@ -299,7 +333,7 @@ public sealed class EventTests
         Assert.Equal("Unknown", peer.AskFailing($"event open f {meeting.Key}")); // EISDIR
         Directory.Delete(meeting.Path);
         foreach (string name in new[] { "/", "/a/b", "/..", "/" + new string('x', 240) })
-            Assert.Equal("KeyError", peer.AskFailing($"event create f posix:{name} auto"));
+            Assert.Equal("KeyError", peer.AskFailing($"event create f posix:{name} auto 0"));
     }
 
     [Theory]
@@ -309,10 +343,10 @@ public sealed class EventTests
     {
         using var meeting = new Meeting();
         ForeignPeer peer = meeting.Start(kind);
-        peer.Ask($"event create e {meeting.Key} auto");
+        peer.Ask($"event create e {meeting.Key} auto 0");
         Assert.Equal("", Shell.Run("chown", ["12345", meeting.Path]).Succeeded);
         Assert.Equal("PermissionDenied", peer.AskFailing($"event open f {meeting.Key}"));
-        Assert.Equal("PermissionDenied", peer.AskFailing($"event createoropen f {meeting.Key} auto"));
+        Assert.Equal("PermissionDenied", peer.AskFailing($"event createoropen f {meeting.Key} auto 0"));
         Assert.Equal("opened", peer.Ask($"event open f {meeting.Key} others"));
     }
 
@@ -322,7 +356,7 @@ public sealed class EventTests
     public void An_event_of_nobody_is_refused_in_a_user_namespace(string kind)
     {
         using var meeting = new Meeting();
-        meeting.Start("event-c").Ask($"event create e {meeting.Key} auto");
+        meeting.Start("event-c").Ask($"event create e {meeting.Key} auto 0");
         Assert.Equal("", Shell.Run("chown", ["12345", meeting.Path]).Succeeded);
         File.SetUnixFileMode(meeting.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead
             | UnixFileMode.OtherWrite);
@@ -349,7 +383,7 @@ public sealed class EventTests
 
         internal ForeignPeer Start(string kind)
         {
-            ForeignPeer peer = ForeignPeer.Start(kind);
+            ForeignPeer peer = kind == Ours ? ForeignPeer.StartOurs() : ForeignPeer.Start(kind);
             _peers.Add(peer);
             return peer;
         }
@@ -368,7 +402,7 @@ public sealed class EventTests
             foreach (string kind in kinds)
             {
                 ForeignPeer peer = Start(kind);
-                peer.Ask($"event createoropen e {Key} {mode}");
+                peer.Ask($"event createoropen e {Key} {mode} 0");
                 peer.Post("event wait e");
                 sleepers.Add(peer);
                 AwaitSleep(peer, (uint)sleepers.Count);

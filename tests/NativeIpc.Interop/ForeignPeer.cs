@@ -171,7 +171,7 @@ internal sealed class ForeignPeer : IDisposable
     private string AnswerLine()
     {
         string line = ReadLine();
-        return line is "locking" or "acquiring" or "opening" or "closing" ? ReadLine() : line;
+        return line is "locking" or "acquiring" or "waiting" or "opening" or "closing" ? ReadLine() : line;
     }
 
     private string ReadLine()

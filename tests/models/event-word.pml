@@ -4,9 +4,10 @@
  *
  * Stands for, step by step, what docs/layouts.md says in words and each implementation does alike (run.sh looks whether
  * each of these is still there):
- *   set       nativeipc_event_set, nativeipc_event_give_back
- *   reset     nativeipc_event_reset
- *   waitFor   nativeipc_event_wait_until, nativeipc_event_take
+ *   set       nativeipc_event_set, nativeipc_event_give_back; EventWord.Set, EventWord.KeepGrant
+ *   reset     nativeipc_event_reset; EventWord.TryReset
+ *   waitFor   nativeipc_event_wait_until, nativeipc_event_take, nativeipc_event_leave; EventWord.TryTake,
+ *             EventWord.AddWaiter, EventWord.RemoveWaiter, which change both words in one exchange
  *
  * Properties
  *   all is counted      what waits took, and what is there to take, is what Sets that changed something gave and the
@@ -14,6 +15,8 @@
  *                       and the initial state (assert in account; auto-reset)
  *   one for each Set    of three Sets, one after the other, the first of which begins when two sleep, two free one
  *                       each, and one stays; no grant is left when all is quiet (asserts in Look; auto-reset)
+ *   no robbing          a Set that has woken one is not there for who has not been counted in (assert in Process;
+ *                       auto-reset)
  *   all for one Set     whoever sleeps when a Set begins is freed, though a Reset follows at once (assert in Look;
  *                       manual-reset)
  *   no lost wake-up     nobody sleeps beside what he may have; after a death only until he looks, and then he has it
@@ -32,8 +35,9 @@
  * Variants, by ROLES, who the three processes are: 1, one that sets three times, and two that wait; 2, two that set
  * twice and once, and one that waits twice; 3, one that sets, one that resets, both twice, and one that waits; 4, one
  * that sets twice, and two that wait, of which one may give up; 5, one that sets twice and resets after each, and two
- * that wait. SET: it is set at first. DEAD: a waiter was killed before. DIES=0: nobody dies; otherwise any one of the
- * three may. Faults that must be found: see run.sh.
+ * that wait; 6, one that sets once, when one sleeps, and tries then, and two that wait. SET: it is set at first.
+ * DEAD: a waiter was killed before. DIES=0: nobody dies; otherwise any one of the three may. Faults that must be found:
+ * see run.sh.
  */
 #ifndef ROLES
 #define ROLES 1
@@ -67,6 +71,7 @@ bool isQuiet;
 
 /* A death; an option beside each step. */
 #define MORTAL mortal == me -> goto gone
+#define AVAILABLE (isSet || count > 0)
 #define SLEEPERS (asleep[0] || asleep[1] || asleep[2])
 #ifdef MANUAL
 #define MAY_HAVE(who) (isSet || count != first[who])
@@ -127,11 +132,13 @@ inline set() {
         fi;
         if
         :: MORTAL
-        :: sawSet -> wakeIfAny(); break /* changes nothing, and mends what a killed setter has left out */
+        /* Changes nothing, and mends what a killed setter has left out. An exchange all the same. */
+        :: sawSet && IS_AS_SEEN -> wakeIfAny(); break
+        :: sawSet && !IS_AS_SEEN -> skip
 #ifdef BREAK_GRANTS
         :: !sawSet ->
 #else
-        :: !sawSet && sawWaiters == 0 ->
+        :: !sawSet && sawWaiters <= sawCount ->
 #endif
             if
             :: MORTAL
@@ -143,7 +150,7 @@ inline set() {
             :: !IS_AS_SEEN -> skip
             fi
 #ifndef BREAK_GRANTS
-        :: !sawSet && sawWaiters != 0 ->
+        :: !sawSet && sawWaiters > sawCount ->
             if
             :: MORTAL
             :: atomic { IS_AS_SEEN -> count++; given++; account() }
@@ -198,19 +205,52 @@ inline giveBack() {
     od
 }
 
-/* Tries, in one exchange that is made again until it succeeds: a grant first. */
+/* Tries, in one exchange that is made again until it succeeds: who is counted in takes a grant first. */
 inline take() {
     atomic {
         got = false;
         if
+#ifdef BREAK_ROBBING
         :: count > 0 -> count--; taken++; got = true
         :: count == 0 && isSet -> isSet = false; taken++; got = true
+#else
+        :: joined && count > 0 -> count--; taken++; got = true
+        :: (!joined || count == 0) && isSet -> isSet = false; taken++; got = true
+#endif
         :: else -> skip
         fi;
         seenSet = isSet;
         seenCount = count;
         account()
     }
+}
+
+/* One that gives up: a grant for which no waiter is left becomes the set bit, and what there is wakes another one. */
+inline leave() {
+    do
+    :: MORTAL
+    :: SEE;
+        if
+        :: MORTAL
+        :: sawWaiters = waiters
+        fi;
+        if
+        :: MORTAL
+        :: sawSet || sawCount <= sawWaiters -> break
+        :: !sawSet && sawCount > sawWaiters ->
+            if
+            :: MORTAL
+            :: atomic { IS_AS_SEEN -> count--; isSet = true; account() }
+                break
+            :: !IS_AS_SEEN -> skip
+            fi
+        fi
+    od;
+    if
+    :: MORTAL
+    :: AVAILABLE -> wakeIfAny()
+    :: !AVAILABLE -> skip
+    fi
 }
 
 inline reset() {
@@ -292,6 +332,7 @@ inline reset() {
 
 inline waitFor(mayGiveUp) {
     leaves = false;
+    joined = false;
     looked = false;
     if
     :: MORTAL
@@ -302,7 +343,7 @@ inline waitFor(mayGiveUp) {
     :: else ->
         if
         :: MORTAL
-        :: waiters++
+        :: atomic { waiters++; joined = true }
         fi;
         do
         :: MORTAL
@@ -336,19 +377,25 @@ endAsleep:          if
         od;
         if
         :: MORTAL
-        :: waiters--
+        :: atomic { waiters--; joined = false }
+        fi;
+#ifndef MANUAL
+        if
+        :: got -> skip
+        :: else -> leave()
         fi
+#endif
     fi;
     owed[me] = false
 }
 
 proctype Process(byte me; byte sets; byte resets; byte waits; bool mayGiveUp) {
     byte sawCount, sawWaiters, seenCount;
-    bool sawSet, seenSet, woken, got, leaves, looked;
+    bool sawSet, seenSet, woken, got, leaves, joined, looked;
     byte left = sets;
 endFirst:
     if
-    :: ROLES != 1 || me != 0 || asleep[1] -> skip
+    :: (ROLES != 1 && ROLES != 6) || me != 0 || asleep[1] -> skip
     fi;
     do
     :: sets > 0 ->
@@ -365,6 +412,11 @@ endFirst:
         sets--;
 #if ROLES == 5
         reset()
+#elif ROLES == 6
+        if
+        :: MORTAL
+        :: take(); assert(!got)
+        fi
 #endif
     :: sets == 0 && resets > 0 -> reset(); resets--
     :: sets == 0 && resets == 0 && waits > 0 -> waitFor(mayGiveUp); waits--
@@ -409,7 +461,7 @@ proctype Look() {
 /* Comes after all. */
 proctype Last(byte me) {
     byte sawCount, sawWaiters, seenCount, before, waiting;
-    bool sawSet, seenSet, woken, got, leaves, looked;
+    bool sawSet, seenSet, woken, got, leaves, joined, looked;
     isQuiet;
     atomic {
         before = taken;
@@ -466,8 +518,12 @@ init {
         run Process(0, 2, 0, 0, false);
         run Process(1, 0, 0, 1, true);
         run Process(2, 0, 0, 1, false);
-#else
+#elif ROLES == 5
         run Process(0, 2, 0, 0, false);
+        run Process(1, 0, 0, 1, false);
+        run Process(2, 0, 0, 1, false);
+#else
+        run Process(0, 1, 0, 0, false);
         run Process(1, 0, 0, 1, false);
         run Process(2, 0, 0, 1, false);
 #endif

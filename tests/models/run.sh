@@ -60,12 +60,14 @@ event-word holds -DROLES=4
 event-word holds -DROLES=4 -DDEAD
 event-word holds -DROLES=5
 event-word holds -DROLES=5 -DMANUAL
+event-word holds -DROLES=6 -DDIES=0
 event-word found -DROLES=1 -DDIES=0 -DBREAK_GRANTS
 event-word found -DROLES=1 -DDIES=0 -DDEAD -DBREAK_BACK
 event-word found -DROLES=2 -DDIES=0 -DDEAD -DBREAK_TAKEN
 event-word found -DROLES=3 -DDIES=0 -DBREAK_SECOND_LOOK
 event-word found -DROLES=3 -DDIES=0 -DBREAK_COMPARING
 event-word found -DROLES=4 -DDIES=0 -DBREAK_ONCE_MORE
+event-word found -DROLES=6 -DDIES=0 -DBREAK_ROBBING
 event-word found -DROLES=3 -DDIES=0 -DMANUAL -DBREAK_SECOND_LOOK
 event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_GENERATION
 event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_ALL

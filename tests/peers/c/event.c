@@ -87,7 +87,7 @@ static void make(const char *verb) {
     int mode = count > 4 && strcmp(words[4], "manual") == 0 ? NATIVEIPC_EVENT_MANUAL : NATIVEIPC_EVENT_AUTO;
     int is_set = 0, flags = 0;
     for (int at = 4; at < count; at++) {
-        if (strcmp(words[at], "set") == 0) is_set = 1;
+        if (strcmp(words[at], "1") == 0) is_set = 1;
         if (strcmp(words[at], "others") == 0) flags = NATIVEIPC_EVENT_ANY_OWNER;
     }
     nativeipc_event *event = &events[i].event;
@@ -149,15 +149,24 @@ static void event_command(void) {
         answer_truth(nativeipc_event_reset(event));
     } else if (strcmp(verb, "isset") == 0) {
         answer_truth(nativeipc_event_is_set(event));
-    } else if (strcmp(verb, "try") == 0) {
+    } else if (strcmp(verb, "trywait") == 0 && count > 3) {
+        struct timespec time = {number / 1000, number % 1000 * 1000000};
+        line("waiting");
+        answer_wait(nativeipc_event_wait_for(event, &time));
+    } else if (strcmp(verb, "trywait") == 0) {
         answer_wait(nativeipc_event_try(event));
     } else if (strcmp(verb, "wait") == 0) {
-        struct timespec time = {number / 1000, number % 1000 * 1000000};
-        line("acquiring");
-        answer_wait(count > 3 ? nativeipc_event_wait_for(event, &time) : nativeipc_event_wait(event));
+        line("waiting");
+        for (; number > 0; number--) {
+            if (nativeipc_event_wait(event) != 0) {
+                failed();
+                return;
+            }
+        }
+        line("ok");
     } else if (strcmp(verb, "relay") == 0 && count > 4 && find(words[3]) != NULL) {
         nativeipc_event *other = find(words[3]);
-        line("acquiring");
+        line("waiting");
         for (long i = 0; i < atol(words[4]); i++) {
             if (nativeipc_event_wait(event) != 0) {
                 failed();

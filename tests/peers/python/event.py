@@ -63,7 +63,7 @@ def run(events, words):
     if verb in ("create", "createoropen"):
         mode = Event.MANUAL if words[4] == "manual" else Event.AUTO
         make = Event.create if verb == "create" else Event.create_or_open
-        events[words[2]] = event = make(native(words[3]), mode, "set" in words[5:])
+        events[words[2]] = event = make(native(words[3]), mode, words[5:6] == ["1"])
         return "ok created" if event.created else "ok opened"
     if verb == "remove":
         try:
@@ -83,13 +83,18 @@ def run(events, words):
         return truth(event.reset())
     if verb == "isset":
         return truth(event.is_set())
-    if verb == "try":
-        return truth(event.try_wait())
+    if verb == "trywait":
+        if len(words) == 3:
+            return truth(event.try_wait())
+        say("waiting")
+        return truth(event.wait(int(words[3]) / 1000))
     if verb == "wait":
-        say("acquiring")
-        return truth(event.wait(int(words[3]) / 1000 if len(words) > 3 else None))
+        say("waiting")
+        for _ in range(int(words[3]) if len(words) > 3 else 1):
+            event.wait()
+        return "ok"
     if verb == "relay":
-        say("acquiring")
+        say("waiting")
         for _ in range(int(words[4])):
             event.wait()
             events[words[3]].set()
