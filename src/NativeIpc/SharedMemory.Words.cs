@@ -3,12 +3,14 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
 using NativeIpc.Errors;
 using NativeIpc.Waiting;
+using NativeIpc.Waiting.Async;
 using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc;
 
 public sealed partial class SharedMemory : ICloseable
 {
+    private readonly List<PendingWord> _pendingWords = [];
     private int _wordWaits;
 
     bool ICloseable.IsClosed => Volatile.Read(ref _disposed) != 0;
@@ -82,6 +84,63 @@ public sealed partial class SharedMemory : ICloseable
         }
     }
 
+    /// <summary>Waits without a thread while a word of the segment has a value, until somebody wakes its sleepers or a
+    /// time on the monotonic clock has passed. Linux.</summary>
+    /// <remarks>As the blocking form, on the thread that serves all asynchronous waits (docs/waiting.md). Change the
+    /// word before waking: only the change is seen, every 1 to 20 ms, where the kernel has neither io_uring with futex
+    /// waits (Linux 6.7) nor <c>futex_waitv</c> (5.16), and with the latter where another wait is served at the same
+    /// moment. Continuations run on the thread pool.</remarks>
+    /// <param name="offset">Where the word is, in bytes from the start; a multiple of 4.</param>
+    /// <param name="expected">The value at which to wait, in the byte order of this machine.</param>
+    /// <param name="timeout">The longest wait; zero only compares, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that tells whether it was woken, found another value, or the time passed, which is never said
+    /// early.</returns>
+    /// <inheritdoc cref="WaitOnWord(long, uint, TimeSpan, CancellationToken)" path="/exception"/>
+    [SupportedOSPlatform("linux")]
+    public async ValueTask<WordWaitResult> WaitOnWordAsync(long offset, uint expected, TimeSpan timeout,
+        CancellationToken cancellationToken = default)
+    {
+        PendingWord pending = BeginPending(offset, expected);
+        try
+        {
+            return await pending.Queue.WaitAsync(timeout, cancellationToken).ConfigureAwait(false)
+                ?? WordWaitResult.TimedOut;
+        }
+        finally
+        {
+            lock (_pendingWords) _pendingWords.Remove(pending);
+            pending.Dispose();
+        }
+    }
+
+    private PendingWord BeginPending(long offset, uint expected)
+    {
+        bool added = false;
+        try
+        {
+            Enter(ref added);
+            _ = WordAt(offset, "wait on a word of the segment");
+            var pending = new PendingWord(_segment, offset, expected, ((IWaitOwner)this).Disposed);
+
+            // R2 Race: Dispose comes meanwhile. Safe because: it begins and then takes the list, this looks whether it
+            // has begun when it adds, inside the same lock; so one of the two sees the other.
+            lock (_pendingWords)
+            {
+                CheckOpen();
+                _pendingWords.Add(pending);
+            }
+
+            added = false; // it is the wait's now
+            return pending;
+        }
+        finally
+        {
+            if (added) _segment.DangerousRelease();
+        }
+    }
+
     /// <summary>Wakes threads and processes that sleep on a word of the segment, here or in another program: FUTEX_WAKE
     /// of futex(2). Linux.</summary>
     /// <remarks>Change the word first: who begins to wait after that sees the change. Thread safety: any number of
@@ -129,5 +188,8 @@ public sealed partial class SharedMemory : ICloseable
     {
         Debug.Assert(Volatile.Read(ref _disposed) != 0);
         if (Volatile.Read(ref _wordWaits) != 0) WordWaiter.EndWaits((nint)_segment.Pointer, Size);
+        PendingWord[] pending;
+        lock (_pendingWords) pending = [.. _pendingWords];
+        foreach (PendingWord word in pending) word.Queue.Close();
     }
 }

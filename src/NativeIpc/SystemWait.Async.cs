@@ -1,4 +1,3 @@
-using NativeIpc.Errors;
 using NativeIpc.Lifetime;
 using NativeIpc.Waiting.Async;
 using NativeIpc.Waiting.Bounds;

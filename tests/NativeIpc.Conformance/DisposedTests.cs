@@ -35,6 +35,7 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("GetLockStatus", s => s.GetLockStatus()),
             ("WaitOnWord", s => s.WaitOnWord(0, 0)),
             ("WaitOnWord", s => s.WaitOnWord(0, 0, TimeSpan.Zero)),
+            ("WaitOnWordAsync", s => s.WaitOnWordAsync(0, 0, TimeSpan.Zero).AsTask().GetAwaiter().GetResult()),
             ("WakeWord", s => s.WakeWord(0)),
             ("get_WasReplaced", s => _ = s.WasReplaced),
             ("LockAsync", s => s.LockAsync().AsTask().GetAwaiter().GetResult()),

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
+using NativeIpc.Waiting.Async;
 using Xunit;
 
 namespace NativeIpc.Conformance;
@@ -283,6 +284,83 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal(NativeIpcError.InvalidSize, ErrorOf(() => segment.WaitOnWord(2 * 4096, 0)));
         Assert.Equal(NativeIpcError.InvalidSize, ErrorOf(() => segment.WakeWord(2 * 4096)));
         Assert.Equal(WordWaitResult.TimedOut, segment.WaitOnWord(0, 0, TimeSpan.Zero, Cancellation));
+    }
+
+    [BackendFact(Needs.Linux)]
+    public async Task Waits_without_a_thread_tell_the_same()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
+        Assert.Equal(WordWaitResult.Changed, await segment.WaitOnWordAsync(Offset, 1, s_watchdog, Cancellation));
+        Assert.Equal(WordWaitResult.TimedOut,
+            await segment.WaitOnWordAsync(Offset, 0, TimeSpan.Zero, Cancellation));
+        long start = Stopwatch.GetTimestamp();
+        var timeout = TimeSpan.FromMilliseconds(20);
+        Assert.Equal(WordWaitResult.TimedOut, await segment.WaitOnWordAsync(Offset, 0, timeout, Cancellation));
+        Assert.True(Stopwatch.GetElapsedTime(start) >= timeout);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>("offset",
+            async () => await segment.WaitOnWordAsync(4096, 0, timeout, Cancellation));
+        await Assert.ThrowsAsync<ArgumentException>("offset",
+            async () => await segment.WaitOnWordAsync(2, 0, timeout, Cancellation));
+
+        // The change is seen in any case, a wake-up without one where the kernel tells of it.
+        PeerProcess peer = Peer();
+        peer.Ask($"shm open s {key} rw");
+        Task<WordWaitResult>[] waits = [.. Enumerable.Range(0, 300).Select(
+            _ => segment.WaitOnWordAsync(Offset, 0, Timeout.InfiniteTimeSpan, Cancellation).AsTask())];
+        peer.Ask($"shm write s {Offset} 01000000");
+        peer.Ask($"shm wakeword s {Offset} {int.MaxValue}");
+        foreach (Task<WordWaitResult> wait in waits)
+            Assert.NotEqual(WordWaitResult.TimedOut, await wait.WaitAsync(s_watchdog, Cancellation));
+    }
+
+    [BackendFact(Needs.Linux)]
+    public async Task A_wake_up_of_one_reaches_one_that_waits_without_a_thread()
+    {
+        Assert.SkipUnless(FutexDispatcher.UsesRing, "Without io_uring a wake-up is told by a change.");
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 4096);
+        for (int i = 0; i < Races / 10; i++)
+        {
+            using var source = new CancellationTokenSource();
+            Task<WordWaitResult> first =
+                segment.WaitOnWordAsync(Offset, 0, Timeout.InfiniteTimeSpan, source.Token).AsTask();
+            Task<WordWaitResult> second =
+                segment.WaitOnWordAsync(Offset, 0, Timeout.InfiniteTimeSpan, Cancellation).AsTask();
+            if (i % 2 == 0) _ = Task.Run(source.Cancel, Cancellation);
+            int woken = 0;
+            while (woken == 0 && !(first.IsCompleted && second.IsCompleted)) woken = segment.WakeWord(Offset);
+
+            // A wake-up that met the cancellation was passed on.
+            await Task.WhenAny(first, second).WaitAsync(s_watchdog, Cancellation);
+            if (first.IsCanceled && woken > 0)
+                Assert.Equal(WordWaitResult.Woken, await second.WaitAsync(s_watchdog, Cancellation));
+            while (!first.IsCompleted || !second.IsCompleted) segment.WakeWord(Offset, int.MaxValue);
+            Assert.True(first.IsCanceled || first.Result == WordWaitResult.Woken);
+            Assert.Equal(WordWaitResult.Woken, await second);
+            if (i % 2 == 0) await source.CancelAsync();
+        }
+    }
+
+    [BackendFact(Needs.Linux)]
+    public async Task Dispose_and_tokens_end_waits_without_a_thread()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory owner = SharedMemory.CreateNew(key, 4096);
+        for (int i = 0; i < 50; i++)
+        {
+            SharedMemory segment = SharedMemory.OpenExisting(key);
+            using var source = new CancellationTokenSource();
+            Task<WordWaitResult> cancelled =
+                segment.WaitOnWordAsync(Offset, 0, s_watchdog, source.Token).AsTask();
+            Task<WordWaitResult> ended = segment.WaitOnWordAsync(Offset, 0, s_watchdog, Cancellation).AsTask();
+            await source.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => cancelled.WaitAsync(s_watchdog, Cancellation));
+            segment.Dispose();
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => ended.WaitAsync(s_watchdog, Cancellation));
+            await Assert.ThrowsAsync<ObjectDisposedException>(
+                async () => await segment.WaitOnWordAsync(Offset, 0, s_watchdog, Cancellation));
+        }
     }
 
     [BackendFact(Needs.Linux)]

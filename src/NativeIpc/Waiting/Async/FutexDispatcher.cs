@@ -186,6 +186,8 @@ internal sealed unsafe class FutexDispatcher
 
     private void Serve(WatchedWord word)
     {
+        if (word.WasWoken) word.Queue.NoteWoken();
+        word.WasWoken = false;
         if (word.Queue.Pump()) _pacing = default;
         if (word.IsWatched) return;
         lock (s_gate) Change(word);

@@ -46,6 +46,15 @@ internal interface IAwaitable<T>
     /// <summary>Whether to try now and then although nothing has woken.</summary>
     bool NeedsLooks { get; }
 
+    /// <summary>Whether its waits are told by <see cref="IpcActivity.Waited"/>.</summary>
+    bool IsTold => true;
+
+    /// <summary>The word that is slept on was woken, for what wants to know. Called before a try, by the sleeper's
+    /// thread.</summary>
+    void NoteWoken()
+    {
+    }
+
     /// <summary>What a wait gets when the object is disposed.</summary>
     ObjectDisposedException Disposed();
 }
@@ -119,6 +128,9 @@ internal abstract class WaitQueue
     /// <inheritdoc cref="IAwaitable{T}.NeedsLooks"/>
     public abstract bool NeedsLooks { get; }
 
+    /// <inheritdoc cref="IAwaitable{T}.NoteWoken"/>
+    public abstract void NoteWoken();
+
     /// <summary>Serves as many waits as can be served; true when it served any.</summary>
     public abstract bool Pump();
 }
@@ -156,6 +168,10 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     public override uint Seen => Volatile.Read(ref _seen);
 
     public override bool NeedsLooks => target.NeedsLooks;
+
+    public override void NoteWoken() => target.NoteWoken();
+
+    private bool IsTold => target.IsTold;
 
     /// <summary>Takes one now if nobody is before, or joins the queue.</summary>
     /// <param name="timeout">The longest wait.</param>
@@ -476,7 +492,7 @@ internal sealed class WaitQueue<T>(IAwaitable<T> target, bool continuesAtOnce = 
     {
         private readonly TaskCompletionSource<T?> _completion = isShared ? null! : new(queue.ContinuesAtOnce
             ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly long _began = isShared ? 0 : IpcActivity.BeginWait();
+        private readonly long _began = isShared || !queue.IsTold ? 0 : IpcActivity.BeginWait();
         private volatile bool _isOver;
         private CancellationTokenRegistration _registration;
         private Timer? _timer;

@@ -42,6 +42,9 @@ internal sealed class WatchedWord(FutexDispatcher home, WaitQueue queue, WaitObj
     public bool IsWatched { get; set; }
 
     public bool IsEnding { get; set; }
+
+    /// <summary>Whether the kernel has said that it was woken, and not only that it has another value.</summary>
+    public bool WasWoken { get; set; }
 }
 
 /// <summary>How a dispatcher sleeps on the words of many objects and on one of its own. Used by the dispatcher's
@@ -107,7 +110,12 @@ internal sealed unsafe class WaitvSleep : WordSleep
         int number = Futex.WaitMany(words, count, &until, out int index);
 
         // One is named; others may have been woken with it.
-        if (index > 0) woken.Add(_words[index - 1]);
+        if (index > 0)
+        {
+            _words[index - 1].WasWoken = true;
+            woken.Add(_words[index - 1]);
+        }
+
         for (int i = 0; i < _words.Count; i++)
         {
             if (i != index - 1) woken.Add(_words[i]);
@@ -164,6 +172,7 @@ internal sealed unsafe class RingSleep : WordSleep
             else if (done != CancelNumber && _words.Remove(done, out WatchedWord? word))
             {
                 word.IsWatched = word.IsEnding = false;
+                word.WasWoken |= result == 0;
                 woken.Add(word);
             }
 
