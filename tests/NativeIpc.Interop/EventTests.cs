@@ -367,6 +367,22 @@ public sealed class EventTests
         Assert.StartsWith("error PermissionDenied", seen.Succeeded, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Python_without_libatomic_is_told_what_it_needs()
+    {
+        string[] words = PeerIndex.Require("event-python");
+        const string Without = "import ctypes, sys; real = ctypes.CDLL\n"
+            + "def load(name, *more, **named):\n"
+            + "    if name == 'libatomic.so.1': raise OSError('no such file')\n"
+            + "    return real(name, *more, **named)\n"
+            + "ctypes.CDLL = load; sys.path.insert(0, sys.argv[1])\n"
+            + "import nativeipc_event";
+        ShellResult told = Shell.Run(words[0], ["-c", Without, Path.GetDirectoryName(words[1])!]);
+        Assert.NotEqual(0, told.ExitCode);
+        Assert.Contains("ImportError", told.Error, StringComparison.Ordinal);
+        Assert.Contains("libatomic1", told.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>One event and the processes at it.</summary>
     private sealed class Meeting : IDisposable
     {
