@@ -270,7 +270,10 @@ public sealed partial class SystemEvent : IDisposable
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     /// <exception cref="NativeIpcException">NotFound when it was removed while in use, PermissionDenied (both System
     /// V).</exception>
-    public void Set() => _event.Set();
+    public void Set()
+    {
+        if (!_event.TrySetFast()) _event.Set();
+    }
 
     /// <summary>Resets the event: who comes has to wait for the next <see cref="Set"/>. Who was freed stays
     /// free.</summary>
@@ -291,7 +294,8 @@ public sealed partial class SystemEvent : IDisposable
     /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>
     public void Wait()
     {
-        if (!_event.TryWait(out uint seen)) WaitOn(seen, new Deadline(Timeout.InfiniteTimeSpan), default);
+        if (!_event.TryTakeFast() && !_event.TryWait(out uint seen))
+            WaitOn(seen, new Deadline(Timeout.InfiniteTimeSpan), default);
     }
 
     /// <summary>Waits for the event until the token is cancelled.</summary>
@@ -320,7 +324,7 @@ public sealed partial class SystemEvent : IDisposable
     {
         var deadline = new Deadline(timeout);
         cancellationToken.ThrowIfCancellationRequested();
-        return _event.TryWait(out uint seen)
+        return _event.TryTakeFast() || _event.TryWait(out uint seen)
             || (timeout != TimeSpan.Zero && WaitOn(seen, deadline, cancellationToken));
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using NativeIpc.Errors;
 using NativeIpc.Waiting;
 using NativeIpc.Waiting.Bounds;
@@ -29,6 +30,27 @@ internal abstract class EventObject : WaitObject
 
     /// <summary>Whether a wait that is freed resets it.</summary>
     public EventResetMode ResetMode { get; }
+
+    private protected FastStep _step;
+
+    /// <summary>Sets an event of auto reset for which nobody waits, if that takes one step on memory; false also when
+    /// it would take more, or is not offered.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TrySetFast()
+    {
+        bool isSet = _step.TryGive();
+        GC.KeepAlive(this);
+        return isSet;
+    }
+
+    /// <summary>Takes an event of auto reset that is set, and for which nobody waits, in the same way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTakeFast()
+    {
+        bool taken = _step.TryTake();
+        GC.KeepAlive(this);
+        return taken;
+    }
 
     /// <summary>Sets it, and frees who waits: one, or with manual reset all.</summary>
     public abstract void Set();

@@ -238,16 +238,24 @@ internal sealed unsafe class PosixEvent : EventObject
     private void Promote()
     {
         _isPromoted = true; // before the address is out: Close reads it after the caller's EndUse
+        if (ResetMode == EventResetMode.AutoReset)
+            _step.Open(_handle.Address, EventWord.SetAlone, EventWord.UnsetAlone);
         Interlocked.Exchange(ref _fastAddress, _handle.Address);
 
         // R6 Race: Dispose comes meanwhile. Safe because: Dispose sets IsClosed and then takes the address back, this
         // gives it out and then reads IsClosed, with full barriers between: one of the two takes it back last.
-        if (IsClosed) Volatile.Write(ref _fastAddress, 0);
+        if (IsClosed) CloseFastPath();
+    }
+
+    private void CloseFastPath()
+    {
+        Volatile.Write(ref _fastAddress, 0);
+        _step.Close();
     }
 
     protected override void EndWaits()
     {
-        Volatile.Write(ref _fastAddress, 0);
+        CloseFastPath();
         SleepWatch.WakeAll(_handle.Address);
     }
 
@@ -260,7 +268,7 @@ internal sealed unsafe class PosixEvent : EventObject
 
     private void UnmapPage()
     {
-        Debug.Assert(!IsClosed || FastAddress == 0);
+        Debug.Assert(!IsClosed || (FastAddress == 0 && !_step.IsOpen));
 
         // Not closed: then this is the finalizer, and no thread can come late.
         if (!_isPromoted || !IsClosed) _handle.Close();

@@ -32,6 +32,12 @@ internal static unsafe class EventWord
     private const ulong OneWaiter = 1UL << 32;
     private const ulong StateMask = uint.MaxValue;
 
+    /// <summary>Both words of an event of auto reset that is set, without waiters and grants.</summary>
+    internal const ulong SetAlone = SetBit;
+
+    /// <summary>The same of one that is not.</summary>
+    internal const ulong UnsetAlone = 0;
+
     /// <summary>Whether the words are where this says: the state in the low half.</summary>
     internal static bool IsPossible
         => OperatingSystem.IsLinux() && Environment.Is64BitProcess && BitConverter.IsLittleEndian;
@@ -192,17 +198,23 @@ internal static unsafe class EventWord
     /// <param name="passesOn">Whether it may have been woken and has not taken: then another one is woken.</param>
     internal static void RemoveWaiter(nint page, EventResetMode mode, bool passesOn)
     {
+        if (mode == EventResetMode.ManualReset)
+        {
+            Interlocked.Add(ref Word(page), unchecked(0 - OneWaiter));
+            return;
+        }
+
         ulong seen, next;
         do
         {
             seen = Volatile.Read(ref Word(page));
             next = Waiters(seen) == 0 ? seen : seen - OneWaiter; // 0 only when somebody has written into it
-            if (mode == EventResetMode.AutoReset && Grants(next) > Waiters(next))
+            if (Grants(next) > Waiters(next))
                 next = (next & ~StateMask) | ((ulong)Waiters(next) << 1) | SetBit;
         }
         while (!Exchange(page, seen, next));
 
-        if (passesOn && mode == EventResetMode.AutoReset && (uint)next != 0 && Waiters(next) > 0)
+        if (passesOn && (uint)next != 0 && Waiters(next) > 0)
             _ = Futex.Wake((uint*)page, 1);
     }
 }
