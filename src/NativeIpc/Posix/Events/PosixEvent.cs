@@ -25,6 +25,7 @@ internal sealed unsafe class PosixEvent : EventObject
     private PosixLastOut? _lastOut;
     private nint _fastAddress;
     private int _uses;
+    private int _counted;
     private volatile bool _isPromoted;
     private StandInPage? _standIn;
 
@@ -148,6 +149,7 @@ internal sealed unsafe class PosixEvent : EventObject
         if (ResetMode == EventResetMode.ManualReset) return EventWord.IsFreed(seen, Look());
         nint address = FastAddress;
         bool taken = address != 0 && !isWaiter && EventWord.TryTake(address, isWaiter: false);
+        if (!taken && IsCountedInVain) isWaiter = true;
 
         // R3 Race: as in R2; nothing can be taken of a page that says Gone but by a waiter.
         if (!taken && (isWaiter || FastAddress == 0)) taken = TryTakeSlow(isWaiter);
@@ -165,11 +167,23 @@ internal sealed unsafe class PosixEvent : EventObject
         => ResetMode == EventResetMode.ManualReset ? EventWord.IsFreed(seen, EventWord.Look(page))
             : EventWord.TryTake(page, isWaiter: true);
 
-    /// <inheritdoc/>
-    public override void AddWaiter() => EventWord.AddWaiter(_handle.Address);
+    /// <summary>Whether a thread is counted for asynchronous waits that are over, since it has not heard of that yet:
+    /// what it is given, nobody waits for.</summary>
+    private bool IsCountedInVain => Volatile.Read(ref _counted) > 0 && !IsAwaited;
 
     /// <inheritdoc/>
-    public override void RemoveWaiter() => EventWord.RemoveWaiter(_handle.Address, ResetMode, passesOn: true);
+    public override void AddWaiter()
+    {
+        Interlocked.Increment(ref _counted); // first: as long as it is counted in the word, it is counted here
+        EventWord.AddWaiter(_handle.Address);
+    }
+
+    /// <inheritdoc/>
+    public override void RemoveWaiter()
+    {
+        EventWord.RemoveWaiter(_handle.Address, ResetMode, passesOn: true);
+        Interlocked.Decrement(ref _counted);
+    }
 
     public override bool Block(uint seen, TimeSpan longest, Wakeup wakeup)
     {
