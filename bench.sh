@@ -205,6 +205,8 @@ scale.sysv.     2  120
 alloc.          1  60
 limiter.        99 30
 object.limiter. 1  30
+named.          99 60
+object.named.   1  30
 dlock.          3  90
 takeover.       1  120
 cancel          1  120

@@ -8,6 +8,11 @@ using NativeIpc.Rivals;
     ("limiter.pair", Limits.Pair), ("limiter.pair@semaphore", Limits.Semaphore),
     ("object.limiter.pair", Limits.Bytes),
     ("dlock.pair", Locks.Ours), ("dlock.pair@redis", Locks.Redis), ("dlock.pair@postgres", Locks.Postgres),
+    ("named.sem.pair", Named.SemaphorePair), ("named.sem.pair@below", Named.SemaphoreBelow),
+    ("named.mutex.pair", Named.MutexPair), ("named.mutex.pair@below", Named.MutexBelow),
+    ("named.mutex.pair@net", Named.MutexOfNet),
+    ("named.event.pair", Named.EventPair), ("named.event.pair@below", Named.EventBelow),
+    ("object.named.pair", Named.Bytes),
 ];
 foreach ((string name, Action<string> run) in all)
 {

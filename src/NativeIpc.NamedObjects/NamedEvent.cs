@@ -121,8 +121,8 @@ public sealed class NamedEvent : NamedWaitHandle
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public bool Set()
     {
-        if (_plain is not null) return _plain.Set();
-        _event!.Set();
+        if (_event is null) return _plain!.Set();
+        _event.Set();
         return true;
     }
 
@@ -136,12 +136,15 @@ public sealed class NamedEvent : NamedWaitHandle
         return true;
     }
 
-    private protected override bool Wait(TimeSpan timeout)
+    /// <inheritdoc/>
+    public override bool WaitOne()
     {
-        if (timeout != Timeout.InfiniteTimeSpan) return _event!.Wait(timeout);
-        _event!.Wait();
+        if (_event is null) return base.WaitOne();
+        _event.Wait();
         return true;
     }
+
+    private protected override bool Wait(TimeSpan timeout) => _event!.Wait(timeout);
 
     private protected override ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
         => _event!.WaitAsync(Timeout.InfiniteTimeSpan, cancellationToken);

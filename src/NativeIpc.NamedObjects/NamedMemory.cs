@@ -97,14 +97,16 @@ public sealed partial class NamedMemory : IDisposable
     /// <inheritdoc cref="CreateOrOpen(string, long)"/>
     /// <param name="mapName">The name.</param>
     /// <param name="capacity">The size in bytes of a new one, 1 or more.</param>
-    /// <param name="access">What views of this instance may do. With Write alone it opens, and makes none.</param>
+    /// <param name="access">What views of this instance may do. With Write alone it opens, and where there is none it
+    /// is an <see cref="ArgumentException"/>.</param>
     public static NamedMemory CreateOrOpen(string mapName, long capacity, MemoryMappedFileAccess access)
         => CreateOrOpen(mapName, capacity, access, MemoryMappedFileOptions.None, HandleInheritability.None);
 
     /// <inheritdoc cref="CreateOrOpen(string, long, MemoryMappedFileAccess)"/>
     /// <param name="mapName">The name.</param>
     /// <param name="capacity">The size in bytes of a new one, 1 or more.</param>
-    /// <param name="access">What views of this instance may do. With Write alone it opens, and makes none.</param>
+    /// <param name="access">What views of this instance may do. With Write alone it opens, and where there is none it
+    /// is an <see cref="ArgumentException"/>.</param>
     /// <param name="options">Whether memory is taken when a page is used first, and not now.</param>
     /// <param name="inheritability">Whether children get the handle. On Linux: None.</param>
     public static NamedMemory CreateOrOpen(string mapName, long capacity, MemoryMappedFileAccess access,
@@ -113,7 +115,7 @@ public sealed partial class NamedMemory : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(mapName);
         if (OperatingSystem.IsWindows())
             return new(MemoryMappedFile.CreateOrOpen(mapName, capacity, access, options, inheritability));
-        if (access == MemoryMappedFileAccess.Write) return OpenExisting(mapName, MemoryMappedFileRights.Write);
+        if (access == MemoryMappedFileAccess.Write) return OpenToWrite(mapName);
         CheckNew(capacity, access, options, inheritability);
         ObjectName named = ObjectName.Of(ObjectKind.Memory, mapName, null);
         try
@@ -250,6 +252,21 @@ public sealed partial class NamedMemory : IDisposable
         _plain?.Dispose();
     }
 
+    private static NamedMemory OpenToWrite(string mapName)
+    {
+        try
+        {
+            return OpenExisting(mapName, MemoryMappedFileRights.Write);
+        }
+        catch (FileNotFoundException)
+        {
+            throw NotForWriting("access");
+        }
+    }
+
+    private static ArgumentException NotForWriting(string parameter)
+        => new("A new map is for reading, too: nobody could read it.", parameter);
+
     private SegmentView View(long offset, ref long size, MemoryMappedFileAccess access)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
@@ -296,7 +313,7 @@ public sealed partial class NamedMemory : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         if (access == MemoryMappedFileAccess.Write)
-            throw new ArgumentException("A new map is for reading, too: nobody could read it.", nameof(access));
+            throw NotForWriting(nameof(access));
         CheckAccess(access);
         if ((options & ~MemoryMappedFileOptions.DelayAllocatePages) != 0)
             throw new ArgumentOutOfRangeException(nameof(options), options, "There is no such option.");

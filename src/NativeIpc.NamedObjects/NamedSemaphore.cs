@@ -144,6 +144,14 @@ public sealed class NamedSemaphore : NamedWaitHandle
         }
     }
 
+    /// <inheritdoc/>
+    public override bool WaitOne()
+    {
+        if (_semaphore is null) return base.WaitOne();
+        _semaphore.Acquire();
+        return true;
+    }
+
     private protected override bool Wait(TimeSpan timeout)
         => _semaphore!.TryAcquire() || (timeout != TimeSpan.Zero && _semaphore.TryAcquire(timeout));
 

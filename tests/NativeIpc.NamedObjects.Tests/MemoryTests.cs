@@ -174,7 +174,7 @@ public sealed class MemoryTests : NamedObjectTests
         Assert.Throws<ArgumentNullException>(() => NamedMemory.OpenExisting(null!));
         Assert.Throws<ArgumentOutOfRangeException>(
             () => NamedMemory.OpenExisting(name, (MemoryMappedFileRights)0x4000_0000));
-        Assert.Throws<FileNotFoundException>(() => NamedMemory.CreateOrOpen(name, 1, MemoryMappedFileAccess.Write));
+        Assert.Throws<ArgumentException>(() => NamedMemory.CreateOrOpen(name, 1, MemoryMappedFileAccess.Write));
         Assert.Empty(FilesOf(name));
     }
 

@@ -8,4 +8,6 @@ global using Semaphore = NativeIpc.NamedObjects.NamedSemaphore;
 global using WaitHandle = NativeIpc.NamedObjects.NamedWaitHandle;
 #else
 global using System.IO.MemoryMappedFiles;
+
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("windows")]
 #endif

@@ -22,6 +22,15 @@ internal sealed class BoundedSemaphore(in NativeIpcKey key, PosixSemaphoreHandle
         GC.KeepAlive(this);
     }
 
+    public override int ReleaseCounted(int count)
+    {
+        nint address = FastAddress;
+        if (address == 0 || !GlibcSemaphore.TryGiveFast(address, count, maximum, out int before))
+            before = ReleaseCountedSlow(count);
+        GC.KeepAlive(this);
+        return before;
+    }
+
     public override void ReturnPermit()
     {
         nint address = FastAddress;

@@ -120,7 +120,7 @@ internal class PosixSemaphore : MappedSemaphore
         return before;
     }
 
-    private int ReleaseCountedSlow(int count)
+    private protected int ReleaseCountedSlow(int count)
     {
         using Use use = BeginUse();
         return Give(use.Page, count, Maximum);
