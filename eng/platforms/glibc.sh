@@ -9,7 +9,9 @@ mixed=
 debian "$1"
 conformance=$(program NativeIpc.Conformance)
 peer=$(program NativeIpc.Peer)
-facts inside "$debian" "$peer"
+here=
+[ -z "$mixed" ] || here="$("$peer" --platform | cut -f 2), peers on "
+facts inside "$debian" "$peer" | sed "s/\t\(glibc \)/\t$here\1/"
 if [ -n "$mixed" ]; then
     # Tests that start a peer as another user are left out: chroot(2) is root's.
     printf '#!/bin/sh\nexec chroot %s env -C / DOTNET_ROOT=%s %s "$@"\n' "$debian" "$dotnet" "$peer" >"$out/peer"
