@@ -103,7 +103,7 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Recovery)]
     public void A_lock_that_is_taken_over_is_told()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Robust = true });
         PeerProcess victim = Peer();
         victim.Ask($"sem open s {key} robust");
@@ -173,7 +173,7 @@ public abstract class ActivityTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
-    [BackendFact(Needs.Recovery | Needs.Posix)]
+    [BackendFact(Needs.GlibcSemaphores)]
     public void Lost_permits_that_are_given_back_are_told()
     {
         NativeIpcKey key = NextKey();

@@ -37,9 +37,9 @@ public abstract class ConformanceTests<TProvider> : IDisposable
     /// <summary>A key that nobody has used.</summary>
     private protected NativeIpcKey NextKey() => Names.Next(Backend.Type);
 
-    /// <summary>The same for a robust semaphore. With musl those are glibc's, which are named by their file
-    /// there.</summary>
-    private protected NativeIpcKey NextRobustKey()
+    /// <summary>The same for a semaphore with glibc's word, as robust and promoted ones have. With musl it is named by
+    /// its file.</summary>
+    private protected NativeIpcKey NextGlibcKey()
         => Backend.IsPosix && PlatformEnvironment.Platform == KeyPlatform.LinuxMusl
             ? Names.Track(new NativeIpcKey("/sem." + TestNames.NextName(), Backend.Type)) : NextKey();
 

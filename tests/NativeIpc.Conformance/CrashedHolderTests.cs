@@ -156,7 +156,7 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
     [BackendFact(Needs.Recovery)]
     public void A_robust_semaphore_survives_its_holder_and_tells()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         var robust = new SystemSemaphoreOptions { Robust = true };
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, robust);
         PeerProcess holder = Peer();
@@ -177,7 +177,7 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
     [BackendFact(Needs.Recovery)]
     public void A_robust_semaphore_is_released_by_its_holder_once()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         var robust = new SystemSemaphoreOptions { Robust = true };
         Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateNew(key, 2, robust));
         Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateOrOpen(key, 0, robust));
@@ -202,7 +202,7 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
     [BackendFact(Needs.Recovery | Needs.Posix)]
     public void A_reset_frees_a_robust_semaphore_and_its_old_holder_gives_nothing_back()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         var robust = new SystemSemaphoreOptions { Robust = true };
         using SystemSemaphore first = SystemSemaphore.CreateNew(key, 1, robust with { Removal = RemovalPolicy.Keep });
         first.Acquire();

@@ -97,7 +97,7 @@ public abstract class DescriptionTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Recovery)]
     public void Who_holds_a_robust_semaphore_sees_that_it_is_this_instance()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Robust = true });
         using SystemSemaphore other = SystemSemaphore.OpenExisting(key, new() { Robust = true });
         Assert.False(semaphore.GetLockStatus().IsHeldByThisProcess);

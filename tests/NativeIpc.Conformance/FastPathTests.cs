@@ -15,7 +15,7 @@ public abstract class FastPathTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Recovery | Needs.Posix | Needs.Finalizers)]
     public void Pages_that_stand_in_for_closed_semaphores_are_bounded_and_go_with_a_collection()
     {
-        NativeIpcKey key = NextKey();
+        NativeIpcKey key = NextGlibcKey();
         using SystemSemaphore anchor = SystemSemaphore.CreateNew(key, 1);
         // What the frame of an asynchronous test that has just ended, below this one, still refers to
         int before = Collected();
@@ -167,7 +167,7 @@ public abstract class FastPathTests<TProvider> : ConformanceTests<TProvider>
     [InlineData(RemovalPolicy.LastOneOut)]
     public async Task A_robust_semaphore_is_freed_of_a_dead_stranger(RemovalPolicy removal)
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, new() { Robust = true, Removal = removal });
         for (int i = 0; i < 2; i++)
         {

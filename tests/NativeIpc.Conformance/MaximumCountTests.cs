@@ -184,7 +184,7 @@ public abstract class MaximumCountTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Recovery)]
     public void A_robust_semaphore_may_have_a_maximum()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         using SystemSemaphore robust = SystemSemaphore.CreateNew(key, 1, new() { Robust = true, MaximumCount = 1 });
         for (int i = 0; i < 20; i++) robust.Enter(s_watchdog).Dispose();
         Assert.Throws<InvalidOperationException>(() => robust.Release());

@@ -32,12 +32,12 @@ public abstract class OrphanedTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(IsOrphaned(key, IpcObjectKind.SharedMemory));
         maker.Kill();
         Assert.Equal(isOrphaned, IsOrphaned(key, IpcObjectKind.SharedMemory));
-        Assert.Equal(isOrphaned, IsOrphaned(key, IpcObjectKind.SystemSemaphore));
+        Assert.Equal(isOrphaned, IsOrphaned(Provider.LockKey(key), IpcObjectKind.SystemSemaphore));
         if (!isOrphaned) return;
         Assert.Contains(IpcObjects.Diagnose(new IpcEnumerationOptions { KeyFileFolders = s_asking.KeyFileFolders }),
             finding => finding.Kind == IpcFindingKind.Orphaned && finding.Subject!.Key.NativeKey == key.NativeKey);
         IpcObjectInfo[] left =
-            [Listed(key, IpcObjectKind.SharedMemory)!, Listed(key, IpcObjectKind.SystemSemaphore)!];
+            [Listed(key, IpcObjectKind.SharedMemory)!, Listed(Provider.LockKey(key), IpcObjectKind.SystemSemaphore)!];
         foreach (IpcObjectInfo one in left)
             Assert.Equal(IpcRemovalOutcome.Removed, IpcObjects.RemoveUnused(one, out _));
         Assert.False(Backend.AnythingExists(key));

@@ -89,7 +89,7 @@ public abstract class OwnershipOfAllTests<TProvider> : ConformanceTests<TProvide
     [BackendFact(Needs.Posix | Needs.ComparedNames)]
     public void The_last_one_out_removes_a_semaphore()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         var options = new SystemSemaphoreOptions { Removal = RemovalPolicy.LastOneOut };
         SystemSemaphore first = SystemSemaphore.CreateNew(key, 1, options);
         PeerProcess peer = Peer();

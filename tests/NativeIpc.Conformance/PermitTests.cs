@@ -259,7 +259,7 @@ public abstract class PermitTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.Recovery)]
     public void A_permit_of_a_robust_semaphore_can_be_given_back_on_another_thread_and_by_Dispose_of_the_semaphore()
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         var robust = new SystemSemaphoreOptions { Robust = true };
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, robust);
         SystemSemaphore other = SystemSemaphore.OpenExisting(key, robust);

@@ -36,7 +36,7 @@ public abstract class ReplacedSemaphoreTests<TProvider> : ConformanceTests<TProv
     [InlineData(20)]
     public void A_lock_that_another_process_replaced_says_so_to_its_holder(int looks)
     {
-        NativeIpcKey key = NextRobustKey();
+        NativeIpcKey key = NextGlibcKey();
         SystemSemaphoreOptions robust = new() { Robust = true, Removal = RemovalPolicy.Keep };
         using SystemSemaphore first = SystemSemaphore.CreateNew(key, 1, robust);
         using SystemSemaphore held = SystemSemaphore.OpenExisting(key, robust);
