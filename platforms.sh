@@ -11,7 +11,8 @@
 # For each platform the last line is "NAME: N passed, N failed, N skipped"; a failure ends the command with 1. Needs the
 # .NET SDK, Debian on x64, root, and the network for packages: Debian's and NuGet's. What is fetched and built stays in
 # the folder that eng/peers.sh names (~/.cache/nativeipc), what is run in artifacts/platforms: logs, results, rows.
-# NATIVEIPC_BUILT=1 says that the solution is built already (Release).
+# NATIVEIPC_BUILT=1 says that the solution is built already (Release), NATIVEIPC_PUBLISHED=1 that what is there of the
+# programs for musl and arm64 is, too.
 set -u
 cd "$(dirname "$0")" || exit 2
 root=$PWD

@@ -67,7 +67,7 @@ essentials() { # WHERE
     done
 }
 essentials essentials
-# Quotas are not in each kernel: this one has them.
+# A kernel that lacks one of these says so: quotas, in that of Debian 13 too.
 for options in huge=always noswap usrquota,usrquota_block_hardlimit=16M; do
     if mount -t tmpfs -o "mode=1777,$options" tmpfs /dev/shm 2>/tmp/why; then
         essentials "tmpfs, $options"

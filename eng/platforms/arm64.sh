@@ -18,6 +18,7 @@ esac
 made=$root/artifacts/platforms/arm64
 mkdir -p "$made"
 publish() { # PROJECT FOLDER PROPERTY...
+    ! is_published "$made/$2/${1##*/}" || return 0
     dotnet publish "$root/$1" -nologo -v q -c Release -r linux-arm64 -p:RunAnalyzers=false \
         --artifacts-path "$made/$2-build" -o "$made/$2/${1##*/}" "${@:3}" >"$out/publish.log" 2>&1 ||
         { tail -n 20 "$out/publish.log" >&2; exit 1; }

@@ -15,6 +15,8 @@ short=${NATIVEIPC_PLATFORMS_SHORT:-} no_rows=${NATIVEIPC_PLATFORMS_NO_ROWS:-}
 dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
 export root out dotnet
 # The build has seen the analyzers.
+# A commit alone shall not make native compilers run again.
+export IncludeSourceRevisionInInformationalVersion=false
 export RunAnalyzers=false DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 export TMPDIR=$out/tmp XDG_RUNTIME_DIR=$out/runtime
 # Races are a matter of time, and of this machine rather than of a platform.
@@ -32,6 +34,7 @@ need() {
 }
 unable() { printf 'UNABLE\t%s\n' "$1"; exit 0; }
 emulator() { printf 'EMULATOR\t%s\n' "$1"; }
+is_published() { [ -n "${NATIVEIPC_PUBLISHED:-}" ] && [ -e "$1" ]; } # FOLDER
 program() { printf '%s' "$root/tests/$1/bin/Release/net10.0/$1"; } # PROJECT: its executable
 
 # facts COMMAND...: the command runs NativeIpc.Peer on the platform.
@@ -63,7 +66,7 @@ lines() {
     shift 2
     bounded "$limit" "$@" >"$out/results/$name.log" 2>&1
     code=$?
-    python3 "$root/eng/platforms/table.py" lines "$name" "$out/results/$name.log" $code
+    python3 "$root/eng/platforms/table.py" lines "$name${short:+ (part)}" "$out/results/$name.log" $code
 }
 
 # debian SUITE PACKAGE...: the folder of a Debian with these packages in $debian; made, or completed, where necessary.

@@ -9,6 +9,7 @@ done
 projects="NativeIpc.Conformance NativeIpc.Peer"
 [ -n "$short" ] || projects="$projects NativeIpc.Tests NativeIpc.Interop"
 for project in $projects; do
+    ! is_published "$out/$project" || continue
     dotnet publish "$root/tests/$project" -nologo -v q -c Release -r linux-musl-x64 --self-contained \
         -p:RunAnalyzers=false --artifacts-path "$out/build" -o "$out/$project" >"$out/publish.log" 2>&1 ||
         { tail -n 20 "$out/publish.log" >&2; exit 1; }
