@@ -74,6 +74,10 @@ internal sealed class Operations : IDisposable
             SystemEvent auto = _auto = SystemEvent.CreateNew(semaphore, EventResetMode.AutoReset);
             SystemEvent manual = _manual = SystemEvent.CreateNew(empty, EventResetMode.ManualReset);
             all["Set, Wait"] = () => { auto.Set(); auto.Wait(); };
+            SystemWaitTarget[] withEvents = [_empty, auto, manual];
+            all["Set, SystemWait.Any"] = () => { auto.Set(); SystemWait.Any(withEvents); };
+            all["SystemWait.Any for events that blocks"] = () =>
+                Check(SystemWait.Any(withEvents, soon, token).TimedOut);
             all["Set, Wait(timeout, token)"] = () => { auto.Set(); Check(auto.Wait(second, token)); };
             all["Set, WaitAsync at once"] = () => { auto.Set(); AtOnce(auto.WaitAsync(token)); };
             all["Set, Reset"] = () => { manual.Set(); manual.Reset(); };

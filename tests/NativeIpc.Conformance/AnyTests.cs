@@ -376,6 +376,42 @@ public abstract class AnyTests<TProvider> : ConformanceTests<TProvider>
         Assert.All(semaphores, semaphore => Assert.False(semaphore.TryAcquire()));
     }
 
+    [Fact]
+    public void Processes_take_each_permit_once_and_never_hold_a_lock_together()
+    {
+        const int objects = 3, processes = 3;
+        int turns = (Backend.IsPosix ? Races : Races / 10) / processes;
+        NativeIpcKey[] semaphoreKeys = [.. Enumerable.Range(0, objects).Select(_ => NextKey())];
+        NativeIpcKey[] segmentKeys = [.. Enumerable.Range(0, objects).Select(_ => NextKey())];
+        using var group = new DisposableGroup();
+        SystemSemaphore[] semaphores =
+            [.. semaphoreKeys.Select(key => group.Add(SystemSemaphore.CreateNew(key, 0)))];
+        SharedMemory[] segments = [.. segmentKeys.Select(key => group.Add(SharedMemory.CreateNew(key, 100)))];
+        PeerProcess[] peers = [.. Enumerable.Range(0, processes).Select(_ => Peer())];
+        foreach (PeerProcess peer in peers)
+        {
+            for (int i = 0; i < objects; i++)
+            {
+                peer.Ask($"sem open o{i} {semaphoreKeys[i]}");
+                peer.Ask($"shm open o{i} {segmentKeys[i]} rw");
+            }
+        }
+
+        foreach (PeerProcess peer in peers) peer.Post($"any add {turns} shm:o0 shm:o1 shm:o2");
+        foreach (PeerProcess peer in peers) peer.Answer();
+        Assert.Equal(turns * processes, segments.Sum(segment => segment.GetReference<int>(0)));
+
+        foreach (PeerProcess peer in peers)
+        {
+            peer.Post($"any take {turns} sem:o0 sem:o1 sem:o2");
+            peer.Await("acquiring");
+        }
+
+        for (int i = 0; i < turns * processes; i++) semaphores[i * 7 % objects].Release();
+        foreach (PeerProcess peer in peers) peer.Answer();
+        Assert.All(semaphores, semaphore => Assert.False(semaphore.TryAcquire()));
+    }
+
     [BackendFact(Needs.Recovery)]
     public void Killed_waiters_neither_keep_nor_make_anything()
     {

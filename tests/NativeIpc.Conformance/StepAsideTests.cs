@@ -56,6 +56,25 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(scope.WasAbandoned);
     }
 
+    [BackendTheory(Needs.Recovery)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_wait_for_any_of_several_gets_the_lock_of_a_dead_foreign_holder_as_well(bool isAsync)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = OpenLock(key);
+        using SystemSemaphore empty = SystemSemaphore.CreateNew(NextKey(), 0);
+        Idle(key);
+        LeaveDeadForeignHolder(key);
+        SystemWaitTarget[] targets = [empty, segment];
+        SystemWaitResult taken = await (isAsync
+            ? SystemWait.AnyAsync(targets, Timeout.InfiniteTimeSpan, Cancellation).AsTask()
+            : Start(() => SystemWait.Any(targets, Timeout.InfiniteTimeSpan, Cancellation)))
+            .WaitAsync(s_watchdog, Cancellation);
+        Assert.Equal((1, true), (taken.Index, taken.Lock.WasAbandoned));
+        taken.Lock.Dispose();
+    }
+
     [BackendFact(Needs.Recovery)]
     public void A_foreign_program_that_has_the_lock_open_keeps_a_dead_holder_unknown_until_it_closes_it()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace NativeIpc.Peer;
 
@@ -42,8 +43,30 @@ internal sealed class AnyCommands(SemaphoreCommands semaphores, SegmentCommands 
                 }
 
                 return "ok";
+            case "take":
+                for (int i = 0; i < number; i++) _ = SystemWait.Any(all);
+                return "ok";
+            case "add":
+                for (int i = 0; i < number; i++)
+                {
+                    taken = SystemWait.Any(all);
+                    using SharedMemoryLock scope = taken.Lock;
+                    AddOne(segments[names[taken.Index][4..]]);
+                }
+
+                return "ok";
             default:
                 throw new FormatException($"No such command: any {verb}.");
         }
+    }
+
+    private static void AddOne(SharedMemory segment)
+    {
+        // Apart from each other, so that sums show it when two are inside a lock.
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        segment.Read(0, bytes);
+        uint value = MemoryMarshal.Read<uint>(bytes) + 1;
+        MemoryMarshal.Write(bytes, value);
+        segment.Write(0, bytes);
     }
 }
