@@ -230,12 +230,11 @@ public sealed partial class SystemEvent : IDisposable
     /// <summary>The strict variant of <see cref="PlatformSafeKey(string, NativeIpcKeyType)"/>: refuses a name that
     /// would have to be cut, and one that gives a key that no call accepts.</summary>
     /// <param name="name">Any text without slashes; by custom a reverse domain name.</param>
-    /// <param name="type">The type of the key.</param>
-    /// <returns>The key, which can be used.</returns>
+    /// <param name="type">The type of the key. A type of another platform gives an empty native key here, too.</param>
+    /// <returns>The key, which can be used where its type can.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     /// <exception cref="ArgumentException">The name is too long for the platform, empty, or breaks another of its
-    /// rules (a slash, <c>.</c> and <c>..</c> for POSIX); or the platform has no names for keys of the
-    /// type.</exception>
+    /// rules (a slash, <c>.</c> and <c>..</c> for POSIX).</exception>
     public static NativeIpcKey PlatformSafeKeyUncut(string name, NativeIpcKeyType type)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -55,8 +55,7 @@ internal static class ToolWords
         ("let PlatformSafeKey make it from one (with a type that this system supports: a type of another one gives an "
             + "empty key, and NativeIpcKeyRules makes its keys)",
             "let 'nipc key safe NAME' make one"),
-        ("so that PlatformSafeKey gives an empty native key, as Qt does. Use a type that it has, or NativeIpcKeyRules "
-            + "for a key of another system", "so that the native key is empty. Use a type that it has"),
+        ("Use a type that it has, or NativeIpcKeyRules for a key of another system", "Use a type that it has"),
         ("Ask IsKeyTypeSupported first, and use a key of another type", "Use a key of another type"),
         ("Ask IsKeyTypeSupported first, or use a key of NativeIpcKey.DefaultType",
             "Use a key of another type, or a bare name"),

@@ -39,8 +39,9 @@ internal static class NameRules
         return new NativeIpcKey(nativeKey, type);
     }
 
-    /// <summary>As <see cref="PlatformSafeKey"/>, but refuses what gives a key that could not be used, or one that was
-    /// cut.</summary>
+    /// <summary>As <see cref="PlatformSafeKey"/>, but refuses a name that gives a key that could not be used, or one
+    /// that was cut. A type foreign to the platform still gives an empty native key, since types travel between
+    /// machines.</summary>
     /// <param name="name">The name.</param>
     /// <param name="shown">What the caller calls it.</param>
     /// <param name="type">The type of the key.</param>
@@ -52,11 +53,7 @@ internal static class NameRules
     {
         NativeIpcKey key = PlatformSafeKey(name, type, kind, environment, out bool wasCut);
         if (wasCut) throw new ArgumentException(DescribeCut(name, key), nameof(name));
-        if (!HasNames(type, environment.Platform))
-            throw new ArgumentException(
-                $"This system has no names for keys of type {type}, so that PlatformSafeKey gives an empty native key, "
-                    + $"as Qt does. Use a type that it has, or NativeIpcKeyRules for a key of another system.",
-                nameof(type));
+        if (!HasNames(type, environment.Platform)) return key;
         if (UsableKey.FindViolation(key, kind, environment.Platform, NameText.FormHere) is { } violation)
             throw new ArgumentException($"The name '{shown}' gives a key that cannot be used. {violation}",
                 nameof(name));

@@ -24,7 +24,10 @@ internal static class ScopeRules
             throw new ArgumentException(
                 $"The name '{name}' cannot have a scope: it must not be empty, '.' or '..', begin with '{Mark}', or "
                     + $"have a slash, backslash or NUL in it.", nameof(name));
-        return NameRules.Strict(Scoped(name, scope, type, environment), name, type, kind, environment);
+        NativeIpcKey key = NameRules.Strict(Scoped(name, scope, type, environment), name, type, kind, environment);
+        return !key.IsEmpty ? key : throw new ArgumentException(
+            $"This system has no names for keys of type {type}, so that the native key would be empty. Use a type that "
+                + $"it has, or NativeIpcKeyRules for a key of another system.", nameof(type));
     }
 
     /// <summary>Whose a key is by its name, if it is one of a user's scope: a number on Unix, a security identifier on
