@@ -95,6 +95,8 @@ public abstract class DisposedTests<TProvider> : ConformanceTests<TProvider>
             ("TryAcquire", s => s.TryAcquire(TimeSpan.FromSeconds(1))),
             ("Release", s => s.Release()),
             ("Release", s => s.Release(2)),
+            ("Release", s => s.Release(1, out _)),
+            ("Abandon", s => s.Abandon()),
             ("TryGetCurrentCount", s => s.TryGetCurrentCount(out _)),
             ("GetLockStatus", s => s.GetLockStatus()),
             ("get_WasReplaced", s => _ = s.WasReplaced),

@@ -126,9 +126,12 @@ internal abstract class SemaphoreObject : WaitObject, IAcquirable
     /// <exception cref="PlatformNotSupportedException">The back end cannot tell it.</exception>
     /// <exception cref="InvalidOperationException">This object does not hold it.</exception>
     public virtual void Abandon()
-        => throw new PlatformNotSupportedException(
+    {
+        ThrowIfClosed(IsClosed);
+        throw new PlatformNotSupportedException(
             $"Cannot abandon the permit of {Failure.Describe(Key)}: only Robust semaphores with POSIX keys, on Linux, "
                 + "can tell the next holder. Release it, or use such a key.");
+    }
 
     /// <summary>
     /// Gives back the one permit of a lock. False when the lock was removed or reset by a peer meanwhile, where the
