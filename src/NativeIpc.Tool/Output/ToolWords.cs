@@ -63,6 +63,8 @@ internal static class ToolWords
         ("or do without the lock (UseLock = false)", "or do without --lock"),
         ("Or do without the lock (UseLock = false)", "Or do without --lock"),
         ("a SystemSemaphore of your own", "a semaphore of your own"),
+        ("Use a SystemSemaphore", "Use a semaphore"),
+        ("only Robust semaphores with POSIX keys", "only semaphores made with --robust and posix: keys"),
         ("less, or for Sparse allocation, or raise", "less, or raise"),
         ("ask for less, or for Sparse allocation and fill no more than fits", "ask for less"),
         (", or ask for Sparse allocation", ", or ask for less"),
