@@ -47,6 +47,7 @@ if [ "$what" = count ]; then
         [ $code = 0 ] && echo "PASS counts of $program" || echo "FAIL counts of $program: it ended with $code"
         sed "s/^/COUNT\t$program\t/" /tmp/counts
     done
+    echo 'ENDED 0'
     poweroff -f
 fi
 
@@ -151,4 +152,5 @@ check 'nipc run' "$(./nipc run --sem posix:/run -- echo under)" = under
 ./nipc rm posix:/run --yes >/dev/null 2>&1
 check 'nothing is left in /dev/shm' -z "$(ls -A /dev/shm)"
 check 'no System V object is left' -z "$(tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem)"
+echo 'ENDED 0'
 poweroff -f

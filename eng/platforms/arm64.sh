@@ -121,6 +121,9 @@ if [ "$what" = clr ]; then
     python3 "$root/eng/platforms/table.py" xunit 'conformance (part)' "$out/results/conformance.xml" "${code:-124}"
 else
     lines "$what" $limit "${run[@]}"
+    # An emulator that is ended says 0.
+    said | grep -q '^ENDED' ||
+        printf 'FAIL %s: the machine did not come to its end\nRAN\tend\t0\t1\t0\n' "$what"
 fi
 said | grep -P '^FACTS\t' || exit 1
 [ "$what" != count ] || [ -n "$no_rows" ] ||
