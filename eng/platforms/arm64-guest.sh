@@ -153,6 +153,7 @@ check 'nothing is left in /dev/shm' -z "$(ls -A /dev/shm)"
 check 'no System V object is left' -z "$(tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem)"
 # Last, since they may take long, and leave what they had when they are ended.
 for type in posix systemv; do
+    [ "$kills" != 0 ] || break
     timeout -s KILL 600 ./NativeIpc.Storm run $type "$kills" >/tmp/storm
     code=$?
     cat /tmp/storm
