@@ -97,6 +97,20 @@ internal static class SemaphoreScenarios
                 Prepare = Leave,
                 Removes = true,
             };
+            yield return Of("remove-unused", key => SystemSemaphore.RemoveIfUnused(key, s_plain)) with
+            {
+                Prepare = Leave,
+                Removes = true,
+            };
+            SystemSemaphoreOptions recorded =
+                s_plain with { Recording = PermitRecording.Process, Removal = RemovalPolicy.LastOneOut };
+            yield return Of("recorded.last-one-out.open",
+                key => SystemSemaphore.OpenExisting(key, recorded).Dispose()) with
+            {
+                Prepare = key => SystemSemaphore.CreateNew(key, 1, recorded),
+            };
+            yield return Of("robust.create.held",
+                key => SystemSemaphore.CreateNew(key, 0, s_plain with { Robust = true }).Dispose());
         }
         else
         {
@@ -122,6 +136,7 @@ internal static class SemaphoreScenarios
 
         yield return ("last-one-out", s_plain with { Removal = RemovalPolicy.LastOneOut });
         yield return ("recorded", s_plain with { Recording = PermitRecording.Process });
+        yield return ("shared-maximum", s_plain with { MaximumCount = 5, ShareMaximumCount = true });
         yield return ("recorded.heirs", s_plain with { Recording = PermitRecording.ProcessAndChildren });
     }
 

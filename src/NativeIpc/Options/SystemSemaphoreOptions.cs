@@ -30,8 +30,8 @@ public sealed record SystemSemaphoreOptions
     /// <remarks>
     /// <para>A release that would pass it gives no permit and throws <see cref="NativeIpcError.OutOfResources"/>. An
     /// initial count above it is an <see cref="ArgumentOutOfRangeException"/>. Acquiring is not concerned. On Unix it
-    /// is a rule of this instance, which the object does not keep: set it in every process that releases. Qt and C
-    /// programs do not know it.</para>
+    /// is a rule of this instance, which the object does not keep without <see cref="ShareMaximumCount"/>: set it in
+    /// every process that releases. Qt and C programs do not know it.</para>
     /// <para>POSIX on Linux with glibc: exact among those that set it, as it is compared in the step that gives. With
     /// musl, or with the switch <c>NativeIpc.PortableWaits</c>, it is a look before the release: two that release at
     /// once can pass it. On macOS, where POSIX semaphores tell no count, it is a
