@@ -192,6 +192,7 @@ pp.crowd.       99 60
 pp.sysv.        99 60
 contend.        99 90
 event.          99 60
+any.            99 60
 posix.sem.      99 60
 sysv.sem.       99 60
 posix.shm4k.    99 60

@@ -323,7 +323,8 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     has 'list: a semaphore of C, by its ANSI name' "^windows:$c-sem +- +sem +=3 "
     has 'list: a semaphore of all sessions' "^windows:Global.$c-all +- +sem +=5 "
     has 'list: a count that may not be read' "^windows:$c-shut +- +sem +\? "
-    lacks 'list: no mutexes and events' "$c-(mutex|shm_sem)"
+    has 'list: an event of C' "^windows:$c-shm_sem +- +event "
+    lacks 'list: no mutexes' "$c-mutex"
     lacks 'list: no records of the holders of locks' '_holder'
     has 'list: what it cannot say' 'handles lead to an object, and neither which processes'
     check 'list --sort size' 0 . list -k shm --sort size
@@ -337,7 +338,7 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     check 'list --json' 0 "\"key\": \"windows:Global.*$c-all\"" list --json
     has 'list --json: what may not be looked at' 'access control list does not let this user read the count'
     check 'show: the owner' 0 '^owner +.*SYSTEM$' show "windows:$c-others" --length 0
-    check 'show of a mutex' 3 'no segment and no semaphore' show "windows:$c-mutex"
+    check 'show of a mutex' 3 'no segment, no semaphore and no event' show "windows:$c-mutex"
     check 'read of what is shut' 4 "'nipc show windows:$c-none' says what this user may know of it" \
         read "windows:$c-none"
     check 'show of what is shut' 0 '^unreadable +Its access control list does not let this user look at it' \

@@ -17,15 +17,20 @@ public class WindowsNumbersTests
         #include <winternl.h>
         #include <stddef.h>
 
-        /* Of the driver kit, and not in the headers for programs: as Microsoft documents them; those of semaphores as
-           phnt and ReactOS declare them. */
+        /* Of the driver kit, and not in the headers for programs: as Microsoft documents them; those of semaphores
+           and events as phnt and ReactOS declare them. */
         #define DIRECTORY_QUERY 0x0001
         #define SEMAPHORE_QUERY_STATE 0x0001
+        #define EVENT_QUERY_STATE 0x0001
+        typedef enum { NotificationEvent, SynchronizationEvent } EVENT_TYPE;
+        typedef enum { EventBasicInformation } EVENT_INFORMATION_CLASS;
+        typedef struct { EVENT_TYPE EventType; LONG EventState; } EVENT_BASIC_INFORMATION;
         typedef enum { SemaphoreBasicInformation } SEMAPHORE_INFORMATION_CLASS;
         typedef struct { LONG CurrentCount; LONG MaximumCount; } SEMAPHORE_BASIC_INFORMATION;
         typedef struct { UNICODE_STRING Name; UNICODE_STRING TypeName; } OBJECT_DIRECTORY_INFORMATION;
         NTSTATUS WINAPI NtOpenDirectoryObject(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES);
         NTSTATUS WINAPI NtQueryDirectoryObject(HANDLE, PVOID, ULONG, BOOLEAN, BOOLEAN, PULONG, PULONG);
+        NTSTATUS WINAPI NtQueryEvent(HANDLE, EVENT_INFORMATION_CLASS, PVOID, ULONG, PULONG);
         NTSTATUS WINAPI NtQuerySemaphore(HANDLE, SEMAPHORE_INFORMATION_CLASS, PVOID, ULONG, PULONG);
 
         """;
@@ -65,7 +70,7 @@ public class WindowsNumbersTests
             typeof(Kernel32.SECURITY_ATTRIBUTES), typeof(Ntdll.PUBLIC_OBJECT_BASIC_INFORMATION),
             typeof(Kernel32.MEMORYSTATUSEX), typeof(Ntdll.UNICODE_STRING),
             typeof(Ntdll.OBJECT_ATTRIBUTES), typeof(Ntdll.OBJECT_DIRECTORY_INFORMATION),
-            typeof(Ntdll.SEMAPHORE_BASIC_INFORMATION) })
+            typeof(Ntdll.SEMAPHORE_BASIC_INFORMATION), typeof(Ntdll.EVENT_BASIC_INFORMATION) })
         {
             yield return new($"sizeof({layout.Name})", $"sizeof({layout.Name})", Marshal.SizeOf(layout));
             foreach (FieldInfo field in layout.GetFields(BindingFlags.Instance | BindingFlags.NonPublic))
@@ -115,6 +120,10 @@ public class WindowsNumbersTests
         ["VirtualQuery"] = ["SIZE_T", "LPCVOID", "PMEMORY_BASIC_INFORMATION", "SIZE_T"],
         ["CreateSemaphoreW"] = ["HANDLE", "LPSECURITY_ATTRIBUTES", "LONG", "LONG", "LPCWSTR"],
         ["OpenSemaphoreW"] = ["HANDLE", "DWORD", "BOOL", "LPCWSTR"],
+        ["CreateEventW"] = ["HANDLE", "LPSECURITY_ATTRIBUTES", "BOOL", "BOOL", "LPCWSTR"],
+        ["OpenEventW"] = ["HANDLE", "DWORD", "BOOL", "LPCWSTR"],
+        ["SetEvent"] = ["BOOL", "HANDLE"],
+        ["ResetEvent"] = ["BOOL", "HANDLE"],
         ["CreateMutexExW"] = ["HANDLE", "LPSECURITY_ATTRIBUTES", "LPCWSTR", "DWORD", "DWORD"],
         ["ReleaseMutex"] = ["BOOL", "HANDLE"],
         ["WaitForSingleObject"] = ["DWORD", "HANDLE", "DWORD"],
@@ -127,6 +136,7 @@ public class WindowsNumbersTests
         ["GlobalMemoryStatusEx"] = ["BOOL", "LPMEMORYSTATUSEX"],
         ["NtOpenDirectoryObject"] = ["NTSTATUS", "PHANDLE", "ACCESS_MASK", "POBJECT_ATTRIBUTES"],
         ["NtQueryDirectoryObject"] = ["NTSTATUS", "HANDLE", "PVOID", "ULONG", "BOOLEAN", "BOOLEAN", "PULONG", "PULONG"],
+        ["NtQueryEvent"] = ["NTSTATUS", "HANDLE", "EVENT_INFORMATION_CLASS", "PVOID", "ULONG", "PULONG"],
         ["NtQuerySemaphore"] = ["NTSTATUS", "HANDLE", "SEMAPHORE_INFORMATION_CLASS", "PVOID", "ULONG", "PULONG"],
         ["ReleaseSemaphore"] = ["BOOL", "HANDLE", "LONG", "LPLONG"],
     };

@@ -22,6 +22,7 @@ IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollect
     ["Server:Semaphore:Undo"] = "AcquireOnly",
     ["Server:Semaphore:AcceptExistingCount"] = "true",
     ["Server:Semaphore:MaximumCount"] = "5",
+    ["Server:Semaphore:ShareMaximumCount"] = "true",
     ["Server:Semaphore:Group"] = "users",
     ["Server:Semaphore:CurrentUserOnly"] = "true",
     ["Server:Semaphore:SecurityDescriptor"] = "D:P(A;;GA;;;OW)",
@@ -60,7 +61,7 @@ ServerOptions server = configuration.GetSection("Server").Get<ServerOptions>()!;
 // A new option must be bound as well, and stand here.
 Check("options of a semaphore are bound", server.Semaphore.ToString(),
     "SystemSemaphoreOptions { Mode = GroupRead, UserWrite, UserRead, Removal = Creator, Undo = AcquireOnly, "
-    + "MaximumCount = 5, AcceptExistingCount = True, Group = users, CurrentUserOnly = True, "
+    + "MaximumCount = 5, ShareMaximumCount = True, AcceptExistingCount = True, Group = users, CurrentUserOnly = True, "
     + "SecurityDescriptor = D:P(A;;GA;;;OW), AllowOtherOwners = True, Reclaim = True, Robust = True, "
     + "TakeOverUnknownHolders = False, AllowSynchronousContinuations = True, Recording = Process, "
     + "RemoveAtProcessExit = False, PeerTimeout = 00:00:02.5000000 }");

@@ -180,7 +180,7 @@ public abstract class CrashedHolderTests<TProvider> : ConformanceTests<TProvider
         NativeIpcKey key = NextGlibcKey();
         var robust = new SystemSemaphoreOptions { Robust = true };
         Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateNew(key, 2, robust));
-        Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateOrOpen(key, 0, robust));
+        Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateOrOpen(key, -1, robust));
         using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, 1, robust);
         Assert.Throws<InvalidOperationException>(() => semaphore.Release());
         semaphore.Acquire();

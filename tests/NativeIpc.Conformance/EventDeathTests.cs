@@ -94,6 +94,7 @@ public abstract class EventDeathTests<TProvider> : ConformanceTests<TProvider>
         if (isSet)
         {
             EventTests<TProvider>.AwaitSleepers(opened, 1);
+            Sleeping.Await($"/proc/{victim.Id}", offset: 0);
             opened.Set();
         }
 

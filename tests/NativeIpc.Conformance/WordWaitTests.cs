@@ -132,10 +132,15 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
         for (int i = 0; i < Races / 10; i++)
         {
             using var source = new CancellationTokenSource();
+            var place = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            Task<WordWaitResult> second = Start(() =>
+            {
+                place.SetResult(new FileInfo("/proc/thread-self").LinkTarget!);
+                return segment.WaitOnWord(Offset, 0, Timeout.InfiniteTimeSpan, CancellationToken.None);
+            });
+            Sleeping.Await($"/proc/{await place.Task}", Offset); // who sleeps later hears nothing of an earlier wake-up
             Task<WordWaitResult> first = Task.Run(
                 () => segment.WaitOnWord(Offset, 0, Timeout.InfiniteTimeSpan, source.Token), Cancellation);
-            Task<WordWaitResult> second = Task.Run(
-                () => segment.WaitOnWord(Offset, 0, Timeout.InfiniteTimeSpan, CancellationToken.None), Cancellation);
             Task waking = Task.Run(
                 () =>
                 {

@@ -15,7 +15,7 @@ public class ObjectsTests : WindowsTest
     private const string Nobody = "D:(D;;GA;;;WD)";
 
     [Fact]
-    public void Segments_and_semaphores_are_listed_with_size_count_and_handles_and_other_kinds_are_not()
+    public void Segments_semaphores_and_events_are_listed_with_size_count_and_handles_and_other_kinds_are_not()
     {
         string name = NewName();
         using SharedMemory segment = SharedMemory.CreateNew(Key(name + "-shm"), 5000);
@@ -34,6 +34,7 @@ public class ObjectsTests : WindowsTest
                 $"SharedMemory {name}-shm 8192  2",
                 $"SystemSemaphore {name}-peer-sem  7 1",
                 $"SystemSemaphore {name}-sem  3 1",
+                $"SystemEvent {name}-event   1",
             ],
             Mine(name).Select(Line));
         Assert.All(Mine(name), found =>
