@@ -2,9 +2,9 @@
 # A condition variable that a program on glibc 2.36 (Debian 12) and one on 2.41 (Debian 13) share lets neither wake the
 # other: as between two containers that share a segment.
 # Guess: they meet. The type has the same size, and each version has process-shared conditions.
-# Seen: a signal of either version does nothing for the waiter of the other, without an error; and when both wait and
-# signal in turns, one hangs for ever in a wait of a second, or in a signal. 2.41 and 2.43 meet. Mutexes, read-write
-# locks, barriers and semaphores of 2.36 and 2.43 meet.
+# Seen: a signal of either version does nothing for the waiter of the other, without an error. 2.41 and 2.43 meet.
+# Mutexes, read-write locks, barriers and semaphores of 2.36 and 2.43 meet. Use that mixes waits and signals of both was
+# seen to hang, and is left out here.
 . "$(dirname "$0")/lib.sh"
 printf 'glibc: %s\n' "$(dpkg-query -W -f '${Version}' libc6)"
 for version in 2.41-12+deb13u5 2.43-7; do
@@ -28,7 +28,7 @@ static struct shared {
     pthread_rwlock_t both;
     pthread_barrier_t barrier;
     sem_t semaphore;
-    int waits, seats, turn;
+    int waits;
 } *shared;
 static struct timespec *soon(int seconds)
 {
@@ -73,19 +73,6 @@ int main(int count, char **words)
             }
             shared->waits = 0;
         }
-        if (*step == 't') { /* 2,000 turns of two, each of which waits a second at most; up to three times in vain */
-            int lost = 0;
-            pthread_mutex_lock(&shared->lock);
-            int own = shared->seats++;
-            while (shared->turn < 2000 && lost < 3) {
-                if (shared->seats == 2 && shared->turn % 2 == own) {
-                    shared->turn++;
-                    pthread_cond_signal(&shared->condition);
-                } else if (pthread_cond_timedwait(&shared->condition, &shared->lock, soon(1)) == ETIMEDOUT) lost++;
-            }
-            pthread_mutex_unlock(&shared->lock);
-            printf("%d turns\n", shared->turn);
-        }
         if (*step == 'm')
             result |= pthread_mutex_timedlock(&shared->lock, soon(5)) | pthread_mutex_unlock(&shared->lock);
         if (*step == 'r') /* reads for a while, in which the writer begins to wait */
@@ -119,20 +106,11 @@ others() { # ONE OTHER
     on "$1" mrbo >one & on "$2" mxbo >other; wait
     cat one other
 }
-turns() { # ONE OTHER
-    rm -f /dev/shm/steps
-    on "$1" i
-    { on "$1" t 2>/dev/null || echo hangs; } >one & { on "$2" t 2>/dev/null || echo hangs; } >other; wait
-    sort -u one other | tail -n 1
-}
 for pair in '2.36 2.36 woken' '2.36 2.41 not woken' '2.41 2.36 not woken' '2.36 2.43 not woken' '2.43 2.36 not woken' \
     '2.41 2.43 woken' '2.43 2.41 woken'; do
     read -r waits signals expected <<<"$pair"
     expect "$waits waits, $signals signals" "$expected" "$(signalled "$waits" "$signals")"
 done
-expect '2.36 and 2.36, in turns' '2000 turns' "$(turns 2.36 2.36)"
-expect '2.36 and 2.41, in turns' hangs "$(turns 2.36 2.41)"
-expect '2.41 and 2.43, in turns' '2000 turns' "$(turns 2.41 2.43)"
 expect '2.36 and 2.43: mutex, read-write lock, semaphore, barrier' 00 "$(others 2.36 2.43)"
 expect '2.43 and 2.36: the same' 00 "$(others 2.43 2.36)"
 finish
