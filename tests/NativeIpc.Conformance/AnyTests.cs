@@ -481,7 +481,8 @@ public abstract class AnyTests<TProvider> : ConformanceTests<TProvider>
             Task<SystemWaitResult> waiting = AnyElsewhere(Targets(semaphores), s_forEver, isAsync: true, Cancellation);
             semaphores[1].Release();
             Finish(waiting);
-            Assert.True(SystemWait.Any(Targets(semaphores), TimeSpan.FromMilliseconds(1), Cancellation).TimedOut);
+            // Long enough to be a wait: one whose time has passed before the thread would sleep is none.
+            Assert.True(SystemWait.Any(Targets(semaphores), TimeSpan.FromMilliseconds(200), Cancellation).TimedOut);
         }
         finally
         {
