@@ -92,24 +92,28 @@ public abstract partial class WaitTests<TProvider>
     {
         bool areTwo = FutexDispatcher.IsOffered && !FutexDispatcher.UsesRing;
         using var members = new DisposableGroup();
-        List<SystemSemaphore> waited = [];
-        List<NativeIpcKey> keys = [];
-        List<Task> pending = [];
+        List<SystemSemaphore> waited = [], givers = [];
+        List<Task<Thread>> placed = [], pending = [];
         for (int i = 0; i < Futex.MostWords; i++) // one more than a dispatcher takes
         {
-            keys.Add(NextKey());
-            waited.Add(members.Add(SystemSemaphore.CreateNew(keys[i], 0, s_brief)));
-            if (i > 0 && i < Futex.MostWords - 1) pending.Add(ContinueAfter(waited[i]));
+            NativeIpcKey key = NextKey();
+            waited.Add(members.Add(SystemSemaphore.CreateNew(key, 0, s_brief)));
+            givers.Add(members.Add(SystemSemaphore.OpenExisting(key)));
+            placed.Add(ContinueAfter(waited[i]));
+            pending.Add(ContinueAfter(waited[i])); // so that it stays where it is when the one before is served
         }
 
+        // Which dispatcher has which depends on the tests beside this one.
+        foreach (SystemSemaphore giver in givers) giver.Release();
+        Thread[] homes = await Task.WhenAll(placed).WaitAsync(s_watchdog, Cancellation);
+        int other = areTwo ? Array.FindIndex(homes, home => home != homes[0]) : homes.Length - 1;
+        Assert.True(other > 0, "There is one dispatcher.");
+
         using var meeting = new Barrier(2);
-        Task first = DisposeAfter(waited[0], waited[^1]), last = DisposeAfter(waited[^1], waited[0]);
-        pending.AddRange([ContinueAfter(waited[0]), ContinueAfter(waited[^1])]); // so that they are still watched
-        // By others: with one dispatcher the first continuation may have disposed the second semaphore by then.
-        using SystemSemaphore giver = SystemSemaphore.OpenExisting(keys[0]),
-            lastGiver = SystemSemaphore.OpenExisting(keys[^1]);
-        giver.Release();
-        lastGiver.Release();
+        Task first = DisposeAfter(waited[0], waited[other]), last = DisposeAfter(waited[other], waited[0]);
+        pending.AddRange([ContinueAfter(waited[0]), ContinueAfter(waited[other])]); // so that they are still watched
+        givers[0].Release(2); // by others: the first continuation may have disposed the second semaphore by then
+        givers[other].Release(2);
         await first.WaitAsync(s_watchdog, Cancellation);
         await last.WaitAsync(s_watchdog, Cancellation);
         foreach (SystemSemaphore semaphore in waited) semaphore.Dispose();
@@ -120,7 +124,7 @@ public abstract partial class WaitTests<TProvider>
             try
             {
                 await semaphore.AcquireAsync(Cancellation).ConfigureAwait(false);
-                if (areTwo) Assert.True(meeting.SignalAndWait(s_watchdog, Cancellation), "There is one dispatcher.");
+                if (areTwo) Assert.True(meeting.SignalAndWait(s_watchdog, Cancellation), "They do not meet.");
             }
             catch (ObjectDisposedException) when (!areTwo)
             {
