@@ -79,9 +79,10 @@ compiled() {
     folder=$(folder_of "$name" "$source" "$("$compiler" --version | head -n 1)" "$@")
     if [ ! -x "$folder/peer" ]; then
         mkdir -p "$folder"
+        local include=()
+        [ "$also" = /dev/null ] || include=("-I$(dirname "$also")") # -I/dev would make /dev/random the header <random>
         # Flags after the source are libraries.
-        if ! "$compiler" -O1 -Wall -Wextra "-I$(dirname "$also")" -o "$folder/peer.new" "$source" "$@" \
-            >>"$log" 2>&1; then
+        if ! "$compiler" -O1 -Wall -Wextra "${include[@]}" -o "$folder/peer.new" "$source" "$@" >>"$log" 2>&1; then
             rm -rf "$folder"
             report "$name" missing "It did not build; is Debian package $package installed? See $log."
             return

@@ -90,6 +90,7 @@ internal static class ScopeRules
 
     private static string Session(KeyEnvironment environment)
         => environment.Session ?? throw new InvalidOperationException(
-            "This process's session has no number here, since its leader is outside this PID namespace. Start the "
-                + "program in a session of its own (setsid), or use the scope Machine or User.");
+            "This process's session has no number here (getsid(2) gives 0): its leader is outside this PID namespace, "
+                + "or init started it without one. Start the program in a session of its own (setsid), or use the "
+                + "scope Machine or User.");
 }
