@@ -47,6 +47,7 @@ public sealed class UseTests : OneType
     public void The_members_of_a_set_are_told_as_ipcs_tells_them()
     {
         Alone.Require();
+        Alone.RequireFirstPidNamespace();
         const string script = """
             perl -e '$s=semget(0,3,01600); semop($s,pack("s3",1,7,0)); semop($s,pack("s3",2,-1,0))' &
             until grep -q 1 /proc/sysvipc/sem && $N show semid:0 | grep -q 'waiting 1'; do :; done

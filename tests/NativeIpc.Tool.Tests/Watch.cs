@@ -22,7 +22,11 @@ internal static class Watch
     /// <summary>Whether this process may look at every other one, so that what no process has open is known to be
     /// unused.</summary>
     internal static bool SeesAllProcesses
-        => Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)).All(MayBeRead);
+        => IsInFirstPidNamespace
+            && Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)).All(MayBeRead);
+
+    internal static bool IsInFirstPidNamespace
+        => new FileInfo("/proc/self/ns/pid").LinkTarget is null or "pid:[4026531836]"; // PROC_PID_INIT_INO
 
     private static bool MayBeRead(string process)
     {
