@@ -23,7 +23,8 @@ internal static class Watch
     /// unused.</summary>
     internal static bool SeesAllProcesses
         => IsInFirstPidNamespace
-            && Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)).All(MayBeRead);
+            && Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _))
+                .All(MayBeRead);
 
     internal static bool IsInFirstPidNamespace
         => new FileInfo("/proc/self/ns/pid").LinkTarget is null or "pid:[4026531836]"; // PROC_PID_INIT_INO
