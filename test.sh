@@ -59,6 +59,7 @@ distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=se
 extensions           dotnet  300  -           NativeIpc.Extensions.Tests
 named-objects        dotnet  300  -           $named
 named-objects-wine   wine    400  wine-conformance,+wine  $named $named_peers -trait- Needs=Linux
+channels             dotnet  300  -           NativeIpc.Channels.Tests
 analyzers            dotnet  300  -           NativeIpc.Analyzers.Tests
 conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
 conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable

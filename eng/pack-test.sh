@@ -32,7 +32,7 @@ end() { end_compiler; rm -rf "$work"; }
 trap end EXIT
 
 libraries='NativeIpc NativeIpc.Inspection'
-beside='NativeIpc.DistributedLock NativeIpc.Extensions NativeIpc.NamedObjects'
+beside='NativeIpc.Channels NativeIpc.DistributedLock NativeIpc.Extensions NativeIpc.NamedObjects'
 analyzers='NativeIpc.Analyzers NativeIpc.Analyzers.CodeFixes' # in the package NativeIpc
 
 # pack FOLDER OUTPUT LIBRARIES PROPERTIES...: all at once, which takes little more than half of one by one.
@@ -279,6 +279,24 @@ CONFIG
         fail "a program that has nothing but the package $name runs" "$(cat said)"
     fi
 }
+
+beside NativeIpc.Channels NativeIpc '
+using NativeIpc;
+using NativeIpc.Channels;
+NativeIpcKey key = SharedMemory.PlatformSafeKey($"org.example.packed.{Environment.ProcessId}");
+using SharedMemory made = SharedMemory.CreateNew(key, SharedLayouts.SizeWithHead<Packed>());
+made.CreateLayout<Packed>().Text.Set("generated");
+using SharedMemory found = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read);
+Console.WriteLine(found.OpenReadOnlyLayout<Packed>().Text.ToString());
+[SharedLayout] partial struct Packed { public int Number; public Text Text; }
+[FixedText(16)] partial struct Text;' generated
+sed -i 's,<Nullable>,<NativeIpcLayoutLanguages>c;cpp;python;rust</NativeIpcLayoutLanguages>&,' Hello.csproj
+if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/NativeIpc.Channels/out" >log 2>&1 &&
+    grep -q 'offsetof(Packed, text) == 4' "$work/NativeIpc.Channels/out/layouts/Hello.h"; then
+    pass "the build of a project with the package NativeIpc.Channels writes declarations"
+else
+    fail "the build of a project with the package NativeIpc.Channels writes declarations" "$(cat log)"
+fi
 
 beside NativeIpc.DistributedLock 'DistributedLock.Core NativeIpc' '
 using NativeIpc.DistributedLock;

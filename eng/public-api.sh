@@ -3,8 +3,8 @@
 # you commit it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for project in src/NativeIpc src/NativeIpc.Inspection src/NativeIpc.DistributedLock \
-    src/NativeIpc.Extensions src/NativeIpc.NamedObjects; do
+for project in src/NativeIpc src/NativeIpc.Channels src/NativeIpc.Inspection \
+    src/NativeIpc.DistributedLock src/NativeIpc.Extensions src/NativeIpc.NamedObjects; do
     baseline=$project/PublicAPI.Unshipped.txt
     missing=$(dotnet build "$project" -c Release --no-incremental -p:TreatWarningsAsErrors=false 2>&1 |
         grep -F "$project/" | grep -oP "RS0016: Symbol '\K.+?(?=' is not part)" | sort -u || true)

@@ -1,0 +1,75 @@
+using System.Collections.Generic;
+using System.Globalization;
+using System.Text;
+
+namespace NativeIpc.Layouts.Writing;
+
+/// <summary>Writes the declarations of a description in one language.</summary>
+internal abstract class DeclarationWriter
+{
+    protected const string Note = "Written by NativeIpc from the layouts of a .NET assembly. Do not change it by hand.";
+
+    private readonly StringBuilder _text = new();
+
+    protected DeclarationWriter(LayoutSet types, string name) => (Types, Name) = (types, name);
+
+    /// <summary>The languages, and the ends of their files.</summary>
+    public static readonly KeyValuePair<string, string>[] s_languages =
+        [new("c", "h"), new("cpp", "hpp"), new("python", "py"), new("rust", "rs")];
+
+    protected LayoutSet Types { get; }
+
+    /// <summary>A name for what is one of each file: a namespace, a guard.</summary>
+    protected string Name { get; }
+
+    /// <summary>Words that a field cannot have as its name, between spaces.</summary>
+    protected abstract string Reserved { get; }
+
+    /// <summary>The declarations of all types.</summary>
+    /// <param name="language"><c>c</c>, <c>cpp</c>, <c>python</c> or <c>rust</c>.</param>
+    /// <param name="types">The types.</param>
+    /// <param name="source">The name of the assembly or file, of which the name of a namespace is made.</param>
+    public static string Write(string language, LayoutSet types, string source)
+    {
+        var name = new StringBuilder();
+        foreach (char c in SnakeCase.Of(source)) name.Append(char.IsAsciiLetterOrDigit(c) ? c : '_');
+        if (name.Length == 0 || char.IsAsciiDigit(name[0])) name.Insert(0, "layouts_");
+        DeclarationWriter writer = language switch
+        {
+            "c" => new CWriter(types, name.ToString()),
+            "cpp" => new CppWriter(types, name.ToString()),
+            "python" => new PythonWriter(types, name.ToString()),
+            _ => new RustWriter(types, name.ToString()),
+        };
+        writer.Begin();
+        foreach (LayoutType type in types.Types)
+        {
+            if (type is LayoutEnum list) writer.Add(list);
+            else writer.Add((LayoutStruct)type);
+        }
+
+        writer.End();
+        return writer._text.ToString();
+    }
+
+    protected abstract void Begin();
+
+    protected abstract void Add(LayoutEnum list);
+
+    protected abstract void Add(LayoutStruct layout);
+
+    protected abstract void End();
+
+    protected void Line(string line = "") => _text.Append(line).Append('\n');
+
+    /// <summary>A field's name as the language writes it.</summary>
+    protected string NameOf(LayoutField field)
+    {
+        string name = SnakeCase.Of(field.Name);
+        return Reserved.Contains($" {name} ", System.StringComparison.Ordinal) ? name + "_" : name;
+    }
+
+    protected static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    protected static string Hex(ulong number) => "0x" + number.ToString("x16", CultureInfo.InvariantCulture);
+}
